@@ -1,0 +1,63 @@
+import { cpus } from 'node:os';
+import { z } from 'zod';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+const port = (value: number) => z.coerce.number().int().min(0).max(65535).default(value);
+const positive = (value: number) => z.coerce.number().int().positive().default(value);
+const optional = z.string().trim().min(1).optional().catch(undefined);
+
+/**
+ * Every environment variable that Sluice reads: the one map. `.env.example` is checked against it.
+ * An empty value counts as not set.
+ */
+export const ENV_SCHEMA = z.object({
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('How much is logged.'),
+
+  SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
+  SCRATCH_DIR: optional.describe('Folder for files that a step works on; default SLUICE_HOME/scratch.'),
+  HOST: z.string().default('127.0.0.1').describe('Address that the gateway listens on.'),
+  PORT: port(8080).describe('Port of the gateway.'),
+  SLUICE_URL: optional.describe('Where the command line finds the gateway; default http://HOST:PORT.'),
+  PUBLIC_URL: optional.describe('The gateway as users reach it, used in links; default http://HOST:PORT.'),
+
+  S3_ENDPOINT: optional.describe('An S3 server to use instead of the embedded one, such as http://127.0.0.1:9000.'),
+  S3_REGION: z.string().default('us-east-1').describe('Region that requests are signed for.'),
+  S3_ACCESS_KEY_ID: z.string().default('S3RVER').describe('Access key of the object store.'),
+  S3_SECRET_ACCESS_KEY: z.string().default('S3RVER').describe('Secret key of the object store.'),
+  S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
+  LANDING_BUCKET: z.string().default('landing-zone').describe('Bucket that users upload to.'),
+  LAKE_BUCKET: z.string().default('data-lake').describe('Bucket of the assets.'),
+  WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio; without it that route is closed.'),
+
+  CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
+  POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
+
+  MANIFEST_ROUTER_ENABLED_LANES: z.string().default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
+  GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
+  STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
+  RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
+  RETRY_DELAY_SECONDS: positive(1).describe('Wait before the first retry; doubles with each one.'),
+  RETRY_DELAY_MAX_SECONDS: positive(60).describe('Longest wait between two tries.'),
+  MAX_FILE_BYTES: positive(50 * 2 ** 30).describe('Largest file, and largest content of an archive.'),
+  GDAL_MEMORY_BYTES: positive(8 * 2 ** 30).describe('Address space that one GDAL process may use.'),
+  CORES: positive(cpus().length).describe('Cores for GDAL and PostGIS work.'),
+});
+
+export type Env = z.infer<typeof ENV_SCHEMA>;
+
+/** Parses the environment. Throws CONFIG_INVALID that names each wrong variable. */
+export function parseEnv(variables: NodeJS.ProcessEnv): Env {
+  const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const result = ENV_SCHEMA.safeParse(set);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new SluiceError('CONFIG_INVALID', `Wrong environment: ${issues.join('; ')}. .env.example lists every variable.`, { details: { issues } });
+}
+
+/** The environment of this process. */
+export const env: Env = parseEnv(process.env);
+
+/** The gateway as users reach it, without a slash at the end. */
+export function publicUrl(from: Env): string {
+  return (from.PUBLIC_URL ?? `http://${from.HOST}:${from.PORT}`).replace(/\/+$/, '');
+}

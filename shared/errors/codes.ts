@@ -1,0 +1,85 @@
+/**
+ * Every error code that Sluice can return, with what it means and what the reader should do.
+ * A code is stable: clients match on it. `retryable` says whether the router tries again.
+ * docs/errors.md is generated from this table (`npm run generate`).
+ */
+export interface ErrorCode {
+  retryable: boolean;
+  meaning: string;
+  action: string;
+}
+
+const permanent = (meaning: string, action: string): ErrorCode => ({ retryable: false, meaning, action });
+const transient = (meaning: string, action: string): ErrorCode => ({ retryable: true, meaning, action });
+
+export const ERROR_CODES = {
+  // The manifest
+  MANIFEST_NOT_JSON: permanent('The manifest is not valid JSON.', 'Correct the JSON at the position named and upload the manifest again.'),
+  MANIFEST_NOT_UTF8: permanent('The manifest is not UTF-8 text.', 'Save it as UTF-8 and upload it again.'),
+  MANIFEST_TOO_LARGE: permanent('The manifest is larger than Sluice reads.', 'Name fewer files in one manifest; data belongs in files of its own.'),
+  MANIFEST_INVALID: permanent('A field of the manifest is missing, unknown or of the wrong type.', 'Correct the fields named in details and upload the manifest again.'),
+  MANIFEST_GONE: permanent('The manifest named by a notification is no longer in the landing zone.', 'Nothing to do if it was archived; else upload it again.'),
+  BATCH_ID_TAKEN: permanent('Another manifest has used this batch_id.', 'Choose a new batch_id, or use rerun to repeat that batch.'),
+  FILE_OUTSIDE_LANDING_ZONE: permanent('A file path does not name an object in the landing zone.', 'Upload the file to the landing zone and name it as s3://landing-zone/KEY.'),
+  FILE_MISSING: permanent('A file named by the manifest is not in the landing zone.', 'Upload the files before the manifest.'),
+  LANE_NOT_AVAILABLE: permanent('No function of this installation serves the lane of this intent.', 'Use an intent that docs/manifest.md lists.'),
+
+  // Reading the files
+  FORMAT_NOT_SUPPORTED: permanent('Sluice does not read this format.', 'Convert the file to a format that docs/formats.md lists.'),
+  FORMAT_MISMATCH: permanent('The content of the file is not of the format that its name or the manifest says.', 'Correct `format` in the manifest, or the file.'),
+  FILE_UNREADABLE: permanent('GDAL cannot read the file.', 'Open it in the program that made it, and export it again.'),
+  FILE_INCOMPLETE: permanent('A part of the file is missing.', 'Upload all parts; a shapefile needs .shp, .shx and .dbf.'),
+  FILE_TOO_LARGE: permanent('The file, or what it unpacks to, is larger than this installation allows.', 'Split it, or raise the limit named in details.'),
+  FILE_FORBIDDEN_CONTENT: permanent('The file refers to other files, servers or databases.', 'Remove the references; Sluice reads only what was uploaded.'),
+  ARCHIVE_UNREADABLE: permanent('The archive is damaged or encrypted.', 'Make the archive again, without a password.'),
+  ARCHIVE_UNSAFE: permanent('The archive holds absolute names, `..` or links, or unpacks to far more than its size.', 'Make the archive again with plain relative names.'),
+  ARCHIVE_AMBIGUOUS: permanent('The archive holds no dataset, or several.', 'Put one dataset in one archive, or name its layer.'),
+  LAYER_MISSING: permanent('The layer named in the manifest is not in the file.', 'Use one of the layers listed in details.'),
+  LAYER_AMBIGUOUS: permanent('The file has several layers and the manifest names none.', 'Name one with `layer`.'),
+  NO_GEOMETRY: permanent('The file has no geometry column.', 'Use intent ingest_tabular, or name the coordinate columns.'),
+  COLUMNS_DIFFER: permanent('The files of one manifest have different columns.', 'Use one manifest for each kind of file.'),
+  TOO_MANY_COLUMNS: permanent('The file has more columns than PostgreSQL can hold.', 'Drop columns, or split the table.'),
+  ENCODING_INVALID: permanent('The text of the file is not in the encoding that it declares.', 'Correct the .cpg file, or set `encoding` in the manifest.'),
+  GEOMETRY_INVALID: permanent('A geometry cannot be read or repaired.', 'Correct the feature named in details.'),
+
+  // Coordinate reference systems
+  CRS_MISSING: permanent('Neither the file nor the manifest says which coordinate reference system is used.', 'Add the .prj file, or set `crs` for the file in the manifest.'),
+  CRS_UNREADABLE: permanent('The coordinate reference system cannot be read.', 'Give it as EPSG:n, OGC:CRS84 or WKT.'),
+  CRS_EXTENT_MISMATCH: permanent('The coordinates cannot be in the coordinate reference system that is declared.', 'Correct the CRS of the file or of the manifest.'),
+  CRS_TRANSFORM_FAILED: permanent('A geometry cannot be transformed to the target coordinate reference system.', 'Check the CRS and the coordinates of the feature named in details.'),
+
+  // Recipes and export
+  RECIPE_INVALID: permanent('A parameter of the recipe is unknown or out of range.', 'Correct metadata.recipe as docs/recipes.md describes.'),
+  GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
+  EXPORT_MISMATCH: transient('The exported file does not hold what the table holds.', 'The step is tried again; report it if it stays.'),
+  UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'The step is tried again; check the object store.'),
+
+  // Runs
+  RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),
+  ASSET_NOT_FOUND: permanent('There is no such asset.', 'List assets with `npx sluice assets`.'),
+  RUN_CLOSED: permanent('The run has ended, so this step must not run.', 'Nothing to do; rerun the batch to repeat it.'),
+  CLAIM_STALE: permanent('Another worker has taken over this step, or the run was ended.', 'Nothing to do: the write was refused, as it must be.'),
+  STEP_BUSY: transient('Another worker is doing this step now.', 'It is delivered again later.'),
+  TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'See the transition table in docs/runs.md.'),
+  STEP_TIMEOUT: transient('A step took longer than allowed.', 'It is tried again; raise the limit named in details for very large files.'),
+  CANCELED: permanent('The run was canceled.', 'Rerun the batch to repeat it.'),
+
+  // Requests
+  REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what details names.'),
+  EVENT_INVALID: permanent('The event is not a CloudEvent that this function accepts.', 'Send a CloudEvents 1.0 event of an accepted type.'),
+  UNAUTHORIZED: permanent('The credentials are missing or wrong.', 'Send the bearer token or password of this installation.'),
+  FUNCTION_NOT_FOUND: permanent('There is no such function.', 'List functions with `faas-cli list`.'),
+
+  // Surroundings
+  CONFIG_INVALID: permanent('An environment variable is missing or wrong.', 'Correct the variable named; .env.example lists all of them.'),
+  STORE_UNAVAILABLE: transient('The object store does not answer.', 'It is tried again; check S3_ENDPOINT and the server.'),
+  STORE_DENIED: permanent('The object store refused the credentials or the operation.', 'Check the S3 credentials and the bucket policy.'),
+  DATABASE_UNAVAILABLE: transient('PostgreSQL does not answer.', 'It is tried again; check the server.'),
+  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'It is tried again; check that it runs.'),
+  GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
+  DISK_FULL: transient('The disk is full.', 'Free some space; the step is tried again.'),
+  SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
+  INTERNAL: transient('An unexpected error.', 'It is tried again; report it with the details if it stays.'),
+} as const satisfies Record<string, ErrorCode>;
+
+export type ErrorCodeName = keyof typeof ERROR_CODES;

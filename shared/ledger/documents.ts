@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { ColumnSchema, ErrorDocumentSchema, NoteSchema, SourceFileSchema } from '#shared/events/types.ts';
+import { ManifestSchema } from '#shared/manifest/manifest.ts';
+
+/**
+ * The documents of the ledger (design section 6). These schemas are the source: they validate in the app,
+ * become MongoDB's `$jsonSchema` validators, and are the types of the whole code base. Times are ISO 8601 in UTC.
+ */
+
+/** 24 hex digits: the text form of an ObjectId. */
+export const ObjectIdSchema = z.string().regex(/^[0-9a-f]{24}$/);
+const Time = z.iso.datetime();
+
+export const STATUSES = ['running', 'success', 'failure', 'canceled'] as const;
+export type Status = (typeof STATUSES)[number];
+const StatusSchema = z.enum(STATUSES);
+
+export const LANES = ['vector', 'raster', 'tabular', 'join'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** The functions that a run of each lane passes through, in order. A run's `steps` are made from this when it is admitted. */
+export const LANE_STEPS = {
+  vector: ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'],
+  raster: ['export-cog', 'record-lineage', 'archive'],
+  tabular: ['export-parquet', 'record-lineage', 'archive'],
+  join: ['join', 'export-geoparquet', 'record-lineage', 'archive'],
+} as const satisfies Record<Lane, readonly string[]>;
+export type StepName = (typeof LANE_STEPS)[Lane][number];
+
+export const STEP_STATUSES = ['pending', 'running', 'done', 'failed'] as const;
+
+/** A CloudEvent kept as the recorded reply of a step. */
+const EventSchema = z.looseObject({ id: z.string(), type: z.string() });
+
+export const StepSchema = z.object({
+  name: z.string(),
+  status: z.enum(STEP_STATUSES),
+  /** How often it was claimed. */
+  attempt: z.number().int().min(0),
+  /** Fencing token of the newest claim; 0 before the first. Grows with every claim of the run. */
+  token: z.number().int().min(0),
+  /** Process that holds the claim (shared/runtime/owner.ts); null when none does. */
+  owner: z.string().nullable(),
+  /** The claim is free after this time. */
+  lease_until: Time.nullable(),
+  started_at: Time.nullable(),
+  finished_at: Time.nullable(),
+  /** The event that it answered; a repeat answers the same. */
+  reply: EventSchema.nullable(),
+  error: ErrorDocumentSchema.nullable(),
+});
+export type Step = z.infer<typeof StepSchema>;
+
+export const ManifestDocumentSchema = z.object({
+  _id: ObjectIdSchema,
+  /** Unique for ever. Null for a manifest that was rejected: its batch_id is not used up. */
+  batch_id: z.string().nullable(),
+  manifest_key: z.string(),
+  /** SHA-256 of the manifest as uploaded. */
+  sha256: z.string(),
+  status: StatusSchema,
+  run_id: z.uuid().nullable(),
+  lane: z.enum(LANES).nullable(),
+  /** The manifest as validated; null when it was not valid. */
+  body: ManifestSchema.nullable(),
+  /** First 64 KiB of what was uploaded, when it was not valid. */
+  raw: z.string().nullable(),
+  error: ErrorDocumentSchema.nullable(),
+  archive_key: z.string().nullable(),
+  created_at: Time,
+  updated_at: Time,
+});
+export type ManifestDocument = z.infer<typeof ManifestDocumentSchema>;
+
+export const TagsSchema = z.object({
+  batch_id: z.string(),
+  uploader: z.string(),
+  intent: z.string(),
+  manifest_key: z.string(),
+  lane: z.string(),
+  manifest_archive_key: z.string(),
+  operator: z.string(),
+});
+
+export const RunDocumentSchema = z.object({
+  _id: ObjectIdSchema,
+  run_id: z.uuid(),
+  /** `{ingest|tabular|join}:{batch_id}`; a rerun appends `:{n}`. Unique. */
+  run_key: z.string(),
+  batch_id: z.string(),
+  manifest_id: ObjectIdSchema,
+  dataset_id: z.string(),
+  lane: z.enum(LANES),
+  status: StatusSchema,
+  /** Newest fencing token that was given out for any step of this run. */
+  fence: z.number().int().min(0),
+  steps: z.array(StepSchema),
+  asset_ids: z.array(ObjectIdSchema),
+  tags: TagsSchema,
+  /** What was asked for; a copy, so that a step needs one read. */
+  manifest: ManifestSchema,
+  error: ErrorDocumentSchema.nullable(),
+  rerun_of: z.uuid().nullable(),
+  traceparent: z.string().nullable(),
+  created_at: Time,
+  updated_at: Time,
+  finished_at: Time.nullable(),
+});
+export type RunDocument = z.infer<typeof RunDocumentSchema>;
+
+/** [west, south, east, north] in EPSG:4326; null for an asset without coordinates. */
+export const BboxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable();
+
+export const AssetDocumentSchema = z.object({
+  _id: ObjectIdSchema,
+  dataset_id: z.string(),
+  /** 1, 2, 3, … within the dataset, without gaps. */
+  version: z.number().int().min(1),
+  kind: z.enum(['spatial', 'tabular', 'raster', 'joined']),
+  s3_key: z.string(),
+  /** SHA-256 of the object. */
+  content_hash: z.string(),
+  /** SHA-256 over inputs, recipe and parameters: the same input is linked, not computed again. */
+  source_hash: z.string(),
+  /** `_id` of the run document. */
+  run_id: ObjectIdSchema,
+  crs: z.string().nullable(),
+  /** In the CRS of the asset. */
+  bbox: BboxSchema,
+  geometry_types: z.array(z.string()),
+  row_count: z.number().int().nullable(),
+  columns: z.array(ColumnSchema),
+  size_bytes: z.number().int(),
+  quality: z.object({
+    null_geometries: z.number().int(),
+    empty_geometries: z.number().int(),
+    repaired_geometries: z.number().int(),
+    notes: z.array(NoteSchema),
+  }),
+  recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),
+  sources: z.array(SourceFileSchema),
+  iso: z.record(z.string(), z.unknown()).nullable(),
+  stac_key: z.string().nullable(),
+  created_at: Time,
+});
+export type AssetDocument = z.infer<typeof AssetDocumentSchema>;
+/** What a handler knows of an asset; the ledger adds version and time. */
+export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at'>;
+
+export const LineageDocumentSchema = z.object({
+  _id: ObjectIdSchema,
+  asset_id: ObjectIdSchema,
+  /** A file of the landing zone, or an asset. */
+  source: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('file'), path: z.string(), sha256: z.string() }),
+    z.object({ kind: z.literal('asset'), asset_id: ObjectIdSchema }),
+  ]),
+  operation: z.string(),
+  recipe: z.string().nullable(),
+  parameters: z.record(z.string(), z.unknown()),
+  run_id: z.uuid(),
+  created_at: Time,
+});
+export type LineageDocument = z.infer<typeof LineageDocumentSchema>;
+
+export const ACTIVITIES = [
+  'manifest_rejected', 'manifest_duplicate', 'lane_disabled', 'run_started', 'run_succeeded', 'run_failed',
+  'run_canceled', 'run_rerun', 'manifest_archived', 'dead_letter_redriven', 'dead_letter_discarded',
+] as const;
+export const ActivityDocumentSchema = z.object({
+  /** Deterministic, so that a repeat writes the same line. */
+  _id: ObjectIdSchema,
+  activity: z.enum(ACTIVITIES),
+  operator: z.string(),
+  run_id: z.uuid().nullable(),
+  batch_id: z.string().nullable(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+  at: Time,
+});
+export type ActivityDocument = z.infer<typeof ActivityDocumentSchema>;
+
+export const DatasetDocumentSchema = z.object({
+  /** Derived from dataset_id. */
+  _id: ObjectIdSchema,
+  dataset_id: z.string(),
+  latest_version: z.number().int().min(0),
+  created_at: Time,
+});
+export type DatasetDocument = z.infer<typeof DatasetDocumentSchema>;

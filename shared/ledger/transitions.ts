@@ -1,0 +1,13 @@
+import type { Status } from './documents.ts';
+
+/** The status changes that are allowed, of runs and of manifests; all others are refused. Ended is ended: a retry is a new run. */
+export const ALLOWED_TRANSITIONS: Record<Status, readonly Status[]> = {
+  running: ['success', 'failure', 'canceled'],
+  success: [],
+  failure: [],
+  canceled: [],
+};
+
+export function isAllowed(from: Status, to: Status): boolean {
+  return ALLOWED_TRANSITIONS[from].includes(to);
+}

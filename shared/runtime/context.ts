@@ -1,0 +1,22 @@
+import type { Env } from '#shared/config/env.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import type { Gdal } from '#shared/gdal/gdal.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Logger } from '#shared/log/log.ts';
+import type { Postgis } from '#shared/postgis/postgis.ts';
+import type { ObjectStore } from '#shared/storage/object-store.ts';
+
+/** What a handler may use: the ports. Nothing above them knows which way of running Sluice it is in. */
+export interface Context {
+  env: Env;
+  log: Logger;
+  ledger: Ledger;
+  objects: ObjectStore;
+  postgis: Postgis;
+  gdal: Gdal;
+  /** Aborts on cancel, lost claim, timeout or shutdown. */
+  signal: AbortSignal;
+}
+
+/** A function: one event in, one event or nothing out. Throws SluiceError. */
+export type Handler = (event: SluiceEvent, context: Context) => Promise<SluiceEvent | undefined>;

@@ -1,0 +1,139 @@
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
+import type { ClaimRef, ClaimResult, Ledger } from '#shared/ledger/ledger.ts';
+import type { Context } from './context.ts';
+import { isDead, OWNER } from './owner.ts';
+
+/** A claim whose owner stopped renewing is free after this time: the longest that a died worker on another machine delays a run. */
+export const LEASE_SECONDS = 30;
+/** Several renewals fit in a lease, so that one lost one does no harm. */
+const RENEW_EVERY_MS = 5_000;
+/** How soon a step that another worker holds is tried again. */
+const BUSY_RETRY_SECONDS = 2;
+
+/** A claimed step. `signal` aborts when the run is cancelled, the claim is lost, time is up, or the process stops. */
+export interface Claim extends ClaimRef {
+  run: RunDocument;
+  attempt: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Claims (run, step), does `work`, and records the event that it returns; a step that is done already answers its recorded reply.
+ * Nothing is answered when the run has ended, or when the claim is lost under way. With `close`, the run ends as success in the
+ * same write as the step. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
+ */
+export async function withClaim(
+  context: Context,
+  target: { runId: string; step: StepName; close?: 'success' },
+  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
+): Promise<SluiceEvent | undefined> {
+  const result = await claim(context.ledger, target.runId, target.step);
+  if (result.outcome === 'done') return result.reply ?? undefined;
+  if (result.outcome === 'closed') {
+    context.log.info({ ...target, status: result.status }, 'Step:Claim:RunHasEnded');
+    return undefined;
+  }
+  if (result.outcome !== 'claimed') throw refusal(result, target);
+
+  const ref: ClaimRef = { runId: target.runId, step: target.step, token: result.token };
+  const lost = new AbortController();
+  const timeout = AbortSignal.timeout(context.env.STEP_TIMEOUT_SECONDS * 1000);
+  const signal = AbortSignal.any([context.signal, lost.signal, timeout]);
+  const stopRenewing = keepClaim(context, ref, lost);
+  try {
+    const reply = await work({ ...ref, run: result.run, attempt: result.attempt, signal });
+    await context.ledger.finishStep(ref, reply ?? null, target.close);
+    return reply;
+  } catch (thrown) {
+    const error = explain(thrown, { lost: lost.signal, timeout, stopping: context.signal, seconds: context.env.STEP_TIMEOUT_SECONDS });
+    // When the ledger does not answer either, the lease runs out by itself.
+    await context.ledger.releaseStep(ref, error.toDocument()).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
+    if (error.code !== 'CLAIM_STALE') throw error;
+    // Whoever holds the claim now, or ended the run, answers; this delivery is done.
+    context.log.info(ref, 'Step:Finish:ClaimLost');
+    return undefined;
+  } finally {
+    stopRenewing();
+  }
+}
+
+async function claim(ledger: Ledger, runId: string, step: StepName): Promise<ClaimResult> {
+  const request = { runId, step, owner: OWNER, leaseSeconds: LEASE_SECONDS };
+  const result = await ledger.claimStep(request);
+  if (result.outcome !== 'held' || !isDead(result.owner)) return result;
+  return ledger.claimStep({ ...request, takeOverFrom: result.owner });
+}
+
+function refusal(result: Extract<ClaimResult, { outcome: 'held' | 'early' }>, target: { runId: string; step: string }): SluiceError {
+  const details = { run_id: target.runId, step: target.step };
+  const message = result.outcome === 'early' ? `Run ${target.runId} has not ended yet, so ${target.step} waits.` : `Another worker is doing ${target.step} of run ${target.runId}.`;
+  return new SluiceError('STEP_BUSY', message, { details, retryAfterSeconds: BUSY_RETRY_SECONDS });
+}
+
+/** Renews the claim until stopped, and watches for the end of the run, so that a cancel is noticed at once. */
+function keepClaim(context: Context, ref: ClaimRef, lost: AbortController): () => void {
+  const renew = async () => {
+    const held = await context.ledger.renewClaim(ref, LEASE_SECONDS).catch(() => true); // No answer: the lease decides.
+    if (!held) lost.abort();
+  };
+  const timer = setInterval(() => void renew(), RENEW_EVERY_MS);
+  const unwatch = runChanges(context.ledger).subscribe(ref.runId, () => void renew());
+  return () => {
+    clearInterval(timer);
+    unwatch();
+  };
+}
+
+type Listener = () => void;
+
+/** One feed of run changes per ledger, shared by all claims of this process. */
+class RunChanges {
+  #listeners = new Map<string, Set<Listener>>();
+  #stop: AbortController | undefined;
+  #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  subscribe(runId: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(runId) ?? new Set<Listener>();
+    this.#listeners.set(runId, listeners.add(listener));
+    if (this.#stop === undefined) {
+      this.#stop = new AbortController();
+      // Without the feed, renewal still notices a cancel within RENEW_EVERY_MS.
+      this.#ledger.watchRuns((id) => this.#listeners.get(id)?.forEach((notify) => notify()), this.#stop.signal).catch(() => { this.#stop = undefined; });
+    }
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(runId);
+    };
+  }
+}
+
+const feeds = new WeakMap<Ledger, RunChanges>();
+
+function runChanges(ledger: Ledger): RunChanges {
+  const feed = feeds.get(ledger) ?? new RunChanges(ledger);
+  feeds.set(ledger, feed);
+  return feed;
+}
+
+interface Reasons {
+  lost: AbortSignal;
+  timeout: AbortSignal;
+  stopping: AbortSignal;
+  seconds: number;
+}
+
+/** Says why work was interrupted; an aborted program's own error would say only that it was killed. */
+function explain(thrown: unknown, reasons: Reasons): SluiceError {
+  if (reasons.lost.aborted) return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', { cause: thrown });
+  if (reasons.timeout.aborted) {
+    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${reasons.seconds} s (STEP_TIMEOUT_SECONDS).`, { cause: thrown, details: { seconds: reasons.seconds } });
+  }
+  if (reasons.stopping.aborted) return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', { cause: thrown });
+  return asSluiceError(thrown);
+}

@@ -1,0 +1,26 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startPostgres } from '../gateway/embedded/postgres.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URL of the test cluster's `postgres` database; tests/servers.ts makes databases in it. */
+    postgresUrl: string;
+  }
+}
+
+/** One private PostgreSQL cluster for the whole test run. Each test file makes its own databases in it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  chmodSync(folder, 0o755); // The server may run as another user.
+  const postgres = await startPostgres(join(folder, 'postgres'));
+  await postgres.database('template_postgis', { postgis: true });
+  project.provide('postgresUrl', await postgres.database('postgres'));
+  return async () => {
+    await postgres.stop();
+    rmSync(postgres.data, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import S3rver from 's3rver';
+import { inject } from 'vitest';
+import { type Env, parseEnv } from '#shared/config/env.ts';
+
+/** A fresh database in the test cluster; with PostGIS when asked. Drop it with `drop`. */
+export async function createDatabase(options: { postgis?: boolean } = {}): Promise<{ url: string; drop(): Promise<void> }> {
+  const admin = inject('postgresUrl');
+  const name = `t_${randomBytes(6).toString('hex')}`;
+  await run(admin, `create database ${name}${options.postgis ? ' template template_postgis' : ''}`);
+  return { url: admin.replace('/postgres?', `/${name}?`), drop: () => run(admin, `drop database if exists ${name} with (force)`) };
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+/** An embedded object store with empty buckets, on a free port. */
+export async function startObjectStore(): Promise<{ endpoint: string; stop(): Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-s3-'));
+  const server = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: 'landing-zone', configs: [] }, { name: 'data-lake', configs: [] }] });
+  const { port } = await server.run();
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The environment of a test: defaults, with these variables set. */
+export function testEnv(variables: Record<string, string> = {}): Env {
+  return parseEnv({ LOG_LEVEL: 'silent', SCRATCH_DIR: mkdtempSync(join(tmpdir(), 'sluice-scratch-')), ...variables });
+}
