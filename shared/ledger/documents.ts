@@ -108,8 +108,36 @@ export const RunDocumentSchema = z.object({
 });
 export type RunDocument = z.infer<typeof RunDocumentSchema>;
 
-/** [west, south, east, north] in EPSG:4326; null for an asset without coordinates. */
+/** [west, south, east, north]; null for an asset without coordinates. */
 export const BboxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable();
+
+export const BandSchema = z.object({
+  /** GDAL's name: Byte, Int16, UInt16, Int32, Float32, … */
+  data_type: z.string(),
+  nodata: z.union([z.number(), z.enum(['nan', 'inf', '-inf'])]).nullable(),
+  color_interpretation: z.string().nullable(),
+  description: z.string().nullable(),
+  statistics: z.object({ minimum: z.number(), maximum: z.number(), mean: z.number(), stddev: z.number(), valid_percent: z.number() }).nullable(),
+});
+
+export const RasterSchema = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  /** Size of a pixel in units of the CRS, [x, y], both positive for north-up. */
+  resolution: z.tuple([z.number(), z.number()]),
+  block_size: z.tuple([z.number().int(), z.number().int()]),
+  /** Factors of the overviews: [2, 4, 8]. */
+  overviews: z.array(z.number().int()),
+  compression: z.string(),
+  bands: z.array(BandSchema),
+});
+
+/** How many keys of each side found no partner, and some of them. */
+export const JoinResultSchema = z.object({
+  matched_rows: z.number().int(),
+  unmatched_spatial: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
+  unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
+});
 
 export const AssetDocumentSchema = z.object({
   _id: ObjectIdSchema,
@@ -125,8 +153,10 @@ export const AssetDocumentSchema = z.object({
   /** `_id` of the run document. */
   run_id: ObjectIdSchema,
   crs: z.string().nullable(),
-  /** In the CRS of the asset. */
+  /** In EPSG:4326, whatever the CRS of the asset. */
   bbox: BboxSchema,
+  /** In the CRS of the asset. */
+  native_bbox: BboxSchema.optional(),
   geometry_types: z.array(z.string()),
   row_count: z.number().int().nullable(),
   columns: z.array(ColumnSchema),
@@ -137,6 +167,14 @@ export const AssetDocumentSchema = z.object({
     repaired_geometries: z.number().int(),
     notes: z.array(NoteSchema),
   }),
+  /** Only of a raster asset. */
+  raster: RasterSchema.optional(),
+  /** Only of a joined asset: what found no partner. */
+  join: JoinResultSchema.optional(),
+  /** Only of a tabular asset: rows that could not be read, the first of them by line. */
+  rejected_rows: z.object({ count: z.number().int(), sample: z.array(z.object({ line: z.number().int(), reason: z.string() })) }).optional(),
+  /** Versions of the programs that made it: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
+  software: z.record(z.string(), z.string()).optional(),
   recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),
   sources: z.array(SourceFileSchema),
   iso: z.record(z.string(), z.unknown()).nullable(),

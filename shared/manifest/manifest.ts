@@ -42,11 +42,49 @@ export const RecipeParametersSchema = z.strictObject({
 export type RecipeParameters = z.infer<typeof RecipeParametersSchema>;
 
 export const JoinConfigSchema = z.strictObject({
+  /** An asset id, or `dataset:NAME` for the newest version of a dataset. */
   spatial_asset_id: z.string().min(1).max(128),
   tabular_asset_id: z.string().min(1).max(128),
   left_key: text(128),
   right_key: text(128),
   how: z.enum(['left', 'inner']).default('left'),
+  /** Columns of the table to keep; all when absent. */
+  columns: z.array(text(128)).max(1600).optional(),
+  /** Put before a column of the table whose name the spatial asset has too. */
+  prefix: text(32).default('t_'),
+  /** Several table rows for one key make several features, when this is true; else they are an error. */
+  allow_duplicate_keys: z.boolean().default(false),
+});
+
+/** How rasters become Cloud Optimized GeoTIFFs. */
+export const RasterParametersSchema = z.strictObject({
+  target_crs: z.string().regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n').optional(),
+  /** For reprojection and overviews; by default nearest for categorical data, else bilinear and average. */
+  resampling: z.enum(['nearest', 'bilinear', 'cubic', 'average', 'mode', 'lanczos']).optional(),
+  /** True for classes (land cover), where a mean makes no sense. By default: bands with a palette. */
+  categorical: z.boolean().optional(),
+  nodata: z.number().optional(),
+  compression: z.enum(['deflate', 'zstd', 'lzw']).optional(),
+  /** One asset of all files; else one asset for each file. */
+  mosaic: z.boolean().default(false),
+});
+
+export const TABULAR_TYPES = ['text', 'boolean', 'bigint', 'double', 'decimal', 'date', 'timestamp', 'timestamptz'] as const;
+
+/** How tables are read. What is not given is detected. */
+export const TabularParametersSchema = z.strictObject({
+  delimiter: z.string().length(1).optional(),
+  decimal_separator: z.enum(['.', ',']).optional(),
+  /** False when the first line is data. */
+  header: z.boolean().optional(),
+  /** Text that means "no value"; an empty field does by default. */
+  null_values: z.array(z.string().max(64)).max(20).optional(),
+  /** Sheet of a workbook; the first by default. */
+  sheet: text(128).optional(),
+  /** Declared types win over detected ones. */
+  columns: z.record(z.string().min(1).max(128), z.enum(TABULAR_TYPES)).optional(),
+  /** More rejected rows than this fail the run. */
+  max_rejected_rows: z.number().int().min(0).optional(),
 });
 
 export const ManifestMetadataSchema = z.strictObject({
@@ -55,6 +93,12 @@ export const ManifestMetadataSchema = z.strictObject({
   tags: z.looseObject({ dataset_id: DATASET_ID.optional() }).optional(),
   recipe: RecipeParametersSchema.optional(),
   join_config: JoinConfigSchema.optional(),
+  raster: RasterParametersSchema.optional(),
+  tabular: TabularParametersSchema.optional(),
+  /** Compute, although an asset of the same input and recipe exists. */
+  force: z.boolean().optional(),
+  /** Versions of the dataset to keep; older ones are removed after this run. */
+  keep_versions: z.number().int().min(1).optional(),
 });
 
 export const ManifestSchema = z.strictObject({
