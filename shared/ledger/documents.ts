@@ -55,6 +55,8 @@ export const ManifestDocumentSchema = z.object({
   _id: ObjectIdSchema,
   /** Unique for ever. Null for a manifest that was rejected: its batch_id is not used up. */
   batch_id: z.string().nullable(),
+  /** The batch_id that a rejected manifest asked for, when one could be read in it: a person looks for it by that. Null otherwise. */
+  claimed_batch_id: z.string().nullable(),
   manifest_key: z.string(),
   /** SHA-256 of the manifest as uploaded. */
   sha256: z.string(),
