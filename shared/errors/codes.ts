@@ -69,6 +69,12 @@ export const ERROR_CODES = {
   EVENT_INVALID: permanent('The event is not a CloudEvent that this function accepts.', 'Send a CloudEvents 1.0 event of an accepted type.'),
   UNAUTHORIZED: permanent('The credentials are missing or wrong.', 'Send the bearer token or password of this installation.'),
   FUNCTION_NOT_FOUND: permanent('There is no such function.', 'List functions with `faas-cli list`.'),
+  ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method.'),
+  BATCH_NOT_FOUND: permanent('No manifest with this batch_id has been seen.', 'Upload the manifest, or wait until its notification has arrived.'),
+  REQUEST_TOO_LARGE: permanent('The body of the request is larger than the gateway reads.', 'Send less; data belongs in files in the landing zone.'),
+  LENGTH_REQUIRED: permanent('An upload must say how long it is.', 'Send a Content-Length header.'),
+  RANGE_INVALID: permanent('The range of bytes that was asked for is outside the object.', 'Ask for bytes within the size that details names.'),
+  ORIGIN_FORBIDDEN: permanent('A page of another site, or a foreign host name, asked for this.', 'Use the address of this installation; set PUBLIC_URL when it has another name.'),
 
   // Surroundings
   CONFIG_INVALID: permanent('An environment variable is missing or wrong.', 'Correct the variable named; .env.example lists all of them.'),

@@ -1,0 +1,27 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** S3's limit. */
+const MAX_KEY_BYTES = 1024;
+
+/**
+ * The object key that the rest of a URL path names, percent-decoded. Throws REQUEST_INVALID for a key that
+ * would be read as another one further on: empty segments, `.` or `..`, control characters.
+ */
+export function landingKey(encodedPath: string): string {
+  const key = decode(encodedPath);
+  const refuse = (reason: string) => new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${reason}.`, { details: { key } });
+  if (key === '') throw refuse('is empty');
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw refuse(`is longer than ${MAX_KEY_BYTES} bytes`);
+  // eslint-disable-next-line no-control-regex -- control characters are what is refused
+  if (/[\u0000-\u001f\u007f]/.test(key)) throw refuse('holds control characters');
+  if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) throw refuse('has an empty segment, "." or ".."');
+  return key;
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (cause) {
+    throw new SluiceError('REQUEST_INVALID', `The path ${path} is not valid percent-encoding.`, { cause, details: { path } });
+  }
+}
