@@ -1,10 +1,7 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** Events and notifications are a few KiB; data belongs in the landing zone. Knative brokers take no more either. */
-export const MAX_BODY_BYTES = 1024 * 1024;
-
 /** The body of a request, read no further than `maxBytes`. Throws REQUEST_TOO_LARGE. */
-export async function readBody(request: Request, maxBytes: number = MAX_BODY_BYTES): Promise<Buffer> {
+export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
   const tooLarge = () => new SluiceError('REQUEST_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, { details: { max_bytes: maxBytes } });
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];

@@ -14,6 +14,8 @@ export interface ObjectStore {
   upload(bucket: string, key: string, path: string, options: UploadOptions): Promise<{ sha256: string; size: number }>;
   /** Writes a small object. */
   put(bucket: string, key: string, body: Buffer | string, options?: { contentType?: string; metadata?: Record<string, string> }): Promise<void>;
+  /** Writes an object of `size` bytes from a stream, whole or not at all, in memory that does not grow with it. Throws REQUEST_INVALID when the stream has another length. */
+  putStream(bucket: string, key: string, body: Readable, options: { size: number; contentType: string; signal: AbortSignal }): Promise<void>;
   copy(bucket: string, fromKey: string, toKey: string): Promise<void>;
   /** Deletes; nothing happens when there is no such object. */
   delete(bucket: string, key: string): Promise<void>;
