@@ -1,0 +1,54 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** The text of a manifest; a byte order mark is dropped. Throws MANIFEST_NOT_UTF8. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const at = firstInvalidByte(bytes);
+    const hint = bytes[0] === 0xff || bytes[0] === 0xfe ? ' It looks like UTF-16.' : '';
+    throw new SluiceError('MANIFEST_NOT_UTF8', `The manifest is not UTF-8: byte ${at} cannot be read.${hint} Save it as UTF-8.`, { cause, details: { byte: at } });
+  }
+}
+
+/** Offset of the first byte that is not UTF-8: the length of the longest valid beginning, in whole characters. */
+function firstInvalidByte(bytes: Uint8Array): number {
+  let offset = 0;
+  for (const character of new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)) {
+    const written = new TextEncoder().encode(character);
+    if (!written.every((byte, index) => bytes[offset + index] === byte)) break;
+    offset += written.length;
+  }
+  return offset;
+}
+
+/** The value of JSON text. Throws MANIFEST_NOT_JSON that names line and column. */
+export function parseJson(text: string): unknown {
+  if (text.trim() === '') throw new SluiceError('MANIFEST_NOT_JSON', 'The manifest is empty.', { details: { line: 1, column: 1 } });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const { line, column } = lineAndColumn(text, errorOffset(said, text));
+    throw new SluiceError('MANIFEST_NOT_JSON', `The manifest is not valid JSON at line ${line}, column ${column}: ${reason(said)}.`, { cause, details: { line, column } });
+  }
+}
+
+/** V8 gives an offset for most errors. Without one, it names the first token that cannot stand where it stands, or the text is cut off. */
+function errorOffset(said: string, text: string): number {
+  const position = /at position (\d+)/.exec(said)?.[1];
+  if (position !== undefined) return Number(position);
+  const token = /^Unexpected token '(.+?)', /su.exec(said)?.[1];
+  return token === undefined ? text.length : Math.max(0, text.indexOf(token));
+}
+
+function reason(said: string): string {
+  const plain = said.replace(/,? (in JSON )?at position .*$/s, '').replace(/ in JSON$/, '').replace(/, ("|\.\.\.).* is not valid JSON$/s, '');
+  return plain === 'Unexpected end of JSON input' ? 'it ends too early' : plain.charAt(0).toLowerCase() + plain.slice(1);
+}
+
+/** Line and column of an offset, from 1. */
+export function lineAndColumn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset).split(/\r\n|\n|\r/);
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}

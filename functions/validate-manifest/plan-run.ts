@@ -1,0 +1,44 @@
+import { deterministicId, deterministicObjectId } from '#shared/events/event.ts';
+import type { DatasetDocument, Lane, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import { newDataset, newRun } from '#shared/ledger/new-run.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+
+export interface AcceptedManifest {
+  key: string;
+  sha256: string;
+  manifest: Manifest;
+  lane: Lane;
+  traceparent?: string | undefined;
+}
+
+/** Hex digits of a generated dataset id: 48 bits, so a clash needs millions of datasets. */
+const GENERATED_ID_DIGITS = 12;
+
+/** The dataset that a manifest names, else one of its own; the same on every repeat. */
+export function datasetIdOf(manifest: Manifest): string {
+  return manifest.metadata.tags?.dataset_id ?? `dataset_${deterministicId('dataset', manifest.batch_id).slice(0, GENERATED_ID_DIGITS)}`;
+}
+
+/** What is admitted for a valid manifest. All ids depend on the batch_id only, so a repeat names the same documents. */
+export function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest): { manifest: ManifestDocument; run: RunDocument; dataset: DatasetDocument } {
+  const manifestId = deterministicObjectId('manifest', manifest.batch_id);
+  const datasetId = datasetIdOf(manifest);
+  const run = newRun({ manifest, manifestId, manifestKey: key, lane, datasetId, operator: manifest.uploader, traceparent });
+  const document: ManifestDocument = {
+    _id: manifestId,
+    batch_id: manifest.batch_id,
+    claimed_batch_id: null,
+    manifest_key: key,
+    sha256,
+    status: 'running',
+    run_id: run.run_id,
+    lane,
+    body: manifest,
+    raw: null,
+    error: null,
+    archive_key: null,
+    created_at: run.created_at,
+    updated_at: run.created_at,
+  };
+  return { manifest: document, run, dataset: newDataset(datasetId) };
+}

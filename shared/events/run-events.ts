@@ -1,0 +1,19 @@
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import { makeEvent, type SluiceEvent } from './event.ts';
+
+/** Events that several functions emit: the same cause gives the same id, whoever emits it. */
+
+/** Starts the lane of a run. */
+export function runRequested(run: Pick<RunDocument, 'run_id' | 'lane' | 'traceparent'>): SluiceEvent {
+  return makeEvent(`sluice.run.requested.${run.lane}`, run.run_id, { run_id: run.run_id }, { traceparent: run.traceparent ?? undefined });
+}
+
+export function runFailed(run: Pick<RunDocument, 'run_id' | 'traceparent'>, error: ErrorDocument): SluiceEvent {
+  return makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }, { traceparent: run.traceparent ?? undefined });
+}
+
+/** A manifest that starts no run; `error` is null when that is no fault (a lane that is switched off). */
+export function manifestRejected(manifest: Pick<ManifestDocument, '_id' | 'manifest_key' | 'error'>, traceparent?: string): SluiceEvent {
+  return makeEvent('sluice.manifest.rejected', manifest._id, { manifest_id: manifest._id, manifest_key: manifest.manifest_key, error: manifest.error }, { traceparent });
+}

@@ -1,0 +1,51 @@
+import type { Env } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Lane } from '#shared/ledger/documents.ts';
+import type { Manifest } from './manifest.ts';
+
+/** Intents that name their lane; any other intent is a spatial one, and its lane follows from the files. */
+const LANE_OF_INTENT = new Map<string, Lane>([
+  ['ingest_vector', 'vector'],
+  ['ingest_raster', 'raster'],
+  ['ingest_tabular', 'tabular'],
+  ['join_datasets', 'join'],
+]);
+
+/** How MANIFEST_ROUTER_ENABLED_LANES and run keys name the lanes. */
+export const LANE_GROUP = { vector: 'ingest', raster: 'ingest', tabular: 'tabular', join: 'join' } as const satisfies Record<Lane, string>;
+
+export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LANES'>): boolean {
+  return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);
+}
+
+/** The lane of a manifest, with its files and metadata checked against the intent. Throws MANIFEST_INVALID. */
+export function laneOf(manifest: Manifest): Lane {
+  const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
+  if (lane === 'join') checkJoin(manifest);
+  else checkFileTypes(manifest, lane);
+  return lane;
+}
+
+function laneOfFiles({ files, intent }: Manifest): Lane {
+  const first = files[0];
+  if (first === undefined) throw invalid('files', `files must name at least one file for intent ${intent}.`);
+  return first.type;
+}
+
+function checkJoin(manifest: Manifest): void {
+  if (manifest.metadata.join_config === undefined) throw invalid('metadata.join_config', 'metadata.join_config is missing; intent join_datasets needs it.');
+  if (manifest.files.length > 0) throw invalid('files', 'files must be empty for intent join_datasets: it joins assets of the lake.');
+}
+
+function checkFileTypes({ files, intent }: Manifest, lane: Lane): void {
+  if (files.length === 0) throw invalid('files', `files must name at least one file for intent ${intent}.`);
+  const other = files.findIndex((file) => file.type !== lane);
+  if (other === -1) return;
+  const field = `files[${other}].type`;
+  const reason = LANE_OF_INTENT.has(intent) ? `intent ${intent} takes ${lane} files` : `the files before it are ${lane} files, and one manifest takes one type`;
+  throw invalid(field, `${field} is "${files[other]?.type}", but ${reason}.`);
+}
+
+function invalid(field: string, message: string): SluiceError {
+  return new SluiceError('MANIFEST_INVALID', message, { details: { issues: [{ field, message }] } });
+}

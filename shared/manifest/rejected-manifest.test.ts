@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { claimedBatchId, rawText, rejectedManifest } from './rejected-manifest.ts';
+
+describe('what is kept of a rejected manifest', () => {
+  test.each([
+    ['{"batch_id":"b 1","files":5}', 'b 1'],
+    ['{"batch_id":7}', null],
+    [`{"batch_id":"${'x'.repeat(129)}"}`, null],
+    ['{"batch_id":"b', null],
+    ['null', null],
+    ['{"batch_id":"a\\u0000"}', 'a\ufffd'],
+  ])('the batch_id that a wrong manifest names (%#)', (text, batchId) => expect(claimedBatchId(Buffer.from(text))).toBe(batchId));
+
+  test('its text, without what cannot be stored', () => {
+    expect(rawText(Buffer.from([0x61, 0x00, 0xff]))).toBe('a\ufffd\ufffd');
+    expect(rawText(Buffer.alloc(100_000, 0x20))).toHaveLength(65_536);
+  });
+});
+
+test('a repeat of one notification makes the same document, another upload of the same text another', () => {
+  const upload = (eventId: string) => rejectedManifest({ eventId, key: 'manifests/b 1.json', object: undefined, error: { code: 'MANIFEST_GONE', message: 'It is gone.', details: {} } });
+  expect(upload('r1.h1')._id).toBe(upload('r1.h1')._id);
+  expect(upload('r1.h1')._id).not.toBe(upload('r2.h1')._id);
+  expect(upload('r1.h1')).toMatchObject({ batch_id: null, claimed_batch_id: null, status: 'failure', run_id: null, raw: null, error: { code: 'MANIFEST_GONE' } });
+});
