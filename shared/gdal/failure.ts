@@ -1,0 +1,71 @@
+import { basename, dirname } from 'node:path';
+import type { ErrorCodeName } from '#shared/errors/codes.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { GdalCommand } from './gdal.ts';
+
+/** How a GDAL program ended. */
+export interface GdalExit {
+  exitCode: number | undefined;
+  signal: string | undefined;
+  stdout: string;
+  stderr: string;
+}
+
+/** First match decides; the surroundings come first, because GDAL adds errors about the file to each of them. */
+const CAUSES: [RegExp, ErrorCodeName][] = [
+  [/No space left on device|could not extend file|disk full|Disk quota exceeded/i, 'DISK_FULL'],
+  [/server closed the connection|terminating connection|connection to server|could not connect to server|no connection to the server|SSL SYSCALL|the database system is|canceling statement due to|too many clients/i, 'DATABASE_UNAVAILABLE'],
+  [/std::bad_alloc|Out of memory|Cannot allocate|cannot allocate memory|error while loading shared libraries: .* cannot map/i, 'FILE_TOO_LARGE'],
+];
+/** The kernel's signals for a limit that prlimit set. */
+const LIMIT_SIGNALS: Record<string, { code: ErrorCodeName; message: string }> = {
+  SIGXCPU: { code: 'STEP_TIMEOUT', message: 'used all the processor time that it was allowed' },
+  SIGXFSZ: { code: 'FILE_TOO_LARGE', message: 'wrote more than MAX_FILE_BYTES' },
+};
+/** Messages kept in details: enough to see the cause, small enough for a ledger document. */
+const MAX_MESSAGES = 5;
+
+/** The error of a program that failed, in GDAL's own words, without paths of this machine. `details.messages` are the first ones. */
+export function failureOf(command: GdalCommand, exit: GdalExit): SluiceError {
+  const limit = exit.signal === undefined ? undefined : LIMIT_SIGNALS[exit.signal];
+  if (limit !== undefined) return new SluiceError(limit.code, `${command.command} ${limit.message}.`, { details: { program: command.command } });
+  const text = withoutLocalPaths(cleanText(`${exit.stderr}\n${exit.stdout}`), command.args);
+  const messages = messagesOf(text);
+  const code = CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? 'FILE_UNREADABLE';
+  const said = messages[0] ?? (exit.signal ? `it was ended by ${exit.signal}` : `it ended with code ${exit.exitCode ?? 'unknown'}`);
+  const details = { program: command.command, messages: messages.slice(0, MAX_MESSAGES), ...(exit.signal ? { signal: exit.signal } : {}) };
+  return new SluiceError(code, `GDAL says: ${said}`, { details });
+}
+
+/** GDAL's errors (`ERROR n: …`), else its `FAILURE:` lines, without the marks before them. */
+export function messagesOf(text: string): string[] {
+  const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR|Warning|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
+  const failures = [...text.matchAll(/^FAILURE:?\s*(.+)/gm)].map((match) => oneLine(match[1] ?? ''));
+  return [...new Set([...errors, ...failures].filter((message) => message !== ''))];
+}
+
+/** GDAL's warnings, without the marks before them. */
+export function warningsOf(text: string): string[] {
+  return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR|Warning|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').replace(/^ERROR: +/, '').trim();
+}
+
+/** Text that is safe in a log and a document: no control characters but line breaks. */
+export function cleanText(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is removed
+  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, ' ');
+}
+
+/** Names files as their owner knows them: paths among the arguments lose their folders. */
+export function withoutLocalPaths(text: string, args: readonly string[]): string {
+  const paths = args.filter((arg) => arg.startsWith('/')).sort((a, b) => b.length - a.length);
+  let clean = text;
+  for (const path of paths) {
+    clean = clean.replaceAll(path, basename(path));
+    if (dirname(path) !== '/') clean = clean.replaceAll(`${dirname(path)}/`, '').replaceAll(dirname(path), '');
+  }
+  return clean;
+}
