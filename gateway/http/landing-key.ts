@@ -12,7 +12,6 @@ export function landingKey(encodedPath: string): string {
   const refuse = (reason: string) => new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${reason}.`, { details: { key } });
   if (key === '') throw refuse('is empty');
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw refuse(`is longer than ${MAX_KEY_BYTES} bytes`);
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused
   if (/[\u0000-\u001f\u007f]/.test(key)) throw refuse('holds control characters');
   if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) throw refuse('has an empty segment, "." or ".."');
   return key;

@@ -27,6 +27,8 @@ export const ENV_SCHEMA = z.object({
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
   LANDING_BUCKET: z.string().default('landing-zone').describe('Bucket that users upload to.'),
   LAKE_BUCKET: z.string().default('data-lake').describe('Bucket of the assets.'),
+  S3_NOTIFICATION_ARNS: z.string().default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
+    .describe('Webhook targets of the object store that announce uploads, comma-separated: one with a queue folder (durable), one without (immediate).'),
   WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio; without it that route is closed.'),
 
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
