@@ -1,131 +1,136 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, chownSync, statSync, accessSync, constants } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { execa, type ResultPromise } from 'execa';
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
+import { log } from '#shared/log/log.ts';
+import { lockFolder } from './folder-lock.ts';
+import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
+import { endLeftovers } from './postgres-leftovers.ts';
+import { binariesFor, type Cluster, databaseUrl, ensureCluster, type ServerProcess, startServer } from './postgres-server.ts';
 
 /** A private PostgreSQL cluster, reached over a unix socket only, so that it needs no port. */
 export interface EmbeddedPostgres {
   /** URL of a database of this cluster; it is created when needed. */
   database(name: string, options?: { postgis?: boolean }): Promise<string>;
-  pid: number;
+  /** The server's process; another one after it died and was started again. */
+  readonly pid: number;
   /** Where the data is; not always the folder that was asked for. */
   data: string;
   stop(): Promise<void>;
 }
 
-const DATABASE_USER = 'sluice';
+export interface PostgresOptions {
+  /** Called once when the server died and cannot be started again. */
+  onGiveUp?: (error: SluiceError) => void;
+}
 
-/** Starts the cluster in `directory`, which is initialised when it is empty. Throws SETUP_FAILED. */
-export async function startPostgres(directory: string): Promise<EmbeddedPostgres> {
-  const bin = findBinaries();
+/**
+ * Starts the cluster in `directory`, which is initialised when it is empty, and starts it again whenever it dies.
+ * What an earlier, killed process left running in it is ended first. Throws SETUP_FAILED, also when another process uses the folder.
+ */
+export async function startPostgres(directory: string, options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
   const account = serverAccount();
   const data = dataFolder(resolve(directory), account);
-  const socket = socketFolder(data, account);
-  const run = (program: string, args: string[]) =>
-    execa(join(bin, program), args, { cwd: '/', ...(account ? { uid: account.uid, gid: account.gid } : {}), env: { LC_ALL: 'C.UTF-8' } });
-
-  if (!existsSync(join(data, 'PG_VERSION'))) {
-    await run('initdb', ['-D', data, '-U', DATABASE_USER, '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-instructions']);
+  const lock = lockFolder(`${data}.lock`, 'The PostgreSQL server of Sluice');
+  try {
+    const cluster: Cluster = { bin: binariesFor(data), data, socket: socketFolder(data, account), logFile: `${data}.log`, account };
+    await endLeftovers(data, cluster.socket);
+    await ensureCluster(cluster);
+    const server = new Supervisor(cluster, await startServer(cluster), options);
+    return {
+      get pid() { return server.pid; },
+      data,
+      database: async (name, { postgis = false } = {}) => {
+        const url = databaseUrl(cluster.socket, name);
+        await createDatabase(databaseUrl(cluster.socket, 'postgres'), name);
+        if (postgis) await withClient(url, (client) => client.query('create extension if not exists postgis'));
+        return url;
+      },
+      stop: async () => {
+        await server.stop();
+        rmSync(cluster.socket, { recursive: true, force: true });
+        lock.release();
+      },
+    };
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
   }
-  const server: ResultPromise = execa(join(bin, 'postgres'), ['-D', data, '-k', socket, ...SETTINGS.flatMap((setting) => ['-c', setting])], {
-    cwd: '/', ...(account ? { uid: account.uid, gid: account.gid } : {}), stdio: ['ignore', 'ignore', 'pipe'], buffer: false, reject: false,
-  });
-  let said = '';
-  server.stderr?.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-4096); });
-  const url = (name: string) => `postgresql://${DATABASE_USER}@/${name}?host=${encodeURIComponent(socket)}`;
-  await answers(url('postgres'), server, () => said);
-  return {
-    pid: server.pid ?? 0,
-    data,
-    database: async (name, options = {}) => {
-      await createDatabase(url('postgres'), name);
-      if (options.postgis) await query(url(name), 'create extension if not exists postgis');
-      return url(name);
-    },
-    stop: async () => {
-      server.kill('SIGINT'); // Fast shutdown: ends sessions, keeps what was committed.
-      await server;
-    },
-  };
 }
 
-/** Reasons: one machine is shared with GDAL and Node; nobody connects over TCP. */
-const SETTINGS = [
-  'listen_addresses=', 'max_connections=100', 'shared_buffers=256MB', 'work_mem=64MB', 'maintenance_work_mem=128MB', 'max_wal_size=2GB',
-  'max_parallel_workers_per_gather=2', 'wal_level=minimal', 'max_wal_senders=0', 'jit=off', 'log_min_messages=warning', 'timezone=UTC',
-];
+/** Waits before the first, second, … try to start a server that died; after the last one it is given up. */
+const RESTART_AFTER_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
 
-/** Newest installed server that has PostGIS, of Debian's layout, Homebrew's, or the PATH. */
-export function findBinaries(): string {
-  const root = '/usr/lib/postgresql';
-  const versions = existsSync(root) ? readdirSync(root).filter((name) => existsSync(join(root, name, 'bin', 'postgres'))) : [];
-  const newest = versions.sort((a, b) => Number(b) - Number(a)).find((version) => existsSync(`/usr/share/postgresql/${version}/extension/postgis.control`));
-  if (newest) return join(root, newest, 'bin');
-  for (const folder of (process.env.PATH ?? '').split(':')) if (folder && existsSync(join(folder, 'initdb'))) return folder;
-  throw new SluiceError('SETUP_FAILED', 'PostgreSQL with PostGIS is not installed. Run npm run setup: it installs it, or prints the command.');
-}
+/** Starts the server again whenever it ends and nobody asked for it. */
+class Supervisor {
+  #cluster: Cluster;
+  #server: ServerProcess;
+  #options: PostgresOptions;
+  #stopping = new AbortController();
+  #watching: Promise<void>;
 
-interface Account { uid: number; gid: number }
+  constructor(cluster: Cluster, server: ServerProcess, options: PostgresOptions) {
+    this.#cluster = cluster;
+    this.#server = server;
+    this.#options = options;
+    this.#watching = this.#watch();
+  }
 
-/** PostgreSQL refuses to run as root; then it runs as the owner of the system's PostgreSQL folder, else as nobody. */
-function serverAccount(): Account | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const { uid, gid } = existsSync('/var/lib/postgresql') ? statSync('/var/lib/postgresql') : { uid: 65534, gid: 65534 };
-  return { uid, gid };
-}
+  get pid(): number {
+    return this.#server.pid;
+  }
 
-/** The data folder; outside `directory` when the server's account can't reach it (a clone below /root). */
-function dataFolder(directory: string, account: Account | undefined): string {
-  const reachable = account === undefined || foldersAbove(directory).every((folder) => !existsSync(folder) || (statSync(folder).mode & 0o001) !== 0);
-  const data = reachable ? directory : join('/var/lib/sluice', createHash('sha256').update(directory).digest('hex').slice(0, 12));
-  mkdirSync(dirname(data), { recursive: true });
-  if (!existsSync(data)) mkdirSync(data, { mode: 0o700 });
-  if (account) chownSync(data, account.uid, account.gid);
-  return data;
-}
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#server.stop();
+    await this.#watching;
+  }
 
-function foldersAbove(path: string): string[] {
-  const parent = dirname(path);
-  return parent === path ? [] : [parent, ...foldersAbove(parent)];
-}
-
-/** Unix socket paths hold about 100 bytes, so the socket lives in a short folder named after the data folder. */
-function socketFolder(data: string, account: Account | undefined): string {
-  const folder = join(process.platform === 'linux' ? '/tmp' : tmpdir(), `sluice-${createHash('sha256').update(data).digest('hex').slice(0, 12)}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (account) chownSync(folder, account.uid, account.gid);
-  accessSync(folder, constants.W_OK);
-  return folder;
-}
-
-async function answers(url: string, server: ResultPromise, said: () => string): Promise<void> {
-  let exited = false;
-  void server.then(() => { exited = true; });
-  for (;;) {
-    try {
-      return await query(url, 'select 1');
-    } catch (thrown) {
-      if (exited) throw new SluiceError('SETUP_FAILED', `PostgreSQL does not start: ${said()}`, { cause: thrown });
-      await new Promise((done) => setTimeout(done, 50));
+  async #watch(): Promise<void> {
+    for (;;) {
+      await this.#server.ended;
+      if (this.#stopping.signal.aborted) return;
+      log.error({ pid: this.#server.pid, log: this.#cluster.logFile }, 'Postgres:Server:Died');
+      if (!(await this.#restart())) return;
     }
   }
+
+  /** False when it was given up or is not wanted any more. */
+  async #restart(): Promise<boolean> {
+    let last: unknown;
+    for (const milliseconds of RESTART_AFTER_MS) {
+      await wait(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      if (this.#stopping.signal.aborted) return false;
+      try {
+        await endLeftovers(this.#cluster.data, this.#cluster.socket); // Backends outlive a postmaster that was killed.
+        this.#server = await startServer(this.#cluster);
+        if (this.#stopping.signal.aborted) await this.#server.stop(); // `stop` came while it was starting.
+        else log.warn({ pid: this.#server.pid }, 'Postgres:Server:StartedAgain');
+        return true;
+      } catch (thrown) {
+        last = thrown;
+        log.error({ reason: thrown }, 'Postgres:Server:StartFailed');
+      }
+    }
+    this.#options.onGiveUp?.(asSluiceError(last));
+    return false;
+  }
 }
 
-async function query(url: string, sql: string): Promise<void> {
+async function createDatabase(adminUrl: string, name: string): Promise<void> {
+  await withClient(adminUrl, async (client) => {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(name)}`);
+  });
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    await work(client);
   } finally {
     await client.end();
   }
-}
-
-async function createDatabase(url: string, name: string): Promise<void> {
-  await query(url, `create database ${pg.escapeIdentifier(name)}`).catch((thrown: unknown) => {
-    if ((thrown as { code?: string }).code !== '42P04') throw thrown; // It exists.
-  });
 }

@@ -1,0 +1,47 @@
+// @ts-check
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+
+/** Oldest GDAL that Sluice is tested with: Debian 12's. */
+export const OLDEST_GDAL = [3, 6];
+/** The GDAL and PROJ programs that Sluice runs. */
+export const GDAL_PROGRAMS = ['ogr2ogr', 'ogrinfo', 'gdal_translate', 'gdalwarp', 'gdalinfo', 'gdalbuildvrt', 'gdalsrsinfo', 'projinfo'];
+
+/**
+ * What is wrong with the GDAL of this machine, or undefined when nothing is.
+ *
+ * @param {string | undefined} [path]
+ * @returns {{ missing: string[] } | { tooOld: string } | undefined}
+ */
+export function gdalProblem(path = process.env.PATH) {
+  const missing = GDAL_PROGRAMS.filter((program) => !isOnPath(program, path));
+  if (missing.length > 0) return { missing };
+  const version = askVersion(path);
+  return isNewEnough(version) ? undefined : { tooOld: version };
+}
+
+/** @param {string} program @param {string | undefined} path */
+export function isOnPath(program, path = process.env.PATH) {
+  return (path ?? '').split(':').some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return folder !== '';
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @param {string | undefined} path */
+function askVersion(path) {
+  const said = execFileSync('gdalinfo', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH: path } });
+  return /GDAL (\d+\.\d+(?:\.\d+)?)/.exec(said)?.[1] ?? 'unknown';
+}
+
+/** @param {string} version */
+export function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = OLDEST_GDAL;
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+}
