@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { Registry } from 'prom-client';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -8,9 +9,10 @@ const PING_TIMEOUT_MS = 5_000;
 
 /**
  * GET /healthz: `{"status":"ok"|"down","checks":{"ledger":"ok","store":"ok","postgis":"ok"}}`, 200 or 503; a part that is down
- * says why instead of "ok". GET /metrics: Prometheus text.
+ * says why instead of "ok". GET /metrics: Prometheus text, the router's too.
  */
 export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
+  const all = Registry.merge([metrics.registry, deps.router.registry]);
   return new Hono()
     .get('/healthz', async (c) => {
       const [ledger, store, postgis] = await Promise.all([check(() => deps.ledger.ping()), check(() => deps.objects.ping()), check(() => deps.postgis.ping())]);
@@ -18,7 +20,7 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
       const healthy = Object.values(checks).every((result) => result === 'ok');
       return c.json({ status: healthy ? 'ok' : 'down', checks }, healthy ? 200 : 503);
     })
-    .get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
+    .get('/metrics', async (c) => c.body(await all.metrics(), 200, { 'content-type': all.contentType }));
 }
 
 async function check(ping: () => Promise<void>): Promise<string> {

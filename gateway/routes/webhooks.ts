@@ -45,17 +45,13 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-/** SQLSTATE class 22, data exception: PostgreSQL will never store this event (text with a NUL character, half a surrogate pair). */
-const DATA_EXCEPTION = /^22/;
-
 async function route(deps: GatewayDeps, event: SluiceEvent): Promise<'routed' | 'invalid'> {
   try {
     await deps.router.publish(event);
     return 'routed';
   } catch (thrown) {
     const error = asSluiceError(thrown);
-    const sqlState = (error.cause as { code?: unknown } | undefined)?.code;
-    if (error.retryable && !(typeof sqlState === 'string' && DATA_EXCEPTION.test(sqlState))) throw error;
+    if (error.retryable) throw error;
     deps.log.error({ error: error.toDocument(), id: event.id, subject: event.subject }, 'Notification:Publish:Refused');
     return 'invalid';
   }
