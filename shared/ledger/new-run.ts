@@ -1,0 +1,79 @@
+import { deterministicObjectId, deterministicUuid } from '#shared/events/event.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+import { type DatasetDocument, type Lane, LANE_STEPS, type RunDocument, type Step } from './documents.ts';
+
+/** The lane's word in run keys; users know the vector and raster lanes as `ingest` (design section 5). */
+const LANE_WORD: Record<Lane, 'ingest' | 'tabular' | 'join'> = { vector: 'ingest', raster: 'ingest', tabular: 'tabular', join: 'join' };
+
+export interface NewRun {
+  manifest: Manifest;
+  /** `_id` of the manifest document. */
+  manifestId: string;
+  /** Key of the manifest in the landing zone. */
+  manifestKey: string;
+  lane: Lane;
+  datasetId: string;
+  /** Who asked for the run: the uploader, or the person who reran it. */
+  operator: string;
+  traceparent?: string | undefined;
+  /** run_id of the run that this one repeats; needs `attemptNo`. */
+  rerunOf?: string | undefined;
+  /** 1 for the batch's first run (the default), 2 for its first rerun, and so on. */
+  attemptNo?: number | undefined;
+}
+
+/** `{ingest|tabular|join}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded, so that no batch_id ends like a rerun. */
+export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
+  const first = `${LANE_WORD[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
+  return attemptNo === 1 ? first : `${first}:${attemptNo}`;
+}
+
+/** Where the manifest is moved when its run has ended: `archive/{manifest_key}`. */
+export function archiveKeyOf(manifestKey: string): string {
+  return `archive/${manifestKey}`;
+}
+
+/** The document of a run that starts now: every step of its lane is pending. Its ids depend on the run key only, so a repeat names the same run. */
+export function newRun(request: NewRun): RunDocument {
+  const { manifest, lane } = request;
+  const key = runKey(lane, manifest.batch_id, request.attemptNo);
+  const now = new Date().toISOString();
+  return {
+    _id: deterministicObjectId('run', key),
+    run_id: deterministicUuid('run', key),
+    run_key: key,
+    batch_id: manifest.batch_id,
+    manifest_id: request.manifestId,
+    dataset_id: request.datasetId,
+    lane,
+    status: 'running',
+    fence: 0,
+    steps: LANE_STEPS[lane].map(pendingStep),
+    asset_ids: [],
+    tags: {
+      batch_id: manifest.batch_id,
+      uploader: manifest.uploader,
+      intent: manifest.intent,
+      manifest_key: request.manifestKey,
+      lane: LANE_WORD[lane],
+      manifest_archive_key: archiveKeyOf(request.manifestKey),
+      operator: request.operator,
+    },
+    manifest,
+    error: null,
+    rerun_of: request.rerunOf ?? null,
+    traceparent: request.traceparent ?? null,
+    created_at: now,
+    updated_at: now,
+    finished_at: null,
+  };
+}
+
+function pendingStep(name: string): Step {
+  return { name, status: 'pending', attempt: 0, token: 0, owner: null, lease_until: null, started_at: null, finished_at: null, reply: null, error: null };
+}
+
+/** The document of a dataset without versions; its `_id` depends on dataset_id only. */
+export function newDataset(datasetId: string): DatasetDocument {
+  return { _id: deterministicObjectId('dataset', datasetId), dataset_id: datasetId, latest_version: 0, created_at: new Date().toISOString() };
+}
