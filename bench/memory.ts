@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Fine enough for a GDAL process that lives for half a second. */
+const INTERVAL_MS = 50;
+const BYTES_PER_KIB = 1024;
+
+export interface PeakMemory {
+  /** Largest resident memory of the process itself, in bytes. */
+  process: number;
+  /** Largest resident memory of all its children at one moment, in bytes: GDAL programs, not PostgreSQL. */
+  children: number;
+}
+
+/** Watches the resident memory of a process and of what it starts, from now on until `stop`. Linux only: elsewhere all is 0. */
+export function watchMemory(pid: number): { stop(): PeakMemory } {
+  const peak: PeakMemory = { process: 0, children: 0 };
+  const sample = () => {
+    const own = residentBytes(pid);
+    const children = descendants(pid).reduce((sum, child) => sum + residentBytes(child), 0);
+    peak.process = Math.max(peak.process, own);
+    peak.children = Math.max(peak.children, children);
+  };
+  sample();
+  const timer = setInterval(sample, INTERVAL_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      sample();
+      return peak;
+    },
+  };
+}
+
+/** Resident memory now; 0 when the process has ended. */
+export function residentBytes(pid: number): number {
+  return kibibytes(pid, 'VmRSS') * BYTES_PER_KIB;
+}
+
+function kibibytes(pid: number, field: string): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Children, and their children, of every thread of the process. */
+function descendants(pid: number): number[] {
+  const direct = threads(pid).flatMap((thread) => childrenOf(pid, thread));
+  return direct.flatMap((child) => [child, ...descendants(child)]);
+}
+
+function threads(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function childrenOf(pid: number, thread: string): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
