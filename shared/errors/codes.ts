@@ -68,6 +68,7 @@ export const ERROR_CODES = {
   REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what details names.'),
   EVENT_INVALID: permanent('The event is not a CloudEvent that this function accepts.', 'Send a CloudEvents 1.0 event of an accepted type.'),
   UNAUTHORIZED: permanent('The credentials are missing or wrong.', 'Send the bearer token or password of this installation.'),
+  DEAD_LETTER_NOT_FOUND: permanent('There is no such dead letter.', 'List dead letters; it may have been re-driven or discarded already.'),
   FUNCTION_NOT_FOUND: permanent('There is no such function.', 'List functions with `faas-cli list`.'),
   ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method.'),
   BATCH_NOT_FOUND: permanent('No manifest with this batch_id has been seen.', 'Upload the manifest, or wait until its notification has arrived.'),
@@ -85,6 +86,7 @@ export const ERROR_CODES = {
   GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
   DISK_FULL: transient('The disk is full.', 'Free some space; the step is tried again.'),
   SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
+  WORKER_DIED: permanent('The process ended again and again in the middle of this work.', 'See the log for the reason, memory for example; then re-drive the dead letter or rerun the batch.'),
   INTERNAL: transient('An unexpected error.', 'It is tried again; report it with the details if it stays.'),
 } as const satisfies Record<string, ErrorCode>;
 

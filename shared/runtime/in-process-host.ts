@@ -1,0 +1,36 @@
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import type { Context, Handler } from './context.ts';
+import { loadHandler } from './functions.ts';
+import type { FunctionHost, InvokeOptions } from './host.ts';
+
+/** Runs the functions in this process; all calls share the ports of one context. */
+export class InProcessHost implements FunctionHost {
+  #context: Context;
+  #load: (name: string) => Promise<Handler>;
+  #handlers = new Map<string, Promise<Handler>>();
+
+  constructor(context: Context, load: (name: string) => Promise<Handler> = loadHandler) {
+    this.#context = context;
+    this.#load = load;
+  }
+
+  async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
+    try {
+      const handler = await this.#handler(name);
+      const signal = AbortSignal.any([this.#context.signal, options.signal]);
+      return await handler(event, { ...this.#context, signal });
+    } catch (thrown) {
+      throw asSluiceError(thrown);
+    }
+  }
+
+  #handler(name: string): Promise<Handler> {
+    const known = this.#handlers.get(name);
+    if (known) return known;
+    const loading = this.#load(name);
+    this.#handlers.set(name, loading);
+    loading.catch(() => this.#handlers.delete(name)); // A function that is added later is found then.
+    return loading;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Env } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { createGdal } from '#shared/gdal/runner.ts';
+import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import { log } from '#shared/log/log.ts';
+import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { openObjectStore } from '#shared/storage/s3.ts';
+import type { Context } from './context.ts';
+
+/** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
+export async function openContext(env: Env): Promise<Context & AsyncDisposable> {
+  const ledger = await openPostgresLedger(required(env, 'CONTROL_DATABASE_URL'));
+  const objects = openObjectStore(env);
+  const postgis = new PgPostgis(required(env, 'POSTGIS_URL'));
+  const ending = new AbortController();
+  return {
+    env, log, ledger, objects, postgis, gdal: createGdal(env), signal: ending.signal,
+    [Symbol.asyncDispose]: async () => {
+      ending.abort();
+      objects.close();
+      await Promise.allSettled([ledger.close(), postgis.close()]);
+    },
+  };
+}
+
+function required(env: Env, name: 'CONTROL_DATABASE_URL' | 'POSTGIS_URL'): string {
+  const value = env[name];
+  if (value === undefined) throw new SluiceError('CONFIG_INVALID', `${name} is not set; a function in a process of its own needs it.`);
+  return value;
+}
