@@ -1,11 +1,10 @@
-import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import type { ManifestObject } from '#shared/manifest/manifest-object.ts';
-import { type Rejection, rejectedManifest } from '#shared/manifest/rejected-manifest.ts';
+import { type Rejection, rejectedManifest, rejectionActivity } from '#shared/manifest/rejected-manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Verdict } from './examine.ts';
 import { planRun } from './plan-run.ts';
@@ -76,15 +75,4 @@ async function isUploadedAgain(admitted: ManifestDocument, { key }: Upload, { ob
 function batchTaken({ run_id, manifest_key }: ManifestDocument, batchId: string): ErrorDocument {
   const message = `batch_id ${JSON.stringify(batchId)} is taken: ${manifest_key} used it for run ${run_id}. Choose a new batch_id, or rerun that run.`;
   return new SluiceError('BATCH_ID_TAKEN', message, { details: { batch_id: batchId, run_id, manifest_key } }).toDocument();
-}
-
-function rejectionActivity(manifest: ManifestDocument) {
-  const { error, manifest_key, lane } = manifest;
-  return activityOf({
-    activity: error === null ? 'lane_disabled' : error.code === 'BATCH_ID_TAKEN' ? 'manifest_duplicate' : 'manifest_rejected',
-    operator: manifest.body?.uploader ?? SLUICE_OPERATOR,
-    batch_id: manifest.claimed_batch_id,
-    message: error === null ? `${manifest_key} starts no run: the ${lane} lane is switched off.` : `${manifest_key} was rejected: ${error.message}`,
-    details: { manifest_key, lane, error },
-  }, manifest._id);
 }

@@ -1,6 +1,7 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
-import type { Lane, ManifestDocument } from '#shared/ledger/documents.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
+import type { ActivityDocument, Lane, ManifestDocument } from '#shared/ledger/documents.ts';
 import type { Manifest } from './manifest.ts';
 import type { ManifestObject } from './manifest-object.ts';
 
@@ -35,6 +36,18 @@ export function rejectedManifest({ eventId, key, object, manifest = null, lane =
     created_at: now,
     updated_at: now,
   };
+}
+
+/** The line of the activity log about a manifest that started no run. */
+export function rejectionActivity(manifest: ManifestDocument): ActivityDocument {
+  const { error, manifest_key, lane } = manifest;
+  return activityOf({
+    activity: error === null ? 'lane_disabled' : error.code === 'BATCH_ID_TAKEN' ? 'manifest_duplicate' : 'manifest_rejected',
+    operator: manifest.body?.uploader ?? SLUICE_OPERATOR,
+    batch_id: manifest.claimed_batch_id,
+    message: error === null ? `${manifest_key} starts no run: the ${lane} lane is switched off.` : `${manifest_key} was rejected: ${error.message}`,
+    details: { manifest_key, lane, error },
+  }, manifest._id);
 }
 
 /** Longest batch_id that a manifest may have; see ManifestSchema. */
