@@ -4,9 +4,9 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import S3rver from 's3rver';
 import { inject } from 'vitest';
 import { type Env, parseEnv } from '#shared/config/env.ts';
+import { startObjectStore as startEmbeddedStore } from '../gateway/embedded/object-store.ts';
 
 /** A fresh database in the test cluster; with PostGIS when asked. Drop it with `drop`. */
 export async function createDatabase(options: { postgis?: boolean } = {}): Promise<{ url: string; drop(): Promise<void> }> {
@@ -26,15 +26,14 @@ async function run(url: string, sql: string): Promise<void> {
   }
 }
 
-/** An embedded object store with empty buckets, on a free port. */
-export async function startObjectStore(): Promise<{ endpoint: string; stop(): Promise<void> }> {
+/** The embedded object store with empty buckets, on a free port. */
+export async function startObjectStore(onNotification: (body: unknown) => void = () => undefined): Promise<{ endpoint: string; stop(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-s3-'));
-  const server = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: 'landing-zone', configs: [] }, { name: 'data-lake', configs: [] }] });
-  const { port } = await server.run();
+  const store = await startEmbeddedStore({ directory, port: 0, buckets: ['landing-zone', 'data-lake'], onNotification });
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: store.endpoint,
     stop: async () => {
-      await server.close();
+      await store.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };

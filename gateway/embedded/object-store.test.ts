@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { eventsOfNotification } from '../notifications.ts';
+import { EMBEDDED_CREDENTIALS, type EmbeddedObjectStore, startObjectStore } from './object-store.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sluice s3 #é '));
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const Bucket = 'landing-zone';
+const AWKWARD = 'Straßen & Wege/a b+c#1 100%/größe 🗺.json';
+
+function folder(): string {
+  return mkdtempSync(join(root, 's3-'));
+}
+
+async function start(directory: string, onNotification?: (body: unknown) => void): Promise<{ s3: S3Client; store: EmbeddedObjectStore }> {
+  const store = await startObjectStore({ directory, port: 0, buckets: [Bucket, 'data-lake'], ...(onNotification ? { onNotification } : {}) });
+  const s3 = client(store.endpoint);
+  onTestFinished(async () => {
+    s3.destroy();
+    await store.stop().catch(() => undefined); // Some tests stop it themselves.
+  });
+  return { s3, store };
+}
+
+function client(endpoint: string): S3Client {
+  return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: EMBEDDED_CREDENTIALS });
+}
+
+async function read(s3: S3Client, Key: string): Promise<string | undefined> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+  return Body?.transformToString();
+}
+
+async function keys(s3: S3Client): Promise<string[]> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+  return Contents.map(({ Key }) => Key ?? '');
+}
+
+/** Begins an upload and sends half of it; resolves when the server has that half. */
+async function beginUpload(endpoint: string, key: string, directory: string) {
+  const half = Buffer.alloc(1 << 20, 'x');
+  const upload = request(`${endpoint}/${Bucket}/${key}`, { method: 'PUT', headers: { 'content-length': half.length * 2 } });
+  upload.on('error', () => undefined);
+  upload.write(half);
+  await vi.waitUntil(() => readdirSync(join(directory, 'incoming')).length > 0);
+  return upload;
+}
+
+describe('the embedded object store', () => {
+  test('keeps objects, their metadata and awkward keys over a restart', async () => {
+    const directory = folder();
+    const first = await start(directory);
+    await first.s3.send(new PutObjectCommand({ Bucket, Key: AWKWARD, Body: 'one', ContentType: 'application/json', Metadata: { run_id: 'r1' } }));
+    await first.store.stop();
+    const { s3 } = await start(directory);
+    const head = await s3.send(new HeadObjectCommand({ Bucket, Key: AWKWARD }));
+    expect(head).toMatchObject({ ContentType: 'application/json', Metadata: { run_id: 'r1' }, ContentLength: 3, ETag: '"f97c5d29941bfb1b2fdab0874906ab82"' });
+    expect(await keys(s3)).toEqual([AWKWARD]);
+  });
+
+  test('copies and deletes under awkward keys', async () => {
+    const { s3 } = await start(folder());
+    await s3.send(new PutObjectCommand({ Bucket, Key: AWKWARD, Body: 'one', Metadata: { run_id: 'r1' } }));
+    const CopySource = `${Bucket}/${AWKWARD.split('/').map(encodeURIComponent).join('/')}`;
+    await s3.send(new CopyObjectCommand({ Bucket, Key: `archive/${AWKWARD}`, CopySource }));
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: AWKWARD }));
+    expect(await keys(s3)).toEqual([`archive/${AWKWARD}`]);
+    expect(await read(s3, `archive/${AWKWARD}`)).toBe('one');
+    expect(await s3.send(new HeadObjectCommand({ Bucket, Key: `archive/${AWKWARD}` }))).toMatchObject({ Metadata: { run_id: 'r1' } });
+  });
+
+  test('stores a stream sent in several parts byte for byte', async () => {
+    const { s3 } = await start(folder());
+    const part = Buffer.alloc(5 << 20, 'a');
+    await new Upload({ client: s3, params: { Bucket, Key: 'big', Body: Readable.from([part, part, Buffer.from('end')]) } }).done();
+    const text = await read(s3, 'big');
+    expect(text?.length).toBe(2 * part.length + 3);
+    expect(text?.endsWith('aend')).toBe(true);
+  });
+
+  test('announces each upload with its plain key, after it can be read', async () => {
+    const bodies: unknown[] = [];
+    const { s3 } = await start(folder(), (body) => bodies.push(body));
+    await s3.send(new PutObjectCommand({ Bucket, Key: `manifests/${AWKWARD}`, Body: '{}' }));
+    expect(bodies.flatMap(eventsOfNotification)).toMatchObject([{ type: 'com.amazonaws.s3.ObjectCreated:Put', subject: `manifests/${AWKWARD}` }]);
+  });
+
+  test('shows nothing of an upload that the client cuts off, and keeps the object that it was to replace', async () => {
+    const directory = folder();
+    const { s3, store } = await start(directory);
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'old', Body: 'whole' }));
+    for (const key of ['old', 'new']) (await beginUpload(store.endpoint, key, directory)).destroy();
+    await vi.waitUntil(() => readdirSync(join(directory, 'incoming')).length === 0);
+    expect(await keys(s3)).toEqual(['old']);
+    expect(await read(s3, 'old')).toBe('whole');
+  });
+
+  test('shows nothing of an upload during which it was killed', async () => {
+    const directory = folder();
+    const script = `import { startObjectStore } from ${JSON.stringify(join(import.meta.dirname, 'object-store.ts'))};
+      console.log((await startObjectStore({ directory: ${JSON.stringify(directory)}, port: 0, buckets: ['${Bucket}'] })).endpoint);`;
+    const server = spawn('node', ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void server.kill('SIGKILL'));
+    const [endpoint] = (await once(server.stdout, 'data')) as [Buffer];
+    const elsewhere = client(endpoint.toString().trim());
+    await elsewhere.send(new PutObjectCommand({ Bucket, Key: 'old', Body: 'whole' }));
+    elsewhere.destroy();
+    await beginUpload(endpoint.toString().trim(), 'old', directory);
+    await beginUpload(endpoint.toString().trim(), 'new', directory);
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+
+    const { s3 } = await start(directory);
+    expect(await keys(s3)).toEqual(['old']);
+    expect(await read(s3, 'old')).toBe('whole');
+    expect(readdirSync(join(directory, 'incoming'))).toEqual([]);
+  });
+
+  test('completes an upload that was killed while its files were moved to their place', async () => {
+    const directory = folder();
+    const staged = join(directory, 'incoming', 'one');
+    const place = join(directory, 'objects', Bucket);
+    mkdirSync(staged, { recursive: true });
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'k._S3rver_metadata.json'), '{"content-type":"text/plain"}'); // Moved already.
+    writeFileSync(join(staged, 'object'), 'one');
+    writeFileSync(join(staged, 'object.md5'), 'f97c5d29941bfb1b2fdab0874906ab82');
+    const moves = ['metadata.json', 'object.md5', 'object'].map((resource) => [resource, join(place, `k._S3rver_${resource}`)]);
+    writeFileSync(join(staged, 'journal.json'), JSON.stringify(moves));
+    const { s3 } = await start(directory);
+    expect(await read(s3, 'k')).toBe('one');
+  });
+
+  test('deletes many objects of one folder at once', async () => {
+    const { s3 } = await start(folder());
+    const all = Array.from({ length: 40 }, (_, index) => `manifests/${index}.json`);
+    await Promise.all(all.map((Key) => s3.send(new PutObjectCommand({ Bucket, Key, Body: '{}' }))));
+    await Promise.all(all.map((Key) => s3.send(new DeleteObjectCommand({ Bucket, Key }))));
+    expect(await keys(s3)).toEqual([]);
+  });
+
+  test('keeps keys inside their bucket', async () => {
+    const directory = folder();
+    const { store } = await start(directory);
+    for (const path of [`/${Bucket}/../../escaped`, `/${Bucket}/%2e%2e/%2e%2e/escaped`, '/../escaped', '/%2e%2e/escaped']) {
+      const upload = request(store.endpoint, { path, method: 'PUT' });
+      upload.end('x');
+      const [response] = await once(upload, 'response');
+      expect(response.statusCode).toBeGreaterThanOrEqual(400);
+    }
+    expect(readdirSync(directory).sort()).toEqual(['incoming', 'objects']);
+    expect(readdirSync(join(directory, 'objects')).sort()).toEqual(['data-lake', Bucket]);
+  });
+
+  test('says that its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    await expect(startObjectStore({ directory: folder(), port, buckets: [] })).rejects.toMatchObject({ code: 'EADDRINUSE', port });
+  });
+});

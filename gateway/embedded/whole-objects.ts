@@ -1,0 +1,163 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/**
+ * s3rver 3.7 writes an object where it will be read: after a cut connection or a kill half of it is served as if it were whole,
+ * an overwritten object is lost, an upload is acknowledged before its last bytes are written, and deletes in one folder disturb each
+ * other. This takes the place of the parts of its store that write: files are written aside, synced, and moved to their place,
+ * with a journal that a restart completes.
+ */
+export interface S3rverStore {
+  putObject(object: S3rverObject): Promise<{ size: number; md5: string }>;
+  putPart(bucket: string, uploadId: string, partNumber: string, content: Readable): Promise<{ size: number; md5: string }>;
+  copyObject(fromBucket: string, fromKey: string, toBucket: string, toKey: string, replacement: Record<string, string> | null): Promise<Record<string, string>>;
+  deleteObject(bucket: string, key: string): Promise<void>;
+  getMetadata(bucket: string, key: string): Promise<Record<string, string>>;
+  getResourcePath(bucket: string, key: string | undefined, resource: string): string;
+}
+
+interface S3rverObject {
+  bucket: string;
+  key: string;
+  content: Readable | Buffer;
+  metadata: Record<string, string>;
+}
+
+/** What S3 keeps of an upload's headers, besides `x-amz-meta-…`. */
+const KEPT_HEADERS = new Set(['cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-type', 'expires', 'x-amz-storage-class']);
+/** Multipart uploads that nobody completed; S3 keeps them until a lifecycle rule removes them. */
+const ABANDONED_UPLOAD_MS = 24 * 3600 * 1000;
+
+/** Makes the store of an s3rver write whole objects. `staging` must be on the same file system as the objects. */
+export function writeWholeObjects(store: S3rverStore, root: string, staging: string): void {
+  const plainPath = store.getResourcePath.bind(store);
+  store.getResourcePath = (bucket, key, resource) => {
+    const path = plainPath(bucket, key, resource);
+    const bucketFolder = resolve(root, bucket);
+    // Buckets and keys are text, but s3rver uses them as paths.
+    if (dirname(bucketFolder) !== resolve(root) || !resolve(path).startsWith(bucketFolder + sep)) throw new SluiceError('REQUEST_INVALID', `The key ${bucket}/${key} leads out of its bucket.`);
+    return path;
+  };
+  store.putObject = async (object) => {
+    const folder = join(staging, randomUUID());
+    await mkdir(folder);
+    try {
+      const written = await writeSynced(join(folder, 'object'), object.content);
+      const metadata = JSON.stringify(pickMetadata(object.metadata), null, 2);
+      await Promise.all([writeSynced(join(folder, 'object.md5'), written.md5), writeSynced(join(folder, 'metadata.json'), metadata)]);
+      const moves = RESOURCES.map((resource): Move => [resource, store.getResourcePath(object.bucket, object.key, resource)]);
+      await writeSynced(join(folder, 'writing'), JSON.stringify(moves));
+      await rename(join(folder, 'writing'), join(folder, JOURNAL)); // From here on a restart completes the upload.
+      moveAll(folder, moves);
+      return written;
+    } catch (thrown) {
+      await rm(folder, { recursive: true, force: true });
+      throw thrown;
+    }
+  };
+  store.copyObject = async (fromBucket, fromKey, bucket, key, replacement) => {
+    const metadata = replacement ?? (await store.getMetadata(fromBucket, fromKey));
+    await store.putObject({ bucket, key, metadata: pickMetadata(metadata), content: createReadStream(store.getResourcePath(fromBucket, fromKey, 'object')) });
+    return store.getMetadata(bucket, key);
+  };
+  // In one go, like the moves: nobody sees a part of it, and no upload puts a file into a folder that is being removed.
+  store.deleteObject = async (bucket, key) => {
+    const paths = RESOURCES.map((resource) => store.getResourcePath(bucket, key, resource));
+    for (const path of paths.toReversed()) rmSync(path, { force: true });
+    removeEmptyFolders(dirname(paths[0] ?? root), resolve(root, bucket));
+  };
+  store.putPart = async (bucket, uploadId, partNumber, content) => {
+    const path = join(store.getResourcePath(bucket, undefined, 'uploads'), uploadId, String(Number(partNumber)));
+    const part = join(staging, randomUUID());
+    const written = await writeSynced(part, content);
+    await writeFile(`${path}.md5`, written.md5);
+    await rename(part, path);
+    return written;
+  };
+}
+
+/** Completes the uploads that a kill interrupted after their last byte, and removes the others. */
+export async function repairStaging(staging: string): Promise<{ completed: number; removed: number }> {
+  await mkdir(staging, { recursive: true });
+  const found = { completed: 0, removed: 0 };
+  for (const name of await readdir(staging)) {
+    const folder = join(staging, name);
+    const journal = await readFile(join(folder, JOURNAL), 'utf8').catch(() => undefined);
+    if (journal === undefined) await rm(folder, { recursive: true, force: true });
+    else moveAll(folder, JSON.parse(journal) as Move[]);
+    found[journal === undefined ? 'removed' : 'completed'] += 1;
+  }
+  return found;
+}
+
+/** Removes multipart uploads that were begun long ago and not completed. */
+export async function removeAbandonedUploads(root: string, buckets: string[], now = Date.now()): Promise<void> {
+  for (const bucket of buckets) {
+    const uploads = join(root, bucket, '._S3rver_uploads');
+    for (const name of await readdir(uploads).catch(() => [])) {
+      const { mtimeMs } = await stat(join(uploads, name));
+      if (now - mtimeMs > ABANDONED_UPLOAD_MS) await rm(join(uploads, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Files that make up an object, in the order in which they are moved: the content last. */
+const RESOURCES = ['metadata.json', 'object.md5', 'object'] as const;
+const JOURNAL = 'journal.json';
+/** A file of the staging folder, and where it belongs. */
+type Move = [resource: string, path: string];
+
+function pickMetadata(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => KEPT_HEADERS.has(name) || name.startsWith('x-amz-meta-')));
+}
+
+function removeEmptyFolders(folder: string, bucket: string): void {
+  if (folder === bucket) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    return; // Other objects are in it.
+  }
+  removeEmptyFolders(dirname(folder), bucket);
+}
+
+/** Moves an object's files to their place in one go, so that two uploads of one key never mix. Files that an earlier try moved are skipped. */
+function moveAll(folder: string, moves: Move[]): void {
+  for (const [resource, path] of moves) {
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      renameSync(join(folder, resource), path);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    }
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Writes a file and waits until it is on the disk. A source that ends early rejects, and leaves no file. */
+async function writeSynced(path: string, content: Readable | Buffer | string): Promise<{ size: number; md5: string }> {
+  const hash = createHash('md5');
+  let size = 0;
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(null, chunk);
+    },
+  });
+  const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
+  try {
+    await pipeline(source, measure, createWriteStream(path));
+    const file = await open(path, 'r');
+    await file.sync().finally(() => file.close());
+    return { size, md5: hash.digest('hex') };
+  } catch (thrown) {
+    await rm(path, { force: true });
+    throw thrown;
+  }
+}
