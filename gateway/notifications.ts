@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
+import { uploadedManifestKey } from '#shared/manifest/manifest-upload.ts';
 
 /**
  * Bucket notifications as CloudEvents, by the CloudEvents S3 adapter
@@ -56,12 +57,10 @@ export function readNotification(body: unknown): Notification {
 
 /** Operations that write an object's bytes. Tagging and retention are `ObjectCreated:…` too in MinIO, and announce nothing new. */
 const UPLOADS = new Set(['Put', 'Post', 'Copy', 'CompleteMultipartUpload'].map((operation) => `com.amazonaws.s3.ObjectCreated:${operation}`));
-const MANIFEST_KEY = /^manifests\/.*\.json$/s;
 
 /** True for the upload of a manifest to the landing bucket: the only notifications that are routed. */
 export function announcesManifest(event: SluiceEvent, landingBucket: string): boolean {
-  const record = RecordSchema.safeParse(event.data);
-  return UPLOADS.has(event.type) && MANIFEST_KEY.test(event.subject ?? '') && record.success && record.data.s3.bucket.name === landingBucket;
+  return UPLOADS.has(event.type) && uploadedManifestKey(event, { LANDING_BUCKET: landingBucket }) !== undefined;
 }
 
 function toEvent(record: S3Record, key: string): SluiceEvent {
