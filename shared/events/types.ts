@@ -53,6 +53,8 @@ export const EVENT_SCHEMAS = {
       empty_geometries: z.number().int(),
       repaired_geometries: z.number().int(),
     }),
+    /** What the recipe or the join did to the data that a person should know. */
+    notes: z.array(NoteSchema).optional(),
   }),
   'sluice.asset.exported': RunRef.extend({ asset_ids: z.array(z.string()), reused: z.boolean() }),
   'sluice.run.succeeded': RunRef,
