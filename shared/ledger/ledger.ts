@@ -12,6 +12,7 @@ export interface Ledger {
   // Manifests and admission
   /**
    * Inserts manifest, run and dataset when the batch_id is new.
+   * A manifest that was recorded without a run (recordManifest) may be admitted later: its document is replaced.
    * `repeat`: the same manifest (key and sha256) was admitted before; the stored documents come back (a run that a crash left out is inserted).
    * `batch_taken`: another manifest has the batch_id.
    */
@@ -21,7 +22,7 @@ export interface Ledger {
   getManifest(manifestId: string): Promise<ManifestDocument | undefined>;
   /** Manifests uploaded under this key, newest first. */
   findManifestsByKey(manifestKey: string): Promise<ManifestDocument[]>;
-  /** The manifest of a batch: the admitted one, else the newest rejected one whose raw text named it. */
+  /** The manifest of a batch: the admitted one, else the newest rejected one that asked for it (claimed_batch_id). */
   findManifestByBatch(batchId: string): Promise<ManifestDocument | undefined>;
   /** running -> status, with the error kept. A repeat changes nothing. Throws TRANSITION_ILLEGAL for another end status. */
   settleManifest(manifestId: string, status: Exclude<Status, 'running'>, error: ErrorDocument | null): Promise<void>;
@@ -38,14 +39,17 @@ export interface Ledger {
   claimStep(request: ClaimRequest): Promise<ClaimResult>;
   /** Extends the lease. False when the claim is stale: stop working. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
-  /** Marks the step done with its reply, and with `close` ends the run in the same write. Throws CLAIM_STALE. */
+  /** Marks the step done with its reply, and with `close` ends the run in the same write. A repeat (same token) changes nothing. Throws CLAIM_STALE. */
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
   /** Gives the claim back after an error, which is kept on the step. A stale claim changes nothing. */
   releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
   /** running -> failure or canceled, whatever step is under way: every claim becomes stale. Returns the run; `changed` is false on a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL. */
   endRun(runId: string, status: 'failure' | 'canceled', error: ErrorDocument | null): Promise<{ changed: boolean; run: RunDocument }>;
-  /** Calls `onChange` with a run_id after each change of a run, also by other processes, until `signal` aborts. Changes can be missed: read again after a while. */
-  watchRuns(onChange: (runId: string) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Calls `onChange` after each change of a run, also by other processes, until `signal` aborts or the ledger closes; a renewed claim is no change.
+   * Resolves when it listens. Changes can be missed: read again after a while. Throws DATABASE_UNAVAILABLE.
+   */
+  watchRuns(onChange: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
 
   // Assets
   /** Registers an asset and adds it to the run, with the next version of its dataset. A repeat (same _id) returns the stored one. Throws CLAIM_STALE. */
@@ -114,6 +118,7 @@ export interface RunFilter {
 
 export interface AssetFilter {
   dataset_id?: string;
+  /** run_id (UUID) of a run: the assets that it made or linked. */
   run_id?: string;
   limit?: number;
   offset?: number;

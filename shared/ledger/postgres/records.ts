@@ -1,0 +1,43 @@
+import { type ActivityDocument, ActivityDocumentSchema, type DatasetDocument, type LineageDocument, LineageDocumentSchema } from '../documents.ts';
+import type { Ledger } from '../ledger.ts';
+import { parseDocument } from '../parse-document.ts';
+import { storableJson, storableValue } from '../storable.ts';
+import { CLAIM_HELD } from './assets.ts';
+import { currentClaim, staleClaim } from './claims.ts';
+import type { Database, Statement } from './database.ts';
+import { listOf } from './list.ts';
+
+const INSERT_LINEAGE: Statement = {
+  name: 'ledger.insert-lineage',
+  text: `
+    with ${CLAIM_HELD}, edge as (
+      insert into ledger.lineage (doc) select value from claim, jsonb_array_elements($3::jsonb) on conflict (_id) do nothing
+    )
+    select from claim`,
+};
+const LIST_LINEAGE: Statement = { name: 'ledger.list-lineage', text: 'select doc from ledger.lineage where asset_id = $1 order by created_at, _id' };
+const APPEND_ACTIVITY: Statement = { name: 'ledger.append-activity', text: 'insert into ledger.activity_logs (doc) values ($1::jsonb) on conflict (_id) do nothing' };
+const LIST_DATASETS: Statement = { name: 'ledger.list-datasets', text: 'select doc from ledger.datasets order by dataset_id collate "C"' };
+
+type RecordOperations = Pick<Ledger, 'insertLineage' | 'listLineage' | 'appendActivity' | 'listActivity' | 'listDatasets'>;
+
+/** Lineage, activity and datasets: what is only ever added. */
+export function recordOperations(database: Database): RecordOperations {
+  return {
+    async insertLineage(claim, edges) {
+      const parsed = edges.map((edge) => parseDocument(LineageDocumentSchema, 'lineage', edge));
+      const held = await database.query(INSERT_LINEAGE, [claim.runId, currentClaim(claim), storableJson(parsed)]);
+      if (held.length === 0) throw staleClaim(claim);
+    },
+    listLineage: (assetId) => database.documents<LineageDocument>(LIST_LINEAGE, [assetId]),
+    async appendActivity(activity) {
+      await database.query(APPEND_ACTIVITY, [storableJson(parseDocument(ActivityDocumentSchema, 'activity_logs', storableValue(activity)))]);
+    },
+    listActivity(filter = {}) {
+      const { run_id, batch_id, limit } = filter;
+      const list = listOf('activity_logs', { equal: { run_id, batch_id }, newestBy: 'at', limit });
+      return database.documents<ActivityDocument>(list, list.values);
+    },
+    listDatasets: () => database.documents<DatasetDocument>(LIST_DATASETS),
+  };
+}

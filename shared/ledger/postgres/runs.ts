@@ -1,0 +1,51 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { RunDocument } from '../documents.ts';
+import type { Ledger, RunFilter } from '../ledger.ts';
+import { storableValue } from '../storable.ts';
+import { isAllowed } from '../transitions.ts';
+import { iso } from './claims.ts';
+import type { Database, Statement } from './database.ts';
+import { listOf } from './list.ts';
+import { notifyOf } from './run-feed.ts';
+
+export const GET_RUN: Statement = { name: 'ledger.get-run', text: 'select doc from ledger.runs where run_id = $1' };
+
+const NOW = iso('clock_timestamp()');
+
+/** Steps under way become failed, so that their claims are stale whatever the run's status says. */
+const END_RUN: Statement = {
+  name: 'ledger.end-run',
+  text: `
+    update ledger.runs as r
+    set doc = doc || jsonb_build_object('status', $2::text, 'error', $3::jsonb, 'finished_at', ${NOW}, 'updated_at', ${NOW}, 'steps', (
+      select jsonb_agg(
+        case when value ->> 'status' = 'running'
+          then value || jsonb_build_object('status', 'failed', 'error', coalesce(nullif($3::jsonb, 'null'), value -> 'error'), 'owner', null, 'lease_until', null, 'finished_at', ${NOW})
+          else value
+        end order by ordinality)
+      from jsonb_array_elements(doc -> 'steps') with ordinality))
+    where run_id = $1 and status = any ($4::text[])
+    returning doc, ${notifyOf('r')}`,
+};
+
+export function runOperations(database: Database): Pick<Ledger, 'getRun' | 'listRuns' | 'endRun'> {
+  const getRun = async (runId: string) => (await database.documents<RunDocument>(GET_RUN, [runId]))[0];
+  return {
+    getRun,
+    listRuns(filter: RunFilter = {}) {
+      const { status, batch_id, dataset_id, limit, offset } = filter;
+      const list = listOf('runs', { equal: { status, batch_id, dataset_id }, newestBy: 'created_at', limit, offset });
+      return database.documents<RunDocument>(list, list.values);
+    },
+    async endRun(runId, status, error) {
+      const from = (['running', 'success', 'failure', 'canceled'] as const).filter((before) => isAllowed(before, status));
+      const kept = error === null ? null : JSON.stringify(storableValue(error));
+      const [ended] = await database.documents<RunDocument>(END_RUN, [runId, status, kept ?? 'null', from]);
+      if (ended !== undefined) return { changed: true, run: ended };
+      const run = await getRun(runId);
+      if (run === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
+      if (run.status === status) return { changed: false, run };
+      throw new SluiceError('TRANSITION_ILLEGAL', `Run ${runId} is ${run.status} and cannot become ${status}.`, { details: { run_id: runId, from: run.status, to: status } });
+    },
+  };
+}
