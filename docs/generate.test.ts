@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { ManifestSchema } from '#shared/manifest/manifest.ts';
+import { GENERATED_FILES } from './generators/index.ts';
+import { MANIFEST_EXAMPLE } from './generators/manifest.ts';
+import { manifestJsonSchema } from './generators/manifest-fields.ts';
+
+test.each(GENERATED_FILES.map(({ path, content }) => [path, content] as const))('%s is up to date (npm run generate)', async (path, content) => {
+  expect(await readFile(new URL(`../${path}`, import.meta.url), 'utf8')).toBe(await content());
+});
+
+test('the example of docs/manifest.md is valid, by the code and by the JSON Schema', () => {
+  expect(ManifestSchema.safeParse(MANIFEST_EXAMPLE).error).toBeUndefined();
+  const validate = new Ajv2020({ strict: false }).compile(manifestJsonSchema());
+  expect(validate(MANIFEST_EXAMPLE), JSON.stringify(validate.errors)).toBe(true);
+  expect(validate({ ...MANIFEST_EXAMPLE, files: 'roads.zip' })).toBe(false);
+});

@@ -1,0 +1,6 @@
+import { errorsDocument } from './errors.ts';
+import type { GeneratedFile } from './generated-file.ts';
+import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
+
+/** Every generated file of the repository. */
+export const GENERATED_FILES: readonly GeneratedFile[] = [errorsDocument, manifestDocument, manifestSchemaDocument];

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { ManifestSchema } from '#shared/manifest/manifest.ts';
+
+/** The part of JSON Schema that zod writes for the manifest. */
+export interface JsonSchema {
+  type?: string;
+  description?: string;
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  required?: string[];
+  enum?: unknown[];
+  default?: unknown;
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  maxItems?: number;
+  additionalProperties?: JsonSchema | boolean;
+}
+
+export interface FieldRow {
+  /** `files[].path` */
+  field: string;
+  required: boolean;
+  /** In words: `text, at most 128 characters`. */
+  values: string;
+  meaning: string;
+}
+
+/** The manifest as JSON Schema (draft 2020-12), as a user writes it: defaults may be left out. */
+export function manifestJsonSchema(): JsonSchema {
+  return z.toJSONSchema(ManifestSchema, { io: 'input' }) as JsonSchema;
+}
+
+/** One row for each field of a schema, fields of objects and lists after the field that holds them. */
+export function fieldRows(schema: JsonSchema, prefix = ''): FieldRow[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const row = { field: path, required: schema.required?.includes(name) ?? false, values: valuesOf(field), meaning: field.description ?? '' };
+    const inner = field.type === 'array' && field.items ? fieldRows(field.items, `${path}[].`) : fieldRows(field, `${path}.`);
+    return [row, ...inner];
+  });
+}
+
+/** Zod writes these bounds for any whole number: the largest that a double holds exactly. They tell a reader nothing. */
+const NO_BOUND = Number.MAX_SAFE_INTEGER;
+
+function valuesOf(schema: JsonSchema): string {
+  const parts = [schema.enum ? schema.enum.map((value) => JSON.stringify(value)).join(', ') : typeName(schema)];
+  if (schema.maxLength !== undefined) parts.push(`at most ${schema.maxLength} characters`);
+  if (schema.maxItems !== undefined) parts.push(`at most ${schema.maxItems} entries`);
+  if (schema.minimum !== undefined && schema.minimum !== -NO_BOUND) parts.push(`at least ${schema.minimum}`);
+  if (schema.maximum !== undefined && schema.maximum !== NO_BOUND) parts.push(`at most ${schema.maximum}`);
+  if (schema.default !== undefined && JSON.stringify(schema.default) !== '{}') parts.push(`${JSON.stringify(schema.default)} by default`);
+  return parts.join('; ');
+}
+
+function typeName({ type, items, additionalProperties }: JsonSchema): string {
+  if (type === 'array') return items?.enum ? `list of ${items.enum.join(', ')}` : `list of ${items?.type === 'object' ? 'objects' : 'texts'}`;
+  const values = typeof additionalProperties === 'object' ? additionalProperties.enum : undefined;
+  if (values) return `object of names to ${values.map((value) => JSON.stringify(value)).join(', ')}`;
+  return { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[type ?? 'object'] ?? 'anything';
+}
