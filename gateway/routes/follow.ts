@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { RunFeed } from '../run-feed.ts';
 import type { RunView } from '../views.ts';
 
 /** Changes can be missed, and a rejected manifest changes no run: look again after this time. */
@@ -16,10 +16,12 @@ const ARCHIVE_WAIT_MS = 10_000;
  * has ended and its manifest is archived (or that takes too long). A client that loses it connects again: it carries
  * states, not differences. While there is nothing to show yet, only heartbeats (comments) are sent.
  */
-export function followRun(c: Context, source: { read: () => Promise<RunView | undefined>; feed: RunFeed; log: Logger }): Response {
+export function followRun(c: Context, source: { read: () => Promise<RunView | undefined>; ledger: Ledger; log: Logger }): Response {
   return streamSSE(c, async (stream) => {
     const changes = new Changes();
-    const unsubscribe = source.feed.subscribe((runId) => changes.add(runId));
+    const ended = new AbortController();
+    // Without the watch, reading again every REREAD_MS shows the same, later.
+    source.ledger.watchRuns((runId) => changes.add(runId), ended.signal).catch((reason: unknown) => source.log.warn({ reason }, 'Run:Follow:NotWatched'));
     stream.onAbort(() => changes.close());
     let shown = '';
     let spokeAt = Date.now();
@@ -40,7 +42,7 @@ export function followRun(c: Context, source: { read: () => Promise<RunView | un
         await changes.next(view?.run_id ?? undefined, REREAD_MS);
       }
     } finally {
-      unsubscribe();
+      ended.abort();
     }
   });
 }

@@ -4,7 +4,6 @@ import { publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { RunFeed } from '../run-feed.ts';
 import { manifestView, runView, type RunView } from '../views.ts';
 import { followRun } from './follow.ts';
 import { PAGE, parseQuery } from './query.ts';
@@ -21,7 +20,6 @@ const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
  */
 export function runRoutes(deps: GatewayDeps): Hono {
   const { ledger, log } = deps;
-  const feed = new RunFeed(ledger, log);
   const view = (run: RunDocument) => viewOfRun(deps, run);
   const findRun = async (runId: string) => {
     // PostgreSQL and MongoDB need not be asked for what cannot be a run id.
@@ -34,7 +32,7 @@ export function runRoutes(deps: GatewayDeps): Hono {
     .get('/api/runs/:run_id', async (c) => c.json(await view(await findRun(c.req.param('run_id')))))
     .get('/api/runs/:run_id/events', async (c) => {
       const { run_id } = await findRun(c.req.param('run_id'));
-      return followRun(c, { feed, log, read: async () => view(await findRun(run_id)) });
+      return followRun(c, { ledger, log, read: async () => view(await findRun(run_id)) });
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
@@ -44,7 +42,7 @@ export function runRoutes(deps: GatewayDeps): Hono {
     })
     .get('/api/batches/:batch_id/events', (c) => {
       const { manifest_key } = parseQuery(BatchQuery, c.req.query());
-      return followRun(c, { feed, log, read: () => viewOfBatch(deps, c.req.param('batch_id'), manifest_key) });
+      return followRun(c, { ledger, log, read: () => viewOfBatch(deps, c.req.param('batch_id'), manifest_key) });
     });
 }
 

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import type { Step } from '#shared/ledger/documents.ts';
+import { newRun } from '#shared/ledger/new-run.ts';
+import { runView } from './views.ts';
+
+const manifest = {
+  batch_id: 'b1', uploader: 'zoë', intent: 'ingest_vector', metadata: {},
+  files: [{ path: 's3://landing-zone/b1/roads.zip', type: 'vector' as const, format: 'ESRI Shapefile' }],
+};
+const run = newRun({ manifest, manifestId: 'a'.repeat(24), manifestKey: 'manifests/b1.json', lane: 'vector', datasetId: 'roads', operator: 'zoë' });
+
+function withStep(name: string, fields: Partial<Step>) {
+  return { ...run, steps: run.steps.map((step) => (step.name === name ? { ...step, ...fields } : step)) };
+}
+
+test('shows nothing of the ledger\'s own bookkeeping', () => {
+  const view = runView(run, undefined, 'http://127.0.0.1:8080');
+  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'run_id', 'status', 'steps']);
+  expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
+});
+
+test('a step has a time when it has ended', () => {
+  const started = { started_at: '2026-01-02T03:04:05.000Z', attempt: 2 };
+  const running = withStep('load-to-postgis', { ...started, status: 'running' });
+  const done = withStep('load-to-postgis', { ...started, status: 'done', finished_at: '2026-01-02T03:04:06.250Z' });
+  expect(runView(running, undefined, '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'running', attempt: 2, seconds: null });
+  expect(runView(done, undefined, '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'done', attempt: 2, seconds: 1.25 });
+});
+
+test('is archived when the archive step is done', () => {
+  expect(runView(run, undefined, '').archived).toBe(false);
+  expect(runView(withStep('archive', { status: 'done' }), undefined, '').archived).toBe(true);
+});
