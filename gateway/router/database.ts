@@ -82,13 +82,13 @@ export class QueueDatabase implements BossDatabase {
   #pool(connectionString: string, setting?: string): pg.Pool {
     const pool = new pg.Pool({
       connectionString, max: POOL_SIZE, application_name: 'sluice:router', query_timeout: QUERY_TIMEOUT_MS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      onConnect: async (client: pg.ClientBase) => {
+        client.on('error', () => undefined); // The statement that runs rejects with the same error.
+        this.#backends.add(backendOf(client));
+        if (setting) await client.query(setting);
+      },
     });
     pool.on('error', () => undefined); // An idle connection broke; the next statement opens another.
-    pool.on('connect', (client) => {
-      client.on('error', () => undefined); // The statement that runs rejects with the same error.
-      this.#backends.add(backendOf(client));
-      if (setting) void client.query(setting).catch(() => undefined);
-    });
     pool.on('remove', (client) => this.#backends.delete(backendOf(client)));
     return pool;
   }

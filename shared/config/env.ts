@@ -31,6 +31,8 @@ export const ENV_SCHEMA = z.object({
     .describe('Webhook targets of the object store that announce uploads, comma-separated: one with a queue folder (durable), one without (immediate).'),
   WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio; without it that route is closed.'),
 
+  FUNCTION_URL: optional.describe('Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.'),
+
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 

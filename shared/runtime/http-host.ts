@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
+import { writeError } from '#shared/events/http-errors.ts';
+import type { Logger } from '#shared/log/log.ts';
+import type { FunctionHost } from './host.ts';
+
+/** One function behind HTTP. */
+export interface FunctionServer {
+  port: number;
+  /** Takes no more calls, lets the running ones end for `graceMs`, then aborts their signal and answers 503. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface FunctionServerOptions {
+  name: string;
+  host: FunctionHost;
+  port: number;
+  /** Address to listen on. */
+  address: string;
+  /** Rejects when what the function needs does not answer. */
+  ready: () => Promise<void>;
+  log: Logger;
+}
+
+/** After the abort, handlers kill their programs and give their claims back; that takes milliseconds. */
+const ABORT_MS = 5_000;
+/** Readiness must be told sooner than a prober gives up. */
+const READY_TIMEOUT_MS = 3_000;
+const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
+
+/**
+ * Serves one function: `POST /` with a CloudEvent in binary or structured mode answers its reply in binary mode (200, empty when it
+ * replies nothing), 422 for a permanent error, 503 for a transient one, 409 when the step is busy. `/_/health` and `/_/ready` are the
+ * watchdog's probes.
+ */
+export async function serveFunction(options: FunctionServerOptions): Promise<FunctionServer> {
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const call = answer(options, request, response, stopping.signal);
+    running.add(call);
+    void call.finally(() => running.delete(call));
+  });
+  await listen(server, options.port, options.address);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async (graceMs) => {
+      const closed = new Promise((done) => server.close(done));
+      server.closeIdleConnections();
+      await withLimit(Promise.allSettled(running), graceMs);
+      stopping.abort();
+      await withLimit(Promise.allSettled(running), ABORT_MS);
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function answer(options: FunctionServerOptions, request: IncomingMessage, response: ServerResponse, stopping: AbortSignal): Promise<void> {
+  const path = new URL(request.url ?? '/', 'http://function').pathname;
+  if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
+  if (path === '/_/ready') return send(response, await readiness(options));
+  if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
+  const began = performance.now();
+  const reply = await call(options, request, stopping);
+  const seconds = Number(((performance.now() - began) / 1000).toFixed(6));
+  options.log.info({ function: options.name, status: reply.status, seconds, call_id: request.headers['x-call-id'], reply: reply.headers['ce-type'] }, 'Function:Call:Done');
+  send(response, { ...reply, headers: { ...reply.headers, 'x-duration-seconds': String(seconds) } });
+}
+
+async function call({ name, host, log }: FunctionServerOptions, request: IncomingMessage, signal: AbortSignal): Promise<HttpReply> {
+  try {
+    const event = readEvent(request.headers, await readBody(request));
+    const callId = request.headers['x-call-id'];
+    // A caller that goes away does not end the work: brokers give up after minutes and deliver again, and then the reply is recorded.
+    const reply = await host.invoke(name, event, { signal, ...(typeof callId === 'string' ? { callId } : {}) });
+    return reply === undefined ? NO_REPLY : writeEvent(reply);
+  } catch (thrown) {
+    const error = asSluiceError(thrown);
+    log.warn({ function: name, error: error.toDocument() }, 'Function:Call:Failed');
+    return writeError(error);
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= MAX_EVENT_BYTES) chunks.push(chunk); // The rest is read and dropped, so that the caller gets the answer.
+  }
+  if (size > MAX_EVENT_BYTES) throw new SluiceError('EVENT_INVALID', `The event has ${size} bytes; at most ${MAX_EVENT_BYTES} are accepted.`);
+  return Buffer.concat(chunks);
+}
+
+async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {
+  const timeout = new SluiceError('FUNCTION_UNAVAILABLE', `Not ready within ${READY_TIMEOUT_MS / 1000} s.`);
+  const late = new Promise<never>((_resolve, reject) => setTimeout(() => reject(timeout), READY_TIMEOUT_MS).unref());
+  return Promise.race([ready(), late]).then(() => ({ ...NO_REPLY, body: 'OK' }), (thrown: unknown) => ({ ...writeError(asSluiceError(thrown)), status: 503 }));
+}
+
+function send(response: ServerResponse, reply: HttpReply): void {
+  response.writeHead(reply.status, { ...reply.headers, 'content-length': String(Buffer.byteLength(reply.body)) });
+  response.end(reply.body);
+}
+
+function listen(server: Server, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${cause.message}.`, { cause })));
+    server.listen(port, address, () => resolve());
+  });
+}
+
+async function withLimit(work: Promise<unknown>, milliseconds: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, milliseconds);
+  await Promise.race([work, limit.promise]);
+  clearTimeout(timer);
+}
