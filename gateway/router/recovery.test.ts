@@ -1,0 +1,127 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import pg from 'pg';
+import { describe, expect, test, vi } from 'vitest';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { createDatabase } from '../../tests/servers.ts';
+import { startPostgres } from '../embedded/postgres.ts';
+import { openRouter, startRouter, testEvent } from './fixture.ts';
+
+const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 10 });
+
+describe('after a crash', () => {
+  test('what a killed process was doing is delivered at once at the next start, as the same try', async () => {
+    const database = await createDatabase();
+    const worker = execa('node', [fileURLToPath(new URL('crash.worker.ts', import.meta.url)), database.url], { reject: false, stdout: 'pipe' });
+    const began = Promise.withResolvers<string>();
+    worker.stdout.on('data', (chunk: Buffer) => began.resolve(chunk.toString()));
+    expect(await began.promise).toBe('began in the middle\n');
+    worker.kill('SIGKILL');
+    await worker;
+
+    const seen: string[] = [];
+    const router = await openRouter(database.url, { f: { topic: 'a', run: (event) => { seen.push(event.id); return Promise.reject(new SluiceError('NO_GEOMETRY', 'none')); } } });
+    await router.publish(testEvent('a', 'in the middle')); // A repeat of it adds nothing.
+    const at = Date.now();
+    await router.start();
+    await eventually(async () => expect(await router.listDeadLetters()).toMatchObject([{ attempts: 1 }]));
+    expect(Date.now() - at).toBeLessThan(3_000);
+    expect(seen).toEqual(['in the middle']);
+    await router.stop();
+    await database.drop();
+  });
+
+  test('a second router of a database leaves alone what the first one is doing', async () => {
+    const database = await createDatabase();
+    const release = Promise.withResolvers<undefined>();
+    const seen: string[] = [];
+    const first = await startRouter(database.url, { f: { topic: 'a', run: () => { seen.push('first'); return release.promise; } } });
+    await first.publish(testEvent('a', '1'));
+    await eventually(() => expect(seen).toEqual(['first']));
+    const second = await startRouter(database.url, { f: { topic: 'a', run: () => { seen.push('second'); return Promise.resolve(undefined); } } });
+    await second.publish(testEvent('a', '2'));
+    await eventually(() => expect(seen).toHaveLength(2));
+    expect((await active(database.url)).map((job) => job.data.event.id)).toContain('1');
+    release.resolve(undefined);
+    await Promise.all([first.stop(), second.stop()]);
+    await database.drop();
+  });
+
+  test('stop() ends what runs by its signal, and the next start delivers it again as the same try', async () => {
+    const database = await createDatabase();
+    const began = Promise.withResolvers<void>();
+    const first = await startRouter(database.url, {
+      f: { topic: 'a', run: (_event, { signal }) => new Promise((_resolve, reject) => {
+        began.resolve();
+        signal.addEventListener('abort', () => reject(new SluiceError('FUNCTION_UNAVAILABLE', 'stopping')));
+      }) },
+    });
+    await first.publish(testEvent('a', '1'));
+    await began.promise;
+    await first.stop();
+    expect(await active(database.url)).toEqual([]);
+    const again = Promise.withResolvers<string>();
+    const second = await startRouter(database.url, { f: { topic: 'a', run: (event) => { again.resolve(event.id); return Promise.reject(new SluiceError('NO_GEOMETRY', 'none')); } } });
+    expect(await again.promise).toBe('1');
+    await eventually(async () => expect(await second.listDeadLetters()).toMatchObject([{ attempts: 1 }]));
+    await second.stop();
+    await database.drop();
+  });
+
+  test('a retry that was due while nobody ran is delivered after the start', async () => {
+    const database = await createDatabase();
+    const failed = Promise.withResolvers<void>();
+    const first = await startRouter(database.url, { f: { topic: 'a', run: () => { failed.resolve(); return Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')); } } });
+    await first.publish(testEvent('a', '1'));
+    await failed.promise;
+    await eventually(async () => expect(await active(database.url)).toEqual([]));
+    await first.stop();
+    const again = Promise.withResolvers<void>();
+    const second = await startRouter(database.url, { f: { topic: 'a', run: () => { again.resolve(); return Promise.resolve(undefined); } } });
+    await again.promise;
+    await second.stop();
+    await database.drop();
+  });
+});
+
+test('PostgreSQL may go away in the middle: the function ends, its reply is published when the server is back, and nothing is lost', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-router-'));
+  chmodSync(folder, 0o755);
+  let postgres = await startPostgres(join(folder, 'postgres'));
+  const url = await postgres.database('queue');
+  const seen: string[] = [];
+  const began = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const router = await startRouter(url, {
+    f: { topic: 'a', run: async (event) => { began.resolve(); await release.promise; seen.push(`f ${event.id}`); return testEvent('b', `of ${event.id}`); } },
+    g: { topic: 'b', run: (event) => { seen.push(`g ${event.id}`); return Promise.resolve(undefined); } },
+  });
+  await router.publish(testEvent('a', '1'));
+  await began.promise;
+  await postgres.stop();
+  await expect(router.publish(testEvent('a', '2'))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  release.resolve();
+  await eventually(() => expect(seen).toEqual(['f 1']));
+  postgres = await startPostgres(join(folder, 'postgres'));
+  await eventually(() => expect(seen).toEqual(['f 1', 'g of 1']));
+  await eventually(() => router.publish(testEvent('a', '3')));
+  await eventually(() => expect(seen).toEqual(['f 1', 'g of 1', 'f 3', 'g of 3']));
+  await router.stop();
+  await postgres.stop();
+  rmSync(postgres.data, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Jobs that are marked as being worked on. */
+async function active(url: string): Promise<{ data: { event: { id: string } } }[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<{ data: { event: { id: string } } }>(`select data from pgboss.job where state = 'active'`)).rows;
+  } finally {
+    await client.end();
+  }
+}
