@@ -58,7 +58,8 @@ export async function startGateway(
     stop: async () => {
       if (server && 'closeAllConnections' in server) server.closeAllConnections();
       await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
-      await router.stop();
+      // Settled, not awaited one by one: a test may have closed one of them, and the rest must not stay open.
+      await Promise.allSettled([router.stop()]);
       await Promise.allSettled([ledger.close(), postgis.close()]);
       objects.close();
       await Promise.allSettled([store.stop(), database.drop()]);
