@@ -1,0 +1,64 @@
+import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
+import type { EventData } from '#shared/events/types.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
+import { projJson } from '#shared/parquet/projjson.ts';
+import { writeGeoParquet } from '#shared/parquet/write-geoparquet.ts';
+import { sessionSettings } from '#shared/postgis/parallel.ts';
+import { PROCESSED_TABLE } from '#shared/postgis/tables.ts';
+import type { Context, Handler } from '#shared/runtime/context.ts';
+import { openScratch } from '#shared/runtime/scratch.ts';
+import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
+import { geographicBounds } from './geographic-bounds.ts';
+import { deleteEarlierObjects, publish } from './lake-object.ts';
+import { assetDraft, assetIdOf, objectKey, sourceHash } from './plan-asset.ts';
+import { softwareVersions } from './software.ts';
+
+type Loaded = EventData<'sluice.table.loaded'>;
+type Ready = EventData<'sluice.table.ready'>;
+
+/** Streams `processed` into a GeoParquet file, uploads it and registers the asset. See README.md. */
+export const handler: Handler = (event, context) => {
+  const ready = parseEventData(event, 'sluice.table.ready');
+  return withClaim(context, { runId: ready.run_id, step: 'export-geoparquet' }, async (claim) => {
+    const loaded = loadedOf(claim.run);
+    const source_hash = sourceHash(claim.run, loaded, ready);
+    const existing = await findExisting(claim, source_hash, context);
+    const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
+    return makeEvent('sluice.asset.exported', ready.run_id, { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false }, { traceparent: event.traceparent });
+  });
+};
+
+/** What load-to-postgis answered; undefined in a lane without it. */
+function loadedOf(run: RunDocument): Loaded | undefined {
+  const reply = run.steps.find(({ name }) => name === 'load-to-postgis')?.reply;
+  return reply ? parseEventData(reply as unknown as SluiceEvent, 'sluice.table.loaded') : undefined;
+}
+
+/** The asset of an earlier try of this step, or one of the same source, which is linked. */
+async function findExisting(claim: Claim, sourceHash: string, { ledger, objects, env }: Context): Promise<{ assetId: string; reused: boolean } | undefined> {
+  const own = claim.attempt > 1 ? await ledger.getAsset(assetIdOf(claim.runId)) : undefined;
+  if (own !== undefined) return { assetId: own._id, reused: false };
+  if (claim.run.manifest.metadata.force === true) return undefined;
+  const same = await ledger.findAssetBySource(claim.run.dataset_id, sourceHash);
+  if (same === undefined || (await objects.head(env.LAKE_BUCKET, same.s3_key)) === undefined) return undefined;
+  await ledger.linkAsset(claim, same._id);
+  return { assetId: same._id, reused: true };
+}
+
+async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Ready, source_hash: string, context: Context): Promise<string> {
+  await deleteEarlierObjects(claim, context);
+  await using scratch = await openScratch(context.env, claim);
+  const crs = await projJson(ready.crs, context.gdal, claim.signal);
+  const session = await context.postgis.openSession(claim, claim.signal);
+  try {
+    await session.query(sessionSettings(context.env, loaded?.row_count ?? Infinity));
+    const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
+    const file = await writeGeoParquet(session, source, { folder: scratch.folder, name: 'asset.parquet' }, claim.signal);
+    const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);
+    const draft = assetDraft(claim.run, loaded, ready, { ...file, s3_key: objectKey(claim.run, claim.token), source_hash, bbox, software: await softwareVersions(session, file.duckdb) });
+    return (await publish(file.path, draft, claim, context))._id;
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,12 @@
+import { createRequire } from 'node:module';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+
+const { version: sluice } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+/** Versions of what made the file, for the asset. */
+export async function softwareVersions(session: PostgisSession, duckdb: string): Promise<Record<string, string>> {
+  const [versions] = await session.query<{ postgis: string; geos: string; proj: string }>(
+    'select postgis_lib_version() as postgis, postgis_geos_version() as geos, postgis_proj_version() as proj',
+  );
+  return { Sluice: sluice, DuckDB: duckdb, PostGIS: versions?.postgis ?? '', GEOS: versions?.geos ?? '', PROJ: versions?.proj ?? '' };
+}

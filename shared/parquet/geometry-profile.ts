@@ -1,0 +1,78 @@
+import format from 'pg-format';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+
+/** What GeoParquet's metadata and the ledger say of the geometries of a table. */
+export interface GeometryProfile {
+  row_count: number;
+  null_geometries: number;
+  empty_geometries: number;
+  /** As GeoParquet names them, sorted: `MultiPolygon`, `Point Z`. */
+  geometry_types: string[];
+  /** [xmin, ymin, xmax, ymax], or with zmin and zmax when any geometry has Z; null without coordinates. */
+  bbox: number[] | null;
+}
+
+/** A group of geometries of one kind. */
+export interface GeometryGroup {
+  type: string | null;
+  zm: number | null;
+  rows: number;
+  empties: number;
+  /** xmin, ymin, zmin, xmax, ymax, zmax; zmin and zmax mean nothing without Z. */
+  box: number[] | null;
+}
+
+const TYPE_NAMES: Record<string, string> = {
+  POINT: 'Point', LINESTRING: 'LineString', POLYGON: 'Polygon', MULTIPOINT: 'MultiPoint', MULTILINESTRING: 'MultiLineString', MULTIPOLYGON: 'MultiPolygon',
+  GEOMETRYCOLLECTION: 'GeometryCollection',
+};
+/** ST_Zmflag of geometries with Z and without M. */
+const Z = 2;
+
+/** One parallel scan. Throws GEOMETRY_CONTRACT for a geometry that GeoParquet cannot hold (curves, M values, TINs). */
+export async function readGeometryProfile(session: PostgisSession, table: string, geometryColumn: string): Promise<GeometryProfile> {
+  // ST_3DExtent is exact; ST_Extent rounds to single precision.
+  const groups = await session.query<GeometryGroup & Record<string, unknown>>(format(
+    `select type, zm, rows::float8, empties::float8, case when box is not null then array[ST_XMin(box), ST_YMin(box), ST_ZMin(box), ST_XMax(box), ST_YMax(box), ST_ZMax(box)] end as box
+     from (select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, count(*) as rows, count(*) filter (where ST_IsEmpty(%1$I)) as empties, ST_3DExtent(%1$I) as box from %2$I group by 1, 2) as groups`,
+    geometryColumn, table,
+  ));
+  return profileOf(groups);
+}
+
+/** Adds the groups up. Throws GEOMETRY_CONTRACT as above. */
+export function profileOf(groups: GeometryGroup[]): GeometryProfile {
+  const sum = (count: (group: GeometryGroup) => number) => groups.reduce((total, group) => total + count(group), 0);
+  return {
+    row_count: sum((group) => group.rows),
+    null_geometries: sum((group) => (group.type === null ? group.rows : 0)),
+    empty_geometries: sum((group) => group.empties),
+    geometry_types: [...new Set(groups.flatMap((group) => (group.type === null ? [] : [typeName(group.type, group.zm ?? 0)])))].sort(),
+    bbox: union(groups),
+  };
+}
+
+/** The four horizontal numbers of a GeoParquet bbox: [xmin, ymin, xmax, ymax]. */
+export function horizontalBounds(bbox: GeometryProfile['bbox']): [number, number, number, number] | null {
+  if (bbox === null) return null;
+  const [xmin = NaN, ymin = NaN, a = NaN, b = NaN, c = NaN] = bbox;
+  return bbox.length === 4 ? [xmin, ymin, a, b] : [xmin, ymin, b, c]; // With Z, the third is zmin.
+}
+
+function typeName(type: string, zm: number): string {
+  const name = TYPE_NAMES[type];
+  if (name === undefined || (zm !== 0 && zm !== Z)) {
+    throw new SluiceError('GEOMETRY_CONTRACT', `GeoParquet holds no ${type}${name === undefined ? '' : ' with M values'}; the recipe or join must leave plain geometries.`, { details: { type, zm } });
+  }
+  return zm === Z ? `${name} Z` : name;
+}
+
+function union(groups: GeometryGroup[]): number[] | null {
+  const boxes = groups.flatMap(({ box, zm }) => (box === null ? [] : [{ box, z: zm === Z }]));
+  if (boxes.length === 0) return null;
+  const raised = boxes.filter(({ z }) => z);
+  const low = (axis: number, from = boxes) => Math.min(...from.map(({ box }) => box[axis] ?? Infinity));
+  const high = (axis: number, from = boxes) => Math.max(...from.map(({ box }) => box[axis + 3] ?? -Infinity));
+  return raised.length === 0 ? [low(0), low(1), high(0), high(1)] : [low(0), low(1), low(2, raised), high(0), high(1), high(2, raised)];
+}

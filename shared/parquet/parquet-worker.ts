@@ -1,0 +1,16 @@
+import { parentPort } from 'node:worker_threads';
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import type { ParquetJob, WorkerReply } from './parquet-job.ts';
+import { writeParquet } from './write-parquet.ts';
+
+/** Entry of the worker thread: one job at a time, one reply for each. */
+parentPort?.on('message', (job: ParquetJob) => {
+  void writeParquet(job).then(
+    (result) => reply({ ok: true, result }),
+    (thrown: unknown) => reply({ ok: false, error: asSluiceError(thrown).toDocument() }),
+  );
+});
+
+function reply(message: WorkerReply): void {
+  parentPort?.postMessage(message);
+}
