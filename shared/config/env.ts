@@ -12,6 +12,7 @@ const optional = z.string().trim().min(1).optional().catch(undefined);
  */
 export const ENV_SCHEMA = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('How much is logged.'),
+  LOG_FILE: optional.describe('File that the log is written to; npm start writes SLUICE_HOME/sluice.log, everything else to standard error.'),
 
   SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
   SCRATCH_DIR: optional.describe('Folder for files that a step works on; default SLUICE_HOME/scratch.'),

@@ -1,0 +1,27 @@
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+/**
+ * `npm start`: starts Sluice for a person. Standard output says in plain words what happens; the log goes to a file.
+ * `--no-sample` leaves out the sample of the first start.
+ */
+
+/** A log that grew past this makes room at the next start; the one before it is kept. */
+const LOG_FILE_BYTES = 20 * 2 ** 20;
+
+const root = resolve(import.meta.dirname, '..');
+if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
+const home = resolve(process.env.SLUICE_HOME || join(root, '.sluice'));
+process.env.SLUICE_HOME = home;
+process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
+
+const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
+// Imported late: the environment is read, and the log opened, when these are loaded.
+const { run } = await import('./run.ts');
+await run({ sample: !values['no-sample'], logFile: relative(process.cwd(), process.env.LOG_FILE) });
+
+function rotated(file: string): string {
+  if (existsSync(file) && statSync(file).size > LOG_FILE_BYTES) renameSync(file, `${file}.1`);
+  return file;
+}

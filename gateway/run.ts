@@ -1,0 +1,96 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { env, publicUrl } from '#shared/config/env.ts';
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import type { AssetDocument } from '#shared/ledger/documents.ts';
+import { log } from '#shared/log/log.ts';
+import { errorLines, formatSeconds, placesLines, runLines } from './plain-words.ts';
+import { ingestSample, isFirstStart } from './sample.ts';
+import { Screen } from './screen.ts';
+import { type RunningSluice, startSluice } from './start.ts';
+
+/** npm passes on the Ctrl-C that the terminal has sent already; only a later one means impatience. */
+const SAME_SIGNAL_MS = 1_500;
+const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+export interface RunOptions {
+  /** Ingest the sample on the first start. */
+  sample: boolean;
+  /** Name of the log file to show. */
+  logFile: string;
+}
+
+/** Starts Sluice, says what happens, and stays until a signal ends it. Exit code 1 when it cannot start or breaks down. */
+export async function run({ sample, logFile }: RunOptions): Promise<void> {
+  const screen = new Screen();
+  const stop = signalled(screen);
+  const began = performance.now();
+  try {
+    screen.say('', 'Sluice is starting.');
+    const sluice = await startSluice(env, {
+      onProgress: (part, state) => (state === 'begins' ? screen.begin(`starting ${part}`) : screen.end(`starting ${part}`, `${part} is running`)),
+    });
+    try {
+      if (!stop.aborted) await introduce(sluice, { screen, sample, logFile, began, signal: stop });
+      await Promise.race([aborted(stop), sluice.broken]);
+    } finally {
+      screen.stopLive();
+      screen.say('', 'Stopping …');
+      await sluice.stop();
+      screen.say('Stopped.');
+    }
+  } catch (thrown) {
+    screen.stopLive();
+    const error = asSluiceError(thrown);
+    log.fatal({ error: error.toDocument(), stack: error.stack }, 'Sluice:Run:Failed');
+    screen.say('', `Sluice cannot run. ${error.message}`, ...(error.code === 'SETUP_FAILED' ? [] : errorLines(error).slice(1)), `  The log is in ${logFile}.`, '');
+    process.exitCode = 1;
+  }
+}
+
+async function introduce(sluice: RunningSluice, { screen, sample, logFile, began, signal }: { screen: Screen; sample: boolean; logFile: string; began: number; signal: AbortSignal }): Promise<void> {
+  const { env: actual, context } = sluice;
+  screen.say('', `Ready after ${formatSeconds((performance.now() - began) / 1000)}: ${publicUrl(actual)}`);
+  const first = sample && (await isFirstStart(context.ledger));
+  const asset = first ? await showSample(sluice, screen, signal) : undefined;
+  if (signal.aborted) return;
+  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile }));
+  screen.say('', 'Ingest a file of yours:  npx sluice ingest FILE --dataset NAME', 'Ctrl-C stops everything.', '');
+}
+
+async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<AssetDocument | undefined> {
+  screen.say('', 'First start: ingesting the sample, the countries of the world (tests/data/sample/countries.zip).', '');
+  screen.begin('ingesting');
+  try {
+    const { run, manifest, asset } = await ingestSample(sluice, () => undefined, signal);
+    screen.stopLive();
+    if (run !== null) screen.say(...runLines(run, asset, sluice.env.LAKE_BUCKET).map((line) => `  ${line}`));
+    else if (manifest?.error) screen.say('  The sample was rejected.', ...errorLines(manifest.error));
+    return asset;
+  } catch (thrown) {
+    screen.stopLive();
+    if (!signal.aborted) screen.say('  The sample could not be ingested.', ...errorLines(asSluiceError(thrown).toDocument()));
+    return undefined;
+  }
+}
+
+/** Aborts with the first signal. A second one a moment later ends the process at once; its servers end with it. */
+function signalled(screen: Screen): AbortSignal {
+  const stop = new AbortController();
+  let first = 0;
+  for (const name of SIGNALS) {
+    process.on(name, () => {
+      if (stop.signal.aborted && Date.now() - first > SAME_SIGNAL_MS) process.exit(1);
+      if (stop.signal.aborted) return;
+      first = Date.now();
+      log.info({ signal: name }, 'Sluice:Stop:Asked');
+      stop.abort();
+      screen.stopLive();
+    });
+  }
+  return stop.signal;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  // A timer keeps the process alive while it waits; there is nothing else that must.
+  await wait(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { AssetDocument, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { RunningSluice } from './start.ts';
+
+/** The bundled data set: tests/data/sample/README.md says where it comes from. */
+const FILE = new URL('../tests/data/sample/countries.zip', import.meta.url);
+const BATCH_ID = 'sample-countries';
+const FILE_KEY = `${BATCH_ID}/countries.zip`;
+const MANIFEST_KEY = `manifests/${BATCH_ID}.json`;
+
+/** Notifications of changes can be missed, so the run is read again this often. */
+const READ_AGAIN_MS = 1_000;
+
+export interface SampleResult {
+  /** Null when the manifest was rejected. */
+  run: RunDocument | null;
+  manifest: ManifestDocument | null;
+  asset: AssetDocument | undefined;
+}
+
+/** True until a first run exists: a start that was cut off before its sample was announced does it again. */
+export async function isFirstStart(ledger: Ledger): Promise<boolean> {
+  return (await ledger.listRuns({ limit: 1 })).length === 0;
+}
+
+/**
+ * Puts the sample into the landing zone as a user would, files first and then the manifest, and resolves when its run has
+ * ended. `onChange` is called with the run whenever it changes. `signal` ends the waiting; the run goes on.
+ */
+export async function ingestSample({ context, announceWaiting }: RunningSluice, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<SampleResult> {
+  const { objects, env, ledger } = context;
+  await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
+  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), { contentType: 'application/json' });
+  await announceWaiting(); // A store of one's own sends a notification only after `sluice setup-storage`.
+  const ended = await untilEnded(ledger, onChange, signal);
+  const assetId = ended.run?.asset_ids[0];
+  return { ...ended, asset: assetId === undefined ? undefined : await ledger.getAsset(assetId) };
+}
+
+function manifestOf(landingBucket: string): Manifest {
+  return {
+    batch_id: BATCH_ID,
+    uploader: 'sluice',
+    intent: 'ingest_vector',
+    files: [{ path: `s3://${landingBucket}/${FILE_KEY}`, type: 'vector', format: 'ESRI Shapefile' }],
+    metadata: { project: 'sample', description: 'Countries of the world, Natural Earth 1:110m.', tags: { dataset_id: 'countries' } },
+  };
+}
+
+async function untilEnded(ledger: Ledger, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<Pick<SampleResult, 'run' | 'manifest'>> {
+  const watching = new AbortController();
+  let wake: () => void = () => undefined;
+  await ledger.watchRuns(() => wake(), AbortSignal.any([signal, watching.signal])).catch(() => undefined); // Reading again does without.
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const changed = new Promise<void>((done) => { wake = done; });
+      const [run] = await ledger.listRuns({ batch_id: BATCH_ID, limit: 1 });
+      if (run !== undefined) onChange(run);
+      // The archive step comes after the end of a run, and cleans up.
+      if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return { run, manifest: null };
+      const manifest = run === undefined ? await ledger.findManifestByBatch(BATCH_ID) : undefined;
+      if (manifest?.status === 'failure') return { run: null, manifest };
+      await Promise.race([changed, pause(READ_AGAIN_MS)]);
+    }
+  } finally {
+    watching.abort();
+  }
+}
+
+async function pause(milliseconds: number): Promise<void> {
+  await new Promise<void>((done) => void setTimeout(done, milliseconds).unref());
+}
