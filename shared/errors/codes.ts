@@ -84,6 +84,7 @@ export const ERROR_CODES = {
   DATABASE_UNAVAILABLE: transient('PostgreSQL does not answer.', 'It is tried again; check the server.'),
   FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'It is tried again; check that it runs.'),
   GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
+  SLUICE_UNREACHABLE: transient('The command line cannot reach Sluice.', 'Start it with npm start, or set SLUICE_URL to its address.'),
   DISK_FULL: transient('The disk is full.', 'Free some space; the step is tried again.'),
   SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
   WORKER_DIED: permanent('The process ended again and again in the middle of this work.', 'See the log for the reason, memory for example; then re-drive the dead letter or rerun the batch.'),

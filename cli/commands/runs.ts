@@ -1,0 +1,57 @@
+import type { RunView } from '../../gateway/views.ts';
+import { describeAsset, describeError, describeRun } from '../describe-run.ts';
+import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
+import { followRun } from '../follow-run.ts';
+import { formatSeconds, formatTable, formatTime } from '../format-values.ts';
+import { GatewayClient } from '../gateway-client.ts';
+import { errorJson, runJson } from '../json-output.ts';
+import { createProgress } from '../progress.ts';
+import { runCommand, writeJson } from '../run-command.ts';
+import { colorsFor, type Terminal } from '../terminal.ts';
+
+/** `sluice runs`: the newest runs. */
+export function runs(flags: { limit: number; status?: string; dataset?: string }, url: string, terminal: Terminal): Promise<number> {
+  return runCommand(async (_, signal) => {
+    const query = new URLSearchParams({ limit: String(flags.limit), ...(flags.status ? { status: flags.status } : {}), ...(flags.dataset ? { dataset_id: flags.dataset } : {}) });
+    const views = await new GatewayClient(url).get<RunView[]>(`/api/runs?${query}`, signal);
+    if (terminal.json) writeJson(terminal, views.map(runJson));
+    else terminal.stdout.write(`${views.length === 0 ? 'There are no runs yet. Start one with: npx sluice ingest FILE --dataset NAME' : tableOf(views)}\n`);
+    return EXIT.success;
+  }, terminal);
+}
+
+function tableOf(views: RunView[]): string {
+  const rows = views.map((run) => [
+    formatTime(run.created_at), run.run_id ?? '', run.status, run.dataset_id ?? '', run.batch_id ?? '',
+    run.finished_at === null ? '' : formatSeconds((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000),
+    run.error?.code ?? (run.asset ? `version ${run.asset.version}` : ''),
+  ]);
+  return formatTable([['STARTED (UTC)', 'RUN', 'STATUS', 'DATASET', 'BATCH', 'TIME', 'RESULT'], ...rows]);
+}
+
+/** `sluice run ID`: one run, with --follow to its end. Exits as the run did. */
+export function run(runId: string, flags: { follow?: boolean }, url: string, terminal: Terminal): Promise<number> {
+  return runCommand(async (_, signal) => {
+    const client = new GatewayClient(url);
+    const path = `/api/runs/${encodeURIComponent(runId)}`;
+    let view = await client.get<RunView>(path, signal);
+    if (flags.follow && view.status === 'running') {
+      const progress = createProgress(terminal);
+      try {
+        for await (view of followRun(client, `${path}/events`, signal)) progress.run(view);
+      } finally {
+        progress.end();
+      }
+    }
+    showRun(view, terminal);
+    return exitCodeOfStatus(view.status);
+  }, terminal, { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' });
+}
+
+/** A run with its asset to standard output, and its error to standard error. */
+export function showRun(view: RunView, terminal: Terminal): void {
+  const colors = colorsFor(terminal.stdout);
+  if (terminal.json) writeJson(terminal, runJson(view));
+  else terminal.stdout.write(`${[describeRun(view, colors), ...(view.asset ? ['', describeAsset(view.asset, colors)] : [])].join('\n')}\n`);
+  if (view.error) terminal.stderr.write(`${describeError(view.error, colorsFor(terminal.stderr))}\n`);
+}

@@ -1,0 +1,68 @@
+import { ERROR_CODES } from '#shared/errors/codes.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { AssetView, RunView } from '../gateway/views.ts';
+import { formatBytes, formatCount, formatSeconds } from './format-values.ts';
+import { type Colors, printable } from './terminal.ts';
+
+/** An asset in plain words, with what a person should know of how it was made. */
+export function describeAsset(asset: AssetView, colors: Colors): string {
+  const { null_geometries, empty_geometries, repaired_geometries, notes } = asset.quality;
+  const oddities = [[repaired_geometries, 'repaired'], [null_geometries, 'missing'], [empty_geometries, 'empty']].filter(([count]) => count !== 0);
+  const facts: [string, string | undefined][] = [
+    ['Rows', asset.row_count === null ? undefined : formatCount(asset.row_count)],
+    ['Geometry', asset.geometry_types.join(', ') || undefined],
+    ['Oddities', oddities.length === 0 ? undefined : `${oddities.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(', ')} geometries`],
+    ['CRS', asset.crs ?? undefined],
+    ['Bounds', asset.bbox === null ? undefined : boundsOf(asset.bbox)],
+    ['Columns', asset.columns.map(({ name, type }) => `${printable(name)} (${type})`).join(', ') || undefined],
+    ['Size', formatBytes(asset.size_bytes)],
+    ['Object', asset.s3_key],
+    ['Download', asset.url],
+  ];
+  return [
+    colors.bold(`${asset.dataset_id}, version ${asset.version}`),
+    ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(9)} ${value}`])),
+    ...notes.map(({ code, message }) => `  ${colors.yellow('Note')}      ${printable(message)} ${colors.dim(`(${code})`)}`),
+  ].join('\n');
+}
+
+/** Decimals of bounds that a person reads: a metre. */
+const BOUNDS_DECIMALS = 5;
+
+function boundsOf([west, south, east, north]: NonNullable<AssetView['bbox']>): string {
+  const degrees = (value: number) => String(Number(value.toFixed(BOUNDS_DECIMALS)));
+  return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}`;
+}
+
+/** An error in plain words: its code, what was wrong and where, and what to do. */
+export function describeError(error: ErrorDocument, colors: Colors): string {
+  return [
+    `${colors.red(colors.bold(error.code))}: ${printable(error.message)}`,
+    ...whereOf(error.details).map((line) => `  ${line}`),
+    `  ${ERROR_CODES[error.code].action}`,
+  ].join('\n');
+}
+
+/** Details that say where, when they are plain values: `file: roads.shp`, `row: 7`. */
+const PLACES = ['file', 'field', 'layer', 'column', 'row', 'feature', 'line'];
+
+function whereOf(details: Record<string, unknown>): string[] {
+  return PLACES.flatMap((place) => {
+    const value = details[place];
+    return typeof value === 'string' || typeof value === 'number' ? [`${place}: ${printable(String(value))}`] : [];
+  });
+}
+
+/** What became of a run, in a few lines: its state and its steps. */
+export function describeRun(run: RunView, colors: Colors): string {
+  const color = run.status === 'success' ? colors.green : run.status === 'running' ? colors.cyan : colors.red;
+  const seconds = run.finished_at === null ? undefined : (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000;
+  const head = run.run_id === null
+    ? `${color(run.error === null ? 'no run' : 'rejected')}  ${run.manifest_key}`
+    : `${color(run.status)}${seconds === undefined ? '' : ` in ${formatSeconds(seconds)}`}  run ${run.run_id}`;
+  const steps = run.steps.map(({ name, status, attempt, seconds: took }) => {
+    const tries = attempt > 1 ? `, ${attempt} tries` : '';
+    return `  ${name.padEnd(20)} ${took === null ? status : `${status}, ${formatSeconds(took)}`}${tries}`;
+  });
+  return [`${printable(run.batch_id ?? run.manifest_key)}: ${head}`, ...steps].join('\n');
+}

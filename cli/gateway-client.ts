@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** The gateway over HTTP. Every method throws SLUICE_UNREACHABLE when it does not answer, else the error that it answered. */
+export class GatewayClient {
+  readonly baseUrl: string;
+
+  constructor(baseUrl: string) {
+    this.baseUrl = baseUrl.replace(/\/+$/, '');
+  }
+
+  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    const response = await this.open(path, signal);
+    return (await response.json()) as T;
+  }
+
+  /** A response whose body is still to be read. */
+  async open(path: string, signal?: AbortSignal): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(`${this.baseUrl}${path}`, { signal: signal ?? null });
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      throw this.#unreachable(thrown);
+    }
+    if (!response.ok) throw errorOf(response.status, await response.json().catch(() => undefined));
+    return response;
+  }
+
+  /** Uploads a file to the landing zone without holding it in memory. `onBytes` hears how many bytes went out. */
+  async uploadFile(key: string, path: string, options: { signal: AbortSignal; onBytes?: (bytes: number) => void }): Promise<void> {
+    const { size } = await stat(path);
+    const file = createReadStream(path, size > 0 ? { end: size - 1 } : {}); // A file that grows meanwhile keeps to its Content-Length.
+    if (options.onBytes) file.on('data', (chunk) => options.onBytes?.(chunk.length));
+    await this.#put(key, file, size, options.signal);
+  }
+
+  /** Uploads a small text to the landing zone. */
+  async uploadText(key: string, text: string, signal: AbortSignal): Promise<void> {
+    const body = Buffer.from(text);
+    await this.#put(key, Readable.from([body]), body.length, signal);
+  }
+
+  async #put(key: string, body: Readable, size: number, signal: AbortSignal): Promise<void> {
+    const url = new URL(`${this.baseUrl}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`);
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { method: 'PUT', headers: { 'content-length': size }, signal });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => request.on('response', resolve).on('error', reject));
+    // An upload that is refused breaks off while it is sent: what the gateway said counts, not the broken pipe.
+    const sent = pipeline(body, request).catch(() => undefined);
+    let response: IncomingMessage;
+    try {
+      response = await answered;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw this.#unreachable(thrown);
+    }
+    const said: unknown = await json(response).catch(() => undefined);
+    if (response.statusCode !== 201) throw errorOf(response.statusCode ?? 0, said);
+    await sent;
+  }
+
+  #unreachable(cause: unknown): SluiceError {
+    return new SluiceError('SLUICE_UNREACHABLE', `Sluice does not answer at ${this.baseUrl}.`, { cause, details: { url: this.baseUrl, reason: reasonOf(cause) } });
+  }
+}
+
+/** fetch says only "fetch failed"; why stands in the cause. */
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+  return (cause as { code?: string }).code ?? asSluiceError(cause).message;
+}
+
+function errorOf(status: number, body: unknown): SluiceError {
+  const { code, message, details } = (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ?? {};
+  if (code === undefined || !isCode(code)) return new SluiceError(status >= 500 ? 'FUNCTION_UNAVAILABLE' : 'REQUEST_INVALID', message ?? `The gateway answered HTTP ${status}.`, { details: { http_status: status } });
+  return new SluiceError(code, message ?? ERROR_CODES[code].meaning, { details: details ?? {} });
+}
+
+function isCode(code: string): code is ErrorCodeName {
+  return Object.hasOwn(ERROR_CODES, code);
+}

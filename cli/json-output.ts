@@ -1,0 +1,32 @@
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { AssetView, RunView } from '../gateway/views.ts';
+
+/** The documents of `--json`. Programs rely on these fields: they are added to, never renamed. */
+
+export interface RunJson {
+  run_id: string | null;
+  batch_id: string | null;
+  status: RunView['status'];
+  steps: RunView['steps'];
+  asset: AssetJson | null;
+  error: ErrorDocument | null;
+}
+
+export type AssetJson = Pick<
+  AssetView,
+  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes'
+>;
+
+export function runJson({ run_id, batch_id, status, steps, asset, error }: RunView): RunJson {
+  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), error };
+}
+
+export function assetJson(asset: AssetView): AssetJson {
+  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes } = asset;
+  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes };
+}
+
+/** A command that was kept from its end, in the shape of a run: nothing is known of one. */
+export function errorJson(error: ErrorDocument, batchId: string | null = null): RunJson {
+  return { run_id: null, batch_id: batchId, status: 'failure', steps: [], asset: null, error };
+}

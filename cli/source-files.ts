@@ -1,0 +1,57 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isArchive, isVectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
+import { type GuessedFormat, guessFormat, guessFromName } from './guess-format.ts';
+
+/** A file to ingest, with the files of the same name that belong to it (`.dbf`, `.prj` of a shapefile). */
+export interface SourceFile extends GuessedFormat {
+  /** Absolute. */
+  path: string;
+  /** The file and all that belongs to it, with sizes in bytes. */
+  parts: FilePart[];
+}
+
+export interface FilePart {
+  path: string;
+  size: number;
+}
+
+/**
+ * The datasets that a person named; files that belong to another one of them (`ingest roads.*`) are no dataset of their own.
+ * `given` wins over what names tell. Throws REQUEST_INVALID for a file that is not there, FORMAT_NOT_SUPPORTED.
+ */
+export async function findSourceFiles(paths: string[], given: Partial<GuessedFormat>): Promise<SourceFile[]> {
+  const sizes = new Map<string, number>();
+  for (const path of paths) sizes.set(resolve(path), await sizeOf(path));
+  const sides = new Map<string, string[]>();
+  for (const path of sizes.keys()) sides.set(path, await sideFilesOf(path, given.format));
+  const belonging = new Set([...sides.values()].flat());
+  const files: SourceFile[] = [];
+  for (const path of [...sizes.keys()].filter((candidate) => !belonging.has(candidate))) {
+    const { format, type } = given.format === undefined ? await guessFormat(path) : { format: given.format, type: guessFromName(path)?.type ?? 'vector' };
+    const parts = await Promise.all([path, ...(sides.get(path) ?? [])].map(async (part) => ({ path: part, size: await sizeOf(part) })));
+    files.push({ path, format, type: given.type ?? type, parts });
+  }
+  return files;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'ENOENT' ? 'There is no file' : cause.code === 'EACCES' ? 'There is no permission to read' : `${cause.code} for`;
+    throw new SluiceError('REQUEST_INVALID', `${reason} ${path}.`, { cause, details: { file: path } });
+  });
+  if (!found.isFile()) throw new SluiceError('REQUEST_INVALID', `${path} is not a file. Name the files in it.`, { details: { file: path } });
+  return found.size;
+}
+
+/** Files beside a file that belong to it. The case of names and extensions does not matter (`ROADS.DBF`). */
+async function sideFilesOf(path: string, format: string | undefined): Promise<string[]> {
+  const name = format ?? guessFromName(path)?.format;
+  if (isArchive(path) || name === undefined || !isVectorFormat(name)) return [];
+  const { required, optional } = vectorFormat(name, path);
+  const stem = basename(path, extname(path)).toLowerCase();
+  // `roads.shp.xml` is metadata that ArcGIS writes, and no GML.
+  const names = new Set([...[...required, ...optional].map((extension) => `${stem}${extension}`), `${basename(path).toLowerCase()}.xml`]);
+  return (await readdir(dirname(path))).filter((candidate) => names.has(candidate.toLowerCase())).map((candidate) => join(dirname(path), candidate));
+}
