@@ -87,7 +87,6 @@ function checkEntry(entry: Entry, file: string): string {
   if (name.startsWith('/') || /^[A-Za-z]:/.test(name)) throw unsafe(file, `holds the absolute name ${JSON.stringify(name)}`);
   if (name.includes('\\')) throw unsafe(file, `holds a name with a backslash: ${JSON.stringify(name)}`);
   if (name.split('/').includes('..')) throw unsafe(file, `holds a name that leaves the archive: ${JSON.stringify(name)}`);
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused
   if (name === '' || /[\u0000-\u001f\u007f]/.test(name)) throw unsafe(file, `holds a name with control characters: ${JSON.stringify(name)}`);
   if (((entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK) === SYMLINK_MODE) throw unsafe(file, `holds the link ${JSON.stringify(name)}`);
   if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) {
@@ -127,7 +126,6 @@ async function unpackMember(zip: ZipFile, file: string, member: ArchiveMember, t
 
 /** A name that any file system takes, for one that an archive or an object key has; the end, with the extension, is kept. */
 export function localName(name: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is replaced
   const plain = basename(name).replaceAll(/[\u0000-\u001f\u007f/\\]/g, '_');
   let cut = plain;
   while (Buffer.byteLength(cut) > MAX_NAME_BYTES) cut = [...cut].slice(1).join('');

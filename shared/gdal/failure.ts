@@ -55,7 +55,6 @@ function oneLine(text: string): string {
 
 /** Text that is safe in a log and a document: no control characters but line breaks. */
 export function cleanText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what is removed
   return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, ' ');
 }
 

@@ -2,9 +2,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { cleanText, failureOf, type GdalExit, withoutLocalPaths } from './failure.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
-import { type Confinement, confinedCommandLine, confinementOf, driversToSkip, installedDrivers, sandboxVariables, scratchRoot } from './sandbox.ts';
+import { type Confinement, confinedCommandLine, confinementOf, driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
 
 /** A description of many layers with thousands of fields fits; a program that prints without end is stopped. */
 const MAX_STDOUT_BYTES = 32 * 2 ** 20;

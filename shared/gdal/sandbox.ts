@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { scratchRoot } from '#shared/runtime/scratch.ts';
 import type { GdalCommand } from './gdal.ts';
 
 /**
@@ -15,11 +15,6 @@ const NEVER = new Set(['VRT', 'OGR_VRT', 'HTTP', 'WMS', 'WFS', 'DERIVED']);
 const INHERITED = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'GDAL_DATA', 'PROJ_LIB', 'PROJ_DATA'];
 /** Processor seconds allowed per second of wall time: GDAL rarely uses more threads. */
 const CPU_PER_WALL_SECOND = 8;
-
-/** Where the programs' own temporary files go, unless the command says otherwise. */
-export function scratchRoot(env: Env): string {
-  return resolve(env.SCRATCH_DIR ?? `${env.SLUICE_HOME}/scratch`);
-}
 
 /** The whole environment of a program. `skip` is every driver that it must not use. */
 export function sandboxVariables(env: Env, inherited: NodeJS.ProcessEnv, skip: string[], command: GdalCommand): Record<string, string> {

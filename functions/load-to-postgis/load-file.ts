@@ -1,0 +1,104 @@
+import type { Column, Note, SourceFile } from '#shared/events/types.ts';
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { crsLabel } from '#shared/gdal/crs.ts';
+import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
+import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
+import type { Crs } from '#shared/gdal/wkt.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { checkExtent, measureTable } from './check-extent.ts';
+import { chooseLayer } from './choose-layer.ts';
+import { type CsvGeometry, csvGeometry } from './csv-columns.ts';
+import { typeCsvTable } from './csv-table.ts';
+import type { Source } from './fetch-source.ts';
+import { finishTable } from './finish-table.ts';
+import { libpqEnvironment } from './libpq-environment.ts';
+import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
+import { planLoad } from './plan-load.ts';
+import { resolveCrs } from './resolve-crs.ts';
+import { epsgOf, sridOf } from './srid.ts';
+import { ensureUtf8 } from './transcode.ts';
+
+/** A file of the manifest as a table of the run's schema. */
+export interface LoadedFile {
+  table: string;
+  source: SourceFile;
+  columns: Column[];
+  srid: number;
+  notes: Note[];
+}
+
+interface Surroundings extends Pick<Context, 'gdal' | 'env'> {
+  session: PostgisSession;
+  folder: string;
+  signal: AbortSignal;
+}
+
+/** Loads one fetched file into `table`: one run of ogrinfo, one of ogr2ogr, then SQL. Throws what docs/errors.md lists under "Reading the files". */
+export async function loadFile(source: Source, table: string, surroundings: Surroundings): Promise<LoadedFile> {
+  const { session, env, gdal, signal } = surroundings;
+  await ensureUtf8(source, signal);
+  const { layer, singleLayer, said } = await describe(source, surroundings);
+  const csv = source.format.name === 'CSV' ? csvGeometry(layer.fields.map((field) => field.name), source.declared, source.file) : undefined;
+  const { crs, notes } = await resolveCrs(source, layer, { gdal, signal });
+  const srid = await sridOf(session, crs);
+  const plan = planLoad({
+    path: source.path, format: source.format, layer, singleLayer, schema: session.schema, table, epsg: epsgOf(crs, srid),
+    openOptions: openOptions(source), environment: { CPL_TMPDIR: surroundings.folder, ...libpqEnvironment(session) },
+  });
+  const loaded = await runOn(source, plan.command, surroundings);
+  const finished = await finish(table, { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing }, source, surroundings);
+  const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
+  return {
+    table, srid,
+    columns: finished.columns.map(({ name, type }) => ({ name, type })),
+    source: {
+      path: source.file, sha256: source.sha256, size_bytes: source.sizeBytes, format: source.format.name, layer: singleLayer && source.declared.layer === undefined ? null : layer.name,
+      crs: crsLabel(crs), row_count: rowCount,
+    },
+    notes: [...notes, ...encodingNotes(source), ...notesOfMessages(`${said}\n${loaded.stderr}`, source.file), ...finished.notes, ...(await checkExtent(session, crs, srid, extent, source.file))],
+  };
+}
+
+async function describe(source: Source, surroundings: Surroundings): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
+  const count = source.format.derivedLayers !== undefined;
+  const command = describeLayersCommand(source.path, source.format.drivers, { openOptions: openOptions(source), count, environment: { CPL_TMPDIR: surroundings.folder } });
+  const { stdout, stderr } = await runOn(source, command, surroundings);
+  const layers = parseLayers(stdout);
+  // One layer in a file is named after the file, or by its writer; the archive's dataset was chosen by that name already.
+  const named = source.format.name === 'ESRI Shapefile' || source.format.name === 'CSV' ? undefined : source.declared.layer;
+  return { layer: chooseLayer(layers, source.format, named, source.file), singleLayer: layers.length === 1, said: stderr };
+}
+
+async function finish(
+  table: string,
+  loaded: { layer: Layer; csv: CsvGeometry | undefined; crs: Crs; srid: number; dimensionsGuessed: boolean; sridMissing: boolean },
+  source: Source,
+  { session, env }: Surroundings,
+) {
+  const originals = loaded.layer.fields.map((field) => field.name);
+  if (loaded.csv !== undefined) await typeCsvTable(session, table, { geometry: loaded.csv, originals, srid: loaded.srid, file: source.file });
+  const { csv } = loaded;
+  return finishTable(session, table, {
+    originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
+    geometryColumn: env.GEOMETRY_COLUMN, file: source.file, dimensionsGuessed: loaded.dimensionsGuessed, sridToSet: loaded.sridMissing && csv === undefined ? loaded.srid : undefined,
+  });
+}
+
+async function runOn(source: Source, command: GdalCommand, { gdal, signal }: Surroundings): Promise<GdalResult> {
+  try {
+    return await gdal.run(command, { signal });
+  } catch (thrown) {
+    throw explainLoadFailure(asSluiceError(thrown), source.file);
+  }
+}
+
+function openOptions(source: Source): string[] {
+  if (source.format.name === 'CSV') return ['AUTODETECT_TYPE=NO', 'KEEP_GEOM_COLUMNS=YES'];
+  return source.format.encoding === 'driver' && source.declared.encoding !== undefined ? [`ENCODING=${source.declared.encoding}`] : [];
+}
+
+function encodingNotes({ format, declared, file }: Source): Note[] {
+  if (declared.encoding === undefined || format.encoding !== 'in file') return [];
+  return [{ code: 'ENCODING_IGNORED', file, message: `\`encoding\` was not used: a ${format.name} file says itself how its text is encoded.` }];
+}

@@ -1,0 +1,34 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Env } from '#shared/config/env.ts';
+import type { ClaimRef } from '#shared/ledger/ledger.ts';
+
+/** The folder below which every step works on files. */
+export function scratchRoot(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>): string {
+  return resolve(env.SCRATCH_DIR ?? `${env.SLUICE_HOME}/scratch`);
+}
+
+/** The name of a claim's folder: a sweep finds the run of a folder that a killed process left. */
+export function scratchName(claim: ClaimRef): string {
+  return `${claim.runId}.${claim.step}.${claim.token}`;
+}
+
+/** The run id of a scratch folder's name, or undefined when it is none of ours. */
+export function runOfScratch(name: string): string | undefined {
+  return /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[a-z-]+\.\d+$/.exec(name)?.[1];
+}
+
+/**
+ * An empty folder for a claimed step, removed when disposed. Folders of older claims of the same step go first: their workers
+ * are dead, or work for nothing.
+ */
+export async function openScratch(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>, claim: ClaimRef): Promise<{ folder: string } & AsyncDisposable> {
+  const root = scratchRoot(env);
+  await mkdir(root, { recursive: true });
+  const ofStep = `${claim.runId}.${claim.step}.`;
+  const older = (await readdir(root)).filter((name) => name.startsWith(ofStep) && Number(name.slice(ofStep.length)) <= claim.token);
+  await Promise.all(older.map((name) => rm(join(root, name), { recursive: true, force: true })));
+  const folder = join(root, scratchName(claim));
+  await mkdir(folder);
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}
