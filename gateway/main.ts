@@ -19,7 +19,12 @@ process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
 const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
 // Imported late: the environment is read, and the log opened, when these are loaded.
 const { run } = await import('./run.ts');
-await run({ sample: !values['no-sample'], logFile: relative(process.cwd(), process.env.LOG_FILE) });
+await run({ sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
+
+function shortest(file: string): string {
+  const fromHere = relative(process.cwd(), file);
+  return fromHere.startsWith('..') ? file : fromHere;
+}
 
 function rotated(file: string): string {
   if (existsSync(file) && statSync(file).size > LOG_FILE_BYTES) renameSync(file, `${file}.1`);

@@ -1,6 +1,7 @@
+import { envExample } from './env-example.ts';
 import { errorsDocument } from './errors.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
 
 /** Every generated file of the repository. */
-export const GENERATED_FILES: readonly GeneratedFile[] = [errorsDocument, manifestDocument, manifestSchemaDocument];
+export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, manifestDocument, manifestSchemaDocument];

@@ -52,13 +52,19 @@ export async function startObjectStore({ directory, port, buckets, onNotificatio
   writeWholeObjects(server.store, root, staging);
   server.middleware.unshift(decodeCopySource);
   server.on('event', (body) => onNotification?.(body));
-  server.on('error', (reason) => log.warn({ reason }, 'ObjectStore:Request:Failed')); // Koa prints it otherwise.
+  server.on('error', logFailure); // Koa prints it otherwise.
   await server.configureBuckets();
   // Not s3rver's own `run`: when the port is taken, that never settles and ends the process.
   const http = createServer(server.callback());
   http.listen(port, ADDRESS);
   await once(http, 'listening');
   return { endpoint: `http://${ADDRESS}:${(http.address() as AddressInfo).port}`, stop: () => stop(http) };
+}
+
+/** An answer such as "no such key" is no failure. */
+function logFailure(reason: unknown): void {
+  const { status = 500 } = reason as { status?: number };
+  if (status >= 500) log.warn({ reason }, 'ObjectStore:Request:Failed');
 }
 
 async function stop(http: Server): Promise<void> {

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { ENV_SCHEMA } from '#shared/config/env.ts';
+import type { GeneratedFile } from './generated-file.ts';
+
+/** Defaults that differ from machine to machine, in words. */
+const COMPUTED_DEFAULTS: Record<string, string> = { CORES: 'the number of cores of the machine' };
+
+/** .env.example: every variable with what it does and its default. Commented out, so that a copy changes nothing. */
+export const envExample: GeneratedFile = {
+  path: '.env.example',
+  content: () => {
+    const { properties = {} } = z.toJSONSchema(ENV_SCHEMA, { io: 'input' });
+    const variables = Object.entries(properties).map(([name, schema]) => variableLines(name, schema as VariableSchema).join('\n'));
+    return `${HEADER}\n\n${variables.join('\n\n')}\n`;
+  },
+};
+
+interface VariableSchema {
+  description?: string;
+  default?: string | number | boolean;
+  enum?: string[];
+}
+
+const HEADER = [
+  '# Made from shared/config/env.ts by `npm run generate`.',
+  '# To change something, copy this file to .env and take the # away from the line: npm start and npx sluice read it.',
+  '# A variable of the environment wins over the file. An empty value counts as not set.',
+].join('\n');
+
+function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {
+  const notes = [choices === undefined ? undefined : `One of ${choices.join(', ')}.`, COMPUTED_DEFAULTS[name] && `Default: ${COMPUTED_DEFAULTS[name]}.`];
+  const shown = name in COMPUTED_DEFAULTS || value === undefined ? '' : String(value);
+  return [`# ${[description, ...notes].filter(Boolean).join(' ')}`, `#${name}=${shown}`];
+}
