@@ -1,0 +1,168 @@
+import type { AssetDocument } from '#shared/ledger/documents.ts';
+import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from './stac-layout.ts';
+
+/** STAC 1.1.0 documents of assets, datasets and the lake (https://github.com/radiantearth/stac-spec). Pure: the same assets give the same JSON. */
+
+const STAC_VERSION = '1.1.0';
+const EXTENSION = {
+  projection: 'https://stac-extensions.github.io/projection/v2.0.0/schema.json',
+  table: 'https://stac-extensions.github.io/table/v1.2.0/schema.json',
+  raster: 'https://stac-extensions.github.io/raster/v2.0.0/schema.json',
+  file: 'https://stac-extensions.github.io/file/v2.1.0/schema.json',
+  processing: 'https://stac-extensions.github.io/processing/v1.2.0/schema.json',
+} as const;
+
+/** Sluice cannot know the licence of what a user uploads; STAC's word for that. */
+const LICENCE_UNKNOWN = 'other';
+
+const MEDIA_TYPE = {
+  spatial: 'application/vnd.apache.parquet', joined: 'application/vnd.apache.parquet', tabular: 'application/vnd.apache.parquet',
+  raster: 'image/tiff; application=geotiff; profile=cloud-optimized',
+} as const satisfies Record<AssetDocument['kind'], string>;
+
+type Json = Record<string, unknown>;
+interface Link { rel: string; href: string; type: string; title?: string }
+
+/** The item of an asset. `parents` are the assets that it was derived from. */
+export function stacItem(asset: AssetDocument, context: { title?: string; description?: string; parents?: AssetDocument[] } = {}): Json {
+  const key = itemKey(asset.dataset_id, asset.version);
+  const link = (rel: string, to: string, type = 'application/json', title?: string): Link => ({ rel, href: relativeHref(key, to), type, ...(title === undefined ? {} : { title }) });
+  return {
+    type: 'Feature',
+    stac_version: STAC_VERSION,
+    stac_extensions: extensionsOf(asset),
+    id: itemId(asset),
+    collection: asset.dataset_id,
+    geometry: asset.bbox === null ? null : envelope(asset.bbox),
+    ...(asset.bbox === null ? {} : { bbox: asset.bbox }),
+    properties: {
+      title: context.title ?? `${asset.dataset_id}, version ${asset.version}`,
+      ...(context.description ? { description: context.description } : {}),
+      datetime: asset.created_at,
+      created: asset.created_at,
+      version: String(asset.version),
+      ...projection(asset),
+      ...table(asset),
+      ...processing(asset),
+    },
+    links: [
+      link('root', ROOT_KEY), link('parent', collectionKey(asset.dataset_id)), link('collection', collectionKey(asset.dataset_id)),
+      ...(context.parents ?? []).map((parent) => link('derived_from', itemKey(parent.dataset_id, parent.version), 'application/geo+json', itemId(parent))),
+    ],
+    assets: {
+      data: { href: relativeHref(key, asset.s3_key), type: MEDIA_TYPE[asset.kind], roles: ['data'], 'file:size': asset.size_bytes, 'file:checksum': multihash(asset.content_hash), ...bands(asset) },
+      iso: { href: relativeHref(key, isoKey(asset.s3_key)), type: 'application/json', roles: ['metadata'], title: 'ISO 19115 record' },
+    },
+  };
+}
+
+/** The collection of a dataset, from all of its versions, newest first. */
+export function stacCollection(datasetId: string, versions: AssetDocument[], context: { description?: string } = {}): Json {
+  const key = collectionKey(datasetId);
+  const times = versions.map((asset) => asset.created_at).sort();
+  return {
+    type: 'Collection',
+    stac_version: STAC_VERSION,
+    id: datasetId,
+    title: datasetId,
+    description: context.description?.trim() || `Dataset ${datasetId}.`,
+    license: LICENCE_UNKNOWN,
+    extent: {
+      spatial: { bbox: [union(versions.flatMap((asset) => (asset.bbox === null ? [] : [asset.bbox]))) ?? [-180, -90, 180, 90]] },
+      temporal: { interval: [[times[0] ?? null, times.at(-1) ?? null]] },
+    },
+    links: [
+      { rel: 'root', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
+      { rel: 'parent', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
+      ...versions.map((asset) => ({ rel: 'item', href: relativeHref(key, itemKey(datasetId, asset.version)), type: 'application/geo+json', title: `version ${asset.version}` })),
+    ],
+  };
+}
+
+/** The root catalogue of the lake. */
+export function stacCatalog(datasetIds: string[]): Json {
+  return {
+    type: 'Catalog',
+    stac_version: STAC_VERSION,
+    id: 'sluice',
+    title: 'Data lake',
+    description: 'All datasets of this lake.',
+    links: [
+      { rel: 'root', href: relativeHref(ROOT_KEY, ROOT_KEY), type: 'application/json' },
+      ...[...datasetIds].sort().map((id) => ({ rel: 'child', href: relativeHref(ROOT_KEY, collectionKey(id)), type: 'application/json', title: id })),
+    ],
+  };
+}
+
+export function itemId(asset: Pick<AssetDocument, 'dataset_id' | 'version'>): string {
+  return `${asset.dataset_id}-v${asset.version}`;
+}
+
+/** SHA-256 as a multihash, as the file extension wants it: code 12, length 20 (hex). */
+function multihash(sha256: string): string {
+  return `1220${sha256}`;
+}
+
+function extensionsOf(asset: AssetDocument): string[] {
+  const used: string[] = [EXTENSION.file, EXTENSION.processing];
+  if (asset.crs !== null) used.push(EXTENSION.projection);
+  if (asset.kind === 'raster') used.push(EXTENSION.raster);
+  else used.push(EXTENSION.table);
+  return used;
+}
+
+function projection(asset: AssetDocument): Json {
+  if (asset.crs === null) return {};
+  const shape = asset.raster === undefined ? {} : { 'proj:shape': [asset.raster.height, asset.raster.width] };
+  const box = asset.native_bbox ?? asset.bbox;
+  return { 'proj:code': /^[A-Z]+:\w+$/.test(asset.crs) ? asset.crs : null, ...(box === null ? {} : { 'proj:bbox': box }), ...shape };
+}
+
+function table(asset: AssetDocument): Json {
+  if (asset.kind === 'raster') return {};
+  const geometry = asset.kind === 'tabular' ? undefined : asset.columns.find((column) => column.type.startsWith('geometry'))?.name;
+  return {
+    'table:columns': asset.columns.map(({ name, type }) => ({ name, type })),
+    ...(geometry === undefined ? {} : { 'table:primary_geometry': geometry }),
+    ...(asset.row_count === null ? {} : { 'table:row_count': asset.row_count }),
+  };
+}
+
+function processing(asset: AssetDocument): Json {
+  return {
+    'processing:lineage': `Recipe ${asset.recipe.name}: ${asset.recipe.steps.join(', ') || 'no steps'}.`,
+    ...(asset.software === undefined ? {} : { 'processing:software': asset.software }),
+  };
+}
+
+function bands(asset: AssetDocument): Json {
+  if (asset.raster === undefined) return {};
+  const [x, y] = asset.raster.resolution;
+  return {
+    'raster:spatial_resolution': (x + y) / 2,
+    bands: asset.raster.bands.map((band, index) => ({
+      name: band.description ?? `band ${index + 1}`,
+      data_type: STAC_DATA_TYPE[band.data_type] ?? 'other',
+      ...(band.nodata === null ? {} : { nodata: band.nodata }),
+      ...(band.statistics === null ? {} : { statistics: band.statistics }),
+    })),
+  };
+}
+
+/** GDAL's names of pixel types, as STAC's common metadata names them. */
+const STAC_DATA_TYPE: Record<string, string> = {
+  Byte: 'uint8', Int8: 'int8', UInt16: 'uint16', Int16: 'int16', UInt32: 'uint32', Int32: 'int32', UInt64: 'uint64', Int64: 'int64',
+  Float32: 'float32', Float64: 'float64', CInt16: 'cint16', CInt32: 'cint32', CFloat32: 'cfloat32', CFloat64: 'cfloat64',
+};
+
+type Box = [number, number, number, number];
+
+function envelope([west, south, east, north]: Box): Json {
+  return { type: 'Polygon', coordinates: [[[west, south], [east, south], [east, north], [west, north], [west, south]]] };
+}
+
+function union(boxes: Box[]): Box | undefined {
+  const [first, ...rest] = boxes;
+  if (first === undefined) return undefined;
+  return rest.reduce<Box>((all, box) => [Math.min(all[0], box[0]), Math.min(all[1], box[1]), Math.max(all[2], box[2]), Math.max(all[3], box[3])], first);
+}
