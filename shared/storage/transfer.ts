@@ -1,0 +1,140 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { describeObject, type ObjectRef } from './s3-errors.ts';
+
+/** Size and hash of what went through. */
+export interface Digest {
+  sha256: string;
+  size: number;
+}
+
+const MEBIBYTE = 2 ** 20;
+/** A file up to this size is sent from memory: one request, which the SDK can repeat when the connection breaks. */
+const IN_MEMORY_BYTES = 8 * MEBIBYTE;
+/** A file past this size is sent in parts, so that a lost connection costs one part and not all. */
+const MULTIPART_BYTES = 64 * MEBIBYTE;
+/** S3 allows 10,000 parts: 160 GiB. */
+const PART_BYTES = 16 * MEBIBYTE;
+/** Parts under way at once; each is held in memory. */
+const PARTS_AT_ONCE = 2;
+/** Reads of a file in chunks of 64 KiB (the default) cost more calls than the disk needs. */
+const FILE_CHUNK_BYTES = MEBIBYTE;
+
+/** Hash and size of a stream, which is read to its end. */
+export async function digest(stream: Readable, signal: AbortSignal): Promise<Digest> {
+  const hash = createHash('sha256');
+  let size = 0;
+  await pipeline(stream, async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  }, { signal });
+  return { sha256: hash.digest('hex'), size };
+}
+
+/** Writes a stream to a file and hashes it. Throws FILE_TOO_LARGE; the file is deleted when anything fails. */
+export async function toFile(stream: Readable, path: string, options: { object: ObjectRef; maxBytes: number; signal: AbortSignal }): Promise<Digest> {
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    await pipeline(stream, async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        size += chunk.length;
+        if (size > options.maxBytes) throw tooLarge(options.object, options.maxBytes);
+        hash.update(chunk);
+        yield chunk;
+      }
+    }, createWriteStream(path, { highWaterMark: FILE_CHUNK_BYTES }), { signal: options.signal });
+  } catch (thrown) {
+    await rm(path, { force: true });
+    throw thrown;
+  }
+  return { sha256: hash.digest('hex'), size };
+}
+
+/** The bytes of a stream. Throws FILE_TOO_LARGE. */
+export async function toBytes(stream: Readable, object: ObjectRef, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(object, maxBytes); // Leaving the loop destroys the stream.
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
+  return new SluiceError('FILE_TOO_LARGE', `${describeObject(object)} is larger than ${maxBytes} bytes.`, { details: { ...object, max_bytes: maxBytes } });
+}
+
+/** Sends a file as one object. Answers what was sent. */
+export async function sendFile(client: S3Client, target: PutObjectCommandInput, path: string, signal: AbortSignal): Promise<Digest> {
+  const { size } = await stat(path);
+  if (size > IN_MEMORY_BYTES) return sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+  const bytes = await readFile(path);
+  await client.send(new PutObjectCommand({ ...target, Body: bytes }), { abortSignal: signal });
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
+}
+
+/** Sends a stream of `size` bytes as one object: in one request, or in parts when it is large. Throws REQUEST_INVALID when it has another length; then nothing is stored. */
+export async function sendStream(client: S3Client, target: PutObjectCommandInput, source: Readable, size: number, signal: AbortSignal): Promise<Digest> {
+  // The SDK does not notice that the source of a body failed: it would wait for the rest until the server gives up.
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const hash = createHash('sha256');
+  const body = meter(target, size, hash);
+  body.on('error', ignored);
+  source.on('error', ignored);
+  const reading = pipeline(source, body, { signal: stop });
+  reading.catch((reason: unknown) => failed.abort(reason));
+  const sending = size > MULTIPART_BYTES
+    ? sendParts(client, { ...target, Body: body }, stop)
+    : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), { abortSignal: stop });
+  try {
+    await Promise.all([reading, sending]);
+  } catch (thrown) {
+    source.destroy();
+    body.destroy();
+    throw thrown;
+  }
+  return { sha256: hash.digest('hex'), size };
+}
+
+/** A stream that fails while nobody listens would end the process; its reader learns of the error when it reads. */
+export function ignored(): void {}
+
+/** Passes exactly `size` bytes on and hashes them; fails at the first that is too many, or at an early end. */
+function meter(target: PutObjectCommandInput, size: number, hash: Hash): Transform {
+  let seen = 0;
+  const wrongLength = () => new SluiceError('REQUEST_INVALID', `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`, { details: { announced: size, seen } });
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      if (seen > size) return done(wrongLength());
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      done(seen === size ? null : wrongLength());
+    },
+  });
+}
+
+async function sendParts(client: S3Client, params: PutObjectCommandInput, signal: AbortSignal): Promise<void> {
+  const upload = new Upload({ client, params, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE });
+  const abort = () => void upload.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await upload.done();
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
