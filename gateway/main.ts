@@ -16,10 +16,16 @@ const home = resolve(process.env.SLUICE_HOME || join(root, '.sluice'));
 process.env.SLUICE_HOME = home;
 process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
 
-const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
-// Imported late: the environment is read, and the log opened, when these are loaded.
-const { run } = await import('./run.ts');
-await run({ sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
+try {
+  const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
+  // Imported late: the environment is read, and the log opened, when these are loaded.
+  const { run } = await import('./run.ts');
+  await run({ sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
+} catch (thrown) {
+  // A wrong variable or argument: the message names it, and a stack would only hide that.
+  process.stderr.write(`\nSluice cannot start. ${thrown instanceof Error ? thrown.message : String(thrown)}\n\n`);
+  process.exitCode = 1;
+}
 
 function shortest(file: string): string {
   const fromHere = relative(process.cwd(), file);

@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
+
+/** The real program as a child process, as `npm start` runs it after the set-up. */
+export interface Program {
+  child: ChildProcess;
+  port: number;
+  /** What a person has seen so far. */
+  seen(): string;
+  /** Resolves when the text was seen; throws with all that was seen when the program ends before. */
+  sees(text: string | RegExp, timeoutMs?: number): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  /** Exit code, or the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals | null>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+/** A folder for SLUICE_HOME with an awkward name, removed after the test. */
+export function homeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice start #é '));
+  chmodSync(folder, 0o755); // PostgreSQL may run as another user.
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return join(folder, '.sluice');
+}
+
+export async function startProgram(home: string, options: { args?: string[]; variables?: Record<string, string> } = {}): Promise<Program> {
+  const [port, storePort] = await freePorts();
+  const child = spawn('node', [resolve(import.meta.dirname, '../../gateway/main.ts'), ...(options.args ?? [])], {
+    env: { ...process.env, LOG_LEVEL: 'info', SLUICE_HOME: home, PORT: String(port), S3_EMBEDDED_PORT: String(storePort), ...options.variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const hear = (chunk: Buffer) => { text += chunk.toString(); };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  let over = false;
+  const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => {
+    over = true;
+    return code ?? signal ?? null;
+  });
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    child,
+    port,
+    seen: () => text,
+    sees: async (wanted, timeoutMs = START_TIMEOUT_MS) => {
+      const found = () => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
+      await vi.waitUntil(() => found() || over, { timeout: timeoutMs, interval: 20 });
+      if (!found()) throw new Error(`The program ended before it said ${String(wanted)}. It said:\n${text}`);
+    },
+    signal: (name) => void child.kill(name),
+    ended,
+  };
+}
+
+/** Processes whose command line or working folder names `path`: what a program left behind. */
+export function processesOf(path: string): string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid).flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return command.includes(path) ? [`${pid} ${command}`] : [];
+    } catch {
+      return []; // It has ended.
+    }
+  });
+}
+
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(servers.map(async (server) => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }));
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports as [number, number];
+}

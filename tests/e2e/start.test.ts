@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { homeFolder, processesOf, startProgram } from './program.ts';
+
+const START = 'Ctrl-C stops everything.';
+
+test('the first start brings the sample into the lake and says so; Ctrl-C leaves no process; the second start is quick and keeps the asset', async () => {
+  const home = homeFolder();
+  const first = await startProgram(home);
+  await first.sees(START);
+  expect(first.seen()).toMatch(/run [0-9a-f-]{36}: success in \d/);
+  for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive']) {
+    expect(first.seen()).toMatch(new RegExp(`${step} +done +[0-9.]+ s`));
+  }
+  expect(first.seen()).toMatch(/asset +s3:\/\/data-lake\/countries\/.+\.parquet/);
+  expect(first.seen()).toMatch(/dataset +countries, version 1/);
+  expect(first.seen()).toMatch(/rows +177\n/);
+  expect(first.seen()).toMatch(/bounds +-180, -89\.9\d*, (180|179\.9+), 83\.6\d* /);
+
+  const url = /This asset +(\S+)/.exec(first.seen())?.[1] ?? '';
+  const bytes = Buffer.from(await (await fetch(url)).arrayBuffer());
+  expect(bytes.subarray(0, 4).toString()).toBe('PAR1');
+
+  first.signal('SIGINT');
+  expect(await first.ended).toBe(0);
+  expect(first.seen()).toContain('Stopped.');
+  await vi.waitFor(() => expect(processesOf(home)).toEqual([]));
+
+  const began = performance.now();
+  const second = await startProgram(home);
+  await second.sees(START);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(second.seen()).not.toContain('First start');
+  const assets = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as { dataset_id: string; version: number }[];
+  expect(assets).toMatchObject([{ dataset_id: 'countries', version: 1 }]);
+});
+
+test('kill -9 in the middle of the first run leaves no process; the next start finishes the run, once', async () => {
+  const home = homeFolder();
+  const first = await startProgram(home);
+  await first.sees('First start');
+  first.signal('SIGKILL');
+  await first.ended;
+  await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
+
+  const second = await startProgram(home);
+  await second.sees(START);
+  const assets = await vi.waitUntil(async () => {
+    const found = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as { version: number; row_count: number }[];
+    return found.length > 0 && found;
+  }, { timeout: 60_000 });
+  expect(assets).toMatchObject([{ version: 1, row_count: 177 }]);
+  const runs = (await (await fetch(`http://127.0.0.1:${second.port}/api/runs`)).json()) as unknown[];
+  expect(runs).toHaveLength(1);
+});
+
+test('a taken port is named with the variable to change, and so is the Sluice that has it', async () => {
+  const other = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  onTestFinished(() => void other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  for (const variable of ['PORT', 'S3_EMBEDDED_PORT']) {
+    const home = homeFolder();
+    const program = await startProgram(home, { variables: { [variable]: String(port) } });
+    expect(await program.ended).toBe(1);
+    expect(program.seen()).toContain(`Port ${port} is taken by another program. Stop it, or set ${variable} to another one, such as ${variable}=${port + 1} npm start.`);
+    expect(processesOf(home)).toEqual([]);
+  }
+
+  const running = await startProgram(homeFolder(), { args: ['--no-sample'] });
+  await running.sees(START);
+  const refused = await startProgram(homeFolder(), { variables: { PORT: String(running.port) } });
+  expect(await refused.ended).toBe(1);
+  expect(refused.seen()).toContain(`Port ${running.port} is taken by another Sluice.`);
+});
+
+test('a second start in the same folder is refused, and does not disturb the first', async () => {
+  const home = homeFolder();
+  const first = await startProgram(home, { args: ['--no-sample'] });
+  await first.sees(START);
+  const second = await startProgram(home);
+  expect(await second.ended).toBe(1);
+  expect(second.seen()).toContain(`Sluice is running already in this folder at http://127.0.0.1:`);
+  expect(second.seen()).toContain(`(process ${first.child.pid})`);
+  expect((await fetch(`http://127.0.0.1:${first.port}/healthz`)).status).toBe(200);
+});
+
+test('SIGTERM during the start stops what has been started already', async () => {
+  const home = homeFolder();
+  const program = await startProgram(home, { args: ['--no-sample'] });
+  await vi.waitUntil(() => existsSync(join(home, 'postgres.new')) || existsSync(join(home, 'postgres')), { timeout: 20_000 });
+  program.signal('SIGTERM');
+  expect(await program.ended).toBe(0);
+  await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
+});
+
+test('a wrong environment is named', async () => {
+  const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
+  expect(await program.ended).toBe(1);
+  expect(program.seen()).toMatch(/^\nSluice cannot start\. Wrong environment: RETRY_LIMIT: .*\n\n$/);
+});
