@@ -29,8 +29,6 @@ export function createS3Client(env: Env): S3Client {
     // Whatever matters is hashed with SHA-256 by us; and s3rver would store the framing of a streamed body with a checksum at its end.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // A checksum of a streamed body travels as a trailer of a chunked encoding that s3rver stores as it comes, framing and all.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
   });
 }
 

@@ -18,7 +18,7 @@ const MEBIBYTE = 2 ** 20;
 /** A file up to this size is sent from memory: one request, which the SDK can repeat when the connection breaks. */
 const IN_MEMORY_BYTES = 8 * MEBIBYTE;
 /** A file past this size is sent in parts, so that a lost connection costs one part and not all. */
-const MULTIPART_BYTES = 64 * MEBIBYTE;
+const MULTIPART_BYTES = 32 * MEBIBYTE;
 /** S3 allows 10,000 parts: 160 GiB. */
 const PART_BYTES = 16 * MEBIBYTE;
 /** Parts under way at once; each is held in memory. */
