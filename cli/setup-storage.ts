@@ -14,6 +14,8 @@ export async function setupStorage(env: Env, print: (line: string) => void = (li
   if (env.S3_ENDPOINT === undefined) {
     throw new SluiceError('CONFIG_INVALID', 'S3_ENDPOINT is not set. The embedded object store needs no set-up; set S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY to use another one.');
   }
+  // MinIO sends a token of two words as scheme and value, and one of more not at all.
+  if (/\s/.test(env.WEBHOOK_TOKEN ?? '')) throw new SluiceError('CONFIG_INVALID', 'WEBHOOK_TOKEN holds a space, so MinIO would not send it as it is. Choose one without.');
   const arns = targetArns(env);
   const store = openObjectStore(env);
   const client = createS3Client(env);

@@ -23,7 +23,7 @@ import { createDatabase, testEnv } from '../servers.ts';
 
 const ARNS = ['arn:minio:sqs::SLUICE_QUEUED:webhook', 'arn:minio:sqs::SLUICE_DIRECT:webhook'];
 const AUDIT = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
-const TOKEN = 'token of the test';
+const TOKEN = 'token-of-the-test';
 /** The queue folder is replayed by a timer of 3 s; several small runs wait for each other on two cores. */
 const RUNS_TIMEOUT_MS = 60_000;
 /** The outage that issue 3 names. */
@@ -156,6 +156,10 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
     const runs = await endedRuns(sluice, batches);
     expect(runs).toHaveLength(OUTAGE_MANIFESTS);
     expect(new Set(runs.map((run) => run.status))).toEqual(new Set(['success']));
+  });
+
+  test('refuses a token that MinIO would not send', async () => {
+    await expect(setupStorage({ ...sluice.env, WEBHOOK_TOKEN: 'two words' }, () => undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   test('names the settings that a server without the targets lacks', async () => {
