@@ -1,8 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { SluiceEvent } from '#shared/events/event.ts';
 import { writeEvent, type HttpReply } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
 import type { AsyncCall } from './delivery.ts';
+import type { CallResult } from './settlement.ts';
 
 /** What an asynchronous call ends with: the reply of the function, posted to the caller's URL. */
 export interface Callback {
@@ -18,7 +18,7 @@ export const CALLBACK_CONCURRENCY = 4;
 const CALLBACK_TIMEOUT_MS = 30_000;
 
 /** The callback of a call, as OpenFaaS sends it: the function's reply and headers, and what is known of the call. Undefined when none was asked for. */
-export function callbackOf(call: AsyncCall | undefined, functionName: string, seconds: number, result: { reply: SluiceEvent | undefined } | { error: SluiceError }): Callback | undefined {
+export function callbackOf(call: AsyncCall | undefined, functionName: string, seconds: number, result: CallResult): Callback | undefined {
   if (call?.callback_url === undefined) return undefined;
   const { status, headers, body } = replyOf(result);
   return {
@@ -35,7 +35,7 @@ export function callbackOf(call: AsyncCall | undefined, functionName: string, se
   };
 }
 
-function replyOf(result: { reply: SluiceEvent | undefined } | { error: SluiceError }): HttpReply {
+function replyOf(result: CallResult): HttpReply {
   if ('error' in result) return writeError(result.error);
   return result.reply ? writeEvent(result.reply) : { status: 200, headers: {}, body: '' };
 }

@@ -109,51 +109,50 @@ async function settle(parts: DeliverParts, job: Job<Delivery>, settlement: Settl
 }
 
 async function settleDone(parts: DeliverParts, job: Job<Delivery>, { reply }: { reply: CallReply }, seconds: number): Promise<void> {
-  const callback = callbackOf(job.data.call, job.name, seconds, { reply });
   const output = { seconds, ...(reply ? { reply: reply.id, type: reply.type } : {}) };
-  if (!reply && !callback) {
-    await parts.queue.complete(parts.database.relaxed, job.name, job.id, output);
-    return;
-  }
   const woken = await parts.database.transaction('relaxed', async (tx) => {
-    // Published even if the job was taken from us meanwhile: the other one publishes the same, and the id makes it one.
+    // Published even if the job was taken from us: the other one publishes the same, and the id makes it one.
     const queues = reply ? await parts.publisher.add(tx, reply) : [];
-    if (await parts.queue.complete(tx, job.name, job.id, output)) queues.push(...(await addCallback(parts, tx, job, callback)));
-    return queues;
+    if (!(await parts.queue.holds(tx, job))) return queues;
+    await parts.queue.complete(tx, job.name, job.id, output);
+    return [...queues, ...(await addCallback(parts, tx, job, seconds, { reply }))];
   });
   for (const queue of woken) parts.wake(queue, 0);
 }
 
 async function settleDead(parts: DeliverParts, job: Job<Delivery>, { error }: { error: SluiceError }, seconds: number): Promise<void> {
   const document = storableError(error);
+  const storable = new SluiceError(document.code, document.message, { details: document.details });
   const sink = parts.stack.deadLetterSink;
-  const { event, attempt, call: asyncCall } = job.data;
+  const { event, attempt } = job.data;
   const woken = await parts.database.transaction('relaxed', async (tx) => {
-    // Taken from us and settled by another: that result counts.
-    if (!(await parts.queue.complete(tx, job.name, job.id, { error: document, seconds }))) return [];
+    if (!(await parts.queue.holds(tx, job))) return []; // Whoever has it now decides.
+    await parts.queue.complete(tx, job.name, job.id, { error: document, seconds });
     await parts.deadLetters.add(tx, job.id, { function: job.name, event, error: document, attempts: attempt });
-    const queues = await addCallback(parts, tx, job, callbackOf(asyncCall, job.name, seconds, { error }));
+    const queues = await addCallback(parts, tx, job, seconds, { error: storable });
     // The sink's own dead letters stay on the list; handing them to the sink again would never end.
     if (sink === undefined || job.name === sink) return queues;
-    const letter = deadLetterEvent(event, job.name, new SluiceError(document.code, document.message, { details: document.details }));
-    await parts.queue.add(tx, sink, deterministicUuid('dead-letter', job.id, sink), firstDelivery(letter, Date.now()));
+    await parts.queue.add(tx, sink, deterministicUuid('dead-letter', job.id, sink), firstDelivery(deadLetterEvent(event, job.name, storable), Date.now()));
     return [...queues, sink];
   });
   for (const queue of woken) parts.wake(queue, 0);
 }
 
 async function putBack(parts: DeliverParts, job: Job<Delivery>, afterSeconds: number, data: Delivery, output: object): Promise<void> {
-  await parts.database.transaction('relaxed', (tx) => parts.queue.putBack(tx, job.name, job.id, { afterSeconds, data, output }));
+  await parts.database.transaction('relaxed', async (tx) => {
+    if (await parts.queue.holds(tx, job)) await parts.queue.putBack(tx, job.name, job.id, { afterSeconds, data, output });
+  });
   parts.wake(job.name, afterSeconds);
 }
 
-type CallReply = Extract<CallResult, { reply: unknown }>['reply'];
-
-async function addCallback(parts: DeliverParts, tx: Executor, job: Job<Delivery>, callback: ReturnType<typeof callbackOf>): Promise<string[]> {
+async function addCallback(parts: DeliverParts, tx: Executor, job: Job<Delivery>, seconds: number, result: CallResult): Promise<string[]> {
+  const callback = callbackOf(job.data.call, job.name, seconds, result);
   if (!callback) return [];
   await parts.queue.add(tx, CALLBACK_QUEUE, deterministicUuid('callback', job.id), callback);
   return [CALLBACK_QUEUE];
 }
+
+type CallReply = Extract<CallResult, { reply: unknown }>['reply'];
 
 function logSettlement(log: Logger, job: Job<Delivery>, settlement: Settlement, seconds: number): void {
   const about = { function: job.name, event: job.data.event.id, type: job.data.event.type, subject: job.data.event.subject, attempt: job.data.attempt, seconds };

@@ -78,10 +78,18 @@ export class Queue {
     return this.#boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true, db: this.#database.relaxed });
   }
 
-  /** Marks a job completed. False when it was not active any more: it was taken from us, and is delivered again. */
-  async complete(executor: Executor, queue: string, id: string, output: object): Promise<boolean> {
-    const { affected } = (await this.#boss.complete(queue, id, output, { db: executor })) as { affected: number };
-    return affected > 0;
+  /**
+   * Locks a job for the transaction, and says whether it is still ours. When this process was frozen for longer than its heartbeat, the
+   * job was given to another router; each fetch raises retry_count, which so is the fencing token of a job.
+   */
+  async holds(executor: Executor, job: Pick<Job<object>, 'name' | 'id' | 'retryCount'>): Promise<boolean> {
+    const sql = `select 1 from ${SCHEMA}.job where name = $1 and id = $2 and state = 'active' and retry_count = $3 for update`;
+    return (await executor.executeSql(sql, [job.name, job.id, job.retryCount])).rows.length > 0;
+  }
+
+  /** Marks an active job completed. */
+  async complete(executor: Executor, queue: string, id: string, output: object): Promise<void> {
+    await this.#boss.complete(queue, id, output, { db: executor });
   }
 
   /** Puts an active job back with new data, to be due after a while. `output` is kept beside it. */

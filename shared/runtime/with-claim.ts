@@ -4,6 +4,7 @@ import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
 import type { ClaimRef, ClaimResult, Ledger } from '#shared/ledger/ledger.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
+import { onRunEnded } from './run-endings.ts';
 
 /** A claim whose owner stopped renewing is free after this time: the longest that a died worker on another machine delays a run. */
 export const LEASE_SECONDS = 30;
@@ -12,6 +13,9 @@ const RENEW_EVERY_MS = 5_000;
 /** How soon a step that another worker holds is tried again. */
 const BUSY_RETRY_SECONDS = 2;
 
+/** Work that does not heed its signal is left behind after this time; the claim is given back, so what it still does is refused. */
+const ABANDON_MS = 10_000;
+
 /** A claimed step. `signal` aborts when the run is cancelled, the claim is lost, time is up, or the process stops. */
 export interface Claim extends ClaimRef {
   run: RunDocument;
@@ -19,23 +23,39 @@ export interface Claim extends ClaimRef {
   signal: AbortSignal;
 }
 
+interface Target {
+  runId: string;
+  step: StepName;
+  close?: 'success';
+}
+
+/** Steps that this process is at. A claim in its name without such a step is one that it could not give back. */
+const underWay = new Set<string>();
+
 /**
  * Claims (run, step), does `work`, and records the event that it returns; a step that is done already answers its recorded reply.
  * Nothing is answered when the run has ended, or when the claim is lost under way. With `close`, the run ends as success in the
  * same write as the step. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
  */
-export async function withClaim(
-  context: Context,
-  target: { runId: string; step: StepName; close?: 'success' },
-  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
-): Promise<SluiceEvent | undefined> {
+export async function withClaim(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
+  const key = `${target.runId}/${target.step}`;
+  if (underWay.has(key)) throw refusal('held', target);
+  underWay.add(key);
+  try {
+    return await claimAndWork(context, target, work);
+  } finally {
+    underWay.delete(key);
+  }
+}
+
+async function claimAndWork(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
   const result = await claim(context.ledger, target.runId, target.step);
   if (result.outcome === 'done') return result.reply ?? undefined;
   if (result.outcome === 'closed') {
     context.log.info({ ...target, status: result.status }, 'Step:Claim:RunHasEnded');
     return undefined;
   }
-  if (result.outcome !== 'claimed') throw refusal(result, target);
+  if (result.outcome !== 'claimed') throw refusal(result.outcome, target);
 
   const ref: ClaimRef = { runId: target.runId, step: target.step, token: result.token };
   const lost = new AbortController();
@@ -43,12 +63,12 @@ export async function withClaim(
   const signal = AbortSignal.any([context.signal, lost.signal, timeout]);
   const stopRenewing = keepClaim(context, ref, lost);
   try {
-    const reply = await work({ ...ref, run: result.run, attempt: result.attempt, signal });
+    const reply = await Promise.race([work({ ...ref, run: result.run, attempt: result.attempt, signal }), abandoned(signal, target.step)]);
     await context.ledger.finishStep(ref, reply ?? null, target.close);
     return reply;
   } catch (thrown) {
     const error = explain(thrown, { lost: lost.signal, timeout, stopping: context.signal, seconds: context.env.STEP_TIMEOUT_SECONDS });
-    // When the ledger does not answer either, the lease runs out by itself.
+    // When the ledger does not answer either, the next delivery finds that this process is not at it any more.
     await context.ledger.releaseStep(ref, error.toDocument()).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
     if (error.code !== 'CLAIM_STALE') throw error;
     // Whoever holds the claim now, or ended the run, answers; this delivery is done.
@@ -59,16 +79,25 @@ export async function withClaim(
   }
 }
 
+/** Rejects when work goes on long after it was told to end. */
+function abandoned(signal: AbortSignal, step: string): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const leave = () => void setTimeout(() => reject(new SluiceError('STEP_TIMEOUT', `${step} did not end when it was told to.`)), ABANDON_MS).unref();
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+  });
+}
+
 async function claim(ledger: Ledger, runId: string, step: StepName): Promise<ClaimResult> {
   const request = { runId, step, owner: OWNER, leaseSeconds: LEASE_SECONDS };
   const result = await ledger.claimStep(request);
-  if (result.outcome !== 'held' || !isDead(result.owner)) return result;
+  if (result.outcome !== 'held' || (result.owner !== OWNER && !isDead(result.owner))) return result;
   return ledger.claimStep({ ...request, takeOverFrom: result.owner });
 }
 
-function refusal(result: Extract<ClaimResult, { outcome: 'held' | 'early' }>, target: { runId: string; step: string }): SluiceError {
+function refusal(outcome: 'held' | 'early', target: Target): SluiceError {
   const details = { run_id: target.runId, step: target.step };
-  const message = result.outcome === 'early' ? `Run ${target.runId} has not ended yet, so ${target.step} waits.` : `Another worker is doing ${target.step} of run ${target.runId}.`;
+  const message = outcome === 'early' ? `Run ${target.runId} has not ended yet, so ${target.step} waits.` : `Another worker is doing ${target.step} of run ${target.runId}.`;
   return new SluiceError('STEP_BUSY', message, { details, retryAfterSeconds: BUSY_RETRY_SECONDS });
 }
 
@@ -79,46 +108,12 @@ function keepClaim(context: Context, ref: ClaimRef, lost: AbortController): () =
     if (!held) lost.abort();
   };
   const timer = setInterval(() => void renew(), RENEW_EVERY_MS);
-  const unwatch = runChanges(context.ledger).subscribe(ref.runId, () => void renew());
+  // `archive` works on a run that has ended already.
+  const unwatch = ref.step === 'archive' ? () => undefined : onRunEnded(context.ledger, ref.runId, () => void renew());
   return () => {
     clearInterval(timer);
     unwatch();
   };
-}
-
-type Listener = () => void;
-
-/** One feed of run changes per ledger, shared by all claims of this process. */
-class RunChanges {
-  #listeners = new Map<string, Set<Listener>>();
-  #stop: AbortController | undefined;
-  #ledger: Ledger;
-
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
-  }
-
-  subscribe(runId: string, listener: Listener): () => void {
-    const listeners = this.#listeners.get(runId) ?? new Set<Listener>();
-    this.#listeners.set(runId, listeners.add(listener));
-    if (this.#stop === undefined) {
-      this.#stop = new AbortController();
-      // Without the feed, renewal still notices a cancel within RENEW_EVERY_MS.
-      this.#ledger.watchRuns((id) => this.#listeners.get(id)?.forEach((notify) => notify()), this.#stop.signal).catch(() => { this.#stop = undefined; });
-    }
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(runId);
-    };
-  }
-}
-
-const feeds = new WeakMap<Ledger, RunChanges>();
-
-function runChanges(ledger: Ledger): RunChanges {
-  const feed = feeds.get(ledger) ?? new RunChanges(ledger);
-  feeds.set(ledger, feed);
-  return feed;
 }
 
 interface Reasons {

@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
+import type { StepName } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import { log } from '#shared/log/log.ts';
+import { admitRun } from '../../tests/gateway.ts';
+import { createDatabase, testEnv } from '../../tests/servers.ts';
+import type { Context } from './context.ts';
+import { OWNER } from './owner.ts';
+import { type Claim, withClaim } from './with-claim.ts';
+
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let ledger: Ledger;
+beforeAll(async () => {
+  database = await createDatabase();
+  ledger = await openPostgresLedger(database.url);
+});
+afterAll(async () => {
+  await ledger.close();
+  await database.drop();
+});
+
+const STEP = 'load-to-postgis';
+const contextOf = (signal = new AbortController().signal, variables: Record<string, string> = {}) => ({ env: testEnv(variables), log, ledger, signal }) as Context;
+const replyOf = (runId: string) => makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
+/** Work that waits until its signal aborts. */
+const untilAborted = async ({ signal }: Claim): Promise<SluiceEvent | undefined> => {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw new SluiceError('FILE_UNREADABLE', 'ogr2ogr was killed');
+};
+const stepOf = async (runId: string, name: StepName = STEP) => (await ledger.getRun(runId))?.steps.find((step) => step.name === name);
+
+let batches = 0;
+/** A run that has just been admitted. */
+const admit = async () => (await admitRun(ledger, `straßen #${(batches += 1)} é😀`)).run_id;
+
+describe('a step', () => {
+  test('is done once; a repeat answers the recorded reply', async () => {
+    const runId = await admit();
+    const work = vi.fn((claim: Claim) => Promise.resolve(replyOf(claim.run.run_id)));
+    const first = await withClaim(contextOf(), { runId, step: STEP }, work);
+    const second = await withClaim(contextOf(), { runId, step: STEP }, work);
+    expect(second).toEqual(first);
+    expect(work).toHaveBeenCalledOnce();
+    expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 1, owner: null, error: null });
+  });
+
+  test('that is under way here is refused as busy, and goes on', async () => {
+    const runId = await admit();
+    const release = Promise.withResolvers<undefined>();
+    const began = Promise.withResolvers<void>();
+    const first = withClaim(contextOf(), { runId, step: STEP }, () => { began.resolve(); return release.promise; });
+    await began.promise;
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY', retryAfterSeconds: 2 });
+    release.resolve(undefined);
+    expect(await first).toBeUndefined();
+    expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 1 });
+  });
+
+  test('that failed is given back with its error, and can be claimed again at once', async () => {
+    const runId = await admit();
+    const failed = withClaim(contextOf(), { runId, step: STEP }, () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away', { details: { key: 'a b#é' } })));
+    await expect(failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await stepOf(runId)).toMatchObject({ status: 'failed', owner: null, error: { code: 'STORE_UNAVAILABLE', message: 'away', details: { key: 'a b#é' } } });
+    expect(await withClaim(contextOf(), { runId, step: STEP }, ({ attempt, token }) => Promise.resolve(token === 2 && attempt === 2 ? replyOf(runId) : undefined))).toBeDefined();
+  });
+
+  test('of a run that has ended is not done, and archive waits for the end', async () => {
+    const runId = await admit();
+    await expect(withClaim(contextOf(), { runId, step: 'archive' }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    await ledger.endRun(runId, 'canceled', null);
+    const work = vi.fn(() => Promise.resolve(undefined));
+    expect(await withClaim(contextOf(), { runId, step: STEP }, work)).toBeUndefined();
+    expect(work).not.toHaveBeenCalled();
+    await withClaim(contextOf(), { runId, step: 'archive' }, work);
+    expect(work).toHaveBeenCalledOnce();
+  });
+
+  test('can end its run in the same write', async () => {
+    const runId = await admit();
+    await withClaim(contextOf(), { runId, step: STEP, close: 'success' }, () => Promise.resolve(replyOf(runId)));
+    expect(await ledger.getRun(runId)).toMatchObject({ status: 'success' });
+  });
+});
+
+describe('work is interrupted', () => {
+  test('within a second when the run is cancelled; nothing is answered or written', async () => {
+    const runId = await admit();
+    let abortedAt = 0;
+    const began = Promise.withResolvers<void>();
+    const call = withClaim(contextOf(), { runId, step: STEP }, async (claim) => {
+      began.resolve();
+      claim.signal.addEventListener('abort', () => { abortedAt = Date.now(); });
+      return untilAborted(claim);
+    });
+    await began.promise;
+    const canceledAt = Date.now();
+    await ledger.endRun(runId, 'canceled', null);
+    expect(await call).toBeUndefined();
+    expect(abortedAt - canceledAt).toBeLessThan(1_000);
+    expect(await stepOf(runId)).toMatchObject({ status: 'failed', reply: null });
+  });
+
+  test('when it takes longer than STEP_TIMEOUT_SECONDS, with an error that says so', async () => {
+    const runId = await admit();
+    const context = contextOf(undefined, { STEP_TIMEOUT_SECONDS: '1' });
+    await expect(withClaim(context, { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_TIMEOUT', message: expect.stringContaining('1 s (STEP_TIMEOUT_SECONDS)') as string });
+    expect(await stepOf(runId)).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } });
+  });
+
+  test('when the process stops; the step is free for the next start', async () => {
+    const runId = await admit();
+    const stopping = new AbortController();
+    const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, (claim) => { stopping.abort(); return untilAborted(claim); });
+    await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    expect(await stepOf(runId)).toMatchObject({ owner: null });
+  });
+
+  test('and left behind when it does not heed its signal', async () => {
+    const runId = await admit();
+    const stopping = new AbortController();
+    const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, async () => {
+      await Promise.resolve(); // Now the claim watches its signal.
+      vi.useFakeTimers({ toFake: ['setTimeout'] });
+      stopping.abort();
+      vi.runAllTimers();
+      vi.useRealTimers();
+      return new Promise(() => undefined);
+    });
+    await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    expect(await stepOf(runId)).toMatchObject({ status: 'failed', owner: null });
+  });
+});
+
+describe('a claim that another worker took over', () => {
+  test('writes nothing: the other one answers', async () => {
+    const runId = await admit();
+    const call = withClaim(contextOf(), { runId, step: STEP }, async () => {
+      expect(await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30, takeOverFrom: OWNER })).toMatchObject({ outcome: 'claimed', token: 2 });
+      return replyOf(runId);
+    });
+    expect(await call).toBeUndefined();
+    expect(await stepOf(runId)).toMatchObject({ status: 'running', owner: 'elsewhere/boot/1/1', token: 2, reply: null });
+  });
+
+  test('is not given back by the loser when its work fails', async () => {
+    const runId = await admit();
+    const call = withClaim(contextOf(), { runId, step: STEP }, async () => {
+      await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30, takeOverFrom: OWNER });
+      throw new SluiceError('STORE_UNAVAILABLE', 'away');
+    });
+    await expect(call).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await stepOf(runId)).toMatchObject({ status: 'running', owner: 'elsewhere/boot/1/1' });
+  });
+});
+
+describe('a claim that is held', () => {
+  const hold = async (runId: string) => {
+    const worker = execa('node', [fileURLToPath(new URL('claim.worker.ts', import.meta.url)), database.url, runId], { reject: false });
+    expect((await once(worker.stdout, 'data')).toString()).toBe('claimed\n');
+    // Wrapped: the worker itself is a promise of its end.
+    return { worker };
+  };
+
+  test('by a living process is busy; by one that was killed is taken over at once', async () => {
+    const runId = await admit();
+    const { worker } = await hold(runId);
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    worker.kill('SIGKILL');
+    await worker;
+    expect(await withClaim(contextOf(), { runId, step: STEP }, () => Promise.resolve(replyOf(runId)))).toMatchObject({ subject: runId });
+    expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 2, token: 2 });
+  });
+
+  test('by a process of another machine is busy, for nobody here knows whether it lives', async () => {
+    const runId = await admit();
+    await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30 });
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+  });
+
+  test('by this process, which is not at it any more (it could not be given back while the ledger was away), is taken over', async () => {
+    const runId = await admit();
+    await ledger.claimStep({ runId, step: STEP, owner: OWNER, leaseSeconds: 30 });
+    expect(await withClaim(contextOf(), { runId, step: STEP }, () => Promise.resolve(replyOf(runId)))).toBeDefined();
+  });
+});
