@@ -111,19 +111,23 @@ export async function sendStream(client: S3Client, target: PutObjectCommandInput
 /** A stream that fails while nobody listens would end the process; its reader learns of the error when it reads. */
 export function ignored(): void {}
 
-/** Passes exactly `size` bytes on and hashes them; fails at the first that is too many, or at an early end. */
+/** Passes exactly `size` bytes on and hashes them. The last chunk waits for the end of the source, so that a source of another length never completes the request. */
 function meter(target: PutObjectCommandInput, size: number, hash: Hash): Transform {
   let seen = 0;
+  let last: Buffer | undefined;
   const wrongLength = () => new SluiceError('REQUEST_INVALID', `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`, { details: { announced: size, seen } });
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
       if (seen > size) return done(wrongLength());
       hash.update(chunk);
-      done(null, chunk);
+      const before = last;
+      last = chunk;
+      done(null, before);
     },
     flush(done) {
-      done(seen === size ? null : wrongLength());
+      if (seen === size) done(null, last);
+      else done(wrongLength());
     },
   });
 }
