@@ -5,7 +5,7 @@
  * Plain JavaScript without dependencies: it runs on Node 18, before any package is installed.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +21,17 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Debian's postgresql packages read this folder when they are installed. */
 const CLUSTER_SETTING = '/etc/postgresql-common/createcluster.d/sluice.conf';
 
+loadSettings();
 const problems = [...(await installNpmPackages()), ...(await installSystemPackages())];
 if (problems.length > 0) {
   console.error(`\n${problems.join('\n\n')}\n`);
   process.exitCode = 1;
+}
+
+/** Settings of .env say whether servers of one's own are used. Node 18 cannot read it; then more is installed than needed. */
+function loadSettings() {
+  const file = join(ROOT, '.env');
+  if (existsSync(file)) process.loadEnvFile?.(file);
 }
 
 /** @returns {Promise<string[]>} What is still wrong. */

@@ -1,0 +1,143 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { gdalProblem, isNewEnough } from './gdal.mjs';
+import { packagesAreInstalled } from './npm-packages.mjs';
+import { findPostgres } from './postgres.mjs';
+import { aptInstall, commandForPerson, packagesFor } from './system-packages.mjs';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'sluice setup #é '));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function program(path: string, script = 'exit 0'): void {
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+describe('the npm packages', () => {
+  function project(wanted: object, installed: object | undefined): string {
+    const root = folder();
+    writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, ...wanted } }));
+    if (installed === undefined) return root;
+    mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+    program(join(root, 'node_modules/.bin/node'));
+    writeFileSync(join(root, 'node_modules/.package-lock.json'), JSON.stringify({ packages: installed }));
+    return root;
+  }
+  const zod = { 'node_modules/zod': { version: '4.0.0' } };
+
+  test.each([
+    ['nothing is installed', zod, undefined, false],
+    ['what the lock file asks for is there', zod, zod, true],
+    ['another version is there', zod, { 'node_modules/zod': { version: '3.9.0' } }, false],
+    ['a package is missing', { ...zod, 'node_modules/pg': { version: '8.0.0' } }, zod, false],
+    ['a package for another platform is missing', { ...zod, 'node_modules/x-darwin': { version: '1.0.0', optional: true } }, zod, true],
+  ])('%s', (_, wanted, installed, expected) => {
+    expect(packagesAreInstalled(project(wanted, installed))).toBe(expected);
+  });
+
+  test('the program of the package node is missing, since install scripts are switched off', () => {
+    const root = project(zod, zod);
+    rmSync(join(root, 'node_modules/.bin/node'));
+    expect(packagesAreInstalled(root)).toBe(false);
+  });
+});
+
+describe('GDAL', () => {
+  test('of this machine will do', () => expect(gdalProblem()).toBeUndefined());
+  test('is missing where its programs are not on the PATH', () => {
+    expect(gdalProblem('/nowhere')).toMatchObject({ missing: expect.arrayContaining(['ogr2ogr', 'projinfo']) });
+  });
+  test.each([['3.6.2', true], ['3.10.0', true], ['4.0.0', true], ['3.5.9', false], ['2.4.0', false], ['unknown', false]])('%s', (version, expected) => {
+    expect(isNewEnough(version)).toBe(expected);
+  });
+});
+
+describe('PostgreSQL', () => {
+  function install(root: string, name: string, files: string[]): void {
+    for (const file of files) {
+      mkdirSync(join(root, name, file, '..'), { recursive: true });
+      writeFileSync(join(root, name, file), '');
+    }
+  }
+  const SERVER = ['bin/initdb', 'bin/postgres'];
+
+  test('of this machine has PostGIS', () => expect(findPostgres()[0]).toMatchObject({ postgis: true }));
+
+  test('is the newest with PostGIS; older than 13 does not count, nor does a client without a server', () => {
+    const root = folder();
+    install(root, 'postgresql@12', [...SERVER, 'share/extension/postgis.control']);
+    install(root, 'postgresql@14', [...SERVER, 'share/extension/postgis.control']);
+    install(root, 'postgresql@16', [...SERVER, 'share/extension/postgis.control']);
+    install(root, 'postgresql@17', SERVER);
+    install(root, 'postgresql@18', ['bin/psql']);
+    expect(findPostgres({ path: '', roots: [root] }).map(({ version, postgis }) => [version, postgis])).toEqual([[16, true], [14, true], [17, false]]);
+  });
+});
+
+test('the commands for a person name the packages of their system', () => {
+  expect(commandForPerson('apt', ['gdal', 'postgres'], false)).toBe(
+    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis');
+  expect(commandForPerson('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj');
+  expect(commandForPerson('brew', ['postgres'], false)).toBe('brew install postgresql@17 postgis');
+  expect(commandForPerson(undefined, ['gdal'], false)).toBeUndefined();
+});
+
+test('installing asks nothing: of apt, of a configuration file, or of sudo', () => {
+  const { command, args } = aptInstall(false, packagesFor('apt', ['gdal']));
+  expect([command, ...args].join(' ')).toMatch(/^sudo -n env DEBIAN_FRONTEND=noninteractive apt-get .*install -y --no-install-recommends gdal-bin proj-bin$/);
+});
+
+describe('node cli/setup.mjs', () => {
+  /** Runs the set-up in a copy of the project, whose packages are those of this one, with a PATH that holds only the programs given. */
+  function setup(programs: Record<string, string>, variables: Record<string, string> = {}) {
+    const root = folder();
+    cpSync(join(ROOT, 'cli'), join(root, 'cli'), { recursive: true });
+    cpSync(join(ROOT, 'package-lock.json'), join(root, 'package-lock.json'));
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+    const bin = join(root, 'bin');
+    mkdirSync(bin);
+    for (const [name, script] of Object.entries(programs)) program(join(bin, name), script);
+    const result = spawnSync(process.execPath, [join(root, 'cli/setup.mjs')], { encoding: 'utf8', env: { PATH: bin, ...variables } });
+    return { root, bin, ...result };
+  }
+
+  test('says nothing and is quick when nothing is to do', () => {
+    const began = performance.now();
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'cli/setup.mjs')], { encoding: 'utf8' });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(performance.now() - began).toBeLessThan(3_000); // 0.15 s on a machine that does nothing else.
+  });
+
+  test('prints the command and ends with 1 where it may not install', () => {
+    const { status, stderr } = setup({ dnf: 'exit 1' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/Sluice needs GDAL.*, and may not install it here\. Run this, then start again:\n\n {4}(sudo )?dnf install -y gdal proj/);
+  });
+
+  test('names the packages in words where it knows no package manager', () => {
+    const { status, stderr } = setup({});
+    expect(status).toBe(1);
+    expect(stderr).toContain('Install it with the package manager of this system');
+  });
+
+  // Without root or sudo the command is only printed.
+  test.runIf(process.getuid?.() === 0)('installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed', () => {
+    const log = join(folder(), 'log');
+    // Stands for apt-get: the packages of the machine that tests must stay.
+    const { status, stdout, stderr } = setup({ 'apt-get': `echo "$*" >> '${log}'; echo 'E: Unable to locate package gdal-bin' >&2; exit 100`, env: 'shift; exec "$@"', install: '', rm: '' });
+    expect(status).toBe(1);
+    expect(readFileSync(log, 'utf8').trim().split('\n').map((line) => line.replace(/^-o \S+ /, ''))).toEqual([
+      expect.stringMatching(/^install -y --no-install-recommends gdal-bin proj-bin/), 'update',
+    ]);
+    expect(stdout).toMatch(/Installing GDAL.*: failed/);
+    expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
+  });
+});
