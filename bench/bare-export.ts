@@ -1,0 +1,25 @@
+import { readSync } from 'node:fs';
+import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { CopyBinaryReader } from '#shared/parquet/copy-binary.ts';
+import type { ParquetJob } from '#shared/parquet/parquet-job.ts';
+import { copyRows, ROWS_FUNCTION } from '#shared/parquet/rows-function.ts';
+
+/**
+ * A program: PostgreSQL's COPY BINARY on standard input becomes the Parquet file of the job in its argument. The fastest way that
+ * was found (docs/benchmarks.md): one thread, no stream, no hash, no check.
+ */
+
+export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
+
+/** As shared/parquet/write-parquet.ts, so that both compress the same. */
+const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
+const STANDARD_INPUT = 0;
+
+const job = JSON.parse(process.argv[2] ?? '') as BareExportJob;
+const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+const connection = await instance.connect();
+connection.registerTableFunction(copyRows(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}));
+const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
+const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);
+await connection.run(`copy (select ${columns.join(', ')} from ${ROWS_FUNCTION}()) to ${quotedString(job.path)} (${[...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ')})`);
+instance.closeSync();

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import pg from 'pg';
+import format from 'pg-format';
+import { parseEnv } from '#shared/config/env.ts';
+import { readColumnFacts } from '#shared/parquet/column-facts.ts';
+import { type ExportPlan, planExport } from '#shared/parquet/export-table.ts';
+import { readGeometryProfile } from '#shared/parquet/geometry-profile.ts';
+import { sessionSettings } from '#shared/postgis/parallel.ts';
+import { PgPostgis, type PostgisSession, withParameters } from '#shared/postgis/postgis.ts';
+import { readColumns } from '#shared/postgis/table-columns.ts';
+import { KEY_COLUMN, PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/tables.ts';
+import { recipeOf } from '#shared/recipes/registry.ts';
+import { runRecipe } from '#shared/recipes/run-recipe.ts';
+import type { TableFacts } from '#shared/recipes/step.ts';
+import { readFacts } from '#shared/recipes/table-facts.ts';
+import type { BareExportJob } from './bare-export.ts';
+import type { PolygonFile } from './data.ts';
+import type { Instance } from './instance.ts';
+
+/** Seconds of one run of the bare tools: three programs that know their job beforehand, and check, record and hand over nothing. */
+export interface BareTimes {
+  /** `ogr2ogr`, by COPY into an unlogged table without index. */
+  load: number;
+  /** The statements of the default recipe, over one connection. */
+  transform: number;
+  /** `psql` COPY BINARY into DuckDB, in a process of its own. */
+  export: number;
+  total: number;
+}
+
+export interface BareTools {
+  run(): Promise<BareTimes>;
+}
+
+const SCHEMA = 'bare_tools';
+const SOURCE_SRID = 27_700;
+/** The CRS in the file's metadata; short, for the bare tools need not look it up. */
+const CRS = { id: { authority: 'EPSG', code: 4326 } };
+const RECIPE = recipeOf('ingest_vector');
+
+/** Finds out, unmeasured, what a person who writes a script by hand would know: the statements and the columns. */
+export async function prepareBareTools(instance: Instance, file: PolygonFile): Promise<BareTools> {
+  const settings = sessionSettings(parseEnv(process.env), file.count);
+  const { facts, plan } = await learn(instance, file, settings);
+  const url = withParameters(instance.postgisUrl, { options: `-c search_path=${SCHEMA},public` });
+  const job: BareExportJob = { path: join(instance.scratch, 'bare.parquet'), columns: plan.columns, select: plan.select, metadata: plan.metadata };
+  return {
+    run: async () => {
+      await execute(instance.postgisUrl, [format('drop schema if exists %I cascade; create schema %I', SCHEMA, SCHEMA)]);
+      const load = await seconds(() => loadShapefile(url, SCHEMA, file.shp));
+      const transform = await seconds(() => runStatements(url, settings, facts));
+      const exported = await seconds(() => exportParquet(url, settings, plan.copy, job));
+      return { load, transform, export: exported, total: load + transform + exported };
+    },
+  };
+}
+
+async function learn(instance: Instance, file: PolygonFile, settings: string): Promise<{ facts: TableFacts; plan: ExportPlan }> {
+  const postgis = new PgPostgis(instance.postgisUrl);
+  const runId = randomUUID();
+  const unlimited = new AbortController().signal;
+  const session = await postgis.openSession({ runId, step: 'load-to-postgis', token: 1 }, unlimited);
+  try {
+    await loadShapefile(session.connectionString, session.schema, file.shp);
+    await session.query(settings);
+    const facts = await readFacts(session, { GEOMETRY_COLUMN: 'geom' }, RECIPE, undefined, SOURCE_SRID);
+    await runRecipe(session, RECIPE, facts, unlimited);
+    return { facts, plan: await exportPlan(session, facts) };
+  } finally {
+    await session.close();
+    await postgis.dropSchema(runId);
+    await postgis.close();
+  }
+}
+
+async function exportPlan(session: PostgisSession, { geometryColumn }: TableFacts): Promise<ExportPlan> {
+  const columns = await readColumns(session, PROCESSED_TABLE);
+  const [facts, profile] = [await readColumnFacts(session, PROCESSED_TABLE, columns), await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn)];
+  return planExport({ table: PROCESSED_TABLE, columns, facts: facts.byColumn, geometryColumn, keyColumn: KEY_COLUMN, profile, crs: CRS });
+}
+
+async function loadShapefile(url: string, schema: string, shp: string): Promise<void> {
+  const creation = [`SCHEMA=${schema}`, 'GEOMETRY_NAME=geom', `FID=${KEY_COLUMN}`, 'FID64=YES', 'UNLOGGED=ON', 'SPATIAL_INDEX=NONE', 'LAUNDER=NO', 'PRECISION=NO'];
+  await execa('ogr2ogr', ['-f', 'PostgreSQL', url, shp, '-nln', RAW_TABLE, '-nlt', 'PROMOTE_TO_MULTI', '-gt', 'unlimited', ...creation.flatMap((option) => ['-lco', option])], {
+    env: { PG_USE_COPY: 'YES' },
+  });
+}
+
+/** The recipe's own statements, without the checks between them. */
+async function runStatements(url: string, settings: string, facts: TableFacts): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(settings);
+    let input = RAW_TABLE;
+    for (const [position, step] of RECIPE.steps.entries()) {
+      const output = `step_${position}`;
+      if (!step.createsTable) {
+        await client.query(format('alter table %I rename to %I', input, PROCESSED_TABLE));
+        input = PROCESSED_TABLE;
+      }
+      const statements = step.plan({ input, output, findings: `${output}_findings` }, facts);
+      let wrote = statements.length > 0;
+      for (const { sql, stopWhenEmpty } of statements) {
+        const { rowCount } = await client.query(sql);
+        if (stopWhenEmpty && rowCount === 0) {
+          wrote = false;
+          break;
+        }
+      }
+      if (wrote && step.createsTable) input = output;
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** A pipe of the shell: node's own would make the reader wait for its event loop. */
+async function exportParquet(url: string, settings: string, copy: string, job: BareExportJob): Promise<void> {
+  const pipe = 'psql -Xq -c "$2" -c "$3" "$1" | exec "$4" "$5" "$6"';
+  const silent = settings.replace(/select[^;]*$/, ''); // Its result would be printed among the rows.
+  await execa('sh', ['-c', pipe, 'sh', url, silent, copy, process.execPath, join(import.meta.dirname, 'bare-export.ts'), JSON.stringify(job)]);
+}
+
+async function execute(url: string, statements: string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+async function seconds(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}

@@ -1,0 +1,115 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseEnv } from '#shared/config/env.ts';
+import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import { log } from '#shared/log/log.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { startPostgres } from '../gateway/embedded/postgres.ts';
+import { createRouter } from '../gateway/router/router.ts';
+import { readStack } from '../gateway/stack.ts';
+import { NoOpLane } from './no-op-lane.ts';
+import type { Benchmark } from './report.ts';
+import { median, percentile } from './statistics.ts';
+
+/** What Sluice costs beside the work: the vector lane of stack.yml with functions that claim their step, finish it and do nothing else. */
+
+/** Caches, prepared statements and the compiler are warm after these. */
+const WARM_UP_RUNS = 100;
+const RUNS_ONE_AT_A_TIME = 100;
+const RUNS_AT_ONCE = 500;
+/** Runs that are published at the same time; the rest follows as these are accepted. */
+const PUBLISHERS = 50;
+const RUNS_PACED = 200;
+/** The rate that the goal names: latency is promised while so much goes on. */
+const PACE_PER_SECOND = 20;
+const HOPS = 6;
+
+/** Measures hops on a private PostgreSQL with the settings of the embedded one. */
+export async function benchHops(): Promise<Benchmark> {
+  await mkdir('.cache/bench', { recursive: true });
+  const home = await mkdtemp(resolve('.cache/bench/hop-'));
+  const postgres = await startPostgres(join(home, 'postgres'));
+  try {
+    return await measure(await postgres.database('control'));
+  } finally {
+    await postgres.stop();
+    await rm(postgres.data, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function measure(databaseUrl: string): Promise<Benchmark> {
+  const env = parseEnv({ ...process.env, LOG_LEVEL: 'warn' });
+  const ledger = await openPostgresLedger(databaseUrl);
+  const lane = new NoOpLane(ledger);
+  // The ports to PostGIS, GDAL and objects are not there: these functions use the ledger only.
+  const context = { env, log, ledger, signal: new AbortController().signal } as Context;
+  const host = new InProcessHost(context, (name) => Promise.resolve(lane.handler(name)));
+  const router = await createRouter({ databaseUrl, stack: await readStack('stack.yml'), host, env, log });
+  await router.start();
+  try {
+    const run = () => lane.run((event) => router.publish(event));
+    await repeat(WARM_UP_RUNS, PUBLISHERS, run);
+    const alone = await phase(lane, () => repeat(RUNS_ONE_AT_A_TIME, 1, run));
+    const paced = await phase(lane, () => pace(RUNS_PACED, PACE_PER_SECOND, run));
+    const together = await phase(lane, () => repeat(RUNS_AT_ONCE, PUBLISHERS, run));
+    return report(alone, paced, together);
+  } finally {
+    await router.stop();
+    await ledger.close();
+  }
+}
+
+interface Phase {
+  seconds: number;
+  /** Milliseconds from the publication of an event to the start of its function. */
+  hops: number[];
+  firstHops: number[];
+}
+
+async function phase(lane: NoOpLane, work: () => Promise<void>): Promise<Phase> {
+  lane.forget();
+  const began = performance.now();
+  await work();
+  return { seconds: (performance.now() - began) / 1000, hops: [...lane.hops], firstHops: [...lane.firstHops] };
+}
+
+function report(alone: Phase, paced: Phase, together: Phase): Benchmark {
+  const rate = RUNS_AT_ONCE / together.seconds;
+  return {
+    name: 'hops',
+    title: `A run of ${HOPS} functions that claim, finish and do nothing else`,
+    measures: [
+      { name: 'one run, alone', value: (alone.seconds / RUNS_ONE_AT_A_TIME) * 1000, unit: 'ms' },
+      { name: 'hop, median, alone', value: median(alone.hops), unit: 'ms' },
+      { name: 'hop, p95, alone', value: percentile(alone.hops, 0.95), unit: 'ms' },
+      { name: `publish to first handler, p95, at ${PACE_PER_SECOND} runs/s`, value: percentile(paced.firstHops, 0.95), unit: 'ms', goal: { at_most: 100 } },
+      { name: `hop, p95, at ${PACE_PER_SECOND} runs/s`, value: percentile(paced.hops, 0.95), unit: 'ms', goal: { at_most: 100 } },
+      { name: `${RUNS_AT_ONCE} runs at once`, value: rate, unit: 'runs/s', goal: { at_least: 20 } },
+      { name: 'overhead of a run, at once', value: 1000 / rate, unit: 'ms' },
+    ],
+    repeats: [alone, paced, together].map((one) => ({ seconds: one.seconds, hop_median_ms: median(one.hops), hop_p95_ms: percentile(one.hops, 0.95) })),
+  };
+}
+
+/** Does `work` so often, by so many at once. */
+async function repeat(times: number, workers: number, work: () => Promise<void>): Promise<void> {
+  let left = times;
+  const worker = async () => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+}
+
+/** Begins `work` at a steady rate, and waits for all of it. */
+async function pace(times: number, perSecond: number, work: () => Promise<void>): Promise<void> {
+  const began = performance.now();
+  const running: Promise<void>[] = [];
+  for (let index = 0; index < times; index += 1) {
+    await wait(Math.max(0, began + (index * 1000) / perSecond - performance.now()));
+    running.push(work());
+  }
+  await Promise.all(running);
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { execa } from 'execa';
+import { parseEnv } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import type { ObjectStore } from '#shared/storage/object-store.ts';
+import { openObjectStore } from '#shared/storage/s3.ts';
+import { startPostgres } from '../gateway/embedded/postgres.ts';
+
+/** A Sluice of its own to measure: the gateway as `npm start` runs it, in its own process, on empty databases. */
+export interface Instance {
+  /** The gateway's process: functions, router and object store. */
+  pid: number;
+  objects: ObjectStore;
+  landingBucket: string;
+  ledger: Ledger;
+  /** The PostGIS that the functions use; the bare tools use it too. */
+  postgisUrl: string;
+  /** Where bare tools may write. */
+  scratch: string;
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const START_POLL_MS = 50;
+
+/** Starts an instance, and resolves when it takes manifests. */
+export async function startInstance(): Promise<Instance> {
+  await mkdir('.cache/bench', { recursive: true });
+  const home = await mkdtemp(resolve('.cache/bench/home-'));
+  const postgres = await startPostgres(join(home, 'postgres'));
+  const [controlUrl, postgisUrl] = [await postgres.database('control'), await postgres.database('spatial', { postgis: true })];
+  const [port, storePort] = await freePorts();
+  const variables = {
+    SLUICE_HOME: home, PORT: String(port), S3_EMBEDDED_PORT: String(storePort), CONTROL_DATABASE_URL: controlUrl, POSTGIS_URL: postgisUrl, LOG_LEVEL: 'warn',
+  };
+  const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], { env: variables, stdio: ['ignore', 'ignore', 'inherit'], reject: false });
+  const env = parseEnv({ ...process.env, ...variables, S3_ENDPOINT: `http://127.0.0.1:${storePort}` });
+  const stopServers = async () => {
+    gateway.kill('SIGTERM');
+    await gateway;
+    await postgres.stop();
+    await rm(postgres.data, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    await answers(`http://127.0.0.1:${port}/healthz`, () => gateway.exitCode !== null && gateway.exitCode !== undefined);
+  } catch (thrown) {
+    await stopServers();
+    throw thrown;
+  }
+  const ledger = await openPostgresLedger(controlUrl);
+  const objects = openObjectStore(env);
+  const scratch = join(home, 'bare');
+  await mkdir(scratch);
+  return {
+    pid: gateway.pid ?? 0, objects, ledger, postgisUrl, scratch, landingBucket: env.LANDING_BUCKET,
+    stop: async () => {
+      objects.close();
+      await ledger.close();
+      await stopServers();
+    },
+  };
+}
+
+async function answers(url: string, ended: () => boolean): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline && !ended()) {
+    const reply = await fetch(url).catch(() => undefined);
+    if (reply?.ok) return;
+    await wait(START_POLL_MS);
+  }
+  throw new SluiceError('SETUP_FAILED', `Sluice did not answer at ${url}; run npm start to see why.`);
+}
+
+/** Two ports that nothing listens on. */
+async function freePorts(): Promise<[number, number]> {
+  const servers = await Promise.all([listen(), listen()]);
+  const [first, second] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number];
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return [first, second];
+}
+
+function listen(): Promise<ReturnType<typeof createServer>> {
+  return new Promise((listening, failed) => {
+    const server = createServer().once('error', failed);
+    server.listen(0, '127.0.0.1', () => listening(server));
+  });
+}
