@@ -53,16 +53,28 @@ function whereOf(details: Record<string, unknown>): string[] {
   });
 }
 
-/** What became of a run, in a few lines: its state and its steps. */
-export function describeRun(run: RunView, colors: Colors): string {
+/** What became of a run, in one line. */
+export function describeOutcome(run: RunView, colors: Colors): string {
   const color = run.status === 'success' ? colors.green : run.status === 'running' ? colors.cyan : colors.red;
   const seconds = run.finished_at === null ? undefined : (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000;
   const head = run.run_id === null
     ? `${color(run.error === null ? 'no run' : 'rejected')}  ${run.manifest_key}`
     : `${color(run.status)}${seconds === undefined ? '' : ` in ${formatSeconds(seconds)}`}  run ${run.run_id}`;
-  const steps = run.steps.map(({ name, status, attempt, seconds: took }) => {
+  return `${printable(run.batch_id ?? run.manifest_key)}: ${head}`;
+}
+
+/** The steps of a run, one a line. */
+export function describeSteps(run: RunView): string[] {
+  return run.steps.map(({ name, status, attempt, seconds }) => {
     const tries = attempt > 1 ? `, ${attempt} tries` : '';
-    return `  ${name.padEnd(20)} ${took === null ? status : `${status}, ${formatSeconds(took)}`}${tries}`;
+    return `  ${name.padEnd(20)} ${seconds === null ? status : `${status}, ${formatSeconds(seconds)}`}${tries}`;
   });
-  return [`${printable(run.batch_id ?? run.manifest_key)}: ${head}`, ...steps].join('\n');
+}
+
+/** What a run gave: its asset, and whether that was there before. */
+export function describeResult(run: RunView, colors: Colors): string[] {
+  if (run.asset === null) return [];
+  const isReused = Date.parse(run.asset.created_at) < Date.parse(run.created_at);
+  const reuse = isReused ? ['', 'The same files were ingested in the same way before, so this run gives the asset that was made then.'] : [];
+  return [...reuse, '', describeAsset(run.asset, colors)];
 }

@@ -9,7 +9,7 @@ const UP = '\u001b[1A';
 const CLEAR_DOWN = '\r\u001b[J';
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
-/** What a terminal that tells no width has. */
+/** Of a terminal that does not tell its width, or says 0. */
 const USUAL_COLUMNS = 80;
 
 /** Lines at the bottom of a terminal that are drawn again and again in place. */
@@ -31,7 +31,7 @@ export class LiveBlock {
   }
 
   draw(): void {
-    const lines = this.#lines(FRAMES[this.#turn++ % FRAMES.length] ?? '').map((line) => cut(line, (this.#screen.columns ?? USUAL_COLUMNS) - 1));
+    const lines = this.#lines(FRAMES[this.#turn++ % FRAMES.length] ?? '').map((line) => cut(line, (this.#screen.columns || USUAL_COLUMNS) - 1));
     this.#screen.write(`${UP.repeat(this.#drawn)}${CLEAR_DOWN}${lines.map((line) => `${line}\n`).join('')}`);
     this.#drawn = lines.length;
   }

@@ -39,8 +39,9 @@ class LineProgress implements Progress {
 
   run(view: RunView): void {
     if (view.run_id !== null) this.#tell(`Run ${view.run_id} started.`);
-    for (const { name, status, seconds } of view.steps) {
+    for (const { name, status, attempt, seconds } of view.steps) {
       if (status === 'done') this.#tell(`${name}: done${seconds === null ? '' : ` in ${formatSeconds(seconds)}`}`);
+      if (status === 'failed') this.#tell(`${name}: failed${attempt > 1 ? `, try ${attempt}` : ''}`);
     }
   }
 

@@ -21,6 +21,8 @@ else runWith(join(ROOT, 'node_modules', '.bin', 'node'));
 
 async function runHere() {
   try {
+    // The same settings as npm start has.
+    if (existsSync(join(ROOT, '.env'))) process.loadEnvFile(join(ROOT, '.env'));
     const { main } = await import('./main.ts');
     process.exitCode = await main(process.argv.slice(2));
   } catch (thrown) {

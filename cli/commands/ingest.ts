@@ -36,7 +36,7 @@ export function ingest(paths: string[], flags: IngestFlags, url: string, termina
       progress.end();
     }
     if (last === undefined) throw new SluiceError('BATCH_NOT_FOUND', `Sluice tells nothing of the batch ${batch.batchId}.`);
-    showRun(last, terminal);
+    showRun(last, terminal, { steps: false }); // The progress has told them.
     return exitCodeOfStatus(last.status);
   }, terminal, {
     errorJson: (error) => (last ? runJson(last) : errorJson(error.toDocument(), batch?.batchId)),

@@ -1,5 +1,5 @@
 import type { RunView } from '../../gateway/views.ts';
-import { describeAsset, describeError, describeRun } from '../describe-run.ts';
+import { describeError, describeOutcome, describeResult, describeSteps } from '../describe-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import { followRun } from '../follow-run.ts';
 import { formatSeconds, formatTable, formatTime } from '../format-values.ts';
@@ -43,15 +43,15 @@ export function run(runId: string, flags: { follow?: boolean }, url: string, ter
         progress.end();
       }
     }
-    showRun(view, terminal);
+    showRun(view, terminal, { steps: true });
     return exitCodeOfStatus(view.status);
   }, terminal, { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' });
 }
 
-/** A run with its asset to standard output, and its error to standard error. */
-export function showRun(view: RunView, terminal: Terminal): void {
+/** A run with its result to standard output, and its error to standard error. */
+export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: boolean }): void {
   const colors = colorsFor(terminal.stdout);
   if (terminal.json) writeJson(terminal, runJson(view));
-  else terminal.stdout.write(`${[describeRun(view, colors), ...(view.asset ? ['', describeAsset(view.asset, colors)] : [])].join('\n')}\n`);
+  else terminal.stdout.write(`${[describeOutcome(view, colors), ...(steps ? describeSteps(view) : []), ...describeResult(view, colors)].join('\n')}\n`);
   if (view.error) terminal.stderr.write(`${describeError(view.error, colorsFor(terminal.stderr))}\n`);
 }
