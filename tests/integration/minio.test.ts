@@ -135,12 +135,17 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
     expect(QueueConfigurations?.map((rule) => rule.QueueArn).sort()).toEqual(expected?.sort());
   });
 
-  test('names with spaces, #, + and é arrive, twice, and make one run each', async () => {
+  test('names with spaces, #, + and é arrive, twice, and are archived, and make one run each', { timeout: 3 * RUNS_TIMEOUT_MS }, async () => {
     const before = await routedNotifications(sluice);
     const names = ['two words', 'hash # tag', 'a+b', 'forêt é', '100%', '🗺 map'];
     for (const name of names) await uploadBatch(sluice, `batch ${name}`, `${name}/square ${name}.geojson`, `manifests/${name}.json`);
     const runs = await endedRuns(sluice, names.map((name) => `batch ${name}`));
     expect(runs.map((run) => [run.batch_id, run.status, run.error])).toEqual(runs.map((run) => [run.batch_id, 'success', null]));
+    await vi.waitFor(async () => {
+      const left = [];
+      for await (const { key } of sluice.context.objects.list(sluice.env.LANDING_BUCKET, 'manifests/')) left.push(key);
+      expect(left).toEqual([]);
+    }, { timeout: RUNS_TIMEOUT_MS });
     // Both targets deliver each manifest; the durable one some seconds later.
     await vi.waitFor(async () => expect(await routedNotifications(sluice)).toBe(before + 2 * names.length), { timeout: RUNS_TIMEOUT_MS });
     expect(await sluice.context.ledger.listRuns({ limit: 500 })).toHaveLength(names.length);
