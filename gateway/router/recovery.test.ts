@@ -6,9 +6,10 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import { startPostgres } from '../embedded/postgres.ts';
-import { openRouter, startRouter, testEvent } from './fixture.ts';
+import { openRouter, startRouter, testEvent, type TestFunctions } from './fixture.ts';
 
 const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 10 });
 
@@ -46,6 +47,29 @@ describe('after a crash', () => {
     await eventually(() => expect(seen).toHaveLength(2));
     expect((await active(database.url)).map((job) => job.data.event.id)).toContain('1');
     release.resolve(undefined);
+    await Promise.all([first.stop(), second.stop()]);
+    await database.drop();
+  });
+
+  test('a router that was frozen, and whose job another router took, settles nothing: its reply counts once, the job stays the other one\'s', async () => {
+    const database = await createDatabase();
+    const [frozen, other] = [Promise.withResolvers<SluiceEvent>(), Promise.withResolvers<SluiceEvent>()];
+    const seen: string[] = [];
+    const functionsOf = (name: string, reply: Promise<SluiceEvent>): TestFunctions => ({
+      f: { topic: 'a', concurrency: 1, run: () => { seen.push(name); return reply; } },
+      g: { topic: 'b', run: (event) => { seen.push(event.id); return Promise.resolve(undefined); } },
+    });
+    const first = await startRouter(database.url, functionsOf('frozen', frozen.promise));
+    await first.publish(testEvent('a', '1'));
+    await eventually(() => expect(seen).toEqual(['frozen']));
+    await query(database.url, `update pgboss.job set state = 'retry' where state = 'active'`); // What pg-boss does when a heartbeat stops.
+    const second = await startRouter(database.url, functionsOf('other', other.promise));
+    await eventually(() => expect(seen).toEqual(['frozen', 'other']));
+    frozen.resolve(testEvent('b', 'reply'));
+    await eventually(() => expect(seen).toEqual(['frozen', 'other', 'reply']));
+    expect(await active(database.url)).toMatchObject([{ data: { event: { id: '1' } } }]);
+    other.reject(new SluiceError('NO_GEOMETRY', 'none'));
+    await eventually(async () => expect(await second.listDeadLetters()).toHaveLength(1));
     await Promise.all([first.stop(), second.stop()]);
     await database.drop();
   });
@@ -116,11 +140,15 @@ test('PostgreSQL may go away in the middle: the function ends, its reply is publ
 });
 
 /** Jobs that are marked as being worked on. */
-async function active(url: string): Promise<{ data: { event: { id: string } } }[]> {
+function active(url: string): Promise<{ data: { event: { id: string } } }[]> {
+  return query(url, `select data from pgboss.job where state = 'active'`);
+}
+
+async function query<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    return (await client.query<{ data: { event: { id: string } } }>(`select data from pgboss.job where state = 'active'`)).rows;
+    return (await client.query<R>(sql)).rows;
   } finally {
     await client.end();
   }
