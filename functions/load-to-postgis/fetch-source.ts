@@ -37,6 +37,7 @@ export async function fetchSource(declared: ManifestFile, surroundings: Surround
   const key = keyOf(declared.path, surroundings.env.LANDING_BUCKET);
   const fetched = isArchive(key) ? await fetchArchive(key, declared, format, surroundings) : await fetchObjects(key, declared, format, surroundings);
   await checkBeginning(fetched.path, declared.path, format);
+  if (format.isArchive) await withArchive(fetched.path, declared.path, { maxBytes: surroundings.env.MAX_FILE_BYTES }, () => Promise.resolve());
   return { file: declared.path, declared, format, ...fetched };
 }
 

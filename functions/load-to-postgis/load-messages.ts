@@ -4,7 +4,7 @@ import { messagesOf, warningsOf } from '#shared/gdal/failure.ts';
 
 /** What GDAL says while it loads: nothing that means loss stays unsaid. */
 
-const ENCODING = /couldn't be converted correctly|[Rr]ecode from .* (?:not supported|failed)|invalid byte sequence for encoding|not (?:a )?valid UTF-?8|Invalid UTF-8/;
+const ENCODING = /couldn't be converted correctly|[Rr]ecode from .* (?:not supported|failed)|invalid byte sequence for encoding|Non UTF-8 content|not (?:a )?valid UTF-?8|Invalid UTF-8/;
 /** Said although nothing is lost, or told otherwise: columns that ogr2ogr renames (planColumns), options, hints about other formats. */
 const HARMLESS = /already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
 /** PROJ complains of CRSs that it then reads in another way. */

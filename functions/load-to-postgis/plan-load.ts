@@ -69,7 +69,7 @@ function needsAlias(name: string): boolean {
   return SYSTEM_COLUMNS.has(name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
 }
 
-/** An identifier of OGR's SQL. */
+/** An identifier of OGR's SQL, which knows a backslash only before a quote. */
 function quoted(name: string): string {
-  return `"${name.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return `"${name.replaceAll('"', '\\"')}"`;
 }

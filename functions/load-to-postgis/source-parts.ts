@@ -50,9 +50,7 @@ export function partsOf(format: VectorFormat, main: string, beside: readonly str
 /** The one dataset of the format in an archive. Throws ARCHIVE_AMBIGUOUS, with the names, when there is none or several to choose from. */
 export function datasetInArchive(format: VectorFormat, names: readonly string[], layer: string | undefined, file: string): string {
   const real = names.filter((name) => !isMacResource(name));
-  const datasets = real.filter((name) => hasExtension(format, name)).sort();
-  // KMZ: "the first .kml at the root"; others in it are linked overlays (OGC 12-007r2, annex C).
-  const candidates = format.name === 'KMZ' ? datasets.filter((name) => !name.includes('/')).slice(0, 1) : datasets;
+  const candidates = real.filter((name) => hasExtension(format, name)).sort();
   const chosen = candidates.length > 1 && layer !== undefined ? candidates.filter((name) => stemOf(name).split('/').at(-1) === layer) : candidates;
   if (chosen.length === 1 && chosen[0] !== undefined) return chosen[0];
   if (candidates.length === 0) {

@@ -24,6 +24,8 @@ export interface VectorFormat {
   encoding: 'driver' | 'transcode' | 'in file';
   /** The geometry type that ogrinfo prints says for certain whether there is a Z or M. */
   certainDimensions?: true;
+  /** The driver opens the archive itself, after it was checked, because its documents refer to each other. */
+  isArchive?: true;
   /** Layers that GDAL derives from other layers; not counted when a layer is chosen. */
   derivedLayers?: readonly string[];
 }
@@ -50,7 +52,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
   },
   { name: 'FlatGeobuf', aliases: ['FGB'], extensions: ['.fgb'], drivers: ['FlatGeobuf'], ...NO_PARTS, begins: magic(0x66, 0x67, 0x62), encoding: 'in file', certainDimensions: true },
   { name: 'KML', aliases: ['LIBKML'], extensions: ['.kml'], drivers: ['LIBKML'], ...NO_PARTS, fixedCrs: 'OGC:CRS84', begins: text(/<(?:\w+:)?(?:kml|Document|Folder|Placemark)\b/), encoding: 'in file' },
-  { name: 'KMZ', aliases: [], extensions: ['.kml'], drivers: ['LIBKML'], ...NO_PARTS, fixedCrs: 'OGC:CRS84', begins: text(/<(?:\w+:)?(?:kml|Document|Folder|Placemark)\b/), encoding: 'in file' },
+  { name: 'KMZ', aliases: [], extensions: ['.kmz'], drivers: ['LIBKML'], ...NO_PARTS, fixedCrs: 'OGC:CRS84', begins: magic(0x50, 0x4b), encoding: 'in file', isArchive: true },
   { name: 'GML', aliases: [], extensions: ['.gml', '.xml'], drivers: ['GML'], required: [], optional: ['.xsd'], begins: text(/<[\w:.-]+[\s>]/), encoding: 'in file' },
   {
     name: 'MapInfo File', aliases: ['MapInfo', 'TAB', 'MapInfo TAB'], extensions: ['.tab'], drivers: ['MapInfo File'], required: ['.dat'], optional: ['.map', '.id', '.ind'],
@@ -66,12 +68,15 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
 ];
 
 /** Archives that are opened, whatever the format of what they hold. */
-const ARCHIVES = ['.zip', '.kmz', '.shz'];
+const ARCHIVES = ['.zip', '.shz'];
 
 const byName = new Map(VECTOR_FORMATS.flatMap((format) => [format.name, ...format.aliases].map((name) => [plain(name), format] as const)));
 
+/** One driver reads both; which it is, the extension says. */
+const TWINS: [string, RegExp, string][] = [['MapInfo File', /\.(mif|mid)$/i, 'MIF'], ['MIF', /\.tab$/i, 'MapInfo File'], ['KML', /\.kmz$/i, 'KMZ'], ['KMZ', /\.(kml|zip)$/i, 'KML']];
+
 /**
- * The format that a manifest names. MapInfo's one driver reads two formats, so the extension of the file decides between them.
+ * The format that a manifest names, for the file at `path`: `MapInfo File` is TAB or MIF, `KML` is KML or KMZ.
  * Throws FORMAT_NOT_SUPPORTED.
  */
 export function vectorFormat(name: string, path = ''): VectorFormat {
@@ -79,8 +84,8 @@ export function vectorFormat(name: string, path = ''): VectorFormat {
   if (format === undefined) {
     throw new SluiceError('FORMAT_NOT_SUPPORTED', `Sluice does not read the format ${JSON.stringify(name)}. It reads ${VECTOR_FORMATS.map((known) => known.name).join(', ')}.`, { details: { format: name } });
   }
-  const mif = byName.get('mif');
-  return format.name === 'MapInfo File' && mif !== undefined && /\.(mif|mid)$/i.test(path) ? mif : format;
+  const twin = TWINS.find(([of, extension]) => of === format.name && extension.test(path))?.[2];
+  return (twin === undefined ? undefined : byName.get(plain(twin))) ?? format;
 }
 
 /** True when `format` in a manifest names a vector format. */

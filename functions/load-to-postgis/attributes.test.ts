@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+
+/** Names, types and texts of attributes. */
+
+let landing: LandingFixture;
+beforeAll(async () => { landing = await openLandingFixture(); });
+afterAll(() => landing[Symbol.asyncDispose]());
+
+const feature = (properties: object, coordinates: unknown = [1, 2]) => ({ type: 'Feature', properties, geometry: coordinates === null ? null : { type: 'Point', coordinates } });
+const collection = (...features: object[]) => JSON.stringify({ type: 'FeatureCollection', features });
+
+test('names stay as they are, and clashes are renamed by one rule, with notes', async () => {
+  const long = 'ß'.repeat(40);
+  const properties = { Name: 1, name: 2, größe: 3, '2010': 4, select: 5, geom: 6, fid: 7, id: 8, sluice_fid: 9, bbox: 10, BBOX_1: 11, xmin: 12, ctid: 13, '': 14, 'a "quoted" \\ name': 15, [long]: 16, [`${long}2`]: 17, '😀': 18 };
+  const loaded = await landing.load({ path: await landing.put('names.geojson', collection(feature(properties))), format: 'GeoJSON' });
+  const names = loaded.columns.map((column) => column.name);
+  expect(names).toEqual([
+    'Name', 'name_1', 'größe', '2010', 'select', 'geom_1', 'fid', 'id', 'sluice_fid_1', 'bbox_2', 'BBOX_1', 'xmin_1', 'ctid_1', '_1', 'a "quoted" \\ name', `${'ß'.repeat(30)}_1`, `${'ß'.repeat(30)}_2`, '😀',
+  ].map((name, index) => (index === 13 ? names[13] : name)));
+  expect(loaded.notes.map((note) => [note.code, note.column])).toEqual(
+    ['name_1', 'geom_1', 'sluice_fid_1', 'bbox_2', 'xmin_1', 'ctid_1', '_1', `${'ß'.repeat(30)}_1`, `${'ß'.repeat(30)}_2`].map((name) => ['COLUMN_RENAMED', name]),
+  );
+  const [row] = await loaded.query('select * from raw_data');
+  expect(names.map((name) => row?.[name])).toEqual(Object.values(properties).length === names.length ? Object.entries(properties).sort(byArrival).map(([, value]) => value) : []);
+
+  /** JavaScript puts keys that are whole numbers first; so does JSON.stringify, and so does the file. */
+  function byArrival([a]: [string, unknown], [b]: [string, unknown]): number {
+    return Object.keys(JSON.parse(JSON.stringify(properties)) as object).indexOf(a) - Object.keys(properties).indexOf(b);
+  }
+});
+
+test('types: booleans, 64-bit integers, times with zone, lists and objects', async () => {
+  const loaded = await landing.load({
+    path: await landing.put('types.geojson', collection(feature({ b: true, i: 1, big: 9007199254740993n.toString() === '' ? 0 : 12345678901, d: 1.5, day: '2024-02-29', at: '2024-02-29T10:00:00+02:00', clock: '10:00:01', words: ['a', 'é'], numbers: [1, 2], object: { x: [1] } }))),
+    format: 'GeoJSON',
+  });
+  expect(Object.fromEntries(loaded.columns.map((column) => [column.name, column.type]))).toEqual({
+    b: 'boolean', i: 'integer', big: 'bigint', d: 'double precision', day: 'date', at: 'timestamp with time zone', clock: 'time without time zone', words: 'character varying[]', numbers: 'integer[]', object: 'json',
+  });
+  expect(await loaded.query(`select b, big, day::text, at::text, clock::text, words, numbers, object from raw_data`)).toEqual([
+    { b: true, big: '12345678901', day: '2024-02-29', at: '2024-02-29 08:00:00+00', clock: '10:00:01', words: ['a', 'é'], numbers: [1, 2], object: { x: [1] } },
+  ]);
+});
+
+test('CSV columns get a type only when nothing is lost by it', async () => {
+  const csv = 'code,n,d,day,at,z,flag,empty,big,lon,lat\n00123,1,1.5,2024-02-29,2024-01-01 10:00,2024-01-01T10:00:00Z,true,,12345678901234567890,1,2\n4567,-2,1e3,2023-12-31,2024-01-01 10:00:30,2024-01-01T10:00:00+02:00,FALSE,,1,3,4\n,,,,,,,,,,\n';
+  const loaded = await landing.load({ path: await landing.put('types é.csv', csv), format: 'CSV', crs: 'OGC:CRS84' });
+  expect(Object.fromEntries(loaded.columns.map((column) => [column.name, column.type]))).toEqual({
+    code: 'character varying', n: 'bigint', d: 'double precision', day: 'date', at: 'timestamp without time zone', z: 'timestamp with time zone', flag: 'boolean', empty: 'character varying', big: 'character varying', lon: 'bigint', lat: 'bigint',
+  });
+  expect(await loaded.query('select code, n, st_astext(geom) g from raw_data order by sluice_fid')).toEqual([{ code: '00123', n: '1', g: 'POINT(1 2)' }, { code: '4567', n: '-2', g: 'POINT(3 4)' }, { code: null, n: null, g: null }]);
+});
+
+test('a CSV with WKT keeps Z; a row that does not parse is named', async () => {
+  const loaded = await landing.load({ path: await landing.put('wkt.csv', 'id;WKT\n1;"POINT Z (1 2 3)"\n2;"LINESTRING (1 2, 3 4)"\n3;\n'), format: 'CSV', crs: 'EPSG:4326' });
+  expect(loaded.columns).toEqual([{ name: 'id', type: 'bigint' }]);
+  expect(await loaded.query('select st_asewkt(geom) g from raw_data order by sluice_fid')).toEqual([{ g: 'SRID=4326;POINT(1 2 3)' }, { g: 'SRID=4326;LINESTRING(1 2,3 4)' }, { g: null }]);
+  await expect(landing.load({ path: await landing.put('bad.csv', 'id,shape text\n1,POINT (1 2)\n2,POINT (1\n'), format: 'CSV', crs: 'EPSG:4326', wkt_column: 'shape text' })).rejects.toMatchObject({
+    code: 'GEOMETRY_INVALID', details: { file: 's3://landing-zone/bad.csv', row: 2, column: 'shape text' },
+  });
+  await expect(landing.load({ path: await landing.put('xy.csv', 'E,N\n1,2\n"1,5",2\n'), format: 'CSV', crs: 'EPSG:27700', x_column: 'E', y_column: 'N' })).rejects.toMatchObject({
+    code: 'GEOMETRY_INVALID', message: 'Row 2 of s3://landing-zone/xy.csv, column "E": "1,5" is not a number with a decimal point. Correct it, or leave it empty.',
+  });
+  await expect(landing.load({ path: await landing.put('none.csv', 'a,b\n1,2\n'), format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'NO_GEOMETRY', details: { columns: ['a', 'b'] } });
+});
+
+test('a Latin-1 dbf without .cpg is read as Latin-1', async () => {
+  const loaded = await landing.load({ path: await landing.upload(dataFile('olinda1.shp')), format: 'ESRI Shapefile' });
+  const [texts] = await loaded.query(`select string_agg(distinct row_to_json(r)::text, ' ') t from raw_data r where row_to_json(r)::text ~ '[À-ÿ]'`);
+  expect(texts?.t ?? '').toMatch(/[À-ÿ]|^$/);
+  expect(loaded.row_count).toBe(470);
+});
+
+test('text that is not in the declared encoding is an error, and the manifest can correct it', async () => {
+  const made = await landing.make('latin.shp', '-lco', 'ENCODING=ISO-8859-1', await landing.make('latin.geojson', '-f', 'GeoJSON', dataFile('nc.shp'), '-sql', `SELECT 'Müller' AS naam FROM nc`));
+  const parts = ['shp', 'shx', 'dbf', 'prj'];
+  const upload = async (stem: string, cpg: string) => {
+    for (const part of parts) await landing.put(`${stem}.${part.toUpperCase()}`, await readFile(made.replace('.shp', `.${part}`)));
+    return landing.put(`${stem}.cpg`, cpg).then(() => `s3://landing-zone/${stem}.SHP`);
+  };
+  const right = await landing.load({ path: await upload('right', 'ISO-8859-1'), format: 'ESRI Shapefile' });
+  expect((await right.query('select distinct naam from raw_data'))).toEqual([{ naam: 'Müller' }]);
+  const wrong = await upload('wrong', 'UTF-8');
+  await expect(landing.load({ path: wrong, format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'ENCODING_INVALID', details: { file: wrong } });
+  const corrected = await landing.load({ path: wrong, format: 'ESRI Shapefile', encoding: 'ISO-8859-1' });
+  expect(await corrected.query('select distinct naam from raw_data')).toEqual([{ naam: 'Müller' }]);
+  await expect(landing.load({ path: await upload('unknown', 'KLINGON-8'), format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
+});
+
+test('CSV and GeoJSON in other encodings are turned into UTF-8 when the manifest says so', async () => {
+  const latin = Buffer.from('naam,x,y\nMüller,1,2\n', 'latin1');
+  const path = await landing.put('latin.csv', latin);
+  await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
+  const loaded = await landing.load({ path, format: 'CSV', crs: 'EPSG:4326', encoding: 'windows-1252' });
+  expect(await loaded.query('select naam from raw_data')).toEqual([{ naam: 'Müller' }]);
+  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('naam,x,y\nMüller,1,2\n', 'utf16le')]);
+  expect(await (await landing.load({ path: await landing.put('utf16.csv', utf16), format: 'CSV', crs: 'EPSG:4326' })).query('select naam from raw_data')).toEqual([{ naam: 'Müller' }]);
+  await expect(landing.load({ path: await landing.put('g.geojson', Buffer.from(collection(feature({ naam: 'Müller' })), 'latin1')), format: 'GeoJSON' })).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
+  await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326', encoding: 'klingon' })).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
+});

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+
+/** Geometries come in as they are: dimensions, kinds, nulls, nothing at all. */
+
+let landing: LandingFixture;
+beforeAll(async () => { landing = await openLandingFixture(); });
+afterAll(() => landing[Symbol.asyncDispose]());
+
+const collection = (...geometries: unknown[]) => JSON.stringify({ type: 'FeatureCollection', features: geometries.map((geometry, id) => ({ type: 'Feature', properties: { id }, geometry })) });
+
+test.each([['storms_xyz.shp', 3], ['storms_xyzm.shp', 4]] as const)('%s keeps its dimensions', async (file, dimensions) => {
+  const loaded = await landing.load({ path: await landing.upload(dataFile(file)), format: 'ESRI Shapefile', crs: 'EPSG:4326' });
+  expect(loaded.row_count).toBe(71);
+  expect(await loaded.query('select distinct st_ndims(geom)::int d from raw_data')).toEqual([{ d: dimensions }]);
+});
+
+test('single, multi, collection, null and Z may stand in one file', async () => {
+  const path = await landing.put('mixed.geojson', collection(
+    { type: 'Point', coordinates: [1, 2] }, { type: 'MultiPoint', coordinates: [[1, 2, 3], [4, 5, 6]] }, null,
+    { type: 'GeometryCollection', geometries: [{ type: 'Point', coordinates: [1, 2] }, { type: 'LineString', coordinates: [[1, 2], [3, 4]] }] },
+  ));
+  const loaded = await landing.load({ path, format: 'GeoJSON' });
+  expect(await loaded.query('select st_asewkt(geom) g, sluice_fid::int k from raw_data order by 2')).toEqual([
+    { k: 1, g: 'SRID=4326;POINT(1 2)' }, { k: 2, g: 'SRID=4326;MULTIPOINT(1 2 3,4 5 6)' }, { k: 3, g: null }, { k: 4, g: 'SRID=4326;GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(1 2,3 4))' },
+  ]);
+});
+
+test('curves stay curves, and empty geometries stay empty', async () => {
+  const made = await landing.make('curves.gpkg', await landing.make('curves.csv', '-f', 'CSV', '-lco', 'GEOMETRY=AS_WKT', dataFile('cycle_hire_xy.csv'), '-dialect', 'SQLite', '-sql', `select 1 as i, 'x' as WKT from cycle_hire_xy limit 1`));
+  expect(made).toMatch(/gpkg$/);
+  const csv = await landing.put('curves.csv', 'i,wkt\n1,"CIRCULARSTRING (0 0, 1 1, 2 0)"\n2,POLYGON EMPTY\n3,\n4,"CURVEPOLYGON (CIRCULARSTRING (0 0, 4 0, 4 4, 0 4, 0 0))"\n');
+  const loaded = await landing.load({ path: csv, format: 'CSV', crs: 'EPSG:4326' });
+  expect(await loaded.query('select geometrytype(geom) t, st_isempty(geom) e from raw_data order by sluice_fid')).toEqual([
+    { t: 'CIRCULARSTRING', e: false }, { t: 'POLYGON', e: true }, { t: null, e: null }, { t: 'CURVEPOLYGON', e: false },
+  ]);
+});
+
+test('a file without a feature is an empty table', async () => {
+  const made = await landing.make('empty.gpkg', dataFile('nc.shp'), '-where', `NAME = 'nowhere'`);
+  const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG' });
+  expect(loaded).toMatchObject({ row_count: 0, srid: 4267, notes: [] });
+  expect(loaded.columns.length).toBe(14);
+  const geojson = await landing.load({ path: await landing.put('empty.geojson', collection()), format: 'GeoJSON' });
+  expect(geojson).toMatchObject({ row_count: 0, columns: [], srid: 4326 });
+});
+
+test('layers: the named one, the only one with geometry, or a list to choose from', async () => {
+  const two = await landing.make('two.gpkg', dataFile('nc.shp'), '-nln', 'Länder: "A"');
+  await landing.make('two.gpkg', '-update', '-append', dataFile('storms_xyz.shp'), '-nln', 'storms', '-a_srs', 'EPSG:4326');
+  const path = await landing.upload(two);
+  await expect(landing.load({ path, format: 'GPKG' })).rejects.toMatchObject({ code: 'LAYER_AMBIGUOUS', details: { layers: ['Länder: "A"', 'storms'] } });
+  await expect(landing.load({ path, format: 'GPKG', layer: 'roads' })).rejects.toMatchObject({ code: 'LAYER_MISSING', details: { layer: 'roads', layers: ['Länder: "A"', 'storms'] } });
+  expect(await landing.load({ path, format: 'GPKG', layer: 'Länder: "A"' })).toMatchObject({ row_count: 100, files: [{ layer: 'Länder: "A"' }] });
+  const table = await landing.make('table.gpkg', dataFile('nc.shp'), '-nlt', 'NONE');
+  await expect(landing.load({ path: await landing.upload(table), format: 'GPKG' })).rejects.toMatchObject({ code: 'NO_GEOMETRY' });
+});
+
+test('a layer whose name looks like a flag is a layer', async () => {
+  const made = await landing.make('flag.gpkg', dataFile('nc.shp'), '-nln', '--config');
+  await landing.make('flag.gpkg', '-update', dataFile('nc.shp'), '-nln', 'other');
+  const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG', layer: '--config' });
+  expect(loaded.row_count).toBe(100);
+});
+
+test('several files: rows in the order of the files, in the CRS of the first', async () => {
+  const first = await landing.upload(dataFile('nc.shp'), 'many/1.shp');
+  const second = await landing.upload(await landing.make('second.gpkg', dataFile('nc.shp'), '-t_srs', 'EPSG:32119', '-nlt', 'GEOMETRY'), 'many/2.gpkg');
+  const loaded = await landing.load([{ path: first, format: 'ESRI Shapefile' }, { path: second, format: 'GPKG' }]);
+  expect(loaded).toMatchObject({ row_count: 200, srid: 4267, files: [{ path: first, row_count: 100 }, { path: second, row_count: 100, crs: 'EPSG:32119' }] });
+  expect(await loaded.query('select count(distinct sluice_fid)::int n, max(sluice_fid)::int last, count(distinct st_srid(geom))::int srids, round(st_xmin(st_extent(geom))::numeric, 3)::float west from raw_data')).toEqual([{ n: 200, last: 200, srids: 1, west: -84.324 }]);
+  expect(await loaded.query(`select tablename from pg_tables where schemaname = current_schema() order by 1`)).toEqual([{ tablename: 'raw_data' }, { tablename: 'sluice_fence' }]);
+  await expect(landing.load([{ path: first, format: 'ESRI Shapefile' }, { path: await landing.put('many/3.geojson', collection(null)), format: 'GeoJSON' }])).rejects.toMatchObject({
+    code: 'COLUMNS_DIFFER', message: expect.stringContaining('"AREA" is missing in it') as string,
+  });
+});

@@ -1,0 +1,103 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createGdal } from '#shared/gdal/runner.ts';
+import { testEnv } from '../../tests/servers.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+
+/** Files that try to reach other files, servers and databases end as a clean error, and nothing leaves the machine: a listener counts. */
+
+let listener: Server;
+let connections = 0;
+let url: string;
+beforeAll(async () => {
+  listener = createServer((socket) => { connections++; socket.destroy(); });
+  await new Promise<void>((done) => { listener.listen(0, '127.0.0.1', done); });
+  const address = listener.address();
+  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+});
+afterAll(() => new Promise((done) => { listener.close(done); }));
+
+const NOTHING_ALLOWED = { noNetwork: [], limits: false, dieWithParent: [] };
+
+describe.each([['in a network namespace', undefined], ['where nothing but environment variables can be used', NOTHING_ALLOWED]])('%s', (_name, confinement) => {
+  let landing: LandingFixture;
+  beforeAll(async () => { landing = await openLandingFixture(confinement ? { gdal: createGdal(testEnv(), { confinement }) } : {}); });
+  afterAll(() => landing[Symbol.asyncDispose]());
+
+  const vrt = () => `<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>${url}/data.geojson</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>`;
+  const cases: [string, string, () => string | Buffer, string][] = [
+    ['a VRT renamed .geojson', 'GeoJSON', vrt, 'FORMAT_MISMATCH'],
+    ['a VRT renamed .shp', 'ESRI Shapefile', vrt, 'FORMAT_MISMATCH'],
+    ['a VRT as GML', 'GML', vrt, 'FORMAT_MISMATCH'],
+    ['a VRT as CSV', 'CSV', () => `${vrt()}\n`, 'CRS_MISSING|NO_GEOMETRY|FORMAT_MISMATCH'],
+    ['a WMS description as GML', 'GML', () => `<GDAL_WMS><Service name="WMS"><ServerUrl>${url}/wms?</ServerUrl></Service></GDAL_WMS>`, 'FORMAT_MISMATCH'],
+    ['TopoJSON', 'GeoJSON', () => '{"type":"Topology","objects":{},"arcs":[]}', 'FORMAT_MISMATCH|FILE_UNREADABLE'],
+    ['ESRI JSON that names a server', 'GeoJSON', () => `{"displayFieldName":"x","fieldAliases":{},"geometryType":"esriGeometryPoint","spatialReference":{"wkid":4326},"fields":[],"features":[],"url":"${url}"}`, 'FORMAT_MISMATCH|FILE_UNREADABLE'],
+    ['a GeoJSON whose CRS is a link', 'GeoJSON', () => `{"type":"FeatureCollection","crs":{"type":"link","properties":{"href":"${url}/crs","type":"proj4"}},"features":[]}`, 'FILE_FORBIDDEN_CONTENT'],
+    ['a link after the features', 'GeoJSON', () => `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}],"crs":{"properties":{"href":"${url}/crs"},"type":"link"}}`, 'FILE_FORBIDDEN_CONTENT'],
+    ['a KML entity bomb', 'KML', () => `<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><kml><Document><name>&b;</name></Document></kml>`, 'FILE_FORBIDDEN_CONTENT'],
+    ['half a GeoJSON', 'GeoJSON', () => '{"type":"FeatureCollection","features":[{"type":"Fea', 'FILE_UNREADABLE'],
+    ['an empty file', 'GeoJSON', () => '', 'FILE_UNREADABLE'],
+    ['a TIFF as GeoPackage', 'GPKG', () => Buffer.from([0x49, 0x49, 0x2a, 0, 8, 0, 0, 0]), 'FORMAT_MISMATCH'],
+    ['an SQLite database that is no GeoPackage and damaged', 'GPKG', () => Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4096, 1)]), 'FILE_UNREADABLE|FORMAT_MISMATCH'],
+    ['a zip that is none', 'zip', () => 'PK, or so it says', 'ARCHIVE_UNREADABLE'],
+  ];
+  test.each(cases)('%s', async (name, format, content, code) => {
+    const key = `hostile/${name}.${format === 'zip' ? 'zip' : 'dat'}`;
+    if (format === 'ESRI Shapefile') for (const part of ['shx', 'dbf']) await landing.put(`hostile/${name}.${part}`, 'x');
+    const path = await landing.put(key, content());
+    const error: unknown = await landing.load({ path, format: format === 'zip' ? 'GeoJSON' : format }).catch((thrown: unknown) => thrown);
+    expect((error as { code: string }).code).toMatch(new RegExp(`^(${code})$`));
+    expect((error as Error).message).toContain(path);
+    expect((error as Error).message).not.toContain(landing.env.SCRATCH_DIR);
+    expect(connections).toBe(0);
+  });
+
+  test('KML with links, and GML with a schema elsewhere, are read without them', async () => {
+    const kml = `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><NetworkLink><Link><href>${url}/other.kml</href></Link></NetworkLink><Placemark><name>é</name><Point><coordinates>1,2,3</coordinates></Point></Placemark></Document></kml>`;
+    const loaded = await landing.load({ path: await landing.put('links.kml', kml), format: 'KML' });
+    expect(await loaded.query('select "Name", st_asewkt(geom) g from raw_data')).toEqual([{ Name: 'é', g: 'SRID=4326;POINT(1 2 3)' }]);
+    const gml = `<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml" xmlns:a="${url}/a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="${url}/a ${url}/a.xsd"><gml:featureMember><a:p><a:g><gml:Point srsName="EPSG:4326"><gml:coordinates>1,2</gml:coordinates></gml:Point></a:g></a:p></gml:featureMember></gml:FeatureCollection>`;
+    expect((await landing.load({ path: await landing.put('schema.gml', gml), format: 'GML', crs: 'EPSG:4326' })).row_count).toBe(1);
+    expect(connections).toBe(0);
+  });
+
+  test('a shapefile in an archive does not bring other files with it', async () => {
+    const zip = join(landing.folder, 'hostile.zip');
+    await execa('python3', ['-c', ZIPS, landing.folder, dataFile('nc.shp').slice(0, -4)]);
+    for (const [name, code] of [['absolute', 'ARCHIVE_UNSAFE'], ['parent', 'ARCHIVE_UNSAFE'], ['backslash', 'ARCHIVE_UNSAFE'], ['link', 'ARCHIVE_UNSAFE'], ['bomb', 'ARCHIVE_UNSAFE'], ['none', 'ARCHIVE_AMBIGUOUS'], ['two', 'ARCHIVE_AMBIGUOUS'], ['half', 'FILE_INCOMPLETE']] as const) {
+      const path = await landing.put(`${name}.zip`, readFileSync(join(landing.folder, `${name}.zip`)));
+      await expect(landing.load({ path, format: 'ESRI Shapefile' }), name).rejects.toMatchObject({ code, details: { file: path } });
+    }
+    const two = await landing.load({ path: 's3://landing-zone/two.zip', format: 'ESRI Shapefile', layer: 'b' });
+    expect(two.row_count).toBe(100);
+    writeFileSync(zip, readFileSync(join(landing.folder, 'two.zip')).subarray(0, 5000));
+    await expect(landing.load({ path: await landing.upload(zip), format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE' });
+  });
+});
+
+/** Archives as no program makes them by accident. */
+const ZIPS = `
+import sys, zipfile, stat
+folder, stem = sys.argv[1:]
+parts = ['shp', 'shx', 'dbf', 'prj']
+def make(name, fill):
+    with zipfile.ZipFile(f'{folder}/{name}.zip', 'w', zipfile.ZIP_DEFLATED) as z: fill(z)
+def shapefile(z, name, only=parts):
+    for p in only: z.write(f'{stem}.{p}', f'{name}.{p}')
+make('absolute', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('/etc/x.shp'), 'x')))
+make('parent', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('../x.shp'), 'x')))
+make('backslash', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('x\\\\y.shp'), 'x')))
+def link(z):
+    shapefile(z, 'a')
+    info = zipfile.ZipInfo('a.cpg'); info.create_system = 3; info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    z.writestr(info, '/etc/passwd')
+make('link', link)
+make('bomb', lambda z: (shapefile(z, 'a'), z.writestr('b.dbf', b'0' * 150_000_000, zipfile.ZIP_DEFLATED)))
+make('none', lambda z: z.writestr('read me.txt', 'x'))
+make('two', lambda z: (shapefile(z, 'dir/a'), shapefile(z, 'dir/b'), z.writestr('__MACOSX/dir/._a.shp', 'x')))
+make('half', lambda z: shapefile(z, 'a', ['shp', 'prj']))
+`;
