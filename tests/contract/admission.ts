@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest';
+import { LANE_STEPS, LANES } from '#shared/ledger/documents.ts';
+import type { OpenedLedger } from './ledger.ts';
+import { admitted, newBatchId, rejected, sample } from './samples.ts';
+
+export function admissionContract(on: OpenedLedger): void {
+  describe('admission', () => {
+    test.each(LANES)('a new %s manifest starts a run whose steps are pending', async (lane) => {
+      const { manifest, run, dataset } = sample({ lane });
+      expect(await on.ledger.admitManifest(manifest, run, dataset)).toEqual({ outcome: 'admitted', manifest, run });
+      expect(await on.second.getManifest(manifest._id)).toEqual(manifest);
+      const stored = await on.second.getRun(run.run_id);
+      expect(stored).toEqual(run);
+      expect(stored?.steps.map((step) => [step.name, step.status])).toEqual(LANE_STEPS[lane].map((step) => [step, 'pending']));
+      expect(await on.second.listDatasets()).toContainEqual(dataset);
+    });
+
+    test('the same manifest again is a repeat, with the documents as they are now', async () => {
+      const { manifest, run, dataset } = sample();
+      await on.ledger.admitManifest(manifest, run, dataset);
+      await on.ledger.endRun(run.run_id, 'canceled', null);
+      const later = { ...manifest, created_at: new Date().toISOString() };
+      expect(await on.second.admitManifest(later, { ...run, created_at: later.created_at }, dataset)).toEqual({ outcome: 'repeat', manifest, run: await on.ledger.getRun(run.run_id) });
+    });
+
+    test.each([
+      ['under another key', (batchId: string) => ({ batchId, key: 'manifests/copy.json' })],
+      ['with another body', (batchId: string) => ({ batchId, content: 'changed' })],
+    ])('the batch_id of an admitted manifest is taken for one %s', async (_label, other) => {
+      const first = sample();
+      await on.ledger.admitManifest(first.manifest, first.run, first.dataset);
+      const second = sample(other(first.manifest.batch_id ?? ''));
+      expect(await on.second.admitManifest(second.manifest, second.run, second.dataset)).toEqual({ outcome: 'batch_taken', manifest: first.manifest });
+      expect(await on.ledger.getManifest(second.manifest._id)).toBeUndefined();
+      expect(await on.ledger.listRuns({ batch_id: first.run.batch_id })).toEqual([first.run]);
+    });
+
+    test('of many deliveries of one manifest at once, one is admitted', async () => {
+      const { manifest, run, dataset } = sample();
+      const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset)));
+      expect(results.map((result) => result.outcome).sort()).toEqual(['admitted', ...Array.from({ length: 39 }, () => 'repeat')]);
+      expect(await on.ledger.listRuns({ batch_id: run.batch_id })).toHaveLength(1);
+    });
+
+    test('of different manifests with one batch_id at once, one is admitted and the others name it', async () => {
+      const batchId = newBatchId();
+      const samples = Array.from({ length: 20 }, (_, index) => sample({ batchId, content: `body ${index}` }));
+      const results = await Promise.all(samples.map(({ manifest, run, dataset }, index) => (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset)));
+      const winner = results.find((result) => result.outcome === 'admitted');
+      expect(results.filter((result) => result.outcome === 'batch_taken')).toHaveLength(19);
+      expect(new Set(results.map((result) => result.manifest._id))).toEqual(new Set([winner?.manifest._id]));
+    });
+
+    test('a rejected manifest leaves its batch_id free, is found by it, and can be admitted when what was wrong is mended', async () => {
+      const { manifest, run, dataset } = sample();
+      const refused = rejected({ manifest, run, dataset }, '{"batch_id": …');
+      expect(await on.ledger.recordManifest(refused)).toEqual(refused);
+      expect(await on.ledger.recordManifest({ ...refused, raw: 'changed' })).toEqual(refused);
+      expect(await on.second.findManifestByBatch(run.batch_id)).toEqual(refused);
+      expect((await on.ledger.admitManifest(manifest, run, dataset)).outcome).toBe('admitted');
+      expect(await on.second.findManifestByBatch(run.batch_id)).toEqual(manifest);
+      expect((await on.second.admitManifest(manifest, run, dataset)).outcome).toBe('repeat');
+    });
+
+    test('another manifest may use the batch_id that a rejected one asked for; the admitted one is found', async () => {
+      const wrong = sample();
+      await on.ledger.recordManifest(rejected(wrong, '{'));
+      const right = sample({ batchId: wrong.run.batch_id, content: 'corrected' });
+      expect((await on.ledger.admitManifest(right.manifest, right.run, right.dataset)).outcome).toBe('admitted');
+      expect(await on.ledger.findManifestByBatch(right.run.batch_id)).toEqual(right.manifest);
+      expect((await on.ledger.findManifestsByKey(right.manifest.manifest_key)).map((document) => document._id).sort()).toEqual([right.manifest._id, wrong.manifest._id].sort());
+    });
+
+    test('a recorded manifest cannot take the batch_id of an admitted one', async () => {
+      const run = await admitted(on.ledger);
+      const other = sample({ batchId: run.batch_id, content: 'other' });
+      await expect(on.second.recordManifest({ ...other.manifest, run_id: null, lane: null })).rejects.toMatchObject({ code: 'BATCH_ID_TAKEN' });
+    });
+
+    test('what is not there is undefined', async () => {
+      expect(await on.ledger.getManifest('0'.repeat(24))).toBeUndefined();
+      expect(await on.ledger.findManifestByBatch('no such batch')).toBeUndefined();
+      expect(await on.ledger.findManifestsByKey('manifests/none.json')).toEqual([]);
+      expect(await on.ledger.getRun('00000000-0000-8000-8000-000000000000')).toBeUndefined();
+    });
+
+    test('the archive key is kept; a repeat changes nothing', async () => {
+      const { manifest, run, dataset } = sample();
+      await on.ledger.admitManifest(manifest, run, dataset);
+      await on.ledger.markManifestArchived(manifest._id, 'archive/a b.json');
+      const marked = await on.ledger.getManifest(manifest._id);
+      await on.second.markManifestArchived(manifest._id, 'archive/a b.json');
+      expect(await on.ledger.getManifest(manifest._id)).toEqual(marked);
+      expect(marked).toMatchObject({ archive_key: 'archive/a b.json', status: 'running' });
+    });
+  });
+
+  describe('hostile text', () => {
+    const tags = { $where: '1', 'a.b.c': { $set: { 'x.y': 1 } }, __proto__x: 'p', "quote' \" \\ `": '\u0001\t\n\u007f', emoji: '🗺️', 'größe': 'ﬀ \u202e', '': 'empty name', deep: [[{ a: null }]], number: 1e308, long: 'x'.repeat(70_000) };
+
+    test('tags come back as they were', async () => {
+      const { manifest, run, dataset } = sample({ tags });
+      await on.ledger.admitManifest(manifest, run, dataset);
+      expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
+      expect((await on.second.getManifest(manifest._id))?.body).toEqual(manifest.body);
+    });
+
+    test.each([
+      ['a NUL character in a value', { note: 'a\0b' }, 'metadata.tags.note'],
+      ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a\uFFFDb'],
+      ['half of a surrogate pair', { note: 'x\ud83d' }, 'metadata.tags.note'],
+    ])('%s is refused, and nothing is stored', async (_label, hostile, field) => {
+      const { manifest, run, dataset } = sample({ tags: hostile });
+      const refusal = on.ledger.admitManifest(manifest, run, dataset);
+      await expect(refusal).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining(field) });
+      expect(await on.ledger.getManifest(manifest._id)).toBeUndefined();
+      expect(await on.ledger.getRun(run.run_id)).toBeUndefined();
+    });
+
+    test('the text that spells a NUL character is not one', async () => {
+      const run = await admitted(on.ledger, { tags: { note: '\\u0000 and \\\\u0000' } });
+      expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
+    });
+
+    test('the raw text and error of a rejected manifest are kept whatever they hold', async () => {
+      const document = rejected(sample(), 'raw \0 and \ud83d');
+      const stored = await on.ledger.recordManifest({ ...document, error: { code: 'MANIFEST_NOT_JSON', message: 'near "\0"', details: { 'at\0': ['\udc00'] } } });
+      expect(stored.raw).toBe('raw \uFFFD and \uFFFD');
+      expect(stored.error).toEqual({ code: 'MANIFEST_NOT_JSON', message: 'near "\uFFFD"', details: { 'at\uFFFD': ['\uFFFD'] } });
+    });
+
+    test('a document that is not of its schema is refused with its field', async () => {
+      const { manifest, run, dataset } = sample();
+      const wrong = on.ledger.admitManifest(manifest, { ...run, run_id: 'not a uuid' }, dataset);
+      await expect(wrong).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('run_id') });
+    });
+  });
+}

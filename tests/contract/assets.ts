@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import type { OpenedLedger } from './ledger.ts';
+import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge } from './samples.ts';
+
+export function assetContract(on: OpenedLedger): void {
+  const exporting = async (datasetId = newDatasetId()) => {
+    const run = await admitted(on.ledger, { datasetId });
+    return { run, claim: await claimed(on.ledger, run, 'export-geoparquet') };
+  };
+
+  describe('assets', () => {
+    test('an asset is registered with the next version, on the dataset and on the run', async () => {
+      const { run, claim } = await exporting();
+      const draft = sampleDraft(run);
+      const asset = await on.ledger.registerAsset(claim, draft);
+      expect(asset).toEqual({ ...draft, version: 1, created_at: expect.any(String) });
+      expect(await on.second.getAsset(draft._id)).toEqual(asset);
+      expect(await on.second.findAssetByKey(draft.s3_key)).toEqual(asset);
+      expect(await on.second.findAssetBySource(draft.dataset_id, draft.source_hash)).toEqual(asset);
+      expect(await on.second.listAssets({ run_id: run.run_id })).toEqual([asset]);
+      expect((await on.second.getRun(run.run_id))?.asset_ids).toEqual([asset._id]);
+      expect(await on.second.listDatasets()).toContainEqual(expect.objectContaining({ dataset_id: run.dataset_id, latest_version: 1 }));
+    });
+
+    test('registering again returns the stored asset and counts no version', async () => {
+      const { run, claim } = await exporting();
+      const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
+      expect(await on.second.registerAsset(claim, { ...sampleDraft(run), row_count: 99 })).toEqual(asset);
+      expect((await on.ledger.getRun(run.run_id))?.asset_ids).toEqual([asset._id]);
+      expect((await on.ledger.registerAsset(claim, sampleDraft(run, 'other'))).version).toBe(2);
+    });
+
+    test('one asset registered many times at once is stored once', async () => {
+      const { run, claim } = await exporting();
+      const results = await Promise.all(Array.from({ length: 16 }, (_, index) => (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run))));
+      expect(new Set(results.map((asset) => asset.version))).toEqual(new Set([1]));
+      expect(await on.ledger.listAssets({ dataset_id: run.dataset_id })).toHaveLength(1);
+      expect((await on.ledger.getRun(run.run_id))?.asset_ids).toHaveLength(1);
+    });
+
+    test('twenty runs of one dataset get twenty consecutive versions', async () => {
+      const datasetId = newDatasetId();
+      const runs = await Promise.all(Array.from({ length: 20 }, () => exporting(datasetId)));
+      const assets = await Promise.all(runs.map(({ run, claim }, index) => (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run))));
+      expect(assets.map((asset) => asset.version).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+      expect((await on.ledger.listDatasets()).find((dataset) => dataset.dataset_id === datasetId)?.latest_version).toBe(20);
+    });
+
+    test('an asset of another run is linked once', async () => {
+      const first = await exporting();
+      const asset = await on.ledger.registerAsset(first.claim, sampleDraft(first.run));
+      const second = await exporting(first.run.dataset_id);
+      await on.ledger.linkAsset(second.claim, asset._id);
+      await on.second.linkAsset(second.claim, asset._id);
+      expect((await on.ledger.getRun(second.run.run_id))?.asset_ids).toEqual([asset._id]);
+      expect(await on.ledger.listAssets({ run_id: second.run.run_id })).toEqual([asset]);
+      await expect(on.ledger.linkAsset(second.claim, 'f'.repeat(24))).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+    });
+
+    test('catalogue records are added; a repeat changes nothing', async () => {
+      const { run, claim } = await exporting();
+      const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
+      const description = { iso: { 'title.de': '$größe', nested: [{ a: null }] }, stac_key: 'stac/é.json' };
+      await on.ledger.describeAsset(claim, asset._id, description);
+      await on.second.describeAsset(claim, asset._id, description);
+      expect(await on.ledger.getAsset(asset._id)).toEqual({ ...asset, ...description });
+      await expect(on.ledger.describeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+    });
+
+    test('the newest asset of the same source is found, and none of another dataset', async () => {
+      const { run, claim } = await exporting();
+      await on.ledger.registerAsset(claim, sampleDraft(run, 'older'));
+      const newer = await on.ledger.registerAsset(claim, sampleDraft(run, 'newer'));
+      expect(await on.ledger.findAssetBySource(run.dataset_id, newer.source_hash)).toEqual(newer);
+      expect(await on.ledger.findAssetBySource('another', newer.source_hash)).toBeUndefined();
+    });
+
+    test('a document that is not of its schema is refused and counts no version', async () => {
+      const { run, claim } = await exporting();
+      await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run), size_bytes: 0.5 })).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('size_bytes') });
+      expect((await on.ledger.registerAsset(claim, sampleDraft(run))).version).toBe(1);
+    });
+  });
+
+  describe('lineage', () => {
+    test('edges are stored once, whatever is repeated', async () => {
+      const { run, claim } = await exporting();
+      const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
+      const edges = [sampleEdge(run, asset._id), sampleEdge(run, asset._id, 's3://landing-zone/zweite Straße.gpkg')];
+      await on.ledger.insertLineage(claim, edges.slice(0, 1));
+      await on.second.insertLineage(claim, edges);
+      const stored = await on.ledger.listLineage(asset._id);
+      expect(stored).toHaveLength(2);
+      expect(stored).toEqual(expect.arrayContaining(edges));
+      await on.ledger.insertLineage(claim, []);
+    });
+  });
+}

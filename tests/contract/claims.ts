@@ -1,0 +1,178 @@
+import { describe, expect, test, vi } from 'vitest';
+import { deterministicUuid } from '#shared/events/event.ts';
+import { LANE_STEPS, LANES, type RunDocument, type StepName } from '#shared/ledger/documents.ts';
+import type { ClaimRequest } from '#shared/ledger/ledger.ts';
+import type { OpenedLedger } from './ledger.ts';
+import { admitted, claimed, LEASE_SECONDS, OWNER, sampleReply } from './samples.ts';
+
+/** Long enough for a claim to be seen as held, short enough to wait for. */
+const TINY_LEASE_SECONDS = 0.2;
+const ERROR = { code: 'FILE_UNREADABLE' as const, message: 'größe.shp is damaged', details: { file: 'größe.shp' } };
+
+export function claimContract(on: OpenedLedger): void {
+  const claim = (run: RunDocument, step: StepName, other: Partial<ClaimRequest> = {}) => on.ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds: LEASE_SECONDS, ...other });
+  const stepOf = async (run: RunDocument, name: StepName) => (await on.second.getRun(run.run_id))?.steps.find((step) => step.name === name);
+
+  describe('claims', () => {
+    test('a free step is claimed: the next token, a lease by the clock of the ledger, and the run as it is then', async () => {
+      const run = await admitted(on.ledger);
+      const result = await claim(run, 'load-to-postgis');
+      expect(result).toMatchObject({ outcome: 'claimed', token: 1, attempt: 1, run: { run_id: run.run_id, fence: 1, manifest: run.manifest } });
+      const step = await stepOf(run, 'load-to-postgis');
+      expect(step).toMatchObject({ status: 'running', attempt: 1, token: 1, owner: OWNER, finished_at: null });
+      expect(Date.parse(step?.lease_until ?? '') - Date.parse(step?.started_at ?? '')).toBe(LEASE_SECONDS * 1000);
+      expect(result).toMatchObject({ run: await on.second.getRun(run.run_id) });
+    });
+
+    test.each(LANES)('every step of the %s lane is claimed and finished in turn, with tokens that grow', async (lane) => {
+      const run = await admitted(on.ledger, { lane });
+      for (const [index, step] of LANE_STEPS[lane].entries()) {
+        const ref = await claimed(on.ledger, run, step);
+        expect(ref.token).toBe(index + 1);
+        await on.ledger.finishStep(ref, sampleReply(run), step === 'record-lineage' ? 'success' : undefined);
+      }
+      const stored = await on.second.getRun(run.run_id);
+      expect(stored).toMatchObject({ status: 'success', fence: LANE_STEPS[lane].length });
+      expect(stored?.steps.every((step) => step.status === 'done' && step.owner === null && step.lease_until === null && step.finished_at !== null)).toBe(true);
+    });
+
+    test('a held step says who holds it and until when', async () => {
+      const run = await admitted(on.ledger);
+      await claimed(on.ledger, run, 'load-to-postgis');
+      const held = await on.second.claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: 'another', leaseSeconds: 1 });
+      expect(held).toEqual({ outcome: 'held', owner: OWNER, leaseUntil: (await stepOf(run, 'load-to-postgis'))?.lease_until });
+      expect((await stepOf(run, 'load-to-postgis'))?.token).toBe(1);
+    });
+
+    test('a done step answers its recorded reply, also after the run has ended', async () => {
+      const run = await admitted(on.ledger);
+      const reply = sampleReply(run);
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), reply);
+      expect(await claim(run, 'load-to-postgis')).toEqual({ outcome: 'done', reply, run: await on.ledger.getRun(run.run_id) });
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'transform-recipe'), null);
+      expect(await claim(run, 'transform-recipe')).toMatchObject({ outcome: 'done', reply: null });
+      await on.ledger.endRun(run.run_id, 'failure', ERROR);
+      expect(await claim(run, 'load-to-postgis', { takeOverFrom: OWNER })).toMatchObject({ outcome: 'done', reply });
+    });
+
+    test('a lease that ran out is free, and the older claim is stale', async () => {
+      const run = await admitted(on.ledger);
+      const older = await claimed(on.ledger, run, 'load-to-postgis', TINY_LEASE_SECONDS);
+      expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
+      await vi.waitFor(async () => expect(await claim(run, 'load-to-postgis', { owner: 'another' })).toMatchObject({ outcome: 'claimed', token: 2, attempt: 2 }), { timeout: 10_000 });
+      await expect(on.ledger.finishStep(older, null)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+      expect(await stepOf(run, 'load-to-postgis')).toMatchObject({ status: 'running', owner: 'another', token: 2 });
+    });
+
+    test('a lease that ran out but was not taken is still good for its holder', async () => {
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis', 0);
+      expect(await on.ledger.renewClaim(ref, LEASE_SECONDS)).toBe(true);
+      expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
+      await on.ledger.finishStep(ref, null);
+    });
+
+    test('a renewed lease is held on', async () => {
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis', 1);
+      const before = await stepOf(run, 'load-to-postgis');
+      expect(await on.ledger.renewClaim(ref, LEASE_SECONDS)).toBe(true);
+      const after = await stepOf(run, 'load-to-postgis');
+      expect(Date.parse(after?.lease_until ?? '')).toBeGreaterThan(Date.parse(before?.lease_until ?? '') + 500_000);
+      expect({ ...after, lease_until: null }).toEqual({ ...before, lease_until: null });
+    });
+
+    test('a claim is taken over from the owner that is named, and from nobody else', async () => {
+      const run = await admitted(on.ledger);
+      const older = await claimed(on.ledger, run, 'load-to-postgis');
+      expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe('held');
+      expect(await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: OWNER })).toMatchObject({ outcome: 'claimed', token: 2 });
+      expect((await claim(run, 'load-to-postgis', { owner: 'third', takeOverFrom: OWNER })).outcome).toBe('held');
+      expect(await on.ledger.renewClaim(older, LEASE_SECONDS)).toBe(false);
+    });
+
+    test('a released step keeps its error and is free', async () => {
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis');
+      await on.ledger.releaseStep(ref, ERROR);
+      const released = await stepOf(run, 'load-to-postgis');
+      expect(released).toMatchObject({ status: 'failed', error: ERROR, owner: null, lease_until: null, attempt: 1 });
+      await on.ledger.releaseStep(ref, { ...ERROR, message: 'a repeat' });
+      expect(await stepOf(run, 'load-to-postgis')).toEqual(released);
+      const again = await claim(run, 'load-to-postgis');
+      expect(again).toMatchObject({ outcome: 'claimed', token: 2, attempt: 2 });
+      await on.ledger.finishStep({ ...ref, token: 2 }, null);
+      expect(await stepOf(run, 'load-to-postgis')).toMatchObject({ status: 'done', error: null });
+    });
+
+    test('an error with text that cannot be stored is kept all the same', async () => {
+      const run = await admitted(on.ledger);
+      await on.ledger.releaseStep(await claimed(on.ledger, run, 'load-to-postgis'), { ...ERROR, message: 'near \0 and \ud83d' });
+      expect((await stepOf(run, 'load-to-postgis'))?.error?.message).toBe('near \uFFFD and \uFFFD');
+    });
+
+    test('finishing again with the same token changes nothing', async () => {
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis');
+      await on.ledger.finishStep(ref, sampleReply(run));
+      const before = await on.ledger.getRun(run.run_id);
+      await on.second.finishStep(ref, null);
+      expect(await on.ledger.getRun(run.run_id)).toEqual(before);
+    });
+
+    test('the step that closes the run ends it as success in the same write', async () => {
+      const run = await admitted(on.ledger);
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
+      const stored = await on.second.getRun(run.run_id);
+      expect(stored?.status).toBe('success');
+      expect(stored?.finished_at).toBe(stored?.updated_at);
+    });
+
+    test('archive is early while the run is running, and all else is closed when it has ended', async () => {
+      const run = await admitted(on.ledger);
+      expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });
+      await on.ledger.endRun(run.run_id, 'canceled', null);
+      for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'] as const) expect(await claim(run, step)).toEqual({ outcome: 'closed', status: 'canceled' });
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'archive'), null);
+      expect((await claim(run, 'archive')).outcome).toBe('done');
+    });
+
+    test('a run or step that does not exist is named', async () => {
+      const run = await admitted(on.ledger);
+      await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+      await expect(claim(run, 'export-cog')).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('export-cog') });
+    });
+
+    test('of many claimers at once through two sets of connections, one wins', async () => {
+      const run = await admitted(on.ledger);
+      const results = await Promise.all(Array.from({ length: 50 }, (_, index) => (index % 2 ? on.ledger : on.second).claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: `owner ${index}`, leaseSeconds: LEASE_SECONDS })));
+      expect(results.filter((result) => result.outcome === 'claimed')).toHaveLength(1);
+      expect(results.filter((result) => result.outcome === 'held')).toHaveLength(49);
+      expect((await on.ledger.getRun(run.run_id))?.fence).toBe(1);
+    });
+  });
+
+  describe('changes of runs', () => {
+    test('a change is told, with the status, also to another process; a renewal is none', async () => {
+      const stop = new AbortController();
+      const changes: [string, string][] = [];
+      await on.second.watchRuns((runId, status) => changes.push([runId, status]), stop.signal);
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis');
+      await on.ledger.renewClaim(ref, LEASE_SECONDS);
+      await on.ledger.finishStep(ref, null);
+      await on.ledger.endRun(run.run_id, 'canceled', null);
+      const mine = () => changes.filter(([runId]) => runId === run.run_id).map(([, status]) => status);
+      await vi.waitFor(() => expect(mine()).toEqual(['running', 'running', 'running', 'canceled']), { timeout: 10_000 });
+      stop.abort();
+      const count = changes.length;
+      const heard: string[] = [];
+      const stopOther = new AbortController();
+      await on.second.watchRuns((runId) => heard.push(runId), stopOther.signal);
+      const later = await admitted(on.ledger);
+      await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 10_000 });
+      expect(changes).toHaveLength(count);
+      stopOther.abort();
+    });
+  });
+}

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import { admissionContract } from './admission.ts';
+import { assetContract } from './assets.ts';
+import { claimContract } from './claims.ts';
+import { fenceContract } from './fence.ts';
+import { processContract } from './processes.ts';
+import { recordContract } from './records.ts';
+import { transitionContract } from './transitions.ts';
+
+/** An implementation under test. */
+export interface OpenedLedger {
+  ledger: Ledger;
+  /** The same data through other connections, as another process has it. */
+  second: Ledger;
+  /** How another process opens it: a function that a module exports, and its argument. */
+  opener: Opener;
+  close(): Promise<void>;
+}
+
+export interface Opener {
+  module: string;
+  function: string;
+  url: string;
+}
+
+/** What every implementation of the ledger must do, whatever keeps its documents. */
+export function ledgerContract(name: string, open: () => Promise<OpenedLedger>): void {
+  describe(`the ledger on ${name}`, () => {
+    const opened = {} as OpenedLedger;
+    beforeAll(async () => {
+      Object.assign(opened, await open());
+    });
+    afterAll(() => opened.close());
+
+    admissionContract(opened);
+    claimContract(opened);
+    fenceContract(opened);
+    transitionContract(opened);
+    assetContract(opened);
+    recordContract(opened);
+    processContract(opened);
+  });
+}

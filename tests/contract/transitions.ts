@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { type Status, STATUSES } from '#shared/ledger/documents.ts';
+import { isAllowed } from '#shared/ledger/transitions.ts';
+import type { OpenedLedger } from './ledger.ts';
+import { admitted, claimed, sample, sampleReply } from './samples.ts';
+
+const ERROR = { code: 'CANCELED' as const, message: 'ana müller canceled it', details: { operator: 'ana müller' } };
+const ENDS = STATUSES.filter((status) => status !== 'running');
+
+export function transitionContract(on: OpenedLedger): void {
+  const runThatIs = async (status: Status) => {
+    const run = await admitted(on.ledger);
+    if (status === 'success') await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
+    else if (status !== 'running') await on.ledger.endRun(run.run_id, status, null);
+    return run;
+  };
+
+  describe('status of runs', () => {
+    for (const from of STATUSES) {
+      for (const to of ['failure', 'canceled'] as const) {
+        if (isAllowed(from, to)) {
+          test(`${from} becomes ${to}, and its error is kept`, async () => {
+            const run = await runThatIs(from);
+            const { changed, run: ended } = await on.ledger.endRun(run.run_id, to, ERROR);
+            expect(changed).toBe(true);
+            expect(ended).toMatchObject({ status: to, error: ERROR });
+            expect(ended.finished_at).not.toBeNull();
+            expect(await on.second.getRun(run.run_id)).toEqual(ended);
+          });
+        } else if (from === to) {
+          test(`${to} again changes nothing`, async () => {
+            const run = await runThatIs(from);
+            const before = await on.ledger.getRun(run.run_id);
+            expect(await on.second.endRun(run.run_id, to, ERROR)).toEqual({ changed: false, run: before });
+            expect(await on.ledger.getRun(run.run_id)).toEqual(before);
+          });
+        } else {
+          test(`${from} may not become ${to}`, async () => {
+            const run = await runThatIs(from);
+            const before = await on.ledger.getRun(run.run_id);
+            await expect(on.second.endRun(run.run_id, to, ERROR)).rejects.toMatchObject({ code: 'TRANSITION_ILLEGAL', details: { run_id: run.run_id, from, to } });
+            expect(await on.ledger.getRun(run.run_id)).toEqual(before);
+          });
+        }
+      }
+      if (from !== 'running') {
+        test(`${from} may not become success`, async () => {
+          const run = await admitted(on.ledger);
+          const claim = await claimed(on.ledger, run, 'record-lineage');
+          if (from === 'success') await on.ledger.finishStep(await claimed(on.ledger, run, 'export-geoparquet'), null, 'success');
+          else await on.ledger.endRun(run.run_id, from, null);
+          const before = await on.ledger.getRun(run.run_id);
+          await expect(on.ledger.finishStep(claim, null, 'success')).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+          expect(await on.ledger.getRun(run.run_id)).toEqual(before);
+        });
+      }
+    }
+
+    test('a step under way ends with its run, and says why', async () => {
+      const run = await admitted(on.ledger);
+      await claimed(on.ledger, run, 'load-to-postgis');
+      const { run: ended } = await on.ledger.endRun(run.run_id, 'canceled', ERROR);
+      expect(ended.steps.map((step) => [step.status, step.owner, step.error])).toEqual([['failed', null, ERROR], ...Array.from({ length: 4 }, () => ['pending', null, null])]);
+    });
+
+    test('of a cancel and a failure at once, one wins', async () => {
+      for (let round = 0; round < 10; round++) {
+        const run = await admitted(on.ledger);
+        const results = await Promise.allSettled([on.ledger.endRun(run.run_id, 'canceled', null), on.second.endRun(run.run_id, 'failure', ERROR)]);
+        expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+      }
+    });
+
+    test('a run that does not exist is named', async () => {
+      await expect(on.ledger.endRun('00000000-0000-8000-8000-000000000000', 'canceled', null)).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+    });
+  });
+
+  describe('status of manifests', () => {
+    for (const from of STATUSES) {
+      for (const to of ENDS) {
+        test(`${from} ${isAllowed(from, to) ? 'becomes' : from === to ? 'stays' : 'may not become'} ${to}`, async () => {
+          const { manifest, run, dataset } = sample();
+          await on.ledger.admitManifest(manifest, run, dataset);
+          if (from !== 'running') await on.ledger.settleManifest(manifest._id, from, null);
+          const before = await on.ledger.getManifest(manifest._id);
+          const change = on.second.settleManifest(manifest._id, to, ERROR);
+          if (isAllowed(from, to)) {
+            await change;
+            expect(await on.ledger.getManifest(manifest._id)).toMatchObject({ status: to, error: ERROR });
+            return;
+          }
+          if (from === to) await change;
+          else await expect(change).rejects.toMatchObject({ code: 'TRANSITION_ILLEGAL', details: { from, to } });
+          expect(await on.ledger.getManifest(manifest._id)).toEqual(before);
+        });
+      }
+    }
+  });
+}
