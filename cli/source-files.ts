@@ -53,5 +53,5 @@ async function sideFilesOf(path: string, format: string | undefined): Promise<st
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata that ArcGIS writes, and no GML.
   const names = new Set([...[...required, ...optional].map((extension) => `${stem}${extension}`), `${basename(path).toLowerCase()}.xml`]);
-  return (await readdir(dirname(path))).filter((candidate) => names.has(candidate.toLowerCase())).map((candidate) => join(dirname(path), candidate));
+  return (await readdir(dirname(path))).filter((candidate) => names.has(candidate.toLowerCase()) && candidate !== basename(path)).map((candidate) => join(dirname(path), candidate));
 }

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { guessFromMembers, guessFromName } from './guess-format.ts';
+
+test.each([
+  ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'], ['a.gpkg', 'GPKG', 'vector'], ['a.geojson', 'GeoJSON', 'vector'], ['a.json', 'GeoJSON', 'vector'],
+  ['a.geojsonl', 'GeoJSONSeq', 'vector'], ['a.ndjson', 'GeoJSONSeq', 'vector'], ['a.fgb', 'FlatGeobuf', 'vector'], ['a.kml', 'KML', 'vector'], ['a.kmz', 'KMZ', 'vector'],
+  ['a.gml', 'GML', 'vector'], ['a.xml', 'GML', 'vector'], ['a.tab', 'MapInfo File', 'vector'], ['a.mif', 'MIF', 'vector'], ['a.gpx', 'GPX', 'vector'],
+  ['a.sqlite', 'SQLite', 'vector'], ['a.csv', 'CSV', 'vector'], ['a.tsv', 'CSV', 'vector'], ['a.shz', 'ESRI Shapefile', 'vector'], ['a.tif', 'GTiff', 'raster'], ['a.xlsx', 'XLSX', 'tabular'],
+])('%s is %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
+
+test.each(['a.dwg', 'a', '.zip', 'a.pdf'])('the name %s tells no format', (name) => expect(guessFromName(name)).toBeUndefined());
+
+test.each([
+  [['roads/', 'roads/roads.shp', 'roads/roads.dbf', 'roads/roads.shp.xml', 'readme.txt'], 'ESRI Shapefile'],
+  [['__MACOSX/._x.gpkg', 'x.gpkg'], 'GPKG'],
+  [['a.GML', 'a.xsd'], 'GML'],
+  [['a.xml'], 'GML'],
+  [['one.tab', 'one.dat', 'one.map', 'one.id'], 'MapInfo File'],
+  [['a.shp', 'b.shp'], 'ESRI Shapefile'],
+  [['notes.pdf'], undefined],
+])('an archive of %j is %s', (names, format) => expect(guessFromMembers('x.zip', names)?.format).toBe(format));
+
+test('an archive of several formats asks for one', () => {
+  expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(expect.objectContaining({ message: 'x.zip holds several formats (ESRI Shapefile, GPKG). Name one with --format.' }));
+});

@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { publicUrl } from '#shared/config/env.ts';
+import { type RunningSluice, startSluice } from '../gateway/start.ts';
+import { createDatabase, testEnv } from './servers.ts';
+
+export interface TestSluice extends RunningSluice, AsyncDisposable {
+  url: string;
+}
+
+/** A whole Sluice on free ports: all functions, the router, the embedded store, and databases of the test cluster. */
+export async function startTestSluice(variables: Record<string, string> = {}): Promise<TestSluice> {
+  const home = await mkdtemp(join(tmpdir(), 'sluice-home-'));
+  const [control, spatial] = await Promise.all([createDatabase(), createDatabase({ postgis: true })]);
+  const sluice = await startSluice(testEnv({ SLUICE_HOME: home, PORT: '0', S3_EMBEDDED_PORT: '0', CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, ...variables }));
+  return {
+    ...sluice,
+    url: publicUrl(sluice.env),
+    [Symbol.asyncDispose]: async () => {
+      await sluice.stop();
+      await Promise.allSettled([control.drop(), spatial.drop(), rm(home, { recursive: true, force: true })]);
+    },
+  };
+}
