@@ -53,10 +53,17 @@ export class RunFeed {
     const session = new pg.Client({ connectionString: this.#url, application_name: 'sluice:ledger:feed', keepAlive: true });
     session.on('error', () => undefined); // `end` follows.
     session.on('notification', ({ payload = '' }) => this.#tell(payload));
-    await session.connect();
-    session.once('end', () => this.#lost(session));
+    try {
+      await session.connect();
+      await session.query(`listen ${CHANNEL}`);
+    } catch (thrown) {
+      void session.end().catch(() => undefined);
+      throw thrown;
+    }
+    // Meanwhile the last listener may have gone, or another attempt may have been quicker.
+    if (this.#listeners.size === 0 || this.#session !== undefined) return session.end();
     this.#session = session;
-    await session.query(`listen ${CHANNEL}`);
+    session.once('end', () => this.#lost(session));
   }
 
   #tell(payload: string): void {

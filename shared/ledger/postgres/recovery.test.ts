@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type EmbeddedPostgres, startPostgres } from '../../../gateway/embedded/postgres.ts';
+import { admitted, claimed } from '../../../tests/contract/samples.ts';
+import type { Ledger } from '../ledger.ts';
+import { openPostgresLedger } from './postgres-ledger.ts';
+
+/** A server of its own, since this test stops it. */
+let folder: string;
+let postgres: EmbeddedPostgres;
+let ledger: Ledger;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
+  chmodSync(folder, 0o755); // The server may run as another user.
+  postgres = await startPostgres(join(folder, 'postgres'));
+  ledger = await openPostgresLedger(await postgres.database('control'));
+});
+afterAll(async () => {
+  await ledger.close();
+  await postgres.stop();
+  rmSync(postgres.data, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('while the server is away operations say so; when it is back they work, and changes are heard again', async () => {
+  const heard: string[] = [];
+  await ledger.watchRuns((runId) => heard.push(runId), new AbortController().signal);
+  const run = await admitted(ledger);
+  await vi.waitFor(() => expect(heard).toContain(run.run_id));
+
+  await postgres.stop();
+  const unavailable = { code: 'DATABASE_UNAVAILABLE', retryable: true };
+  await expect(ledger.getRun(run.run_id)).rejects.toMatchObject(unavailable);
+  await expect(ledger.ping()).rejects.toMatchObject(unavailable);
+  await expect(claimed(ledger, run, 'load-to-postgis')).rejects.toMatchObject(unavailable);
+
+  postgres = await startPostgres(join(folder, 'postgres'));
+  await ledger.ping();
+  heard.length = 0;
+  const claim = await claimed(ledger, run, 'load-to-postgis');
+  await vi.waitFor(async () => {
+    await ledger.releaseStep(claim, { code: 'INTERNAL', message: 'again', details: {} });
+    const later = await admitted(ledger);
+    await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 500 });
+  }, { timeout: 30_000 });
+});
+
+test('a server that ends every session in the middle of work does no harm', async () => {
+  const run = await admitted(ledger);
+  const work = Promise.allSettled(Array.from({ length: 200 }, () => ledger.getRun(run.run_id)));
+  await postgres.stop();
+  const results = await work;
+  for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  postgres = await startPostgres(join(folder, 'postgres'));
+  expect(await ledger.getRun(run.run_id)).toEqual(run);
+});
+
+test('without a server nothing is opened', async () => {
+  await expect(openPostgresLedger('postgresql://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+});
