@@ -22,6 +22,11 @@ export function createRing(bytes = RING_BYTES): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
 }
 
+/** Empties the ring for another stream. Only while nobody reads or writes it. */
+export function resetRing(ring: SharedArrayBuffer): void {
+  new Int32Array(ring, 0, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT).fill(0);
+}
+
 /** The end that fills the ring. */
 export class RingWriter {
   #control: Int32Array;

@@ -1,8 +1,9 @@
 import format from 'pg-format';
-import type { Column } from '#shared/events/types.ts';
+import type { Column, Note } from '#shared/events/types.ts';
 import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { type ColumnFacts, exportColumn, type ExportColumn } from './column-types.ts';
-import { coveringName, geoMetadata } from './geo-metadata.ts';
+import { distinctNames, unusedName } from './column-names.ts';
+import { COVERING_NAME, geoMetadata } from './geo-metadata.ts';
 import type { GeometryProfile } from './geometry-profile.ts';
 import type { ParquetJob } from './parquet-job.ts';
 
@@ -12,6 +13,8 @@ export interface ExportPlan extends Pick<ParquetJob, 'columns' | 'select' | 'met
   copy: string;
   /** Columns of the file without the covering, as the ledger keeps them. */
   ledgerColumns: Column[];
+  /** Columns that had to be renamed. */
+  notes: Note[];
 }
 
 export interface ExportTable {
@@ -33,11 +36,12 @@ const SIDES = ['XMin', 'YMin', 'XMax', 'YMax'] as const;
  * ties by key, nulls last, so that the same rows give the same bytes. The key column is not exported.
  */
 export function planExport(table: ExportTable): ExportPlan {
+  // The geometry goes first when names are made distinct: its name is the one that was asked for.
   const exported = table.columns.filter(({ name }) => name !== table.keyColumn && name !== table.geometryColumn);
-  const geometry = table.columns.find(({ name }) => name === table.geometryColumn);
-  const covering = coveringName(table.columns.map(({ name }) => name));
+  const { names: [, ...names], notes } = distinctNames([table.geometryColumn, ...exported.map(({ name }) => name)]);
+  const covering = unusedName(COVERING_NAME, [table.geometryColumn, ...names]);
+  const box = unusedName('box', table.columns.map(({ name }) => name));
   const attributes = exported.map((column) => exportColumn(column, table.facts.get(column.name)));
-  const box = unused('box', table.columns);
   const columns = [...attributes, geometryColumn(table.geometryColumn), ...SIDES.map((side) => sideColumn(side, box))];
   const raw = (position: number) => `c${position}`;
   const [xmin, ymin, xmax, ymax] = SIDES.map((_, side) => raw(attributes.length + 1 + side));
@@ -45,12 +49,13 @@ export function planExport(table: ExportTable): ExportPlan {
     copy: copyStatement(columns, box, table),
     columns: columns.map((column) => column.raw),
     select: [
-      ...columns.slice(0, attributes.length + 1).map((column, position) => ({ expression: column.target(raw(position)), name: column.name })),
+      ...columns.slice(0, attributes.length + 1).map((column, position) => ({ expression: column.target(raw(position)), name: names[position] ?? column.name })),
       // Null where there are no coordinates: NaN would cost the row group its statistics.
       { expression: `case when ${xmin} is not null then struct_pack(xmin := ${xmin}, ymin := ${ymin}, xmax := ${xmax}, ymax := ${ymax}) end`, name: covering },
     ],
     metadata: { geo: JSON.stringify(geoMetadata(table.geometryColumn, covering, table.profile, table.crs)) },
-    ledgerColumns: [...exported, ...(geometry === undefined ? [] : [geometry])].map(({ name, type }) => ({ name, type })),
+    ledgerColumns: [...exported.map(({ name, type }, position) => ({ name: names[position] ?? name, type })), { name: table.geometryColumn, type: 'geometry' }],
+    notes,
   };
 }
 
@@ -68,8 +73,4 @@ function copyStatement(columns: ExportColumn[], box: string, table: ExportTable)
     'copy (select %s from (select *, %I::box3d as %I from %I offset 0) as t order by t.%I, t.%I) to stdout (format binary)',
     columns.map(({ source }) => source).join(', '), table.geometryColumn, box, table.table, table.geometryColumn, table.keyColumn,
   );
-}
-
-function unused(name: string, columns: TableColumn[]): string {
-  return columns.some((column) => column.name === name) ? unused(`${name}_`, columns) : name;
 }

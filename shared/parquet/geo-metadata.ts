@@ -1,16 +1,7 @@
 import type { GeometryProfile } from './geometry-profile.ts';
 
 /** The struct column with the bounds of each geometry, by which readers skip row groups. */
-const COVERING_NAME = 'bbox';
-
-/** `bbox`, or `bbox_1`, … when a column has that name. DuckDB compares names without case. */
-export function coveringName(columns: string[]): string {
-  const taken = new Set(columns.map((name) => name.toLowerCase()));
-  for (let n = 0; ; n++) {
-    const name = n === 0 ? COVERING_NAME : `${COVERING_NAME}_${n}`;
-    if (!taken.has(name)) return name;
-  }
-}
+export const COVERING_NAME = 'bbox';
 
 /** Value of the file's key `geo` (GeoParquet 1.1.0). `crs` is PROJJSON. Edges are planar, which is the default. */
 export function geoMetadata(column: string, covering: string, profile: Pick<GeometryProfile, 'geometry_types' | 'bbox'>, crs: unknown): Record<string, unknown> {

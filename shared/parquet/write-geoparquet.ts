@@ -21,7 +21,7 @@ export interface GeoParquetFile {
   size_bytes: number;
   profile: GeometryProfile;
   columns: Column[];
-  /** Values that Parquet cannot hold. */
+  /** Columns that had to be renamed, values that Parquet cannot hold. */
   notes: Note[];
   /** Version of DuckDB, which wrote it. */
   duckdb: string;
@@ -48,7 +48,7 @@ export async function writeGeoParquet(
   if (written.row_count !== profile.row_count) {
     throw new SluiceError('EXPORT_MISMATCH', `The file has ${written.row_count} rows and table ${source.table} has ${profile.row_count}.`, { details: { file: written.row_count, table: profile.row_count } });
   }
-  return { path, sha256: await sha256Of(path, signal), size_bytes: (await stat(path)).size, profile, columns: plan.ledgerColumns, notes: facts.notes, duckdb: written.duckdb };
+  return { path, sha256: await sha256Of(path, signal), size_bytes: (await stat(path)).size, profile, columns: plan.ledgerColumns, notes: [...plan.notes, ...facts.notes], duckdb: written.duckdb };
 }
 
 async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
