@@ -82,7 +82,7 @@ const TWINS: [string, RegExp, string][] = [['MapInfo File', /\.(mif|mid)$/i, 'MI
 export function vectorFormat(name: string, path = ''): VectorFormat {
   const format = byName.get(plain(name));
   if (format === undefined) {
-    throw new SluiceError('FORMAT_NOT_SUPPORTED', `Sluice does not read the format ${JSON.stringify(name)}. It reads ${VECTOR_FORMATS.map((known) => known.name).join(', ')}.`, { details: { format: name } });
+    throw new SluiceError('FORMAT_NOT_SUPPORTED', `Sluice does not read the format ${JSON.stringify(name)}${path && ` of ${path}`}. It reads ${VECTOR_FORMATS.map((known) => known.name).join(', ')}.`, { details: { format: name, ...(path && { file: path }) } });
   }
   const twin = TWINS.find(([of, extension]) => of === format.name && extension.test(path))?.[2];
   return (twin === undefined ? undefined : byName.get(plain(twin))) ?? format;
