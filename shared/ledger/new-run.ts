@@ -1,9 +1,7 @@
 import { deterministicObjectId, deterministicUuid } from '#shared/events/event.ts';
+import { LANE_GROUP } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { type DatasetDocument, type Lane, LANE_STEPS, type RunDocument, type Step } from './documents.ts';
-
-/** The lane's word in run keys; users know the vector and raster lanes as `ingest` (design section 5). */
-const LANE_WORD: Record<Lane, 'ingest' | 'tabular' | 'join'> = { vector: 'ingest', raster: 'ingest', tabular: 'tabular', join: 'join' };
 
 export interface NewRun {
   manifest: Manifest;
@@ -24,7 +22,7 @@ export interface NewRun {
 
 /** `{ingest|tabular|join}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded, so that no batch_id ends like a rerun. */
 export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
-  const first = `${LANE_WORD[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
+  const first = `${LANE_GROUP[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
   return attemptNo === 1 ? first : `${first}:${attemptNo}`;
 }
 
@@ -55,7 +53,7 @@ export function newRun(request: NewRun): RunDocument {
       uploader: manifest.uploader,
       intent: manifest.intent,
       manifest_key: request.manifestKey,
-      lane: LANE_WORD[lane],
+      lane: LANE_GROUP[lane],
       manifest_archive_key: archiveKeyOf(request.manifestKey),
       operator: request.operator,
     },

@@ -7,7 +7,7 @@ import { storableJson } from '../storable.ts';
 import { currentClaim, iso, staleClaim } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
 import { listOf } from './list.ts';
-import { notifyOf } from './run-feed.ts';
+import type { RunAnnouncer } from './run-announcer.ts';
 
 const NOW = iso('clock_timestamp()');
 
@@ -34,7 +34,6 @@ const REGISTER: Statement = {
       update ledger.runs as r
       set doc = r.doc || jsonb_build_object('asset_ids', r.doc -> 'asset_ids' || to_jsonb(asset._id), 'updated_at', ${NOW})
       from claim, asset where r._id = claim._id
-      returning ${notifyOf('r')}
     )
     select coalesce(asset.doc, stored.doc) as doc from claim left join stored on true left join asset on true`,
 };
@@ -48,7 +47,6 @@ const LINK: Statement = {
       update ledger.runs as r
       set doc = r.doc || jsonb_build_object('asset_ids', r.doc -> 'asset_ids' || to_jsonb(asset._id), 'updated_at', ${NOW})
       from claim, asset where r._id = claim._id and not r.doc -> 'asset_ids' ? asset._id
-      returning ${notifyOf('r')}
     )
     select asset._id as found from claim left join asset on true`,
 };
@@ -81,7 +79,7 @@ const DEFAULT_LIMIT = 50;
 
 type AssetOperations = Pick<Ledger, 'registerAsset' | 'linkAsset' | 'describeAsset' | 'getAsset' | 'findAssetBySource' | 'findAssetByKey' | 'listAssets'>;
 
-export function assetOperations(database: Database): AssetOperations {
+export function assetOperations(database: Database, runs: RunAnnouncer): AssetOperations {
   const first = async (statement: Statement, values: string[]) => (await database.documents<AssetDocument>(statement, values))[0];
   return {
     async registerAsset(claim, draft) {
@@ -95,9 +93,13 @@ export function assetOperations(database: Database): AssetOperations {
         throw thrown;
       });
       if (asset === undefined) throw staleClaim(claim);
+      runs.announce(claim.runId, 'running'); // Else the claim would be stale.
       return asset;
     },
-    linkAsset: (claim, assetId) => writeAsset(LINK, claim, assetId, []),
+    async linkAsset(claim, assetId) {
+      await writeAsset(LINK, claim, assetId, []);
+      runs.announce(claim.runId, 'running'); // Else the claim would be stale.
+    },
     describeAsset: (claim, assetId, { iso: record, stac_key }) => writeAsset(DESCRIBE, claim, assetId, [storableJson({ iso: record, stac_key })]),
     getAsset: (assetId) => first(GET, [assetId]),
     findAssetBySource: (datasetId, sourceHash) => first(BY_SOURCE, [datasetId, sourceHash]),

@@ -1,9 +1,9 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { RunDocument, StepName } from '../documents.ts';
+import type { RunDocument, Status, StepName } from '../documents.ts';
 import type { ClaimRef, ClaimRequest, ClaimResult, Ledger } from '../ledger.ts';
 import { storableJson, storableValue } from '../storable.ts';
 import type { Database, Statement } from './database.ts';
-import { notifyOf } from './run-feed.ts';
+import type { RunAnnouncer } from './run-announcer.ts';
 
 /**
  * Claims of steps. Each operation is one statement on the run's row, and all times are the server's.
@@ -54,12 +54,11 @@ const CLAIM: Statement = {
         and (step.doc ->> 'status' = 'running') = ($2 <> 'archive')
         and (step ->> 'status' in ('pending', 'failed')
           or step ->> 'status' = 'running' and ((step ->> 'lease_until')::timestamptz <= at or step ->> 'owner' = $4))
-      returning r.doc, ${notifyOf('r')}
+      returning r.doc
     )
     select coalesce(claimed.doc, run.doc) as doc, claimed.doc is not null as claimed from run left join claimed on true`,
 };
 
-/** No notification: a renewal changes nothing that anybody waits for. */
 const RENEW: Statement = {
   name: 'ledger.renew',
   text: `
@@ -72,21 +71,21 @@ const RENEW: Statement = {
 const FINISH: Statement = {
   name: 'ledger.finish',
   text: `
-    update ledger.runs as r
+    update ledger.runs
     set doc = ${withStep('$3', `'status', 'done', 'reply', $4::jsonb, 'error', null, 'finished_at', ${NOW}, ${NO_HOLDER}`)}
       || jsonb_build_object('updated_at', ${NOW})
       || case when $5::text is null then '{}' else jsonb_build_object('status', $5::text, 'finished_at', ${NOW}) end
     where run_id = $1 and doc @> $2::jsonb
-    returning ${notifyOf('r')}`,
+    returning status`,
 };
 
 const RELEASE: Statement = {
   name: 'ledger.release',
   text: `
-    update ledger.runs as r
+    update ledger.runs
     set doc = ${withStep('$3', `'status', 'failed', 'error', $4::jsonb, 'finished_at', ${NOW}, ${NO_HOLDER}`)} || jsonb_build_object('updated_at', ${NOW})
     where run_id = $1 and doc @> $2::jsonb
-    returning ${notifyOf('r')}`,
+    returning status`,
 };
 
 const IS_DONE: Statement = {
@@ -94,26 +93,31 @@ const IS_DONE: Statement = {
   text: 'select 1 from ledger.runs where run_id = $1 and doc @> $2::jsonb',
 };
 
-export function claimOperations(database: Database): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep'> {
+export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep'> {
   return {
     async claimStep(request: ClaimRequest): Promise<ClaimResult> {
       const { runId, step, owner, takeOverFrom, leaseSeconds } = request;
       const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, [runId, step, owner, takeOverFrom ?? null, leaseSeconds]);
       if (row === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
-      return row.claimed ? claimed(row.doc, step) : refused(row.doc, step);
+      if (!row.claimed) return refused(row.doc, step);
+      runs.announce(runId, row.doc.status);
+      return claimed(row.doc, step);
     },
     async renewClaim(claim, leaseSeconds) {
       return (await database.query(RENEW, [claim.runId, currentClaim(claim), claim.step, leaseSeconds])).length > 0;
     },
     async finishStep(claim, reply, close) {
-      const run = { ...claim, reply: storableJson(reply) };
-      if ((await database.query(FINISH, [run.runId, currentClaim(claim), run.step, run.reply, close ?? null])).length > 0) return;
+      const values = [claim.runId, currentClaim(claim), claim.step, storableJson(reply), close ?? null];
+      const [finished] = await database.query<{ status: Status }>(FINISH, values);
+      if (finished !== undefined) return runs.announce(claim.runId, finished.status);
       // The answer to the first call may have been lost on the way.
       const done = JSON.stringify({ steps: [{ name: claim.step, token: claim.token, status: 'done' }] });
       if ((await database.query(IS_DONE, [claim.runId, done])).length === 0) throw staleClaim(claim);
     },
     async releaseStep(claim, error) {
-      await database.query(RELEASE, [claim.runId, currentClaim(claim), claim.step, JSON.stringify(storableValue(error))]);
+      const values = [claim.runId, currentClaim(claim), claim.step, JSON.stringify(storableValue(error))];
+      const [released] = await database.query<{ status: Status }>(RELEASE, values);
+      if (released !== undefined) runs.announce(claim.runId, released.status);
     },
   };
 }

@@ -6,7 +6,7 @@ import { storableJson, storableText, storableValue } from '../storable.ts';
 import { isAllowed } from '../transitions.ts';
 import { iso } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
-import { notifyOf } from './run-feed.ts';
+import type { RunAnnouncer } from './run-announcer.ts';
 import { GET_RUN } from './runs.ts';
 
 const NOW = iso('clock_timestamp()');
@@ -18,11 +18,11 @@ const admission = (name: string, writeManifest: string): Statement => ({
     with manifest as (
       ${writeManifest}
     ), run as (
-      insert into ledger.runs as r (doc) select $2::jsonb from manifest returning ${notifyOf('r')}
+      insert into ledger.runs (doc) select $2::jsonb from manifest
     ), dataset as (
       insert into ledger.datasets (doc) select $3::jsonb from manifest on conflict do nothing
     )
-    select from run`,
+    select from manifest`,
 });
 const ADMIT = admission('ledger.admit', 'insert into ledger.manifests (doc) values ($1::jsonb) on conflict do nothing returning 1');
 const ADMIT_RECORDED = admission(
@@ -55,18 +55,18 @@ const MARK_ARCHIVED: Statement = {
 
 type ManifestOperations = Pick<Ledger, 'admitManifest' | 'recordManifest' | 'getManifest' | 'findManifestsByKey' | 'findManifestByBatch' | 'settleManifest' | 'markManifestArchived'>;
 
-export function manifestOperations(database: Database): ManifestOperations {
+export function manifestOperations(database: Database, runs: RunAnnouncer): ManifestOperations {
   const first = async (statement: Statement, value: string) => (await database.documents<ManifestDocument>(statement, [value]))[0];
   return {
     async admitManifest(manifest, run, dataset): Promise<Admission> {
       const parsed = { manifest: parseManifest(manifest), run: parseDocument(RunDocumentSchema, 'runs', run) };
       const values = [storableJson(parsed.manifest), storableJson(parsed.run), storableJson(parseDocument(DatasetDocumentSchema, 'datasets', dataset))];
-      if ((await database.query(ADMIT, values)).length > 0) return { outcome: 'admitted', ...parsed };
+      if ((await database.query(ADMIT, values)).length > 0) return admitted(parsed);
       const stored = await first(ADMITTED_BY_BATCH, manifest.batch_id ?? '');
       if (stored !== undefined && !isSame(stored, manifest)) return { outcome: 'batch_taken', manifest: stored };
       if (stored === undefined || stored.run_id === null) {
         // It was recorded before without a run; what stood in its way has been mended since.
-        if (await succeeds(database.query(ADMIT_RECORDED, values))) return { outcome: 'admitted', ...parsed };
+        if (await succeeds(database.query(ADMIT_RECORDED, values))) return admitted(parsed);
       }
       return repeated(await first(ADMITTED_BY_BATCH, manifest.batch_id ?? ''));
     },
@@ -94,6 +94,11 @@ export function manifestOperations(database: Database): ManifestOperations {
       await database.query(MARK_ARCHIVED, [manifestId, archiveKey]);
     },
   };
+
+  function admitted(documents: { manifest: ManifestDocument; run: RunDocument }): Admission {
+    runs.announce(documents.run.run_id, documents.run.status);
+    return { outcome: 'admitted', ...documents };
+  }
 
   async function repeated(stored: ManifestDocument | undefined): Promise<Admission> {
     const [run] = stored?.run_id ? await database.documents<RunDocument>(GET_RUN, [stored.run_id]) : [];

@@ -4,6 +4,7 @@ import { claimOperations } from './claims.ts';
 import { Database } from './database.ts';
 import { manifestOperations } from './manifests.ts';
 import { recordOperations } from './records.ts';
+import { RunAnnouncer } from './run-announcer.ts';
 import { RunFeed } from './run-feed.ts';
 import { runOperations } from './runs.ts';
 
@@ -14,6 +15,7 @@ import { runOperations } from './runs.ts';
  */
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   const database = new Database(url);
+  const runs = new RunAnnouncer(database);
   const feed = new RunFeed(url);
   try {
     await database.createTables();
@@ -22,10 +24,10 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     throw thrown;
   }
   return {
-    ...manifestOperations(database),
-    ...runOperations(database),
-    ...claimOperations(database),
-    ...assetOperations(database),
+    ...manifestOperations(database, runs),
+    ...runOperations(database, runs),
+    ...claimOperations(database, runs),
+    ...assetOperations(database, runs),
     ...recordOperations(database),
     watchRuns: (onChange, signal) => feed.listen(onChange, signal),
     async ping() {
@@ -33,6 +35,7 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     },
     async close() {
       await feed.close();
+      await runs.drain();
       await database.close();
     },
   };

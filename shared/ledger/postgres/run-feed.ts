@@ -3,13 +3,10 @@ import type { Status } from '../documents.ts';
 import { databaseError } from './database.ts';
 
 /** Channel on which each changed run is announced, as `{status} {run_id}`. */
-const CHANNEL = 'sluice_ledger_runs';
+export const CHANNEL = 'sluice_ledger_runs';
 /** A restart of PostgreSQL takes a few seconds; the first tries cost nothing. */
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
-
-/** SQL that announces the row `alias` of ledger.runs when its transaction commits. */
-export const notifyOf = (alias: string): string => `pg_notify('${CHANNEL}', ${alias}.doc ->> 'status' || ' ' || (${alias}.doc ->> 'run_id'))`;
 
 export type RunListener = (runId: string, status: Status) => void;
 

@@ -6,7 +6,7 @@ import { isAllowed } from '../transitions.ts';
 import { iso } from './claims.ts';
 import type { Database, Statement } from './database.ts';
 import { listOf } from './list.ts';
-import { notifyOf } from './run-feed.ts';
+import type { RunAnnouncer } from './run-announcer.ts';
 
 export const GET_RUN: Statement = { name: 'ledger.get-run', text: 'select doc from ledger.runs where run_id = $1' };
 
@@ -16,7 +16,7 @@ const NOW = iso('clock_timestamp()');
 const END_RUN: Statement = {
   name: 'ledger.end-run',
   text: `
-    update ledger.runs as r
+    update ledger.runs
     set doc = doc || jsonb_build_object('status', $2::text, 'error', $3::jsonb, 'finished_at', ${NOW}, 'updated_at', ${NOW}, 'steps', (
       select jsonb_agg(
         case when value ->> 'status' = 'running'
@@ -25,10 +25,10 @@ const END_RUN: Statement = {
         end order by ordinality)
       from jsonb_array_elements(doc -> 'steps') with ordinality))
     where run_id = $1 and status = any ($4::text[])
-    returning doc, ${notifyOf('r')}`,
+    returning doc`,
 };
 
-export function runOperations(database: Database): Pick<Ledger, 'getRun' | 'listRuns' | 'endRun'> {
+export function runOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'getRun' | 'listRuns' | 'endRun'> {
   const getRun = async (runId: string) => (await database.documents<RunDocument>(GET_RUN, [runId]))[0];
   return {
     getRun,
@@ -41,7 +41,10 @@ export function runOperations(database: Database): Pick<Ledger, 'getRun' | 'list
       const from = (['running', 'success', 'failure', 'canceled'] as const).filter((before) => isAllowed(before, status));
       const kept = error === null ? null : JSON.stringify(storableValue(error));
       const [ended] = await database.documents<RunDocument>(END_RUN, [runId, status, kept ?? 'null', from]);
-      if (ended !== undefined) return { changed: true, run: ended };
+      if (ended !== undefined) {
+        runs.announce(runId, status);
+        return { changed: true, run: ended };
+      }
       const run = await getRun(runId);
       if (run === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
       if (run.status === status) return { changed: false, run };
