@@ -40,7 +40,8 @@ function findInvalid(input: string, findings: string, facts: TableFacts): string
 function repaired(geometry: string): string {
   const valid = `ST_MakeValid(${geometry})`;
   const sameDimension = `ST_CollectionExtract(${valid}, ST_Dimension(${geometry}) + 1)`;
-  const parts = `case when GeometryType(${geometry}) = 'GEOMETRYCOLLECTION' or ST_IsEmpty(${sameDimension}) then ${valid} else ${sameDimension} end`;
-  // A layer of multi types stays one: ST_MakeValid answers a single type when one part is left.
-  return `case when GeometryType(${geometry}) like 'MULTI%' then ST_Multi(${parts}) else ${parts} end`;
+  const parts = `case when ST_IsEmpty(${sameDimension}) then ${valid} else ${sameDimension} end`;
+  // The kind of type stays: a repair answers a single type when one part of several is left, and a multi type with one part.
+  return `case when GeometryType(${geometry}) = 'GEOMETRYCOLLECTION' then ${valid} when GeometryType(${geometry}) like 'MULTI%' then ST_Multi(${parts})
+    when ST_NumGeometries(${parts}) = 1 then ST_GeometryN(${parts}, 1) else ${parts} end`;
 }

@@ -28,10 +28,14 @@ export const normalizeCrs: RecipeStep = {
   }]),
 };
 
+/** ST_Zmflag of geometries with M. */
+const M = 1;
+const ZM = 3;
+
 function expression(geometry: string, facts: TableFacts): string {
   const flat = facts.surfaces ? polygonsOf(geometry) : geometry;
   const straight = facts.curves ? `ST_CurveToLine(${flat})` : flat;
-  const measured = facts.measures ? `case when ST_Zmflag(${geometry}) = 3 then ST_Force3DZ(${straight}) else ST_Force2D(${straight}) end` : straight;
+  const measured = facts.measures ? `case ST_Zmflag(${geometry}) when ${M} then ST_Force2D(${straight}) when ${ZM} then ST_Force3DZ(${straight}) else ${straight} end` : straight;
   return facts.sourceSrid === facts.targetSrid ? measured : format('ST_Transform(%s, %s)', measured, facts.targetSrid);
 }
 

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { completeParameters, parseParameters, unitOf } from './parameters.ts';
+import { ALL_RECIPES, recipeOf } from './registry.ts';
+
+test('an intent without a recipe of its own runs the default recipe', () => {
+  for (const intent of ['ingest_vector', 'ingest_building_footprints', 'constructor', '__proto__']) expect(recipeOf(intent).name).toBe('default');
+  expect(recipeOf('ingest_road_network').name).toBe('ingest_road_network');
+});
+
+test('the steps of each recipe', () => {
+  expect(Object.fromEntries(ALL_RECIPES.map(({ name, steps }) => [name, steps.map((step) => step.name)]))).toEqual({
+    default: ['NormalizeCRS', 'MakeValid', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+    ingest_road_network: ['NormalizeCRS', 'MakeValid', 'KeepLinear', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+  });
+});
+
+test('the unit of a CRS is degrees, or metres', () => {
+  expect(unitOf('+proj=longlat +datum=WGS84 +no_defs')).toBe('degree');
+  expect(unitOf('+proj=utm +zone=33 +ellps=GRS80 +units=m +no_defs')).toBe(1);
+  expect(unitOf('+proj=lcc +lat_0=40 +datum=NAD83 +units=us-ft +no_defs')).toBeCloseTo(0.3048006);
+  expect(unitOf('+proj=tmerc +to_meter=0.3047972654 +no_defs')).toBe(0.3047972654);
+});
+
+test('the default tolerance is about a metre in every unit', () => {
+  const tolerance = (unit: ReturnType<typeof unitOf>) => completeParameters(parseParameters(undefined), recipeOf('x'), unit).simplify_tolerance;
+  expect([tolerance('degree'), tolerance(1), tolerance(0.3048)]).toEqual([0.00001, 1, 1 / 0.3048]);
+});
