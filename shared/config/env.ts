@@ -37,7 +37,7 @@ export const ENV_SCHEMA = z.object({
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 
-  MANIFEST_ROUTER_ENABLED_LANES: z.string().default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
+  MANIFEST_ROUTER_ENABLED_LANES: z.string().regex(/^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/, 'must name lanes out of ingest, tabular and join, separated by commas').default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
   STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
   RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
