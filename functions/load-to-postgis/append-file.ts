@@ -13,7 +13,14 @@ export async function appendFile(session: PostgisSession, all: LoadedFile, next:
       details: { files: [all.source.path, next.source.path], columns: [all.columns, next.columns] },
     });
   }
+  await dropUniqueConstraints(session, all.table);
   await session.query(appendSql(all, next, offset, geometryColumn).join(';\n'));
+}
+
+/** A GeoPackage may declare that a column is unique; over several files it need not be. */
+async function dropUniqueConstraints(session: PostgisSession, table: string): Promise<void> {
+  const unique = await session.query<{ name: string }>(`select conname as name from pg_constraint where conrelid = to_regclass($1) and contype = 'u'`, [format('%I.%I', session.schema, table)]);
+  for (const { name } of unique) await session.query(format('alter table %I drop constraint %I', table, name));
 }
 
 /** Columns are the same when names and types are, whatever their order. Says in words what differs; undefined when nothing does. */

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
 
@@ -9,10 +10,10 @@ afterAll(() => landing[Symbol.asyncDispose]());
 
 const collection = (...geometries: unknown[]) => JSON.stringify({ type: 'FeatureCollection', features: geometries.map((geometry, id) => ({ type: 'Feature', properties: { id }, geometry })) });
 
-test.each([['storms_xyz.shp', 3], ['storms_xyzm.shp', 4]] as const)('%s keeps its dimensions', async (file, dimensions) => {
+test.each([['storms_xyz.shp', 'Z'], ['storms_xyzm.shp', 'M']] as const)('%s keeps its %s', async (file, dimension) => {
   const loaded = await landing.load({ path: await landing.upload(dataFile(file)), format: 'ESRI Shapefile', crs: 'EPSG:4326' });
   expect(loaded.row_count).toBe(71);
-  expect(await loaded.query('select distinct st_ndims(geom)::int d from raw_data')).toEqual([{ d: dimensions }]);
+  expect(await loaded.query('select distinct st_zmflag(geom)::int d from raw_data')).toEqual([{ d: dimension === 'Z' ? 2 : 1 }]);
 });
 
 test('single, multi, collection, null and Z may stand in one file', async () => {
@@ -27,13 +28,21 @@ test('single, multi, collection, null and Z may stand in one file', async () => 
 });
 
 test('curves stay curves, and empty geometries stay empty', async () => {
-  const made = await landing.make('curves.gpkg', await landing.make('curves.csv', '-f', 'CSV', '-lco', 'GEOMETRY=AS_WKT', dataFile('cycle_hire_xy.csv'), '-dialect', 'SQLite', '-sql', `select 1 as i, 'x' as WKT from cycle_hire_xy limit 1`));
-  expect(made).toMatch(/gpkg$/);
   const csv = await landing.put('curves.csv', 'i,wkt\n1,"CIRCULARSTRING (0 0, 1 1, 2 0)"\n2,POLYGON EMPTY\n3,\n4,"CURVEPOLYGON (CIRCULARSTRING (0 0, 4 0, 4 4, 0 4, 0 0))"\n');
   const loaded = await landing.load({ path: csv, format: 'CSV', crs: 'EPSG:4326' });
   expect(await loaded.query('select geometrytype(geom) t, st_isempty(geom) e from raw_data order by sluice_fid')).toEqual([
     { t: 'CIRCULARSTRING', e: false }, { t: 'POLYGON', e: true }, { t: null, e: null }, { t: 'CURVEPOLYGON', e: false },
   ]);
+  const made = await landing.make('curves.gpkg', await landing.make('curves-made.csv', '-f', 'CSV', '-lco', 'GEOMETRY=AS_WKT', '-nlt', 'CURVEPOLYGON', dataFile('nc.shp'), '-limit', '3'), '-nlt', 'CURVEPOLYGON', '-a_srs', 'EPSG:4326');
+  const geopackage = await landing.load({ path: await landing.upload(made), format: 'GPKG' });
+  expect(await geopackage.query('select distinct geometrytype(geom) t from raw_data')).toEqual([{ t: 'CURVEPOLYGON' }]);
+});
+
+test('a layer that does not say whether it has Z and M keeps those that it has', async () => {
+  const csv = await landing.make('dims.csv', '-f', 'CSV', dataFile('cycle_hire_xy.csv'), '-dialect', 'SQLite', '-sql', `select 1 as id, 'POINT ZM (1 2 3 4)' as WKT from cycle_hire_xy limit 1`);
+  await writeFile(csv, 'id,WKT\n1,POINT ZM (1 2 3 4)\n2,POINT M (1 2 5)\n3,POINT Z (1 2 6)\n4,POINT (1 2)\n5,\n');
+  const made = await landing.make('dims.gpkg', csv, '-nln', 'dims', '-a_srs', 'EPSG:4326', '-nlt', 'GEOMETRY', '-dim', 'XYZM');
+  expect((await landing.load({ path: await landing.upload(made), format: 'GPKG' })).row_count).toBe(5);
 });
 
 test('a file without a feature is an empty table', async () => {
@@ -57,10 +66,10 @@ test('layers: the named one, the only one with geometry, or a list to choose fro
 });
 
 test('a layer whose name looks like a flag is a layer', async () => {
-  const made = await landing.make('flag.gpkg', dataFile('nc.shp'), '-nln', '--config');
-  await landing.make('flag.gpkg', '-update', dataFile('nc.shp'), '-nln', 'other');
-  const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG', layer: '--config' });
-  expect(loaded.row_count).toBe(100);
+  const folder = (name: string) => `<Folder><name>${name}</name><Placemark><name>${name}</name><Point><coordinates>1,2</coordinates></Point></Placemark></Folder>`;
+  const path = await landing.put('flag.kml', `<kml xmlns="http://www.opengis.net/kml/2.2"><Document>${folder('-append')}${folder('--config')}</Document></kml>`);
+  await expect(landing.load({ path, format: 'KML' })).rejects.toMatchObject({ code: 'LAYER_AMBIGUOUS', details: { layers: ['-append', '--config'] } });
+  for (const layer of ['-append', '--config']) expect(await (await landing.load({ path, format: 'KML', layer })).query('select "Name" from raw_data')).toEqual([{ Name: layer }]);
 });
 
 test('several files: rows in the order of the files, in the CRS of the first', async () => {

@@ -16,6 +16,7 @@ import { libpqEnvironment } from './libpq-environment.ts';
 import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planLoad } from './plan-load.ts';
 import { resolveCrs } from './resolve-crs.ts';
+import { plainShapefileLayer, rememberPrj } from './shapefile-header.ts';
 import { epsgOf, sridOf } from './srid.ts';
 import { ensureUtf8 } from './transcode.ts';
 
@@ -34,7 +35,7 @@ interface Surroundings extends Pick<Context, 'gdal' | 'env'> {
   signal: AbortSignal;
 }
 
-/** Loads one fetched file into `table`: one run of ogrinfo, one of ogr2ogr, then SQL. Throws what docs/errors.md lists under "Reading the files". */
+/** Loads one fetched file into `table`: a run of ogrinfo unless the file is plain, one of ogr2ogr, then SQL. Throws what docs/errors.md lists under "Reading the files". */
 export async function loadFile(source: Source, table: string, surroundings: Surroundings): Promise<LoadedFile> {
   const { session, env, gdal, signal } = surroundings;
   await ensureUtf8(source, signal);
@@ -61,13 +62,19 @@ export async function loadFile(source: Source, table: string, surroundings: Surr
 }
 
 async function describe(source: Source, surroundings: Surroundings): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
-  const count = source.format.derivedLayers !== undefined;
-  const command = describeLayersCommand(source.path, source.format.drivers, { openOptions: openOptions(source), count, environment: { CPL_TMPDIR: surroundings.folder } });
+  const { format, file, path, parts, declared } = source;
+  const isShapefile = format.name === 'ESRI Shapefile';
+  const plain = isShapefile ? await plainShapefileLayer(path, parts.includes('.prj')) : undefined;
+  if (plain !== undefined) return { layer: chooseLayer([plain], format, undefined, file), singleLayer: true, said: '' };
+  const count = format.derivedLayers !== undefined;
+  const command = describeLayersCommand(path, format.drivers, { openOptions: openOptions(source), count, environment: { CPL_TMPDIR: surroundings.folder } });
   const { stdout, stderr } = await runOn(source, command, surroundings);
   const layers = parseLayers(stdout);
-  // One layer in a file is named after the file, or by its writer; the archive's dataset was chosen by that name already.
-  const named = source.format.name === 'ESRI Shapefile' || source.format.name === 'CSV' ? undefined : source.declared.layer;
-  return { layer: chooseLayer(layers, source.format, named, source.file), singleLayer: layers.length === 1, said: stderr };
+  // These have one layer, named after the file; the archive's dataset was chosen by that name already.
+  const named = isShapefile || format.name === 'CSV' ? undefined : declared.layer;
+  const layer = chooseLayer(layers, format, named, file);
+  if (isShapefile && parts.includes('.prj')) await rememberPrj(path, layer);
+  return { layer, singleLayer: layers.length === 1, said: stderr };
 }
 
 async function finish(

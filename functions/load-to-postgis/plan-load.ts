@@ -45,6 +45,7 @@ export function planLoad(options: {
       args: [
         '-f', 'PostgreSQL', 'PG:', options.path, ...layerArguments(layer, options.singleLayer),
         '-nln', options.table, '-nlt', type, '-a_srs', options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
+        '-forceNullable', '-unsetDefault', // Files break the constraints that they declare; data counts, not the declaration.
         '-gt', 'unlimited', // One transaction: all rows or none.
         ...creation.flatMap((option) => ['-lco', option]),
         ...options.openOptions.flatMap((option) => ['-oo', option]),
@@ -66,7 +67,7 @@ function layerArguments(layer: Layer, singleLayer: boolean): string[] {
 }
 
 function needsAlias(name: string): boolean {
-  return SYSTEM_COLUMNS.has(name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
+  return name === '' || SYSTEM_COLUMNS.has(name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
 }
 
 /** An identifier of OGR's SQL, which knows a backslash only before a quote. */

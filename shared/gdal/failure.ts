@@ -39,14 +39,14 @@ export function failureOf(command: GdalCommand, exit: GdalExit): SluiceError {
 
 /** GDAL's errors (`ERROR n: …`), else its `FAILURE:` lines, without the marks before them. */
 export function messagesOf(text: string): string[] {
-  const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR|Warning|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
+  const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
   const failures = [...text.matchAll(/^FAILURE:?\s*(.+)/gm)].map((match) => oneLine(match[1] ?? ''));
   return [...new Set([...errors, ...failures].filter((message) => message !== ''))];
 }
 
 /** GDAL's warnings, without the marks before them. */
 export function warningsOf(text: string): string[] {
-  return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR|Warning|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
+  return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
 }
 
 function oneLine(text: string): string {
