@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
 import { findPostgres } from './setup/postgres.mjs';
-import { endOf, runShowing } from './setup/progress.mjs';
+import { failureOf, runShowing } from './setup/progress.mjs';
 import { aptInstall, aptUpdate, commandForPerson, NEED_NAMES, packagesFor, withSudo } from './setup/system-packages.mjs';
 
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
@@ -38,7 +38,7 @@ function loadSettings() {
 async function installNpmPackages() {
   if (packagesAreInstalled(ROOT)) return [];
   const { ok, said } = await runShowing('Installing npm packages', { command: 'npm', args: ['ci', '--no-audit', '--no-fund', '--loglevel=http'] }, { cwd: ROOT });
-  if (!ok) return [`The npm packages could not be installed. npm said:\n${endOf(said)}`];
+  if (!ok) return [`The npm packages could not be installed. npm said:\n${failureOf(said)}`];
   if (packagesAreInstalled(ROOT)) return [];
   return ['The npm packages are installed, but the package `node` did not bring its program. Allow install scripts (npm config delete ignore-scripts) and start again.'];
 }
@@ -52,7 +52,7 @@ async function installSystemPackages() {
   const advice = () => adviceFor(missing(), installer, asRoot);
   if (installer !== 'apt' || !(asRoot || sudoAsksNothing())) return [advice()];
   const { ok, said } = await installWithApt(asRoot, needs);
-  if (!ok) return [`${advice()}\n\napt-get said:\n${endOf(said)}`];
+  if (!ok) return [`${advice()}\n\napt-get said:\n${failureOf(said)}`];
   return missing().length === 0 ? [] : [advice()];
 }
 
@@ -70,7 +70,7 @@ async function installWithApt(asRoot, needs) {
   const title = `Installing ${needs.map((need) => NEED_NAMES[need]).join(' and ')} (${packages.join(', ')})`;
   const restore = withoutSystemCluster(asRoot);
   try {
-    const first = await runShowing(title, aptInstall(asRoot, packages));
+    const first = await runShowing(title, aptInstall(asRoot, packages), { failed: 'not yet; the list of packages may be old' });
     if (first.ok) return first;
     // The lists of a new machine are empty or old.
     const updated = await runShowing('Fetching the list of packages', aptUpdate(asRoot));

@@ -14,10 +14,10 @@ const SHOWN_LINES = 15;
  *
  * @param {string} title What is being done, such as `Installing GDAL`.
  * @param {import('./system-packages.mjs').Command} command
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, failed?: string }} [options] `failed`: what the line says when the program fails; the caller may have another way.
  * @returns {Promise<{ ok: boolean, said: string }>}
  */
-export function runShowing(title, { command, args }, { cwd } = {}) {
+export function runShowing(title, { command, args }, { cwd, failed = 'failed' } = {}) {
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
   const line = liveLine(title, seconds);
@@ -31,7 +31,7 @@ export function runShowing(title, { command, args }, { cwd } = {}) {
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);
     const end = (/** @type {boolean} */ ok) => {
-      line.end(ok ? `${title}: done (${seconds()} s)` : `${title}: failed`);
+      line.end(ok ? `${title}: done (${seconds()} s)` : `${title}: ${failed}`);
       done({ ok, said });
     };
     child.on('error', (error) => {
@@ -42,9 +42,11 @@ export function runShowing(title, { command, args }, { cwd } = {}) {
   });
 }
 
-/** The end of what a failed program said. @param {string} said */
-export function endOf(said) {
-  return said.trim().split('\n').slice(-SHOWN_LINES).map((line) => `    ${line}`).join('\n');
+/** What a failed program said of its failure: the beginning of npm's errors, which a page of usage follows, or the end. @param {string} said */
+export function failureOf(said) {
+  const lines = said.trim().split('\n');
+  const errors = lines.filter((line) => /^npm error ./.test(line)).slice(0, SHOWN_LINES);
+  return (errors.length > 0 ? errors : lines.slice(-SHOWN_LINES)).map((line) => `    ${line}`).join('\n');
 }
 
 /** @param {string} title @param {() => number} seconds */
