@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeEvent, type HttpReply } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
+import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { AsyncCall } from './delivery.ts';
 import type { CallResult } from './settlement.ts';
 
@@ -15,7 +16,7 @@ export interface Callback {
 /** Queue of the callbacks; no function can have this name. */
 export const CALLBACK_QUEUE = 'sluice.callbacks';
 export const CALLBACK_CONCURRENCY = 4;
-const CALLBACK_TIMEOUT_MS = 30_000;
+const CALLBACK_TIMEOUT_SECONDS = 30;
 
 /** The callback of a call, as OpenFaaS sends it: the function's reply and headers, and what is known of the call. Undefined when none was asked for. */
 export function callbackOf(call: AsyncCall | undefined, functionName: string, seconds: number, result: CallResult): Callback | undefined {
@@ -41,11 +42,15 @@ function replyOf(result: CallResult): HttpReply {
 }
 
 /** Posts a callback. Throws FUNCTION_UNAVAILABLE unless it is answered 2xx. */
-export async function postCallback(callback: Callback, signal: AbortSignal): Promise<void> {
-  const options = { method: 'POST', headers: callback.headers, body: callback.body, signal: AbortSignal.any([signal, AbortSignal.timeout(CALLBACK_TIMEOUT_MS)]) };
-  const response = await fetch(callback.url, options).catch((cause: unknown) => {
-    throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${callback.url} does not answer.`, { cause });
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${callback.url} answered ${response.status}.`);
+export async function postCallback({ url, headers, body }: Callback, signal: AbortSignal): Promise<void> {
+  const limits = new CallLimits([signal], CALLBACK_TIMEOUT_SECONDS);
+  try {
+    const response = await fetch(url, { method: 'POST', headers, body, signal: limits.signal });
+    await response.body?.cancel();
+    if (!response.ok) throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} answered ${response.status}.`);
+  } catch (cause) {
+    throw cause instanceof SluiceError ? cause : new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} does not answer.`, { cause });
+  } finally {
+    limits.release();
+  }
 }

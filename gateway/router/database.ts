@@ -1,7 +1,7 @@
 import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Availability } from './availability.ts';
+import { databaseAway } from './away.ts';
 import type { RouterSession } from './session.ts';
 
 /** pg-boss's port to a database. */
@@ -99,8 +99,9 @@ export class QueueDatabase implements BossDatabase {
       this.#availability.up();
       return result;
     } catch (thrown) {
-      if (asSluiceError(thrown).code === 'DATABASE_UNAVAILABLE') this.#availability.down(thrown);
-      throw thrown;
+      const away = databaseAway(thrown);
+      if (away) this.#availability.down(thrown);
+      throw away ?? thrown;
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Env } from '#shared/config/env.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import type { Stack } from '../stack.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
@@ -58,25 +59,18 @@ async function call(parts: DeliverParts, job: Job<Delivery>, tries: Tries): Prom
     return { error: new SluiceError('WORKER_DIED', `The process ended ${tries.interruptions} times in the middle of ${job.name}; the event is set aside.`, { details }) };
   }
   if (!DeliverySchema.safeParse(job.data).success) return { error: new SluiceError('EVENT_INVALID', `The job ${job.id} of ${job.name} holds no event.`) };
-  const limit = AbortSignal.timeout((parts.env.STEP_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS) * 1000);
-  const signal = AbortSignal.any([parts.stopping, limit]);
+  const limits = new CallLimits([parts.stopping], parts.env.STEP_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS);
   try {
     const { event, call: asyncCall } = job.data;
-    const reply = await Promise.race([parts.host.invoke(job.name, event, { signal, ...(asyncCall ? { callId: asyncCall.id } : {}) }), abandoned(signal, job.name)]);
+    const invoked = parts.host.invoke(job.name, event, { signal: limits.signal, ...(asyncCall ? { callId: asyncCall.id } : {}) });
+    const reply = await limits.orAbandon(invoked, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${job.name} did not end when it was told to.`));
     if (reply) assertStorable(reply);
     return { reply };
   } catch (thrown) {
     return { error: asSluiceError(thrown) };
+  } finally {
+    limits.release();
   }
-}
-
-/** Rejects when a call goes on long after it was told to end. */
-function abandoned(signal: AbortSignal, name: string): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      setTimeout(() => reject(new SluiceError('STEP_TIMEOUT', `${name} did not end when it was told to.`)), ABANDON_MS).unref();
-    }, { once: true });
-  });
 }
 
 /** Stores the settlement, however long the database is away. When the process dies before, the job is delivered again and answers the same. */

@@ -1,7 +1,7 @@
 import { PgBoss, type JobWithMetadata } from 'pg-boss';
 import type { Env } from '#shared/config/env.ts';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { databaseAway } from './away.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 
 /** A job as the router handles it: pg-boss's, with its data typed. */
@@ -49,7 +49,7 @@ export class Queue {
       schema: SCHEMA, useListenNotify: true, schedule: false, superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
     this.#boss.on('error', (reason) => {
-      if (asSluiceError(reason).code !== 'DATABASE_UNAVAILABLE') log.error({ reason: reason.message }, 'Queue:Upkeep:Failed');
+      if (!databaseAway(reason)) log.error({ reason: reason.message }, 'Queue:Upkeep:Failed');
     });
     this.#boss.on('warning', (warning) => log.warn(warning, 'Queue:Upkeep:Warning'));
   }

@@ -6,6 +6,7 @@ import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { concurrencyOf, type Stack } from '../stack.ts';
+import { databaseAway } from './away.ts';
 import { Availability } from './availability.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE } from './callbacks.ts';
 import { deliverCallback } from './deliver-callback.ts';
@@ -110,7 +111,7 @@ class QueueRouter implements Router {
       await this.#deadLetters.open();
     } catch (thrown) {
       await this.#close();
-      throw asSluiceError(thrown);
+      throw databaseAway(thrown) ?? asSluiceError(thrown);
     }
   }
 
@@ -197,6 +198,6 @@ async function known<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (thrown) {
-    throw asSluiceError(thrown);
+    throw databaseAway(thrown) ?? asSluiceError(thrown);
   }
 }

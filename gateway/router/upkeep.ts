@@ -1,5 +1,6 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { databaseAway } from './away.ts';
 import { type Queue, TOUCH_EVERY_MS } from './queue.ts';
 import type { RouterSession } from './session.ts';
 
@@ -43,8 +44,7 @@ export class Upkeep {
       for (const lane of this.#lanes()) await this.#queue.touch(lane.queueName, lane.active);
       await this.#session.alone(() => this.#bringBack(IN_TRANSIT_SECONDS));
     } catch (thrown) {
-      const error = asSluiceError(thrown);
-      if (error.code !== 'DATABASE_UNAVAILABLE') this.#log.error({ reason: error.message }, 'Router:Upkeep:Failed');
+      if (!databaseAway(thrown)) this.#log.error({ reason: asSluiceError(thrown).message }, 'Router:Upkeep:Failed');
     }
   }
 

@@ -1,5 +1,6 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { CallLimits } from './call-limits.ts';
 import type { Context, Handler } from './context.ts';
 import { loadHandler } from './functions.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
@@ -16,12 +17,14 @@ export class InProcessHost implements FunctionHost {
   }
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
+    const limits = new CallLimits([this.#context.signal, options.signal]);
     try {
       const handler = await this.#handler(name);
-      const signal = AbortSignal.any([this.#context.signal, options.signal]);
-      return await handler(event, { ...this.#context, signal });
+      return await handler(event, { ...this.#context, signal: limits.signal });
     } catch (thrown) {
       throw asSluiceError(thrown);
+    } finally {
+      limits.release();
     }
   }
 

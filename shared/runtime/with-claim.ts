@@ -2,6 +2,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
 import type { ClaimRef, ClaimResult, Ledger } from '#shared/ledger/ledger.ts';
+import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
 import { onRunEnded } from './run-endings.ts';
@@ -59,15 +60,16 @@ async function claimAndWork(context: Context, target: Target, work: (claim: Clai
 
   const ref: ClaimRef = { runId: target.runId, step: target.step, token: result.token };
   const lost = new AbortController();
-  const timeout = AbortSignal.timeout(context.env.STEP_TIMEOUT_SECONDS * 1000);
-  const signal = AbortSignal.any([context.signal, lost.signal, timeout]);
+  const seconds = context.env.STEP_TIMEOUT_SECONDS;
+  const limits = new CallLimits([context.signal, lost.signal], seconds);
   const stopRenewing = keepClaim(context, ref, lost);
   try {
-    const reply = await Promise.race([work({ ...ref, run: result.run, attempt: result.attempt, signal }), abandoned(signal, target.step)]);
+    const working = work({ ...ref, run: result.run, attempt: result.attempt, signal: limits.signal });
+    const reply = await limits.orAbandon(working, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`));
     await context.ledger.finishStep(ref, reply ?? null, target.close);
     return reply;
   } catch (thrown) {
-    const error = explain(thrown, { lost: lost.signal, timeout, stopping: context.signal, seconds: context.env.STEP_TIMEOUT_SECONDS });
+    const error = explain(thrown, { lost: lost.signal.aborted, timedOut: limits.timedOut, stopping: context.signal.aborted, seconds });
     // When the ledger does not answer either, the next delivery finds that this process is not at it any more.
     await context.ledger.releaseStep(ref, error.toDocument()).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
     if (error.code !== 'CLAIM_STALE') throw error;
@@ -75,17 +77,9 @@ async function claimAndWork(context: Context, target: Target, work: (claim: Clai
     context.log.info(ref, 'Step:Finish:ClaimLost');
     return undefined;
   } finally {
+    limits.release();
     stopRenewing();
   }
-}
-
-/** Rejects when work goes on long after it was told to end. */
-function abandoned(signal: AbortSignal, step: string): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const leave = () => void setTimeout(() => reject(new SluiceError('STEP_TIMEOUT', `${step} did not end when it was told to.`)), ABANDON_MS).unref();
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
-  });
 }
 
 async function claim(ledger: Ledger, runId: string, step: StepName): Promise<ClaimResult> {
@@ -117,18 +111,18 @@ function keepClaim(context: Context, ref: ClaimRef, lost: AbortController): () =
 }
 
 interface Reasons {
-  lost: AbortSignal;
-  timeout: AbortSignal;
-  stopping: AbortSignal;
+  lost: boolean;
+  timedOut: boolean;
+  stopping: boolean;
   seconds: number;
 }
 
 /** Says why work was interrupted; an aborted program's own error would say only that it was killed. */
 function explain(thrown: unknown, reasons: Reasons): SluiceError {
-  if (reasons.lost.aborted) return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', { cause: thrown });
-  if (reasons.timeout.aborted) {
+  if (reasons.lost) return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', { cause: thrown });
+  if (reasons.timedOut) {
     return new SluiceError('STEP_TIMEOUT', `The step took longer than ${reasons.seconds} s (STEP_TIMEOUT_SECONDS).`, { cause: thrown, details: { seconds: reasons.seconds } });
   }
-  if (reasons.stopping.aborted) return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', { cause: thrown });
+  if (reasons.stopping) return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', { cause: thrown });
   return asSluiceError(thrown);
 }
