@@ -47,7 +47,7 @@ export interface Ledger {
   endRun(runId: string, status: 'failure' | 'canceled', error: ErrorDocument | null): Promise<{ changed: boolean; run: RunDocument }>;
   /**
    * Calls `onChange` after each change of a run, also by other processes, until `signal` aborts or the ledger closes; a renewed claim is no change.
-   * Resolves when it listens. Changes can be missed: read again after a while. Throws DATABASE_UNAVAILABLE.
+   * Resolves when it listens. Changes that follow quickly are told once, and some can be missed: read again after a while. Throws DATABASE_UNAVAILABLE.
    */
   watchRuns(onChange: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
 
