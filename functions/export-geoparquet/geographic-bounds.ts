@@ -12,7 +12,7 @@ export async function geographicBounds(session: PostgisSession, bounds: AssetDra
   const step = Math.max(east - west, north - south) / POINTS_PER_SIDE;
   const rows = await session.query<{ box: [number, number, number, number] }>(
     `select array[ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b)] as box
-     from (select ST_Transform(case when $6 > 0 then ST_Segmentize(area, $6) else area end, 4326)::box3d as b from (select ST_MakeEnvelope($1, $2, $3, $4, $5) as area) as areas) as boxes`,
+     from (select ST_Transform(case when $6::float8 > 0 then ST_Segmentize(area, $6::float8) else area end, 4326)::box3d as b from (select ST_MakeEnvelope($1, $2, $3, $4, $5) as area) as areas) as boxes`,
     [west, south, east, north, Number(crs.slice('EPSG:'.length)), step],
   ).catch((thrown: unknown) => {
     if ((thrown as { code?: string }).code === 'XX000') return []; // PROJ refuses: a box can reach outside the area of its features.

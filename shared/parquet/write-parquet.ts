@@ -38,12 +38,18 @@ export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
     try {
       await connection.run(copyStatement(job));
     } catch (thrown) {
-      throw broken.reason ?? thrown;
+      throw broken.reason ?? diskFull(thrown) ?? thrown;
     }
     return { row_count: await rowsOf(connection, job.path), duckdb: version() };
   } finally {
     instance.closeSync();
   }
+}
+
+/** DuckDB passes on what the system says of a write, in its own words around it. */
+function diskFull(thrown: unknown): SluiceError | undefined {
+  if (!(thrown instanceof Error) || !/No space left on device|Disk quota exceeded/.test(thrown.message)) return undefined;
+  return new SluiceError('DISK_FULL', 'There is no room for the Parquet file in the scratch folder (SCRATCH_DIR).', { cause: thrown });
 }
 
 /** From here on DuckDB reads and writes nothing outside the folder, loads nothing, and can't be told otherwise. */

@@ -29,19 +29,22 @@ export const makeValid: RecipeStep = {
   }],
 };
 
+/** The findings: feature, reason and repaired geometry of each invalid one. `offset 0` keeps a repair from being computed for each mention. */
 function findInvalid(input: string, findings: string, facts: TableFacts): string {
   const geometry = geometryOf(facts);
-  return format(
-    'create unlogged table %I as select t.%I as feature, ST_IsValidReason(%s) as reason, %s as geometry from %I as t where not ST_IsValid(%s)',
-    findings, facts.keyColumn, geometry, repaired(geometry), input, geometry,
-  );
+  const repairs = format('select t.%I as feature, %s as original, %s as valid from %I as t where not ST_IsValid(%s) offset 0', facts.keyColumn, geometry, repaired(geometry), input, geometry);
+  const parts = `select *, ST_CollectionExtract(valid, ST_Dimension(original) + 1) as extracted from (${repairs}) as repairs offset 0`;
+  return format('create unlogged table %I as select feature, ST_IsValidReason(original) as reason, %s as geometry from (%s) as parts', findings, KEPT_PARTS, parts);
 }
 
 function repaired(geometry: string): string {
-  const valid = `ST_MakeValid(${geometry})`;
-  const sameDimension = `ST_CollectionExtract(${valid}, ST_Dimension(${geometry}) + 1)`;
-  const parts = `case when ST_IsEmpty(${sameDimension}) then ${valid} else ${sameDimension} end`;
-  // The kind of type stays: a repair answers a single type when one part of several is left, and a multi type with one part.
-  return `case when GeometryType(${geometry}) = 'GEOMETRYCOLLECTION' then ${valid} when GeometryType(${geometry}) like 'MULTI%' then ST_Multi(${parts})
-    when ST_NumGeometries(${parts}) = 1 then ST_GeometryN(${parts}, 1) else ${parts} end`;
+  return `ST_MakeValid(${geometry})`;
 }
+
+/** The kind of type stays: a repair answers a single type when one part of several is left, and a multi type for one part. */
+const KEPT_PARTS = `case
+  when GeometryType(original) = 'GEOMETRYCOLLECTION' then valid
+  when GeometryType(original) like 'MULTI%' then ST_Multi(case when ST_IsEmpty(extracted) then valid else extracted end)
+  when ST_IsEmpty(extracted) then valid
+  when ST_NumGeometries(extracted) = 1 then ST_GeometryN(extracted, 1)
+  else extracted end`;
