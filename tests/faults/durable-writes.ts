@@ -1,0 +1,89 @@
+import childProcess, { type ChildProcess } from 'node:child_process';
+import { syncBuiltinESMExports } from 'node:module';
+import { S3Client } from '@aws-sdk/client-s3';
+import pg from 'pg';
+
+/** One durable write of a process: what it does, and which time that is since the process started. */
+export interface WritePoint {
+  /** Statement, S3 command or program, without ids and numbers, so that it is the same in every run. */
+  name: string;
+  occurrence: number;
+}
+
+/** Asked whether writes count now; told before each durable write begins and after it is durable. What it does before is done first. */
+export interface WriteObserver {
+  counts(): boolean;
+  before(point: WritePoint): void;
+  after(point: WritePoint): void;
+}
+
+const WRITES = /^\s*(with\b.*\b)?(insert|update|delete|create|drop|alter|truncate|commit|select .*(pg_notify|pg_terminate_backend|nextval)|do\b)/is;
+const S3_WRITES = new Set(['PutObjectCommand', 'CopyObjectCommand', 'DeleteObjectCommand', 'CompleteMultipartUploadCommand']);
+const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
+
+/**
+ * Watches every durable write of this process where it leaves it: SQL statements, S3 requests, and GDAL programs that write to
+ * PostGIS. It stands below all of Sluice's code, so that no write can be missed and nothing in Sluice knows of it.
+ */
+export function watchWrites(observer: WriteObserver): void {
+  const counts = new Map<string, number>();
+  const next = (name: string): WritePoint => {
+    if (!observer.counts()) return { name, occurrence: 0 };
+    const occurrence = (counts.get(name) ?? 0) + 1;
+    counts.set(name, occurrence);
+    return { name, occurrence };
+  };
+  watchSql(next, observer);
+  watchS3(next, observer);
+  watchPrograms(next, observer);
+}
+
+type Next = (name: string) => WritePoint;
+
+/** The same name for the same statement of any run. */
+function nameOf(statement: string): string {
+  return statement.replaceAll(/proc_[0-9a-f_]{36}/g, 'proc').replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{24,}\b/g, 'ID').replaceAll(/\d+/g, 'N').replaceAll(/\s+/g, ' ').trim().slice(0, 90);
+}
+
+function watchSql(next: Next, observer: WriteObserver): void {
+  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
+  pg.Client.prototype.query = function watched(this: pg.Client, ...args: unknown[]): unknown {
+    const [first] = args;
+    const text = typeof first === 'string' ? first : ((first as { text?: unknown } | undefined)?.text ?? '');
+    if (typeof text !== 'string' || !WRITES.test(text)) return query.apply(this, args);
+    const point = next(`sql ${nameOf(text)}`);
+    observer.before(point);
+    const result = query.apply(this, args);
+    if (result instanceof Promise) void result.then(() => observer.after(point), () => undefined);
+    return result;
+  } as typeof pg.Client.prototype.query;
+}
+
+function watchS3(next: Next, observer: WriteObserver): void {
+  const send = S3Client.prototype.send as (...args: unknown[]) => Promise<unknown>;
+  S3Client.prototype.send = function watched(this: S3Client, ...args: unknown[]): Promise<unknown> {
+    const command = args[0] as { constructor: { name: string }; input: { Bucket?: string } };
+    if (!S3_WRITES.has(command.constructor.name)) return send.apply(this, args);
+    const point = next(`s3 ${command.constructor.name} ${command.input.Bucket}`);
+    observer.before(point);
+    const sent = send.apply(this, args);
+    void sent.then(() => observer.after(point), () => undefined);
+    return sent;
+  } as typeof S3Client.prototype.send;
+}
+
+function watchPrograms(next: Next, observer: WriteObserver): void {
+  const spawn = childProcess.spawn as (...args: unknown[]) => ChildProcess;
+  childProcess.spawn = function watched(...args: unknown[]): ChildProcess {
+    const program = PROGRAMS.exec([args[0], ...(Array.isArray(args[1]) ? (args[1] as string[]) : [])].join(' '))?.[1];
+    if (program === undefined) return spawn(...args);
+    const begins = next(`program ${program}`);
+    const underWay = next(`program ${program}, under way`);
+    observer.before(begins);
+    const child = spawn(...args);
+    child.once('spawn', () => setImmediate(() => observer.before(underWay)));
+    child.once('exit', () => observer.after(begins));
+    return child;
+  } as typeof childProcess.spawn;
+  syncBuiltinESMExports();
+}
