@@ -1,7 +1,8 @@
 import { envExample } from './env-example.ts';
 import { errorsDocument } from './errors.ts';
+import { formatsDocument } from './formats.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
 
 /** Every generated file of the repository. */
-export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, manifestDocument, manifestSchemaDocument];
+export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, formatsDocument, manifestDocument, manifestSchemaDocument];

@@ -15,7 +15,7 @@ export interface GdalExit {
 const CAUSES: [RegExp, ErrorCodeName][] = [
   [/No space left on device|could not extend file|disk full|Disk quota exceeded/i, 'DISK_FULL'],
   [/server closed the connection|terminating connection|connection to server|could not connect to server|no connection to the server|SSL SYSCALL|the database system is|canceling statement due to|too many clients/i, 'DATABASE_UNAVAILABLE'],
-  [/std::bad_alloc|Out of memory|Cannot allocate|cannot allocate memory|error while loading shared libraries: .* cannot map/i, 'FILE_TOO_LARGE'],
+  [/std::bad_alloc|Out of memory|Cannot allocate|cannot allocate memory|failed to map segment|cannot create shared object/i, 'FILE_TOO_LARGE'],
 ];
 /** The kernel's signals for a limit that prlimit set. */
 const LIMIT_SIGNALS: Record<string, { code: ErrorCodeName; message: string }> = {

@@ -50,6 +50,7 @@ async function runLine(
     if (child.pid !== undefined) killGroup(child.pid);
   };
   stop.addEventListener('abort', kill);
+  if (stop.aborted) kill(); // Aborted while it started: the listener would wait for ever.
   const result = await child.finally(() => stop.removeEventListener('abort', kill));
   if (signal.aborted) throw canceled(signal);
   if (timeout.aborted) {
@@ -63,8 +64,8 @@ async function runLine(
   if (result.exitCode === undefined && result.signal === undefined) {
     throw new SluiceError('GDAL_MISSING', `${command.command} cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`, { cause: result, details: { program: command.command } });
   }
-  // 127: found by none of the wrappers before it (execvp).
-  if (result.exitCode === 127) throw new SluiceError('GDAL_MISSING', `${command.command} is not installed. Run npm run setup, or install gdal-bin 3.6 or newer.`, { details: { program: command.command } });
+  // 127: a wrapper could not start it, or the loader found no room for its libraries (which failureOf explains).
+  if (result.exitCode === 127 && !/shared librar/.test(result.stderr)) throw new SluiceError('GDAL_MISSING', `${command.command} is not installed. Run npm run setup, or install gdal-bin 3.6 or newer.`, { details: { program: command.command } });
   if (result.failed) throw failureOf(command, exit);
   const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, MAX_STDERR_BYTES);
   return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };

@@ -1,0 +1,96 @@
+import { readdirSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDatabase } from '../../tests/servers.ts';
+import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import { newRun } from '#shared/ledger/new-run.ts';
+import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { handler } from './handler.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+import { loadFiles } from './load-files.ts';
+
+let landing: LandingFixture;
+let control: Awaited<ReturnType<typeof createDatabase>>;
+let ledger: Ledger;
+let context: Context;
+
+beforeAll(async () => {
+  landing = await openLandingFixture();
+  control = await createDatabase();
+  ledger = await openPostgresLedger(control.url);
+  context = { ...landing.context, ledger };
+});
+afterAll(async () => {
+  await ledger.close();
+  await control.drop();
+  await landing[Symbol.asyncDispose]();
+});
+
+async function admit(batchId: string, path: string): Promise<string> {
+  const manifest: Manifest = { batch_id: batchId, uploader: 'ana', intent: 'ingest_vector', files: [{ path, type: 'vector', format: 'ESRI Shapefile' }], metadata: {} };
+  const manifestId = deterministicObjectId('manifest', batchId);
+  const run = newRun({ manifest, manifestId, manifestKey: `manifests/${batchId}.json`, lane: 'vector', datasetId: 'counties', operator: 'ana' });
+  const now = run.created_at;
+  await ledger.admitManifest(
+    { _id: manifestId, batch_id: batchId, claimed_batch_id: null, manifest_key: `manifests/${batchId}.json`, sha256: batchId, status: 'running', run_id: run.run_id, lane: 'vector', body: manifest, raw: null, error: null, archive_key: null, created_at: now, updated_at: now },
+    run, { _id: deterministicObjectId('dataset', 'counties'), dataset_id: 'counties', latest_version: 0, created_at: now },
+  );
+  return run.run_id;
+}
+
+const scratch = () => readdirSync(landing.env.SCRATCH_DIR ?? '');
+
+test('a run is loaded once, and a repeat of the event gets the recorded answer', async () => {
+  const runId = await admit('counties 1', await landing.upload(dataFile('nc.shp')));
+  const event = makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
+  const reply = await handler(event, context);
+  expect(reply).toMatchObject({ type: 'sluice.table.loaded', subject: runId, data: { run_id: runId, row_count: 100, srid: 4267 } });
+  expect(await handler(event, context)).toEqual(reply);
+  expect(scratch()).toEqual([]);
+});
+
+test('a failed try leaves no file, and gives the claim back with its error', async () => {
+  const runId = await admit('counties 2', 's3://landing-zone/not there.shp');
+  await landing.put('not there.shx', 'x');
+  await landing.put('not there.dbf', 'x');
+  await expect(handler(makeEvent('sluice.run.requested.vector', runId, { run_id: runId }), context)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  expect(scratch()).toEqual([]);
+  expect((await ledger.getRun(runId))?.steps[0]).toMatchObject({ status: expect.not.stringMatching('done') as string, error: { code: 'FILE_MISSING' } });
+});
+
+test('a newer claim starts from clean, and an older one can no longer write', async () => {
+  const claim = landing.claimOf([{ path: await landing.upload(dataFile('nc.shp'), 'again.shp'), format: 'ESRI Shapefile' }]);
+  const older = await landing.context.postgis.openSession(claim, claim.signal);
+  await older.query('create table raw_data (half int); create table load_1_0 (half int)');
+  const loaded = await loadFiles({ ...claim, token: 2 }, context);
+  expect(loaded.row_count).toBe(100);
+  await expect(older.query('drop table raw_data')).rejects.toThrow();
+  await expect(loadFiles(claim, context)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+  const session = await landing.context.postgis.openSession({ ...claim, token: 3 }, claim.signal);
+  expect(await session.query('select count(*)::int n from raw_data')).toEqual([{ n: 100 }]);
+  expect(await session.query('select tablename from pg_tables where schemaname = current_schema() order by 1')).toEqual([{ tablename: 'raw_data' }, { tablename: 'sluice_fence' }]);
+  await session.close();
+  expect(scratch()).toEqual([]);
+});
+
+test('an abort ends ogr2ogr and its session at once, and leaves no file', async () => {
+  const rows = Array.from({ length: 400_000 }, (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[${id % 180},${id % 90}]}}`);
+  const path = await landing.put('large.geojsonl', rows.join('\n'));
+  const stop = new AbortController();
+  const claim = { ...landing.claimOf([{ path, format: 'GeoJSONSeq' }]), signal: stop.signal };
+  const gdal: Context['gdal'] = {
+    run: (command, options) => {
+      if (command.command === 'ogr2ogr') setImmediate(() => stop.abort());
+      return landing.context.gdal.run(command, options);
+    },
+  };
+  const started = performance.now();
+  let aborted = 0;
+  stop.signal.addEventListener('abort', () => { aborted = performance.now(); });
+  await expect(loadFiles(claim, { ...context, gdal })).rejects.toThrow();
+  expect(aborted).toBeGreaterThan(started);
+  expect(performance.now() - aborted).toBeLessThan(2000);
+  expect(scratch()).toEqual([]);
+});
