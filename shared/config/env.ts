@@ -39,6 +39,7 @@ export const ENV_SCHEMA = z.object({
 
   MANIFEST_ROUTER_ENABLED_LANES: z.string().regex(/^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/, 'must name lanes out of ingest, tabular and join, separated by commas').default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
+  CLAIM_LEASE_SECONDS: positive(30).describe('A step whose worker has died on another machine is free again after this time.'),
   STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
   RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
   RETRY_DELAY_SECONDS: positive(1).describe('Wait before the first retry; doubles with each one.'),

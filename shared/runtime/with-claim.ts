@@ -1,16 +1,14 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
-import type { ClaimRef, ClaimResult, Ledger } from '#shared/ledger/ledger.ts';
+import type { ClaimRef, ClaimResult } from '#shared/ledger/ledger.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
 import { onRunEnded } from './run-endings.ts';
 
-/** A claim whose owner stopped renewing is free after this time: the longest that a died worker on another machine delays a run. */
-export const LEASE_SECONDS = 30;
 /** Several renewals fit in a lease, so that one lost one does no harm. */
-const RENEW_EVERY_MS = 5_000;
+const RENEWALS_PER_LEASE = 6;
 /** How soon a step that another worker holds is tried again. */
 const BUSY_RETRY_SECONDS = 2;
 
@@ -50,7 +48,7 @@ export async function withClaim(context: Context, target: Target, work: (claim: 
 }
 
 async function claimAndWork(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
-  const result = await claim(context.ledger, target.runId, target.step);
+  const result = await claim(context, target);
   if (result.outcome === 'done') return result.reply ?? undefined;
   if (result.outcome === 'closed') {
     context.log.info({ ...target, status: result.status }, 'Step:Claim:RunHasEnded');
@@ -82,8 +80,8 @@ async function claimAndWork(context: Context, target: Target, work: (claim: Clai
   }
 }
 
-async function claim(ledger: Ledger, runId: string, step: StepName): Promise<ClaimResult> {
-  const request = { runId, step, owner: OWNER, leaseSeconds: LEASE_SECONDS };
+async function claim({ ledger, env }: Context, { runId, step }: Target): Promise<ClaimResult> {
+  const request = { runId, step, owner: OWNER, leaseSeconds: env.CLAIM_LEASE_SECONDS };
   const result = await ledger.claimStep(request);
   if (result.outcome !== 'held' || (result.owner !== OWNER && !isDead(result.owner))) return result;
   return ledger.claimStep({ ...request, takeOverFrom: result.owner });
@@ -98,10 +96,10 @@ function refusal(outcome: 'held' | 'early', target: Target): SluiceError {
 /** Renews the claim until stopped, and watches for the end of the run, so that a cancel is noticed at once. */
 function keepClaim(context: Context, ref: ClaimRef, lost: AbortController): () => void {
   const renew = async () => {
-    const held = await context.ledger.renewClaim(ref, LEASE_SECONDS).catch(() => true); // No answer: the lease decides.
+    const held = await context.ledger.renewClaim(ref, context.env.CLAIM_LEASE_SECONDS).catch(() => true); // No answer: the lease decides.
     if (!held) lost.abort();
   };
-  const timer = setInterval(() => void renew(), RENEW_EVERY_MS);
+  const timer = setInterval(() => void renew(), (context.env.CLAIM_LEASE_SECONDS * 1000) / RENEWALS_PER_LEASE);
   // `archive` works on a run that has ended already.
   const unwatch = ref.step === 'archive' ? () => undefined : onRunEnded(context.ledger, ref.runId, () => void renew());
   return () => {

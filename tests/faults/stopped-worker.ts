@@ -1,0 +1,30 @@
+import { env } from '#shared/config/env.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { loadHandler } from '#shared/runtime/functions.ts';
+import { openContext } from '#shared/runtime/make-context.ts';
+import { watchWrites } from './durable-writes.ts';
+
+/**
+ * One function at work on one event (WORKER_FUNCTION, WORKER_EVENT), which stops (SIGSTOP) before the first write whose name
+ * matches WORKER_STOP. When it is let go on, it finishes as it can and ends.
+ */
+const handler = await loadHandler(process.env.WORKER_FUNCTION ?? '');
+const event = JSON.parse(process.env.WORKER_EVENT ?? '') as SluiceEvent;
+const stopAt = new RegExp(process.env.WORKER_STOP ?? '', 'i');
+const context = await openContext(env);
+
+let stopped = false;
+watchWrites({
+  counts: () => true,
+  before: ({ name }) => {
+    if (stopped || !stopAt.test(name)) return;
+    stopped = true;
+    process.kill(process.pid, 'SIGSTOP');
+  },
+  after: () => undefined,
+});
+
+const outcome = await handler(event, context).then((reply) => ({ replied: reply?.type ?? null }), (thrown: unknown) => ({ failed: (thrown as { code?: string }).code ?? String(thrown) }));
+process.stdout.write(JSON.stringify({ stopped, ...outcome }));
+await context[Symbol.asyncDispose]();
+process.exit(0);
