@@ -103,6 +103,8 @@ export const RunDocumentSchema = z.object({
   manifest: ManifestSchema,
   error: ErrorDocumentSchema.nullable(),
   rerun_of: z.uuid().nullable(),
+  /** Names the request for a rerun, so that the same request again makes no second run. */
+  request_id: z.string().nullable().optional(),
   traceparent: z.string().nullable(),
   created_at: Time,
   updated_at: Time,

@@ -29,6 +29,8 @@ export interface Ledger {
   markManifestArchived(manifestId: string, archiveKey: string): Promise<void>;
 
   // Runs
+  /** Inserts a run that repeats another one, when no run has its run_key yet; else the stored run of that key comes back. */
+  insertRerun(run: RunDocument): Promise<{ inserted: boolean; run: RunDocument }>;
   getRun(runId: string): Promise<RunDocument | undefined>;
   /** Newest first. */
   listRuns(filter?: RunFilter): Promise<RunDocument[]>;
@@ -72,7 +74,7 @@ export interface Ledger {
   /** Idempotent by _id. */
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */
-  listActivity(filter?: { run_id?: string; batch_id?: string; limit?: number }): Promise<ActivityDocument[]>;
+  listActivity(filter?: { run_id?: string; batch_id?: string; limit?: number; offset?: number }): Promise<ActivityDocument[]>;
   listDatasets(): Promise<DatasetDocument[]>;
 
   /** Resolves when the ledger answers. Throws DATABASE_UNAVAILABLE. */

@@ -18,6 +18,8 @@ export interface NewRun {
   rerunOf?: string | undefined;
   /** 1 for the batch's first run (the default), 2 for its first rerun, and so on. */
   attemptNo?: number | undefined;
+  /** Names the request for a rerun. */
+  requestId?: string | undefined;
 }
 
 /** `{ingest|tabular|join}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded, so that no batch_id ends like a rerun. */
@@ -60,6 +62,7 @@ export function newRun(request: NewRun): RunDocument {
     manifest,
     error: null,
     rerun_of: request.rerunOf ?? null,
+    request_id: request.requestId ?? null,
     traceparent: request.traceparent ?? null,
     created_at: now,
     updated_at: now,

@@ -9,22 +9,25 @@ import { openPostgresLedger } from './postgres-ledger.ts';
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let ledger: Ledger;
 let blocker: pg.Client;
+/** Not the blocker: a transaction sees the list of sessions as it was when it first looked. */
+let observer: pg.Client;
 beforeAll(async () => {
   database = await createDatabase();
   ledger = await openPostgresLedger(database.url);
   blocker = new pg.Client({ connectionString: database.url });
-  await blocker.connect();
+  observer = new pg.Client({ connectionString: database.url });
+  await Promise.all([blocker.connect(), observer.connect()]);
 });
 afterAll(async () => {
-  await blocker.end();
+  await Promise.all([blocker.end(), observer.end()]);
   await ledger.close();
   await database.drop();
 });
 
-/** Resolves when so many sessions wait for a lock. */
+/** Resolves when so many sessions wait for a row. */
 const waiting = (count: number) =>
   vi.waitFor(async () => {
-    const { rows } = await blocker.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+    const { rows } = await observer.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event in ('transactionid', 'tuple')`);
     expect(rows[0]?.n).toBe(count);
   }, { timeout: 10_000 });
 

@@ -34,8 +34,8 @@ export function recordOperations(database: Database): RecordOperations {
       await database.query(APPEND_ACTIVITY, [storableJson(parseDocument(ActivityDocumentSchema, 'activity_logs', storableValue(activity)))]);
     },
     listActivity(filter = {}) {
-      const { run_id, batch_id, limit } = filter;
-      const list = listOf('activity_logs', { equal: { run_id, batch_id }, newestBy: 'at', limit });
+      const { run_id, batch_id, limit, offset } = filter;
+      const list = listOf('activity_logs', { equal: { run_id, batch_id }, newestBy: 'at', limit, offset });
       return database.documents<ActivityDocument>(list, list.values);
     },
     listDatasets: () => database.documents<DatasetDocument>(LIST_DATASETS),

@@ -1,7 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { RunDocument } from '../documents.ts';
+import { type RunDocument, RunDocumentSchema } from '../documents.ts';
 import type { Ledger, RunFilter } from '../ledger.ts';
-import { storableValue } from '../storable.ts';
+import { parseDocument } from '../parse-document.ts';
+import { storableJson, storableValue } from '../storable.ts';
 import { isAllowed } from '../transitions.ts';
 import { iso } from './claims.ts';
 import type { Database, Statement } from './database.ts';
@@ -10,6 +11,8 @@ import type { RunAnnouncer } from './run-announcer.ts';
 
 export const GET_RUN: Statement = { name: 'ledger.get-run', text: 'select doc from ledger.runs where run_id = $1' };
 
+const INSERT_RERUN: Statement = { name: 'ledger.insert-rerun', text: 'insert into ledger.runs (doc) values ($1::jsonb) on conflict do nothing returning doc' };
+const GET_BY_KEY: Statement = { name: 'ledger.run-by-key', text: 'select doc from ledger.runs where run_key = $1' };
 const NOW = iso('clock_timestamp()');
 
 /** Steps under way become failed, so that their claims are stale whatever the run's status says. */
@@ -28,7 +31,7 @@ const END_RUN: Statement = {
     returning doc`,
 };
 
-export function runOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'getRun' | 'listRuns' | 'endRun'> {
+export function runOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'getRun' | 'listRuns' | 'insertRerun' | 'endRun'> {
   const getRun = async (runId: string) => (await database.documents<RunDocument>(GET_RUN, [runId]))[0];
   return {
     getRun,
@@ -36,6 +39,16 @@ export function runOperations(database: Database, runs: RunAnnouncer): Pick<Ledg
       const { status, batch_id, dataset_id, limit, offset } = filter;
       const list = listOf('runs', { equal: { status, batch_id, dataset_id }, newestBy: 'created_at', limit, offset });
       return database.documents<RunDocument>(list, list.values);
+    },
+    async insertRerun(run) {
+      const [inserted] = await database.documents<RunDocument>(INSERT_RERUN, [storableJson(parseDocument(RunDocumentSchema, 'runs', run))]);
+      if (inserted !== undefined) {
+        runs.announce(run.run_id, run.status);
+        return { inserted: true, run: inserted };
+      }
+      const [stored] = await database.documents<RunDocument>(GET_BY_KEY, [run.run_key]);
+      if (stored !== undefined) return { inserted: false, run: stored };
+      throw new SluiceError('INTERNAL', `Run ${run.run_id} has the id of a run with another key than ${run.run_key}.`, { details: { run_id: run.run_id, run_key: run.run_key } });
     },
     async endRun(runId, status, error) {
       const from = (['running', 'success', 'failure', 'canceled'] as const).filter((before) => isAllowed(before, status));
