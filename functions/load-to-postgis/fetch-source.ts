@@ -6,6 +6,7 @@ import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/
 import { describeBeginning, hasExtension, isArchive, type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { refuseReferences } from './references.ts';
 import { datasetInArchive, extensionOf, hasParts, partsOf, stemOf } from './source-parts.ts';
 
 /** A file of the manifest as it lies on this machine, checked as far as that goes without GDAL. */
@@ -30,7 +31,7 @@ const HEAD_BYTES = 16 * 2 ** 10;
 
 /**
  * Downloads a file of the manifest, with the files that belong to it, into `folder`, unpacks it when it is an archive, and checks that
- * it begins as its format does. Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, and what withArchive does.
+ * it begins as its format does and refers to nothing else. Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, and what withArchive does.
  */
 export async function fetchSource(declared: ManifestFile, surroundings: Surroundings): Promise<Source> {
   const format = vectorFormat(declared.format, declared.path);
@@ -107,9 +108,7 @@ async function checkBeginning(path: string, file: string, format: VectorFormat):
       details: { file, format: format.name, found: describeBeginning(head) },
     });
   }
-  if (/<!ENTITY/.test(head.toString('latin1')) && /^\s*(\u00ef\u00bb\u00bf)?\s*</.test(head.toString('latin1'))) {
-    throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} declares XML entities, which can refer to other files or grow without end. Remove them.`, { details: { file } });
-  }
+  refuseReferences(path, head, format, file);
 }
 
 async function headOf(path: string): Promise<Buffer> {

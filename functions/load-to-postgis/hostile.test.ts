@@ -65,6 +65,18 @@ describe.each([['in a network namespace', undefined], ['where nothing but enviro
     expect(connections).toBe(0);
   });
 
+  test.each([['GPKG', 'gpkg', []], ['SQLite', 'sqlite', ['-dsco', 'SPATIALITE=YES']]])('%s with a table that reads a file of this machine', async (format, extension, args) => {
+    const made = await landing.make(`virtual.${extension}`, '-f', format, ...args, dataFile('nc.shp'), '-nlt', 'MULTIPOLYGON');
+    expect((await landing.load({ path: await landing.upload(made), format })).row_count).toBe(100);
+    await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv')]);
+    await expect(landing.load({ path: await landing.upload(made), format })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', message: expect.stringContaining('"v" of virtualtext') as string });
+  });
+
+  test('a MapInfo view on other tables', async () => {
+    await landing.put('view.dat', 'x');
+    await expect(landing.load({ path: await landing.put('view.tab', '!table\n!version 100\nopen table "/etc/x.tab"\ncreate view v as select * from x\n'), format: 'TAB' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+  });
+
   test('a shapefile in an archive does not bring other files with it', async () => {
     const zip = join(landing.folder, 'hostile.zip');
     await execa('python3', ['-c', ZIPS, landing.folder, dataFile('nc.shp').slice(0, -4)]);
@@ -78,6 +90,16 @@ describe.each([['in a network namespace', undefined], ['where nothing but enviro
     await expect(landing.load({ path: await landing.upload(zip), format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE' });
   });
 });
+
+/** A virtual table of SpatiaLite, written past SpatiaLite. */
+const VIRTUAL_TABLE = `
+import sys, sqlite3
+path, csv = sys.argv[1:]
+database = sqlite3.connect(path)
+database.execute('pragma writable_schema = 1')
+database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values ('table', 'v', 'v', 0, ?)", (f"CREATE VIRTUAL TABLE v USING VirtualText('{csv}', 'UTF-8', 1)",))
+database.commit()
+`;
 
 /** Archives as no program makes them by accident. */
 const ZIPS = `
