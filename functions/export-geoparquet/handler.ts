@@ -4,6 +4,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';
 import { writeGeoParquet } from '#shared/parquet/write-geoparquet.ts';
+import { checkTableKept } from '#shared/postgis/kept-tables.ts';
 import { sessionSettings } from '#shared/postgis/parallel.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/tables.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
@@ -35,6 +36,11 @@ function loadedOf(run: RunDocument): Loaded | undefined {
   return reply ? parseEventData(reply as unknown as SluiceEvent, 'sluice.table.loaded') : undefined;
 }
 
+/** Rows of `processed`, as the last step that wrote a table counted them. */
+function rowsOf(ready: Ready): number | undefined {
+  return ready.steps.findLast((step) => step.row_count !== null)?.row_count ?? undefined;
+}
+
 /** The asset of an earlier try of this step, or one of the same source, which is linked. */
 async function findExisting(claim: Claim, sourceHash: string, { ledger, objects, env }: Context): Promise<{ assetId: string; reused: boolean } | undefined> {
   const own = claim.attempt > 1 ? await ledger.getAsset(assetIdOf(claim.runId)) : undefined;
@@ -52,6 +58,7 @@ async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Read
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
   const session = await context.postgis.openSession(claim, claim.signal);
   try {
+    await checkTableKept(session, PROCESSED_TABLE, rowsOf(ready) ?? loaded?.row_count ?? 0);
     await session.query(sessionSettings(context.env, loaded?.row_count ?? Infinity));
     const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
     const file = await writeGeoParquet(session, source, { folder: scratch.folder, name: 'asset.parquet' }, claim.signal);

@@ -8,11 +8,11 @@ import { copyRows, ROWS_FUNCTION } from './rows-function.ts';
 /** zstd's own default. 15 saves under 1 % and takes 5 to 10 times as long. */
 const ZSTD_LEVEL = 3;
 /**
- * Rows in a row group, a multiple of DuckDB's chunk: what a reader of a small area fetches at least, and what the writer holds. Of 10,240,
+ * Rows in a row group, a multiple of DuckDB's chunk: what a reader of a small area fetches at least, and what the writer holds. With 10,240,
  * 20,480 and 50,000 rows the peak was 70, 100 and 140 MB above that of a small file; the size of the file did not change.
  */
-const ROW_GROUP_ROWS = 20_480;
-/** Bytes in a row group, for large geometries: 20,480 of 1 MB would not fit in memory. */
+const ROW_GROUP_ROWS = 16_384;
+/** Bytes in a row group, for large geometries: 16,384 of 1 MB would not fit in memory. */
 const ROW_GROUP_BYTES = 32 * 2 ** 20;
 /** DuckDB's own limit; a row group and its compressed form need a fraction of it. */
 const MEMORY_LIMIT = '2GB';
