@@ -1,5 +1,7 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import { checkTableKept } from '#shared/postgis/kept-tables.ts';
 import { sessionSettings } from '#shared/postgis/parallel.ts';
+import { RAW_TABLE } from '#shared/postgis/tables.ts';
 import { recipeOf } from '#shared/recipes/registry.ts';
 import { dropOutputs, runRecipe } from '#shared/recipes/run-recipe.ts';
 import { readFacts } from '#shared/recipes/table-facts.ts';
@@ -15,6 +17,7 @@ export const handler: Handler = (event, context) => {
     const recipe = recipeOf(intent);
     const session = await context.postgis.openSession(claim, claim.signal);
     try {
+      await checkTableKept(session, RAW_TABLE, loaded.row_count);
       await session.query(`${sessionSettings(context.env, loaded.row_count)}; ${dropOutputs(recipe)}`);
       const facts = await readFacts(session, context.env, recipe, metadata.recipe, loaded.srid);
       const result = await runRecipe(session, recipe, facts, claim.signal);

@@ -37,7 +37,7 @@ const SETTINGS = [
   'listen_addresses=', `port=${PORT}`, 'shared_buffers=256MB', 'work_mem=64MB', 'maintenance_work_mem=128MB', 'max_wal_size=2GB',
   // Every function can be a process of its own, with a few connections each.
   'max_connections=300',
-  'max_parallel_workers_per_gather=2', 'wal_level=minimal', 'max_wal_senders=0', 'jit=off', 'timezone=UTC',
+  'max_parallel_workers_per_gather=2', 'wal_level=minimal', 'max_wal_senders=0', 'max_logical_replication_workers=0', 'jit=off', 'timezone=UTC',
   'log_min_messages=warning', 'log_line_prefix=%m [%p] %a ',
 ];
 

@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   // Recipes and export
   RECIPE_INVALID: permanent('A parameter of the recipe is unknown or out of range.', 'Correct metadata.recipe as docs/recipes.md describes.'),
   GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
+  TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables.', 'Upload the manifest again with a new batch_id; the files are still in the landing zone.'),
   EXPORT_MISMATCH: transient('The exported file does not hold what the table holds.', 'The step is tried again; report it if it stays.'),
   UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'The step is tried again; check the object store.'),
 

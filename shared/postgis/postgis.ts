@@ -34,6 +34,9 @@ const FENCE_TABLE = 'sluice_fence';
 /** Waiting for a lock longer than this means that a dead worker's session still holds it. */
 const LOCK_TIMEOUT_MS = 60_000;
 
+/** A cancel that comes before the statement has reached the server does nothing, so it is sent again until the session is closed. */
+const CANCEL_AGAIN_MS = 100;
+
 /** `sluice:<run>:<step>:<token>`; run ids lose their dashes, for the name may have 63 bytes. */
 export function applicationName(claim: ClaimRef): string {
   return `sluice:${claim.runId.replaceAll('-', '')}:${claim.step}:${claim.token}`;
@@ -65,7 +68,12 @@ export class PgPostgis implements Postgis {
       await client.end();
       throw thrown;
     }
-    const cancel = () => void this.#pool.query('select pg_cancel_backend($1)', [(client as unknown as { processID: number }).processID]).catch(() => undefined);
+    let canceling: NodeJS.Timeout | undefined;
+    const cancelOnce = () => void this.#pool.query('select pg_cancel_backend($1)', [(client as unknown as { processID: number }).processID]).catch(() => undefined);
+    const cancel = () => {
+      cancelOnce();
+      canceling = setInterval(cancelOnce, CANCEL_AGAIN_MS).unref();
+    };
     signal.addEventListener('abort', cancel);
     return {
       schema,
@@ -77,6 +85,7 @@ export class PgPostgis implements Postgis {
       },
       close: async () => {
         signal.removeEventListener('abort', cancel);
+        clearInterval(canceling);
         await client.end();
       },
     };
