@@ -3,7 +3,7 @@ import type { Env } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { ObjectStore } from '#shared/storage/object-store.ts';
+import type { ObjectHead, ObjectStore } from '#shared/storage/object-store.ts';
 import { announcesManifest, eventsOfNotification } from './notifications.ts';
 import type { Router } from './router/router.ts';
 
@@ -33,10 +33,10 @@ export async function announce(body: unknown, parts: Parts): Promise<void> {
 export async function announceWaiting({ objects, ...parts }: Parts & { objects: ObjectStore }): Promise<number> {
   let found = 0;
   let batch: Promise<void>[] = [];
-  for await (const { key, etag, size } of objects.list(parts.env.LANDING_BUCKET, 'manifests/')) {
+  for await (const object of objects.list(parts.env.LANDING_BUCKET, 'manifests/')) {
     if (parts.signal.aborted) break;
     found += 1;
-    batch.push(announce(sweepNotification(parts.env.LANDING_BUCKET, { key, etag, size }), parts));
+    batch.push(announce(sweepNotification(parts.env.LANDING_BUCKET, object), parts));
     if (batch.length === SWEEP_CONCURRENCY) {
       await Promise.all(batch);
       batch = [];
@@ -46,13 +46,13 @@ export async function announceWaiting({ objects, ...parts }: Parts & { objects: 
   return found;
 }
 
-/** An S3 notification as the store would send it, without ids of a request: the event's id comes from bucket, key and ETag. */
-export function sweepNotification(bucket: string, { key, etag, size }: { key: string; etag: string; size: number }): unknown {
+/** An S3 notification as the store would send it, without ids of a request: the event's id comes from bucket, key, ETag and time of the upload. */
+export function sweepNotification(bucket: string, { key, etag, size, modified }: Pick<ObjectHead, 'key' | 'etag' | 'size' | 'modified'>): unknown {
   const escaped = encodeURIComponent(key).replaceAll('%20', '+');
   return {
     Records: [{
       eventVersion: '2.0', eventSource: 'sluice:sweep', eventName: 's3:ObjectCreated:Put', eventTime: new Date().toISOString(),
-      s3: { bucket: { name: bucket }, object: { key: escaped, eTag: etag, size } },
+      s3: { bucket: { name: bucket }, object: { key: escaped, eTag: etag, size, sequencer: modified } },
     }],
   };
 }

@@ -1,9 +1,12 @@
 import { publicUrl, type Env } from '#shared/config/env.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { AssetDocument, RunDocument, Step } from '#shared/ledger/documents.ts';
+import type { AssetDocument, DatasetDocument, RunDocument, Step } from '#shared/ledger/documents.ts';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 
 /** What `npm start` tells the person. Pure: each function gives lines of text. */
+
+/** More would push the places to look off the screen. */
+const DATASETS_SHOWN = 5;
 
 /** What happened to a run: id, steps with times, the asset or the error. */
 export function runLines(run: RunDocument, asset: AssetDocument | undefined, lakeBucket: string): string[] {
@@ -39,15 +42,16 @@ export function errorLines(error: ErrorDocument): string[] {
   return [`  ${error.code}: ${error.message}`, `  What to do: ${ERROR_CODES[error.code].action}`];
 }
 
-/** Where to look. `logFile` is left out when the log goes elsewhere. */
-export function placesLines(env: Env, options: { asset?: AssetDocument | undefined; logFile?: string | undefined }): string[] {
+/** Where to look. The credentials of the embedded store are no secret; those of another one are not shown. */
+export function placesLines(env: Env, options: { ownStore: boolean; asset?: AssetDocument | undefined; logFile?: string }): string[] {
   const url = publicUrl(env);
+  const credentials = options.ownStore ? `; access key and secret: ${env.S3_ACCESS_KEY_ID}` : '';
   const places = [
     ['Gateway', `${url}/healthz`],
     ['Runs', `${url}/api/runs`],
     ['Assets', `${url}/api/assets`],
     ...(options.asset === undefined ? [] : [['This asset', `${url}/api/assets/${options.asset._id}/download`]]),
-    ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3; access key ${env.S3_ACCESS_KEY_ID})`],
+    ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3${credentials})`],
     ...(options.logFile === undefined ? [] : [['Log', options.logFile]]),
   ];
   return places.map(([name = '', place = '']) => `  ${name.padEnd(13)} ${place}`);
@@ -56,4 +60,13 @@ export function placesLines(env: Env, options: { asset?: AssetDocument | undefin
 /** 0.043 s, 1.2 s, 75 s */
 export function formatSeconds(seconds: number): string {
   return seconds < 1 ? `${seconds.toFixed(2)} s` : seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+/** What is in the lake: the newest datasets, and how many more there are. */
+export function lakeLines(datasets: DatasetDocument[]): string[] {
+  const filled = datasets.filter((dataset) => dataset.latest_version > 0);
+  if (filled.length === 0) return [];
+  const shown = filled.slice(0, DATASETS_SHOWN).map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
+  const more = filled.length > shown.length ? ` and ${filled.length - shown.length} more` : '';
+  return [`In the lake: ${shown.join(', ')}${more}`];
 }

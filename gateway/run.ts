@@ -3,7 +3,7 @@ import { env, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { log } from '#shared/log/log.ts';
-import { errorLines, formatSeconds, placesLines, runLines } from './plain-words.ts';
+import { errorLines, formatSeconds, lakeLines, placesLines, runLines } from './plain-words.ts';
 import { ingestSample, isFirstStart } from './sample.ts';
 import { Screen } from './screen.ts';
 import { type RunningSluice, startSluice } from './start.ts';
@@ -53,7 +53,8 @@ async function introduce(sluice: RunningSluice, { screen, sample, logFile, began
   const first = sample && (await isFirstStart(context.ledger));
   const asset = first ? await showSample(sluice, screen, signal) : undefined;
   if (signal.aborted) return;
-  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile }));
+  if (!first) screen.say(...lakeLines(await context.ledger.listDatasets()));
+  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile, ownStore: env.S3_ENDPOINT === undefined }));
   screen.say('', 'Ingest a file of yours:  npx sluice ingest FILE --dataset NAME', 'Ctrl-C stops everything.', '');
 }
 
