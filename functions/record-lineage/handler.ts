@@ -1,4 +1,5 @@
 import { isoRecord } from '#shared/catalog/iso.ts';
+import { publishCatalog } from '#shared/catalog/publish-catalog.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
@@ -18,13 +19,17 @@ export const handler: Handler = async (event, context) => {
   return reply;
 };
 
-async function describe(assetId: string, claim: Claim, { ledger, env }: Context): Promise<void> {
+async function describe(assetId: string, claim: Claim, context: Context): Promise<void> {
+  const { ledger, env } = context;
   claim.signal.throwIfAborted();
   const asset = await ledger.getAsset(assetId);
   if (asset === undefined) throw new SluiceError('ASSET_NOT_FOUND', `Asset ${assetId} of run ${claim.runId} is not registered.`, { details: { asset_id: assetId } });
   await ledger.insertLineage(claim, lineageEdges(asset, claim.run));
-  // A reused asset has its record already, of the run that made it.
-  if (asset.iso === null) await ledger.describeAsset(claim, assetId, { iso: { ...isoRecord(asset, claim.run, env.LAKE_BUCKET) }, stac_key: asset.stac_key });
+  // A reused asset has its records already, of the run that made it.
+  if (asset.stac_key !== null) return;
+  const iso = isoRecord(asset, claim.run, env.LAKE_BUCKET);
+  const stac_key = await publishCatalog(asset, iso, claim.run, context);
+  await ledger.describeAsset(claim, assetId, { iso: { ...iso }, stac_key });
 }
 
 /** After the run was closed: a crash before this leaves it to the repeat, which finds the step done, or to archive. */

@@ -1,18 +1,30 @@
-/** Where the STAC catalogue stands in the lake, and how its files name each other: relative, so that the bucket can be moved or mirrored. */
+/** Where the catalogue stands in the lake, and how its files name each other: relative, so that the bucket can be moved or mirrored. */
 
-export const ROOT_KEY = 'stac/catalog.json';
+/** A dataset's folder holds its collection, its items, and a folder for each run with the assets. */
+export const ROOT_KEY = 'catalog.json';
+const ISO_SUFFIX = '.iso.json';
 
 export function collectionKey(datasetId: string): string {
-  return `stac/${datasetId}/collection.json`;
+  return `${datasetId}/collection.json`;
 }
 
 export function itemKey(datasetId: string, version: number): string {
-  return `stac/${datasetId}/v${version}.json`;
+  return `${datasetId}/v${version}.json`;
 }
 
 /** The ISO record, next to the asset. */
 export function isoKey(assetKey: string): string {
-  return `${assetKey}.iso.json`;
+  return `${assetKey}${ISO_SUFFIX}`;
+}
+
+/** The object that a key stands beside: an ISO record's asset; any other key is its own. */
+export function assetKeyOf(key: string): string {
+  return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
+}
+
+/** True for the catalogue's own documents, which no asset registers. */
+export function isCatalogKey(key: string): boolean {
+  return key === ROOT_KEY || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
 }
 
 /** A relative URL from one object to another of the same bucket, percent-encoded. */

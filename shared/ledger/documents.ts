@@ -171,6 +171,8 @@ export const AssetDocumentSchema = z.object({
     repaired_geometries: z.number().int(),
     notes: z.array(NoteSchema),
   }),
+  /** Assets that it was made from. */
+  parents: z.array(ObjectIdSchema).optional(),
   /** Only of a raster asset. */
   raster: RasterSchema.optional(),
   /** Only of a joined asset: what found no partner. */
@@ -200,6 +202,8 @@ export const LineageDocumentSchema = z.object({
   operation: z.string(),
   recipe: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
+  /** Versions of the programs that did it. */
+  software: z.record(z.string(), z.string()).optional(),
   run_id: z.uuid(),
   created_at: Time,
 });

@@ -70,7 +70,10 @@ export interface Ledger {
   // Lineage, activity, datasets
   /** Idempotent by _id. Throws CLAIM_STALE. */
   insertLineage(claim: ClaimRef, edges: LineageDocument[]): Promise<void>;
+  /** What the asset was made from. */
   listLineage(assetId: string): Promise<LineageDocument[]>;
+  /** What was made from the asset. */
+  listDerived(assetId: string): Promise<LineageDocument[]>;
   /** Idempotent by _id. */
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */

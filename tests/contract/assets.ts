@@ -94,5 +94,15 @@ export function assetContract(on: OpenedLedger): void {
       expect(stored).toEqual(expect.arrayContaining(edges));
       await on.ledger.insertLineage(claim, []);
     });
+
+    test('an asset knows what was made from it', async () => {
+      const { run, claim } = await exporting();
+      const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
+      const parent = 'feedfacefeedfacefeedface';
+      const edge = { ...sampleEdge(run, asset._id), source: { kind: 'asset' as const, asset_id: parent } };
+      await on.ledger.insertLineage(claim, [edge, sampleEdge(run, asset._id, 's3://landing-zone/b.gpkg')]);
+      expect(await on.second.listDerived(parent)).toEqual([edge]);
+      expect(await on.ledger.listDerived(asset._id)).toEqual([]);
+    });
   });
 }

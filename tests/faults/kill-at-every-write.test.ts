@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
+import { assetKeyOf, isCatalogKey } from '#shared/catalog/stac-layout.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { startSluice } from '../../gateway/start.ts';
@@ -115,7 +116,7 @@ async function nothingLeft(): Promise<void> {
     expect(existsSync(scratch) ? readdirSync(scratch) : []).toEqual([]);
     expect(await keys(objects.list('landing-zone', 'manifests/'))).toEqual([]);
     const unregistered = [];
-    for (const key of await keys(objects.list('data-lake', ''))) if ((await ledger.findAssetByKey(key)) === undefined) unregistered.push(key);
+    for (const key of await keys(objects.list('data-lake', ''))) if (!isCatalogKey(key) && (await ledger.findAssetByKey(assetKeyOf(key))) === undefined) unregistered.push(key);
     expect(unregistered).toEqual([]);
   }, { timeout: PATIENCE_MS, interval: 100 });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { assetKeyOf, isCatalogKey } from '#shared/catalog/stac-layout.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { loadHandler } from '#shared/runtime/functions.ts';
@@ -97,8 +98,8 @@ async function state(runId: string, datasetId: string) {
   const unregistered: string[] = [];
   for (const bucket of ['landing-zone', 'data-lake']) {
     for await (const { key, etag } of objects.list(bucket, '')) {
-      stored.push(`${bucket}/${key} ${etag}`);
-      if (bucket === 'data-lake' && (await ledger.findAssetByKey(key)) === undefined) unregistered.push(key);
+      if (!isCatalogKey(key)) stored.push(`${bucket}/${key} ${etag}`); // Collections and the root follow from all runs.
+      if (bucket === 'data-lake' && !isCatalogKey(key) && (await ledger.findAssetByKey(assetKeyOf(key))) === undefined) unregistered.push(key);
     }
   }
   const lineage = await Promise.all(assets.map(({ _id }) => ledger.listLineage(_id)));

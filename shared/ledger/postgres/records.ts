@@ -16,10 +16,11 @@ const INSERT_LINEAGE: Statement = {
     select from claim`,
 };
 const LIST_LINEAGE: Statement = { name: 'ledger.list-lineage', text: 'select doc from ledger.lineage where asset_id = $1 order by created_at, _id' };
+const LIST_DERIVED: Statement = { name: 'ledger.list-derived', text: "select doc from ledger.lineage where doc->'source'->>'asset_id' = $1 order by created_at, _id" };
 const APPEND_ACTIVITY: Statement = { name: 'ledger.append-activity', text: 'insert into ledger.activity_logs (doc) values ($1::jsonb) on conflict (_id) do nothing' };
 const LIST_DATASETS: Statement = { name: 'ledger.list-datasets', text: 'select doc from ledger.datasets order by dataset_id collate "C"' };
 
-type RecordOperations = Pick<Ledger, 'insertLineage' | 'listLineage' | 'appendActivity' | 'listActivity' | 'listDatasets'>;
+type RecordOperations = Pick<Ledger, 'insertLineage' | 'listLineage' | 'listDerived' | 'appendActivity' | 'listActivity' | 'listDatasets'>;
 
 /** Lineage, activity and datasets: what is only ever added. */
 export function recordOperations(database: Database): RecordOperations {
@@ -30,6 +31,7 @@ export function recordOperations(database: Database): RecordOperations {
       if (held.length === 0) throw staleClaim(claim);
     },
     listLineage: (assetId) => database.documents<LineageDocument>(LIST_LINEAGE, [assetId]),
+    listDerived: (assetId) => database.documents<LineageDocument>(LIST_DERIVED, [assetId]),
     async appendActivity(activity) {
       await database.query(APPEND_ACTIVITY, [storableJson(parseDocument(ActivityDocumentSchema, 'activity_logs', storableValue(activity)))]);
     },

@@ -48,6 +48,7 @@ create table if not exists ledger.lineage (
   doc jsonb not null, ${id}, ${field('asset_id')} not null, ${field('run_id')} not null, ${time('created_at')} not null
 );
 create index if not exists lineage_asset_id on ledger.lineage (asset_id);
+create index if not exists lineage_parent on ledger.lineage ((doc->'source'->>'asset_id')) where doc->'source' ? 'asset_id';
 create index if not exists lineage_run_id on ledger.lineage (run_id);
 
 create table if not exists ledger.activity_logs (

@@ -1,0 +1,53 @@
+import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import type { IsoRecord } from './iso.ts';
+import { stacCatalog, stacCollection, stacItem } from './stac.ts';
+import { collectionKey, isoKey, itemKey, ROOT_KEY } from './stac-layout.ts';
+
+type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
+
+const MEDIA_TYPE = { item: 'application/geo+json', json: 'application/json' } as const;
+/** Versions of one dataset, and datasets, that one catalogue document lists. */
+const ALL = 100_000;
+
+/**
+ * Writes the catalogue records of an asset: the ISO record next to it, its STAC item, its dataset's collection and, for the first
+ * version, the root catalogue. All follow from the ledger, so a repeat writes the same. Returns the key of the item.
+ */
+export async function publishCatalog(asset: AssetDocument, iso: IsoRecord, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
+  const { description } = run.manifest.metadata;
+  const parents = await Promise.all((asset.parents ?? []).map((id) => parts.ledger.getAsset(id)));
+  const item = stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });
+  const key = itemKey(asset.dataset_id, asset.version);
+  await Promise.all([put(parts, key, item, MEDIA_TYPE.item), put(parts, isoKey(asset.s3_key), { ...iso }, MEDIA_TYPE.json)]);
+  await Promise.all([publishCollection(asset.dataset_id, parts), asset.version === 1 ? publishRoot(parts) : undefined]);
+  return key;
+}
+
+/** Writes the collection of a dataset as the ledger has it. */
+export function publishCollection(datasetId: string, parts: Parts): Promise<void> {
+  return putUntilCurrent(parts, collectionKey(datasetId), async () => stacCollection(datasetId, await parts.ledger.listAssets({ dataset_id: datasetId, limit: ALL })));
+}
+
+/** Writes the root catalogue as the ledger has it. */
+export function publishRoot(parts: Parts): Promise<void> {
+  return putUntilCurrent(parts, ROOT_KEY, async () => stacCatalog((await parts.ledger.listDatasets()).filter(({ latest_version }) => latest_version > 0).map(({ dataset_id }) => dataset_id)));
+}
+
+/**
+ * Writes a document that follows from the ledger, again until the ledger says what was written. Of several writers at once the last
+ * one reads after it has written, so that no version is left out, also when it was stopped in between.
+ */
+async function putUntilCurrent(parts: Parts, key: string, derive: () => Promise<Record<string, unknown>>): Promise<void> {
+  let wanted = JSON.stringify(await derive());
+  let written: string | undefined;
+  while (written !== wanted) {
+    await put(parts, key, wanted, MEDIA_TYPE.json);
+    written = wanted;
+    wanted = JSON.stringify(await derive());
+  }
+}
+
+function put({ objects, env }: Parts, key: string, body: string | Record<string, unknown>, contentType: string): Promise<void> {
+  return objects.put(env.LAKE_BUCKET, key, typeof body === 'string' ? body : JSON.stringify(body, undefined, 2), { contentType });
+}
