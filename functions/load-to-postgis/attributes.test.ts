@@ -67,8 +67,7 @@ test('a CSV with WKT keeps Z; a row that does not parse is named', async () => {
 
 test('a Latin-1 dbf without .cpg is read as Latin-1', async () => {
   const loaded = await landing.load({ path: await landing.upload(dataFile('olinda1.shp')), format: 'ESRI Shapefile' });
-  const [texts] = await loaded.query(`select string_agg(distinct row_to_json(r)::text, ' ') t from raw_data r where row_to_json(r)::text ~ '[À-ÿ]'`);
-  expect(texts?.t ?? '').toMatch(/[À-ÿ]|^$/);
+  expect(await loaded.query(`select distinct "NM_BAIR" n from raw_data where "NM_BAIR" ~ '[^ -~]' and "NM_BAIR" like '%ç%' order by 1 limit 1`)).toEqual([{ n: expect.stringMatching(/^[\p{L} ]+ç[\p{L} ]*$/u) as string }]);
   expect(loaded.row_count).toBe(470);
 });
 

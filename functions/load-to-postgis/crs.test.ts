@@ -46,6 +46,8 @@ test('a CRS without any code is kept by its text, once for all runs', async () =
   expect(one.files[0]?.crs).toBe('Lambert of my own');
   expect(await one.query(`select count(*)::int n from spatial_ref_sys where srid >= 910000`)).toEqual([{ n: 1 }]);
   expect(await one.query(`select distinct st_srid(geom) srid from raw_data`)).toEqual([{ srid: one.srid }]);
+  // The origin, with its false easting, is where the text says.
+  expect(await one.query(`select st_astext(st_transform('SRID=${one.srid};POINT(1234.5 0)'::geometry, 4326), 6) p`)).toEqual([{ p: 'POINT(-80 35)' }]);
 });
 
 test.each(['http://localhost:1/x', '/etc/passwd', '+init=epsg:4326', '+proj=longlat', 'EPSG:999999', '/vsicurl/http://localhost/x.prj', 'GEOGCS["broken', 'EPSG', 'DATUM["x"]', `GEOGCS["a",EXTENSION["PROJ4","+proj=longlat +nadgrids=/etc/passwd"]]`])('%s is refused as a CRS', async (crs) => {

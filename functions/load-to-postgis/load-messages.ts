@@ -42,6 +42,11 @@ export function explainLoadFailure(error: SluiceError, file: string): SluiceErro
   if (notThis) {
     return new SluiceError('FORMAT_MISMATCH', `${file} is not of the format that the manifest says: GDAL cannot open it as such. Correct \`format\`, or the file.`, { cause: error, details: { file, messages } });
   }
+  const cell = /ERROR: (.+?)(?: HINT: .*)? CONTEXT: COPY \S+, line (\d+), column (.+?):/.exec(messages.join(' '));
+  if (cell !== null) {
+    const [, said, row, column] = cell;
+    return new SluiceError('FILE_UNREADABLE', `Row ${row} of ${file}, column ${JSON.stringify(column)}: ${said}. Correct the value, or leave it empty.`, { cause: error, details: { file, row: Number(row), column, messages } });
+  }
   const feature = /feature (\d+)/.exec(messages.join(' '))?.[1];
   return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}${feature === undefined ? '' : ` (feature ${feature})`}`, {
     cause: error, details: { ...error.details, file, ...(feature === undefined ? {} : { feature: Number(feature) }) },

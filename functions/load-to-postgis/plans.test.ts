@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { vectorFormat } from '#shared/gdal/formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
 import { appendSql, columnsDifference } from './append-file.ts';
 import { fittingType } from './csv-types.ts';
 import { finishSql } from './finish-table.ts';
-import { notesOfMessages } from './load-messages.ts';
+import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planColumns } from './plan-columns.ts';
 import { planLoad, stagingTable } from './plan-load.ts';
 import { plainDbfFields } from './shapefile-header.ts';
@@ -96,6 +97,12 @@ test('what GDAL says is a note, or an error when something may be lost', () => {
   ]);
   expect(() => notesOfMessages('ERROR 1: Corrupted .shp file : shape 5, nPoints=7', 'f')).toThrow('f is damaged; GDAL says: Corrupted .shp file : shape 5, nPoints=7');
   expect(() => notesOfMessages("Warning 1: One or several characters couldn't be converted correctly from X to UTF-8.", 'f')).toThrow(expect.objectContaining({ code: 'ENCODING_INVALID' }) as Error);
+});
+
+test('a value that PostgreSQL refuses is told by row and column', () => {
+  const error = new SluiceError('FILE_UNREADABLE', 'GDAL says: …', { details: { messages: ['COPY statement failed. ERROR: date/time field value out of range: "2024/13/45" HINT: Perhaps … CONTEXT: COPY load_1_0, line 2, column von bis: "2024/13/45"'] } });
+  expect(explainLoadFailure(error, 'f')).toMatchObject({ code: 'FILE_UNREADABLE', message: 'Row 2 of f, column "von bis": date/time field value out of range: "2024/13/45". Correct the value, or leave it empty.', details: { file: 'f', row: 2, column: 'von bis' } });
+  expect(explainLoadFailure(new SluiceError('DATABASE_UNAVAILABLE', 'x'), 'f').code).toBe('DATABASE_UNAVAILABLE');
 });
 
 test('fittingType takes the first type that all values fit', () => {

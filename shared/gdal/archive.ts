@@ -30,8 +30,8 @@ const ENCRYPTED_FLAG = 0x1;
 const UTF8_FLAG = 0x800;
 const SYMLINK_MODE = 0o120000;
 const FILE_TYPE_MASK = 0o170000;
-/** Longest name of a file on common file systems, in bytes, with room for nothing else. */
-const MAX_NAME_BYTES = 255;
+/** File systems take 255 bytes; extensions are added to names. */
+const MAX_NAME_BYTES = 200;
 
 /**
  * Opens an archive and gives its files to `work`, after checking names, sizes, ratio, links and encryption.

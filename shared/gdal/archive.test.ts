@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, expect, test } from 'vitest';
+import { localName, memberPath, withArchive } from './archive.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const signal = new AbortController().signal;
+const limits = { maxBytes: 1_000_000 };
+
+/** Makes an archive with Python, whose zipfile writes what it is told. */
+async function archive(name: string, fill: string): Promise<string> {
+  const path = join(folder, name);
+  await execa('python3', ['-c', `import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n    ${fill}`, path]);
+  return path;
+}
+
+test('lists files and unpacks one', async () => {
+  const path = await archive('plain.zip', "z.writestr('a/é 😀.txt', 'Grüße'); z.writestr('b/', '')");
+  const names = await withArchive(path, 'plain.zip', limits, async (members, unpack) => {
+    const [first] = members;
+    if (first !== undefined) await unpack(first, memberPath(folder, first.name), signal);
+    return members.map((member) => [member.name, member.size]);
+  });
+  expect(names).toEqual([['a/é 😀.txt', 7]]);
+  expect(readFileSync(join(folder, 'a', 'é 😀.txt'), 'utf8')).toBe('Grüße');
+});
+
+test('a name that is not UTF-8 is read as Latin-1', async () => {
+  const path = await archive('latin.zip', "z.writestr('strXsse.shp', 'x')");
+  writeFileSync(path, Buffer.from(readFileSync(path).toString('latin1').replaceAll('strXsse', 'str\u00dfsse'), 'latin1'));
+  expect(await withArchive(path, 'latin.zip', limits, (members) => Promise.resolve(members.map((member) => member.name)))).toEqual(['strßsse.shp']);
+});
+
+test('more than the limit is refused before anything is unpacked', async () => {
+  const path = await archive('large.zip', "z.writestr('a', b'0' * 1_000_001)");
+  await expect(withArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', details: { bytes: 1_000_001, limit: 1_000_000 } });
+});
+
+test('a file that is larger than the directory says stops while it is unpacked', async () => {
+  const path = await archive('lies.zip', "z.writestr('a', b'0' * 100_000)");
+  const bytes = readFileSync(path);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(100_000);
+  for (let at = bytes.indexOf(size); at >= 0; at = bytes.indexOf(size, at + 1)) bytes.writeUInt32LE(10, at);
+  writeFileSync(path, bytes);
+  const unpacking = withArchive(path, 'lies.zip', limits, async ([member], unpack) => { if (member !== undefined) await unpack(member, join(folder, 'lies'), signal); });
+  await expect(unpacking).rejects.toMatchObject({ code: expect.stringMatching(/^ARCHIVE_/) as string, details: { file: 'lies.zip' } });
+});
+
+test('an encrypted archive needs no guessing', async () => {
+  const path = await archive('secret.zip', "z.writestr('a', 'x')");
+  const bytes = readFileSync(path);
+  for (const [signature, flags] of [['PK\u0003\u0004', 6], ['PK\u0001\u0002', 8]] as const) {
+    const at = bytes.indexOf(Buffer.from(signature, 'latin1'));
+    bytes.writeUInt16LE(bytes.readUInt16LE(at + flags) | 1, at + flags);
+  }
+  writeFileSync(path, bytes);
+  await expect(withArchive(path, 'secret.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE', message: expect.stringContaining('is encrypted') as string });
+});
+
+test.each([['empty', Buffer.alloc(0)], ['text', Buffer.from('not a zip')], ['cut', Buffer.from('PK\u0003\u0004 and then nothing')]])('%s is no archive', async (name, bytes) => {
+  const path = join(folder, `${name}.zip`);
+  writeFileSync(path, bytes);
+  await expect(withArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE', details: { file: 'x.zip' } });
+});
+
+test('local names are harmless, and keep their extension', () => {
+  expect(localName('b1/Straße #1 😀.shp')).toBe('Straße #1 😀.shp');
+  expect(localName('a\u0000b\n.shp')).toBe('a_b_.shp');
+  expect(localName('..')).toBe('file');
+  expect(localName(`${'é'.repeat(300)}.shp`)).toMatch(/^é+\.shp$/);
+  expect(Buffer.byteLength(localName(`${'é'.repeat(300)}.shp`))).toBeLessThanOrEqual(200);
+});
