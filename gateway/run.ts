@@ -54,7 +54,7 @@ async function introduce(sluice: RunningSluice, { screen, sample, logFile, began
   const asset = first ? await showSample(sluice, screen, signal) : undefined;
   if (signal.aborted) return;
   if (!first) screen.say(...lakeLines(await context.ledger.listDatasets()));
-  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile, ownStore: env.S3_ENDPOINT === undefined }));
+  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile, ownStore: sluice.ownStore }));
   screen.say('', 'Ingest a file of yours:  npx sluice ingest FILE --dataset NAME', 'Ctrl-C stops everything.', '');
 }
 

@@ -29,11 +29,11 @@ export async function isFirstStart(ledger: Ledger): Promise<boolean> {
  * Puts the sample into the landing zone as a user would, files first and then the manifest, and resolves when its run has
  * ended. `onChange` is called with the run whenever it changes. `signal` ends the waiting; the run goes on.
  */
-export async function ingestSample({ context, announceWaiting }: RunningSluice, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<SampleResult> {
+export async function ingestSample({ context, ownStore, announceWaiting }: RunningSluice, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<SampleResult> {
   const { objects, env, ledger } = context;
   await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
   await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), { contentType: 'application/json' });
-  await announceWaiting(); // A store of one's own sends a notification only after `sluice setup-storage`.
+  if (!ownStore) await announceWaiting(); // Another store sends notifications only after `sluice setup-storage`.
   const ended = await untilEnded(ledger, onChange, signal);
   const assetId = ended.run?.asset_ids[0];
   return { ...ended, asset: assetId === undefined ? undefined : await ledger.getAsset(assetId) };

@@ -46,7 +46,7 @@ export class Screen {
     if (!this.#out.isTTY || this.#begun.size === 0) return;
     const parts = [...this.#begun].map(([what, begun]) => `${what} … ${Math.floor((performance.now() - begun) / 1000)} s`);
     this.#clear();
-    this.#out.write(`  ${parts.join('   ')}`.slice(0, this.#out.columns - 1));
+    this.#out.write(`  ${parts.join('   ')}`.slice(0, (this.#out.columns || 80) - 1));
   }
 
   #clear(): void {

@@ -22,6 +22,8 @@ export interface RunningSluice {
   env: Env;
   context: Context;
   router: Router;
+  /** True when the object store is the embedded one, which tells of each upload by itself. */
+  ownStore: boolean;
   /** Announces the manifests in the landing zone, for a store that sends no notifications. */
   announceWaiting(): Promise<number>;
   /** Rejects when something that Sluice cannot do without is gone for good. Never resolves. */
@@ -92,7 +94,7 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
   opened.defer(() => listener.close()); // First of all when it stops: nothing new comes in.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Ready');
   const running = opened.move();
-  return { env, context, router, announceWaiting: () => announceWaiting(parts), broken, stop: () => running.disposeAsync() };
+  return { env, context, router, ownStore: given.S3_ENDPOINT === undefined, announceWaiting: () => announceWaiting(parts), broken, stop: () => running.disposeAsync() };
 }
 
 /** The databases that are not given, in one private cluster. */

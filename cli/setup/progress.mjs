@@ -55,7 +55,7 @@ function liveLine(title, seconds) {
   let detail = '';
   const draw = () => {
     const text = `  ${title} … ${seconds()} s  ${detail}`;
-    process.stdout.write(`\r\x1b[2K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`);
+    process.stdout.write(`\r\x1b[2K${text.slice(0, (process.stdout.columns || 80) - 1)}`);
   };
   if (!terminal) console.log(`  ${title} …`);
   const timer = setInterval(() => (terminal ? draw() : console.log(`  ${title}: still at work (${seconds()} s)`)), terminal ? REDRAW_MS : STILL_WORKING_MS);

@@ -20,7 +20,7 @@ export interface Program {
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** A folder for SLUICE_HOME with an awkward name, removed after the test. */
 export function homeFolder(): string {
@@ -63,7 +63,7 @@ export async function startProgram(home: string, options: { args?: string[]; var
   };
 }
 
-/** Processes whose command line or working folder names `path`: what a program left behind. */
+/** Processes whose command line names `path`: what a program left behind. */
 export function processesOf(path: string): string[] {
   return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid).flatMap((pid) => {
     try {

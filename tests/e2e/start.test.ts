@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { homeFolder, processesOf, startProgram } from './program.ts';
 
+/** Several starts each, on a machine that may have other work. */
+vi.setConfig({ testTimeout: 180_000 });
+
 const START = 'Ctrl-C stops everything.';
 
 test('the first start brings the sample into the lake and says so; Ctrl-C leaves no process; the second start is quick and keeps the asset', async () => {
