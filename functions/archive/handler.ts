@@ -1,9 +1,11 @@
+import { publishOpenLineage } from '#shared/catalog/publish-openlineage.ts';
 import { parseEventData } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import { settleManifestWithRun } from '#shared/manifest/settle.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import { recordCancellation } from '#shared/runs/cancellation.ts';
 import { archiveManifest } from './archive-manifest.ts';
 import { sweepLake } from './sweep-lake.ts';
 
@@ -16,10 +18,11 @@ export const handler: Handler = async (event, context) => {
   }
   const { run_id } = parseEventData(event, 'sluice.run.succeeded', 'sluice.run.failed', 'sluice.run.canceled');
   return withClaim(context, { runId: run_id, step: 'archive' }, async ({ run, signal }) => {
-    await settleManifestWithRun(context.ledger, run);
+    await (run.status === 'canceled' ? recordCancellation(context.ledger, run) : settleManifestWithRun(context.ledger, run));
     await archive(run.manifest_id, run_id, { ...context, signal });
     await context.postgis.dropSchema(run_id);
     await sweepLake(run, context);
+    await publishOpenLineage(run, context);
     return undefined;
   });
 };

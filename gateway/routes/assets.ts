@@ -9,6 +9,7 @@ import type { GatewayDeps } from '../deps.ts';
 import { attachment } from '../http/content-disposition.ts';
 import { errorResponse } from '../http/errors.ts';
 import { parseRange } from '../http/range.ts';
+import { lineageGraph } from '../lineage-graph.ts';
 import { assetDetailView, assetView, datasetView } from '../views.ts';
 import { PAGE, parseQuery } from './query.ts';
 
@@ -17,6 +18,7 @@ const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() 
 /**
  * GET /api/assets?dataset_id&limit&offset: AssetView[], newest first. GET /api/assets/:id: AssetDetailView; 404 ASSET_NOT_FOUND.
  * GET or HEAD /api/assets/:id/download: the object itself, with Content-Length, ETag (its SHA-256), a file name, and ranges.
+ * GET /api/assets/:id/lineage: LineageGraph, up to the files and down to all that was made from it.
  * GET /api/datasets: DatasetView[].
  */
 export function assetRoutes(deps: GatewayDeps): Hono {
@@ -31,6 +33,7 @@ export function assetRoutes(deps: GatewayDeps): Hono {
     .get('/api/assets', async (c) => c.json((await ledger.listAssets(parseQuery(AssetsQuery, c.req.query()))).map((asset) => assetView(asset, baseUrl))))
     .get('/api/assets/:id', async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
     .get('/api/assets/:id/download', async (c) => download(c, deps, await findAsset(c.req.param('id'))))
+    .get('/api/assets/:id/lineage', async (c) => c.json(await lineageGraph((await findAsset(c.req.param('id')))._id, ledger)))
     .get('/api/datasets', async (c) => c.json((await ledger.listDatasets()).map(datasetView)));
 }
 

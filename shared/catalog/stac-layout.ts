@@ -3,6 +3,7 @@
 /** A dataset's folder holds its collection, its items, and a folder for each run with the assets. */
 export const ROOT_KEY = 'catalog.json';
 const ISO_SUFFIX = '.iso.json';
+const OPENLINEAGE_PREFIX = '_openlineage/';
 
 export function collectionKey(datasetId: string): string {
   return `${datasetId}/collection.json`;
@@ -17,14 +18,19 @@ export function isoKey(assetKey: string): string {
   return `${assetKey}${ISO_SUFFIX}`;
 }
 
+/** The OpenLineage events of a run. No dataset's name begins with `_`. */
+export function openLineageKey(runId: string): string {
+  return `${OPENLINEAGE_PREFIX}${runId}.ndjson`;
+}
+
 /** The object that a key stands beside: an ISO record's asset; any other key is its own. */
 export function assetKeyOf(key: string): string {
   return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
 }
 
-/** True for the catalogue's own documents, which no asset registers. */
+/** True for documents about assets and runs, which no asset registers: catalogue, items, lineage events. */
 export function isCatalogKey(key: string): boolean {
-  return key === ROOT_KEY || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
+  return key === ROOT_KEY || key.startsWith(OPENLINEAGE_PREFIX) || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
 }
 
 /** A relative URL from one object to another of the same bucket, percent-encoded. */

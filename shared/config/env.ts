@@ -37,6 +37,10 @@ export const ENV_SCHEMA = z.object({
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 
+  OPENLINEAGE_URL: optional.describe('Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.'),
+  OPENLINEAGE_API_KEY: optional.describe('Bearer token for OPENLINEAGE_URL.'),
+  OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
+
   MANIFEST_ROUTER_ENABLED_LANES: z.string().regex(/^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/, 'must name lanes out of ingest, tabular and join, separated by commas').default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
   CLAIM_LEASE_SECONDS: positive(30).describe('A step whose worker has died on another machine is free again after this time.'),

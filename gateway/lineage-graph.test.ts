@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import type { AssetDocument, LineageDocument } from '#shared/ledger/documents.ts';
+import { lineageGraph } from './lineage-graph.ts';
+
+const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
+const fromFile = (asset_id: string, path: string): LineageDocument => edge(asset_id, { kind: 'file', path, sha256: 'a'.repeat(64) });
+const fromAsset = (asset_id: string, parent: string): LineageDocument => edge(asset_id, { kind: 'asset', asset_id: parent });
+const edge = (asset_id: string, source: LineageDocument['source']): LineageDocument => ({
+  _id: `${asset_id}<${JSON.stringify(source)}`, asset_id, source, operation: 'join_datasets', recipe: 'default', parameters: {}, run_id: RUN, created_at: '2026-01-01T00:00:00.000Z',
+});
+
+/** roads and prices were joined; the join was joined again; another asset was made from roads. */
+const EDGES = [
+  fromFile('roads', 's3://landing-zone/b/straßen #1.zip'), fromFile('prices', 's3://landing-zone/b/prices.csv'),
+  fromAsset('joined', 'roads'), fromAsset('joined', 'prices'), fromAsset('again', 'joined'), fromAsset('other', 'roads'),
+];
+const known = new Set(EDGES.map(({ asset_id }) => asset_id));
+const ledger = {
+  getAsset: (id: string) => Promise.resolve(known.has(id) ? ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' } as AssetDocument) : undefined),
+  listLineage: (id: string) => Promise.resolve(EDGES.filter((each) => each.asset_id === id)),
+  listDerived: (id: string) => Promise.resolve(EDGES.filter((each) => each.source.kind === 'asset' && each.source.asset_id === id)),
+};
+
+test('shows what an asset was made from and what was made from it, but not its siblings', async () => {
+  const graph = await lineageGraph('joined', ledger);
+  expect(graph?.nodes.map((node) => (node.kind === 'file' ? node.path : node.id)).sort()).toEqual(['again', 'joined', 'prices', 'roads', 's3://landing-zone/b/prices.csv', 's3://landing-zone/b/straßen #1.zip']);
+  expect(graph?.edges.map(({ from, to }) => `${from.replace(/#a+$/, '')} > ${to}`).sort()).toEqual([
+    'joined > again', 'prices > joined', 'roads > joined', 's3://landing-zone/b/prices.csv > prices', 's3://landing-zone/b/straßen #1.zip > roads',
+  ]);
+  expect(graph?.truncated).toBe(false);
+});
+
+test('every edge ends at nodes of the graph', async () => {
+  for (const root of known) {
+    const graph = await lineageGraph(root, ledger);
+    const ids = new Set(graph?.nodes.map(({ id }) => id));
+    for (const { from, to } of graph?.edges ?? []) expect([ids.has(from), ids.has(to)]).toEqual([true, true]);
+  }
+});
+
+test('a removed parent is shown as removed, and a ring of edges ends', async () => {
+  const ring = { ...ledger, listLineage: (id: string) => Promise.resolve(id === 'again' ? [fromAsset('again', 'gone')] : id === 'gone' ? [fromAsset('gone', 'again')] : []) };
+  expect((await lineageGraph('again', ring))?.nodes).toContainEqual({ id: 'gone', kind: 'removed asset' });
+});
+
+test('an unknown asset has no graph', async () => {
+  expect(await lineageGraph('nobody', ledger)).toBeUndefined();
+});

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Context } from '#shared/runtime/context.ts';
+import { openFunctionContext } from '../../tests/function-context.ts';
+import { exportAsset, startRun } from '../../tests/function-runs.ts';
+import { handler as archive } from '../../functions/archive/handler.ts';
+import { handler as recordLineage } from '../../functions/record-lineage/handler.ts';
+import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
+import { publishOpenLineage } from './publish-openlineage.ts';
+import { openLineageKey } from './stac-layout.ts';
+
+let context: Context & AsyncDisposable;
+beforeAll(async () => { context = await openFunctionContext(); });
+afterAll(() => context[Symbol.asyncDispose]());
+
+const written = async (runId: string) => (await text(await context.objects.read('data-lake', openLineageKey(runId)))).trim().split('\n').map((line) => JSON.parse(line) as OpenLineageEvent);
+
+test('a run that succeeded is told as START and COMPLETE, with its files, its asset, columns and size', async () => {
+  const { run } = await startRun(context, 'lineage é');
+  const succeeded = await recordLineage(await exportAsset(context, run), context);
+  if (succeeded === undefined) throw new Error('The run did not succeed.');
+  await archive(succeeded, context);
+  const [start, complete, ...more] = await written(run.run_id);
+  expect(more).toEqual([]);
+  expect(start).toMatchObject({ eventType: 'START', eventTime: run.created_at, run: { runId: run.run_id }, job: { namespace: 'sluice', name: `ingest_vector.${run.dataset_id}` }, outputs: [] });
+  expect(complete).toMatchObject({
+    eventType: 'COMPLETE',
+    inputs: [{ namespace: 's3://landing-zone', name: 'lineage é/roads é.zip' }],
+    outputs: [{ namespace: 's3://data-lake', facets: { schema: { fields: [{ name: 'größe', type: 'double precision' }] }, version: { datasetVersion: '1' } }, outputFacets: { outputStatistics: { rowCount: 3, size: 4 } } }],
+  });
+  for (const event of [start, complete]) expect(event?.schemaURL).toMatch(/^https:\/\/openlineage\.io\/spec\/1-/);
+});
+
+test('a run that failed is told with its error, a canceled one as ABORT, one under way only as START', async () => {
+  const { run } = await startRun(context, 'fails');
+  const error = { code: 'CRS_MISSING', message: 'roads é.zip has no CRS.', details: {} } as const;
+  const nothing = { namespace: 'sluice', lakeBucket: 'data-lake', assets: [], parents: [] };
+  expect(openLineageEvents(run, nothing).map(({ eventType }) => eventType)).toEqual(['START']);
+  expect(openLineageEvents({ ...run, status: 'canceled' }, nothing).map(({ eventType }) => eventType)).toEqual(['START', 'ABORT']);
+  const { run: failed } = await context.ledger.endRun(run.run_id, 'failure', error);
+  expect(openLineageEvents(failed, nothing)[1]).toMatchObject({ eventType: 'FAIL', run: { facets: { errorMessage: { message: 'CRS_MISSING: roads é.zip has no CRS.' } } } });
+});
+
+test('events are posted to OPENLINEAGE_URL; a server that refuses them stops nothing', async () => {
+  const heard: { path: string | undefined; authorization: string | undefined; event: OpenLineageEvent }[] = [];
+  let status = 201;
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      heard.push({ path: request.url, authorization: request.headers.authorization, event: JSON.parse(body) as OpenLineageEvent });
+      response.writeHead(status).end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const env = { ...context.env, OPENLINEAGE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, OPENLINEAGE_API_KEY: 'secret' };
+    const { run } = await startRun(context, 'posted');
+    const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
+    await publishOpenLineage(ended, { ...context, env });
+    expect(heard.map(({ path, authorization, event }) => [path, authorization, event.eventType])).toEqual([['/api/v1/lineage', 'Bearer secret', 'START'], ['/api/v1/lineage', 'Bearer secret', 'ABORT']]);
+    status = 500;
+    await publishOpenLineage(ended, { ...context, env });
+    expect(await written(run.run_id)).toHaveLength(2);
+  } finally {
+    server.close();
+  }
+});
