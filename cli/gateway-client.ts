@@ -21,13 +21,24 @@ export class GatewayClient {
     return (await response.json()) as T;
   }
 
+  /** Does something in the name of an operator, and answers what came of it. */
+  async act<T>(method: 'POST' | 'DELETE', path: string, { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal }): Promise<T> {
+    const headers = { 'x-operator': encodeURIComponent(operator), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const response = await this.#request(path, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+    return (await response.json()) as T;
+  }
+
   /** A response whose body is still to be read. */
-  async open(path: string, signal?: AbortSignal): Promise<Response> {
+  open(path: string, signal?: AbortSignal): Promise<Response> {
+    return this.#request(path, { signal: signal ?? null });
+  }
+
+  async #request(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(`${this.baseUrl}${path}`, { signal: signal ?? null });
+      response = await fetch(`${this.baseUrl}${path}`, init);
     } catch (thrown) {
-      signal?.throwIfAborted();
+      init.signal?.throwIfAborted();
       throw this.#unreachable(thrown);
     }
     if (!response.ok) throw errorOf(response.status, await response.json().catch(() => undefined));

@@ -1,12 +1,17 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { env, publicUrl } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/ledger/documents.ts';
+import { activity } from './commands/activity.ts';
 import { assets } from './commands/assets.ts';
+import { lineage } from './commands/lineage.ts';
+import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags } from './commands/ingest.ts';
+import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-acts.ts';
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
+import { userName } from './user-name.ts';
 
 /** Rows of a list, unless asked otherwise; the gateway gives 500 at most. */
 const DEFAULT_LIMIT = 20;
@@ -62,12 +67,48 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .action(async (id: string, flags: { follow?: boolean; json?: boolean }) => { exitCode = await run(id, flags, url, terminal(flags)); });
 
   program
+    .command('rerun')
+    .description('Run the manifest of a run that has ended once more, as a new run.')
+    .argument('<id>', 'the run to repeat')
+    .option('--force', 'compute, although an asset of the same input and recipe exists')
+    .option('--follow', 'wait until the new run has ended; exits 1 when it failed')
+    .option('--request-id <id>', 'names this request: the same one again gives the same run; made up by default')
+    .addOption(operatorOption())
+    .option('--json', 'one JSON document on standard output')
+    .action(async (id: string, flags: RerunFlags & { json?: boolean }) => { exitCode = await rerun(id, flags, url, terminal(flags)); });
+
+  program
+    .command('cancel')
+    .description('Stop a run that is under way. Nothing of it reaches the lake.')
+    .argument('<id>', 'its id')
+    .addOption(operatorOption())
+    .option('--json', 'one JSON document on standard output')
+    .action(async (id: string, flags: ActFlags & { json?: boolean }) => { exitCode = await cancel(id, flags, url, terminal(flags)); });
+
+  addDeadLetterCommands(program, (code) => { exitCode = code; }, url, terminal);
+
+  program
+    .command('activity')
+    .description('Show who did what, the newest first.')
+    .option('--run <id>', 'only of this run')
+    .option('--limit <count>', 'how many', parseLimit, DEFAULT_LIMIT)
+    .option('--json', 'a JSON array on standard output')
+    .action(async (flags: { run?: string; limit: number; json?: boolean }) => { exitCode = await activity(flags, url, terminal(flags)); });
+
+  program
     .command('assets')
     .description('List assets, the newest first.')
     .option('--dataset <name>', 'only of this dataset')
     .option('--limit <count>', 'how many', parseLimit, DEFAULT_LIMIT)
     .option('--json', 'a JSON array on standard output')
     .action(async (flags: { dataset?: string; limit: number; json?: boolean }) => { exitCode = await assets(flags, url, terminal(flags)); });
+
+  program
+    .command('lineage')
+    .description('Show what an asset was made from, and what was made from it.')
+    .argument('<asset>', 'its id')
+    .option('--json', 'the graph as one JSON document on standard output')
+    .action(async (id: string, flags: { json?: boolean }) => { exitCode = await lineage(id, url, terminal(flags)); });
 
   program
     .command('setup-storage')
@@ -82,6 +123,31 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.success : EXIT.usage;
     throw thrown;
   }
+}
+
+type MakeTerminal = (flags: { json?: boolean }) => Terminal;
+
+function addDeadLetterCommands(program: Command, exitWith: (code: number) => void, url: string, terminal: MakeTerminal): void {
+  const command = program.command('dead-letters').description('Events that no try could deliver: list them, deliver one again, or take it off the list.');
+  command
+    .command('list', { isDefault: true })
+    .description('List them, the newest first, with what to do about each.')
+    .option('--limit <count>', 'how many', parseLimit, DEFAULT_LIMIT)
+    .option('--json', 'a JSON array on standard output')
+    .action(async (flags: { limit: number; json?: boolean }) => exitWith(await deadLetters(flags, url, terminal(flags))));
+  for (const [name, act, description] of [['redrive', redrive, 'Deliver one again, after what stood in its way was mended.'], ['discard', discard, 'Take one off the list.']] as const) {
+    command
+      .command(name)
+      .description(description)
+      .argument('<id>', 'its id')
+      .addOption(operatorOption())
+      .option('--json', 'one JSON document on standard output')
+      .action(async (id: string, flags: ActFlags & { json?: boolean }) => exitWith(await act(id, flags, url, terminal(flags))));
+  }
+}
+
+function operatorOption(): Option {
+  return new Option('--operator <name>', 'in whose name; kept in the log of acts').default(userName(), 'your account');
 }
 
 const HELP = `

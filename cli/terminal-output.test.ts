@@ -13,7 +13,7 @@ const PLAIN = colorsFor({ write: print });
 const step = (name: string, status: RunView['steps'][number]['status'], seconds: number | null = null, attempt = 1) => ({ name, status, attempt, seconds });
 const view: RunView = {
   run_id: 'r1', batch_id: 'b é', status: 'running', steps: [step('load-to-postgis', 'done', 0.31), step('transform-recipe', 'running', null, 2), step('archive', 'pending')], asset: null, error: null, archived: false,
-  dataset_id: 'd', lane: 'vector', intent: 'ingest_vector', manifest_key: 'manifests/b.json', created_at: '2025-03-01T10:15:30.000Z', finished_at: null,
+  dataset_id: 'd', lane: 'vector', intent: 'ingest_vector', manifest_key: 'manifests/b.json', created_at: '2025-03-01T10:15:30.000Z', finished_at: null, rerun_of: null, operator: 'ana',
 };
 const asset: AssetView = {
   id: 'a1', dataset_id: 'straßen', version: 3, kind: 'spatial', s3_key: 'straßen/r/straßen.parquet', url: 'http://x/download', row_count: 12345, crs: 'EPSG:4326', bbox: [-1.234567, 50, 1, 52], geometry_types: ['Polygon'],

@@ -4,12 +4,14 @@ import type { GatewayDeps } from './deps.ts';
 import { errorResponse } from './http/errors.ts';
 import { refuseForeign } from './http/same-site.ts';
 import { createMetrics } from './metrics.ts';
+import { activityRoutes } from './routes/activity.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
+import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -41,6 +43,8 @@ export function createGateway(deps: GatewayDeps): Hono {
   app.route('/', functionRoutes(deps, metrics));
   app.route('/', landingRoutes(deps));
   app.route('/', runRoutes(deps));
+  app.route('/', runActRoutes(deps));
+  app.route('/', activityRoutes(deps));
   app.route('/', assetRoutes(deps));
   app.route('/', deadLetterRoutes(deps));
   return app;

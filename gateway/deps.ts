@@ -10,7 +10,7 @@ import type { Stack } from './stack.ts';
 /** What the gateway stands on. It opens and closes none of it. */
 export interface GatewayDeps {
   env: Env;
-  router: Pick<Router, 'publish' | 'publishTo' | 'listDeadLetters' | 'registry'>;
+  router: Pick<Router, 'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'>;
   host: FunctionHost;
   stack: Pick<Stack, 'find'>;
   ledger: Ledger;

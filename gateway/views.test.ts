@@ -15,7 +15,7 @@ function withStep(name: string, fields: Partial<Step>) {
 
 test('shows nothing of the ledger\'s own bookkeeping', () => {
   const view = runView(run, undefined, 'http://127.0.0.1:8080');
-  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'run_id', 'status', 'steps']);
+  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'operator', 'rerun_of', 'run_id', 'status', 'steps']);
   expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
 });
 

@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { AssetDocument, DatasetDocument, Lane, ManifestDocument, RunDocument, Status, Step } from '#shared/ledger/documents.ts';
+import type { ActivityDocument, AssetDocument, DatasetDocument, Lane, ManifestDocument, RunDocument, Status, Step } from '#shared/ledger/documents.ts';
 
 /**
  * What the JSON API and `sluice --json` show of the ledger's documents. These shapes are public: fields are
@@ -40,10 +40,17 @@ export interface RunView {
   manifest_key: string;
   created_at: string;
   finished_at: string | null;
+  /** The run that this one repeats. */
+  rerun_of: string | null;
+  /** Who started it: the uploader, or whoever reran it. */
+  operator: string | null;
 }
 
 /** An asset with where it comes from. */
 export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'raster' | 'join' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
+
+/** One line of the log of acts. */
+export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
 
 export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' | 'created_at'>;
 
@@ -63,6 +70,8 @@ export function runView(run: RunDocument, asset: AssetDocument | undefined, base
     manifest_key: run.tags.manifest_key,
     created_at: run.created_at,
     finished_at: run.finished_at,
+    rerun_of: run.rerun_of,
+    operator: run.tags.operator,
   };
 }
 
@@ -82,6 +91,8 @@ export function manifestView(manifest: ManifestDocument): RunView {
     manifest_key: manifest.manifest_key,
     created_at: manifest.created_at,
     finished_at: manifest.status === 'running' ? null : manifest.updated_at,
+    rerun_of: null,
+    operator: manifest.body?.uploader ?? null,
   };
 }
 
@@ -94,6 +105,10 @@ export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
 export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
   const { recipe, sources, source_hash, native_bbox, raster, join, rejected_rows, software, iso, stac_key } = asset;
   return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, raster, join, rejected_rows, software, iso, stac_key };
+}
+
+export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {
+  return { id: _id, ...activity };
 }
 
 export function datasetView({ dataset_id, latest_version, created_at }: DatasetDocument): DatasetView {

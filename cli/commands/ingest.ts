@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
 import { env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunView } from '../../gateway/views.ts';
@@ -12,6 +11,7 @@ import { createProgress } from '../progress.ts';
 import { runCommand } from '../run-command.ts';
 import { findSourceFiles } from '../source-files.ts';
 import type { Terminal } from '../terminal.ts';
+import { userName } from '../user-name.ts';
 import { showRun } from './runs.ts';
 
 export interface IngestFlags extends Omit<IngestOptions, 'uploader'> {
@@ -47,13 +47,4 @@ export function ingest(paths: string[], flags: IngestFlags, url: string, termina
 function interruptedText(batch: Batch | undefined, last: RunView | undefined): string {
   if (last?.run_id) return `The run goes on. See it with: npx sluice run ${last.run_id}`;
   return batch === undefined ? 'Stopped. Nothing was uploaded.' : `Stopped. If the manifest ${batch.manifestKey} was uploaded, its run goes on: npx sluice runs`;
-}
-
-/** The account's name; containers may run as a number without one. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }

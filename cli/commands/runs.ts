@@ -33,19 +33,23 @@ function tableOf(views: RunView[]): string {
 export function run(runId: string, flags: { follow?: boolean }, url: string, terminal: Terminal): Promise<number> {
   return runCommand(async (_, signal) => {
     const client = new GatewayClient(url);
-    const path = `/api/runs/${encodeURIComponent(runId)}`;
-    let view = await client.get<RunView>(path, signal);
-    if (flags.follow && view.status === 'running') {
-      const progress = createProgress(terminal);
-      try {
-        for await (view of followRun(client, `${path}/events`, signal)) progress.run(view);
-      } finally {
-        progress.end();
-      }
-    }
+    let view = await client.get<RunView>(`/api/runs/${encodeURIComponent(runId)}`, signal);
+    if (flags.follow && view.status === 'running') view = await followToEnd(client, view, terminal, signal);
     showRun(view, terminal, { steps: true });
     return exitCodeOfStatus(view.status);
   }, terminal, { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' });
+}
+
+/** Shows the progress of a run, and returns its last state when it has ended. */
+export async function followToEnd(client: GatewayClient, run: RunView, terminal: Terminal, signal: AbortSignal): Promise<RunView> {
+  const progress = createProgress(terminal);
+  let last = run;
+  try {
+    for await (last of followRun(client, `/api/runs/${run.run_id}/events`, signal)) progress.run(last);
+  } finally {
+    progress.end();
+  }
+  return last;
 }
 
 /** A run with its result to standard output, and its error to standard error. */

@@ -41,21 +41,30 @@ export class DeadLetters {
   }
 
   /** Newest first. */
-  async list(limit: number): Promise<DeadLetter[]> {
-    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} order by failed_at desc, id limit $1`, [limit]);
+  async list(limit: number, offset: number): Promise<DeadLetter[]> {
+    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} order by failed_at desc, id limit $1 offset $2`, [limit, offset]);
     return rows as DeadLetter[];
+  }
+
+  /** Throws DEAD_LETTER_NOT_FOUND. */
+  async get(id: string): Promise<DeadLetter> {
+    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} where id::text = $1`, [id]);
+    return found(rows[0], id);
   }
 
   /** Takes one off the list. Throws DEAD_LETTER_NOT_FOUND. */
   async remove(executor: Executor, id: string): Promise<DeadLetter> {
     const { rows } = await executor.executeSql(`delete from ${TABLE} where id::text = $1 returning ${COLUMNS}`, [id]);
-    const letter = rows[0] as DeadLetter | undefined;
-    if (!letter) throw new SluiceError('DEAD_LETTER_NOT_FOUND', `There is no dead letter ${id}; it may have been re-driven or discarded already.`, { details: { id } });
-    return letter;
+    return found(rows[0], id);
   }
 
   async count(): Promise<number> {
     const { rows } = await this.#database.durable.executeSql(`select count(*)::int as count from ${TABLE} where $1`, [true]);
     return (rows[0] as { count: number }).count;
   }
+}
+
+function found(row: unknown, id: string): DeadLetter {
+  if (row === undefined) throw new SluiceError('DEAD_LETTER_NOT_FOUND', `There is no dead letter ${id}; it may have been re-driven or discarded already.`, { details: { id } });
+  return row as DeadLetter;
 }

@@ -33,7 +33,9 @@ export interface Router {
   /** Takes no more jobs, lets the running ones end for a moment, then ends them; they are delivered after the next start. Closes the router. */
   stop(): Promise<void>;
   /** Newest first. */
-  listDeadLetters(limit?: number): Promise<DeadLetter[]>;
+  listDeadLetters(limit?: number, offset?: number): Promise<DeadLetter[]>;
+  /** Throws DEAD_LETTER_NOT_FOUND. */
+  getDeadLetter(id: string): Promise<DeadLetter>;
   /** Delivers the event again, to the function that failed. Throws DEAD_LETTER_NOT_FOUND. */
   redrive(id: string): Promise<DeadLetter>;
   /** Takes it off the list. Throws DEAD_LETTER_NOT_FOUND. */
@@ -153,8 +155,12 @@ class QueueRouter implements Router {
     await this.#close();
   }
 
-  listDeadLetters(limit = DEAD_LETTERS_LISTED): Promise<DeadLetter[]> {
-    return known(() => this.#deadLetters.list(limit));
+  listDeadLetters(limit = DEAD_LETTERS_LISTED, offset = 0): Promise<DeadLetter[]> {
+    return known(() => this.#deadLetters.list(limit, offset));
+  }
+
+  getDeadLetter(id: string): Promise<DeadLetter> {
+    return known(() => this.#deadLetters.get(id));
   }
 
   async redrive(id: string): Promise<DeadLetter> {

@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { manifestView, runView, type RunView } from '../views.ts';
+import { manifestView, type RunView } from '../views.ts';
+import { findRun, viewOfRun } from './find-run.ts';
 import { followRun } from './follow.ts';
 import { PAGE, parseQuery } from './query.ts';
 
@@ -21,18 +21,12 @@ const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
 export function runRoutes(deps: GatewayDeps): Hono {
   const { ledger, log } = deps;
   const view = (run: RunDocument) => viewOfRun(deps, run);
-  const findRun = async (runId: string) => {
-    // PostgreSQL and MongoDB need not be asked for what cannot be a run id.
-    const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
-    if (run === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
-    return run;
-  };
   return new Hono()
     .get('/api/runs', async (c) => c.json(await Promise.all((await ledger.listRuns(parseQuery(RunsQuery, c.req.query()))).map(view))))
-    .get('/api/runs/:run_id', async (c) => c.json(await view(await findRun(c.req.param('run_id')))))
+    .get('/api/runs/:run_id', async (c) => c.json(await view(await findRun(deps, c.req.param('run_id')))))
     .get('/api/runs/:run_id/events', async (c) => {
-      const { run_id } = await findRun(c.req.param('run_id'));
-      return followRun(c, { ledger, log, read: async () => view(await findRun(run_id)) });
+      const { run_id } = await findRun(deps, c.req.param('run_id'));
+      return followRun(c, { ledger, log, read: async () => view(await findRun(deps, run_id)) });
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
@@ -44,11 +38,6 @@ export function runRoutes(deps: GatewayDeps): Hono {
       const { manifest_key } = parseQuery(BatchQuery, c.req.query());
       return followRun(c, { ledger, log, read: () => viewOfBatch(deps, c.req.param('batch_id'), manifest_key) });
     });
-}
-
-async function viewOfRun({ ledger, env }: GatewayDeps, run: RunDocument): Promise<RunView> {
-  const [assetId] = run.asset_ids;
-  return runView(run, assetId === undefined ? undefined : await ledger.getAsset(assetId), publicUrl(env));
 }
 
 async function viewOfBatch(deps: GatewayDeps, batchId: string, manifestKey: string | undefined): Promise<RunView | undefined> {

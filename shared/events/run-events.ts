@@ -13,6 +13,14 @@ export function runFailed(run: Pick<RunDocument, 'run_id' | 'traceparent'>, erro
   return makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }, { traceparent: run.traceparent ?? undefined });
 }
 
+export function runSucceeded(run: Pick<RunDocument, 'run_id' | 'traceparent'>): SluiceEvent {
+  return makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }, { traceparent: run.traceparent ?? undefined });
+}
+
+export function runCanceled(run: Pick<RunDocument, 'run_id' | 'traceparent'>, operator: string): SluiceEvent {
+  return makeEvent('sluice.run.canceled', run.run_id, { run_id: run.run_id, operator }, { traceparent: run.traceparent ?? undefined });
+}
+
 /** A manifest that starts no run; `error` is null when that is no fault (a lane that is switched off). */
 export function manifestRejected(manifest: Pick<ManifestDocument, '_id' | 'manifest_key' | 'error'>, traceparent?: string): SluiceEvent {
   return makeEvent('sluice.manifest.rejected', manifest._id, { manifest_id: manifest._id, manifest_key: manifest.manifest_key, error: manifest.error }, { traceparent });

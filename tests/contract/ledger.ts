@@ -6,6 +6,7 @@ import { claimContract } from './claims.ts';
 import { fenceContract } from './fence.ts';
 import { processContract } from './processes.ts';
 import { recordContract } from './records.ts';
+import { rerunContract } from './reruns.ts';
 import { transitionContract } from './transitions.ts';
 
 /** An implementation under test. */
@@ -37,6 +38,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     claimContract(opened);
     fenceContract(opened);
     transitionContract(opened);
+    rerunContract(opened);
     assetContract(opened);
     recordContract(opened);
     processContract(opened);

@@ -1,0 +1,21 @@
+import type { ActivityView } from '../../gateway/views.ts';
+import { EXIT } from '../exit-codes.ts';
+import { formatTable, formatTime } from '../format-values.ts';
+import { GatewayClient } from '../gateway-client.ts';
+import { runCommand, writeJson } from '../run-command.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** `sluice activity`: who did what, the newest first; of one run, or of all. */
+export function activity(flags: { run?: string; limit: number }, url: string, terminal: Terminal): Promise<number> {
+  return runCommand(async (_, signal) => {
+    const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
+    const lines = await new GatewayClient(url).get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
+    if (terminal.json) writeJson(terminal, lines);
+    else terminal.stdout.write(`${lines.length === 0 ? 'Nothing has been done yet.' : tableOf(lines)}\n`);
+    return EXIT.success;
+  }, terminal);
+}
+
+function tableOf(lines: ActivityView[]): string {
+  return formatTable([['WHEN (UTC)', 'WHO', 'WHAT'], ...lines.map((line) => [formatTime(line.at), line.operator, line.message])]);
+}

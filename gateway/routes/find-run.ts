@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { publicUrl } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { GatewayDeps } from '../deps.ts';
+import { type RunView, runView } from '../views.ts';
+
+/** The run that a path names. Throws RUN_NOT_FOUND. */
+export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
+  // PostgreSQL and MongoDB need not be asked for what cannot be a run id.
+  const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
+  if (run === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
+  return run;
+}
+
+/** A run as the API shows it, with the asset that it made or linked. */
+export async function viewOfRun({ ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>, run: RunDocument): Promise<RunView> {
+  const [assetId] = run.asset_ids;
+  return runView(run, assetId === undefined ? undefined : await ledger.getAsset(assetId), publicUrl(env));
+}
