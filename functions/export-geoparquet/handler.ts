@@ -1,5 +1,6 @@
 import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
+import { deleteEarlierObjects, findExistingAsset, objectKey, PARQUET_TYPE, publishAsset } from '#shared/lake/lake-object.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';
@@ -11,8 +12,7 @@ import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { geographicBounds } from './geographic-bounds.ts';
-import { deleteEarlierObjects, publish } from './lake-object.ts';
-import { assetDraft, assetIdOf, objectKey, sourceHash } from './plan-asset.ts';
+import { assetDraft, assetIdOf, sourceHash } from './plan-asset.ts';
 import { softwareVersions } from './software.ts';
 
 type Loaded = EventData<'sluice.table.loaded'>;
@@ -24,7 +24,7 @@ export const handler: Handler = (event, context) => {
   return withClaim(context, { runId: ready.run_id, step: 'export-geoparquet' }, async (claim) => {
     const loaded = loadedOf(claim.run);
     const source_hash = sourceHash(claim.run, loaded, ready);
-    const existing = await findExisting(claim, source_hash, context);
+    const existing = await findExistingAsset(claim, { _id: assetIdOf(claim.runId), dataset_id: claim.run.dataset_id, source_hash }, context);
     const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
     return makeEvent('sluice.asset.exported', ready.run_id, { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false }, { traceparent: event.traceparent });
   });
@@ -41,17 +41,6 @@ function rowsOf(ready: Ready): number | undefined {
   return ready.steps.findLast((step) => step.row_count !== null)?.row_count ?? undefined;
 }
 
-/** The asset of an earlier try of this step, or one of the same source, which is linked. */
-async function findExisting(claim: Claim, sourceHash: string, { ledger, objects, env }: Context): Promise<{ assetId: string; reused: boolean } | undefined> {
-  const own = claim.attempt > 1 ? await ledger.getAsset(assetIdOf(claim.runId)) : undefined;
-  if (own !== undefined) return { assetId: own._id, reused: false };
-  if (claim.run.manifest.metadata.force === true) return undefined;
-  const same = await ledger.findAssetBySource(claim.run.dataset_id, sourceHash);
-  if (same === undefined || (await objects.head(env.LAKE_BUCKET, same.s3_key)) === undefined) return undefined;
-  await ledger.linkAsset(claim, same._id);
-  return { assetId: same._id, reused: true };
-}
-
 async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Ready, source_hash: string, context: Context): Promise<string> {
   await deleteEarlierObjects(claim, context);
   await using scratch = await openScratch(context.env, claim);
@@ -63,8 +52,8 @@ async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Read
     const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
     const file = await writeGeoParquet(session, source, { folder: scratch.folder, name: 'asset.parquet' }, claim.signal);
     const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);
-    const draft = assetDraft(claim.run, loaded, ready, { ...file, s3_key: objectKey(claim.run, claim.token), source_hash, bbox, software: await softwareVersions(session, file.duckdb) });
-    return (await publish(file.path, draft, claim, context))._id;
+    const draft = assetDraft(claim.run, loaded, ready, { ...file, s3_key: objectKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`), source_hash, bbox, software: await softwareVersions(session, file.duckdb) });
+    return (await publishAsset(file.path, PARQUET_TYPE, draft, claim, context))._id;
   } finally {
     await session.close();
   }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SourceFile } from '#shared/events/types.ts';
+import { objectKey } from '#shared/lake/lake-object.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
-import { objectKey, sourceHash } from './plan-asset.ts';
+import { sourceHash } from './plan-asset.ts';
 
 const file = (path: string, sha256: string): SourceFile => ({ path, sha256, size_bytes: 1, format: 'GPKG', layer: null, crs: 'EPSG:4326', row_count: 1 });
 const manifest = (paths: string[], fields: object = {}) => ({
@@ -27,5 +28,5 @@ test('other bytes, a declared CRS, a layer, another recipe or parameter give ano
 });
 
 test('the key of the object names the claim', () => {
-  expect(objectKey({ dataset_id: 'Straßen', run_id: 'r' }, 7)).toBe('Straßen/r/7/Straßen.parquet');
+  expect(objectKey({ dataset_id: 'Straßen', run_id: 'r' }, 7, 'Straßen.parquet')).toBe('Straßen/r/7/Straßen.parquet');
 });

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
+import { sortedEntries } from '#shared/lake/lake-object.ts';
+import { sourceHashOf } from '#shared/lake/source-hash.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import type { GeoParquetFile } from '#shared/parquet/write-geoparquet.ts';
 import { RECIPE_VERSION } from '#shared/recipes/registry.ts';
-
-export const GEOPARQUET_TYPE = 'application/vnd.apache.parquet';
 
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
@@ -16,29 +15,10 @@ export function assetIdOf(runId: string): string {
   return deterministicObjectId('asset', runId, 'geoparquet');
 }
 
-/** A key that the claim decides: what a stale worker uploads has another one. */
-export function objectKey(run: Pick<RunDocument, 'dataset_id' | 'run_id'>, token: number): string {
-  return `${objectPrefix(run)}${token}/${run.dataset_id}.parquet`;
-}
-
-export function objectPrefix(run: Pick<RunDocument, 'dataset_id' | 'run_id'>): string {
-  return `${run.dataset_id}/${run.run_id}/`;
-}
-
-/**
- * SHA-256 over all that decides the content of the asset: the bytes of the files, how the manifest says to read them, the recipe
- * and its parameters. The names of the files, and their order, do not count.
- */
+/** Changes with the files, how they are read, and the recipe with its parameters (sourceHashOf). */
 export function sourceHash(run: Pick<RunDocument, 'manifest'>, loaded: Pick<Loaded, 'files'> | undefined, ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>): string {
-  const declared = new Map(run.manifest.files.map(({ path, ...options }) => [path, sorted(options)]));
-  const files = (loaded?.files ?? []).map((file) => JSON.stringify([file.sha256, file.layer, declared.get(file.path) ?? null])).sort();
-  const recipe = [ready.recipe, RECIPE_VERSION, sorted(ready.parameters), ready.crs, sorted(run.manifest.metadata.join_config ?? {})];
-  return createHash('sha256').update(JSON.stringify([files, recipe])).digest('hex');
-}
-
-/** Entries by name, so that the order in which fields were written does not count. */
-function sorted(values: Record<string, unknown>): [string, unknown][] {
-  return Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
+  const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs, sortedEntries(run.manifest.metadata.join_config ?? {})];
+  return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }
 
 /** What the ledger is told of the exported file. */

@@ -1,0 +1,73 @@
+import type { AssetDocument, AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import type { Claim } from '#shared/runtime/with-claim.ts';
+
+/** Objects of the lake and the assets that they are: one is uploaded, then registered; what is not registered does not exist. */
+
+export const PARQUET_TYPE = 'application/vnd.apache.parquet';
+
+/** Begins the keys of all that a run writes for a dataset. */
+export function objectPrefix(run: Pick<RunDocument, 'dataset_id' | 'run_id'>): string {
+  return `${run.dataset_id}/${run.run_id}/`;
+}
+
+/** A key that the claim decides: what a stale worker uploads has another one. */
+export function objectKey(run: Pick<RunDocument, 'dataset_id' | 'run_id'>, token: number, fileName: string): string {
+  return `${objectPrefix(run)}${token}/${fileName}`;
+}
+
+/** Deletes what earlier tries of this step uploaded for a dataset (the run's own by default) and did not register. */
+export async function deleteEarlierObjects(claim: Claim, { objects, ledger, env }: Context, datasetId = claim.run.dataset_id): Promise<void> {
+  if (claim.attempt <= 1) return;
+  for await (const { key } of objects.list(env.LAKE_BUCKET, objectPrefix({ dataset_id: datasetId, run_id: claim.runId }))) {
+    if ((await ledger.findAssetByKey(key)) === undefined) await objects.delete(env.LAKE_BUCKET, key);
+  }
+}
+
+/**
+ * Uploads the file and registers it: first the object, then the asset, which is how it comes to exist. An object that is not
+ * registered after all (a stale claim, or a try before this one was registered) is deleted. Throws CLAIM_STALE, UPLOAD_CORRUPT.
+ */
+export async function publishAsset(path: string, contentType: string, draft: AssetDraft, claim: Claim, { objects, ledger, env }: Context): Promise<AssetDocument> {
+  await objects.upload(env.LAKE_BUCKET, draft.s3_key, path, {
+    contentType,
+    metadata: { mongodb_doc_id: draft._id, run_id: draft.run_id, content_hash: draft.content_hash },
+    sha256: draft.content_hash,
+    signal: claim.signal,
+  });
+  const asset = await ledger.registerAsset(claim, draft).catch(async (thrown: unknown) => {
+    if ((thrown as { code?: string }).code === 'CLAIM_STALE') await objects.delete(env.LAKE_BUCKET, draft.s3_key);
+    throw thrown;
+  });
+  if (asset.s3_key !== draft.s3_key) await objects.delete(env.LAKE_BUCKET, draft.s3_key);
+  return asset;
+}
+
+/**
+ * The asset that need not be made: that of an earlier try of this step, or one of the same source, which is linked to the run unless the
+ * manifest says `force`. Undefined when there is none, or its object is gone. Throws CLAIM_STALE.
+ */
+export async function findExistingAsset(
+  claim: Claim,
+  wanted: Pick<AssetDraft, '_id' | 'dataset_id' | 'source_hash'>,
+  { ledger, objects, env }: Context,
+): Promise<{ assetId: string; reused: boolean } | undefined> {
+  const own = claim.attempt > 1 ? await ledger.getAsset(wanted._id) : undefined;
+  if (own !== undefined) return { assetId: own._id, reused: false };
+  if (claim.run.manifest.metadata.force === true) return undefined;
+  const same = await ledger.findAssetBySource(wanted.dataset_id, wanted.source_hash);
+  if (same === undefined || (await objects.head(env.LAKE_BUCKET, same.s3_key)) === undefined) return undefined;
+  await ledger.linkAsset(claim, same._id);
+  return { assetId: same._id, reused: true };
+}
+
+/** Fields by name, also within objects, so that the order in which they were written does not count. A field that is undefined is left out. */
+export function sortedEntries(fields: object): [string, unknown][] {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return given.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, sortedValue(value)]);
+}
+
+function sortedValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedValue);
+  return typeof value === 'object' && value !== null ? sortedEntries(value) : value;
+}
