@@ -1,6 +1,7 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
 import type { VectorFormat } from '#shared/gdal/formats.ts';
+import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 
 /** How one layer gets into a staging table: the arguments of ogr2ogr, and what SQL must do to the geometries afterwards. */
 
@@ -10,8 +11,6 @@ export const STAGED_KEY = 'sluice~key';
 
 /** PostgreSQL refuses these as names of columns. */
 const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
-/** PostgreSQL cuts longer names off. */
-export const MAX_IDENTIFIER_BYTES = 63;
 
 export interface LoadPlan {
   command: GdalCommand;

@@ -1,4 +1,5 @@
-import { type DuckDBConnection, DuckDBInstance, quotedIdentifier, quotedString, version } from '@duckdb/node-api';
+import { type DuckDBConnection, quotedIdentifier, quotedString, version } from '@duckdb/node-api';
+import { diskFull, openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { RingReader } from './byte-ring.ts';
 import { CopyBinaryReader } from './copy-binary.ts';
@@ -14,25 +15,13 @@ const ZSTD_LEVEL = 3;
 const ROW_GROUP_ROWS = 16_384;
 /** Bytes in a row group, for large geometries: 16,384 of 1 MB would not fit in memory. */
 const ROW_GROUP_BYTES = 32 * 2 ** 20;
-/** DuckDB's own limit; a row group and its compressed form need a fraction of it. */
-const MEMORY_LIMIT = '2GB';
 
 /** Writes the rows that come through the ring to a Parquet file. Blocks its thread while it waits for rows. Throws EXPORT_MISMATCH, DISK_FULL. */
 export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    // One thread keeps the rows in order, so that the same rows give the same bytes.
-    threads: '1',
-    memory_limit: MEMORY_LIMIT,
-    temp_directory: job.folder,
-    // In the order of the rows also without this; with it a row group can't be limited by size.
-    preserve_insertion_order: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-  });
+  // One thread keeps the rows in order, so that the same rows give the same bytes, also without preserveOrder; with that a row group can't be limited by size.
+  const database = await openLockedDatabase(job.folder, { threads: 1, preserveOrder: false });
   try {
-    const connection = await instance.connect();
-    await lockDown(connection, job.folder);
+    const { connection } = database;
     const broken: { reason?: unknown } = {};
     connection.registerTableFunction(copyRows(job.columns, new CopyBinaryReader(blockingRead(job.ring)), broken));
     try {
@@ -42,19 +31,8 @@ export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
     }
     return { row_count: await rowsOf(connection, job.path), duckdb: version() };
   } finally {
-    instance.closeSync();
+    database[Symbol.dispose]();
   }
-}
-
-/** DuckDB passes on what the system says of a write, in its own words around it. */
-function diskFull(thrown: unknown): SluiceError | undefined {
-  if (!(thrown instanceof Error) || !/No space left on device|Disk quota exceeded/.test(thrown.message)) return undefined;
-  return new SluiceError('DISK_FULL', 'There is no room for the Parquet file in the scratch folder (SCRATCH_DIR).', { cause: thrown });
-}
-
-/** From here on DuckDB reads and writes nothing outside the folder, loads nothing, and can't be told otherwise. */
-async function lockDown(connection: DuckDBConnection, folder: string): Promise<void> {
-  await connection.run(`set allowed_directories = [${quotedString(folder)}]; set enable_external_access = false; set lock_configuration = true`);
 }
 
 function copyStatement(job: ParquetJob): string {

@@ -1,0 +1,125 @@
+import { isUtf8 } from 'node:buffer';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** Text of any encoding as UTF-8, a chunk at a time. */
+
+const UTF8 = /^utf-?8$/i;
+const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const NEWLINE = 0x0a;
+
+/** A decoder that refuses what is not in its encoding. Throws ENCODING_INVALID for an encoding that is not known. */
+export function decoderOf(encoding: string, file: string): TextDecoder {
+  try {
+    return new TextDecoder(encoding, { fatal: true });
+  } catch (cause) {
+    throw new SluiceError('ENCODING_INVALID', `${JSON.stringify(encoding)} is not an encoding that Sluice knows, for ${file}. Use a name such as UTF-8, ISO-8859-1 or windows-1252.`, { cause, details: { file, encoding } });
+  }
+}
+
+/** The UTF-16 that a text begins with the mark of; undefined without one. */
+export function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  return head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+/**
+ * A text as UTF-8 without a byte order mark. `encoding` is the declared one; without it the text is UTF-8, or UTF-16 when it begins with
+ * that mark. Throws ENCODING_INVALID with the line where UTF-8 breaks.
+ */
+export async function* asUtf8(chunks: AsyncIterable<Buffer>, encoding: string | undefined, file: string): AsyncGenerator<Buffer> {
+  let text: Utf8Check | Transcoder | undefined;
+  for await (const chunk of chunks) {
+    text ??= openText(chunk, encoding, file);
+    yield text.push(chunk);
+  }
+  if (text !== undefined) yield text.end();
+}
+
+function openText(head: Buffer, encoding: string | undefined, file: string): Utf8Check | Transcoder {
+  const declared = encoding ?? utf16Of(head);
+  return declared === undefined || UTF8.test(declared) ? new Utf8Check(file) : new Transcoder(declared, file);
+}
+
+class Transcoder {
+  readonly #decoder: TextDecoder;
+  readonly #encoding: string;
+  readonly #file: string;
+
+  constructor(encoding: string, file: string) {
+    this.#decoder = decoderOf(encoding, file);
+    this.#encoding = encoding;
+    this.#file = file;
+  }
+
+  push(chunk: Buffer): Buffer {
+    return this.#decode(() => this.#decoder.decode(chunk, { stream: true }));
+  }
+
+  end(): Buffer {
+    return this.#decode(() => this.#decoder.decode());
+  }
+
+  #decode(text: () => string): Buffer {
+    try {
+      return Buffer.from(text());
+    } catch (cause) {
+      throw new SluiceError('ENCODING_INVALID', `The text of ${this.#file} is not in ${this.#encoding}. Correct \`encoding\` in the manifest.`, { cause, details: { file: this.#file, encoding: this.#encoding } });
+    }
+  }
+}
+
+/** Passes UTF-8 on as it is; a character that a chunk cuts in two waits for its other half. */
+class Utf8Check {
+  #cut: Buffer = Buffer.alloc(0);
+  #started = false;
+  #lines = 1;
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  push(chunk: Buffer): Buffer {
+    let bytes = this.#cut.length === 0 ? chunk : Buffer.concat([this.#cut, chunk]);
+    if (!this.#started && bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK)) bytes = bytes.subarray(UTF8_MARK.length);
+    this.#started ||= bytes.length > 0;
+    const whole = bytes.length - cutLength(bytes);
+    this.#cut = bytes.subarray(whole);
+    return this.#checked(bytes.subarray(0, whole));
+  }
+
+  end(): Buffer {
+    return this.#checked(this.#cut);
+  }
+
+  #checked(bytes: Buffer): Buffer {
+    if (!isUtf8(bytes)) throw this.#invalid(bytes);
+    this.#lines += countLines(bytes);
+    return bytes;
+  }
+
+  #invalid(bytes: Buffer): SluiceError {
+    let line = this.#lines;
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0 && isUtf8(bytes.subarray(start, end)); end = bytes.indexOf(NEWLINE, start)) {
+      start = end + 1;
+      line++;
+    }
+    return new SluiceError('ENCODING_INVALID', `Line ${line} of ${this.#file} is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`, { details: { file: this.#file, line } });
+  }
+}
+
+/** Bytes at the end that begin a character which is not whole; 0 to 3. */
+function cutLength(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0;
+  }
+  return 0;
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}
