@@ -1,7 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isArchive, isVectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
+import { isArchive } from '#shared/gdal/format-table.ts';
+import { isVectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
 import { type GuessedFormat, guessFormat, guessFromName } from './guess-format.ts';
 
 /** A file to ingest, with the files of the same name that belong to it (`.dbf`, `.prj` of a shapefile). */

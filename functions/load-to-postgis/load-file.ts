@@ -10,7 +10,7 @@ import { checkExtent, measureTable } from './check-extent.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { type CsvGeometry, csvGeometry } from './csv-columns.ts';
 import { typeCsvTable } from './csv-table.ts';
-import type { Source } from './fetch-source.ts';
+import type { VectorSource } from './fetch-vector.ts';
 import { finishTable } from './finish-table.ts';
 import { libpqEnvironment } from './libpq-environment.ts';
 import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
@@ -36,7 +36,7 @@ interface Surroundings extends Pick<Context, 'gdal' | 'env'> {
 }
 
 /** Loads one fetched file into `table`: a run of ogrinfo unless the file is plain, one of ogr2ogr, then SQL. Throws what docs/errors.md lists under "Reading the files". */
-export async function loadFile(source: Source, table: string, surroundings: Surroundings): Promise<LoadedFile> {
+export async function loadFile(source: VectorSource, table: string, surroundings: Surroundings): Promise<LoadedFile> {
   const { session, env, gdal, signal } = surroundings;
   await ensureUtf8(source, signal);
   const { layer, singleLayer, said } = await describe(source, surroundings);
@@ -61,7 +61,7 @@ export async function loadFile(source: Source, table: string, surroundings: Surr
   };
 }
 
-async function describe(source: Source, surroundings: Surroundings): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
+async function describe(source: VectorSource, surroundings: Surroundings): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
   const { format, file, path, parts, declared } = source;
   const isShapefile = format.name === 'ESRI Shapefile';
   const plain = isShapefile ? await plainShapefileLayer(path, parts.includes('.prj')) : undefined;
@@ -80,7 +80,7 @@ async function describe(source: Source, surroundings: Surroundings): Promise<{ l
 async function finish(
   table: string,
   loaded: { layer: Layer; csv: CsvGeometry | undefined; crs: Crs; srid: number; dimensionsGuessed: boolean; sridMissing: boolean },
-  source: Source,
+  source: VectorSource,
   { session, env }: Surroundings,
 ) {
   const originals = loaded.layer.fields.map((field) => field.name);
@@ -92,7 +92,7 @@ async function finish(
   });
 }
 
-async function runOn(source: Source, command: GdalCommand, { gdal, signal }: Surroundings): Promise<GdalResult> {
+async function runOn(source: VectorSource, command: GdalCommand, { gdal, signal }: Surroundings): Promise<GdalResult> {
   try {
     return await gdal.run(command, { signal });
   } catch (thrown) {
@@ -100,12 +100,12 @@ async function runOn(source: Source, command: GdalCommand, { gdal, signal }: Sur
   }
 }
 
-function openOptions(source: Source): string[] {
+function openOptions(source: VectorSource): string[] {
   if (source.format.name === 'CSV') return ['AUTODETECT_TYPE=NO', 'KEEP_GEOM_COLUMNS=YES'];
   return source.format.encoding === 'driver' && source.declared.encoding !== undefined ? [`ENCODING=${source.declared.encoding}`] : [];
 }
 
-function encodingNotes({ format, declared, file }: Source): Note[] {
+function encodingNotes({ format, declared, file }: VectorSource): Note[] {
   if (declared.encoding === undefined || format.encoding !== 'in file') return [];
   return [{ code: 'ENCODING_IGNORED', file, message: `\`encoding\` was not used: a ${format.name} file says itself how its text is encoded.` }];
 }

@@ -9,7 +9,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { appendFile } from './append-file.ts';
-import { fetchSource, type Source } from './fetch-source.ts';
+import { fetchVector, type VectorSource } from './fetch-vector.ts';
 import { type LoadedFile, loadFile } from './load-file.ts';
 import { stagingTable } from './plan-load.ts';
 
@@ -28,7 +28,7 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   const session = await context.postgis.openSession(claim, signal);
   try {
     await dropTables(session);
-    const load = async (source: Source, index: number) => {
+    const load = async (source: VectorSource, index: number) => {
       const folder = join(scratch.folder, String(index));
       const loaded = await loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal });
       await rm(folder, { recursive: true }); // Disk is needed for one file at a time.
@@ -52,9 +52,9 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   }
 }
 
-async function fetchInto(folder: string, file: Parameters<typeof fetchSource>[0], { objects, env }: Context, signal: AbortSignal): Promise<Source> {
+async function fetchInto(folder: string, file: Parameters<typeof fetchVector>[0], { objects, env }: Context, signal: AbortSignal): Promise<VectorSource> {
   await mkdir(folder, { recursive: true });
-  return fetchSource(file, { objects, env, folder, signal });
+  return fetchVector(file, { objects, env, folder, signal });
 }
 
 /** What an earlier try of this step left. Later steps have not run, or they would have found this one done. */

@@ -9,7 +9,7 @@ import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planColumns } from './plan-columns.ts';
 import { planLoad, stagingTable } from './plan-load.ts';
 import { plainDbfFields } from './shapefile-header.ts';
-import { datasetInArchive, partsOf, stemOf } from './source-parts.ts';
+import { datasetInArchive, partsOf, stemOf } from '#shared/sources/source-parts.ts';
 
 describe('planLoad', () => {
   const layer = { name: 'Straßen & "Wege"', geometryType: '3D Measured Multi Line String', fields: [{ name: 'Name', type: 'String' }] };
@@ -80,7 +80,7 @@ test('an archive with several datasets needs a layer', () => {
 
 test('formats are found by many names, and twins by extension', () => {
   for (const [name, path, found] of [['esri shapefile', 'a.shp', 'ESRI Shapefile'], ['MapInfo File', 'a.MIF', 'MIF'], ['KML', 'a.kmz', 'KMZ'], ['kmz', 'a.kml', 'KML'], ['geo-package', 'a', 'GPKG']] as const) expect(vectorFormat(name, path).name).toBe(found);
-  expect(() => vectorFormat('VRT')).toThrow('Sluice does not read the format "VRT"');
+  expect(() => vectorFormat('VRT')).toThrow('Sluice does not read the vector format "VRT"');
 });
 
 test('parseLayers: names may look like anything', () => {

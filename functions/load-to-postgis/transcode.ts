@@ -2,14 +2,14 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Source } from './fetch-source.ts';
+import type { VectorSource } from './fetch-vector.ts';
 
 /** GDAL reads CSV and GeoJSON as UTF-8 only; a file in another encoding is turned into it first, on disk, a chunk at a time. */
 
 const UTF8 = /^utf-?8$/i;
 
 /** Makes the source UTF-8 when the manifest names another encoding or the file begins with UTF-16's mark. Throws ENCODING_INVALID. */
-export async function ensureUtf8(source: Source, signal: AbortSignal): Promise<void> {
+export async function ensureUtf8(source: VectorSource, signal: AbortSignal): Promise<void> {
   if (source.format.encoding !== 'transcode') return;
   const encoding = source.declared.encoding ?? (await utf16Mark(source.path));
   if (encoding === undefined || UTF8.test(encoding)) return;

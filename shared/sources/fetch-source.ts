@@ -3,18 +3,18 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/gdal/archive.ts';
-import { describeBeginning, hasExtension, isArchive, type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
+import { describeBeginning } from '#shared/gdal/beginning.ts';
+import { type FileFormat, hasExtension, isArchive } from '#shared/gdal/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { refuseReferences } from './references.ts';
 import { datasetInArchive, extensionOf, hasParts, partsOf, stemOf } from './source-parts.ts';
 
 /** A file of the manifest as it lies on this machine, checked as far as that goes without GDAL. */
-export interface Source {
+export interface Source<F extends FileFormat = FileFormat> {
   /** As the manifest names it: what messages and notes say. */
   file: string;
   declared: ManifestFile;
-  format: VectorFormat;
+  format: F;
   /** The dataset, for GDAL. */
   path: string;
   /** Extensions of the parts that are there. */
@@ -24,27 +24,38 @@ export interface Source {
   sizeBytes: number;
 }
 
-type Surroundings = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
+export type FetchSurroundings = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
+
+/** Looks at the fetched file, whose first bytes are `head`, and throws when it must not be read. */
+export type CheckContent<F extends FileFormat> = (fetched: { path: string; head: Buffer; file: string; format: F }) => void;
 
 /** Enough of a file for its root element, after a licence comment. */
 const HEAD_BYTES = 16 * 2 ** 10;
 
 /**
- * Downloads a file of the manifest, with the files that belong to it, into `folder`, unpacks it when it is an archive, and checks that
- * it begins as its format does and refers to nothing else. Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, and what withArchive does.
+ * Downloads a file of the manifest, with the files that belong to it, into `folder`, and unpacks it when it is an archive. `check` is the
+ * lane's own. Throws FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, FILE_UNREADABLE for an empty file, what withArchive throws, and what `check` does.
  */
-export async function fetchSource(declared: ManifestFile, surroundings: Surroundings): Promise<Source> {
-  const format = vectorFormat(declared.format, declared.path);
-  const key = keyOf(declared.path, surroundings.env.LANDING_BUCKET);
+export async function fetchSource<F extends FileFormat>(declared: ManifestFile, format: F, check: CheckContent<F>, surroundings: FetchSurroundings): Promise<Source<F>> {
+  const file = declared.path;
+  const key = keyOf(file, surroundings.env.LANDING_BUCKET);
   const fetched = isArchive(key) ? await fetchArchive(key, declared, format, surroundings) : await fetchObjects(key, declared, format, surroundings);
-  await checkBeginning(fetched.path, declared.path, format);
-  if (format.isArchive) await withArchive(fetched.path, declared.path, { maxBytes: surroundings.env.MAX_FILE_BYTES }, () => Promise.resolve());
-  return { file: declared.path, declared, format, ...fetched };
+  const head = await headOf(fetched.path);
+  if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${file} is empty. Upload it again.`, { details: { file } });
+  check({ path: fetched.path, head, file, format });
+  return { file, declared, format, ...fetched };
+}
+
+/** Throws FORMAT_MISMATCH when a file does not begin as its format does. */
+export function checkBeginning(format: FileFormat, head: Buffer, file: string): void {
+  if (format.begins(head)) return;
+  const found = describeBeginning(head);
+  throw new SluiceError('FORMAT_MISMATCH', `${file} is declared as ${format.name}, but begins like ${found}. Correct \`format\` in the manifest, or the file.`, { details: { file, format: format.name, found } });
 }
 
 type Fetched = Pick<Source, 'path' | 'parts' | 'sha256' | 'sizeBytes'>;
 
-async function fetchObjects(key: string, declared: ManifestFile, format: VectorFormat, { objects, env, folder, signal }: Surroundings): Promise<Fetched> {
+async function fetchObjects(key: string, declared: ManifestFile, format: FileFormat, { objects, env, folder, signal }: FetchSurroundings): Promise<Fetched> {
   const beside = hasParts(format) ? await namesBeside(key, { objects, env }) : [];
   const parts = partsOf(format, key, beside, declared.path);
   const stem = join(folder, stemOf(localName(key)));
@@ -62,7 +73,7 @@ async function fetchObjects(key: string, declared: ManifestFile, format: VectorF
 }
 
 /** Drivers know their files by extension, in lower case; a file that has another one gets the usual one. */
-function localExtension(part: { extension: string }, format: VectorFormat, isMain: boolean): string {
+function localExtension(part: { extension: string }, format: FileFormat, isMain: boolean): string {
   return isMain && !hasExtension(format, part.extension) ? (format.extensions[0] ?? '') : part.extension;
 }
 
@@ -72,7 +83,7 @@ async function namesBeside(key: string, { objects, env }: Pick<Context, 'objects
   return names;
 }
 
-async function fetchArchive(key: string, declared: ManifestFile, format: VectorFormat, { objects, env, folder, signal }: Surroundings): Promise<Fetched> {
+async function fetchArchive(key: string, declared: ManifestFile, format: FileFormat, { objects, env, folder, signal }: FetchSurroundings): Promise<Fetched> {
   const archive = join(folder, 'archive');
   const { sha256, size } = await objects.download(env.LANDING_BUCKET, key, archive, { maxBytes: env.MAX_FILE_BYTES, signal });
   const unpacked = await withArchive(archive, declared.path, { maxBytes: env.MAX_FILE_BYTES }, async (members, unpack) => {
@@ -98,17 +109,6 @@ function hashOfParts(parts: { name: string; sha256: string }[]): string {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0].sha256;
   const lines = parts.map((part) => `${part.name}\0${part.sha256}\n`).sort();
   return createHash('sha256').update(lines.join('')).digest('hex');
-}
-
-async function checkBeginning(path: string, file: string, format: VectorFormat): Promise<void> {
-  const head = await headOf(path);
-  if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${file} is empty. Upload it again.`, { details: { file } });
-  if (!format.begins(head)) {
-    throw new SluiceError('FORMAT_MISMATCH', `${file} is declared as ${format.name}, but begins like ${describeBeginning(head)}. Correct \`format\` in the manifest, or the file.`, {
-      details: { file, format: format.name, found: describeBeginning(head) },
-    });
-  }
-  refuseReferences(path, head, format, file);
 }
 
 async function headOf(path: string): Promise<Buffer> {

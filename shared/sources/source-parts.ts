@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { hasExtension, type VectorFormat } from '#shared/gdal/formats.ts';
+import { type FileFormat, hasExtension } from '#shared/gdal/format-table.ts';
 
 /** Which files make up a dataset: a shapefile is five of them, each with its own extension, in any case. */
 
@@ -22,7 +22,7 @@ export function extensionOf(name: string): string {
 }
 
 /** True when a format has more than one file, so that the others must be looked for. */
-export function hasParts(format: VectorFormat): boolean {
+export function hasParts(format: FileFormat): boolean {
   return format.required.length + format.optional.length > 0;
 }
 
@@ -30,7 +30,7 @@ export function hasParts(format: VectorFormat): boolean {
  * The files that belong to `main`, itself first, among the names beside it. Throws FILE_INCOMPLETE naming what is missing.
  * `file` is the name that messages use.
  */
-export function partsOf(format: VectorFormat, main: string, beside: readonly string[], file: string): SourcePart[] {
+export function partsOf(format: FileFormat, main: string, beside: readonly string[], file: string): SourcePart[] {
   const stem = stemOf(main);
   const wanted = new Set([...format.required, ...format.optional]);
   const parts = new Map<string, string>();
@@ -48,7 +48,7 @@ export function partsOf(format: VectorFormat, main: string, beside: readonly str
 }
 
 /** The one dataset of the format in an archive. Throws ARCHIVE_AMBIGUOUS, with the names, when there is none or several to choose from. */
-export function datasetInArchive(format: VectorFormat, names: readonly string[], layer: string | undefined, file: string): string {
+export function datasetInArchive(format: FileFormat, names: readonly string[], layer: string | undefined, file: string): string {
   const real = names.filter((name) => !isMacResource(name));
   const candidates = real.filter((name) => hasExtension(format, name)).sort();
   const chosen = candidates.length > 1 && layer !== undefined ? candidates.filter((name) => stemOf(name).split('/').at(-1) === layer) : candidates;

@@ -1,0 +1,21 @@
+import { withArchive } from '#shared/gdal/archive.ts';
+import { type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
+import { refuseReferences } from './references.ts';
+
+/** A vector file of the manifest as it lies on this machine. */
+export type VectorSource = Source<VectorFormat>;
+
+/**
+ * Downloads a vector file (fetchSource) and checks that it begins as its format does and refers to nothing else.
+ * Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and what fetchSource does.
+ */
+export async function fetchVector(declared: ManifestFile, surroundings: FetchSurroundings): Promise<VectorSource> {
+  const source = await fetchSource(declared, vectorFormat(declared.format, declared.path), ({ path, head, file, format }) => {
+    checkBeginning(format, head, file);
+    refuseReferences(path, head, format, file);
+  }, surroundings);
+  if (source.format.isArchive) await withArchive(source.path, source.file, { maxBytes: surroundings.env.MAX_FILE_BYTES }, () => Promise.resolve());
+  return source;
+}

@@ -1,0 +1,48 @@
+import type { Note } from '#shared/events/types.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { checkedCrsText, crsLabel, isSameCrs, lookUpCrs } from './crs.ts';
+import type { Gdal } from './gdal.ts';
+import { type Crs, crsOfWkt } from './wkt.ts';
+
+/** The CRS that a file is read in, and what a person should know of it. */
+export interface SettledCrs {
+  crs: Crs;
+  /** True when the manifest says it and the file says nothing, or something else. */
+  overrides: boolean;
+  notes: Note[];
+}
+
+/**
+ * The CRS of the manifest, else that of the file; never a guess. A declared one that differs from the file's is noted.
+ * `hint` begins the advice when there is none. Throws CRS_MISSING, CRS_UNREADABLE, and what `ofFile` throws.
+ */
+export async function settleCrs(
+  { file, declared: text, hint = 'Set' }: { file: string; declared: string | undefined; hint?: string },
+  ofFile: () => Promise<Crs | undefined>,
+  { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
+): Promise<SettledCrs> {
+  const declared = text === undefined ? undefined : await lookUpCrs(gdal, checkedCrsText(text), signal);
+  const embedded = await ofFile().catch((thrown: unknown) => {
+    const error = asSluiceError(thrown);
+    if (declared === undefined || error.code !== 'CRS_UNREADABLE') throw error;
+    return undefined; // The manifest says what the file says badly.
+  });
+  const crs = declared ?? embedded;
+  if (crs === undefined) {
+    throw new SluiceError('CRS_MISSING', `Neither ${file} nor the manifest says which coordinate reference system its coordinates are in. ${hint} \`crs\` for the file in the manifest.`, { details: { file } });
+  }
+  if (crs.kind === 'local') throw new SluiceError('CRS_UNREADABLE', `${file} is in the local system ${JSON.stringify(crs.name)}, which has no known place on Earth. Set \`crs\` for the file in the manifest.`, { details: { file, crs: crs.name } });
+  if (declared === undefined || (embedded !== undefined && isSameCrs(declared, embedded))) return { crs, overrides: false, notes: [] };
+  if (embedded === undefined) return { crs, overrides: true, notes: [] };
+  return { crs, overrides: true, notes: [{ code: 'CRS_DECLARED_OVERRIDES', file, message: `The manifest says ${crsLabel(declared)}, the file says ${crsLabel(embedded)}; the manifest was believed.` }] };
+}
+
+/** The CRS whose text a file holds. Throws CRS_UNREADABLE that names the file. */
+export function embeddedCrs(wkt: string, file: string): Crs {
+  try {
+    return crsOfWkt(checkedCrsText(wkt));
+  } catch (thrown) {
+    const error = asSluiceError(thrown);
+    throw new SluiceError(error.code, `The CRS of ${file} cannot be read. ${error.message}`, { cause: thrown, details: { ...error.details, file } });
+  }
+}
