@@ -7,6 +7,7 @@ import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { recordCancellation } from '#shared/runs/cancellation.ts';
 import { archiveManifest } from './archive-manifest.ts';
+import { settleAssets } from './settle-assets.ts';
 import { sweepLake } from './sweep-lake.ts';
 
 /** The end of every manifest: moved to the archive, with nothing of its run left in PostGIS, and nothing unregistered in the lake. */
@@ -21,6 +22,7 @@ export const handler: Handler = async (event, context) => {
     await (run.status === 'canceled' ? recordCancellation(context.ledger, run) : settleManifestWithRun(context.ledger, run));
     await archive(run.manifest_id, run_id, { ...context, signal });
     await context.postgis.dropSchema(run_id);
+    await settleAssets(run, context);
     await sweepLake(run, context);
     await publishOpenLineage(run, context);
     return undefined;

@@ -11,6 +11,7 @@ import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { openFunctionContext } from '../../tests/function-context.ts';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { claimStep, loadedRun, type LoadedTable } from '../../tests/loaded-run.ts';
+import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { handler } from './handler.ts';
 import { assetIdOf } from './plan-asset.ts';
 
@@ -36,6 +37,12 @@ async function assetOf(event: SluiceEvent | undefined): Promise<AssetDocument> {
   const asset = await context.ledger.getAsset(data(event).asset_ids[0] ?? '');
   if (asset === undefined) throw new Error('The asset is not registered.');
   return asset;
+}
+
+/** Lets record-lineage make the asset whole, as other runs find it. */
+async function finish(exported: SluiceEvent | undefined): Promise<SluiceEvent | undefined> {
+  if (exported !== undefined) await recordLineage(exported, context);
+  return exported;
 }
 
 async function keys(): Promise<string[]> {
@@ -67,7 +74,7 @@ test('uploads the file and registers an asset that says all about it', async () 
 
 test('links the asset of the same input instead of another export, unless force is set', async () => {
   const first = await readyRun({ datasetId: 'same' });
-  const asset = await assetOf(await handler(first.ready, context));
+  const asset = await assetOf(await finish(await handler(first.ready, context)));
   const second = await readyRun({ datasetId: 'same' });
   expect(data(await handler(second.ready, context))).toMatchObject({ asset_ids: [asset._id], reused: true });
   expect((await context.ledger.getRun(second.run.run_id))?.asset_ids).toEqual([asset._id]);
@@ -80,7 +87,7 @@ test('links the asset of the same input instead of another export, unless force 
 
 test('an asset whose object is gone is made again', async () => {
   const first = await readyRun({ datasetId: 'gone' });
-  const asset = await assetOf(await handler(first.ready, context));
+  const asset = await assetOf(await finish(await handler(first.ready, context)));
   await context.objects.delete('data-lake', asset.s3_key);
   const second = await readyRun({ datasetId: 'gone' });
   expect(data(await handler(second.ready, context)).reused).toBe(false);

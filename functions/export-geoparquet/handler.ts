@@ -24,7 +24,7 @@ export const handler: Handler = (event, context) => {
   return withClaim(context, { runId: ready.run_id, step: 'export-geoparquet' }, async (claim) => {
     const loaded = loadedOf(claim.run);
     const source_hash = sourceHash(claim.run, loaded, ready);
-    const existing = await findExistingAsset(claim, { _id: assetIdOf(claim.runId), dataset_id: claim.run.dataset_id, source_hash }, context);
+    const existing = await findExistingAsset(claim, { _id: assetIdOf(claim.runId), dataset_id: claim.run.dataset_id, source_hash, sources: loaded?.files ?? [] }, context);
     const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
     return makeEvent('sluice.asset.exported', ready.run_id, { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false }, { traceparent: event.traceparent });
   });

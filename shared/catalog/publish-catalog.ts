@@ -11,27 +11,41 @@ const MEDIA_TYPE = { item: 'application/geo+json', json: 'application/json' } as
 const ALL = 100_000;
 
 /**
- * Writes the catalogue records of an asset: the ISO record next to it, its STAC item, its dataset's collection and, for the first
- * version, the root catalogue. All follow from the ledger, so a repeat writes the same. Returns the key of the item.
+ * Writes the records of an asset: its STAC item, and the ISO record next to it. Both follow from the ledger, so a repeat writes the same.
+ * Returns the key of the item.
  */
-export async function publishCatalog(asset: AssetDocument, iso: IsoRecord, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
+export async function publishItem(asset: AssetDocument, iso: IsoRecord, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
   const { description } = run.manifest.metadata;
   const parents = await Promise.all((asset.parents ?? []).map((id) => parts.ledger.getAsset(id)));
   const item = stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });
   const key = itemKey(asset.dataset_id, asset.version);
   await Promise.all([put(parts, key, item, MEDIA_TYPE.item), put(parts, isoKey(asset.s3_key), { ...iso }, MEDIA_TYPE.json)]);
-  await Promise.all([publishCollection(asset.dataset_id, parts), asset.version === 1 ? publishRoot(parts) : undefined]);
   return key;
 }
 
-/** Writes the collection of a dataset as the ledger has it. */
-export function publishCollection(datasetId: string, parts: Parts): Promise<void> {
-  return putUntilCurrent(parts, collectionKey(datasetId), async () => stacCollection(datasetId, await parts.ledger.listAssets({ dataset_id: datasetId, limit: ALL })));
+/**
+ * Puts a version whose item stands into the catalogue: its dataset's collection, and the root catalogue when it is the lowest version
+ * there is. Of the first versions at once the lowest comes in time, whichever is first.
+ */
+export async function publishVersion({ dataset_id, version }: Pick<AssetDocument, 'dataset_id' | 'version'>, parts: Parts): Promise<void> {
+  const versions = await publishCollection(dataset_id, parts);
+  if (versions.every((other) => other >= version)) await publishRoot(parts);
+}
+
+/** Writes the collection of a dataset as the ledger has it, and returns its versions: those that are whole, whose items stand. */
+export async function publishCollection(datasetId: string, parts: Parts): Promise<number[]> {
+  let versions: number[] = [];
+  await putUntilCurrent(parts, collectionKey(datasetId), async () => {
+    const whole = (await parts.ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(({ stac_key }) => stac_key !== null);
+    versions = whole.map(({ version }) => version);
+    return stacCollection(datasetId, whole);
+  });
+  return versions;
 }
 
 /** Writes the root catalogue as the ledger has it. */
 export function publishRoot(parts: Parts): Promise<void> {
-  return putUntilCurrent(parts, ROOT_KEY, async () => stacCatalog((await parts.ledger.listDatasets()).filter(({ latest_version }) => latest_version > 0).map(({ dataset_id }) => dataset_id)));
+  return putUntilCurrent(parts, ROOT_KEY, async () => stacCatalog((await parts.ledger.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id)));
 }
 
 /**

@@ -57,6 +57,7 @@ export const ERROR_CODES = {
 
   // Runs
   RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),
+  DATASET_NOT_FOUND: permanent('There is no such dataset.', 'List assets with `npx sluice assets`; a dataset begins with its first manifest.'),
   ASSET_NOT_FOUND: permanent('There is no such asset.', 'List assets with `npx sluice assets`.'),
   RUN_CLOSED: permanent('The run has ended, so this step must not run.', 'Nothing to do; rerun the batch to repeat it.'),
   CLAIM_STALE: permanent('Another worker has taken over this step, or the run was ended.', 'Nothing to do: the write was refused, as it must be.'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ColumnSchema, ErrorDocumentSchema, NoteSchema, SourceFileSchema } from '#shared/events/types.ts';
-import { ManifestSchema } from '#shared/manifest/manifest.ts';
+import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 
 /**
  * The documents of the ledger (design section 6). These schemas are the source: they validate in the app,
@@ -121,6 +121,11 @@ export const BandSchema = z.object({
   nodata: z.union([z.number(), z.enum(['nan', 'inf', '-inf'])]).nullable(),
   color_interpretation: z.string().nullable(),
   description: z.string().nullable(),
+  /** What is measured = stored value * scale + offset, in `unit`; absent where the file does not say. */
+  scale: z.number().optional(),
+  offset: z.number().optional(),
+  unit: z.string().optional(),
+  /** Of the stored values; null when no pixel has data. */
   statistics: z.object({ minimum: z.number(), maximum: z.number(), mean: z.number(), stddev: z.number(), valid_percent: z.number() }).nullable(),
 });
 
@@ -143,10 +148,13 @@ export const JoinResultSchema = z.object({
   unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
 });
 
+/** The retention rule of its dataset, or the end of its run before the asset was whole. */
+export const REMOVAL_REASONS = ['retention', 'run_not_finished'] as const;
+
 export const AssetDocumentSchema = z.object({
   _id: ObjectIdSchema,
   dataset_id: z.string(),
-  /** 1, 2, 3, … within the dataset, without gaps. */
+  /** 1, 2, 3, … within the dataset. A number is given once: a removed version leaves a gap. */
   version: z.number().int().min(1),
   kind: z.enum(['spatial', 'tabular', 'raster', 'joined']),
   s3_key: z.string(),
@@ -182,14 +190,20 @@ export const AssetDocumentSchema = z.object({
   /** Versions of the programs that made it: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
   software: z.record(z.string(), z.string()).optional(),
   recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),
-  sources: z.array(SourceFileSchema),
+  /** `row_count` is null for a raster. */
+  sources: z.array(SourceFileSchema.extend({ row_count: z.number().int().nullable() })),
   iso: z.record(z.string(), z.unknown()).nullable(),
+  /** Set when lineage, STAC item and ISO record stand: then the asset is whole, and others may link it. */
   stac_key: z.string().nullable(),
   created_at: Time,
+  /** Present when it was removed: since then it does not exist, and only its lineage is left. */
+  removed: z.object({ at: Time, reason: z.enum(REMOVAL_REASONS) }).optional(),
+  /** Of a removed asset: when its objects were deleted, too. */
+  purged_at: Time.optional(),
 });
 export type AssetDocument = z.infer<typeof AssetDocumentSchema>;
-/** What a handler knows of an asset; the ledger adds version and time. */
-export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at'>;
+/** What a handler knows of an asset; the ledger adds version and time, and what becomes of it. */
+export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at' | 'removed' | 'purged_at'>;
 
 export const LineageDocumentSchema = z.object({
   _id: ObjectIdSchema,
@@ -212,6 +226,7 @@ export type LineageDocument = z.infer<typeof LineageDocumentSchema>;
 export const ACTIVITIES = [
   'manifest_rejected', 'manifest_duplicate', 'lane_disabled', 'run_started', 'run_succeeded', 'run_failed',
   'run_canceled', 'run_rerun', 'manifest_archived', 'dead_letter_redriven', 'dead_letter_discarded',
+  'retention_set', 'asset_removed',
 ] as const;
 export const ActivityDocumentSchema = z.object({
   /** Deterministic, so that a repeat writes the same line. */
@@ -231,6 +246,10 @@ export const DatasetDocumentSchema = z.object({
   _id: ObjectIdSchema,
   dataset_id: z.string(),
   latest_version: z.number().int().min(0),
+  /** Retention rule: how many of the newest versions stay. Null or absent: all of them. */
+  keep_versions: KeepVersionsSchema.nullable().optional(),
+  /** When the rule was decided on: of two decisions the later one stands, in whatever order they arrive. */
+  retention_decided_at: Time.optional(),
   created_at: Time,
 });
 export type DatasetDocument = z.infer<typeof DatasetDocumentSchema>;

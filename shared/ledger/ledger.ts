@@ -56,16 +56,33 @@ export interface Ledger {
   // Assets
   /** Registers an asset and adds it to the run, with the next version of its dataset. A repeat (same _id) returns the stored one. Throws CLAIM_STALE. */
   registerAsset(claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument>;
-  /** Adds an asset that exists already (the same source_hash) to the run. Throws CLAIM_STALE. */
+  /** Adds a whole asset (the same source_hash) to the run. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is not whole, or removed. */
   linkAsset(claim: ClaimRef, assetId: string): Promise<void>;
-  /** Adds catalogue records to an asset. Throws CLAIM_STALE. */
+  /** Adds catalogue records to an asset, which makes it whole. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is removed. */
   describeAsset(claim: ClaimRef, assetId: string, description: Pick<AssetDocument, 'iso' | 'stac_key'>): Promise<void>;
+  /** Undefined also when it was removed, as with all that find assets. */
   getAsset(assetId: string): Promise<AssetDocument | undefined>;
-  /** The newest asset of the dataset made from the same inputs and recipe. */
+  /** Several at once, in any order; an id without an asset is left out. */
+  getAssets(assetIds: readonly string[]): Promise<AssetDocument[]>;
+  /** The newest whole asset of the dataset made from the same inputs and recipe. */
   findAssetBySource(datasetId: string, sourceHash: string): Promise<AssetDocument | undefined>;
   findAssetByKey(s3Key: string): Promise<AssetDocument | undefined>;
   /** Newest first. */
   listAssets(filter?: AssetFilter): Promise<AssetDocument[]>;
+
+  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/lake/purge.ts).
+  /** Sets how many versions of a dataset stay (null: all), unless a later decision stands already. Returns the dataset as it is then. Throws DATASET_NOT_FOUND. */
+  setRetention(datasetId: string, rule: RetentionRule): Promise<DatasetDocument>;
+  /** Removes what the retention rule does not keep; the newest whole versions stay. Returns what it removed. */
+  removeOldVersions(datasetId: string): Promise<AssetDocument[]>;
+  /** Removes the assets that a run made and did not make whole before it failed or was canceled; of any other run nothing. Returns what it removed. */
+  removeUnfinishedAssets(runId: string): Promise<AssetDocument[]>;
+  /** What the ledger remembers of an asset that was removed. */
+  getRemovedAsset(assetId: string): Promise<AssetDocument | undefined>;
+  /** Removed assets whose objects are not deleted yet, the oldest removal first. */
+  listRemovals(filter?: { dataset_id?: string; limit?: number }): Promise<AssetDocument[]>;
+  /** Says that the objects of a removed asset are deleted. A repeat changes nothing. */
+  markPurged(assetId: string): Promise<void>;
 
   // Lineage, activity, datasets
   /** Idempotent by _id. Throws CLAIM_STALE. */
@@ -78,7 +95,9 @@ export interface Ledger {
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */
   listActivity(filter?: { run_id?: string; batch_id?: string; limit?: number; offset?: number }): Promise<ActivityDocument[]>;
-  listDatasets(): Promise<DatasetDocument[]>;
+  /** By id; only those of which a whole version exists when `published`. */
+  listDatasets(filter?: { published?: boolean }): Promise<DatasetDocument[]>;
+  getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
 
   /** Resolves when the ledger answers. Throws DATABASE_UNAVAILABLE. */
   ping(): Promise<void>;
@@ -111,6 +130,13 @@ export type ClaimResult =
   | { outcome: 'closed'; status: Status }
   /** `archive` before the run has ended. */
   | { outcome: 'early' };
+
+export interface RetentionRule {
+  /** At least 1; null keeps all. */
+  keep_versions: number | null;
+  /** ISO 8601 in UTC. */
+  decided_at: string;
+}
 
 export interface RunFilter {
   status?: Status;

@@ -71,6 +71,10 @@ export const TabularParametersSchema = z.strictObject({
   max_rejected_rows: z.number().int().min(0).optional().describe('More rejected rows than this fail the run.'),
 });
 
+/** More versions than this are as good as all of them. */
+const MAX_KEEP_VERSIONS = 100_000;
+export const KeepVersionsSchema = z.number().int().min(1).max(MAX_KEEP_VERSIONS);
+
 export const ManifestMetadataSchema = z.strictObject({
   project: text(256).optional().describe('Kept with the asset, as a keyword.'),
   description: z.string().max(10_000).optional().describe('Kept with the asset, as its abstract.'),
@@ -81,7 +85,7 @@ export const ManifestMetadataSchema = z.strictObject({
   raster: RasterParametersSchema.optional().describe('How rasters become Cloud Optimized GeoTIFFs.'),
   tabular: TabularParametersSchema.optional().describe('How tables are read. What is not given is detected.'),
   force: z.boolean().optional().describe('Compute, although an asset of the same input and recipe exists.'),
-  keep_versions: z.number().int().min(1).optional().describe('Versions of the dataset to keep; older ones are removed after this run.'),
+  keep_versions: KeepVersionsSchema.optional().describe('Versions of the dataset to keep, from now on; older ones are removed after each run.'),
 });
 
 export const ManifestSchema = z.strictObject({

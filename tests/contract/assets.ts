@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenedLedger } from './ledger.ts';
-import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge } from './samples.ts';
+import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge, wholeAsset } from './samples.ts';
 
 export function assetContract(on: OpenedLedger): void {
   const exporting = async (datasetId = newDatasetId()) => {
@@ -16,7 +16,8 @@ export function assetContract(on: OpenedLedger): void {
       expect(asset).toEqual({ ...draft, version: 1, created_at: expect.any(String) });
       expect(await on.second.getAsset(draft._id)).toEqual(asset);
       expect(await on.second.findAssetByKey(draft.s3_key)).toEqual(asset);
-      expect(await on.second.findAssetBySource(draft.dataset_id, draft.source_hash)).toEqual(asset);
+      expect(await on.second.getAssets([draft._id, 'f'.repeat(24), draft._id])).toEqual([asset]);
+      expect(await on.second.getDataset(run.dataset_id)).toMatchObject({ latest_version: 1 });
       expect(await on.second.listAssets({ run_id: run.run_id })).toEqual([asset]);
       expect((await on.second.getRun(run.run_id))?.asset_ids).toEqual([asset._id]);
       expect(await on.second.listDatasets()).toContainEqual(expect.objectContaining({ dataset_id: run.dataset_id, latest_version: 1 }));
@@ -48,7 +49,7 @@ export function assetContract(on: OpenedLedger): void {
 
     test('an asset of another run is linked once', async () => {
       const first = await exporting();
-      const asset = await on.ledger.registerAsset(first.claim, sampleDraft(first.run));
+      const asset = await wholeAsset(on.ledger, first.claim, sampleDraft(first.run));
       const second = await exporting(first.run.dataset_id);
       await on.ledger.linkAsset(second.claim, asset._id);
       await on.second.linkAsset(second.claim, asset._id);
@@ -69,10 +70,18 @@ export function assetContract(on: OpenedLedger): void {
 
     test('the newest asset of the same source is found, and none of another dataset', async () => {
       const { run, claim } = await exporting();
-      await on.ledger.registerAsset(claim, sampleDraft(run, 'older'));
-      const newer = await on.ledger.registerAsset(claim, sampleDraft(run, 'newer'));
+      await wholeAsset(on.ledger, claim, sampleDraft(run, 'older'));
+      const newer = await wholeAsset(on.ledger, claim, sampleDraft(run, 'newer'));
       expect(await on.ledger.findAssetBySource(run.dataset_id, newer.source_hash)).toEqual(newer);
       expect(await on.ledger.findAssetBySource('another', newer.source_hash)).toBeUndefined();
+    });
+
+    test('one that is not whole yet is neither found by its source nor linked: its run may still be canceled', async () => {
+      const first = await exporting();
+      const asset = await on.ledger.registerAsset(first.claim, sampleDraft(first.run));
+      const second = await exporting(first.run.dataset_id);
+      expect(await on.ledger.findAssetBySource(asset.dataset_id, asset.source_hash)).toBeUndefined();
+      await expect(on.ledger.linkAsset(second.claim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
     });
 
     test('a document that is not of its schema is refused and counts no version', async () => {

@@ -6,6 +6,7 @@ import { claimContract } from './claims.ts';
 import { fenceContract } from './fence.ts';
 import { processContract } from './processes.ts';
 import { recordContract } from './records.ts';
+import { removalContract } from './removals.ts';
 import { rerunContract } from './reruns.ts';
 import { transitionContract } from './transitions.ts';
 
@@ -40,6 +41,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
     transitionContract(opened);
     rerunContract(opened);
     assetContract(opened);
+    removalContract(opened);
     recordContract(opened);
     processContract(opened);
   });

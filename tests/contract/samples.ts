@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { deterministicId, deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
-import type { AssetDraft, Lane, LineageDocument, ManifestDocument, RunDocument, StepName } from '#shared/ledger/documents.ts';
+import type { AssetDocument, AssetDraft, Lane, LineageDocument, ManifestDocument, RunDocument, StepName } from '#shared/ledger/documents.ts';
 import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
@@ -78,6 +78,14 @@ export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
     recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS'] },
     sources: [], iso: null, stac_key: null,
   };
+}
+
+/** Registers an asset and gives it its catalogue records. */
+export async function wholeAsset(ledger: Ledger, claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument> {
+  const asset = await ledger.registerAsset(claim, draft);
+  const description = { iso: { title: 'straße' }, stac_key: `${asset.dataset_id}/v${asset.version}.json` };
+  await ledger.describeAsset(claim, asset._id, description);
+  return { ...asset, ...description };
 }
 
 export function sampleEdge(run: RunDocument, assetId: string, path = 's3://landing-zone/roads & rivers.zip'): LineageDocument {

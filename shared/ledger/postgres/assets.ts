@@ -9,6 +9,11 @@ import { type Database, isUniqueViolation, type Statement } from './database.ts'
 import { listOf } from './list.ts';
 import type { RunAnnouncer } from './run-announcer.ts';
 
+/** Asset rows that exist: not removed. */
+export const EXISTS = "not doc ? 'removed'";
+/** … that have all their records. */
+export const WHOLE = "doc ->> 'stac_key' is not null";
+
 const NOW = iso('clock_timestamp()');
 
 /**
@@ -42,7 +47,7 @@ const LINK: Statement = {
   name: 'ledger.link-asset',
   text: `
     with ${CLAIM_HELD}, asset as (
-      select _id from ledger.assets where _id = $3
+      select _id from ledger.assets where _id = $3 and ${EXISTS} and ${WHOLE}
     ), run as (
       update ledger.runs as r
       set doc = r.doc || jsonb_build_object('asset_ids', r.doc -> 'asset_ids' || to_jsonb(asset._id), 'updated_at', ${NOW})
@@ -55,29 +60,30 @@ const DESCRIBE: Statement = {
   name: 'ledger.describe-asset',
   text: `
     with ${CLAIM_HELD}, asset as (
-      update ledger.assets set doc = doc || $4::jsonb from claim where assets._id = $3 returning assets._id
+      update ledger.assets set doc = doc || $4::jsonb from claim where assets._id = $3 and ${EXISTS} returning assets._id
     )
     select asset._id as found from claim left join asset on true`,
 };
 
-const GET: Statement = { name: 'ledger.get-asset', text: 'select doc from ledger.assets where _id = $1' };
-const BY_KEY: Statement = { name: 'ledger.asset-by-key', text: 'select doc from ledger.assets where s3_key = $1' };
+const GET: Statement = { name: 'ledger.get-asset', text: `select doc from ledger.assets where _id = $1 and ${EXISTS}` };
+const GET_SEVERAL: Statement = { name: 'ledger.get-assets', text: `select doc from ledger.assets where _id = any ($1::text[]) and ${EXISTS}` };
+const BY_KEY: Statement = { name: 'ledger.asset-by-key', text: `select doc from ledger.assets where s3_key = $1 and ${EXISTS}` };
 const BY_SOURCE: Statement = {
   name: 'ledger.asset-by-source',
-  text: 'select doc from ledger.assets where dataset_id = $1 and source_hash = $2 order by version desc limit 1',
+  text: `select doc from ledger.assets where dataset_id = $1 and source_hash = $2 and ${EXISTS} and ${WHOLE} order by version desc limit 1`,
 };
 const OF_RUN: Statement = {
   name: 'ledger.assets-of-run',
   text: `
     select doc from ledger.assets
-    where _id in (select jsonb_array_elements_text(doc -> 'asset_ids') from ledger.runs where run_id = $1) and ($2::text is null or dataset_id = $2)
+    where _id in (select jsonb_array_elements_text(doc -> 'asset_ids') from ledger.runs where run_id = $1) and ($2::text is null or dataset_id = $2) and ${EXISTS}
     order by created_at desc, _id limit $3 offset $4`,
 };
 
 /** How many assets a list of a run gives when the caller does not say. */
 const DEFAULT_LIMIT = 50;
 
-type AssetOperations = Pick<Ledger, 'registerAsset' | 'linkAsset' | 'describeAsset' | 'getAsset' | 'findAssetBySource' | 'findAssetByKey' | 'listAssets'>;
+type AssetOperations = Pick<Ledger, 'registerAsset' | 'linkAsset' | 'describeAsset' | 'getAsset' | 'getAssets' | 'findAssetBySource' | 'findAssetByKey' | 'listAssets'>;
 
 export function assetOperations(database: Database, runs: RunAnnouncer): AssetOperations {
   const first = async (statement: Statement, values: string[]) => (await database.documents<AssetDocument>(statement, values))[0];
@@ -102,12 +108,13 @@ export function assetOperations(database: Database, runs: RunAnnouncer): AssetOp
     },
     describeAsset: (claim, assetId, { iso: record, stac_key }) => writeAsset(DESCRIBE, claim, assetId, [storableJson({ iso: record, stac_key })]),
     getAsset: (assetId) => first(GET, [assetId]),
+    getAssets: (assetIds) => (assetIds.length === 0 ? Promise.resolve([]) : database.documents<AssetDocument>(GET_SEVERAL, [[...assetIds]])),
     findAssetBySource: (datasetId, sourceHash) => first(BY_SOURCE, [datasetId, sourceHash]),
     findAssetByKey: (s3Key) => first(BY_KEY, [s3Key]),
     listAssets(filter = {}) {
       const { dataset_id, run_id, limit = DEFAULT_LIMIT, offset = 0 } = filter;
       if (run_id !== undefined) return database.documents<AssetDocument>(OF_RUN, [run_id, dataset_id ?? null, limit, offset]);
-      const list = listOf('assets', { equal: { dataset_id }, newestBy: 'created_at', limit, offset });
+      const list = listOf('assets', { equal: { dataset_id }, where: EXISTS, newestBy: 'created_at', limit, offset });
       return database.documents<AssetDocument>(list, list.values);
     },
   };

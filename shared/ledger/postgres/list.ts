@@ -7,6 +7,8 @@ const DEFAULT_LIMIT = 50;
 export interface ListRequest {
   /** Columns and what they must be; undefined ones are left out. */
   equal: Record<string, string | undefined>;
+  /** A further condition, without values. */
+  where?: string;
   newestBy: string;
   limit?: number | undefined;
   offset?: number | undefined;
@@ -16,6 +18,7 @@ export interface ListRequest {
 export function listOf(collection: string, request: ListRequest): Statement & { values: unknown[] } {
   const asked = Object.entries(request.equal).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const conditions = asked.map(([column], index) => `${pg.escapeIdentifier(column)} = $${index + 1}`);
+  if (request.where !== undefined) conditions.push(request.where);
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
   const text = `select doc from ledger.${pg.escapeIdentifier(collection)}${where} order by ${pg.escapeIdentifier(request.newestBy)} desc, _id`;
   return {

@@ -4,6 +4,7 @@ import { claimOperations } from './claims.ts';
 import { Database } from './database.ts';
 import { manifestOperations } from './manifests.ts';
 import { recordOperations } from './records.ts';
+import { removalOperations } from './removals.ts';
 import { RunAnnouncer } from './run-announcer.ts';
 import { RunFeed } from './run-feed.ts';
 import { runOperations } from './runs.ts';
@@ -28,6 +29,7 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     ...runOperations(database, runs),
     ...claimOperations(database, runs),
     ...assetOperations(database, runs),
+    ...removalOperations(database),
     ...recordOperations(database),
     watchRuns: (onChange, signal) => feed.listen(onChange, signal),
     async ping() {

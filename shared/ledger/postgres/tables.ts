@@ -43,6 +43,7 @@ create table if not exists ledger.assets (
 create index if not exists assets_source_hash on ledger.assets (dataset_id, source_hash, version desc);
 create index if not exists assets_run_id on ledger.assets (run_id);
 create index if not exists assets_created_at on ledger.assets (created_at desc, _id);
+create index if not exists assets_removals on ledger.assets (dataset_id) where doc ? 'removed' and not doc ? 'purged_at';
 
 create table if not exists ledger.lineage (
   doc jsonb not null, ${id}, ${field('asset_id')} not null, ${field('run_id')} not null, ${time('created_at')} not null

@@ -3,9 +3,9 @@ import type { AssetDocument, LineageDocument, RunDocument } from '#shared/ledger
 
 /**
  * The lineage of an asset: one edge from each file and each asset that it was made from. An edge depends on asset and source only,
- * so one that stands already (a repeat, or another run that reused the asset) is not written again.
+ * so one that stands already (a repeat, or another run of the same files) is not written again.
  */
-export function lineageEdges(asset: AssetDocument, run: Pick<RunDocument, 'run_id' | 'manifest'>): LineageDocument[] {
+export function lineageEdges(asset: Pick<AssetDocument, '_id' | 'recipe' | 'software' | 'sources' | 'parents'>, run: Pick<RunDocument, 'run_id' | 'manifest'>): LineageDocument[] {
   const made = {
     asset_id: asset._id,
     operation: run.manifest.intent,
