@@ -38,8 +38,12 @@ export const ERROR_CODES = {
   LAYER_AMBIGUOUS: permanent('The file has several layers and the manifest names none.', 'Name one with `layer`.'),
   NO_GEOMETRY: permanent('The file has no geometry column.', 'Use intent ingest_tabular, or name the coordinate columns.'),
   COLUMNS_DIFFER: permanent('The files of one manifest have different columns.', 'Use one manifest for each kind of file.'),
+  COLUMN_MISSING: permanent('A column that the manifest names is not in the file.', 'Use one of the columns listed in details.'),
+  ROWS_REJECTED: permanent('More rows of a table cannot be read than are allowed.', 'Correct the lines named in details, or raise metadata.tabular.max_rejected_rows.'),
   TOO_MANY_COLUMNS: permanent('The file has more columns than PostgreSQL can hold.', 'Drop columns, or split the table.'),
   ENCODING_INVALID: permanent('The text of the file is not in the encoding that it declares.', 'Correct the .cpg file, or set `encoding` in the manifest.'),
+  GEOREFERENCE_MISSING: permanent('Nothing says where on Earth the pixels of the raster lie.', 'Upload the world file beside it (.tfw, .pgw, .jgw, .wld), or export it as GeoTIFF.'),
+  RASTERS_DIFFER: permanent('The rasters of a mosaic differ in bands or data type.', 'Use one manifest for each kind of raster, or leave metadata.raster.mosaic out.'),
   GEOMETRY_INVALID: permanent('A geometry cannot be read or repaired.', 'Correct the feature named in details.'),
 
   // Coordinate reference systems
@@ -50,10 +54,19 @@ export const ERROR_CODES = {
 
   // Recipes and export
   RECIPE_INVALID: permanent('A parameter of the recipe is unknown or out of range.', 'Correct metadata.recipe as docs/recipes.md describes.'),
+  CAST_FAILED: permanent('A value cannot be cast to the type that the recipe asks for.', 'Correct the feature named in details, list such values in `null_values` of the step, or choose another type.'),
   GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
   TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables.', 'Upload the manifest again with a new batch_id; the files are still in the landing zone.'),
-  EXPORT_MISMATCH: transient('The exported file does not hold what the table holds.', 'The step is tried again; report it if it stays.'),
+  EXPORT_MISMATCH: transient('The exported file does not hold what it should, or breaks a rule of its format.', 'The step is tried again; report it if it stays.'),
   UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'The step is tried again; check the object store.'),
+
+  // Joins
+  ASSET_KIND_MISMATCH: permanent('An asset is not of the kind that is needed.', 'Join a spatial (or joined) asset with a tabular one; `npx sluice assets` lists them.'),
+  ASSET_CHANGED: permanent('The object of an asset is gone, or is not the one that was registered.', 'Restore the object, or ingest the dataset again with `force`.'),
+  ASSET_VALUE_INVALID: permanent('An asset holds a value that PostgreSQL cannot hold.', 'Correct the value in the source, and ingest it again.'),
+  JOIN_COLUMN_MISSING: permanent('A column that join_config names is not in the asset.', 'Use one of the columns listed in details.'),
+  JOIN_KEY_TYPE_MISMATCH: permanent('The two key columns are of types that cannot be equal.', 'Ingest the table again with the type of the spatial key (metadata.tabular.columns).'),
+  JOIN_KEY_DUPLICATE: permanent('Several rows of the table have the same key.', 'Keep one row for each key, or set allow_duplicate_keys to get a feature for each.'),
 
   // Runs
   RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),

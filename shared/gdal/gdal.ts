@@ -1,11 +1,13 @@
 /** A GDAL program to run: argument arrays only. Made by pure functions, run by the one runner. */
 export interface GdalCommand {
-  command: 'ogrinfo' | 'ogr2ogr' | 'gdalinfo' | 'gdal_translate' | 'gdalwarp' | 'gdalbuildvrt' | 'gdalsrsinfo' | 'projinfo';
+  command: 'ogrinfo' | 'ogr2ogr' | 'gdalinfo' | 'gdal_translate' | 'gdalwarp' | 'gdaltransform' | 'gdalbuildvrt' | 'gdalsrsinfo' | 'projinfo';
   args: string[];
   /** GDAL's short names of the drivers that this command may use; all others are skipped. */
   drivers: string[];
   /** Added to the hardened environment, for example open options that have no flag. Never user text. */
   environment?: Record<string, string>;
+  /** What it reads from standard input. */
+  input?: string;
   /** File that it writes, if any; removed when it fails. */
   output?: string;
 }

@@ -42,7 +42,7 @@ async function runLine(
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
   const stop = AbortSignal.any([signal, timeout]);
   const child = execa(program, args, {
-    env: variables, extendEnv: false, cwd: '/', stdin: 'ignore', reject: false, stripFinalNewline: false,
+    env: variables, extendEnv: false, cwd: '/', ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }), reject: false, stripFinalNewline: false,
     detached: true, // A process group of its own, so that all of it can be killed.
     maxBuffer: { stdout: MAX_STDOUT_BYTES, stderr: 2 ** 20 },
   });

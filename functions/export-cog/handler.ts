@@ -1,0 +1,15 @@
+import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import type { Handler } from '#shared/runtime/context.ts';
+import { withClaim } from '#shared/runtime/with-claim.ts';
+import { exportRasters } from './export-rasters.ts';
+
+/** Turns the rasters of the run into Cloud Optimized GeoTIFFs, uploads them and registers the assets. See README.md. */
+export const handler: Handler = (event, context) => {
+  const { run_id } = parseEventData(event, 'sluice.run.requested.raster');
+  return withClaim(context, { runId: run_id, step: 'export-cog' }, async (claim) => {
+    const started = performance.now();
+    const exported = await exportRasters(claim, context);
+    context.log.info({ run_id, ...exported, seconds: (performance.now() - started) / 1000 }, 'Raster:Export:Success');
+    return makeEvent('sluice.asset.exported', run_id, { run_id, ...exported }, { traceparent: claim.run.traceparent ?? undefined });
+  });
+};

@@ -1,0 +1,97 @@
+import { basename } from 'node:path';
+import { deterministicObjectId } from '#shared/events/event.ts';
+import { crsLabel } from '#shared/gdal/crs.ts';
+import { sortedEntries } from '#shared/lake/lake-object.ts';
+import { sourceHashOf } from '#shared/lake/source-hash.ts';
+import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { stemOf } from '#shared/sources/source-parts.ts';
+import type { DescribedRaster } from './describe-raster.ts';
+import type { RasterSource } from './fetch-raster.ts';
+import { rasterParameters } from './raster-parameters.ts';
+import type { CogFile } from './write-cog.ts';
+
+/** As the OGC standard names it (21-026, media types). */
+export const COG_TYPE = 'image/tiff; application=geotiff; profile=cloud-optimized';
+/** Counts up when the same source gives another file, so that older assets are not taken for it. */
+const COG_VERSION = 1;
+/** Longest dataset id (DATASET_ID). */
+const MAX_DATASET_ID = 100;
+
+/** One asset to be made: of which files, for which dataset. */
+export interface PlannedAsset {
+  /** The same for the same run, so that a repeat registers nothing new. */
+  _id: string;
+  dataset_id: string;
+  files: ManifestFile[];
+}
+
+/**
+ * The assets of a run: one of all files for a mosaic, else one of each file. A single one becomes a version of the run's dataset; of several,
+ * each has a dataset of its own, `<dataset_id>.<file>`, named by the file without its extension, and by the variable when a file occurs twice.
+ */
+export function plannedAssets({ run_id, dataset_id, manifest }: Pick<RunDocument, 'run_id' | 'dataset_id' | 'manifest'>): PlannedAsset[] {
+  const { files } = manifest;
+  const asset = (index: number, dataset: string, of: ManifestFile[]) => ({ _id: deterministicObjectId('asset', run_id, 'cog', index), dataset_id: dataset, files: of });
+  if (files.length === 1 || rasterParameters(manifest).mosaic) return [asset(0, dataset_id, files)];
+  const stems = files.map((file) => asDatasetPart(stemOf(basename(file.path))));
+  const named = files.map((file, index) => {
+    const stem = stems[index] ?? '';
+    const repeated = stems.filter((other) => other === stem).length > 1;
+    return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(0, MAX_DATASET_ID);
+  });
+  return files.map((file, index) => {
+    const name = named[index] ?? dataset_id;
+    const before = named.slice(0, index).filter((other) => other === name).length;
+    const suffix = before === 0 ? '' : `-${before + 1}`;
+    return asset(index, `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`, [file]);
+  });
+}
+
+/** Characters that a dataset id may not have become `_`. */
+function asDatasetPart(name: string): string {
+  return name.normalize('NFC').replaceAll(/[^\p{L}\p{N}._-]+/gu, '_') || '_';
+}
+
+/** Changes with the files, how they are read, and the parameters; in a mosaic also with their order, since later files lie on top. */
+export function sourceHash({ manifest }: Pick<RunDocument, 'manifest'>, sources: readonly RasterSource[]): string {
+  const files = sources.map(({ file, sha256, declared }) => ({ path: file, sha256, layer: declared.layer ?? null }));
+  return sourceHashOf({ files: sources.map(({ declared }) => declared) }, files, ['cog', COG_VERSION, sortedEntries(rasterParameters(manifest))], { ordered: true });
+}
+
+/** What the ledger is told of a file before GDAL has seen it. */
+export function sourceFile({ file, sha256, sizeBytes, format, declared }: RasterSource): AssetDraft['sources'][number] {
+  return { path: file, sha256, size_bytes: sizeBytes, format: format.name, layer: declared.layer ?? null, crs: declared.crs ?? null, row_count: null };
+}
+
+/** What the ledger is told of the written file. */
+export function assetDraft(
+  run: RunDocument,
+  planned: PlannedAsset,
+  rasters: readonly DescribedRaster[],
+  file: CogFile & { s3_key: string; source_hash: string; software: Record<string, string> },
+): AssetDraft {
+  return {
+    _id: planned._id,
+    dataset_id: planned.dataset_id,
+    kind: 'raster',
+    s3_key: file.s3_key,
+    content_hash: file.sha256,
+    source_hash: file.source_hash,
+    run_id: run._id,
+    crs: file.crs,
+    bbox: file.bbox,
+    native_bbox: file.nativeBbox,
+    geometry_types: [],
+    row_count: null,
+    columns: [],
+    size_bytes: file.sizeBytes,
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: file.notes },
+    raster: file.raster,
+    software: file.software,
+    recipe: { name: 'cog', parameters: { ...file.treatment }, steps: [...file.steps] },
+    sources: rasters.map(({ source, layer, crs }) => ({ ...sourceFile(source), layer, crs: crsLabel(crs) })),
+    iso: null,
+    stac_key: null,
+  };
+}

@@ -1,0 +1,103 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Note } from '#shared/events/types.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { crsLabel, isSameCrs, lookUpCrs } from '#shared/gdal/crs.ts';
+import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
+import type { Extent } from '#shared/gdal/extent-rules.ts';
+import type { Crs } from '#shared/gdal/wkt.ts';
+import { digest } from '#shared/storage/transfer.ts';
+import { checkCog } from './check-cog.ts';
+import { crsArgument, type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';
+import { extentOf, isNorthUp } from './pixel-grid.ts';
+import { type CogPlan, planCog, type RasterParameters, type Treatment } from './plan-cog.ts';
+import { infoCommand, parseRasterInfo, type RasterInfo } from './raster-info.ts';
+import { notesOfRasterMessages } from './raster-messages.ts';
+import { type RasterSummary, summarizeRaster } from './summarize-raster.ts';
+import { readTiffDirectories, type TiffDirectory } from './tiff-structure.ts';
+
+/** A Cloud Optimized GeoTIFF that was written and checked. */
+export interface CogFile {
+  path: string;
+  sha256: string;
+  sizeBytes: number;
+  crs: string;
+  /** In EPSG:4326. */
+  bbox: Extent | null;
+  nativeBbox: Extent | null;
+  raster: RasterSummary;
+  treatment: Treatment;
+  steps: CogPlan['steps'];
+  notes: Note[];
+}
+
+/** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, FILE_TOO_LARGE, and EXPORT_MISMATCH when what was written breaks a rule. */
+export async function writeCog(rasters: readonly DescribedRaster[], parameters: RasterParameters, folder: string, surroundings: RasterSurroundings): Promise<CogFile> {
+  const { gdal, env, signal } = surroundings;
+  const file = rasters.map(({ source }) => source.file).join(', ');
+  const crs = await targetCrs(rasters, parameters, surroundings);
+  const output = join(folder, 'asset.tif');
+  const sources = rasters.map(({ name, info, source, crs: own, crsOverrides }) => ({ name, info, drivers: source.format.drivers, crs: crsArgument(own), crsOverrides }));
+  const moves = rasters.some((raster) => !isSameCrs(raster.crs, crs));
+  const plan = planCog(sources, parameters, moves ? crsArgument(crs) : undefined, { folder, output, cores: env.CORES });
+  const notes: Note[] = [];
+  for (const command of plan.commands) notes.push(...notesOfRasterMessages((await runOn(file, command, surroundings)).stderr, file));
+  const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output), digest(createReadStream(output), signal)]);
+  checkContent(rasters, info, plan);
+  const nativeBbox = extentOf(info) ?? null;
+  return {
+    path: output, sha256, sizeBytes: size,
+    crs: crsLabel(crs),
+    nativeBbox,
+    bbox: nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crsArgument(crs), gdal, signal)) ?? null),
+    raster: summarizeRaster(info, directories, plan.treatment.compression),
+    treatment: plan.treatment, steps: plan.steps,
+    notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters)],
+  };
+}
+
+/** The CRS of the asset: the one that was asked for, else that of the first raster. */
+async function targetCrs(rasters: readonly DescribedRaster[], { target_crs }: RasterParameters, { gdal, signal }: RasterSurroundings): Promise<Crs> {
+  const [first] = rasters;
+  if (target_crs !== undefined) return lookUpCrs(gdal, target_crs, signal);
+  if (first !== undefined) return first.crs;
+  throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', { details: { field: 'files' } });
+}
+
+/** With statistics. GDAL has no statistics for a band without data, and says so as an error. */
+async function describeOutput(output: string, file: string, surroundings: RasterSurroundings): Promise<RasterInfo> {
+  const { stdout } = await runOn(file, infoCommand(output, ['GTiff'], { statistics: true }), surroundings);
+  return parseRasterInfo(stdout, file);
+}
+
+/** The directories of the file, read without GDAL. Throws EXPORT_MISMATCH when they break a rule of Cloud Optimized GeoTIFF. */
+async function checkedLayout(path: string): Promise<TiffDirectory[]> {
+  const handle = await open(path);
+  try {
+    const directories = await readTiffDirectories(handle);
+    const problems = directories === undefined ? ['it is not a TIFF'] : checkCog(directories);
+    if (directories !== undefined && problems.length === 0) return directories;
+    throw new SluiceError('EXPORT_MISMATCH', `The file is not a Cloud Optimized GeoTIFF: ${problems.join('; ')}.`, { details: { problems } });
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkContent(rasters: readonly DescribedRaster[], written: RasterInfo, plan: CogPlan): void {
+  const [first] = rasters;
+  const types = (info: RasterInfo | undefined) => (info?.bands ?? []).map(({ type }) => type).join(', ');
+  const sameSize = plan.steps.includes('Warp') || first?.info.size.join(' x ') === written.size.join(' x ');
+  if (types(first?.info) === types(written) && sameSize && isNorthUp(written)) return;
+  throw new SluiceError('EXPORT_MISMATCH', `The file has bands of ${types(written)} and ${written.size.join(' x ')} pixels, the source ${types(first?.info)} and ${first?.info.size.join(' x ')}.`);
+}
+
+function gridNotes(rasters: readonly DescribedRaster[]): Note[] {
+  return rasters.flatMap(({ info, source: { file } }): Note[] => {
+    if (info.geoTransform === undefined) return [{ code: 'GRID_RESAMPLED', file, message: `${file} is placed by control points; its pixels were resampled to a regular grid.` }];
+    if (isNorthUp(info)) return [];
+    return info.geoTransform[2] === 0 && info.geoTransform[4] === 0
+      ? [{ code: 'GRID_TURNED', file, message: `The rows of ${file} did not run from west to east and north to south; they were turned around.` }]
+      : [{ code: 'GRID_RESAMPLED', file, message: `The grid of ${file} is rotated; its pixels were resampled to a north-up grid.` }];
+  });
+}
