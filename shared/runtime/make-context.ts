@@ -6,12 +6,13 @@ import { log } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
+import { fencedPostgis } from './fenced-postgis.ts';
 
 /** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
 export async function openContext(env: Env): Promise<Context & AsyncDisposable> {
   const ledger = await openPostgresLedger(required(env, 'CONTROL_DATABASE_URL'));
   const objects = openObjectStore(env);
-  const postgis = new PgPostgis(required(env, 'POSTGIS_URL'));
+  const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
   const ending = new AbortController();
   return {
     env, log, ledger, objects, postgis, gdal: createGdal(env), signal: ending.signal,

@@ -75,12 +75,16 @@ export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
   return new SluiceError('FILE_TOO_LARGE', `${describeObject(object)} is larger than ${maxBytes} bytes.`, { details: { ...object, max_bytes: maxBytes } });
 }
 
-/** Sends a file as one object. Answers what was sent. */
+/**
+ * Sends a file as one object. Answers what was sent. A request that is whole on its way is not broken off by `signal`: nobody could say
+ * whether the store serves it before or after what comes next, a delete for example.
+ */
 export async function sendFile(client: S3Client, target: PutObjectCommandInput, path: string, signal: AbortSignal): Promise<Digest> {
   const { size } = await stat(path);
   if (size > IN_MEMORY_BYTES) return sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
   const bytes = await readFile(path);
-  await client.send(new PutObjectCommand({ ...target, Body: bytes }), { abortSignal: signal });
+  signal.throwIfAborted();
+  await client.send(new PutObjectCommand({ ...target, Body: bytes }));
   return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
 }
 
@@ -95,10 +99,16 @@ export async function sendStream(client: S3Client, target: PutObjectCommandInput
   source.on('error', ignored);
   const reading = pipeline(source, body, { signal: stop });
   reading.catch((reason: unknown) => failed.abort(reason));
+  const breakOff = new AbortController();
+  const onStop = () => {
+    if (!body.readableEnded) breakOff.abort(stop.reason);
+  };
+  stop.addEventListener('abort', onStop, { once: true });
   const sending = size > MULTIPART_BYTES
     ? sendParts(client, { ...target, Body: body }, stop)
-    : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), { abortSignal: stop });
+    : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), { abortSignal: breakOff.signal });
   try {
+    if (stop.aborted) onStop();
     await Promise.all([reading, sending]);
   } catch (thrown) {
     source.destroy();
