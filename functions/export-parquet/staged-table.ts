@@ -1,0 +1,79 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { quotedString } from '@duckdb/node-api';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type DeclaredDialect, detectDialect, type Dialect } from './dialect.ts';
+import type { RejectedRows } from './rejected-rows.ts';
+import { DelimitedScanner } from './scan-delimited.ts';
+import { LineScanner } from './scan-lines.ts';
+
+/** Rows of one file in the staged form (staged-text.ts), in the scratch folder. */
+export interface StagedRows {
+  path: string;
+  /** Values in a row. */
+  columns: number;
+  /** Bytes of the longest row. */
+  longestRow: number;
+  /** For each column, whether some value of it has an escape. */
+  escaped: boolean[];
+  rejected: RejectedRows;
+}
+
+export interface StagedDelimited extends StagedRows {
+  dialect: Dialect;
+}
+
+/** Enough for thousands of rows: delimiter, header and a first look at types come from it. */
+const HEAD_BYTES = 2 ** 18;
+/** Rows that fit are read by DuckDB's defaults; longer ones need larger buffers, several rows each. */
+const USUAL_ROW_BYTES = 2_000_000;
+const ROWS_IN_BUFFER = 4;
+
+/** Scans a delimited text into `path`. Throws FILE_UNREADABLE for one without any row. */
+export async function stageDelimited(text: AsyncIterable<Buffer>, path: string, declared: DeclaredDialect & { firstRow?: number }, file: string, signal: AbortSignal): Promise<StagedDelimited> {
+  const { head, rest, isWhole } = await headOf(text);
+  const dialect = detectDialect(head, isWhole, declared);
+  if (dialect === undefined) throw new SluiceError('FILE_UNREADABLE', `${file} holds no row. Upload it again.`, { details: { file } });
+  const scanner = new DelimitedScanner({
+    delimiter: dialect.delimiter, columns: dialect.columns, hasHeader: dialect.hasHeader, nullValues: declared.null_values ?? [],
+    ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
+  });
+  await pipeline(scanned(scanner, head, rest), createWriteStream(path), { signal });
+  return { path, dialect, columns: dialect.columns, longestRow: scanner.longestRow, escaped: scanner.escaped, rejected: scanner.rejected };
+}
+
+/** Puts the lines of a text into `path`, one column of them. */
+export async function stageLines(text: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<StagedRows> {
+  const scanner = new LineScanner();
+  await pipeline(scanned(scanner, Buffer.alloc(0), text), createWriteStream(path), { signal });
+  return { path, columns: 1, longestRow: scanner.longestRow, escaped: [], rejected: scanner.rejected };
+}
+
+/** SQL: staged rows as a table of `line` and `c0`, `c1`, …, all text but the line. */
+export function stagedTableSql({ path, columns, longestRow }: StagedRows): string {
+  const fields = ["'line': 'BIGINT'", ...Array.from({ length: columns }, (_, column) => `'c${column}': 'VARCHAR'`)];
+  const large = longestRow < USUAL_ROW_BYTES ? '' : `, max_line_size = ${longestRow + 1}, buffer_size = ${ROWS_IN_BUFFER * (longestRow + 1)}`;
+  return `read_csv(${quotedString(path)}, columns = {${fields.join(', ')}}, auto_detect = false, header = false, delim = '\u001f', quote = '', escape = '', new_line = '\\n', nullstr = ''${large})`;
+}
+
+async function* scanned(scanner: DelimitedScanner | LineScanner, head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield scanner.push(head);
+  for await (const chunk of rest) yield scanner.push(chunk);
+  yield scanner.end();
+}
+
+async function headOf(text: AsyncIterable<Buffer>): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; isWhole: boolean }> {
+  const iterator = text[Symbol.asyncIterator]();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let isWhole = false;
+  while (size < HEAD_BYTES && !isWhole) {
+    const next = await iterator.next();
+    if (next.done === true) isWhole = true;
+    else {
+      chunks.push(next.value);
+      size += next.value.length;
+    }
+  }
+  return { head: Buffer.concat(chunks), rest: { [Symbol.asyncIterator]: () => iterator }, isWhole };
+}
