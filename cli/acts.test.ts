@@ -44,7 +44,7 @@ describe('rerun', () => {
   test('says in plain words that the asset was there, and what to do to see the run', async () => {
     const { document } = await json('ingest', COUNTRIES, '--dataset', 'worte');
     const followed = await run(['rerun', document.run_id, '--follow']);
-    expect([followed.exitCode, followed.stdout]).toEqual([0, expect.stringContaining('this run gives the asset that was made then')]);
+    expect([followed.exitCode, followed.stdout]).toEqual([0, expect.stringContaining('so this run gives version 1, made ')]);
     const started = await run(['rerun', document.run_id]);
     expect([started.exitCode, started.stdout]).toEqual([0, expect.stringMatching(new RegExp(`^Run [0-9a-f-]{36} repeats run ${document.run_id} of .*\nFollow it with: npx sluice run [0-9a-f-]{36} --follow$`))]);
   });

@@ -15,6 +15,9 @@ export interface IngestOptions {
   wktColumn?: string | undefined;
   project?: string | undefined;
   description?: string | undefined;
+  /** Make a new version although one of the same input exists. */
+  force?: boolean | undefined;
+  keepVersions?: number | undefined;
   uploader: string;
   batchId?: string | undefined;
 }
@@ -47,7 +50,7 @@ export function planBatch(files: SourceFile[], options: IngestOptions, { now, ra
     uploader: options.uploader,
     intent: options.intent ?? INTENT_OF_TYPE[files[0]?.type ?? 'vector'],
     files: files.map((file, index) => ({ path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`, type: file.type, format: file.format, ...perFile(options) })),
-    metadata: given({ project: options.project, description: options.description, tags: { dataset_id: options.dataset } }),
+    metadata: given({ project: options.project, description: options.description, tags: { dataset_id: options.dataset }, force: options.force, keep_versions: options.keepVersions }),
   };
   return {
     batchId,

@@ -1,7 +1,7 @@
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { AssetView, RunView } from '../gateway/views.ts';
-import { formatBytes, formatCount, formatSeconds } from './format-values.ts';
+import { formatBytes, formatCount, formatSeconds, formatTime } from './format-values.ts';
 import { type Colors, printable } from './terminal.ts';
 
 /** An asset in plain words, with what a person should know of how it was made. */
@@ -73,8 +73,10 @@ export function describeSteps(run: RunView): string[] {
 
 /** What a run gave: its asset, and whether that was there before. */
 export function describeResult(run: RunView, colors: Colors): string[] {
-  if (run.asset === null) return [];
-  const isReused = Date.parse(run.asset.created_at) < Date.parse(run.created_at);
-  const reuse = isReused ? ['', 'The same files were ingested in the same way before, so this run gives the asset that was made then.'] : [];
-  return [...reuse, '', describeAsset(run.asset, colors)];
+  if (run.asset === null) return run.status === 'success' ? ['', 'The version that it gave has been removed since: npx sluice activity'] : [];
+  return [...(run.reused ? ['', reuseOf(run.asset)] : []), '', describeAsset(run.asset, colors)];
+}
+
+function reuseOf({ version, created_at }: AssetView): string {
+  return `The same input was ingested in the same way before, so this run gives version ${version}, made ${formatTime(created_at)} UTC. With --force it is made again, as a new version.`;
 }

@@ -22,7 +22,7 @@ export class GatewayClient {
   }
 
   /** Does something in the name of an operator, and answers what came of it. */
-  async act<T>(method: 'POST' | 'DELETE', path: string, { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal }): Promise<T> {
+  async act<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal }): Promise<T> {
     const headers = { 'x-operator': encodeURIComponent(operator), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const response = await this.#request(path, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
     return (await response.json()) as T;

@@ -9,6 +9,8 @@ export interface RunJson {
   status: RunView['status'];
   steps: RunView['steps'];
   asset: AssetJson | null;
+  /** The asset was there before: the same input was ingested in the same way. */
+  reused: boolean;
   error: ErrorDocument | null;
 }
 
@@ -17,8 +19,8 @@ export type AssetJson = Pick<
   'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes'
 >;
 
-export function runJson({ run_id, batch_id, status, steps, asset, error }: RunView): RunJson {
-  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), error };
+export function runJson({ run_id, batch_id, status, steps, asset, reused, error }: RunView): RunJson {
+  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), reused, error };
 }
 
 export function assetJson(asset: AssetView): AssetJson {
@@ -28,5 +30,5 @@ export function assetJson(asset: AssetView): AssetJson {
 
 /** A command that was kept from its end, in the shape of a run: nothing is known of one. */
 export function errorJson(error: ErrorDocument, batchId: string | null = null): RunJson {
-  return { run_id: null, batch_id: batchId, status: 'failure', steps: [], asset: null, error };
+  return { run_id: null, batch_id: batchId, status: 'failure', steps: [], asset: null, reused: false, error };
 }

@@ -1,11 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { env, publicUrl } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/ledger/documents.ts';
+import { KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import { activity } from './commands/activity.ts';
 import { assets } from './commands/assets.ts';
 import { lineage } from './commands/lineage.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags } from './commands/ingest.ts';
+import { retention, type RetentionFlags } from './commands/retention.ts';
 import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-acts.ts';
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
@@ -44,6 +46,8 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .option('--wkt-column <name>', 'CSV: column of the geometry as WKT')
     .option('--project <name>', 'project, kept with the asset')
     .option('--description <text>', 'description, kept with the asset')
+    .option('--force', 'make a new version, although one of the same input exists')
+    .option('--keep-versions <count>', 'keep this many versions of the dataset from now on, and remove older ones', parseCount)
     .option('--uploader <name>', 'who uploads; your account by default')
     .option('--batch-id <id>', 'name of this batch, unique for ever; made up by default')
     .option('--json', 'one JSON document on standard output')
@@ -104,6 +108,16 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .action(async (flags: { dataset?: string; limit: number; json?: boolean }) => { exitCode = await assets(flags, url, terminal(flags)); });
 
   program
+    .command('retention')
+    .description('Show how many versions of a dataset are kept, or set it. Older ones are removed from catalogue and lake, for good.')
+    .argument('<dataset>', 'its name')
+    .addOption(new Option('--keep <count>', 'keep this many of the newest versions').argParser(parseCount).conflicts('off'))
+    .option('--off', 'keep all versions from now on')
+    .addOption(operatorOption())
+    .option('--json', 'one JSON document on standard output')
+    .action(async (dataset: string, flags: RetentionFlags & { json?: boolean }) => { exitCode = await retention(dataset, flags, url, terminal(flags)); });
+
+  program
     .command('lineage')
     .description('Show what an asset was made from, and what was made from it.')
     .argument('<asset>', 'its id')
@@ -161,6 +175,12 @@ Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong us
 function gatewayUrl(): string {
   const everywhere = env.HOST === '0.0.0.0' || env.HOST === '::';
   return env.SLUICE_URL ?? publicUrl({ ...env, PUBLIC_URL: undefined, HOST: everywhere ? '127.0.0.1' : env.HOST });
+}
+
+function parseCount(text: string): number {
+  const result = KeepVersionsSchema.safeParse(Number(text));
+  if (!result.success) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return result.data;
 }
 
 function parseLimit(text: string): number {

@@ -6,6 +6,7 @@ import { refuseForeign } from './http/same-site.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes } from './routes/activity.ts';
 import { assetRoutes } from './routes/assets.ts';
+import { datasetRoutes } from './routes/datasets.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
@@ -46,6 +47,7 @@ export function createGateway(deps: GatewayDeps): Hono {
   app.route('/', runActRoutes(deps));
   app.route('/', activityRoutes(deps));
   app.route('/', assetRoutes(deps));
+  app.route('/', datasetRoutes(deps));
   app.route('/', deadLetterRoutes(deps));
   return app;
 }

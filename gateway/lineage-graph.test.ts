@@ -16,7 +16,8 @@ const EDGES = [
 ];
 const known = new Set(EDGES.map(({ asset_id }) => asset_id));
 const ledger = {
-  getAsset: (id: string) => Promise.resolve(known.has(id) ? ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' } as AssetDocument) : undefined),
+  getAssets: (ids: readonly string[]) => Promise.resolve(ids.filter((id) => known.has(id)).map((id) => ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' }) as AssetDocument)),
+  getRemovedAsset: (id: string) => Promise.resolve(id === 'gone' ? ({ _id: id, dataset_id: 'straßen', version: 2, removed: { at: '2026-01-02T00:00:00.000Z', reason: 'retention' } } as AssetDocument) : undefined),
   listLineage: (id: string) => Promise.resolve(EDGES.filter((each) => each.asset_id === id)),
   listDerived: (id: string) => Promise.resolve(EDGES.filter((each) => each.source.kind === 'asset' && each.source.asset_id === id)),
 };
@@ -40,7 +41,8 @@ test('every edge ends at nodes of the graph', async () => {
 
 test('a removed parent is shown as removed, and a ring of edges ends', async () => {
   const ring = { ...ledger, listLineage: (id: string) => Promise.resolve(id === 'again' ? [fromAsset('again', 'gone')] : id === 'gone' ? [fromAsset('gone', 'again')] : []) };
-  expect((await lineageGraph('again', ring))?.nodes).toContainEqual({ id: 'gone', kind: 'removed asset' });
+  expect((await lineageGraph('again', ring))?.nodes).toContainEqual({ id: 'gone', kind: 'removed asset', dataset_id: 'straßen', version: 2, removed_at: '2026-01-02T00:00:00.000Z' });
+  expect((await lineageGraph('gone', ring))?.nodes.map(({ id }) => id), 'the removed one itself').toEqual(['gone', 'again']);
 });
 
 test('an unknown asset has no graph', async () => {

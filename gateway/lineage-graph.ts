@@ -14,8 +14,8 @@ export interface LineageGraph {
 export type LineageNode =
   | { id: string; kind: 'file'; path: string; sha256: string }
   | ({ id: string; kind: 'asset' } & Pick<AssetDocument, 'dataset_id' | 'version' | 's3_key' | 'content_hash' | 'created_at'> & { asset_kind: AssetDocument['kind'] })
-  /** An asset that was removed by a retention rule; its lineage stays. */
-  | { id: string; kind: 'removed asset' };
+  /** An asset that was removed, by a retention rule for example; its lineage stays. */
+  | { id: string; kind: 'removed asset'; dataset_id?: string; version?: number; removed_at?: string };
 
 export interface LineageEdge {
   from: string;
@@ -30,16 +30,15 @@ export interface LineageEdge {
 /** More than a person can look at; a graph of a popular asset can be endless. */
 const MAX_ASSETS = 500;
 
-type Source = Pick<Ledger, 'getAsset' | 'listLineage' | 'listDerived'>;
+type Source = Pick<Ledger, 'getAssets' | 'getRemovedAsset' | 'listLineage' | 'listDerived'>;
 
-/** The graph around an asset: all that it was made from, and all that was made from it. Undefined when there is no such asset. */
+/** The graph around an asset: all that it was made from, and all that was made from it. Undefined when there never was such an asset. */
 export async function lineageGraph(assetId: string, ledger: Source): Promise<LineageGraph | undefined> {
-  if ((await ledger.getAsset(assetId)) === undefined) return undefined;
+  if ((await ledger.getAssets([assetId])).length === 0 && (await ledger.getRemovedAsset(assetId)) === undefined) return undefined;
   const up = await walk(assetId, (id) => ledger.listLineage(id), sourceAsset);
   const down = await walk(assetId, (id) => ledger.listDerived(id), (edge) => edge.asset_id);
   const found = new Map([...up.edges, ...down.edges].map((edge) => [edge._id, edge]));
-  const nodes = new Map<string, LineageNode>();
-  for (const id of new Set([...up.assets, ...down.assets])) nodes.set(id, assetNode(id, await ledger.getAsset(id)));
+  const nodes = await assetNodes([...new Set([...up.assets, ...down.assets])], ledger);
   for (const { source } of found.values()) if (source.kind === 'file') nodes.set(fileId(source), { id: fileId(source), kind: 'file', path: source.path, sha256: source.sha256 });
   const edges = [...found.values()].map(toEdge);
   return { root: assetId, nodes: [...nodes.values()], edges, truncated: up.truncated || down.truncated };
@@ -70,10 +69,18 @@ function fileId({ path, sha256 }: { path: string; sha256: string }): string {
   return `${path}#${sha256.slice(0, 12)}`;
 }
 
-function assetNode(id: string, asset: AssetDocument | undefined): LineageNode {
-  if (asset === undefined) return { id, kind: 'removed asset' };
-  const { dataset_id, version, s3_key, content_hash, created_at, kind } = asset;
-  return { id, kind: 'asset', asset_kind: kind, dataset_id, version, s3_key, content_hash, created_at };
+async function assetNodes(ids: string[], ledger: Source): Promise<Map<string, LineageNode>> {
+  const nodes = new Map<string, LineageNode>((await ledger.getAssets(ids)).map((asset) => [asset._id, assetNode(asset)]));
+  for (const id of ids) if (!nodes.has(id)) nodes.set(id, removedNode(id, await ledger.getRemovedAsset(id)));
+  return nodes;
+}
+
+function assetNode({ _id, dataset_id, version, s3_key, content_hash, created_at, kind }: AssetDocument): LineageNode {
+  return { id: _id, kind: 'asset', asset_kind: kind, dataset_id, version, s3_key, content_hash, created_at };
+}
+
+function removedNode(id: string, asset: AssetDocument | undefined): LineageNode {
+  return { id, kind: 'removed asset', ...(asset === undefined ? {} : { dataset_id: asset.dataset_id, version: asset.version, removed_at: asset.removed?.at ?? asset.created_at }) };
 }
 
 function toEdge({ source, asset_id, operation, recipe, parameters, software, run_id }: LineageDocument): LineageEdge {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { makeEvent } from '#shared/events/event.ts';
 import type { Step } from '#shared/ledger/documents.ts';
 import { newRun } from '#shared/ledger/new-run.ts';
 import { runView } from './views.ts';
@@ -15,7 +16,7 @@ function withStep(name: string, fields: Partial<Step>) {
 
 test('shows nothing of the ledger\'s own bookkeeping', () => {
   const view = runView(run, undefined, 'http://127.0.0.1:8080');
-  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'operator', 'rerun_of', 'run_id', 'status', 'steps']);
+  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'operator', 'rerun_of', 'reused', 'run_id', 'status', 'steps']);
   expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
 });
 
@@ -25,6 +26,13 @@ test('a step has a time when it has ended', () => {
   const done = withStep('load-to-postgis', { ...started, status: 'done', finished_at: '2026-01-02T03:04:06.250Z' });
   expect(runView(running, undefined, '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'running', attempt: 2, seconds: null });
   expect(runView(done, undefined, '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'done', attempt: 2, seconds: 1.25 });
+});
+
+test('says that the asset was there before', () => {
+  const exported = (reused: boolean) => ({ ...makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: ['a'.repeat(24)], reused }) });
+  expect(runView(run, undefined, '').reused).toBe(false);
+  expect(runView(withStep('export-geoparquet', { reply: exported(false) }), undefined, '').reused).toBe(false);
+  expect(runView(withStep('export-geoparquet', { reply: exported(true) }), undefined, '').reused).toBe(true);
 });
 
 test('is archived when the archive step is done', () => {

@@ -30,7 +30,10 @@ export interface RunView {
   batch_id: string | null;
   status: Status;
   steps: StepView[];
+  /** What it made or linked; null before, and after a retention rule has removed it. */
   asset: AssetView | null;
+  /** The same input was there before: the asset was linked, not made. */
+  reused: boolean;
   error: ErrorDocument | null;
   /** The manifest stands in the archive and the run's tables are gone: nothing more happens. */
   archived: boolean;
@@ -52,7 +55,13 @@ export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'source
 /** One line of the log of acts. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
 
-export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' | 'created_at'>;
+export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' | 'created_at'> & {
+  /** How many of the newest versions stay; null: all. */
+  keep_versions: number | null;
+};
+
+/** A dataset after its retention rule was set, with the versions that were removed at once. */
+export type RetentionView = DatasetView & { removed_versions: number[] };
 
 /** A run, and the asset that it made or found again. */
 export function runView(run: RunDocument, asset: AssetDocument | undefined, baseUrl: string): RunView {
@@ -62,6 +71,7 @@ export function runView(run: RunDocument, asset: AssetDocument | undefined, base
     status: run.status,
     steps: run.steps.map(stepView),
     asset: asset ? assetView(asset, baseUrl) : null,
+    reused: isReused(run),
     error: run.error,
     archived: run.steps.some((step) => step.name === 'archive' && step.status === 'done'),
     dataset_id: run.dataset_id,
@@ -83,6 +93,7 @@ export function manifestView(manifest: ManifestDocument): RunView {
     status: manifest.status,
     steps: [],
     asset: null,
+    reused: false,
     error: manifest.error,
     archived: manifest.archive_key !== null,
     dataset_id: null,
@@ -111,8 +122,14 @@ export function activityView({ _id, ...activity }: ActivityDocument): ActivityVi
   return { id: _id, ...activity };
 }
 
-export function datasetView({ dataset_id, latest_version, created_at }: DatasetDocument): DatasetView {
-  return { dataset_id, latest_version, created_at };
+export function datasetView({ dataset_id, latest_version, created_at, keep_versions = null }: DatasetDocument): DatasetView {
+  return { dataset_id, latest_version, created_at, keep_versions };
+}
+
+/** As the step that exported says. */
+function isReused(run: RunDocument): boolean {
+  const exported = run.steps.find(({ reply }) => reply?.type === 'sluice.asset.exported')?.reply;
+  return (exported?.data as { reused?: boolean } | undefined)?.reused === true;
 }
 
 function stepView(step: Step): StepView {

@@ -38,5 +38,6 @@ export function describeLineage(graph: LineageGraph): string[] {
 function describeNode(node: LineageNode | undefined): string {
   if (node === undefined) return 'unknown';
   if (node.kind === 'file') return node.path;
-  return node.kind === 'asset' ? `${node.dataset_id}, version ${node.version} (${node.asset_kind} asset ${node.id})` : `asset ${node.id}, which was removed`;
+  if (node.kind === 'asset') return `${node.dataset_id}, version ${node.version} (${node.asset_kind} asset ${node.id})`;
+  return node.dataset_id === undefined ? `asset ${node.id}, which was removed` : `${node.dataset_id}, version ${node.version} (asset ${node.id}), which was removed`;
 }

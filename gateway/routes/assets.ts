@@ -10,7 +10,7 @@ import { attachment } from '../http/content-disposition.ts';
 import { errorResponse } from '../http/errors.ts';
 import { parseRange } from '../http/range.ts';
 import { lineageGraph } from '../lineage-graph.ts';
-import { assetDetailView, assetView, datasetView } from '../views.ts';
+import { assetDetailView, assetView } from '../views.ts';
 import { PAGE, parseQuery } from './query.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });
@@ -18,23 +18,25 @@ const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() 
 /**
  * GET /api/assets?dataset_id&limit&offset: AssetView[], newest first. GET /api/assets/:id: AssetDetailView; 404 ASSET_NOT_FOUND.
  * GET or HEAD /api/assets/:id/download: the object itself, with Content-Length, ETag (its SHA-256), a file name, and ranges.
- * GET /api/assets/:id/lineage: LineageGraph, up to the files and down to all that was made from it.
- * GET /api/datasets: DatasetView[].
+ * GET /api/assets/:id/lineage: LineageGraph, up to the files and down to all that was made from it; also of an asset that was removed.
  */
 export function assetRoutes(deps: GatewayDeps): Hono {
   const { ledger, env } = deps;
   const baseUrl = publicUrl(env);
   const findAsset = async (id: string) => {
     const asset = ObjectIdSchema.safeParse(id).success ? await ledger.getAsset(id) : undefined;
-    if (asset === undefined) throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${id}.`, { details: { asset_id: id } });
-    return asset;
+    return asset ?? unknownAsset(id);
   };
+  const findGraph = async (id: string) => (ObjectIdSchema.safeParse(id).success ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
   return new Hono()
     .get('/api/assets', async (c) => c.json((await ledger.listAssets(parseQuery(AssetsQuery, c.req.query()))).map((asset) => assetView(asset, baseUrl))))
     .get('/api/assets/:id', async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
     .get('/api/assets/:id/download', async (c) => download(c, deps, await findAsset(c.req.param('id'))))
-    .get('/api/assets/:id/lineage', async (c) => c.json(await lineageGraph((await findAsset(c.req.param('id')))._id, ledger)))
-    .get('/api/datasets', async (c) => c.json((await ledger.listDatasets()).map(datasetView)));
+    .get('/api/assets/:id/lineage', async (c) => c.json(await findGraph(c.req.param('id'))));
+}
+
+function unknownAsset(id: string): never {
+  throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${id}.`, { details: { asset_id: id } });
 }
 
 const CONTENT_TYPES: Record<string, string> = {

@@ -13,8 +13,15 @@ export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: st
   return run;
 }
 
+/** Runs as the API shows them, in their order, each with the asset that it made or linked. One query, however many they are. */
+export async function viewsOfRuns({ ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>, runs: RunDocument[]): Promise<RunView[]> {
+  const found = await ledger.getAssets(runs.flatMap(({ asset_ids }) => asset_ids.slice(0, 1)));
+  const assets = new Map(found.map((asset) => [asset._id, asset]));
+  return runs.map((run) => runView(run, assets.get(run.asset_ids[0] ?? ''), publicUrl(env)));
+}
+
 /** A run as the API shows it, with the asset that it made or linked. */
-export async function viewOfRun({ ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>, run: RunDocument): Promise<RunView> {
-  const [assetId] = run.asset_ids;
-  return runView(run, assetId === undefined ? undefined : await ledger.getAsset(assetId), publicUrl(env));
+export async function viewOfRun(deps: Pick<GatewayDeps, 'ledger' | 'env'>, run: RunDocument): Promise<RunView> {
+  const [view] = await viewsOfRuns(deps, [run]);
+  return view as RunView;
 }

@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { manifestView, type RunView } from '../views.ts';
-import { findRun, viewOfRun } from './find-run.ts';
+import { findRun, viewOfRun, viewsOfRuns } from './find-run.ts';
 import { followRun } from './follow.ts';
 import { PAGE, parseQuery } from './query.ts';
 
@@ -22,7 +22,7 @@ export function runRoutes(deps: GatewayDeps): Hono {
   const { ledger, log } = deps;
   const view = (run: RunDocument) => viewOfRun(deps, run);
   return new Hono()
-    .get('/api/runs', async (c) => c.json(await Promise.all((await ledger.listRuns(parseQuery(RunsQuery, c.req.query()))).map(view))))
+    .get('/api/runs', async (c) => c.json(await viewsOfRuns(deps, await ledger.listRuns(parseQuery(RunsQuery, c.req.query())))))
     .get('/api/runs/:run_id', async (c) => c.json(await view(await findRun(deps, c.req.param('run_id')))))
     .get('/api/runs/:run_id/events', async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));

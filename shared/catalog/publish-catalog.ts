@@ -14,7 +14,7 @@ const ALL = 100_000;
  * Writes the records of an asset: its STAC item, and the ISO record next to it. Both follow from the ledger, so a repeat writes the same.
  * Returns the key of the item.
  */
-export async function publishItem(asset: AssetDocument, iso: IsoRecord, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
+export async function publishItem(asset: AssetDocument, iso: IsoRecord | NonNullable<AssetDocument['iso']>, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
   const { description } = run.manifest.metadata;
   const parents = await Promise.all((asset.parents ?? []).map((id) => parts.ledger.getAsset(id)));
   const item = stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });

@@ -1,4 +1,4 @@
-import { publishCollection } from '#shared/catalog/publish-catalog.ts';
+import { publishCollection, publishItem } from '#shared/catalog/publish-catalog.ts';
 import { isoKey, itemKey } from '#shared/catalog/stac-layout.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
@@ -22,10 +22,20 @@ export async function finishRemovals(parts: Parts, datasetId?: string): Promise<
 
 async function purge(asset: AssetDocument, parts: Parts): Promise<void> {
   const { ledger, log } = parts;
+  await unlinkDerived(asset, parts);
   await deleteObjects(asset, parts);
   await ledger.appendActivity(assetRemoved(asset));
   await ledger.markPurged(asset._id);
   log.info({ asset_id: asset._id, dataset_id: asset.dataset_id, version: asset.version, reason: asset.removed?.reason }, 'Asset:Remove:Done');
+}
+
+/** Writes the items of what was made from the asset again: they link its item no more. Their lineage in the ledger stays. */
+async function unlinkDerived(asset: AssetDocument, parts: Parts): Promise<void> {
+  for (const { asset_id, run_id } of await parts.ledger.listDerived(asset._id)) {
+    const [derived, run] = await Promise.all([parts.ledger.getAsset(asset_id), parts.ledger.getRun(run_id)]);
+    // One whose item is still to be written finds this asset removed.
+    if (derived?.iso && run?._id === derived.run_id) await publishItem(derived, derived.iso, run, parts);
+  }
 }
 
 /** Deletes the item, the ISO record and the data of a removed asset. Its keys are never used again, so that a repeat harms nothing. */

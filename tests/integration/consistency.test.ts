@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { itemKey } from '#shared/catalog/stac-layout.ts';
+import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { RetentionView, RunView } from '../../gateway/views.ts';
+import { inconsistencies } from '../lake-consistency.ts';
+import { startTestSluice, type TestSluice } from '../running-sluice.ts';
+
+/** A batch takes well under a second; twenty on a loaded machine take their time. */
+const PATIENCE = { timeout: 50_000, interval: 50 };
+const AT_ONCE = 20;
+
+let sluice: TestSluice;
+beforeAll(async () => { sluice = await startTestSluice(); });
+afterAll(() => sluice[Symbol.asyncDispose]());
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+const json = async <T>(path: string, init?: RequestInit) => (await (await fetch(`${sluice.url}${path}`, init)).json()) as T;
+const versions = async (datasetId: string) => (await sluice.context.ledger.listAssets({ dataset_id: datasetId, limit: 100 })).map(({ version }) => version).sort((a, b) => a - b);
+const acts = async () => (await sluice.context.ledger.listActivity({ limit: 1000 })).map(({ activity, operator, message }) => `${operator}: ${activity}: ${message}`);
+
+/** Trees of a park, different ones for each `seed`. */
+function points(seed: number): string {
+  const features = range(1, 5).map((n) => ({ type: 'Feature', properties: { Art: `Linde № ${seed}.${n} 🌳` }, geometry: { type: 'Point', coordinates: [8 + seed / 100, 47 + n / 100] } }));
+  return JSON.stringify({ type: 'FeatureCollection', features });
+}
+
+/** Uploads file and manifest as a user does. */
+async function upload(batchId: string, datasetId: string, content: string, metadata: object = {}, file = `${batchId}/bäume #1.geojson`): Promise<void> {
+  const { objects } = sluice.context;
+  await objects.put('landing-zone', file, content);
+  await objects.put('landing-zone', `manifests/${batchId}.json`, JSON.stringify({
+    batch_id: batchId, uploader: 'zoë', intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }],
+    metadata: { tags: { dataset_id: datasetId }, ...metadata },
+  }));
+}
+
+/** The run of a batch, when its last step is done. */
+async function finished(batchId: string): Promise<RunDocument> {
+  const run = await vi.waitUntil(async () => (await sluice.context.ledger.listRuns({ batch_id: batchId })).find(({ steps }) => steps.every(({ status }) => status === 'done')), PATIENCE);
+  expect(run).toMatchObject({ status: 'success', error: null });
+  return run;
+}
+
+async function ingest(...upload_: Parameters<typeof upload>): Promise<{ run: RunDocument; asset: AssetDocument }> {
+  await upload(...upload_);
+  const run = await finished(upload_[0]);
+  const [asset] = await sluice.context.ledger.getAssets(run.asset_ids);
+  if (asset === undefined) throw new Error(`Batch ${upload_[0]} has no asset.`);
+  return { run, asset };
+}
+
+test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive versions, and everything agrees`, async () => {
+  const batches = range(1, AT_ONCE).map((n) => `park ${n} #é`);
+  await Promise.all(batches.map((batchId, index) => upload(batchId, 'park', points(index))));
+  for (const batchId of batches) await finished(batchId);
+  expect(await versions('park')).toEqual(range(1, AT_ONCE));
+  const collection = JSON.parse((await sluice.context.objects.readBytes('data-lake', 'park/collection.json', { maxBytes: 1e6 })).toString()) as { links: { rel: string; href: string }[] };
+  expect(collection.links.filter(({ rel }) => rel === 'item').map(({ href }) => href).sort()).toEqual(range(1, AT_ONCE).map((version) => `./v${version}.json`).sort());
+  expect(await inconsistencies(sluice.context)).toEqual([]);
+});
+
+describe('the same input again', () => {
+  test('is linked, which the run and the log say, and its file joins the lineage under its other name', async () => {
+    const first = await ingest('gleich 1', 'gleich', points(50));
+    const again = await ingest('gleich 2', 'gleich', points(50), {}, 'anderswo/kopie +1.geojson');
+    expect(again.asset._id).toBe(first.asset._id);
+    expect(await json<RunView>(`/api/runs/${first.run.run_id}`)).toMatchObject({ reused: false, asset: { version: 1 } });
+    expect(await json<RunView>(`/api/runs/${again.run.run_id}`)).toMatchObject({ reused: true, asset: { id: first.asset._id, version: 1 } });
+    expect(await acts()).toContain(`sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded: the same input was there before, so it gives what was made then (${first.asset._id}).`);
+    const edges = await sluice.context.ledger.listLineage(first.asset._id);
+    expect(edges.map(({ source, run_id }) => [source.kind === 'file' && source.path, run_id]).sort()).toEqual([
+      ['s3://landing-zone/anderswo/kopie +1.geojson', again.run.run_id], ['s3://landing-zone/gleich 1/bäume #1.geojson', first.run.run_id],
+    ]);
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+
+  test('with force is a new version of the same bytes', async () => {
+    const first = await ingest('zwang 1', 'zwang', points(51));
+    const again = await ingest('zwang 2', 'zwang', points(51), { force: true });
+    expect(again.asset).toMatchObject({ version: 2, content_hash: first.asset.content_hash, source_hash: first.asset.source_hash });
+    expect(await json<RunView>(`/api/runs/${again.run.run_id}`)).toMatchObject({ reused: false });
+  });
+});
+
+describe('retention', () => {
+  test('a manifest sets how many versions stay; older ones go from ledger, catalogue and lake, each with a line in the log', async () => {
+    const made = [];
+    for (const n of range(1, 5)) made.push(await ingest(`wenige ${n}`, 'wenige', points(60 + n), { keep_versions: 2 }));
+    expect(await versions('wenige')).toEqual([4, 5]);
+    const [oldest] = made as [(typeof made)[0]];
+    const gone = [oldest.asset.s3_key, itemKey('wenige', 1), `${oldest.asset.s3_key}.iso.json`];
+    for (const key of gone) expect(await sluice.context.objects.head('data-lake', key), key).toBeUndefined();
+    expect(await acts()).toEqual(expect.arrayContaining([
+      ...range(1, 3).map((version) => `sluice: asset_removed: Version ${version} of wenige was removed: the retention rule of the dataset does not keep it.`),
+      'zoë: retention_set: zoë decided to keep the 2 newest versions of wenige.',
+    ]));
+    expect((await fetch(`${sluice.url}/api/assets/${oldest.asset._id}`)).status).toBe(404);
+    expect(await json<RunView>(`/api/runs/${oldest.run.run_id}`)).toMatchObject({ status: 'success', asset: null });
+    const graph = await json<{ nodes: object[]; edges: object[] }>(`/api/assets/${oldest.asset._id}/lineage`);
+    expect(graph.nodes).toContainEqual({ id: oldest.asset._id, kind: 'removed asset', dataset_id: 'wenige', version: 1, removed_at: expect.any(String) });
+    expect(graph.edges).toHaveLength(1);
+
+    const again = await ingest('wenige again', 'wenige', points(61));
+    expect(again.asset.version, 'a removed version is made again, under a new number').toBe(6);
+    expect(await versions('wenige')).toEqual([5, 6]);
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+
+  test('an operator sets it, at once and for later runs; what an older manifest says does not overrule it', async () => {
+    const runs = [];
+    for (const n of range(1, 3)) runs.push(await ingest(`hand ${n}`, 'hand', points(70 + n), n === 1 ? { keep_versions: 1 } : {}));
+    expect(await versions('hand')).toEqual([3]);
+    const set = (keep_versions: unknown) => fetch(`${sluice.url}/api/datasets/hand/retention`, { method: 'PUT', headers: { 'x-operator': encodeURIComponent('Zoë 🗺') }, body: JSON.stringify({ keep_versions }) });
+    expect(await (await set(null)).json()).toMatchObject({ dataset_id: 'hand', keep_versions: null, latest_version: 3, removed_versions: [] });
+    const { run_id } = await json<RunView>(`/api/runs/${runs[0]?.run.run_id}/rerun`, { method: 'POST', body: JSON.stringify({ force: true }) });
+    await vi.waitUntil(async () => (await json<RunView>(`/api/runs/${run_id}`)).archived, PATIENCE);
+    expect(await versions('hand')).toEqual([3, 4]);
+    expect((await (await set(1)).json()) as RetentionView).toMatchObject({ keep_versions: 1, removed_versions: [3] });
+    expect(await acts()).toContain('Zoë 🗺: retention_set: Zoë 🗺 decided to keep only the newest version of hand.');
+    expect([(await set(0)).status, (await set('2')).status]).toEqual([400, 400]);
+    expect((await fetch(`${sluice.url}/api/datasets/nobody/retention`, { method: 'PUT', body: '{"keep_versions":1}' })).status).toBe(404);
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+
+  test(`${AT_ONCE} runs at once of a dataset that keeps 3 leave the 3 newest versions`, async () => {
+    const batches = range(1, AT_ONCE).map((n) => `gedränge ${n}`);
+    await Promise.all(batches.map((batchId, index) => upload(batchId, 'gedränge', points(100 + index), { keep_versions: 3 })));
+    for (const batchId of batches) await finished(batchId);
+    await vi.waitFor(async () => expect(await sluice.context.ledger.listRemovals()).toEqual([]), PATIENCE);
+    expect(await versions('gedränge')).toEqual([18, 19, 20]);
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+});
