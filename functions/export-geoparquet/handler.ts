@@ -47,8 +47,9 @@ async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Read
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
   const session = await context.postgis.openSession(claim, claim.signal);
   try {
-    await checkTableKept(session, PROCESSED_TABLE, rowsOf(ready) ?? loaded?.row_count ?? 0);
-    await session.query(sessionSettings(context.env, loaded?.row_count ?? Infinity));
+    const rows = rowsOf(ready) ?? loaded?.row_count ?? 0;
+    await checkTableKept(session, PROCESSED_TABLE, rows);
+    await session.query(sessionSettings(context.env, rows));
     const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
     const file = await writeGeoParquet(session, source, { folder: scratch.folder, name: 'asset.parquet' }, claim.signal);
     const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);

@@ -47,6 +47,8 @@ export function assetDraft(
     software: file.software,
     recipe: { name: ready.recipe, parameters: ready.parameters, steps: ready.steps.map(({ step }) => step) },
     sources: loaded?.files ?? [],
+    ...(ready.parents === undefined ? {} : { parents: ready.parents }),
+    ...(ready.join === undefined ? {} : { join: ready.join }),
     iso: null,
     stac_key: null,
   };

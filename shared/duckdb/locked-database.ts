@@ -13,7 +13,7 @@ export interface LockedDatabase extends Disposable {
 }
 
 /**
- * A database in memory that reads and writes nothing outside `folder`, loads nothing, and can't be told otherwise. `threads: 1` with
+ * A database in memory that reads and writes nothing outside `folder`, loads nothing, and can't be told otherwise. Geometries of a file are its WKB. `threads: 1` with
  * `preserveOrder` writes the same rows as the same bytes.
  */
 export async function openLockedDatabase(folder: string, options: { threads: number; preserveOrder: boolean }): Promise<LockedDatabase> {
@@ -28,7 +28,7 @@ export async function openLockedDatabase(folder: string, options: { threads: num
   });
   try {
     const connection = await instance.connect();
-    await connection.run(`set allowed_directories = [${quotedString(folder)}]; set TimeZone = 'UTC'; set enable_external_access = false; set lock_configuration = true`);
+    await connection.run(`set allowed_directories = [${quotedString(folder)}]; set TimeZone = 'UTC'; set enable_geoparquet_conversion = false; set enable_external_access = false; set lock_configuration = true`);
     return {
       connection,
       query: <T>(sql: string, signal: AbortSignal) => interruptible(connection, signal, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[]),

@@ -28,6 +28,17 @@ export const SourceFileSchema = z.object({
 /** What a person should know about how the files were read: assumptions, renamed columns, repairs. */
 export const NoteSchema = z.object({ code: z.string(), message: z.string(), file: z.string().optional(), column: z.string().optional() });
 
+/** What a join matched. Keys count once, however many rows have them. */
+export const JoinResultSchema = z.object({
+  /** Rows of the result that have a row of the table. */
+  matched_rows: z.number().int(),
+  /** How many keys found no partner, and the first of them. */
+  unmatched_spatial: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
+  unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
+  /** Rows without a key, which never match. */
+  null_keys: z.object({ spatial: z.number().int(), tabular: z.number().int() }).optional(),
+});
+
 export const EVENT_SCHEMAS = {
   'sluice.manifest.rejected': z.object({ manifest_id: z.string(), manifest_key: z.string(), error: ErrorDocumentSchema.nullable() }),
   'sluice.run.requested.vector': RunRef,
@@ -55,6 +66,9 @@ export const EVENT_SCHEMAS = {
     }),
     /** What the recipe or the join did to the data that a person should know. */
     notes: z.array(NoteSchema).optional(),
+    /** Ids of the assets that it was made from; only of a join. */
+    parents: z.array(z.string()).optional(),
+    join: JoinResultSchema.optional(),
   }),
   'sluice.asset.exported': RunRef.extend({ asset_ids: z.array(z.string()), reused: z.boolean() }),
   'sluice.run.succeeded': RunRef,
@@ -67,3 +81,4 @@ export type EventData<T extends EventType> = z.infer<(typeof EVENT_SCHEMAS)[T]>;
 export type SourceFile = z.infer<typeof SourceFileSchema>;
 export type Column = z.infer<typeof ColumnSchema>;
 export type Note = z.infer<typeof NoteSchema>;
+export type JoinResult = z.infer<typeof JoinResultSchema>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ColumnSchema, ErrorDocumentSchema, NoteSchema, SourceFileSchema } from '#shared/events/types.ts';
+import { ColumnSchema, ErrorDocumentSchema, JoinResultSchema, NoteSchema, SourceFileSchema } from '#shared/events/types.ts';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 
 /**
@@ -139,13 +139,6 @@ export const RasterSchema = z.object({
   overviews: z.array(z.number().int()),
   compression: z.string(),
   bands: z.array(BandSchema),
-});
-
-/** How many keys of each side found no partner, and some of them. */
-export const JoinResultSchema = z.object({
-  matched_rows: z.number().int(),
-  unmatched_spatial: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
-  unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
 });
 
 /** The retention rule of its dataset, or the end of its run before the asset was whole. */

@@ -42,10 +42,11 @@ export const JoinConfigSchema = z.strictObject({
   left_key: text(128).describe('Column of the spatial asset to join by.'),
   right_key: text(128).describe('Column of the tabular asset to join by.'),
   how: z.enum(['left', 'inner']).default('left').describe('`left` keeps features without a row, `inner` drops them.'),
-  columns: z.array(text(128)).max(1600).optional().describe('Columns of the table to keep; all when absent.'),
+  columns: z.array(text(128)).max(1600).optional().describe('Columns of the table to keep; when absent all, but a key that is called the same on both sides.'),
   prefix: text(32).default('t_').describe('Put before a column of the table whose name the spatial asset has too.'),
   allow_duplicate_keys: z.boolean().default(false).describe('When true, several table rows for one key make several features; else they are an error.'),
 });
+export type JoinConfig = z.infer<typeof JoinConfigSchema>;
 
 /** How rasters become Cloud Optimized GeoTIFFs. */
 export const RasterParametersSchema = z.strictObject({

@@ -1,0 +1,70 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { quotedString } from '@duckdb/node-api';
+import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
+import type { Column, EventData } from '#shared/events/types.ts';
+import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { putManifest, uploadEvent } from './function-context.ts';
+import { claimStep, loadedRun } from './loaded-run.ts';
+import { handler as exportGeoparquet } from '../functions/export-geoparquet/handler.ts';
+import { handler as validateManifest } from '../functions/validate-manifest/handler.ts';
+
+/** Assets in a real lake, for tests of the join. */
+
+/** A spatial asset as the vector lane leaves it. `select` gives sluice_fid, attributes and geom. */
+export async function spatialAsset(context: Context, datasetId: string, select: string, options: { rows: number; crs?: string }): Promise<AssetDocument> {
+  const { run } = await loadedRun(context, { datasetId, srid: 4326, sql: `create unlogged table processed as ${select}`, rowCount: options.rows, sha256: createHash('sha256').update(select).digest('hex') });
+  await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), null);
+  const exported = await exportGeoparquet(makeEvent('sluice.table.ready', run.run_id, {
+    run_id: run.run_id, recipe: 'default', parameters: {}, steps: [], crs: options.crs ?? 'EPSG:4326', quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
+  }), context);
+  await context.postgis.dropSchema(run.run_id);
+  return describe(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
+}
+
+/** A tabular asset: the rows of `select`, in DuckDB's SQL, with the types that the ledger is told. */
+export async function tabularAsset(context: Context, datasetId: string, select: string, columns: Column[]): Promise<AssetDocument> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-table-'));
+  const path = join(folder, 'table.parquet');
+  using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
+  await database.query(`copy (${select}) to ${quotedString(path)} (format parquet)`, context.signal);
+  const [counted] = await database.query<{ rows: number }>(`select count(*)::integer as rows from read_parquet(${quotedString(path)})`, context.signal);
+  const bytes = await readFile(path);
+  await rm(folder, { recursive: true });
+  const { run } = await loadedRun(context, { datasetId, srid: 4326, sql: 'select 1', rowCount: 0 });
+  const content_hash = createHash('sha256').update(bytes).digest('hex');
+  const s3_key = `${datasetId}/${run.run_id}/1/${datasetId}.parquet`;
+  await context.objects.put('data-lake', s3_key, bytes);
+  const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
+  const asset = await context.ledger.registerAsset(claim, {
+    _id: deterministicObjectId(run.run_id), dataset_id: datasetId, kind: 'tabular', s3_key, content_hash, source_hash: content_hash, run_id: run._id, crs: null, bbox: null, geometry_types: [],
+    row_count: counted?.rows ?? null, columns, size_bytes: bytes.length, quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
+    recipe: { name: 'table', parameters: {}, steps: [] }, sources: [], iso: null, stac_key: null,
+  });
+  await context.ledger.finishStep(claim, null);
+  await context.postgis.dropSchema(run.run_id);
+  return describe(context, run, asset._id);
+}
+
+/** As record-lineage does it: from then on the asset is whole. */
+async function describe({ ledger }: Context, run: RunDocument, assetId: string): Promise<AssetDocument> {
+  await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, { iso: {}, stac_key: `${assetId}.json` });
+  const asset = await ledger.getAsset(assetId);
+  if (asset === undefined) throw new Error(`There is no asset ${assetId}.`);
+  return asset;
+}
+
+/** Admits a manifest of a join, and returns its run and the event that starts it. */
+export async function requestJoin(context: Context, join_config: object, datasetId = 'joined é'): Promise<{ run: RunDocument; requested: SluiceEvent }> {
+  const batchId = `join #${randomUUID()}`;
+  const key = `manifests/${batchId}.json`;
+  await putManifest(context, key, { batch_id: batchId, uploader: 'zoë', intent: 'join_datasets', files: [], metadata: { tags: { dataset_id: datasetId.replaceAll(' ', '_') }, join_config } });
+  const requested = await validateManifest(uploadEvent(key), context);
+  const run = await context.ledger.getRun(requested?.subject ?? '');
+  if (requested === undefined || run === undefined) throw new Error('The join was not admitted.');
+  return { run, requested };
+}
