@@ -11,7 +11,7 @@ import { sessionSettings } from '#shared/postgis/parallel.ts';
 import { PgPostgis, type PostgisSession, withParameters } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
 import { KEY_COLUMN, PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/tables.ts';
-import { recipeOf } from '#shared/recipes/registry.ts';
+import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import { runRecipe } from '#shared/recipes/run-recipe.ts';
 import type { TableFacts } from '#shared/recipes/step.ts';
 import { readFacts } from '#shared/recipes/table-facts.ts';
@@ -65,8 +65,8 @@ async function learn(instance: Instance, file: PolygonFile, settings: string): P
   try {
     await loadShapefile(session.connectionString, session.schema, file.shp);
     await session.query(settings);
-    const facts = await readFacts(session, { GEOMETRY_COLUMN: 'geom' }, RECIPE, undefined, SOURCE_SRID);
-    await runRecipe(session, RECIPE, facts, unlimited);
+    const facts = await readFacts(session, { GEOMETRY_COLUMN: 'geom' }, RECIPE, {}, SOURCE_SRID);
+    await runRecipe(session, stepsOf(RECIPE), facts, file.count, unlimited);
     return { facts, plan: await exportPlan(session, facts) };
   } finally {
     await session.close();
@@ -95,7 +95,7 @@ async function runStatements(url: string, settings: string, facts: TableFacts): 
   try {
     await client.query(settings);
     let input = RAW_TABLE;
-    for (const [position, step] of RECIPE.steps.entries()) {
+    for (const [position, step] of stepsOf(RECIPE).entries()) {
       const output = `step_${position}`;
       if (!step.createsTable) {
         await client.query(format('alter table %I rename to %I', input, PROCESSED_TABLE));

@@ -3,6 +3,7 @@ import { errorsDocument } from './errors.ts';
 import { formatsDocument } from './formats.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
+import { recipesDocument } from './recipes.ts';
 
 /** Every generated file of the repository. */
-export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, formatsDocument, manifestDocument, manifestSchemaDocument];
+export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, formatsDocument, manifestDocument, manifestSchemaDocument, recipesDocument];

@@ -7,6 +7,10 @@ export interface JsonSchema {
   description?: string;
   properties?: Record<string, JsonSchema>;
   items?: JsonSchema;
+  /** Of a list of fixed length. */
+  prefixItems?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  const?: unknown;
   required?: string[];
   enum?: unknown[];
   default?: unknown;
@@ -49,16 +53,22 @@ const NO_BOUND = Number.MAX_SAFE_INTEGER;
 function valuesOf(schema: JsonSchema): string {
   const parts = [schema.enum ? schema.enum.map((value) => JSON.stringify(value)).join(', ') : typeName(schema)];
   if (schema.maxLength !== undefined) parts.push(`at most ${schema.maxLength} characters`);
-  if (schema.maxItems !== undefined) parts.push(`at most ${schema.maxItems} entries`);
+  if (schema.maxItems !== undefined && schema.prefixItems === undefined) parts.push(`at most ${schema.maxItems} entries`);
   if (schema.minimum !== undefined && schema.minimum !== -NO_BOUND) parts.push(`at least ${schema.minimum}`);
   if (schema.maximum !== undefined && schema.maximum !== NO_BOUND) parts.push(`at most ${schema.maximum}`);
   if (schema.default !== undefined && JSON.stringify(schema.default) !== '{}') parts.push(`${JSON.stringify(schema.default)} by default`);
   return parts.join('; ');
 }
 
-function typeName({ type, items, additionalProperties }: JsonSchema): string {
-  if (type === 'array') return items?.enum ? `list of ${items.enum.join(', ')}` : `list of ${items?.type === 'object' ? 'objects' : 'texts'}`;
-  const values = typeof additionalProperties === 'object' ? additionalProperties.enum : undefined;
-  if (values) return `object of names to ${values.map((value) => JSON.stringify(value)).join(', ')}`;
+function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema): string {
+  if (type === 'array') return prefixItems ? `list of ${prefixItems.length} ${plural(prefixItems[0])}` : items?.enum ? `list of ${items.enum.join(', ')}` : `list of ${plural(items)}`;
+  if (typeof additionalProperties === 'object' && additionalProperties.type !== undefined) {
+    return `object of names to ${additionalProperties.enum?.map((value) => JSON.stringify(value)).join(', ') ?? plural(additionalProperties)}`;
+  }
   return { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[type ?? 'object'] ?? 'anything';
+}
+
+function plural(items: JsonSchema | undefined): string {
+  if (items?.oneOf !== undefined) return 'objects';
+  return { object: 'objects', number: 'numbers', integer: 'whole numbers' }[items?.type ?? ''] ?? 'texts';
 }

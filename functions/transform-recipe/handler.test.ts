@@ -43,7 +43,7 @@ test('starts over on what a worker that died has left', async () => {
 test('notes the features that a road network leaves out', async () => {
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(case n when 1 then ST_MakePoint(1, 1) else ST_MakeLine(ST_MakePoint(0, n), ST_MakePoint(1, n)) end, 4326) as geom from generate_series(1, 3) as n`;
   const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 3, intent: 'ingest_road_network' });
-  expect(data(await handler(loaded, context))).toMatchObject({ recipe: 'ingest_road_network', notes: [{ code: 'FEATURES_DROPPED', message: '1 of 3 features have no lines, and are not in the road network.' }] });
+  expect(data(await handler(loaded, context))).toMatchObject({ recipe: 'ingest_road_network', notes: [{ code: 'FEATURES_DROPPED', message: '1 of 3 features have no lines, and are left out.' }] });
 });
 
 test('names the parameter that is wrong', async () => {

@@ -1,5 +1,4 @@
 import format from 'pg-format';
-import type { Note } from '#shared/events/types.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/tables.ts';
 
@@ -8,10 +7,4 @@ export async function countGeometries(session: PostgisSession, geometryColumn: s
   const sql = format('select count(*)::float8 as rows, (count(*) - count(%1$I))::float8 as nulls, (count(*) filter (where ST_IsEmpty(%1$I)))::float8 as empties from %2$I', geometryColumn, PROCESSED_TABLE);
   const [counts] = await session.query<{ rows: number; nulls: number; empties: number }>(sql);
   return counts ?? { rows: 0, nulls: 0, empties: 0 };
-}
-
-/** A note when a recipe left features out. */
-export function droppedFeatures(before: number, after: number): Note[] {
-  if (after >= before) return [];
-  return [{ code: 'FEATURES_DROPPED', message: `${before - after} of ${before} features have no lines, and are not in the road network.` }];
 }

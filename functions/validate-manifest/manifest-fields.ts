@@ -43,13 +43,24 @@ function plainMessage(issue: z.core.$ZodIssue): string {
       return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `must be ${amount(issue.origin, 'at least', issue.minimum)}`;
     case 'too_big':
       return `must be ${amount(issue.origin, 'at most', issue.maximum)}`;
+    case 'invalid_union':
+      if (!('options' in issue) || issue.options === undefined) return issue.message;
+      return `must be one of ${issue.options.map((option) => JSON.stringify(option)).join(', ')}${given(issue.input, issue.discriminator)}`;
+    case 'invalid_key':
+      return issue.issues[0] === undefined ? issue.message : plainMessage(issue.issues[0]);
     default:
       return issue.message;
   }
 }
 
+/** What stands where the name of a variant should be. */
+function given(input: unknown, discriminator = ''): string {
+  const value = (input as Record<string, unknown> | undefined)?.[discriminator];
+  return value === undefined ? '' : `, not ${describe(value)}`;
+}
+
 const WITH_ARTICLE: Record<string, string> = {
-  string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'an object',
+  string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', tuple: 'a list', object: 'an object', record: 'an object',
 };
 
 function amount(origin: string, bound: string, limit: number | bigint): string {

@@ -98,3 +98,27 @@ describe('fields', () => {
     expect(thrown.message).toMatch(/^The manifest is not valid: batch_id is missing; uploader is missing; .*; and 2 more\.$/);
   });
 });
+
+describe('steps of a recipe', () => {
+  const good = { batch_id: 'b', uploader: 'zoë', intent: 'ingest_vector', files: [{ path: 's3://landing-zone/a.gpkg', type: 'vector', format: 'GPKG' }] };
+  const withStep = (step: unknown) => Buffer.from(JSON.stringify({ ...good, metadata: { recipe: { steps: [step] } } }));
+
+  test('get their defaults', () => {
+    expect(parseManifest({ bytes: withStep({ step: 'clip', bounds: [0, 0, 1, 1] }), tooLarge: false }).metadata.recipe?.steps).toEqual([{ step: 'clip', bounds: [0, 0, 1, 1], crs: 'EPSG:4326', cut: true }]);
+  });
+
+  test.each([
+    ['metadata.recipe.steps[0].step must be one of "filter", "clip", "keep_geometries", "explode", "collect", "dissolve", "keep_columns", "drop_columns", "rename_columns", "cast_columns", "add_area", "add_length", "add_perimeter", "centroid", "point_on_surface", not "buffer"', { step: 'buffer' }],
+    ['metadata.recipe.steps[0] needs conditions in "all" or "any"', { step: 'filter' }],
+    ['metadata.recipe.steps[0].all[0].op must be one of "=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "starts_with", "ends_with", "is_null", "is_not_null", not "like"', { step: 'filter', all: [{ column: 'a', op: 'like', value: 'x' }] }],
+    ['metadata.recipe.steps[0].all[0].value must be a text, a number, true or false', { step: 'filter', all: [{ column: 'a', op: '=', value: null }] }],
+    ['metadata.recipe.steps[0].all[0].value is not a field of a manifest', { step: 'filter', all: [{ column: 'a', op: 'is_null', value: 1 }] }],
+    ['metadata.recipe.steps[0].where is not a field of a manifest', { step: 'filter', all: [{ column: 'a', op: 'is_null' }], where: '1=1' }],
+    ['metadata.recipe.steps[0].bounds must be [xmin, ymin, xmax, ymax], with xmin below xmax and ymin below ymax', { step: 'clip', bounds: [1, 0, 0, 1] }],
+    ['metadata.recipe.steps[0].bounds must be a list, not "1,0,0,1"', { step: 'clip', bounds: '1,0,0,1' }],
+    ['metadata.recipe.steps[0].columns.a must be one of "text", "boolean", "bigint", "double", "decimal", "date", "timestamp", "timestamptz", not "float"', { step: 'cast_columns', columns: { a: 'float' } }],
+    ['metadata.recipe.steps[0].aggregates[0].column is needed for every function but count', { step: 'dissolve', aggregates: [{ function: 'sum', as: 'x' }] }],
+  ])('%s', (message, step) => {
+    expect(() => parseManifest({ bytes: withStep(step), tooLarge: false })).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', message: `The manifest is not valid: ${message}.` }) as Error);
+  });
+});

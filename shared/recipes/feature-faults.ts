@@ -7,6 +7,8 @@ import type { FaultQuery, RecipeStep, TableFacts } from './step.ts';
 const MAX_NAMED = 5;
 /** SQLSTATE classes of failures that data cause: PostGIS's own (XX000, internal) and data exceptions. */
 const DATA_FAILURE = /^(XX000|22)/;
+/** A setting of the session: a DO block answers nothing by itself. */
+const ANSWER = 'sluice.faults';
 
 interface Fault {
   feature: string | number;
@@ -24,22 +26,35 @@ export async function checkFaults(session: PostgisSession, query: FaultQuery): P
  * Slow, and only done after a failure. Anything else (a cancel, a lost connection) comes back as it is.
  */
 export async function explainFailure(session: PostgisSession, step: RecipeStep, input: string, facts: TableFacts, thrown: unknown, signal: AbortSignal): Promise<unknown> {
-  const { code } = thrown as { code?: string };
-  if (signal.aborted || step.expression === undefined || step.failure === undefined || !DATA_FAILURE.test(code ?? '')) return thrown;
-  await session.query(attemptFunction(step.expression('feature', facts)));
-  const faults = await session.query<Fault & Record<string, unknown>>(
-    format(
-      'select * from (select %I as feature, pg_temp.sluice_attempt(%I) as reason from %I offset 0) as tried where reason is not null limit %s',
-      facts.keyColumn, facts.geometryColumn, input, MAX_NAMED,
-    ),
-  );
-  return faults.length > 0 ? blame(step.failure, faults, thrown) : thrown;
+  const { code, message } = thrown as { code?: string; message?: string };
+  if (signal.aborted || step.failure === undefined || !DATA_FAILURE.test(code ?? '')) return thrown;
+  const faults = step.expression === undefined ? [] : await attempt(session, step.expression(facts), input, facts.keyColumn);
+  if (faults.length > 0) return blame(step.failure, faults, thrown);
+  return new SluiceError(step.failure.code, `${step.name}: a feature ${step.failure.says}: ${message}.`, { details: { step: step.name }, cause: thrown });
 }
 
-/** A function of this session that tries an expression and answers what it says when it fails. */
-function attemptFunction(expression: string): string {
-  return `create or replace function pg_temp.sluice_attempt(feature geometry) returns text language plpgsql as $attempt$
-    begin perform ${expression}; return null; exception when internal_error or data_exception then return sqlerrm; end $attempt$`;
+/** The features on which the expression fails, the first ones, and what PostgreSQL says of each. */
+async function attempt(session: PostgisSession, expression: string, input: string, keyColumn: string): Promise<Fault[]> {
+  await session.query(attemptBlock(expression, input, keyColumn));
+  const [answer] = await session.query<{ faults: string }>('select current_setting($1) as faults', [ANSWER]);
+  return JSON.parse(answer?.faults ?? '[]') as Fault[];
+}
+
+/** A DO block, with its text as a literal: a column may be called anything, the end of a dollar quote too. */
+function attemptBlock(expression: string, input: string, keyColumn: string): string {
+  const body = format(
+    `declare t record; faults jsonb := '[]';
+    begin
+      for t in select * from %1$I order by %2$I loop
+        begin perform %3$s;
+        exception when internal_error or data_exception then faults := faults || jsonb_build_object('feature', t.%2$I, 'reason', sqlerrm); end;
+        exit when jsonb_array_length(faults) = %4$s;
+      end loop;
+      perform set_config(%5$L, faults::text, false);
+    end`,
+    input, keyColumn, expression, MAX_NAMED, ANSWER,
+  );
+  return format('do %L', body);
 }
 
 function blame(query: Pick<FaultQuery, 'code' | 'says'>, faults: Fault[], cause?: unknown): SluiceError {

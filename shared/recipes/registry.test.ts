@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { completeParameters, parseParameters, unitOf } from './parameters.ts';
-import { ALL_RECIPES, recipeOf } from './registry.ts';
+import { ALL_RECIPES, recipeOf, stepsOf } from './registry.ts';
 
 test('an intent without a recipe of its own runs the default recipe', () => {
   for (const intent of ['ingest_vector', 'ingest_building_footprints', 'constructor', '__proto__']) expect(recipeOf(intent).name).toBe('default');
@@ -8,9 +8,12 @@ test('an intent without a recipe of its own runs the default recipe', () => {
 });
 
 test('the steps of each recipe', () => {
-  expect(Object.fromEntries(ALL_RECIPES.map(({ name, steps }) => [name, steps.map((step) => step.name)]))).toEqual({
+  expect(Object.fromEntries(ALL_RECIPES.map((recipe) => [recipe.name, stepsOf(recipe).map((step) => step.name)]))).toEqual({
     default: ['NormalizeCRS', 'MakeValid', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
     ingest_road_network: ['NormalizeCRS', 'MakeValid', 'KeepLinear', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+    ingest_buildings: ['NormalizeCRS', 'MakeValid', 'KeepPolygonal', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+    ingest_parcels: ['NormalizeCRS', 'MakeValid', 'KeepPolygonal', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+    ingest_points_of_interest: ['NormalizeCRS', 'MakeValid', 'RepresentByPoint', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
   });
 });
 

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { PgPostgis, type PostgisSession } from '#shared/postgis/postgis.ts';
 import { sessionSettings } from '#shared/postgis/parallel.ts';
 import { createDatabase } from '../../tests/servers.ts';
-import { recipeOf } from './registry.ts';
+import { parseParameters } from './parameters.ts';
+import { recipeOf, stepsOf } from './registry.ts';
 import { dropOutputs, runRecipe } from './run-recipe.ts';
 import { readFacts } from './table-facts.ts';
 
@@ -40,9 +41,11 @@ async function rawData(srid: number, geometries: (string | null)[]): Promise<voi
 
 async function transform(srid: number, options: { intent?: string; parameters?: object } = {}) {
   const recipe = recipeOf(options.intent ?? 'ingest_vector');
-  await session.query(`${sessionSettings(ENV, 0)}; ${dropOutputs(recipe)}`);
-  const facts = await readFacts(session, ENV, recipe, options.parameters ?? {}, srid);
-  const result = await runRecipe(session, recipe, facts, never);
+  const parameters = parseParameters(options.parameters);
+  const steps = stepsOf(recipe, parameters.steps);
+  await session.query(`${sessionSettings(ENV, 0)}; ${dropOutputs(steps)}`);
+  const facts = await readFacts(session, ENV, recipe, parameters, srid);
+  const result = await runRecipe(session, steps, facts, 0, never);
   const rows = await session.query<{ fid: string; wkt: string | null; srid: number }>('select sluice_fid as fid, ST_AsText(geom, 6) as wkt, ST_SRID(geom) as srid from processed order by sluice_fid');
   return { ...result, rows, wkt: rows.map((row) => row.wkt), facts };
 }

@@ -1,6 +1,8 @@
 import format from 'pg-format';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
-import type { RecipeParameters } from './parameters.ts';
+import type { Note } from '#shared/events/types.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { CrsUnit, RecipeParameters } from './parameters.ts';
 
 /** A statement of a step, as data. */
 export interface SqlStep {
@@ -8,7 +10,7 @@ export interface SqlStep {
   /** When it makes a table without rows, the step has nothing to do: the statements after it are left out, and its input stays as it is. */
   stopWhenEmpty?: true;
   /** What its row count is, for the record. */
-  counts?: 'repaired_geometries';
+  counts?: 'repaired_geometries' | 'changed_features';
 }
 
 /** Names of tables in the session's schema. */
@@ -24,11 +26,15 @@ export interface StepTables {
 export interface TableFacts {
   geometryColumn: string;
   keyColumn: string;
-  /** Names of all columns, in order. */
-  columns: string[];
+  /** All columns, in order, as they are at this step. */
+  columns: TableColumn[];
   /** SRID of raw_data. */
   sourceSrid: number;
   targetSrid: number;
+  /** Units of the target CRS and of every CRS that a step names, by SRID. */
+  units: ReadonlyMap<number, CrsUnit>;
+  /** Areas to clip by that had to be transformed, as EWKB in hex, by areaKey() of clip-area.ts. */
+  areas: ReadonlyMap<string, string>;
   /** Whether raw_data holds curves, or multi types made for curves. */
   curves: boolean;
   /** Whether it holds triangles, TINs or polyhedral surfaces. */
@@ -45,6 +51,13 @@ export interface FaultQuery {
   says: string;
 }
 
+/** Features of the table before and after a step, and how many of them a statement that counts `changed_features` found. */
+export interface StepCounts {
+  before: number;
+  after: number;
+  changed: number;
+}
+
 /** One step of a recipe: a pure function from table names to SQL. */
 export interface RecipeStep {
   name: string;
@@ -52,26 +65,39 @@ export interface RecipeStep {
   createsTable: boolean;
   /** The statements, in order; none when the facts say that there is nothing to do. */
   plan(tables: StepTables, facts: TableFacts): SqlStep[];
-  /** What it does to one geometry; tried on each feature when a statement has failed, to find the one to blame. */
-  expression?(geometry: string, facts: TableFacts): string;
-  /** The code of a failure in `expression`, and how the sentence about the feature goes on. */
+  /** The columns of the table that it leaves; as they were when absent. Throws RECIPE_INVALID for columns that are not there. */
+  columnsAfter?(facts: TableFacts): TableColumn[];
+  /** What it computes of one feature, alias `t`; tried on each when a statement has failed, to find the one to blame. */
+  expression?(facts: TableFacts): string;
+  /** The code of a failure on the data, and how the sentence about the feature goes on. */
   failure?: { code: ErrorCodeName; says: string };
   /** Checked after the statements. */
   faults?(tables: StepTables, facts: TableFacts): FaultQuery[];
+  /** What a person should know of what it did. */
+  note?(counts: StepCounts): Note | undefined;
 }
 
-/** `create unlogged table OUTPUT as select …, EXPRESSION as GEOMETRY from SOURCE`: all other columns pass as they are. `source` is SQL with alias `t`. */
+/** `create unlogged table OUTPUT as select EXPRESSION as NAME, … from SOURCE`. */
+export function selectInto(output: string, columns: readonly [name: string, expression: string][], source: string): string {
+  return format('create unlogged table %I as select %s from %s', output, columns.map(([name, expression]) => format('%s as %I', expression, name)).join(', '), source);
+}
+
+/** A table with another geometry: all other columns pass as they are. `source` is SQL with alias `t`. */
 export function createTableAs(output: string, source: string, expression: string, facts: TableFacts): string {
-  const columns = facts.columns.map((name) => (name === facts.geometryColumn ? format('%s as %I', expression, name) : format('t.%I', name)));
-  return format('create unlogged table %I as select %s from %s', output, columns.join(', '), source);
+  return selectInto(output, facts.columns.map(({ name }) => [name, name === facts.geometryColumn ? expression : columnSql(name)]), source);
+}
+
+/** A column of alias `t`. */
+export function columnSql(name: string): string {
+  return format('t.%I', name);
 }
 
 /** The geometry of alias `t`. */
-export function geometryOf(facts: TableFacts): string {
-  return format('t.%I', facts.geometryColumn);
+export function geometryOf(facts: Pick<TableFacts, 'geometryColumn'>): string {
+  return columnSql(facts.geometryColumn);
 }
 
 /** A name that no column has. */
 export function unusedName(name: string, facts: TableFacts): string {
-  return facts.columns.includes(name) ? unusedName(`${name}_`, facts) : name;
+  return facts.columns.some((column) => column.name === name) ? unusedName(`${name}_`, facts) : name;
 }

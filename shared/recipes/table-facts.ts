@@ -1,11 +1,13 @@
 import type { Env } from '#shared/config/env.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import format from 'pg-format';
+import type { RecipeParameters as GivenParameters } from '#shared/manifest/manifest.ts';
 import { checkGeometryContract } from '#shared/postgis/geometry-contract.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/tables.ts';
-import { completeParameters, parseParameters, targetSrid, unitOf } from './parameters.ts';
+import { areaKey, transformBox } from './clip-area.ts';
+import { invalidParameter } from './invalid-parameter.ts';
+import { boxesToTransform, completeParameters, type CrsUnit, namedCrs, targetSrid, unitOf } from './parameters.ts';
 import type { Recipe } from './registry.ts';
 import type { TableFacts } from './step.ts';
 
@@ -13,6 +15,8 @@ const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE',
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];
 /** Bit of ST_Zmflag(). */
 const HAS_M = 1;
+/** PostGIS's own failure: PROJ cannot transform a vertex. */
+const INTERNAL_ERROR = 'XX000';
 
 interface Shape {
   type: string | null;
@@ -20,28 +24,50 @@ interface Shape {
   arc: boolean | null;
 }
 
-/** Reads what the steps need to know of raw_data. Throws GEOMETRY_CONTRACT, and RECIPE_INVALID for a wrong parameter or an unknown target CRS. */
-export async function readFacts(session: PostgisSession, env: Pick<Env, 'GEOMETRY_COLUMN'>, recipe: Recipe, given: unknown, sourceSrid: number): Promise<TableFacts> {
-  const parameters = parseParameters(given);
-  const target = targetSrid(parameters);
+/** Reads what the steps need to know of raw_data. Throws GEOMETRY_CONTRACT, and RECIPE_INVALID for a wrong parameter or an unknown CRS. */
+export async function readFacts(session: PostgisSession, env: Pick<Env, 'GEOMETRY_COLUMN'>, recipe: Recipe, given: GivenParameters, sourceSrid: number): Promise<TableFacts> {
+  const target = targetSrid(given);
   const columns = await readColumns(session, RAW_TABLE);
   checkGeometryContract(RAW_TABLE, columns, env.GEOMETRY_COLUMN);
-  const [reference] = await session.query<{ proj4text: string }>('select proj4text from spatial_ref_sys where srid = $1', [target]);
-  if (reference === undefined) {
-    throw new SluiceError('RECIPE_INVALID', `metadata.recipe.target_crs: EPSG:${target} is not a coordinate reference system that PostGIS knows.`, { details: { parameter: 'target_crs' } });
-  }
+  const units = await readUnits(session, given);
   const shapes = await session.query<Shape & Record<string, unknown>>(
     format('select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, ST_HasArc(%1$I) as arc from %2$I group by 1, 2, 3', env.GEOMETRY_COLUMN, RAW_TABLE),
   );
   return {
     geometryColumn: env.GEOMETRY_COLUMN,
     keyColumn: KEY_COLUMN,
-    columns: columns.map((column) => column.name),
+    columns,
     sourceSrid,
     targetSrid: target,
+    units,
+    areas: await transformBoxes(session, given),
     curves: shapes.some(({ type, arc }) => arc === true || CURVES.includes(type ?? '')),
     surfaces: shapes.some(({ type }) => SURFACES.includes(type ?? '')),
     measures: shapes.some(({ zm }) => ((zm ?? 0) & HAS_M) !== 0),
-    parameters: completeParameters(parameters, recipe, unitOf(reference.proj4text)),
+    parameters: completeParameters(given, recipe, units.get(target) ?? 1),
   };
+}
+
+/** The units of the CRSs that the parameters name. */
+async function readUnits(session: PostgisSession, given: GivenParameters): Promise<Map<number, CrsUnit>> {
+  const named = namedCrs(given);
+  const rows = await session.query<{ srid: number; proj4text: string }>('select srid, proj4text from spatial_ref_sys where srid = any($1)', [named.map(({ srid }) => srid)]);
+  const units = new Map(rows.map(({ srid, proj4text }) => [srid, unitOf(proj4text)]));
+  const unknown = named.find(({ srid }) => !units.has(srid));
+  if (unknown !== undefined) throw invalidParameter(unknown.path, `EPSG:${unknown.srid} is not a coordinate reference system that PostGIS knows.`);
+  return units;
+}
+
+/** The boxes of clip steps in the target CRS. */
+async function transformBoxes(session: PostgisSession, given: GivenParameters): Promise<Map<string, string>> {
+  const areas = new Map<string, string>();
+  for (const { path, box } of boxesToTransform(given)) {
+    const [found] = await session.query<{ area: string; usable: boolean }>(transformBox(box, targetSrid(given))).catch((thrown: unknown) => {
+      if ((thrown as { code?: string }).code === INTERNAL_ERROR) return [];
+      throw thrown;
+    });
+    if (found?.usable !== true) throw invalidParameter(path, `the box cannot be expressed in EPSG:${targetSrid(given)}. Make it smaller, or give it in that coordinate reference system.`);
+    areas.set(areaKey(box), found.area);
+  }
+  return areas;
 }

@@ -20,7 +20,7 @@ export const makeValid: RecipeStep = {
       ),
     },
   ],
-  expression: repaired,
+  expression: (facts) => repaired(geometryOf(facts)),
   failure: { code: 'GEOMETRY_INVALID', says: 'cannot be repaired' },
   faults: ({ findings }) => [{
     code: 'GEOMETRY_INVALID',

@@ -11,10 +11,10 @@ export const normalizeCrs: RecipeStep = {
   createsTable: true,
   plan: ({ input, output }, facts) => {
     const geometry = geometryOf(facts);
-    const changed = expression(geometry, facts);
+    const changed = normalized(geometry, facts);
     return changed === geometry ? [] : [{ sql: createTableAs(output, format('%I as t', input), changed, facts) }];
   },
-  expression,
+  expression: (facts) => normalized(geometryOf(facts), facts),
   failure: { code: 'CRS_TRANSFORM_FAILED', says: 'cannot be transformed' },
   // Some projections answer infinity where others refuse.
   faults: ({ output }, facts) => (facts.sourceSrid === facts.targetSrid ? [] : [{
@@ -32,7 +32,7 @@ export const normalizeCrs: RecipeStep = {
 const M = 1;
 const ZM = 3;
 
-function expression(geometry: string, facts: TableFacts): string {
+function normalized(geometry: string, facts: TableFacts): string {
   const flat = facts.surfaces ? polygonsOf(geometry) : geometry;
   const straight = facts.curves ? `ST_CurveToLine(${flat})` : flat;
   const measured = facts.measures ? `case ST_Zmflag(${geometry}) when ${M} then ST_Force2D(${straight}) when ${ZM} then ST_Force3DZ(${straight}) else ${straight} end` : straight;

@@ -11,12 +11,12 @@ export const quantizeCoordinates: RecipeStep = {
   createsTable: true,
   plan: ({ input, output }, facts) => {
     if (facts.parameters.coordinate_precision === undefined) return [];
-    return [{ sql: guardedChange(input, output, expression(geometryOf(facts), facts), facts) }];
+    return [{ sql: guardedChange(input, output, quantized(facts), facts) }];
   },
-  expression,
+  expression: quantized,
   failure: { code: 'GEOMETRY_INVALID', says: 'cannot be rounded' },
 };
 
-function expression(geometry: string, facts: TableFacts): string {
-  return format('ST_QuantizeCoordinates(%s, %s)', geometry, facts.parameters.coordinate_precision);
+function quantized(facts: TableFacts): string {
+  return format('ST_QuantizeCoordinates(%s, %s)', geometryOf(facts), facts.parameters.coordinate_precision);
 }

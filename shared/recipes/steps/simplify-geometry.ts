@@ -12,13 +12,14 @@ export const simplifyGeometry: RecipeStep = {
   plan: ({ input, output }, facts) => {
     if (facts.parameters.simplify_tolerance === 0) return [];
     // Simplifying only drops vertices: the same count is the same geometry.
-    return [{ sql: guardedChange(input, output, expression(geometryOf(facts), facts), facts, (before, after) => `ST_NPoints(${before}) = ST_NPoints(${after})`) }];
+    return [{ sql: guardedChange(input, output, simplified(facts), facts, (before, after) => `ST_NPoints(${before}) = ST_NPoints(${after})`) }];
   },
-  expression,
+  expression: simplified,
   failure: { code: 'GEOMETRY_INVALID', says: 'cannot be simplified' },
 };
 
-function expression(geometry: string, facts: TableFacts): string {
-  const simplified = format('ST_SimplifyPreserveTopology(%s, %s)', geometry, facts.parameters.simplify_tolerance);
-  return `case when GeometryType(${geometry}) like 'MULTI%' then ST_Multi(${simplified}) else ${simplified} end`;
+function simplified(facts: TableFacts): string {
+  const geometry = geometryOf(facts);
+  const fewer = format('ST_SimplifyPreserveTopology(%s, %s)', geometry, facts.parameters.simplify_tolerance);
+  return `case when GeometryType(${geometry}) like 'MULTI%' then ST_Multi(${fewer}) else ${fewer} end`;
 }
