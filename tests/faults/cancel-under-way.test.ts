@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cancel } from '#shared/runs/cancel.ts';
+import { isArchived } from '#shared/runs/due-event.ts';
+import { loadedRun } from '../loaded-run.ts';
+import { startTestSluice, type TestSluice } from '../running-sluice.ts';
+
+/** A cancel ends the program and the statement that are under way: on real work that would go on for long. */
+
+/** What an operator may expect. */
+const KILLED_WITHIN_MS = 2_000;
+const PATIENCE_MS = 60_000;
+const POINTS = 1_500_000;
+/** A ring through so many points at random crosses itself a million times: its repair, one call of GEOS, takes minutes. */
+const KNOT_POINTS = 2_000;
+
+let sluice: TestSluice;
+let watcher: pg.Client;
+beforeAll(async () => {
+  sluice = await startTestSluice();
+  watcher = new pg.Client({ connectionString: sluice.env.POSTGIS_URL });
+  await watcher.connect();
+});
+afterAll(async () => {
+  await watcher.end();
+  await sluice[Symbol.asyncDispose]();
+});
+
+/** Statements of the run's sessions that are under way. */
+const statements = async (runId: string, step: string) => {
+  const { rows } = await watcher.query<{ query: string }>(`select query from pg_stat_activity where starts_with(application_name, $1) and state = 'active'`, [`sluice:${runId.replaceAll('-', '')}:${step}:`]);
+  return rows.map(({ query }) => query);
+};
+
+/** Programs that write to the run's schema: they know its session by their environment. */
+const programs = (runId: string) => readdirSync('/proc').filter((pid) => {
+  try {
+    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`PGAPPNAME=sluice:${runId.replaceAll('-', '')}:`);
+  } catch {
+    return false; // It has ended, or is not ours.
+  }
+});
+
+/** Milliseconds from the cancel until nothing of the run is under way any more. */
+const cancelAndMeasure = async (runId: string) => {
+  const began = performance.now();
+  await cancel(runId, 'ana', { ledger: sluice.context.ledger, router: sluice.router });
+  await expect.poll(async () => [await statements(runId, 'load-to-postgis'), await statements(runId, 'transform-recipe'), programs(runId)], { timeout: PATIENCE_MS, interval: 10 }).toEqual([[], [], []]);
+  const milliseconds = performance.now() - began;
+  await expect.poll(async () => isArchived((await sluice.context.ledger.getRun(runId)) ?? { steps: [] }), { timeout: PATIENCE_MS }).toBe(true);
+  expect(await sluice.context.ledger.getRun(runId)).toMatchObject({ status: 'canceled' });
+  expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
+  return milliseconds;
+};
+
+test('a load by ogr2ogr', async () => {
+  const { objects, ledger } = sluice.context;
+  const rows = Array.from({ length: POINTS }, (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`).join('\n');
+  await objects.put('landing-zone', 'viele é #1.csv', `id,x,y\n${rows}\n`);
+  await objects.put('landing-zone', 'manifests/viele.json', JSON.stringify({
+    batch_id: 'viele', uploader: 'ana', intent: 'ingest_vector',
+    files: [{ path: 's3://landing-zone/viele é #1.csv', type: 'vector', format: 'CSV', crs: 'EPSG:4326', x_column: 'x', y_column: 'y' }],
+  }));
+  const runId = async () => (await ledger.listRuns({ batch_id: 'viele' }))[0]?.run_id ?? '00000000-0000-8000-8000-000000000000';
+  await expect.poll(async () => (await statements(await runId(), 'load-to-postgis')).join(), { timeout: PATIENCE_MS, interval: 10 }).toMatch(/^COPY/);
+  expect(programs(await runId()).length).toBeGreaterThan(0);
+  const milliseconds = await cancelAndMeasure(await runId());
+  process.stdout.write(`ogr2ogr and its COPY ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
+  expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+}, 2 * PATIENCE_MS);
+
+test('a statement of a recipe', async () => {
+  const { run, loaded } = await loadedRun(sluice.context, {
+    srid: 27700, rowCount: 1,
+    sql: `create unlogged table raw_data as select 1 as sluice_fid, st_setsrid(st_makepolygon(st_addpoint(line, st_startpoint(line))), 27700) as geom
+      from (select st_makeline(st_makepoint(400000 + (n * 7919 % 10007), 200000 + (n * 104729 % 10009)) order by n) as line from generate_series(1, ${KNOT_POINTS}) n) knot`,
+  });
+  await sluice.router.publish(loaded);
+  await expect.poll(async () => (await statements(run.run_id, 'transform-recipe')).join(), { timeout: PATIENCE_MS, interval: 10 }).toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
+  const milliseconds = await cancelAndMeasure(run.run_id);
+  process.stdout.write(`The statement ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
+  expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+}, 2 * PATIENCE_MS);
