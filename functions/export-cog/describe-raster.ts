@@ -2,12 +2,13 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import type { Note } from '#shared/events/types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { checkedCrsText, crsLabel, lookUpCrs } from '#shared/gdal/crs.ts';
+import { checkedCrsText, lookUpCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth } from '#shared/gdal/extent-on-earth.ts';
 import { judgeExtent } from '#shared/gdal/extent-rules.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
+import { identifyCrs } from '#shared/gdal/identify-crs.ts';
 import { embeddedCrs, settleCrs } from '#shared/gdal/settle-crs.ts';
-import type { Crs } from '#shared/gdal/wkt.ts';
+import { type Crs, crsOfWkt } from '#shared/gdal/wkt.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { stemOf } from '#shared/sources/source-parts.ts';
 import { chooseImage } from './choose-image.ts';
@@ -50,13 +51,7 @@ export async function describeRaster(source: RasterSource, surroundings: RasterS
   if (info.geoTransform === undefined && !byPoints) throw noGeoreference(source, info);
   const embedded = () => crsOfFile(source, info, surroundings);
   const { crs, overrides, notes } = await settleCrs({ file, declared: source.declared.crs, hint: source.format.optional.includes('.prj') ? 'Upload the .prj file, or set' : 'Set' }, embedded, surroundings);
-  const crsOverrides = overrides || crsTextOf(info) === undefined;
-  return { source, name: image?.name ?? path, layer: image?.layer ?? null, info, crs, crsOverrides, notes: [...notes, ...(await placeNotes(info, crs, file, surroundings))] };
-}
-
-/** What GDAL takes as this CRS. */
-export function crsArgument(crs: Crs): string {
-  return crs.authority === undefined ? crs.wkt : crsLabel(crs);
+  return { source, name: image?.name ?? path, layer: image?.layer ?? null, info, crs, crsOverrides: overrides || !saysItself(info, crs), notes: [...notes, ...(await placeNotes(info, crs, file, surroundings))] };
 }
 
 /** Runs a program of GDAL on a file; its errors name the file. */
@@ -98,14 +93,20 @@ function crsTextOf(info: RasterInfo): string | undefined {
   return info.coordinateSystem?.wkt || info.gcps?.coordinateSystem?.wkt || undefined;
 }
 
+/** False when GDAL reads no CRS, or one without the code that it was identified by. */
+function saysItself(info: RasterInfo, { authority }: Crs): boolean {
+  const wkt = crsTextOf(info);
+  return wkt !== undefined && (authority === undefined || crsOfWkt(wkt).authority !== undefined);
+}
+
 async function crsOfFile({ file, format, parts, path }: RasterSource, info: RasterInfo, { gdal, signal }: RasterSurroundings): Promise<Crs | undefined> {
   const wkt = crsTextOf(info);
-  if (wkt !== undefined) return embeddedCrs(wkt, file);
+  if (wkt !== undefined) return identifyCrs(gdal, embeddedCrs(wkt, file), signal);
   if (!parts.includes('.prj')) return undefined;
   const prj = `${stemOf(path)}.prj`;
   const text = format.crsBeside === undefined || (await stat(prj)).size > MAX_PRJ_BYTES ? '' : (await readFile(prj, 'utf8')).trim();
   // projinfo knows Esri's names for what others name otherwise.
-  if (text.length > 0) return lookUpCrs(gdal, checkedCrsText(text), signal);
+  if (text.length > 0) return identifyCrs(gdal, await lookUpCrs(gdal, checkedCrsText(text), signal), signal);
   throw new SluiceError('CRS_UNREADABLE', `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`, { details: { file } });
 }
 
@@ -115,5 +116,5 @@ async function placeNotes(info: RasterInfo, crs: Crs, file: string, { gdal, sign
   const extent = isUpright(info) ? extentOf(info) : undefined;
   if (points.length === 0) return [];
   const corners = extent ?? [Math.min(...points.map(([x]) => x)), Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([x]) => x)), Math.max(...points.map(([, y]) => y))] as const;
-  return judgeExtent(crs, [...corners], file, () => extentOnEarth(points, crsArgument(crs), gdal, signal));
+  return judgeExtent(crs, [...corners], file, () => extentOnEarth(points, crs, gdal, signal));
 }

@@ -3,13 +3,13 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { crsLabel, isSameCrs, lookUpCrs } from '#shared/gdal/crs.ts';
+import { crsArgument, crsLabel, isSameCrs, lookUpCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
 import type { Extent } from '#shared/gdal/extent-rules.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
 import { digest } from '#shared/storage/transfer.ts';
 import { checkCog } from './check-cog.ts';
-import { crsArgument, type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';
+import { type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';
 import { extentOf, isNorthUp } from './pixel-grid.ts';
 import { type CogPlan, planCog, type RasterParameters, type Treatment } from './plan-cog.ts';
 import { infoCommand, parseRasterInfo, type RasterInfo } from './raster-info.ts';
@@ -50,7 +50,7 @@ export async function writeCog(rasters: readonly DescribedRaster[], parameters: 
     path: output, sha256, sizeBytes: size,
     crs: crsLabel(crs),
     nativeBbox,
-    bbox: nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crsArgument(crs), gdal, signal)) ?? null),
+    bbox: nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null),
     raster: summarizeRaster(info, directories, plan.treatment.compression),
     treatment: plan.treatment, steps: plan.steps,
     notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters)],

@@ -75,6 +75,11 @@ export function crsLabel(crs: Crs): string {
   return crs.authority === undefined ? crs.name : `${crs.authority.name}:${crs.authority.code}`;
 }
 
+/** What GDAL's programs take as this CRS: its code, else its text. */
+export function crsArgument(crs: Crs): string {
+  return crs.authority === undefined ? crs.wkt : crsLabel(crs);
+}
+
 /** True when both mean the same place for the same numbers in x, y order: PostGIS and GDAL keep longitude first for EPSG:4326, too. */
 export function isSameCrs(a: Crs, b: Crs): boolean {
   if (a.authority !== undefined && b.authority !== undefined) return crsLabel(inXyOrder(a)) === crsLabel(inXyOrder(b));

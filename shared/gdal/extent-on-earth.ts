@@ -1,5 +1,7 @@
+import { CRS84, crsArgument, isSameCrs } from './crs.ts';
 import type { Extent } from './extent-rules.ts';
 import type { Gdal, GdalCommand } from './gdal.ts';
+import type { Crs } from './wkt.ts';
 
 /** Where an area in any CRS lies on Earth, in longitude and latitude of WGS 84. */
 
@@ -52,7 +54,8 @@ function withinHalfCircle(west: number, east: number): [number, number] {
 }
 
 /** The extent of points in degrees; undefined when none of them has a place on Earth. */
-export async function extentOnEarth(points: readonly (readonly [number, number])[], crs: string, gdal: Gdal, signal: AbortSignal): Promise<Extent | undefined> {
-  const { stdout } = await gdal.run(transformCommand(points, crs), { signal });
+export async function extentOnEarth(points: readonly (readonly [number, number])[], crs: Crs, gdal: Gdal, signal: AbortSignal): Promise<Extent | undefined> {
+  if (isSameCrs(crs, CRS84)) return boxInDegrees(points);
+  const { stdout } = await gdal.run(transformCommand(points, crsArgument(crs)), { signal });
   return boxInDegrees(parsePoints(stdout));
 }
