@@ -15,7 +15,9 @@ export async function finishRemovals(parts: Parts, datasetId?: string): Promise<
   for (;;) {
     const removals = await parts.ledger.listRemovals(datasetId === undefined ? {} : { dataset_id: datasetId });
     if (removals.length === 0) return;
-    for (const dataset of new Set(removals.map(({ dataset_id }) => dataset_id))) await publishCollection(dataset, parts);
+    // One that was not whole never stood in a collection.
+    const datasets = new Set(removals.filter(({ stac_key }) => stac_key !== null).map(({ dataset_id }) => dataset_id));
+    for (const dataset of datasets) await publishCollection(dataset, parts);
     for (const asset of removals) await purge(asset, parts);
   }
 }
