@@ -3,8 +3,9 @@ import type { Env } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { ObjectHead, ObjectStore } from '#shared/storage/object-store.ts';
-import { announcesManifest, eventsOfNotification } from './notifications.ts';
+import type { ObjectStore } from '#shared/storage/object-store.ts';
+import { announcesManifest, eventsOfNotification } from '#shared/manifest/notifications.ts';
+import { waitingManifests } from '#shared/manifest/waiting-manifests.ts';
 import type { Router } from './router/router.ts';
 
 /** While the queue does not answer, how often an announcement is tried again. A restart finds the manifest in any case. */
@@ -33,10 +34,10 @@ export async function announce(body: unknown, parts: Parts): Promise<void> {
 export async function announceWaiting({ objects, ...parts }: Parts & { objects: ObjectStore }): Promise<number> {
   let found = 0;
   let batch: Promise<void>[] = [];
-  for await (const object of objects.list(parts.env.LANDING_BUCKET, 'manifests/')) {
+  for await (const event of waitingManifests(objects, parts.env.LANDING_BUCKET)) {
     if (parts.signal.aborted) break;
     found += 1;
-    batch.push(announce(sweepNotification(parts.env.LANDING_BUCKET, object), parts));
+    batch.push(publishUntilStored(event, parts));
     if (batch.length === SWEEP_CONCURRENCY) {
       await Promise.all(batch);
       batch = [];
@@ -44,17 +45,6 @@ export async function announceWaiting({ objects, ...parts }: Parts & { objects: 
   }
   await Promise.all(batch);
   return found;
-}
-
-/** An S3 notification as the store would send it, without ids of a request: the event's id comes from bucket, key, ETag and time of the upload. */
-export function sweepNotification(bucket: string, { key, etag, size, modified }: Pick<ObjectHead, 'key' | 'etag' | 'size' | 'modified'>): unknown {
-  const escaped = encodeURIComponent(key).replaceAll('%20', '+');
-  return {
-    Records: [{
-      eventVersion: '2.0', eventSource: 'sluice:sweep', eventName: 's3:ObjectCreated:Put', eventTime: new Date().toISOString(),
-      s3: { bucket: { name: bucket }, object: { key: escaped, eTag: etag, size, sequencer: modified } },
-    }],
-  };
 }
 
 async function publishUntilStored(event: SluiceEvent, { router, log, signal }: Parts): Promise<void> {

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { log } from '#shared/log/log.ts';
+import { recover, sweepLateUploads } from '#shared/runs/leftovers.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
@@ -12,7 +13,6 @@ import { lockFolder } from './embedded/folder-lock.ts';
 import { EMBEDDED_CREDENTIALS, startObjectStore } from './embedded/object-store.ts';
 import { startPostgres } from './embedded/postgres.ts';
 import { explainListening, listen } from './listen.ts';
-import { recover, sweepLateUploads } from './recovery.ts';
 import { createRouter, type Router } from './router/router.ts';
 import { readStack } from './stack.ts';
 

@@ -2,13 +2,13 @@ import { publishOpenLineage } from '#shared/catalog/publish-openlineage.ts';
 import { parseEventData } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
+import { sweepLake } from '#shared/lake/sweep-lake.ts';
 import { settleManifestWithRun } from '#shared/manifest/settle.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { recordCancellation } from '#shared/runs/cancellation.ts';
 import { archiveManifest } from './archive-manifest.ts';
 import { settleAssets } from './settle-assets.ts';
-import { sweepLake } from './sweep-lake.ts';
 
 /** The end of every manifest: moved to the archive, with nothing of its run left in PostGIS, and nothing unregistered in the lake. */
 export const handler: Handler = async (event, context) => {

@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { eventsOfNotification } from '../notifications.ts';
+import { eventsOfNotification } from '#shared/manifest/notifications.ts';
 import { EMBEDDED_CREDENTIALS, type EmbeddedObjectStore, startObjectStore } from './object-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice s3 #é '));

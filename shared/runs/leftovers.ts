@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sweepLake } from '#shared/lake/sweep-lake.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { runOfSchema } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { runOfScratch, scratchRoot } from '#shared/runtime/scratch.ts';
-import { sweepLake } from '../functions/archive/sweep-lake.ts';
 
 /**
  * Removes what dead processes left of runs that have ended. A run that is under way keeps everything: its next step, or the

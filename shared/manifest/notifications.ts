@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
-import { uploadedManifestKey } from '#shared/manifest/manifest-upload.ts';
+import { uploadedManifestKey } from './manifest-upload.ts';
 
 /**
  * Bucket notifications as CloudEvents, by the CloudEvents S3 adapter

@@ -6,9 +6,9 @@ import { log } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import { scratchName, scratchRoot } from '#shared/runtime/scratch.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { admitRun, assetDraft } from '../tests/gateway.ts';
-import { createDatabase, startObjectStore, testEnv } from '../tests/servers.ts';
-import { recover, sweepLateUploads } from './recovery.ts';
+import { admitRun, assetDraft } from '../../tests/gateway.ts';
+import { createDatabase, startObjectStore, testEnv } from '../../tests/servers.ts';
+import { recover, sweepLateUploads } from './leftovers.ts';
 
 const UNKNOWN_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const never = new AbortController().signal;
