@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { itemKey } from '#shared/catalog/stac-layout.ts';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -8,6 +9,7 @@ import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 /** A batch takes well under a second; twenty on a loaded machine take their time. */
 const PATIENCE = { timeout: 50_000, interval: 50 };
 const AT_ONCE = 20;
+const RASTER = new URL('../data/raster/olinda_dem_utm25s.tif', import.meta.url);
 
 let sluice: TestSluice;
 beforeAll(async () => { sluice = await startTestSluice(); });
@@ -26,12 +28,12 @@ function points(seed: number): string {
 
 /** Uploads file and manifest as a user does. */
 async function upload(batchId: string, datasetId: string, content: string, metadata: object = {}, file = `${batchId}/bäume #1.geojson`): Promise<void> {
-  const { objects } = sluice.context;
-  await objects.put('landing-zone', file, content);
-  await objects.put('landing-zone', `manifests/${batchId}.json`, JSON.stringify({
-    batch_id: batchId, uploader: 'zoë', intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }],
-    metadata: { tags: { dataset_id: datasetId }, ...metadata },
-  }));
+  await sluice.context.objects.put('landing-zone', file, content);
+  await order(batchId, datasetId, { intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }] }, metadata);
+}
+
+async function order(batchId: string, datasetId: string, fields: object, metadata: object = {}): Promise<void> {
+  await sluice.context.objects.put('landing-zone', `manifests/${batchId}.json`, JSON.stringify({ batch_id: batchId, uploader: 'zoë', ...fields, metadata: { tags: { dataset_id: datasetId }, ...metadata } }));
 }
 
 /** The run of a batch, when its last step is done. */
@@ -43,10 +45,13 @@ async function finished(batchId: string): Promise<RunDocument> {
 
 async function ingest(...upload_: Parameters<typeof upload>): Promise<{ run: RunDocument; asset: AssetDocument }> {
   await upload(...upload_);
-  const run = await finished(upload_[0]);
-  const [asset] = await sluice.context.ledger.getAssets(run.asset_ids);
-  if (asset === undefined) throw new Error(`Batch ${upload_[0]} has no asset.`);
-  return { run, asset };
+  return { run: await finished(upload_[0]), asset: await assetOf(upload_[0]) };
+}
+
+async function assetOf(batchId: string): Promise<AssetDocument> {
+  const [asset] = await sluice.context.ledger.getAssets((await finished(batchId)).asset_ids);
+  if (asset === undefined) throw new Error(`Batch ${batchId} has no asset.`);
+  return asset;
 }
 
 test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive versions, and everything agrees`, async () => {
@@ -56,6 +61,28 @@ test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive version
   expect(await versions('park')).toEqual(range(1, AT_ONCE));
   const collection = JSON.parse((await sluice.context.objects.readBytes('data-lake', 'park/collection.json', { maxBytes: 1e6 })).toString()) as { links: { rel: string; href: string }[] };
   expect(collection.links.filter(({ rel }) => rel === 'item').map(({ href }) => href).sort()).toEqual(range(1, AT_ONCE).map((version) => `./v${version}.json`).sort());
+  expect(await inconsistencies(sluice.context)).toEqual([]);
+});
+
+test('assets of every kind agree with all that is said of them, and the kinds keep apart', async () => {
+  const { objects } = sluice.context;
+  await objects.put('landing-zone', 'arten/höhe #1.tif', await readFile(RASTER));
+  await objects.put('landing-zone', 'arten/preise é.csv', 'Art;Preis\n"Linde № 7.1 🌳";"1,5"\n"Linde № 7.2 🌳";"2,5"\nEsche;3\n');
+  await order('arten raster', 'höhe', { intent: 'ingest_raster', files: [{ path: 's3://landing-zone/arten/höhe #1.tif', type: 'raster', format: 'GTiff' }] });
+  await order('arten tabelle', 'preise', { intent: 'ingest_tabular', files: [{ path: 's3://landing-zone/arten/preise é.csv', type: 'tabular', format: 'CSV' }] });
+  const { asset: spatial } = await ingest('arten vektor', 'linden', points(7));
+  const [tabular, raster] = [await assetOf('arten tabelle'), await assetOf('arten raster')];
+  const join_config = { spatial_asset_id: spatial._id, tabular_asset_id: tabular._id, left_key: 'Art', right_key: 'Art', how: 'left' };
+  await order('arten verbund', 'linden-preise', { intent: 'join_datasets', files: [] }, { join_config });
+  const joined = await assetOf('arten verbund');
+  expect([spatial, tabular, raster, joined].map(({ kind, version }) => [kind, version])).toEqual([['spatial', 1], ['tabular', 1], ['raster', 1], ['joined', 1]]);
+  expect([...(joined.parents ?? [])].sort()).toEqual([spatial._id, tabular._id].sort());
+  expect(await inconsistencies(sluice.context)).toEqual([]);
+
+  // A parent of the join makes room for its next version.
+  await ingest('arten vektor 2', 'linden', points(8), { keep_versions: 1 });
+  const graph = await json<{ nodes: object[] }>(`/api/assets/${joined._id}/lineage`);
+  expect(graph.nodes).toContainEqual({ id: spatial._id, kind: 'removed asset', dataset_id: 'linden', version: 1, removed_at: expect.any(String) });
   expect(await inconsistencies(sluice.context)).toEqual([]);
 });
 
@@ -128,6 +155,30 @@ describe('retention', () => {
     for (const batchId of batches) await finished(batchId);
     await vi.waitFor(async () => expect(await sluice.context.ledger.listRemovals()).toEqual([]), PATIENCE);
     expect(await versions('gedränge')).toEqual([18, 19, 20]);
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+});
+
+describe('what does not agree is found:', () => {
+  let asset: AssetDocument;
+  beforeAll(async () => { ({ asset } = await ingest('schaden', 'schaden', points(90))); });
+
+  const put = (key: string, body: string, metadata: Record<string, string> = {}) => sluice.context.objects.put('data-lake', key, body, { metadata });
+  test.each<[string, string, () => Promise<void>]>([
+    ['other bytes', 'schaden version 1 (spatial): the object says sha256', async () => put(asset.s3_key, 'x'.repeat(asset.size_bytes), { mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash })],
+    ['an object without its metadata', 'the metadata of the object says mongodb_doc_id', async () => put(asset.s3_key, 'x')],
+    ['a missing object', `there is no object`, async () => sluice.context.objects.delete('data-lake', asset.s3_key)],
+    ['a missing item', 'stac_key is schaden/v1.json', async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1))],
+    ['an object that nobody registered', 'the lake holds schaden/übrig.parquet', async () => put('schaden/übrig.parquet', 'x')],
+    ['a link that leads nowhere', 'of schaden/collection.json leads nowhere', async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1))],
+  ])('%s', async (_, problem, damage) => {
+    const { objects } = sluice.context;
+    const kept = new Map<string, { body: Buffer; metadata: Record<string, string> }>();
+    for (const key of [asset.s3_key, itemKey('schaden', 1)]) kept.set(key, { body: await objects.readBytes('data-lake', key, { maxBytes: 1e6 }), metadata: (await objects.head('data-lake', key))?.metadata ?? {} });
+    await damage();
+    expect((await inconsistencies(sluice.context)).some((line) => line.includes(problem))).toBe(true);
+    for (const [key, { body, metadata }] of kept) await objects.put('data-lake', key, body, { metadata });
+    await objects.delete('data-lake', 'schaden/übrig.parquet');
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 });
