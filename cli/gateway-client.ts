@@ -90,6 +90,8 @@ function reasonOf(thrown: unknown): string {
 
 function errorOf(status: number, body: unknown): SluiceError {
   const { code, message, details } = (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ?? {};
+  // Every answer of Sluice carries a code: whatever answers without one, with a "not found", is another server.
+  if (code === undefined && status === 404) return new SluiceError('SLUICE_UNREACHABLE', 'What answers there is not Sluice. Check SLUICE_URL.', { details: { http_status: status } });
   if (code === undefined || !isCode(code)) return new SluiceError(status >= 500 ? 'FUNCTION_UNAVAILABLE' : 'REQUEST_INVALID', message ?? `The gateway answered HTTP ${status}.`, { details: { http_status: status } });
   return new SluiceError(code, message ?? ERROR_CODES[code].meaning, { details: details ?? {} });
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { env, publicUrl } from '#shared/config/env.ts';
+import { env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { log } from '#shared/log/log.ts';
@@ -11,6 +11,11 @@ import { type RunningSluice, startSluice } from './start.ts';
 /** npm passes on the Ctrl-C that the terminal has sent already; only a later one means impatience. */
 const SAME_SIGNAL_MS = 1_500;
 const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+const OPEN_TO_THE_NETWORK = [
+  'WARNING: the gateway listens beyond this machine (HOST), and it has no login: whoever reaches it can upload, rerun and cancel.',
+  'Put it behind a proxy with a login, and set PUBLIC_URL to the address that people use, so that links work.',
+];
 
 export interface RunOptions {
   /** Ingest the sample on the first start. */
@@ -50,6 +55,7 @@ export async function run({ sample, logFile }: RunOptions): Promise<void> {
 async function introduce(sluice: RunningSluice, { screen, sample, logFile, began, signal }: { screen: Screen; sample: boolean; logFile: string; began: number; signal: AbortSignal }): Promise<void> {
   const { env: actual, context } = sluice;
   screen.say('', `Ready after ${formatSeconds((performance.now() - began) / 1000)}: ${publicUrl(actual)}`);
+  if (!isLoopbackOnly(actual)) screen.say('', ...OPEN_TO_THE_NETWORK);
   const first = sample && (await isFirstStart(context.ledger));
   const asset = first ? await showSample(sluice, screen, signal) : undefined;
   if (signal.aborted) return;
@@ -91,7 +97,10 @@ function signalled(screen: Screen): AbortSignal {
   return stop.signal;
 }
 
+/** Node's longest timer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 async function aborted(signal: AbortSignal): Promise<void> {
-  // A timer keeps the process alive while it waits; there is nothing else that must.
-  await wait(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+  // A timer keeps the process alive while it waits; there is nothing else that must. It ends after 24.8 days, so it is set again.
+  while (!signal.aborted) await wait(LONGEST_TIMER_MS, undefined, { signal }).catch(() => undefined);
 }

@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** S3's limit. */
 const MAX_KEY_BYTES = 1024;
+const ARCHIVE_FOLDER = 'archive/';
 
 /**
  * The object key that the rest of a URL path names, percent-decoded. Throws REQUEST_INVALID for a key that
@@ -14,6 +15,7 @@ export function landingKey(encodedPath: string): string {
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw refuse(`is longer than ${MAX_KEY_BYTES} bytes`);
   if (/[\u0000-\u001f\u007f]/.test(key)) throw refuse('holds control characters');
   if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) throw refuse('has an empty segment, "." or ".."');
+  if (key.startsWith(ARCHIVE_FOLDER)) throw refuse(`is in ${ARCHIVE_FOLDER}, where Sluice keeps the manifests it has read`);
   return key;
 }
 

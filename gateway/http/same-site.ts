@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type Env, publicUrl } from '#shared/config/env.ts';
+import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /**
@@ -7,7 +7,6 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
  * neither by requests across sites, nor by a host name of its own that it points at 127.0.0.1 (DNS rebinding).
  */
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export interface RequestFacts {
@@ -22,7 +21,7 @@ export interface RequestFacts {
 
 /** Throws ORIGIN_FORBIDDEN for a request that another site made through a browser. */
 export function refuseForeign(request: RequestFacts, env: Env): void {
-  if (LOOPBACK.has(env.HOST) && !isOwnHost(request.host, env)) {
+  if (isLoopbackOnly(env) && !isOwnHost(request.host, env)) {
     throw new SluiceError('ORIGIN_FORBIDDEN', `This gateway is not called ${request.host ?? '(no Host header)'}. Set PUBLIC_URL to the address that users type.`, { details: { host: request.host ?? null } });
   }
   if (changesNothing(request)) return;

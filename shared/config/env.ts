@@ -67,7 +67,16 @@ export function parseEnv(variables: NodeJS.ProcessEnv): Env {
 /** The environment of this process. */
 export const env: Env = parseEnv(process.env);
 
-/** The gateway as users reach it, without a slash at the end. */
+const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
+
+/** True when only this machine reaches the gateway. */
+export function isLoopbackOnly(from: Env): boolean {
+  return LOOPBACK.has(from.HOST);
+}
+
+/** The gateway as users reach it, without a slash at the end. On every address, without PUBLIC_URL, only this machine's own is known. */
 export function publicUrl(from: Env): string {
-  return (from.PUBLIC_URL ?? `http://${from.HOST}:${from.PORT}`).replace(/\/+$/, '');
+  const host = EVERY_ADDRESS.has(from.HOST) ? '127.0.0.1' : from.HOST;
+  return (from.PUBLIC_URL ?? `http://${host}:${from.PORT}`).replace(/\/+$/, '');
 }

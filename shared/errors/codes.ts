@@ -56,7 +56,7 @@ export const ERROR_CODES = {
   RECIPE_INVALID: permanent('A parameter of the recipe is unknown or out of range.', 'Correct metadata.recipe as docs/recipes.md describes.'),
   CAST_FAILED: permanent('A value cannot be cast to the type that the recipe asks for.', 'Correct the feature named in details, list such values in `null_values` of the step, or choose another type.'),
   GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
-  TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables.', 'Upload the manifest again with a new batch_id; the files are still in the landing zone.'),
+  TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables.', 'Repeat it with `npx sluice rerun RUN`; the files are still in the landing zone.'),
   EXPORT_MISMATCH: transient('The exported file does not hold what it should, or breaks a rule of its format.', 'The step is tried again; report it if it stays.'),
   UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'The step is tried again; check the object store.'),
 
@@ -75,12 +75,12 @@ export const ERROR_CODES = {
   RUN_CLOSED: permanent('The run has ended, so this step must not run.', 'Nothing to do; rerun the batch to repeat it.'),
   CLAIM_STALE: permanent('Another worker has taken over this step, or the run was ended.', 'Nothing to do: the write was refused, as it must be.'),
   STEP_BUSY: transient('Another worker is doing this step now.', 'It is delivered again later.'),
-  TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'See the transition table in docs/runs.md.'),
+  TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'A run or manifest that has ended stays as it is; use rerun to repeat it.'),
   STEP_TIMEOUT: transient('A step took longer than allowed.', 'It is tried again; raise the limit named in details for very large files.'),
   CANCELED: permanent('The run was canceled.', 'Rerun the batch to repeat it.'),
 
   // Requests
-  REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what details names.'),
+  REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what the message names.'),
   EVENT_INVALID: permanent('The event is not a CloudEvent that this function accepts.', 'Send a CloudEvents 1.0 event of an accepted type.'),
   UNAUTHORIZED: permanent('The credentials are missing or wrong.', 'Send the bearer token or password of this installation.'),
   DEAD_LETTER_NOT_FOUND: permanent('There is no such dead letter.', 'List dead letters; it may have been re-driven or discarded already.'),
@@ -100,7 +100,7 @@ export const ERROR_CODES = {
   FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'It is tried again; check that it runs.'),
   GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
   SLUICE_UNREACHABLE: transient('The command line cannot reach Sluice.', 'Start it with npm start, or set SLUICE_URL to its address.'),
-  DISK_FULL: transient('The disk is full.', 'Free some space; the step is tried again.'),
+  DISK_FULL: transient('The disk is full.', 'Free some space under SLUICE_HOME or SCRATCH_DIR; while the run is under way the step is tried again, after that use rerun.'),
   SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
   WORKER_DIED: permanent('The process ended again and again in the middle of this work.', 'See the log for the reason, memory for example; then re-drive the dead letter or rerun the batch.'),
   INTERNAL: transient('An unexpected error.', 'It is tried again; report it with the details if it stays.'),
