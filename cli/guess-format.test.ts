@@ -5,7 +5,7 @@ test.each([
   ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'], ['a.gpkg', 'GPKG', 'vector'], ['a.geojson', 'GeoJSON', 'vector'], ['a.json', 'GeoJSON', 'vector'],
   ['a.geojsonl', 'GeoJSONSeq', 'vector'], ['a.ndjson', 'GeoJSONSeq', 'vector'], ['a.fgb', 'FlatGeobuf', 'vector'], ['a.kml', 'KML', 'vector'], ['a.kmz', 'KMZ', 'vector'],
   ['a.gml', 'GML', 'vector'], ['a.xml', 'GML', 'vector'], ['a.tab', 'MapInfo File', 'vector'], ['a.mif', 'MIF', 'vector'], ['a.gpx', 'GPX', 'vector'],
-  ['a.sqlite', 'SQLite', 'vector'], ['a.csv', 'CSV', 'vector'], ['a.tsv', 'CSV', 'vector'], ['a.shz', 'ESRI Shapefile', 'vector'], ['a.tif', 'GTiff', 'raster'], ['a.xlsx', 'XLSX', 'tabular'],
+  ['a.sqlite', 'SQLite', 'vector'], ['a.csv', 'CSV', 'vector'], ['a.tsv', 'CSV', 'vector'], ['a.shz', 'ESRI Shapefile', 'vector'], ['a.TIFF', 'GTiff', 'raster'], ['a.nc', 'netCDF', 'raster'], ['a.asc', 'AAIGrid', 'raster'], ['a.flt', 'EHdr', 'raster'], ['a.jp2', 'JP2OpenJPEG', 'raster'], ['a.grb2', 'GRIB', 'raster'], ['a.png', 'PNG', 'raster'], ['a.xlsx', 'XLSX', 'tabular'],
 ])('%s is %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
 
 test.each(['a.dwg', 'a', '.zip', 'a.pdf'])('the name %s tells no format', (name) => expect(guessFromName(name)).toBeUndefined());
@@ -15,6 +15,9 @@ test.each([
   [['__MACOSX/._x.gpkg', 'x.gpkg'], 'GPKG'],
   [['a.GML', 'a.xsd'], 'GML'],
   [['a.xml'], 'GML'],
+  [['a/elev.tiff', 'a/elev.tfw', 'a/readme.txt', 'a/preview.jpg'], 'GTiff'],
+  [['bild.jpg', 'bild.jgw'], 'JPEG'],
+  [['roads.shp', 'karte.png'], 'ESRI Shapefile'],
   [['one.tab', 'one.dat', 'one.map', 'one.id'], 'MapInfo File'],
   [['a.shp', 'b.shp'], 'ESRI Shapefile'],
   [['notes.pdf'], undefined],

@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import { openPromise } from 'yauzl';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { VECTOR_FORMATS } from '#shared/gdal/formats.ts';
+import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/gdal/formats.ts';
+import type { FileFormat } from '#shared/gdal/format-table.ts';
+import { RASTER_FORMATS, RASTER_TABLE } from '#shared/gdal/raster-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 
 type FileType = ManifestFile['type'];
@@ -15,11 +17,11 @@ export interface GuessedFormat {
 /** Archives that hold one format only, whatever is in them. */
 const SPECIAL_ARCHIVES: Record<string, GuessedFormat> = { '.kmz': { format: 'KMZ', type: 'vector' }, '.shz': { format: 'ESRI Shapefile', type: 'vector' } };
 
-/** What is neither of the vector formats; the lanes of these types know more formats than are guessed here. */
-const OTHER_FORMATS: Record<string, GuessedFormat> = {
-  '.tif': { format: 'GTiff', type: 'raster' }, '.tiff': { format: 'GTiff', type: 'raster' }, '.jp2': { format: 'JP2OpenJPEG', type: 'raster' },
-  '.xlsx': { format: 'XLSX', type: 'tabular' }, '.parquet': { format: 'Parquet', type: 'tabular' },
-};
+/** What is neither vector nor raster. */
+const OTHER_FORMATS: Record<string, GuessedFormat> = { '.xlsx': { format: 'XLSX', type: 'tabular' }, '.parquet': { format: 'Parquet', type: 'tabular' } };
+
+/** Extensions that much else has: a readme, metadata, a preview. In an archive they count only when nothing else is found. */
+const WEAK_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
 
 /** What most zip archives of spatial data hold. For one in which nothing is recognised, so that the run says what is wrong with it. */
 const USUAL_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
@@ -30,33 +32,41 @@ export async function guessFormat(path: string): Promise<GuessedFormat> {
   if (name.endsWith('.zip')) return guessFromMembers(path, await memberNames(path)) ?? USUAL_IN_ZIP;
   const guess = guessFromName(name);
   if (guess !== undefined) return guess;
-  const known = VECTOR_FORMATS.map(({ extensions }) => extensions[0]).join(' ');
+  const known = [...VECTOR_FORMATS, ...RASTER_FORMATS].map(({ extensions }) => extensions[0]).join(' ');
   throw new SluiceError('FORMAT_NOT_SUPPORTED', `The name of ${path} tells no format that Sluice knows (${known} .zip …). Name it with --format.`, { details: { file: path } });
 }
 
 /** By extension; undefined when no format has it. Where several do, the first that reads it. */
 export function guessFromName(name: string): GuessedFormat | undefined {
-  const extension = /\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? '';
+  const extension = extensionOf(name);
   const special = SPECIAL_ARCHIVES[extension] ?? OTHER_FORMATS[extension];
   if (special) return special;
-  const format = VECTOR_FORMATS.find(({ extensions }) => extensions[0] === extension) ?? VECTOR_FORMATS.find(({ extensions }) => extensions.includes(extension));
-  return format && { format: format.name, type: 'vector' };
+  const [vector, raster] = [VECTOR_TABLE.ofExtension(extension), RASTER_TABLE.ofExtension(extension)];
+  if (vector !== undefined) return { format: vector.name, type: 'vector' };
+  return raster && { format: raster.name, type: 'raster' };
 }
 
-/** By what lies in an archive. A format's usual extension counts before another one: `roads.shp.xml` beside `roads.shp` is no GML. */
+/** A vector or raster format by a name that a manifest may say, with its type; undefined for others. */
+export function namedFormat(name: string, path: string): { format: FileFormat; type: FileType } | undefined {
+  if (VECTOR_TABLE.find(name) !== undefined) return { format: vectorFormat(name, path), type: 'vector' };
+  const raster = RASTER_TABLE.find(name);
+  return raster && { format: raster, type: 'raster' };
+}
+
+/** By what lies in an archive: `roads.shp.xml` and `roads.png` beside `roads.shp` are no dataset. */
 export function guessFromMembers(path: string, names: string[]): GuessedFormat | undefined {
   const members = names.filter((name) => !name.endsWith('/') && !/(^|\/)(__MACOSX\/|\._)/.test(name));
-  const usual = distinct(members.map((name) => guessFromName(name)).filter((guess, index) => guess && isUsual(guess, members[index] ?? '')));
-  const found = usual.length > 0 ? usual : distinct(members.map((name) => guessFromName(name)));
+  const telling = distinct(members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map(guessFromName));
+  const found = telling.length > 0 ? telling : distinct(members.map(guessFromName));
   if (found.length > 1) {
     throw new SluiceError('REQUEST_INVALID', `${path} holds several formats (${found.map(({ format }) => format).join(', ')}). Name one with --format.`, { details: { file: path } });
   }
   return found[0];
 }
 
-function isUsual({ format }: GuessedFormat, name: string): boolean {
-  const usual = VECTOR_FORMATS.find((known) => known.name === format)?.extensions[0];
-  return usual === undefined || name.toLowerCase().endsWith(usual);
+/** In lower case, with the dot; empty when there is none. */
+function extensionOf(name: string): string {
+  return /\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? '';
 }
 
 function distinct(guesses: (GuessedFormat | undefined)[]): GuessedFormat[] {

@@ -2,8 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isArchive } from '#shared/gdal/format-table.ts';
-import { isVectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
-import { type GuessedFormat, guessFormat, guessFromName } from './guess-format.ts';
+import { type GuessedFormat, guessFormat, guessFromName, namedFormat } from './guess-format.ts';
 
 /** A file to ingest, with the files of the same name that belong to it (`.dbf`, `.prj` of a shapefile). */
 export interface SourceFile extends GuessedFormat {
@@ -30,7 +29,7 @@ export async function findSourceFiles(paths: string[], given: Partial<GuessedFor
   const belonging = new Set([...sides.values()].flat());
   const files: SourceFile[] = [];
   for (const path of [...sizes.keys()].filter((candidate) => !belonging.has(candidate))) {
-    const { format, type } = given.format === undefined ? await guessFormat(path) : { format: given.format, type: guessFromName(path)?.type ?? 'vector' };
+    const { format, type } = given.format === undefined ? await guessFormat(path) : { format: given.format, type: namedFormat(given.format, path)?.type ?? guessFromName(path)?.type ?? 'vector' };
     const parts = await Promise.all([path, ...(sides.get(path) ?? [])].map(async (part) => ({ path: part, size: await sizeOf(part) })));
     files.push({ path, format, type: given.type ?? type, parts });
   }
@@ -49,8 +48,9 @@ async function sizeOf(path: string): Promise<number> {
 /** Files beside a file that belong to it. The case of names and extensions does not matter (`ROADS.DBF`). */
 async function sideFilesOf(path: string, format: string | undefined): Promise<string[]> {
   const name = format ?? guessFromName(path)?.format;
-  if (isArchive(path) || name === undefined || !isVectorFormat(name)) return [];
-  const { required, optional } = vectorFormat(name, path);
+  const known = name === undefined ? undefined : namedFormat(name, path);
+  if (isArchive(path) || known === undefined) return [];
+  const { required, optional } = known.format;
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata that ArcGIS writes, and no GML.
   const names = new Set([...[...required, ...optional].map((extension) => `${stem}${extension}`), `${basename(path).toLowerCase()}.xml`]);

@@ -1,13 +1,16 @@
 import { VECTOR_FORMATS, type VectorFormat } from '#shared/gdal/formats.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
+import { rasterFormatsMarkdown } from './raster-formats.ts';
 
-/** docs/formats.md: the vector formats, and how their parts, encodings and systems are treated. */
+/** docs/formats.md: the formats, and how their parts, encodings and systems are treated. */
 export const formatsDocument: GeneratedFile = { path: 'docs/formats.md', content: formatsMarkdown };
 
 function formatsMarkdown(): string {
-  return `${generatedFrom('shared/gdal/formats.ts')}
+  return `${generatedFrom('shared/gdal/formats.ts and raster-formats.ts')}
 
-# Vector formats
+# Formats
+
+## Vector formats
 
 \`format\` in a manifest is one of these names; case, spaces and punctuation do not matter. Only the drivers named are allowed to touch the file:
 nothing is detected, so a file of another kind is an error, never a surprise.
@@ -20,7 +23,7 @@ Each of them may be in a \`.zip\` (\`.shz\` for a shapefile). An archive holds o
 files in it are left alone. Refused are absolute names, \`..\`, backslashes, links, encryption, more than 10,000 entries, and archives that unpack
 to more than MAX_FILE_BYTES or, past 100 MiB, to more than 200 times their size.
 
-## What comes in
+### What comes in
 
 - **Names** of columns stay as they are. A name that is taken (the geometry column, \`sluice_fid\`, \`bbox\`, PostgreSQL's system columns, or apart
   from case another column) or longer than 63 bytes gets \`_1\`, \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
@@ -36,7 +39,7 @@ to more than MAX_FILE_BYTES or, past 100 MiB, to more than 200 times their size.
   missing). Where a layer does not say whether its geometries have Z or M, those that are 0 throughout count as not there.
 - **Layers**: the one that \`layer\` names, else the only one with geometry. In GPX, empty layers, \`route_points\` and \`track_points\` don't count.
 
-## Coordinate reference systems
+### Coordinate reference systems
 
 The file's own is used, unless the manifest gives \`crs\`; when the two differ, the asset has a note \`CRS_DECLARED_OVERRIDES\`. Neither is an error
 (\`CRS_MISSING\`), as is one that cannot be read (\`CRS_UNREADABLE\`): nothing is guessed. GeoJSON without a \`crs\` member is OGC:CRS84 (RFC 7946);
@@ -45,7 +48,8 @@ of the system.
 
 The extent is checked: latitudes past 90 degrees, degrees in a projected system, and coordinates wholly more than 15 degrees away from where the
 system is used are errors (\`CRS_EXTENT_MISMATCH\`); longitudes from 180 to 360 and coordinates just outside of that area are noted.
-`;
+
+${rasterFormatsMarkdown()}`;
 }
 
 function row(format: VectorFormat): string {

@@ -51,7 +51,8 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
   { name: 'CSV', aliases: ['TSV'], extensions: ['.csv', '.tsv', '.txt'], drivers: ['CSV'], ...NO_PARTS, begins: (head) => !head.includes(0) || isUtf16(head), encoding: 'transcode' },
 ];
 
-const table = new FormatTable('vector', VECTOR_FORMATS);
+/** The same, by name and extension. */
+export const VECTOR_TABLE = new FormatTable('vector', VECTOR_FORMATS);
 
 /** One driver reads both; which it is, the extension says. */
 const TWINS: [string, RegExp, string][] = [['MapInfo File', /\.(mif|mid)$/i, 'MIF'], ['MIF', /\.tab$/i, 'MapInfo File'], ['KML', /\.kmz$/i, 'KMZ'], ['KMZ', /\.(kml|zip)$/i, 'KML']];
@@ -61,12 +62,7 @@ const TWINS: [string, RegExp, string][] = [['MapInfo File', /\.(mif|mid)$/i, 'MI
  * Throws FORMAT_NOT_SUPPORTED.
  */
 export function vectorFormat(name: string, path = ''): VectorFormat {
-  const format = table.get(name, path);
+  const format = VECTOR_TABLE.get(name, path);
   const twin = TWINS.find(([of, extension]) => of === format.name && extension.test(path))?.[2];
-  return (twin === undefined ? undefined : table.find(twin)) ?? format;
-}
-
-/** True when `format` in a manifest names a vector format. */
-export function isVectorFormat(name: string): boolean {
-  return table.find(name) !== undefined;
+  return (twin === undefined ? undefined : VECTOR_TABLE.find(twin)) ?? format;
 }

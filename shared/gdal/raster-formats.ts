@@ -33,19 +33,15 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
   { name: 'HFA', aliases: ['ERDAS Imagine', 'IMG'], extensions: ['.img'], drivers: ['HFA'], required: [], optional: ['.ige'], begins: latin1('EHFA_HEADER_TAG') },
 ];
 
-const table = new FormatTable('raster', RASTER_FORMATS);
+/** The same, by name and extension. */
+export const RASTER_TABLE = new FormatTable('raster', RASTER_FORMATS);
 
 /** The raster format that a manifest names, for the file at `path`. Throws FORMAT_NOT_SUPPORTED, and FILE_FORBIDDEN_CONTENT for VRT. */
 export function rasterFormat(name: string, path = ''): RasterFormat {
   if (/^\s*vrt\s*$/i.test(name)) {
     throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${path || 'A VRT'} only refers to other files. Upload the rasters themselves; metadata.raster.mosaic joins them.`, { details: { format: name, ...(path && { file: path }) } });
   }
-  return table.get(name, path);
-}
-
-/** True when `format` in a manifest names a raster format. */
-export function isRasterFormat(name: string): boolean {
-  return table.find(name) !== undefined;
+  return RASTER_TABLE.get(name, path);
 }
 
 /** XML that GDAL would take as the description of a raster elsewhere, whatever the file is called. */
