@@ -16,7 +16,7 @@ export interface RunJson {
 
 export type AssetJson = Pick<
   AssetView,
-  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes'
+  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'join'
 >;
 
 export function runJson({ run_id, batch_id, status, steps, asset, reused, error }: RunView): RunJson {
@@ -24,8 +24,8 @@ export function runJson({ run_id, batch_id, status, steps, asset, reused, error 
 }
 
 export function assetJson(asset: AssetView): AssetJson {
-  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes } = asset;
-  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes };
+  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, join } = asset;
+  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, ...(join === undefined ? {} : { join }) };
 }
 
 /** A command that was kept from its end, in the shape of a run: nothing is known of one. */

@@ -7,6 +7,7 @@ import { assets } from './commands/assets.ts';
 import { lineage } from './commands/lineage.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags } from './commands/ingest.ts';
+import { join, type JoinFlags } from './commands/join.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
 import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-acts.ts';
 import { run, runs } from './commands/runs.ts';
@@ -52,6 +53,26 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .option('--batch-id <id>', 'name of this batch, unique for ever; made up by default')
     .option('--json', 'one JSON document on standard output')
     .action(async (files: string[], flags: IngestFlags & { json?: boolean }) => { exitCode = await ingest(files, flags, url, terminal(flags)); });
+
+  program
+    .command('join')
+    .description('Join a spatial asset with a table by key, wait for the run, show the asset.')
+    .argument('<spatial>', 'an asset id, or a dataset, of which the newest version is taken')
+    .argument('<table>', 'likewise, of a tabular asset')
+    .requiredOption('--on <left=right>', 'key columns of the two; one name when both are called so')
+    .requiredOption('--dataset <name>', 'dataset of which the asset becomes a version')
+    .addOption(new Option('--how <how>', 'left keeps features without a row, inner drops them (default: left)').choices(['left', 'inner']))
+    .option('--columns <names>', 'columns of the table to keep, comma-separated; all by default')
+    .option('--prefix <text>', 'put before a column of the table whose name is taken (default: t_)')
+    .option('--allow-duplicates', 'several rows with one key give several features; else they are an error')
+    .option('--project <name>', 'project, kept with the asset')
+    .option('--description <text>', 'description, kept with the asset')
+    .option('--force', 'make a new version, although one of the same input exists')
+    .option('--keep-versions <count>', 'keep this many versions of the dataset from now on, and remove older ones', parseCount)
+    .option('--uploader <name>', 'who asks for it; your account by default')
+    .option('--batch-id <id>', 'name of this batch, unique for ever; made up by default')
+    .option('--json', 'one JSON document on standard output')
+    .action(async (spatial: string, table: string, flags: JoinFlags & { json?: boolean }) => { exitCode = await join(spatial, table, flags, url, terminal(flags)); });
 
   program
     .command('runs')
@@ -169,7 +190,8 @@ Sluice is looked for at SLUICE_URL, else where npm start puts it.
 Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not answer.
 
   npx sluice ingest roads.zip --dataset roads
-  npx sluice ingest points.csv --dataset trees --crs EPSG:4326 --x-column lon --y-column lat`;
+  npx sluice ingest points.csv --dataset trees --crs EPSG:4326 --x-column lon --y-column lat
+  npx sluice join roads traffic --on road_id=id --dataset roads_traffic`;
 
 /** The gateway as this machine reaches it: an address that means "all" is no address to connect to. */
 function gatewayUrl(): string {

@@ -98,6 +98,7 @@ class LiveProgress implements Progress {
 }
 
 function uploadedText(files: number, total: number): string {
+  if (files === 0) return 'Uploaded the manifest.';
   return `Uploaded ${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(total)}, and the manifest.`;
 }
 

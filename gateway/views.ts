@@ -17,7 +17,7 @@ export interface StepView {
 
 export type AssetView = Pick<
   AssetDocument,
-  'dataset_id' | 'version' | 'kind' | 's3_key' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'created_at'
+  'dataset_id' | 'version' | 'kind' | 's3_key' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'created_at' | 'join'
 > & {
   id: string;
   /** Answers a plain GET with the object. */
@@ -50,7 +50,7 @@ export interface RunView {
 }
 
 /** An asset with where it comes from. */
-export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'raster' | 'join' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
+export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'raster' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
 
 /** One line of the log of acts. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
@@ -108,14 +108,14 @@ export function manifestView(manifest: ManifestDocument): RunView {
 }
 
 export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
-  const { dataset_id, version, kind, s3_key, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at } = asset;
+  const { dataset_id, version, kind, s3_key, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, join } = asset;
   const url = `${baseUrl}/api/assets/${asset._id}/download`;
-  return { id: asset._id, dataset_id, version, kind, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at };
+  return { id: asset._id, dataset_id, version, kind, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, ...(join === undefined ? {} : { join }) };
 }
 
 export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
-  const { recipe, sources, source_hash, native_bbox, raster, join, rejected_rows, software, iso, stac_key } = asset;
-  return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, raster, join, rejected_rows, software, iso, stac_key };
+  const { recipe, sources, source_hash, native_bbox, raster, rejected_rows, software, iso, stac_key } = asset;
+  return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, raster, rejected_rows, software, iso, stac_key };
 }
 
 export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {

@@ -1,0 +1,62 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
+
+/** What the command line knows of every batch, whatever it is for. */
+export interface BatchOptions {
+  dataset: string;
+  project?: string | undefined;
+  description?: string | undefined;
+  /** Make a new version although one of the same input exists. */
+  force?: boolean | undefined;
+  keepVersions?: number | undefined;
+  uploader: string;
+  batchId?: string | undefined;
+}
+
+/**
+ * The batch_id, and the name of its folder and manifest. `now` and `random` (hex digits) make names that were never used, so that nothing in the
+ * landing zone is overwritten, not even by a repeat with the same --batch-id. Throws REQUEST_INVALID for a name that no dataset may have.
+ */
+export function batchNames({ dataset, batchId: wanted }: BatchOptions, { now, random }: { now: Date; random: string }): { batchId: string; folder: string } {
+  if (!DATASET_ID.safeParse(dataset).success) {
+    throw new SluiceError('REQUEST_INVALID', `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.`, { details: { option: '--dataset' } });
+  }
+  const batchId = wanted ?? `${dataset}-${compactTime(now)}-${random}`;
+  return { batchId, folder: wanted === undefined ? batchId : `${asName(wanted)}-${random}` };
+}
+
+/** Metadata that every batch may have. */
+export function batchMetadata({ project, description, dataset, force, keepVersions }: BatchOptions) {
+  return given({ project, description, tags: { dataset_id: dataset }, force, keep_versions: keepVersions });
+}
+
+/** The fields that have a value. */
+export function given<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** `20250301T101530`: sorts by time. */
+function compactTime(now: Date): string {
+  return now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
+}
+
+/** A batch_id may hold `/`, `..` and anything else; the name of a folder may not. */
+function asName(batchId: string): string {
+  return batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_').slice(0, 64);
+}
+
+/** The options that a field of the manifest comes from, for messages. */
+const OPTION_OF: Record<string, string> = {
+  batch_id: '--batch-id', uploader: '--uploader', intent: '--intent', project: '--project', description: '--description', x_column: '--x-column', y_column: '--y-column', wkt_column: '--wkt-column',
+  spatial_asset_id: 'the spatial asset', tabular_asset_id: 'the table', left_key: '--on', right_key: '--on',
+};
+
+/** The manifest with its defaults. Throws REQUEST_INVALID that names the option which is wrong. */
+export function validManifest(manifest: unknown): Manifest {
+  const result = ManifestSchema.safeParse(manifest);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = String(issue?.path.findLast((part) => typeof part === 'string') ?? '');
+  const option = OPTION_OF[field] ?? `--${field}`;
+  throw new SluiceError('REQUEST_INVALID', `${field === 'path' ? 'A file name' : option}: ${issue?.message}.`, { details: { option } });
+}
