@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../../tests/servers.ts';
-import { PgPostgis } from './postgis.ts';
+import { PgPostgis, type PostgisSession } from './postgis.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -36,6 +36,53 @@ test('an abort cancels the running statement', async () => {
   const sleeping = session.query('select pg_sleep(60)');
   setImmediate(() => stop.abort());
   await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+  await session.close();
+  await postgis.dropSchema(RUN);
+});
+
+/** Number of the server process behind a session. */
+const backend = async (session: PostgisSession) => (await session.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid;
+
+test('the next session gets a connection that is warm, and knows nothing of the one before', async () => {
+  const first = await postgis.openSession(claim(4), never);
+  const pid = await backend(first);
+  await first.query(`set work_mem = '7MB'; create temp table secret (id int); prepare p as select 1`);
+  await first.close();
+  await first.close();
+  await expect(first.query('select 1')).rejects.toMatchObject({ code: 'INTERNAL' });
+  const other = { runId: '1d4a1f6e-2f64-8c11-9a3e-0123456789ab', step: 'transform-recipe' as const, token: 1 };
+  const second = await postgis.openSession(other, never);
+  expect(await backend(second)).toBe(pid);
+  expect(await second.query(`select current_setting('application_name') as name, current_setting('search_path') as path, current_setting('work_mem') <> '7MB' as reset, current_setting('synchronous_commit') as sync, to_regclass('secret') is null as gone`)).toEqual([
+    { name: 'sluice:1d4a1f6e2f648c119a3e0123456789ab:transform-recipe:1', path: 'proc_1d4a1f6e_2f64_8c11_9a3e_0123456789ab, public', reset: true, sync: 'off', gone: true },
+  ]);
+  await second.close();
+  await Promise.all([postgis.dropSchema(RUN), postgis.dropSchema(other.runId)]);
+});
+
+test.each([
+  ['was aborted', async (_session: PostgisSession, stop: AbortController) => stop.abort()],
+  ['is within a transaction', (session: PostgisSession) => session.query('begin')],
+  ['was ended by the server', (session: PostgisSession) => session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined)],
+  ['still runs a statement', async (session: PostgisSession) => void session.query('select pg_sleep(60)').catch(() => undefined)],
+])('a session that %s leaves no connection for the next one', async (_name, spoil) => {
+  const stop = new AbortController();
+  const first = await postgis.openSession(claim(5), stop.signal);
+  const pid = await backend(first);
+  await spoil(first, stop);
+  await first.close();
+  const second = await postgis.openSession(claim(5), never);
+  expect(await backend(second)).not.toBe(pid);
+  await second.close();
+  await postgis.dropSchema(RUN);
+});
+
+test('closes what is open, sessions too', async () => {
+  const other = new PgPostgis(database.url);
+  await other.warmUp();
+  const session = await other.openSession(claim(6), never);
+  await other.close();
+  await expect(session.query('select 1')).rejects.toThrow();
   await session.close();
   await postgis.dropSchema(RUN);
 });

@@ -3,6 +3,7 @@ import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/ledger/ledger.ts';
 import { schemaOfRun } from './run-schema.ts';
+import { WarmSessions } from './warm-sessions.ts';
 
 /** The transient spatial database. Nothing is kept in it after a run. */
 export interface Postgis {
@@ -17,11 +18,14 @@ export interface Postgis {
   /** Names of the schemas of runs. */
   listRunSchemas(): Promise<string[]>;
   ping(): Promise<void>;
+  /** Opens a connection ahead of the first session, with PostGIS and PROJ loaded. Best effort: rejects when the database does not answer. */
+  warmUp(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface PostgisSession {
   schema: string;
+  /** Not to be used after `close`: another session may have the connection then. */
   client: pg.Client;
   query<R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   /** libpq connection string for ogr2ogr and psql, with the same application_name and search_path. */
@@ -34,6 +38,9 @@ const FENCE_TABLE = 'sluice_fence';
 /** Waiting for a lock longer than this means that a dead worker's session still holds it. */
 const LOCK_TIMEOUT_MS = 60_000;
 
+/** Settings of every connection; those of a session are added to them. */
+const SETTINGS = `-c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchronous_commit=off`;
+
 /** A cancel that comes before the statement has reached the server does nothing, so it is sent again until the session is closed. */
 const CANCEL_AGAIN_MS = 100;
 
@@ -45,9 +52,11 @@ export function applicationName(claim: ClaimRef): string {
 export class PgPostgis implements Postgis {
   #url: string;
   #pool: pg.Pool;
+  #sessions: WarmSessions;
 
   constructor(url: string) {
     this.#url = url;
+    this.#sessions = new WarmSessions(withParameters(url, { application_name: 'sluice:idle', options: SETTINGS }));
     this.#pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'sluice:postgis' });
     this.#pool.on('error', () => undefined); // An idle connection broke; the next query opens another.
   }
@@ -55,19 +64,16 @@ export class PgPostgis implements Postgis {
   async openSession(claim: ClaimRef, signal: AbortSignal): Promise<PostgisSession> {
     signal.throwIfAborted();
     const schema = schemaOfRun(claim.runId);
-    const connectionString = withParameters(this.#url, {
-      application_name: applicationName(claim),
-      options: `-c search_path=${schema},public -c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchronous_commit=off`,
-    });
-    const client = new pg.Client({ connectionString });
-    client.on('error', () => undefined); // The pending query rejects with the same error.
-    await client.connect();
+    const name = applicationName(claim);
+    const client = await this.#sessions.take();
     try {
+      await client.query(format('set application_name = %L; set search_path = %I, public', name, schema));
       await this.#fence(client, schema, claim);
     } catch (thrown) {
-      await client.end();
+      this.#sessions.end(client);
       throw thrown;
     }
+    let open = true;
     let canceling: NodeJS.Timeout | undefined;
     const cancelOnce = () => void this.#pool.query('select pg_cancel_backend($1)', [(client as unknown as { processID: number }).processID]).catch(() => undefined);
     const cancel = () => {
@@ -78,15 +84,20 @@ export class PgPostgis implements Postgis {
     return {
       schema,
       client,
-      connectionString,
+      connectionString: withParameters(this.#url, { application_name: name, options: `-c search_path=${schema},public ${SETTINGS}` }),
       query: async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) => {
         signal.throwIfAborted();
+        if (!open) throw new SluiceError('INTERNAL', `The session of ${claim.step} was closed.`);
         return (await client.query<R>(sql, values)).rows;
       },
       close: async () => {
         signal.removeEventListener('abort', cancel);
         clearInterval(canceling);
-        await client.end();
+        if (!open) return;
+        open = false;
+        // A cancel may still be on its way to this connection.
+        if (signal.aborted) this.#sessions.end(client);
+        else await this.#sessions.giveBack(client);
       },
     };
   }
@@ -121,8 +132,12 @@ export class PgPostgis implements Postgis {
     await this.#pool.query('select 1');
   }
 
+  async warmUp(): Promise<void> {
+    await this.#sessions.warmUp();
+  }
+
   async close(): Promise<void> {
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#sessions.close()]);
   }
 }
 

@@ -24,6 +24,7 @@ export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>):
     dropSchema: (runId) => postgis.dropSchema(runId),
     listRunSchemas: () => postgis.listRunSchemas(),
     ping: () => postgis.ping(),
+    warmUp: () => postgis.warmUp(),
     close: () => postgis.close(),
   };
 }
