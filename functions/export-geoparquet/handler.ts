@@ -15,6 +15,9 @@ import { geographicBounds } from './geographic-bounds.ts';
 import { assetDraft, assetIdOf, sourceHash } from './plan-asset.ts';
 import { softwareVersions } from './software.ts';
 
+/** Starts the thread that writes Parquet. */
+export { warmUp } from '#shared/parquet/worker-pool.ts';
+
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
 

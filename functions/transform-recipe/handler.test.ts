@@ -69,3 +69,27 @@ async function started(runId: string): Promise<void> {
     await new Promise(setImmediate);
   }
 }
+
+test('added steps are recorded with their defaults and counts, in the order of the manifest', async () => {
+  const steps = [{ step: 'filter', all: [{ column: 'größe', op: '!=', value: 'Nº 3' }] }, { step: 'explode' }, { step: 'clip', bounds: [-180, -90, 180, 90] }, { step: 'add_area', column: 'fläche' }];
+  const { loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10, metadata: { recipe: { steps } } });
+  const ready = data(await handler(loaded, context));
+  expect(ready.steps.map(({ step, row_count }) => [step, row_count])).toEqual([
+    ['NormalizeCRS', 10], ['MakeValid', 10], ['filter', 9], ['explode', 16], ['clip', 14], ['add_area', 14], ['SimplifyGeometry', 14], ['QuantizeCoordinates', null], ['CreateSpatialIndex', null],
+  ]);
+  expect(ready.parameters).toMatchObject({ steps: [steps[0], { step: 'explode' }, { step: 'clip', bounds: [-180, -90, 180, 90], crs: 'EPSG:4326', cut: true }, steps[3]] });
+  expect(ready.notes).toEqual([
+    { code: 'FEATURES_FILTERED', message: '1 of 10 features do not fulfil the conditions of the filter, and are left out.' },
+    { code: 'FEATURES_SPLIT', message: '7 features with multi geometries were taken apart: 9 features became 16.' },
+    { code: 'FEATURES_CLIPPED', message: '2 of 16 features lie outside the bounds, and are left out.' },
+  ]);
+});
+
+test('a step that names a column which is not there fails before anything runs', async () => {
+  const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10, metadata: { recipe: { steps: [{ step: 'drop_columns', columns: ['grösse'] }] } } });
+  await expect(handler(loaded, context)).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[0].columns[0]: the table has no column "grösse" at this step. Its columns are "größe".' });
+  const claim = await claimStep(context.ledger, run.run_id, 'transform-recipe');
+  const session = await context.postgis.openSession(claim, context.signal);
+  expect(await session.query(`select tablename from pg_tables where schemaname = $1 and tablename like 'step%'`, [session.schema])).toEqual([]);
+  await session.close();
+});

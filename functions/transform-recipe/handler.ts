@@ -7,8 +7,11 @@ import { parseParameters } from '#shared/recipes/parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import { dropOutputs, runRecipe } from '#shared/recipes/run-recipe.ts';
 import { readFacts } from '#shared/recipes/table-facts.ts';
-import type { Handler } from '#shared/runtime/context.ts';
+import type { Handler, WarmUp } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+
+/** Opens a connection with PostGIS and PROJ loaded. */
+export const warmUp: WarmUp = ({ postgis }) => postgis.warmUp();
 
 /** Runs the recipe of the run's intent: raw_data -> step_0 -> … -> processed. See README.md. */
 export const handler: Handler = (event, context) => {

@@ -20,3 +20,6 @@ export interface Context {
 
 /** A function: one event in, one event or nothing out. Throws SluiceError. */
 export type Handler = (event: SluiceEvent, context: Context) => Promise<SluiceEvent | undefined>;
+
+/** What a function can do ahead of its first event, so that this one does not wait for it: `warmUp` of its handler.ts, if it exports one. */
+export type WarmUp = (context: Pick<Context, 'postgis'>) => void | Promise<void>;

@@ -138,3 +138,9 @@ describe('the HTTP client', () => {
 test.each(['../gateway/main', 'a/b', 'A', '', 'validate-manifest/../archive', 'no-such-function', '%2e%2e'])('%j is not the name of a function', async (name) => {
   await expect(loadHandler(name)).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
 });
+
+test('functions are warmed up ahead of their first events; one that is missing does no harm', async () => {
+  const thread = once(process, 'worker');
+  await inProcess.warmUp(['no-such-function', 'export-geoparquet']);
+  await thread; // The one that writes Parquet.
+});

@@ -2,7 +2,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context, Handler } from './context.ts';
-import { loadHandler } from './functions.ts';
+import { loadHandler, warmUpFunction } from './functions.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** Runs the functions in this process; all calls share the ports of one context. */
@@ -25,6 +25,14 @@ export class InProcessHost implements FunctionHost {
       throw asSluiceError(thrown);
     } finally {
       limits.release();
+    }
+  }
+
+  /** Loads functions ahead of their first events. One that cannot be loaded tells so at its first event. */
+  async warmUp(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#context.signal.aborted) return;
+      await warmUpFunction(name, this.#context).catch((thrown: unknown) => this.#context.log.debug({ function: name, error: asSluiceError(thrown).toDocument() }, 'Function:WarmUp:Failed'));
     }
   }
 

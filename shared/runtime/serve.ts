@@ -20,8 +20,10 @@ async function main(): Promise<void> {
   await loadHandler(name); // A wrong name ends the process now, not with the first event.
   const context = await openContext(env);
   const ready = async () => void (await Promise.all([context.ledger.ping(), context.objects.ping(), context.postgis.ping()]));
-  const server = await serveFunction({ name, host: new InProcessHost(context), address: env.HOST, port: env.PORT, ready, log });
+  const host = new InProcessHost(context);
+  const server = await serveFunction({ name, host, address: env.HOST, port: env.PORT, ready, log });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
+  void host.warmUp([name]); // After it listens: the first event may come first.
   const stop = () => void server.close(GRACE_MS).then(() => context[Symbol.asyncDispose]()).finally(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
