@@ -30,7 +30,7 @@ export async function fetchTables(files: readonly ManifestFile[], surroundings: 
 }
 
 function fetchTable(declared: ManifestFile, surroundings: FetchSurroundings): Promise<Source<TableFormat>> {
-  return fetchSource(declared, tableFormat(declared.format, declared.path), ({ head, file, format }) => {
+  return fetchSource(declared, tableFormat(declared.format, declared.path), ({ file, format }, head) => {
     const isWide = /^utf-?(16|32)/i.test(declared.encoding ?? ''); // Half of its bytes are 0, as in no other text.
     if (!(isWide && describeBeginning(head) === 'binary data')) checkBeginning(format, head, file);
   }, surroundings);

@@ -52,7 +52,7 @@ export function valueSql(table: Pick<TableSource, 'nullValues'>, column: SourceC
 /** SQL: whether all values of a column have a type in its plain notation; true when there is no value. */
 export function allFitSql(table: TableSource, column: SourceColumn, type: TabularType): string {
   const value = valueSql(table, column);
-  return `bool_and(coalesce(${fitsSql(type, value, table.decimal)}, ${value} is null))`;
+  return `bool_and(${value} is null or coalesce(${fitsSql(type, value, table.decimal)}, false))`;
 }
 
 /** One test for each declared column: true when the row has a value that can't be read as that type. */
@@ -72,7 +72,7 @@ export function readableRowSql(table: TableSource): string {
 
 /** SQL: the value of a column as its type. */
 export function convertedSql(table: TableSource, column: SourceColumn, type: ColumnType): string {
-  return type.type === 'text' ? textSql(column) : convertSql(type, valueSql(table, column), table.decimal);
+  return type.type === 'text' ? textSql(column) : convertSql(type, valueSql(table, column), table.decimal, column.declared !== undefined);
 }
 
 /** SQL: how many digits the decimals of a column have before and after the point, and whether one has a point. */

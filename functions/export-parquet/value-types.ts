@@ -20,9 +20,12 @@ interface ValueType {
   plain: string;
   /** What else is taken for it in a column that is declared to be of the type. */
   lenient: string;
-  /** SQL that is null or false when the value, though written right, has no such value: 30 February. `text` is an SQL expression. */
-  test: (text: string) => string;
-  cast: (text: string) => string;
+  /** SQL that makes the plain notation of the lenient one. `text` is an SQL expression. */
+  asPlain?: (text: string) => string;
+  /** DuckDB's type. */
+  sqlType: string;
+  /** SQL that DuckDB can cast, where it can't cast the plain notation. */
+  castable?: (text: string) => string;
 }
 
 const DAY = String.raw`\d{4}-\d{2}-\d{2}`;
@@ -33,33 +36,29 @@ const TRUE = ['true', 't', 'yes', 'y', '1'];
 const FALSE = ['false', 'f', 'no', 'n', '0'];
 /** A double keeps any number of 15 digits; with a sign and a point that is 17 characters, but 16 are one test less. */
 const SURE_DOUBLE_CHARACTERS = 16;
+/** Where the seconds of `2024-01-31T10:00:00` begin. DuckDB reads a zone only after seconds. */
+const SECONDS_POSITION = 17;
 
-const tryCast = (sqlType: string) => (text: string) => `try_cast(${text} as ${sqlType}) is not null`;
-const castTo = (sqlType: string) => (text: string) => `cast(${text} as ${sqlType})`;
-/** DuckDB reads a zone only after seconds. */
-const withSeconds = (text: string) => String.raw`regexp_replace(${text}, '([T ]\d{2}:\d{2})($|[Z+-])', '\1:00\2')`;
 const slashed = (text: string) => `replace(${text}, '/', '-')`;
+const withSeconds = (text: string) => `case when substr(${text}, ${SECONDS_POSITION}, 1) in (':', '') then ${text} else substr(${text}, 1, ${SECONDS_POSITION - 1}) || ':00' || substr(${text}, ${SECONDS_POSITION}) end`;
 
 /** In the order in which they are tried; what fits none is text. A number with leading zeros (`00123`) or a plus is a code, so it stays text. */
 export const VALUE_TYPES: readonly ValueType[] = [
   {
-    type: 'boolean', plain: 'true|false|TRUE|FALSE|True|False', lenient: `(?i:${[...TRUE, ...FALSE].join('|')})`,
-    test: () => 'true', cast: (text) => `(lower(${text}) in (${TRUE.map(quotedString).join(', ')}))`,
+    type: 'boolean', sqlType: 'boolean', plain: 'true|false|TRUE|FALSE|True|False', lenient: `(?i:${[...TRUE, ...FALSE].join('|')})`,
+    asPlain: (text) => `case when lower(${text}) in (${TRUE.map(quotedString).join(', ')}) then 'true' else 'false' end`,
   },
-  { type: 'bigint', plain: String.raw`0|-?[1-9]\d{0,18}`, lenient: String.raw`[-+]?\d+`, test: tryCast('bigint'), cast: castTo('bigint') },
+  { type: 'bigint', sqlType: 'bigint', plain: String.raw`0|-?[1-9]\d{0,18}`, lenient: String.raw`[-+]?\d+` },
   {
-    type: 'double', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?`, lenient: String.raw`[-+]?(?:${NUMBER}(?:[eE][-+]?\d{1,3})?|(?i:inf|infinity|nan))`,
-    test: tryCast('double'), cast: castTo('double'),
+    type: 'double', sqlType: 'double', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?`,
+    lenient: String.raw`[-+]?(?:${NUMBER}(?:[eE][-+]?\d{1,3})?|(?i:inf|infinity|nan))`,
   },
-  { type: 'decimal', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)`, lenient: String.raw`[-+]?${NUMBER}`, test: () => 'true', cast: castTo('decimal') },
-  { type: 'date', plain: DAY, lenient: String.raw`\d{4}([-/])\d{1,2}[-/]\d{1,2}`, test: (text) => tryCast('date')(slashed(text)), cast: (text) => castTo('date')(slashed(text)) },
+  { type: 'decimal', sqlType: 'varchar', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)`, lenient: String.raw`[-+]?${NUMBER}` },
+  { type: 'date', sqlType: 'date', plain: DAY, lenient: String.raw`\d{4}[-/]\d{1,2}[-/]\d{1,2}`, asPlain: slashed },
+  { type: 'timestamp', sqlType: 'timestamp', plain: `${DAY}[T ]${CLOCK}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK})?`, asPlain: slashed },
   {
-    type: 'timestamp', plain: `${DAY}[T ]${CLOCK}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK})?`,
-    test: (text) => tryCast('timestamp')(slashed(text)), cast: (text) => castTo('timestamp')(slashed(text)),
-  },
-  {
-    type: 'timestamptz', plain: `${DAY}[T ]${CLOCK}${ZONE}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK} ?${ZONE}?)?`,
-    test: (text) => tryCast('timestamptz')(withSeconds(slashed(text))), cast: (text) => castTo('timestamptz')(withSeconds(slashed(text))),
+    type: 'timestamptz', sqlType: 'timestamptz', plain: `${DAY}[T ]${CLOCK}${ZONE}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK} ?${ZONE}?)?`,
+    asPlain: slashed, castable: withSeconds,
   },
 ];
 
@@ -71,32 +70,40 @@ export function looksLike(type: TabularType, value: string, decimal: Decimal): b
   return expression?.test(usesDecimal(type) && decimal === ',' ? commaToPoint(value) : value) ?? true;
 }
 
-/** SQL: true when a text is a value of the type in its plain notation, and keeps its meaning; null when it is null. */
+/** SQL: true when a text is a value of the type in its plain notation, and keeps its meaning; null or false when it is not. */
 export function fitsSql(type: TabularType, text: string, decimal: Decimal): string {
   const valueType = byType.get(type);
   if (valueType === undefined) return 'true';
   const value = numberText(type, text, decimal);
   const written = `regexp_full_match(${value}, ${quotedString(valueType.plain)})`;
-  if (type !== 'double') return `(${written} and ${valueType.test(value)})`;
+  if (type !== 'double') return `(${written} and ${isCastable(valueType, value)})`;
   // A number of more digits than a double keeps has another text when it comes back.
-  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${valueType.test(value)} else try_cast(${value} as double)::varchar = ${value} end)`;
+  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${isCastable(valueType, value)} else try_cast(${value} as double)::varchar = ${value} end)`;
 }
 
-/** SQL: true when a text of a column that is declared to be of the type can be read as one; null when it is null. */
+/** SQL: true when a text of a column that is declared to be of the type can be read as one, else false. */
 export function readableSql(type: TabularType, text: string, decimal: Decimal): string {
   const valueType = byType.get(type);
   if (valueType === undefined) return 'true';
   const value = numberText(type, `trim(${text})`, decimal);
-  return `coalesce(regexp_full_match(${value}, ${quotedString(valueType.lenient)}) and ${valueType.test(value)}, false)`;
+  return `coalesce(regexp_full_match(${value}, ${quotedString(valueType.lenient)}) and ${isCastable(valueType, valueType.asPlain?.(value) ?? value)}, false)`;
 }
 
-/** SQL that converts a text that was found to fit or to be readable. */
-export function convertSql(column: ColumnType, text: string, decimal: Decimal): string {
+/** There is no 30 February, however well it is written. */
+function isCastable({ sqlType, castable }: ValueType, text: string): string {
+  return `try_cast(${castable?.(text) ?? text} as ${sqlType}) is not null`;
+}
+
+/** SQL that converts a text: one that fits, or with `lenient` one that is readable. */
+export function convertSql(column: ColumnType, text: string, decimal: Decimal, lenient: boolean): string {
   if (column.type === 'text') return text;
   if (column.type === 'json') return `cast(${text} as json)`;
-  const value = numberText(column.type, `trim(${text})`, decimal);
+  const valueType = byType.get(column.type);
+  const value = numberText(column.type, lenient ? `trim(${text})` : text, decimal);
   if (column.type === 'decimal') return `cast(${value} as decimal(${column.precision ?? 18}, ${column.scale ?? 3}))`;
-  return byType.get(column.type)?.cast(value) ?? text;
+  const plain = lenient ? (valueType?.asPlain?.(value) ?? value) : value;
+  const converted = `cast(${valueType?.castable?.(plain) ?? plain} as ${valueType?.sqlType ?? 'varchar'})`;
+  return lenient && column.type === 'boolean' ? `case when ${text} is not null then ${converted} end` : converted;
 }
 
 /** The type as the ledger names it: as PostgreSQL's format_type() does. */

@@ -1,0 +1,101 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTabularFixture, type TabularFixture } from './tabular-fixture.ts';
+
+let fixture: TabularFixture;
+let folder: string;
+beforeAll(async () => {
+  fixture = await openTabularFixture();
+  folder = await mkdtemp(join(tmpdir(), 'sluice tables é#'));
+});
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const csv = (body: string | Buffer, name = 'preise.csv') => ({ name, body });
+const utf16 = (text: string, mark = true) => Buffer.from(`${mark ? '\ufeff' : ''}${text}`, 'utf16le');
+
+test.each([
+  ['comma', csv('id,stadt\n1,Zürich\n')],
+  ['semicolon, CR LF', csv('id;stadt\r\n1;Zürich\r\n')],
+  ['tab', { ...csv('id\tstadt\n1\tZürich\n', 'preise.tsv'), format: 'TSV' }],
+  ['tab, called CSV', csv('id\tstadt\n1\tZürich\n', 'preise.tsv')],
+  ['bar, no line break at the end', csv('id|stadt\n1|Zürich')],
+  ['UTF-8 with its mark', csv('\ufeffid,stadt\n1,Zürich\n')],
+  ['UTF-16 with its mark', csv(utf16('id,stadt\n1,Zürich\n'))],
+  ['UTF-16, big end first', csv(Buffer.from(utf16('id,stadt\n1,Zürich\n')).swap16())],
+  ['UTF-16 without a mark, declared', { ...csv(utf16('id,stadt\n1,Zürich\n', false)), encoding: 'UTF-16LE' }],
+  ['Latin-1, declared', { ...csv(Buffer.from('id,stadt\n1,Zürich\n', 'latin1')), encoding: 'ISO-8859-1' }],
+  ['gzip', csv(gzipSync('id,stadt\n1,Zürich\n'), 'preise.csv.gz')],
+  ['gzip of several parts, UTF-16', csv(Buffer.concat([gzipSync(utf16('id,stadt\n')), gzipSync(utf16('1,Zürich\n', false))]), 'preise.csv.gz')],
+  ['JSON lines', { ...csv('{"id": 1, "stadt": "Zürich"}\n', 'preise.jsonl'), format: 'JSONL' }],
+  ['JSON lines, gzip, CR LF, mark', { ...csv(gzipSync('\ufeff{"id": 1, "stadt": "Zürich"}\r\n\r\n'), 'preise.jsonl.gz'), format: 'ndjson' }],
+])('%s', async (_, file) => {
+  expect(await fixture.ingest(file, {}, { metadata: { force: true } })).toMatchObject({ types: { id: 'bigint', stadt: 'text' }, rows: [{ id: 1n, stadt: 'Zürich' }] });
+});
+
+test('text that is not in its encoding is told by line, and never guessed', async () => {
+  await expect(fixture.ingest(csv(Buffer.from('id,stadt\n1,Bern\n2,Zürich\n', 'latin1')))).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: expect.stringContaining('Line 3 of') as string, details: { line: 3 } });
+  await expect(fixture.ingest({ ...csv('a\n1\n'), encoding: 'klingon' })).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: expect.stringContaining('"klingon" is not an encoding that Sluice knows') as string });
+});
+
+test('several files of the same columns are one table, in the order of the manifest, with types that fit all of them', async () => {
+  const { rows, types, asset } = await fixture.ingest([
+    { name: 'a.csv', body: 'id,n\n1,5\n' }, { name: 'b.csv', body: 'n;id\n1.5;2\n;3\n' }, { name: 'c.jsonl', body: '{"id": 4, "n": 7}\n{"id": 5}\n', format: 'JSONL' },
+  ]);
+  expect(types).toEqual({ id: 'bigint', n: 'double precision' });
+  expect(rows).toEqual([{ id: 1n, n: 5 }, { id: 2n, n: 1.5 }, { id: 3n, n: null }, { id: 4n, n: 7 }, { id: 5n, n: null }]);
+  expect(asset.sources.map(({ format, row_count }) => [format, row_count])).toEqual([['CSV', 1], ['CSV', 2], ['JSONL', 2]]);
+});
+
+test('files of other columns are refused with what differs', async () => {
+  await expect(fixture.ingest([{ name: 'a.csv', body: 'id,n\n1,5\n' }, { name: 'b.csv', body: 'id,m\n1,5\n' }])).rejects.toMatchObject({ code: 'COLUMNS_DIFFER', message: expect.stringContaining('"n" is missing in it, "m" is in it only') as string });
+});
+
+test('JSON types count: text stays text, times are found, objects stay JSON, a mixture is text; other lines are rejected', async () => {
+  const { rows, types, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: [
+    '{"zip":"8001","n":1,"x":1.5,"ok":true,"at":"2024-01-05T10:00:00Z","tags":["a",{"b":1}],"mix":1,"a/b~c":"p","big":12345678901234567890,"n\\"q":null}',
+    'not json', '[1,2]', '{"zip":null,"n":-2,"x":2,"mix":"z","late":"é \\u0041","tags":[]}', '',
+  ].join('\n') });
+  expect(types).toEqual({ zip: 'text', n: 'bigint', x: 'double precision', ok: 'boolean', at: 'timestamp with time zone', tags: 'json', mix: 'text', 'a/b~c': 'text', big: 'text', 'n"q': 'text', late: 'text' });
+  expect(rows).toEqual([
+    { zip: '8001', n: 1n, x: 1.5, ok: true, at: new Date('2024-01-05T10:00:00Z'), tags: ['a', { b: 1 }], mix: '1', 'a/b~c': 'p', big: '12345678901234567890', 'n"q': null, late: null },
+    { zip: null, n: -2n, x: 2, ok: null, at: null, tags: [], mix: 'z', 'a/b~c': null, big: null, 'n"q': null, late: 'é A' },
+  ]);
+  expect(asset.rejected_rows).toEqual({ count: 2, sample: [{ line: 2, reason: 'is not a JSON object' }, { line: 3, reason: 'is not a JSON object' }] });
+});
+
+async function workbook(name: string, ...sheets: [string, string][]): Promise<Buffer> {
+  const path = join(folder, name);
+  for (const [index, [sheet, body]] of sheets.entries()) {
+    const source = join(folder, 'sheet.csv');
+    await writeFile(source, body);
+    await execa('ogr2ogr', ['-f', name.endsWith('.ods') ? 'ODS' : 'XLSX', ...(index > 0 ? ['-update'] : []), path, source, '-oo', 'AUTODETECT_TYPE=YES', '-nln', sheet]);
+  }
+  return readFile(path);
+}
+
+test.each(['xlsx', 'ods'])('a sheet of a workbook (%s) is a table with the types of its cells', async (extension) => {
+  const body = await workbook(`bücher 1.${extension}`, ['Sheet "1"; #é', 'id,code,day,at,price,note,flag\n1,x7,2024-01-15,2024-01-15T10:00:30,1234567890123.25,"two\nlines",true\n2,008,2024-02-15,2024-01-15T11:30:15,2,,false\n'], ['Zweites', 'a,b\n1,2\n']);
+  const file = { name: `bücher 1.${extension}`, body, format: extension.toUpperCase() };
+  const { rows, types, asset } = await fixture.ingest(file);
+  expect(types).toMatchObject({ id: 'bigint', code: 'text', day: 'date', at: 'timestamp without time zone', price: 'double precision', note: 'text' });
+  expect(rows).toMatchObject([
+    { id: 1n, code: 'x7', day: new Date('2024-01-15'), at: new Date('2024-01-15T10:00:30Z'), price: 1234567890123.25, note: 'two\nlines' },
+    { id: 2n, code: '008', day: new Date('2024-02-15'), price: 2, note: null },
+  ]);
+  expect(asset.sources).toMatchObject([{ layer: 'Sheet "1"; #é', format: extension.toUpperCase() }]);
+  expect(await fixture.ingest(file, { sheet: 'Zweites' })).toMatchObject({ rows: [{ a: 1n, b: 2n }], asset: { sources: [{ layer: 'Zweites' }] } });
+  await expect(fixture.ingest(file, { sheet: 'Drittes' })).rejects.toMatchObject({ code: 'LAYER_MISSING', message: expect.stringContaining('it has "Sheet \\"1\\"; #é", "Zweites"') as string });
+});
+
+test('rejected rows of a sheet are named by its rows; a sheet without names has numbered columns', async () => {
+  const body = await workbook('werte.xlsx', ['W', 'note,qty\n"two\nlines",5\nx,abc\ny,7\n']);
+  expect((await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
+  expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({ rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}] });
+});

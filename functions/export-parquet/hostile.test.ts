@@ -1,0 +1,62 @@
+import { readdirSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { openTabularFixture, type TableFile, type TabularFixture } from './tabular-fixture.ts';
+
+let fixture: TabularFixture;
+beforeAll(async () => { fixture = await openTabularFixture({ MAX_FILE_BYTES: String(150 * 2 ** 20) }); });
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const csv = (body: string | Buffer, fields: Partial<TableFile> = {}): TableFile => ({ name: 'x é.csv', body, ...fields });
+/** The beginning of a zip archive, of which a workbook is one. */
+const ZIP = Buffer.from('504b030414000000080000002100', 'hex');
+
+test.each([
+  ['a workbook named .csv', csv(ZIP), 'FORMAT_MISMATCH', /declared as CSV, but begins like a zip archive/],
+  ['an SQLite database', csv('SQLite format 3\0xxx'), 'FORMAT_MISMATCH', /begins like an SQLite database/],
+  ['a PDF document', csv('%PDF-1.7'), 'FORMAT_MISMATCH', /begins like a PDF document/],
+  ['a web page', csv('<!DOCTYPE html><html><body>Not found</body></html>'), 'FORMAT_MISMATCH', /begins like an XML document <html>/],
+  ['JSON', csv('{"a": 1}\n'), 'FORMAT_MISMATCH', /begins like JSON/],
+  ['UTF-16 that does not say so', csv(Buffer.from('a,b\n', 'utf16le')), 'FORMAT_MISMATCH', /begins like binary data/],
+  ['a CSV called JSON lines', csv('a,b\n1,2\n', { format: 'JSONL' }), 'FORMAT_MISMATCH', /declared as JSONL, but begins like text/],
+  ['one JSON list', csv('[{"a": 1}]', { format: 'JSONL' }), 'FORMAT_MISMATCH', /begins like JSON/],
+  ['a CSV called workbook', csv('a,b\n1,2\n', { format: 'XLSX' }), 'FORMAT_MISMATCH', /declared as XLSX, but begins like text/],
+  ['an archive that is no workbook', csv(ZIP, { format: 'XLSX' }), 'ARCHIVE_UNREADABLE', /damaged/],
+  ['an empty file', csv(''), 'FILE_UNREADABLE', /is empty/],
+  ['blank lines only', csv('\n\r\n\n'), 'FILE_UNREADABLE', /holds no row/],
+  ['an empty gzip', csv(gzipSync('')), 'FILE_UNREADABLE', /holds no row/],
+  ['a gzip that was cut off', csv(gzipSync('a,b\n1,2\n'.repeat(1000)).subarray(0, 40)), 'ARCHIVE_UNREADABLE', /damaged/],
+  ['a gzip bomb', csv(gzipSync(Buffer.alloc(110 * 2 ** 20, 'a,b\n'))), 'FILE_TOO_LARGE', /unpacks to more than 200 times its size/],
+  ['a format of another lane', csv('x', { format: 'GPKG' }), 'FORMAT_NOT_SUPPORTED', /does not read the tabular format "GPKG"/],
+])('%s is refused', async (_, file, code, message) => {
+  await expect(fixture.ingest(file)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
+  expect(readdirSync(scratchRoot(fixture.context.env))).toEqual([]);
+});
+
+test('a line of 100 MB is left out by its number; one of 5 MB is read', async () => {
+  const body = Buffer.concat([Buffer.from('id,text\n1,'), Buffer.alloc(100 * 2 ** 20, 'x'), Buffer.from('\n2,'), Buffer.alloc(5 * 2 ** 20, 'y'), Buffer.from('\n3,z\n')]);
+  const { asset, rows } = await fixture.ingest(csv(body));
+  expect(rows.map(({ id, text }) => [id, (text as string).length])).toEqual([[2n, 5 * 2 ** 20], [3n, 1]]);
+  expect(asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 2, reason: 'is longer than 16777216 bytes' }] });
+});
+
+test('NUL characters, and a quote that is never closed, cost their rows only', async () => {
+  const { asset } = await fixture.ingest(csv(`id,text\n${'1,a\n'.repeat(20_000)}2,b\0c\n3,d\n4,"e\n5,f\n6,g\n`));
+  expect(asset).toMatchObject({ row_count: 20_001, rejected_rows: { count: 4, sample: [{ line: 20_002, reason: 'holds a NUL character' }, { line: 20_004, reason: 'opens a quote that is never closed' }] } });
+});
+
+test('values that look like SQL, paths, formulas or escapes are values', async () => {
+  const values = ["'; drop table runs; --", "${HOME}", '../../etc/passwd', '=HYPERLINK("http://x")', '\\N', "read_csv('/etc/passwd')", '%s%n', '\u202eabc', 'nan', 'NULL'];
+  const { rows, types } = await fixture.ingest(csv(`v\n${values.map((value) => `"${value.replaceAll('"', '""')}"`).join('\n')}\n`));
+  expect(types).toEqual({ v: 'text' });
+  expect(rows.map(({ v }) => v)).toEqual(values);
+});
+
+test('2,000 columns, most of them without a value', async () => {
+  const count = 2_000;
+  const names = Array.from({ length: count }, (_, n) => `c${n}`);
+  const { asset, rows } = await fixture.ingest(csv(`${names.join(',')}\n${names.map((_, n) => (n % 10 === 0 ? n : '')).join(',')}\n`), { header: true });
+  expect(asset.columns.filter(({ type }) => type === 'bigint').length).toBe(count / 10);
+  expect(rows[0]).toMatchObject({ c0: 0n, c1: null, c1990: 1990n });
+});
