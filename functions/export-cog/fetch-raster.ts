@@ -10,7 +10,7 @@ export type RasterSource = Source<RasterFormat>;
  * Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and what fetchSource does.
  */
 export async function fetchRaster(declared: ManifestFile, surroundings: FetchSurroundings): Promise<RasterSource> {
-  return fetchSource(declared, rasterFormat(declared.format, declared.path), ({ head, file, format }) => {
+  return fetchSource(declared, rasterFormat(declared.format, declared.path), ({ file, format }, head) => {
     refuseDescription(head, file);
     checkBeginning(format, head, file);
   }, surroundings);

@@ -1,4 +1,3 @@
-import { withArchive } from '#shared/gdal/archive.ts';
 import { type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
@@ -12,10 +11,9 @@ export type VectorSource = Source<VectorFormat>;
  * Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and what fetchSource does.
  */
 export async function fetchVector(declared: ManifestFile, surroundings: FetchSurroundings): Promise<VectorSource> {
-  const source = await fetchSource(declared, vectorFormat(declared.format, declared.path), ({ path, head, file, format }) => {
-    checkBeginning(format, head, file);
-    refuseReferences(path, head, format, file);
+  const { folder, env, signal } = surroundings;
+  return fetchSource(declared, vectorFormat(declared.format, declared.path), async (source, head) => {
+    checkBeginning(source.format, head, source.file);
+    await refuseReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
   }, surroundings);
-  if (source.format.isArchive) await withArchive(source.path, source.file, { maxBytes: surroundings.env.MAX_FILE_BYTES }, () => Promise.resolve());
-  return source;
 }

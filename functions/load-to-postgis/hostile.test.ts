@@ -68,13 +68,46 @@ describe.each([['in a network namespace', undefined], ['where nothing but enviro
   test.each([['GPKG', 'gpkg', []], ['SQLite', 'sqlite', ['-dsco', 'SPATIALITE=YES']]])('%s with a table that reads a file of this machine', async (format, extension, args) => {
     const made = await landing.make(`virtual.${extension}`, '-f', format, ...args, dataFile('nc.shp'), '-nlt', 'MULTIPOLYGON');
     expect((await landing.load({ path: await landing.upload(made), format })).row_count).toBe(100);
-    await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv')]);
+    // What the schema's row says of itself must not matter.
+    for (const [type, rootPage] of [['table', '0'], ['TABLE', '0'], ['table', '2'], ['view', '0']] as const) {
+      await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), type, rootPage]);
+      await expect(landing.load({ path: await landing.upload(made), format }), `${type} ${rootPage}`).rejects.toMatchObject({ code: expect.stringMatching(/^FILE_(FORBIDDEN_CONTENT|UNREADABLE)$/) as string });
+    }
+    await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), 'table', '0']);
     await expect(landing.load({ path: await landing.upload(made), format })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', message: expect.stringContaining('"v" of virtualtext') as string });
+  });
+
+  test('GML, KMZ and a schema with an entity that is a file of this machine, behind a long comment', async () => {
+    const comment = `<!-- <ogr:FeatureCollection xmlns:gml="http://www.opengis.net/gml" xmlns:ogr="http://ogr.maptools.org/"> ${'x'.repeat(17_000)} -->`;
+    const entity = '<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]>';
+    const gml = '<ogr:FeatureCollection xmlns:gml="http://www.opengis.net/gml" xmlns:ogr="http://ogr.maptools.org/"><gml:featureMember><ogr:p fid="p.0"><ogr:g><gml:Point srsName="EPSG:4326"><gml:coordinates>1,2</gml:coordinates></gml:Point></ogr:g><ogr:name>&e;</ogr:name></ogr:p></gml:featureMember></ogr:FeatureCollection>';
+    const refused = { code: 'FILE_FORBIDDEN_CONTENT', message: expect.stringContaining('<!DOCTYPE>') as string };
+    const declared = '<?xml version="1.0" encoding="windows-1252"?>\n';
+    await expect(landing.load({ path: await landing.put('entity é.gml', `${declared}${comment}${entity}${gml}`), format: 'GML', crs: 'EPSG:4326' })).rejects.toMatchObject(refused);
+    await expect(landing.load({ path: await landing.put('entity.gml', `${declared.replace('windows-1252', 'UTF-7')}${gml}`), format: 'GML', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+    await landing.put('schema entity.xsd', `${comment}${entity}<xs:schema/>`);
+    await expect(landing.load({ path: await landing.put('schema entity.gml', gml.replace('&e;', 'e')), format: 'GML', crs: 'EPSG:4326' })).rejects.toMatchObject(refused);
+    const kml = join(landing.folder, 'doc.kml');
+    writeFileSync(kml, `${comment}${entity}<kml><Document><name>&e;</name></Document></kml>`);
+    await expect(landing.load({ path: await landing.upload(await landing.zip('entity.kmz', kml)), format: 'KMZ' })).rejects.toMatchObject(refused);
+    // Without the entity, an encoding of one byte per character is read as before.
+    const read = await landing.load({ path: await landing.put('windows.gml', Buffer.from(`${declared}${gml.replace('&e;', 'é')}`, 'latin1')), format: 'GML', crs: 'EPSG:4326' });
+    expect(await read.query('select name from raw_data')).toEqual([{ name: 'é' }]);
   });
 
   test('a MapInfo view on other tables', async () => {
     await landing.put('view.dat', 'x');
     await expect(landing.load({ path: await landing.put('view.tab', '!table\n!version 100\nopen table "/etc/x.tab"\ncreate view v as select * from x\n'), format: 'TAB' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+  });
+
+  test('a MapInfo seamless table, whose metadata says so at its end', async () => {
+    const made = await landing.make('seamless.tab', '-f', 'MapInfo File', dataFile('nc.shp'), '-select', 'NAME');
+    const metadata = `begin_metadata\n${'"\\Padding" = "é"\n'.repeat(2000)}"\\IsSeamless" = "TRUE"\nend_metadata\n`;
+    expect((await landing.load({ path: await landing.upload(made), format: 'TAB' })).row_count).toBe(100);
+    writeFileSync(made, `${readFileSync(made, 'latin1')}${metadata}`, 'latin1');
+    await expect(landing.load({ path: await landing.upload(made), format: 'TAB' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+    writeFileSync(made, Buffer.alloc(2 ** 21, `${readFileSync(made, 'latin1')}\n`, 'latin1'));
+    await expect(landing.load({ path: await landing.upload(made), format: 'TAB' })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   });
 
   test('a shapefile in an archive does not bring other files with it', async () => {
@@ -94,10 +127,11 @@ describe.each([['in a network namespace', undefined], ['where nothing but enviro
 /** A virtual table of SpatiaLite, written past SpatiaLite. */
 const VIRTUAL_TABLE = `
 import sys, sqlite3
-path, csv = sys.argv[1:]
+path, csv, type, root_page = sys.argv[1:]
 database = sqlite3.connect(path)
 database.execute('pragma writable_schema = 1')
-database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values ('table', 'v', 'v', 0, ?)", (f"CREATE VIRTUAL TABLE v USING VirtualText('{csv}', 'UTF-8', 1)",))
+database.execute("delete from sqlite_master where name = 'v'")
+database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values (?, 'v', 'v', ?, ?)", (type, int(root_page), f"CREATE VIRTUAL TABLE v USING VirtualText('{csv}', 'UTF-8', 1)",))
 database.commit()
 `;
 

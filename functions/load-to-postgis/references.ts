@@ -1,55 +1,63 @@
-import { DatabaseSync } from 'node:sqlite';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { VectorFormat } from '#shared/gdal/formats.ts';
+import { withArchive } from '#shared/gdal/archive.ts';
+import { sqlite } from '#shared/gdal/beginning.ts';
+import { stemOf } from '#shared/sources/source-parts.ts';
+import type { VectorSource } from './fetch-vector.ts';
+import { refuseReachingSchema } from './sqlite-schema.ts';
+import { objectionToXml } from './xml-prolog.ts';
 
 /**
  * Files that would have GDAL read other files, which the list of drivers and the missing network don't prevent: virtual tables of an
  * SQLite database, MapInfo tables that are views on others, XML entities.
  */
 
-/** Modules of SQLite and SpatiaLite that look at their own database only. VirtualText, VirtualShape, VirtualOGR and their like read any file. */
-const OWN_MODULES = new Set(['rtree', 'rtree_i32', 'geopoly', 'fts3', 'fts4', 'fts5', 'virtualspatialindex', 'virtualelementary', 'virtualknn', 'virtualknn2']);
+const XML_DRIVERS = new Set(['GML', 'GPX', 'LIBKML']);
+/** A .tab is text of a few kilobytes: the names of its fields, and metadata. */
+const MAX_TAB_BYTES = 2 ** 20;
+/** GDAL takes one of these lines, wherever it stands, for a table made of others. */
+const OTHER_TABLES = /^\s*(?:open\s+table|create\s+view)|IsSeamless"?\s*=\s*"?TRUE/im;
 
-const GAP = String.raw`(?:\s|/\*[\s\S]*?\*/|--[^\n]*(?:\n|$))`;
-const NAME = String.raw`(?:"(?:[^"]|"")*"|'(?:[^']|'')*'|${'`'}(?:[^${'`'}]|${'``'})*${'`'}|\[[^\]]*\]|[\w$\u0080-\uffff]+)`;
-/** SQLite's grammar of CREATE VIRTUAL TABLE, up to the module. */
-const VIRTUAL_TABLE = new RegExp(String.raw`^create${GAP}+virtual${GAP}+table${GAP}+(?:if${GAP}+not${GAP}+exists${GAP}+)?${NAME}${GAP}*(?:\.${GAP}*${NAME}${GAP}*)?${GAP}*using${GAP}*(${NAME})`, 'iu');
-
-/** The module of a virtual table, in lower case; undefined when the statement can't be understood. */
-export function moduleOf(sql: string): string | undefined {
-  return VIRTUAL_TABLE.exec(sql)?.[1]?.replace(/^["'`[]([\s\S]*)["'`\]]$/, '$1').toLowerCase();
+export interface ReferenceSurroundings {
+  folder: string;
+  /** Bytes that an archive may unpack to. */
+  maxBytes: number;
+  signal: AbortSignal;
 }
 
-/** Throws FILE_FORBIDDEN_CONTENT for a file that refers to others, FILE_UNREADABLE for a damaged database. `head` is its beginning. */
-export function refuseReferences(path: string, head: Buffer, format: VectorFormat, file: string): void {
-  const text = head.toString('latin1');
-  if (/^\s*(?:\u00ef\u00bb\u00bf)?\s*</.test(text) && /<!ENTITY/.test(text)) throw forbidden(file, 'declares XML entities, which can refer to other files or grow without end');
-  if (format.drivers.includes('MapInfo File') && /^\s*(?:open table|create view)|IsSeamless"\s*=\s*"TRUE/im.test(text)) throw forbidden(file, 'is a MapInfo view or seamless table, which is made of other tables');
-  if (text.startsWith('SQLite format 3')) refuseVirtualTables(path, file);
+/** Throws FILE_FORBIDDEN_CONTENT for a file that refers to others, FILE_UNREADABLE for a damaged database, and for a KMZ what withArchive throws. */
+export async function refuseReferences(source: VectorSource, head: Buffer, surroundings: ReferenceSurroundings): Promise<void> {
+  const { path, file, format, parts } = source;
+  if (sqlite(head)) refuseReachingSchema(path, file);
+  if (format.isArchive) await refuseInArchive(source, surroundings);
+  else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await refuseXml(path, file);
+  if (parts.includes('.xsd')) await refuseXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
+  if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif')) await refuseOtherTables(path, file);
 }
 
-function refuseVirtualTables(path: string, file: string): void {
-  for (const { name, sql } of virtualTables(path, file)) {
-    const module = moduleOf(sql);
-    if (module === undefined || !OWN_MODULES.has(module)) throw forbidden(file, `holds the virtual table ${JSON.stringify(name)}${module === undefined ? '' : ` of ${module}`}, which reads other files`);
-  }
+async function refuseXml(path: string, what: string, file = what): Promise<void> {
+  const objection = await objectionToXml(path);
+  if (objection !== undefined) throw forbidden(what, objection, file);
 }
 
-/** Reading the schema does not touch what it describes: modules are loaded when a table is used. */
-function virtualTables(path: string, file: string): { name: string; sql: string }[] {
-  try {
-    const database = new DatabaseSync(path, { readOnly: true, allowExtension: false });
-    try {
-      const rows = database.prepare(`select name, sql from sqlite_master where type = 'table' and coalesce(rootpage, 0) = 0`).all();
-      return rows.map((row) => ({ name: String(row.name), sql: String(row.sql) }));
-    } finally {
-      database.close();
+/** Every document in a KMZ: they refer to each other, and which of them GDAL opens is its own affair. */
+async function refuseInArchive({ path, file }: VectorSource, { folder, maxBytes, signal }: ReferenceSurroundings): Promise<void> {
+  const target = join(folder, 'document');
+  await withArchive(path, file, { maxBytes }, async (members, unpack) => {
+    for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
+      await unpack(member, target, signal);
+      await refuseXml(target, `${JSON.stringify(member.name)} in ${file}`, file);
     }
-  } catch (cause) {
-    throw new SluiceError('FILE_UNREADABLE', `${file} is a damaged SQLite database: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause, details: { file } });
-  }
+  });
 }
 
-function forbidden(file: string, what: string): SluiceError {
-  return new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} ${what}. Remove that; Sluice reads only what was uploaded.`, { details: { file } });
+async function refuseOtherTables(path: string, file: string): Promise<void> {
+  const { size } = await stat(path);
+  if (size > MAX_TAB_BYTES) throw new SluiceError('FILE_TOO_LARGE', `${file} is a .tab of ${size} bytes; at most ${MAX_TAB_BYTES} are read. Remove its metadata.`, { details: { file, bytes: size, limit: MAX_TAB_BYTES } });
+  if (OTHER_TABLES.test(await readFile(path, 'latin1'))) throw forbidden(file, 'is a MapInfo view or seamless table, which is made of other tables');
+}
+
+function forbidden(what: string, objection: string, file = what): SluiceError {
+  return new SluiceError('FILE_FORBIDDEN_CONTENT', `${what} ${objection}. Remove that; Sluice reads only what was uploaded.`, { details: { file } });
 }

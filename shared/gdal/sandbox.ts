@@ -34,6 +34,9 @@ export function sandboxVariables(env: Env, inherited: NodeJS.ProcessEnv, skip: s
     CPL_VSIL_CURL_ALLOWED_EXTENSIONS: '{noext}',
     PROJ_NETWORK: 'OFF',
     GML_DOWNLOAD_SCHEMA: 'NO',
+    GML_PARSER: 'EXPAT', // Xerces, GDAL's choice for some encodings, follows entities to other files.
+    OGR_SQLITE_STATIC_VIRTUAL_OGR: 'NO', // No virtual tables on other files in an SQLite database, neither GDAL's own
+    SPATIALITE_LOAD: 'NO', // nor SpatiaLite's.
     OGR_GEOJSON_MAX_OBJ_SIZE: '0', // Single features may be very large; memory has its own limit.
     ...command.environment,
   };

@@ -27,9 +27,9 @@ export interface Source<F extends FileFormat = FileFormat> {
 export type FetchSurroundings = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
 
 /** Looks at the fetched file, whose first bytes are `head`, and throws when it must not be read. */
-export type CheckContent<F extends FileFormat> = (fetched: { path: string; head: Buffer; file: string; format: F }) => void;
+export type CheckContent<F extends FileFormat> = (source: Source<F>, head: Buffer) => void | Promise<void>;
 
-/** Enough of a file for its root element, after a licence comment. */
+/** Enough of a file to tell its format. What must not stand in it is looked for in all of it. */
 const HEAD_BYTES = 16 * 2 ** 10;
 
 /**
@@ -42,8 +42,9 @@ export async function fetchSource<F extends FileFormat>(declared: ManifestFile, 
   const fetched = isArchive(key) ? await fetchArchive(key, declared, format, surroundings) : await fetchObjects(key, declared, format, surroundings);
   const head = await headOf(fetched.path);
   if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${file} is empty. Upload it again.`, { details: { file } });
-  check({ path: fetched.path, head, file, format });
-  return { file, declared, format, ...fetched };
+  const source = { file, declared, format, ...fetched };
+  await check(source, head);
+  return source;
 }
 
 /** Throws FORMAT_MISMATCH when a file does not begin as its format does. */
