@@ -5,6 +5,7 @@ import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/gdal/formats
 import type { FileFormat } from '#shared/gdal/format-table.ts';
 import { RASTER_FORMATS, RASTER_TABLE } from '#shared/gdal/raster-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/tabular/table-formats.ts';
 
 type FileType = ManifestFile['type'];
 
@@ -17,8 +18,8 @@ export interface GuessedFormat {
 /** Archives that hold one format only, whatever is in them. */
 const SPECIAL_ARCHIVES: Record<string, GuessedFormat> = { '.kmz': { format: 'KMZ', type: 'vector' }, '.shz': { format: 'ESRI Shapefile', type: 'vector' } };
 
-/** What is neither vector nor raster. */
-const OTHER_FORMATS: Record<string, GuessedFormat> = { '.xlsx': { format: 'XLSX', type: 'tabular' }, '.parquet': { format: 'Parquet', type: 'tabular' } };
+/** Seen without a type, these are tables; `.csv` and `.jsonl` are more often points. */
+const TABLE_EXTENSIONS = ['.tsv', '.xlsx', '.xlsm', '.ods', '.gz'];
 
 /** Extensions that much else has: a readme, metadata, a preview. In an archive they count only when nothing else is found. */
 const WEAK_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
@@ -26,38 +27,49 @@ const WEAK_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
 /** What most zip archives of spatial data hold. For one in which nothing is recognised, so that the run says what is wrong with it. */
 const USUAL_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
 
-/** The format of a file by its name; a .zip by the names in it. Throws FORMAT_NOT_SUPPORTED, and REQUEST_INVALID when several fit. */
-export async function guessFormat(path: string): Promise<GuessedFormat> {
+/** The same for a table. */
+const USUAL_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
+
+/** The format of a file by its name; a .zip by the names in it. `type` is that of the files, when it is known. Throws FORMAT_NOT_SUPPORTED, and REQUEST_INVALID when several fit. */
+export async function guessFormat(path: string, type?: FileType): Promise<GuessedFormat> {
   const name = basename(path).toLowerCase();
-  if (name.endsWith('.zip')) return guessFromMembers(path, await memberNames(path)) ?? USUAL_IN_ZIP;
-  const guess = guessFromName(name);
+  if (name.endsWith('.zip')) return guessFromMembers(path, await memberNames(path), type) ?? (type === 'tabular' ? USUAL_TABLE_IN_ZIP : USUAL_IN_ZIP);
+  const guess = guessFromName(name, type);
   if (guess !== undefined) return guess;
-  const known = [...VECTOR_FORMATS, ...RASTER_FORMATS].map(({ extensions }) => extensions[0]).join(' ');
+  const known = (type === 'tabular' ? TABLE_FORMATS : [...VECTOR_FORMATS, ...RASTER_FORMATS]).map(({ extensions }) => extensions[0]).join(' ');
   throw new SluiceError('FORMAT_NOT_SUPPORTED', `The name of ${path} tells no format that Sluice knows (${known} .zip …). Name it with --format.`, { details: { file: path } });
 }
 
-/** By extension; undefined when no format has it. Where several do, the first that reads it. */
-export function guessFromName(name: string): GuessedFormat | undefined {
+/** By extension; undefined when no format has it. Where several do, the first that reads it, and of several types `type`. */
+export function guessFromName(name: string, type?: FileType): GuessedFormat | undefined {
   const extension = extensionOf(name);
-  const special = SPECIAL_ARCHIVES[extension] ?? OTHER_FORMATS[extension];
+  const table = type === 'tabular' || (type === undefined && TABLE_EXTENSIONS.includes(extension)) ? tableFormatOfName(name) : undefined;
+  if (table !== undefined || type === 'tabular') return table && { format: table.name, type: 'tabular' };
+  const special = SPECIAL_ARCHIVES[extension];
   if (special) return special;
   const [vector, raster] = [VECTOR_TABLE.ofExtension(extension), RASTER_TABLE.ofExtension(extension)];
   if (vector !== undefined) return { format: vector.name, type: 'vector' };
   return raster && { format: raster.name, type: 'raster' };
 }
 
-/** A vector or raster format by a name that a manifest may say, with its type; undefined for others. */
-export function namedFormat(name: string, path: string): { format: FileFormat; type: FileType } | undefined {
+/** A format by a name that a manifest may say, with its type, where several have it `type`; undefined for others. */
+export function namedFormat(name: string, path: string, type?: FileType): { format: FileFormat; type: FileType } | undefined {
+  if (type === 'tabular') return tabular(name);
   if (VECTOR_TABLE.find(name) !== undefined) return { format: vectorFormat(name, path), type: 'vector' };
   const raster = RASTER_TABLE.find(name);
-  return raster && { format: raster, type: 'raster' };
+  return raster === undefined ? tabular(name) : { format: raster, type: 'raster' };
+}
+
+function tabular(name: string): { format: FileFormat; type: FileType } | undefined {
+  const format = TABULAR_TABLE.find(name);
+  return format && { format, type: 'tabular' };
 }
 
 /** By what lies in an archive: `roads.shp.xml` and `roads.png` beside `roads.shp` are no dataset. */
-export function guessFromMembers(path: string, names: string[]): GuessedFormat | undefined {
+export function guessFromMembers(path: string, names: string[], type?: FileType): GuessedFormat | undefined {
   const members = names.filter((name) => !name.endsWith('/') && !/(^|\/)(__MACOSX\/|\._)/.test(name));
-  const telling = distinct(members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map(guessFromName));
-  const found = telling.length > 0 ? telling : distinct(members.map(guessFromName));
+  const telling = distinct(members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map((name) => guessFromName(name, type)));
+  const found = telling.length > 0 ? telling : distinct(members.map((name) => guessFromName(name, type)));
   if (found.length > 1) {
     throw new SluiceError('REQUEST_INVALID', `${path} holds several formats (${found.map(({ format }) => format).join(', ')}). Name one with --format.`, { details: { file: path } });
   }

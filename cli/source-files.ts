@@ -25,11 +25,11 @@ export async function findSourceFiles(paths: string[], given: Partial<GuessedFor
   const sizes = new Map<string, number>();
   for (const path of paths) sizes.set(resolve(path), await sizeOf(path));
   const sides = new Map<string, string[]>();
-  for (const path of sizes.keys()) sides.set(path, await sideFilesOf(path, given.format));
+  for (const path of sizes.keys()) sides.set(path, await sideFilesOf(path, given));
   const belonging = new Set([...sides.values()].flat());
   const files: SourceFile[] = [];
   for (const path of [...sizes.keys()].filter((candidate) => !belonging.has(candidate))) {
-    const { format, type } = given.format === undefined ? await guessFormat(path) : { format: given.format, type: namedFormat(given.format, path)?.type ?? guessFromName(path)?.type ?? 'vector' };
+    const { format, type } = given.format === undefined ? await guessFormat(path, given.type) : { format: given.format, type: namedFormat(given.format, path, given.type)?.type ?? guessFromName(path)?.type ?? 'vector' };
     const parts = await Promise.all([path, ...(sides.get(path) ?? [])].map(async (part) => ({ path: part, size: await sizeOf(part) })));
     files.push({ path, format, type: given.type ?? type, parts });
   }
@@ -46,10 +46,10 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 /** Files beside a file that belong to it. The case of names and extensions does not matter (`ROADS.DBF`). */
-async function sideFilesOf(path: string, format: string | undefined): Promise<string[]> {
-  const name = format ?? guessFromName(path)?.format;
-  const known = name === undefined ? undefined : namedFormat(name, path);
-  if (isArchive(path) || known === undefined) return [];
+async function sideFilesOf(path: string, { format, type }: Partial<GuessedFormat>): Promise<string[]> {
+  const name = format ?? guessFromName(path, type)?.format;
+  const known = name === undefined ? undefined : namedFormat(name, path, type);
+  if (isArchive(path) || known === undefined || known.type === 'tabular') return [];
   const { required, optional } = known.format;
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata that ArcGIS writes, and no GML.

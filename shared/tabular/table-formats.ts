@@ -32,13 +32,13 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
   { name: 'ODS', aliases: ['OpenDocument spreadsheet'], extensions: ['.ods'], drivers: ['ODS'], ...NO_PARTS, begins: latin1('PK'), reader: 'workbook' },
 ];
 
-const table = new FormatTable('tabular', TABLE_FORMATS);
+export const TABULAR_TABLE = new FormatTable('tabular', TABLE_FORMATS);
 
 /** The format that a manifest names, for the file at `path`. Throws FORMAT_NOT_SUPPORTED. */
 export function tableFormat(name: string, path: string): TableFormat {
-  const format = table.get(name, path);
+  const format = TABULAR_TABLE.get(name, path);
   // A .tsv that is called CSV is one: `CSV` says no more than "delimited text".
-  return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? table.get('TSV', path) : format;
+  return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? TABULAR_TABLE.get('TSV', path) : format;
 }
 
 /** The format of a table by its file name; undefined when the name tells none. */
