@@ -83,6 +83,30 @@ test('an attribute named crs is an attribute', async () => {
   expect(loaded).toMatchObject({ srid: 4326, columns: [{ name: 'crs', type: 'character varying' }] });
 });
 
+test('an attribute, a feature and a geometry with a whole CRS named crs move nothing', async () => {
+  const crs = { type: 'name', properties: { name: 'EPSG:4277' } };
+  const file = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: { crs }, crs, geometry: { type: 'Point', coordinates: [1, 52], crs } }] };
+  const loaded = await landing.load({ path: await landing.put('nested é.geojson', JSON.stringify(file)), format: 'GeoJSON' });
+  expect(loaded).toMatchObject({ srid: 4326, files: [{ crs: 'OGC:CRS84' }] });
+  expect(await loaded.query('select st_astext(geom) g from raw_data')).toEqual([{ g: 'POINT(1 52)' }]);
+});
+
+test.each([
+  ['with an escaped key', String.raw`"\u0063rs":{"type":"name","properties":{"name":"EPSG:27700"}}`], ['whose first member is another', '"crs":{"é":1,"properties":{"x":{},"name":"EPSG:27700"},"type":"name"}'], ['of type EPSG', '"crs":{"type":"EPSG","properties":{"code":27700}}'],
+])('a CRS %s is found before and after the features', async (_name, member) => {
+  const features = '"features":[{"type":"Feature","properties":{"crs":null},"geometry":{"type":"Point","coordinates":[530000,180000]}}]';
+  for (const members of [[member, features], [features, member]]) {
+    const path = await landing.put('member.geojson', `{"type":"FeatureCollection",${members.join(',')}}`);
+    expect((await landing.load({ path, format: 'GeoJSON' })).srid).toBe(27700);
+  }
+});
+
+test('two CRSs that differ are refused, and a link behind another CRS', async () => {
+  const load = async (crs: string) => landing.load({ path: await landing.put('two.geojson', `{"type":"FeatureCollection","crs":${JSON.stringify(named('EPSG:3857'))},"features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}],"crs":${crs}}`), format: 'GeoJSON' });
+  await expect(load(JSON.stringify(named('EPSG:27700')))).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
+  await expect(load('{"x":1,"type":"link","properties":{"href":"/etc/x"}}')).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+});
+
 test('GML 3 in EPSG:4326 has latitude first in the file, longitude first in the table', async () => {
   const made = await landing.make('axis.gml', '-f', 'GML', '-dsco', 'FORMAT=GML3', '-a_srs', 'EPSG:4326', await landing.make('axis.geojson', dataFile('cycle_hire_xy.csv'), '-oo', 'X_POSSIBLE_NAMES=X', '-oo', 'Y_POSSIBLE_NAMES=Y'));
   expect(await readFile(made, 'utf8')).toMatch(/<gml:pos>51\.\d+ -0\.\d+/);

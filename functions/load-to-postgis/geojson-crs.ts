@@ -1,10 +1,13 @@
 import { createReadStream } from 'node:fs';
+import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkedCrsName } from '#shared/gdal/crs.ts';
+import { outerMembers } from './json-member.ts';
 
 /**
  * The `crs` member of GeoJSON of before RFC 7946. GDAL reads a name that it does not know as WGS 84 without a word, and follows a
- * `link`; so Sluice reads the member itself. It may stand before or after the features, so the file is searched to its end.
+ * `link`; so Sluice reads the member itself. It may stand before or after the features, so the file is read to its end. Attributes, features
+ * and geometries may have a member of the same name, which means nothing.
  */
 
 /** What a file declares: nothing, that it has no CRS (`"crs": null`), or a CRS by a name that checkedCrsText has accepted. */
@@ -13,58 +16,55 @@ export type DeclaredCrs = { says: 'nothing' } | { says: 'none' } | { says: 'crs'
 /** Longest member that is read; the usual one has 80 bytes. */
 const MAX_MEMBER_BYTES = 4096;
 const CHUNK_BYTES = 2 ** 20;
-const KEY = Buffer.from('"crs"');
-const FEATURES = Buffer.from('"features"');
 
-/** Reads the member from a file. Throws FILE_FORBIDDEN_CONTENT for a link, CRS_UNREADABLE for a name that is not one. */
+/** Reads the member from a file. Throws FILE_FORBIDDEN_CONTENT for a link, CRS_UNREADABLE for a name that is not one, and for two that differ. */
 export async function geojsonCrs(path: string, file: string, signal: AbortSignal): Promise<DeclaredCrs> {
   let declared: DeclaredCrs = { says: 'nothing' };
-  for await (const member of crsMembers(path, signal)) {
-    const found = meaningOf(member, file);
-    if (declared.says === 'nothing') declared = found;
+  let unreadable: unknown;
+  const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  for await (const member of outerMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
+    try {
+      declared = agreed(declared, meaningOf(member, file), file);
+    } catch (thrown) {
+      if (asSluiceError(thrown).code !== 'CRS_UNREADABLE') throw thrown;
+      unreadable ??= thrown; // A link may follow, which the manifest's CRS doesn't excuse.
+    }
   }
+  if (unreadable !== undefined) throw unreadable;
   return declared;
 }
 
-/** The text after each `"crs"` key. Features may have an attribute of that name: only an object, or a null before the features, can be the member. */
-async function* crsMembers(path: string, signal: AbortSignal): AsyncGenerator<string> {
-  let carried = Buffer.alloc(0);
-  let beforeFeatures = true;
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>) {
-    const window = Buffer.concat([carried, chunk]);
-    // The last bytes are looked at again with the next chunk, so that a member is always whole.
-    const settled = Math.max(0, window.length - MAX_MEMBER_BYTES);
-    yield* membersIn(window, settled, beforeFeatures);
-    beforeFeatures &&= !window.subarray(0, settled).includes(FEATURES);
-    carried = window.subarray(settled);
-  }
-  yield* membersIn(carried, carried.length, beforeFeatures);
+/** Which of two members counts, programs disagree about. */
+function agreed(first: DeclaredCrs, next: DeclaredCrs, file: string): DeclaredCrs {
+  const said = [first, next].map((declared) => (declared.says === 'crs' ? declared.text : 'null'));
+  if (first.says === 'nothing' || said[0] === said[1]) return next;
+  throw new SluiceError('CRS_UNREADABLE', `${file} names two CRSs: ${said.join(' and ')}. Remove one, or set \`crs\` in the manifest.`, { details: { file, crs: said } });
 }
 
-function* membersIn(window: Buffer, end: number, beforeFeatures: boolean): Generator<string> {
-  for (let at = window.indexOf(KEY); at >= 0 && at < end; at = window.indexOf(KEY, at + 1)) {
-    const text = window.toString('utf8', at + KEY.length, at + MAX_MEMBER_BYTES);
-    const isNull = /^\s*:\s*null\b/.test(text) && beforeFeatures && !window.subarray(0, at).includes(FEATURES);
-    if (isNull || /^\s*:\s*\{\s*"(type|properties)"/.test(text)) yield text.slice(text.indexOf(':') + 1).trimStart();
-  }
-}
+/** What GDAL takes for one, and what it would follow: `type` is `name`, `EPSG`, `OGC`, `link` or `url`, in any case. */
+const MemberSchema = z.object({ type: z.unknown(), properties: z.record(z.string(), z.unknown()).catch({}) });
 
 function meaningOf(member: string, file: string): DeclaredCrs {
-  if (member.startsWith('null')) return { says: 'none' };
-  const type = /"type"\s*:\s*"([^"]*)"/.exec(member)?.[1]?.toLowerCase();
-  if (type === 'link' || (type !== 'name' && /"href"\s*:/.test(upToFeatures(member)))) {
+  const value = parsed(member, file);
+  if (value === null) return { says: 'none' };
+  if (typeof value === 'string') return { says: 'crs', text: checked(value, file) };
+  const { type, properties } = MemberSchema.catch({ type: undefined, properties: {} }).parse(value);
+  const kind = typeof type === 'string' ? type.toLowerCase() : '';
+  if (kind.startsWith('link') || kind.startsWith('url') || 'href' in properties || 'url' in properties) {
     throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} names its CRS by a link to another place. Write EPSG:n, or set \`crs\` in the manifest and remove the link.`, { details: { file, field: 'crs' } });
   }
-  if (type === 'epsg') {
-    const code = /"code"\s*:\s*"?(\d{4,6})/.exec(member)?.[1];
-    if (code !== undefined) return { says: 'crs', text: `EPSG:${code}` };
-  }
-  const name = /"name"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(member.replace(/"type"\s*:\s*"name"/, ''))?.[1];
-  return { says: 'crs', text: checked(name === undefined ? '' : (JSON.parse(`"${name}"`) as string), file) };
+  const { code, name, urn } = properties;
+  if (kind === 'epsg' && /^\d{4,6}$/.test(String(code))) return { says: 'crs', text: `EPSG:${String(code)}` };
+  const text = name ?? urn;
+  return { says: 'crs', text: checked(typeof text === 'string' ? text : '', file) };
 }
 
-function upToFeatures(member: string): string {
-  return member.split('"features"')[0] ?? member;
+function parsed(member: string, file: string): unknown {
+  try {
+    return JSON.parse(member);
+  } catch (cause) {
+    throw new SluiceError('CRS_UNREADABLE', `The \`crs\` of ${file} is not valid JSON, or longer than ${MAX_MEMBER_BYTES} bytes. Correct it, or set \`crs\` in the manifest and remove it.`, { cause, details: { file } });
+  }
 }
 
 function checked(name: string, file: string): string {
