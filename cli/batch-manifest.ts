@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 
@@ -57,6 +58,12 @@ export function validManifest(manifest: unknown): Manifest {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = String(issue?.path.findLast((part) => typeof part === 'string') ?? '');
+  if (issue?.path[1] === 'recipe') throw wrongRecipe(issue);
   const option = OPTION_OF[field] ?? `--${field}`;
   throw new SluiceError('REQUEST_INVALID', `${field === 'path' ? 'A file name' : option}: ${issue?.message}.`, { details: { option } });
+}
+
+function wrongRecipe({ path, message }: z.core.$ZodIssue): SluiceError {
+  const field = path.slice(2).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').slice(1);
+  return new SluiceError('REQUEST_INVALID', `--recipe: ${field ? `${field}: ` : ''}${message}.`, { details: { option: '--recipe', field } });
 }

@@ -40,6 +40,7 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .option('--crs <crs>', 'coordinate reference system, instead of what the file says (EPSG:27700)')
     .option('--layer <name>', 'layer to read, when the file has several')
     .option('--intent <intent>', 'what to do with the files; also names a recipe')
+    .option('--recipe <file>', 'JSON file with parameters and steps of the recipe; docs/recipes.md lists them')
     .option('--format <format>', 'format, when the name does not tell it; docs/formats.md lists them')
     .option('--encoding <encoding>', 'encoding of its text, when the file does not say (ISO-8859-1)')
     .option('--x-column <name>', 'CSV: column of the x coordinate')

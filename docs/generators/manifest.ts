@@ -40,7 +40,7 @@ Every manifest ends in \`landing-zone/archive/manifests/\`, whether it was valid
 
 | \`intent\` | Files | What becomes of them |
 |---|---|---|
-| \`ingest_vector\` | one or more \`vector\` files | one GeoParquet asset, by the default recipe |
+| \`ingest_vector\` | one or more \`vector\` files | one GeoParquet asset, by the default recipe of [recipes.md](recipes.md) |
 | \`ingest_raster\` | \`raster\` files | Cloud Optimized GeoTIFFs |
 | \`ingest_tabular\` | \`tabular\` files | a Parquet asset |
 | \`join_datasets\` | none; \`metadata.join_config\` names two assets | a GeoParquet asset of features with the columns of a table |

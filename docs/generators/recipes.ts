@@ -57,6 +57,8 @@ ${fieldRows(toJsonSchema(RecipeParametersSchema)).map(parameterRow).join('\n')}
 ${exampleJson()}
 \`\`\`
 
+\`npx sluice ingest FILE --dataset NAME --recipe recipe.json\` takes the object \`recipe\` from a file.
+
 A parameter that is unknown or of the wrong type rejects the manifest (\`MANIFEST_INVALID\`). One that does not fit the table (a column that is not
 there, a value of another type, an unknown CRS) fails the run with \`RECIPE_INVALID\` before any step runs. Both name the parameter and say what is
 allowed. Names and values are quoted: none of them is ever read as SQL.

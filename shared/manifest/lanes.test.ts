@@ -21,6 +21,7 @@ test.each([
   [manifest('my_intent', []), 'files must name at least one file for intent my_intent.'],
   [manifest('ingest_tabular', []), 'files must name at least one file for intent ingest_tabular.'],
   [manifest('join_datasets', []), 'metadata.join_config is missing; intent join_datasets needs it.'],
+  [manifest('ingest_tabular', [file('tabular')], { recipe: { steps: [{ step: 'explode' }] } }), 'metadata.recipe is for vector files, and intent ingest_tabular is of the tabular lane, which would ignore it.'],
   [manifest('join_datasets', [file('vector')], { join_config }), 'files must be empty for intent join_datasets: it joins assets of the lake.'],
 ])('says what does not fit the intent', (given, message) => {
   expect(() => laneOf(given)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', message }));

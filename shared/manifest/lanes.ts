@@ -23,6 +23,7 @@ export function laneOf(manifest: Manifest): Lane {
   const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
   if (lane === 'join') checkJoin(manifest);
   else checkFileTypes(manifest, lane);
+  if (lane !== 'vector' && manifest.metadata.recipe !== undefined) throw invalid('metadata.recipe', `metadata.recipe is for vector files, and intent ${manifest.intent} is of the ${lane} lane, which would ignore it.`);
   return lane;
 }
 

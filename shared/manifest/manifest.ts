@@ -86,7 +86,7 @@ export const ManifestMetadataSchema = z.strictObject({
   description: z.string().max(10_000).optional().describe('Kept with the asset, as its abstract.'),
   tags: z.looseObject({ dataset_id: DATASET_ID.optional().describe('The dataset of which the asset becomes a version; generated when absent.') }).optional()
     .describe('Free values; only `dataset_id` has a meaning.'),
-  recipe: RecipeParametersSchema.optional().describe('Parameters of the recipe (docs/recipes.md).'),
+  recipe: RecipeParametersSchema.optional().describe('Parameters and further steps of the recipe (docs/recipes.md); only for vector files.'),
   join_config: JoinConfigSchema.optional().describe('What to join; only with intent `join_datasets`.'),
   raster: RasterParametersSchema.optional().describe('How rasters become Cloud Optimized GeoTIFFs.'),
   tabular: TabularParametersSchema.optional().describe('How tables are read. What is not given is detected.'),
