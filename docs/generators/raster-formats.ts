@@ -11,7 +11,8 @@ Every raster becomes a Cloud Optimized GeoTIFF: 512 x 512 blocks, overviews down
 ${RASTER_FORMATS.map(row).join('\n')}
 
 Each of them may be in a \`.zip\`, as a vector file may. VRT, WMS and other descriptions of rasters elsewhere are refused
-(\`FILE_FORBIDDEN_CONTENT\`), whatever they are called, and so are \`.aux.xml\`, \`.ovr\` and \`.msk\` files beside a raster: they are not read.
+(\`FILE_FORBIDDEN_CONTENT\`), whatever they are called, and so is a netCDF-4 file that names another file as the place of its values (external
+storage, virtual datasets, external links of HDF5). \`.aux.xml\`, \`.ovr\` and \`.msk\` files beside a raster are not read.
 
 ### Pixels
 

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -73,8 +74,12 @@ describe.each([['in a network namespace', undefined], ['where nothing but enviro
     expect(connections).toBe(0);
   });
 
+  test.each(['external-storage', 'virtual-dataset', 'external-link'])('a netCDF-4 file whose values lie in another file: %s', async (name) => {
+    const path = await landing.upload(rasterFile(`${name}.nc`));
+    await expect(landing.ingest({ path, format: 'netCDF', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', details: { file: path, reference: name.replace('-', ' ') } });
+  });
+
   test('a TIFF whose end is cut off', async () => {
-    const { readFile } = await import('node:fs/promises');
     const cut = join(landing.folder, 'ab.tif');
     writeFileSync(cut, (await readFile(rasterFile('landsat.tif'))).subarray(0, 40_000));
     const path = await landing.upload(cut);
