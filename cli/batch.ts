@@ -12,6 +12,7 @@ export interface IngestOptions extends BatchOptions {
   xColumn?: string | undefined;
   yColumn?: string | undefined;
   wktColumn?: string | undefined;
+  tabular?: Manifest['metadata']['tabular'];
   /** `metadata.recipe`, not yet checked. */
   recipe?: unknown;
 }
@@ -39,7 +40,7 @@ export function planBatch(files: SourceFile[], options: IngestOptions, { now, ra
     uploader: options.uploader,
     intent: options.intent ?? INTENT_OF_TYPE[files[0]?.type ?? 'vector'],
     files: files.map((file, index) => ({ path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`, type: file.type, format: file.format, ...perFile(options) })),
-    metadata: { ...batchMetadata(options), ...given({ recipe: options.recipe }) },
+    metadata: { ...batchMetadata(options), ...given({ recipe: options.recipe, tabular: options.tabular }) },
   };
   return {
     batchId,

@@ -68,13 +68,13 @@ export const TABULAR_TYPES = ['text', 'boolean', 'bigint', 'double', 'decimal', 
 
 /** How tables are read. What is not given is detected. */
 export const TabularParametersSchema = z.strictObject({
-  delimiter: z.string().length(1).optional().describe('The character between two values.'),
+  delimiter: z.string().regex(/^[\t !#-/:-@[-`{-~]$/, 'must be a tab or one ASCII character that is no letter, digit or quote').optional().describe('The character between two values: a tab, or one of ASCII that is no letter, digit or quote.'),
   decimal_separator: z.enum(['.', ',']).optional().describe('The character before the decimals of a number.'),
   header: z.boolean().optional().describe('False when the first line is data.'),
-  null_values: z.array(z.string().max(64)).max(20).optional().describe('Texts that mean "no value"; an empty field does by default.'),
+  null_values: z.array(z.string().max(64)).max(20).optional().describe('Texts that mean "no value" besides the empty field, where they are not quoted.'),
   sheet: text(128).optional().describe('Sheet of a workbook; the first by default.'),
   columns: z.record(z.string().min(1).max(128), z.enum(TABULAR_TYPES)).optional().describe('Types of columns; declared types win over detected ones.'),
-  max_rejected_rows: z.number().int().min(0).optional().describe('More rejected rows than this fail the run.'),
+  max_rejected_rows: z.number().int().min(0).optional().describe('More rows that cannot be read than this fail the run; by default 10, or 1 % of all when that is more.'),
 });
 
 /** More versions than this are as good as all of them. */

@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Manifest, TABULAR_TYPES } from '#shared/manifest/manifest.ts';
+
+type TabularParameters = NonNullable<Manifest['metadata']['tabular']>;
+type TabularType = (typeof TABULAR_TYPES)[number];
+
+/** What a person says of a table, as commander gives it. */
+export interface TabularFlags {
+  delimiter?: string;
+  decimal?: '.' | ',';
+  sheet?: string;
+  /** False with --no-header; true is commander's default and says nothing. */
+  header?: boolean;
+  null?: string[];
+  columnType?: Record<string, TabularType>;
+  maxRejected?: number;
+}
+
+/** Adds the options of metadata.tabular to a command. */
+export function addTabularOptions(command: Command): Command {
+  return command
+    .option('--delimiter <character>', 'table: character between two values, \\t for a tab; found by itself by default', (text) => (text === '\\t' ? '\t' : text))
+    .option('--decimal <character>', 'table: "," when numbers have decimal commas', parseDecimal)
+    .option('--sheet <name>', 'table: sheet of a workbook; the first by default')
+    .option('--no-header', 'table: the first line is data')
+    .option('--null <text>', 'table: text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [...before, text])
+    .option('--column-type <name=type>', `table: type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`, parseColumnType)
+    .option('--max-rejected <count>', 'table: more rows that cannot be read than this fail the run', parseCount);
+}
+
+/** The part of a manifest that the options stand for; undefined when none is given. */
+export function tabularParameters({ delimiter, decimal, sheet, header, null: nullValues, columnType, maxRejected }: TabularFlags): TabularParameters | undefined {
+  const fields = { delimiter, decimal_separator: decimal, sheet, header: header === false ? false : undefined, null_values: nullValues, columns: columnType, max_rejected_rows: maxRejected };
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as TabularParameters);
+}
+
+function parseDecimal(text: string): '.' | ',' {
+  if (text === '.' || text === ',') return text;
+  throw new InvalidArgumentError('It must be "." or ",".');
+}
+
+/** The name may hold "="; the type follows the last one. */
+function parseColumnType(text: string, before: Record<string, TabularType> = {}): Record<string, TabularType> {
+  const [, name, type] = /^(.+)=([^=]+)$/s.exec(text) ?? [];
+  const known = TABULAR_TYPES.find((candidate) => candidate === type);
+  if (name === undefined || known === undefined) throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${TABULAR_TYPES.join(', ')}.`);
+  return { ...before, [name]: known };
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+}
