@@ -31,6 +31,7 @@ describe('stack.yml', () => {
     ['functions: {Load_X: {}}', /Load_X/],
     ['functions: {a: {annotations: {sluice.concurrency: many}}}', /functions\.a\.annotations\.sluice\.concurrency: must be "cores" or a number/],
     ['functions: {a: {annotations: {topic: cron-function}}}', /functions\.a\.annotations\.schedule: is missing/],
+    ['functions: {a: {annotations: {topic: cron-function, schedule: "every minute"}}}', /schedule: "every minute" is not a cron expression/],
     ['functions: {a: {annotations: {sluice.dead-letter-sink: "true"}}, b: {annotations: {sluice.dead-letter-sink: "true"}}}', /a and b have it/],
     ['functions: [', /flow sequence/i],
     ['provider: {}', /functions/],

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { CronExpression, CronExpressionParser } from 'cron-parser';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Env } from '#shared/config/env.ts';
@@ -99,7 +100,16 @@ function withAnnotations(name: string, spec: z.infer<typeof FunctionSchema>): St
   const concurrency = ConcurrencySchema.safeParse(spec.annotations['sluice.concurrency'] ?? DEFAULT_CONCURRENCY);
   if (!concurrency.success) throw invalid(`functions.${name}.annotations.sluice.concurrency: must be "cores" or a number from 1 to 1000.`);
   if (topics.includes(CRON_TOPIC) && !schedule) throw invalid(`functions.${name}.annotations.schedule: is missing; its topic is ${CRON_TOPIC}.`);
+  if (topics.includes(CRON_TOPIC) && !isSchedule(schedule)) throw invalid(`functions.${name}.annotations.schedule: ${JSON.stringify(schedule)} is not a cron expression.`);
   return { ...spec, name, topics, concurrency: concurrency.data, schedule };
+}
+
+function isSchedule(schedule: string | undefined): boolean {
+  try {
+    return CronExpressionParser.parse(schedule ?? '') instanceof CronExpression;
+  } catch {
+    return false;
+  }
 }
 
 function invalid(message: string): SluiceError {

@@ -9,6 +9,7 @@ import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { announce, announceWaiting } from './announcements.ts';
 import { createGateway } from './app.ts';
+import { runCron } from './cron.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
 import { EMBEDDED_CREDENTIALS, startObjectStore } from './embedded/object-store.ts';
 import { startPostgres } from './embedded/postgres.ts';
@@ -73,7 +74,7 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
   const context = await openContext(env);
   opened.defer(() => context[Symbol.asyncDispose]());
   const stack = await readStack(STACK);
-  const host = env.FUNCTION_URL === undefined ? new InProcessHost(context) : new HttpClientHost(functionUrls(env.FUNCTION_URL));
+  const host = env.FUNCTION_URL === undefined ? new InProcessHost({ ...context, publish: (event) => router.publish(event) }) : new HttpClientHost(functionUrls(env.FUNCTION_URL));
   const router = await createRouter({ databaseUrl: databases.CONTROL_DATABASE_URL, stack, host, env, log });
   opened.defer(() => router.stop());
   const background: Promise<unknown>[] = [];
@@ -87,6 +88,7 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
   onNotification = (body) => void announce(body, parts);
   await logFailure('Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
   await router.start();
+  background.push(runCron({ stack, router, log, signal: ending.signal }));
   background.push(logFailure('Recovery:Manifests:Failed', announceWaiting(parts)), logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)));
 
   const { fetch } = createGateway({ env, router, host, stack, ledger: context.ledger, objects: context.objects, postgis: context.postgis, log });

@@ -45,7 +45,7 @@ export async function openLandingFixture(options: { variables?: Record<string, s
   const gdal = options.gdal ?? createGdal(env);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-landing-'));
   const signal = new AbortController().signal;
-  const context = { env, log, objects, postgis, gdal, signal } as Omit<Context, 'ledger'> as Context;
+  const context = { env, log, objects, postgis, gdal, publish: () => Promise.resolve(), signal } as Omit<Context, 'ledger'> as Context;
 
   const claimOf = (files: File[], token = 1): Claim => {
     const manifest = { batch_id: randomUUID(), uploader: 'ana', intent: 'ingest_vector', files: files.map((file) => ({ type: 'vector' as const, ...file })), metadata: {} };

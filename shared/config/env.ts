@@ -34,6 +34,8 @@ export const ENV_SCHEMA = z.object({
 
   FUNCTION_URL: optional.describe('Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.'),
 
+  K_SINK: optional.describe('Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.'),
+
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 
@@ -44,6 +46,7 @@ export const ENV_SCHEMA = z.object({
   MANIFEST_ROUTER_ENABLED_LANES: z.string().regex(/^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/, 'must name lanes out of ingest, tabular and join, separated by commas').default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
   CLAIM_LEASE_SECONDS: positive(30).describe('A step whose worker has died on another machine is free again after this time.'),
+  RUN_STUCK_MINUTES: positive(360).describe('A run in which nothing has happened for so long, and nobody works on, fails.'),
   STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
   RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
   RETRY_DELAY_SECONDS: positive(1).describe('Wait before the first retry; doubles with each one.'),

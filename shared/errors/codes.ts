@@ -77,6 +77,7 @@ export const ERROR_CODES = {
   STEP_BUSY: transient('Another worker is doing this step now.', 'It is delivered again later.'),
   TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'A run or manifest that has ended stays as it is; use rerun to repeat it.'),
   STEP_TIMEOUT: transient('A step took longer than allowed.', 'It is tried again; raise the limit named in details for very large files.'),
+  RUN_STUCK: permanent('Nothing happened in the run for too long, although its next event was sent again.', 'See the log for the reason, then rerun it.'),
   CANCELED: permanent('The run was canceled.', 'Rerun the batch to repeat it.'),
 
   // Requests

@@ -142,6 +142,8 @@ export interface RunFilter {
   status?: Status;
   batch_id?: string;
   dataset_id?: string;
+  /** Whether the archive step is done, which is the last one of every run. */
+  archived?: boolean;
   /** Default 50. */
   limit?: number;
   offset?: number;

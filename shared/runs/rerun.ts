@@ -2,7 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import { activityOf } from '#shared/ledger/activity.ts';
-import type { Lane, RunDocument } from '#shared/ledger/documents.ts';
+import type { ActivityDocument, Lane, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { SERVED_LANES } from '#shared/manifest/served-lanes.ts';
 import { planRerun, type RerunRequest, runOfRequest } from './plan-rerun.ts';
@@ -17,26 +17,26 @@ const RUNS_PER_PAGE = 500;
 
 /**
  * Starts a new run of the manifest of a run that has ended, however it ended. The same request again starts no second one, and sends the
- * event again that a crash may have kept back. Of requests at once each gets a run of its own: the ledger gives each run key once.
+ * event again that a crash may have kept back, as monitor-runs does. Of requests at once each gets a run of its own: the ledger gives each run key once.
  * Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL while the run is under way, LANE_NOT_AVAILABLE, DATABASE_UNAVAILABLE.
  */
 export async function rerun(runId: string, request: RerunRequest, { ledger, router }: RerunParts, servedLanes: ReadonlySet<Lane> = SERVED_LANES): Promise<{ created: boolean; run: RunDocument }> {
   const original = await ledger.getRun(runId);
   if (original === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
   const result = await insert(original, request, ledger, servedLanes);
-  await announceRerun(result.run, { ledger, router });
+  await ledger.appendActivity(rerunActivity(result.run));
+  await router.publish(runRequested(result.run));
   return result;
 }
 
-/** Writes the line of activity and sends the event of a rerun that stands in the ledger. A repeat adds nothing. */
-export async function announceRerun(run: RunDocument, { ledger, router }: Pick<RerunParts, 'router'> & { ledger: Pick<Ledger, 'appendActivity'> }): Promise<void> {
+/** The line of activity of a rerun; a repeat writes no second one. */
+export function rerunActivity(run: RunDocument): ActivityDocument {
   const { operator } = run.tags;
   const force = run.manifest.metadata.force === true;
-  await ledger.appendActivity(activityOf({
+  return activityOf({
     activity: 'run_rerun', operator, run_id: run.run_id, batch_id: run.batch_id,
     message: `${operator} reran ${run.rerun_of} of ${run.batch_id} as run ${run.run_id}.`, details: { rerun_of: run.rerun_of, request_id: run.request_id ?? null, force },
-  }, run.run_id));
-  await router.publish(runRequested(run));
+  }, run.run_id);
 }
 
 async function insert(original: RunDocument, request: RerunRequest, ledger: RerunParts['ledger'], servedLanes: ReadonlySet<Lane>): Promise<{ created: boolean; run: RunDocument }> {

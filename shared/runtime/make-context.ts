@@ -6,6 +6,7 @@ import { log } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
+import { eventSink, postEvent } from '#shared/events/post-event.ts';
 import { fencedPostgis } from './fenced-postgis.ts';
 
 /** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
@@ -15,7 +16,7 @@ export async function openContext(env: Env): Promise<Context & AsyncDisposable> 
   const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
   const ending = new AbortController();
   return {
-    env, log, ledger, objects, postgis, gdal: createGdal(env), signal: ending.signal,
+    env, log, ledger, objects, postgis, gdal: createGdal(env), publish: (event) => postEvent(eventSink(env), event, ending.signal), signal: ending.signal,
     [Symbol.asyncDispose]: async () => {
       ending.abort();
       objects.close();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { OpenedLedger } from './ledger.ts';
-import { newDatasetId, sample } from './samples.ts';
+import { admitted, claimed, newDatasetId, sample } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
@@ -25,6 +25,18 @@ export function recordContract(on: OpenedLedger): void {
       expect((await on.second.listRuns({ dataset_id: datasetId, status: 'failure' })).map((run) => run.run_id)).toEqual([second.run_id]);
       expect(await on.second.listRuns({ dataset_id: datasetId, status: 'running' })).toHaveLength(4);
       expect(await on.second.listRuns({ dataset_id: 'none' })).toEqual([]);
+    });
+
+    test('runs that are not archived are listed by themselves, whatever their status', async () => {
+      const datasetId = newDatasetId();
+      const [archived, ended, running] = [await admitted(on.ledger, { datasetId }), await admitted(on.ledger, { datasetId }), await admitted(on.ledger, { datasetId })];
+      for (const run of [archived, ended]) await on.ledger.endRun(run.run_id, 'failure', null);
+      await on.ledger.finishStep(await claimed(on.ledger, archived, 'archive'), null);
+      await claimed(on.ledger, ended, 'archive');
+      const ids = async (filter: object) => (await on.second.listRuns({ dataset_id: datasetId, ...filter })).map(({ run_id }) => run_id).sort();
+      expect(await ids({ archived: true })).toEqual([archived.run_id]);
+      expect(await ids({ archived: false })).toEqual([ended.run_id, running.run_id].sort());
+      expect(await ids({ archived: false, status: 'failure' })).toEqual([ended.run_id]);
     });
 
     test('a list without a limit has at most 50', async () => {

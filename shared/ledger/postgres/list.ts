@@ -8,7 +8,7 @@ export interface ListRequest {
   /** Columns and what they must be; undefined ones are left out. */
   equal: Record<string, string | undefined>;
   /** A further condition, without values. */
-  where?: string;
+  where?: string | undefined;
   newestBy: string;
   limit?: number | undefined;
   offset?: number | undefined;

@@ -36,8 +36,9 @@ export function runOperations(database: Database, runs: RunAnnouncer): Pick<Ledg
   return {
     getRun,
     listRuns(filter: RunFilter = {}) {
-      const { status, batch_id, dataset_id, limit, offset } = filter;
-      const list = listOf('runs', { equal: { status, batch_id, dataset_id }, newestBy: 'created_at', limit, offset });
+      const { status, batch_id, dataset_id, archived, limit, offset } = filter;
+      const where = archived === undefined ? undefined : archived ? 'archived' : 'not archived';
+      const list = listOf('runs', { equal: { status, batch_id, dataset_id }, where, newestBy: 'created_at', limit, offset });
       return database.documents<RunDocument>(list, list.values);
     },
     async insertRerun(run) {

@@ -14,6 +14,9 @@ const id = `${field('_id')} primary key`;
 /** Room in each page for the next versions of its runs, which are rewritten about ten times. */
 const RUNS_FILL_PERCENT = 50;
 
+/** What the document of an archived run holds. */
+const ARCHIVED = JSON.stringify({ steps: [{ name: 'archive', status: 'done' }] });
+
 /** Makes schema, tables and indexes where they are missing. */
 export const CREATE_TABLES = `
 create schema if not exists ledger;
@@ -30,6 +33,8 @@ create table if not exists ledger.runs (
   ${field('dataset_id')} not null, ${field('lane')} ${isOneOf('lane', LANES)}, ${field('status')} ${isOneOf('status', STATUSES)},
   ${time('created_at')} not null
 ) with (fillfactor = ${RUNS_FILL_PERCENT});
+alter table ledger.runs add column if not exists archived boolean generated always as (doc @> '${ARCHIVED}') stored;
+create index if not exists runs_not_archived on ledger.runs (created_at desc, _id) where not archived;
 create index if not exists runs_created_at on ledger.runs (created_at desc, _id);
 create index if not exists runs_status on ledger.runs (status, created_at desc, _id);
 create index if not exists runs_batch_id on ledger.runs (batch_id, created_at desc);

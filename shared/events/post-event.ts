@@ -1,0 +1,26 @@
+import { type Env, publicUrl } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from './event.ts';
+import { writeEvent } from './http.ts';
+import { readError } from './http-errors.ts';
+
+/** A gateway or broker stores an event in milliseconds; one that is away is asked again with the next tick. */
+const TIMEOUT_MS = 10_000;
+
+/** Where a function in a process of its own posts events: a Knative broker (K_SINK, set by a SinkBinding), else the gateway. */
+export function eventSink(env: Env): URL {
+  return new URL(env.K_SINK ?? `${(env.SLUICE_URL ?? publicUrl(env)).replace(/\/+$/, '')}/events`);
+}
+
+/** Posts an event in binary mode; resolves when the sink has stored it. Throws SLUICE_UNREACHABLE, and what the sink answers. */
+export async function postEvent(sink: URL, event: SluiceEvent, signal: AbortSignal): Promise<void> {
+  const { headers, body } = writeEvent(event);
+  let response: Response;
+  try {
+    response = await fetch(sink, { method: 'POST', headers, body, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+  } catch (cause) {
+    throw new SluiceError('SLUICE_UNREACHABLE', `Nobody takes events at ${sink.href}.`, { cause, details: { url: sink.href } });
+  }
+  const said = await response.text();
+  if (!response.ok) throw readError('events', response.status, response.headers.get('retry-after') ?? undefined, said);
+}
