@@ -23,7 +23,7 @@ export async function spatialAsset(context: Context, datasetId: string, select: 
     run_id: run.run_id, recipe: 'default', parameters: {}, steps: [], crs: options.crs ?? 'EPSG:4326', quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
   }), context);
   await context.postgis.dropSchema(run.run_id);
-  return describe(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
+  return makeWhole(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
 }
 
 /** A tabular asset: the rows of `select`, in DuckDB's SQL, with the types that the ledger is told. */
@@ -47,11 +47,11 @@ export async function tabularAsset(context: Context, datasetId: string, select: 
   });
   await context.ledger.finishStep(claim, null);
   await context.postgis.dropSchema(run.run_id);
-  return describe(context, run, asset._id);
+  return makeWhole(context, run, asset._id);
 }
 
 /** As record-lineage does it: from then on the asset is whole. */
-async function describe({ ledger }: Context, run: RunDocument, assetId: string): Promise<AssetDocument> {
+export async function makeWhole({ ledger }: Context, run: Pick<RunDocument, 'run_id'>, assetId: string): Promise<AssetDocument> {
   await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, { iso: {}, stac_key: `${assetId}.json` });
   const asset = await ledger.getAsset(assetId);
   if (asset === undefined) throw new Error(`There is no asset ${assetId}.`);

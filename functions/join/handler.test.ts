@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
@@ -12,7 +12,7 @@ import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler as exportGeoparquet } from '../export-geoparquet/handler.ts';
 import { handler } from './handler.ts';
-import { requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
+import { makeWhole, requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
 
 let context: Context & AsyncDisposable;
 let länder: AssetDocument;
@@ -101,9 +101,13 @@ test('the export makes a joined asset of it that an independent reader agrees wi
   expect(rows.map((row) => [row.code, row.größe])).toEqual(expect.arrayContaining([['DE', 83.2], ['FR', 67.5], ['IT', null], [null, null]]));
   expect(geo.columns.geom).toMatchObject({ geometry_types: ['Point'], bbox: [2, 42, 12, 51] });
 
-  // The same again is linked; another way of joining is not.
+  // The same again is linked, and what was joined can be joined again.
+  const whole = await makeWhole(context, { run_id: ready.subject ?? '' }, asset?._id ?? '');
   const repeat = await exportGeoparquet((await joined({ columns: ['größe'] })).ready, context);
-  expect(repeat?.data).not.toMatchObject({ reused: true }); // The asset is not whole before record-lineage.
+  expect(repeat?.data).toMatchObject({ reused: true, asset_ids: [whole._id] });
+  const again = await joined({ spatial_asset_id: whole._id, columns: ['größe'] });
+  expect(data(again.ready).parents).toEqual([whole._id, zahlen._id]);
+  expect(again.rows.map((row) => [row.größe, row.t_größe])).toEqual([['83.20', '83.20'], ['67.50', '67.50'], [null, null], [null, null]]);
 });
 
 test('the newest version of a dataset can be named', async () => {
@@ -193,3 +197,19 @@ test('an asset of a run that has not ended cannot be named', async () => {
   expect(await failure({ tabular_asset_id: unfinished._id })).toMatchObject({ code: 'ASSET_NOT_FOUND' });
   expect(await failure({ tabular_asset_id: 'dataset:unfertig' })).toMatchObject({ code: 'ASSET_NOT_FOUND' });
 });
+
+test('a cancel ends a join of minutes at once', async () => {
+  const [points, table] = await Promise.all([
+    spatialAsset(context, 'viele', `select n::bigint as sluice_fid, 1 as key, st_setsrid(st_makepoint(1, 1), 4326) as geom from generate_series(1, 20000) as n`, { rows: 20_000 }),
+    tabularAsset(context, 'viele_zahlen', `select 1 as key, i as wert from range(0, 20000) as t (i)`, [{ name: 'key', type: 'integer' }, { name: 'wert', type: 'bigint' }]),
+  ]);
+  const { run, requested } = await requestJoin(context, config({ spatial_asset_id: points._id, tabular_asset_id: table._id, left_key: 'key', right_key: 'key', allow_duplicate_keys: true }));
+  const working = handler(requested, context);
+  const watcher = await context.postgis.openSession({ runId: run.run_id, step: 'archive', token: 1 }, context.signal);
+  await vi.waitUntil(async () => (await watcher.query(`select from pg_stat_activity where state = 'active' and query like 'create unlogged table processed%'`)).length > 0, { timeout: 30_000, interval: 20 });
+  await watcher.close();
+  const canceled = performance.now();
+  await context.ledger.endRun(run.run_id, 'canceled', null);
+  expect(await working).toBeUndefined();
+  expect(performance.now() - canceled).toBeLessThan(2000);
+}, 60_000);

@@ -17,7 +17,7 @@ export interface WriteObserver {
   after(point: WritePoint): void;
 }
 
-const WRITES = /^\s*(with\b.*\b)?(insert|update|delete|create|drop|alter|truncate|commit|select .*(pg_notify|pg_terminate_backend|nextval)|do\b)/is;
+const WRITES = /^\s*(with\b.*\b)?(insert|update|delete|create|drop|alter|truncate|commit|copy \S+ from stdin|select .*(pg_notify|pg_terminate_backend|nextval)|do\b)/is;
 const S3_WRITES = new Set(['PutObjectCommand', 'CopyObjectCommand', 'DeleteObjectCommand', 'CompleteMultipartUploadCommand']);
 const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
 
