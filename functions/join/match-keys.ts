@@ -43,7 +43,7 @@ function duplicateKeys(duplicates: { key: string; rows: number; keys: number }[]
   const told = duplicates.map(({ key, rows }) => `${JSON.stringify(key)} (${rows} rows)`).join(', ');
   return new SluiceError(
     'JOIN_KEY_DUPLICATE',
-    `${counted(keys, 'value')} of ${JSON.stringify(rightKey)} ${keys === 1 ? 'stands' : 'stand'} in several rows of ${tabularAsset}: ${told}${keys > duplicates.length ? ', …' : ''}. Keep one row for each, or set allow_duplicate_keys (--allow-duplicates) to get a feature for each row.`,
+    `${counted(keys, 'value')} of ${JSON.stringify(rightKey)} ${keys === 1 ? 'stands' : 'stand'} in several rows of ${tabularAsset}: ${told}${keys > duplicates.length ? ', …' : ''}. Keep one row for each, or allow duplicate keys to get a feature for each row.`,
     { details: { right_key: rightKey, count: keys, sample: duplicates.map(({ key, rows }) => ({ key, rows })) } },
   );
 }
@@ -55,7 +55,7 @@ export function matchNotes(result: JoinResult, keys: { left: string; right: stri
     { ...result.unmatched_tabular, nulls: result.null_keys?.tabular ?? 0, column: keys.right, rows: 'row', of: 'the table', misses: 'feature' },
   ];
   return sides.flatMap(({ count, sample, nulls, column, rows, of, misses }): Note[] => [
-    ...(count === 0 ? [] : [{ code: 'JOIN_KEYS_UNMATCHED', column, message: `${counted(count, 'key')} of ${of} ${count === 1 ? 'has' : 'have'} no ${misses}: ${sample.map((key) => JSON.stringify(key)).join(', ')}${count > sample.length ? ', …' : ''}.` }]),
+    ...(count === 0 ? [] : [{ code: 'JOIN_KEYS_UNMATCHED', column, message: `${counted(count, 'key')} of ${of} ${count === 1 ? 'has' : 'have'} no ${misses}: ${sample.map((key) => JSON.stringify(key)).join(', ')}${count > sample.length ? ', …' : '.'}` }]),
     ...(nulls === 0 ? [] : [{ code: 'JOIN_KEYS_MISSING', column, message: `${counted(nulls, rows)} of ${of} ${nulls === 1 ? 'has' : 'have'} no value in ${JSON.stringify(column)}, and so no partner.` }]),
   ]);
 }

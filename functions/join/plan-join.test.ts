@@ -62,7 +62,7 @@ test('notes say what found no partner, and nothing when all did', () => {
   const none = { count: 0, sample: [] };
   expect(matchNotes({ matched_rows: 5, unmatched_spatial: none, unmatched_tabular: none, null_keys: { spatial: 0, tabular: 0 } }, { left: 'a', right: 'b' })).toEqual([]);
   expect(matchNotes({ matched_rows: 0, unmatched_spatial: { count: 12, sample: ['1', 'é "x"'] }, unmatched_tabular: none, null_keys: { spatial: 2, tabular: 0 } }, { left: 'a', right: 'b' })).toEqual([
-    { code: 'JOIN_KEYS_UNMATCHED', column: 'a', message: '12 keys of the spatial asset have no row in the table: "1", "é \\"x\\"", ….' },
+    { code: 'JOIN_KEYS_UNMATCHED', column: 'a', message: '12 keys of the spatial asset have no row in the table: "1", "é \\"x\\"", …' },
     { code: 'JOIN_KEYS_MISSING', column: 'a', message: '2 features of the spatial asset have no value in "a", and so no partner.' },
   ]);
 });

@@ -66,7 +66,7 @@ export const ERROR_CODES = {
   ASSET_VALUE_INVALID: permanent('An asset holds a value that PostgreSQL cannot hold.', 'Correct the value in the source, and ingest it again.'),
   JOIN_COLUMN_MISSING: permanent('A column that join_config names is not in the asset.', 'Use one of the columns listed in details.'),
   JOIN_KEY_TYPE_MISMATCH: permanent('The two key columns are of types that cannot be equal.', 'Ingest the table again with the type of the spatial key (metadata.tabular.columns).'),
-  JOIN_KEY_DUPLICATE: permanent('Several rows of the table have the same key.', 'Keep one row for each key, or set allow_duplicate_keys to get a feature for each.'),
+  JOIN_KEY_DUPLICATE: permanent('Several rows of the table have the same key.', 'Keep one row for each key, or set allow_duplicate_keys (--allow-duplicates) to get a feature for each.'),
 
   // Runs
   RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),

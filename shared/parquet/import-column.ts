@@ -33,7 +33,7 @@ const SINCE_2000: Record<string, { raw: RawType; source: (column: string) => str
 };
 
 /** Types that travel as text, and are made again of it. What is not here is kept as text: its type may belong to another database. */
-const FROM_TEXT = /^(numeric(\(\d+,-?\d+\))?|character varying(\(\d+\))?|character\(\d+\)|jsonb?|uuid|time without time zone|interval)$/;
+const FROM_TEXT = /^(numeric(\(\d+,-?\d+\))?|character varying(\(\d+\))?|character\(\d+\)|jsonb?|uuid|time(\(\d\))? without time zone|interval)$/;
 
 /**
  * The way of one column, by the type that the ledger remembers and the type that it has in the file. Geometries come as WKB, without an SRID.
@@ -45,7 +45,7 @@ export function importColumn({ name, type }: Column, fileType: string): ImportCo
   if (type === 'geometry') return { source: column, raw: 'BLOB', staged: 'geometry', value: same };
   const asIs = AS_IS[type];
   if (asIs !== undefined) return { source: `${column}::${asIs.duckdb}`, raw: asIs.raw, staged: type, value: same };
-  const time = SINCE_2000[type];
+  const time = SINCE_2000[withoutPrecision(type)];
   if (time !== undefined) return { source: time.source(column), raw: time.raw, staged: type, value: same };
   const source = fileType.endsWith('[]') ? arrayText(column, fileType) : `${column}::varchar`;
   return { source, raw: 'VARCHAR', staged: 'text', value: isMade(type) ? (staged) => `${staged}::${type}` : same };
@@ -54,7 +54,12 @@ export function importColumn({ name, type }: Column, fileType: string): ImportCo
 /** Whether PostgreSQL can make the type of text; of arrays, what it can make the elements of. */
 function isMade(type: string): boolean {
   const element = type.replace(/\[\]$/, '');
-  return FROM_TEXT.test(element) || (element !== type && (element in AS_IS || element in SINCE_2000));
+  return FROM_TEXT.test(element) || (element !== type && (element in AS_IS || withoutPrecision(element) in SINCE_2000));
+}
+
+/** `timestamp(3) without time zone` without the `(3)`. */
+function withoutPrecision(type: string): string {
+  return type.replace(/\(\d\)/, '');
 }
 
 /** A list as PostgreSQL writes arrays (documentation of arrays, "Array Input and Output Syntax"), each element quoted. */

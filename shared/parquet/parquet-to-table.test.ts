@@ -51,7 +51,7 @@ test('a table that was exported comes back as it was: names, types, values, null
     (n / 8.0)::numeric(20, 5) as "numeric", (n * 1000 || '.125')::numeric as loose, repeat('é🚗 "q"' || chr(9) || chr(10) || '\\', n - 1) as "Text #1", ('ab' || n)::varchar(10) as "select",
     decode(repeat('00ff', n), 'hex') as bytes, json_build_object('n', n) as "json", ('00000000-0000-4000-8000-00000000000' || n)::uuid as "uuid",
     case n when 1 then '0044-03-15 BC' when 2 then '12345-06-07' else '1999-12-31' end::date as "date", ('23:59:5' || n || '.123456')::time as "time",
-    case n when 1 then '0044-03-15 BC' when 2 then '1999-12-31 23:59:59.999999' else '2038-01-19' end::timestamp as ts, case n when 2 then '1999-12-31 23:59:59.999999+02' else '2038-01-19+00' end::timestamptz as tstz,
+    case n when 1 then '0044-03-15 BC' when 2 then '1999-12-31 23:59:59.999999' else '2038-01-19' end::timestamp as ts, '2001-02-03 04:05:06.789'::timestamp(3) as ts3, case n when 2 then '1999-12-31 23:59:59.999999+02' else '2038-01-19+00' end::timestamptz as tstz,
     case n when 1 then '{}' else array[n, null, 3] end::integer[] as ints, array['a,"b"\\', null, '', 'NULL', 'é {}']::text[] as texts, array[true, null] as bools, array[['1'::integer, 2], [3, n]] as matrix, array['2020-02-29'::date] as dates,
     st_setsrid(case n when 1 then 'point z (1 2 3)'::geometry when 2 then 'geometrycollection(point(1 2), linestring(0 0, 1 1))' when 3 then 'polygon empty' end, 4326) as geom
     from generate_series(1, 4) as n;
