@@ -27,11 +27,21 @@ export function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
  */
 export async function* asUtf8(chunks: AsyncIterable<Buffer>, encoding: string | undefined, file: string): AsyncGenerator<Buffer> {
   let text: Utf8Check | Transcoder | undefined;
+  let head: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
-    text ??= openText(chunk, encoding, file);
-    yield text.push(chunk);
+    if (text !== undefined) yield text.push(chunk);
+    else {
+      head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+      if (head.length < UTF8_MARK.length) continue;
+      text = openText(head, encoding, file);
+      yield text.push(head);
+    }
   }
-  if (text !== undefined) yield text.end();
+  if (text === undefined) {
+    text = openText(head, encoding, file);
+    yield text.push(head);
+  }
+  yield text.end();
 }
 
 function openText(head: Buffer, encoding: string | undefined, file: string): Utf8Check | Transcoder {
