@@ -16,9 +16,9 @@ const OneOf = z.strictObject({ column: ColumnName, op: z.enum(['in', 'not_in']),
 const Match = z.strictObject({ column: ColumnName, op: z.enum(['contains', 'starts_with', 'ends_with']), value: Text });
 const Missing = z.strictObject({ column: ColumnName, op: z.enum(['is_null', 'is_not_null']) });
 
-export const ConditionSchema = z.discriminatedUnion('op', [Compare, OneOf, Match, Missing]);
+const OPERATORS = [Compare, OneOf, Match, Missing].flatMap((condition): string[] => condition.shape.op.options);
+
+export const ConditionSchema = z.discriminatedUnion('op', [Compare, OneOf, Match, Missing], { error: ({ code }) => (code === 'invalid_union' ? `must be one of ${OPERATORS.map((op) => JSON.stringify(op)).join(', ')}` : undefined) });
 export type Condition = z.infer<typeof ConditionSchema>;
 export type ConditionValue = z.infer<typeof Value>;
 
-/** All operators, for the documentation. */
-export const OPERATORS: readonly string[] = ConditionSchema.options.flatMap((option) => option.shape.op.options);

@@ -1,35 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { PgPostgis, type PostgisSession } from '#shared/postgis/postgis.ts';
-import { sessionSettings } from '#shared/postgis/parallel.ts';
-import { createDatabase } from '../../tests/servers.ts';
-import { parseParameters } from './parameters.ts';
-import { recipeOf, stepsOf } from './registry.ts';
-import { dropOutputs, runRecipe } from './run-recipe.ts';
-import { readFacts } from './table-facts.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { type RecipeDatabase, recipeDatabase, runRecipeOf } from '../../tests/recipe-session.ts';
 
-const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
-const ENV = { CORES: 2, GEOMETRY_COLUMN: 'geom' };
-const never = new AbortController().signal;
-let database: Awaited<ReturnType<typeof createDatabase>>;
-let postgis: PgPostgis;
+let database: RecipeDatabase;
 let session: PostgisSession;
-let token = 0;
-
-beforeAll(async () => {
-  database = await createDatabase({ postgis: true });
-  postgis = new PgPostgis(database.url);
-});
-afterAll(async () => {
-  await postgis.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  session = await postgis.openSession({ runId: RUN, step: 'transform-recipe', token: ++token }, never);
-});
-afterEach(async () => {
-  await session.close();
-  await postgis.dropSchema(RUN);
-});
+beforeAll(async () => { database = await recipeDatabase(); });
+afterAll(() => database.stop());
+beforeEach(async () => { session = await database.open(); });
 
 /** raw_data with an awkward attribute and these geometries (EWKT without SRID, or null). */
 async function rawData(srid: number, geometries: (string | null)[]): Promise<void> {
@@ -39,15 +16,10 @@ async function rawData(srid: number, geometries: (string | null)[]): Promise<voi
   }
 }
 
-async function transform(srid: number, options: { intent?: string; parameters?: object } = {}) {
-  const recipe = recipeOf(options.intent ?? 'ingest_vector');
-  const parameters = parseParameters(options.parameters);
-  const steps = stepsOf(recipe, parameters.steps);
-  await session.query(`${sessionSettings(ENV, 0)}; ${dropOutputs(steps)}`);
-  const facts = await readFacts(session, ENV, recipe, parameters, srid);
-  const result = await runRecipe(session, steps, facts, 0, never);
+async function transform(srid: number, options: { intent?: string; parameters?: Record<string, unknown> } = {}) {
+  const result = await runRecipeOf(session, { ...options, srid });
   const rows = await session.query<{ fid: string; wkt: string | null; srid: number }>('select sluice_fid as fid, ST_AsText(geom, 6) as wkt, ST_SRID(geom) as srid from processed order by sluice_fid');
-  return { ...result, rows, wkt: rows.map((row) => row.wkt), facts };
+  return { ...result, rows, wkt: rows.map((row) => row.wkt) };
 }
 
 const tables = async () => (await session.query<{ tablename: string }>('select tablename from pg_tables where schemaname = $1 order by 1', [session.schema])).map((row) => row.tablename);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { quoted } from './columns.ts';
 import type { RecipeStep } from './step.ts';
 import type { StepKind } from './step-kind.ts';
 import { addArea } from './steps/columns/add-area.ts';
@@ -29,7 +30,7 @@ export const StepParametersSchema = z.discriminatedUnion('step', [
   filter.schema, clip.schema, keepGeometries.schema, explode.schema, collect.schema, dissolve.schema,
   keepColumns.schema, dropColumns.schema, renameColumns.schema, castColumns.schema, addArea.schema, addLength.schema, addPerimeter.schema,
   centroid.schema, pointOnSurface.schema,
-]);
+], { error: ({ code }) => (code === 'invalid_union' ? `must be one of ${quoted(STEP_KINDS.map(({ name }) => name))}` : undefined) });
 export type StepParameters = z.infer<typeof StepParametersSchema>;
 
 /** The steps that a manifest adds, in its order, with their parameters. */
