@@ -9,6 +9,7 @@ import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags } from './commands/ingest.ts';
 import { join, type JoinFlags } from './commands/join.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
+import { reconcile } from './commands/reconcile.ts';
 import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-acts.ts';
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
@@ -147,6 +148,13 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .argument('<asset>', 'its id')
     .option('--json', 'the graph as one JSON document on standard output')
     .action(async (id: string, flags: { json?: boolean }) => { exitCode = await lineage(id, url, terminal(flags)); });
+
+  program
+    .command('reconcile')
+    .description('Compare the ledger with what stands in the lake. Exits 1 when they disagree.')
+    .option('--deep', 'read every object, and compare hash and metadata')
+    .option('--json', 'one JSON document on standard output')
+    .action(async (flags: { deep?: boolean; json?: boolean }) => { exitCode = await reconcile(flags, url, terminal(flags)); });
 
   program
     .command('setup-storage')

@@ -12,6 +12,7 @@ import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
+import { reconcileRoutes } from './routes/reconcile.ts';
 import { runActRoutes } from './routes/run-acts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -49,5 +50,6 @@ export function createGateway(deps: GatewayDeps): Hono {
   app.route('/', assetRoutes(deps));
   app.route('/', datasetRoutes(deps));
   app.route('/', deadLetterRoutes(deps));
+  app.route('/', reconcileRoutes(deps));
   return app;
 }

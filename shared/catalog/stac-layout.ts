@@ -23,6 +23,10 @@ export function openLineageKey(runId: string): string {
   return `${OPENLINEAGE_PREFIX}${runId}.ndjson`;
 }
 
+export function isOpenLineageKey(key: string): boolean {
+  return key.startsWith(OPENLINEAGE_PREFIX);
+}
+
 /** The object that a key stands beside: an ISO record's asset; any other key is its own. */
 export function assetKeyOf(key: string): string {
   return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
@@ -30,7 +34,7 @@ export function assetKeyOf(key: string): string {
 
 /** True for documents about assets and runs, which no asset registers: catalogue, items, lineage events. */
 export function isCatalogKey(key: string): boolean {
-  return key === ROOT_KEY || key.startsWith(OPENLINEAGE_PREFIX) || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
+  return key === ROOT_KEY || isOpenLineageKey(key) || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
 }
 
 /** A relative URL from one object to another of the same bucket, percent-encoded. */

@@ -1,0 +1,39 @@
+import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Finding } from '#shared/lake/compare-lake.ts';
+import type { Reconciliation } from '#shared/lake/reconcile.ts';
+import { EXIT } from '../exit-codes.ts';
+import { formatBytes, formatCount, formatTable } from '../format-values.ts';
+import { GatewayClient } from '../gateway-client.ts';
+import { runCommand, writeJson } from '../run-command.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** `sluice reconcile`: in what ledger and lake disagree. Exits 1 when they do. */
+export function reconcile(flags: { deep?: boolean }, url: string, terminal: Terminal): Promise<number> {
+  return runCommand(async (_, signal) => {
+    const answer = await new GatewayClient(url).get<Reconciliation | { error: ErrorDocument }>(`/api/reconcile?deep=${flags.deep === true}`, signal);
+    if ('error' in answer) throw new SluiceError(answer.error.code, answer.error.message, { details: answer.error.details });
+    if (terminal.json) writeJson(terminal, answer);
+    else terminal.stdout.write(`${describe(answer)}\n`);
+    return answer.agrees ? EXIT.success : EXIT.failed;
+  }, terminal);
+}
+
+function describe({ agrees, assets, objects, findings, deep }: Reconciliation): string {
+  const what = `${formatCount(assets)} assets and ${formatCount(objects)} objects${deep ? ', every byte read' : ''}`;
+  if (agrees) return `Ledger and lake agree: ${what}.`;
+  const rows = findings.map((finding) => [finding.key, ...aboutOf(finding)]);
+  return `Ledger and lake disagree in ${formatCount(findings.length)} of ${what}.\n\n${formatTable([['OBJECT', 'WHAT IS WRONG', 'WHAT TO DO'], ...rows])}`;
+}
+
+function aboutOf(finding: Finding): [what: string, advice: string] {
+  switch (finding.kind) {
+    case 'object_unregistered': return [`no asset names it (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
+    case 'object_missing': return [`gone; it was ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+    case 'object_changed': return [`${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected}, of ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+    case 'record_missing': return [`gone; it described ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+  }
+}
+
+function versionOf({ dataset_id, version }: Exclude<Finding, { kind: 'object_unregistered' }>): string {
+  return `${dataset_id}, version ${version}`;
+}

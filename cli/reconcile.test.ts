@@ -1,0 +1,62 @@
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AssetDocument } from '#shared/ledger/documents.ts';
+import type { Reconciliation } from '#shared/lake/reconcile.ts';
+import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
+
+const LAUNCHER = new URL('./sluice.mjs', import.meta.url).pathname;
+const COUNTRIES = new URL('../tests/data/sample/countries.zip', import.meta.url).pathname;
+
+let sluice: TestSluice;
+beforeAll(async () => {
+  sluice = await startTestSluice();
+  for (const dataset of ['länder', 'gone', 'changed']) await run(['ingest', COUNTRIES, '--dataset', dataset]);
+});
+afterAll(() => sluice[Symbol.asyncDispose]());
+
+const run = (args: string[]) => execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const reconcile = async (...args: string[]) => {
+  const { stdout, exitCode } = await run(['reconcile', ...args, '--json']);
+  return { exitCode, report: JSON.parse(stdout) as Reconciliation };
+};
+const assetOf = async (dataset_id: string) => (await sluice.context.ledger.listAssets({ dataset_id }))[0] as AssetDocument;
+
+test('a lake that was left alone agrees with the ledger, to the last byte', async () => {
+  expect(await reconcile('--deep')).toMatchObject({ exitCode: 0, report: { agrees: true, deep: true, assets: 3, findings: [] } });
+  const { stdout, exitCode } = await run(['reconcile']);
+  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree: 3 assets and \d+ objects\.$/)]);
+});
+
+test('what was put there, taken away or changed behind the ledger is found', async () => {
+  const { objects, ledger } = sluice.context;
+  const [gone, changed] = [await assetOf('gone'), await assetOf('changed')];
+  await objects.put('data-lake', 'fremd é #1.txt', 'x');
+  await objects.delete('data-lake', gone.s3_key);
+  const head = await objects.head('data-lake', changed.s3_key);
+  await objects.put('data-lake', changed.s3_key, Buffer.alloc(changed.size_bytes), { metadata: { ...head?.metadata, content_hash: 'x' } });
+  await objects.delete('data-lake', changed.stac_key ?? '');
+
+  const shallow = await reconcile();
+  expect([shallow.exitCode, shallow.report.agrees]).toEqual([1, false]);
+  const kinds = ({ findings }: Reconciliation) => findings.map(({ kind, key }) => `${kind} ${key}`).sort();
+  const expected = [`object_missing ${gone.s3_key}`, 'object_unregistered fremd é #1.txt', `record_missing ${changed.stac_key}`];
+  expect(kinds(shallow.report)).toEqual(expected);
+
+  const deep = await reconcile('--deep');
+  expect(kinds(deep.report)).toEqual([`object_changed ${changed.s3_key}`, `object_changed ${changed.s3_key}`, ...expected].sort());
+  expect(deep.report.findings).toContainEqual(expect.objectContaining({ field: 'content_hash', expected: changed.content_hash }));
+  expect(deep.report.findings).toContainEqual(expect.objectContaining({ field: 'metadata.content_hash', expected: changed.content_hash, found: 'x' }));
+
+  const { stdout } = await run(['reconcile']);
+  expect(stdout).toMatch(/^Ledger and lake disagree in 3 of 3 assets and \d+ objects\.\n\nOBJECT +WHAT IS WRONG +WHAT TO DO/);
+  expect(stdout).toMatch(/gone; it was gone, version 1 +Restore it, or rerun its run with --force\./);
+
+  // What an ended run uploaded late is found, too.
+  const run_id = (await ledger.listRuns({ dataset_id: 'länder' }))[0]?.run_id ?? '';
+  await objects.put('data-lake', `länder/${run_id}/9/spät.parquet`, 'x');
+  expect(kinds((await reconcile()).report)).toEqual([...expected, `object_unregistered länder/${run_id}/9/spät.parquet`].sort());
+});
+
+test('a wrong query is refused', async () => {
+  expect((await fetch(`${sluice.url}/api/reconcile?deep=maybe`)).status).toBe(400);
+});
