@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest, ManifestFile } from '#shared/manifest/manifest.ts';
 import { batchMetadata, batchNames, type BatchOptions, given, validManifest } from './batch-manifest.ts';
 import type { FilePart, SourceFile } from './source-files.ts';
@@ -13,6 +14,7 @@ export interface IngestOptions extends BatchOptions {
   yColumn?: string | undefined;
   wktColumn?: string | undefined;
   tabular?: Manifest['metadata']['tabular'];
+  raster?: Partial<NonNullable<Manifest['metadata']['raster']>> | undefined;
   /** `metadata.recipe`, not yet checked. */
   recipe?: unknown;
 }
@@ -33,6 +35,8 @@ export const TYPE_OF_INTENT: Record<string, ManifestFile['type'] | undefined> = 
  * Plans the upload of files as one batch, under names that were never used (batchNames). Throws REQUEST_INVALID for a value that no manifest may hold.
  */
 export function planBatch(files: SourceFile[], options: IngestOptions, { now, random, bucket }: { now: Date; random: string; bucket: string }): Batch {
+  const other = options.raster === undefined ? undefined : files.find((file) => file.type !== 'raster');
+  if (other !== undefined) throw new SluiceError('REQUEST_INVALID', `${other.path} is a ${other.type} file, but options for rasters were given.`, { details: { file: other.path, options: Object.keys(options.raster ?? {}) } });
   const { batchId, folder } = batchNames(options, { now, random });
   const folders = foldersFor(files, folder);
   const manifest = {
@@ -40,7 +44,7 @@ export function planBatch(files: SourceFile[], options: IngestOptions, { now, ra
     uploader: options.uploader,
     intent: options.intent ?? INTENT_OF_TYPE[files[0]?.type ?? 'vector'],
     files: files.map((file, index) => ({ path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`, type: file.type, format: file.format, ...perFile(options) })),
-    metadata: { ...batchMetadata(options), ...given({ recipe: options.recipe, tabular: options.tabular }) },
+    metadata: { ...batchMetadata(options), ...given({ recipe: options.recipe, tabular: options.tabular, raster: options.raster }) },
   };
   return {
     batchId,

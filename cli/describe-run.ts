@@ -10,6 +10,8 @@ export function describeAsset(asset: AssetView, colors: Colors): string {
   const oddities = [[repaired_geometries, 'repaired'], [null_geometries, 'missing'], [empty_geometries, 'empty']].filter(([count]) => count !== 0);
   const facts: [string, string | undefined][] = [
     ['Rows', asset.row_count === null ? undefined : formatCount(asset.row_count)],
+    ['Pixels', asset.raster && pixelsOf(asset.raster)],
+    ['Bands', asset.raster && bandsOf(asset.raster)],
     ['Geometry', asset.geometry_types.join(', ') || undefined],
     ['Oddities', oddities.length === 0 ? undefined : `${oddities.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(', ')} geometries`],
     ['CRS', asset.crs ?? undefined],
@@ -24,6 +26,28 @@ export function describeAsset(asset: AssetView, colors: Colors): string {
     ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(9)} ${value}`])),
     ...notes.map(({ code, message }) => `  ${colors.yellow('Note')}      ${printable(message)} ${colors.dim(`(${code})`)}`),
   ].join('\n');
+}
+
+type Raster = NonNullable<AssetView['raster']>;
+
+/** `349 x 352, each 28.5 x 28.5, overviews 2, 4`. */
+function pixelsOf({ width, height, resolution, overviews }: Raster): string {
+  const [x, y] = resolution.map((size) => String(Number(size.toPrecision(PIXEL_DIGITS))));
+  return `${formatCount(width)} x ${formatCount(height)}, each ${x} x ${y}${overviews.length === 0 ? '' : `, overviews ${overviews.join(', ')}`}`;
+}
+
+/** Digits of a pixel size that a person reads. */
+const PIXEL_DIGITS = 6;
+/** Bands told one by one; a series of times has hundreds. */
+const BANDS_TOLD = 6;
+
+/** `Byte from 32 to 255; …`, with unit and "no data". */
+function bandsOf({ bands }: Raster): string {
+  const told = bands.slice(0, BANDS_TOLD).map(({ data_type, description, statistics, nodata, unit }) => {
+    const range = statistics === null ? 'without data' : `${Number(statistics.minimum.toPrecision(PIXEL_DIGITS))} to ${Number(statistics.maximum.toPrecision(PIXEL_DIGITS))}`;
+    return `${description === null ? '' : `${printable(description)}: `}${data_type} ${range}${unit === undefined ? '' : ` ${printable(unit)}`}${nodata === null ? '' : `, no data ${nodata}`}`;
+  });
+  return [...told, ...(bands.length > told.length ? [`and ${bands.length - told.length} more`] : [])].join('; ');
 }
 
 /** Decimals of bounds that a person reads: a metre. */
@@ -71,10 +95,10 @@ export function describeSteps(run: RunView): string[] {
   });
 }
 
-/** What a run gave: its asset, and whether that was there before. */
+/** What a run gave: its assets, and whether that was there before. */
 export function describeResult(run: RunView, colors: Colors): string[] {
   if (run.asset === null) return run.status === 'success' ? ['', 'The version that it gave has been removed since: npx sluice activity'] : [];
-  return [...(run.reused ? ['', reuseOf(run.asset)] : []), '', describeAsset(run.asset, colors)];
+  return [...(run.reused ? ['', reuseOf(run.asset)] : []), ...run.assets.flatMap((asset) => ['', describeAsset(asset, colors)])];
 }
 
 function reuseOf({ version, created_at }: AssetView): string {

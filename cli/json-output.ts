@@ -8,7 +8,10 @@ export interface RunJson {
   batch_id: string | null;
   status: RunView['status'];
   steps: RunView['steps'];
+  /** The first one, when there are several. */
   asset: AssetJson | null;
+  /** All of them, when there are several: of rasters. */
+  assets?: AssetJson[];
   /** The asset was there before: the same input was ingested in the same way. */
   reused: boolean;
   error: ErrorDocument | null;
@@ -16,16 +19,16 @@ export interface RunJson {
 
 export type AssetJson = Pick<
   AssetView,
-  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'join'
+  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'join' | 'raster'
 >;
 
-export function runJson({ run_id, batch_id, status, steps, asset, reused, error }: RunView): RunJson {
-  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), reused, error };
+export function runJson({ run_id, batch_id, status, steps, asset, assets, reused, error }: RunView): RunJson {
+  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), reused, error, ...(assets.length > 1 ? { assets: assets.map(assetJson) } : {}) };
 }
 
 export function assetJson(asset: AssetView): AssetJson {
-  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, join } = asset;
-  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, ...(join === undefined ? {} : { join }) };
+  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, join, raster } = asset;
+  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, ...(join === undefined ? {} : { join }), ...(raster === undefined ? {} : { raster }) };
 }
 
 /** A command that was kept from its end, in the shape of a run: nothing is known of one. */

@@ -14,6 +14,7 @@ import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-ac
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
 import { EXIT } from './exit-codes.ts';
+import { addRasterOptions } from './raster-options.ts';
 import { addTabularOptions } from './tabular-options.ts';
 import type { Terminal } from './terminal.ts';
 import { userName } from './user-name.ts';
@@ -57,6 +58,7 @@ export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 's
     .option('--json', 'one JSON document on standard output')
     .action(async (files: string[], flags: IngestFlags & { json?: boolean }) => { exitCode = await ingest(files, flags, url, terminal(flags)); });
   addTabularOptions(ingestCommand);
+  addRasterOptions(ingestCommand);
 
   program
     .command('join')
@@ -203,6 +205,7 @@ Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong us
   npx sluice ingest roads.zip --dataset roads
   npx sluice ingest points.csv --dataset trees --crs EPSG:4326 --x-column lon --y-column lat
   npx sluice ingest prices.csv --dataset prices --intent ingest_tabular
+  npx sluice ingest west.tif east.tif --dataset elevation --mosaic
   npx sluice join roads traffic --on road_id=id --dataset roads_traffic`;
 
 /** The gateway as this machine reaches it: an address that means "all" is no address to connect to. */

@@ -12,7 +12,7 @@ const print = (): void => undefined;
 const PLAIN = colorsFor({ write: print });
 const step = (name: string, status: RunView['steps'][number]['status'], seconds: number | null = null, attempt = 1) => ({ name, status, attempt, seconds });
 const view: RunView = {
-  run_id: 'r1', batch_id: 'b é', status: 'running', steps: [step('load-to-postgis', 'done', 0.31), step('transform-recipe', 'running', null, 2), step('archive', 'pending')], asset: null, reused: false, error: null, archived: false,
+  run_id: 'r1', batch_id: 'b é', status: 'running', steps: [step('load-to-postgis', 'done', 0.31), step('transform-recipe', 'running', null, 2), step('archive', 'pending')], asset: null, assets: [], reused: false, error: null, archived: false,
   dataset_id: 'd', lane: 'vector', intent: 'ingest_vector', manifest_key: 'manifests/b.json', created_at: '2025-03-01T10:15:30.000Z', finished_at: null, rerun_of: null, operator: 'ana',
 };
 const asset: AssetView = {

@@ -17,7 +17,7 @@ export interface StepView {
 
 export type AssetView = Pick<
   AssetDocument,
-  'dataset_id' | 'version' | 'kind' | 's3_key' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'created_at' | 'join'
+  'dataset_id' | 'version' | 'kind' | 's3_key' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'created_at' | 'join' | 'raster'
 > & {
   id: string;
   /** Answers a plain GET with the object. */
@@ -30,8 +30,10 @@ export interface RunView {
   batch_id: string | null;
   status: Status;
   steps: StepView[];
-  /** What it made or linked; null before, and after a retention rule has removed it. */
+  /** What it made or linked; null before, and after a retention rule has removed it. The first one, when there are several. */
   asset: AssetView | null;
+  /** All that it made or linked, in the order of the files; more than one only of rasters. */
+  assets: AssetView[];
   /** The same input was there before: the asset was linked, not made. */
   reused: boolean;
   error: ErrorDocument | null;
@@ -50,7 +52,7 @@ export interface RunView {
 }
 
 /** An asset with where it comes from. */
-export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'raster' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
+export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
 
 /** One line of the log of acts. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
@@ -63,14 +65,16 @@ export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' 
 /** A dataset after its retention rule was set, with the versions that were removed at once. */
 export type RetentionView = DatasetView & { removed_versions: number[] };
 
-/** A run, and the asset that it made or found again. */
-export function runView(run: RunDocument, asset: AssetDocument | undefined, baseUrl: string): RunView {
+/** A run, and the assets that it made or found again. */
+export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: string): RunView {
+  const views = assets.map((asset) => assetView(asset, baseUrl));
   return {
     run_id: run.run_id,
     batch_id: run.batch_id,
     status: run.status,
     steps: run.steps.map(stepView),
-    asset: asset ? assetView(asset, baseUrl) : null,
+    asset: views[0] ?? null,
+    assets: views,
     reused: isReused(run),
     error: run.error,
     archived: run.steps.some((step) => step.name === 'archive' && step.status === 'done'),
@@ -93,6 +97,7 @@ export function manifestView(manifest: ManifestDocument): RunView {
     status: manifest.status,
     steps: [],
     asset: null,
+    assets: [],
     reused: false,
     error: manifest.error,
     archived: manifest.archive_key !== null,
@@ -108,14 +113,14 @@ export function manifestView(manifest: ManifestDocument): RunView {
 }
 
 export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
-  const { dataset_id, version, kind, s3_key, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, join } = asset;
+  const { dataset_id, version, kind, s3_key, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, join, raster } = asset;
   const url = `${baseUrl}/api/assets/${asset._id}/download`;
-  return { id: asset._id, dataset_id, version, kind, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, ...(join === undefined ? {} : { join }) };
+  return { id: asset._id, dataset_id, version, kind, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, ...(join === undefined ? {} : { join }), ...(raster === undefined ? {} : { raster }) };
 }
 
 export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
-  const { recipe, sources, source_hash, native_bbox, raster, rejected_rows, software, iso, stac_key } = asset;
-  return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, raster, rejected_rows, software, iso, stac_key };
+  const { recipe, sources, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
+  return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, rejected_rows, software, iso, stac_key };
 }
 
 export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {

@@ -1,5 +1,6 @@
 import { env } from '#shared/config/env.ts';
 import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../batch.ts';
+import { type RasterFlags, rasterParameters } from '../raster-options.ts';
 import { readRecipeFile } from '../recipe-file.ts';
 import { findSourceFiles } from '../source-files.ts';
 import { type TabularFlags, tabularParameters } from '../tabular-options.ts';
@@ -7,7 +8,7 @@ import type { Terminal } from '../terminal.ts';
 import { userName } from '../user-name.ts';
 import { submitBatch } from './submit-batch.ts';
 
-export interface IngestFlags extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular'>, TabularFlags {
+export interface IngestFlags extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular' | 'raster'>, TabularFlags, RasterFlags {
   format?: string;
   uploader?: string;
   /** A JSON file. */
@@ -19,7 +20,7 @@ export function ingest(paths: string[], flags: IngestFlags, url: string, termina
   return submitBatch(async (moment) => {
     const files = await findSourceFiles(paths, { format: flags.format, type: TYPE_OF_INTENT[flags.intent ?? ''] ?? (hasCoordinates(flags) ? 'vector' : undefined) });
     const recipe = flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe);
-    return planBatch(files, { ...flags, recipe, tabular: tabularParameters(flags), uploader: flags.uploader ?? userName() }, { ...moment, bucket: env.LANDING_BUCKET });
+    return planBatch(files, { ...flags, recipe, tabular: tabularParameters(flags), raster: rasterParameters(flags), uploader: flags.uploader ?? userName() }, { ...moment, bucket: env.LANDING_BUCKET });
   }, url, terminal);
 }
 

@@ -13,14 +13,17 @@ export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: st
   return run;
 }
 
-/** Runs as the API shows them, in their order, each with the asset that it made or linked. One query, however many they are. */
+/** Assets that the view of a run shows; a run of hundreds of rasters lists the rest by dataset. */
+const MAX_ASSETS = 100;
+
+/** Runs as the API shows them, in their order, each with the assets that it made or linked. One query, however many they are. */
 export async function viewsOfRuns({ ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>, runs: RunDocument[]): Promise<RunView[]> {
-  const found = await ledger.getAssets(runs.flatMap(({ asset_ids }) => asset_ids.slice(0, 1)));
-  const assets = new Map(found.map((asset) => [asset._id, asset]));
-  return runs.map((run) => runView(run, assets.get(run.asset_ids[0] ?? ''), publicUrl(env)));
+  const shown = (run: RunDocument) => run.asset_ids.slice(0, MAX_ASSETS);
+  const assets = new Map((await ledger.getAssets(runs.flatMap(shown))).map((asset) => [asset._id, asset]));
+  return runs.map((run) => runView(run, shown(run).flatMap((id) => assets.get(id) ?? []), publicUrl(env)));
 }
 
-/** A run as the API shows it, with the asset that it made or linked. */
+/** A run as the API shows it, with the assets that it made or linked. */
 export async function viewOfRun(deps: Pick<GatewayDeps, 'ledger' | 'env'>, run: RunDocument): Promise<RunView> {
   const [view] = await viewsOfRuns(deps, [run]);
   return view as RunView;

@@ -21,7 +21,7 @@ const REJECTION = { code: 'MANIFEST_INVALID' as const, message: 'files: is missi
 test('shows a run by its id and by its batch', async () => {
   const run = await admitRun(gateway.deps.ledger, 'Lot n° 1 # é');
   const expected = {
-    run_id: run.run_id, batch_id: 'Lot n° 1 # é', status: 'running', asset: null, reused: false, error: null, archived: false, dataset_id: 'forêts', lane: 'vector', intent: 'ingest_vector',
+    run_id: run.run_id, batch_id: 'Lot n° 1 # é', status: 'running', asset: null, assets: [], reused: false, error: null, archived: false, dataset_id: 'forêts', lane: 'vector', intent: 'ingest_vector',
     manifest_key: 'manifests/Lot n° 1 # é.json', created_at: run.created_at, finished_at: null, rerun_of: null, operator: 'zoë',
     steps: ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'].map((name) => ({ name, status: 'pending', attempt: 0, seconds: null })),
   };
