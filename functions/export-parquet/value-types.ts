@@ -77,8 +77,15 @@ export function fitsSql(type: TabularType, text: string, decimal: Decimal): stri
   const value = numberText(type, text, decimal);
   const written = `regexp_full_match(${value}, ${quotedString(valueType.plain)})`;
   if (type !== 'double') return `(${written} and ${isCastable(valueType, value)})`;
-  // A number of more digits than a double keeps has another text when it comes back.
-  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${isCastable(valueType, value)} else try_cast(${value} as double)::varchar = ${value} end)`;
+  // A number of more digits than a double keeps has other digits when it comes back; a long whole number is an id, whatever its digits.
+  const back = `try_cast(${value} as double)::varchar`;
+  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${isCastable(valueType, value)} when ${back} = ${value} then true
+    else regexp_matches(${value}, '[.eE]') and ${significantDigits(back)} = ${significantDigits(value)} end)`;
+}
+
+/** SQL: the digits of a number that count, whatever its notation: `1.50e-07` and `1.5e-7` have the same. */
+function significantDigits(text: string): string {
+  return `trim(regexp_replace(split_part(lower(${text}), 'e', 1), '[^0-9]', '', 'g'), '0')`;
 }
 
 /** SQL: true when a text of a column that is declared to be of the type can be read as one, else false. */

@@ -32,6 +32,14 @@ test('a value that stands against a type late in the file makes the column text;
   expect(asset).toMatchObject({ row_count: 30_001, rejected_rows: { count: 0 } });
 });
 
+test('a number of many digits is a double when it comes back with the same digits, in whatever notation', async () => {
+  const kept = ['0.12345678901234568', String(Math.PI * 1e-8), '3.1415926535897934E-08', '-12.3456789012345600', '1.0000000000000000e+23'];
+  const { rows, types } = await fixture.ingest(csv(`x\n1.5\n${kept.join('\n')}\n`));
+  expect(types).toEqual({ x: 'double precision' });
+  expect(rows.map(({ x }) => x)).toEqual([1.5, ...kept.map(Number)]);
+  expect((await fixture.ingest(csv('x,id\n1.5,10000000000000000000\n0.123456789012345678,20000000000000000000\n'))).types).toEqual({ x: 'numeric(19,18)', id: 'text' });
+});
+
 test('an empty field is null; an empty text in quotes is empty, or null in a column that is no text', async () => {
   const { rows, types } = await fixture.ingest(csv('name,qty\n"",""\n,5\nx,\n'));
   expect(types).toEqual({ name: 'text', qty: 'bigint' });
