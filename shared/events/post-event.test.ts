@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../../tests/gateway.ts';
+import { testEnv } from '../../tests/servers.ts';
+import type { SluiceEvent } from './event.ts';
+import { eventSink, postEvent } from './post-event.ts';
+import { runRequested } from './run-events.ts';
+
+let gateway: TestGateway;
+let url: string;
+const received: SluiceEvent[] = [];
+const event = runRequested({ run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', lane: 'vector', traceparent: null });
+const never = new AbortController().signal;
+
+beforeAll(async () => {
+  gateway = await startGateway({ 'load-to-postgis': { topic: event.type, run: async (got) => void received.push(got) as undefined } });
+  url = await gateway.listen();
+});
+afterAll(() => gateway.stop());
+
+test('an event that a function posts reaches those who subscribed to it, once', async () => {
+  for (let time = 0; time < 2; time += 1) await postEvent(eventSink(testEnv({ SLUICE_URL: `${url}/` })), event, never);
+  await expect.poll(() => received).toEqual([event]);
+});
+
+test('the sink is the broker that Knative names, else the gateway', () => {
+  expect(eventSink(testEnv({ K_SINK: 'http://broker.knative/ns/default', SLUICE_URL: 'http://gateway:8080' })).href).toBe('http://broker.knative/ns/default');
+  expect(eventSink(testEnv({ SLUICE_URL: 'http://gateway:8080' })).href).toBe('http://gateway:8080/events');
+  expect(eventSink(testEnv({ PORT: '8081' })).href).toBe('http://127.0.0.1:8081/events');
+});
+
+test('says when nobody is there, and what the sink answers', async () => {
+  await expect(postEvent(new URL('http://127.0.0.1:1/events'), event, never)).rejects.toMatchObject({ code: 'SLUICE_UNREACHABLE' });
+  await expect(postEvent(new URL(`${url}/nowhere`), event, never)).rejects.toMatchObject({ code: 'ROUTE_NOT_FOUND' });
+});
