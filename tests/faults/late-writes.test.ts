@@ -114,11 +114,15 @@ async function nothingLeft(run: RunDocument): Promise<void> {
 async function recordWrites(): Promise<WritePoint[]> {
   const record = join(home, 'writes.jsonl');
   const worker = await startWorker({ VICTIM_RECORD: record });
-  await upload('undisturbed');
-  worker.stdin?.write('go\n');
-  await vi.waitUntil(async () => (await runOf('undisturbed'))?.steps.every(({ status }) => status === 'done'), { timeout: PATIENCE_MS, interval: 50 });
-  worker.kill('SIGTERM');
-  await once(worker, 'close');
+  const ended = once(worker, 'close');
+  try {
+    await upload('undisturbed');
+    worker.stdin?.write('go\n');
+    await vi.waitUntil(async () => (await runOf('undisturbed'))?.steps.every(({ status }) => status === 'done'), { timeout: PATIENCE_MS, interval: 50 });
+  } finally {
+    worker.kill('SIGTERM');
+    await ended;
+  }
   return readFileSync(record, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as WritePoint);
 }
 
