@@ -36,6 +36,8 @@ const TRUE = ['true', 't', 'yes', 'y', '1'];
 const FALSE = ['false', 'f', 'no', 'n', '0'];
 /** A double keeps any number of 15 digits; with a sign and a point that is 17 characters, but 16 are one test less. */
 const SURE_DOUBLE_CHARACTERS = 16;
+/** No program prints a double longer than this. */
+const MAX_DOUBLE_CHARACTERS = 60;
 /** Where the seconds of `2024-01-31T10:00:00` begin. DuckDB reads a zone only after seconds. */
 const SECONDS_POSITION = 17;
 
@@ -77,10 +79,16 @@ export function fitsSql(type: TabularType, text: string, decimal: Decimal): stri
   const value = numberText(type, text, decimal);
   const written = `regexp_full_match(${value}, ${quotedString(valueType.plain)})`;
   if (type !== 'double') return `(${written} and ${isCastable(valueType, value)})`;
-  // A number of more digits than a double keeps has other digits when it comes back; a long whole number is an id, whatever its digits.
-  const back = `try_cast(${value} as double)::varchar`;
-  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${isCastable(valueType, value)} when ${back} = ${value} then true
-    else regexp_matches(${value}, '[.eE]') and ${significantDigits(back)} = ${significantDigits(value)} end)`;
+  // Others must come back as they were: a long whole number is an id, and digits that a double would lose are a decimal's.
+  return `(${written} and case when length(${value}) <= ${SURE_DOUBLE_CHARACTERS} then ${isCastable(valueType, value)}
+    when length(${value}) > ${MAX_DOUBLE_CHARACTERS} or not regexp_matches(${value}, '[.eE]') then false
+    when try_cast(${value} as double)::varchar = ${value} then true else ${comesBack(value)} end)`; // The shortest form is the usual one, and quick to test.
+}
+
+/** SQL: true when a double, printed with as many digits as the text has, has the same ones. So `0.10000000000000001` is a double, as C prints it. */
+function comesBack(text: string): string {
+  const digits = significantDigits(text);
+  return `${significantDigits(`format('{:.' || (greatest(length(${digits}), 1) - 1) || 'e}', try_cast(${text} as double))`)} = ${digits}`;
 }
 
 /** SQL: the digits of a number that count, whatever its notation: `1.50e-07` and `1.5e-7` have the same. */

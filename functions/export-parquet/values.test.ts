@@ -33,7 +33,7 @@ test('a value that stands against a type late in the file makes the column text;
 });
 
 test('a number of many digits is a double when it comes back with the same digits, in whatever notation', async () => {
-  const kept = ['0.12345678901234568', String(Math.PI * 1e-8), '3.1415926535897934E-08', '-12.3456789012345600', '1.0000000000000000e+23'];
+  const kept = ['0.12345678901234568', String(Math.PI * 1e-8), '3.1415926535897930E-08', '0.10000000000000001', '1.000000000000000056e-01', '0.00000000000000000', '-12.3456789012345600', '1.0000000000000000e+23'];
   const { rows, types } = await fixture.ingest(csv(`x\n1.5\n${kept.join('\n')}\n`));
   expect(types).toEqual({ x: 'double precision' });
   expect(rows.map(({ x }) => x)).toEqual([1.5, ...kept.map(Number)]);
