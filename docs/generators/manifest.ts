@@ -42,7 +42,7 @@ Every manifest ends in \`landing-zone/archive/manifests/\`, whether it was valid
 |---|---|---|
 | \`ingest_vector\` | one or more \`vector\` files | one GeoParquet asset, by the default recipe of [recipes.md](recipes.md) |
 | \`ingest_raster\` | \`raster\` files | Cloud Optimized GeoTIFFs |
-| \`ingest_tabular\` | \`tabular\` files | a Parquet asset |
+| \`ingest_tabular\` | one or more \`tabular\` files | one Parquet asset: [tabular.md](tabular.md) |
 | \`join_datasets\` | none; \`metadata.join_config\` names two assets | a GeoParquet asset of features with the columns of a table |
 | any other | files of one type | as above for their type, by the recipe of that name, else by the default recipe |
 
