@@ -40,7 +40,7 @@ export interface UploadOptions {
   contentType: string;
   /** User metadata: ASCII values. */
   metadata: Record<string, string>;
-  /** Expected hash of the file, when it is known already. */
-  sha256?: string;
+  /** Hash of the file: what the store gives back must have it. */
+  sha256: string;
   signal: AbortSignal;
 }

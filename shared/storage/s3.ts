@@ -82,15 +82,14 @@ class S3ObjectStore implements ObjectStore {
 
   async upload(bucket: string, key: string, path: string, options: UploadOptions): Promise<{ sha256: string; size: number }> {
     const object = checked({ bucket, key });
-    const { signal } = options;
-    const sent = await guarded(object, signal, () => sendFile(this.#client, { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata }, path, signal));
+    const { signal, sha256 } = options;
+    const size = await guarded(object, signal, () => sendFile(this.#client, { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata }, path, signal));
     const { body } = await this.#get(object, { signal });
     const stored = await guarded(object, signal, () => digest(body, signal));
-    const expected = options.sha256 ?? sent.sha256;
-    if (stored.sha256 === expected && stored.size === sent.size) return stored;
+    if (stored.sha256 === sha256 && stored.size === size) return stored;
     await this.delete(bucket, key);
-    throw new SluiceError('UPLOAD_CORRUPT', `${describeObject(object)} read back as ${stored.size} bytes with SHA-256 ${stored.sha256}, not ${sent.size} bytes with ${expected}. It was deleted.`, {
-      details: { ...object, expected: { sha256: expected, size: sent.size }, stored },
+    throw new SluiceError('UPLOAD_CORRUPT', `${describeObject(object)} read back as ${stored.size} bytes with SHA-256 ${stored.sha256}, not ${size} bytes with ${sha256}. It was deleted.`, {
+      details: { ...object, expected: { sha256, size }, stored },
     });
   }
 

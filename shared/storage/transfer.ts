@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
@@ -17,9 +17,9 @@ export interface Digest {
 const MEBIBYTE = 2 ** 20;
 /** A file up to this size is sent from memory: one request, which the SDK can repeat when the connection breaks. */
 const IN_MEMORY_BYTES = 8 * MEBIBYTE;
-/** A file past this size is sent in parts, so that a lost connection costs one part and not all. */
-const MULTIPART_BYTES = 32 * MEBIBYTE;
-/** S3 allows 10,000 parts: 160 GiB. */
+/** A file past this size is sent in parts, so that a lost connection costs one part and not all. Below it, the joining of the parts would cost more. */
+const MULTIPART_BYTES = 256 * MEBIBYTE;
+/** S3 allows 10,000 parts: 156 GiB. */
 const PART_BYTES = 16 * MEBIBYTE;
 /** Parts under way at once; each is held in memory. */
 const PARTS_AT_ONCE = 2;
@@ -76,25 +76,27 @@ export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
 }
 
 /**
- * Sends a file as one object. Answers what was sent. A request that is whole on its way is not broken off by `signal`: nobody could say
+ * Sends a file as one object. Answers its size. A request that is whole on its way is not broken off by `signal`: nobody could say
  * whether the store serves it before or after what comes next, a delete for example.
  */
-export async function sendFile(client: S3Client, target: PutObjectCommandInput, path: string, signal: AbortSignal): Promise<Digest> {
+export async function sendFile(client: S3Client, target: PutObjectCommandInput, path: string, signal: AbortSignal): Promise<number> {
   const { size } = await stat(path);
-  if (size > IN_MEMORY_BYTES) return sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+  if (size > IN_MEMORY_BYTES) {
+    await sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+    return size;
+  }
   const bytes = await readFile(path);
   signal.throwIfAborted();
   await client.send(new PutObjectCommand({ ...target, Body: bytes }));
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
+  return bytes.length;
 }
 
 /** Sends a stream of `size` bytes as one object: in one request, or in parts when it is large. Throws REQUEST_INVALID when it has another length; then nothing is stored. */
-export async function sendStream(client: S3Client, target: PutObjectCommandInput, source: Readable, size: number, signal: AbortSignal): Promise<Digest> {
+export async function sendStream(client: S3Client, target: PutObjectCommandInput, source: Readable, size: number, signal: AbortSignal): Promise<void> {
   // The SDK does not notice that the source of a body failed: it would wait for the rest until the server gives up.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const hash = createHash('sha256');
-  const body = meter(target, size, hash);
+  const body = meter(target, size);
   body.on('error', ignored);
   source.on('error', ignored);
   const reading = pipeline(source, body, { signal: stop });
@@ -115,14 +117,13 @@ export async function sendStream(client: S3Client, target: PutObjectCommandInput
     body.destroy();
     throw thrown;
   }
-  return { sha256: hash.digest('hex'), size };
 }
 
 /** A stream that fails while nobody listens would end the process; its reader learns of the error when it reads. */
 export function ignored(): void {}
 
-/** Passes exactly `size` bytes on and hashes them. The last chunk waits for the end of the source, so that a source of another length never completes the request. */
-function meter(target: PutObjectCommandInput, size: number, hash: Hash): Transform {
+/** Passes exactly `size` bytes on. The last chunk waits for the end of the source, so that a source of another length never completes the request. */
+function meter(target: PutObjectCommandInput, size: number): Transform {
   let seen = 0;
   let last: Buffer | undefined;
   const wrongLength = () => new SluiceError('REQUEST_INVALID', `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`, { details: { announced: size, seen } });
@@ -130,7 +131,6 @@ function meter(target: PutObjectCommandInput, size: number, hash: Hash): Transfo
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
       if (seen > size) return done(wrongLength());
-      hash.update(chunk);
       const before = last;
       last = chunk;
       done(null, before);
