@@ -3,9 +3,12 @@ import type { Env } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { announcesManifest, eventsOfNotification } from '#shared/manifest/notifications.ts';
 import { waitingManifests } from '#shared/manifest/waiting-manifests.ts';
+import { bringOn, unarchivedRuns } from '#shared/runs/bring-on.ts';
+import { dueEvent } from '#shared/runs/due-event.ts';
 import type { Router } from './router/router.ts';
 
 /** While the queue does not answer, how often an announcement is tried again. A restart finds the manifest in any case. */
@@ -47,13 +50,25 @@ export async function announceWaiting({ objects, ...parts }: Parts & { objects: 
   return found;
 }
 
+/**
+ * Announces what is due in every run that is not over, in case that a process died after it wrote to the ledger and before it could publish
+ * (a rerun, a cancel, a run that begins anew). What the queue has heard of already adds nothing.
+ */
+export async function announceDue({ ledger, ...parts }: Parts & { ledger: Pick<Ledger, 'listRuns' | 'appendActivity'> }): Promise<void> {
+  for await (const run of unarchivedRuns(ledger)) {
+    if (parts.signal.aborted) return;
+    const event = dueEvent(run);
+    if (event !== undefined) await bringOn(run, event, { ledger, publish: (due) => publishUntilStored(due, parts) });
+  }
+}
+
 async function publishUntilStored(event: SluiceEvent, { router, log, signal }: Parts): Promise<void> {
   while (!signal.aborted) {
     try {
       return await router.publish(event);
     } catch (thrown) {
       const error = asSluiceError(thrown);
-      log.warn({ subject: event.subject, error: error.toDocument() }, 'Manifest:Announce:Failed');
+      log.warn({ subject: event.subject, error: error.toDocument() }, 'Event:Announce:Failed');
       if (!error.retryable) return;
       await wait(TRY_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }

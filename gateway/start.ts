@@ -7,7 +7,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { announce, announceWaiting } from './announcements.ts';
+import { announce, announceDue, announceWaiting } from './announcements.ts';
 import { createGateway } from './app.ts';
 import { runCron } from './cron.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
@@ -89,7 +89,7 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
   await logFailure('Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
   await router.start();
   background.push(runCron({ stack, router, log, signal: ending.signal }));
-  background.push(logFailure('Recovery:Manifests:Failed', announceWaiting(parts)), logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)));
+  background.push(logFailure('Recovery:Runs:Failed', announceDue(parts)), logFailure('Recovery:Manifests:Failed', announceWaiting(parts)), logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)));
 
   const { fetch } = createGateway({ env, router, host, stack, ledger: context.ledger, objects: context.objects, postgis: context.postgis, log });
   listener.answerWith((request) => fetch(request));

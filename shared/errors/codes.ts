@@ -1,6 +1,6 @@
 /**
  * Every error code that Sluice can return, with what it means and what the reader should do.
- * A code is stable: clients match on it. `retryable` says whether the router tries again.
+ * A code is stable: clients match on it. `retryable` says whether the router tries again. In an action, RUN stands for the id of a run.
  * docs/errors.md is generated from this table (`npm run generate`).
  */
 export interface ErrorCode {
@@ -19,7 +19,7 @@ export const ERROR_CODES = {
   MANIFEST_TOO_LARGE: permanent('The manifest is larger than Sluice reads.', 'Name fewer files in one manifest; data belongs in files of its own.'),
   MANIFEST_INVALID: permanent('A field of the manifest is missing, unknown or of the wrong type.', 'Correct the fields named in details and upload the manifest again.'),
   MANIFEST_GONE: permanent('The manifest named by a notification is no longer in the landing zone.', 'Nothing to do if it was archived; else upload it again.'),
-  BATCH_ID_TAKEN: permanent('Another manifest has used this batch_id.', 'Choose a new batch_id, or use rerun to repeat that batch.'),
+  BATCH_ID_TAKEN: permanent('Another manifest has used this batch_id.', 'Choose a new batch_id, or repeat that run: `npx sluice rerun RUN`.'),
   FILE_OUTSIDE_LANDING_ZONE: permanent('A file path does not name an object in the landing zone.', 'Upload the file to the landing zone and name it as s3://landing-zone/KEY.'),
   FILE_MISSING: permanent('A file named by the manifest is not in the landing zone.', 'Upload the files before the manifest.'),
   LANE_NOT_AVAILABLE: permanent('No function of this installation serves the lane of this intent.', 'Use an intent that docs/manifest.md lists.'),
@@ -56,9 +56,9 @@ export const ERROR_CODES = {
   RECIPE_INVALID: permanent('A parameter of the recipe is unknown or out of range.', 'Correct metadata.recipe as docs/recipes.md describes.'),
   CAST_FAILED: permanent('A value cannot be cast to the type that the recipe asks for.', 'Correct the feature named in details, list such values in `null_values` of the step, or choose another type.'),
   GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
-  TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables.', 'Repeat it with `npx sluice rerun RUN`; the files are still in the landing zone.'),
-  EXPORT_MISMATCH: transient('The exported file does not hold what it should, or breaks a rule of its format.', 'The step is tried again; report it if it stays.'),
-  UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'The step is tried again; check the object store.'),
+  TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables, once more after the run had begun anew three times.', 'See in the log of PostgreSQL why it crashes; then `npx sluice rerun RUN`. The files are still there.'),
+  EXPORT_MISMATCH: transient('The exported file does not hold what it should, or breaks a rule of its format.', 'Report it if it stays.'),
+  UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'Check the object store.'),
 
   // Joins
   ASSET_KIND_MISMATCH: permanent('An asset is not of the kind that is needed.', 'Join a spatial (or joined) asset with a tabular one; `npx sluice assets` lists them.'),
@@ -72,13 +72,13 @@ export const ERROR_CODES = {
   RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),
   DATASET_NOT_FOUND: permanent('There is no such dataset.', 'List assets with `npx sluice assets`; a dataset begins with its first manifest.'),
   ASSET_NOT_FOUND: permanent('There is no such asset.', 'List assets with `npx sluice assets`.'),
-  RUN_CLOSED: permanent('The run has ended, so this step must not run.', 'Nothing to do; rerun the batch to repeat it.'),
+  RUN_CLOSED: permanent('The run has ended, so this step must not run.', 'Nothing to do. To repeat it: `npx sluice rerun RUN`.'),
   CLAIM_STALE: permanent('Another worker has taken over this step, or the run was ended.', 'Nothing to do: the write was refused, as it must be.'),
-  STEP_BUSY: transient('Another worker is doing this step now.', 'It is delivered again later.'),
-  TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'A run or manifest that has ended stays as it is; use rerun to repeat it.'),
-  STEP_TIMEOUT: transient('A step took longer than allowed.', 'It is tried again; raise the limit named in details for very large files.'),
-  RUN_STUCK: permanent('Nothing happened in the run for too long, although its next event was sent again.', 'See the log for the reason, then rerun it.'),
-  CANCELED: permanent('The run was canceled.', 'Rerun the batch to repeat it.'),
+  STEP_BUSY: transient('Another worker is doing this step now.', 'Nothing to do: it is delivered again later.'),
+  TRANSITION_ILLEGAL: permanent('A status may not change in this way.', 'A run or manifest that has ended stays as it is. To repeat it: `npx sluice rerun RUN`.'),
+  STEP_TIMEOUT: transient('A step took longer than allowed.', 'Raise the limit named in details for very large files.'),
+  RUN_STUCK: permanent('Nothing happened in the run for too long, although its next event was sent again.', 'See the log for the reason, then `npx sluice rerun RUN`.'),
+  CANCELED: permanent('The run was canceled.', 'To repeat it: `npx sluice rerun RUN`.'),
 
   // Requests
   REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what the message names.'),
@@ -95,16 +95,17 @@ export const ERROR_CODES = {
 
   // Surroundings
   CONFIG_INVALID: permanent('An environment variable is missing or wrong.', 'Correct the variable named; .env.example lists all of them.'),
-  STORE_UNAVAILABLE: transient('The object store does not answer.', 'It is tried again; check S3_ENDPOINT and the server.'),
+  STORE_UNAVAILABLE: transient('The object store does not answer.', 'Check S3_ENDPOINT and the server.'),
   STORE_DENIED: permanent('The object store refused the credentials or the operation.', 'Check the S3 credentials and the bucket policy.'),
-  DATABASE_UNAVAILABLE: transient('PostgreSQL does not answer.', 'It is tried again; check the server.'),
-  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'It is tried again; check that it runs.'),
+  DATABASE_UNAVAILABLE: transient('PostgreSQL does not answer.', 'Check that the server runs and has the address that Sluice was given.'),
+  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'Check that it runs.'),
   GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
+  SLUICE_STARTING: transient('Sluice is still starting.', 'Wait until npm start says that it is ready.'),
   SLUICE_UNREACHABLE: transient('The command line cannot reach Sluice.', 'Start it with npm start, or set SLUICE_URL to its address.'),
-  DISK_FULL: transient('The disk is full.', 'Free some space under SLUICE_HOME or SCRATCH_DIR; while the run is under way the step is tried again, after that use rerun.'),
+  DISK_FULL: transient('The disk is full.', 'Free some space under SLUICE_HOME or SCRATCH_DIR.'),
   SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
-  WORKER_DIED: permanent('The process ended again and again in the middle of this work.', 'See the log for the reason, memory for example; then re-drive the dead letter or rerun the batch.'),
-  INTERNAL: transient('An unexpected error.', 'It is tried again; report it with the details if it stays.'),
+  WORKER_DIED: permanent('The process ended again and again in the middle of this work.', 'See the log for the reason, memory for example; then re-drive the dead letter, or `npx sluice rerun RUN`.'),
+  INTERNAL: transient('An unexpected error.', 'Report it with the details if it stays.'),
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;

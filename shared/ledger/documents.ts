@@ -103,6 +103,8 @@ export const RunDocumentSchema = z.object({
   manifest: ManifestSchema,
   error: ErrorDocumentSchema.nullable(),
   rerun_of: z.uuid().nullable(),
+  /** How often the run began anew, because PostgreSQL had lost its tables; absent before the first time. */
+  restarts: z.number().int().min(1).optional(),
   /** Names the request for a rerun, so that the same request again makes no second run. */
   request_id: z.string().nullable().optional(),
   traceparent: z.string().nullable(),
@@ -218,7 +220,7 @@ export type LineageDocument = z.infer<typeof LineageDocumentSchema>;
 
 export const ACTIVITIES = [
   'manifest_rejected', 'manifest_duplicate', 'lane_disabled', 'run_started', 'run_succeeded', 'run_failed',
-  'run_canceled', 'run_rerun', 'manifest_archived', 'dead_letter_redriven', 'dead_letter_discarded',
+  'run_canceled', 'run_rerun', 'run_restarted', 'manifest_archived', 'dead_letter_redriven', 'dead_letter_discarded',
   'retention_set', 'asset_removed',
 ] as const;
 export const ActivityDocumentSchema = z.object({

@@ -45,6 +45,11 @@ export interface Ledger {
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
   /** Gives the claim back after an error, which is kept on the step. A stale claim changes nothing. */
   releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
+  /**
+   * Makes every step pending again, the claimed one with the error, and counts up `restarts`: the run begins anew. From then on a step can be claimed
+   * only when those before it are done. Returns the run. Throws CLAIM_STALE.
+   */
+  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
   /** running -> failure or canceled, whatever step is under way: every claim becomes stale. Returns the run; `changed` is false on a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL. */
   endRun(runId: string, status: 'failure' | 'canceled', error: ErrorDocument | null): Promise<{ changed: boolean; run: RunDocument }>;
   /**
@@ -128,7 +133,7 @@ export type ClaimResult =
   | { outcome: 'done'; reply: SluiceEvent | null; run: RunDocument }
   | { outcome: 'held'; owner: string; leaseUntil: string }
   | { outcome: 'closed'; status: Status }
-  /** `archive` before the run has ended. */
+  /** `archive` before the run has ended; in a run that began anew, a step before its turn. */
   | { outcome: 'early' };
 
 export interface RetentionRule {

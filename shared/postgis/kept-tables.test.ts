@@ -39,4 +39,5 @@ test('rows that a crash of PostgreSQL took are missed, rows that are there and f
   onTestFinished(() => transform.close());
   await expect(checkTableKept(transform, 'raw_data', 1)).rejects.toMatchObject({ code: 'TABLES_LOST', details: { table: 'raw_data', rows: 1 } });
   await checkTableKept(transform, 'raw_data', 0);
+  await expect(checkTableKept(transform, 'processed', 0)).rejects.toMatchObject({ code: 'TABLES_LOST', details: { table: 'processed', rows: 0 } });
 });

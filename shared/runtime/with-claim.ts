@@ -1,10 +1,12 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { afterRestart } from '#shared/events/run-events.ts';
 import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
 import type { ClaimRef, ClaimResult } from '#shared/ledger/ledger.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
+import { restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
 
 /** Several renewals fit in a lease, so that one lost one does no harm. */
@@ -34,7 +36,7 @@ const underWay = new Set<string>();
 /**
  * Claims (run, step), does `work`, and records the event that it returns; a step that is done already answers its recorded reply.
  * Nothing is answered when the run has ended, or when the claim is lost under way. With `close`, the run ends as success in the
- * same write as the step. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
+ * same write as the step. When PostgreSQL lost the run's tables, the run begins anew, and the event that starts it is answered. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
  */
 export async function withClaim(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
   const key = `${target.runId}/${target.step}`;
@@ -63,11 +65,14 @@ async function claimAndWork(context: Context, target: Target, work: (claim: Clai
   const stopRenewing = keepClaim(context, ref, lost);
   try {
     const working = work({ ...ref, run: result.run, attempt: result.attempt, signal: limits.signal });
-    const reply = await limits.orAbandon(working, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`));
+    const answer = await limits.orAbandon(working, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`));
+    const reply = answer && afterRestart(result.run, answer);
     await context.ledger.finishStep(ref, reply ?? null, target.close);
     return reply;
   } catch (thrown) {
     const error = explain(thrown, { lost: lost.signal.aborted, timedOut: limits.timedOut, stopping: context.signal.aborted, seconds });
+    const beginning = await restartAfterLoss({ ...ref, run: result.run }, error, context).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Run:Restart:Failed'));
+    if (beginning) return beginning;
     // When the ledger does not answer either, the next delivery finds that this process is not at it any more.
     await context.ledger.releaseStep(ref, error.toDocument()).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
     if (error.code !== 'CLAIM_STALE') throw error;

@@ -137,6 +137,37 @@ export function claimContract(on: OpenedLedger): void {
       expect((await claim(run, 'archive')).outcome).toBe('done');
     });
 
+    test('a run that begins anew has every step before it again, in turn, and keeps its tokens', async () => {
+      const run = await admitted(on.ledger);
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), sampleReply(run));
+      const ref = await claimed(on.ledger, run, 'transform-recipe');
+      const restarted = await on.ledger.restartRun(ref, ERROR);
+      expect(restarted).toEqual(await on.second.getRun(run.run_id));
+      expect(restarted).toMatchObject({ status: 'running', restarts: 1, fence: 2 });
+      expect(restarted.steps.map(({ status, reply, owner, token, error }) => ({ status, reply, owner, token, error }))).toMatchObject([
+        { status: 'pending', reply: null, owner: null, token: 1, error: null }, { status: 'pending', reply: null, owner: null, token: 2, error: ERROR },
+        ...Array.from({ length: 3 }, () => ({ status: 'pending', token: 0 })),
+      ]);
+
+      await expect(on.ledger.finishStep(ref, null)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+      await expect(on.second.restartRun(ref, ERROR)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+      expect(await claim(run, 'transform-recipe')).toEqual({ outcome: 'early' });
+      const first = await claimed(on.ledger, run, 'load-to-postgis');
+      expect(first.token).toBe(3);
+      expect(await claim(run, 'transform-recipe')).toEqual({ outcome: 'early' });
+      await on.ledger.finishStep(first, sampleReply(run));
+      expect(await claim(run, 'export-geoparquet')).toEqual({ outcome: 'early' });
+      expect(await on.ledger.restartRun(await claimed(on.ledger, run, 'transform-recipe'), ERROR)).toMatchObject({ restarts: 2 });
+    });
+
+    test('a run that has ended does not begin anew', async () => {
+      const run = await admitted(on.ledger);
+      const ref = await claimed(on.ledger, run, 'load-to-postgis');
+      await on.ledger.endRun(run.run_id, 'canceled', null);
+      await expect(on.ledger.restartRun(ref, ERROR)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+      expect(await on.ledger.getRun(run.run_id)).toMatchObject({ status: 'canceled' });
+    });
+
     test('a run or step that does not exist is named', async () => {
       const run = await admitted(on.ledger);
       await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });

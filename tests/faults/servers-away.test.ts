@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
+import type { Step } from '#shared/ledger/documents.ts';
 import { startObjectStore } from '../../gateway/embedded/object-store.ts';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { testEnv } from '../servers.ts';
 
-/** PostgreSQL (queue, ledger and PostGIS at once) or the object store goes away in the middle of runs, and comes back. */
+/** PostgreSQL (queue, ledger and PostGIS at once) or the object store goes away in the middle of runs, and comes back; or PostgreSQL crashes. */
 
 const SAMPLE = resolve(import.meta.dirname, '../data/sample/countries.zip');
 /** The outage that Sluice promises to sit out. */
@@ -17,6 +18,41 @@ const BATCHES = ['één', 'två #2', 'tři 🌍'];
 const PATIENCE_MS = 120_000;
 
 test.each(['PostgreSQL', 'object store'] as const)('%s goes away for 20 s in the middle of runs: every run succeeds, once, and nothing is left', async (server) => {
+  await withServers(async (servers) => {
+    for (const batch of BATCHES) await upload(servers.sluice, batch);
+    await servers.sluice.announceWaiting();
+    await vi.waitUntil(async () => (await servers.sluice.context.ledger.listRuns()).some((run) => run.steps.some(({ status }) => status === 'running')), { timeout: PATIENCE_MS, interval: 5 });
+    await servers.takeAway(server);
+    await wait(OUTAGE_MS);
+    await servers.bringBack(server);
+    await vi.waitFor(() => everythingIsDone(servers.sluice), { timeout: PATIENCE_MS, interval: 200 });
+  });
+}, 3 * PATIENCE_MS);
+
+test('PostgreSQL crashes after a table was loaded: the run begins anew, every run succeeds, once, and nothing is left', async () => {
+  await withServers(async ({ sluice, crashPostgres }) => {
+    const { ledger } = sluice.context;
+    for (const batch of BATCHES) await upload(sluice, batch);
+    await sluice.announceWaiting();
+    const isLoaded = (steps: Step[]) => steps.some(({ name, status }) => name === 'load-to-postgis' && status === 'done');
+    await vi.waitUntil(async () => (await ledger.listRuns()).some((run) => run.status === 'running' && isLoaded(run.steps)), { timeout: PATIENCE_MS, interval: 2 });
+    crashPostgres();
+    await vi.waitFor(() => everythingIsDone(sluice), { timeout: PATIENCE_MS, interval: 200 });
+    const restarted = (await ledger.listRuns()).filter(({ restarts }) => restarts !== undefined);
+    expect(restarted.length).toBeGreaterThan(0);
+    for (const run of restarted) expect(await ledger.listActivity({ run_id: run.run_id })).toContainEqual(expect.objectContaining({ activity: 'run_restarted', operator: 'sluice' }));
+  });
+}, 3 * PATIENCE_MS);
+
+interface Servers {
+  sluice: RunningSluice;
+  takeAway(server: 'PostgreSQL' | 'object store'): Promise<void>;
+  bringBack(server: 'PostgreSQL' | 'object store'): Promise<void>;
+  /** Ends all its processes at once, without a last write; it is started again by itself. */
+  crashPostgres(): void;
+}
+
+async function withServers(work: (servers: Servers) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-away-'));
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
   let postgres = await startPostgres(join(folder, 'postgres'));
@@ -28,23 +64,22 @@ test.each(['PostgreSQL', 'object store'] as const)('%s goes away for 20 s in the
     CONTROL_DATABASE_URL: await postgres.database('control'), POSTGIS_URL: await postgres.database('spatial', { postgis: true }),
   }));
   try {
-    for (const batch of BATCHES) await upload(sluice, batch);
-    await sluice.announceWaiting();
-    await vi.waitUntil(async () => (await sluice.context.ledger.listRuns()).some((run) => run.steps.some(({ status }) => status === 'running')), { timeout: PATIENCE_MS, interval: 5 });
-
-    await (server === 'PostgreSQL' ? postgres.stop() : store.stop());
-    await wait(OUTAGE_MS);
-    if (server === 'PostgreSQL') postgres = await startPostgres(join(folder, 'postgres'));
-    else store = await startObjectStore({ ...storeOptions, port });
-
-    await vi.waitFor(() => everythingIsDone(sluice), { timeout: PATIENCE_MS, interval: 200 });
+    await work({
+      sluice,
+      takeAway: (server) => (server === 'PostgreSQL' ? postgres.stop() : store.stop()),
+      bringBack: async (server) => {
+        if (server === 'PostgreSQL') postgres = await startPostgres(join(folder, 'postgres'));
+        else store = await startObjectStore({ ...storeOptions, port });
+      },
+      crashPostgres: () => void process.kill(postgres.pid, 'SIGQUIT'),
+    });
   } finally {
     await sluice.stop();
     await Promise.all([postgres.stop(), store.stop()]);
     rmSync(postgres.data, { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
   }
-}, 3 * PATIENCE_MS);
+}
 
 async function upload({ context }: RunningSluice, batch: string): Promise<void> {
   await context.objects.put('landing-zone', `${batch}/countries.zip`, readFileSync(SAMPLE));

@@ -54,6 +54,8 @@ const CLAIM: Statement = {
         and (step.doc ->> 'status' = 'running') = ($2 <> 'archive')
         and (step ->> 'status' in ('pending', 'failed')
           or step ->> 'status' = 'running' and ((step ->> 'lease_until')::timestamptz <= at or step ->> 'owner' = $4))
+        -- Events from before a restart may still come.
+        and ($2 = 'archive' or not step.doc ? 'restarts' or position = '0' or step.doc #>> array['steps', (position::int - 1)::text, 'status'] = 'done')
       returning r.doc
     )
     select coalesce(claimed.doc, run.doc) as doc, claimed.doc is not null as claimed from run left join claimed on true`,
@@ -88,12 +90,26 @@ const RELEASE: Statement = {
     returning status`,
 };
 
+const RESTART: Statement = {
+  name: 'ledger.restart',
+  text: `
+    update ledger.runs
+    set doc = doc || jsonb_build_object('restarts', coalesce((doc ->> 'restarts')::int, 0) + 1, 'updated_at', ${NOW}, 'steps', (
+      select jsonb_agg(
+        value || jsonb_build_object('status', 'pending', 'reply', null, 'started_at', null, 'finished_at', null, ${NO_HOLDER},
+          'error', case when value ->> 'name' = $3 then $4::jsonb else value -> 'error' end)
+        order by ordinality)
+      from jsonb_array_elements(doc -> 'steps') with ordinality))
+    where run_id = $1 and doc @> $2::jsonb
+    returning doc`,
+};
+
 const IS_DONE: Statement = {
   name: 'ledger.is-done',
   text: 'select 1 from ledger.runs where run_id = $1 and doc @> $2::jsonb',
 };
 
-export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep'> {
+export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep' | 'restartRun'> {
   return {
     async claimStep(request: ClaimRequest): Promise<ClaimResult> {
       const { runId, step, owner, takeOverFrom, leaseSeconds } = request;
@@ -119,6 +135,13 @@ export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Le
       const [released] = await database.query<{ status: Status }>(RELEASE, values);
       if (released !== undefined) runs.announce(claim.runId, released.status);
     },
+    async restartRun(claim, error) {
+      const values = [claim.runId, currentClaim(claim), claim.step, JSON.stringify(storableValue(error))];
+      const [restarted] = await database.documents<RunDocument>(RESTART, values);
+      if (restarted === undefined) throw staleClaim(claim);
+      runs.announce(claim.runId, restarted.status);
+      return restarted;
+    },
   };
 }
 
@@ -139,5 +162,6 @@ function refused(run: RunDocument, name: StepName): ClaimResult {
   if (step.status === 'done') return { outcome: 'done', reply: step.reply as Extract<ClaimResult, { outcome: 'done' }>['reply'], run };
   if (name === 'archive' && run.status === 'running') return { outcome: 'early' };
   if (name !== 'archive' && run.status !== 'running') return { outcome: 'closed', status: run.status };
+  if (step.status !== 'running') return { outcome: 'early' };
   return { outcome: 'held', owner: step.owner ?? '', leaseUntil: step.lease_until ?? '' };
 }
