@@ -15,9 +15,9 @@ export function assetIdOf(runId: string): string {
   return deterministicObjectId('asset', runId, 'geoparquet');
 }
 
-/** Changes with the files, how they are read, and the recipe with its parameters (sourceHashOf). */
+/** Changes with the files, how they are read, and the recipe with its parameters, which for a join hold both assets by content (sourceHashOf). */
 export function sourceHash(run: Pick<RunDocument, 'manifest'>, loaded: Pick<Loaded, 'files'> | undefined, ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>): string {
-  const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs, sortedEntries(run.manifest.metadata.join_config ?? {})];
+  const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs];
   return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }
 
