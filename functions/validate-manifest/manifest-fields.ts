@@ -1,13 +1,7 @@
 import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { fieldOf } from './manifest-tokens.ts';
-
-/** One wrong field: `message` follows the field's name in a sentence. */
-export interface FieldIssue {
-  field: string;
-  message: string;
-}
+import { type FieldIssue, fieldOf } from './manifest-tokens.ts';
 
 /** Issues kept on the manifest; a file of 1,000 wrong lines needs no 1,000 of them. */
 const MAX_ISSUES = 50;

@@ -1,10 +1,15 @@
-import type { FieldIssue } from './manifest-fields.ts';
 import { lineAndColumn } from './manifest-text.ts';
 
 /** A manifest needs 5 levels; deeper nesting can only be in tags, and would exhaust the stack of whatever writes it again. */
 const MAX_DEPTH = 32;
 /** String literals and the marks that open, close and separate. Numbers and words are skipped. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/gs;
+
+/** One wrong field: `message` follows the field's name in a sentence. */
+export interface FieldIssue {
+  field: string;
+  message: string;
+}
 
 interface Level {
   /** The names seen; undefined in an array. */

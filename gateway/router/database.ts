@@ -2,11 +2,10 @@ import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
 import type { Availability } from './availability.ts';
 import { databaseAway } from './away.ts';
-import type { RouterSession } from './session.ts';
+import type { ListenHandle, RouterSession } from './session.ts';
 
 /** pg-boss's port to a database. */
 type BossDatabase = NonNullable<ConstructorOptions['db']>;
-export type ListenHandle = Awaited<ReturnType<NonNullable<BossDatabase['listen']>>>;
 /** The transaction or pool that a statement runs in. */
 export type Executor = Pick<BossDatabase, 'executeSql'>;
 

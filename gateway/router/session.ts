@@ -1,5 +1,5 @@
-import type { ListenHandle } from './database.ts';
 import pg from 'pg';
+import type { ConstructorOptions } from 'pg-boss';
 import type { Availability } from './availability.ts';
 
 /** Key of the advisory lock that every living router shares. Any number; this one is `sluice` in ASCII. */
@@ -8,6 +8,9 @@ const RECONNECT_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Finds a connection that broke without a word (a router on another machine, a firewall between). */
 const KEEP_ALIVE_MS = 10_000;
+
+/** What pg-boss ends its listening with. */
+export type ListenHandle = Awaited<ReturnType<NonNullable<NonNullable<ConstructorOptions['db']>['listen']>>>;
 
 type OnNotification = (payload: string, backend: number) => void;
 

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import type { RawColumn, RawType } from './raw-column.ts';
 
 /** How a column travels: what PostgreSQL is asked for, as which raw type it crosses, and what DuckDB makes of it. */

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { TableColumn } from './table-columns.ts';
+import type { TableColumn } from './table-column.ts';
 
 /** Types that PostGIS calls spatial; a table of a run has one column of these, in all. */
 const SPATIAL_TYPES = new Set(['geometry', 'geography']);

@@ -1,15 +1,6 @@
 import pg from 'pg';
 import type { PostgisSession } from './postgis.ts';
-
-/** A column as the catalog knows it. */
-export interface TableColumn {
-  name: string;
-  /** As format_type() names it: `numeric(10,2)`, `timestamp with time zone`, `integer[]`. */
-  type: string;
-  /** pg_type.typname; of the elements when it is an array. */
-  base: string;
-  array: boolean;
-}
+import type { TableColumn } from './table-column.ts';
 
 const COLUMNS_SQL = `
   select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, coalesce(element.typname, t.typname) as base, element.oid is not null as array

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type ColumnClass, classOf } from './column-class.ts';
 import { attributeColumn, ColumnName, NewColumnName } from './columns.ts';
 import { invalidParameter } from './invalid-parameter.ts';

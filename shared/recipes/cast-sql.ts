@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type ColumnClass, classOf } from './column-class.ts';
 import { columnSql } from './step.ts';
 

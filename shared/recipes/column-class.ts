@@ -1,4 +1,4 @@
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 
 /** What can be done with the values of a column: compared, added, cast. */
 export type ColumnClass = 'text' | 'integer' | 'float' | 'decimal' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'other';

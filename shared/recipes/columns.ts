@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { RESERVED_COLUMNS } from '#shared/postgis/tables.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import type { TableFacts } from './step.ts';

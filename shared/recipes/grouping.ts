@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type Aggregate, aggregateColumn, AggregateSchema } from './aggregates.ts';
 import { classOf } from './column-class.ts';
 import { attributeColumn, checkFreeName, ColumnName } from './columns.ts';

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { sridOf } from './clip-area.ts';
 import { attributeColumns, checkFreeName, NewColumnName } from './columns.ts';
 import { invalidParameter } from './invalid-parameter.ts';

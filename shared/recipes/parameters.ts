@@ -3,21 +3,14 @@ import { type RecipeParameters as GivenParameters, RecipeParametersSchema } from
 import { type ClipBox, sridOf } from './clip-area.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import type { Recipe } from './registry.ts';
+import type { CrsUnit, GeometryParameters } from './step.ts';
 import type { StepParameters } from './step-kinds.ts';
 
 /** Parameters of a recipe with every default filled in: what is recorded on the asset. */
-export interface RecipeParameters {
-  /** EPSG:n. */
-  target_crs: string;
-  /** Units of target_crs; 0 is off. */
-  simplify_tolerance: number;
-  coordinate_precision?: number;
+export interface RecipeParameters extends GeometryParameters {
   /** Steps that the manifest adds, in order. */
   steps?: StepParameters[];
 }
-
-/** Unit of a CRS: degrees, or so many metres. */
-export type CrsUnit = 'degree' | number;
 
 const DEFAULT_TARGET = 'EPSG:4326';
 /** About 111 km: a larger one is in the wrong unit. */

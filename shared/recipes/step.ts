@@ -1,8 +1,7 @@
 import format from 'pg-format';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import type { Note } from '#shared/events/types.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
-import type { CrsUnit, RecipeParameters } from './parameters.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 
 /** A statement of a step, as data. */
 export interface SqlStep {
@@ -20,6 +19,18 @@ export interface StepTables {
   output: string;
   /** A table that it may make for itself. */
   findings: string;
+}
+
+/** Unit of a CRS: degrees, or so many metres. */
+export type CrsUnit = 'degree' | number;
+
+/** What the manifest or a default says about all geometries. */
+export interface GeometryParameters {
+  /** EPSG:n. */
+  target_crs: string;
+  /** Units of target_crs; 0 is off. */
+  simplify_tolerance: number;
+  coordinate_precision?: number;
 }
 
 /** What a step knows of the table, besides its name. */
@@ -41,7 +52,7 @@ export interface TableFacts {
   surfaces: boolean;
   /** Whether it holds M values. */
   measures: boolean;
-  parameters: RecipeParameters;
+  parameters: GeometryParameters;
 }
 
 /** What can be wrong with features after a step: a query for `feature` and `reason`, empty when all is well. */

@@ -7,9 +7,9 @@ import { readColumns } from '#shared/postgis/table-columns.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/tables.ts';
 import { areaKey, transformBox } from './clip-area.ts';
 import { invalidParameter } from './invalid-parameter.ts';
-import { boxesToTransform, completeParameters, type CrsUnit, namedCrs, targetSrid, unitOf } from './parameters.ts';
+import { boxesToTransform, completeParameters, namedCrs, type RecipeParameters, targetSrid, unitOf } from './parameters.ts';
 import type { Recipe } from './registry.ts';
-import type { TableFacts } from './step.ts';
+import type { CrsUnit, TableFacts } from './step.ts';
 
 const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE', 'MULTISURFACE'];
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];
@@ -24,8 +24,13 @@ interface Shape {
   arc: boolean | null;
 }
 
+/** The facts, with the parameters as they are recorded on the asset. */
+export interface RecipeFacts extends TableFacts {
+  parameters: RecipeParameters;
+}
+
 /** Reads what the steps need to know of raw_data. Throws GEOMETRY_CONTRACT, and RECIPE_INVALID for a wrong parameter or an unknown CRS. */
-export async function readFacts(session: PostgisSession, env: Pick<Env, 'GEOMETRY_COLUMN'>, recipe: Recipe, given: GivenParameters, sourceSrid: number): Promise<TableFacts> {
+export async function readFacts(session: PostgisSession, env: Pick<Env, 'GEOMETRY_COLUMN'>, recipe: Recipe, given: GivenParameters, sourceSrid: number): Promise<RecipeFacts> {
   const target = targetSrid(given);
   const columns = await readColumns(session, RAW_TABLE);
   checkGeometryContract(RAW_TABLE, columns, env.GEOMETRY_COLUMN);

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, readsDates } from '../../cast-sql.ts';
 import { attributeColumn, ColumnName } from '../../columns.ts';
 import { invalidParameter } from '../../invalid-parameter.ts';
