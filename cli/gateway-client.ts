@@ -5,32 +5,59 @@ import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** The gateway over HTTP. Every method throws SLUICE_UNREACHABLE when it does not answer, else the error that it answered. */
+/** A start takes seconds, the first one of a slow machine half a minute. */
+const START_TIMEOUT_MS = 60_000;
+const TRY_AGAIN_MS = 500;
+
+/**
+ * The gateway over HTTP. Every method throws SLUICE_UNREACHABLE when it does not answer, else the error that it answered. While Sluice
+ * is starting, all but `open` wait, for a minute at most; `onStarting` hears that once.
+ */
 export class GatewayClient {
   readonly baseUrl: string;
+  /** Gone when it was told. */
+  #onStarting: (() => void) | undefined;
 
-  constructor(baseUrl: string) {
+  constructor(baseUrl: string, onStarting?: () => void) {
     this.baseUrl = baseUrl.replace(/\/+$/, '');
+    this.#onStarting = onStarting;
   }
 
-  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    const response = await this.open(path, signal);
+  async get<T>(path: string, signal: AbortSignal): Promise<T> {
+    const response = await this.#whenReady(() => this.open(path, signal), signal);
     return (await response.json()) as T;
   }
 
   /** Does something in the name of an operator, and answers what came of it. */
   async act<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal }): Promise<T> {
     const headers = { 'x-operator': encodeURIComponent(operator), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const response = await this.#request(path, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+    const init = { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) };
+    const response = await this.#whenReady(() => this.#request(path, init), signal);
     return (await response.json()) as T;
   }
 
-  /** A response whose body is still to be read. */
-  open(path: string, signal?: AbortSignal): Promise<Response> {
-    return this.#request(path, { signal: signal ?? null });
+  /** A response whose body is still to be read. Does not wait for a start: whoever reads a stream connects again anyway. */
+  open(path: string, signal: AbortSignal): Promise<Response> {
+    return this.#request(path, { signal });
+  }
+
+  /** Nothing of a request that comes during the start is done, so it can be sent again. */
+  async #whenReady<T>(send: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const giveUpAt = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await send();
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError) || thrown.code !== 'SLUICE_STARTING' || Date.now() > giveUpAt) throw thrown;
+      }
+      this.#onStarting?.();
+      this.#onStarting = undefined;
+      await setTimeout(TRY_AGAIN_MS, undefined, { signal });
+    }
   }
 
   async #request(path: string, init: RequestInit): Promise<Response> {
@@ -45,18 +72,21 @@ export class GatewayClient {
     return response;
   }
 
-  /** Uploads a file to the landing zone without holding it in memory. `onBytes` hears how many bytes went out. */
-  async uploadFile(key: string, path: string, options: { signal: AbortSignal; onBytes?: (bytes: number) => void }): Promise<void> {
+  /** Uploads a file to the landing zone without holding it in memory. `onSent` hears how many of its bytes have gone out. */
+  async uploadFile(key: string, path: string, { signal, onSent }: { signal: AbortSignal; onSent: (bytes: number) => void }): Promise<void> {
     const { size } = await stat(path);
-    const file = createReadStream(path, size > 0 ? { end: size - 1 } : {}); // A file that grows meanwhile keeps to its Content-Length.
-    if (options.onBytes) file.on('data', (chunk) => options.onBytes?.(chunk.length));
-    await this.#put(key, file, size, options.signal);
+    await this.#whenReady(() => {
+      const file = createReadStream(path, size > 0 ? { end: size - 1 } : {}); // A file that grows meanwhile keeps to its Content-Length.
+      let sent = 0;
+      file.on('data', (chunk) => onSent((sent += chunk.length)));
+      return this.#put(key, file, size, signal);
+    }, signal);
   }
 
   /** Uploads a small text to the landing zone. */
   async uploadText(key: string, text: string, signal: AbortSignal): Promise<void> {
     const body = Buffer.from(text);
-    await this.#put(key, Readable.from([body]), body.length, signal);
+    await this.#whenReady(() => this.#put(key, Readable.from([body]), body.length, signal), signal);
   }
 
   async #put(key: string, body: Readable, size: number, signal: AbortSignal): Promise<void> {

@@ -11,8 +11,9 @@ import type { Progress } from './progress.ts';
 export async function* ingestBatch(batch: Batch, client: GatewayClient, progress: Progress, signal: AbortSignal): AsyncGenerator<RunView> {
   const total = batch.uploads.reduce((sum, { size }) => sum + size, 0);
   let sent = 0;
-  for (const { path, key } of batch.uploads) {
-    await client.uploadFile(key, path, { signal, onBytes: (bytes) => progress.uploading((sent += bytes), total) });
+  for (const { path, key, size } of batch.uploads) {
+    await client.uploadFile(key, path, { signal, onSent: (bytes) => progress.uploading(sent + bytes, total) });
+    sent += size;
   }
   await client.uploadText(batch.manifestKey, `${JSON.stringify(batch.manifest, undefined, 2)}\n`, signal);
   progress.uploaded(batch.uploads.length, total);

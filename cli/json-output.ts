@@ -35,3 +35,11 @@ export function assetJson(asset: AssetView): AssetJson {
 export function errorJson(error: ErrorDocument, batchId: string | null = null): RunJson {
   return { run_id: null, batch_id: batchId, status: 'failure', steps: [], asset: null, reused: false, error };
 }
+
+/** The commands that promise a run. */
+const RUN_COMMANDS = new Set(['ingest', 'join', 'run', 'rerun', 'cancel']);
+
+/** A command that could not begin: with the fields of a run, all unknown, where the command promises one. */
+export function usageJson([command = '']: string[], error: ErrorDocument): unknown {
+  return RUN_COMMANDS.has(command) ? errorJson(error) : { error };
+}

@@ -1,4 +1,4 @@
-import { displayWidth } from './format-values.ts';
+import { displayWidth } from './format-table.ts';
 import type { Screen } from './terminal.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

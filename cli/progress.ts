@@ -1,7 +1,8 @@
+import type { Colors } from 'picocolors/types.js';
+import { formatBytes, formatSeconds } from '#shared/text/amounts.ts';
 import type { RunView } from '../gateway/views.ts';
-import { formatBytes, formatSeconds } from './format-values.ts';
 import { LiveBlock } from './live-block.ts';
-import { type Colors, colorsFor, type Screen, type Terminal } from './terminal.ts';
+import { colorsFor, type Screen, type Terminal } from './terminal.ts';
 
 /** Shows how far a batch is. */
 export interface Progress {

@@ -19,12 +19,13 @@ const { resampling, compression } = RasterParametersSchema.shape;
 /** Adds the options of metadata.raster to a command. */
 export function addRasterOptions(command: Command): Command {
   return command
-    .option('--target-crs <crs>', 'raster: coordinate reference system of the asset (EPSG:3857); that of the file by default')
-    .addOption(new Option('--resampling <method>', 'raster: for another system and for overviews').choices(resampling.unwrap().options))
-    .option('--categorical', 'raster: the values are classes, of which there is no mean; so are palettes by themselves')
-    .option('--nodata <value>', 'raster: value that means "no data", instead of what the file says', parseNumber)
-    .addOption(new Option('--compression <method>', 'raster: compression of the asset (default: deflate)').choices(compression.unwrap().options))
-    .option('--mosaic', 'raster: one asset of all files; else one of each');
+    .optionsGroup('Rasters:')
+    .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); that of the file by default')
+    .addOption(new Option('--resampling <method>', 'for another system and for overviews').choices(resampling.unwrap().options))
+    .option('--categorical', 'the values are classes, of which there is no mean; so are palettes by themselves')
+    .option('--nodata <value>', 'value that means "no data", instead of what the file says', parseNumber)
+    .addOption(new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(compression.unwrap().options))
+    .option('--mosaic', 'one asset of all files; else one of each');
 }
 
 /** The part of a manifest that the options stand for; undefined when none is given. */

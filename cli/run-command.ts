@@ -1,10 +1,10 @@
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
-import { describeError } from './describe-run.ts';
+import { describeError } from '../gateway/describe-run.ts';
 import { EXIT, exitCodeOfError } from './exit-codes.ts';
 import { colorsFor, type Terminal } from './terminal.ts';
 
 /** A command: does its work, writes its answer, returns its exit code. */
-export type Command = (terminal: Terminal, signal: AbortSignal) => Promise<number>;
+export type Command = (signal: AbortSignal) => Promise<number>;
 
 interface Reactions {
   /** What --json shows when the command is kept from its end. */
@@ -19,7 +19,7 @@ export async function runCommand(command: Command, terminal: Terminal, { errorJs
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    return await command(terminal, stop.signal);
+    return await command(stop.signal);
   } catch (thrown) {
     if (stop.signal.aborted) {
       terminal.stderr.write(`${interrupted?.() ?? 'Stopped.'}\n`);
@@ -35,6 +35,6 @@ export async function runCommand(command: Command, terminal: Terminal, { errorJs
 }
 
 /** The one JSON document of standard output. */
-export function writeJson({ stdout }: Terminal, document: unknown): void {
+export function writeJson({ stdout }: Pick<Terminal, 'stdout'>, document: unknown): void {
   stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }

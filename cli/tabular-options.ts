@@ -19,13 +19,14 @@ export interface TabularFlags {
 /** Adds the options of metadata.tabular to a command. */
 export function addTabularOptions(command: Command): Command {
   return command
-    .option('--delimiter <character>', 'table: character between two values, \\t for a tab; found by itself by default', (text) => (text === '\\t' ? '\t' : text))
-    .option('--decimal <character>', 'table: "," when numbers have decimal commas', parseDecimal)
-    .option('--sheet <name>', 'table: sheet of a workbook; the first by default')
-    .option('--no-header', 'table: the first line is data')
-    .option('--null <text>', 'table: text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [...before, text])
-    .option('--column-type <name=type>', `table: type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`, parseColumnType)
-    .option('--max-rejected <count>', 'table: more rows that cannot be read than this fail the run', parseCount);
+    .optionsGroup('Tables:')
+    .option('--delimiter <character>', 'character between two values, \\t for a tab; found by itself by default', (text) => (text === '\\t' ? '\t' : text))
+    .option('--decimal <character>', '"," when numbers have decimal commas', parseDecimal)
+    .option('--sheet <name>', 'sheet of a workbook; the first by default')
+    .option('--no-header', 'the first line is data')
+    .option('--null <text>', 'text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [...before, text])
+    .option('--column-type <name=type>', `type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`, parseColumnType)
+    .option('--max-rejected <count>', 'more rows that cannot be read than this fail the run', parseCount);
 }
 
 /** The part of a manifest that the options stand for; undefined when none is given. */

@@ -1,4 +1,5 @@
 import { createColors } from 'picocolors';
+import type { Colors } from 'picocolors/types.js';
 
 /** The parts of a stream that are used. */
 export interface Screen {
@@ -6,8 +7,6 @@ export interface Screen {
   columns?: number | undefined;
   write(text: string): unknown;
 }
-
-export type Colors = ReturnType<typeof createColors>;
 
 /** Where a command writes: answers to standard output; progress and errors to standard error. */
 export interface Terminal {
@@ -20,9 +19,4 @@ export interface Terminal {
 /** Colours for a stream: only on a terminal, and not when NO_COLOR is set (https://no-color.org). */
 export function colorsFor(screen: Screen, variables: NodeJS.ProcessEnv = process.env): Colors {
   return createColors(screen.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
-}
-
-/** Text of files and servers without control characters, which would steer the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -14,7 +14,7 @@ const PROBE_MS = 1_000;
 /** The gateway's address, taken before anything else is started, so that a taken port is known at once. */
 export interface Listener {
   port: number;
-  /** What answers from now on; until then requests get 503. */
+  /** What answers from now on; until then requests get 503 SLUICE_STARTING. */
   answerWith(fetch: (request: Request) => Response | Promise<Response>): void;
   /** A second call waits for the first. */
   close(): Promise<void>;
@@ -23,7 +23,7 @@ export interface Listener {
 /** Listens on HOST and PORT. Throws SETUP_FAILED that says what to do when the port is taken. */
 export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener> {
   let answer: (request: Request) => Response | Promise<Response> = () =>
-    errorResponse(new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is starting.', { retryAfterSeconds: 1 }));
+    errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is still starting.', { retryAfterSeconds: 1 }));
   const server = createAdaptorServer({ fetch: (request) => answer(request), hostname: env.HOST }) as Server;
   server.listen(env.PORT, env.HOST);
   try {
@@ -70,7 +70,7 @@ async function isSluice(host: string, port: number): Promise<boolean> {
     return reply.text();
   };
   try {
-    return /"checks":\{"ledger"|Sluice is starting/.test(await said('/healthz')) || (await said('/')).includes('S3rver');
+    return /"checks":\{"ledger"|SLUICE_STARTING/.test(await said('/healthz')) || (await said('/')).includes('S3rver');
   } catch {
     return false; // It speaks no HTTP.
   }

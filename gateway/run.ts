@@ -1,9 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { createColors } from 'picocolors';
 import { env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
+import { adviceFor } from '#shared/errors/advice.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { log } from '#shared/log/log.ts';
-import { errorLines, formatSeconds, lakeLines, placesLines, runLines } from './plain-words.ts';
+import { formatSeconds } from '#shared/text/amounts.ts';
+import { describeError, describeRun } from './describe-run.ts';
+import { lakeLines, placesLines } from './plain-words.ts';
 import { ingestSample, isFirstStart } from './sample.ts';
 import { Screen } from './screen.ts';
 import { type RunningSluice, startSluice } from './start.ts';
@@ -47,7 +50,7 @@ export async function run({ sample, logFile }: RunOptions): Promise<void> {
     screen.stopLive();
     const error = asSluiceError(thrown);
     log.fatal({ error: error.toDocument(), stack: error.stack }, 'Sluice:Run:Failed');
-    screen.say('', `Sluice cannot run. ${error.message}`, ...(error.code === 'SETUP_FAILED' ? [] : errorLines(error).slice(1)), `  The log is in ${logFile}.`, '');
+    screen.say('', `Sluice cannot run. ${error.message}`, ...(error.code === 'SETUP_FAILED' ? [] : [`  ${adviceFor(error.code)}`]), `  The log is in ${logFile}.`, '');
     process.exitCode = 1;
   }
 }
@@ -57,27 +60,31 @@ async function introduce(sluice: RunningSluice, { screen, sample, logFile, began
   screen.say('', `Ready after ${formatSeconds((performance.now() - began) / 1000)}: ${publicUrl(actual)}`);
   if (!isLoopbackOnly(actual)) screen.say('', ...OPEN_TO_THE_NETWORK);
   const first = sample && (await isFirstStart(context.ledger));
-  const asset = first ? await showSample(sluice, screen, signal) : undefined;
+  if (first) await showSample(sluice, screen, signal);
   if (signal.aborted) return;
   if (!first) screen.say(...lakeLines(await context.ledger.listDatasets()));
-  screen.say('', 'Where to look:', ...placesLines(actual, { asset, logFile, ownStore: sluice.ownStore }));
+  screen.say('', 'Where to look:', ...placesLines(actual, { logFile, ownStore: sluice.ownStore }));
   screen.say('', 'Ingest a file of yours:  npx sluice ingest FILE --dataset NAME', 'Ctrl-C stops everything.', '');
 }
 
-async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<AssetDocument | undefined> {
+async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<void> {
   screen.say('', 'First start: ingesting the sample, the countries of the world (tests/data/sample/countries.zip).', '');
   screen.begin('ingesting');
   try {
-    const { run, manifest, asset } = await ingestSample(sluice, () => undefined, signal);
+    const view = await ingestSample(sluice, signal);
     screen.stopLive();
-    if (run !== null) screen.say(...runLines(run, asset, sluice.env.LAKE_BUCKET).map((line) => `  ${line}`));
-    else if (manifest?.error) screen.say('  The sample was rejected.', ...errorLines(manifest.error));
-    return asset;
+    screen.say(...indented(describeRun(view, PLAIN, { steps: true })), ...(view.error ? indented(describeError(view.error, PLAIN, view)) : []));
   } catch (thrown) {
     screen.stopLive();
-    if (!signal.aborted) screen.say('  The sample could not be ingested.', ...errorLines(asSluiceError(thrown).toDocument()));
-    return undefined;
+    if (!signal.aborted) screen.say('  The sample could not be ingested.', ...indented(describeError(asSluiceError(thrown).toDocument(), PLAIN)));
   }
+}
+
+/** What `npm start` prints is often kept in a file. */
+const PLAIN = createColors(false);
+
+function indented(text: string): string[] {
+  return text.split('\n').map((line) => (line === '' ? '' : `  ${line}`));
 }
 
 /** Aborts with the first signal. A second one a moment later ends the process at once; its servers end with it. */

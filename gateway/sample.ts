@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { AssetDocument, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import { viewOfRun } from './routes/find-run.ts';
 import type { RunningSluice } from './start.ts';
+import { manifestView, type RunView } from './views.ts';
 
 /** The bundled data set: tests/data/sample/README.md says where it comes from. */
 const FILE = new URL('../tests/data/sample/countries.zip', import.meta.url);
@@ -13,13 +15,6 @@ const MANIFEST_KEY = `manifests/${BATCH_ID}.json`;
 /** Notifications of changes can be missed, so the run is read again this often. */
 const READ_AGAIN_MS = 1_000;
 
-export interface SampleResult {
-  /** Null when the manifest was rejected. */
-  run: RunDocument | null;
-  manifest: ManifestDocument | null;
-  asset: AssetDocument | undefined;
-}
-
 /** True until a first run exists: a start that was cut off before its sample was announced does it again. */
 export async function isFirstStart(ledger: Ledger): Promise<boolean> {
   return (await ledger.listRuns({ limit: 1 })).length === 0;
@@ -27,16 +22,15 @@ export async function isFirstStart(ledger: Ledger): Promise<boolean> {
 
 /**
  * Puts the sample into the landing zone as a user would, files first and then the manifest, and resolves when its run has
- * ended. `onChange` is called with the run whenever it changes. `signal` ends the waiting; the run goes on.
+ * ended, or its manifest was rejected. `signal` ends the waiting; the run goes on.
  */
-export async function ingestSample({ context, ownStore, announceWaiting }: RunningSluice, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<SampleResult> {
+export async function ingestSample({ context, ownStore, announceWaiting }: RunningSluice, signal: AbortSignal): Promise<RunView> {
   const { objects, env, ledger } = context;
   await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
   await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), { contentType: 'application/json' });
   if (!ownStore) await announceWaiting(); // Another store sends notifications only after `sluice setup-storage`.
-  const ended = await untilEnded(ledger, onChange, signal);
-  const assetId = ended.run?.asset_ids[0];
-  return { ...ended, asset: assetId === undefined ? undefined : await ledger.getAsset(assetId) };
+  const ended = await untilEnded(ledger, signal);
+  return 'steps' in ended ? viewOfRun({ ledger, env }, ended) : manifestView(ended);
 }
 
 function manifestOf(landingBucket: string): Manifest {
@@ -49,7 +43,7 @@ function manifestOf(landingBucket: string): Manifest {
   };
 }
 
-async function untilEnded(ledger: Ledger, onChange: (run: RunDocument) => void, signal: AbortSignal): Promise<Pick<SampleResult, 'run' | 'manifest'>> {
+async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocument | ManifestDocument> {
   const watching = new AbortController();
   let wake: () => void = () => undefined;
   await ledger.watchRuns(() => wake(), AbortSignal.any([signal, watching.signal])).catch(() => undefined); // Reading again does without.
@@ -58,11 +52,10 @@ async function untilEnded(ledger: Ledger, onChange: (run: RunDocument) => void, 
       signal.throwIfAborted();
       const changed = new Promise<void>((done) => { wake = done; });
       const [run] = await ledger.listRuns({ batch_id: BATCH_ID, limit: 1 });
-      if (run !== undefined) onChange(run);
       // The archive step comes after the end of a run, and cleans up.
-      if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return { run, manifest: null };
+      if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return run;
       const manifest = run === undefined ? await ledger.findManifestByBatch(BATCH_ID) : undefined;
-      if (manifest?.status === 'failure') return { run: null, manifest };
+      if (manifest?.status === 'failure') return manifest;
       await Promise.race([changed, pause(READ_AGAIN_MS)]);
     }
   } finally {

@@ -1,4 +1,4 @@
-import { formatSeconds } from './plain-words.ts';
+import { formatSeconds } from '#shared/text/amounts.ts';
 
 /** With a terminal, how often the live line is drawn again. */
 const REDRAW_MS = 100;

@@ -1,15 +1,16 @@
+import { formatTime } from '#shared/text/amounts.ts';
 import type { ActivityView } from '../../gateway/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable, formatTime } from '../format-values.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../format-table.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice activity`: who did what, the newest first; of one run, or of all. */
-export function activity(flags: { run?: string; limit: number }, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
+export function activity(flags: { run?: string; limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
     const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
-    const lines = await new GatewayClient(url).get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
+    const lines = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
     if (terminal.json) writeJson(terminal, lines);
     else terminal.stdout.write(`${lines.length === 0 ? 'Nothing has been done yet.' : tableOf(lines)}\n`);
     return EXIT.success;

@@ -1,16 +1,17 @@
+import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
 import type { AssetView } from '../../gateway/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatBytes, formatCount, formatTable, formatTime } from '../format-values.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../format-table.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { assetJson } from '../json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice assets`: the newest assets of the lake, or of one dataset. */
-export function assets(flags: { dataset?: string; limit: number }, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
+export function assets(flags: { dataset?: string; limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
     const query = new URLSearchParams({ limit: String(flags.limit), ...(flags.dataset ? { dataset_id: flags.dataset } : {}) });
-    const found = await new GatewayClient(url).get<AssetView[]>(`/api/assets?${query}`, signal);
+    const found = await client.get<AssetView[]>(`/api/assets?${query}`, signal);
     if (terminal.json) writeJson(terminal, found.map(assetJson));
     else terminal.stdout.write(`${found.length === 0 ? 'There are no assets.' : tableOf(found)}\n`);
     return EXIT.success;
@@ -20,7 +21,7 @@ export function assets(flags: { dataset?: string; limit: number }, url: string, 
 function tableOf(found: AssetView[]): string {
   const rows = found.map((asset) => [
     formatTime(asset.created_at), asset.dataset_id, String(asset.version), asset.row_count === null ? '' : formatCount(asset.row_count),
-    asset.geometry_types.join(', '), formatBytes(asset.size_bytes), asset.url,
+    asset.geometry_types.join(', '), formatBytes(asset.size_bytes), asset.id, asset.url,
   ]);
-  return formatTable([['MADE (UTC)', 'DATASET', 'VERSION', 'ROWS', 'GEOMETRY', 'SIZE', 'DOWNLOAD'], ...rows]);
+  return formatTable([['MADE (UTC)', 'DATASET', 'VERSION', 'ROWS', 'GEOMETRY', 'SIZE', 'ASSET', 'DOWNLOAD'], ...rows]);
 }

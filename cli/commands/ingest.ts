@@ -1,5 +1,6 @@
 import { env } from '#shared/config/env.ts';
 import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../batch.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { type RasterFlags, rasterParameters } from '../raster-options.ts';
 import { readRecipeFile } from '../recipe-file.ts';
 import { findSourceFiles } from '../source-files.ts';
@@ -16,12 +17,12 @@ export interface IngestFlags extends Omit<IngestOptions, 'uploader' | 'recipe' |
 }
 
 /** `sluice ingest FILE...`: uploads, follows the run, shows the asset. */
-export function ingest(paths: string[], flags: IngestFlags, url: string, terminal: Terminal): Promise<number> {
+export function ingest(paths: string[], flags: IngestFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
   return submitBatch(async (moment) => {
     const files = await findSourceFiles(paths, { format: flags.format, type: TYPE_OF_INTENT[flags.intent ?? ''] ?? (hasCoordinates(flags) ? 'vector' : undefined) });
     const recipe = flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe);
     return planBatch(files, { ...flags, recipe, tabular: tabularParameters(flags), raster: rasterParameters(flags), uploader: flags.uploader ?? userName() }, { ...moment, bucket: env.LANDING_BUCKET });
-  }, url, terminal);
+  }, client, terminal);
 }
 
 /** A table of which someone names the coordinates is a layer of points. */

@@ -1,13 +1,13 @@
 import type { LineageGraph, LineageNode } from '../../gateway/lineage-graph.ts';
 import { EXIT } from '../exit-codes.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice lineage ASSET`: the way from the files to the asset, and on to what was made from it. */
-export function lineage(assetId: string, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
-    const graph = await new GatewayClient(url).get<LineageGraph>(`/api/assets/${encodeURIComponent(assetId)}/lineage`, signal);
+export function lineage(assetId: string, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
+    const graph = await client.get<LineageGraph>(`/api/assets/${encodeURIComponent(assetId)}/lineage`, signal);
     if (terminal.json) writeJson(terminal, graph);
     else terminal.stdout.write(`${describeLineage(graph).join('\n')}\n`);
     return EXIT.success;

@@ -1,16 +1,17 @@
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Finding } from '#shared/lake/compare-lake.ts';
 import type { Reconciliation } from '#shared/lake/reconcile.ts';
+import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatBytes, formatCount, formatTable } from '../format-values.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../format-table.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice reconcile`: in what ledger and lake disagree. Exits 1 when they do. */
-export function reconcile(flags: { deep?: boolean }, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
-    const answer = await new GatewayClient(url).get<Reconciliation | { error: ErrorDocument }>(`/api/reconcile?deep=${flags.deep === true}`, signal);
+export function reconcile(flags: { deep?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
+    const answer = await client.get<Reconciliation | { error: ErrorDocument }>(`/api/reconcile?deep=${flags.deep === true}`, signal);
     if ('error' in answer) throw new SluiceError(answer.error.code, answer.error.message, { details: answer.error.details });
     if (terminal.json) writeJson(terminal, answer);
     else terminal.stdout.write(`${describe(answer)}\n`);

@@ -1,6 +1,6 @@
 import type { DatasetView, RetentionView } from '../../gateway/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 import type { ActFlags } from './run-acts.ts';
@@ -11,9 +11,8 @@ export interface RetentionFlags extends ActFlags {
 }
 
 /** `sluice retention DATASET`: how many versions are kept; with --keep or --off that is decided anew, and at once applied. */
-export function retention(dataset: string, flags: RetentionFlags, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
-    const client = new GatewayClient(url);
+export function retention(dataset: string, flags: RetentionFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
     const path = `/api/datasets/${encodeURIComponent(dataset)}`;
     const isAsked = flags.keep === undefined && flags.off !== true;
     const view = isAsked

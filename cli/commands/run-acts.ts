@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { printable } from '#shared/text/printable.ts';
 import type { RunView } from '../../gateway/views.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { errorJson, runJson } from '../json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import { printable, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { followToEnd, showRun } from './runs.ts';
 
 export interface ActFlags {
@@ -19,10 +20,9 @@ export interface RerunFlags extends ActFlags {
 }
 
 /** `sluice rerun RUN`: a new run of the same manifest; with --follow to its end, exiting as it does. */
-export function rerun(runId: string, flags: RerunFlags, url: string, terminal: Terminal): Promise<number> {
+export function rerun(runId: string, flags: RerunFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
   let started: RunView | undefined;
-  return runCommand(async (_, signal) => {
-    const client = new GatewayClient(url);
+  return runCommand(async (signal) => {
     const body = { request_id: flags.requestId ?? randomUUID(), force: flags.force === true };
     started = await client.act<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/rerun`, { operator: flags.operator, body, signal });
     if (!flags.follow) return showStarted(started, terminal);
@@ -42,9 +42,9 @@ function showStarted(run: RunView, terminal: Terminal): number {
 }
 
 /** `sluice cancel RUN`: ends a run that is under way. Exits 1 when it has ended otherwise. */
-export function cancel(runId: string, flags: ActFlags, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
-    const run = await new GatewayClient(url).act<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/cancel`, { operator: flags.operator, signal });
+export function cancel(runId: string, flags: ActFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
+    const run = await client.act<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/cancel`, { operator: flags.operator, signal });
     if (terminal.json) writeJson(terminal, runJson(run));
     else terminal.stdout.write(`Run ${run.run_id} of ${printable(run.batch_id ?? '')} is canceled. To repeat it: npx sluice rerun ${run.run_id}\n`);
     return EXIT.success;

@@ -1,19 +1,20 @@
+import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import type { RunView } from '../../gateway/views.ts';
-import { describeError, describeOutcome, describeResult, describeSteps } from '../describe-run.ts';
+import { describeError, describeRun } from '../../gateway/describe-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import { followRun } from '../follow-run.ts';
-import { formatSeconds, formatTable, formatTime } from '../format-values.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../format-table.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { errorJson, runJson } from '../json-output.ts';
 import { createProgress } from '../progress.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import { colorsFor, type Terminal } from '../terminal.ts';
 
 /** `sluice runs`: the newest runs. */
-export function runs(flags: { limit: number; status?: string; dataset?: string }, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
+export function runs(flags: { limit: number; status?: string; dataset?: string }, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
     const query = new URLSearchParams({ limit: String(flags.limit), ...(flags.status ? { status: flags.status } : {}), ...(flags.dataset ? { dataset_id: flags.dataset } : {}) });
-    const views = await new GatewayClient(url).get<RunView[]>(`/api/runs?${query}`, signal);
+    const views = await client.get<RunView[]>(`/api/runs?${query}`, signal);
     if (terminal.json) writeJson(terminal, views.map(runJson));
     else terminal.stdout.write(`${views.length === 0 ? 'There are no runs yet. Start one with: npx sluice ingest FILE --dataset NAME' : tableOf(views)}\n`);
     return EXIT.success;
@@ -30,9 +31,8 @@ function tableOf(views: RunView[]): string {
 }
 
 /** `sluice run ID`: one run, with --follow to its end. Exits as the run did. */
-export function run(runId: string, flags: { follow?: boolean }, url: string, terminal: Terminal): Promise<number> {
-  return runCommand(async (_, signal) => {
-    const client = new GatewayClient(url);
+export function run(runId: string, flags: { follow?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
     let view = await client.get<RunView>(`/api/runs/${encodeURIComponent(runId)}`, signal);
     if (flags.follow && view.status === 'running') view = await followToEnd(client, view, terminal, signal);
     showRun(view, terminal, { steps: true });
@@ -54,8 +54,7 @@ export async function followToEnd(client: GatewayClient, run: RunView, terminal:
 
 /** A run with its result to standard output, and its error to standard error. */
 export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: boolean }): void {
-  const colors = colorsFor(terminal.stdout);
   if (terminal.json) writeJson(terminal, runJson(view));
-  else terminal.stdout.write(`${[describeOutcome(view, colors), ...(steps ? describeSteps(view) : []), ...describeResult(view, colors)].join('\n')}\n`);
-  if (view.error) terminal.stderr.write(`${describeError(view.error, colorsFor(terminal.stderr))}\n`);
+  else terminal.stdout.write(`${describeRun(view, colorsFor(terminal.stdout), { steps })}\n`);
+  if (view.error) terminal.stderr.write(`${describeError(view.error, colorsFor(terminal.stderr), view)}\n`);
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunView } from '../../gateway/views.ts';
 import type { Batch } from '../batch.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { ingestBatch } from '../ingest-batch.ts';
 import { errorJson, runJson } from '../json-output.ts';
 import { createProgress } from '../progress.ts';
@@ -22,14 +22,14 @@ export interface BatchMoment {
 const RANDOM_BYTES = 3;
 
 /** Uploads a batch, follows its run, shows the asset. */
-export function submitBatch(plan: (moment: BatchMoment) => Batch | Promise<Batch>, url: string, terminal: Terminal): Promise<number> {
+export function submitBatch(plan: (moment: BatchMoment) => Batch | Promise<Batch>, client: GatewayClient, terminal: Terminal): Promise<number> {
   const progress = createProgress(terminal);
   let batch: Batch | undefined;
   let last: RunView | undefined;
-  return runCommand(async (_, signal) => {
+  return runCommand(async (signal) => {
     batch = await plan({ now: new Date(), random: randomBytes(RANDOM_BYTES).toString('hex') });
     try {
-      for await (const view of ingestBatch(batch, new GatewayClient(url), progress, signal)) last = view;
+      for await (const view of ingestBatch(batch, client, progress, signal)) last = view;
     } finally {
       progress.end();
     }

@@ -13,8 +13,8 @@ function errorsMarkdown(): string {
 An error is \`{"code", "message", "details"}\`: on a run, in the JSON API, and in the answer of a function. The code is stable, so programs
 may match on it. The message says what was wrong in this case, and names the field, the file or the row; \`details\` says the same for programs.
 
-*Tried again* says whether the router repeats the step by itself. A permanent error ends the run at once: correct the cause, and upload a
-new manifest.
+*Tried again* says whether the router repeats the step by itself; when no try succeeds, the run fails: mend the cause, and repeat it with
+\`npx sluice rerun RUN\`. A permanent error ends the run at once: correct the cause, and upload a new manifest.
 
 | Code | What it means | What to do | Tried again |
 |---|---|---|---|

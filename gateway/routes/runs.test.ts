@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { admitRun, manifestDocument, startGateway, type TestGateway } from '../../tests/gateway.ts';
@@ -42,6 +43,32 @@ test('tells the manifest that got a batch_id from the one that was refused it', 
   expect(await get('/api/batches/twice')).toMatchObject({ body: { run_id: run.run_id } });
   expect(await get('/api/batches/twice?manifest_key=manifests/twice.json')).toMatchObject({ body: { run_id: run.run_id } });
   expect(await get('/api/batches/twice?manifest_key=manifests/second.json')).toMatchObject({ body: { run_id: null, error: { code: 'BATCH_ID_TAKEN' } } });
+});
+
+test('of a manifest_key that is used again, tells of the newest upload, and nothing until that was read', async () => {
+  const { ledger, objects, env } = gateway.deps;
+  const upload = (text: string) => objects.put(env.LANDING_BUCKET, 'manifests/again é.json', text, { contentType: 'application/json' });
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const shown = async () => (await get(`/api/batches/again%20%C3%A9?manifest_key=${encodeURIComponent('manifests/again é.json')}`)).body as { run_id?: string | null; error: { code: string } | null };
+  const run = await admitRun(ledger, 'again é');
+  await ledger.markManifestArchived(run.manifest_id, 'archive/manifests/again é.json');
+  expect(await shown()).toMatchObject({ run_id: run.run_id });
+
+  const rejected = async (name: string, text: string) => {
+    const document = manifestDocument(name, { batch_id: null, claimed_batch_id: 'again é', manifest_key: 'manifests/again é.json', sha256: sha256(text), status: 'failure', error: REJECTION });
+    await ledger.recordManifest(document);
+    return document._id;
+  };
+  await upload('{"batch_id":"again é"}');
+  expect(await shown()).toMatchObject({ error: { code: 'BATCH_NOT_FOUND' } });
+  const second = await rejected('second', '{"batch_id":"again é"}');
+  expect(await shown()).toMatchObject({ run_id: null, error: { code: 'MANIFEST_INVALID' } });
+  await upload('{"batch_id":"again é","files":[]}');
+  expect(await shown()).toMatchObject({ error: { code: 'BATCH_NOT_FOUND' } });
+
+  await ledger.markManifestArchived(second, 'archive/manifests/again é.second.json');
+  await objects.delete(env.LANDING_BUCKET, 'manifests/again é.json');
+  expect(await shown()).toMatchObject({ run_id: null, error: { code: 'MANIFEST_INVALID' } });
 });
 
 test('404 for what is not there', async () => {

@@ -1,7 +1,8 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
+import { type ManifestDocument, STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
+import { readManifestObject } from '#shared/manifest/manifest-object.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { manifestView, type RunView } from '../views.ts';
 import { findRun, viewOfRun, viewsOfRuns } from './find-run.ts';
@@ -9,13 +10,13 @@ import { followRun } from './follow.ts';
 import { PAGE, parseQuery } from './query.ts';
 
 const RunsQuery = z.strictObject({ ...PAGE, status: z.enum(STATUSES).optional(), batch_id: z.string().optional(), dataset_id: z.string().optional() });
-/** `manifest_key` tells two manifests apart that named the same batch: the one that got it, and the one that was refused. */
+/** With `manifest_key` the answer is about the newest upload under that key: also when the batch went to another manifest, or the key was used before. */
 const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
 
 /**
  * GET /api/runs?status&batch_id&dataset_id&limit&offset: RunView[], newest first.
  * GET /api/runs/:run_id: RunView; 404 RUN_NOT_FOUND.
- * GET /api/batches/:batch_id?manifest_key: RunView of the batch's newest run, or of the manifest that was rejected; 404 BATCH_NOT_FOUND while neither has been seen.
+ * GET /api/batches/:batch_id?manifest_key: RunView of the batch's newest run, or of the manifest that was rejected; 404 BATCH_NOT_FOUND until it has been read.
  * GET /api/runs/:run_id/events and /api/batches/:batch_id/events?manifest_key: server-sent events, see followRun.
  */
 export function runRoutes(deps: GatewayDeps): Hono {
@@ -30,19 +31,40 @@ export function runRoutes(deps: GatewayDeps): Hono {
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
-      const found = await viewOfBatch(deps, batchId, parseQuery(BatchQuery, c.req.query()).manifest_key);
+      const found = await viewOfBatch(deps, { batchId, manifestKey: parseQuery(BatchQuery, c.req.query()).manifest_key, signal: c.req.raw.signal });
       if (found === undefined) throw new SluiceError('BATCH_NOT_FOUND', `No manifest with the batch_id ${JSON.stringify(batchId)} has been seen yet.`, { details: { batch_id: batchId } });
       return c.json(found);
     })
     .get('/api/batches/:batch_id/events', (c) => {
-      const { manifest_key } = parseQuery(BatchQuery, c.req.query());
-      return followRun(c, { ledger, log, read: () => viewOfBatch(deps, c.req.param('batch_id'), manifest_key) });
+      const request = { batchId: c.req.param('batch_id'), manifestKey: parseQuery(BatchQuery, c.req.query()).manifest_key, signal: c.req.raw.signal };
+      let runId: string | null = null;
+      const read = async () => {
+        if (runId !== null) return view(await findRun(deps, runId));
+        const found = await viewOfBatch(deps, request);
+        runId = found?.run_id ?? null;
+        return found;
+      };
+      return followRun(c, { ledger, log, read });
     });
 }
 
-async function viewOfBatch(deps: GatewayDeps, batchId: string, manifestKey: string | undefined): Promise<RunView | undefined> {
-  const [run] = await deps.ledger.listRuns({ batch_id: batchId, limit: 1 });
-  if (run !== undefined && (manifestKey === undefined || run.tags.manifest_key === manifestKey)) return viewOfRun(deps, run);
-  const manifest = manifestKey === undefined ? await deps.ledger.findManifestByBatch(batchId) : (await deps.ledger.findManifestsByKey(manifestKey))[0];
-  return manifest === undefined || manifest.run_id !== null ? undefined : manifestView(manifest);
+interface BatchRequest {
+  batchId: string;
+  manifestKey: string | undefined;
+  signal: AbortSignal;
+}
+
+async function viewOfBatch(deps: GatewayDeps, { batchId, manifestKey, signal }: BatchRequest): Promise<RunView | undefined> {
+  const manifest = manifestKey === undefined ? await deps.ledger.findManifestByBatch(batchId) : await newestUpload(deps, batchId, manifestKey, signal);
+  if (manifest === undefined) return undefined;
+  const [run] = manifest.run_id === null ? [] : await deps.ledger.listRuns({ batch_id: batchId, limit: 1 });
+  return run === undefined ? manifestView(manifest) : viewOfRun(deps, run);
+}
+
+/** The manifest that was uploaded last under a key. Undefined until it has been read: what was there before is not what is asked for. */
+async function newestUpload({ ledger, objects, env }: GatewayDeps, batchId: string, manifestKey: string, signal: AbortSignal): Promise<ManifestDocument | undefined> {
+  const landed = await readManifestObject(objects, env.LANDING_BUCKET, manifestKey, signal);
+  const known = (await ledger.findManifestsByKey(manifestKey)).filter(({ batch_id, claimed_batch_id }) => [batchId, null].includes(batch_id ?? claimed_batch_id));
+  // Archiving takes a manifest away, so one that lies there was uploaded after all that are archived.
+  return landed === undefined ? known[0] : known.find(({ sha256, archive_key }) => sha256 === landed.sha256 && archive_key === null);
 }

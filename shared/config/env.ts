@@ -2,8 +2,17 @@ import { cpus } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-const port = (value: number) => z.coerce.number().int().min(0).max(65535).default(value);
-const positive = (value: number) => z.coerce.number().int().positive().default(value);
+/** Rules end the sentence "VARIABLE is VALUE, but …". */
+const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, `must be one of ${values.join(', ')}`);
+const httpUrl = z.string().trim().refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an address such as http://127.0.0.1:8080').optional();
+const port = (value: number) => {
+  const rule = 'must be a whole number from 0 to 65535';
+  return z.coerce.number(rule).int(rule).min(0, rule).max(65535, rule).default(value);
+};
+const positive = (value: number) => {
+  const rule = 'must be a whole number from 1';
+  return z.coerce.number(rule).int(rule).positive(rule).default(value);
+};
 const optional = z.string().trim().min(1).optional().catch(undefined);
 
 /**
@@ -11,17 +20,17 @@ const optional = z.string().trim().min(1).optional().catch(undefined);
  * An empty value counts as not set.
  */
 export const ENV_SCHEMA = z.object({
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('How much is logged.'),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('How much is logged.'),
   LOG_FILE: optional.describe('File that the log is written to; npm start writes SLUICE_HOME/sluice.log, everything else to standard error.'),
 
   SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
   SCRATCH_DIR: optional.describe('Folder for files that a step works on; default SLUICE_HOME/scratch.'),
   HOST: z.string().default('127.0.0.1').describe('Address that the gateway listens on.'),
   PORT: port(8080).describe('Port of the gateway.'),
-  SLUICE_URL: optional.describe('Where the command line finds the gateway; default http://HOST:PORT.'),
-  PUBLIC_URL: optional.describe('The gateway as users reach it, used in links; default http://HOST:PORT.'),
+  SLUICE_URL: httpUrl.describe('Where the command line finds the gateway; default http://HOST:PORT.'),
+  PUBLIC_URL: httpUrl.describe('The gateway as users reach it, used in links; default http://HOST:PORT.'),
 
-  S3_ENDPOINT: optional.describe('An S3 server to use instead of the embedded one, such as http://127.0.0.1:9000.'),
+  S3_ENDPOINT: httpUrl.describe('An S3 server to use instead of the embedded one, such as http://127.0.0.1:9000.'),
   S3_REGION: z.string().default('us-east-1').describe('Region that requests are signed for.'),
   S3_ACCESS_KEY_ID: z.string().default('S3RVER').describe('Access key of the object store.'),
   S3_SECRET_ACCESS_KEY: z.string().default('S3RVER').describe('Secret key of the object store.'),
@@ -34,12 +43,12 @@ export const ENV_SCHEMA = z.object({
 
   FUNCTION_URL: optional.describe('Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.'),
 
-  K_SINK: optional.describe('Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.'),
+  K_SINK: httpUrl.describe('Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.'),
 
   CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 
-  OPENLINEAGE_URL: optional.describe('Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.'),
+  OPENLINEAGE_URL: httpUrl.describe('Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.'),
   OPENLINEAGE_API_KEY: optional.describe('Bearer token for OPENLINEAGE_URL.'),
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
 
@@ -58,12 +67,12 @@ export const ENV_SCHEMA = z.object({
 
 export type Env = z.infer<typeof ENV_SCHEMA>;
 
-/** Parses the environment. Throws CONFIG_INVALID that names each wrong variable. */
+/** Parses the environment. Throws CONFIG_INVALID that names each wrong variable, its value, and what is allowed. */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
   const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const result = ENV_SCHEMA.safeParse(set);
   if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const issues = [...new Set(result.error.issues.map(({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`))];
   throw new SluiceError('CONFIG_INVALID', `Wrong environment: ${issues.join('; ')}. .env.example lists every variable.`, { details: { issues } });
 }
 

@@ -1,8 +1,16 @@
-import { ERROR_CODES } from '#shared/errors/codes.ts';
+import type { Colors } from 'picocolors/types.js';
+import { adviceFor, type Ended } from '#shared/errors/advice.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { AssetView, RunView } from '../gateway/views.ts';
-import { formatBytes, formatCount, formatSeconds, formatTime } from './format-values.ts';
-import { type Colors, printable } from './terminal.ts';
+import { formatBytes, formatCount, formatSeconds, formatTime } from '#shared/text/amounts.ts';
+import { printable } from '#shared/text/printable.ts';
+import type { AssetView, RunView } from './views.ts';
+
+/** Runs, assets and errors in plain words, for whoever tells a person of them: `npm start` and the command line. Pure. */
+
+/** A run with its result; its steps only on request, for whoever followed it has seen them. */
+export function describeRun(run: RunView, colors: Colors, { steps }: { steps: boolean }): string {
+  return [describeOutcome(run, colors), ...(steps ? describeSteps(run) : []), ...describeResult(run, colors)].join('\n');
+}
 
 /** An asset in plain words, with what a person should know of how it was made. */
 export function describeAsset(asset: AssetView, colors: Colors): string {
@@ -18,6 +26,7 @@ export function describeAsset(asset: AssetView, colors: Colors): string {
     ['Bounds', asset.bbox === null ? undefined : boundsOf(asset.bbox)],
     ['Columns', asset.columns.map(({ name, type }) => `${printable(name)} (${type})`).join(', ') || undefined],
     ['Size', formatBytes(asset.size_bytes)],
+    ['Asset', asset.id],
     ['Object', asset.s3_key],
     ['Download', asset.url],
   ];
@@ -58,12 +67,12 @@ function boundsOf([west, south, east, north]: NonNullable<AssetView['bbox']>): s
   return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}`;
 }
 
-/** An error in plain words: its code, what was wrong and where, and what to do. */
-export function describeError(error: ErrorDocument, colors: Colors): string {
+/** An error in plain words: its code, what was wrong and where, and what to do; `ended` is the run that it ended. */
+export function describeError(error: ErrorDocument, colors: Colors, ended?: Ended): string {
   return [
     `${colors.red(colors.bold(error.code))}: ${printable(error.message)}`,
     ...whereOf(error.details).map((line) => `  ${line}`),
-    `  ${ERROR_CODES[error.code].action}`,
+    `  ${adviceFor(error.code, ended)}`,
   ].join('\n');
 }
 
@@ -87,16 +96,15 @@ export function describeOutcome(run: RunView, colors: Colors): string {
   return `${printable(run.batch_id ?? run.manifest_key)}: ${head}`;
 }
 
-/** The steps of a run, one a line. */
-export function describeSteps(run: RunView): string[] {
+function describeSteps(run: RunView): string[] {
   return run.steps.map(({ name, status, attempt, seconds }) => {
     const tries = attempt > 1 ? `, ${attempt} tries` : '';
     return `  ${name.padEnd(20)} ${seconds === null ? status : `${status}, ${formatSeconds(seconds)}`}${tries}`;
   });
 }
 
-/** What a run gave: its assets, and whether that was there before. */
-export function describeResult(run: RunView, colors: Colors): string[] {
+/** Its assets, and whether they were there before. */
+function describeResult(run: RunView, colors: Colors): string[] {
   if (run.asset === null) return run.status === 'success' ? ['', 'The version that it gave has been removed since: npx sluice activity'] : [];
   return [...(run.reused ? ['', reuseOf(run.asset)] : []), ...run.assets.flatMap((asset) => ['', describeAsset(asset, colors)])];
 }
