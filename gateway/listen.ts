@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 import { errorResponse } from './http/errors.ts';
 
 /** Time that requests under way have when the gateway stops; a progress stream would never end. */
@@ -59,7 +60,7 @@ export async function explainListening(thrown: unknown, { host, port, variable }
   }
   if (code === 'EACCES') return new SluiceError('SETUP_FAILED', `This user may not listen on port ${port}; ${other}.`, { cause: thrown, details });
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new SluiceError('SETUP_FAILED', `HOST=${host} is no address of this machine.`, { cause: thrown, details });
-  return new SluiceError('SETUP_FAILED', `Sluice cannot listen on ${host}:${port}: ${(thrown as Error).message}`, { cause: thrown, details });
+  return new SluiceError('SETUP_FAILED', `Sluice cannot listen on ${host}:${port}: ${reasonOf(thrown)}.`, { cause: thrown, details });
 }
 
 /** Asks whoever listens there: a gateway says its health, an embedded store names s3rver as the owner of its buckets. */

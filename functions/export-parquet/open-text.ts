@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isGzip } from '#shared/tabular/table-formats.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 
 /** What is read, and scanned, at once: the event loop waits about 2 ms for it. */
 const CHUNK_BYTES = 2 ** 18;
@@ -51,7 +52,7 @@ async function* unpacked(bytes: Readable, { file, sizeBytes }: TextFile, { maxBy
     }
   } catch (thrown) {
     if (!(thrown instanceof Error) || !/^Z_/.test((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
-    throw new SluiceError('ARCHIVE_UNREADABLE', `${file} is damaged: ${thrown.message}. Compress it again.`, { cause: thrown, details: { file } });
+    throw new SluiceError('ARCHIVE_UNREADABLE', `${file} is damaged: ${reasonOf(thrown)}. Compress it again.`, { cause: thrown, details: { file } });
   }
 }
 

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 
 /** The schema of an SQLite database, judged before GDAL opens it: statements in it can make SQLite and SpatiaLite read other files. */
 
@@ -65,6 +66,6 @@ function schemaOf(path: string, file: string): { name: string; sql: string }[] {
       database.close();
     }
   } catch (cause) {
-    throw new SluiceError('FILE_UNREADABLE', `${file} is a damaged SQLite database: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause, details: { file } });
+    throw new SluiceError('FILE_UNREADABLE', `${file} is a damaged SQLite database: ${reasonOf(cause)}.`, { cause, details: { file } });
   }
 }

@@ -6,6 +6,7 @@ const CODES = Object.keys(ERROR_CODES) as ErrorCodeName[];
 
 test.each(CODES)('%s: whoever reads the advice is told what to do, not what Sluice might still do', (code) => {
   expect(ERROR_CODES[code].action).not.toMatch(/tried again/);
+  for (const text of [ERROR_CODES[code].meaning, ERROR_CODES[code].action]) expect(text).toMatch(/[^\s.:;,]\.$/);
   expect(adviceFor(code)).toBe(ERROR_CODES[code].action);
 });
 

@@ -5,6 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 
 /**
  * Zip archives (and KMZ, which is one), checked from their central directory before anything is unpacked, and unpacked by us with
@@ -142,7 +143,6 @@ function unsafe(file: string, what: string): SluiceError {
 }
 
 function unreadable(file: string, cause: unknown, member?: string): SluiceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   const what = member === undefined ? file : `${JSON.stringify(member)} in ${file}`;
-  return new SluiceError('ARCHIVE_UNREADABLE', `${what} is damaged: ${reason}. Make the archive again.`, { cause, details: { file, ...(member === undefined ? {} : { member }) } });
+  return new SluiceError('ARCHIVE_UNREADABLE', `${what} is damaged: ${reasonOf(cause)}. Make the archive again.`, { cause, details: { file, ...(member === undefined ? {} : { member }) } });
 }

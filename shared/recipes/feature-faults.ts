@@ -1,6 +1,7 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 import type { FaultQuery, RecipeStep, TableFacts } from './step.ts';
 
 /** So many features are named; a person corrects the source, not one feature after the other. */
@@ -26,11 +27,11 @@ export async function checkFaults(session: PostgisSession, query: FaultQuery): P
  * Slow, and only done after a failure. Anything else (a cancel, a lost connection) comes back as it is.
  */
 export async function explainFailure(session: PostgisSession, step: RecipeStep, input: string, facts: TableFacts, thrown: unknown, signal: AbortSignal): Promise<unknown> {
-  const { code, message } = thrown as { code?: string; message?: string };
+  const { code } = thrown as { code?: string };
   if (signal.aborted || step.failure === undefined || !DATA_FAILURE.test(code ?? '')) return thrown;
   const faults = step.expression === undefined ? [] : await attempt(session, step.expression(facts), input, facts.keyColumn);
   if (faults.length > 0) return blame(step.failure, faults, thrown);
-  return new SluiceError(step.failure.code, `${step.name}: a feature ${step.failure.says}: ${message}.`, { details: { step: step.name }, cause: thrown });
+  return new SluiceError(step.failure.code, `${step.name}: a feature ${step.failure.says}: ${reasonOf(thrown)}.`, { details: { step: step.name }, cause: thrown });
 }
 
 /** The features on which the expression fails, the first ones, and what PostgreSQL says of each. */
@@ -61,5 +62,5 @@ function blame(query: Pick<FaultQuery, 'code' | 'says'>, faults: Fault[], cause?
   const features = faults.map(({ feature, reason }) => ({ feature: Number(feature), reason }));
   const [first] = features;
   const others = features.length > 1 ? ` (and ${features.slice(1).map((each) => each.feature).join(', ')}${features.length === MAX_NAMED ? ', …' : ''})` : '';
-  return new SluiceError(query.code, `Feature ${first?.feature}${others}, counted from 1, ${query.says}: ${first?.reason}.`, { details: { features }, cause });
+  return new SluiceError(query.code, `Feature ${first?.feature}${others}, counted from 1, ${query.says}: ${reasonOf(first?.reason)}.`, { details: { features }, cause });
 }

@@ -4,6 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { readError } from '#shared/events/http-errors.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** Where a function answers, from FUNCTION_URL: `{name}` stands for its name. */
@@ -56,7 +57,7 @@ export class HttpClientHost implements FunctionHost {
       // The function closed a kept connection at the moment that we used it: it has not seen this request.
       const stale = request.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
       if (stale && !again && !signal.aborted) return this.#post(name, url, message, signal, true);
-      const reason = signal.aborted ? 'the call was ended' : cause instanceof Error ? cause.message : String(cause);
+      const reason = signal.aborted ? 'the call was ended' : reasonOf(cause);
       throw new SluiceError('FUNCTION_UNAVAILABLE', `Function ${name} does not answer at ${url}: ${reason}.`, { cause, details: { function: name, url } });
     }
   }

@@ -4,6 +4,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { reasonOf } from '#shared/text/reason.ts';
 import type { FunctionHost } from './host.ts';
 
 /** One function behind HTTP. */
@@ -108,7 +109,7 @@ function send(response: ServerResponse, reply: HttpReply): void {
 
 function listen(server: Server, port: number, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${cause.message}.`, { cause })));
+    server.once('error', (cause) => reject(new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${reasonOf(cause)}.`, { cause })));
     server.listen(port, address, () => resolve());
   });
 }
