@@ -121,8 +121,16 @@ function openLog(file: string): number {
   return openSync(file, 'a');
 }
 
-/** Errors of a server that is about to answer: no socket yet, nobody listening, still recovering from a crash. */
-const STARTING = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', '57P03']);
+/** No socket yet, nobody listening, still recovering from a crash (which a server says, and hangs up, perhaps before it was asked). */
+const STARTING = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P03']);
+/** What `pg` says, without a code, of a connection that ended before the server said anything. */
+const HUNG_UP = 'Connection terminated unexpectedly';
+
+/** Whether an attempt to connect failed as it does with a server that is about to answer. */
+export function isStarting(thrown: unknown): boolean {
+  const { code = '', message } = thrown as { code?: string; message?: string };
+  return STARTING.has(code) || message === HUNG_UP;
+}
 
 async function answers(url: string, isRunning: () => boolean, said: () => string): Promise<void> {
   while (isRunning()) {
@@ -133,7 +141,7 @@ async function answers(url: string, isRunning: () => boolean, said: () => string
       await client.end();
       return;
     } catch (thrown) {
-      if (!STARTING.has((thrown as { code?: string }).code ?? '')) throw new SluiceError('SETUP_FAILED', `PostgreSQL answers with an error: ${(thrown as Error).message}`, { cause: thrown });
+      if (!isStarting(thrown)) throw new SluiceError('SETUP_FAILED', `PostgreSQL answers with an error: ${(thrown as Error).message}`, { cause: thrown });
       await wait(TRY_AGAIN_MS);
     }
   }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -10,7 +11,7 @@ import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
-import { binariesFor } from './postgres-server.ts';
+import { binariesFor, isStarting } from './postgres-server.ts';
 import { startPostgres } from './postgres.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice pg #é '));
@@ -186,3 +187,22 @@ describe('the lock of a folder', () => {
     lockFolder(file, 'Sluice').release();
   });
 });
+
+test('a server that hangs up on whoever asks is one that still starts; one that refuses what it is asked is not', async () => {
+  const path = join(root, '.s.PGSQL.5432');
+  const hangsUp = createServer((socket) => socket.destroy()).listen(path);
+  onTestFinished(() => void hangsUp.close());
+  await once(hangsUp, 'listening');
+  const reason = await failureToConnect({ host: root });
+  expect(reason, String(reason)).toSatisfy(isStarting);
+  const { data } = await start(folder('refuses'));
+  const refusal = await failureToConnect({ host: socketFolder(data, serverAccount()), user: 'postgres', database: 'no such' });
+  expect(refusal).toMatchObject({ message: expect.any(String) as string });
+  expect(refusal, String(refusal)).not.toSatisfy(isStarting);
+});
+
+async function failureToConnect(config: pg.ClientConfig): Promise<unknown> {
+  const client = new pg.Client({ port: 5432, ...config });
+  client.on('error', () => undefined);
+  return client.connect().then(() => client.end(), (reason: unknown) => reason);
+}
