@@ -55,7 +55,7 @@ function systemErrorCode(thrown: unknown): ErrorCodeName {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === '53100') return 'DISK_FULL';
   if (code !== undefined && TRANSIENT_SQLSTATE.test(code)) return 'DATABASE_UNAVAILABLE';
-  if (/Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect/.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
+  if (/Connection terminated|not queryable|timeout exceeded when trying to connect/.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
   if (syscall === 'connect' && /\.s\.PGSQL\./.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
   if (code !== undefined && NETWORK_ERRORS.has(code)) return /:5\d{3}\b/.test(thrown.message) ? 'DATABASE_UNAVAILABLE' : 'STORE_UNAVAILABLE';
   return 'INTERNAL';
