@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
+import { plainIssue } from '#shared/text/plain-issue.ts';
 
 /** What the command line knows of every batch, whatever it is for. */
 export interface BatchOptions {
@@ -54,16 +55,18 @@ const OPTION_OF: Record<string, string> = {
 
 /** The manifest with its defaults. Throws REQUEST_INVALID that names the option which is wrong. */
 export function validManifest(manifest: unknown): Manifest {
-  const result = ManifestSchema.safeParse(manifest);
+  const result = ManifestSchema.safeParse(manifest, { reportInput: true });
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = String(issue?.path.findLast((part) => typeof part === 'string') ?? '');
-  if (issue?.path[1] === 'recipe') throw wrongRecipe(issue);
+  const issue = result.error.issues[0] as z.core.$ZodIssue; // A failed parse has one.
+  const field = String(issue.path.findLast((part) => typeof part === 'string') ?? '');
+  if (issue.path[1] === 'recipe') throw wrongRecipe(issue);
   const option = OPTION_OF[field] ?? `--${field}`;
-  throw new SluiceError('REQUEST_INVALID', `${field === 'path' ? 'A file name' : option}: ${issue?.message}.`, { details: { option } });
+  const last = issue.path.at(-1);
+  const entry = typeof last === 'number' ? `entry ${last + 1} of ` : '';
+  throw new SluiceError('REQUEST_INVALID', `${entry}${field === 'path' ? 'A file name' : option} ${plainIssue(issue)}.`, { details: { option } });
 }
 
-function wrongRecipe({ path, message }: z.core.$ZodIssue): SluiceError {
-  const field = path.slice(2).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').slice(1);
-  return new SluiceError('REQUEST_INVALID', `--recipe: ${field ? `${field}: ` : ''}${message}.`, { details: { option: '--recipe', field } });
+function wrongRecipe(issue: z.core.$ZodIssue): SluiceError {
+  const field = issue.path.slice(2).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').slice(1);
+  return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${plainIssue(issue)}.`, { details: { option: '--recipe', field } });
 }

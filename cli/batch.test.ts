@@ -30,9 +30,9 @@ test('a batch_id of one\'s own is kept, and makes a safe and new name', () => {
 
 test.each([
   [{ dataset: 'a b' }, '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.'],
-  [{ dataset: 'a', intent: 'NO' }, '--intent: must be lower-case letters, digits and "_".'],
-  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id: must not hold control characters.'],
-  [{ dataset: 'a', project: '' }, '--project: Too small: expected string to have >=1 characters.'],
+  [{ dataset: 'a', intent: 'NO' }, '--intent must be lower-case letters, digits and "_".'],
+  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not hold control characters.'],
+  [{ dataset: 'a', project: '' }, '--project is empty.'],
 ])('%j names the option', (options, message) => {
   expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', message }));
 });

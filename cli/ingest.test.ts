@@ -97,7 +97,7 @@ describe('wrong usage exits 2', () => {
     ['a folder', ['ingest', tmpdir(), '--dataset', 'x'], /is not a file/],
     ['no dataset', ['ingest', COUNTRIES], /--dataset <name>' not specified/],
     ['a dataset with a space', ['ingest', COUNTRIES, '--dataset', 'a b'], /--dataset "a b" must be/],
-    ['an intent in capitals', ['ingest', COUNTRIES, '--dataset', 'x', '--intent', 'NO'], /--intent: must be lower-case/],
+    ['an intent in capitals', ['ingest', COUNTRIES, '--dataset', 'x', '--intent', 'NO'], /--intent must be lower-case/],
     ['an unknown extension', ['ingest', LAUNCHER, '--dataset', 'x'], /Name it with --format/],
     ['an unknown command', ['inges'], /unknown command 'inges'/],
     ['no command', [], /Usage: sluice/],

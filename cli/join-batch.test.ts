@@ -25,9 +25,9 @@ test('one name is the key of both; columns are separated by commas', () => {
 test.each([
   [{ on: 'a=b=c' }, '--on "a=b=c" must be LEFT=RIGHT: a column of the spatial asset and one of the table. A name that holds "=" can only be given in a manifest'],
   [{ on: '=b' }, '--on "=b" must be LEFT=RIGHT'],
-  [{ columns: 'a,,b' }, '--columns: '],
-  [{ prefix: '' }, '--prefix: '],
-  [{ how: 'outer' }, '--how: '],
+  [{ columns: 'a,,b' }, 'entry 2 of --columns is empty.'],
+  [{ prefix: '' }, '--prefix is empty.'],
+  [{ how: 'outer' }, '--how must be one of "left", "inner", not "outer".'],
   [{ dataset: '../x' }, '--dataset "../x" must be'],
 ])('%o is refused, with the option to blame', (options, message) => {
   expect(() => plan(options)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', message: expect.stringContaining(message) as string }) as Error);

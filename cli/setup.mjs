@@ -13,7 +13,7 @@ import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
 import { findPostgres } from './setup/postgres.mjs';
 import { failureOf, runShowing } from './setup/progress.mjs';
-import { aptInstall, aptUpdate, commandForPerson, NEED_NAMES, packagesFor, withSudo } from './setup/system-packages.mjs';
+import { aptInstall, aptUpdate, commandForPerson, NEED_NAMES, packagesFor, SANDBOX_PACKAGES, withSudo } from './setup/system-packages.mjs';
 
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
 
@@ -53,6 +53,7 @@ async function installSystemPackages() {
   if (installer !== 'apt' || !(asRoot || sudoAsksNothing())) return [advice()];
   const { ok, said } = await installWithApt(asRoot, needs);
   if (!ok) return [`${advice()}\n\napt-get said:\n${failureOf(said)}`];
+  if (!isOnPath('bwrap')) await runShowing(`Installing the sandbox (${SANDBOX_PACKAGES.apt.join(', ')})`, aptInstall(asRoot, SANDBOX_PACKAGES.apt), { failed: 'not possible; Sluice runs without it' });
   return missing().length === 0 ? [] : [advice()];
 }
 

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from './deps.ts';
 import { errorResponse } from './http/errors.ts';
+import { refuseUndecodable } from './http/decodable-url.ts';
 import { refuseForeign } from './http/same-site.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes } from './routes/activity.ts';
@@ -31,6 +32,10 @@ export function createGateway(deps: GatewayDeps): Hono {
   app.use(async (c, next) => {
     const header = (name: string) => c.req.header(name);
     refuseForeign({ method: c.req.method, path: c.req.path, host: header('host') ?? new URL(c.req.url).host, origin: header('origin'), fetchSite: header('sec-fetch-site') }, env);
+    await next();
+  });
+  app.use('/api/*', async (c, next) => {
+    refuseUndecodable(new URL(c.req.url));
     await next();
   });
   app.onError((thrown, c) => {

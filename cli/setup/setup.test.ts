@@ -3,7 +3,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { gdalProblem, isNewEnough } from './gdal.mjs';
+import { GDAL_PROGRAMS, gdalProblem, isNewEnough } from './gdal.mjs';
 import { packagesAreInstalled } from './npm-packages.mjs';
 import { findPostgres } from './postgres.mjs';
 import { aptInstall, commandForPerson, packagesFor } from './system-packages.mjs';
@@ -90,8 +90,8 @@ describe('PostgreSQL', () => {
 
 test('the commands for a person name the packages of their system', () => {
   expect(commandForPerson('apt', ['gdal', 'postgres'], false)).toBe(
-    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis');
-  expect(commandForPerson('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj');
+    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis bubblewrap');
+  expect(commandForPerson('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj bubblewrap');
   expect(commandForPerson('brew', ['postgres'], false)).toBe('brew install postgresql@17 postgis');
   expect(commandForPerson(undefined, ['gdal'], false)).toBeUndefined();
 });
@@ -145,5 +145,15 @@ describe('node cli/setup.mjs', () => {
     ]);
     expect(stdout).toMatch(/Fetching the list of packages: failed/);
     expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
+  });
+
+  test.runIf(process.getuid?.() === 0)('goes on without the sandbox where its package cannot be installed, and does not try again', () => {
+    const made = GDAL_PROGRAMS.map((name) => `printf '#!/bin/sh\\necho GDAL 3.6.2\\n' > "$PATH/${name}"; /bin/chmod 755 "$PATH/${name}"`).join('; ');
+    const servers = { POSTGIS_URL: 'postgresql://x', CONTROL_DATABASE_URL: 'postgresql://x' };
+    const first = setup({ 'apt-get': `case "$*" in *bubblewrap*) exit 100;; esac; ${made}`, env: 'shift; exec "$@"', install: '', rm: '' }, servers);
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    expect(first.stdout).toContain('Installing the sandbox (bubblewrap): not possible; Sluice runs without it');
+    const second = spawnSync(process.execPath, [join(first.root, 'cli/setup.mjs')], { encoding: 'utf8', env: { PATH: first.bin, ...servers } });
+    expect(second).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 });

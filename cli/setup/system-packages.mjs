@@ -19,6 +19,9 @@ const PACKAGES = {
   brew: { gdal: ['gdal'], postgres: ['postgresql@17', 'postgis'] },
 };
 
+/** Sluice runs without: bwrap shows the programs that read uploaded files nothing but these files. macOS has no such thing. @type {Record<Installer, string[]>} */
+export const SANDBOX_PACKAGES = { apt: ['bubblewrap'], dnf: ['bubblewrap'], brew: [] };
+
 /** Another package tool may hold the lock for a while (unattended-upgrades does after a boot). */
 const LOCK_SECONDS = 300;
 
@@ -36,11 +39,12 @@ export function packagesFor(installer, needs) {
  * @param {Installer | undefined} installer @param {Need[]} needs @param {boolean} asRoot
  */
 export function commandForPerson(installer, needs, asRoot) {
+  if (installer === undefined) return undefined;
   const sudo = asRoot ? '' : 'sudo ';
-  if (installer === 'apt') return `${sudo}apt-get update && ${sudo}apt-get install -y --no-install-recommends ${packagesFor('apt', needs).join(' ')}`;
-  if (installer === 'dnf') return `${sudo}dnf install -y ${packagesFor('dnf', needs).join(' ')}`;
-  if (installer === 'brew') return `brew install ${packagesFor('brew', needs).join(' ')}`;
-  return undefined;
+  const packages = [...packagesFor(installer, needs), ...SANDBOX_PACKAGES[installer]].join(' ');
+  if (installer === 'apt') return `${sudo}apt-get update && ${sudo}apt-get install -y --no-install-recommends ${packages}`;
+  if (installer === 'dnf') return `${sudo}dnf install -y ${packages}`;
+  return `brew install ${packages}`;
 }
 
 /** @param {boolean} asRoot @returns {Command} */

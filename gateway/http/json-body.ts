@@ -1,6 +1,7 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readBody } from './body.ts';
+import { parseFields } from './wrong-fields.ts';
 
 /** Options of an act are a few values. */
 const MAX_BYTES = 16 * 2 ** 10;
@@ -8,10 +9,7 @@ const MAX_BYTES = 16 * 2 ** 10;
 /** The JSON body of a request by its schema; an empty body is `{}`. Throws REQUEST_INVALID that names each wrong field, REQUEST_TOO_LARGE. */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
   const text = (await readBody(request, MAX_BYTES)).toString('utf8');
-  const result = schema.safeParse(text.trim() === '' ? {} : parse(text));
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
-  throw new SluiceError('REQUEST_INVALID', `Wrong body: ${issues.join('; ')}.`, { details: { issues } });
+  return parseFields(schema, text.trim() === '' ? {} : parse(text), 'body');
 }
 
 function parse(text: string): unknown {

@@ -5,11 +5,11 @@ const MAX_KEY_BYTES = 1024;
 const ARCHIVE_FOLDER = 'archive/';
 
 /**
- * The object key that the rest of a URL path names, percent-decoded. Throws REQUEST_INVALID for a key that
+ * The object key that the rest of a URL path names, percent-decoded (refuseUndecodable has seen that it can be). Throws REQUEST_INVALID for a key that
  * would be read as another one further on: empty segments, `.` or `..`, control characters.
  */
 export function landingKey(encodedPath: string): string {
-  const key = decode(encodedPath);
+  const key = decodeURIComponent(encodedPath);
   const refuse = (reason: string) => new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${reason}.`, { details: { key } });
   if (key === '') throw refuse('is empty');
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw refuse(`is longer than ${MAX_KEY_BYTES} bytes`);
@@ -17,12 +17,4 @@ export function landingKey(encodedPath: string): string {
   if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) throw refuse('has an empty segment, "." or ".."');
   if (key.startsWith(ARCHIVE_FOLDER)) throw refuse(`is in ${ARCHIVE_FOLDER}, where Sluice keeps the manifests it has read`);
   return key;
-}
-
-function decode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch (cause) {
-    throw new SluiceError('REQUEST_INVALID', `The path ${path} is not valid percent-encoding.`, { cause, details: { path } });
-  }
 }

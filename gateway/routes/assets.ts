@@ -11,7 +11,7 @@ import { errorResponse } from '../http/errors.ts';
 import { parseRange } from '../http/range.ts';
 import { lineageGraph } from '../lineage-graph.ts';
 import { assetDetailView, assetView } from '../views.ts';
-import { PAGE, parseQuery } from './query.ts';
+import { noQuery, PAGE, parseQuery } from './query.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });
 
@@ -29,10 +29,10 @@ export function assetRoutes(deps: GatewayDeps): Hono {
   };
   const findGraph = async (id: string) => (ObjectIdSchema.safeParse(id).success ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
   return new Hono()
-    .get('/api/assets', async (c) => c.json((await ledger.listAssets(parseQuery(AssetsQuery, c.req.query()))).map((asset) => assetView(asset, baseUrl))))
-    .get('/api/assets/:id', async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
+    .get('/api/assets', async (c) => c.json((await ledger.listAssets(parseQuery(AssetsQuery, c))).map((asset) => assetView(asset, baseUrl))))
+    .get('/api/assets/:id', noQuery, async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
     .get('/api/assets/:id/download', async (c) => download(c, deps, await findAsset(c.req.param('id'))))
-    .get('/api/assets/:id/lineage', async (c) => c.json(await findGraph(c.req.param('id'))));
+    .get('/api/assets/:id/lineage', noQuery, async (c) => c.json(await findGraph(c.req.param('id'))));
 }
 
 function unknownAsset(id: string): never {

@@ -8,6 +8,7 @@ import type { GatewayDeps } from '../deps.ts';
 import { readJson } from '../http/json-body.ts';
 import { OPERATOR_HEADER, operatorOf } from '../http/operator.ts';
 import { datasetView, type RetentionView } from '../views.ts';
+import { noQuery } from './query.ts';
 
 const RetentionBody = z.strictObject({ keep_versions: KeepVersionsSchema.nullable() });
 
@@ -24,9 +25,9 @@ export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'en
     return dataset;
   };
   return new Hono()
-    .get('/api/datasets', async (c) => c.json((await ledger.listDatasets()).map(datasetView)))
-    .get('/api/datasets/:id', async (c) => c.json(datasetView(await findDataset(c.req.param('id')))))
-    .put('/api/datasets/:id/retention', async (c) => {
+    .get('/api/datasets', noQuery, async (c) => c.json((await ledger.listDatasets()).map(datasetView)))
+    .get('/api/datasets/:id', noQuery, async (c) => c.json(datasetView(await findDataset(c.req.param('id')))))
+    .put('/api/datasets/:id/retention', noQuery, async (c) => {
       const { keep_versions } = await readJson(c.req.raw, RetentionBody);
       const { dataset_id } = await findDataset(c.req.param('id'));
       const dataset = await setRetention(dataset_id, { keep_versions, decided_at: new Date().toISOString(), operator: operatorOf(c.req.header(OPERATOR_HEADER)) }, deps);

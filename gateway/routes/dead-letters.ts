@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GatewayDeps } from '../deps.ts';
 import { OPERATOR_HEADER, operatorOf } from '../http/operator.ts';
 import { discardDeadLetter, getDeadLetter, listDeadLetters, redriveDeadLetter } from '../operator/dead-letters.ts';
-import { PAGE, parseQuery } from './query.ts';
+import { noQuery, PAGE, parseQuery } from './query.ts';
 
 const DeadLettersQuery = z.strictObject(PAGE);
 
@@ -16,9 +16,9 @@ const DeadLettersQuery = z.strictObject(PAGE);
  */
 export function deadLetterRoutes(deps: GatewayDeps): Hono {
   return new Hono()
-    .get('/api/dead-letters', async (c) => c.json(await listDeadLetters(deps, parseQuery(DeadLettersQuery, c.req.query()))))
-    .get('/api/dead-letters/:id', async (c) => c.json(await getDeadLetter(c.req.param('id'), deps)))
-    .post('/api/dead-letters/:id/redrive', async (c) => c.json(await redriveDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
-    .post('/api/dead-letters/:id/discard', async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
-    .delete('/api/dead-letters/:id', async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)));
+    .get('/api/dead-letters', async (c) => c.json(await listDeadLetters(deps, parseQuery(DeadLettersQuery, c))))
+    .get('/api/dead-letters/:id', noQuery, async (c) => c.json(await getDeadLetter(c.req.param('id'), deps)))
+    .post('/api/dead-letters/:id/redrive', noQuery, async (c) => c.json(await redriveDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
+    .post('/api/dead-letters/:id/discard', noQuery, async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
+    .delete('/api/dead-letters/:id', noQuery, async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)));
 }

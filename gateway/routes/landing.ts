@@ -16,8 +16,9 @@ export function landingRoutes(deps: GatewayDeps): Hono {
 }
 
 async function receive(c: Context, { env, objects }: GatewayDeps): Promise<Response> {
-  // Not c.req.path, which is decoded in part already.
-  const key = landingKey(new URL(c.req.url).pathname.slice(PREFIX.length));
+  const { pathname, search } = new URL(c.req.url);
+  if (search !== '') throw new SluiceError('REQUEST_INVALID', 'An upload takes no parameters; a "?" that belongs to the key is written %3F.', { details: { query: search } });
+  const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is decoded in part already.
   const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
   const body = c.req.raw.body === null ? Readable.from([]) : Readable.fromWeb(c.req.raw.body as Parameters<typeof Readable.fromWeb>[0]);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';

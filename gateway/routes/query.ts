@@ -1,5 +1,7 @@
+import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { parseFields } from '../http/wrong-fields.ts';
 
 /** Rows that one page of a list holds, unless asked otherwise, and at most. */
 const DEFAULT_LIMIT = 50;
@@ -11,10 +13,15 @@ export const PAGE = {
   offset: z.coerce.number().int().min(0).default(0),
 };
 
-/** The query of a request by its schema. Throws REQUEST_INVALID that names each wrong parameter. */
-export function parseQuery<S extends z.ZodType>(schema: S, query: Record<string, string>): z.infer<S> {
-  const result = schema.safeParse(query);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'query'}: ${issue.message}`);
-  throw new SluiceError('REQUEST_INVALID', `Wrong query: ${issues.join('; ')}.`, { details: { issues } });
+/** The query of a request by its schema. Throws REQUEST_INVALID that names each parameter that is wrong, unknown or given twice. */
+export function parseQuery<S extends z.ZodType>(schema: S, c: Context): z.output<S> {
+  const twice = Object.entries(c.req.queries()).find(([, values]) => values.length > 1)?.[0];
+  if (twice !== undefined) throw new SluiceError('REQUEST_INVALID', `Wrong query: ${twice} is given twice.`, { details: { issues: [{ field: twice, message: 'is given twice' }] } });
+  return parseFields(schema, c.req.query(), 'query');
 }
+
+/** Before a route that takes no parameters: one that is ignored looks like one that was heeded. Throws REQUEST_INVALID. */
+export const noQuery: MiddlewareHandler = async (c, next) => {
+  parseQuery(z.strictObject({}), c);
+  await next();
+};

@@ -16,7 +16,7 @@ const HEARTBEAT_MS = 10_000;
  */
 export function reconcileRoutes(deps: GatewayDeps): Hono {
   return new Hono().get('/api/reconcile', async (c) => {
-    const deep = parseQuery(ReconcileQuery, c.req.query()).deep === 'true';
+    const deep = parseQuery(ReconcileQuery, c).deep === 'true';
     await deps.ledger.ping(); // While one of them is away, that is the answer, with its own status.
     await deps.objects.ping();
     c.header('content-type', 'application/json');

@@ -7,6 +7,7 @@ import type { GatewayDeps } from '../deps.ts';
 import { readJson } from '../http/json-body.ts';
 import { OPERATOR_HEADER, operatorOf } from '../http/operator.ts';
 import { findRun, viewOfRun } from './find-run.ts';
+import { noQuery } from './query.ts';
 
 const REQUEST_ID_CHARACTERS = 128;
 const RerunBody = z.strictObject({
@@ -24,13 +25,13 @@ const CREATED = 201;
  */
 export function runActRoutes(deps: GatewayDeps): Hono {
   return new Hono()
-    .post('/api/runs/:run_id/rerun', async (c) => {
+    .post('/api/runs/:run_id/rerun', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       const { request_id, force } = await readJson(c.req.raw, RerunBody);
       const { run, created } = await rerun(run_id, { operator: operatorOf(c.req.header(OPERATOR_HEADER)), requestId: request_id ?? randomUUID(), force }, deps);
       return c.json(await viewOfRun(deps, run), created ? CREATED : undefined);
     })
-    .post('/api/runs/:run_id/cancel', async (c) => {
+    .post('/api/runs/:run_id/cancel', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return c.json(await viewOfRun(deps, await cancel(run_id, operatorOf(c.req.header(OPERATOR_HEADER)), deps)));
     });

@@ -7,7 +7,7 @@ import type { GatewayDeps } from '../deps.ts';
 import { manifestView, type RunView } from '../views.ts';
 import { findRun, viewOfRun, viewsOfRuns } from './find-run.ts';
 import { followRun } from './follow.ts';
-import { PAGE, parseQuery } from './query.ts';
+import { noQuery, PAGE, parseQuery } from './query.ts';
 
 const RunsQuery = z.strictObject({ ...PAGE, status: z.enum(STATUSES).optional(), batch_id: z.string().optional(), dataset_id: z.string().optional() });
 /** With `manifest_key` the answer is about the newest upload under that key: also when the batch went to another manifest, or the key was used before. */
@@ -23,20 +23,20 @@ export function runRoutes(deps: GatewayDeps): Hono {
   const { ledger, log } = deps;
   const view = (run: RunDocument) => viewOfRun(deps, run);
   return new Hono()
-    .get('/api/runs', async (c) => c.json(await viewsOfRuns(deps, await ledger.listRuns(parseQuery(RunsQuery, c.req.query())))))
-    .get('/api/runs/:run_id', async (c) => c.json(await view(await findRun(deps, c.req.param('run_id')))))
-    .get('/api/runs/:run_id/events', async (c) => {
+    .get('/api/runs', async (c) => c.json(await viewsOfRuns(deps, await ledger.listRuns(parseQuery(RunsQuery, c)))))
+    .get('/api/runs/:run_id', noQuery, async (c) => c.json(await view(await findRun(deps, c.req.param('run_id')))))
+    .get('/api/runs/:run_id/events', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return followRun(c, { ledger, log, read: async () => view(await findRun(deps, run_id)) });
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
-      const found = await viewOfBatch(deps, { batchId, manifestKey: parseQuery(BatchQuery, c.req.query()).manifest_key, signal: c.req.raw.signal });
+      const found = await viewOfBatch(deps, { batchId, manifestKey: parseQuery(BatchQuery, c).manifest_key, signal: c.req.raw.signal });
       if (found === undefined) throw new SluiceError('BATCH_NOT_FOUND', `No manifest with the batch_id ${JSON.stringify(batchId)} has been seen yet.`, { details: { batch_id: batchId } });
       return c.json(found);
     })
     .get('/api/batches/:batch_id/events', (c) => {
-      const request = { batchId: c.req.param('batch_id'), manifestKey: parseQuery(BatchQuery, c.req.query()).manifest_key, signal: c.req.raw.signal };
+      const request = { batchId: c.req.param('batch_id'), manifestKey: parseQuery(BatchQuery, c).manifest_key, signal: c.req.raw.signal };
       let runId: string | null = null;
       const read = async () => {
         if (runId !== null) return view(await findRun(deps, runId));

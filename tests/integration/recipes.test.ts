@@ -104,5 +104,5 @@ test('a step that does not fit the table fails the run, by name', async () => {
 test('a recipe file that is wrong is told before anything is uploaded', async () => {
   const { run, exitCode } = await ingest({ steps: [{ step: 'clip', bounds: [1, 0, 0, 1] }] });
   expect(exitCode).toBe(2);
-  expect(run).toMatchObject({ error: { code: 'REQUEST_INVALID', message: '--recipe: steps[0].bounds: must be [xmin, ymin, xmax, ymax], with xmin below xmax and ymin below ymax.' } });
+  expect(run).toMatchObject({ error: { code: 'REQUEST_INVALID', message: '--recipe: steps[0].bounds must be [xmin, ymin, xmax, ymax], with xmin below xmax and ymin below ymax.' } });
 });
