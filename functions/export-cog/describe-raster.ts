@@ -64,7 +64,7 @@ export async function runOn(file: string, command: GdalCommand, { gdal, signal }
 }
 
 async function describe(name: string, { file, format, path }: RasterSource, surroundings: RasterSurroundings): Promise<RasterInfo> {
-  const { stdout } = await runOn(file, infoCommand(name, format.drivers), surroundings);
+  const { stdout } = await runOn(file, infoCommand(name, dirname(path), format.drivers), surroundings);
   const info = parseRasterInfo(stdout, file);
   const elsewhere = info.files.find((other) => !resolve(other).startsWith(dirname(path) + sep));
   if (elsewhere !== undefined) throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} takes its pixels from another file. Upload one that holds them itself.`, { details: { file } });

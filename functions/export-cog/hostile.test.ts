@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UNCONFINED } from '#shared/gdal/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
@@ -19,8 +20,6 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 });
 afterAll(() => new Promise((done) => { listener.close(done); }));
-
-const NOTHING_ALLOWED = { noNetwork: [], limits: false, dieWithParent: [] };
 
 /** A TIFF of one strip, without pixels: what it claims is all that it holds. Values of one tag each: type 4 (32 bits). */
 function claims(width: number, height: number): Buffer {
@@ -39,7 +38,7 @@ function claims(width: number, height: number): Buffer {
   return bytes;
 }
 
-describe.each([['in a network namespace', undefined], ['where nothing but environment variables can be used', NOTHING_ALLOWED]])('%s', (_name, confinement) => {
+describe.each([['in a sandbox', undefined], ['where nothing but environment variables can be used', UNCONFINED]])('%s', (_name, confinement) => {
   let landing: RasterFixture;
   beforeAll(async () => { landing = await openRasterFixture(confinement ? { gdal: createGdal(testEnv(), { confinement }) } : {}); });
   afterAll(() => landing[Symbol.asyncDispose]());

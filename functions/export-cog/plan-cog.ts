@@ -44,6 +44,7 @@ export interface CogPlan {
 }
 
 export interface CogFiles {
+  /** Holds the sources and the output. */
   folder: string;
   output: string;
   /** Threads that compress and warp; they change nothing in the file. */
@@ -94,7 +95,7 @@ function assignCrs(sources: readonly CogSource[], { folder }: CogFiles): { assig
   const assigned = sources.map((source, index): CogSource => {
     if (!source.crsOverrides) return source;
     const output = `${folder}/assigned-${index}.tif`;
-    commands.push({ command: 'gdal_translate', args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output], drivers: [...source.drivers, 'GTiff'], output });
+    commands.push({ command: 'gdal_translate', args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output], drivers: [...source.drivers, 'GTiff'], folder, output });
     return { ...source, name: output, drivers: ['GTiff'], crsOverrides: false };
   });
   return { assigned, commands };
@@ -129,7 +130,7 @@ function warp(sources: readonly CogSource[], { target, grid, resampling, empty, 
       ...sources.map(({ name }) => name), output,
     ],
     drivers: [...new Set([...sources.flatMap(({ drivers }) => drivers), 'GTiff'])],
-    output,
+    folder, output,
   };
 }
 
@@ -194,6 +195,6 @@ function toCog(input: string, args: string[], drivers: string[], { compression, 
   ];
   return {
     command: 'gdal_translate', args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input, output],
-    drivers: [...new Set([...drivers, 'GTiff', 'COG'])], environment: { CPL_TMPDIR: folder }, output,
+    drivers: [...new Set([...drivers, 'GTiff', 'COG'])], folder, output,
   };
 }

@@ -23,7 +23,7 @@ describe('planCog', () => {
   test('one upright raster is copied as it is', () => {
     expect(planCog([source()], { mosaic: false }, undefined, files)).toEqual({
       commands: [{
-        command: 'gdal_translate', drivers: ['GTiff', 'COG'], output: '/s/asset.tif', environment: { CPL_TMPDIR: '/s' },
+        command: 'gdal_translate', drivers: ['GTiff', 'COG'], output: '/s/asset.tif', folder: '/s',
         args: ['-q', '-of', 'COG', ...options('COMPRESS=DEFLATE', 'PREDICTOR=YES', 'BLOCKSIZE=512', 'BIGTIFF=IF_SAFER', 'OVERVIEWS=IGNORE_EXISTING', 'OVERVIEW_RESAMPLING=AVERAGE', 'NUM_THREADS=3'), '/s/a.tif', '/s/asset.tif'],
       }],
       steps: ['TranslateToCog'],

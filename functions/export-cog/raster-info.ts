@@ -42,12 +42,13 @@ function wordOrNumber(value: number | string): NumberOrWord {
   return value.startsWith('-') ? '-inf' : 'inf';
 }
 
-/** Describes a raster. With `statistics`, every pixel is read. */
-export function infoCommand(name: string, drivers: readonly string[], options: { statistics?: boolean } = {}): GdalCommand {
+/** Describes a raster in `folder`. With `statistics`, every pixel is read. */
+export function infoCommand(name: string, folder: string, drivers: readonly string[], options: { statistics?: boolean } = {}): GdalCommand {
   return {
     command: 'gdalinfo',
     args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name], // Attribute tables can be long and are not used.
     drivers: [...drivers],
+    folder,
     environment: { GDAL_PAM_ENABLED: 'NO' }, // Statistics would be written beside the file; nobody's .aux.xml is read.
   };
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { crsArgument, crsLabel, isSameCrs, lookUpCrs } from '#shared/gdal/crs.ts';
@@ -67,7 +67,7 @@ async function targetCrs(rasters: readonly DescribedRaster[], { target_crs }: Ra
 
 /** With statistics. GDAL has no statistics for a band without data, and says so as an error. */
 async function describeOutput(output: string, file: string, surroundings: RasterSurroundings): Promise<RasterInfo> {
-  const { stdout } = await runOn(file, infoCommand(output, ['GTiff'], { statistics: true }), surroundings);
+  const { stdout } = await runOn(file, infoCommand(output, dirname(output), ['GTiff'], { statistics: true }), surroundings);
   return parseRasterInfo(stdout, file);
 }
 

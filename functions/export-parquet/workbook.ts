@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { withArchive } from '#shared/gdal/archive.ts';
 import type { Gdal, GdalCommand } from '#shared/gdal/gdal.ts';
@@ -29,25 +30,25 @@ const TYPE_OF_FIELD: Record<string, TabularType> = {
 };
 
 /**
- * Writes one sheet as CSV to `target`. The first row holds the names of the columns, unless the manifest says that it has none; dates come as
+ * Writes one sheet as CSV to `target`, beside the workbook. The first row holds the names of the columns, unless the manifest says that it has none; dates come as
  * `2024/01/31`, booleans as 0 and 1. Throws LAYER_MISSING with the sheets that there are, FILE_UNREADABLE, and what withArchive throws.
  */
 export async function extractSheet(workbook: Workbook, target: string, context: { gdal: Gdal; maxBytes: number; signal: AbortSignal }): Promise<Sheet> {
   await withArchive(workbook.path, workbook.file, { maxBytes: context.maxBytes }, () => Promise.resolve());
-  const { stdout } = await run(workbook, describeLayersCommand(workbook.path, workbook.format.drivers, { environment: environment(workbook) }), context);
+  const { stdout } = await run(workbook, describeLayersCommand(workbook.path, dirname(workbook.path), workbook.format.drivers, { environment: environment(workbook) }), context);
   const layer = chooseSheet(parseLayers(stdout), workbook);
   await rm(target, { force: true });
   await run(workbook, sheetCommand(workbook, layer.name, target), context);
   return { path: target, name: layer.name, types: layer.fields.map(({ type }) => TYPE_OF_FIELD[type] ?? 'text') };
 }
 
-/** Cells are written as text, so that numbers keep all their digits. */
+/** `target` lies beside the workbook. Cells are written as text, so that numbers keep all their digits. */
 export function sheetCommand(workbook: Workbook, sheet: string, target: string): GdalCommand {
   return {
     command: 'ogr2ogr', args: ['-f', 'CSV', target, workbook.path, '-dialect', 'OGRSQL', '-sql', `select * from "${sheet.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`, '-lco', 'SEPARATOR=COMMA'],
     drivers: [...workbook.format.drivers, 'CSV'],
     environment: { ...environment(workbook), [`OGR_${workbook.format.name}_FIELD_TYPES`]: 'STRING' },
-    output: target,
+    folder: dirname(workbook.path), output: target,
   };
 }
 

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UNCONFINED } from '#shared/gdal/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
@@ -20,9 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => new Promise((done) => { listener.close(done); }));
 
-const NOTHING_ALLOWED = { noNetwork: [], limits: false, dieWithParent: [] };
-
-describe.each([['in a network namespace', undefined], ['where nothing but environment variables can be used', NOTHING_ALLOWED]])('%s', (_name, confinement) => {
+describe.each([['in a sandbox', undefined], ['where nothing but environment variables can be used', UNCONFINED]])('%s', (_name, confinement) => {
   let landing: LandingFixture;
   beforeAll(async () => { landing = await openLandingFixture(confinement ? { gdal: createGdal(testEnv(), { confinement }) } : {}); });
   afterAll(() => landing[Symbol.asyncDispose]());

@@ -44,8 +44,8 @@ export async function loadFile(source: VectorSource, table: string, surroundings
   const { crs, notes } = await resolveCrs(source, layer, { gdal, signal });
   const srid = await sridOf(session, crs);
   const plan = planLoad({
-    path: source.path, format: source.format, layer, singleLayer, schema: session.schema, table, epsg: epsgOf(crs, srid),
-    openOptions: openOptions(source), environment: { CPL_TMPDIR: surroundings.folder, ...libpqEnvironment(session) },
+    path: source.path, folder: surroundings.folder, format: source.format, layer, singleLayer, schema: session.schema, table, epsg: epsgOf(crs, srid),
+    openOptions: openOptions(source), environment: libpqEnvironment(session),
   });
   const loaded = await runOn(source, plan.command, surroundings);
   const finished = await finish(table, { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing }, source, surroundings);
@@ -67,7 +67,7 @@ async function describe(source: VectorSource, surroundings: Surroundings): Promi
   const plain = isShapefile ? await plainShapefileLayer(path, parts.includes('.prj')) : undefined;
   if (plain !== undefined) return { layer: chooseLayer([plain], format, undefined, file), singleLayer: true, said: '' };
   const count = format.derivedLayers !== undefined;
-  const command = describeLayersCommand(path, format.drivers, { openOptions: openOptions(source), count, environment: { CPL_TMPDIR: surroundings.folder } });
+  const command = describeLayersCommand(path, surroundings.folder, format.drivers, { openOptions: openOptions(source), count });
   const { stdout, stderr } = await runOn(source, command, surroundings);
   const layers = parseLayers(stdout);
   // These have one layer, named after the file; the archive's dataset was chosen by that name already.

@@ -30,7 +30,7 @@ export function stagingTable(token: number, fileIndex: number): string {
  * `epsg` is given when PostGIS knows the CRS by that code, so that nothing has to be written twice.
  */
 export function planLoad(options: {
-  path: string; format: VectorFormat; layer: Layer; singleLayer: boolean; schema: string; table: string; epsg: number | undefined;
+  path: string; folder: string; format: VectorFormat; layer: Layer; singleLayer: boolean; schema: string; table: string; epsg: number | undefined;
   openOptions: readonly string[]; environment: Record<string, string>;
 }): LoadPlan {
   const { format, layer } = options;
@@ -50,6 +50,7 @@ export function planLoad(options: {
         ...options.openOptions.flatMap((option) => ['-oo', option]),
       ],
       drivers: [...format.drivers, 'PostgreSQL'],
+      folder: options.folder,
       environment: { PG_USE_COPY: 'YES', ...options.environment },
     },
     dimensionsGuessed, sridMissing: options.epsg === undefined,

@@ -13,12 +13,13 @@ import { datasetInArchive, partsOf, stemOf } from '#shared/sources/source-parts.
 
 describe('planLoad', () => {
   const layer = { name: 'Straßen & "Wege"', geometryType: '3D Measured Multi Line String', fields: [{ name: 'Name', type: 'String' }] };
-  const options = { path: '/scratch/a.gpkg', format: vectorFormat('GPKG'), layer, singleLayer: false, schema: 'proc_1', table: stagingTable(3, 0), epsg: 27700, openOptions: [], environment: { PGHOST: '/tmp' } };
+  const options = { path: '/scratch/a.gpkg', folder: '/scratch', format: vectorFormat('GPKG'), layer, singleLayer: false, schema: 'proc_1', table: stagingTable(3, 0), epsg: 27700, openOptions: [], environment: { PGHOST: '/tmp' } };
 
   test('copies a layer by name, with its dimensions', () => {
     const { command, dimensionsGuessed, sridMissing } = planLoad(options);
     expect(command.args.slice(0, 12)).toEqual(['-f', 'PostgreSQL', 'PG:', '/scratch/a.gpkg', 'Straßen & "Wege"', '-nln', 'load_3_0', '-nlt', 'GEOMETRYZM', '-a_srs', 'EPSG:27700', '-forceNullable']);
     expect(command.drivers).toEqual(['GPKG', 'PostgreSQL']);
+    expect(command.folder).toBe('/scratch');
     expect(command.environment).toEqual({ PG_USE_COPY: 'YES', PGHOST: '/tmp' });
     expect([dimensionsGuessed, sridMissing]).toEqual([false, false]);
   });

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -22,19 +23,38 @@ const LIMIT_SIGNALS: Record<string, { code: ErrorCodeName; message: string }> = 
   SIGXCPU: { code: 'STEP_TIMEOUT', message: 'used all the processor time that it was allowed' },
   SIGXFSZ: { code: 'FILE_TOO_LARGE', message: 'wrote more than MAX_FILE_BYTES' },
 };
+/** bwrap ends as a shell does: with this and the number of the signal that ended the program. */
+const SIGNAL_EXIT_CODE = 128;
+/** Of two names of one signal, the first is the usual one. */
+const SIGNALS = Object.fromEntries(Object.entries(constants.signals).reverse().map(([name, number]) => [SIGNAL_EXIT_CODE + number, name]));
+/** A wrapper could not start the program. */
+const NOT_FOUND_EXIT_CODE = 127;
 /** Messages kept in details: enough to see the cause, small enough for a ledger document. */
 const MAX_MESSAGES = 5;
 
 /** The error of a program that failed, in GDAL's own words, without paths of this machine. `details.messages` are the first ones. */
 export function failureOf(command: GdalCommand, exit: GdalExit): SluiceError {
-  const limit = exit.signal === undefined ? undefined : LIMIT_SIGNALS[exit.signal];
+  const signal = exit.signal ?? SIGNALS[exit.exitCode ?? 0];
+  const limit = LIMIT_SIGNALS[signal ?? ''];
   if (limit !== undefined) return new SluiceError(limit.code, `${command.command} ${limit.message}.`, { details: { program: command.command } });
+  const wrapper = wrapperFailure(command, exit);
+  if (wrapper !== undefined) return wrapper;
   const text = withoutLocalPaths(cleanText(`${exit.stderr}\n${exit.stdout}`), command.args);
   const messages = messagesOf(text);
   const code = CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? 'FILE_UNREADABLE';
-  const said = messages[0] ?? (exit.signal ? `it was ended by ${exit.signal}` : `it ended with code ${exit.exitCode ?? 'unknown'}`);
-  const details = { program: command.command, messages: messages.slice(0, MAX_MESSAGES), ...(exit.signal ? { signal: exit.signal } : {}) };
+  const said = messages[0] ?? (signal ? `it was ended by ${signal}` : `it ended with code ${exit.exitCode ?? 'unknown'}`);
+  const details = { program: command.command, messages: messages.slice(0, MAX_MESSAGES), ...(signal ? { signal } : {}) };
   return new SluiceError(code, `GDAL says: ${said}`, { details });
+}
+
+/** The error when the program was not even begun. */
+function wrapperFailure({ command, args }: GdalCommand, { exitCode, stderr }: GdalExit): SluiceError | undefined {
+  // The loader ends so as well, when it finds no room for its libraries.
+  if (/^bwrap: execvp /.test(stderr) || (exitCode === NOT_FOUND_EXIT_CODE && !/shared librar/.test(stderr))) {
+    return new SluiceError('GDAL_MISSING', `${command} is not installed. Run npm run setup, or install gdal-bin 3.6 or newer.`, { details: { program: command } });
+  }
+  if (!/^(bwrap|unshare|prlimit|setpriv): /.test(stderr)) return undefined;
+  return new SluiceError('INTERNAL', `The sandbox of ${command} could not be set up: ${withoutLocalPaths(cleanText(stderr), args).trim()}`, { details: { program: command } });
 }
 
 /** GDAL's errors (`ERROR n: …`), else its `FAILURE:` lines, without the marks before them. */

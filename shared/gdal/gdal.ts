@@ -6,6 +6,8 @@ export interface GdalCommand {
   drivers: string[];
   /** Added to the hardened environment, for example open options that have no flag. Never user text. */
   environment?: Record<string, string>;
+  /** The one folder of files that it reads and writes; it sees no other file but those of the system. None for a program without files. */
+  folder?: string;
   /** What it reads from standard input. */
   input?: string;
   /** File that it writes, if any; removed when it fails. */
@@ -21,6 +23,6 @@ export interface GdalResult {
 
 /** The one GDAL runner (shared/gdal/runner.ts). */
 export interface Gdal {
-  /** Runs with time, memory and output limits and without network. Throws FILE_UNREADABLE, STEP_TIMEOUT, CANCELED, GDAL_MISSING, DISK_FULL. */
+  /** Runs with time, memory and output limits, without network, in sight of its own files only. Throws FILE_UNREADABLE, STEP_TIMEOUT, CANCELED, GDAL_MISSING, DISK_FULL. */
   run(command: GdalCommand, options: { signal: AbortSignal; timeoutSeconds?: number }): Promise<GdalResult>;
 }

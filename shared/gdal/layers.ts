@@ -18,12 +18,12 @@ export interface LayerField {
   type: string;
 }
 
-/** Describes a file without reading more of it than the driver needs. Counting and extents would scan some formats whole. */
-export function describeLayersCommand(path: string, drivers: readonly string[], options: { openOptions?: readonly string[]; count?: boolean; environment?: Record<string, string> } = {}): GdalCommand {
+/** Describes a file in `folder` without reading more of it than the driver needs. Counting and extents would scan some formats whole. */
+export function describeLayersCommand(path: string, folder: string, drivers: readonly string[], options: { openOptions?: readonly string[]; count?: boolean; environment?: Record<string, string> } = {}): GdalCommand {
   const open = (options.openOptions ?? []).flatMap((option) => ['-oo', option]);
   return {
     command: 'ogrinfo', args: ['-ro', '-so', '-al', '-nomd', '-noextent', ...(options.count ? [] : ['-nocount']), '-wkt_format', 'WKT2', ...open, path],
-    drivers: [...drivers], ...(options.environment ? { environment: options.environment } : {}),
+    drivers: [...drivers], folder, ...(options.environment ? { environment: options.environment } : {}),
   };
 }
 

@@ -1,30 +1,32 @@
 import { execFileSync, fork } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
+import { UNCONFINED } from './confinement.ts';
 import type { GdalCommand } from './gdal.ts';
 import { createGdal } from './runner.ts';
-import { confinedCommandLine, driverNames, driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
+import { driverNames, driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-gdal-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const never = new AbortController().signal;
-const NC = fileURLToPath(new URL('../../tests/data/vector/nc.shp', import.meta.url));
+cpSync(fileURLToPath(new URL('../../tests/data/vector', import.meta.url)), folder, { recursive: true });
+const NC = join(folder, 'nc.shp');
 
 function endlessFile(): string {
   const path = join(folder, 'many.geojsonl');
   if (!existsSync(path)) writeFileSync(path, Array.from({ length: 300_000 }, (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[1,2]}}`).join('\n'));
   return path;
 }
-const slow = (): GdalCommand => ({ command: 'ogrinfo', args: ['-ro', '-al', '-q', endlessFile()], drivers: ['GeoJSONSeq'] });
+const slow = (): GdalCommand => ({ command: 'ogrinfo', args: ['-ro', '-al', '-q', endlessFile()], drivers: ['GeoJSONSeq'], folder });
 
 test('runs a program, and reads only what its drivers are for', async () => {
   const gdal = createGdal(testEnv());
-  expect((await gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['ESRI Shapefile'] }, { signal: never })).stdout).toContain('1: nc (Polygon)');
-  await expect(gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['GPKG'] }, { signal: never })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: "GDAL says: Unable to open datasource `nc.shp' with the following drivers." });
+  expect((await gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never })).stdout).toContain('1: nc (Polygon)');
+  await expect(gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['GPKG'], folder }, { signal: never })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: "GDAL says: Unable to open datasource `nc.shp' with the following drivers." });
 });
 
 test('an abort ends the program within two seconds, and a time limit does, too', async () => {
@@ -40,23 +42,23 @@ test('an abort ends the program within two seconds, and a time limit does, too',
 
 test('limits on memory and output hold, and a half-written file is removed', async () => {
   const small = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(60 * 2 ** 20) }));
-  await expect(small.run({ command: 'ogrinfo', args: ['-ro', NC], drivers: ['ESRI Shapefile'] }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
+  await expect(small.run({ command: 'ogrinfo', args: ['-ro', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   const output = join(folder, 'out.geojson');
   const full = createGdal(testEnv({ MAX_FILE_BYTES: '1000' }));
-  await expect(full.run({ command: 'ogr2ogr', args: [output, NC], drivers: ['ESRI Shapefile', 'GeoJSON'], output }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
+  await expect(full.run({ command: 'ogr2ogr', args: [output, NC], drivers: ['ESRI Shapefile', 'GeoJSON'], folder, output }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   expect(existsSync(output)).toBe(false);
 });
 
 test('a program that is not there is GDAL_MISSING', async () => {
-  for (const confinement of [undefined, { noNetwork: [], limits: false, dieWithParent: [] }]) {
+  for (const confinement of [undefined, UNCONFINED]) {
     const gdal = createGdal(testEnv(), confinement ? { confinement } : {});
     await expect(gdal.run({ command: 'gdal_of_the_future' as 'ogrinfo', args: [], drivers: [] }, { signal: never })).rejects.toMatchObject({ code: 'GDAL_MISSING' });
   }
 });
 
 test('the environment is our own: no secrets of this process, nothing of its home', () => {
-  const variables = sandboxVariables(testEnv(), { PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'x', PGPASSWORD: 'x', HOME: '/home/ana', GDAL_HTTP_PROXY: 'evil', PROJ_LIB: '/proj' }, ['VRT', 'ESRI Shapefile'], { command: 'ogrinfo', args: [], drivers: [], environment: { PG_USE_COPY: 'YES' } });
-  expect(variables).toMatchObject({ PATH: '/bin', PROJ_LIB: '/proj', HOME: '/nonexistent', OGR_SKIP: 'VRT,ESRI Shapefile', PG_USE_COPY: 'YES', GDAL_HTTP_PROXY: 'http://127.0.0.1:1', PROJ_NETWORK: 'OFF' });
+  const variables = sandboxVariables({ PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'x', PGPASSWORD: 'x', HOME: '/home/ana', GDAL_HTTP_PROXY: 'evil', PROJ_LIB: '/proj' }, ['VRT', 'ESRI Shapefile'], { command: 'ogrinfo', args: [], drivers: [], folder: '/s', environment: { PG_USE_COPY: 'YES' } });
+  expect(variables).toMatchObject({ PATH: '/bin', PROJ_LIB: '/proj', HOME: '/nonexistent', OGR_SKIP: 'VRT,ESRI Shapefile', PG_USE_COPY: 'YES', GDAL_HTTP_PROXY: 'http://127.0.0.1:1', PROJ_NETWORK: 'OFF', CPL_TMPDIR: '/s', TMPDIR: '/s' });
   expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(['AWS_SECRET_ACCESS_KEY']));
   expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(['PGPASSWORD']));
 });
@@ -69,23 +71,13 @@ test('every driver is skipped but those that the command names, and VRT even the
   expect(driverNames('Supported Formats:\n  PCIDSK -raster,vector- (rw+v): PCIDSK Database File\n  netCDF -raster,multidimensional raster,vector- (rw+vs): x\n')).toEqual(['PCIDSK', 'netCDF']);
 });
 
-test('only PostgreSQL over TCP keeps the network', () => {
-  const confinement = { noNetwork: ['unshare', '-n', '--'], limits: true, dieWithParent: ['setpriv', '--'] };
-  const limits = { memoryBytes: 1, fileBytes: 2, seconds: 3 };
-  const line = (drivers: string[], environment: Record<string, string>) => confinedCommandLine({ command: 'ogr2ogr', args: ['a'], drivers, environment }, confinement, limits);
-  expect(line(['GPKG'], {})).toEqual(['unshare', '-n', '--', 'prlimit', '--as=1', '--fsize=2', '--cpu=24', '--core=0', '--', 'setpriv', '--', 'ogr2ogr', 'a']);
-  expect(line(['PostgreSQL'], { PGHOST: '/tmp/socket' })[0]).toBe('unshare');
-  expect(line(['PostgreSQL'], { PGHOST: 'db.example' })[0]).toBe('prlimit');
-  expect(line(['PostgreSQL'], {})[0]).toBe('prlimit');
-});
-
 test('a program dies with the process that started it', async () => {
   const script = join(folder, 'starter.mjs');
   const marker = endlessFile();
   writeFileSync(script, `
     const { createGdal } = await import(${JSON.stringify(new URL('./runner.ts', import.meta.url).href)});
     const { parseEnv } = await import(${JSON.stringify(new URL('../config/env.ts', import.meta.url).href)});
-    const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run({ command: 'ogrinfo', args: ['-ro', '-al', '-q', ${JSON.stringify(marker)}], drivers: ['GeoJSONSeq'] }, { signal: new AbortController().signal });
+    const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run({ command: 'ogrinfo', args: ['-ro', '-al', '-q', ${JSON.stringify(marker)}], drivers: ['GeoJSONSeq'], folder: ${JSON.stringify(folder)} }, { signal: new AbortController().signal });
     setTimeout(() => process.send('started'), 100);
     for (;;) await run();
   `);

@@ -1,11 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { type Confinement, confinedCommandLine, confinementOf } from './confinement.ts';
 import { cleanText, failureOf, type GdalExit, withoutLocalPaths } from './failure.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
-import { type Confinement, confinedCommandLine, confinementOf, driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
+import { driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
 
 /** A description of many layers with thousands of fields fits; a program that prints without end is stopped. */
 const MAX_STDOUT_BYTES = 32 * 2 ** 20;
@@ -17,11 +17,11 @@ export function createGdal(env: Env, options: { confinement?: Confinement } = {}
   return {
     run: async (command, { signal, timeoutSeconds = env.STEP_TIMEOUT_SECONDS }): Promise<GdalResult> => {
       signal.throwIfAborted();
-      const [installed, confinement] = await Promise.all([installedDrivers(), options.confinement ?? confinementOf()]);
-      await mkdir(scratchRoot(env), { recursive: true });
+      const installed = await installedDrivers(); // First: what confines GDAL is tried with GDAL.
+      const confinement = options.confinement ?? (await confinementOf());
       const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
       const line = confinedCommandLine(command, confinement, limits);
-      const variables = sandboxVariables(env, process.env, driversToSkip(installed, command.drivers), command);
+      const variables = sandboxVariables(process.env, driversToSkip(installed, command.drivers), command);
       try {
         return await runLine(command, line, variables, { signal, timeoutSeconds });
       } catch (thrown) {
@@ -64,8 +64,6 @@ async function runLine(
   if (result.exitCode === undefined && result.signal === undefined) {
     throw new SluiceError('GDAL_MISSING', `${command.command} cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`, { cause: result, details: { program: command.command } });
   }
-  // 127: a wrapper could not start it, or the loader found no room for its libraries (which failureOf explains).
-  if (result.exitCode === 127 && !/shared librar/.test(result.stderr)) throw new SluiceError('GDAL_MISSING', `${command.command} is not installed. Run npm run setup, or install gdal-bin 3.6 or newer.`, { details: { program: command.command } });
   if (result.failed) throw failureOf(command, exit);
   const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, MAX_STDERR_BYTES);
   return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };
