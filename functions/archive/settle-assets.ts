@@ -1,5 +1,6 @@
 import { publishVersion } from '#shared/catalog/publish-catalog.ts';
 import { finishRemovals } from '#shared/lake/purge.ts';
+import { datasetsOfRun } from '#shared/lake/run-datasets.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 
@@ -13,6 +14,6 @@ export async function settleAssets(run: RunDocument, context: Pick<Context, 'led
   const unfinished = run.status === 'success' || run.asset_ids.length === 0 ? [] : await ledger.removeUnfinishedAssets(run.run_id);
   const assets = await ledger.getAssets(run.asset_ids);
   if (run.status !== 'success') for (const asset of assets) await publishVersion(asset, context);
-  const datasets = new Set([run.dataset_id, ...unfinished.map(({ dataset_id }) => dataset_id), ...assets.map(({ dataset_id }) => dataset_id)]);
+  const datasets = new Set([...datasetsOfRun(run), ...unfinished.map(({ dataset_id }) => dataset_id), ...assets.map(({ dataset_id }) => dataset_id)]);
   for (const dataset of datasets) await finishRemovals(context, dataset);
 }

@@ -1,11 +1,10 @@
-import { basename } from 'node:path';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { crsLabel } from '#shared/gdal/crs.ts';
 import { sortedEntries } from '#shared/lake/lake-object.ts';
+import { rasterDatasets } from '#shared/lake/run-datasets.ts';
 import { sourceHashOf } from '#shared/lake/source-hash.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
 import type { DescribedRaster } from './describe-raster.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import { rasterParameters } from './raster-parameters.ts';
@@ -15,8 +14,6 @@ import type { CogFile } from './write-cog.ts';
 export const COG_TYPE = 'image/tiff; application=geotiff; profile=cloud-optimized';
 /** Counts up when the same source gives another file, so that older assets are not taken for it. */
 const COG_VERSION = 1;
-/** Longest dataset id (DATASET_ID). */
-const MAX_DATASET_ID = 100;
 
 /** One asset to be made: of which files, for which dataset. */
 export interface PlannedAsset {
@@ -26,31 +23,14 @@ export interface PlannedAsset {
   files: ManifestFile[];
 }
 
-/**
- * The assets of a run: one of all files for a mosaic, else one of each file. A single one becomes a version of the run's dataset; of several,
- * each has a dataset of its own, `<dataset_id>.<file>`, named by the file without its extension, and by the variable when a file occurs twice.
- */
-export function plannedAssets({ run_id, dataset_id, manifest }: Pick<RunDocument, 'run_id' | 'dataset_id' | 'manifest'>): PlannedAsset[] {
-  const { files } = manifest;
-  const asset = (index: number, dataset: string, of: ManifestFile[]) => ({ _id: deterministicObjectId('asset', run_id, 'cog', index), dataset_id: dataset, files: of });
-  if (files.length === 1 || rasterParameters(manifest).mosaic) return [asset(0, dataset_id, files)];
-  const stems = files.map((file) => asDatasetPart(stemOf(basename(file.path))));
-  const named = files.map((file, index) => {
-    const stem = stems[index] ?? '';
-    const repeated = stems.filter((other) => other === stem).length > 1;
-    return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(0, MAX_DATASET_ID);
-  });
-  return files.map((file, index) => {
-    const name = named[index] ?? dataset_id;
-    const before = named.slice(0, index).filter((other) => other === name).length;
-    const suffix = before === 0 ? '' : `-${before + 1}`;
-    return asset(index, `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`, [file]);
-  });
-}
-
-/** Characters that a dataset id may not have become `_`. */
-function asDatasetPart(name: string): string {
-  return name.normalize('NFC').replaceAll(/[^\p{L}\p{N}._-]+/gu, '_') || '_';
+/** The assets of a run, one for each of its datasets (rasterDatasets): of all files for a mosaic, else of one file each. */
+export function plannedAssets(run: Pick<RunDocument, 'run_id' | 'dataset_id' | 'manifest'>): PlannedAsset[] {
+  const { files } = run.manifest;
+  const datasets = rasterDatasets(run);
+  return datasets.map((dataset_id, index) => ({
+    _id: deterministicObjectId('asset', run.run_id, 'cog', index), dataset_id,
+    files: datasets.length === 1 ? files : files.slice(index, index + 1),
+  }));
 }
 
 /** Changes with the files, how they are read, and the parameters; in a mosaic also with their order, since later files lie on top. */

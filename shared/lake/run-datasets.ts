@@ -1,0 +1,35 @@
+import { basename } from 'node:path';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import { stemOf } from '#shared/sources/source-parts.ts';
+
+/** Longest dataset id (DATASET_ID). */
+const MAX_DATASET_ID = 100;
+
+/** The datasets that a run makes versions of. Whoever looks for what it left in the lake looks there. */
+export function datasetsOfRun(run: Pick<RunDocument, 'lane' | 'dataset_id' | 'manifest'>): string[] {
+  return run.lane === 'raster' ? rasterDatasets(run) : [run.dataset_id];
+}
+
+/**
+ * The datasets of a raster run, in the order of its assets. A mosaic, or the asset of the only file, is a version of the run's dataset; of several
+ * files, each has a dataset of its own, `<dataset_id>.<file>`, named by the file without its extension, and by the variable when a file occurs twice.
+ */
+export function rasterDatasets({ dataset_id, manifest: { files, metadata } }: Pick<RunDocument, 'dataset_id' | 'manifest'>): string[] {
+  if (files.length === 1 || metadata.raster?.mosaic) return [dataset_id];
+  const stems = files.map((file) => asDatasetPart(stemOf(basename(file.path))));
+  const named = files.map((file, index) => {
+    const stem = stems[index] ?? '';
+    const repeated = stems.filter((other) => other === stem).length > 1;
+    return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(0, MAX_DATASET_ID);
+  });
+  return named.map((name, index) => {
+    const before = named.slice(0, index).filter((other) => other === name).length;
+    const suffix = before === 0 ? '' : `-${before + 1}`;
+    return `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`;
+  });
+}
+
+/** Characters that a dataset id may not have become `_`. */
+function asDatasetPart(name: string): string {
+  return name.normalize('NFC').replaceAll(/[^\p{L}\p{N}._-]+/gu, '_') || '_';
+}
