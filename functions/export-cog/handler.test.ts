@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
-import { runRequested } from '#shared/events/run-events.ts';
+import { runCanceled, runRequested } from '#shared/events/run-events.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import { objectKey } from '#shared/lake/lake-object.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
+import { handler as archive } from '../archive/handler.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { handler } from './handler.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
@@ -32,7 +33,7 @@ test('makes a COG and an asset that says all about it', async () => {
     raster: { width: 111, height: 111, block_size: [512, 512], overviews: [], compression: 'deflate', bands: [{ data_type: 'Float32', nodata: null, statistics: { minimum: -1, maximum: 88 } }] },
     recipe: { name: 'cog', parameters: { predictor: 'YES', overview_resampling: 'average', categorical: false }, steps: ['TranslateToCog'] },
     sources: [{ path, format: 'GTiff', layer: null, row_count: null, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }],
-    software: { GDAL: expect.stringMatching(/^\d+\.\d+/) as string },
+    software: { Sluice: expect.any(String) as string, GDAL: expect.stringMatching(/^\d+\.\d+/) as string, PROJ: expect.stringMatching(/^\d+\.\d+/) as string },
   });
   const image = await cog.getImage();
   expect([image.getWidth(), image.getTileWidth(), image.getBoundingBox()]).toEqual([111, 512, asset.native_bbox]);
@@ -95,6 +96,30 @@ test('a run that was canceled while GDAL worked leaves nothing', async () => {
   expect(await working).toBeUndefined();
   expect(await keys('canceled/')).toEqual([]);
   expect(readdirSync(scratchRoot(landing.context.env)).filter((name) => name.startsWith(run.run_id))).toEqual([]);
+});
+
+test('of several files, what a canceled run had uploaded or registered goes from each of their datasets', async () => {
+  const { context } = landing;
+  const files = [{ path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' }, { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' }];
+  const run = await landing.admit(files, {}, 'weg');
+  await landing.exportRun(run);
+  await context.objects.put('data-lake', objectKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'), 'late');
+  const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
+  await archive(runCanceled(ended, 'zoë'), context);
+  expect(await keys('weg.')).toEqual([]);
+  expect(await context.ledger.listAssets({ dataset_id: 'weg.eins' })).toEqual([]);
+});
+
+test('a file of GDAL that breaks the rules of a COG fails the run for good, and says which', async () => {
+  // As a GDAL would whose COG driver is broken: it writes a plain GeoTIFF.
+  const gdal: Gdal = { run: (command, options) => landing.context.gdal.run({ ...command, args: command.args.map((arg) => (arg === 'COG' ? 'GTiff' : arg)).filter((arg, index, all) => !(arg === '-co' || all[index - 1] === '-co')) }, options) };
+  const path = await landing.upload(DEM, 'kaputt é.tif');
+  const run = await landing.admit({ path, format: 'GTiff' }, {}, 'kaputt');
+  const failed = handler(runRequested(run), { ...landing.context, gdal });
+  await expect(failed).rejects.toMatchObject({
+    code: 'OUTPUT_INVALID', retryable: false, details: { file: path },
+    message: `What GDAL made of ${path} is not a Cloud Optimized GeoTIFF: the image of 111 x 111 is not in tiles of 512.`,
+  });
 });
 
 test('a worker that died after its upload leaves nothing', async () => {

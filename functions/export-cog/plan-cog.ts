@@ -39,6 +39,8 @@ export interface Treatment {
 export interface CogPlan {
   /** Run in this order; the last one writes the output. */
   commands: GdalCommand[];
+  /** Where pixels are moved to. Without a grid, gdalwarp chooses one. */
+  warp?: { target: string; grid: TargetGrid | undefined };
   treatment: Treatment;
   steps: ('AssignCrs' | 'Warp' | 'TranslateToCog')[];
 }
@@ -72,13 +74,15 @@ export function planCog(sources: readonly CogSource[], parameters: RasterParamet
   const grid = target === undefined && oneCrs(sources) ? commonGrid(sources.map(({ info }) => info)) : undefined;
   const resampling = parameters.resampling ?? (categorical || grid !== undefined ? 'nearest' : 'bilinear');
   const empty = sources.length === 1 && grid !== undefined ? {} : emptyPixels(sources, parameters);
-  const warped = warp(assigned, { target: target ?? only?.crs ?? '', grid, resampling, empty, parameters }, files);
+  const targetCrs = target ?? only?.crs ?? '';
+  const warped = warp(assigned, { target: targetCrs, grid, resampling, empty, parameters }, files);
   const bands = only?.info.bands.length ?? 0;
   // What was not covered becomes a mask inside the file: the bands stay those of the source.
   const mask = empty.flag === '-dstalpha' ? [...Array.from({ length: bands }, (_, index) => ['-b', String(index + 1)]).flat(), '-mask', String(bands + 1)] : [];
   return {
     commands: [...commands, warped, toCog(warped.output ?? '', mask, ['GTiff'], treatment, files)],
-    treatment: { ...treatment, target_crs: target ?? only?.crs ?? '', resampling, ...(empty.value === undefined ? {} : { nodata: empty.value }) },
+    warp: { target: targetCrs, grid },
+    treatment: { ...treatment, target_crs: targetCrs, resampling, ...(empty.value === undefined ? {} : { nodata: empty.value }) },
     steps: [...(commands.length > 0 ? (['AssignCrs'] as const) : []), 'Warp', 'TranslateToCog'],
   };
 }
@@ -134,7 +138,8 @@ function warp(sources: readonly CogSource[], { target, grid, resampling, empty, 
   };
 }
 
-function transformation(sources: readonly CogSource[]): string[] {
+/** How gdalwarp and gdaltransform place the pixels of these sources: an option of both. */
+export function transformation(sources: readonly CogSource[]): string[] {
   if (sources.every(({ info }) => info.geoTransform !== undefined)) return ['-to', 'SRC_METHOD=GEOTRANSFORM'];
   return sources.every(({ info }) => info.geoTransform === undefined) ? ['-to', 'SRC_METHOD=GCP_POLYNOMIAL'] : [];
 }

@@ -10,6 +10,7 @@ import type { Crs } from '#shared/gdal/wkt.ts';
 import { digest } from '#shared/storage/transfer.ts';
 import { checkCog } from './check-cog.ts';
 import { type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';
+import { limitWarp } from './limit-warp.ts';
 import { extentOf, isNorthUp } from './pixel-grid.ts';
 import { type CogPlan, planCog, type RasterParameters, type Treatment } from './plan-cog.ts';
 import { infoCommand, parseRasterInfo, type RasterInfo } from './raster-info.ts';
@@ -32,19 +33,20 @@ export interface CogFile {
   notes: Note[];
 }
 
-/** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, FILE_TOO_LARGE, and EXPORT_MISMATCH when what was written breaks a rule. */
+/** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, FILE_TOO_LARGE, and OUTPUT_INVALID when what was written breaks a rule. */
 export async function writeCog(rasters: readonly DescribedRaster[], parameters: RasterParameters, folder: string, surroundings: RasterSurroundings): Promise<CogFile> {
   const { gdal, env, signal } = surroundings;
   const file = rasters.map(({ source }) => source.file).join(', ');
   const crs = await targetCrs(rasters, parameters, surroundings);
   const output = join(folder, 'asset.tif');
-  const sources = rasters.map(({ name, info, source, crs: own, crsOverrides }) => ({ name, info, drivers: source.format.drivers, crs: crsArgument(own), crsOverrides }));
+  const sources = rasters.map(({ name, info, source, crs: own, crsOverrides }) => ({ file: source.file, name, info, drivers: source.format.drivers, crs: crsArgument(own), crsOverrides }));
   const moves = rasters.some((raster) => !isSameCrs(raster.crs, crs));
   const plan = planCog(sources, parameters, moves ? crsArgument(crs) : undefined, { folder, output, cores: env.CORES });
+  await limitWarp(sources, plan, folder, surroundings);
   const notes: Note[] = [];
   for (const command of plan.commands) notes.push(...notesOfRasterMessages((await runOn(file, command, surroundings)).stderr, file));
-  const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output), digest(createReadStream(output), signal)]);
-  checkContent(rasters, info, plan);
+  const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output, file), digest(createReadStream(output), signal)]);
+  checkContent(rasters, info, plan, file);
   const nativeBbox = extentOf(info) ?? null;
   return {
     path: output, sha256, sizeBytes: size,
@@ -71,25 +73,25 @@ async function describeOutput(output: string, file: string, surroundings: Raster
   return parseRasterInfo(stdout, file);
 }
 
-/** The directories of the file, read without GDAL. Throws EXPORT_MISMATCH when they break a rule of Cloud Optimized GeoTIFF. */
-async function checkedLayout(path: string): Promise<TiffDirectory[]> {
+/** The directories of the written file, read without GDAL. Throws OUTPUT_INVALID when they break a rule of Cloud Optimized GeoTIFF. */
+async function checkedLayout(path: string, file: string): Promise<TiffDirectory[]> {
   const handle = await open(path);
   try {
     const directories = await readTiffDirectories(handle);
     const problems = directories === undefined ? ['it is not a TIFF'] : checkCog(directories);
     if (directories !== undefined && problems.length === 0) return directories;
-    throw new SluiceError('EXPORT_MISMATCH', `The file is not a Cloud Optimized GeoTIFF: ${problems.join('; ')}.`, { details: { problems } });
+    throw new SluiceError('OUTPUT_INVALID', `What GDAL made of ${file} is not a Cloud Optimized GeoTIFF: ${problems.join('; ')}.`, { details: { file, problems } });
   } finally {
     await handle.close();
   }
 }
 
-function checkContent(rasters: readonly DescribedRaster[], written: RasterInfo, plan: CogPlan): void {
+function checkContent(rasters: readonly DescribedRaster[], written: RasterInfo, plan: CogPlan, file: string): void {
   const [first] = rasters;
   const types = (info: RasterInfo | undefined) => (info?.bands ?? []).map(({ type }) => type).join(', ');
-  const sameSize = plan.steps.includes('Warp') || first?.info.size.join(' x ') === written.size.join(' x ');
+  const sameSize = plan.warp !== undefined || first?.info.size.join(' x ') === written.size.join(' x ');
   if (types(first?.info) === types(written) && sameSize && isNorthUp(written)) return;
-  throw new SluiceError('EXPORT_MISMATCH', `The file has bands of ${types(written)} and ${written.size.join(' x ')} pixels, the source ${types(first?.info)} and ${first?.info.size.join(' x ')}.`);
+  throw new SluiceError('OUTPUT_INVALID', `What GDAL made of ${file} has bands of ${types(written)} and ${written.size.join(' x ')} pixels, the source ${types(first?.info)} and ${first?.info.size.join(' x ')}.`, { details: { file } });
 }
 
 function gridNotes(rasters: readonly DescribedRaster[]): Note[] {

@@ -9,12 +9,12 @@ const ZSTD_LEVEL = 3;
 /** DuckDB's own number: what a reader with a filter skips or reads at once. */
 const ROW_GROUP_ROWS = 122_880;
 
-/** Writes the rows of all files, in order, into one Parquet file. The database must have one thread: then the same rows give the same bytes. Throws EXPORT_MISMATCH, DISK_FULL. */
+/** Writes the rows of all files, in order, into one Parquet file. The database must have one thread: then the same rows give the same bytes. Throws OUTPUT_INVALID, DISK_FULL. */
 export async function writeTable(database: LockedDatabase, tables: readonly TableSource[], types: readonly ColumnType[], target: { path: string; rows: number }, signal: AbortSignal): Promise<void> {
   await database.query(copySql(tables, types, target.path), signal);
   const [written] = await database.query<{ rows: string }>(`select sum(num_rows) as rows from parquet_file_metadata(${quotedString(target.path)})`, signal);
   if (Number(written?.rows) === target.rows) return;
-  throw new SluiceError('EXPORT_MISMATCH', `The file has ${written?.rows} rows; ${target.rows} were read.`, { details: { file: Number(written?.rows), table: target.rows } });
+  throw new SluiceError('OUTPUT_INVALID', `The Parquet file has ${written?.rows} rows; ${target.rows} were read.`, { details: { file: Number(written?.rows), table: target.rows } });
 }
 
 /** COPY of the readable rows. */

@@ -57,7 +57,7 @@ export const ERROR_CODES = {
   CAST_FAILED: permanent('A value cannot be cast to the type that the recipe asks for.', 'Correct the feature named in details, list such values in `null_values` of the step, or choose another type.'),
   GEOMETRY_CONTRACT: permanent('A table has no geometry column, or several.', 'Each recipe step must leave exactly one geometry column.'),
   TABLES_LOST: permanent('PostgreSQL crashed while the run was under way and emptied its working tables, once more after the run had begun anew three times.', 'See in the log of PostgreSQL why it crashes; then `npx sluice rerun RUN`. The files are still there.'),
-  EXPORT_MISMATCH: transient('The exported file does not hold what it should, or breaks a rule of its format.', 'Report it if it stays.'),
+  EXPORT_MISMATCH: transient('The exported file does not hold what it should.', 'Report it if it stays.'),
   OUTPUT_INVALID: permanent('The written file does not hold what the source does, or breaks a rule of its format, and would do so again.', 'Report it with the file and the versions of GDAL and Sluice; another version of GDAL may do better.'),
   UPLOAD_CORRUPT: transient('An uploaded object read back differently from what was written.', 'Check the object store.'),
 
