@@ -14,7 +14,7 @@ test('the first start brings the sample into the lake and says so; Ctrl-C leaves
   const home = homeFolder();
   const first = await startProgram(home);
   await first.sees(START);
-  expect(first.seen()).toMatch(/run [0-9a-f-]{36}: success in \d/);
+  expect(first.seen()).toMatch(/success in \d.* run [0-9a-f-]{36}\n/);
   for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive']) {
     expect(first.seen()).toMatch(new RegExp(`${step} +done, [0-9.]+ s`));
   }
