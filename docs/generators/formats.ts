@@ -28,15 +28,15 @@ to more than MAX_FILE_BYTES or, past 100 MiB, to more than 200 times their size.
 - **Names** of columns stay as they are. A name that is taken (the geometry column, \`sluice_fid\`, \`bbox\`, PostgreSQL's system columns, or apart
   from case another column) or longer than 63 bytes gets \`_1\`, \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
 - **Types** are the file's: booleans, whole numbers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC; without a zone they count as
-  UTC), bytes, JSON, lists. Fixed-point numbers of dBASE become doubles.
+  UTC), bytes, JSON, lists. A JSON column whose values are of several kinds, texts among them, is text (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
 - **CSV** columns get a type only when every value is written as that type writes it, so \`00123\` stays text. Geometry comes from \`x_column\` and
   \`y_column\` (kept as columns), or \`wkt_column\`, or columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`,
   \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A value that does not parse is an error that names its row.
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1; \`encoding\` in the manifest wins. CSV and GeoJSON are
   UTF-8, or UTF-16 with its mark, or what \`encoding\` says. The other formats say it themselves. Text that is not in its encoding is an error
-  (\`ENCODING_INVALID\`). A NUL character ends the text that holds it.
-- **Geometries** keep Z and M; single, multi, curved, empty and missing ones stay what they are (GDAL reads an empty GeoJSON geometry as
-  missing). Where a layer does not say whether its geometries have Z or M, those that are 0 throughout count as not there.
+  (\`ENCODING_INVALID\`). So is a NUL character in CSV or GeoJSON; in the binary formats it ends the text that holds it.
+- **Geometries** keep Z and M; single, multi, curved, empty and missing ones stay what they are (but GDAL reads an empty geometry
+  as missing in GeoJSON, and in a layer that says which kind its geometries are). Where a layer does not say whether its geometries have Z or M, those that are 0 throughout count as not there.
 - **Layers**: the one that \`layer\` names, else the only one with geometry. In GPX, empty layers, \`route_points\` and \`track_points\` don't count.
 
 ### Coordinate reference systems

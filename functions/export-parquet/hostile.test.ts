@@ -53,6 +53,20 @@ test('values that look like SQL, paths, formulas or escapes are values', async (
   expect(rows.map(({ v }) => v)).toEqual(values);
 });
 
+test('JSON that is nested too deep costs its line only, and brackets in texts are no nesting', async () => {
+  const deep = (levels: number) => `{"v":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+  const { asset, rows } = await fixture.ingest({ name: 'deep.jsonl', format: 'JSONL', body: `{"v":[1]}\n${deep(1000)}\n${deep(1001)}\n{"v":[${JSON.stringify(`\\"${'[{'.repeat(2000)}`)}]}\n` });
+  expect(rows.length).toBe(3);
+  expect(asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 3, reason: 'is nested more than 1000 levels deep' }] });
+});
+
+test('more columns than a table has are refused before they are read, however long their names', async () => {
+  const names = Array.from({ length: 5_001 }, (_, n) => `column number ${n} ${'é'.repeat(30)}`);
+  await expect(fixture.ingest(csv(`${names.join(',')}\n${names.map(() => 1).join(',')}\n`))).rejects.toMatchObject({ code: 'TOO_MANY_COLUMNS', message: expect.stringContaining('has 5001 columns; at most 5000 can be read') as string });
+  const { asset } = await fixture.ingest(csv(`${names.slice(0, 500).map((name) => name.repeat(10)).join(',')}\n${names.slice(0, 500).map(() => 1).join(',')}\n`));
+  expect(asset).toMatchObject({ row_count: 1, rejected_rows: { count: 0 } });
+});
+
 test('2,000 columns, most of them without a value', async () => {
   const count = 2_000;
   const names = Array.from({ length: count }, (_, n) => `c${n}`);

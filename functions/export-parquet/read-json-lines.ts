@@ -5,11 +5,8 @@ import type { SourceFile } from '#shared/events/types.ts';
 import { declaredTypes, nameColumns } from './read-delimited.ts';
 import { MAX_REJECTED_SAMPLE } from './rejected-rows.ts';
 import { type StagedRows, stagedTableSql } from './staged-table.ts';
-import type { SourceColumn, TableSource, TabularParameters } from './table-source.ts';
+import { MAX_COLUMNS, type SourceColumn, type TableSource, type TabularParameters } from './table-source.ts';
 import type { TabularType } from './value-types.ts';
-
-/** Keys of all objects become columns; more of them than this are no table. */
-const MAX_KEYS = 10_000;
 
 const NUMBER_TYPES: readonly TabularType[] = ['bigint', 'double', 'decimal'];
 const TEXT_TYPES: readonly TabularType[] = ['date', 'timestamp', 'timestamptz'];
@@ -23,7 +20,7 @@ export async function jsonLinesTable(database: LockedDatabase, staged: StagedRow
   await rejectOthers(database, lines, staged, signal);
   const keys = (await database.query<{ key: string }>(keysSql(lines), signal)).map(({ key }) => key);
   if (keys.length === 0) throw new SluiceError('FILE_UNREADABLE', `${source.path} holds no JSON object with a field. Write one object on each line.`, { details: { file: source.path } });
-  if (keys.length > MAX_KEYS) throw new SluiceError('TOO_MANY_COLUMNS', `The objects of ${source.path} have more than ${MAX_KEYS} different keys. Use a list of objects with a key and a value instead.`, { details: { file: source.path } });
+  if (keys.length > MAX_COLUMNS) throw new SluiceError('TOO_MANY_COLUMNS', `The objects of ${source.path} have more than ${MAX_COLUMNS} different keys. Use a list of objects with a key and a value instead.`, { details: { file: source.path } });
   const pointers = keys.map(jsonPointer);
   const kinds = await database.query<{ kinds: string[] | null }>(kindsSql(lines, pointers), signal);
   const { names, notes } = nameColumns(keys, keys.length, source.path);
@@ -48,7 +45,7 @@ export function jsonPointer(key: string): string {
 }
 
 function keysSql(lines: string): string {
-  return `select key from (select key, min((line, place)) as first from (select line, unnest(json_keys(object)) as key, generate_subscripts(json_keys(object), 1) as place from ${lines} where object is not null) group by key) order by first limit ${MAX_KEYS + 1}`;
+  return `select key from (select key, min((line, place)) as first from (select line, unnest(json_keys(object)) as key, generate_subscripts(json_keys(object), 1) as place from ${lines} where object is not null) group by key) order by first limit ${MAX_COLUMNS + 1}`;
 }
 
 function kindsSql(lines: string, pointers: readonly string[]): string {

@@ -5,10 +5,18 @@ const LF = 0x0a;
 const CR = 0x0d;
 const TAB = 0x09;
 const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** `{` and `[` differ in this bit only, as do `}` and `]`. */
+const BRACE_BIT = 0x20;
+const OPENING = 0x7b;
+const CLOSING = 0x7d;
+/** What reads JSON keeps memory for each level; no data has a tenth of them. */
+const MAX_DEPTH = 1000;
 
 /**
  * Gives the lines of a JSON lines text in the staged form, as rows of one value; blank lines are no rows. JSON has no control characters
- * but tab, CR and LF, so a line with others is rejected.
+ * but tab, CR and LF, so a line with others is rejected, as is one that is nested too deep.
  */
 export class LineScanner {
   readonly rejected = new RejectedRows();
@@ -17,6 +25,9 @@ export class LineScanner {
   #begun = false;
   #blank = true;
   #bad: string | undefined;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
 
   get longestRow(): number {
     return this.#out.longest;
@@ -45,6 +56,9 @@ export class LineScanner {
     this.#begun = true;
     this.#blank = true;
     this.#bad = undefined;
+    this.#depth = 0;
+    this.#inString = false;
+    this.#escaped = false;
     this.#line++;
     this.#out.reserve(bytesToCome);
     this.#out.startRow(this.#line);
@@ -60,7 +74,17 @@ export class LineScanner {
       if (byte > SPACE) this.#blank = false;
       else if (byte < SPACE && byte !== TAB && byte !== CR) return this.#refuse('is not a JSON object');
       this.#out.write(byte === CR ? SPACE : byte);
+      if (this.#inString) this.#passString(byte);
+      else if (byte === QUOTE) this.#inString = true;
+      else if ((byte | BRACE_BIT) === OPENING && ++this.#depth > MAX_DEPTH) return this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`);
+      else if ((byte | BRACE_BIT) === CLOSING) this.#depth--;
     }
+  }
+
+  #passString(byte: number): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) this.#inString = false;
   }
 
   #refuse(reason: string): void {

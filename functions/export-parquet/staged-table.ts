@@ -4,8 +4,10 @@ import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type DeclaredDialect, detectDialect, type Dialect } from './dialect.ts';
 import type { RejectedRows } from './rejected-rows.ts';
+import { MAX_ROW_BYTES } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
 import { LineScanner } from './scan-lines.ts';
+import { MAX_COLUMNS } from './table-source.ts';
 
 /** Rows of one file in the staged form (staged-text.ts), in the scratch folder. */
 export interface StagedRows {
@@ -23,17 +25,22 @@ export interface StagedDelimited extends StagedRows {
   dialect: Dialect;
 }
 
-/** Enough for thousands of rows: delimiter, header and a first look at types come from it. */
+/** Enough for thousands of rows: delimiter, header and a first look at types come from it. It is longer when the first row is. */
 const HEAD_BYTES = 2 ** 18;
+const LF = 0x0a;
+const CR = 0x0d;
 /** Rows that fit are read by DuckDB's defaults; longer ones need larger buffers, several rows each. */
 const USUAL_ROW_BYTES = 2_000_000;
 const ROWS_IN_BUFFER = 4;
 
-/** Scans a delimited text into `path`. Throws FILE_UNREADABLE for one without any row. */
+/** Scans a delimited text into `path`. Throws FILE_UNREADABLE for one without any row, TOO_MANY_COLUMNS. */
 export async function stageDelimited(text: AsyncIterable<Buffer>, path: string, declared: DeclaredDialect & { firstRow?: number }, file: string, signal: AbortSignal): Promise<StagedDelimited> {
   const { head, rest, isWhole } = await headOf(text);
   const dialect = detectDialect(head, isWhole, declared);
   if (dialect === undefined) throw new SluiceError('FILE_UNREADABLE', `${file} holds no row. Upload it again.`, { details: { file } });
+  if (dialect.columns > MAX_COLUMNS) {
+    throw new SluiceError('TOO_MANY_COLUMNS', `${file} has ${dialect.columns} columns; at most ${MAX_COLUMNS} can be read. Write it with a row for each value, or split it.`, { details: { file, columns: dialect.columns, limit: MAX_COLUMNS } });
+  }
   const scanner = new DelimitedScanner({
     delimiter: dialect.delimiter, columns: dialect.columns, hasHeader: dialect.hasHeader, nullValues: declared.null_values ?? [],
     ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
@@ -67,12 +74,14 @@ async function headOf(text: AsyncIterable<Buffer>): Promise<{ head: Buffer; rest
   const chunks: Buffer[] = [];
   let size = 0;
   let isWhole = false;
-  while (size < HEAD_BYTES && !isWhole) {
+  let hasRow = false;
+  while ((size < HEAD_BYTES || (!hasRow && size < MAX_ROW_BYTES)) && !isWhole) {
     const next = await iterator.next();
     if (next.done === true) isWhole = true;
     else {
       chunks.push(next.value);
       size += next.value.length;
+      hasRow ||= next.value.includes(LF) || next.value.includes(CR);
     }
   }
   return { head: Buffer.concat(chunks), rest: { [Symbol.asyncIterator]: () => iterator }, isWhole };

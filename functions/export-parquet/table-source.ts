@@ -6,6 +6,9 @@ import type { RejectedRows } from './rejected-rows.ts';
 import { ESCAPED } from './staged-text.ts';
 import { convertSql, type ColumnType, type Decimal, fitsSql, readableSql, type TabularType } from './value-types.ts';
 
+/** The time that DuckDB needs to plan a statement grows with the square of its columns: with as many, a table of one row takes half a minute. */
+export const MAX_COLUMNS = 5_000;
+
 export type TabularParameters = z.infer<typeof TabularParametersSchema>;
 
 /** One column of a file, before its type is known. */

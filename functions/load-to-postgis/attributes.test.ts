@@ -43,6 +43,26 @@ test('types: booleans, 64-bit integers, times with zone, lists and objects', asy
   ]);
 });
 
+test('a column of numbers, texts and objects is text, one of objects and lists is JSON', async () => {
+  const path = await landing.put('mixed.geojson', collection(feature({ 'a=int,b "m"': 1, mixed: 1, o: { k: [1, 'é'] } }), feature({ 'a=int,b "m"': 'text', mixed: { a: 'x' }, o: [1] }), feature({ 'a=int,b "m"': '{', mixed: null, o: null })));
+  const loaded = await landing.load({ path, format: 'GeoJSON' });
+  expect(loaded.columns).toEqual([{ name: 'a=int,b "m"', type: 'character varying' }, { name: 'mixed', type: 'json' }, { name: 'o', type: 'json' }]);
+  expect(loaded.notes).toEqual([{ code: 'COLUMN_MIXED', column: 'a=int,b "m"', file: path, message: String.raw`Column "a=int,b \"m\"" holds values of several kinds; it is text.` }]);
+  const rows = await loaded.query('select * from raw_data order by sluice_fid');
+  expect(rows.map((row) => [row['a=int,b "m"'], row.mixed, row.o])).toEqual([['1', 1, { k: [1, 'é'] }], ['text', { a: 'x' }, [1]], ['{', null, null]]);
+});
+
+test('a NUL character is an error that says where it stands, not the end of a text', async () => {
+  const body = Buffer.from(collection(feature({ n: 'é' }), feature({ n: 'a\0b' })));
+  const byte = body.indexOf(String.raw`\u0000`) + 1;
+  const escaped = await landing.put('nul.geojson', body);
+  await expect(landing.load({ path: escaped, format: 'GeoJSON' })).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: String.raw`${escaped} holds a NUL character (\u0000) at byte ${byte}, which no text in a table can hold. Remove it.`, details: { file: escaped, byte } });
+  const csv = await landing.put('nul.csv', `x,y,t\n${'1,2,a\n'.repeat(20_000)}3,4,b\0c\n5,6,d\n`);
+  await expect(landing.load({ path: csv, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'ENCODING_INVALID', details: { file: csv, byte: 6 + 20_000 * 6 + 6 } });
+  const written = await landing.load({ path: await landing.put('backslash.geojson', collection(feature({ n: String.raw`a\u0000` }))), format: 'GeoJSON' });
+  expect(await written.query('select n from raw_data')).toEqual([{ n: String.raw`a\u0000` }]);
+});
+
 test('CSV columns get a type only when nothing is lost by it', async () => {
   const csv = 'code,n,d,day,at,z,flag,empty,big,lon,lat\n00123,1,1.5,2024-02-29,2024-01-01 10:00,2024-01-01T10:00:00Z,true,,12345678901234567890,1,2\n4567,-2,1e3,2023-12-31,2024-01-01 10:00:30,2024-01-01T10:00:00+02:00,FALSE,,1,3,4\n,,,,,,,,,,\n';
   const loaded = await landing.load({ path: await landing.put('types é.csv', csv), format: 'CSV', crs: 'OGC:CRS84' });

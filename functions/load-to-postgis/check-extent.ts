@@ -1,6 +1,8 @@
 import pg from 'pg';
 import type { Note } from '#shared/events/types.ts';
+import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
 import { type Extent, judgeExtent } from '#shared/gdal/extent-rules.ts';
+import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
@@ -16,8 +18,11 @@ export async function measureTable(session: PostgisSession, table: string, geome
 }
 
 /** Notes about coordinates that are odd for their CRS (judgeExtent). Throws CRS_EXTENT_MISMATCH. */
-export async function checkExtent(session: PostgisSession, crs: Crs, srid: number, extent: Extent | null, file: string): Promise<Note[]> {
-  return extent === null ? [] : judgeExtent(crs, extent, file, () => extentInDegrees(session, extent, srid));
+export async function checkExtent(extent: Extent | null, { crs, srid }: { crs: Crs; srid: number }, file: string, { session, gdal, signal }: { session: PostgisSession; gdal: Gdal; signal: AbortSignal }): Promise<Note[]> {
+  if (extent === null) return [];
+  // The corners around a map of the world lie outside of it in many projections; PostGIS then refuses all points, GDAL those only.
+  const onEarth = async () => (await extentInDegrees(session, extent, srid)) ?? extentOnEarth(gridOfExtent(extent), crs, gdal, signal);
+  return judgeExtent(crs, extent, file, onEarth);
 }
 
 async function extentInDegrees(session: PostgisSession, [x1, y1, x2, y2]: Extent, srid: number): Promise<Extent | undefined> {

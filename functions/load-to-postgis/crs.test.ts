@@ -124,6 +124,21 @@ test.each([
   await expect(landing.load({ path, format: 'CSV', crs })).rejects.toMatchObject({ code: 'CRS_EXTENT_MISMATCH', message: expect.stringContaining(why) as string, details: { file: path, extent: [x, y, x, y], crs } });
 });
 
+test('a map of the world, whose corners lie outside of the projection', async () => {
+  const robinson = 'PROJCRS["Robinson",BASEGEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563]]],CONVERSION["Robinson",METHOD["Robinson"],PARAMETER["Longitude of natural origin",0],PARAMETER["False easting",0],PARAMETER["False northing",0]],CS[Cartesian,2],AXIS["(E)",east],AXIS["(N)",north],LENGTHUNIT["metre",1]]';
+  const loaded = await landing.load({ path: await landing.put('robinson.csv', 'x,y\n-16900000,0\n16900000,0\n0,8600000\n0,-8600000\n'), format: 'CSV', crs: robinson });
+  expect(loaded).toMatchObject({ row_count: 4, notes: [] });
+});
+
+test('a .prj that nobody can read is an error, unless the manifest says the CRS', async () => {
+  for (const part of ['shp', 'shx', 'dbf']) await landing.put(`broken é.${part}`, await readFile(dataFile(`nc.${part}`)));
+  await landing.put('broken é.prj', 'PROJCS["nothing sensible');
+  const path = 's3://landing-zone/broken é.shp';
+  await expect(landing.load({ path, format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
+  const message = 'The manifest says EPSG:4267, what the file says cannot be read; the manifest was believed.';
+  expect(await landing.load({ path, format: 'ESRI Shapefile', crs: 'EPSG:4267' })).toMatchObject({ row_count: 100, srid: 4267, notes: [{ code: 'CRS_DECLARED_OVERRIDES', file: path, message }] });
+});
+
 test('longitudes from 0 to 360, and coordinates a little outside of the area of use, are noted', async () => {
   const wide = await landing.load({ path: await landing.put('wide.csv', 'x,y\n350,10\n'), format: 'CSV', crs: 'EPSG:4326' });
   expect(wide.notes.map((note) => note.code)).toEqual(['LONGITUDE_BEYOND_180']);

@@ -2,18 +2,20 @@ import { type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
 import { refuseReferences } from './references.ts';
+import { checkShapefileCounts } from './shapefile-counts.ts';
 
 /** A vector file of the manifest as it lies on this machine. */
 export type VectorSource = Source<VectorFormat>;
 
 /**
- * Downloads a vector file (fetchSource) and checks that it begins as its format does and refers to nothing else.
- * Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and what fetchSource does.
+ * Downloads a vector file (fetchSource) and checks that it begins as its format does, that its parts belong together, and that it refers to
+ * nothing else. Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, FILE_UNREADABLE, and what fetchSource does.
  */
 export async function fetchVector(declared: ManifestFile, surroundings: FetchSurroundings): Promise<VectorSource> {
   const { folder, env, signal } = surroundings;
   return fetchSource(declared, vectorFormat(declared.format, declared.path), async (source, head) => {
     checkBeginning(source.format, head, source.file);
+    if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
     await refuseReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
   }, surroundings);
 }

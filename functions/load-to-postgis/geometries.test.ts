@@ -38,6 +38,16 @@ test('curves stay curves, and empty geometries stay empty', async () => {
   expect(await geopackage.query('select distinct geometrytype(geom) t from raw_data')).toEqual([{ t: 'CURVEPOLYGON' }]);
 });
 
+test('empty geometries of a layer of any kind stay empty', async () => {
+  const csv = await landing.make('empties.csv', '-f', 'CSV', dataFile('nc.shp'), '-limit', '1');
+  await writeFile(csv, 'id,WKT\n1,\n2,POINT EMPTY\n3,POLYGON EMPTY\n4,MULTIPOLYGON EMPTY\n5,GEOMETRYCOLLECTION EMPTY\n6,POINT Z (1 2 3)\n');
+  const made = await landing.make('empties.gpkg', csv, '-nln', 'e', '-a_srs', 'EPSG:4326');
+  const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG' });
+  expect(await loaded.query('select st_asewkt(geom) g from raw_data order by sluice_fid')).toEqual([
+    { g: null }, ...['POINT EMPTY', 'POLYGON EMPTY', 'MULTIPOLYGON EMPTY', 'GEOMETRYCOLLECTION EMPTY', 'POINT(1 2 3)'].map((g) => ({ g: `SRID=4326;${g}` })),
+  ]);
+});
+
 test('a layer that does not say whether it has Z and M keeps those that it has', async () => {
   const csv = await landing.make('dims.csv', '-f', 'CSV', dataFile('cycle_hire_xy.csv'), '-dialect', 'SQLite', '-sql', `select 1 as id, 'POINT ZM (1 2 3 4)' as WKT from cycle_hire_xy limit 1`);
   await writeFile(csv, 'id,WKT\n1,POINT ZM (1 2 3 4)\n2,POINT M (1 2 5)\n3,POINT Z (1 2 6)\n4,POINT (1 2)\n5,\n');

@@ -36,6 +36,8 @@ describe.each([['in a sandbox', undefined], ['where nothing but environment vari
     ['TopoJSON', 'GeoJSON', () => '{"type":"Topology","objects":{},"arcs":[]}', 'FORMAT_MISMATCH|FILE_UNREADABLE'],
     ['ESRI JSON that names a server', 'GeoJSON', () => `{"displayFieldName":"x","fieldAliases":{},"geometryType":"esriGeometryPoint","spatialReference":{"wkid":4326},"fields":[],"features":[],"url":"${url}"}`, 'FORMAT_MISMATCH|FILE_UNREADABLE'],
     ['a GeoJSON whose CRS is a link', 'GeoJSON', () => `{"type":"FeatureCollection","crs":{"type":"link","properties":{"href":"${url}/crs","type":"proj4"}},"features":[]}`, 'FILE_FORBIDDEN_CONTENT'],
+    ['a GeoJSON with a geometry whose CRS is a link', 'GeoJSON', () => `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","crs":{"type":"link","properties":{"href":"${url}/crs","type":"proj4"}},"coordinates":[1,2]}}]}`, 'FILE_FORBIDDEN_CONTENT'],
+    ['the same of a file of this machine', 'GeoJSON', () => '{"type":"Point","crs":null,"coordinates":[1,2]}'.replace('null', '{"type":"url","properties":{"url":"/etc/passwd"}}'), 'FILE_FORBIDDEN_CONTENT'],
     ['a link after the features', 'GeoJSON', () => `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}],"crs":{"properties":{"href":"${url}/crs"},"type":"link"}}`, 'FILE_FORBIDDEN_CONTENT'],
     ['a KML entity bomb', 'KML', () => `<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><kml><Document><name>&b;</name></Document></kml>`, 'FILE_FORBIDDEN_CONTENT'],
     ['half a GeoJSON', 'GeoJSON', () => '{"type":"FeatureCollection","features":[{"type":"Fea', 'FILE_UNREADABLE'],
@@ -74,6 +76,18 @@ describe.each([['in a sandbox', undefined], ['where nothing but environment vari
     }
     await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), 'table', '0']);
     await expect(landing.load({ path: await landing.upload(made), format })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', message: expect.stringContaining('"v" of virtualtext') as string });
+  });
+
+  test('a GeoPackage whose view makes up rows without end', async () => {
+    const made = await landing.make('view.gpkg', '-f', 'GPKG', dataFile('nc.shp'), '-nlt', 'MULTIPOLYGON');
+    const view = async (select: string) => execa('python3', ['-c', VIEW, made, select]);
+    await view('select fid, geom, NAME from nc where fid <= 10');
+    expect((await landing.load({ path: await landing.upload(made), format: 'GPKG', layer: 'v' })).row_count).toBe(10);
+    await view(`select a.fid, a.geom, printf('%.*c', 50000000, 'x') as t from nc a, nc b`);
+    const path = await landing.upload(made);
+    await expect(landing.load({ path, format: 'GPKG', layer: 'v' })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', details: { file: path, limit: 2 ** 28 } });
+    await view('with recursive c(x) as (select 1 union all select x + 1 from c) select x as fid, null as geom from c');
+    await expect(landing.load({ path: await landing.upload(made), format: 'GPKG', layer: 'v' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', message: expect.stringContaining('the recursive view "v", which may never end') as string });
   });
 
   test('GML, KMZ and a schema with an entity that is a file of this machine, behind a long comment', async () => {
@@ -131,6 +145,18 @@ database = sqlite3.connect(path)
 database.execute('pragma writable_schema = 1')
 database.execute("delete from sqlite_master where name = 'v'")
 database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values (?, 'v', 'v', ?, ?)", (type, int(root_page), f"CREATE VIRTUAL TABLE v USING VirtualText('{csv}', 'UTF-8', 1)",))
+database.commit()
+`;
+
+/** A view as a layer of a GeoPackage. */
+const VIEW = `
+import sys, sqlite3
+path, select = sys.argv[1:]
+database = sqlite3.connect(path)
+database.execute('drop view if exists v')
+database.execute('create view v as ' + select)
+database.execute("insert or replace into gpkg_contents (table_name, data_type, identifier, srs_id) values ('v', 'features', 'v', 4267)")
+database.execute("insert or replace into gpkg_geometry_columns values ('v', 'geom', 'MULTIPOLYGON', 4267, 0, 0)")
 database.commit()
 `;
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Column, Note, SourceFile } from '#shared/events/types.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { crsLabel } from '#shared/gdal/crs.ts';
@@ -6,15 +7,19 @@ import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/lay
 import type { Crs } from '#shared/gdal/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { stemOf } from '#shared/sources/source-parts.ts';
 import { checkExtent, measureTable } from './check-extent.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { type CsvGeometry, csvGeometry } from './csv-columns.ts';
 import { typeCsvTable } from './csv-table.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { finishTable } from './finish-table.ts';
+import { typeJsonColumns } from './json-columns.ts';
 import { libpqEnvironment } from './libpq-environment.ts';
+import { copyLimit, withinCopyLimit } from './limit-copy.ts';
 import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planLoad } from './plan-load.ts';
+import { refuseNul } from './refuse-nul.ts';
 import { resolveCrs } from './resolve-crs.ts';
 import { plainShapefileLayer, rememberPrj } from './shapefile-header.ts';
 import { epsgOf, sridOf } from './srid.ts';
@@ -39,15 +44,19 @@ interface Surroundings extends Pick<Context, 'gdal' | 'env'> {
 export async function loadFile(source: VectorSource, table: string, surroundings: Surroundings): Promise<LoadedFile> {
   const { session, env, gdal, signal } = surroundings;
   await ensureUtf8(source, signal);
+  await refuseNul(source, signal);
   const { layer, singleLayer, said } = await describe(source, surroundings);
   const csv = source.format.name === 'CSV' ? csvGeometry(layer.fields.map((field) => field.name), source.declared, source.file) : undefined;
   const { crs, notes } = await resolveCrs(source, layer, { gdal, signal });
+  const prjIsUnreadable = layer.wkt === undefined && source.parts.includes('.prj'); // The manifest says the CRS instead.
+  if (prjIsUnreadable) await rm(`${stemOf(source.path)}.prj`); // Every program of GDAL would call the file damaged.
   const srid = await sridOf(session, crs);
   const plan = planLoad({
     path: source.path, folder: surroundings.folder, format: source.format, layer, singleLayer, schema: session.schema, table, epsg: epsgOf(crs, srid),
     openOptions: openOptions(source), environment: libpqEnvironment(session),
   });
-  const loaded = await runOn(source, plan.command, surroundings);
+  const limit = { maxBytes: await copyLimit(surroundings.folder, source.format), file: source.file };
+  const loaded = await withinCopyLimit(session, limit, signal, (stop) => runOn(source, plan.command, { gdal, signal: stop }));
   const finished = await finish(table, { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing }, source, surroundings);
   const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
   return {
@@ -57,7 +66,7 @@ export async function loadFile(source: VectorSource, table: string, surroundings
       path: source.file, sha256: source.sha256, size_bytes: source.sizeBytes, format: source.format.name, layer: singleLayer && source.declared.layer === undefined ? null : layer.name,
       crs: crsLabel(crs), row_count: rowCount,
     },
-    notes: [...notes, ...encodingNotes(source), ...notesOfMessages(`${said}\n${loaded.stderr}`, source.file), ...finished.notes, ...(await checkExtent(session, crs, srid, extent, source.file))],
+    notes: [...notes, ...encodingNotes(source), ...notesOfMessages(prjIsUnreadable ? loaded.stderr : `${said}\n${loaded.stderr}`, source.file), ...finished.notes, ...(await checkExtent(extent, { crs, srid }, source.file, surroundings))],
   };
 }
 
@@ -85,14 +94,16 @@ async function finish(
 ) {
   const originals = loaded.layer.fields.map((field) => field.name);
   if (loaded.csv !== undefined) await typeCsvTable(session, table, { geometry: loaded.csv, originals, srid: loaded.srid, file: source.file });
+  const notes = await typeJsonColumns(session, table, loaded.layer.fields, source.file);
   const { csv } = loaded;
-  return finishTable(session, table, {
+  const finished = await finishTable(session, table, {
     originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
     geometryColumn: env.GEOMETRY_COLUMN, file: source.file, dimensionsGuessed: loaded.dimensionsGuessed, sridToSet: loaded.sridMissing && csv === undefined ? loaded.srid : undefined,
   });
+  return { columns: finished.columns, notes: [...notes, ...finished.notes] };
 }
 
-async function runOn(source: VectorSource, command: GdalCommand, { gdal, signal }: Surroundings): Promise<GdalResult> {
+async function runOn(source: VectorSource, command: GdalCommand, { gdal, signal }: Pick<Surroundings, 'gdal' | 'signal'>): Promise<GdalResult> {
   try {
     return await gdal.run(command, { signal });
   } catch (thrown) {

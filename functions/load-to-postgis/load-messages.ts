@@ -9,6 +9,8 @@ const ENCODING = /couldn't be converted correctly|[Rr]ecode from .* (?:not suppo
 const HARMLESS = /already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
 /** PROJ complains of CRSs that it then reads in another way. */
 const ABOUT_PROJ = /^PROJ: |^proj_/;
+/** Of curl, and of GDAL for an address that curl does not take: the sandbox has no network, but the file asked for it. */
+const REACHES_OUT = /^Failed to connect to |^Could not resolve |^Couldn't connect to server|not recognized as a URL\s?starting with|^HTTP error code/;
 const LOSS = /parsed incompletely|truncated|not successfully written|out of range|Invalid value type|could not be (?:set|converted)/i;
 /** The first ones tell the story. */
 const MAX_NOTES = 10;
@@ -21,6 +23,7 @@ export function notesOfMessages(stderr: string, file: string): Note[] {
   const [errors, warnings] = [messagesOf(stderr), warningsOf(stderr)];
   const encoding = [...errors, ...warnings].find((message) => ENCODING.test(message));
   if (encoding !== undefined) throw encodingInvalid(file, encoding);
+  if (errors.some((message) => REACHES_OUT.test(message))) throw reachesOut(file, errors);
   const serious = errors.find((message) => !ABOUT_PROJ.test(message));
   if (serious !== undefined) throw new SluiceError('FILE_UNREADABLE', `${file} is damaged; GDAL says: ${serious}`, { details: { file, messages: errors.slice(0, MAX_NOTES) } });
   return [...new Set([...errors, ...warnings])]
@@ -35,6 +38,7 @@ export function explainLoadFailure(error: SluiceError, file: string): SluiceErro
   const messages = (error.details.messages ?? []) as string[];
   const encoding = messages.find((message) => ENCODING.test(message));
   if (encoding !== undefined) return encodingInvalid(file, encoding);
+  if (messages.some((message) => REACHES_OUT.test(message))) return reachesOut(file, messages);
   if (messages.some((message) => /tables can have at most 1600 columns|row size .* exceeds|row is too big/.test(message))) {
     return new SluiceError('TOO_MANY_COLUMNS', `${file} has more columns than PostgreSQL can hold. Drop columns, or split the table.`, { cause: error, details: { file, messages } });
   }
@@ -51,6 +55,10 @@ export function explainLoadFailure(error: SluiceError, file: string): SluiceErro
   return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}${feature === undefined ? '' : ` (feature ${feature})`}`, {
     cause: error, details: { ...error.details, file, ...(feature === undefined ? {} : { feature: Number(feature) }) },
   });
+}
+
+function reachesOut(file: string, messages: readonly string[]): SluiceError {
+  return new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} refers to a server or another file, such as a CRS by a link. Remove that; Sluice reads only what was uploaded.`, { details: { file, messages: messages.slice(0, MAX_NOTES) } });
 }
 
 function encodingInvalid(file: string, message: string): SluiceError {

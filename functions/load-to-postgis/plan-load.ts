@@ -36,14 +36,14 @@ export function planLoad(options: {
   const { format, layer } = options;
   const hasGeometry = format.name !== 'CSV';
   const dimensionsGuessed = hasGeometry && /^Unknown/.test(layer.geometryType) && format.certainDimensions !== true;
-  const type = !hasGeometry ? 'NONE' : dimensionsGuessed ? 'GEOMETRYZM' : anyGeometryWithDimensionsOf(layer.geometryType);
   const creation = [`SCHEMA=${options.schema}`, `GEOMETRY_NAME=${STAGED_GEOMETRY}`, `FID=${STAGED_KEY}`, 'FID64=YES', 'UNLOGGED=ON', 'SPATIAL_INDEX=NONE', 'LAUNDER=NO', 'PRECISION=NO'];
   return {
     command: {
       command: 'ogr2ogr',
       args: [
         '-f', 'PostgreSQL', 'PG:', options.path, ...layerArguments(layer, options.singleLayer),
-        '-nln', options.table, '-nlt', type, '-a_srs', options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
+        '-nln', options.table, ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }), '-a_srs', options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
+        '-mapFieldType', 'String(JSON)=String', // What GDAL calls JSON need not be (typeJsonColumns).
         '-forceNullable', '-unsetDefault', // Files break the constraints that they declare; data counts, not the declaration.
         '-gt', 'unlimited', // One transaction: all rows or none.
         ...creation.flatMap((option) => ['-lco', option]),
@@ -55,6 +55,13 @@ export function planLoad(options: {
     },
     dimensionsGuessed, sridMissing: options.epsg === undefined,
   };
+}
+
+/** A column that takes every type. Where the layer names none, it is so by itself, and `-nlt` would make null of an empty geometry. */
+function geometryArguments({ geometryType }: Layer, { hasGeometry, dimensionsGuessed }: { hasGeometry: boolean; dimensionsGuessed: boolean }): string[] {
+  if (!hasGeometry) return ['-nlt', 'NONE'];
+  if (dimensionsGuessed) return ['-dim', 'XYZM'];
+  return geometryType.includes('Unknown') ? [] : ['-nlt', anyGeometryWithDimensionsOf(geometryType)];
 }
 
 /** A query only when a name needs it: ogr2ogr takes a layer whose name begins with "-" for a flag, and PostgreSQL refuses or cuts some columns. */

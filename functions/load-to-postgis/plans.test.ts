@@ -17,7 +17,7 @@ describe('planLoad', () => {
 
   test('copies a layer by name, with its dimensions', () => {
     const { command, dimensionsGuessed, sridMissing } = planLoad(options);
-    expect(command.args.slice(0, 12)).toEqual(['-f', 'PostgreSQL', 'PG:', '/scratch/a.gpkg', 'Straßen & "Wege"', '-nln', 'load_3_0', '-nlt', 'GEOMETRYZM', '-a_srs', 'EPSG:27700', '-forceNullable']);
+    expect(command.args.slice(0, 12)).toEqual(['-f', 'PostgreSQL', 'PG:', '/scratch/a.gpkg', 'Straßen & "Wege"', '-nln', 'load_3_0', '-nlt', 'GEOMETRYZM', '-a_srs', 'EPSG:27700', '-mapFieldType']);
     expect(command.drivers).toEqual(['GPKG', 'PostgreSQL']);
     expect(command.folder).toBe('/scratch');
     expect(command.environment).toEqual({ PG_USE_COPY: 'YES', PGHOST: '/tmp' });
@@ -31,8 +31,9 @@ describe('planLoad', () => {
 
   test('a layer of unknown type gets all dimensions, unless its format knows better', () => {
     const unknown = { ...layer, geometryType: 'Unknown (any)' };
-    expect(planLoad({ ...options, layer: unknown, epsg: undefined })).toMatchObject({ dimensionsGuessed: true, sridMissing: true, command: { args: expect.arrayContaining(['GEOMETRYZM', 'NONE']) as string[] } });
-    expect(planLoad({ ...options, layer: unknown, format: vectorFormat('FlatGeobuf') })).toMatchObject({ dimensionsGuessed: false, command: { args: expect.arrayContaining(['GEOMETRY']) as string[] } });
+    expect(planLoad({ ...options, layer: unknown, epsg: undefined })).toMatchObject({ dimensionsGuessed: true, sridMissing: true, command: { args: expect.arrayContaining(['-dim', 'XYZM', 'NONE']) as string[] } });
+    const certain = planLoad({ ...options, layer: unknown, format: vectorFormat('FlatGeobuf') });
+    expect([certain.dimensionsGuessed, certain.command.args.includes('-nlt'), certain.command.args.includes('-dim')]).toEqual([false, false, false]);
   });
 });
 

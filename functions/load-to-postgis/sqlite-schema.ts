@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/reason.ts';
 
-/** The schema of an SQLite database, judged before GDAL opens it: statements in it can make SQLite and SpatiaLite read other files. */
+/** The schema of an SQLite database, judged before GDAL opens it: statements in it can make SQLite and SpatiaLite read other files, or never end. */
 
 /** Modules of SQLite and SpatiaLite that look at their own database only. VirtualText, VirtualShape, VirtualOGR and their like read any file. */
 const OWN_MODULES = new Set(['rtree', 'rtree_i32', 'geopoly', 'fts3', 'fts4', 'fts5', 'virtualspatialindex', 'virtualelementary', 'virtualknn', 'virtualknn2']);
@@ -22,7 +22,7 @@ export function tokensOf(sql: string): string[] {
   return [...sql.matchAll(TOKENS)].flatMap(([, gap, quoted, word, sign]) => (gap !== undefined ? [] : [(quoted?.slice(1, -1) ?? word ?? sign ?? '').toLowerCase()]));
 }
 
-/** What makes a statement of a schema reach out of the database, in words that follow `holds …`; undefined when it does not. */
+/** What makes a statement of a schema reach out of the database, or never end, in words that follow `holds …`; undefined when it does not. */
 export function objectionToStatement(name: string, sql: string): string | undefined {
   const tokens = tokensOf(sql);
   while (tokens[0] === ';') tokens.shift();
@@ -32,6 +32,7 @@ export function objectionToStatement(name: string, sql: string): string | undefi
     if (module !== undefined && OWN_MODULES.has(module)) return undefined;
     return `the virtual table ${JSON.stringify(name)}${module === undefined ? '' : ` of ${module}`}, which reads other files`;
   }
+  if (first === 'create' && second === 'view' && tokens.includes('recursive')) return `the recursive view ${JSON.stringify(name)}, which may never end`;
   if (first === 'create' && second === 'table') return undefined; // Only columns can have these names there.
   const reaching = tokens.find((token, index) => REACHING_FUNCTIONS.has(token) && tokens[index + 1] === '(');
   return reaching === undefined ? undefined : `${JSON.stringify(name)}, which calls ${reaching}()`;
@@ -45,7 +46,7 @@ function moduleOf(tokens: readonly string[]): string | undefined {
 }
 
 /**
- * Throws FILE_FORBIDDEN_CONTENT when a statement of the database at `path` reaches out of it, FILE_UNREADABLE when it is damaged.
+ * Throws FILE_FORBIDDEN_CONTENT when a statement of the database at `path` reaches out of it or may never end, FILE_UNREADABLE when it is damaged.
  * What a row of the schema claims to be is not believed: SQLite goes by the text of its statement.
  */
 export function refuseReachingSchema(path: string, file: string): void {

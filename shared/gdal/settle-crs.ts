@@ -22,10 +22,12 @@ export async function settleCrs(
   { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
 ): Promise<SettledCrs> {
   const declared = text === undefined ? undefined : await lookUpCrs(gdal, checkedCrsText(text), signal);
+  const notes: Note[] = [];
   const embedded = await ofFile().catch((thrown: unknown) => {
     const error = asSluiceError(thrown);
     if (declared === undefined || error.code !== 'CRS_UNREADABLE') throw error;
-    return undefined; // The manifest says what the file says badly.
+    notes.push(overridden(file, declared, 'what the file says cannot be read'));
+    return undefined;
   });
   const crs = declared ?? embedded;
   if (crs === undefined) {
@@ -33,8 +35,12 @@ export async function settleCrs(
   }
   if (crs.kind === 'local') throw new SluiceError('CRS_UNREADABLE', `${file} is in the local system ${JSON.stringify(crs.name)}, which has no known place on Earth. Set \`crs\` for the file in the manifest.`, { details: { file, crs: crs.name } });
   if (declared === undefined || (embedded !== undefined && isSameCrs(declared, embedded))) return { crs, overrides: false, notes: [] };
-  if (embedded === undefined) return { crs, overrides: true, notes: [] };
-  return { crs, overrides: true, notes: [{ code: 'CRS_DECLARED_OVERRIDES', file, message: `The manifest says ${crsLabel(declared)}, the file says ${crsLabel(embedded)}; the manifest was believed.` }] };
+  if (embedded === undefined) return { crs, overrides: true, notes };
+  return { crs, overrides: true, notes: [overridden(file, declared, `the file says ${crsLabel(embedded)}`)] };
+}
+
+function overridden(file: string, declared: Crs, says: string): Note {
+  return { code: 'CRS_DECLARED_OVERRIDES', file, message: `The manifest says ${crsLabel(declared)}, ${says}; the manifest was believed.` };
 }
 
 /** The CRS whose text a file holds. Throws CRS_UNREADABLE that names the file. */
