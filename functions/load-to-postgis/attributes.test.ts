@@ -85,6 +85,15 @@ test('a CSV with WKT keeps Z; a row that does not parse is named', async () => {
   await expect(landing.load({ path: await landing.put('none.csv', 'a,b\n1,2\n'), format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'NO_GEOMETRY', details: { columns: ['a', 'b'] } });
 });
 
+test('quotes that would swallow rows of a CSV are errors', async () => {
+  const inches = await landing.put('inches.csv', 'x,y,t\n1,2,5" pipe\n3,4,é\n5,6,6" pipe\n7,8,d\n');
+  await expect(landing.load({ path: inches, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: `${inches} has 4 records, but GDAL reads 2: a quote within a value takes the lines after it along. Put such values in quotes, with their own quotes doubled.` });
+  const open = await landing.put('open.csv', 'x,y,t\n1,2,a\n3,4,"b\n5,6,c\n7,8,d\n');
+  await expect(landing.load({ path: open, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', details: { file: open, line: 3 } });
+  const quoted = await landing.put('quoted.csv', 'x,y,t\r\n1,2,"5"" pipe,\r\nlong"\r\n\r\n3,4,""\r\n');
+  expect((await landing.load({ path: quoted, format: 'CSV', crs: 'EPSG:4326' })).row_count).toBe(2);
+});
+
 test('a Latin-1 dbf without .cpg is read as Latin-1', async () => {
   const loaded = await landing.load({ path: await landing.upload(dataFile('olinda1.shp')), format: 'ESRI Shapefile' });
   expect(await loaded.query(`select distinct "NM_BAIR" n from raw_data where "NM_BAIR" ~ '[^ -~]' and "NM_BAIR" like '%ç%' order by 1 limit 1`)).toEqual([{ n: expect.stringMatching(/^[\p{L} ]+ç[\p{L} ]*$/u) as string }]);

@@ -11,6 +11,7 @@ import { stemOf } from '#shared/sources/source-parts.ts';
 import { checkExtent, measureTable } from './check-extent.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { type CsvGeometry, csvGeometry } from './csv-columns.ts';
+import { checkCsvRows } from './csv-records.ts';
 import { typeCsvTable } from './csv-table.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { finishTable } from './finish-table.ts';
@@ -59,6 +60,7 @@ export async function loadFile(source: VectorSource, table: string, surroundings
   const loaded = await withinCopyLimit(session, limit, signal, (stop) => runOn(source, plan.command, { gdal, signal: stop }));
   const finished = await finish(table, { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing }, source, surroundings);
   const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
+  if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   return {
     table, srid,
     columns: finished.columns.map(({ name, type }) => ({ name, type })),
