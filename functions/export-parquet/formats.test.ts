@@ -99,3 +99,28 @@ test('rejected rows of a sheet are named by its rows; a sheet without names has 
   expect((await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
   expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({ rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}] });
 });
+
+test('a sheet of which GDAL goes past cells is an error, not fewer rows', async () => {
+  const body = await workbook('weit.xlsx', ['W', 'a,b\nx,y\n']);
+  const path = join(folder, 'weit.xlsx');
+  await writeFile(path, body);
+  const far = async (cell: string) => {
+    await execa('python3', ['-c', FAR_CELL, path, join(folder, 'fern.xlsx'), cell]);
+    return { name: 'fern.xlsx', body: await readFile(join(folder, 'fern.xlsx')), format: 'XLSX' };
+  };
+  await expect(fixture.ingest(await far('XFD3'))).rejects.toMatchObject({ code: 'TOO_MANY_COLUMNS', message: expect.stringContaining('fern.xlsx has more columns than GDAL reads of a sheet') as string });
+  await expect(fixture.ingest(await far('A1048576'))).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: expect.stringMatching(/fern\.xlsx cannot be read whole; GDAL says: Invalid row/) as string });
+  expect((await fixture.ingest(await far('C4'))).rows.length).toBe(3);
+});
+
+/** The same workbook with one more cell in its sheet. */
+const FAR_CELL = `
+import re, sys, zipfile
+source, target, cell = sys.argv[1:]
+row = re.sub('[A-Z]', '', cell)
+with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, 'w') as new:
+    for name in old.namelist():
+        data = old.read(name)
+        if name.endswith('sheet1.xml'): data = data.replace(b'</sheetData>', f'<row r="{row}"><c r="{cell}"><v>5</v></c></row></sheetData>'.encode())
+        new.writestr(name, data)
+`;

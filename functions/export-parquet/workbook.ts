@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { withArchive } from '#shared/gdal/archive.ts';
+import { messagesOf } from '#shared/gdal/failure.ts';
 import type { Gdal, GdalCommand } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import type { TableFormat } from '#shared/tabular/table-formats.ts';
@@ -31,7 +32,7 @@ const TYPE_OF_FIELD: Record<string, TabularType> = {
 
 /**
  * Writes one sheet as CSV to `target`, beside the workbook. The first row holds the names of the columns, unless the manifest says that it has none; dates come as
- * `2024/01/31`, booleans as 0 and 1. Throws LAYER_MISSING with the sheets that there are, FILE_UNREADABLE, and what withArchive throws.
+ * `2024/01/31`, booleans as 0 and 1. Throws LAYER_MISSING with the sheets that there are, FILE_UNREADABLE, TOO_MANY_COLUMNS, and what withArchive throws.
  */
 export async function extractSheet(workbook: Workbook, target: string, context: { gdal: Gdal; maxBytes: number; signal: AbortSignal }): Promise<Sheet> {
   await withArchive(workbook.path, workbook.file, { maxBytes: context.maxBytes }, () => Promise.resolve());
@@ -66,10 +67,20 @@ function chooseSheet(layers: readonly Layer[], { sheet, file }: Workbook): Layer
 
 async function run({ file }: Workbook, command: GdalCommand, { gdal, signal }: { gdal: Gdal; signal: AbortSignal }) {
   try {
-    return await gdal.run(command, { signal });
+    const result = await gdal.run(command, { signal });
+    refuseLoss(result.stderr, file);
+    return result;
   } catch (thrown) {
     const error = asSluiceError(thrown);
-    if (error.code !== 'FILE_UNREADABLE') throw error;
+    if (error.code !== 'FILE_UNREADABLE' || error.details.file !== undefined) throw error;
     throw new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}`, { cause: thrown, details: { ...error.details, file } });
   }
+}
+
+/** GDAL goes past cells and rows that it can't hold, and succeeds. */
+function refuseLoss(stderr: string, file: string): void {
+  const [error] = messagesOf(stderr);
+  if (error === undefined) return;
+  if (/Maximum number of fields/.test(error)) throw new SluiceError('TOO_MANY_COLUMNS', `${file} has more columns than GDAL reads of a sheet: ${error}. Save the sheet as CSV, or remove cells far to the right.`, { details: { file } });
+  throw new SluiceError('FILE_UNREADABLE', `${file} cannot be read whole; GDAL says: ${error}. Save it again, or as CSV.`, { details: { file, messages: [error] } });
 }
