@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
+import { mendCatalog } from '#shared/lake/mend-catalog.ts';
 import type { Reconciliation } from '#shared/lake/reconcile.ts';
 import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
 
@@ -27,6 +28,24 @@ test('a lake that was left alone agrees with the ledger, to the last byte', asyn
   expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree: 3 assets and \d+ objects\.$/)]);
 });
 
+test('a catalogue that does not say what the ledger says is found, and what is gone from it is written again', async () => {
+  const { context } = sluice;
+  const item = (await assetOf('länder')).stac_key ?? '';
+  const iso = `${(await assetOf('gone')).s3_key}.iso.json`;
+  for (const key of ['catalog.json', 'gone/collection.json', iso]) await context.objects.delete('data-lake', key);
+  const stored = JSON.parse((await context.objects.readBytes('data-lake', item, { maxBytes: 1e6 })).toString()) as object;
+  await context.objects.put('data-lake', item, JSON.stringify({ ...stored, bbox: [0, 0, 1, 1] }));
+
+  const { report, exitCode } = await reconcile('--deep');
+  expect([exitCode, report.findings.map(({ kind, key }) => `${kind} ${key}`).sort()]).toEqual([1, ['catalog_changed länder/v1.json', 'catalog_missing catalog.json', 'catalog_missing gone/collection.json', `record_missing ${iso}`]]);
+  expect((await run(['reconcile'])).stdout).toMatch(/catalog\.json +gone; it is part of the catalogue +It is written again within the hour\./);
+
+  await context.objects.delete('data-lake', item);
+  expect(await mendCatalog(context, new AbortController().signal)).toBe(4);
+  expect(await reconcile('--deep')).toMatchObject({ exitCode: 0, report: { findings: [] } });
+  expect(await mendCatalog(context, new AbortController().signal)).toBe(0);
+});
+
 test('what was put there, taken away or changed behind the ledger is found', async () => {
   const { objects, ledger } = sluice.context;
   const [gone, changed] = [await assetOf('gone'), await assetOf('changed')];
@@ -50,6 +69,7 @@ test('what was put there, taken away or changed behind the ledger is found', asy
   const { stdout } = await run(['reconcile']);
   expect(stdout).toMatch(/^Ledger and lake disagree in 3 of 3 assets and \d+ objects\.\n\nOBJECT +WHAT IS WRONG +WHAT TO DO/);
   expect(stdout).toMatch(/gone; it was gone, version 1 +Restore it, or rerun its run with --force\./);
+  expect(stdout).toMatch(/gone; it described changed, version 1 +It is written again within the hour\./);
 
   // What an ended run uploaded late is found, too.
   const run_id = (await ledger.listRuns({ dataset_id: 'länder' }))[0]?.run_id ?? '';

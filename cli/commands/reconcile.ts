@@ -26,15 +26,20 @@ function describe({ agrees, assets, objects, findings, deep }: Reconciliation): 
   return `Ledger and lake disagree in ${formatCount(findings.length)} of ${what}.\n\n${formatTable([['OBJECT', 'WHAT IS WRONG', 'WHAT TO DO'], ...rows])}`;
 }
 
+/** monitor-runs does. */
+const MENDED = 'It is written again within the hour.';
+
 function aboutOf(finding: Finding): [what: string, advice: string] {
   switch (finding.kind) {
+    case 'catalog_missing': return ['gone; it is part of the catalogue', MENDED];
+    case 'catalog_changed': return ['does not say what the ledger says', `Delete it. ${MENDED}`];
     case 'object_unregistered': return [`no asset names it (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
     case 'object_missing': return [`gone; it was ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
     case 'object_changed': return [`${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected}, of ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
-    case 'record_missing': return [`gone; it described ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+    case 'record_missing': return [`gone; it described ${versionOf(finding)}`, MENDED];
   }
 }
 
-function versionOf({ dataset_id, version }: Exclude<Finding, { kind: 'object_unregistered' }>): string {
+function versionOf({ dataset_id, version }: { dataset_id: string; version: number }): string {
   return `${dataset_id}, version ${version}`;
 }

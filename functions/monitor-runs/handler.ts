@@ -1,4 +1,5 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { mendCatalog } from '#shared/lake/mend-catalog.ts';
 import { finishRemovals } from '#shared/lake/purge.ts';
 import { waitingManifests } from '#shared/manifest/waiting-manifests.ts';
 import { recover, sweepLateUploads } from '#shared/runs/leftovers.ts';
@@ -19,8 +20,8 @@ export const handler: Handler = async (event, context) => {
     ['leftovers', () => recover(context, { ownPostgis: false })],
     ['removals', () => finishRemovals(context)],
   ];
-  // Looks at every run of a day.
-  if (due.getUTCMinutes() === 0) parts.push(['late uploads', () => sweepLateUploads(context, context.signal)]);
+  // These look at every run of a day, and at the whole lake.
+  if (due.getUTCMinutes() === 0) parts.push(['late uploads', () => sweepLateUploads(context, context.signal)], ['catalogue', () => mendCatalog(context, context.signal)]);
   for (const [part, work] of parts) await attempt(part, work, context);
   return undefined;
 };

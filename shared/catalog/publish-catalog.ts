@@ -1,9 +1,11 @@
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { IsoRecord } from './iso.ts';
 import { stacCatalog, stacCollection, stacItem } from './stac.ts';
 import { collectionKey, isoKey, itemKey, ROOT_KEY } from './stac-layout.ts';
 
+type Json = Record<string, unknown>;
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
 const MEDIA_TYPE = { item: 'application/geo+json', json: 'application/json' } as const;
@@ -15,12 +17,28 @@ const ALL = 100_000;
  * Returns the key of the item.
  */
 export async function publishItem(asset: AssetDocument, iso: IsoRecord | NonNullable<AssetDocument['iso']>, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
-  const { description } = run.manifest.metadata;
-  const parents = await Promise.all((asset.parents ?? []).map((id) => parts.ledger.getAsset(id)));
-  const item = stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });
+  const item = await itemDocument(asset, run, parts.ledger);
   const key = itemKey(asset.dataset_id, asset.version);
   await Promise.all([put(parts, key, item, MEDIA_TYPE.item), put(parts, isoKey(asset.s3_key), { ...iso }, MEDIA_TYPE.json)]);
   return key;
+}
+
+/** The STAC item of an asset as the ledger has it. */
+export async function itemDocument(asset: AssetDocument, run: Pick<RunDocument, 'manifest'>, ledger: Pick<Ledger, 'getAsset'>): Promise<Json> {
+  const { description } = run.manifest.metadata;
+  const parents = await Promise.all((asset.parents ?? []).map((id) => ledger.getAsset(id)));
+  return stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });
+}
+
+/** The collection of a dataset as the ledger has it, with the versions in it: those that are whole, whose items stand. */
+export async function collectionDocument(datasetId: string, ledger: Pick<Ledger, 'listAssets'>): Promise<{ document: Json; versions: number[] }> {
+  const whole = (await ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(({ stac_key }) => stac_key !== null);
+  return { document: stacCollection(datasetId, whole), versions: whole.map(({ version }) => version) };
+}
+
+/** The root catalogue as the ledger has it. */
+export async function rootDocument(ledger: Pick<Ledger, 'listDatasets'>): Promise<Json> {
+  return stacCatalog((await ledger.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id));
 }
 
 /**
@@ -32,27 +50,27 @@ export async function publishVersion({ dataset_id, version }: Pick<AssetDocument
   if (versions.every((other) => other >= version)) await publishRoot(parts);
 }
 
-/** Writes the collection of a dataset as the ledger has it, and returns its versions: those that are whole, whose items stand. */
+/** Writes the collection of a dataset, and returns the versions in it. */
 export async function publishCollection(datasetId: string, parts: Parts): Promise<number[]> {
   let versions: number[] = [];
   await putUntilCurrent(parts, collectionKey(datasetId), async () => {
-    const whole = (await parts.ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(({ stac_key }) => stac_key !== null);
-    versions = whole.map(({ version }) => version);
-    return stacCollection(datasetId, whole);
+    const collection = await collectionDocument(datasetId, parts.ledger);
+    versions = collection.versions;
+    return collection.document;
   });
   return versions;
 }
 
-/** Writes the root catalogue as the ledger has it. */
+/** Writes the root catalogue. */
 export function publishRoot(parts: Parts): Promise<void> {
-  return putUntilCurrent(parts, ROOT_KEY, async () => stacCatalog((await parts.ledger.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id)));
+  return putUntilCurrent(parts, ROOT_KEY, () => rootDocument(parts.ledger));
 }
 
 /**
  * Writes a document that follows from the ledger, again until the ledger says what was written. Of several writers at once the last
  * one reads after it has written, so that no version is left out, also when it was stopped in between.
  */
-async function putUntilCurrent(parts: Parts, key: string, derive: () => Promise<Record<string, unknown>>): Promise<void> {
+async function putUntilCurrent(parts: Parts, key: string, derive: () => Promise<Json>): Promise<void> {
   let wanted = JSON.stringify(await derive());
   let written: string | undefined;
   while (written !== wanted) {
@@ -62,6 +80,6 @@ async function putUntilCurrent(parts: Parts, key: string, derive: () => Promise<
   }
 }
 
-function put({ objects, env }: Parts, key: string, body: string | Record<string, unknown>, contentType: string): Promise<void> {
+function put({ objects, env }: Parts, key: string, body: string | Json, contentType: string): Promise<void> {
   return objects.put(env.LAKE_BUCKET, key, typeof body === 'string' ? body : JSON.stringify(body, undefined, 2), { contentType });
 }

@@ -24,6 +24,14 @@ test('an object that nothing names is found, also a catalogue item of no version
   ]);
 });
 
+test('the root and the collection of a version that is whole are missed, those of none are not', () => {
+  const lake = lakeOf(first);
+  lake.delete('catalog.json');
+  lake.delete('straßen/collection.json');
+  expect(compareLake([first], lake)).toEqual([{ kind: 'catalog_missing', key: 'catalog.json' }, { kind: 'catalog_missing', key: 'straßen/collection.json' }]);
+  expect(compareLake([asset(1, { stac_key: null })], new Map([[first.s3_key, first.size_bytes]]))).toEqual([]);
+});
+
 test('an object that is gone is found once, not with its records', () => {
   const lake = lakeOf(first);
   lake.delete(first.s3_key);

@@ -12,6 +12,10 @@ export type Finding =
   | { kind: 'object_missing'; key: string; asset_id: string; dataset_id: string; version: number }
   /** The object is not the one that was registered: `field` is `size_bytes`, `content_hash`, or a name of its metadata. */
   | { kind: 'object_changed'; key: string; asset_id: string; dataset_id: string; version: number; field: string; expected: string | number; found: string | number | null }
+  /** The root catalogue, or the collection of a dataset that has a version, is gone. */
+  | { kind: 'catalog_missing'; key: string }
+  /** A document of the catalogue does not say what the ledger says. */
+  | { kind: 'catalog_changed'; key: string }
   /** The data is there, but its STAC item or ISO record is not. */
   | { kind: 'record_missing'; key: string; asset_id: string; dataset_id: string; version: number };
 
@@ -23,7 +27,7 @@ export interface LedgerSide {
 
 /** What the keys and sizes of the lake tell against the ledger. Pure; the findings come in the order of their keys. */
 export function compareLake(ledger: LedgerSide, objects: ReadonlyMap<string, number>): Finding[] {
-  const findings = [...ledger.assets.flatMap((asset) => findingsOf(asset, objects)), ...unregistered(ledger, objects)];
+  const findings = [...ledger.assets.flatMap((asset) => findingsOf(asset, objects)), ...catalogMissing(ledger, objects), ...unregistered(ledger, objects)];
   return findings.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
@@ -43,6 +47,17 @@ function findingsOf(asset: RegisteredAsset, objects: ReadonlyMap<string, number>
 /** Keys of the catalogue records of an asset; none while its run has not described it. */
 function recordsOf({ s3_key, stac_key }: RegisteredAsset): string[] {
   return stac_key === null ? [] : [stac_key, isoKey(s3_key)];
+}
+
+/** The datasets that have a version with its records: those in the catalogue. */
+export function publishedDatasets(assets: readonly RegisteredAsset[]): string[] {
+  return [...new Set(assets.filter(({ stac_key }) => stac_key !== null).map(({ dataset_id }) => dataset_id))];
+}
+
+function catalogMissing({ assets }: LedgerSide, objects: ReadonlyMap<string, number>): Finding[] {
+  const published = publishedDatasets(assets);
+  const keys = published.length === 0 ? [] : [ROOT_KEY, ...published.map(collectionKey)];
+  return keys.filter((key) => !objects.has(key)).map((key) => ({ kind: 'catalog_missing', key }));
 }
 
 function unregistered({ assets, datasetIds }: LedgerSide, objects: ReadonlyMap<string, number>): Finding[] {

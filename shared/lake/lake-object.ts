@@ -1,11 +1,17 @@
 import type { AssetDocument, AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { lineageEdges } from './lineage-edges.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 
 /** Objects of the lake and the assets that they are: one is uploaded, then registered; what is not registered does not exist. */
 
 export const PARQUET_TYPE = 'application/vnd.apache.parquet';
+
+/** The run that wrote an object of this key. */
+export function runIdOfKey(s3Key: string): string {
+  return s3Key.split('/')[1] ?? '';
+}
 
 /** Begins the keys of all that a run writes for a dataset. */
 export function objectPrefix(run: Pick<RunDocument, 'dataset_id' | 'run_id'>): string {
@@ -53,7 +59,7 @@ export async function publishAsset(path: string, contentType: string, draft: Ass
  * The asset that need not be made: that of an earlier try of this step (even if it was removed since: its version is used up), or a whole
  * one of the same source, which is linked to the run unless the manifest says `force`. Give `sources` and `parents` of this run: where
  * they have other names than those that the asset was made from, its lineage gets edges from them, too.
- * Undefined when there is none, or its object is gone. Throws CLAIM_STALE.
+ * Undefined when there is none, or its object is gone or is not the one that was registered. Throws CLAIM_STALE.
  */
 export async function findExistingAsset(
   claim: Claim,
@@ -64,7 +70,7 @@ export async function findExistingAsset(
   if (own !== undefined) return { assetId: own._id, reused: false };
   if (claim.run.manifest.metadata.force === true) return undefined;
   const same = await ledger.findAssetBySource(wanted.dataset_id, wanted.source_hash);
-  if (same === undefined || (await objects.head(env.LAKE_BUCKET, same.s3_key)) === undefined) return undefined;
+  if (same === undefined || !isRegistered(await objects.head(env.LAKE_BUCKET, same.s3_key), same)) return undefined;
   try {
     await ledger.linkAsset(claim, same._id);
   } catch (thrown) {
@@ -74,6 +80,11 @@ export async function findExistingAsset(
   const { sources = [], parents = [] } = wanted;
   await ledger.insertLineage(claim, lineageEdges({ ...same, sources, parents }, claim.run));
   return { assetId: same._id, reused: true };
+}
+
+/** What can be told without reading the object; somebody may have replaced it behind the ledger. */
+function isRegistered(head: ObjectHead | undefined, { size_bytes, content_hash }: AssetDocument): boolean {
+  return head !== undefined && head.size === size_bytes && head.metadata.content_hash === content_hash;
 }
 
 /** Fields by name, also within objects, so that the order in which they were written does not count. A field that is undefined is left out. */

@@ -1,9 +1,11 @@
-import { assetKeyOf, isoKey, itemKey } from '#shared/catalog/stac-layout.ts';
+import { assetKeyOf, collectionKey, isoKey, itemKey, ROOT_KEY } from '#shared/catalog/stac-layout.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/runs/due-event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { digest } from '#shared/storage/transfer.ts';
+import { catalogContents } from './catalog-contents.ts';
 import { compareLake, type Finding, named } from './compare-lake.ts';
+import { runIdOfKey } from './lake-object.ts';
 
 /** In what ledger and lake disagree. */
 export interface Reconciliation {
@@ -23,8 +25,8 @@ type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 const ASSETS_PER_PAGE = 500;
 
 /**
- * Compares every asset of the ledger with the objects of the lake, by key and size; `deep` also reads each object, and compares hash and
- * metadata. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
+ * Compares every asset of the ledger with the objects of the lake, by key and size; `deep` also reads each object, compares hash and
+ * metadata, and the documents of the catalogue with the ledger. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
  * not archived yet is left out. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
  */
 export async function reconcile(parts: Parts, { deep, signal }: { deep: boolean; signal: AbortSignal }): Promise<Reconciliation> {
@@ -34,8 +36,11 @@ export async function reconcile(parts: Parts, { deep, signal }: { deep: boolean;
   const assets = await listAssets(parts, signal);
   const datasetIds = (await parts.ledger.listDatasets()).map(({ dataset_id }) => dataset_id);
   const findings: Finding[] = [];
-  for (const finding of compareLake({ assets, datasetIds }, objects)) if (await isStillSo(finding, parts)) findings.push(finding);
-  if (deep) for (const asset of assets) findings.push(...(await contentFindings(asset, parts, signal)));
+  for (const finding of compareLake({ assets, datasetIds }, objects)) if (await isStillSo(finding, assets, parts)) findings.push(finding);
+  if (deep) {
+    for (const asset of assets) findings.push(...(await contentFindings(asset, parts, signal)));
+    findings.push(...(await catalogContents(assets, parts, signal)));
+  }
   return { checked_at, deep, agrees: findings.length === 0, assets: assets.length, objects: objects.size, findings };
 }
 
@@ -60,11 +65,23 @@ async function listAssets({ ledger }: Parts, signal: AbortSignal): Promise<Asset
 }
 
 /** A second look, for what changed since the lists were read. */
-async function isStillSo(finding: Finding, { ledger, objects, env }: Parts): Promise<boolean> {
+async function isStillSo(finding: Finding, assets: readonly AssetDocument[], { ledger, objects, env }: Parts): Promise<boolean> {
   const head = await objects.head(env.LAKE_BUCKET, finding.key);
+  if (finding.kind === 'catalog_changed') return true;
+  if (finding.kind === 'catalog_missing') return head === undefined && (await isDue(finding.key, assets, ledger));
   if (finding.kind === 'object_unregistered') return head !== undefined && !(await isAccountedFor(finding.key, ledger));
   if ((await ledger.getAsset(finding.asset_id)) === undefined) return false; // Removed meanwhile.
   return finding.kind === 'object_changed' ? head !== undefined && head.size !== finding.expected : head === undefined;
+}
+
+/** Whether a run that is over has put a version into the document; one that is under way is about to write it. */
+async function isDue(key: string, assets: readonly AssetDocument[], ledger: Parts['ledger']): Promise<boolean> {
+  for (const { stac_key, dataset_id, s3_key } of assets.toReversed()) {
+    if (stac_key === null || (key !== ROOT_KEY && key !== collectionKey(dataset_id))) continue;
+    const run = await ledger.getRun(runIdOfKey(s3_key));
+    if (run !== undefined && isArchived(run)) return true;
+  }
+  return false;
 }
 
 /** Registered since, of a run that may still register or delete it, or of a removed version that is about to be deleted. */
