@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { LANE_STEPS } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { openFunctionContext } from '../function-context.ts';
-import { startRun } from '../function-runs.ts';
+import { handler as validateManifest } from '../../functions/validate-manifest/handler.ts';
+import { openFunctionContext, uploadEvent } from '../function-context.ts';
+import { type Batch, BATCHES, datasetsOf, inputDataset, JOIN, MOSAIC, RASTERS, TABLES, uploadBatch, VECTOR } from './batches.ts';
 import { drive, isStopped, PATIENCE_MS, startWorker, state } from './worker-process.ts';
 
 /**
@@ -12,47 +12,85 @@ import { drive, isStopped, PATIENCE_MS, startWorker, state } from './worker-proc
  * Then the first wakes up and goes on: nothing that it still writes may show.
  */
 
-const CHAIN = ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'];
-const SAMPLE = resolve(import.meta.dirname, '../data/sample/countries.zip');
 const LEASE_SECONDS = 1;
 
 let context: Context & AsyncDisposable;
 beforeAll(async () => {
   context = await openFunctionContext({ CLAIM_LEASE_SECONDS: String(LEASE_SECONDS) });
+  for (const input of new Set(BATCHES.flatMap(({ inputs }) => inputs))) {
+    await drive(context, LANE_STEPS[input.lane], await admit(input, inputDataset(input), inputDataset(input)));
+  }
 });
 afterAll(() => context[Symbol.asyncDispose]());
 
-test.each([
-  ['load-to-postgis', 'create schema'],
-  ['load-to-postgis', 'program ogr2ogr$'],
-  ['load-to-postgis', 'program ogr2ogr, under way'],
-  ['load-to-postgis', 'rename to raw_data'],
-  ['load-to-postgis', 'update ledger.runs'],
-  ['transform-recipe', 'create unlogged table'],
-  ['transform-recipe', 'rename to processed'],
-  ['export-geoparquet', 's3 PutObjectCommand data-lake'],
-  ['export-geoparquet', 'with claim as'],
-  ['export-geoparquet', 'update ledger.runs'],
-  ['record-lineage', 'with claim as'],
-  ['record-lineage', 'update ledger.runs'],
-  ['archive', 's3 DeleteObjectCommand landing-zone'],
-  ['archive', 'drop schema'],
-])('a worker stopped in %s before "%s" changes nothing when it wakes up', async (step, stopAt) => {
-  const batch = `${step} ${stopAt}`.replaceAll(/\W+/g, '-');
-  const { run, requested } = await startRun(context, batch, { metadata: { tags: { dataset_id: batch } } });
-  await context.objects.put('landing-zone', `${batch}/roads é.zip`, readFileSync(SAMPLE));
-  const before = CHAIN.slice(0, CHAIN.indexOf(step));
+async function admit(batch: Batch, batchId: string, datasetId: string) {
+  const event = await validateManifest(uploadEvent(await uploadBatch(batch, batchId, datasetId, context)), context);
+  if (event?.subject === undefined) throw new Error(`The batch ${batchId} was not admitted.`);
+  return event;
+}
+
+const stops: [Batch, step: string, stopAt: string][] = [
+  [VECTOR, 'load-to-postgis', 'create schema'],
+  [VECTOR, 'load-to-postgis', 'program ogr2ogr \\('],
+  [VECTOR, 'load-to-postgis', 'program ogr2ogr, under way'],
+  [VECTOR, 'load-to-postgis', 'rename to raw_data'],
+  [VECTOR, 'load-to-postgis', 'update ledger.runs'],
+  [VECTOR, 'transform-recipe', 'create unlogged table'],
+  [VECTOR, 'transform-recipe', 'rename to processed'],
+  [VECTOR, 'export-geoparquet', 's3 PutObjectCommand data-lake'],
+  [VECTOR, 'export-geoparquet', 'with claim as'],
+  [VECTOR, 'export-geoparquet', 'update ledger.runs'],
+  [VECTOR, 'record-lineage', 'with claim as'],
+  [VECTOR, 'record-lineage', 'update ledger.runs'],
+  [VECTOR, 'archive', 's3 DeleteObjectCommand landing-zone'],
+  [VECTOR, 'archive', 'drop schema'],
+
+  [RASTERS, 'export-cog', 'program gdal_translate \\(1'],
+  [RASTERS, 'export-cog', 's3 PutObjectCommand data-lake \\(1'],
+  [RASTERS, 'export-cog', 'with claim as .*\\(1\\)$'],
+  [RASTERS, 'export-cog', 'program gdal_translate, under way \\(2'],
+  [RASTERS, 'export-cog', 's3 PutObjectCommand data-lake \\(2'],
+  [RASTERS, 'export-cog', 'with claim as .*\\(2\\)$'],
+  [RASTERS, 'export-cog', 'update ledger.runs'],
+  [RASTERS, 'record-lineage', 's3 PutObjectCommand data-lake \\(6'],
+  [MOSAIC, 'export-cog', 'program gdalwarp \\('],
+  [MOSAIC, 'export-cog', 'program gdalwarp, under way'],
+  [MOSAIC, 'export-cog', 's3 PutObjectCommand data-lake'],
+
+  [TABLES, 'export-parquet', 's3 PutObjectCommand data-lake'],
+  [TABLES, 'export-parquet', 'with claim as'],
+  [TABLES, 'export-parquet', 'update ledger.runs'],
+
+  [JOIN, 'join', 'create schema'],
+  [JOIN, 'join', 'insert into .*fence'],
+  [JOIN, 'join', 'create unlogged table join_spatial \\('],
+  [JOIN, 'join', 'copy join_spatial from'],
+  [JOIN, 'join', 'create unlogged table join_tabular \\('],
+  [JOIN, 'join', 'copy join_tabular from'],
+  [JOIN, 'join', 'create unlogged table join_tabular_keys'],
+  [JOIN, 'join', 'create unlogged table join_spatial_keys'],
+  [JOIN, 'join', 'create unlogged table processed'],
+  [JOIN, 'join', 'update ledger.runs'],
+];
+
+test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, step, stopAt })))('$title: a worker stopped in $step before "$stopAt" changes nothing when it wakes up', async ({ batch, step, stopAt }) => {
+  const batchId = `${batch.title} ${step} ${stopAt}`.replaceAll(/\W+/g, '-');
+  const requested = await admit(batch, batchId, batchId);
+  const runId = requested.subject ?? '';
+  const chain: readonly string[] = LANE_STEPS[batch.lane];
+  const before = chain.slice(0, chain.indexOf(step));
   const event = await drive(context, before, requested);
 
   const worker = startWorker(context, step, event, stopAt);
   const ended = once(worker.child, 'close');
   await vi.waitUntil(() => isStopped(worker.child), { timeout: PATIENCE_MS, interval: 20 });
-  await drive(context, CHAIN.slice(before.length), event);
-  const after = await state(context, run.run_id, batch);
-  expect(after).toMatchObject({ run: { status: 'success' }, schemas: [], scratch: [], unregistered: [] });
+  await drive(context, chain.slice(before.length), event);
+  const datasets = datasetsOf(batch, batchId);
+  const after = await state(context, runId, datasets);
+  expect(after).toMatchObject({ run: { status: 'success' }, assets: datasets.map((dataset_id) => ({ dataset_id, version: 1 })), schemas: [], scratch: [], unregistered: [] });
 
   worker.child.kill('SIGCONT');
   await ended;
   expect(JSON.parse(worker.said())).toMatchObject({ stopped: true });
-  expect(await state(context, run.run_id, batch)).toEqual(after);
+  expect(await state(context, runId, datasets)).toEqual(after);
 }, 2 * PATIENCE_MS);

@@ -5,8 +5,8 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { watchWrites } from './durable-writes.ts';
 
 /**
- * One function at work on one event (WORKER_FUNCTION, WORKER_EVENT), which stops (SIGSTOP) before the first write whose name
- * matches WORKER_STOP. When it is let go on, it finishes as it can and ends.
+ * One function at work on one event (WORKER_FUNCTION, WORKER_EVENT), which stops (SIGSTOP) before the first write of which
+ * `NAME (OCCURRENCE)` matches WORKER_STOP. When it is let go on, it finishes as it can and ends.
  */
 const handler = await loadHandler(process.env.WORKER_FUNCTION ?? '');
 const event = JSON.parse(process.env.WORKER_EVENT ?? '') as SluiceEvent;
@@ -16,8 +16,8 @@ const context = await openContext(env);
 let stopped = false;
 watchWrites({
   counts: () => true,
-  before: ({ name }) => {
-    if (stopped || !stopAt.test(name)) return;
+  before: ({ name, occurrence }) => {
+    if (stopped || !stopAt.test(`${name} (${occurrence})`)) return;
     stopped = true;
     process.kill(process.pid, 'SIGSTOP');
   },

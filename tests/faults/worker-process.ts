@@ -12,7 +12,7 @@ import { scratchRoot } from '#shared/runtime/scratch.ts';
 export const PATIENCE_MS = 60_000;
 
 /** Calls the functions in turn with each other's replies; a claim that is still held is waited for, as the router does. */
-export async function drive(context: Context, functions: string[], first: SluiceEvent): Promise<SluiceEvent> {
+export async function drive(context: Context, functions: readonly string[], first: SluiceEvent): Promise<SluiceEvent> {
   let event = first;
   for (const name of functions) {
     const handler = await loadHandler(name);
@@ -22,7 +22,7 @@ export async function drive(context: Context, functions: string[], first: Sluice
   return event;
 }
 
-/** One function at work on one event in a process of its own, which stops before the first write that matches `stopAt` (stopped-worker.ts). */
+/** One function at work on one event in a process of its own, which stops before the first write that matches `stopAt`: `NAME (OCCURRENCE)` (stopped-worker.ts). */
 export function startWorker(context: Context, name: string, event: SluiceEvent, stopAt: string): { child: ChildProcess; said(): string } {
   const variables = Object.fromEntries(Object.entries(context.env).map(([variable, value]) => [variable, String(value ?? '')]));
   const child = spawn('node', [join(import.meta.dirname, 'stopped-worker.ts')], {
@@ -40,9 +40,9 @@ export function isStopped(child: ChildProcess): boolean {
 }
 
 /** Everything durable that a worker of the run could touch. */
-export async function state({ ledger, objects, postgis, env }: Context, runId: string, datasetId: string) {
+export async function state({ ledger, objects, postgis, env }: Context, runId: string, datasets: readonly string[]) {
   const run = await ledger.getRun(runId);
-  const assets = await ledger.listAssets({ dataset_id: datasetId });
+  const assets = (await Promise.all(datasets.map((dataset_id) => ledger.listAssets({ dataset_id })))).flat();
   const stored: string[] = [];
   const unregistered: string[] = [];
   for (const bucket of ['landing-zone', 'data-lake']) {

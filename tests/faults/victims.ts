@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, vi } from 'vitest';
+import { assetKeyOf, isCatalogKey } from '#shared/catalog/stac-layout.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import { isArchived } from '#shared/runs/due-event.ts';
+import { openContext } from '#shared/runtime/make-context.ts';
+import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
+import { type Batch, inputDataset, uploadBatch } from './batches.ts';
+import type { WritePoint } from './durable-writes.ts';
+import { PATIENCE_MS } from './worker-process.ts';
+
+/** Servers that outlive the Sluices that a test file kills or stops on them (victim.ts). */
+export type Victims = Awaited<ReturnType<typeof openVictims>>;
+
+/** Opens them, with a look from outside at what is durable. */
+export async function openVictims() {
+  const [control, spatial, store] = await Promise.all([createDatabase(), createDatabase({ postgis: true }), startObjectStore()]);
+  const home = mkdtempSync(join(tmpdir(), 'sluice-victims-'));
+  // The sources are compiled once, not by each victim.
+  const compiled = { NODE_COMPILE_CACHE: join(home, 'compiled') };
+  const variables = { SLUICE_HOME: home, SCRATCH_DIR: join(home, 'scratch'), PORT: '0', CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint };
+  const context = await openContext(testEnv(variables));
+  const { ledger, objects } = context;
+
+  const runOf = async (batchId: string): Promise<RunDocument | undefined> => (await ledger.listRuns({ batch_id: batchId }))[0];
+  /** To the last step, whatever became of it. */
+  const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
+
+  const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
+    const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], { env: { ...process.env, LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra }, stdio: ['pipe', 'pipe', 'inherit'] });
+    const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
+    await Promise.race([ready, once(child, 'close').then(() => { throw new Error('The victim ended before it was ready.'); })]);
+    return child;
+  };
+
+  /** Takes a batch through a Sluice that nobody disturbs, and returns each durable write on the way. Its assets are inputs of others (inputDataset). */
+  const record = async (batch: Batch): Promise<WritePoint[]> => {
+    const file = join(home, `${inputDataset(batch)}.jsonl`);
+    const child = await start({ VICTIM_RECORD: file });
+    const ended = once(child, 'close');
+    try {
+      await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
+      child.stdin?.write('go\n');
+      await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: PATIENCE_MS, interval: 50 });
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+    }
+    expect(await runOf(inputDataset(batch))).toMatchObject({ status: 'success', error: null });
+    return readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as WritePoint);
+  };
+
+  const keys = async (bucket: string, prefix = ''): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of objects.list(bucket, prefix)) found.push(key);
+    return found;
+  };
+
+  return {
+    variables, context, start, record, runOf, isOver, keys,
+    /** Objects of the lake that no asset names. */
+    unregistered: async (): Promise<string[]> => {
+      const stored = await keys('data-lake'); // First: what is uploaded meanwhile is registered later.
+      const registered = new Set((await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key));
+      return stored.filter((key) => !isCatalogKey(key) && !registered.has(assetKeyOf(key)));
+    },
+    scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),
+    close: async () => {
+      await context[Symbol.asyncDispose]();
+      await store.stop();
+      await Promise.all([control.drop(), spatial.drop(), rm(home, { recursive: true, force: true })]);
+    },
+  };
+}
