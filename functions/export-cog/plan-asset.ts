@@ -13,7 +13,7 @@ import type { CogFile } from './write-cog.ts';
 /** As the OGC standard names it (21-026, media types). */
 export const COG_TYPE = 'image/tiff; application=geotiff; profile=cloud-optimized';
 /** Counts up when the same source gives another file, so that older assets are not taken for it. */
-const COG_VERSION = 1;
+const COG_VERSION = 2;
 
 /** One asset to be made: of which files, for which dataset. */
 export interface PlannedAsset {

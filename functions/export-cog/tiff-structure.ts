@@ -16,10 +16,14 @@ export interface TiffDirectory {
   /** Place of the first block that is not empty; undefined when all are. */
   firstBlock: number | undefined;
   lastBlock: number | undefined;
+  /** Where GDAL's metadata stand, an XML text (tag 42112). */
+  gdalMetadata?: { offset: number; length: number };
 }
 
 /** Tags of TIFF 6.0 that say how an image is laid out. */
 const TAG = { subfile: 254, width: 256, height: 257, stripOffsets: 273, tileWidth: 322, tileLength: 323, tileOffsets: 324 } as const;
+/** GDAL's own tag, registered with Adobe. */
+const GDAL_METADATA = 42112;
 /** Bytes of one value by field type: TIFF 6.0, and 13, 16 to 18 of BigTIFF. */
 const TYPE_SIZE: Record<number, number> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8 };
 /** A damaged file can chain directories for ever; no pyramid has this many. */
@@ -80,6 +84,7 @@ async function readDirectory(read: Read, fields: Fields, offset: number, big: bo
 
   let end = offset + countSize + entries.length;
   const values = new Map<number, number[]>();
+  let gdalMetadata: TiffDirectory['gdalMetadata'];
   for (let at = 0; at < count * entrySize; at += entrySize) {
     const tag = fields.int(entries, at, 2);
     const size = TYPE_SIZE[fields.int(entries, at + 2, 2)] ?? 1;
@@ -88,6 +93,7 @@ async function readDirectory(read: Read, fields: Fields, offset: number, big: bo
     const outside = size * length > inline;
     const from = outside ? fields.int(entries, place, inline) : 0;
     if (outside) end = Math.max(end, from + size * length);
+    if (tag === GDAL_METADATA && outside) gdalMetadata = { offset: from, length: size * length };
     if (!Object.values<number>(TAG).includes(tag)) continue;
     const bytes = outside ? await read(from, size * length) : entries.subarray(place, place + size * length);
     if (bytes === undefined) return undefined;
@@ -106,6 +112,7 @@ async function readDirectory(read: Read, fields: Fields, offset: number, big: bo
       offset, end, firstBlock, lastBlock,
       width: first(TAG.width), height: first(TAG.height), tileWidth: first(TAG.tileWidth), tileHeight: first(TAG.tileLength),
       reducedResolution: (first(TAG.subfile) & 1) !== 0, mask: (first(TAG.subfile) & 4) !== 0,
+      ...(gdalMetadata === undefined ? {} : { gdalMetadata }),
     },
     next: fields.int(entries, count * entrySize, inline),
   };

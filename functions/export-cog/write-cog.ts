@@ -9,6 +9,7 @@ import type { Extent } from '#shared/gdal/extent-rules.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
 import { digest } from '#shared/storage/transfer.ts';
 import { checkCog } from './check-cog.ts';
+import { clearStatistics } from './clear-statistics.ts';
 import { type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';
 import { limitWarp } from './limit-warp.ts';
 import { extentOf, isNorthUp } from './pixel-grid.ts';
@@ -45,6 +46,7 @@ export async function writeCog(rasters: readonly DescribedRaster[], parameters: 
   await limitWarp(sources, plan, folder, surroundings);
   const notes: Note[] = [];
   for (const command of plan.commands) notes.push(...notesOfRasterMessages((await runOn(file, command, surroundings)).stderr, file));
+  await clearStatistics(output);
   const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output, file), digest(createReadStream(output), signal)]);
   checkContent(rasters, info, plan, file);
   const nativeBbox = extentOf(info) ?? null;
