@@ -126,7 +126,7 @@ describe.each([['in a sandbox', undefined], ['where nothing but environment vari
   test('a shapefile in an archive does not bring other files with it', async () => {
     const zip = join(landing.folder, 'hostile.zip');
     await execa('python3', ['-c', ZIPS, landing.folder, dataFile('nc.shp').slice(0, -4)]);
-    for (const [name, code] of [['absolute', 'ARCHIVE_UNSAFE'], ['parent', 'ARCHIVE_UNSAFE'], ['backslash', 'ARCHIVE_UNSAFE'], ['link', 'ARCHIVE_UNSAFE'], ['bomb', 'ARCHIVE_UNSAFE'], ['none', 'ARCHIVE_AMBIGUOUS'], ['two', 'ARCHIVE_AMBIGUOUS'], ['half', 'FILE_INCOMPLETE']] as const) {
+    for (const [name, code] of [['absolute', 'ARCHIVE_UNSAFE'], ['parent', 'ARCHIVE_UNSAFE'], ['backslash', 'ARCHIVE_UNSAFE'], ['link', 'ARCHIVE_UNSAFE'], ['bomb', 'ARCHIVE_UNSAFE'], ['none', 'ARCHIVE_AMBIGUOUS'], ['two', 'ARCHIVE_AMBIGUOUS'], ['half', 'FILE_INCOMPLETE'], ['empty', 'FILE_UNREADABLE']] as const) {
       const path = await landing.put(`${name}.zip`, readFileSync(join(landing.folder, `${name}.zip`)));
       await expect(landing.load({ path, format: 'ESRI Shapefile' }), name).rejects.toMatchObject({ code, details: { file: path } });
     }
@@ -181,4 +181,5 @@ make('bomb', lambda z: (shapefile(z, 'a'), z.writestr('b.dbf', b'0' * 150_000_00
 make('none', lambda z: z.writestr('read me.txt', 'x'))
 make('two', lambda z: (shapefile(z, 'dir/a'), shapefile(z, 'dir/b'), z.writestr('__MACOSX/dir/._a.shp', 'x')))
 make('half', lambda z: shapefile(z, 'a', ['shp', 'prj']))
+make('empty', lambda z: [z.writestr('a.' + p, '') for p in parts])
 `;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/gdal/archive.ts';
 import { describeBeginning } from '#shared/gdal/beginning.ts';
@@ -41,7 +41,8 @@ export async function fetchSource<F extends FileFormat>(declared: ManifestFile, 
   const key = keyOf(file, surroundings.env.LANDING_BUCKET);
   const fetched = isArchive(key) ? await fetchArchive(key, declared, format, surroundings) : await fetchObjects(key, declared, format, surroundings);
   const head = await headOf(fetched.path);
-  if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${file} is empty. Upload it again.`, { details: { file } });
+  const what = isArchive(key) ? `${JSON.stringify(basename(fetched.path))} in ${file}` : file;
+  if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${what} is empty. Upload it again.`, { details: { file } });
   const source = { file, declared, format, ...fetched };
   await check(source, head);
   return source;
