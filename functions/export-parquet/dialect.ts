@@ -18,6 +18,8 @@ export interface DeclaredDialect {
   header?: boolean | undefined;
   decimal_separator?: string | undefined;
   null_values?: string[] | undefined;
+  /** Values in a row, where something else than the text tells. */
+  columns?: number | undefined;
 }
 
 /** Delimiters that are looked for; where two divide the rows equally well, the one that text holds less often wins. */
@@ -30,10 +32,10 @@ export function detectDialect(head: Uint8Array, isWhole: boolean, declared: Decl
   const [first, ...others] = rows;
   if (first === undefined) return undefined;
   const hasHeader = declared.header ?? beginsWithHeader(first, others, declared.decimal_separator ?? '.');
+  const columns = declared.columns ?? (hasHeader ? first.length : usualLength(rows));
   return {
-    delimiter, hasHeader,
-    header: hasHeader ? first.map((name) => name ?? '') : undefined,
-    columns: hasHeader ? first.length : usualLength(rows),
+    delimiter, hasHeader, columns,
+    header: hasHeader ? first.slice(0, columns).map((name) => name ?? '') : undefined,
     sample: hasHeader ? others : rows,
   };
 }

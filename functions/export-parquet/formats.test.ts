@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTabularFixture, type TabularFixture } from './tabular-fixture.ts';
+import { makeWorkbook } from './workbook-fixture.ts';
 
 let fixture: TabularFixture;
 let folder: string;
@@ -98,6 +99,12 @@ test('rejected rows of a sheet are named by its rows; a sheet without names has 
   const body = await workbook('werte.xlsx', ['W', 'note,qty\n"two\nlines",5\nx,abc\ny,7\n']);
   expect((await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
   expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({ rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}] });
+});
+
+test('a sheet of one column', async () => {
+  const file = { name: 'eine.xlsx', body: await makeWorkbook(join(folder, 'eine.xlsx'), [['x'], [1], [null], ['a, "b"']]), format: 'XLSX' };
+  expect((await fixture.ingest(file)).rows).toEqual([{ x: '1' }, { x: null }, { x: 'a, "b"' }]);
+  expect((await fixture.ingest(file, { header: false })).rows).toEqual([{ column_1: 'x' }, { column_1: '1' }, { column_1: null }, { column_1: 'a, "b"' }]);
 });
 
 test('a sheet of which GDAL goes past cells is an error, not fewer rows', async () => {
