@@ -52,7 +52,7 @@ async function exportOne(planned: PlannedAsset, folder: string, claim: Claim, co
   }
   checkMosaic(rasters);
   const [file, software] = await Promise.all([writeCog(rasters, parameters, folder, surroundings), softwareVersions(gdal, signal)]);
-  const s3_key = objectKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, `${planned.dataset_id}.tif`);
+  const s3_key = objectKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
   const asset = await publishAsset(file.path, COG_TYPE, assetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }), claim, context);
   return { assetId: asset._id, reused: false };
 }

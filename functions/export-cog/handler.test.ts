@@ -66,6 +66,15 @@ test('an asset whose object is gone is made again', async () => {
   expect((await landing.ingest({ path, format: 'GTiff' }, {}, 'gone')).event.reused).toBe(false);
 });
 
+test('of several files, none takes the object of another, whatever they are called', async () => {
+  const named = [[DEM, 'x/a.tif'], [rasterFile('landsat.tif'), 'y/a.tif'], [rasterFile('lc.tif'), 'z/a-2.tif']] as const;
+  const files = await Promise.all(named.map(async ([path, key]) => ({ path: await landing.upload(path, key), format: 'GTiff' })));
+  const { assets } = await landing.ingest(files, {}, 'c');
+  const found = await Promise.all(assets.map(async ({ s3_key }) => (await landing.context.objects.head('data-lake', s3_key))?.metadata));
+  expect(found).toEqual(assets.map(({ _id, content_hash }) => expect.objectContaining({ mongodb_doc_id: _id, content_hash }) as unknown));
+  expect(new Set(assets.map(({ s3_key }) => s3_key)).size).toBe(3);
+});
+
 test('of several files, a worker that died after the first asset makes only the others', async () => {
   const files = [{ path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' }, { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' }];
   const run = await landing.admit(files, {}, 'half');

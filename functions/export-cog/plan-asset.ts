@@ -20,6 +20,8 @@ export interface PlannedAsset {
   /** The same for the same run, so that a repeat registers nothing new. */
   _id: string;
   dataset_id: string;
+  /** Name of its object: no other asset of the run has it, even one of the same dataset. */
+  fileName: string;
   files: ManifestFile[];
 }
 
@@ -29,6 +31,7 @@ export function plannedAssets(run: Pick<RunDocument, 'run_id' | 'dataset_id' | '
   const datasets = rasterDatasets(run);
   return datasets.map((dataset_id, index) => ({
     _id: deterministicObjectId('asset', run.run_id, 'cog', index), dataset_id,
+    fileName: datasets.length === 1 ? `${dataset_id}.tif` : `${dataset_id}_${index + 1}.tif`,
     files: datasets.length === 1 ? files : files.slice(index, index + 1),
   }));
 }
