@@ -19,7 +19,7 @@ export interface DeclaredDialect {
   decimal_separator?: string | undefined;
   null_values?: string[] | undefined;
   /** Values in a row, where something else than the text tells. */
-  columns?: number | undefined;
+  width?: number | undefined;
 }
 
 /** Delimiters that are looked for; where two divide the rows equally well, the one that text holds less often wins. */
@@ -32,7 +32,7 @@ export function detectDialect(head: Uint8Array, isWhole: boolean, declared: Decl
   const [first, ...others] = rows;
   if (first === undefined) return undefined;
   const hasHeader = declared.header ?? beginsWithHeader(first, others, declared.decimal_separator ?? '.');
-  const columns = declared.columns ?? (hasHeader ? first.length : usualLength(rows));
+  const columns = declared.width ?? (hasHeader ? first.length : usualLength(rows));
   return {
     delimiter, hasHeader, columns,
     header: hasHeader ? first.slice(0, columns).map((name) => name ?? '') : undefined,

@@ -45,8 +45,8 @@ async function readSheet(source: Source<TableFormat>, parameters: TabularParamet
   const sheet = await extractSheet(workbook, join(folder, 'sheet.csv'), { gdal, maxBytes: env.MAX_FILE_BYTES, signal });
   // GDAL writes a line of names in any case: those of the sheet in its first row, or made up ones before it.
   // It ends the name of an only column with a comma, as it does a cell of it without a value.
-  const columns = sheet.types.length === 1 ? 1 : undefined;
-  const written = { delimiter: ',', header: true, firstRow: hasHeader ? 1 : 0, null_values: parameters.null_values, columns };
+  const width = sheet.types.length === 1 ? 1 : undefined;
+  const written = { delimiter: ',', header: true, firstRow: hasHeader ? 1 : 0, null_values: parameters.null_values, width };
   const staged = await stageDelimited(createReadStream(sheet.path) as AsyncIterable<Buffer>, rows, written, file, signal);
   await Promise.all([path, sheet.path].map((done) => rm(done)));
   if (!hasHeader) staged.dialect.header = undefined;
