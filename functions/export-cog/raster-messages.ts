@@ -1,6 +1,6 @@
 import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { messagesOf, warningsOf } from '#shared/gdal/failure.ts';
+import { limitAbout, messagesOf, warningsOf } from '#shared/gdal/failure.ts';
 
 /** What GDAL says of a raster, as errors and notes about the user's file. */
 
@@ -13,7 +13,7 @@ const MAX_NOTES = 10;
 
 /** The error of a failed gdalinfo, gdal_translate or gdalwarp, about the file. */
 export function explainRasterFailure(error: SluiceError, file: string): SluiceError {
-  if (error.code !== 'FILE_UNREADABLE') return error;
+  if (error.code !== 'FILE_UNREADABLE') return limitAbout(error, file);
   const messages = (error.details.messages ?? []) as string[];
   if (messages.some((message) => /not recognized as (?:a|being in a) supported file format|does not exist in the file system/.test(message))) {
     return new SluiceError('FORMAT_MISMATCH', `${file} is not of the format that the manifest says: GDAL cannot open it as such. Correct \`format\`, or the file.`, { cause: error, details: { file, messages } });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { messagesOf } from '#shared/gdal/failure.ts';
 import { vectorFormat } from '#shared/gdal/formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
 import { appendSql, columnsDifference } from './append-file.ts';
@@ -105,6 +106,13 @@ test('a value that PostgreSQL refuses is told by row and column', () => {
   const error = new SluiceError('FILE_UNREADABLE', 'GDAL says: …', { details: { messages: ['COPY statement failed. ERROR: date/time field value out of range: "2024/13/45" HINT: Perhaps … CONTEXT: COPY load_1_0, line 2, column von bis: "2024/13/45"'] } });
   expect(explainLoadFailure(error, 'f')).toMatchObject({ code: 'FILE_UNREADABLE', message: 'Row 2 of f, column "von bis": date/time field value out of range: "2024/13/45". Correct the value, or leave it empty.', details: { file: 'f', row: 2, column: 'von bis' } });
   expect(explainLoadFailure(new SluiceError('DATABASE_UNAVAILABLE', 'x'), 'f').code).toBe('DATABASE_UNAVAILABLE');
+});
+
+test('a limit that GDAL came to names the file and what to raise, and advice to programmers is left out', () => {
+  const limit = explainLoadFailure(new SluiceError('FILE_TOO_LARGE', 'GDAL says: std::bad_alloc.'), 'größe.gml');
+  expect(limit).toMatchObject({ code: 'FILE_TOO_LARGE', message: 'größe.gml needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): GDAL says: std::bad_alloc. Split it, or raise the limit.', details: { file: 'größe.gml' } });
+  expect(explainLoadFailure(limit, 'other')).toBe(limit);
+  expect(messagesOf('ERROR 1: Geometry of feature 0 cannot be parsed. You may set the GML_SKIP_CORRUPTED_FEATURES configuration option to YES to skip to the next feature\n')).toEqual(['Geometry of feature 0 cannot be parsed.']);
 });
 
 test('fittingType takes the first type that all values fit', () => {

@@ -57,6 +57,12 @@ function wrapperFailure({ command, args }: GdalCommand, { exitCode, stderr }: Gd
   return new SluiceError('INTERNAL', `The sandbox of ${command} could not be set up: ${withoutLocalPaths(cleanText(stderr), args).trim()}`, { details: { program: command } });
 }
 
+/** The error of a program that came to a limit, about the file that it worked on; others as they are. */
+export function limitAbout(error: SluiceError, file: string): SluiceError {
+  if (error.code !== 'FILE_TOO_LARGE' || error.details.file !== undefined) return error;
+  return new SluiceError('FILE_TOO_LARGE', `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ${error.message} Split it, or raise the limit.`, { cause: error, details: { ...error.details, file } });
+}
+
 /** GDAL's errors (`ERROR n: …`), else its `FAILURE:` lines, without the marks before them. */
 export function messagesOf(text: string): string[] {
   const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
@@ -69,8 +75,11 @@ export function warningsOf(text: string): string[] {
   return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) => oneLine(match[1] ?? ''));
 }
 
+/** Advice to whoever runs GDAL, which is not who reads this. */
+const OPTION_ADVICE = / ?(?:You may|You can|Try) set(?:ting)? (?:the )?[A-Z_]{5,} (?:configuration|open) option[^.]*\.?/g;
+
 function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').replace(/^ERROR: +/, '').trim();
+  return text.replaceAll(/\s+/g, ' ').replaceAll(OPTION_ADVICE, '').replace(/^ERROR: +/, '').trim();
 }
 
 /** Text that is safe in a log and a document: no control characters but line breaks. */
