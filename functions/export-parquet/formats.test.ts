@@ -107,6 +107,17 @@ test('a sheet of one column', async () => {
   expect((await fixture.ingest(file, { header: false })).rows).toEqual([{ column_1: 'x' }, { column_1: '1' }, { column_1: null }, { column_1: 'a, "b"' }]);
 });
 
+test('the time of day of a cell stays, however its number format writes hours; words in a format are none', async () => {
+  const at = 45351.52100694444;
+  const formats = ['yyyy-mm-dd h:mm:ss', 'dd/mm/yyyy h:mm', '[$-409]m/d/yy h:mm AM/PM;@', 'yyyy-mm-dd', 'h:mm:ss', '[hh]:mm', '0.0 "added"'];
+  const cells = [at, at, at, Math.floor(at), at % 1, 1.25, 3.5].map((value, index) => ({ value, format: formats[index] ?? '' }));
+  const body = await makeWorkbook(join(folder, 'zeiten.xlsx'), [['iso', 'uk', 'us', 'day', 'time', 'hours', 'number'], cells, cells]);
+  const { types, rows } = await fixture.ingest({ name: 'zeiten.xlsx', body, format: 'XLSX' });
+  expect(types).toEqual({ iso: 'timestamp without time zone', uk: 'timestamp without time zone', us: 'timestamp without time zone', day: 'date', time: 'text', hours: 'double precision', number: 'double precision' });
+  const moment = new Date('2024-02-29T12:30:15Z');
+  expect(rows[1]).toEqual({ iso: moment, uk: moment, us: moment, day: new Date('2024-02-29'), time: '12:30:15', hours: 1.25, number: 3.5 });
+});
+
 test('a sheet of which GDAL goes past cells is an error, not fewer rows', async () => {
   const body = await workbook('weit.xlsx', ['W', 'a,b\nx,y\n']);
   const path = join(folder, 'weit.xlsx');

@@ -12,7 +12,7 @@ import type { TableSource } from './table-source.ts';
 import { ledgerType } from './value-types.ts';
 
 /** Changes when the same file would become another asset. */
-const READER_VERSION = 1;
+const READER_VERSION = 2;
 const RECIPE = 'tabular';
 const STEPS = ['ScanRows', 'InferTypes', 'WriteParquet'];
 

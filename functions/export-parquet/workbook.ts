@@ -1,11 +1,13 @@
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { withArchive } from '#shared/gdal/archive.ts';
+import { type ArchiveMember, type Unpack, withArchive } from '#shared/gdal/archive.ts';
 import { messagesOf } from '#shared/gdal/failure.ts';
 import type { Gdal, GdalCommand } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import type { TableFormat } from '#shared/tabular/table-formats.ts';
+import { plainNumberFormats } from './number-formats.ts';
+import { replaceMember } from './replace-member.ts';
 import type { TabularType } from './value-types.ts';
 
 /** A sheet of a workbook as delimited text, made by GDAL, with the types of its cells. */
@@ -35,13 +37,32 @@ const TYPE_OF_FIELD: Record<string, TabularType> = {
  * `2024/01/31`, booleans as 0 and 1. Throws LAYER_MISSING with the sheets that there are, FILE_UNREADABLE, TOO_MANY_COLUMNS, and what withArchive throws.
  */
 export async function extractSheet(workbook: Workbook, target: string, context: { gdal: Gdal; maxBytes: number; signal: AbortSignal }): Promise<Sheet> {
-  await withArchive(workbook.path, workbook.file, { maxBytes: context.maxBytes }, () => Promise.resolve());
+  await withArchive(workbook.path, workbook.file, { maxBytes: context.maxBytes }, (members, unpack) => setPlainNumberFormats(workbook, members, unpack, context.signal));
   const { stdout } = await run(workbook, describeLayersCommand(workbook.path, dirname(workbook.path), workbook.format.drivers, { environment: environment(workbook) }), context);
   const layer = chooseSheet(parseLayers(stdout), workbook);
   await rm(target, { force: true });
   await run(workbook, sheetCommand(workbook, layer.name, target), context);
   return { path: target, name: layer.name, types: layer.fields.map(({ type }) => TYPE_OF_FIELD[type] ?? 'text') };
 }
+
+/** The one place where GDAL looks for the formats of cells. */
+const STYLES = 'xl/styles.xml';
+
+/** Of the workbook's copy in the scratch folder, so that GDAL takes no time for a date. */
+async function setPlainNumberFormats({ path, file, format }: Workbook, members: readonly ArchiveMember[], unpack: Unpack, signal: AbortSignal): Promise<void> {
+  const member = members.findLast(({ name }) => name === STYLES);
+  if (format.name !== 'XLSX' || member === undefined) return;
+  if (member.size > MAX_STYLES_BYTES) throw new SluiceError('FILE_TOO_LARGE', `${file} has ${member.size} bytes of styles; at most ${MAX_STYLES_BYTES} are read. Save its sheet as CSV.`, { details: { file, limit: MAX_STYLES_BYTES } });
+  const unpacked = join(dirname(path), 'styles.xml');
+  await unpack(member, unpacked, signal);
+  const styles = await readFile(unpacked, 'utf8');
+  await rm(unpacked);
+  const plain = plainNumberFormats(styles);
+  if (plain !== styles) await replaceMember(path, file, members, member, Buffer.from(plain));
+}
+
+/** Styles are held whole. Excel stops at 64,000 of them, which take a tenth of this. */
+const MAX_STYLES_BYTES = 64 * 2 ** 20;
 
 /** `target` lies beside the workbook. Cells are written as text, so that numbers keep all their digits. */
 export function sheetCommand(workbook: Workbook, sheet: string, target: string): GdalCommand {
