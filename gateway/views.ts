@@ -52,7 +52,7 @@ export interface RunView {
 }
 
 /** An asset with where it comes from. */
-export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
+export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'parents' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
 
 /** One line of the log of acts. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
@@ -119,8 +119,8 @@ export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
 }
 
 export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
-  const { recipe, sources, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
-  return { ...assetView(asset, baseUrl), recipe, sources, source_hash, native_bbox, rejected_rows, software, iso, stac_key };
+  const { recipe, sources, parents, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
+  return { ...assetView(asset, baseUrl), recipe, sources, ...(parents === undefined ? {} : { parents }), source_hash, native_bbox, rejected_rows, software, iso, stac_key };
 }
 
 export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -11,10 +11,16 @@ declare module 'vitest' {
   }
 }
 
-/** One private PostgreSQL cluster for the whole test run. Each test file makes its own databases in it. */
+/**
+ * One private PostgreSQL cluster for the whole test run, in which each test file makes its own databases; and one folder for temporary files, which goes
+ * at the end with whatever tests, and processes that they killed, left in it.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   chmodSync(folder, 0o755); // The server may run as another user.
+  process.env.TMPDIR = join(folder, 'tmp'); // The workers inherit it.
+  mkdirSync(process.env.TMPDIR);
+  chmodSync(process.env.TMPDIR, 0o1777);
   const postgres = await startPostgres(join(folder, 'postgres'));
   await postgres.database('template_postgis', { postgis: true });
   project.provide('postgresUrl', await postgres.database('postgres'));

@@ -28,10 +28,10 @@ export async function findAssets(config: JoinConfig, ledger: Pick<Ledger, 'getAs
 
 async function findAsset(field: Field, config: JoinConfig, ledger: Pick<Ledger, 'getAsset' | 'listAssets'>): Promise<AssetDocument> {
   const reference = config[field];
-  const named = reference.startsWith(DATASET_PREFIX) ? await newestOf(reference.slice(DATASET_PREFIX.length), ledger) : await ledger.getAsset(reference);
+  const kinds: readonly AssetDocument['kind'][] = KINDS[field];
+  const named = reference.startsWith(DATASET_PREFIX) ? await newestOf(reference.slice(DATASET_PREFIX.length), kinds, ledger) : await ledger.getAsset(reference);
   // An asset without its records is of a run that has not ended, and may yet be taken back.
   if (named === undefined || named.stac_key === null) throw notFound(field, reference);
-  const kinds: readonly AssetDocument['kind'][] = KINDS[field];
   if (!kinds.includes(named.kind)) {
     throw new SluiceError('ASSET_KIND_MISMATCH', `metadata.join_config.${field} names ${describeAsset(named)}, which is a ${named.kind} asset; a join needs a ${kinds.join(' or ')} one there.`, {
       details: { field: `metadata.join_config.${field}`, asset_id: named._id, kind: named.kind, kinds },
@@ -40,8 +40,10 @@ async function findAsset(field: Field, config: JoinConfig, ledger: Pick<Ledger, 
   return named;
 }
 
-async function newestOf(datasetId: string, ledger: Pick<Ledger, 'listAssets'>): Promise<AssetDocument | undefined> {
-  return (await ledger.listAssets({ dataset_id: datasetId, limit: NEWEST_VERSIONS })).find((asset) => asset.stac_key !== null);
+/** The newest version of a kind that can be joined; the newest of another kind when there is none. */
+async function newestOf(datasetId: string, kinds: readonly AssetDocument['kind'][], ledger: Pick<Ledger, 'listAssets'>): Promise<AssetDocument | undefined> {
+  const whole = (await ledger.listAssets({ dataset_id: datasetId, limit: NEWEST_VERSIONS })).filter((asset) => asset.stac_key !== null);
+  return whole.find(({ kind }) => kinds.includes(kind)) ?? whole[0];
 }
 
 function notFound(field: Field, reference: string): SluiceError {

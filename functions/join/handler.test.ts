@@ -114,6 +114,8 @@ test('the newest version of a dataset can be named', async () => {
   const newer = await tabularAsset(context, 'zahlen', `select 'DE' as code, 1::bigint as neu`, [{ name: 'code', type: TEXT }, { name: 'neu', type: 'bigint' }]);
   const { ready, rows } = await joined({ spatial_asset_id: 'dataset:länder', tabular_asset_id: 'dataset:zahlen' });
   expect(data(ready).parents).toEqual([länder._id, newer._id]);
+  await tabularAsset(context, 'länder', 'select 1 as fremd', [{ name: 'fremd', type: 'integer' }]);
+  expect(data((await joined({ spatial_asset_id: 'dataset:länder', tabular_asset_id: newer._id })).ready).parents, 'a newer version of another kind').toEqual([länder._id, newer._id]);
   const byId = await joined({ spatial_asset_id: länder._id, tabular_asset_id: newer._id });
   expect(data(byId.ready).parameters, 'which decide the source_hash').toEqual(data(ready).parameters);
   expect(rows.map(({ neu }) => neu)).toEqual(['1', null, null, null]);

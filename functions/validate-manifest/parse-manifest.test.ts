@@ -82,6 +82,7 @@ describe('fields', () => {
     ['uploader must be at most 128 characters long', JSON.stringify({ ...good, uploader: 'x'.repeat(129) })],
     ['files must be a list, not "roads.zip"', JSON.stringify({ ...good, files: 'roads.zip' })],
     ['files must be at most 1000 entries long', JSON.stringify({ ...good, files: Array.from({ length: 1001 }, () => good.files[0]) })],
+    ['metadata.tags.dataset_id must not be "catalog.json", which the catalogue itself is called', JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'Catalog.json' } } })],
     ['intent must be lower-case letters, digits and "_"', JSON.stringify({ ...good, intent: 'Ingest Vector' })],
     ['metdata is not a field of a manifest', JSON.stringify({ ...good, metdata: {} })],
     ['["a b"] is not a field of a manifest', JSON.stringify({ ...good, 'a b': 1 })],

@@ -40,7 +40,7 @@ test('the run shows its asset', async () => {
   expect(await (await fetch(`${url}/api/runs/${run.run_id}`)).json()).toMatchObject({ run_id: run.run_id, asset: view() });
 });
 
-test.each(['nothing', 'f'.repeat(24), '%00'])('there is no asset %s', async (id) => {
+test.each(['nothing', 'f'.repeat(24), '%2500'])('there is no asset %s', async (id) => {
   for (const path of [`/api/assets/${id}`, `/api/assets/${id}/download`]) {
     const reply = await fetch(url + path);
     expect([reply.status, await reply.json()]).toMatchObject([404, { error: { code: 'ASSET_NOT_FOUND' } }]);
@@ -84,9 +84,9 @@ test('answers conditional requests', async () => {
   expect((await download({ 'if-range': '"older"', range: 'bytes=0-0' })).status).toBe(200);
 });
 
-test('an object that is gone from the lake is an error, not a short file', async () => {
+test('an asset whose object is gone from the lake says so, and what to do', async () => {
   await gateway.deps.objects.delete('data-lake', asset.s3_key);
   const reply = await download();
-  expect(reply.status).toBeGreaterThanOrEqual(400);
-  expect(await reply.json()).toMatchObject({ error: { code: 'FILE_MISSING' } });
+  expect(reply.status).toBe(404);
+  expect(await reply.json()).toMatchObject({ error: { code: 'ASSET_NOT_FOUND', message: `The object of asset ${asset._id} is gone from the lake. Restore it, or rerun its run with --force.`, details: { s3_key: asset.s3_key } } });
 });

@@ -70,8 +70,14 @@ async function download(c: Context, { objects, env }: GatewayDeps, asset: AssetD
   };
   const status = range ? 206 : 200;
   if (c.req.method === 'HEAD') return new Response(null, { status, headers: described });
-  const stream = await objects.read(env.LAKE_BUCKET, asset.s3_key, { ...range, signal: c.req.raw.signal });
+  const stream = await objects.read(env.LAKE_BUCKET, asset.s3_key, { ...range, signal: c.req.raw.signal }).catch((thrown: unknown) => {
+    throw (thrown as { code?: string }).code === 'FILE_MISSING' ? objectGone(asset) : thrown;
+  });
   return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers: described });
+}
+
+function objectGone({ _id, s3_key }: AssetDocument): SluiceError {
+  return new SluiceError('ASSET_NOT_FOUND', `The object of asset ${_id} is gone from the lake. Restore it, or rerun its run with --force.`, { details: { asset_id: _id, s3_key } });
 }
 
 /** True when an If-None-Match header names the tag; weak tags count, as section 13.1.2 says. */

@@ -33,6 +33,11 @@ test('a record holds what ISO 19139 makes mandatory', () => {
   });
 });
 
+test('a joined asset names the assets that it was made from', () => {
+  const record = isoRecord({ ...asset, kind: 'joined', sources: [], parents: ['a'.repeat(24), 'b'.repeat(24)] }, run, 'data-lake');
+  expect(record.dataQualityInfo.lineage.source).toEqual([{ description: `asset ${'a'.repeat(24)}` }, { description: `asset ${'b'.repeat(24)}` }]);
+});
+
 test('an asset without coordinates has no extent and no reference system', () => {
   const record = isoRecord({ ...asset, kind: 'tabular', crs: null, bbox: null, geometry_types: [] }, run, 'data-lake');
   expect(record).not.toHaveProperty('referenceSystemInfo');

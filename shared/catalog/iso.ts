@@ -87,13 +87,16 @@ function extentOf({ bbox }: AssetDocument): Pick<IsoRecord['identificationInfo']
 }
 
 function lineageOf(asset: AssetDocument, runId: string): IsoRecord['dataQualityInfo']['lineage'] {
-  const { recipe, sources, created_at } = asset;
+  const { recipe, sources, parents = [], created_at } = asset;
   const parameters = Object.entries(recipe.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(', ');
   return {
     statement: `Made by run ${runId} with the recipe ${recipe.name}${parameters ? ` (${parameters})` : ''}.`,
-    source: sources.map(({ path, sha256, format, layer, crs }) => ({
-      description: `${path}, ${format}${layer === null ? '' : `, layer ${layer}`}${crs === null ? '' : `, ${crs}`}, SHA-256 ${sha256}`,
-    })),
+    source: [
+      ...sources.map(({ path, sha256, format, layer, crs }) => ({
+        description: `${path}, ${format}${layer === null ? '' : `, layer ${layer}`}${crs === null ? '' : `, ${crs}`}, SHA-256 ${sha256}`,
+      })),
+      ...parents.map((id) => ({ description: `asset ${id}` })),
+    ],
     processStep: recipe.steps.map((step) => ({ description: step, dateTime: created_at })),
   };
 }

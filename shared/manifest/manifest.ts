@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROOT_KEY } from '#shared/catalog/stac-layout.ts';
 import { StepParametersSchema } from '#shared/recipes/step-kinds.ts';
 
 /**
@@ -10,9 +11,11 @@ import { StepParametersSchema } from '#shared/recipes/step-kinds.ts';
 /** No control characters: these texts reach logs, object metadata and SQL comments. */
 const text = (max: number) => z.string().min(1).max(max).regex(/^[^\u0000-\u001f\u007f]*$/, 'must not hold control characters');
 
+/** Begins the keys of the dataset's objects in the lake. */
 export const DATASET_ID = z
   .string()
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u, 'must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit');
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u, 'must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit')
+  .refine((id) => id.toLowerCase() !== ROOT_KEY, `must not be "${ROOT_KEY}", which the catalogue itself is called`);
 
 export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const;
 

@@ -101,6 +101,17 @@ describe('the same input again', () => {
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
+  test('is computed once more when somebody replaced the object behind the ledger', async () => {
+    const first = await ingest('ersetzt 1', 'ersetzt', points(52));
+    await sluice.context.objects.put('data-lake', first.asset.s3_key, 'garbage');
+    const again = await ingest('ersetzt 2', 'ersetzt', points(52));
+    expect(again.asset).toMatchObject({ version: 2, content_hash: first.asset.content_hash });
+    const metadata = { mongodb_doc_id: first.asset._id, run_id: first.asset.run_id, content_hash: first.asset.content_hash };
+    const bytes = await sluice.context.objects.readBytes('data-lake', again.asset.s3_key, { maxBytes: 1e6 });
+    await sluice.context.objects.put('data-lake', first.asset.s3_key, bytes, { metadata });
+    expect(await inconsistencies(sluice.context)).toEqual([]);
+  });
+
   test('with force is a new version of the same bytes', async () => {
     const first = await ingest('zwang 1', 'zwang', points(51));
     const again = await ingest('zwang 2', 'zwang', points(51), { force: true });
