@@ -6,7 +6,6 @@ import { checkedCrsText, lookUpCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth } from '#shared/gdal/extent-on-earth.ts';
 import { judgeExtent } from '#shared/gdal/extent-rules.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
-import { identifyCrs } from '#shared/gdal/identify-crs.ts';
 import { embeddedCrs, settleCrs } from '#shared/gdal/settle-crs.ts';
 import { type Crs, crsOfWkt } from '#shared/gdal/wkt.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -101,12 +100,12 @@ function saysItself(info: RasterInfo, { authority }: Crs): boolean {
 
 async function crsOfFile({ file, format, parts, path }: RasterSource, info: RasterInfo, { gdal, signal }: RasterSurroundings): Promise<Crs | undefined> {
   const wkt = crsTextOf(info);
-  if (wkt !== undefined) return identifyCrs(gdal, embeddedCrs(wkt, file), signal);
+  if (wkt !== undefined) return embeddedCrs(wkt, file);
   if (!parts.includes('.prj')) return undefined;
   const prj = `${stemOf(path)}.prj`;
   const text = format.crsBeside === undefined || (await stat(prj)).size > MAX_PRJ_BYTES ? '' : (await readFile(prj, 'utf8')).trim();
   // projinfo knows Esri's names for what others name otherwise.
-  if (text.length > 0) return identifyCrs(gdal, await lookUpCrs(gdal, checkedCrsText(text), signal), signal);
+  if (text.length > 0) return lookUpCrs(gdal, checkedCrsText(text), signal);
   throw new SluiceError('CRS_UNREADABLE', `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`, { details: { file } });
 }
 

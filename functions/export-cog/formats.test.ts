@@ -38,6 +38,14 @@ describe('georeferenced formats', () => {
     expect(asset.quality.notes).toEqual([]);
   });
 
+  test.each([['AAIGrid', 'grad.asc'], ['EHdr', 'grad.flt']])("%s with Esri's .prj of longitude and latitude", async (format, name) => {
+    const made = await landing.make(name, DEM, '-of', format, '-a_ullr', '5.7', '50.2', '6.6', '49.3');
+    await writeFile(made.replace(/\w+$/, 'prj'), 'GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]');
+    const { asset, cog } = await landing.ingest({ path: await landing.upload(made), format });
+    expect(asset).toMatchObject({ crs: 'EPSG:4326', native_bbox: [5.7, 49.3, 6.6, 50.2].map((side) => expect.closeTo(side, 9) as number), quality: { notes: [] } });
+    expect((await cog.getImage()).getGeoKeys()).toMatchObject({ GeographicTypeGeoKey: 4326 });
+  });
+
   test('an archive with a raster and its side files in a folder', async () => {
     await landing.make('grid.asc', DEM, '-of', 'AAIGrid', '-a_srs', 'EPSG:31985');
     const zip = await landing.zip('grid é.zip', `${landing.folder}/grid.asc`, `${landing.folder}/grid.prj`, DEM);

@@ -2,6 +2,7 @@ import type { Note } from '#shared/events/types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkedCrsText, crsLabel, isSameCrs, lookUpCrs } from './crs.ts';
 import type { Gdal } from './gdal.ts';
+import { identifyCrs } from './identify-crs.ts';
 import { type Crs, crsOfWkt } from './wkt.ts';
 
 /** The CRS that a file is read in, and what a person should know of it. */
@@ -13,7 +14,8 @@ export interface SettledCrs {
 }
 
 /**
- * The CRS of the manifest, else that of the file; never a guess. A declared one that differs from the file's is noted.
+ * The CRS of the manifest, else that of the file; never a guess. A declared one that differs from the file's is noted. One without a code
+ * becomes the one of the register that it is, if that is certain.
  * `hint` begins the advice when there is none. Throws CRS_MISSING, CRS_UNREADABLE, and what `ofFile` throws.
  */
 export async function settleCrs(
@@ -21,9 +23,9 @@ export async function settleCrs(
   ofFile: () => Promise<Crs | undefined>,
   { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
 ): Promise<SettledCrs> {
-  const declared = text === undefined ? undefined : await lookUpCrs(gdal, checkedCrsText(text), signal);
+  const declared = text === undefined ? undefined : await identifyCrs(gdal, await lookUpCrs(gdal, checkedCrsText(text), signal), signal);
   const notes: Note[] = [];
-  const embedded = await ofFile().catch((thrown: unknown) => {
+  const embedded = await ofFile().then((crs) => crs && identifyCrs(gdal, crs, signal)).catch((thrown: unknown) => {
     const error = asSluiceError(thrown);
     if (declared === undefined || error.code !== 'CRS_UNREADABLE') throw error;
     notes.push(overridden(file, declared, 'what the file says cannot be read'));
