@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DeclaredDialect, detectDialect } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, separatorLine } from './dialect.ts';
 
 const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(Buffer.from(text), true, declared);
 
@@ -43,3 +43,8 @@ test('a row that the beginning cuts in two does not count', () => {
   expect(detectDialect(Buffer.from('a,b\n1,2\n3'), false, {})?.sample).toEqual([['1', '2']]);
   expect(detectDialect(Buffer.from('a,b,c'), false, {})?.header).toEqual(['a', 'b', 'c']);
 });
+
+test.each([
+  ['sep=;\na;b\n', { delimiter: ';', bytes: 6 }], ['sep=,\r\na,b\n', { delimiter: ',', bytes: 7 }], ['sep=\t\ra\tb\r', { delimiter: '\t', bytes: 6 }],
+  ['sep=;;\n', undefined], ['sep=\n', undefined], ['sep=;', undefined], ['sep=é\n', undefined], ['separator\n', undefined], ['a\nsep=;\n', undefined],
+])('%j begins with a line for the separator: %j', (text, line) => expect(separatorLine(Buffer.from(text))).toEqual(line));

@@ -40,6 +40,15 @@ export function detectDialect(head: Uint8Array, isWhole: boolean, declared: Decl
   };
 }
 
+/** A first line such as `sep=;`, by which Excel is told the delimiter, and how many bytes it takes. It is no row. */
+export function separatorLine(head: Uint8Array): { delimiter: string; bytes: number } | undefined {
+  const [line, delimiter] = SEPARATOR_LINE.exec(Buffer.from(head.subarray(0, MAX_SEPARATOR_LINE_BYTES)).toString('latin1')) ?? [];
+  return line === undefined || delimiter === undefined ? undefined : { delimiter, bytes: line.length };
+}
+
+const SEPARATOR_LINE = /^sep=([\t !#-~])(?:\r\n?|\n)/;
+const MAX_SEPARATOR_LINE_BYTES = 'sep=;\r\n'.length;
+
 function rowsOf(head: Uint8Array, isWhole: boolean, delimiter: string, nullValues: readonly string[]): (string | null)[][] {
   const scanner = new DelimitedScanner({ delimiter, columns: undefined, hasHeader: false, nullValues });
   const whole = scanner.push(head);

@@ -16,6 +16,8 @@ export interface DelimitedOptions {
   hasHeader: boolean;
   /** Texts that mean "no value" where they are not quoted. */
   nullValues: readonly string[];
+  /** The number of the first line; 1 by default. */
+  firstLine?: number;
   /** Number rows, not lines, from this number on: those of a sheet, where a cell with two lines is in one row. */
   firstRow?: number;
 }
@@ -47,7 +49,7 @@ export class DelimitedScanner {
   readonly #special = new Uint8Array(256);
   readonly #out = new RowWriter();
   #state = AT_FIELD_START;
-  #line = 1;
+  #line: number;
   /** The line on which the row begins, and the number by which it is told. */
   #startLine = 1;
   #rowLine = 1;
@@ -61,6 +63,7 @@ export class DelimitedScanner {
 
   constructor(options: DelimitedOptions) {
     this.#options = options;
+    this.#line = options.firstLine ?? 1;
     this.#delimiter = code(options.delimiter);
     this.#nulls = options.nullValues.filter((text) => text !== '').map((text) => new TextEncoder().encode(text));
     this.#headerDue = options.hasHeader;

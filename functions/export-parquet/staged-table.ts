@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type DeclaredDialect, detectDialect, type Dialect } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, type Dialect, separatorLine } from './dialect.ts';
 import type { RejectedRows } from './rejected-rows.ts';
 import { MAX_ROW_BYTES } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
@@ -36,14 +36,17 @@ const ROWS_IN_BUFFER = 4;
 
 /** Scans a delimited text into `path`. Throws FILE_UNREADABLE for one without any row, TOO_MANY_COLUMNS. */
 export async function stageDelimited(text: AsyncIterable<Buffer>, path: string, declared: DeclaredDialect & { firstRow?: number }, file: string, signal: AbortSignal): Promise<StagedDelimited> {
-  const { head, rest, isWhole } = await headOf(text);
-  const dialect = detectDialect(head, isWhole, declared);
+  const { head: beginning, rest, isWhole } = await headOf(text);
+  const separator = separatorLine(beginning);
+  const head = beginning.subarray(separator?.bytes ?? 0);
+  const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
   if (dialect === undefined) throw new SluiceError('FILE_UNREADABLE', `${file} holds no row. Upload it again.`, { details: { file } });
   if (dialect.columns > MAX_COLUMNS) {
     throw new SluiceError('TOO_MANY_COLUMNS', `${file} has ${dialect.columns} columns; at most ${MAX_COLUMNS} can be read. Write it with a row for each value, or split it.`, { details: { file, columns: dialect.columns, limit: MAX_COLUMNS } });
   }
   const scanner = new DelimitedScanner({
     delimiter: dialect.delimiter, columns: dialect.columns, hasHeader: dialect.hasHeader, nullValues: declared.null_values ?? [],
+    firstLine: separator === undefined ? 1 : 2,
     ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
   });
   await pipeline(scanned(scanner, head, rest), createWriteStream(path), { signal });

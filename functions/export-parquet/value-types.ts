@@ -26,6 +26,8 @@ interface ValueType {
   sqlType: string;
   /** SQL that DuckDB can cast, where it can't cast the plain notation. */
   castable?: (text: string) => string;
+  /** SQL: whether the type holds what a text says, where being castable is not enough. */
+  holds?: (text: string) => string;
 }
 
 const DAY = String.raw`\d{4}-\d{2}-\d{2}`;
@@ -54,6 +56,8 @@ export const VALUE_TYPES: readonly ValueType[] = [
   {
     type: 'double', sqlType: 'double', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?`,
     lenient: String.raw`[-+]?(?:${NUMBER}(?:[eE][-+]?\d{1,3})?|(?i:inf|infinity|nan))`,
+    // DuckDB casts 1e400 to infinity, which is meant only where it is written.
+    holds: (text) => `(isfinite(try_cast(${text} as double)) or contains(lower(${text}), 'n'))`,
   },
   { type: 'decimal', sqlType: 'varchar', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)`, lenient: String.raw`[-+]?${NUMBER}` },
   { type: 'date', sqlType: 'date', plain: DAY, lenient: String.raw`\d{4}[-/]\d{1,2}[-/]\d{1,2}`, asPlain: slashed },
@@ -104,9 +108,9 @@ export function readableSql(type: TabularType, text: string, decimal: Decimal): 
   return `coalesce(regexp_full_match(${value}, ${quotedString(valueType.lenient)}) and ${isCastable(valueType, valueType.asPlain?.(value) ?? value)}, false)`;
 }
 
-/** There is no 30 February, however well it is written. */
-function isCastable({ sqlType, castable }: ValueType, text: string): string {
-  return `try_cast(${castable?.(text) ?? text} as ${sqlType}) is not null`;
+/** SQL: there is no 30 February, however well it is written. */
+function isCastable({ sqlType, castable, holds }: ValueType, text: string): string {
+  return holds?.(text) ?? `try_cast(${castable?.(text) ?? text} as ${sqlType}) is not null`;
 }
 
 /** SQL that converts a text: one that fits, or with `lenient` one that is readable. */

@@ -40,6 +40,14 @@ test('a number of many digits is a double when it comes back with the same digit
   expect((await fixture.ingest(csv('x,id\n1.5,10000000000000000000\n0.123456789012345678,20000000000000000000\n'))).types).toEqual({ x: 'numeric(19,18)', id: 'text' });
 });
 
+test('a number beyond the range of doubles stays text, and is no infinity in a column that is declared', async () => {
+  expect(await fixture.ingest(csv('x\n1.5\n-1e400\n'))).toMatchObject({ types: { x: 'text' }, rows: [{ x: '1.5' }, { x: '-1e400' }] });
+  expect(await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"x":1.5}\n{"x":1e400}\n' })).toMatchObject({ types: { x: 'text' }, rows: [{ x: '1.5' }, { x: '1e400' }] });
+  const { rows, asset } = await fixture.ingest(csv('x\n1e400\n-inf\n'), { columns: { x: 'double' } });
+  expect(rows).toEqual([{ x: -Infinity }]);
+  expect(asset.rejected_rows?.sample).toEqual([{ line: 2, reason: 'has "1e400" in column "x", which is a double precision' }]);
+});
+
 test('an empty field is null; an empty text in quotes is empty, or null in a column that is no text', async () => {
   const { rows, types } = await fixture.ingest(csv('name,qty\n"",""\n,5\nx,\n'));
   expect(types).toEqual({ name: 'text', qty: 'bigint' });
@@ -112,6 +120,10 @@ test('names stay as they are; those that are empty, taken or too long are change
   expect(asset.columns.map(({ name }) => name)).toEqual(names);
   expect(metadata.schema.slice(1).map(({ name }) => name)).toEqual(names);
   expect(asset.quality.notes.map(({ code, column }) => [code, column])).toEqual([['COLUMN_RENAMED', 'column_1'], ['COLUMN_RENAMED', 'Größe_1'], ['COLUMN_RENAMED', `${'x'.repeat(61)}_1`]]);
+});
+
+test('a first line for the separator, as Excel has it, is no row, and lines are counted with it', async () => {
+  expect(await fixture.ingest(csv('\ufeffsep=;\r\nid;n\r\n1;2,5\r\n2\r\n'))).toMatchObject({ rows: [{ id: 1n, n: '2,5' }], asset: { rejected_rows: { sample: [{ line: 4 }] } } });
 });
 
 test('without a header columns are numbered, and a note says why', async () => {
