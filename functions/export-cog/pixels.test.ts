@@ -109,7 +109,21 @@ describe('grids', () => {
     const path = await landing.upload(LANDSAT, 'falsch.tif');
     await expect(landing.ingest({ path, format: 'GTiff', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'CRS_EXTENT_MISMATCH', details: { file: path } });
     await expect(landing.ingest({ path, format: 'GTiff', crs: 'https://example.com/crs' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
-    await expect(landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:999999' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
+    await expect(landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:999999' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE', message: expect.stringMatching(/^metadata\.raster\.target_crs: EPSG:999999 is not/) as string });
+  });
+
+  test.each([
+    ['EPSG:4978', 'WGS 84'], ['EPSG:5773', 'EGM96 height'], ['EPSG:7415', 'Amersfoort / RD New + NAP height'], ['EPSG:4979', 'WGS 84'],
+  ])('%s is not a CRS that pixels can lie in', async (target_crs, name) => {
+    const message = `metadata.raster.target_crs is ${target_crs} (${name}), which is neither a projected nor a geographic 2D coordinate reference system: pixels cannot lie in it. Choose one that is, such as EPSG:4326.`;
+    await expect(landing.ingest({ path: await landing.upload(DEM), format: 'GTiff' }, { target_crs })).rejects.toMatchObject({ code: 'MANIFEST_INVALID', retryable: false, message, details: { issues: [{ field: 'metadata.raster.target_crs', message }] } });
+  });
+
+  test('a target that is made for another part of the world is noted, one for this part is not', async () => {
+    const path = await landing.upload(await landing.make('luxemburg.tif', DEM, '-a_srs', 'EPSG:4326', '-a_ullr', '5.7', '50.2', '6.6', '49.4'));
+    const far = await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:32601' });
+    expect(far.asset.quality.notes).toEqual([{ code: 'CRS_OUTSIDE_AREA_OF_USE', message: expect.stringContaining('EPSG:32601 (metadata.raster.target_crs)') as string }]);
+    expect((await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:2169' })).asset.quality.notes).toEqual([]);
   });
 
   test('bounds of a polar image reach the pole, those of a world that counts to 360 are brought back', async () => {

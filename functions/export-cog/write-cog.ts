@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { crsArgument, crsLabel, isSameCrs, lookUpCrs } from '#shared/gdal/crs.ts';
+import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
 import type { Extent } from '#shared/gdal/extent-rules.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
@@ -17,6 +17,7 @@ import { type CogPlan, planCog, type RasterParameters, type Treatment } from './
 import { infoCommand, parseRasterInfo, type RasterInfo } from './raster-info.ts';
 import { notesOfRasterMessages } from './raster-messages.ts';
 import { type RasterSummary, summarizeRaster } from './summarize-raster.ts';
+import { requestedCrs, requestedCrsNotes } from './target-crs.ts';
 import { readTiffDirectories, type TiffDirectory } from './tiff-structure.ts';
 
 /** A Cloud Optimized GeoTIFF that was written and checked. */
@@ -34,7 +35,7 @@ export interface CogFile {
   notes: Note[];
 }
 
-/** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, FILE_TOO_LARGE, and OUTPUT_INVALID when what was written breaks a rule. */
+/** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, MANIFEST_INVALID, FILE_TOO_LARGE, and OUTPUT_INVALID when what was written breaks a rule. */
 export async function writeCog(rasters: readonly DescribedRaster[], parameters: RasterParameters, folder: string, surroundings: RasterSurroundings): Promise<CogFile> {
   const { gdal, env, signal } = surroundings;
   const file = rasters.map(({ source }) => source.file).join(', ');
@@ -50,21 +51,21 @@ export async function writeCog(rasters: readonly DescribedRaster[], parameters: 
   const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output, file), digest(createReadStream(output), signal)]);
   checkContent(rasters, info, plan, file);
   const nativeBbox = extentOf(info) ?? null;
+  const bbox = nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null);
   return {
     path: output, sha256, sizeBytes: size,
     crs: crsLabel(crs),
-    nativeBbox,
-    bbox: nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null),
+    nativeBbox, bbox,
     raster: summarizeRaster(info, directories, plan.treatment.compression),
     treatment: plan.treatment, steps: plan.steps,
-    notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters)],
+    notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters), ...(moves ? requestedCrsNotes(parameters.target_crs, crs, bbox) : [])],
   };
 }
 
 /** The CRS of the asset: the one that was asked for, else that of the first raster. */
-async function targetCrs(rasters: readonly DescribedRaster[], { target_crs }: RasterParameters, { gdal, signal }: RasterSurroundings): Promise<Crs> {
+async function targetCrs(rasters: readonly DescribedRaster[], { target_crs }: RasterParameters, surroundings: RasterSurroundings): Promise<Crs> {
   const [first] = rasters;
-  if (target_crs !== undefined) return lookUpCrs(gdal, target_crs, signal);
+  if (target_crs !== undefined) return requestedCrs(target_crs, surroundings);
   if (first !== undefined) return first.crs;
   throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', { details: { field: 'files' } });
 }

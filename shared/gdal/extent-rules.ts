@@ -54,6 +54,13 @@ export function areaNotes(crs: Crs, extent: Extent, onEarth: Extent, file: strin
   return [{ code: 'CRS_OUTSIDE_AREA_OF_USE', file, message: `The coordinates lie outside of the area that ${crsLabel(crs)} is made for; distances may be distorted.` }];
 }
 
+/** The rule for a CRS to which data is transformed that lies on Earth there: it is done, however far that is. `field` asked for it. */
+export function targetNotes(crs: Crs, onEarth: Extent, field: string): Note[] {
+  const distance = crs.areaOfUse === undefined ? 0 : distanceFromArea(onEarth, crs.areaOfUse);
+  if (distance === 0) return [];
+  return [{ code: 'CRS_OUTSIDE_AREA_OF_USE', message: `The data lies ${distance < 1 ? 'less than 1 degree' : `${Math.round(distance)} degrees`} outside of the area that ${crsLabel(crs)} (${field}) is made for; shapes and distances are distorted. Choose a CRS that is made for it.` }];
+}
+
 /** Degrees between two boxes; 0 when they touch. */
 function distanceFromArea([west, south, east, north]: Extent, [areaWest, areaSouth, areaEast, areaNorth]: Extent): number {
   const areas: Extent[] = areaWest <= areaEast ? [[areaWest, areaSouth, areaEast, areaNorth]] : [[areaWest, areaSouth, 180, areaNorth], [-180, areaSouth, areaEast, areaNorth]];

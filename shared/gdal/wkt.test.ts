@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkedCrsName, checkedCrsText, CRS84, crsLabel, isSameCrs } from './crs.ts';
-import { crsOfWkt, onOneLine, parseWkt } from './wkt.ts';
+import { crsOfWkt, isPlane, onOneLine, parseWkt } from './wkt.ts';
 
 const NAD27 = `GEOGCRS["NAD27",
     DATUM["North American Datum 1927", ELLIPSOID["Clarke 1866",6378206.4,294.978698213898, LENGTHUNIT["metre",1]]],
@@ -32,6 +32,11 @@ test('grads are not degrees, and a local system is local', () => {
   expect(crsOfWkt('LOCAL_CS["mine",UNIT["m",1]]').kind).toBe('local');
   expect(crsOfWkt('GEODCRS["WGS 84",CS[ellipsoidal,2],ANGLEUNIT["degree",0.0174532925199433]]').kind).toBe('geographic');
 });
+
+test.each([
+  [true, NAD27], [true, 'PROJCRS["a",BASEGEOGCRS["b",CS[ellipsoidal,3]],CS[Cartesian,2]]'],
+  [false, 'GEODCRS["a",CS[Cartesian,3]]'], [false, 'GEOGCRS["a",CS[ellipsoidal,3]]'], [false, 'VERTCRS["a",CS[vertical,1]]'], [false, 'COMPOUNDCRS["a",PROJCRS["b",CS[Cartesian,2]],VERTCRS["c",CS[vertical,1]]]'],
+])('a pair of numbers is a place: %j %s', (expected, wkt) => expect(isPlane(crsOfWkt(wkt))).toBe(expected));
 
 test.each(['', 'x', 'GEOGCS[', 'GEOGCS["a"', 'GEOGCS["a"]]', 'GEOGCS[]', 'GEOGCS["a",]', 'DATUM["x"]', '["x"]', 'GEOGCS["a" "b"]', `${'A['.repeat(100)}1${']'.repeat(100)}`, `GEOGCS["${'x'.repeat(70_000)}"]`])('%j is not a CRS', (text) => {
   expect(() => crsOfWkt(text)).toThrow(expect.objectContaining({ code: 'CRS_UNREADABLE' }) as Error);

@@ -49,6 +49,12 @@ export function crsOfWkt(text: string): Crs {
   };
 }
 
+/** True for a geographic 2D or a projected CRS, in which a pair of numbers is a place; the text must be WKT2, as projinfo writes it. */
+export function isPlane({ wkt, kind }: Crs): boolean {
+  const root = parseWkt(wkt);
+  return (kind === 'geographic' || kind === 'projected') && !WRAPPERS.has(root.keyword) && children(root, 'CS').some((cs) => cs.values[1] === 2);
+}
+
 /** The tree of a WKT text. Throws CRS_UNREADABLE with the place. */
 export function parseWkt(text: string): WktNode {
   if (text.length > MAX_WKT_LENGTH) throw unreadable(`it has ${text.length} characters`);
