@@ -95,6 +95,8 @@ describe('NormalizeCRS', () => {
   test('refuses parameters that cannot be meant, by name', async () => {
     await rawData(4326, ['POINT(0 0)']);
     await expect(transform(4326, { parameters: { target_crs: 'EPSG:999999' } })).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining('metadata.recipe.target_crs') as string });
+    await expect(transform(4326, { parameters: { target_crs: 'EPSG:4978' } })).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.target_crs: EPSG:4978 counts from the centre of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.' });
+    await expect(transform(4326, { parameters: { target_crs: 'EPSG:5773' } })).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.target_crs: EPSG:5773 is not a coordinate reference system that PostGIS knows.' });
     await expect(transform(4326, { parameters: { simplify_tolerance: 5 } })).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining('metadata.recipe.simplify_tolerance') as string });
     await expect(transform(4326, { parameters: { tolerance: 5 } })).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining('tolerance') as string });
   });

@@ -60,6 +60,8 @@ async function readUnits(session: PostgisSession, given: GivenParameters): Promi
   const units = new Map(rows.map(({ srid, proj4text }) => [srid, unitOf(proj4text)]));
   const unknown = named.find(({ srid }) => !units.has(srid));
   if (unknown !== undefined) throw invalidParameter(unknown.path, `EPSG:${unknown.srid} is not a coordinate reference system that PostGIS knows.`);
+  const geocentric = named.find(({ srid }) => rows.some((row) => row.srid === srid && /\+proj=geocent\b/.test(row.proj4text)));
+  if (geocentric !== undefined) throw invalidParameter(geocentric.path, `EPSG:${geocentric.srid} counts from the centre of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.`);
   return units;
 }
 
