@@ -72,3 +72,13 @@ test('what is written with all values quoted comes back, in whatever chunks it a
     expect(scan(text, { delimiter }, chunk).rows).toEqual(expected);
   }));
 });
+
+test.each([['y', 'y'], ['a line break', '\n'], ['an escape', '\u001a']])('a value that goes through many chunks keeps all of its bytes: %s', (_name, character) => {
+  const chunkBytes = 70_000;
+  const value = character.repeat(10 * chunkBytes);
+  for (const before of [1, 1_000, 69_990, 70_010, 139_000]) {
+    const { rows } = scan(`1,${'x'.repeat(before)}\n2,"${value}"\n3,z\n`, {}, chunkBytes);
+    expect(rows.map(([id, text]) => [id, text?.length])).toEqual([['1', before], ['2', value.length], ['3', 1]]);
+    expect(rows[1]?.[1] === value).toBe(true);
+  }
+});

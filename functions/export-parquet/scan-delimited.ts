@@ -77,6 +77,7 @@ export class DelimitedScanner {
   /** The rows that this part of the text completes. */
   push(chunk: Uint8Array): Buffer {
     const special = this.#special;
+    this.#out.reserve(chunk.length); // For the row that is under way.
     for (let at = 0; at < chunk.length; at++) {
       if (this.#fields === 0) this.#startRow(chunk.length - at);
       const byte = chunk[at] ?? 0;
