@@ -25,7 +25,7 @@ storage, virtual datasets, external links of HDF5). \`.aux.xml\`, \`.ovr\` and \
 - **Compression** is deflate with a predictor (none for classes), or \`zstd\`, \`lzw\` by \`metadata.raster.compression\`. It is lossless.
 - **netCDF, GRIB**: \`layer\` names the variable when there are several (\`LAYER_AMBIGUOUS\` lists them); in a TIFF of several pages it is the
   number of the page. Every other dimension becomes bands, described as \`time=36, level=0\`. Scale, offset and unit of packed values stay on the
-  asset and in the file. A curvilinear grid is refused.
+  asset and in the file. A curvilinear grid is refused, and one whose last dimensions are (lon, lat).
 - **Size**: width x height x bands x bytes of a pixel may not pass MAX_FILE_BYTES, whatever the size of the file.
 
 ### Place

@@ -15,6 +15,7 @@ import type { RasterSource } from './fetch-raster.ts';
 import { extentOf, isUpright, pointsOf, rawBytes } from './pixel-grid.ts';
 import { infoCommand, parseRasterInfo, type RasterInfo, subdatasets } from './raster-info.ts';
 import { explainRasterFailure } from './raster-messages.ts';
+import { refuseTransposed } from './transposed-grid.ts';
 
 /** A raster that is ready to be converted: described, with its place and CRS known. */
 export interface DescribedRaster {
@@ -63,8 +64,9 @@ export async function runOn(file: string, command: GdalCommand, { gdal, signal }
 }
 
 async function describe(name: string, { file, format, path }: RasterSource, surroundings: RasterSurroundings): Promise<RasterInfo> {
-  const { stdout } = await runOn(file, infoCommand(name, dirname(path), format.drivers), surroundings);
+  const { stdout, stderr } = await runOn(file, infoCommand(name, dirname(path), format.drivers), surroundings);
   const info = parseRasterInfo(stdout, file);
+  refuseTransposed(info, stderr, file);
   const elsewhere = info.files.find((other) => !resolve(other).startsWith(dirname(path) + sep));
   if (elsewhere !== undefined) throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} takes its pixels from another file. Upload one that holds them itself.`, { details: { file } });
   return info;

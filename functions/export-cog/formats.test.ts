@@ -101,6 +101,12 @@ describe('netCDF', () => {
     expect(asset.raster?.bands[0]).toMatchObject({ data_type: 'Int16', nodata: -32767, scale: expect.any(Number) as number, offset: expect.any(Number) as number, unit: 'm s**-1', description: expect.stringMatching(/time=/) as string });
   });
 
+  test.each(['transposed', 'transposed-bare'])('a regular grid of (lon, lat) is refused as what it is: %s', async (name) => {
+    const path = await landing.upload(rasterFile(`${name}.nc`));
+    const message = `The grid of ${path} is transposed: its last two dimensions are lon and lat, a map has lat before lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload it again.`;
+    await expect(landing.ingest({ path, format: 'NC', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING', message });
+  });
+
   test('one variable needs no name; a curvilinear grid is refused', async () => {
     expect((await landing.ingest({ path: await landing.upload(rasterFile('cams.nc')), format: 'NC', crs: 'OGC:CRS84' })).asset).toMatchObject({ crs: 'OGC:CRS84', raster: { bands: [{ unit: 'µg/m3', nodata: -999 }] } });
     await expect(landing.ingest({ path: await landing.upload(rasterFile('timeseries.nc')), format: 'NC' })).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING' });
