@@ -36,7 +36,8 @@ async function exportTable(claim: Claim, files: FetchedTable[], source_hash: str
   const started = performance.now();
   const parameters = run.manifest.metadata.tabular ?? {};
   const path = join(folder, 'asset.parquet');
-  const { tables, inferred } = await understand();
+  const inferred = await understand();
+  const { tables } = inferred;
   {
     using writer = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
     await writeTable(writer, tables, inferred.types, { path, rows: sum(inferred.rowCounts) }, signal);
@@ -53,8 +54,8 @@ async function exportTable(claim: Claim, files: FetchedTable[], source_hash: str
     for (const file of files) read.push(await readTable(file.source, parameters, { ...context, database: reader, folder: file.folder, signal }));
     const aligned = alignTables(read);
     const types = await inferTypes(reader, aligned, signal);
-    checkRejected(rejectedOf(aligned), sum(types.rowCounts), parameters.max_rejected_rows);
-    return { tables: aligned, inferred: types };
+    checkRejected(rejectedOf(types.tables), sum(types.rowCounts), parameters.max_rejected_rows);
+    return types;
   }
 }
 

@@ -1,11 +1,14 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Note } from '#shared/events/types.ts';
+import { type ColumnFacts, factsOfColumns } from './column-facts.ts';
 import { MAX_REJECTED_SAMPLE, type RejectedRow } from './rejected-rows.ts';
-import { allFitSql, digitsSql, misfitTests, readableRowSql, type SourceColumn, type TableSource, valueSql } from './table-source.ts';
+import { allFitSql, allReadableSql, digitsSql, isAnyText, misfitTests, readableRowSql, type SourceColumn, type TableSource, valueSql } from './table-source.ts';
 import { type ColumnType, ledgerType, type TabularType, VALUE_TYPES } from './value-types.ts';
 
 /** What the values of all files say. */
 export interface InferredTable {
+  /** As they were given, with what is known of their columns now. */
+  tables: TableSource[];
   /** In the order of the columns. */
   types: ColumnType[];
   /** Rows of each file that can be read. */
@@ -18,22 +21,23 @@ const MAX_DECIMAL_DIGITS = 38;
 /** Characters of a value in a message. */
 const TOLD_CHARACTERS = 100;
 
-/** DuckDB plans a statement of 1,000 expressions in a second, and one of 6,000 in a quarter of a minute. */
-const EXPRESSIONS_PER_QUERY = 1_000;
-
 /**
  * Types of the columns by all values, so that no row is rejected because a sample looked otherwise: one pass over the files, and another one
  * where digits of decimals must be counted. Rows that can't be read as a declared type are added to `rejected` of their file.
  */
-export async function inferTypes(database: LockedDatabase, tables: readonly TableSource[], signal: AbortSignal): Promise<InferredTable> {
-  const facts: Row[] = [];
-  for (const table of tables) {
+export async function inferTypes(database: LockedDatabase, given: readonly TableSource[], signal: AbortSignal): Promise<InferredTable> {
+  const facts: ColumnFacts[][] = [];
+  const tables: TableSource[] = [];
+  const rowCounts: number[] = [];
+  for (const table of given) {
     const found = await examine(database, table, signal);
+    const known = { ...table, columns: table.columns.map((column, index) => ({ ...column, isReadable: found[index]?.readable !== false })) };
     facts.push(found);
-    await addMisfits(database, table, Number(found.misfits), signal);
+    tables.push(known);
+    rowCounts.push(table.rows - (await addMisfits(database, known, signal)));
   }
   const columns = tables[0]?.columns ?? [];
-  const found = columns.map((column, index) => column.declared ?? fittingType(column.candidates, index, facts));
+  const found = columns.map((column, index) => column.declared ?? fittingType(column.candidates, facts.map((table) => table[index] ?? {})));
   const digits = await countDigits(database, tables, found, signal);
   const notes: Note[] = [];
   const types = columns.map((column, index): ColumnType => {
@@ -43,43 +47,33 @@ export async function inferTypes(database: LockedDatabase, tables: readonly Tabl
     if (decimal.type === 'text' && column.declared === 'decimal') notes.push(tooManyDigits(column.name));
     return decimal;
   });
-  return { types, rowCounts: facts.map(({ rows, misfits }) => Number(rows) - Number(misfits)), notes };
+  return { tables, types, rowCounts, notes };
 }
 
-type Row = Record<string, string | boolean | number | null>;
-
-const fitName = (index: number, type: TabularType) => `f${index}_${type}`;
-const valuesName = (index: number) => `v${index}`;
+const fitName = (type: TabularType) => `is_${type}`;
 
 /**
- * What is to know of a file: `rows`, `misfits`, and for each column whose type is open whether it has values and which types all of them have.
+ * What is to know of each column: whether a declared one is `readable`; else whether it `has_values`, and which types all of them have.
  * A column that had no value at the beginning could be of any type: it is asked for values first, since most such columns have none at all.
  */
-async function examine(database: LockedDatabase, table: TableSource, signal: AbortSignal): Promise<Row> {
-  const isOpen = ({ declared }: SourceColumn) => declared === undefined;
+async function examine(database: LockedDatabase, table: TableSource, signal: AbortSignal): Promise<ColumnFacts[]> {
   const isUnseen = ({ candidates }: SourceColumn) => candidates.length === VALUE_TYPES.length;
-  const tests = (wanted: (column: SourceColumn, index: number) => boolean) => table.columns.flatMap((column, index) =>
-    (isOpen(column) && wanted(column, index) ? column.candidates.filter((type) => type !== 'decimal').map((type) => `${allFitSql(table, column, type)} as ${fitName(index, type)}`) : []));
-  const counts = table.columns.flatMap((column, index) => (isOpen(column) ? [`count(${valueSql(table, column)}) > 0 as ${valuesName(index)}`] : []));
-  const totals = ['count(*) as rows', `count(*) filter (where not ${readableRowSql(table)}) as misfits`];
-  const row = await aggregate(database, table, [...totals, ...counts, ...tests((column) => !isUnseen(column))], signal);
-  const late = tests((column, index) => isUnseen(column) && row[valuesName(index)] === true);
-  return late.length === 0 ? row : { ...row, ...(await aggregate(database, table, late, signal)) };
+  const fits = (column: SourceColumn) => Object.fromEntries(column.candidates.filter((type) => type !== 'decimal').map((type) => [fitName(type), allFitSql(table, column, type)]));
+  const facts = await factsOfColumns(database, table, table.columns, (column): Record<string, string> => {
+    const { declared } = column;
+    if (declared !== undefined) return isAnyText(declared) ? {} : { readable: allReadableSql(table, column, declared) };
+    return { has_values: `count(${valueSql(table, column)}) > 0`, ...(isUnseen(column) ? {} : fits(column)) };
+  }, signal);
+  const late = table.columns.flatMap((column, index) => (isUnseen(column) && facts[index]?.has_values === true ? [{ column, index }] : []));
+  const fitsOfLate = await factsOfColumns(database, table, late.map(({ column }) => column), fits, signal);
+  for (const [at, { index }] of late.entries()) facts[index] = { ...facts[index], ...fitsOfLate[at] };
+  return facts;
 }
 
-async function aggregate(database: LockedDatabase, table: TableSource, expressions: readonly string[], signal: AbortSignal): Promise<Row> {
-  const row: Row = {};
-  for (let at = 0; at < expressions.length; at += EXPRESSIONS_PER_QUERY) {
-    const some = expressions.slice(at, at + EXPRESSIONS_PER_QUERY);
-    Object.assign(row, (await database.query<Row>(`select ${some.join(', ')} from ${table.from}`, signal))[0]);
-  }
-  return row;
-}
-
-/** The first type that all values have; a column without a value is text, and `decimal` is left to the digits. */
-function fittingType(candidates: readonly TabularType[], index: number, facts: readonly Row[]): TabularType {
-  if (!facts.some((row) => row[valuesName(index)] === true)) return 'text';
-  const fits = (type: TabularType) => candidates.includes(type) && facts.every((row) => row[fitName(index, type)] !== false);
+/** The first type that all values have; a column without a value is text, and `decimal` is left to the digits. `facts` are those of each file. */
+function fittingType(candidates: readonly TabularType[], facts: readonly ColumnFacts[]): TabularType {
+  if (!facts.some(({ has_values }) => has_values === true)) return 'text';
+  const fits = (type: TabularType) => candidates.includes(type) && facts.every((column) => column[fitName(type)] !== false);
   return VALUE_TYPES.find(({ type }) => type !== 'decimal' && fits(type))?.type ?? (candidates.includes('decimal') ? 'decimal' : 'text');
 }
 
@@ -93,27 +87,19 @@ interface Digits {
 async function countDigits(database: LockedDatabase, tables: readonly TableSource[], types: readonly TabularType[], signal: AbortSignal): Promise<Map<number, Digits>> {
   const counted = types.flatMap((type, index) => (type === 'decimal' ? [index] : []));
   const all = new Map<number, Digits>();
-  if (counted.length === 0) return all;
   for (const table of tables) {
-    const [row = {}] = await database.query<Row>(digitsOfColumnsSql(table, counted), signal);
-    for (const index of counted) {
+    const where = misfitTests(table).length === 0 ? undefined : readableRowSql(table);
+    const facts = await factsOfColumns(database, table, counted.map((index) => table.columns[index] as SourceColumn), (column) => ({ fits: allFitSql(table, column, 'decimal'), ...digitsSql(table, column) }), signal, where);
+    for (const [at, index] of counted.entries()) {
       const before = all.get(index) ?? { fits: true, hasPoint: false, whole: 0, scale: 0 };
+      const { fits, hasPoint, whole, scale } = facts[at] ?? {};
       all.set(index, {
-        fits: before.fits && row[`f${index}`] !== false, hasPoint: before.hasPoint || row[`p${index}`] === true,
-        whole: Math.max(before.whole, Number(row[`w${index}`] ?? 0)), scale: Math.max(before.scale, Number(row[`s${index}`] ?? 0)),
+        fits: before.fits && fits !== false, hasPoint: before.hasPoint || hasPoint === true,
+        whole: Math.max(before.whole, Number(whole ?? 0)), scale: Math.max(before.scale, Number(scale ?? 0)),
       });
     }
   }
   return all;
-}
-
-function digitsOfColumnsSql(table: TableSource, counted: readonly number[]): string {
-  const facts = counted.flatMap((index) => {
-    const column = table.columns[index] as SourceColumn;
-    const { whole, scale, hasPoint } = digitsSql(table, column);
-    return [`${allFitSql(table, column, 'decimal')} as f${index}`, `${whole} as w${index}`, `${scale} as s${index}`, `${hasPoint} as p${index}`];
-  });
-  return `select ${facts.join(', ')} from ${table.from} where ${readableRowSql(table)}`;
 }
 
 /** Whole numbers of more digits than a bigint has are ids, so they are text unless they are declared to be decimals. */
@@ -127,16 +113,19 @@ function tooManyDigits(column: string): Note {
   return { code: 'DECIMAL_TOO_LONG', message: `Column ${JSON.stringify(column)} is text: its values need more than the ${MAX_DECIMAL_DIGITS} digits that a decimal has.`, column };
 }
 
-/** Tells the first rows that don't fit, by line, column and value. */
-async function addMisfits(database: LockedDatabase, table: TableSource, count: number, signal: AbortSignal): Promise<void> {
-  if (count === 0) return;
+/** Counts the rows that don't fit, and tells the first of them, by line, column and value. */
+async function addMisfits(database: LockedDatabase, table: TableSource, signal: AbortSignal): Promise<number> {
   const tests = misfitTests(table);
+  if (tests.length === 0) return 0;
+  const where = `where not ${readableRowSql(table)}`;
+  const [{ count } = { count: 0 }] = await database.query<{ count: string | number }>(`select count(*) as count from ${table.from} ${where}`, signal);
   const select = tests.map(({ value, test }, index) => `case when ${test} then left(${value}, ${TOLD_CHARACTERS}) end as t${index}`);
-  const rows = await database.query<Row>(`select line, ${select.join(', ')} from ${table.from} where not ${readableRowSql(table)} order by line limit ${MAX_REJECTED_SAMPLE}`, signal);
-  table.rejected.addAll(count, rows.map((row) => misfit(row, tests.map(({ column }) => column))));
+  const rows = await database.query<ColumnFacts>(`select line, ${select.join(', ')} from ${table.from} ${where} order by line limit ${MAX_REJECTED_SAMPLE}`, signal);
+  table.rejected.addAll(Number(count), rows.map((row) => misfit(row, tests.map(({ column }) => column))));
+  return Number(count);
 }
 
-function misfit(row: Row, columns: readonly SourceColumn[]): RejectedRow {
+function misfit(row: ColumnFacts, columns: readonly SourceColumn[]): RejectedRow {
   const index = columns.findIndex((_, position) => row[`t${position}`] !== null);
   const column = columns[index];
   const type = ledgerType({ type: column?.declared ?? 'text' }).replace(/^numeric.*/, 'decimal');

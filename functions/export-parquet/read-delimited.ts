@@ -2,7 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Note, SourceFile } from '#shared/events/types.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import type { StagedDelimited } from './staged-table.ts';
-import { stagedTableSql } from './staged-table.ts';
+import { stagedTableSql, stagedValuesSql } from './staged-table.ts';
 import type { SourceColumn, TableSource, TabularParameters } from './table-source.ts';
 import { type Decimal, looksLike, type TabularType, VALUE_TYPES } from './value-types.ts';
 
@@ -16,7 +16,7 @@ export function delimitedTable(staged: StagedDelimited, source: SourceFile, para
     name, position, declared: declared.get(position) ?? fixed?.[position], escaped: staged.escaped[position] === true,
     candidates: candidateTypes(sample.map((row) => row[position] ?? null), parameters.null_values ?? [], decimal),
   }));
-  return { source, columns, from: stagedTableSql(staged), decimal, nullValues: parameters.null_values ?? [], rejected: staged.rejected, notes: [...(header === undefined ? [headerAbsent(source.path, parameters)] : []), ...notes].flat() };
+  return { source, columns, from: stagedTableSql(staged), values: stagedValuesSql(staged), rows: staged.rows, decimal, nullValues: parameters.null_values ?? [], rejected: staged.rejected, notes: [...(header === undefined ? [headerAbsent(source.path, parameters)] : []), ...notes].flat() };
 }
 
 /** Names of columns: those of the header; a column without one is `column_N`. */

@@ -17,7 +17,7 @@ const TEXT_TYPES: readonly TabularType[] = ['date', 'timestamp', 'timestamptz'];
  */
 export async function jsonLinesTable(database: LockedDatabase, staged: StagedRows, source: SourceFile, parameters: TabularParameters, signal: AbortSignal): Promise<TableSource> {
   const lines = `(select line, case when json_valid(c0) and json_type(c0) = 'OBJECT' then c0 end as object from ${stagedTableSql(staged)})`;
-  await rejectOthers(database, lines, staged, signal);
+  const others = await rejectOthers(database, lines, staged, signal);
   const keys = (await database.query<{ key: string }>(keysSql(lines), signal)).map(({ key }) => key);
   if (keys.length === 0) throw new SluiceError('FILE_UNREADABLE', `${source.path} holds no JSON object with a field. Write one object on each line.`, { details: { file: source.path } });
   if (keys.length > MAX_COLUMNS) throw new SluiceError('TOO_MANY_COLUMNS', `The objects of ${source.path} have more than ${MAX_COLUMNS} different keys. Use a list of objects with a key and a value instead.`, { details: { file: source.path } });
@@ -29,14 +29,16 @@ export async function jsonLinesTable(database: LockedDatabase, staged: StagedRow
     const own = typesOfKinds(kinds[position]?.kinds ?? []);
     return { name, position, declared: declared.get(position) ?? (own === 'json' ? 'json' : undefined), candidates: own === 'json' ? [] : own, escaped: false };
   });
-  return { source, columns, from: valuesSql(lines, pointers), decimal: '.', nullValues: [], rejected: staged.rejected, notes };
+  return { source, columns, from: rowsSql(lines, pointers), values: valuesSql(lines, pointers), rows: staged.rows - others, decimal: '.', nullValues: [], rejected: staged.rejected, notes };
 }
 
-async function rejectOthers(database: LockedDatabase, lines: string, staged: StagedRows, signal: AbortSignal): Promise<void> {
+async function rejectOthers(database: LockedDatabase, lines: string, staged: StagedRows, signal: AbortSignal): Promise<number> {
   const [bad] = await database.query<{ count: string; sample: string[] | null }>(
     `select count(*) as count, list(line order by line)[:${MAX_REJECTED_SAMPLE}] as sample from ${lines} where object is null`, signal,
   );
-  staged.rejected.addAll(Number(bad?.count ?? 0), (bad?.sample ?? []).map((line) => ({ line: Number(line), reason: 'is not a JSON object' })));
+  const count = Number(bad?.count ?? 0);
+  staged.rejected.addAll(count, (bad?.sample ?? []).map((line) => ({ line: Number(line), reason: 'is not a JSON object' })));
+  return count;
 }
 
 /** A JSON pointer (RFC 6901) to a field; unlike a path it takes any key. */
@@ -52,9 +54,16 @@ function kindsSql(lines: string, pointers: readonly string[]): string {
   return `select list(distinct kind) as kinds from (select unnest(json_type(object, ${listSql(pointers)})) as kind, generate_subscripts(${listSql(pointers)}, 1) as place from ${lines} where object is not null) group by place order by place`;
 }
 
+function rowsSql(lines: string, pointers: readonly string[]): string {
+  return `(select line, ${pointers.map((_, index) => `fields[${index + 1}] as c${index}`).join(', ')} from ${fieldsSql(lines, pointers)})`;
+}
+
 function valuesSql(lines: string, pointers: readonly string[]): string {
-  const columns = pointers.map((_, index) => `fields[${index + 1}] as c${index}`);
-  return `(select line, ${columns.join(', ')} from (select line, json_extract_string(object, ${listSql(pointers)}) as fields from ${lines} where object is not null))`;
+  return `(select generate_subscripts(fields, 1) - 1 as position, unnest(fields) as c0 from ${fieldsSql(lines, pointers)})`;
+}
+
+function fieldsSql(lines: string, pointers: readonly string[]): string {
+  return `(select line, json_extract_string(object, ${listSql(pointers)}) as fields from ${lines} where object is not null)`;
 }
 
 function listSql(texts: readonly string[]): string {

@@ -20,6 +20,8 @@ const MAX_DEPTH = 1000;
  */
 export class LineScanner {
   readonly rejected = new RejectedRows();
+  /** Lines that were not rejected. */
+  rows = 0;
   readonly #out = new RowWriter();
   #line = 0;
   #begun = false;
@@ -98,6 +100,9 @@ export class LineScanner {
       this.rejected.add({ line: this.#line, reason: this.#bad });
       this.#out.dropRow();
     } else if (this.#blank) this.#out.dropRow();
-    else this.#out.endRow();
+    else {
+      this.#out.endRow();
+      this.rows++;
+    }
   }
 }

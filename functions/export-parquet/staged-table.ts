@@ -14,6 +14,7 @@ export interface StagedRows {
   path: string;
   /** Values in a row. */
   columns: number;
+  rows: number;
   /** Bytes of the longest row. */
   longestRow: number;
   /** For each column, whether some value of it has an escape. */
@@ -50,21 +51,33 @@ export async function stageDelimited(text: AsyncIterable<Buffer>, path: string, 
     ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
   });
   await pipeline(scanned(scanner, head, rest), createWriteStream(path), { signal });
-  return { path, dialect, columns: dialect.columns, longestRow: scanner.longestRow, escaped: scanner.escaped, rejected: scanner.rejected };
+  return { path, dialect, columns: dialect.columns, rows: scanner.rows, longestRow: scanner.longestRow, escaped: scanner.escaped, rejected: scanner.rejected };
 }
 
 /** Puts the lines of a text into `path`, one column of them. */
 export async function stageLines(text: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<StagedRows> {
   const scanner = new LineScanner();
   await pipeline(scanned(scanner, Buffer.alloc(0), text), createWriteStream(path), { signal });
-  return { path, columns: 1, longestRow: scanner.longestRow, escaped: [], rejected: scanner.rejected };
+  return { path, columns: 1, rows: scanner.rows, longestRow: scanner.longestRow, escaped: [], rejected: scanner.rejected };
 }
 
 /** SQL: staged rows as a table of `line` and `c0`, `c1`, …, all text but the line. */
-export function stagedTableSql({ path, columns, longestRow }: StagedRows): string {
-  const fields = ["'line': 'BIGINT'", ...Array.from({ length: columns }, (_, column) => `'c${column}': 'VARCHAR'`)];
+export function stagedTableSql(staged: StagedRows): string {
+  return readSql(staged, ["'line': 'BIGINT'", ...Array.from({ length: staged.columns }, (_, column) => `'c${column}': 'VARCHAR'`)], '\u001f');
+}
+
+/** SQL: the values of staged rows one by one (TableSource.values). */
+export function stagedValuesSql(staged: StagedRows): string {
+  const fields = `(select string_split(row, '\u001f')[2:] as fields from ${readSql(staged, ["'row': 'VARCHAR'"], NEVER_STAGED)})`;
+  return `(select generate_subscripts(fields, 1) - 1 as position, nullif(unnest(fields), '') as c0 from ${fields})`;
+}
+
+/** A letter comes after an escape, so no row is divided by two of them. */
+const NEVER_STAGED = '\u001a\u001a';
+
+function readSql({ path, longestRow }: StagedRows, fields: readonly string[], delimiter: string): string {
   const longest = Math.max(BUFFER_BYTES / ROWS_IN_BUFFER, longestRow + 1);
-  return `read_csv(${quotedString(path)}, columns = {${fields.join(', ')}}, auto_detect = false, header = false, delim = '\u001f', quote = '', escape = '', new_line = '\\n', nullstr = '', max_line_size = ${longest}, buffer_size = ${ROWS_IN_BUFFER * longest})`;
+  return `read_csv(${quotedString(path)}, columns = {${fields.join(', ')}}, auto_detect = false, header = false, delim = '${delimiter}', quote = '', escape = '', new_line = '\\n', nullstr = '', max_line_size = ${longest}, buffer_size = ${ROWS_IN_BUFFER * longest})`;
 }
 
 async function* scanned(scanner: DelimitedScanner | LineScanner, head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

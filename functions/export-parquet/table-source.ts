@@ -6,7 +6,7 @@ import type { RejectedRows } from './rejected-rows.ts';
 import { ESCAPED } from './staged-text.ts';
 import { convertSql, type ColumnType, type Decimal, fitsSql, readableSql, type TabularType } from './value-types.ts';
 
-/** The time that DuckDB needs to plan a statement grows with the square of its columns: with as many, a table of one row takes half a minute. */
+/** The time that DuckDB needs to plan a statement grows with the square of its columns: with as many, it takes 5 s to write a table of one row. */
 export const MAX_COLUMNS = 5_000;
 
 export type TabularParameters = z.infer<typeof TabularParametersSchema>;
@@ -23,6 +23,8 @@ export interface SourceColumn {
   candidates: readonly TabularType[];
   /** Some value of it has an escape. */
   escaped: boolean;
+  /** No value of it keeps a row from being read. */
+  isReadable?: boolean;
 }
 
 /** One file of the manifest as a table that DuckDB can read. */
@@ -31,6 +33,10 @@ export interface TableSource {
   columns: SourceColumn[];
   /** SQL after FROM: `line`, and `c0`, `c1`, … as text. */
   from: string;
+  /** SQL after FROM: each value of each row by itself, as `c0`, with the `position` of its column. */
+  values: string;
+  /** Rows that `from` has. */
+  rows: number;
   decimal: Decimal;
   /** Texts that mean "no value", for columns that are no text. */
   nullValues: readonly string[];
@@ -58,13 +64,24 @@ export function allFitSql(table: TableSource, column: SourceColumn, type: Tabula
   return `bool_and(${value} is null or coalesce(${fitsSql(type, value, table.decimal)}, false))`;
 }
 
-/** One test for each declared column: true when the row has a value that can't be read as that type. */
+/** One test for each declared column that may need it: true when the row has a value that can't be read as that type. */
 export function misfitTests(table: TableSource): { column: SourceColumn; value: string; test: string }[] {
   return table.columns.flatMap((column) => {
-    if (column.declared === undefined || column.declared === 'text' || column.declared === 'json') return [];
+    if (column.isReadable === true || column.declared === undefined || isAnyText(column.declared)) return [];
     const value = valueSql(table, column);
     return [{ column, value, test: `(${value} is not null and not ${readableSql(column.declared, value, table.decimal)})` }];
   });
+}
+
+/** SQL: whether all values of a column that is declared to be of a type can be read as one; true when there is no value. */
+export function allReadableSql(table: TableSource, column: SourceColumn, type: TabularType): string {
+  const value = valueSql(table, column);
+  return `bool_and(${value} is null or ${readableSql(type, value, table.decimal)})`;
+}
+
+/** Whether any text can be read as the type. */
+export function isAnyText(type: TabularType): boolean {
+  return type === 'text' || type === 'json';
 }
 
 /** SQL: true for a row that can be read. */

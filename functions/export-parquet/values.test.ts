@@ -126,6 +126,15 @@ test('a first line for the separator, as Excel has it, is no row, and lines are 
   expect(await fixture.ingest(csv('\ufeffsep=;\r\nid;n\r\n1;2,5\r\n2\r\n'))).toMatchObject({ rows: [{ id: 1n, n: '2,5' }], asset: { rejected_rows: { sample: [{ line: 4 }] } } });
 });
 
+test('thousands of columns take seconds, whatever their types', { timeout: 30_000 }, async () => {
+  const kinds = ['1.5', 'abc', '2024-01-31', '17', '12345678901234567890.5', ''];
+  const width = 5_000;
+  const row = Array.from({ length: width }, (_, index) => kinds[index % kinds.length]).join(',');
+  const { types, rows } = await fixture.ingest(csv(`${Array.from({ length: width }, (_, index) => `k${index}`).join(',')}\n${`${row}\n`.repeat(100)}`));
+  expect(Object.values(types).slice(0, kinds.length)).toEqual(['double precision', 'text', 'date', 'bigint', 'numeric(21,1)', 'text']);
+  expect([rows.length, rows[99]?.k0, rows[99]?.k4999]).toEqual([100, 1.5, 'abc']);
+});
+
 test('without a header columns are numbered, and a note says why', async () => {
   expect(await fixture.ingest(csv('Zürich,47.4\nGenève,46.2\n'))).toMatchObject({ types: { column_1: 'text', column_2: 'double precision' }, asset: { row_count: 2, quality: { notes: [{ code: 'HEADER_ABSENT' }] } } });
   expect(await fixture.ingest(csv('name,city\nAna,Bern\n'), { header: false })).toMatchObject({ rows: [{ column_1: 'name', column_2: 'city' }, {}], asset: { quality: { notes: [] } } });
