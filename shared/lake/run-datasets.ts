@@ -22,11 +22,29 @@ export function rasterDatasets({ dataset_id, manifest: { files, metadata } }: Pi
     const repeated = stems.filter((other) => other === stem).length > 1;
     return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(0, MAX_DATASET_ID);
   });
-  return named.map((name, index) => {
-    const before = named.slice(0, index).filter((other) => other === name).length;
-    const suffix = before === 0 ? '' : `-${before + 1}`;
-    return `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`;
+  return allDifferent(named);
+}
+
+/**
+ * Numbers names that occur before (`a`, `a-2`). A number is left out that another file has in its own name: `a`, `a`, `a-2` become `a`, `a-3`, `a-2`.
+ * Upper and lower case count as the same, since a file system under the lake may not tell them apart.
+ */
+function allDifferent(names: readonly string[]): string[] {
+  const own = new Set(names.map(caseless));
+  const given = new Set<string>();
+  return names.map((name) => {
+    let free = name;
+    for (let number = 2; given.has(caseless(free)) || (free !== name && own.has(caseless(free))); number++) {
+      const suffix = `-${number}`;
+      free = `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`;
+    }
+    given.add(caseless(free));
+    return free;
   });
+}
+
+function caseless(name: string): string {
+  return name.toUpperCase().toLowerCase();
 }
 
 /** Characters that a dataset id may not have become `_`. */
