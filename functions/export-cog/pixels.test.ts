@@ -105,6 +105,15 @@ describe('grids', () => {
     expect(asset.native_bbox?.[0]).toBeCloseTo(290486.25, 0);
   });
 
+  test('a CRS without a code is kept as text', async () => {
+    const laea = await landing.make('laea.tif', LANDSAT, '-a_srs', '+proj=laea +lat_0=-8 +lon_0=-35 +x_0=290000 +y_0=9110000 +datum=WGS84 +units=m');
+    const { asset } = await landing.ingest({ path: await landing.upload(laea), format: 'GTiff' });
+    expect(asset.crs).not.toMatch(/^EPSG:/);
+    expect(asset.raster?.crs_wkt2).toMatch(/^PROJCRS\[[^]*Lambert Azimuthal Equal Area/);
+    const { asset: coded } = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, {}, 'coded');
+    expect(coded.raster).not.toHaveProperty('crs_wkt2');
+  });
+
   test('a wrong CRS is noticed', async () => {
     const path = await landing.upload(LANDSAT, 'falsch.tif');
     await expect(landing.ingest({ path, format: 'GTiff', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'CRS_EXTENT_MISMATCH', details: { file: path } });

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Crs } from '#shared/gdal/wkt.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
 import { type BandInfo, metadataItem, type RasterInfo } from './raster-info.ts';
 import type { TiffDirectory } from './tiff-structure.ts';
@@ -7,8 +8,8 @@ import type { TiffDirectory } from './tiff-structure.ts';
 export type RasterSummary = z.infer<typeof RasterSchema>;
 type Band = z.infer<typeof BandSchema>;
 
-/** Summarizes the written file: its description with statistics, and its layout as it stands in the file. */
-export function summarizeRaster(info: RasterInfo, directories: readonly TiffDirectory[], compression: string): RasterSummary {
+/** Summarizes the written file: its description with statistics, and its layout as it stands in the file. `crs` is the one that it is in. */
+export function summarizeRaster(info: RasterInfo, directories: readonly TiffDirectory[], compression: string, crs: Pick<Crs, 'authority'>): RasterSummary {
   const [width, height] = info.size;
   const [full, ...overviews] = directories.filter((directory) => !directory.mask);
   const [, pixelWidth = 0, , , , pixelHeight = 0] = info.geoTransform ?? [];
@@ -18,6 +19,7 @@ export function summarizeRaster(info: RasterInfo, directories: readonly TiffDire
     block_size: [full?.tileWidth ?? 0, full?.tileHeight ?? 0],
     overviews: overviews.map((overview) => Math.round(width / overview.width)),
     compression,
+    ...(crs.authority === undefined && info.coordinateSystem !== undefined ? { crs_wkt2: info.coordinateSystem.wkt } : {}),
     bands: info.bands.map(summarizeBand),
   };
 }

@@ -56,7 +56,7 @@ export async function writeCog(rasters: readonly DescribedRaster[], parameters: 
     path: output, sha256, sizeBytes: size,
     crs: crsLabel(crs),
     nativeBbox, bbox,
-    raster: summarizeRaster(info, directories, plan.treatment.compression),
+    raster: summarizeRaster(info, directories, plan.treatment.compression, crs),
     treatment: plan.treatment, steps: plan.steps,
     notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters), ...(moves ? requestedCrsNotes(parameters.target_crs, crs, bbox) : [])],
   };

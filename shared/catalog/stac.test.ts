@@ -25,6 +25,13 @@ test.each([SPATIAL, TABULAR, RASTER])('the item of a $kind asset is valid STAC',
   expect(stacProblems(stacItem(asset, { parents: [RASTER] }))).toEqual([]);
 });
 
+test('a raster in a CRS without a code says what it is', () => {
+  const item = stacItem({ ...RASTER, crs: 'Eigene Projektion', raster: { ...RASTER.raster!, crs_wkt2: 'PROJCRS["Eigene Projektion"]' } });
+  expect(item.properties).toMatchObject({ 'proj:code': null, 'proj:wkt2': 'PROJCRS["Eigene Projektion"]' });
+  expect(stacItem(RASTER).properties).not.toHaveProperty('proj:wkt2');
+  expect(stacProblems(item)).toEqual([]);
+});
+
 test('collection and root catalogue are valid STAC, with and without assets that have coordinates', () => {
   expect(stacProblems(stacCollection('straßen', [SPATIAL, { ...SPATIAL, version: 1 }]))).toEqual([]);
   expect(stacProblems(stacCollection('prices', [TABULAR]))).toEqual([]);

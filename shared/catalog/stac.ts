@@ -113,7 +113,8 @@ function extensionsOf(asset: AssetDocument): string[] {
 
 function projection(asset: AssetDocument): Json {
   if (asset.crs === null) return {};
-  const shape = asset.raster === undefined ? {} : { 'proj:shape': [asset.raster.height, asset.raster.width] };
+  const { raster } = asset;
+  const shape = raster === undefined ? {} : { 'proj:shape': [raster.height, raster.width], ...(raster.crs_wkt2 === undefined ? {} : { 'proj:wkt2': raster.crs_wkt2 }) };
   const box = asset.native_bbox ?? asset.bbox;
   return { 'proj:code': /^[A-Z]+:\w+$/.test(asset.crs) ? asset.crs : null, ...(box === null ? {} : { 'proj:bbox': box }), ...shape };
 }

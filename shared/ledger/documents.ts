@@ -140,6 +140,8 @@ export const RasterSchema = z.object({
   /** Factors of the overviews: [2, 4, 8]. */
   overviews: z.array(z.number().int()),
   compression: z.string(),
+  /** The CRS, when it has no code by which it can be looked up. */
+  crs_wkt2: z.string().optional(),
   bands: z.array(BandSchema),
 });
 
