@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
@@ -5,8 +6,8 @@ import { mendCatalog } from '#shared/lake/mend-catalog.ts';
 import type { Reconciliation } from '#shared/lake/reconcile.ts';
 import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
 
-const LAUNCHER = new URL('./sluice.mjs', import.meta.url).pathname;
-const COUNTRIES = new URL('../tests/data/sample/countries.zip', import.meta.url).pathname;
+const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../tests/data/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 beforeAll(async () => {
