@@ -19,12 +19,14 @@ const MEBIBYTE = 2 ** 20;
 const IN_MEMORY_BYTES = 8 * MEBIBYTE;
 /** A file past this size is sent in parts, so that a lost connection costs one part and not all. Below it, the joining of the parts would cost more. */
 const MULTIPART_BYTES = 256 * MEBIBYTE;
-/** S3 allows 10,000 parts: 156 GiB. */
-const PART_BYTES = 16 * MEBIBYTE;
+/** What a part holds at least; larger ones would only take more memory. */
+const PART_BYTES = 8 * MEBIBYTE;
+/** S3 allows no more, so the parts of a file past 78 GiB are larger. */
+const PARTS_AT_MOST = 10_000;
 /** Parts under way at once; each is held in memory. */
 const PARTS_AT_ONCE = 2;
-/** Reads of a file in chunks of 64 KiB (the default) cost more calls than the disk needs. */
-const FILE_CHUNK_BYTES = MEBIBYTE;
+/** Reads of a file in chunks of 64 KiB (the default) cost more calls than the disk needs; those of 1 MiB more memory. */
+const FILE_CHUNK_BYTES = MEBIBYTE / 4;
 
 /** Hash and size of a stream, which is read to its end. */
 export async function digest(stream: Readable, signal: AbortSignal): Promise<Digest> {
@@ -107,7 +109,7 @@ export async function sendStream(client: S3Client, target: PutObjectCommandInput
   };
   stop.addEventListener('abort', onStop, { once: true });
   const sending = size > MULTIPART_BYTES
-    ? sendParts(client, { ...target, Body: body }, stop)
+    ? sendParts(client, { ...target, Body: body }, size, stop)
     : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), { abortSignal: breakOff.signal });
   try {
     if (stop.aborted) onStop();
@@ -142,8 +144,8 @@ function meter(target: PutObjectCommandInput, size: number): Transform {
   });
 }
 
-async function sendParts(client: S3Client, params: PutObjectCommandInput, signal: AbortSignal): Promise<void> {
-  const upload = new Upload({ client, params, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE });
+async function sendParts(client: S3Client, params: PutObjectCommandInput, size: number, signal: AbortSignal): Promise<void> {
+  const upload = new Upload({ client, params, partSize: Math.max(PART_BYTES, Math.ceil(size / PARTS_AT_MOST)), queueSize: PARTS_AT_ONCE });
   const abort = () => void upload.abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
