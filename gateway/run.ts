@@ -93,7 +93,7 @@ function signalled(screen: Screen): AbortSignal {
   let first = 0;
   for (const name of SIGNALS) {
     process.on(name, () => {
-      if (stop.signal.aborted && Date.now() - first > SAME_SIGNAL_MS) process.exit(1);
+      if (stop.signal.aborted && Date.now() - first > SAME_SIGNAL_MS) process.exit(1); // What is stopping may hang: that is why the person asks again.
       if (stop.signal.aborted) return;
       first = Date.now();
       log.info({ signal: name }, 'Sluice:Stop:Asked');

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -27,7 +28,7 @@ export function uploadEvent(key: string, upload: string = randomUUID(), bucket =
       s3: { bucket: { name: bucket }, object: { key: encodeURIComponent(key).replaceAll('%20', '+') } },
     }],
   });
-  if (event === undefined) throw new Error(`No event for ${key}.`);
+  assert(event !== undefined, `No event for ${key}.`);
   return event;
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
@@ -14,7 +15,7 @@ export async function startRun(context: Context, batchId: string, fields: object
   await putManifest(context, manifestKey, vectorManifest(batchId, file, fields), [file]);
   const requested = await validateManifest(uploadEvent(manifestKey), context);
   const run = await context.ledger.getRun(requested?.subject ?? '');
-  if (requested === undefined || run === undefined) throw new Error(`The batch ${batchId} was not admitted.`);
+  assert(requested !== undefined && run !== undefined, `The batch ${batchId} was not admitted.`);
   return { run, requested, manifestKey };
 }
 
@@ -44,6 +45,6 @@ export async function exportAsset(context: Context, run: RunDocument, fields: Pa
     await context.ledger.registerAsset(claim, draft);
     return makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: [_id], reused: false });
   });
-  if (reply === undefined) throw new Error('The export recorded no reply.');
+  assert(reply !== undefined, 'The export recorded no reply.');
   return reply;
 }

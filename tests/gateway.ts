@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { serve, type ServerType } from '@hono/node-server';
 import type { Hono } from 'hono';
@@ -77,7 +78,7 @@ export async function admitRun(ledger: GatewayDeps['ledger'], batchId: string, d
   const document = manifestDocument(batchId, { lane: 'vector', body: manifest });
   const run = newRun({ manifest, manifestId: document._id, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });
   const admission = await ledger.admitManifest({ ...document, run_id: run.run_id }, run, newDataset(datasetId));
-  if (admission.outcome === 'batch_taken') throw new Error(`The batch ${batchId} is taken.`);
+  assert(admission.outcome !== 'batch_taken', `The batch ${batchId} is taken.`);
   return admission.run;
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { Ajv } from 'ajv';
 import { type FileMetaData, parquetMetadata, parquetReadObjects } from 'hyparquet';
@@ -25,10 +26,10 @@ export async function readGeoParquet(path: string): Promise<ReadGeoParquet> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const metadata = parquetMetadata(file, { geoparquet: false });
   const values = (metadata.key_value_metadata ?? []).filter(({ key }) => key === 'geo');
-  if (values.length !== 1) throw new Error(`The file has ${values.length} keys "geo".`);
+  assert(values.length === 1, `The file has ${values.length} keys "geo".`);
   const geo = JSON.parse(values[0]?.value ?? '') as GeoMetadata;
   const problems = geoMetadataProblems(geo);
-  if (problems.length > 0) throw new Error(problems.join('\n'));
+  assert(problems.length === 0, problems.join('\n'));
   const rows = await parquetReadObjects({ file, metadata, compressors, utf8: false });
   return { metadata, geo, rows, columns: rootColumns(metadata) };
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -54,7 +55,7 @@ export async function tabularAsset(context: Context, datasetId: string, select: 
 export async function makeWhole({ ledger }: Context, run: Pick<RunDocument, 'run_id'>, assetId: string): Promise<AssetDocument> {
   await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, { iso: {}, stac_key: `${assetId}.json` });
   const asset = await ledger.getAsset(assetId);
-  if (asset === undefined) throw new Error(`There is no asset ${assetId}.`);
+  assert(asset !== undefined, `There is no asset ${assetId}.`);
   return asset;
 }
 
@@ -65,6 +66,6 @@ export async function requestJoin(context: Context, join_config: object, dataset
   await putManifest(context, key, { batch_id: batchId, uploader: 'zoë', intent: 'join_datasets', files: [], metadata: { tags: { dataset_id: datasetId.replaceAll(' ', '_') }, join_config } });
   const requested = await validateManifest(uploadEvent(key), context);
   const run = await context.ledger.getRun(requested?.subject ?? '');
-  if (requested === undefined || run === undefined) throw new Error('The join was not admitted.');
+  assert(requested !== undefined && run !== undefined, 'The join was not admitted.');
   return { run, requested };
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
@@ -53,6 +54,6 @@ export async function loadedRun({ ledger, postgis, signal }: Context, table: Loa
 /** Claims a step as another worker would; `owner` lives on another machine. */
 export async function claimStep(ledger: Context['ledger'], runId: string, step: StepName, leaseSeconds = 30) {
   const result = await ledger.claimStep({ runId, step, owner: 'elsewhere/boot/1/1', leaseSeconds });
-  if (result.outcome !== 'claimed') throw new Error(`${step} of ${runId} is ${result.outcome}.`);
+  assert(result.outcome === 'claimed', `${step} of ${runId} is ${result.outcome}.`);
   return { runId, step, token: result.token };
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -84,8 +85,8 @@ async function answers(endpoint: string, server: ResultPromise): Promise<void> {
   for (;;) {
     const ready = await fetch(`${endpoint}/minio/health/live`).then((reply) => reply.ok, () => false);
     if (ready) return;
-    if (exited) throw new Error(`MinIO does not start: ${String((await server).stderr)}`);
-    if (Date.now() > deadline) throw new Error(`MinIO does not answer on ${endpoint}.`);
+    if (exited) assert.fail(`MinIO does not start: ${String((await server).stderr)}`);
+    if (Date.now() > deadline) assert.fail(`MinIO does not answer on ${endpoint}.`);
     await new Promise((done) => setTimeout(done, PROBE_EVERY_MS));
   }
 }

@@ -135,7 +135,7 @@ describe('node cli/setup.mjs', () => {
   });
 
   // Without root or sudo the command is only printed.
-  test.runIf(process.getuid?.() === 0)('installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed', () => {
+  test.runIf(process.getuid?.() === 0)('installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed (needs root)', () => {
     const log = join(folder(), 'log');
     // Stands for apt-get: the packages of the machine that tests must stay.
     const { status, stdout, stderr } = setup({ 'apt-get': `echo "$*" >> '${log}'; echo 'E: Unable to locate package gdal-bin' >&2; exit 100`, env: 'shift; exec "$@"', install: '', rm: '' });
@@ -147,7 +147,7 @@ describe('node cli/setup.mjs', () => {
     expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
   });
 
-  test.runIf(process.getuid?.() === 0)('goes on without the sandbox where its package cannot be installed, and does not try again', () => {
+  test.runIf(process.getuid?.() === 0)('goes on without the sandbox where its package cannot be installed, and does not try again (needs root)', () => {
     const made = GDAL_PROGRAMS.map((name) => `printf '#!/bin/sh\\necho GDAL 3.6.2\\n' > "$PATH/${name}"; /bin/chmod 755 "$PATH/${name}"`).join('; ');
     const servers = { POSTGIS_URL: 'postgresql://x', CONTROL_DATABASE_URL: 'postgresql://x' };
     const first = setup({ 'apt-get': `case "$*" in *bubblewrap*) exit 100;; esac; ${made}`, env: 'shift; exec "$@"', install: '', rm: '' }, servers);

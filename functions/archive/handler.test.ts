@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
@@ -20,13 +21,13 @@ const content = async (key: string) => text(await context.objects.read('landing-
 const succeed = async (batchId: string) => {
   const started = await startRun(context, batchId);
   const succeeded = await recordLineage(await exportAsset(context, started.run), context);
-  if (succeeded === undefined) throw new Error('The run did not succeed.');
+  assert(succeeded !== undefined, 'The run did not succeed.');
   return { ...started, succeeded };
 };
 const rejected = async (key: string, manifest: string) => {
   await putManifest(context, key, manifest);
   const event = await validateManifest(uploadEvent(key), context);
-  if (event?.type !== 'sluice.manifest.rejected') throw new Error('The manifest was not rejected.');
+  assert(event?.type === 'sluice.manifest.rejected', 'The manifest was not rejected.');
   return { event, manifestId: event.subject ?? '' };
 };
 

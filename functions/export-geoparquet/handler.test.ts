@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readdirSync } from 'node:fs';
@@ -35,7 +36,7 @@ const data = (event: SluiceEvent | undefined) => event?.data as EventData<'sluic
 
 async function assetOf(event: SluiceEvent | undefined): Promise<AssetDocument> {
   const asset = await context.ledger.getAsset(data(event).asset_ids[0] ?? '');
-  if (asset === undefined) throw new Error('The asset is not registered.');
+  assert(asset !== undefined, 'The asset is not registered.');
   return asset;
 }
 

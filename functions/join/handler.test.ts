@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -37,7 +38,7 @@ const config = (fields: object = {}) => ({ spatial_asset_id: länder._id, tabula
 async function joined(fields: object = {}): Promise<{ ready: SluiceEvent; rows: Record<string, unknown>[] }> {
   const { run, requested } = await requestJoin(context, config(fields));
   const ready = await handler(requested, context);
-  if (ready === undefined) throw new Error('The join answered nothing.');
+  assert(ready !== undefined, 'The join answered nothing.');
   return { ready, rows: await rowsOf(run.run_id) };
 }
 

@@ -149,7 +149,7 @@ describe('the private PostgreSQL', () => {
   });
 
   // Only root has to give the server another account.
-  test.runIf(process.getuid?.() === 0)('puts the data elsewhere when the server account cannot reach the folder, and forgets it with the folder', async () => {
+  test.runIf(process.getuid?.() === 0)('puts the data elsewhere when the server account cannot reach the folder, and forgets it with the folder (needs root)', async () => {
     const closed = join(root, 'closed');
     mkdirSync(closed, { mode: 0o700 });
     const directory = join(closed, 'postgres');

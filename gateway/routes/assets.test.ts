@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -16,7 +17,7 @@ beforeAll(async () => {
   const { ledger, objects } = gateway.deps;
   run = await admitRun(ledger, 'b1', 'forêts');
   const claim = await ledger.claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: 'test', leaseSeconds: 60 });
-  if (claim.outcome !== 'claimed') throw new Error(`The claim is ${claim.outcome}.`);
+  assert(claim.outcome === 'claimed', `The claim is ${claim.outcome}.`);
   asset = await ledger.registerAsset({ runId: run.run_id, step: 'load-to-postgis', token: claim.token }, assetDraft(run, { content_hash: SHA256 }));
   await objects.put('data-lake', asset.s3_key, BYTES);
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
@@ -99,7 +100,7 @@ test('follows a batch from before its manifest is seen until it is archived', as
   const steps = ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'] as const;
   for (const step of steps) {
     const claim = await ledger.claimStep({ runId: run.run_id, step, owner: 'test', leaseSeconds: 60 });
-    if (claim.outcome !== 'claimed') throw new Error(`The claim is ${claim.outcome}.`);
+    assert(claim.outcome === 'claimed', `The claim is ${claim.outcome}.`);
     await ledger.finishStep({ runId: run.run_id, step, token: claim.token }, null, step === 'record-lineage' ? 'success' : undefined);
   }
   await following;

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -21,7 +22,7 @@ const written = async (runId: string) => (await text(await context.objects.read(
 test('a run that succeeded is told as START and COMPLETE, with its files, its asset, columns and size', async () => {
   const { run } = await startRun(context, 'lineage é');
   const succeeded = await recordLineage(await exportAsset(context, run), context);
-  if (succeeded === undefined) throw new Error('The run did not succeed.');
+  assert(succeeded !== undefined, 'The run did not succeed.');
   await archive(succeeded, context);
   const [start, complete, ...more] = await written(run.run_id);
   expect(more).toEqual([]);

@@ -53,7 +53,7 @@ describe('what is visible', () => {
 const here = await confinementOf();
 
 // A container may forbid it; that the tests of hostile files pass without it as well is theirs to say.
-describe.runIf(here.ownView.length > 0)('a program with a view of its own', () => {
+describe.runIf(here.ownView.length > 0)('a program with a view of its own (needs bubblewrap: apt-get install bubblewrap, and leave to use it)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-own é-'));
   const others = mkdtempSync(join(tmpdir(), 'sluice-others-'));
   const secret = join(others, 'secret');

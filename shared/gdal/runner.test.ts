@@ -78,11 +78,9 @@ test('a program dies with the process that started it', async () => {
     const { createGdal } = await import(${JSON.stringify(new URL('./runner.ts', import.meta.url).href)});
     const { parseEnv } = await import(${JSON.stringify(new URL('../config/env.ts', import.meta.url).href)});
     const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run({ command: 'ogrinfo', args: ['-ro', '-al', '-q', ${JSON.stringify(marker)}], drivers: ['GeoJSONSeq'], folder: ${JSON.stringify(folder)} }, { signal: new AbortController().signal });
-    setTimeout(() => process.send('started'), 100);
     for (;;) await run();
   `);
   const starter = fork(script, { execPath: process.execPath });
-  await new Promise((resolve) => { starter.once('message', resolve); });
   const programs = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(marker) && line.includes('ogrinfo'));
   await expect.poll(programs, { timeout: 10_000 }).not.toEqual([]);
   starter.kill('SIGKILL');

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { itemKey } from '#shared/catalog/stac-layout.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
@@ -21,7 +22,7 @@ async function versionOf(datasetId: string, batchId: string, metadata: object = 
   const succeeded = await recordLineage(await exportAsset(context, run, { source_hash: deterministicObjectId(batchId), ...fields }), context);
   if (succeeded !== undefined) await archive(succeeded, context);
   const asset = await context.ledger.findAssetByKey(`${datasetId}/${run.run_id}/asset.parquet`);
-  if (asset === undefined) throw new Error(`${batchId} has no asset.`);
+  assert(asset !== undefined, `${batchId} has no asset.`);
   return asset;
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -63,7 +64,7 @@ test('deletes objects of ended runs that no asset names, and no others', async (
   const { ledger, objects } = parts;
   const key = (run: typeof ended, name: string) => `${run.dataset_id}/${run.run_id}/${name}`;
   const claimed = await ledger.claimStep({ runId: ended.run_id, step: 'load-to-postgis', owner: 'test', leaseSeconds: 60 });
-  if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
+  assert(claimed.outcome === 'claimed', claimed.outcome);
   await ledger.registerAsset({ runId: ended.run_id, step: 'load-to-postgis', token: claimed.token }, assetDraft(ended, { s3_key: key(ended, 'asset.parquet') }));
   for (const [run, name] of [[ended, 'asset.parquet'], [ended, '2/late #1.parquet'], [running, '1/under way.parquet']] as const) await objects.put('data-lake', key(run, name), 'x');
   await objects.put('data-lake', 'of others/file', 'x');

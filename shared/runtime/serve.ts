@@ -24,12 +24,19 @@ async function main(): Promise<void> {
   const server = await serveFunction({ name, host, address: env.HOST, port: env.PORT, ready, log });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
   void host.warmUp([name]); // After it listens: the first event may come first.
-  const stop = () => void server.close(GRACE_MS).then(() => context[Symbol.asyncDispose]()).finally(() => process.exit(0));
+  const stop = () => void server.close(GRACE_MS).then(() => context[Symbol.asyncDispose]()).then(end, fail);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 }
 
-main().catch((thrown: unknown) => {
+/** At once: work that did not heed its signal, and warm threads, would keep the process until it is killed. */
+function end(): never {
+  process.exit(0);
+}
+
+function fail(thrown: unknown): never {
   log.fatal({ error: asSluiceError(thrown).toDocument() }, 'Function:Serve:Failed');
-  process.exitCode = 1;
-});
+  process.exit(1);
+}
+
+main().catch(fail);

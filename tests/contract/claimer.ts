@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
 import type { AssetDraft, StepName } from '#shared/ledger/documents.ts';
 import type { Opener } from './ledger.ts';
@@ -11,13 +12,13 @@ export type JobResult = (string | number)[];
 
 const opener = JSON.parse(process.argv[2] ?? '') as Opener;
 const opening = ((await import(opener.module)) as Record<string, (url: string) => Promise<Ledger>>)[opener.function];
-if (opening === undefined) throw new Error(`${opener.module} does not export ${opener.function}`);
+assert(opening !== undefined, `${opener.module} does not export ${opener.function}`);
 const ledger = await opening(opener.url);
 
 process.on('message', (job: Job) => {
   void perform(job).then((result) => process.send?.(result));
 });
-process.on('disconnect', () => void ledger.close().then(() => process.exit()));
+process.on('disconnect', () => void ledger.close());
 process.send?.('ready');
 
 function perform(job: Job): Promise<JobResult> {

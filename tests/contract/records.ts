@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -17,7 +18,7 @@ export function recordContract(on: OpenedLedger): void {
         await on.ledger.admitManifest(manifest, { ...run, created_at: at(second) }, dataset);
       }
       const [, second, third] = runs;
-      if (second === undefined || third === undefined) throw new Error('five runs were made');
+      assert(second !== undefined && third !== undefined, 'five runs were made');
       expect(await on.second.listRuns({ dataset_id: datasetId })).toEqual(runs);
       expect(await on.second.listRuns({ dataset_id: datasetId, limit: 2, offset: 1 })).toEqual([second, third]);
       expect(await on.second.listRuns({ batch_id: third.batch_id })).toEqual([third]);

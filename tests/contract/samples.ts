@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { deterministicId, deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { AssetDocument, AssetDraft, Lane, LineageDocument, ManifestDocument, RunDocument, StepName } from '#shared/ledger/documents.ts';
@@ -60,7 +61,7 @@ export async function admitted(ledger: Ledger, options: Parameters<typeof sample
 /** Claims a step that must be free. */
 export async function claimed(ledger: Ledger, run: RunDocument, step: StepName, leaseSeconds = LEASE_SECONDS): Promise<ClaimRef> {
   const result = await ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds });
-  if (result.outcome !== 'claimed') throw new Error(`${step} is not free: ${result.outcome}`);
+  assert(result.outcome === 'claimed', `${step} is not free: ${result.outcome}`);
   return { runId: run.run_id, step, token: result.token };
 }
 

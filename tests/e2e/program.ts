@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
@@ -56,7 +57,7 @@ export async function startProgram(home: string, options: { args?: string[]; var
     sees: async (wanted, timeoutMs = START_TIMEOUT_MS) => {
       const found = () => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
       await vi.waitUntil(() => found() || over, { timeout: timeoutMs, interval: 20 });
-      if (!found()) throw new Error(`The program ended before it said ${String(wanted)}. It said:\n${text}`);
+      assert(found(), `The program ended before it said ${String(wanted)}. It said:\n${text}`);
     },
     signal: (name) => void child.kill(name),
     ended,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { LANE_STEPS } from '#shared/ledger/documents.ts';
@@ -25,7 +26,7 @@ afterAll(() => context[Symbol.asyncDispose]());
 
 async function admit(batch: Batch, batchId: string, datasetId: string) {
   const event = await validateManifest(uploadEvent(await uploadBatch(batch, batchId, datasetId, context)), context);
-  if (event?.subject === undefined) throw new Error(`The batch ${batchId} was not admitted.`);
+  assert(event?.subject !== undefined, `The batch ${batchId} was not admitted.`);
   return event;
 }
 

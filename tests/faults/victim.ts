@@ -26,4 +26,4 @@ process.stdin.once('data', () => {
   armed = true;
   void sluice.announceWaiting();
 });
-process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0)));
+process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0))); // Standard input would keep it.

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
@@ -34,7 +35,7 @@ export async function openVictims() {
   const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
     const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], { env: { ...process.env, LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra }, stdio: ['pipe', 'pipe', 'inherit'] });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
-    await Promise.race([ready, once(child, 'close').then(() => { throw new Error('The victim ended before it was ready.'); })]);
+    await Promise.race([ready, once(child, 'close').then(() => assert.fail('The victim ended before it was ready.'))]);
     return child;
   };
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
@@ -27,7 +28,7 @@ async function untilArchived(key: string, body: string | Buffer | object): Promi
   }, PATIENCE);
   expect(await objects.head('landing-zone', key), `${key} is gone from manifests/`).toBeUndefined();
   expect((await objects.head('landing-zone', `archive/${key}`))?.size).toBeTypeOf('number');
-  if (archived === undefined) throw new Error(`${key} is not known.`);
+  assert(archived !== undefined, `${key} is not known.`);
   return archived;
 }
 

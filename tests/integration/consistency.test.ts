@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { itemKey } from '#shared/catalog/stac-layout.ts';
@@ -50,7 +51,7 @@ async function ingest(...upload_: Parameters<typeof upload>): Promise<{ run: Run
 
 async function assetOf(batchId: string): Promise<AssetDocument> {
   const [asset] = await sluice.context.ledger.getAssets((await finished(batchId)).asset_ids);
-  if (asset === undefined) throw new Error(`Batch ${batchId} has no asset.`);
+  assert(asset !== undefined, `Batch ${batchId} has no asset.`);
   return asset;
 }
 

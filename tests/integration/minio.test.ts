@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -51,7 +52,7 @@ async function install(): Promise<Installation> {
   // A target of somebody else, which setup-storage must leave alone.
   const audit = { MINIO_NOTIFY_WEBHOOK_ENABLE_AUDIT: 'on', MINIO_NOTIFY_WEBHOOK_ENDPOINT_AUDIT: `http://127.0.0.1:${port}/audit` };
   const minio = await startMinio({ env: { ...minioEnvironment(ARNS, webhook), ...audit } });
-  if (minio === undefined) throw new Error(NEEDS_MINIO);
+  assert(minio !== undefined, NEEDS_MINIO);
   const env = testEnv({
     S3_ENDPOINT: minio.endpoint, S3_ACCESS_KEY_ID: minio.accessKey, S3_SECRET_ACCESS_KEY: minio.secretKey,
     CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, WEBHOOK_TOKEN: TOKEN, PORT: String(port),
