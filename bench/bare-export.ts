@@ -18,8 +18,12 @@ const STANDARD_INPUT = 0;
 const job = JSON.parse(process.argv[2] ?? '') as BareExportJob;
 const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
 const connection = await instance.connect();
-connection.registerTableFunction(copyRows(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}));
+connection.registerTableFunction(
+  copyRows(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}),
+);
 const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
 const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);
-await connection.run(`copy (select ${columns.join(', ')} from ${ROWS_FUNCTION}()) to ${quotedString(job.path)} (${[...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ')})`);
+await connection.run(
+  `copy (select ${columns.join(', ')} from ${ROWS_FUNCTION}()) to ${quotedString(job.path)} (${[...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ')})`,
+);
 instance.closeSync();

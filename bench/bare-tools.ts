@@ -45,10 +45,17 @@ export async function prepareBareTools(instance: Instance, file: PolygonFile): P
   const settings = sessionSettings(parseEnv(process.env), file.count);
   const { facts, plan } = await learn(instance, file, settings);
   const url = withParameters(instance.postgisUrl, { options: `-c search_path=${SCHEMA},public` });
-  const job: BareExportJob = { path: join(instance.scratch, 'bare.parquet'), columns: plan.columns, select: plan.select, metadata: plan.metadata };
+  const job: BareExportJob = {
+    path: join(instance.scratch, 'bare.parquet'),
+    columns: plan.columns,
+    select: plan.select,
+    metadata: plan.metadata,
+  };
   return {
     run: async () => {
-      await execute(instance.postgisUrl, [format('drop schema if exists %I cascade; create schema %I', SCHEMA, SCHEMA)]);
+      await execute(instance.postgisUrl, [
+        format('drop schema if exists %I cascade; create schema %I', SCHEMA, SCHEMA),
+      ]);
       const load = await seconds(() => loadShapefile(url, SCHEMA, file.shp));
       const transform = await seconds(() => runStatements(url, settings, facts));
       const exported = await seconds(() => exportParquet(url, settings, plan.copy, job));
@@ -57,7 +64,11 @@ export async function prepareBareTools(instance: Instance, file: PolygonFile): P
   };
 }
 
-async function learn(instance: Instance, file: PolygonFile, settings: string): Promise<{ facts: TableFacts; plan: ExportPlan }> {
+async function learn(
+  instance: Instance,
+  file: PolygonFile,
+  settings: string,
+): Promise<{ facts: TableFacts; plan: ExportPlan }> {
   const postgis = new PgPostgis(instance.postgisUrl);
   const runId = randomUUID();
   const unlimited = new AbortController().signal;
@@ -77,15 +88,51 @@ async function learn(instance: Instance, file: PolygonFile, settings: string): P
 
 async function exportPlan(session: PostgisSession, { geometryColumn }: TableFacts): Promise<ExportPlan> {
   const columns = await readColumns(session, PROCESSED_TABLE);
-  const [facts, profile] = [await readColumnFacts(session, PROCESSED_TABLE, columns), await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn)];
-  return planExport({ table: PROCESSED_TABLE, columns, facts: facts.byColumn, geometryColumn, keyColumn: KEY_COLUMN, profile, crs: CRS });
+  const [facts, profile] = [
+    await readColumnFacts(session, PROCESSED_TABLE, columns),
+    await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn),
+  ];
+  return planExport({
+    table: PROCESSED_TABLE,
+    columns,
+    facts: facts.byColumn,
+    geometryColumn,
+    keyColumn: KEY_COLUMN,
+    profile,
+    crs: CRS,
+  });
 }
 
 async function loadShapefile(url: string, schema: string, shp: string): Promise<void> {
-  const creation = [`SCHEMA=${schema}`, 'GEOMETRY_NAME=geom', `FID=${KEY_COLUMN}`, 'FID64=YES', 'UNLOGGED=ON', 'SPATIAL_INDEX=NONE', 'LAUNDER=NO', 'PRECISION=NO'];
-  await execa('ogr2ogr', ['-f', 'PostgreSQL', url, shp, '-nln', RAW_TABLE, '-nlt', 'PROMOTE_TO_MULTI', '-gt', 'unlimited', ...creation.flatMap((option) => ['-lco', option])], {
-    env: { PG_USE_COPY: 'YES' },
-  });
+  const creation = [
+    `SCHEMA=${schema}`,
+    'GEOMETRY_NAME=geom',
+    `FID=${KEY_COLUMN}`,
+    'FID64=YES',
+    'UNLOGGED=ON',
+    'SPATIAL_INDEX=NONE',
+    'LAUNDER=NO',
+    'PRECISION=NO',
+  ];
+  await execa(
+    'ogr2ogr',
+    [
+      '-f',
+      'PostgreSQL',
+      url,
+      shp,
+      '-nln',
+      RAW_TABLE,
+      '-nlt',
+      'PROMOTE_TO_MULTI',
+      '-gt',
+      'unlimited',
+      ...creation.flatMap((option) => ['-lco', option]),
+    ],
+    {
+      env: { PG_USE_COPY: 'YES' },
+    },
+  );
 }
 
 /** The recipe's own statements, without the checks between them. */
@@ -121,7 +168,17 @@ async function runStatements(url: string, settings: string, facts: TableFacts): 
 async function exportParquet(url: string, settings: string, copy: string, job: BareExportJob): Promise<void> {
   const pipe = 'psql -Xq -c "$2" -c "$3" "$1" | exec "$4" "$5" "$6"';
   const silent = settings.replace(/select[^;]*$/, ''); // Its result would be printed among the rows.
-  await execa('sh', ['-c', pipe, 'sh', url, silent, copy, process.execPath, join(import.meta.dirname, 'bare-export.ts'), JSON.stringify(job)]);
+  await execa('sh', [
+    '-c',
+    pipe,
+    'sh',
+    url,
+    silent,
+    copy,
+    process.execPath,
+    join(import.meta.dirname, 'bare-export.ts'),
+    JSON.stringify(job),
+  ]);
 }
 
 async function execute(url: string, statements: string[]): Promise<void> {

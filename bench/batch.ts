@@ -38,18 +38,28 @@ export interface FinishedBatch {
 /** Uploads the files of a batch, not its manifest: what a user does before Sluice has anything to do. */
 export async function uploadFiles(instance: Instance, batchId: string, file: PolygonFile): Promise<void> {
   const { objects, landingBucket } = instance;
-  await Promise.all(file.parts.map(async (part) => {
-    const { size } = await stat(part);
-    await objects.putStream(landingBucket, `${batchId}/${basename(part)}`, createReadStream(part), { size, contentType: 'application/octet-stream', signal: AbortSignal.timeout(BATCH_TIMEOUT_MS) });
-  }));
+  await Promise.all(
+    file.parts.map(async (part) => {
+      const { size } = await stat(part);
+      await objects.putStream(landingBucket, `${batchId}/${basename(part)}`, createReadStream(part), {
+        size,
+        contentType: 'application/octet-stream',
+        signal: AbortSignal.timeout(BATCH_TIMEOUT_MS),
+      });
+    }),
+  );
 }
 
 /** Sends the manifest of a batch, each a dataset of its own; gives the time just before. */
 export async function sendManifest(instance: Instance, batchId: string, file: PolygonFile): Promise<number> {
   const { objects, landingBucket } = instance;
   const manifest = {
-    batch_id: batchId, uploader: 'bench', intent: 'ingest_vector',
-    files: [{ path: `s3://${landingBucket}/${batchId}/${basename(file.shp)}`, type: 'vector', format: 'ESRI Shapefile' }],
+    batch_id: batchId,
+    uploader: 'bench',
+    intent: 'ingest_vector',
+    files: [
+      { path: `s3://${landingBucket}/${batchId}/${basename(file.shp)}`, type: 'vector', format: 'ESRI Shapefile' },
+    ],
     metadata: { tags: { dataset_id: batchId } },
   };
   const sentAt = Date.now();
@@ -63,7 +73,10 @@ export async function finished(instance: Instance, batchId: string, sentAt: numb
   const [assetId] = run.asset_ids;
   const asset = assetId === undefined ? undefined : await instance.ledger.getAsset(assetId);
   if (run.status !== 'success' || asset === undefined) {
-    throw new SluiceError(run.error?.code ?? 'INTERNAL', `Batch ${batchId} ended as ${run.status}: ${run.error?.message ?? 'no asset'}`);
+    throw new SluiceError(
+      run.error?.code ?? 'INTERNAL',
+      `Batch ${batchId} ended as ${run.status}: ${run.error?.message ?? 'no asset'}`,
+    );
   }
   const since = (time: string | null) => (Date.parse(time ?? '') - sentAt) / 1000;
   const archived = run.steps.find((step) => step.name === 'archive')?.finished_at ?? null;
@@ -77,7 +90,12 @@ export async function finished(instance: Instance, batchId: string, sentAt: numb
       asset: since(asset.created_at),
       success: since(run.finished_at),
       archived: since(archived),
-      steps: Object.fromEntries(run.steps.map((step) => [step.name, (Date.parse(step.finished_at ?? '') - Date.parse(step.started_at ?? '')) / 1000])),
+      steps: Object.fromEntries(
+        run.steps.map((step) => [
+          step.name,
+          (Date.parse(step.finished_at ?? '') - Date.parse(step.started_at ?? '')) / 1000,
+        ]),
+      ),
     },
   };
 }
@@ -91,5 +109,8 @@ async function archivedRun(ledger: Ledger, batchId: string): Promise<RunDocument
     if (rejected) throw new SluiceError(rejected.code, `Batch ${batchId} was rejected: ${rejected.message}`);
     await wait(POLL_MS);
   }
-  throw new SluiceError('STEP_TIMEOUT', `Batch ${batchId} was not finished after ${BATCH_TIMEOUT_MS / 60_000} minutes.`);
+  throw new SluiceError(
+    'STEP_TIMEOUT',
+    `Batch ${batchId} was not finished after ${BATCH_TIMEOUT_MS / 60_000} minutes.`,
+  );
 }

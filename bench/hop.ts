@@ -85,12 +85,26 @@ function report(alone: Phase, paced: Phase, together: Phase): Benchmark {
       { name: 'one run, alone', value: (alone.seconds / RUNS_ONE_AT_A_TIME) * 1000, unit: 'ms' },
       { name: 'hop, median, alone', value: median(alone.hops), unit: 'ms' },
       { name: 'hop, p95, alone', value: percentile(alone.hops, 0.95), unit: 'ms' },
-      { name: `publish to first handler, p95, at ${PACE_PER_SECOND} runs/s`, value: percentile(paced.firstHops, 0.95), unit: 'ms', goal: { at_most: 100 } },
-      { name: `hop, p95, at ${PACE_PER_SECOND} runs/s`, value: percentile(paced.hops, 0.95), unit: 'ms', goal: { at_most: 100 } },
+      {
+        name: `publish to first handler, p95, at ${PACE_PER_SECOND} runs/s`,
+        value: percentile(paced.firstHops, 0.95),
+        unit: 'ms',
+        goal: { at_most: 100 },
+      },
+      {
+        name: `hop, p95, at ${PACE_PER_SECOND} runs/s`,
+        value: percentile(paced.hops, 0.95),
+        unit: 'ms',
+        goal: { at_most: 100 },
+      },
       { name: `${RUNS_AT_ONCE} runs at once`, value: rate, unit: 'runs/s', goal: { at_least: 20 } },
       { name: 'overhead of a run, at once', value: 1000 / rate, unit: 'ms' },
     ],
-    repeats: [alone, paced, together].map((one) => ({ seconds: one.seconds, hop_median_ms: median(one.hops), hop_p95_ms: percentile(one.hops, 0.95) })),
+    repeats: [alone, paced, together].map((one) => ({
+      seconds: one.seconds,
+      hop_median_ms: median(one.hops),
+      hop_p95_ms: percentile(one.hops, 0.95),
+    })),
   };
 }
 

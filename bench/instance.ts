@@ -34,12 +34,24 @@ export async function startInstance(): Promise<Instance> {
   await mkdir('.cache/bench', { recursive: true });
   const home = await mkdtemp(resolve('.cache/bench/home-'));
   const postgres = await startPostgres(join(home, 'postgres'));
-  const [controlUrl, postgisUrl] = [await postgres.database('control'), await postgres.database('spatial', { postgis: true })];
+  const [controlUrl, postgisUrl] = [
+    await postgres.database('control'),
+    await postgres.database('spatial', { postgis: true }),
+  ];
   const [port, storePort] = await freePorts();
   const variables = {
-    SLUICE_HOME: home, PORT: String(port), S3_EMBEDDED_PORT: String(storePort), CONTROL_DATABASE_URL: controlUrl, POSTGIS_URL: postgisUrl, LOG_LEVEL: 'warn',
+    SLUICE_HOME: home,
+    PORT: String(port),
+    S3_EMBEDDED_PORT: String(storePort),
+    CONTROL_DATABASE_URL: controlUrl,
+    POSTGIS_URL: postgisUrl,
+    LOG_LEVEL: 'warn',
   };
-  const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], { env: variables, stdio: ['ignore', 'ignore', 'inherit'], reject: false });
+  const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], {
+    env: variables,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    reject: false,
+  });
   const env = parseEnv({ ...process.env, ...variables, S3_ENDPOINT: `http://127.0.0.1:${storePort}` });
   const stopServers = async () => {
     gateway.kill('SIGTERM');
@@ -49,7 +61,10 @@ export async function startInstance(): Promise<Instance> {
     await rm(home, { recursive: true, force: true });
   };
   try {
-    await answers(`http://127.0.0.1:${port}/healthz`, () => gateway.exitCode !== null && gateway.exitCode !== undefined);
+    await answers(
+      `http://127.0.0.1:${port}/healthz`,
+      () => gateway.exitCode !== null && gateway.exitCode !== undefined,
+    );
   } catch (thrown) {
     await stopServers();
     throw thrown;
@@ -59,7 +74,12 @@ export async function startInstance(): Promise<Instance> {
   const scratch = join(home, 'bare');
   await mkdir(scratch);
   return {
-    pid: gateway.pid ?? 0, objects, ledger, postgisUrl, scratch, landingBucket: env.LANDING_BUCKET,
+    pid: gateway.pid ?? 0,
+    objects,
+    ledger,
+    postgisUrl,
+    scratch,
+    landingBucket: env.LANDING_BUCKET,
     stop: async () => {
       objects.close();
       await ledger.close();

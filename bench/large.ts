@@ -35,8 +35,15 @@ export async function benchLarge(options: LargeOptions): Promise<Benchmark> {
     title: `${options.polygons} polygons from a shapefile to GeoParquet, ${options.repeats} times beside the bare tools`,
     measures: [...speedMeasures(pairs, options.polygons), ...memoryMeasures(memory)],
     repeats: pairs.map(({ sluice, bare, memory: peak }) => ({
-      sluice_asset: sluice.times.asset, sluice_archived: sluice.times.archived, ...sluice.times.steps,
-      bare: bare.total, bare_load: bare.load, bare_transform: bare.transform, bare_export: bare.export, process_mb: peak.process / MB, children_mb: peak.children / MB,
+      sluice_asset: sluice.times.asset,
+      sluice_archived: sluice.times.archived,
+      ...sluice.times.steps,
+      bare: bare.total,
+      bare_load: bare.load,
+      bare_transform: bare.transform,
+      bare_export: bare.export,
+      process_mb: peak.process / MB,
+      children_mb: peak.children / MB,
     })),
   };
 }
@@ -86,23 +93,52 @@ function speedMeasures(pairs: Pair[], polygons: number): Measure[] {
   return [
     { name: 'Sluice, manifest to asset', value: asset, unit: 's' },
     { name: 'bare tools', value: bare('total'), unit: 's' },
-    { name: 'ratio', value: median(pairs.map((pair) => pair.sluice.times.asset / pair.bare.total)), unit: 'x', goal: { at_most: 1.2 } },
+    {
+      name: 'ratio',
+      value: median(pairs.map((pair) => pair.sluice.times.asset / pair.bare.total)),
+      unit: 'x',
+      goal: { at_most: 1.2 },
+    },
     { name: 'Sluice, rows a second', value: polygons / asset, unit: 'rows/s' },
-    ...stepNames.map((step): Measure => ({ name: `  step ${step}`, value: median(pairs.map((pair) => pair.sluice.times.steps[step] ?? Number.NaN)), unit: 's' })),
+    ...stepNames.map((step): Measure => ({
+      name: `  step ${step}`,
+      value: median(pairs.map((pair) => pair.sluice.times.steps[step] ?? Number.NaN)),
+      unit: 's',
+    })),
     { name: '  bare: ogr2ogr', value: bare('load'), unit: 's' },
     { name: '  bare: SQL', value: bare('transform'), unit: 's' },
     { name: '  bare: Parquet', value: bare('export'), unit: 's' },
     { name: 'asset', value: median(pairs.map((pair) => pair.sluice.bytes)) / MB, unit: 'MB' },
-    { name: 'peak memory of the gateway and its functions', value: Math.max(...pairs.map((pair) => pair.memory.process)) / MB, unit: 'MB' },
-    { name: 'peak memory of their children', value: Math.max(...pairs.map((pair) => pair.memory.children)) / MB, unit: 'MB' },
+    {
+      name: 'peak memory of the gateway and its functions',
+      value: Math.max(...pairs.map((pair) => pair.memory.process)) / MB,
+      unit: 'MB',
+    },
+    {
+      name: 'peak memory of their children',
+      value: Math.max(...pairs.map((pair) => pair.memory.children)) / MB,
+      unit: 'MB',
+    },
   ];
 }
 
 function memoryMeasures(runs: { rows: number; peak: PeakMemory; before: number }[]): Measure[] {
-  const measures = runs.map(({ rows, peak, before }): Measure => ({ name: `memory that ${rows} rows take on top of an idle gateway`, value: (peak.process - before) / MB, unit: 'MB' }));
+  const measures = runs.map(({ rows, peak, before }): Measure => ({
+    name: `memory that ${rows} rows take on top of an idle gateway`,
+    value: (peak.process - before) / MB,
+    unit: 'MB',
+  }));
   const peaks = runs.map(({ peak }) => peak.process);
   if (runs.length < 2) return measures;
   const first = runs[0]!;
   const last = runs.at(-1)!;
-  return [...measures, { name: `growth of peak memory from ${first.rows} to ${last.rows} rows`, value: (Math.max(...peaks) - first.peak.process) / MB, unit: 'MB', goal: { at_most: 100 } }];
+  return [
+    ...measures,
+    {
+      name: `growth of peak memory from ${first.rows} to ${last.rows} rows`,
+      value: (Math.max(...peaks) - first.peak.process) / MB,
+      unit: 'MB',
+      goal: { at_most: 100 },
+    },
+  ];
 }

@@ -51,7 +51,8 @@ export class NoOpLane {
     if (name === 'validate-manifest') return (event) => this.#admit(event);
     const step = LANE_STEPS.vector.find((candidate) => candidate === name);
     if (step !== undefined) return (event, context) => this.#step(event, context, step);
-    return (event) => Promise.reject(new SluiceError('INTERNAL', `${name} received ${event.type}: ${event.knativeerrordata ?? ''}`));
+    return (event) =>
+      Promise.reject(new SluiceError('INTERNAL', `${name} received ${event.type}: ${event.knativeerrordata ?? ''}`));
   }
 
   async #admit(event: SluiceEvent): Promise<SluiceEvent> {
@@ -62,19 +63,37 @@ export class NoOpLane {
     const manifestKey = `manifests/${batchId}.json`;
     const run = newRun({ manifest, manifestId, manifestKey, lane: 'vector', datasetId: batchId, operator: 'bench' });
     const document: ManifestDocument = {
-      _id: manifestId, batch_id: batchId, claimed_batch_id: null, manifest_key: manifestKey, sha256: '', status: 'running', run_id: run.run_id, lane: 'vector',
-      body: manifest, raw: null, error: null, archive_key: null, created_at: run.created_at, updated_at: run.created_at,
+      _id: manifestId,
+      batch_id: batchId,
+      claimed_batch_id: null,
+      manifest_key: manifestKey,
+      sha256: '',
+      status: 'running',
+      run_id: run.run_id,
+      lane: 'vector',
+      body: manifest,
+      raw: null,
+      error: null,
+      archive_key: null,
+      created_at: run.created_at,
+      updated_at: run.created_at,
     };
     await this.#ledger.admitManifest(document, run, newDataset(batchId));
     return eventOf(REPLIES['validate-manifest'] ?? '', run.run_id, { batch_id: batchId });
   }
 
-  async #step(event: SluiceEvent, context: Parameters<Handler>[1], step: (typeof LANE_STEPS.vector)[number]): Promise<SluiceEvent | undefined> {
+  async #step(
+    event: SluiceEvent,
+    context: Parameters<Handler>[1],
+    step: (typeof LANE_STEPS.vector)[number],
+  ): Promise<SluiceEvent | undefined> {
     const batchId = this.#arrived(event);
     const reply = REPLIES[step];
     const runId = event.subject ?? '';
     const target = { runId, step, ...(step === 'record-lineage' ? { close: 'success' as const } : {}) };
-    const result = await withClaim(context, target, () => Promise.resolve(reply === undefined ? undefined : eventOf(reply, runId, { batch_id: batchId })));
+    const result = await withClaim(context, target, () =>
+      Promise.resolve(reply === undefined ? undefined : eventOf(reply, runId, { batch_id: batchId })),
+    );
     if (step === 'archive') this.#ended.get(batchId)?.();
     return result;
   }
@@ -86,5 +105,14 @@ export class NoOpLane {
 }
 
 function eventOf(type: string, subject: string, data: object): SluiceEvent {
-  return { specversion: '1.0', id: deterministicId(type, subject), source: SOURCE, type, subject, time: new Date().toISOString(), datacontenttype: 'application/json', data };
+  return {
+    specversion: '1.0',
+    id: deterministicId(type, subject),
+    source: SOURCE,
+    type,
+    subject,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    data,
+  };
 }

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { asText, meetsGoal, type Measure } from './report.ts';
 
-const measure = (value: number, goal?: Measure['goal']): Measure => ({ name: 'ratio', value, unit: 'x', ...(goal && { goal }) });
+const measure = (value: number, goal?: Measure['goal']): Measure => ({
+  name: 'ratio',
+  value,
+  unit: 'x',
+  ...(goal && { goal }),
+});
 
 test('a goal is met at its limit, and missed past it', () => {
   expect(meetsGoal(measure(1.2, { at_most: 1.2 }))).toBe(true);
@@ -13,6 +18,16 @@ test('a goal is met at its limit, and missed past it', () => {
 });
 
 test('the text shows each measure with its goal', () => {
-  const text = asText({ name: 'x', title: 'A thousand parcels', measures: [measure(1.2345, { at_most: 1.2 }), { name: 'seconds', value: 2, unit: 's' }], repeats: [] });
-  expect(text.split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual(['A thousand parcels', ' ratio 1.23 x MISSED (at most 1.2)', ' seconds 2 s', '']);
+  const text = asText({
+    name: 'x',
+    title: 'A thousand parcels',
+    measures: [measure(1.2345, { at_most: 1.2 }), { name: 'seconds', value: 2, unit: 's' }],
+    repeats: [],
+  });
+  expect(text.split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual([
+    'A thousand parcels',
+    ' ratio 1.23 x MISSED (at most 1.2)',
+    ' seconds 2 s',
+    '',
+  ]);
 });

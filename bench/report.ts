@@ -26,7 +26,9 @@ const RESULTS = join(import.meta.dirname, 'results');
 /** The benchmark as lines of text: name, value, unit, goal and whether it was met. */
 export function asText({ title, measures }: Benchmark): string {
   const width = Math.max(...measures.map((measure) => measure.name.length));
-  const lines = measures.map((measure) => `  ${measure.name.padEnd(width)}  ${String(significant(measure.value)).padStart(9)} ${measure.unit.padEnd(11)} ${goalText(measure)}`.trimEnd());
+  const lines = measures.map((measure) =>
+    `  ${measure.name.padEnd(width)}  ${String(significant(measure.value)).padStart(9)} ${measure.unit.padEnd(11)} ${goalText(measure)}`.trimEnd(),
+  );
   return [title, ...lines, ''].join('\n');
 }
 
@@ -47,7 +49,10 @@ function goalText(measure: Measure): string {
 export async function record(benchmark: Benchmark): Promise<string> {
   await mkdir(RESULTS, { recursive: true });
   const path = join(RESULTS, `${benchmark.name}.json`);
-  const rounded = { ...benchmark, measures: benchmark.measures.map((measure) => ({ ...measure, value: significant(measure.value) })) };
+  const rounded = {
+    ...benchmark,
+    measures: benchmark.measures.map((measure) => ({ ...measure, value: significant(measure.value) })),
+  };
   await writeFile(path, `${JSON.stringify({ machine: await describeMachine(), ...rounded }, undefined, 2)}\n`);
   return path;
 }

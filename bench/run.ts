@@ -27,14 +27,24 @@ const together = count('together');
 
 const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   hops: benchHops,
-  small: () => benchSmall({ ...SMALL_DEFAULTS, ...(repeats && { repeats }), ...(polygons && { polygons }), ...(together && { together }) }),
+  small: () =>
+    benchSmall({
+      ...SMALL_DEFAULTS,
+      ...(repeats && { repeats }),
+      ...(polygons && { polygons }),
+      ...(together && { together }),
+    }),
   large: () => benchLarge({ ...LARGE_DEFAULTS, ...(repeats && { repeats }), ...(polygons && { polygons }) }),
 };
 
 const results: Benchmark[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
   const bench = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-  if (bench === undefined) throw new SluiceError('REQUEST_INVALID', `There is no benchmark ${JSON.stringify(name)}; there are ${Object.keys(BENCHMARKS).join(', ')}.`);
+  if (bench === undefined)
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `There is no benchmark ${JSON.stringify(name)}; there are ${Object.keys(BENCHMARKS).join(', ')}.`,
+    );
   const result = await bench();
   results.push(result);
   if (values.record) await record(result);
@@ -47,6 +57,10 @@ if (results.some((result) => !result.measures.every(meetsGoal))) process.exitCod
 function count(name: 'repeats' | 'polygons' | 'together'): number | undefined {
   const value = values[name];
   if (value === undefined) return undefined;
-  if (!/^[1-9]\d*$/.test(value)) throw new SluiceError('REQUEST_INVALID', `--${name} must be a positive whole number, not ${JSON.stringify(value)}.`);
+  if (!/^[1-9]\d*$/.test(value))
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `--${name} must be a positive whole number, not ${JSON.stringify(value)}.`,
+    );
   return Number(value);
 }

@@ -41,7 +41,12 @@ export async function benchSmall(options: SmallOptions): Promise<Benchmark> {
       name: 'small',
       title: `Batches of ${options.polygons} polygons: ${options.repeats} one at a time beside the bare tools, and ${options.together} at once`,
       measures: measuresOf(pairs, crowd),
-      repeats: pairs.map((pair) => ({ sluice_asset: pair.sluice.times.asset, sluice_archived: pair.sluice.times.archived, ...pair.sluice.times.steps, bare: pair.bare.total })),
+      repeats: pairs.map((pair) => ({
+        sluice_asset: pair.sluice.times.asset,
+        sluice_archived: pair.sluice.times.archived,
+        ...pair.sluice.times.steps,
+        bare: pair.bare.total,
+      })),
     };
   } finally {
     await instance.stop();
@@ -66,20 +71,40 @@ function measuresOf(pairs: { sluice: FinishedBatch; bare: BareTimes }[], crowd: 
   const sluice = pairs.map((pair) => pair.sluice.times);
   const bare = pairs.map((pair) => pair.bare);
   const admitted = sluice.map((times) => times.admitted * 1000);
-  const seconds = (Math.max(...crowd.map((batch) => batch.archivedAt)) - Math.min(...crowd.map((batch) => batch.sentAt))) / 1000;
+  const seconds =
+    (Math.max(...crowd.map((batch) => batch.archivedAt)) - Math.min(...crowd.map((batch) => batch.sentAt))) / 1000;
   const stepNames = Object.keys(sluice[0]?.steps ?? {});
   return [
     { name: 'one at a time: Sluice, manifest to asset', value: median(sluice.map((times) => times.asset)), unit: 's' },
     { name: 'one at a time: bare tools', value: median(bare.map((times) => times.total)), unit: 's' },
-    { name: 'one at a time: ratio', value: median(pairs.map((pair) => pair.sluice.times.asset / pair.bare.total)), unit: 'x', goal: { at_most: 2 } },
+    {
+      name: 'one at a time: ratio',
+      value: median(pairs.map((pair) => pair.sluice.times.asset / pair.bare.total)),
+      unit: 'x',
+      goal: { at_most: 2 },
+    },
     { name: 'one at a time: Sluice, until archived', value: median(sluice.map((times) => times.archived)), unit: 's' },
-    ...stepNames.map((step): Measure => ({ name: `  step ${step}`, value: median(sluice.map((times) => times.steps[step] ?? Number.NaN)), unit: 's' })),
+    ...stepNames.map((step): Measure => ({
+      name: `  step ${step}`,
+      value: median(sluice.map((times) => times.steps[step] ?? Number.NaN)),
+      unit: 's',
+    })),
     { name: '  bare: ogr2ogr', value: median(bare.map((times) => times.load)), unit: 's' },
     { name: '  bare: SQL', value: median(bare.map((times) => times.transform)), unit: 's' },
     { name: '  bare: Parquet', value: median(bare.map((times) => times.export)), unit: 's' },
     { name: 'manifest sent until the first handler is done, p50', value: percentile(admitted, 0.5), unit: 'ms' },
-    { name: 'manifest sent until the first handler is done, p95', value: percentile(admitted, 0.95), unit: 'ms', goal: { at_most: 100 } },
-    { name: `${crowd.length} at once: batches a minute`, value: (crowd.length / seconds) * SECONDS_PER_MINUTE, unit: 'batches/min', goal: { at_least: 100 } },
+    {
+      name: 'manifest sent until the first handler is done, p95',
+      value: percentile(admitted, 0.95),
+      unit: 'ms',
+      goal: { at_most: 100 },
+    },
+    {
+      name: `${crowd.length} at once: batches a minute`,
+      value: (crowd.length / seconds) * SECONDS_PER_MINUTE,
+      unit: 'batches/min',
+      goal: { at_least: 100 },
+    },
     { name: `${crowd.length} at once: the last is archived after`, value: seconds, unit: 's' },
   ];
 }

@@ -25,41 +25,77 @@ afterAll(async () => {
 
 /** Runs `sluice` as a person does, in a process of its own. */
 const run = (args: string[], variables: Record<string, string> = {}) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables } });
+  execa(process.execPath, [LAUNCHER, ...args], {
+    reject: false,
+    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables },
+  });
 const json = async (...args: string[]) => {
   const { stdout, exitCode } = await run([...args, '--json']);
-  return { exitCode, document: JSON.parse(stdout) as { run_id: string; status: string; asset: { id: string; version: number } | null; error: { code: string } | null } };
+  return {
+    exitCode,
+    document: JSON.parse(stdout) as {
+      run_id: string;
+      status: string;
+      asset: { id: string; version: number } | null;
+      error: { code: string } | null;
+    },
+  };
 };
-const acts = async (runId: string) => (JSON.parse((await run(['activity', '--run', runId, '--json'])).stdout) as { activity: string; operator: string }[]).map(({ activity, operator }) => `${operator}: ${activity}`);
+const acts = async (runId: string) =>
+  (
+    JSON.parse((await run(['activity', '--run', runId, '--json'])).stdout) as { activity: string; operator: string }[]
+  ).map(({ activity, operator }) => `${operator}: ${activity}`);
 
 describe('rerun', () => {
   test('of a success gives the asset that is there; with --force a new version', async () => {
     const { document: first } = await json('ingest', COUNTRIES, '--dataset', 'länder');
     const again = await json('rerun', first.run_id, '--follow', '--operator', 'Zoë 🗺');
-    expect(again).toMatchObject({ exitCode: 0, document: { status: 'success', asset: { id: first.asset?.id, version: 1 } } });
+    expect(again).toMatchObject({
+      exitCode: 0,
+      document: { status: 'success', asset: { id: first.asset?.id, version: 1 } },
+    });
     expect(again.document.run_id).not.toBe(first.run_id);
     expect(await acts(again.document.run_id)).toContain('Zoë 🗺: run_rerun');
-    expect(await json('rerun', again.document.run_id, '--force', '--follow')).toMatchObject({ exitCode: 0, document: { status: 'success', asset: { version: 2 } } });
+    expect(await json('rerun', again.document.run_id, '--force', '--follow')).toMatchObject({
+      exitCode: 0,
+      document: { status: 'success', asset: { version: 2 } },
+    });
   });
 
   test('says in plain words that the asset was there, and what to do to see the run', async () => {
     const { document } = await json('ingest', COUNTRIES, '--dataset', 'worte');
     const followed = await run(['rerun', document.run_id, '--follow']);
-    expect([followed.exitCode, followed.stdout]).toEqual([0, expect.stringContaining('so this run gives version 1, made ')]);
+    expect([followed.exitCode, followed.stdout]).toEqual([
+      0,
+      expect.stringContaining('so this run gives version 1, made '),
+    ]);
     const started = await run(['rerun', document.run_id]);
-    expect([started.exitCode, started.stdout]).toEqual([0, expect.stringMatching(new RegExp(`^Run [0-9a-f-]{36} repeats run ${document.run_id} of .*\nFollow it with: npx sluice run [0-9a-f-]{36} --follow$`))]);
+    expect([started.exitCode, started.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(
+          `^Run [0-9a-f-]{36} repeats run ${document.run_id} of .*\nFollow it with: npx sluice run [0-9a-f-]{36} --follow$`,
+        ),
+      ),
+    ]);
   });
 
   test('of a failure fails the same way, and exits 1', async () => {
     const csv = join(folder, 'ohne é.csv');
     await writeFile(csv, 'x,y\n2600000,1200000\n');
     const { document } = await json('ingest', csv, '--dataset', 'ohne', '--x-column', 'x', '--y-column', 'y');
-    expect(await json('rerun', document.run_id, '--follow')).toMatchObject({ exitCode: 1, document: { status: 'failure', error: { code: 'CRS_MISSING' } } });
+    expect(await json('rerun', document.run_id, '--follow')).toMatchObject({
+      exitCode: 1,
+      document: { status: 'failure', error: { code: 'CRS_MISSING' } },
+    });
   });
 
   test('one --request-id gives one run', async () => {
     const { document } = await json('ingest', COUNTRIES, '--dataset', 'einmal');
-    const [one, two] = [await json('rerun', document.run_id, '--request-id', 'é 1'), await json('rerun', document.run_id, '--request-id', 'é 1', '--follow')];
+    const [one, two] = [
+      await json('rerun', document.run_id, '--request-id', 'é 1'),
+      await json('rerun', document.run_id, '--request-id', 'é 1', '--follow'),
+    ];
     expect(two.document.run_id).toBe(one.document.run_id);
   });
 });
@@ -68,17 +104,42 @@ test('cancel stops a run that is under way; what has ended exits 1', async () =>
   const rows = Array.from({ length: MANY_ROWS }, (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`);
   const csv = join(folder, 'viele.csv');
   await writeFile(csv, `id,x,y\n${rows.join('\n')}\n`);
-  const ingest = run(['ingest', csv, '--dataset', 'viele', '--crs', 'EPSG:4326', '--x-column', 'x', '--y-column', 'y', '--json']);
-  await expect.poll(async () => (await sluice.context.ledger.listRuns({ dataset_id: 'viele' }))[0]?.steps[0]?.status, { timeout: 30_000 }).toBe('running');
+  const ingest = run([
+    'ingest',
+    csv,
+    '--dataset',
+    'viele',
+    '--crs',
+    'EPSG:4326',
+    '--x-column',
+    'x',
+    '--y-column',
+    'y',
+    '--json',
+  ]);
+  await expect
+    .poll(async () => (await sluice.context.ledger.listRuns({ dataset_id: 'viele' }))[0]?.steps[0]?.status, {
+      timeout: 30_000,
+    })
+    .toBe('running');
   const runId = (await sluice.context.ledger.listRuns({ dataset_id: 'viele' }))[0]?.run_id ?? '';
   const canceled = await run(['cancel', runId, '--operator', 'Zoë 🗺']);
-  expect([canceled.exitCode, canceled.stdout]).toEqual([0, expect.stringMatching(/ is canceled\. To repeat it: npx sluice rerun /)]);
+  expect([canceled.exitCode, canceled.stdout]).toEqual([
+    0,
+    expect.stringMatching(/ is canceled\. To repeat it: npx sluice rerun /),
+  ]);
   const { stdout, exitCode } = await ingest;
-  expect([exitCode, JSON.parse(stdout)]).toMatchObject([1, { run_id: runId, status: 'canceled', asset: null, error: { code: 'CANCELED', message: 'Zoë 🗺 canceled the run.' } }]);
+  expect([exitCode, JSON.parse(stdout)]).toMatchObject([
+    1,
+    { run_id: runId, status: 'canceled', asset: null, error: { code: 'CANCELED', message: 'Zoë 🗺 canceled the run.' } },
+  ]);
   expect(await acts(runId)).toEqual(expect.arrayContaining(['Zoë 🗺: run_canceled']));
   expect(await json('cancel', runId)).toMatchObject({ exitCode: 0, document: { status: 'canceled' } });
   const { document } = await json('ingest', COUNTRIES, '--dataset', 'fertig');
-  expect(await json('cancel', document.run_id)).toMatchObject({ exitCode: 1, document: { error: { code: 'TRANSITION_ILLEGAL' } } });
+  expect(await json('cancel', document.run_id)).toMatchObject({
+    exitCode: 1,
+    document: { error: { code: 'TRANSITION_ILLEGAL' } },
+  });
 });
 
 test('dead letters are listed with what to do, and discarded', async () => {
@@ -87,21 +148,35 @@ test('dead letters are listed with what to do, and discarded', async () => {
   const { document } = await json('ingest', csv, '--dataset', 'tot', '--x-column', 'x', '--y-column', 'y');
   const letters = JSON.parse((await run(['dead-letters', '--json'])).stdout) as { id: string; run_id: string }[];
   const id = letters.find((letter) => letter.run_id === document.run_id)?.id ?? '';
-  expect((await run(['dead-letters'])).stdout).toMatch(new RegExp(`${id} +load-to-postgis +CRS_MISSING +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`));
+  expect((await run(['dead-letters'])).stdout).toMatch(
+    new RegExp(
+      `${id} +load-to-postgis +CRS_MISSING +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`,
+    ),
+  );
   const refused = await run(['dead-letters', 'redrive', id]);
-  expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`npx sluice rerun ${document.run_id}`)]);
-  expect((await run(['dead-letters', 'discard', id, '--operator', 'ana'])).stdout).toBe('The dead letter of load-to-postgis (sluice.run.requested.vector) is off the list.');
+  expect([refused.exitCode, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining(`npx sluice rerun ${document.run_id}`),
+  ]);
+  expect((await run(['dead-letters', 'discard', id, '--operator', 'ana'])).stdout).toBe(
+    'The dead letter of load-to-postgis (sluice.run.requested.vector) is off the list.',
+  );
   expect(await acts(document.run_id)).toContain('ana: dead_letter_discarded');
   expect((await run(['dead-letters', 'discard', id])).exitCode).toBe(2);
 });
 
 test.each([
-  ['an unknown run', ['rerun', NO_RUN], 2], ['an unknown run', ['cancel', NO_RUN], 2], ['no run', ['cancel'], 2], ['an unknown dead letter', ['dead-letters', 'redrive', 'nope'], 2], ['an unknown act', ['dead-letters', 'burn', 'x'], 2],
+  ['an unknown run', ['rerun', NO_RUN], 2],
+  ['an unknown run', ['cancel', NO_RUN], 2],
+  ['no run', ['cancel'], 2],
+  ['an unknown dead letter', ['dead-letters', 'redrive', 'nope'], 2],
+  ['an unknown act', ['dead-letters', 'burn', 'x'], 2],
 ])('%s: sluice %j exits %i', async (_what, args, code) => {
   const { exitCode, stdout, stderr } = await run(args);
   expect([exitCode, stdout, stderr.length > 0]).toEqual([code, '', true]);
 });
 
 test('exits 3 when Sluice does not answer', async () => {
-  for (const args of [['rerun', NO_RUN], ['cancel', NO_RUN], ['dead-letters']]) expect((await run(args, { SLUICE_URL: 'http://127.0.0.1:1' })).exitCode).toBe(3);
+  for (const args of [['rerun', NO_RUN], ['cancel', NO_RUN], ['dead-letters']])
+    expect((await run(args, { SLUICE_URL: 'http://127.0.0.1:1' })).exitCode).toBe(3);
 });

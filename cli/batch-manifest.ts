@@ -19,9 +19,16 @@ export interface BatchOptions {
  * The batch_id, and the name of its folder and manifest. `now` and `random` (hex digits) make names that were never used, so that nothing in the
  * landing zone is overwritten, not even by a repeat with the same --batch-id. Throws REQUEST_INVALID for a name that no dataset may have.
  */
-export function batchNames({ dataset, batchId: wanted }: BatchOptions, { now, random }: { now: Date; random: string }): { batchId: string; folder: string } {
+export function batchNames(
+  { dataset, batchId: wanted }: BatchOptions,
+  { now, random }: { now: Date; random: string },
+): { batchId: string; folder: string } {
   if (!DATASET_ID.safeParse(dataset).success) {
-    throw new SluiceError('REQUEST_INVALID', `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.`, { details: { option: '--dataset' } });
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.`,
+      { details: { option: '--dataset' } },
+    );
   }
   const batchId = wanted ?? `${dataset}-${compactTime(now)}-${random}`;
   return { batchId, folder: wanted === undefined ? batchId : `${asName(wanted)}-${random}` };
@@ -49,8 +56,18 @@ function asName(batchId: string): string {
 
 /** The options that a field of the manifest comes from, for messages. */
 const OPTION_OF: Record<string, string> = {
-  batch_id: '--batch-id', uploader: '--uploader', intent: '--intent', project: '--project', description: '--description', x_column: '--x-column', y_column: '--y-column', wkt_column: '--wkt-column',
-  spatial_asset_id: 'the spatial asset', tabular_asset_id: 'the table', left_key: '--on', right_key: '--on',
+  batch_id: '--batch-id',
+  uploader: '--uploader',
+  intent: '--intent',
+  project: '--project',
+  description: '--description',
+  x_column: '--x-column',
+  y_column: '--y-column',
+  wkt_column: '--wkt-column',
+  spatial_asset_id: 'the spatial asset',
+  tabular_asset_id: 'the table',
+  left_key: '--on',
+  right_key: '--on',
 };
 
 /** The manifest with its defaults. Throws REQUEST_INVALID that names the option which is wrong. */
@@ -63,10 +80,20 @@ export function validManifest(manifest: unknown): Manifest {
   const option = OPTION_OF[field] ?? `--${field}`;
   const last = issue.path.at(-1);
   const entry = typeof last === 'number' ? `entry ${last + 1} of ` : '';
-  throw new SluiceError('REQUEST_INVALID', `${entry}${field === 'path' ? 'A file name' : option} ${plainIssue(issue)}.`, { details: { option } });
+  throw new SluiceError(
+    'REQUEST_INVALID',
+    `${entry}${field === 'path' ? 'A file name' : option} ${plainIssue(issue)}.`,
+    { details: { option } },
+  );
 }
 
 function wrongRecipe(issue: z.core.$ZodIssue): SluiceError {
-  const field = issue.path.slice(2).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').slice(1);
-  return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${plainIssue(issue)}.`, { details: { option: '--recipe', field } });
+  const field = issue.path
+    .slice(2)
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .slice(1);
+  return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${plainIssue(issue)}.`, {
+    details: { option: '--recipe', field },
+  });
 }

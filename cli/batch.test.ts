@@ -2,37 +2,72 @@ import { expect, test } from 'vitest';
 import { planBatch } from './batch.ts';
 import type { SourceFile } from './source-files.ts';
 
-const source = (path: string, ...parts: string[]): SourceFile => ({ path, format: 'ESRI Shapefile', type: 'vector', parts: [path, ...parts].map((part) => ({ path: part, size: 10 })) });
+const source = (path: string, ...parts: string[]): SourceFile => ({
+  path,
+  format: 'ESRI Shapefile',
+  type: 'vector',
+  parts: [path, ...parts].map((part) => ({ path: part, size: 10 })),
+});
 const names = { now: new Date('2025-03-01T10:15:30.123Z'), random: 'c0ffee', bucket: 'landing-zone' };
 
 test('files go into a folder of the batch, and the manifest names them', () => {
-  const batch = planBatch([source('/data/Straßen #1 + é.shp', '/data/Straßen #1 + é.dbf')], { dataset: 'straßen', uploader: 'ana', crs: 'EPSG:27700', project: 'ALPHA' }, names);
+  const batch = planBatch(
+    [source('/data/Straßen #1 + é.shp', '/data/Straßen #1 + é.dbf')],
+    { dataset: 'straßen', uploader: 'ana', crs: 'EPSG:27700', project: 'ALPHA' },
+    names,
+  );
   const folder = 'straßen-20250301T101530-c0ffee';
   expect(batch.manifestKey).toBe(`manifests/${folder}.json`);
   expect(batch.uploads.map(({ key }) => key)).toEqual([`${folder}/Straßen #1 + é.shp`, `${folder}/Straßen #1 + é.dbf`]);
   expect(batch.manifest).toEqual({
-    batch_id: folder, uploader: 'ana', intent: 'ingest_vector',
-    files: [{ path: `s3://landing-zone/${folder}/Straßen #1 + é.shp`, type: 'vector', format: 'ESRI Shapefile', crs: 'EPSG:27700' }],
+    batch_id: folder,
+    uploader: 'ana',
+    intent: 'ingest_vector',
+    files: [
+      {
+        path: `s3://landing-zone/${folder}/Straßen #1 + é.shp`,
+        type: 'vector',
+        format: 'ESRI Shapefile',
+        crs: 'EPSG:27700',
+      },
+    ],
     metadata: { project: 'ALPHA', tags: { dataset_id: 'straßen' } },
   });
 });
 
 test('files of the same name do not overwrite each other', () => {
-  const { uploads } = planBatch([source('2023/roads.shp', '2023/roads.dbf'), source('2024/ROADS.shp')], { dataset: 'roads', uploader: 'ana' }, names);
+  const { uploads } = planBatch(
+    [source('2023/roads.shp', '2023/roads.dbf'), source('2024/ROADS.shp')],
+    { dataset: 'roads', uploader: 'ana' },
+    names,
+  );
   const folder = 'roads-20250301T101530-c0ffee';
-  expect(uploads.map(({ key }) => key)).toEqual([`${folder}/roads.shp`, `${folder}/roads.dbf`, `${folder}/2/ROADS.shp`]);
+  expect(uploads.map(({ key }) => key)).toEqual([
+    `${folder}/roads.shp`,
+    `${folder}/roads.dbf`,
+    `${folder}/2/ROADS.shp`,
+  ]);
 });
 
-test('a batch_id of one\'s own is kept, and makes a safe and new name', () => {
-  const { batchId, manifestKey } = planBatch([source('x.shp')], { dataset: 'x', uploader: 'ana', batchId: '../März #1/é' }, names);
+test("a batch_id of one's own is kept, and makes a safe and new name", () => {
+  const { batchId, manifestKey } = planBatch(
+    [source('x.shp')],
+    { dataset: 'x', uploader: 'ana', batchId: '../März #1/é' },
+    names,
+  );
   expect([batchId, manifestKey]).toEqual(['../März #1/é', 'manifests/_März_1_é-c0ffee.json']);
 });
 
 test.each([
-  [{ dataset: 'a b' }, '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.'],
+  [
+    { dataset: 'a b' },
+    '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.',
+  ],
   [{ dataset: 'a', intent: 'NO' }, '--intent must be lower-case letters, digits and "_".'],
   [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not hold control characters.'],
   [{ dataset: 'a', project: '' }, '--project is empty.'],
 ])('%j names the option', (options, message) => {
-  expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', message }));
+  expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(
+    expect.objectContaining({ code: 'REQUEST_INVALID', message }),
+  );
 });

@@ -16,7 +16,14 @@ export const EXIT = {
 } as const;
 
 /** Thrown before anything was uploaded: a run that fails with such a code is a state that was read, not an error of the command. */
-const USAGE_CODES = new Set(['REQUEST_INVALID', 'FORMAT_NOT_SUPPORTED', 'RUN_NOT_FOUND', 'ASSET_NOT_FOUND', 'DEAD_LETTER_NOT_FOUND', 'CONFIG_INVALID']);
+const USAGE_CODES = new Set([
+  'REQUEST_INVALID',
+  'FORMAT_NOT_SUPPORTED',
+  'RUN_NOT_FOUND',
+  'ASSET_NOT_FOUND',
+  'DEAD_LETTER_NOT_FOUND',
+  'CONFIG_INVALID',
+]);
 
 /** Of an error that kept a command from its end. */
 export function exitCodeOfError({ code }: Pick<SluiceError, 'code'>): number {

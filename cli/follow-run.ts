@@ -28,7 +28,9 @@ export async function* followRun(client: GatewayClient, path: string, signal: Ab
       if (status !== 'running') return;
     } catch (thrown) {
       signal.throwIfAborted();
-      const error = isBrokenStream(thrown) ? new SluiceError('SLUICE_UNREACHABLE', 'The connection to Sluice broke.', { cause: thrown }) : asSluiceError(thrown);
+      const error = isBrokenStream(thrown)
+        ? new SluiceError('SLUICE_UNREACHABLE', 'The connection to Sluice broke.', { cause: thrown })
+        : asSluiceError(thrown);
       awaySince ??= Date.now();
       if (!error.retryable || Date.now() - awaySince > GIVE_UP_MS) throw error;
     }

@@ -4,7 +4,14 @@ import { printable } from '#shared/text/printable.ts';
 export function formatTable(rows: string[][]): string {
   const clean = rows.map((row) => row.map(printable));
   const widths = (clean[0] ?? []).map((_, column) => Math.max(...clean.map((row) => displayWidth(row[column] ?? ''))));
-  return clean.map((row) => row.map((value, column) => value + ' '.repeat((widths[column] ?? 0) - displayWidth(value))).join('  ').trimEnd()).join('\n');
+  return clean
+    .map((row) =>
+      row
+        .map((value, column) => value + ' '.repeat((widths[column] ?? 0) - displayWidth(value)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 const SEGMENTS = new Intl.Segmenter();
@@ -16,4 +23,5 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-const WIDE = /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+const WIDE =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;

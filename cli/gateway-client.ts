@@ -33,8 +33,15 @@ export class GatewayClient {
   }
 
   /** Does something in the name of an operator, and answers what came of it. */
-  async act<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal }): Promise<T> {
-    const headers = { 'x-operator': encodeURIComponent(operator), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  async act<T>(
+    method: 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal },
+  ): Promise<T> {
+    const headers = {
+      'x-operator': encodeURIComponent(operator),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     const init = { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) };
     const response = await this.#whenReady(() => this.#request(path, init), signal);
     return (await response.json()) as T;
@@ -52,7 +59,8 @@ export class GatewayClient {
       try {
         return await send();
       } catch (thrown) {
-        if (!(thrown instanceof SluiceError) || thrown.code !== 'SLUICE_STARTING' || Date.now() > giveUpAt) throw thrown;
+        if (!(thrown instanceof SluiceError) || thrown.code !== 'SLUICE_STARTING' || Date.now() > giveUpAt)
+          throw thrown;
       }
       this.#onStarting?.();
       this.#onStarting = undefined;
@@ -73,7 +81,11 @@ export class GatewayClient {
   }
 
   /** Uploads a file to the landing zone without holding it in memory. `onSent` hears how many of its bytes have gone out. */
-  async uploadFile(key: string, path: string, { signal, onSent }: { signal: AbortSignal; onSent: (bytes: number) => void }): Promise<void> {
+  async uploadFile(
+    key: string,
+    path: string,
+    { signal, onSent }: { signal: AbortSignal; onSent: (bytes: number) => void },
+  ): Promise<void> {
     const { size } = await stat(path);
     await this.#whenReady(() => {
       const file = createReadStream(path, size > 0 ? { end: size - 1 } : {}); // A file that grows meanwhile keeps to its Content-Length.
@@ -91,8 +103,14 @@ export class GatewayClient {
 
   async #put(key: string, body: Readable, size: number, signal: AbortSignal): Promise<void> {
     const url = new URL(`${this.baseUrl}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`);
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { method: 'PUT', headers: { 'content-length': size }, signal });
-    const answered = new Promise<IncomingMessage>((resolve, reject) => request.on('response', resolve).on('error', reject));
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+      method: 'PUT',
+      headers: { 'content-length': size },
+      signal,
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) =>
+      request.on('response', resolve).on('error', reject),
+    );
     // An upload that is refused breaks off while it is sent: what the gateway said counts, not the broken pipe.
     const sent = pipeline(body, request).catch(() => undefined);
     let response: IncomingMessage;
@@ -108,7 +126,10 @@ export class GatewayClient {
   }
 
   #unreachable(cause: unknown): SluiceError {
-    return new SluiceError('SLUICE_UNREACHABLE', `Sluice does not answer at ${this.baseUrl}.`, { cause, details: { url: this.baseUrl, reason: reasonOf(cause) } });
+    return new SluiceError('SLUICE_UNREACHABLE', `Sluice does not answer at ${this.baseUrl}.`, {
+      cause,
+      details: { url: this.baseUrl, reason: reasonOf(cause) },
+    });
   }
 }
 
@@ -119,10 +140,20 @@ function reasonOf(thrown: unknown): string {
 }
 
 function errorOf(status: number, body: unknown): SluiceError {
-  const { code, message, details } = (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ?? {};
+  const { code, message, details } =
+    (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ??
+    {};
   // Every answer of Sluice carries a code: whatever answers without one, with a "not found", is another server.
-  if (code === undefined && status === 404) return new SluiceError('SLUICE_UNREACHABLE', 'What answers there is not Sluice. Check SLUICE_URL.', { details: { http_status: status } });
-  if (code === undefined || !isCode(code)) return new SluiceError(status >= 500 ? 'FUNCTION_UNAVAILABLE' : 'REQUEST_INVALID', message ?? `The gateway answered HTTP ${status}.`, { details: { http_status: status } });
+  if (code === undefined && status === 404)
+    return new SluiceError('SLUICE_UNREACHABLE', 'What answers there is not Sluice. Check SLUICE_URL.', {
+      details: { http_status: status },
+    });
+  if (code === undefined || !isCode(code))
+    return new SluiceError(
+      status >= 500 ? 'FUNCTION_UNAVAILABLE' : 'REQUEST_INVALID',
+      message ?? `The gateway answered HTTP ${status}.`,
+      { details: { http_status: status } },
+    );
   return new SluiceError(code, message ?? ERROR_CODES[code].meaning, { details: details ?? {} });
 }
 

@@ -2,22 +2,58 @@ import { expect, test } from 'vitest';
 import { guessFromMembers, guessFromName } from './guess-format.ts';
 
 test.each([
-  ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'], ['a.gpkg', 'GPKG', 'vector'], ['a.geojson', 'GeoJSON', 'vector'], ['a.json', 'GeoJSON', 'vector'],
-  ['a.geojsonl', 'GeoJSONSeq', 'vector'], ['a.ndjson', 'GeoJSONSeq', 'vector'], ['a.fgb', 'FlatGeobuf', 'vector'], ['a.kml', 'KML', 'vector'], ['a.kmz', 'KMZ', 'vector'],
-  ['a.gml', 'GML', 'vector'], ['a.xml', 'GML', 'vector'], ['a.tab', 'MapInfo File', 'vector'], ['a.mif', 'MIF', 'vector'], ['a.gpx', 'GPX', 'vector'],
-  ['a.sqlite', 'SQLite', 'vector'], ['a.csv', 'CSV', 'vector'], ['a.shz', 'ESRI Shapefile', 'vector'], ['a.TIFF', 'GTiff', 'raster'], ['a.nc', 'netCDF', 'raster'], ['a.asc', 'AAIGrid', 'raster'], ['a.flt', 'EHdr', 'raster'], ['a.jp2', 'JP2OpenJPEG', 'raster'], ['a.grb2', 'GRIB', 'raster'], ['a.png', 'PNG', 'raster'], ['a.xlsx', 'XLSX', 'tabular'], ['a.ods', 'ODS', 'tabular'], ['a.tsv', 'TSV', 'tabular'], ['a.CSV.gz', 'CSV', 'tabular'], ['a.jsonl.gz', 'JSONL', 'tabular'],
+  ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'],
+  ['a.gpkg', 'GPKG', 'vector'],
+  ['a.geojson', 'GeoJSON', 'vector'],
+  ['a.json', 'GeoJSON', 'vector'],
+  ['a.geojsonl', 'GeoJSONSeq', 'vector'],
+  ['a.ndjson', 'GeoJSONSeq', 'vector'],
+  ['a.fgb', 'FlatGeobuf', 'vector'],
+  ['a.kml', 'KML', 'vector'],
+  ['a.kmz', 'KMZ', 'vector'],
+  ['a.gml', 'GML', 'vector'],
+  ['a.xml', 'GML', 'vector'],
+  ['a.tab', 'MapInfo File', 'vector'],
+  ['a.mif', 'MIF', 'vector'],
+  ['a.gpx', 'GPX', 'vector'],
+  ['a.sqlite', 'SQLite', 'vector'],
+  ['a.csv', 'CSV', 'vector'],
+  ['a.shz', 'ESRI Shapefile', 'vector'],
+  ['a.TIFF', 'GTiff', 'raster'],
+  ['a.nc', 'netCDF', 'raster'],
+  ['a.asc', 'AAIGrid', 'raster'],
+  ['a.flt', 'EHdr', 'raster'],
+  ['a.jp2', 'JP2OpenJPEG', 'raster'],
+  ['a.grb2', 'GRIB', 'raster'],
+  ['a.png', 'PNG', 'raster'],
+  ['a.xlsx', 'XLSX', 'tabular'],
+  ['a.ods', 'ODS', 'tabular'],
+  ['a.tsv', 'TSV', 'tabular'],
+  ['a.CSV.gz', 'CSV', 'tabular'],
+  ['a.jsonl.gz', 'JSONL', 'tabular'],
 ])('%s is %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
 
-test.each([['a.csv', 'CSV'], ['a.txt', 'CSV'], ['a.tab', 'TSV'], ['a.ndjson', 'JSONL'], ['a.xlsx', 'XLSX']])('as a table, %s is %s', (name, format) => {
+test.each([
+  ['a.csv', 'CSV'],
+  ['a.txt', 'CSV'],
+  ['a.tab', 'TSV'],
+  ['a.ndjson', 'JSONL'],
+  ['a.xlsx', 'XLSX'],
+])('as a table, %s is %s', (name, format) => {
   expect(guessFromName(name, 'tabular')).toEqual({ format, type: 'tabular' });
 });
 
 test('as a table, a map is nothing, and a table may be in an archive', () => {
   expect(guessFromName('a.gpkg', 'tabular')).toBeUndefined();
-  expect(guessFromMembers('x.zip', ['a/preise.csv', 'readme.md'], 'tabular')).toEqual({ format: 'CSV', type: 'tabular' });
+  expect(guessFromMembers('x.zip', ['a/preise.csv', 'readme.md'], 'tabular')).toEqual({
+    format: 'CSV',
+    type: 'tabular',
+  });
 });
 
-test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s tells no format', (name) => expect(guessFromName(name)).toBeUndefined());
+test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s tells no format', (name) =>
+  expect(guessFromName(name)).toBeUndefined(),
+);
 
 test.each([
   [['roads/', 'roads/roads.shp', 'roads/roads.dbf', 'roads/roads.shp.xml', 'readme.txt'], 'ESRI Shapefile'],
@@ -33,5 +69,7 @@ test.each([
 ])('an archive of %j is %s', (names, format) => expect(guessFromMembers('x.zip', names)?.format).toBe(format));
 
 test('an archive of several formats asks for one', () => {
-  expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(expect.objectContaining({ message: 'x.zip holds several formats (ESRI Shapefile, GPKG). Name one with --format.' }));
+  expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(
+    expect.objectContaining({ message: 'x.zip holds several formats (ESRI Shapefile, GPKG). Name one with --format.' }),
+  );
 });

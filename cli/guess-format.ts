@@ -16,7 +16,10 @@ export interface GuessedFormat {
 }
 
 /** Archives that hold one format only, whatever is in them. */
-const SPECIAL_ARCHIVES: Record<string, GuessedFormat> = { '.kmz': { format: 'KMZ', type: 'vector' }, '.shz': { format: 'ESRI Shapefile', type: 'vector' } };
+const SPECIAL_ARCHIVES: Record<string, GuessedFormat> = {
+  '.kmz': { format: 'KMZ', type: 'vector' },
+  '.shz': { format: 'ESRI Shapefile', type: 'vector' },
+};
 
 /** Seen without a type, these are tables; `.csv` and `.jsonl` are more often points. */
 const TABLE_EXTENSIONS = ['.tsv', '.xlsx', '.xlsm', '.ods', '.gz'];
@@ -33,17 +36,29 @@ const USUAL_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
 /** The format of a file by its name; a .zip by the names in it. `type` is that of the files, when it is known. Throws FORMAT_NOT_SUPPORTED, and REQUEST_INVALID when several fit. */
 export async function guessFormat(path: string, type?: FileType): Promise<GuessedFormat> {
   const name = basename(path).toLowerCase();
-  if (name.endsWith('.zip')) return guessFromMembers(path, await memberNames(path), type) ?? (type === 'tabular' ? USUAL_TABLE_IN_ZIP : USUAL_IN_ZIP);
+  if (name.endsWith('.zip'))
+    return (
+      guessFromMembers(path, await memberNames(path), type) ?? (type === 'tabular' ? USUAL_TABLE_IN_ZIP : USUAL_IN_ZIP)
+    );
   const guess = guessFromName(name, type);
   if (guess !== undefined) return guess;
-  const known = (type === 'tabular' ? TABLE_FORMATS : [...VECTOR_FORMATS, ...RASTER_FORMATS]).map(({ extensions }) => extensions[0]).join(' ');
-  throw new SluiceError('FORMAT_NOT_SUPPORTED', `The name of ${path} tells no format that Sluice knows (${known} .zip …). Name it with --format.`, { details: { file: path } });
+  const known = (type === 'tabular' ? TABLE_FORMATS : [...VECTOR_FORMATS, ...RASTER_FORMATS])
+    .map(({ extensions }) => extensions[0])
+    .join(' ');
+  throw new SluiceError(
+    'FORMAT_NOT_SUPPORTED',
+    `The name of ${path} tells no format that Sluice knows (${known} .zip …). Name it with --format.`,
+    { details: { file: path } },
+  );
 }
 
 /** By extension; undefined when no format has it. Where several do, the first that reads it, and of several types `type`. */
 export function guessFromName(name: string, type?: FileType): GuessedFormat | undefined {
   const extension = extensionOf(name);
-  const table = type === 'tabular' || (type === undefined && TABLE_EXTENSIONS.includes(extension)) ? tableFormatOfName(name) : undefined;
+  const table =
+    type === 'tabular' || (type === undefined && TABLE_EXTENSIONS.includes(extension))
+      ? tableFormatOfName(name)
+      : undefined;
   if (table !== undefined || type === 'tabular') return table && { format: table.name, type: 'tabular' };
   const special = SPECIAL_ARCHIVES[extension];
   if (special) return special;
@@ -53,7 +68,11 @@ export function guessFromName(name: string, type?: FileType): GuessedFormat | un
 }
 
 /** A format by a name that a manifest may say, with its type, where several have it `type`; undefined for others. */
-export function namedFormat(name: string, path: string, type?: FileType): { format: FileFormat; type: FileType } | undefined {
+export function namedFormat(
+  name: string,
+  path: string,
+  type?: FileType,
+): { format: FileFormat; type: FileType } | undefined {
   if (type === 'tabular') return tabular(name);
   if (VECTOR_TABLE.find(name) !== undefined) return { format: vectorFormat(name, path), type: 'vector' };
   const raster = RASTER_TABLE.find(name);
@@ -68,10 +87,16 @@ function tabular(name: string): { format: FileFormat; type: FileType } | undefin
 /** By what lies in an archive: `roads.shp.xml` and `roads.png` beside `roads.shp` are no dataset. */
 export function guessFromMembers(path: string, names: string[], type?: FileType): GuessedFormat | undefined {
   const members = names.filter((name) => !name.endsWith('/') && !/(^|\/)(__MACOSX\/|\._)/.test(name));
-  const telling = distinct(members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map((name) => guessFromName(name, type)));
+  const telling = distinct(
+    members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map((name) => guessFromName(name, type)),
+  );
   const found = telling.length > 0 ? telling : distinct(members.map((name) => guessFromName(name, type)));
   if (found.length > 1) {
-    throw new SluiceError('REQUEST_INVALID', `${path} holds several formats (${found.map(({ format }) => format).join(', ')}). Name one with --format.`, { details: { file: path } });
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `${path} holds several formats (${found.map(({ format }) => format).join(', ')}). Name one with --format.`,
+      { details: { file: path } },
+    );
   }
   return found[0];
 }

@@ -8,7 +8,12 @@ import type { Progress } from './progress.ts';
  * Uploads the files, then the manifest, and gives the states of the run to its end, or the one of the rejected
  * manifest. Throws what the gateway answers, SLUICE_UNREACHABLE, and the abort of `signal`.
  */
-export async function* ingestBatch(batch: Batch, client: GatewayClient, progress: Progress, signal: AbortSignal): AsyncGenerator<RunView> {
+export async function* ingestBatch(
+  batch: Batch,
+  client: GatewayClient,
+  progress: Progress,
+  signal: AbortSignal,
+): AsyncGenerator<RunView> {
   const total = batch.uploads.reduce((sum, { size }) => sum + size, 0);
   let sent = 0;
   for (const { path, key, size } of batch.uploads) {

@@ -22,14 +22,24 @@ afterAll(async () => {
 
 /** Runs `sluice` as a person does, in a process of its own. */
 const run = (args: string[], variables: Record<string, string> = {}) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables } });
+  execa(process.execPath, [LAUNCHER, ...args], {
+    reject: false,
+    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables },
+  });
 const ingestJson = async (...args: string[]) => {
   const { stdout, exitCode } = await run(['ingest', ...args, '--json']);
   return { exitCode, document: JSON.parse(stdout) as Record<string, unknown> };
 };
 const points = (name = 'Bäume + parks #1.geojson') => {
   const path = join(folder, name);
-  const features = [['Linde', 8.5, 47.4], ['Eiche 🌳', 8.6, 47.5]].map(([kind, x, y]) => ({ type: 'Feature', properties: { Art: kind }, geometry: { type: 'Point', coordinates: [x, y] } }));
+  const features = [
+    ['Linde', 8.5, 47.4],
+    ['Eiche 🌳', 8.6, 47.5],
+  ].map(([kind, x, y]) => ({
+    type: 'Feature',
+    properties: { Art: kind },
+    geometry: { type: 'Point', coordinates: [x, y] },
+  }));
   return writeFile(path, JSON.stringify({ type: 'FeatureCollection', features })).then(() => path);
 };
 
@@ -37,8 +47,12 @@ describe('ingest', () => {
   test('shows the asset in plain words, and its steps on standard error', async () => {
     const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'länder', '--project', 'ALPHA']);
     expect(exitCode, stderr).toBe(0);
-    expect(stdout).toMatch(/^länder-\d{8}T\d{6}-[0-9a-f]{6}: success in .* run [0-9a-f-]{36}\n\nländer, version 1\n {2}Rows {6}177\n {2}Geometry {2}MultiPolygon, Polygon\n/);
-    expect(stderr).toMatch(/^Uploaded 1 file, 140\.1 kB, and the manifest\.\nRun [0-9a-f-]{36} started\.\nload-to-postgis: done in [\d.]+ s\n/);
+    expect(stdout).toMatch(
+      /^länder-\d{8}T\d{6}-[0-9a-f]{6}: success in .* run [0-9a-f-]{36}\n\nländer, version 1\n {2}Rows {6}177\n {2}Geometry {2}MultiPolygon, Polygon\n/,
+    );
+    expect(stderr).toMatch(
+      /^Uploaded 1 file, 140\.1 kB, and the manifest\.\nRun [0-9a-f-]{36} started\.\nload-to-postgis: done in [\d.]+ s\n/,
+    );
     expect(stdout + stderr).not.toContain('\u001b');
   });
 
@@ -47,9 +61,42 @@ describe('ingest', () => {
     expect(exitCode).toBe(0);
     expect(Object.keys(document)).toEqual(['run_id', 'batch_id', 'status', 'steps', 'asset', 'reused', 'error']);
     const asset = document.asset as Record<string, unknown>;
-    expect(Object.keys(asset)).toEqual(['id', 'dataset_id', 'version', 's3_key', 'url', 'row_count', 'crs', 'bbox', 'geometry_types', 'columns', 'quality', 'content_hash', 'size_bytes']);
-    expect(document).toMatchObject({ status: 'success', error: null, asset: { dataset_id: 'bäume', version: 1, row_count: 2, crs: 'EPSG:4326', bbox: [8.5, 47.4, 8.6, 47.5], geometry_types: ['Point'] } });
-    expect((document.steps as { name: string; status: string }[]).map(({ name, status }) => `${name} ${status}`)).toEqual(['load-to-postgis done', 'transform-recipe done', 'export-geoparquet done', 'record-lineage done', 'archive done']);
+    expect(Object.keys(asset)).toEqual([
+      'id',
+      'dataset_id',
+      'version',
+      's3_key',
+      'url',
+      'row_count',
+      'crs',
+      'bbox',
+      'geometry_types',
+      'columns',
+      'quality',
+      'content_hash',
+      'size_bytes',
+    ]);
+    expect(document).toMatchObject({
+      status: 'success',
+      error: null,
+      asset: {
+        dataset_id: 'bäume',
+        version: 1,
+        row_count: 2,
+        crs: 'EPSG:4326',
+        bbox: [8.5, 47.4, 8.6, 47.5],
+        geometry_types: ['Point'],
+      },
+    });
+    expect(
+      (document.steps as { name: string; status: string }[]).map(({ name, status }) => `${name} ${status}`),
+    ).toEqual([
+      'load-to-postgis done',
+      'transform-recipe done',
+      'export-geoparquet done',
+      'record-lineage done',
+      'archive done',
+    ]);
     const bytes = Buffer.from(await (await fetch(asset.url as string)).arrayBuffer());
     expect([bytes.length, bytes.subarray(0, 4).toString()]).toEqual([asset.size_bytes, 'PAR1']);
   });
@@ -70,14 +117,25 @@ describe('ingest', () => {
     const file = await points('again.geojson');
     await run(['ingest', file, '--dataset', 'again']);
     const { stdout } = await run(['ingest', file, '--dataset', 'again']);
-    expect(stdout).toMatch(/so this run gives version 1, made .* UTC\. With --force it is made again, as a new version\./);
+    expect(stdout).toMatch(
+      /so this run gives version 1, made .* UTC\. With --force it is made again, as a new version\./,
+    );
     expect(stdout).toContain('again, version 1');
   });
 
   test('a run that fails exits 1 and says code, file and what to do', async () => {
     const csv = join(folder, 'Straßen ohne crs.csv');
     await writeFile(csv, 'x,y\n2600000,1200000\n');
-    const { stdout, stderr, exitCode } = await run(['ingest', csv, '--dataset', 'ohne', '--x-column', 'x', '--y-column', 'y']);
+    const { stdout, stderr, exitCode } = await run([
+      'ingest',
+      csv,
+      '--dataset',
+      'ohne',
+      '--x-column',
+      'x',
+      '--y-column',
+      'y',
+    ]);
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/failure/)]);
     expect(stderr).toMatch(/CRS_MISSING: .*Straßen ohne crs\.csv.*\n[^]*set `crs` for the file in the manifest/);
   });
@@ -87,7 +145,14 @@ describe('ingest', () => {
     expect((await ingestJson(file, '--dataset', 'dup', '--batch-id', 'batch #1/é')).exitCode).toBe(0);
     const { exitCode, document } = await ingestJson(file, '--dataset', 'dup', '--batch-id', 'batch #1/é');
     expect(exitCode).toBe(1);
-    expect(document).toMatchObject({ run_id: null, batch_id: 'batch #1/é', status: 'failure', steps: [], asset: null, error: { code: 'BATCH_ID_TAKEN' } });
+    expect(document).toMatchObject({
+      run_id: null,
+      batch_id: 'batch #1/é',
+      status: 'failure',
+      steps: [],
+      asset: null,
+      error: { code: 'BATCH_ID_TAKEN' },
+    });
   });
 });
 
@@ -111,7 +176,9 @@ describe('wrong usage exits 2', () => {
 });
 
 test('exits 3 when Sluice does not answer, in JSON with the reason', async () => {
-  const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'x', '--json'], { SLUICE_URL: 'http://127.0.0.1:1' });
+  const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'x', '--json'], {
+    SLUICE_URL: 'http://127.0.0.1:1',
+  });
   expect(exitCode).toBe(3);
   expect(JSON.parse(stdout)).toMatchObject({ run_id: null, status: 'failure', error: { code: 'SLUICE_UNREACHABLE' } });
   expect(stderr).toContain('Sluice does not answer at http://127.0.0.1:1.');
@@ -124,8 +191,12 @@ test('runs, run and assets show what is there', async () => {
   expect(JSON.parse((await run(['run', String(document.run_id), '--json'])).stdout)).toEqual(document);
   expect(JSON.parse((await run(['assets', '--dataset', 'liste', '--json'])).stdout)).toEqual([document.asset]);
   expect((await run(['runs'])).stdout).toMatch(/^STARTED \(UTC\) +RUN +STATUS +DATASET/);
-  expect((await run(['assets', '--dataset', 'liste'])).stdout).toMatch(/^MADE \(UTC\) +DATASET +VERSION +ROWS[^]*liste +1 +2 +Point/);
-  expect((await run(['run', String(document.run_id)])).stdout).toMatch(/success in[^]*load-to-postgis +done, [^]*liste, version 1/);
+  expect((await run(['assets', '--dataset', 'liste'])).stdout).toMatch(
+    /^MADE \(UTC\) +DATASET +VERSION +ROWS[^]*liste +1 +2 +Point/,
+  );
+  expect((await run(['run', String(document.run_id)])).stdout).toMatch(
+    /success in[^]*load-to-postgis +done, [^]*liste, version 1/,
+  );
 });
 
 test('Ctrl-C leaves the run going', async () => {
@@ -135,14 +206,23 @@ test('Ctrl-C leaves the run going', async () => {
   const child = run(['ingest', csv, '--dataset', 'viele', '--crs', 'EPSG:4326', '--x-column', 'x', '--y-column', 'y']);
   for await (const line of child.iterable({ from: 'stderr' })) if (/^Run .* started/.test(line)) child.kill('SIGINT');
   const { stderr, exitCode } = await child;
-  expect([exitCode, stderr]).toEqual([130, expect.stringMatching(/The run goes on\. See it with: npx sluice run [0-9a-f-]{36}/)]);
+  expect([exitCode, stderr]).toEqual([
+    130,
+    expect.stringMatching(/The run goes on\. See it with: npx sluice run [0-9a-f-]{36}/),
+  ]);
   const runId = /run ([0-9a-f-]{36})/.exec(stderr)?.[1] ?? '';
   const followed = await run(['run', runId, '--follow', '--json']);
-  expect(JSON.parse(followed.stdout)).toMatchObject({ run_id: runId, status: 'success', asset: { row_count: 200_000 } });
+  expect(JSON.parse(followed.stdout)).toMatchObject({
+    run_id: runId,
+    status: 'success',
+    asset: { row_count: 200_000 },
+  });
 });
 
 test('the npm package starts it', async () => {
-  expect(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))).toMatchObject({ bin: { sluice: 'cli/sluice.mjs' } });
+  expect(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))).toMatchObject({
+    bin: { sluice: 'cli/sluice.mjs' },
+  });
   const { stdout, exitCode } = await execa(LAUNCHER, ['--help'], { reject: false });
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Usage: sluice')]);
 });

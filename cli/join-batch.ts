@@ -15,7 +15,12 @@ export interface JoinOptions extends BatchOptions {
 }
 
 /** Plans the join of two assets as a batch without files. Throws REQUEST_INVALID for a value that no manifest may hold. */
-export function planJoinBatch(spatial: string, tabular: string, options: JoinOptions, { now, random }: { now: Date; random: string }): Batch {
+export function planJoinBatch(
+  spatial: string,
+  tabular: string,
+  options: JoinOptions,
+  { now, random }: { now: Date; random: string },
+): Batch {
   const { batchId, folder } = batchNames(options, { now, random });
   const manifest = {
     batch_id: batchId,
@@ -25,8 +30,13 @@ export function planJoinBatch(spatial: string, tabular: string, options: JoinOpt
     metadata: {
       ...batchMetadata(options),
       join_config: given({
-        spatial_asset_id: assetReference(spatial), tabular_asset_id: assetReference(tabular), ...keysOf(options.on),
-        how: options.how, columns: options.columns?.split(',').map((name) => name.trim()), prefix: options.prefix, allow_duplicate_keys: options.allowDuplicates,
+        spatial_asset_id: assetReference(spatial),
+        tabular_asset_id: assetReference(tabular),
+        ...keysOf(options.on),
+        how: options.how,
+        columns: options.columns?.split(',').map((name) => name.trim()),
+        prefix: options.prefix,
+        allow_duplicate_keys: options.allowDuplicates,
       }),
     },
   };
@@ -44,5 +54,9 @@ function keysOf(on: string): { left_key: string; right_key: string } {
   const [left = '', right = left, ...more] = on.split('=').map((name) => name.trim());
   if (more.length === 0 && left !== '' && right !== '') return { left_key: left, right_key: right };
   const hint = more.length > 0 ? ' A name that holds "=" can only be given in a manifest (metadata.join_config).' : '';
-  throw new SluiceError('REQUEST_INVALID', `--on ${JSON.stringify(on)} must be LEFT=RIGHT: a column of the spatial asset and one of the table.${hint}`, { details: { option: '--on' } });
+  throw new SluiceError(
+    'REQUEST_INVALID',
+    `--on ${JSON.stringify(on)} must be LEFT=RIGHT: a column of the spatial asset and one of the table.${hint}`,
+    { details: { option: '--on' } },
+  );
 }

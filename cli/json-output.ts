@@ -19,16 +19,71 @@ export interface RunJson {
 
 export type AssetJson = Pick<
   AssetView,
-  'id' | 'dataset_id' | 'version' | 's3_key' | 'url' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'join' | 'raster'
+  | 'id'
+  | 'dataset_id'
+  | 'version'
+  | 's3_key'
+  | 'url'
+  | 'row_count'
+  | 'crs'
+  | 'bbox'
+  | 'geometry_types'
+  | 'columns'
+  | 'quality'
+  | 'content_hash'
+  | 'size_bytes'
+  | 'join'
+  | 'raster'
 >;
 
 export function runJson({ run_id, batch_id, status, steps, asset, assets, reused, error }: RunView): RunJson {
-  return { run_id, batch_id, status, steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })), asset: asset && assetJson(asset), reused, error, ...(assets.length > 1 ? { assets: assets.map(assetJson) } : {}) };
+  return {
+    run_id,
+    batch_id,
+    status,
+    steps: steps.map(({ name, status: state, attempt, seconds }) => ({ name, status: state, attempt, seconds })),
+    asset: asset && assetJson(asset),
+    reused,
+    error,
+    ...(assets.length > 1 ? { assets: assets.map(assetJson) } : {}),
+  };
 }
 
 export function assetJson(asset: AssetView): AssetJson {
-  const { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, join, raster } = asset;
-  return { id, dataset_id, version, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, ...(join === undefined ? {} : { join }), ...(raster === undefined ? {} : { raster }) };
+  const {
+    id,
+    dataset_id,
+    version,
+    s3_key,
+    url,
+    row_count,
+    crs,
+    bbox,
+    geometry_types,
+    columns,
+    quality,
+    content_hash,
+    size_bytes,
+    join,
+    raster,
+  } = asset;
+  return {
+    id,
+    dataset_id,
+    version,
+    s3_key,
+    url,
+    row_count,
+    crs,
+    bbox,
+    geometry_types,
+    columns,
+    quality,
+    content_hash,
+    size_bytes,
+    ...(join === undefined ? {} : { join }),
+    ...(raster === undefined ? {} : { raster }),
+  };
 }
 
 /** A command that was kept from its end, in the shape of a run: nothing is known of one. */

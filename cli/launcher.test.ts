@@ -10,16 +10,22 @@ import manifest from '../package.json' with { type: 'json' };
 
 const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
 /** Makes the launcher believe that it runs on a Node that is too old, so that it starts another one. */
-const OLD_NODE = ['--import', 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.19.0"}})'];
+const OLD_NODE = [
+  '--import',
+  'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.19.0"}})',
+];
 const RUN_FIELDS = { run_id: null, batch_id: null, status: 'failure', steps: [], asset: null };
 
 /** An address at which Sluice is starting, until `answerWith`. */
 let gateway: Listener;
-beforeEach(async () => { gateway = await listen({ HOST: '127.0.0.1', PORT: 0 }); });
+beforeEach(async () => {
+  gateway = await listen({ HOST: '127.0.0.1', PORT: 0 });
+});
 afterEach(() => gateway.close());
 
 const variables = () => ({ LOG_LEVEL: 'silent', SLUICE_URL: `http://127.0.0.1:${gateway.port}` });
-const run = (args: string[], more: Record<string, string> = {}) => execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { ...variables(), ...more } });
+const run = (args: string[], more: Record<string, string> = {}) =>
+  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { ...variables(), ...more } });
 
 test('--version is that of the package', async () => {
   expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: manifest.version });
@@ -37,10 +43,22 @@ describe('while Sluice is starting', () => {
 
   test('an upload is sent again, whole', async () => {
     const bodies: string[] = [];
-    const child = run(['ingest', fileURLToPath(new URL('../package.json', import.meta.url)), '--format', 'GeoJSON', '--dataset', 'x', '--json']);
+    const child = run([
+      'ingest',
+      fileURLToPath(new URL('../package.json', import.meta.url)),
+      '--format',
+      'GeoJSON',
+      '--dataset',
+      'x',
+      '--json',
+    ]);
     for await (const _line of child.iterable({ from: 'stderr' })) {
       gateway.answerWith(async (request) => {
-        if (request.method !== 'PUT') return Response.json({ error: { code: 'BATCH_NOT_FOUND', message: 'Enough.', details: {} } }, { status: 404 });
+        if (request.method !== 'PUT')
+          return Response.json(
+            { error: { code: 'BATCH_NOT_FOUND', message: 'Enough.', details: {} } },
+            { status: 404 },
+          );
         bodies.push(await request.text());
         return Response.json({}, { status: 201 });
       });
@@ -51,17 +69,38 @@ describe('while Sluice is starting', () => {
 
   test('Ctrl-C ends the waiting', async () => {
     const child = run(['ingest', LAUNCHER, '--format', 'GeoJSON', '--dataset', 'x']);
-    for await (const line of child.iterable({ from: 'stderr' })) if (line.startsWith('Sluice is starting')) child.kill('SIGINT');
+    for await (const line of child.iterable({ from: 'stderr' }))
+      if (line.startsWith('Sluice is starting')) child.kill('SIGINT');
     expect(await child).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('Stopped.') as string });
   });
 });
 
 describe('wrong usage with --json gives one document', () => {
   test.each([
-    [['ingest', 'x.zip', '--json'], { ...RUN_FIELDS, error: { code: 'REQUEST_INVALID', message: "required option '--dataset <name>' not specified" } }],
+    [
+      ['ingest', 'x.zip', '--json'],
+      {
+        ...RUN_FIELDS,
+        error: { code: 'REQUEST_INVALID', message: "required option '--dataset <name>' not specified" },
+      },
+    ],
     [['run', '--json'], { ...RUN_FIELDS, error: { message: "missing required argument 'run'" } }],
-    [['join', 'a', 'b', '--on', 'x', '--dataset', 'c', '--how', 'outer', '--json'], { ...RUN_FIELDS, error: { message: "option '--how <how>' argument 'outer' is invalid. Allowed choices are left, inner." } }],
-    [['assets', '--limit', '0', '--json'], { error: { code: 'REQUEST_INVALID', message: "option '--limit <count>' argument '0' is invalid. It must be a whole number from 1 to 500." } }],
+    [
+      ['join', 'a', 'b', '--on', 'x', '--dataset', 'c', '--how', 'outer', '--json'],
+      {
+        ...RUN_FIELDS,
+        error: { message: "option '--how <how>' argument 'outer' is invalid. Allowed choices are left, inner." },
+      },
+    ],
+    [
+      ['assets', '--limit', '0', '--json'],
+      {
+        error: {
+          code: 'REQUEST_INVALID',
+          message: "option '--limit <count>' argument '0' is invalid. It must be a whole number from 1 to 500.",
+        },
+      },
+    ],
     [['inges', '--json'], { error: { message: expect.stringContaining("unknown command 'inges'") as string } }],
   ])('%j', async (args, document) => {
     const { exitCode, stdout, stderr } = await run(args);
@@ -77,7 +116,12 @@ describe('wrong usage with --json gives one document', () => {
 });
 
 describe('on a Node that is too old, another one does the work', () => {
-  const start = () => spawn(process.execPath, [...OLD_NODE, LAUNCHER, 'runs'], { env: { ...process.env, ...variables() }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const start = () =>
+    spawn(process.execPath, [...OLD_NODE, LAUNCHER, 'runs'], {
+      env: { ...process.env, ...variables() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
 
   test('and ends when the launcher is killed', { timeout: 30_000 }, async () => {
     const launcher = start();
@@ -95,6 +139,8 @@ describe('on a Node that is too old, another one does the work', () => {
   });
 
   test('and its exit code is that of the command', async () => {
-    expect(await execa(process.execPath, [...OLD_NODE, LAUNCHER, 'runs', '--nope'], { reject: false, env: variables() })).toMatchObject({ exitCode: 2 });
+    expect(
+      await execa(process.execPath, [...OLD_NODE, LAUNCHER, 'runs', '--nope'], { reject: false, env: variables() }),
+    ).toMatchObject({ exitCode: 2 });
   });
 });

@@ -31,7 +31,9 @@ export class LiveBlock {
   }
 
   draw(): void {
-    const lines = this.#lines(FRAMES[this.#turn++ % FRAMES.length] ?? '').map((line) => cut(line, (this.#screen.columns || USUAL_COLUMNS) - 1));
+    const lines = this.#lines(FRAMES[this.#turn++ % FRAMES.length] ?? '').map((line) =>
+      cut(line, (this.#screen.columns || USUAL_COLUMNS) - 1),
+    );
     this.#screen.write(`${UP.repeat(this.#drawn)}${CLEAR_DOWN}${lines.map((line) => `${line}\n`).join('')}`);
     this.#drawn = lines.length;
   }

@@ -3,7 +3,14 @@ import { hasManifestRules, minioEnvironment, withManifestRules } from './notific
 
 const QUEUED = 'arn:minio:sqs::SLUICE_QUEUED:webhook';
 const DIRECT = 'arn:minio:sqs::SLUICE_DIRECT:webhook';
-const FILTER = { Key: { FilterRules: [{ Name: 'prefix' as const, Value: 'manifests/' }, { Name: 'suffix' as const, Value: '.json' }] } };
+const FILTER = {
+  Key: {
+    FilterRules: [
+      { Name: 'prefix' as const, Value: 'manifests/' },
+      { Name: 'suffix' as const, Value: '.json' },
+    ],
+  },
+};
 
 test('adds one rule for each target, and keeps the rules of others', () => {
   const audit = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
@@ -22,13 +29,20 @@ test('a second time changes nothing', () => {
 });
 
 test('replaces the same rule made by another program, which would deliver everything twice', () => {
-  const byHand = { Id: 'x1', QueueArn: 'arn:minio:sqs:eu-west-2:SLUICE_QUEUED:webhook', Events: ['s3:ObjectCreated:*' as const], Filter: { Key: { FilterRules: [...FILTER.Key.FilterRules].reverse() } } };
+  const byHand = {
+    Id: 'x1',
+    QueueArn: 'arn:minio:sqs:eu-west-2:SLUICE_QUEUED:webhook',
+    Events: ['s3:ObjectCreated:*' as const],
+    Filter: { Key: { FilterRules: [...FILTER.Key.FilterRules].reverse() } },
+  };
   expect(hasManifestRules({ QueueConfigurations: [byHand] }, [QUEUED])).toBe(true);
   expect(withManifestRules({ QueueConfigurations: [byHand] }, [QUEUED]).QueueConfigurations).toHaveLength(1);
 });
 
 test('only the first target has a queue folder', () => {
-  expect(minioEnvironment([QUEUED, DIRECT], { url: 'http://127.0.0.1:8080/webhooks/minio', token: 't', queueFolder: '/q' })).toEqual({
+  expect(
+    minioEnvironment([QUEUED, DIRECT], { url: 'http://127.0.0.1:8080/webhooks/minio', token: 't', queueFolder: '/q' }),
+  ).toEqual({
     MINIO_NOTIFY_WEBHOOK_ENABLE_SLUICE_QUEUED: 'on',
     MINIO_NOTIFY_WEBHOOK_ENDPOINT_SLUICE_QUEUED: 'http://127.0.0.1:8080/webhooks/minio',
     MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_SLUICE_QUEUED: 't',

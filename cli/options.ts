@@ -15,7 +15,9 @@ export function jsonOption(what = 'one JSON document on standard output, for pro
 /** Of a command that lists rows. */
 export function addListOptions(command: Command): Command {
   return command
-    .addOption(new Option('--limit <count>', `how many rows, ${MAX_LIMIT} at most`).argParser(parseLimit).default(DEFAULT_LIMIT))
+    .addOption(
+      new Option('--limit <count>', `how many rows, ${MAX_LIMIT} at most`).argParser(parseLimit).default(DEFAULT_LIMIT),
+    )
     .addOption(jsonOption('a JSON array on standard output, for programs'));
 }
 
@@ -29,7 +31,11 @@ export function addBatchOptions(command: Command): Command {
   return command
     .optionsGroup('Version and batch:')
     .option('--force', 'make a new version, although one of the same input exists')
-    .option('--keep-versions <count>', 'keep this many versions of the dataset from now on, and remove older ones for good', parseCount)
+    .option(
+      '--keep-versions <count>',
+      'keep this many versions of the dataset from now on, and remove older ones for good',
+      parseCount,
+    )
     .option('--project <name>', 'project, kept with the asset')
     .option('--description <text>', 'description, kept with the asset')
     .option('--uploader <name>', 'in whose name; your account by default')
@@ -44,6 +50,7 @@ export function parseCount(text: string): number {
 
 function parseLimit(text: string): number {
   const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LIMIT}.`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LIMIT}.`);
   return limit;
 }

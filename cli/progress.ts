@@ -19,7 +19,12 @@ export function createProgress({ stderr, json }: Terminal): Progress {
   return json ? SILENT : new LineProgress(stderr);
 }
 
-const SILENT: Progress = { uploading: () => undefined, uploaded: () => undefined, run: () => undefined, end: () => undefined };
+const SILENT: Progress = {
+  uploading: () => undefined,
+  uploaded: () => undefined,
+  run: () => undefined,
+  end: () => undefined,
+};
 
 /** One line for each step that ended. */
 class LineProgress implements Progress {
@@ -115,9 +120,11 @@ interface StepLook {
 export function stepLines(view: RunView, { frame, colors, since }: StepLook): string[] {
   return view.steps.map(({ name, status, attempt, seconds }) => {
     const tries = attempt > 1 ? colors.yellow(`  try ${attempt}`) : '';
-    if (status === 'done') return `${colors.green('✔')} ${name.padEnd(NAME_WIDTH)}${colors.dim(formatSeconds(seconds ?? 0))}${tries}`;
+    if (status === 'done')
+      return `${colors.green('✔')} ${name.padEnd(NAME_WIDTH)}${colors.dim(formatSeconds(seconds ?? 0))}${tries}`;
     if (status === 'failed') return `${colors.red('✘')} ${name.padEnd(NAME_WIDTH)}${colors.red('failed')}${tries}`;
-    if (status === 'running' && view.status === 'running') return `${colors.cyan(frame)} ${name.padEnd(NAME_WIDTH)}${formatSeconds(since(`${name} ${attempt}`))}${tries}`;
+    if (status === 'running' && view.status === 'running')
+      return `${colors.cyan(frame)} ${name.padEnd(NAME_WIDTH)}${formatSeconds(since(`${name} ${attempt}`))}${tries}`;
     return colors.dim(`· ${name}`) + tries;
   });
 }

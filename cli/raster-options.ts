@@ -21,18 +21,31 @@ export function addRasterOptions(command: Command): Command {
   return command
     .optionsGroup('Rasters:')
     .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); that of the file by default')
-    .addOption(new Option('--resampling <method>', 'for another system and for overviews').choices(resampling.unwrap().options))
+    .addOption(
+      new Option('--resampling <method>', 'for another system and for overviews').choices(resampling.unwrap().options),
+    )
     .option('--categorical', 'the values are classes, of which there is no mean; so are palettes by themselves')
     .option('--nodata <value>', 'value that means "no data", instead of what the file says', parseNumber)
-    .addOption(new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(compression.unwrap().options))
+    .addOption(
+      new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(
+        compression.unwrap().options,
+      ),
+    )
     .option('--mosaic', 'one asset of all files; else one of each');
 }
 
 /** The part of a manifest that the options stand for; undefined when none is given. */
-export function rasterParameters({ targetCrs, resampling: method, categorical, nodata, compression: packing, mosaic }: RasterFlags): Partial<RasterParameters> | undefined {
+export function rasterParameters({
+  targetCrs,
+  resampling: method,
+  categorical,
+  nodata,
+  compression: packing,
+  mosaic,
+}: RasterFlags): Partial<RasterParameters> | undefined {
   const fields = { target_crs: targetCrs, resampling: method, categorical, nodata, compression: packing, mosaic };
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : (Object.fromEntries(given) as Partial<RasterParameters>);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 function parseNumber(text: string): number {

@@ -6,7 +6,8 @@ export async function readRecipeFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as unknown;
   } catch (cause) {
-    const says = cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : `cannot be read: ${(cause as Error).message}`;
+    const says =
+      cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : `cannot be read: ${(cause as Error).message}`;
     throw new SluiceError('REQUEST_INVALID', `--recipe ${path} ${says}.`, { details: { option: '--recipe' }, cause });
   }
 }

@@ -16,15 +16,20 @@ beforeAll(async () => {
 });
 afterAll(() => sluice[Symbol.asyncDispose]());
 
-const run = (args: string[]) => execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (args: string[]) =>
+  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
 const reconcile = async (...args: string[]) => {
   const { stdout, exitCode } = await run(['reconcile', ...args, '--json']);
   return { exitCode, report: JSON.parse(stdout) as Reconciliation };
 };
-const assetOf = async (dataset_id: string) => (await sluice.context.ledger.listAssets({ dataset_id }))[0] as AssetDocument;
+const assetOf = async (dataset_id: string) =>
+  (await sluice.context.ledger.listAssets({ dataset_id }))[0] as AssetDocument;
 
 test('a lake that was left alone agrees with the ledger, to the last byte', async () => {
-  expect(await reconcile('--deep')).toMatchObject({ exitCode: 0, report: { agrees: true, deep: true, assets: 3, findings: [] } });
+  expect(await reconcile('--deep')).toMatchObject({
+    exitCode: 0,
+    report: { agrees: true, deep: true, assets: 3, findings: [] },
+  });
   const { stdout, exitCode } = await run(['reconcile']);
   expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree: 3 assets and \d+ objects\.$/)]);
 });
@@ -34,12 +39,24 @@ test('a catalogue that does not say what the ledger says is found, and what is g
   const item = (await assetOf('länder')).stac_key ?? '';
   const iso = `${(await assetOf('gone')).s3_key}.iso.json`;
   for (const key of ['catalog.json', 'gone/collection.json', iso]) await context.objects.delete('data-lake', key);
-  const stored = JSON.parse((await context.objects.readBytes('data-lake', item, { maxBytes: 1e6 })).toString()) as object;
+  const stored = JSON.parse(
+    (await context.objects.readBytes('data-lake', item, { maxBytes: 1e6 })).toString(),
+  ) as object;
   await context.objects.put('data-lake', item, JSON.stringify({ ...stored, bbox: [0, 0, 1, 1] }));
 
   const { report, exitCode } = await reconcile('--deep');
-  expect([exitCode, report.findings.map(({ kind, key }) => `${kind} ${key}`).sort()]).toEqual([1, ['catalog_changed länder/v1.json', 'catalog_missing catalog.json', 'catalog_missing gone/collection.json', `record_missing ${iso}`]]);
-  expect((await run(['reconcile'])).stdout).toMatch(/catalog\.json +gone; it is part of the catalogue +It is written again within the hour\./);
+  expect([exitCode, report.findings.map(({ kind, key }) => `${kind} ${key}`).sort()]).toEqual([
+    1,
+    [
+      'catalog_changed länder/v1.json',
+      'catalog_missing catalog.json',
+      'catalog_missing gone/collection.json',
+      `record_missing ${iso}`,
+    ],
+  ]);
+  expect((await run(['reconcile'])).stdout).toMatch(
+    /catalog\.json +gone; it is part of the catalogue +It is written again within the hour\./,
+  );
 
   await context.objects.delete('data-lake', item);
   expect(await mendCatalog(context, new AbortController().signal)).toBe(4);
@@ -53,29 +70,45 @@ test('what was put there, taken away or changed behind the ledger is found', asy
   await objects.put('data-lake', 'fremd é #1.txt', 'x');
   await objects.delete('data-lake', gone.s3_key);
   const head = await objects.head('data-lake', changed.s3_key);
-  await objects.put('data-lake', changed.s3_key, Buffer.alloc(changed.size_bytes), { metadata: { ...head?.metadata, content_hash: 'x' } });
+  await objects.put('data-lake', changed.s3_key, Buffer.alloc(changed.size_bytes), {
+    metadata: { ...head?.metadata, content_hash: 'x' },
+  });
   await objects.delete('data-lake', changed.stac_key ?? '');
 
   const shallow = await reconcile();
   expect([shallow.exitCode, shallow.report.agrees]).toEqual([1, false]);
   const kinds = ({ findings }: Reconciliation) => findings.map(({ kind, key }) => `${kind} ${key}`).sort();
-  const expected = [`object_missing ${gone.s3_key}`, 'object_unregistered fremd é #1.txt', `record_missing ${changed.stac_key}`];
+  const expected = [
+    `object_missing ${gone.s3_key}`,
+    'object_unregistered fremd é #1.txt',
+    `record_missing ${changed.stac_key}`,
+  ];
   expect(kinds(shallow.report)).toEqual(expected);
 
   const deep = await reconcile('--deep');
-  expect(kinds(deep.report)).toEqual([`object_changed ${changed.s3_key}`, `object_changed ${changed.s3_key}`, ...expected].sort());
-  expect(deep.report.findings).toContainEqual(expect.objectContaining({ field: 'content_hash', expected: changed.content_hash }));
-  expect(deep.report.findings).toContainEqual(expect.objectContaining({ field: 'metadata.content_hash', expected: changed.content_hash, found: 'x' }));
+  expect(kinds(deep.report)).toEqual(
+    [`object_changed ${changed.s3_key}`, `object_changed ${changed.s3_key}`, ...expected].sort(),
+  );
+  expect(deep.report.findings).toContainEqual(
+    expect.objectContaining({ field: 'content_hash', expected: changed.content_hash }),
+  );
+  expect(deep.report.findings).toContainEqual(
+    expect.objectContaining({ field: 'metadata.content_hash', expected: changed.content_hash, found: 'x' }),
+  );
 
   const { stdout } = await run(['reconcile']);
-  expect(stdout).toMatch(/^Ledger and lake disagree in 3 of 3 assets and \d+ objects\.\n\nOBJECT +WHAT IS WRONG +WHAT TO DO/);
+  expect(stdout).toMatch(
+    /^Ledger and lake disagree in 3 of 3 assets and \d+ objects\.\n\nOBJECT +WHAT IS WRONG +WHAT TO DO/,
+  );
   expect(stdout).toMatch(/gone; it was gone, version 1 +Restore it, or rerun its run with --force\./);
   expect(stdout).toMatch(/gone; it described changed, version 1 +It is written again within the hour\./);
 
   // What an ended run uploaded late is found, too.
   const run_id = (await ledger.listRuns({ dataset_id: 'länder' }))[0]?.run_id ?? '';
   await objects.put('data-lake', `länder/${run_id}/9/spät.parquet`, 'x');
-  expect(kinds((await reconcile()).report)).toEqual([...expected, `object_unregistered länder/${run_id}/9/spät.parquet`].sort());
+  expect(kinds((await reconcile()).report)).toEqual(
+    [...expected, `object_unregistered länder/${run_id}/9/spät.parquet`].sort(),
+  );
 });
 
 test('a wrong query is refused', async () => {

@@ -20,36 +20,70 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = (...args: string[]) => execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (...args: string[]) =>
+  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).stdout) as unknown;
-const versions = async (dataset: string) => ((await json('assets', '--dataset', dataset)) as { version: number }[]).map(({ version }) => version);
+const versions = async (dataset: string) =>
+  ((await json('assets', '--dataset', dataset)) as { version: number }[]).map(({ version }) => version);
 
 test('the same file again is told; --force makes a version; retention removes the old ones and says which', async () => {
   const file = join(folder, 'Bäume + parks #1.geojson');
-  await writeFile(file, JSON.stringify({ type: 'FeatureCollection', features: [{ type: 'Feature', properties: { Art: 'Eiche 🌳' }, geometry: { type: 'Point', coordinates: [8, 47] } }] }));
+  await writeFile(
+    file,
+    JSON.stringify({
+      type: 'FeatureCollection',
+      features: [
+        { type: 'Feature', properties: { Art: 'Eiche 🌳' }, geometry: { type: 'Point', coordinates: [8, 47] } },
+      ],
+    }),
+  );
   const ingest = (...flags: string[]) => json('ingest', file, '--dataset', 'bäume', ...flags);
   expect(await ingest()).toMatchObject({ reused: false, asset: { version: 1 } });
   expect(await ingest()).toMatchObject({ reused: true, asset: { version: 1 } });
   expect(await ingest('--force')).toMatchObject({ reused: false, asset: { version: 2 } });
 
   expect((await run('retention', 'bäume')).stdout).toBe('bäume: All versions are kept. The newest is version 2.');
-  expect((await run('retention', 'bäume', '--keep', '1', '--operator', 'Zoë 🗺')).stdout).toBe('bäume: Only the newest version is kept. The newest is version 2.\nRemoved: version 1.');
+  expect((await run('retention', 'bäume', '--keep', '1', '--operator', 'Zoë 🗺')).stdout).toBe(
+    'bäume: Only the newest version is kept. The newest is version 2.\nRemoved: version 1.',
+  );
   expect(await versions('bäume')).toEqual([2]);
   expect(await ingest('--force', '--keep-versions', '2')).toMatchObject({ asset: { version: 3 } });
   expect(await versions('bäume')).toEqual([3, 2]);
-  expect(await json('retention', 'bäume', '--off')).toMatchObject({ dataset_id: 'bäume', keep_versions: null, removed_versions: [] });
+  expect(await json('retention', 'bäume', '--off')).toMatchObject({
+    dataset_id: 'bäume',
+    keep_versions: null,
+    removed_versions: [],
+  });
   const acts = (await json('activity')) as { operator: string; message: string }[];
-  expect(acts.map(({ operator, message }) => `${operator}: ${message}`)).toEqual(expect.arrayContaining(['Zoë 🗺: Zoë 🗺 decided to keep only the newest version of bäume.', 'sluice: Version 1 of bäume was removed: the retention rule of the dataset does not keep it.']));
+  expect(acts.map(({ operator, message }) => `${operator}: ${message}`)).toEqual(
+    expect.arrayContaining([
+      'Zoë 🗺: Zoë 🗺 decided to keep only the newest version of bäume.',
+      'sluice: Version 1 of bäume was removed: the retention rule of the dataset does not keep it.',
+    ]),
+  );
 });
 
 test('what cannot be is refused in plain words', async () => {
   const unknown = await run('retention', 'niemand', '--keep', '3');
-  expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/^DATASET_NOT_FOUND: There is no dataset "niemand"\.\n/)]);
-  for (const flags of [['--keep', '0'], ['--keep', 'x'], ['--keep', '1', '--off']]) expect((await run('retention', 'bäume', ...flags)).exitCode).toBe(2);
+  expect([unknown.exitCode, unknown.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^DATASET_NOT_FOUND: There is no dataset "niemand"\.\n/),
+  ]);
+  for (const flags of [
+    ['--keep', '0'],
+    ['--keep', 'x'],
+    ['--keep', '1', '--off'],
+  ])
+    expect((await run('retention', 'bäume', ...flags)).exitCode).toBe(2);
 });
 
 test('the rule in words', () => {
   const dataset = { dataset_id: 'bäume', created_at: '2026-01-01T00:00:00.000Z', latest_version: 9 };
-  expect(describeRetention({ ...dataset, keep_versions: 3, removed_versions: [5, 6] })).toEqual(['bäume: The 3 newest versions are kept. The newest is version 9.', 'Removed: versions 5, 6.']);
-  expect(describeRetention({ ...dataset, latest_version: 0, keep_versions: null })).toEqual(['bäume: All versions are kept. The newest is still to come.']);
+  expect(describeRetention({ ...dataset, keep_versions: 3, removed_versions: [5, 6] })).toEqual([
+    'bäume: The 3 newest versions are kept. The newest is version 9.',
+    'Removed: versions 5, 6.',
+  ]);
+  expect(describeRetention({ ...dataset, latest_version: 0, keep_versions: null })).toEqual([
+    'bäume: All versions are kept. The newest is still to come.',
+  ]);
 });

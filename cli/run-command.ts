@@ -14,7 +14,11 @@ interface Reactions {
 }
 
 /** Runs a command: errors become plain words and an exit code, Ctrl-C stops it. */
-export async function runCommand(command: Command, terminal: Terminal, { errorJson = (error) => ({ error: error.toDocument() }), interrupted }: Reactions = {}): Promise<number> {
+export async function runCommand(
+  command: Command,
+  terminal: Terminal,
+  { errorJson = (error) => ({ error: error.toDocument() }), interrupted }: Reactions = {},
+): Promise<number> {
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);

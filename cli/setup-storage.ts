@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { GetBucketNotificationConfigurationCommand, PutBucketNotificationConfigurationCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  GetBucketNotificationConfigurationCommand,
+  PutBucketNotificationConfigurationCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { createS3Client, openObjectStore } from '#shared/storage/s3.ts';
@@ -10,12 +14,22 @@ import { hasManifestRules, minioEnvironment, targetId, withManifestRules } from 
  * gateway. Safe to repeat: what is there already stays, other rules too. Tells `print` in plain words what it did.
  * Throws CONFIG_INVALID without S3_ENDPOINT, and SETUP_FAILED with the settings that the server lacks.
  */
-export async function setupStorage(env: Env, print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`)): Promise<void> {
+export async function setupStorage(
+  env: Env,
+  print: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
+): Promise<void> {
   if (env.S3_ENDPOINT === undefined) {
-    throw new SluiceError('CONFIG_INVALID', 'S3_ENDPOINT is not set. The embedded object store needs no set-up; set S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY to use another one.');
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'S3_ENDPOINT is not set. The embedded object store needs no set-up; set S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY to use another one.',
+    );
   }
   // MinIO sends a token of two words as scheme and value, and one of more not at all.
-  if (/\s/.test(env.WEBHOOK_TOKEN ?? '')) throw new SluiceError('CONFIG_INVALID', 'WEBHOOK_TOKEN holds a space, so MinIO would not send it as it is. Choose one without.');
+  if (/\s/.test(env.WEBHOOK_TOKEN ?? ''))
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'WEBHOOK_TOKEN holds a space, so MinIO would not send it as it is. Choose one without.',
+    );
   const arns = targetArns(env);
   const store = openObjectStore(env);
   const client = createS3Client(env);
@@ -29,9 +43,11 @@ export async function setupStorage(env: Env, print: (line: string) => void = (li
     client.destroy();
     store.close();
   }
-  print(env.WEBHOOK_TOKEN === undefined
-    ? 'WEBHOOK_TOKEN is not set, so the gateway refuses notifications: start Sluice with the token that the targets send.'
-    : `Sluice is ready for manifests in s3://${env.LANDING_BUCKET}/manifests/.`);
+  print(
+    env.WEBHOOK_TOKEN === undefined
+      ? 'WEBHOOK_TOKEN is not set, so the gateway refuses notifications: start Sluice with the token that the targets send.'
+      : `Sluice is ready for manifests in s3://${env.LANDING_BUCKET}/manifests/.`,
+  );
 }
 
 async function setRule(client: S3Client, env: Env, arns: string[], print: (line: string) => void): Promise<void> {
@@ -43,7 +59,12 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
     return;
   }
   try {
-    await client.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: withManifestRules(existing, arns) }));
+    await client.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket,
+        NotificationConfiguration: withManifestRules(existing, arns),
+      }),
+    );
   } catch (thrown) {
     throw isUnknownTarget(thrown) ? missingTargets(env, arns, thrown) : thrown;
   }
@@ -51,15 +72,24 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
 }
 
 function targetArns(env: Env): string[] {
-  const arns = env.S3_NOTIFICATION_ARNS.split(',').map((arn) => arn.trim()).filter(Boolean);
+  const arns = env.S3_NOTIFICATION_ARNS.split(',')
+    .map((arn) => arn.trim())
+    .filter(Boolean);
   const wrong = arns.find((arn) => !/^arn:[^:]+:sqs:[^:]*:[^:]+:[^:]+$/.test(arn));
   if (arns.length > 0 && wrong === undefined) return arns;
-  throw new SluiceError('CONFIG_INVALID', `S3_NOTIFICATION_ARNS: ${JSON.stringify(wrong ?? '')} is not an ARN such as arn:minio:sqs::SLUICE_QUEUED:webhook.`);
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `S3_NOTIFICATION_ARNS: ${JSON.stringify(wrong ?? '')} is not an ARN such as arn:minio:sqs::SLUICE_QUEUED:webhook.`,
+  );
 }
 
 /** MinIO has one code for all it dislikes in a rule; only this text tells an unknown target from the rest. */
 function isUnknownTarget(thrown: unknown): boolean {
-  return thrown instanceof Error && thrown.name === 'InvalidArgument' && /destination ARN does not exist/i.test(thrown.message);
+  return (
+    thrown instanceof Error &&
+    thrown.name === 'InvalidArgument' &&
+    /destination ARN does not exist/i.test(thrown.message)
+  );
 }
 
 /** A folder that MinIO's packages and images let it write to may lie elsewhere: the text says so. */
@@ -68,12 +98,17 @@ const TOKEN_BYTES = 24;
 
 function missingTargets(env: Env, arns: string[], cause: unknown): SluiceError {
   const token = env.WEBHOOK_TOKEN ?? randomBytes(TOKEN_BYTES).toString('hex');
-  const lines = Object.entries(minioEnvironment(arns, { url: `${publicUrl(env)}/webhooks/minio`, token, queueFolder: QUEUE_FOLDER })).map(([name, value]) => `  ${name}=${value}`);
+  const lines = Object.entries(
+    minioEnvironment(arns, { url: `${publicUrl(env)}/webhooks/minio`, token, queueFolder: QUEUE_FOLDER }),
+  ).map(([name, value]) => `  ${name}=${value}`);
   const start = env.WEBHOOK_TOKEN === undefined ? `\nand start Sluice with\n  WEBHOOK_TOKEN=${token}` : '';
   const message = [
     `The server at ${env.S3_ENDPOINT} lacks the webhook targets ${arns.map(targetId).join(', ')}.`,
     `Give the MinIO server these variables (${QUEUE_FOLDER} may be any folder that it can write to; the endpoint is this gateway as the server reaches it):`,
     ...lines,
   ].join('\n');
-  return new SluiceError('SETUP_FAILED', `${message}${start}\nThen restart MinIO and run setup-storage again.`, { cause, details: { targets: arns } });
+  return new SluiceError('SETUP_FAILED', `${message}${start}\nThen restart MinIO and run setup-storage again.`, {
+    cause,
+    details: { targets: arns },
+  });
 }

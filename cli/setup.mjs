@@ -13,7 +13,15 @@ import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
 import { findPostgres } from './setup/postgres.mjs';
 import { failureOf, runShowing } from './setup/progress.mjs';
-import { aptInstall, aptUpdate, commandForPerson, NEED_NAMES, packagesFor, SANDBOX_PACKAGES, withSudo } from './setup/system-packages.mjs';
+import {
+  aptInstall,
+  aptUpdate,
+  commandForPerson,
+  NEED_NAMES,
+  packagesFor,
+  SANDBOX_PACKAGES,
+  withSudo,
+} from './setup/system-packages.mjs';
 
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
 
@@ -37,10 +45,16 @@ function loadSettings() {
 /** @returns {Promise<string[]>} What is still wrong. */
 async function installNpmPackages() {
   if (packagesAreInstalled(ROOT)) return [];
-  const { ok, said } = await runShowing('Installing npm packages', { command: 'npm', args: ['ci', '--no-audit', '--no-fund', '--loglevel=http'] }, { cwd: ROOT });
+  const { ok, said } = await runShowing(
+    'Installing npm packages',
+    { command: 'npm', args: ['ci', '--no-audit', '--no-fund', '--loglevel=http'] },
+    { cwd: ROOT },
+  );
   if (!ok) return [`The npm packages could not be installed. npm said:\n${failureOf(said)}`];
   if (packagesAreInstalled(ROOT)) return [];
-  return ['The npm packages are installed, but the package `node` did not bring its program. Allow install scripts (npm config delete ignore-scripts) and start again.'];
+  return [
+    'The npm packages are installed, but the package `node` did not bring its program. Allow install scripts (npm config delete ignore-scripts) and start again.',
+  ];
 }
 
 /** @returns {Promise<string[]>} What is still wrong. */
@@ -53,7 +67,12 @@ async function installSystemPackages() {
   if (installer !== 'apt' || !(asRoot || sudoAsksNothing())) return [advice()];
   const { ok, said } = await installWithApt(asRoot, needs);
   if (!ok) return [`${advice()}\n\napt-get said:\n${failureOf(said)}`];
-  if (!isOnPath('bwrap')) await runShowing(`Installing the sandbox (${SANDBOX_PACKAGES.apt.join(', ')})`, aptInstall(asRoot, SANDBOX_PACKAGES.apt), { failed: 'not possible; Sluice runs without it' });
+  if (!isOnPath('bwrap'))
+    await runShowing(
+      `Installing the sandbox (${SANDBOX_PACKAGES.apt.join(', ')})`,
+      aptInstall(asRoot, SANDBOX_PACKAGES.apt),
+      { failed: 'not possible; Sluice runs without it' },
+    );
   return missing().length === 0 ? [] : [advice()];
 }
 
@@ -71,7 +90,9 @@ async function installWithApt(asRoot, needs) {
   const title = `Installing ${needs.map((need) => NEED_NAMES[need]).join(' and ')} (${packages.join(', ')})`;
   const restore = withoutSystemCluster(asRoot);
   try {
-    const first = await runShowing(title, aptInstall(asRoot, packages), { failed: 'not yet; the list of packages may be old' });
+    const first = await runShowing(title, aptInstall(asRoot, packages), {
+      failed: 'not yet; the list of packages may be old',
+    });
     if (first.ok) return first;
     // The lists of a new machine are empty or old.
     const updated = await runShowing('Fetching the list of packages', aptUpdate(asRoot));
@@ -107,9 +128,13 @@ function sudoAsksNothing() {
 /** @param {Need[]} needs @param {import('./setup/system-packages.mjs').Installer | undefined} installer @param {boolean} asRoot */
 function adviceFor(needs, installer, asRoot) {
   const problem = gdalProblem();
-  const old = problem !== undefined && 'tooOld' in problem ? ` (GDAL ${problem.tooOld} is installed; it must be ${OLDEST_GDAL.join('.')} or newer)` : '';
+  const old =
+    problem !== undefined && 'tooOld' in problem
+      ? ` (GDAL ${problem.tooOld} is installed; it must be ${OLDEST_GDAL.join('.')} or newer)`
+      : '';
   const command = commandForPerson(installer, needs, asRoot);
   const names = needs.map((need) => NEED_NAMES[need]).join(' and ');
-  if (command === undefined) return `Sluice needs ${names}${old}. Install it with the package manager of this system, then start again.`;
+  if (command === undefined)
+    return `Sluice needs ${names}${old}. Install it with the package manager of this system, then start again.`;
   return `Sluice needs ${names}${old}, and may not install it here. Run this, then start again:\n\n    ${command}`;
 }

@@ -44,11 +44,15 @@ function endWithParent() {
 /** @param {string} node */
 function runWith(node) {
   if (!existsSync(node)) {
-    console.error(`sluice: Node ${OLDEST.major}.${OLDEST.minor} or newer is needed, and this is ${process.versions.node}. Run npm start once: it brings its own.`);
+    console.error(
+      `sluice: Node ${OLDEST.major}.${OLDEST.minor} or newer is needed, and this is ${process.versions.node}. Run npm start once: it brings its own.`,
+    );
     process.exitCode = EXIT_USAGE;
     return;
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   // A terminal sends Ctrl-C to both; the other one answers it, and this one waits for its exit code.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));

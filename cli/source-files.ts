@@ -29,8 +29,16 @@ export async function findSourceFiles(paths: string[], given: Partial<GuessedFor
   const belonging = new Set([...sides.values()].flat());
   const files: SourceFile[] = [];
   for (const path of [...sizes.keys()].filter((candidate) => !belonging.has(candidate))) {
-    const { format, type } = given.format === undefined ? await guessFormat(path, given.type) : { format: given.format, type: namedFormat(given.format, path, given.type)?.type ?? guessFromName(path)?.type ?? 'vector' };
-    const parts = await Promise.all([path, ...(sides.get(path) ?? [])].map(async (part) => ({ path: part, size: await sizeOf(part) })));
+    const { format, type } =
+      given.format === undefined
+        ? await guessFormat(path, given.type)
+        : {
+            format: given.format,
+            type: namedFormat(given.format, path, given.type)?.type ?? guessFromName(path)?.type ?? 'vector',
+          };
+    const parts = await Promise.all(
+      [path, ...(sides.get(path) ?? [])].map(async (part) => ({ path: part, size: await sizeOf(part) })),
+    );
     files.push({ path, format, type: given.type ?? type, parts });
   }
   return files;
@@ -38,10 +46,18 @@ export async function findSourceFiles(paths: string[], given: Partial<GuessedFor
 
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'There is no file' : cause.code === 'EACCES' ? 'There is no permission to read' : `${cause.code} for`;
+    const reason =
+      cause.code === 'ENOENT'
+        ? 'There is no file'
+        : cause.code === 'EACCES'
+          ? 'There is no permission to read'
+          : `${cause.code} for`;
     throw new SluiceError('REQUEST_INVALID', `${reason} ${path}.`, { cause, details: { file: path } });
   });
-  if (!found.isFile()) throw new SluiceError('REQUEST_INVALID', `${path} is not a file. Name the files in it.`, { details: { file: path } });
+  if (!found.isFile())
+    throw new SluiceError('REQUEST_INVALID', `${path} is not a file. Name the files in it.`, {
+      details: { file: path },
+    });
   return found.size;
 }
 
@@ -53,6 +69,11 @@ async function sideFilesOf(path: string, { format, type }: Partial<GuessedFormat
   const { required, optional } = known.format;
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata that ArcGIS writes, and no GML.
-  const names = new Set([...[...required, ...optional].map((extension) => `${stem}${extension}`), `${basename(path).toLowerCase()}.xml`]);
-  return (await readdir(dirname(path))).filter((candidate) => names.has(candidate.toLowerCase()) && candidate !== basename(path)).map((candidate) => join(dirname(path), candidate));
+  const names = new Set([
+    ...[...required, ...optional].map((extension) => `${stem}${extension}`),
+    `${basename(path).toLowerCase()}.xml`,
+  ]);
+  return (await readdir(dirname(path)))
+    .filter((candidate) => names.has(candidate.toLowerCase()) && candidate !== basename(path))
+    .map((candidate) => join(dirname(path), candidate));
 }

@@ -3,15 +3,48 @@ import { expect, test } from 'vitest';
 import { addTabularOptions, type TabularFlags, tabularParameters } from './tabular-options.ts';
 
 function parse(...args: string[]) {
-  const command = addTabularOptions(new Command('x')).exitOverride().configureOutput({ writeErr: () => undefined });
+  const command = addTabularOptions(new Command('x'))
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
   return tabularParameters(command.parse(args, { from: 'user' }).opts<TabularFlags>());
 }
 
 test('options become the fields of metadata.tabular; none gives none', () => {
   expect(parse()).toBeUndefined();
-  expect(parse('--delimiter', '\\t', '--decimal', ',', '--sheet', 'Blatt #1', '--no-header', '--null', 'NA', '--null', '-', '--column-type', 'plz=text', '--column-type', 'a=b=double', '--max-rejected', '0')).toEqual({
-    delimiter: '\t', decimal_separator: ',', sheet: 'Blatt #1', header: false, null_values: ['NA', '-'], columns: { plz: 'text', 'a=b': 'double' }, max_rejected_rows: 0,
+  expect(
+    parse(
+      '--delimiter',
+      '\\t',
+      '--decimal',
+      ',',
+      '--sheet',
+      'Blatt #1',
+      '--no-header',
+      '--null',
+      'NA',
+      '--null',
+      '-',
+      '--column-type',
+      'plz=text',
+      '--column-type',
+      'a=b=double',
+      '--max-rejected',
+      '0',
+    ),
+  ).toEqual({
+    delimiter: '\t',
+    decimal_separator: ',',
+    sheet: 'Blatt #1',
+    header: false,
+    null_values: ['NA', '-'],
+    columns: { plz: 'text', 'a=b': 'double' },
+    max_rejected_rows: 0,
   });
 });
 
-test.each([['--column-type', 'plz'], ['--column-type', 'plz=zip'], ['--decimal', ';'], ['--max-rejected', '-1']])('%s %s is refused', (...args) => expect(() => parse(...args)).toThrow());
+test.each([
+  ['--column-type', 'plz'],
+  ['--column-type', 'plz=zip'],
+  ['--decimal', ';'],
+  ['--max-rejected', '-1'],
+])('%s %s is refused', (...args) => expect(() => parse(...args)).toThrow());

@@ -20,20 +20,47 @@ export interface TabularFlags {
 export function addTabularOptions(command: Command): Command {
   return command
     .optionsGroup('Tables:')
-    .option('--delimiter <character>', 'character between two values, \\t for a tab; found by itself by default', (text) => (text === '\\t' ? '\t' : text))
+    .option(
+      '--delimiter <character>',
+      'character between two values, \\t for a tab; found by itself by default',
+      (text) => (text === '\\t' ? '\t' : text),
+    )
     .option('--decimal <character>', '"," when numbers have decimal commas', parseDecimal)
     .option('--sheet <name>', 'sheet of a workbook; the first by default')
     .option('--no-header', 'the first line is data')
-    .option('--null <text>', 'text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [...before, text])
-    .option('--column-type <name=type>', `type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`, parseColumnType)
+    .option('--null <text>', 'text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [
+      ...before,
+      text,
+    ])
+    .option(
+      '--column-type <name=type>',
+      `type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`,
+      parseColumnType,
+    )
     .option('--max-rejected <count>', 'more rows that cannot be read than this fail the run', parseCount);
 }
 
 /** The part of a manifest that the options stand for; undefined when none is given. */
-export function tabularParameters({ delimiter, decimal, sheet, header, null: nullValues, columnType, maxRejected }: TabularFlags): TabularParameters | undefined {
-  const fields = { delimiter, decimal_separator: decimal, sheet, header: header === false ? false : undefined, null_values: nullValues, columns: columnType, max_rejected_rows: maxRejected };
+export function tabularParameters({
+  delimiter,
+  decimal,
+  sheet,
+  header,
+  null: nullValues,
+  columnType,
+  maxRejected,
+}: TabularFlags): TabularParameters | undefined {
+  const fields = {
+    delimiter,
+    decimal_separator: decimal,
+    sheet,
+    header: header === false ? false : undefined,
+    null_values: nullValues,
+    columns: columnType,
+    max_rejected_rows: maxRejected,
+  };
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : (Object.fromEntries(given) as TabularParameters);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 function parseDecimal(text: string): '.' | ',' {
@@ -45,7 +72,8 @@ function parseDecimal(text: string): '.' | ',' {
 function parseColumnType(text: string, before: Record<string, TabularType> = {}): Record<string, TabularType> {
   const [, name, type] = /^(.+)=([^=]+)$/s.exec(text) ?? [];
   const known = TABULAR_TYPES.find((candidate) => candidate === type);
-  if (name === undefined || known === undefined) throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${TABULAR_TYPES.join(', ')}.`);
+  if (name === undefined || known === undefined)
+    throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${TABULAR_TYPES.join(', ')}.`);
   return { ...before, [name]: known };
 }
 

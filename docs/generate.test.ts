@@ -7,9 +7,12 @@ import { MANIFEST_EXAMPLE } from './generators/manifest.ts';
 import { manifestJsonSchema } from './generators/manifest-fields.ts';
 import { RECIPE_EXAMPLE } from './generators/recipes.ts';
 
-test.each(GENERATED_FILES.map(({ path, content }) => [path, content] as const))('%s is up to date (npm run generate)', async (path, content) => {
-  expect(await readFile(new URL(`../${path}`, import.meta.url), 'utf8')).toBe(await content());
-});
+test.each(GENERATED_FILES.map(({ path, content }) => [path, content] as const))(
+  '%s is up to date (npm run generate)',
+  async (path, content) => {
+    expect(await readFile(new URL(`../${path}`, import.meta.url), 'utf8')).toBe(await content());
+  },
+);
 
 test('the example of docs/manifest.md is valid, by the code and by the JSON Schema', () => {
   expect(ManifestSchema.safeParse(MANIFEST_EXAMPLE).error).toBeUndefined();
@@ -23,5 +26,10 @@ test('the example of docs/recipes.md is valid, by the code and by the JSON Schem
   expect(ManifestSchema.safeParse(manifest).error).toBeUndefined();
   const validate = new Ajv2020({ strict: false }).compile(manifestJsonSchema());
   expect(validate(manifest), JSON.stringify(validate.errors)).toBe(true);
-  expect(validate({ ...MANIFEST_EXAMPLE, metadata: { recipe: { steps: [{ step: 'filter', all: [{ column: 'a', op: 'like', value: 'x' }] }] } } })).toBe(false);
+  expect(
+    validate({
+      ...MANIFEST_EXAMPLE,
+      metadata: { recipe: { steps: [{ step: 'filter', all: [{ column: 'a', op: 'like', value: 'x' }] }] } },
+    }),
+  ).toBe(false);
 });

@@ -50,7 +50,8 @@ test('an upload of a manifest is announced once, other uploads are not, and the 
 
 test('two sweeps announce the same upload under one id, and another content under another', async () => {
   const ids = recorder();
-  for (const etag of ['"a"', '"a"', '"b"']) await announce(sweepNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
+  for (const etag of ['"a"', '"a"', '"b"'])
+    await announce(sweepNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
   const [first, second, third] = ids.events.map(({ id }) => id);
   expect(second).toBe(first);
   expect(third).not.toBe(first);

@@ -54,7 +54,10 @@ export async function announceWaiting({ objects, ...parts }: Parts & { objects: 
  * Announces what is due in every run that is not over, in case that a process died after it wrote to the ledger and before it could publish
  * (a rerun, a cancel, a run that begins anew). What the queue has heard of already adds nothing.
  */
-export async function announceDue({ ledger, ...parts }: Parts & { ledger: Pick<Ledger, 'listRuns' | 'appendActivity'> }): Promise<void> {
+export async function announceDue({
+  ledger,
+  ...parts
+}: Parts & { ledger: Pick<Ledger, 'listRuns' | 'appendActivity'> }): Promise<void> {
   for await (const run of unarchivedRuns(ledger)) {
     if (parts.signal.aborted) return;
     const event = dueEvent(run);

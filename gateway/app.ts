@@ -31,7 +31,16 @@ export function createGateway(deps: GatewayDeps): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     const header = (name: string) => c.req.header(name);
-    refuseForeign({ method: c.req.method, path: c.req.path, host: header('host') ?? new URL(c.req.url).host, origin: header('origin'), fetchSite: header('sec-fetch-site') }, env);
+    refuseForeign(
+      {
+        method: c.req.method,
+        path: c.req.path,
+        host: header('host') ?? new URL(c.req.url).host,
+        origin: header('origin'),
+        fetchSite: header('sec-fetch-site'),
+      },
+      env,
+    );
     await next();
   });
   app.use('/api/*', async (c, next) => {
@@ -40,7 +49,11 @@ export function createGateway(deps: GatewayDeps): Hono {
   });
   app.onError((thrown, c) => {
     const error = asSluiceError(thrown);
-    if (error.retryable) log.error({ error: error.toDocument(), stack: thrown.stack, method: c.req.method, path: c.req.path }, 'Request:Answer:Failed');
+    if (error.retryable)
+      log.error(
+        { error: error.toDocument(), stack: thrown.stack, method: c.req.method, path: c.req.path },
+        'Request:Answer:Failed',
+      );
     return errorResponse(error);
   });
   app.notFound((c) => errorResponse(new SluiceError('ROUTE_NOT_FOUND', `There is no ${c.req.method} ${c.req.path}.`)));

@@ -28,14 +28,17 @@ test('a tick is known by its function and time', () => {
 beforeEach(() => void vi.useFakeTimers({ now: at('12:00:30.000'), toFake: ['Date', 'setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-const stack = parseStack('functions: {a: {annotations: {topic: cron-function, schedule: "* * * * *"}}, b: {annotations: {topic: t.one}}}');
+const stack = parseStack(
+  'functions: {a: {annotations: {topic: cron-function, schedule: "* * * * *"}}, b: {annotations: {topic: t.one}}}',
+);
 
 test('functions are called at their times, first for the one that passed last; a queue that is away gets the tick later', async () => {
   const stop = new AbortController();
   const ticks: string[] = [];
   let failures = 1;
   const publishTo = async (name: string, event: SluiceEvent, { callId }: { callId: string }) => {
-    if (event.time.includes('12:01:00') && failures-- > 0) throw new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.');
+    if (event.time.includes('12:01:00') && failures-- > 0)
+      throw new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.');
     ticks.push(`${name} ${event.time.slice(11, 16)} ${callId === event.id}`);
   };
   const running = runCron({ stack, router: { publishTo }, log, signal: stop.signal });

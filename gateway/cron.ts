@@ -26,7 +26,9 @@ interface Parts {
  * Resolves when `signal` aborts.
  */
 export async function runCron({ stack, ...parts }: Parts): Promise<void> {
-  await Promise.all(stack.functions.filter(({ topics }) => topics.includes(CRON_TOPIC)).map((fn) => keepSchedule(fn, parts)));
+  await Promise.all(
+    stack.functions.filter(({ topics }) => topics.includes(CRON_TOPIC)).map((fn) => keepSchedule(fn, parts)),
+  );
 }
 
 /** The times around `now` at which a cron expression is due: the last one that is not after it, and the next. Throws on an expression that is none. */
@@ -43,8 +45,14 @@ export function dueTimes(schedule: string, now: Date): { last: Date; next: Date 
 export function tickOf(fn: Pick<StackFunction, 'name' | 'schedule'>, due: Date): SluiceEvent {
   const due_at = due.toISOString();
   return {
-    specversion: '1.0', id: deterministicId('tick', fn.name, due_at), source: '/sluice/cron', type: 'sluice.tick', subject: fn.name, time: due_at,
-    datacontenttype: 'application/json', data: { function: fn.name, schedule: fn.schedule, due_at },
+    specversion: '1.0',
+    id: deterministicId('tick', fn.name, due_at),
+    source: '/sluice/cron',
+    type: 'sluice.tick',
+    subject: fn.name,
+    time: due_at,
+    datacontenttype: 'application/json',
+    data: { function: fn.name, schedule: fn.schedule, due_at },
   };
 }
 
@@ -59,7 +67,10 @@ async function keepSchedule(fn: StackFunction, { router, log, signal }: Omit<Par
         await router.publishTo(fn.name, tick, { callId: tick.id });
         sent = last.getTime();
       } catch (thrown) {
-        log.warn({ function: fn.name, due_at: tick.time, error: asSluiceError(thrown).toDocument() }, 'Cron:Tick:Failed');
+        log.warn(
+          { function: fn.name, due_at: tick.time, error: asSluiceError(thrown).toDocument() },
+          'Cron:Tick:Failed',
+        );
         pause = TRY_AGAIN_MS;
       }
     }

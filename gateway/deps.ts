@@ -10,7 +10,10 @@ import type { Stack } from './stack.ts';
 /** What the gateway stands on. It opens and closes none of it. */
 export interface GatewayDeps {
   env: Env;
-  router: Pick<Router, 'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'>;
+  router: Pick<
+    Router,
+    'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'
+  >;
   host: FunctionHost;
   stack: Pick<Stack, 'find'>;
   ledger: Ledger;
@@ -19,4 +22,3 @@ export interface GatewayDeps {
   postgis: Pick<Postgis, 'ping'>;
   log: Logger;
 }
-

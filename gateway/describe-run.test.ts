@@ -5,15 +5,56 @@ import { describeAsset, describeError, describeOutcome, describeRun } from './de
 import type { AssetView, RunView } from './views.ts';
 
 const PLAIN = createColors(false);
-const step = (name: string, status: RunView['steps'][number]['status'], seconds: number | null = null, attempt = 1) => ({ name, status, attempt, seconds });
+const step = (
+  name: string,
+  status: RunView['steps'][number]['status'],
+  seconds: number | null = null,
+  attempt = 1,
+) => ({ name, status, attempt, seconds });
 const view: RunView = {
-  run_id: 'r1', batch_id: 'b é', status: 'running', steps: [step('load-to-postgis', 'done', 0.31), step('transform-recipe', 'running', null, 2), step('archive', 'pending')], asset: null, assets: [], reused: false, error: null, archived: false,
-  dataset_id: 'd', lane: 'vector', intent: 'ingest_vector', manifest_key: 'manifests/b.json', created_at: '2025-03-01T10:15:30.000Z', finished_at: null, rerun_of: null, operator: 'ana',
+  run_id: 'r1',
+  batch_id: 'b é',
+  status: 'running',
+  steps: [
+    step('load-to-postgis', 'done', 0.31),
+    step('transform-recipe', 'running', null, 2),
+    step('archive', 'pending'),
+  ],
+  asset: null,
+  assets: [],
+  reused: false,
+  error: null,
+  archived: false,
+  dataset_id: 'd',
+  lane: 'vector',
+  intent: 'ingest_vector',
+  manifest_key: 'manifests/b.json',
+  created_at: '2025-03-01T10:15:30.000Z',
+  finished_at: null,
+  rerun_of: null,
+  operator: 'ana',
 };
 const asset: AssetView = {
-  id: 'a1', dataset_id: 'straßen', version: 3, kind: 'spatial', s3_key: 'straßen/r/straßen.parquet', url: 'http://x/download', row_count: 12345, crs: 'EPSG:4326', bbox: [-1.234567, 50, 1, 52], geometry_types: ['Polygon'],
-  columns: [{ name: 'größe\u001b[2J', type: 'integer' }], quality: { null_geometries: 2, empty_geometries: 0, repaired_geometries: 1234, notes: [{ code: 'FID_RENAMED', message: 'fid became fid_1.' }] },
-  content_hash: 'x', size_bytes: 1_234_567, created_at: '2025-03-01T10:15:30.000Z',
+  id: 'a1',
+  dataset_id: 'straßen',
+  version: 3,
+  kind: 'spatial',
+  s3_key: 'straßen/r/straßen.parquet',
+  url: 'http://x/download',
+  row_count: 12345,
+  crs: 'EPSG:4326',
+  bbox: [-1.234567, 50, 1, 52],
+  geometry_types: ['Polygon'],
+  columns: [{ name: 'größe\u001b[2J', type: 'integer' }],
+  quality: {
+    null_geometries: 2,
+    empty_geometries: 0,
+    repaired_geometries: 1234,
+    notes: [{ code: 'FID_RENAMED', message: 'fid became fid_1.' }],
+  },
+  content_hash: 'x',
+  size_bytes: 1_234_567,
+  created_at: '2025-03-01T10:15:30.000Z',
 };
 
 test('an asset in plain words, without what would steer the terminal', () => {
@@ -32,27 +73,53 @@ test('an asset in plain words, without what would steer the terminal', () => {
 });
 
 test('an error says code, what, where, and what to do', () => {
-  expect(describeError({ code: 'CRS_MISSING', message: 'roads é.shp has no CRS.', details: { file: 'roads é.shp', more: {} } }, PLAIN)).toBe(`CRS_MISSING: roads é.shp has no CRS.
+  expect(
+    describeError(
+      { code: 'CRS_MISSING', message: 'roads é.shp has no CRS.', details: { file: 'roads é.shp', more: {} } },
+      PLAIN,
+    ),
+  ).toBe(`CRS_MISSING: roads é.shp has no CRS.
   file: roads é.shp
   Add the .prj file, or set \`crs\` for the file in the manifest.`);
 });
 
 test('an error that ended a run says how to repeat it', () => {
-  expect(describeError({ code: 'DISK_FULL', message: 'No space left.', details: {} }, PLAIN, { run_id: 'r1' })).toBe(`DISK_FULL: No space left.
+  expect(describeError({ code: 'DISK_FULL', message: 'No space left.', details: {} }, PLAIN, { run_id: 'r1' }))
+    .toBe(`DISK_FULL: No space left.
   Free some space under SLUICE_HOME or SCRATCH_DIR. Then repeat the run: \`npx sluice rerun r1\`.`);
 });
 
 test('an outcome in one line', () => {
   expect(describeOutcome(view, PLAIN)).toBe('b é: running  run r1');
-  expect(describeOutcome({ ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe('b é: success in 12.3 s  run r1');
-  expect(describeOutcome({ ...view, run_id: null, status: 'failure', error: { code: 'FILE_MISSING', message: '', details: {} } }, PLAIN)).toBe('b é: rejected  manifests/b.json');
+  expect(describeOutcome({ ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe(
+    'b é: success in 12.3 s  run r1',
+  );
+  expect(
+    describeOutcome(
+      { ...view, run_id: null, status: 'failure', error: { code: 'FILE_MISSING', message: '', details: {} } },
+      PLAIN,
+    ),
+  ).toBe('b é: rejected  manifests/b.json');
 });
 
 test('a run with its steps, and the asset that was there before', () => {
-  const ended: RunView = { ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z', asset, assets: [asset], reused: true };
+  const ended: RunView = {
+    ...view,
+    status: 'success',
+    finished_at: '2025-03-01T10:15:42.340Z',
+    asset,
+    assets: [asset],
+    reused: true,
+  };
   expect(describeRun(ended, PLAIN, { steps: true }).split('\n').slice(0, 8)).toEqual([
-    'b é: success in 12.3 s  run r1', '  load-to-postgis      done, 0.31 s', '  transform-recipe     running, 2 tries', '  archive              pending', '',
-    'The same input was ingested in the same way before, so this run gives version 3, made 2025-03-01 10:15:30 UTC. With --force it is made again, as a new version.', '', 'straßen, version 3',
+    'b é: success in 12.3 s  run r1',
+    '  load-to-postgis      done, 0.31 s',
+    '  transform-recipe     running, 2 tries',
+    '  archive              pending',
+    '',
+    'The same input was ingested in the same way before, so this run gives version 3, made 2025-03-01 10:15:30 UTC. With --force it is made again, as a new version.',
+    '',
+    'straßen, version 3',
   ]);
 });
 

@@ -9,19 +9,30 @@ import type { AssetView, RunView } from './views.ts';
 
 /** A run with its result; its steps only on request, for whoever followed it has seen them. */
 export function describeRun(run: RunView, colors: Colors, { steps }: { steps: boolean }): string {
-  return [describeOutcome(run, colors), ...(steps ? describeSteps(run) : []), ...describeResult(run, colors)].join('\n');
+  return [describeOutcome(run, colors), ...(steps ? describeSteps(run) : []), ...describeResult(run, colors)].join(
+    '\n',
+  );
 }
 
 /** An asset in plain words, with what a person should know of how it was made. */
 export function describeAsset(asset: AssetView, colors: Colors): string {
   const { null_geometries, empty_geometries, repaired_geometries, notes } = asset.quality;
-  const oddities = [[repaired_geometries, 'repaired'], [null_geometries, 'missing'], [empty_geometries, 'empty']].filter(([count]) => count !== 0);
+  const oddities = [
+    [repaired_geometries, 'repaired'],
+    [null_geometries, 'missing'],
+    [empty_geometries, 'empty'],
+  ].filter(([count]) => count !== 0);
   const facts: [string, string | undefined][] = [
     ['Rows', asset.row_count === null ? undefined : formatCount(asset.row_count)],
     ['Pixels', asset.raster && pixelsOf(asset.raster)],
     ['Bands', asset.raster && bandsOf(asset.raster)],
     ['Geometry', asset.geometry_types.join(', ') || undefined],
-    ['Oddities', oddities.length === 0 ? undefined : `${oddities.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(', ')} geometries`],
+    [
+      'Oddities',
+      oddities.length === 0
+        ? undefined
+        : `${oddities.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(', ')} geometries`,
+    ],
     ['CRS', asset.crs ?? undefined],
     ['Bounds', asset.bbox === null ? undefined : boundsOf(asset.bbox)],
     ['Columns', asset.columns.map(({ name, type }) => `${printable(name)} (${type})`).join(', ') || undefined],
@@ -33,7 +44,9 @@ export function describeAsset(asset: AssetView, colors: Colors): string {
   return [
     colors.bold(`${asset.dataset_id}, version ${asset.version}`),
     ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(9)} ${value}`])),
-    ...notes.map(({ code, message }) => `  ${colors.yellow('Note')}      ${printable(message)} ${colors.dim(`(${code})`)}`),
+    ...notes.map(
+      ({ code, message }) => `  ${colors.yellow('Note')}      ${printable(message)} ${colors.dim(`(${code})`)}`,
+    ),
   ].join('\n');
 }
 
@@ -53,7 +66,10 @@ const BANDS_TOLD = 6;
 /** `Byte from 32 to 255; …`, with unit and "no data". */
 function bandsOf({ bands }: Raster): string {
   const told = bands.slice(0, BANDS_TOLD).map(({ data_type, description, statistics, nodata, unit }) => {
-    const range = statistics === null ? 'without data' : `${Number(statistics.minimum.toPrecision(PIXEL_DIGITS))} to ${Number(statistics.maximum.toPrecision(PIXEL_DIGITS))}`;
+    const range =
+      statistics === null
+        ? 'without data'
+        : `${Number(statistics.minimum.toPrecision(PIXEL_DIGITS))} to ${Number(statistics.maximum.toPrecision(PIXEL_DIGITS))}`;
     return `${description === null ? '' : `${printable(description)}: `}${data_type} ${range}${unit === undefined ? '' : ` ${printable(unit)}`}${nodata === null ? '' : `, no data ${nodata}`}`;
   });
   return [...told, ...(bands.length > told.length ? [`and ${bands.length - told.length} more`] : [])].join('; ');
@@ -89,10 +105,12 @@ function whereOf(details: Record<string, unknown>): string[] {
 /** What became of a run, in one line. */
 export function describeOutcome(run: RunView, colors: Colors): string {
   const color = run.status === 'success' ? colors.green : run.status === 'running' ? colors.cyan : colors.red;
-  const seconds = run.finished_at === null ? undefined : (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000;
-  const head = run.run_id === null
-    ? `${color(run.error === null ? 'no run' : 'rejected')}  ${run.manifest_key}`
-    : `${color(run.status)}${seconds === undefined ? '' : ` in ${formatSeconds(seconds)}`}  run ${run.run_id}`;
+  const seconds =
+    run.finished_at === null ? undefined : (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000;
+  const head =
+    run.run_id === null
+      ? `${color(run.error === null ? 'no run' : 'rejected')}  ${run.manifest_key}`
+      : `${color(run.status)}${seconds === undefined ? '' : ` in ${formatSeconds(seconds)}`}  run ${run.run_id}`;
   return `${printable(run.batch_id ?? run.manifest_key)}: ${head}`;
 }
 
@@ -105,8 +123,12 @@ function describeSteps(run: RunView): string[] {
 
 /** Its assets, and whether they were there before. */
 function describeResult(run: RunView, colors: Colors): string[] {
-  if (run.asset === null) return run.status === 'success' ? ['', 'The version that it gave has been removed since: npx sluice activity'] : [];
-  return [...(run.reused ? ['', reuseOf(run.asset)] : []), ...run.assets.flatMap((asset) => ['', describeAsset(asset, colors)])];
+  if (run.asset === null)
+    return run.status === 'success' ? ['', 'The version that it gave has been removed since: npx sluice activity'] : [];
+  return [
+    ...(run.reused ? ['', reuseOf(run.asset)] : []),
+    ...run.assets.flatMap((asset) => ['', describeAsset(asset, colors)]),
+  ];
 }
 
 function reuseOf({ version, created_at }: AssetView): string {

@@ -3,30 +3,70 @@ import type { AssetDocument, LineageDocument } from '#shared/ledger/documents.ts
 import { lineageGraph } from './lineage-graph.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
-const fromFile = (asset_id: string, path: string): LineageDocument => edge(asset_id, { kind: 'file', path, sha256: 'a'.repeat(64) });
-const fromAsset = (asset_id: string, parent: string): LineageDocument => edge(asset_id, { kind: 'asset', asset_id: parent });
+const fromFile = (asset_id: string, path: string): LineageDocument =>
+  edge(asset_id, { kind: 'file', path, sha256: 'a'.repeat(64) });
+const fromAsset = (asset_id: string, parent: string): LineageDocument =>
+  edge(asset_id, { kind: 'asset', asset_id: parent });
 const edge = (asset_id: string, source: LineageDocument['source']): LineageDocument => ({
-  _id: `${asset_id}<${JSON.stringify(source)}`, asset_id, source, operation: 'join_datasets', recipe: 'default', parameters: {}, run_id: RUN, created_at: '2026-01-01T00:00:00.000Z',
+  _id: `${asset_id}<${JSON.stringify(source)}`,
+  asset_id,
+  source,
+  operation: 'join_datasets',
+  recipe: 'default',
+  parameters: {},
+  run_id: RUN,
+  created_at: '2026-01-01T00:00:00.000Z',
 });
 
 /** roads and prices were joined; the join was joined again; another asset was made from roads. */
 const EDGES = [
-  fromFile('roads', 's3://landing-zone/b/straßen #1.zip'), fromFile('prices', 's3://landing-zone/b/prices.csv'),
-  fromAsset('joined', 'roads'), fromAsset('joined', 'prices'), fromAsset('again', 'joined'), fromAsset('other', 'roads'),
+  fromFile('roads', 's3://landing-zone/b/straßen #1.zip'),
+  fromFile('prices', 's3://landing-zone/b/prices.csv'),
+  fromAsset('joined', 'roads'),
+  fromAsset('joined', 'prices'),
+  fromAsset('again', 'joined'),
+  fromAsset('other', 'roads'),
 ];
 const known = new Set(EDGES.map(({ asset_id }) => asset_id));
 const ledger = {
-  getAssets: (ids: readonly string[]) => Promise.resolve(ids.filter((id) => known.has(id)).map((id) => ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' }) as AssetDocument)),
-  getRemovedAsset: (id: string) => Promise.resolve(id === 'gone' ? ({ _id: id, dataset_id: 'straßen', version: 2, removed: { at: '2026-01-02T00:00:00.000Z', reason: 'retention' } } as AssetDocument) : undefined),
+  getAssets: (ids: readonly string[]) =>
+    Promise.resolve(
+      ids
+        .filter((id) => known.has(id))
+        .map((id) => ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' }) as AssetDocument),
+    ),
+  getRemovedAsset: (id: string) =>
+    Promise.resolve(
+      id === 'gone'
+        ? ({
+            _id: id,
+            dataset_id: 'straßen',
+            version: 2,
+            removed: { at: '2026-01-02T00:00:00.000Z', reason: 'retention' },
+          } as AssetDocument)
+        : undefined,
+    ),
   listLineage: (id: string) => Promise.resolve(EDGES.filter((each) => each.asset_id === id)),
-  listDerived: (id: string) => Promise.resolve(EDGES.filter((each) => each.source.kind === 'asset' && each.source.asset_id === id)),
+  listDerived: (id: string) =>
+    Promise.resolve(EDGES.filter((each) => each.source.kind === 'asset' && each.source.asset_id === id)),
 };
 
 test('shows what an asset was made from and what was made from it, but not its siblings', async () => {
   const graph = await lineageGraph('joined', ledger);
-  expect(graph?.nodes.map((node) => (node.kind === 'file' ? node.path : node.id)).sort()).toEqual(['again', 'joined', 'prices', 'roads', 's3://landing-zone/b/prices.csv', 's3://landing-zone/b/straßen #1.zip']);
+  expect(graph?.nodes.map((node) => (node.kind === 'file' ? node.path : node.id)).sort()).toEqual([
+    'again',
+    'joined',
+    'prices',
+    'roads',
+    's3://landing-zone/b/prices.csv',
+    's3://landing-zone/b/straßen #1.zip',
+  ]);
   expect(graph?.edges.map(({ from, to }) => `${from.replace(/#a+$/, '')} > ${to}`).sort()).toEqual([
-    'joined > again', 'prices > joined', 'roads > joined', 's3://landing-zone/b/prices.csv > prices', 's3://landing-zone/b/straßen #1.zip > roads',
+    'joined > again',
+    'prices > joined',
+    'roads > joined',
+    's3://landing-zone/b/prices.csv > prices',
+    's3://landing-zone/b/straßen #1.zip > roads',
   ]);
   expect(graph?.truncated).toBe(false);
 });
@@ -40,9 +80,24 @@ test('every edge ends at nodes of the graph', async () => {
 });
 
 test('a removed parent is shown as removed, and a ring of edges ends', async () => {
-  const ring = { ...ledger, listLineage: (id: string) => Promise.resolve(id === 'again' ? [fromAsset('again', 'gone')] : id === 'gone' ? [fromAsset('gone', 'again')] : []) };
-  expect((await lineageGraph('again', ring))?.nodes).toContainEqual({ id: 'gone', kind: 'removed asset', dataset_id: 'straßen', version: 2, removed_at: '2026-01-02T00:00:00.000Z' });
-  expect((await lineageGraph('gone', ring))?.nodes.map(({ id }) => id).sort(), 'the removed one itself').toEqual(['again', 'gone']);
+  const ring = {
+    ...ledger,
+    listLineage: (id: string) =>
+      Promise.resolve(
+        id === 'again' ? [fromAsset('again', 'gone')] : id === 'gone' ? [fromAsset('gone', 'again')] : [],
+      ),
+  };
+  expect((await lineageGraph('again', ring))?.nodes).toContainEqual({
+    id: 'gone',
+    kind: 'removed asset',
+    dataset_id: 'straßen',
+    version: 2,
+    removed_at: '2026-01-02T00:00:00.000Z',
+  });
+  expect((await lineageGraph('gone', ring))?.nodes.map(({ id }) => id).sort(), 'the removed one itself').toEqual([
+    'again',
+    'gone',
+  ]);
 });
 
 test('an unknown asset has no graph', async () => {

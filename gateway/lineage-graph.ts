@@ -13,7 +13,10 @@ export interface LineageGraph {
 
 export type LineageNode =
   | { id: string; kind: 'file'; path: string; sha256: string }
-  | ({ id: string; kind: 'asset' } & Pick<AssetDocument, 'dataset_id' | 'version' | 's3_key' | 'content_hash' | 'created_at'> & { asset_kind: AssetDocument['kind'] })
+  | ({ id: string; kind: 'asset' } & Pick<
+      AssetDocument,
+      'dataset_id' | 'version' | 's3_key' | 'content_hash' | 'created_at'
+    > & { asset_kind: AssetDocument['kind'] })
   /** An asset that was removed, by a retention rule for example; its lineage stays. */
   | { id: string; kind: 'removed asset'; dataset_id?: string; version?: number; removed_at?: string };
 
@@ -34,22 +37,34 @@ type Source = Pick<Ledger, 'getAssets' | 'getRemovedAsset' | 'listLineage' | 'li
 
 /** The graph around an asset: all that it was made from, and all that was made from it. Undefined when there never was such an asset. */
 export async function lineageGraph(assetId: string, ledger: Source): Promise<LineageGraph | undefined> {
-  if ((await ledger.getAssets([assetId])).length === 0 && (await ledger.getRemovedAsset(assetId)) === undefined) return undefined;
+  if ((await ledger.getAssets([assetId])).length === 0 && (await ledger.getRemovedAsset(assetId)) === undefined)
+    return undefined;
   const up = await walk(assetId, (id) => ledger.listLineage(id), sourceAsset);
-  const down = await walk(assetId, (id) => ledger.listDerived(id), (edge) => edge.asset_id);
+  const down = await walk(
+    assetId,
+    (id) => ledger.listDerived(id),
+    (edge) => edge.asset_id,
+  );
   const found = new Map([...up.edges, ...down.edges].map((edge) => [edge._id, edge]));
   const nodes = await assetNodes([...new Set([...up.assets, ...down.assets])], ledger);
-  for (const { source } of found.values()) if (source.kind === 'file') nodes.set(fileId(source), { id: fileId(source), kind: 'file', path: source.path, sha256: source.sha256 });
+  for (const { source } of found.values())
+    if (source.kind === 'file')
+      nodes.set(fileId(source), { id: fileId(source), kind: 'file', path: source.path, sha256: source.sha256 });
   const edges = [...found.values()].map(toEdge);
   return { root: assetId, nodes: [...nodes.values()], edges, truncated: up.truncated || down.truncated };
 }
 
 /** Follows edges from asset to asset, each asset once. */
-async function walk(from: string, edgesOf: (id: string) => Promise<LineageDocument[]>, next: (edge: LineageDocument) => string | undefined) {
+async function walk(
+  from: string,
+  edgesOf: (id: string) => Promise<LineageDocument[]>,
+  next: (edge: LineageDocument) => string | undefined,
+) {
   const assets = new Set([from]);
   const edges: LineageDocument[] = [];
   let truncated = false;
-  for (const id of assets) { // A set gives what is added while it is walked.
+  for (const id of assets) {
+    // A set gives what is added while it is walked.
     for (const edge of await edgesOf(id)) {
       const neighbour = next(edge);
       truncated ||= neighbour !== undefined && !assets.has(neighbour) && assets.size >= MAX_ASSETS;
@@ -70,7 +85,9 @@ function fileId({ path, sha256 }: { path: string; sha256: string }): string {
 }
 
 async function assetNodes(ids: string[], ledger: Source): Promise<Map<string, LineageNode>> {
-  const nodes = new Map<string, LineageNode>((await ledger.getAssets(ids)).map((asset) => [asset._id, assetNode(asset)]));
+  const nodes = new Map<string, LineageNode>(
+    (await ledger.getAssets(ids)).map((asset) => [asset._id, assetNode(asset)]),
+  );
   for (const id of ids) if (!nodes.has(id)) nodes.set(id, removedNode(id, await ledger.getRemovedAsset(id)));
   return nodes;
 }
@@ -80,9 +97,23 @@ function assetNode({ _id, dataset_id, version, s3_key, content_hash, created_at,
 }
 
 function removedNode(id: string, asset: AssetDocument | undefined): LineageNode {
-  return { id, kind: 'removed asset', ...(asset === undefined ? {} : { dataset_id: asset.dataset_id, version: asset.version, removed_at: asset.removed?.at ?? asset.created_at }) };
+  return {
+    id,
+    kind: 'removed asset',
+    ...(asset === undefined
+      ? {}
+      : { dataset_id: asset.dataset_id, version: asset.version, removed_at: asset.removed?.at ?? asset.created_at }),
+  };
 }
 
 function toEdge({ source, asset_id, operation, recipe, parameters, software, run_id }: LineageDocument): LineageEdge {
-  return { from: source.kind === 'file' ? fileId(source) : source.asset_id, to: asset_id, operation, recipe, parameters, software: software ?? {}, run_id };
+  return {
+    from: source.kind === 'file' ? fileId(source) : source.asset_id,
+    to: asset_id,
+    operation,
+    recipe,
+    parameters,
+    software: software ?? {},
+    run_id,
+  };
 }

@@ -35,7 +35,9 @@ export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener>
   let closed: Promise<void> | undefined;
   return {
     port: (server.address() as AddressInfo).port,
-    answerWith: (fetch) => { answer = fetch; },
+    answerWith: (fetch) => {
+      answer = fetch;
+    },
     close: () => (closed ??= closeServer(server)),
   };
 }
@@ -50,17 +52,31 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 /** The error of a server that cannot listen, as one that names the port, who has it if that is a Sluice, and the variable to change. */
-export async function explainListening(thrown: unknown, { host, port, variable }: { host: string; port: number; variable: string }): Promise<SluiceError> {
+export async function explainListening(
+  thrown: unknown,
+  { host, port, variable }: { host: string; port: number; variable: string },
+): Promise<SluiceError> {
   const { code } = thrown as NodeJS.ErrnoException;
   const other = `set ${variable} to another one, such as ${variable}=${port + 1} npm start`;
   const details = { host, port, variable };
   if (code === 'EADDRINUSE') {
     const owner = (await isSluice(host, port)) ? 'another Sluice' : 'another program';
-    return new SluiceError('SETUP_FAILED', `Port ${port} is taken by ${owner}. Stop it, or ${other}.`, { cause: thrown, details });
+    return new SluiceError('SETUP_FAILED', `Port ${port} is taken by ${owner}. Stop it, or ${other}.`, {
+      cause: thrown,
+      details,
+    });
   }
-  if (code === 'EACCES') return new SluiceError('SETUP_FAILED', `This user may not listen on port ${port}; ${other}.`, { cause: thrown, details });
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new SluiceError('SETUP_FAILED', `HOST=${host} is no address of this machine.`, { cause: thrown, details });
-  return new SluiceError('SETUP_FAILED', `Sluice cannot listen on ${host}:${port}: ${reasonOf(thrown)}.`, { cause: thrown, details });
+  if (code === 'EACCES')
+    return new SluiceError('SETUP_FAILED', `This user may not listen on port ${port}; ${other}.`, {
+      cause: thrown,
+      details,
+    });
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new SluiceError('SETUP_FAILED', `HOST=${host} is no address of this machine.`, { cause: thrown, details });
+  return new SluiceError('SETUP_FAILED', `Sluice cannot listen on ${host}:${port}: ${reasonOf(thrown)}.`, {
+    cause: thrown,
+    details,
+  });
 }
 
 /** Asks whoever listens there: a gateway says its health, an embedded store names s3rver as the owner of its buckets. */

@@ -19,8 +19,24 @@ export function createMetrics(): GatewayMetrics {
   const registers = [registry];
   return {
     registry,
-    notifications: new Counter({ name: 'sluice_notifications_total', help: 'Records of bucket notifications, by what was done with them.', labelNames: ['outcome'], registers }),
-    invocations: new Counter({ name: 'gateway_function_invocation_total', help: 'Synchronous calls of functions, by HTTP status.', labelNames: ['function_name', 'code'], registers }),
-    invocationSeconds: new Histogram({ name: 'gateway_functions_seconds', help: 'Time of synchronous calls of functions.', labelNames: ['function_name'], buckets: DURATION_BUCKETS, registers }),
+    notifications: new Counter({
+      name: 'sluice_notifications_total',
+      help: 'Records of bucket notifications, by what was done with them.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    invocations: new Counter({
+      name: 'gateway_function_invocation_total',
+      help: 'Synchronous calls of functions, by HTTP status.',
+      labelNames: ['function_name', 'code'],
+      registers,
+    }),
+    invocationSeconds: new Histogram({
+      name: 'gateway_functions_seconds',
+      help: 'Time of synchronous calls of functions.',
+      labelNames: ['function_name'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
   };
 }

@@ -24,7 +24,9 @@ export function placesLines(env: Env, options: { ownStore: boolean; logFile?: st
 export function lakeLines(datasets: DatasetDocument[]): string[] {
   const filled = datasets.filter((dataset) => dataset.latest_version > 0);
   if (filled.length === 0) return [];
-  const shown = filled.slice(0, DATASETS_SHOWN).map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
+  const shown = filled
+    .slice(0, DATASETS_SHOWN)
+    .map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
   const more = filled.length > shown.length ? ` and ${filled.length - shown.length} more` : '';
   return [`In the lake: ${shown.join(', ')}${more}`];
 }

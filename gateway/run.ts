@@ -35,7 +35,8 @@ export async function run({ sample, logFile }: RunOptions): Promise<void> {
   try {
     screen.say('', 'Sluice is starting.');
     const sluice = await startSluice(env, {
-      onProgress: (part, state) => (state === 'begins' ? screen.begin(`starting ${part}`) : screen.end(`starting ${part}`, `${part} is running`)),
+      onProgress: (part, state) =>
+        state === 'begins' ? screen.begin(`starting ${part}`) : screen.end(`starting ${part}`, `${part} is running`),
     });
     try {
       if (!stop.aborted) await introduce(sluice, { screen, sample, logFile, began, signal: stop });
@@ -50,12 +51,27 @@ export async function run({ sample, logFile }: RunOptions): Promise<void> {
     screen.stopLive();
     const error = asSluiceError(thrown);
     log.fatal({ error: error.toDocument(), stack: error.stack }, 'Sluice:Run:Failed');
-    screen.say('', `Sluice cannot run. ${error.message}`, ...(error.code === 'SETUP_FAILED' ? [] : [`  ${adviceFor(error.code)}`]), `  The log is in ${logFile}.`, '');
+    screen.say(
+      '',
+      `Sluice cannot run. ${error.message}`,
+      ...(error.code === 'SETUP_FAILED' ? [] : [`  ${adviceFor(error.code)}`]),
+      `  The log is in ${logFile}.`,
+      '',
+    );
     process.exitCode = 1;
   }
 }
 
-async function introduce(sluice: RunningSluice, { screen, sample, logFile, began, signal }: { screen: Screen; sample: boolean; logFile: string; began: number; signal: AbortSignal }): Promise<void> {
+async function introduce(
+  sluice: RunningSluice,
+  {
+    screen,
+    sample,
+    logFile,
+    began,
+    signal,
+  }: { screen: Screen; sample: boolean; logFile: string; began: number; signal: AbortSignal },
+): Promise<void> {
   const { env: actual, context } = sluice;
   screen.say('', `Ready after ${formatSeconds((performance.now() - began) / 1000)}: ${publicUrl(actual)}`);
   if (!isLoopbackOnly(actual)) screen.say('', ...OPEN_TO_THE_NETWORK);
@@ -68,15 +84,26 @@ async function introduce(sluice: RunningSluice, { screen, sample, logFile, began
 }
 
 async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<void> {
-  screen.say('', 'First start: ingesting the sample, the countries of the world (tests/data/sample/countries.zip).', '');
+  screen.say(
+    '',
+    'First start: ingesting the sample, the countries of the world (tests/data/sample/countries.zip).',
+    '',
+  );
   screen.begin('ingesting');
   try {
     const view = await ingestSample(sluice, signal);
     screen.stopLive();
-    screen.say(...indented(describeRun(view, PLAIN, { steps: true })), ...(view.error ? indented(describeError(view.error, PLAIN, view)) : []));
+    screen.say(
+      ...indented(describeRun(view, PLAIN, { steps: true })),
+      ...(view.error ? indented(describeError(view.error, PLAIN, view)) : []),
+    );
   } catch (thrown) {
     screen.stopLive();
-    if (!signal.aborted) screen.say('  The sample could not be ingested.', ...indented(describeError(asSluiceError(thrown).toDocument(), PLAIN)));
+    if (!signal.aborted)
+      screen.say(
+        '  The sample could not be ingested.',
+        ...indented(describeError(asSluiceError(thrown).toDocument(), PLAIN)),
+      );
   }
 }
 

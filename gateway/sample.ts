@@ -24,10 +24,15 @@ export async function isFirstStart(ledger: Ledger): Promise<boolean> {
  * Puts the sample into the landing zone as a user would, files first and then the manifest, and resolves when its run has
  * ended, or its manifest was rejected. `signal` ends the waiting; the run goes on.
  */
-export async function ingestSample({ context, ownStore, announceWaiting }: RunningSluice, signal: AbortSignal): Promise<RunView> {
+export async function ingestSample(
+  { context, ownStore, announceWaiting }: RunningSluice,
+  signal: AbortSignal,
+): Promise<RunView> {
   const { objects, env, ledger } = context;
   await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
-  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), { contentType: 'application/json' });
+  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), {
+    contentType: 'application/json',
+  });
   if (!ownStore) await announceWaiting(); // Another store sends notifications only after `sluice setup-storage`.
   const ended = await untilEnded(ledger, signal);
   return 'steps' in ended ? viewOfRun({ ledger, env }, ended) : manifestView(ended);
@@ -39,7 +44,11 @@ function manifestOf(landingBucket: string): Manifest {
     uploader: 'sluice',
     intent: 'ingest_vector',
     files: [{ path: `s3://${landingBucket}/${FILE_KEY}`, type: 'vector', format: 'ESRI Shapefile' }],
-    metadata: { project: 'sample', description: 'Countries of the world, Natural Earth 1:110m.', tags: { dataset_id: 'countries' } },
+    metadata: {
+      project: 'sample',
+      description: 'Countries of the world, Natural Earth 1:110m.',
+      tags: { dataset_id: 'countries' },
+    },
   };
 }
 
@@ -50,7 +59,9 @@ async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocum
   try {
     for (;;) {
       signal.throwIfAborted();
-      const changed = new Promise<void>((done) => { wake = done; });
+      const changed = new Promise<void>((done) => {
+        wake = done;
+      });
       const [run] = await ledger.listRuns({ batch_id: BATCH_ID, limit: 1 });
       // The archive step comes after the end of a run, and cleans up.
       if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return run;

@@ -44,7 +44,9 @@ export class Screen {
 
   #draw(): void {
     if (!this.#out.isTTY || this.#begun.size === 0) return;
-    const parts = [...this.#begun].map(([what, begun]) => `${what} … ${Math.floor((performance.now() - begun) / 1000)} s`);
+    const parts = [...this.#begun].map(
+      ([what, begun]) => `${what} … ${Math.floor((performance.now() - begun) / 1000)} s`,
+    );
     this.#clear();
     this.#out.write(`  ${parts.join('   ')}`.slice(0, (this.#out.columns || 80) - 1));
   }

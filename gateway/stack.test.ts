@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { concurrencyOf, expandVariables, parseStack, readStack } from './stack.ts';
 
-const stackOf = (annotations: object) => parseStack(`functions: {"a-1": {annotations: ${JSON.stringify(annotations)}}}`);
+const stackOf = (annotations: object) =>
+  parseStack(`functions: {"a-1": {annotations: ${JSON.stringify(annotations)}}}`);
 
 describe('stack.yml', () => {
   test('the one in the repository is right', async () => {
@@ -17,8 +18,14 @@ describe('stack.yml', () => {
   });
 
   test('an event goes to every function that names its type, exactly', () => {
-    const stack = parseStack('functions: {a: {annotations: {topic: "t.one, t.two"}}, b: {annotations: {topic: t.one}}, c: {}}');
-    expect([stack.subscribers('t.one'), stack.subscribers('t.two'), stack.subscribers('t')]).toEqual([['a', 'b'], ['a'], []]);
+    const stack = parseStack(
+      'functions: {a: {annotations: {topic: "t.one, t.two"}}, b: {annotations: {topic: t.one}}, c: {}}',
+    );
+    expect([stack.subscribers('t.one'), stack.subscribers('t.two'), stack.subscribers('t')]).toEqual([
+      ['a', 'b'],
+      ['a'],
+      [],
+    ]);
   });
 
   test('concurrency is a number, or follows the cores', () => {
@@ -29,13 +36,24 @@ describe('stack.yml', () => {
 
   test.each([
     ['functions: {Load_X: {}}', /Load_X/],
-    ['functions: {a: {annotations: {sluice.concurrency: many}}}', /functions\.a\.annotations\.sluice\.concurrency: must be "cores" or a number/],
+    [
+      'functions: {a: {annotations: {sluice.concurrency: many}}}',
+      /functions\.a\.annotations\.sluice\.concurrency: must be "cores" or a number/,
+    ],
     ['functions: {a: {annotations: {topic: cron-function}}}', /functions\.a\.annotations\.schedule: is missing/],
-    ['functions: {a: {annotations: {topic: cron-function, schedule: "every minute"}}}', /schedule: "every minute" is not a cron expression/],
-    ['functions: {a: {annotations: {sluice.dead-letter-sink: "true"}}, b: {annotations: {sluice.dead-letter-sink: "true"}}}', /a and b have it/],
+    [
+      'functions: {a: {annotations: {topic: cron-function, schedule: "every minute"}}}',
+      /schedule: "every minute" is not a cron expression/,
+    ],
+    [
+      'functions: {a: {annotations: {sluice.dead-letter-sink: "true"}}, b: {annotations: {sluice.dead-letter-sink: "true"}}}',
+      /a and b have it/,
+    ],
     ['functions: [', /flow sequence/i],
     ['provider: {}', /functions/],
   ])('%s is refused with the field named', (text, message) => {
-    expect(() => parseStack(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) as string }) as Error);
+    expect(() => parseStack(text)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) as string }) as Error,
+    );
   });
 });

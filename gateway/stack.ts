@@ -49,7 +49,9 @@ const FunctionSchema = z.object({
   requests: Texts,
 });
 
-const StackSchema = z.object({ functions: z.record(z.string().regex(FUNCTION_NAME, 'must be a DNS label'), FunctionSchema) });
+const StackSchema = z.object({
+  functions: z.record(z.string().regex(FUNCTION_NAME, 'must be a DNS label'), FunctionSchema),
+});
 
 const ConcurrencySchema = z.union([z.literal('cores'), z.coerce.number().int().min(1).max(1000)]);
 
@@ -67,7 +69,8 @@ export function parseStack(text: string, variables: NodeJS.ProcessEnv = {}): Sta
   if (!result.success) throw invalid(z.prettifyError(result.error));
   const functions = Object.entries(result.data.functions).map(([name, spec]) => withAnnotations(name, spec));
   const sinks = functions.filter((fn) => fn.annotations['sluice.dead-letter-sink'] === 'true');
-  if (sinks.length > 1) throw invalid(`sluice.dead-letter-sink: ${sinks.map((fn) => fn.name).join(' and ')} have it; one function may.`);
+  if (sinks.length > 1)
+    throw invalid(`sluice.dead-letter-sink: ${sinks.map((fn) => fn.name).join(' and ')} have it; one function may.`);
   return {
     functions,
     deadLetterSink: sinks[0]?.name,
@@ -83,7 +86,10 @@ export function concurrencyOf(fn: StackFunction, env: Pick<Env, 'CORES'>): numbe
 
 /** `${NAME}` and `${NAME:-default}` as faas-cli expands them over the whole file; an empty variable takes the default, an unset one without default is empty. */
 export function expandVariables(text: string, variables: NodeJS.ProcessEnv): string {
-  return text.replaceAll(/\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g, (_match, name: string, fallback: string | undefined) => variables[name] || (fallback ?? ''));
+  return text.replaceAll(
+    /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g,
+    (_match, name: string, fallback: string | undefined) => variables[name] || (fallback ?? ''),
+  );
 }
 
 function parseYaml(text: string): unknown {
@@ -96,11 +102,17 @@ function parseYaml(text: string): unknown {
 
 function withAnnotations(name: string, spec: z.infer<typeof FunctionSchema>): StackFunction {
   const { topic, schedule } = spec.annotations;
-  const topics = (topic ?? '').split(',').map((part) => part.trim()).filter(Boolean);
+  const topics = (topic ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
   const concurrency = ConcurrencySchema.safeParse(spec.annotations['sluice.concurrency'] ?? DEFAULT_CONCURRENCY);
-  if (!concurrency.success) throw invalid(`functions.${name}.annotations.sluice.concurrency: must be "cores" or a number from 1 to 1000.`);
-  if (topics.includes(CRON_TOPIC) && !schedule) throw invalid(`functions.${name}.annotations.schedule: is missing; its topic is ${CRON_TOPIC}.`);
-  if (topics.includes(CRON_TOPIC) && !isSchedule(schedule)) throw invalid(`functions.${name}.annotations.schedule: ${JSON.stringify(schedule)} is not a cron expression.`);
+  if (!concurrency.success)
+    throw invalid(`functions.${name}.annotations.sluice.concurrency: must be "cores" or a number from 1 to 1000.`);
+  if (topics.includes(CRON_TOPIC) && !schedule)
+    throw invalid(`functions.${name}.annotations.schedule: is missing; its topic is ${CRON_TOPIC}.`);
+  if (topics.includes(CRON_TOPIC) && !isSchedule(schedule))
+    throw invalid(`functions.${name}.annotations.schedule: ${JSON.stringify(schedule)} is not a cron expression.`);
   return { ...spec, name, topics, concurrency: concurrency.data, schedule };
 }
 

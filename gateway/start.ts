@@ -26,7 +26,7 @@ export interface RunningSluice {
   /** True when the object store is the embedded one, which tells of each upload by itself. */
   ownStore: boolean;
   /** Announces the manifests in the landing zone, for a store that sends no notifications. */
-  announceWaiting(): Promise<number>;
+  announceWaiting: () => Promise<number>;
   /** Rejects when something that Sluice cannot do without is gone for good. Never resolves. */
   broken: Promise<never>;
   /** Ends calls under way, and everything that was started. */
@@ -45,7 +45,10 @@ const STACK = new URL('../stack.yml', import.meta.url);
  * What a dead process left is cleaned up, and manifests that nobody announced are announced. Throws SETUP_FAILED, CONFIG_INVALID,
  * DATABASE_UNAVAILABLE, STORE_UNAVAILABLE; nothing stays behind then.
  */
-export async function startSluice(given: Env, { onProgress = () => undefined }: StartOptions = {}): Promise<RunningSluice> {
+export async function startSluice(
+  given: Env,
+  { onProgress = () => undefined }: StartOptions = {},
+): Promise<RunningSluice> {
   const step = async <T>(part: string, work: Promise<T>): Promise<T> => {
     onProgress(part, 'begins');
     const result = await work;
@@ -67,14 +70,20 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
   let onNotification: (body: unknown) => void = () => undefined;
   const [databases, store] = await settled([
     step('PostgreSQL', openDatabases(given, home, opened, breakDown)),
-    step('object store', openStore(given, home, opened, (body) => onNotification(body))),
+    step(
+      'object store',
+      openStore(given, home, opened, (body) => onNotification(body)),
+    ),
   ]);
   const env: Env = { ...given, ...databases, ...store, PORT: listener.port };
 
   const context = await openContext(env);
   opened.defer(() => context[Symbol.asyncDispose]());
   const stack = await readStack(STACK);
-  const host = env.FUNCTION_URL === undefined ? new InProcessHost({ ...context, publish: (event) => router.publish(event) }) : new HttpClientHost(functionUrls(env.FUNCTION_URL));
+  const host =
+    env.FUNCTION_URL === undefined
+      ? new InProcessHost({ ...context, publish: (event) => router.publish(event) })
+      : new HttpClientHost(functionUrls(env.FUNCTION_URL));
   const router = await createRouter({ databaseUrl: databases.CONTROL_DATABASE_URL, stack, host, env, log });
   opened.defer(() => router.stop());
   const background: Promise<unknown>[] = [];
@@ -83,26 +92,54 @@ export async function startSluice(given: Env, { onProgress = () => undefined }: 
     await Promise.allSettled(background);
   });
 
-  if (given.S3_ENDPOINT !== undefined) for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await context.objects.ensureBucket(bucket);
+  if (given.S3_ENDPOINT !== undefined)
+    for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await context.objects.ensureBucket(bucket);
   const parts = { ...context, env, router, signal: ending.signal };
   onNotification = (body) => void announce(body, parts);
   await logFailure('Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
   await router.start();
   background.push(runCron({ stack, router, log, signal: ending.signal }));
-  background.push(logFailure('Recovery:Runs:Failed', announceDue(parts)), logFailure('Recovery:Manifests:Failed', announceWaiting(parts)), logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)));
+  background.push(
+    logFailure('Recovery:Runs:Failed', announceDue(parts)),
+    logFailure('Recovery:Manifests:Failed', announceWaiting(parts)),
+    logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)),
+  );
 
-  const { fetch } = createGateway({ env, router, host, stack, ledger: context.ledger, objects: context.objects, postgis: context.postgis, log });
+  const { fetch } = createGateway({
+    env,
+    router,
+    host,
+    stack,
+    ledger: context.ledger,
+    objects: context.objects,
+    postgis: context.postgis,
+    log,
+  });
   listener.answerWith((request) => fetch(request));
   opened.defer(() => listener.close()); // First of all when it stops: nothing new comes in.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Ready');
   if (host instanceof InProcessHost) background.push(host.warmUp(stack.functions.map(({ name }) => name))); // Nobody waits for it.
   const running = opened.move();
-  return { env, context, router, ownStore: given.S3_ENDPOINT === undefined, announceWaiting: () => announceWaiting(parts), broken, stop: () => running.disposeAsync() };
+  return {
+    env,
+    context,
+    router,
+    ownStore: given.S3_ENDPOINT === undefined,
+    announceWaiting: () => announceWaiting(parts),
+    broken,
+    stop: () => running.disposeAsync(),
+  };
 }
 
 /** The databases that are not given, in one private cluster. */
-async function openDatabases(env: Env, home: string, opened: AsyncDisposableStack, breakDown: (error: SluiceError) => void) {
-  if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined) return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
+async function openDatabases(
+  env: Env,
+  home: string,
+  opened: AsyncDisposableStack,
+  breakDown: (error: SluiceError) => void,
+) {
+  if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
+    return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
   const postgres = await startPostgres(join(home, 'postgres'), { onGiveUp: breakDown });
   opened.defer(() => postgres.stop());
   const [CONTROL_DATABASE_URL, POSTGIS_URL] = await Promise.all([
@@ -112,10 +149,20 @@ async function openDatabases(env: Env, home: string, opened: AsyncDisposableStac
   return { CONTROL_DATABASE_URL, POSTGIS_URL };
 }
 
-async function openStore(env: Env, home: string, opened: AsyncDisposableStack, onNotification: (body: unknown) => void) {
+async function openStore(
+  env: Env,
+  home: string,
+  opened: AsyncDisposableStack,
+  onNotification: (body: unknown) => void,
+) {
   if (env.S3_ENDPOINT !== undefined) return { S3_ENDPOINT: env.S3_ENDPOINT };
   const port = env.S3_EMBEDDED_PORT;
-  const store = await startObjectStore({ directory: join(home, 's3'), port, buckets: [env.LANDING_BUCKET, env.LAKE_BUCKET], onNotification }).catch(async (thrown: unknown) => {
+  const store = await startObjectStore({
+    directory: join(home, 's3'),
+    port,
+    buckets: [env.LANDING_BUCKET, env.LAKE_BUCKET],
+    onNotification,
+  }).catch(async (thrown: unknown) => {
     throw await explainListening(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
   });
   opened.defer(() => store.stop());

@@ -5,18 +5,46 @@ import { newRun } from '#shared/ledger/new-run.ts';
 import { runView } from './views.ts';
 
 const manifest = {
-  batch_id: 'b1', uploader: 'zoë', intent: 'ingest_vector', metadata: {},
+  batch_id: 'b1',
+  uploader: 'zoë',
+  intent: 'ingest_vector',
+  metadata: {},
   files: [{ path: 's3://landing-zone/b1/roads.zip', type: 'vector' as const, format: 'ESRI Shapefile' }],
 };
-const run = newRun({ manifest, manifestId: 'a'.repeat(24), manifestKey: 'manifests/b1.json', lane: 'vector', datasetId: 'roads', operator: 'zoë' });
+const run = newRun({
+  manifest,
+  manifestId: 'a'.repeat(24),
+  manifestKey: 'manifests/b1.json',
+  lane: 'vector',
+  datasetId: 'roads',
+  operator: 'zoë',
+});
 
 function withStep(name: string, fields: Partial<Step>) {
   return { ...run, steps: run.steps.map((step) => (step.name === name ? { ...step, ...fields } : step)) };
 }
 
-test('shows nothing of the ledger\'s own bookkeeping', () => {
+test("shows nothing of the ledger's own bookkeeping", () => {
   const view = runView(run, [], 'http://127.0.0.1:8080');
-  expect(Object.keys(view).sort()).toEqual(['archived', 'asset', 'assets', 'batch_id', 'created_at', 'dataset_id', 'error', 'finished_at', 'intent', 'lane', 'manifest_key', 'operator', 'rerun_of', 'reused', 'run_id', 'status', 'steps']);
+  expect(Object.keys(view).sort()).toEqual([
+    'archived',
+    'asset',
+    'assets',
+    'batch_id',
+    'created_at',
+    'dataset_id',
+    'error',
+    'finished_at',
+    'intent',
+    'lane',
+    'manifest_key',
+    'operator',
+    'rerun_of',
+    'reused',
+    'run_id',
+    'status',
+    'steps',
+  ]);
   expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
 });
 
@@ -24,12 +52,24 @@ test('a step has a time when it has ended', () => {
   const started = { started_at: '2026-01-02T03:04:05.000Z', attempt: 2 };
   const running = withStep('load-to-postgis', { ...started, status: 'running' });
   const done = withStep('load-to-postgis', { ...started, status: 'done', finished_at: '2026-01-02T03:04:06.250Z' });
-  expect(runView(running, [], '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'running', attempt: 2, seconds: null });
-  expect(runView(done, [], '').steps[0]).toEqual({ name: 'load-to-postgis', status: 'done', attempt: 2, seconds: 1.25 });
+  expect(runView(running, [], '').steps[0]).toEqual({
+    name: 'load-to-postgis',
+    status: 'running',
+    attempt: 2,
+    seconds: null,
+  });
+  expect(runView(done, [], '').steps[0]).toEqual({
+    name: 'load-to-postgis',
+    status: 'done',
+    attempt: 2,
+    seconds: 1.25,
+  });
 });
 
 test('says that the asset was there before', () => {
-  const exported = (reused: boolean) => ({ ...makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: ['a'.repeat(24)], reused }) });
+  const exported = (reused: boolean) => ({
+    ...makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: ['a'.repeat(24)], reused }),
+  });
   expect(runView(run, [], '').reused).toBe(false);
   expect(runView(withStep('export-geoparquet', { reply: exported(false) }), [], '').reused).toBe(false);
   expect(runView(withStep('export-geoparquet', { reply: exported(true) }), [], '').reused).toBe(true);

@@ -1,5 +1,14 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { ActivityDocument, AssetDocument, DatasetDocument, Lane, ManifestDocument, RunDocument, Status, Step } from '#shared/ledger/documents.ts';
+import type {
+  ActivityDocument,
+  AssetDocument,
+  DatasetDocument,
+  Lane,
+  ManifestDocument,
+  RunDocument,
+  Status,
+  Step,
+} from '#shared/ledger/documents.ts';
 
 /**
  * What the JSON API and `sluice --json` show of the ledger's documents. These shapes are public: fields are
@@ -17,7 +26,21 @@ export interface StepView {
 
 export type AssetView = Pick<
   AssetDocument,
-  'dataset_id' | 'version' | 'kind' | 's3_key' | 'row_count' | 'crs' | 'bbox' | 'geometry_types' | 'columns' | 'quality' | 'content_hash' | 'size_bytes' | 'created_at' | 'join' | 'raster'
+  | 'dataset_id'
+  | 'version'
+  | 'kind'
+  | 's3_key'
+  | 'row_count'
+  | 'crs'
+  | 'bbox'
+  | 'geometry_types'
+  | 'columns'
+  | 'quality'
+  | 'content_hash'
+  | 'size_bytes'
+  | 'created_at'
+  | 'join'
+  | 'raster'
 > & {
   id: string;
   /** Answers a plain GET with the object. */
@@ -52,7 +75,11 @@ export interface RunView {
 }
 
 /** An asset with where it comes from. */
-export type AssetDetailView = AssetView & Pick<AssetDocument, 'recipe' | 'sources' | 'parents' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'>;
+export type AssetDetailView = AssetView &
+  Pick<
+    AssetDocument,
+    'recipe' | 'sources' | 'parents' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'
+  >;
 
 /** One line of the log of acts. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
@@ -113,21 +140,71 @@ export function manifestView(manifest: ManifestDocument): RunView {
 }
 
 export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
-  const { dataset_id, version, kind, s3_key, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, join, raster } = asset;
+  const {
+    dataset_id,
+    version,
+    kind,
+    s3_key,
+    row_count,
+    crs,
+    bbox,
+    geometry_types,
+    columns,
+    quality,
+    content_hash,
+    size_bytes,
+    created_at,
+    join,
+    raster,
+  } = asset;
   const url = `${baseUrl}/api/assets/${asset._id}/download`;
-  return { id: asset._id, dataset_id, version, kind, s3_key, url, row_count, crs, bbox, geometry_types, columns, quality, content_hash, size_bytes, created_at, ...(join === undefined ? {} : { join }), ...(raster === undefined ? {} : { raster }) };
+  return {
+    id: asset._id,
+    dataset_id,
+    version,
+    kind,
+    s3_key,
+    url,
+    row_count,
+    crs,
+    bbox,
+    geometry_types,
+    columns,
+    quality,
+    content_hash,
+    size_bytes,
+    created_at,
+    ...(join === undefined ? {} : { join }),
+    ...(raster === undefined ? {} : { raster }),
+  };
 }
 
 export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
   const { recipe, sources, parents, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
-  return { ...assetView(asset, baseUrl), recipe, sources, ...(parents === undefined ? {} : { parents }), source_hash, native_bbox, rejected_rows, software, iso, stac_key };
+  return {
+    ...assetView(asset, baseUrl),
+    recipe,
+    sources,
+    ...(parents === undefined ? {} : { parents }),
+    source_hash,
+    native_bbox,
+    rejected_rows,
+    software,
+    iso,
+    stac_key,
+  };
 }
 
 export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {
   return { id: _id, ...activity };
 }
 
-export function datasetView({ dataset_id, latest_version, created_at, keep_versions = null }: DatasetDocument): DatasetView {
+export function datasetView({
+  dataset_id,
+  latest_version,
+  created_at,
+  keep_versions = null,
+}: DatasetDocument): DatasetView {
   return { dataset_id, latest_version, created_at, keep_versions };
 }
 

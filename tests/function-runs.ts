@@ -9,7 +9,11 @@ import { handler as validateManifest } from '../functions/validate-manifest/hand
 import { putManifest, uploadEvent, vectorManifest } from './function-context.ts';
 
 /** Admits a batch through validate-manifest, and returns its run and the event that starts it. */
-export async function startRun(context: Context, batchId: string, fields: object = {}): Promise<{ run: RunDocument; requested: SluiceEvent; manifestKey: string }> {
+export async function startRun(
+  context: Context,
+  batchId: string,
+  fields: object = {},
+): Promise<{ run: RunDocument; requested: SluiceEvent; manifestKey: string }> {
   const manifestKey = `manifests/${batchId}.json`;
   const file = `${batchId}/roads é.zip`;
   await putManifest(context, manifestKey, vectorManifest(batchId, file, fields), [file]);
@@ -20,7 +24,12 @@ export async function startRun(context: Context, batchId: string, fields: object
 }
 
 /** Does a step of the run without its work: claimed, `work` called, the reply recorded. */
-export function doStep(context: Context, runId: string, step: StepName, work: (claim: { runId: string; step: StepName; token: number; run: RunDocument }) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
+export function doStep(
+  context: Context,
+  runId: string,
+  step: StepName,
+  work: (claim: { runId: string; step: StepName; token: number; run: RunDocument }) => Promise<SluiceEvent | undefined>,
+): Promise<SluiceEvent | undefined> {
   return withClaim(context, { runId, step }, work);
 }
 
@@ -28,20 +37,50 @@ export function doStep(context: Context, runId: string, step: StepName, work: (c
 const CONTENT = 'data';
 
 /** Puts an object into the lake and registers it as the run's asset, as an export does. Returns the event that follows. */
-export async function exportAsset(context: Context, run: RunDocument, fields: Partial<AssetDraft> = {}): Promise<SluiceEvent> {
+export async function exportAsset(
+  context: Context,
+  run: RunDocument,
+  fields: Partial<AssetDraft> = {},
+): Promise<SluiceEvent> {
   const key = `${run.dataset_id}/${run.run_id}/asset.parquet`;
   const _id = deterministicObjectId('asset', run.run_id);
-  for (const step of ['load-to-postgis', 'transform-recipe'] as const) await doStep(context, run.run_id, step, async () => undefined);
+  for (const step of ['load-to-postgis', 'transform-recipe'] as const)
+    await doStep(context, run.run_id, step, async () => undefined);
   const reply = await doStep(context, run.run_id, 'export-geoparquet', async (claim) => {
     const draft: AssetDraft = {
-      _id, dataset_id: run.dataset_id, kind: 'spatial', s3_key: key, content_hash: createHash('sha256').update(CONTENT).digest('hex'), source_hash: 'b'.repeat(64), run_id: run._id, crs: 'EPSG:4326', bbox: [-1, 50, 1.5, 52],
-      geometry_types: ['Polygon'], row_count: 3, columns: [{ name: 'größe', type: 'double precision' }], size_bytes: 4,
+      _id,
+      dataset_id: run.dataset_id,
+      kind: 'spatial',
+      s3_key: key,
+      content_hash: createHash('sha256').update(CONTENT).digest('hex'),
+      source_hash: 'b'.repeat(64),
+      run_id: run._id,
+      crs: 'EPSG:4326',
+      bbox: [-1, 50, 1.5, 52],
+      geometry_types: ['Polygon'],
+      row_count: 3,
+      columns: [{ name: 'größe', type: 'double precision' }],
+      size_bytes: 4,
       quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
       recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS', 'MakeValid'] },
-      sources: [{ path: run.manifest.files[0]?.path ?? '', sha256: 'c'.repeat(64), size_bytes: 4, format: 'ESRI Shapefile', layer: null, crs: 'EPSG:27700', row_count: 3 }],
-      iso: null, stac_key: null, ...fields,
+      sources: [
+        {
+          path: run.manifest.files[0]?.path ?? '',
+          sha256: 'c'.repeat(64),
+          size_bytes: 4,
+          format: 'ESRI Shapefile',
+          layer: null,
+          crs: 'EPSG:27700',
+          row_count: 3,
+        },
+      ],
+      iso: null,
+      stac_key: null,
+      ...fields,
     };
-    await context.objects.put('data-lake', key, CONTENT, { metadata: { mongodb_doc_id: _id, run_id: run._id, content_hash: draft.content_hash } });
+    await context.objects.put('data-lake', key, CONTENT, {
+      metadata: { mongodb_doc_id: _id, run_id: run._id, content_hash: draft.content_hash },
+    });
     await context.ledger.registerAsset(claim, draft);
     return makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: [_id], reused: false });
   });

@@ -34,7 +34,13 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const [database, store] = await Promise.all([createDatabase({ postgis: true }), startObjectStore()]);
   const env = testEnv({ S3_ENDPOINT: store.endpoint, ...variables });
-  const stack = parseStack(JSON.stringify({ functions: Object.fromEntries(Object.entries(functions).map(([name, { topic }]) => [name, { annotations: { topic } }])) }));
+  const stack = parseStack(
+    JSON.stringify({
+      functions: Object.fromEntries(
+        Object.entries(functions).map(([name, { topic }]) => [name, { annotations: { topic } }]),
+      ),
+    }),
+  );
   const host = {
     invoke: async (name: string, event: SluiceEvent, options: InvokeOptions) => {
       const fn = functions[name];
@@ -53,9 +59,12 @@ export async function startGateway(
   return {
     app,
     deps,
-    listen: () => new Promise((done) => {
-      server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (address: AddressInfo) => done(`http://127.0.0.1:${address.port}`));
-    }),
+    listen: () =>
+      new Promise((done) => {
+        server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (address: AddressInfo) =>
+          done(`http://127.0.0.1:${address.port}`),
+        );
+      }),
     stop: async () => {
       if (server && 'closeAllConnections' in server) server.closeAllConnections();
       await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
@@ -69,9 +78,16 @@ export async function startGateway(
 }
 
 /** Admits a run of a vector batch to the ledger. */
-export async function admitRun(ledger: GatewayDeps['ledger'], batchId: string, datasetId = 'forêts'): Promise<RunDocument> {
+export async function admitRun(
+  ledger: GatewayDeps['ledger'],
+  batchId: string,
+  datasetId = 'forêts',
+): Promise<RunDocument> {
   const manifest = {
-    batch_id: batchId, uploader: 'zoë', intent: 'ingest_vector', metadata: { tags: { dataset_id: datasetId } },
+    batch_id: batchId,
+    uploader: 'zoë',
+    intent: 'ingest_vector',
+    metadata: { tags: { dataset_id: datasetId } },
     files: [{ path: `s3://landing-zone/${batchId}/roads #1.zip`, type: 'vector' as const, format: 'ESRI Shapefile' }],
   };
   const manifestKey = `manifests/${batchId}.json`;
@@ -85,17 +101,45 @@ export async function admitRun(ledger: GatewayDeps['ledger'], batchId: string, d
 export function manifestDocument(batchId: string, fields: Partial<ManifestDocument>): ManifestDocument {
   const now = new Date().toISOString();
   return {
-    _id: deterministicObjectId('manifest', batchId), batch_id: batchId, claimed_batch_id: null, manifest_key: `manifests/${batchId}.json`, sha256: '0'.repeat(64), status: 'running',
-    run_id: null, lane: null, body: null, raw: null, error: null, archive_key: null, created_at: now, updated_at: now, ...fields,
+    _id: deterministicObjectId('manifest', batchId),
+    batch_id: batchId,
+    claimed_batch_id: null,
+    manifest_key: `manifests/${batchId}.json`,
+    sha256: '0'.repeat(64),
+    status: 'running',
+    run_id: null,
+    lane: null,
+    body: null,
+    raw: null,
+    error: null,
+    archive_key: null,
+    created_at: now,
+    updated_at: now,
+    ...fields,
   };
 }
 
 /** An asset of a run, as a step would register it. */
 export function assetDraft(run: RunDocument, fields: Partial<AssetDraft>): AssetDraft {
   return {
-    _id: deterministicObjectId('asset', run.run_id), dataset_id: run.dataset_id, kind: 'spatial', s3_key: `${run.dataset_id}/${run.run_id}.parquet`,
-    content_hash: 'a'.repeat(64), source_hash: 'b'.repeat(64), run_id: run._id, crs: 'EPSG:4326', bbox: [-1, 50, 1, 52], geometry_types: ['Polygon'], row_count: 3,
-    columns: [{ name: 'größe', type: 'double precision' }], size_bytes: 10, quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
-    recipe: { name: 'default', parameters: {}, steps: [] }, sources: [], iso: null, stac_key: null, ...fields,
+    _id: deterministicObjectId('asset', run.run_id),
+    dataset_id: run.dataset_id,
+    kind: 'spatial',
+    s3_key: `${run.dataset_id}/${run.run_id}.parquet`,
+    content_hash: 'a'.repeat(64),
+    source_hash: 'b'.repeat(64),
+    run_id: run._id,
+    crs: 'EPSG:4326',
+    bbox: [-1, 50, 1, 52],
+    geometry_types: ['Polygon'],
+    row_count: 3,
+    columns: [{ name: 'größe', type: 'double precision' }],
+    size_bytes: 10,
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
+    recipe: { name: 'default', parameters: {}, steps: [] },
+    sources: [],
+    iso: null,
+    stac_key: null,
+    ...fields,
   };
 }

@@ -17,7 +17,16 @@ export interface ReadGeoParquet {
 export interface GeoMetadata {
   version: string;
   primary_column: string;
-  columns: Record<string, { encoding: string; geometry_types: string[]; crs: { id?: { authority: string; code: number } }; bbox?: number[]; covering: object }>;
+  columns: Record<
+    string,
+    {
+      encoding: string;
+      geometry_types: string[];
+      crs: { id?: { authority: string; code: number } };
+      bbox?: number[];
+      covering: object;
+    }
+  >;
 }
 
 /** Reads the file whole, and checks that its metadata is as GeoParquet 1.1.0 says. */
@@ -44,13 +53,23 @@ function rootColumns({ schema }: FileMetaData): { name: string; type: string }[]
   };
   while (position < schema.length) {
     const { name = '', type, logical_type, converted_type, num_children } = schema[position] ?? {};
-    roots.push({ name, type: num_children ? (converted_type ?? 'group') : [type, logical_type?.type ?? converted_type].filter(Boolean).join(' ') });
+    roots.push({
+      name,
+      type: num_children
+        ? (converted_type ?? 'group')
+        : [type, logical_type?.type ?? converted_type].filter(Boolean).join(' '),
+    });
     skip();
   }
   return roots;
 }
 
-const side = (name: string) => ({ type: 'array', minItems: 2, maxItems: 2, items: [{ type: 'string', minLength: 1 }, { const: name }] });
+const side = (name: string) => ({
+  type: 'array',
+  minItems: 2,
+  maxItems: 2,
+  items: [{ type: 'string', minLength: 1 }, { const: name }],
+});
 const SIDES = ['xmin', 'ymin', 'xmax', 'ymax'];
 
 /** The rules of GeoParquet 1.1.0 for the value of `geo`, and those of ours: a CRS, a covering. */
@@ -69,10 +88,41 @@ const RULES = {
         additionalProperties: false,
         properties: {
           encoding: { const: 'WKB' },
-          geometry_types: { type: 'array', uniqueItems: true, items: { enum: ['Point', 'LineString', 'Polygon', 'MultiPoint', 'MultiLineString', 'MultiPolygon', 'GeometryCollection'].flatMap((name) => [name, `${name} Z`]) } },
+          geometry_types: {
+            type: 'array',
+            uniqueItems: true,
+            items: {
+              enum: [
+                'Point',
+                'LineString',
+                'Polygon',
+                'MultiPoint',
+                'MultiLineString',
+                'MultiPolygon',
+                'GeometryCollection',
+              ].flatMap((name) => [name, `${name} Z`]),
+            },
+          },
           crs: { type: 'object', required: ['type', 'name', '$schema'] },
-          bbox: { type: 'array', items: { type: 'number' }, anyOf: [{ minItems: 4, maxItems: 4 }, { minItems: 6, maxItems: 6 }] },
-          covering: { type: 'object', required: ['bbox'], properties: { bbox: { type: 'object', required: SIDES, properties: Object.fromEntries(SIDES.map((name) => [name, side(name)])) } } },
+          bbox: {
+            type: 'array',
+            items: { type: 'number' },
+            anyOf: [
+              { minItems: 4, maxItems: 4 },
+              { minItems: 6, maxItems: 6 },
+            ],
+          },
+          covering: {
+            type: 'object',
+            required: ['bbox'],
+            properties: {
+              bbox: {
+                type: 'object',
+                required: SIDES,
+                properties: Object.fromEntries(SIDES.map((name) => [name, side(name)])),
+              },
+            },
+          },
         },
       },
     },

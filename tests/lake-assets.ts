@@ -17,23 +17,50 @@ import { handler as validateManifest } from '../functions/validate-manifest/hand
 /** Assets in a real lake, for tests of the join. */
 
 /** A spatial asset as the vector lane leaves it. `select` gives sluice_fid, attributes and geom. */
-export async function spatialAsset(context: Context, datasetId: string, select: string, options: { rows: number; crs?: string }): Promise<AssetDocument> {
-  const { run } = await loadedRun(context, { datasetId, srid: 4326, sql: `create unlogged table processed as ${select}`, rowCount: options.rows, sha256: createHash('sha256').update(select).digest('hex') });
+export async function spatialAsset(
+  context: Context,
+  datasetId: string,
+  select: string,
+  options: { rows: number; crs?: string },
+): Promise<AssetDocument> {
+  const { run } = await loadedRun(context, {
+    datasetId,
+    srid: 4326,
+    sql: `create unlogged table processed as ${select}`,
+    rowCount: options.rows,
+    sha256: createHash('sha256').update(select).digest('hex'),
+  });
   await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), null);
-  const exported = await exportGeoparquet(makeEvent('sluice.table.ready', run.run_id, {
-    run_id: run.run_id, recipe: 'default', parameters: {}, steps: [], crs: options.crs ?? 'EPSG:4326', quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
-  }), context);
+  const exported = await exportGeoparquet(
+    makeEvent('sluice.table.ready', run.run_id, {
+      run_id: run.run_id,
+      recipe: 'default',
+      parameters: {},
+      steps: [],
+      crs: options.crs ?? 'EPSG:4326',
+      quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
+    }),
+    context,
+  );
   await context.postgis.dropSchema(run.run_id);
   return makeWhole(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
 }
 
 /** A tabular asset: the rows of `select`, in DuckDB's SQL, with the types that the ledger is told. */
-export async function tabularAsset(context: Context, datasetId: string, select: string, columns: Column[]): Promise<AssetDocument> {
+export async function tabularAsset(
+  context: Context,
+  datasetId: string,
+  select: string,
+  columns: Column[],
+): Promise<AssetDocument> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-table-'));
   const path = join(folder, 'table.parquet');
   using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
   await database.query(`copy (${select}) to ${quotedString(path)} (format parquet)`, context.signal);
-  const [counted] = await database.query<{ rows: number }>(`select count(*)::integer as rows from read_parquet(${quotedString(path)})`, context.signal);
+  const [counted] = await database.query<{ rows: number }>(
+    `select count(*)::integer as rows from read_parquet(${quotedString(path)})`,
+    context.signal,
+  );
   const bytes = await readFile(path);
   await rm(folder, { recursive: true });
   const { run } = await loadedRun(context, { datasetId, srid: 4326, sql: 'select 1', rowCount: 0 });
@@ -42,9 +69,24 @@ export async function tabularAsset(context: Context, datasetId: string, select: 
   await context.objects.put('data-lake', s3_key, bytes);
   const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
   const asset = await context.ledger.registerAsset(claim, {
-    _id: deterministicObjectId(run.run_id), dataset_id: datasetId, kind: 'tabular', s3_key, content_hash, source_hash: content_hash, run_id: run._id, crs: null, bbox: null, geometry_types: [],
-    row_count: counted?.rows ?? null, columns, size_bytes: bytes.length, quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
-    recipe: { name: 'table', parameters: {}, steps: [] }, sources: [], iso: null, stac_key: null,
+    _id: deterministicObjectId(run.run_id),
+    dataset_id: datasetId,
+    kind: 'tabular',
+    s3_key,
+    content_hash,
+    source_hash: content_hash,
+    run_id: run._id,
+    crs: null,
+    bbox: null,
+    geometry_types: [],
+    row_count: counted?.rows ?? null,
+    columns,
+    size_bytes: bytes.length,
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
+    recipe: { name: 'table', parameters: {}, steps: [] },
+    sources: [],
+    iso: null,
+    stac_key: null,
   });
   await context.ledger.finishStep(claim, null);
   await context.postgis.dropSchema(run.run_id);
@@ -52,18 +94,35 @@ export async function tabularAsset(context: Context, datasetId: string, select: 
 }
 
 /** As record-lineage does it: from then on the asset is whole. */
-export async function makeWhole({ ledger }: Context, run: Pick<RunDocument, 'run_id'>, assetId: string): Promise<AssetDocument> {
-  await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, { iso: {}, stac_key: `${assetId}.json` });
+export async function makeWhole(
+  { ledger }: Context,
+  run: Pick<RunDocument, 'run_id'>,
+  assetId: string,
+): Promise<AssetDocument> {
+  await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, {
+    iso: {},
+    stac_key: `${assetId}.json`,
+  });
   const asset = await ledger.getAsset(assetId);
   assert(asset !== undefined, `There is no asset ${assetId}.`);
   return asset;
 }
 
 /** Admits a manifest of a join, and returns its run and the event that starts it. */
-export async function requestJoin(context: Context, join_config: object, datasetId = 'joined é'): Promise<{ run: RunDocument; requested: SluiceEvent }> {
+export async function requestJoin(
+  context: Context,
+  join_config: object,
+  datasetId = 'joined é',
+): Promise<{ run: RunDocument; requested: SluiceEvent }> {
   const batchId = `join #${randomUUID()}`;
   const key = `manifests/${batchId}.json`;
-  await putManifest(context, key, { batch_id: batchId, uploader: 'zoë', intent: 'join_datasets', files: [], metadata: { tags: { dataset_id: datasetId.replaceAll(' ', '_') }, join_config } });
+  await putManifest(context, key, {
+    batch_id: batchId,
+    uploader: 'zoë',
+    intent: 'join_datasets',
+    files: [],
+    metadata: { tags: { dataset_id: datasetId.replaceAll(' ', '_') }, join_config },
+  });
   const requested = await validateManifest(uploadEvent(key), context);
   const run = await context.ledger.getRun(requested?.subject ?? '');
   assert(requested !== undefined && run !== undefined, 'The join was not admitted.');

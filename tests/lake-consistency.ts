@@ -1,13 +1,25 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { assetKeyOf, collectionKey, isCatalogKey, isoKey, itemKey, openLineageKey, ROOT_KEY } from '#shared/catalog/stac-layout.ts';
+import {
+  assetKeyOf,
+  collectionKey,
+  isCatalogKey,
+  isoKey,
+  itemKey,
+  openLineageKey,
+  ROOT_KEY,
+} from '#shared/catalog/stac-layout.ts';
 import type { AssetDocument, DatasetDocument, LineageDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { stacProblems } from './stac-schemas.ts';
 
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 type Json = Record<string, unknown>;
-interface Link { rel: string; href: string; title?: string }
+interface Link {
+  rel: string;
+  href: string;
+  title?: string;
+}
 
 /** More than a test makes. */
 const ALL = { limit: 100_000 };
@@ -30,11 +42,23 @@ export async function inconsistencies(parts: Parts): Promise<string[]> {
   const found: string[] = [];
   for (const dataset of lake.datasets) found.push(...(await checkDataset(dataset, lake, parts)));
   for (const asset of lake.assets) {
-    const problems = [await checkObject(asset, parts), checkRun(asset, lake), await checkItem(asset, lake, parts), await checkIso(asset, lake, parts), await checkLineage(asset, lake, parts)].flat();
-    found.push(...problems.map((problem) => `${asset.dataset_id} version ${asset.version} (${asset.kind}): ${problem}`));
+    const problems = [
+      await checkObject(asset, parts),
+      checkRun(asset, lake),
+      await checkItem(asset, lake, parts),
+      await checkIso(asset, lake, parts),
+      await checkLineage(asset, lake, parts),
+    ].flat();
+    found.push(
+      ...problems.map((problem) => `${asset.dataset_id} version ${asset.version} (${asset.kind}): ${problem}`),
+    );
   }
   for (const run of lake.runs.values()) found.push(...(await checkOpenLineage(run, lake, parts)));
-  found.push(...(await checkRoot(lake, parts)), ...checkObjects(lake), ...(await parts.ledger.listRemovals()).map(({ s3_key }) => `${s3_key} is removed, but not purged`));
+  found.push(
+    ...(await checkRoot(lake, parts)),
+    ...checkObjects(lake),
+    ...(await parts.ledger.listRemovals()).map(({ s3_key }) => `${s3_key} is removed, but not purged`),
+  );
   return found;
 }
 
@@ -42,7 +66,12 @@ async function readLake({ ledger, objects, env }: Parts): Promise<Lake> {
   const keys = new Set<string>();
   for await (const { key } of objects.list(env.LAKE_BUCKET, '')) keys.add(key);
   const runs = await ledger.listRuns(ALL);
-  return { datasets: await ledger.listDatasets(), assets: await ledger.listAssets(ALL), runs: new Map(runs.map((run) => [run._id, run])), keys };
+  return {
+    datasets: await ledger.listDatasets(),
+    assets: await ledger.listAssets(ALL),
+    runs: new Map(runs.map((run) => [run._id, run])),
+    keys,
+  };
 }
 
 function differences(expected: Json, actual: Json, where: string): string[] {
@@ -58,20 +87,38 @@ async function readJson({ objects, env }: Parts, key: string): Promise<Json> {
 }
 
 /** Versions without gaps up to the newest, of which a rule keeps the last ones; the collection names just these. */
-async function checkDataset({ dataset_id, latest_version, keep_versions = null }: DatasetDocument, lake: Lake, parts: Parts): Promise<string[]> {
-  const versions = lake.assets.filter((asset) => asset.dataset_id === dataset_id).map(({ version }) => version).sort((a, b) => a - b);
-  if (versions.length === 0) return lake.keys.has(collectionKey(dataset_id)) ? [`${dataset_id} has a collection without versions`] : [];
+async function checkDataset(
+  { dataset_id, latest_version, keep_versions = null }: DatasetDocument,
+  lake: Lake,
+  parts: Parts,
+): Promise<string[]> {
+  const versions = lake.assets
+    .filter((asset) => asset.dataset_id === dataset_id)
+    .map(({ version }) => version)
+    .sort((a, b) => a - b);
+  if (versions.length === 0)
+    return lake.keys.has(collectionKey(dataset_id)) ? [`${dataset_id} has a collection without versions`] : [];
   const found: string[] = [];
-  if (versions.at(-1) !== latest_version) found.push(`${dataset_id}: the newest version is ${versions.at(-1)}, the dataset says ${latest_version}`);
+  if (versions.at(-1) !== latest_version)
+    found.push(`${dataset_id}: the newest version is ${versions.at(-1)}, the dataset says ${latest_version}`);
   const count = keep_versions === null ? latest_version : Math.min(keep_versions, latest_version);
   const wanted = Array.from({ length: count }, (_, index) => latest_version - count + 1 + index);
-  if (versions.join() !== wanted.join()) found.push(`${dataset_id}: versions are ${versions.join()}, not ${wanted.join()}`);
+  if (versions.join() !== wanted.join())
+    found.push(`${dataset_id}: versions are ${versions.join()}, not ${wanted.join()}`);
   if (!lake.keys.has(collectionKey(dataset_id))) return [...found, `${dataset_id} has no collection`];
   const collection = await readJson(parts, collectionKey(dataset_id));
-  const items = linksOf(collection).filter(({ rel }) => rel === 'item').map(({ href }) => resolve(collectionKey(dataset_id), href)).sort();
+  const items = linksOf(collection)
+    .filter(({ rel }) => rel === 'item')
+    .map(({ href }) => resolve(collectionKey(dataset_id), href))
+    .sort();
   const expected = versions.map((version) => itemKey(dataset_id, version)).sort();
-  if (items.join() !== expected.join()) found.push(`${dataset_id}: the collection lists ${items.join()}, not ${expected.join()}`);
-  return [...found, ...stacProblems(collection).map((problem) => `${collectionKey(dataset_id)}: ${problem}`), ...brokenLinks(collection, collectionKey(dataset_id), lake)];
+  if (items.join() !== expected.join())
+    found.push(`${dataset_id}: the collection lists ${items.join()}, not ${expected.join()}`);
+  return [
+    ...found,
+    ...stacProblems(collection).map((problem) => `${collectionKey(dataset_id)}: ${problem}`),
+    ...brokenLinks(collection, collectionKey(dataset_id), lake),
+  ];
 }
 
 /** The bytes, and what the object says of itself. */
@@ -81,8 +128,16 @@ async function checkObject(asset: AssetDocument, { objects, env }: Parts): Promi
   const hash = createHash('sha256');
   for await (const chunk of await objects.read(env.LAKE_BUCKET, asset.s3_key)) hash.update(chunk as Buffer);
   return [
-    ...differences({ mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash }, head.metadata, 'the metadata of the object'),
-    ...differences({ size: asset.size_bytes, sha256: asset.content_hash }, { size: head.size, sha256: hash.digest('hex') }, 'the object'),
+    ...differences(
+      { mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash },
+      head.metadata,
+      'the metadata of the object',
+    ),
+    ...differences(
+      { size: asset.size_bytes, sha256: asset.content_hash },
+      { size: head.size, sha256: hash.digest('hex') },
+      'the object',
+    ),
   ];
 }
 
@@ -94,17 +149,38 @@ function checkRun(asset: AssetDocument, { runs }: Lake): string[] {
 
 async function checkItem(asset: AssetDocument, lake: Lake, parts: Parts): Promise<string[]> {
   const key = itemKey(asset.dataset_id, asset.version);
-  if (asset.stac_key !== key || !lake.keys.has(key)) return [`stac_key is ${asset.stac_key}, and ${key} ${lake.keys.has(key) ? 'stands' : 'does not stand'} in the lake`];
+  if (asset.stac_key !== key || !lake.keys.has(key))
+    return [
+      `stac_key is ${asset.stac_key}, and ${key} ${lake.keys.has(key) ? 'stands' : 'does not stand'} in the lake`,
+    ];
   const item = await readJson(parts, key);
   const data = (item.assets as Record<string, { href: string }>).data ?? { href: '' };
-  const derivedFrom = linksOf(item).filter(({ rel }) => rel === 'derived_from').map(({ href }) => resolve(key, href));
-  const parents = (await parts.ledger.getAssets(asset.parents ?? [])).map((parent) => itemKey(parent.dataset_id, parent.version));
+  const derivedFrom = linksOf(item)
+    .filter(({ rel }) => rel === 'derived_from')
+    .map(({ href }) => resolve(key, href));
+  const parents = (await parts.ledger.getAssets(asset.parents ?? [])).map((parent) =>
+    itemKey(parent.dataset_id, parent.version),
+  );
   return [
     ...stacProblems(item),
-    ...differences({ id: `${asset.dataset_id}-v${asset.version}`, collection: asset.dataset_id }, item, 'the STAC item'),
-    ...differences({ version: String(asset.version), created: asset.created_at }, item.properties as Json, 'the STAC item'),
-    ...differences({ 'file:checksum': `1220${asset.content_hash}`, 'file:size': asset.size_bytes, href: asset.s3_key }, { ...data, href: resolve(key, data.href) }, 'the data of the STAC item'),
-    ...parents.filter((parent) => !derivedFrom.includes(parent)).map((parent) => `the STAC item is not derived_from ${parent}`),
+    ...differences(
+      { id: `${asset.dataset_id}-v${asset.version}`, collection: asset.dataset_id },
+      item,
+      'the STAC item',
+    ),
+    ...differences(
+      { version: String(asset.version), created: asset.created_at },
+      item.properties as Json,
+      'the STAC item',
+    ),
+    ...differences(
+      { 'file:checksum': `1220${asset.content_hash}`, 'file:size': asset.size_bytes, href: asset.s3_key },
+      { ...data, href: resolve(key, data.href) },
+      'the data of the STAC item',
+    ),
+    ...parents
+      .filter((parent) => !derivedFrom.includes(parent))
+      .map((parent) => `the STAC item is not derived_from ${parent}`),
     ...brokenLinks(item, key, lake),
   ];
 }
@@ -112,17 +188,36 @@ async function checkItem(asset: AssetDocument, lake: Lake, parts: Parts): Promis
 async function checkIso(asset: AssetDocument, lake: Lake, parts: Parts): Promise<string[]> {
   const key = isoKey(asset.s3_key);
   if (asset.iso === null || !lake.keys.has(key)) return ['it has no ISO record'];
-  const record = asset.iso as { identificationInfo: { citation: Json }; distributionInfo: { transferOptions: Json }; dataQualityInfo: { lineage: { statement: string; source: { description: string }[] } } };
+  const record = asset.iso as {
+    identificationInfo: { citation: Json };
+    distributionInfo: { transferOptions: Json };
+    dataQualityInfo: { lineage: { statement: string; source: { description: string }[] } };
+  };
   const runId = lake.runs.get(asset.run_id)?.run_id ?? '';
   const { lineage } = record.dataQualityInfo;
   return [
     ...differences({ fileIdentifier: asset._id, dateStamp: asset.created_at }, asset.iso, 'the ISO record'),
-    ...differences({ title: asset.dataset_id, edition: String(asset.version) }, record.identificationInfo.citation, 'the ISO record'),
-    ...differences({ linkage: `s3://${parts.env.LAKE_BUCKET}/${asset.s3_key}`, sizeBytes: asset.size_bytes }, record.distributionInfo.transferOptions, 'the ISO record'),
+    ...differences(
+      { title: asset.dataset_id, edition: String(asset.version) },
+      record.identificationInfo.citation,
+      'the ISO record',
+    ),
+    ...differences(
+      { linkage: `s3://${parts.env.LAKE_BUCKET}/${asset.s3_key}`, sizeBytes: asset.size_bytes },
+      record.distributionInfo.transferOptions,
+      'the ISO record',
+    ),
     ...(lineage.statement.includes(runId) ? [] : [`the ISO record does not name run ${runId}`]),
-    ...asset.sources.filter(({ path, sha256 }) => !lineage.source.some(({ description }) => description.includes(path) && description.includes(sha256))).map(({ path }) => `the ISO record does not name ${path}`),
+    ...asset.sources
+      .filter(
+        ({ path, sha256 }) =>
+          !lineage.source.some(({ description }) => description.includes(path) && description.includes(sha256)),
+      )
+      .map(({ path }) => `the ISO record does not name ${path}`),
     // The ledger orders the fields of a document in its own way.
-    ...(sorted(await readJson(parts, key)) === sorted(asset.iso) ? [] : ['the ISO record in the lake differs from that in the ledger']),
+    ...(sorted(await readJson(parts, key)) === sorted(asset.iso)
+      ? []
+      : ['the ISO record in the lake differs from that in the ledger']),
   ];
 }
 
@@ -133,17 +228,28 @@ async function checkLineage(asset: AssetDocument, lake: Lake, { ledger }: Parts)
   const parents = edges.flatMap(({ source }) => (source.kind === 'asset' ? [source.asset_id] : []));
   const known = new Set(asset.sources.map(({ sha256 }) => sha256));
   const found = [
-    ...asset.sources.filter(({ path, sha256 }) => !files.includes(`${path} ${sha256}`)).map(({ path }) => `no edge leads from ${path}`),
-    ...(asset.parents ?? []).filter((parent) => !parents.includes(parent)).map((parent) => `no edge leads from asset ${parent}`),
+    ...asset.sources
+      .filter(({ path, sha256 }) => !files.includes(`${path} ${sha256}`))
+      .map(({ path }) => `no edge leads from ${path}`),
+    ...(asset.parents ?? [])
+      .filter((parent) => !parents.includes(parent))
+      .map((parent) => `no edge leads from asset ${parent}`),
   ];
   for (const edge of edges) found.push(...(await checkEdge(edge, asset, known, lake, ledger)));
   return found;
 }
 
-async function checkEdge({ source, run_id }: LineageDocument, asset: AssetDocument, known: ReadonlySet<string>, lake: Lake, ledger: Parts['ledger']): Promise<string[]> {
+async function checkEdge(
+  { source, run_id }: LineageDocument,
+  asset: AssetDocument,
+  known: ReadonlySet<string>,
+  lake: Lake,
+  ledger: Parts['ledger'],
+): Promise<string[]> {
   const run = [...lake.runs.values()].find((other) => other.run_id === run_id);
   const ofRun = run?.asset_ids.includes(asset._id) ? [] : [`an edge names run ${run_id}, which did not give the asset`];
-  if (source.kind === 'file') return known.has(source.sha256) ? ofRun : [...ofRun, `an edge leads from other bytes of ${source.path}`];
+  if (source.kind === 'file')
+    return known.has(source.sha256) ? ofRun : [...ofRun, `an edge leads from other bytes of ${source.path}`];
   const parent = (await ledger.getAsset(source.asset_id)) ?? (await ledger.getRemovedAsset(source.asset_id));
   return parent === undefined ? [...ofRun, `an edge leads from asset ${source.asset_id}, which never was`] : ofRun;
 }
@@ -154,11 +260,16 @@ async function checkOpenLineage(run: RunDocument, lake: Lake, { objects, env }: 
   if (run.status === 'running') return [`run ${run.run_id} is under way`];
   if (!lake.keys.has(key)) return [`run ${run.run_id} has no OpenLineage events`];
   const text = (await objects.readBytes(env.LAKE_BUCKET, key, { maxBytes: 2 ** 24 })).toString('utf8');
-  const events = text.trim().split('\n').map((line) => JSON.parse(line) as { eventType: string; run: { runId: string }; outputs: { name: string }[] });
+  const events = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { eventType: string; run: { runId: string }; outputs: { name: string }[] });
   const outputs = events.at(-1)?.outputs.map(({ name }) => name) ?? [];
   const made = lake.assets.filter(({ _id }) => run.asset_ids.includes(_id)).map(({ s3_key }) => s3_key);
   return [
-    ...events.filter((event) => event.run.runId !== run.run_id).map((event) => `${key} tells of run ${event.run.runId}`),
+    ...events
+      .filter((event) => event.run.runId !== run.run_id)
+      .map((event) => `${key} tells of run ${event.run.runId}`),
     ...made.filter((name) => !outputs.includes(name)).map((name) => `${key} does not name the output ${name}`),
   ];
 }
@@ -167,8 +278,12 @@ async function checkRoot(lake: Lake, parts: Parts): Promise<string[]> {
   const wanted = [...new Set(lake.assets.map(({ dataset_id }) => collectionKey(dataset_id)))].sort();
   if (!lake.keys.has(ROOT_KEY)) return wanted.length === 0 ? [] : ['there is no root catalogue'];
   const root = await readJson(parts, ROOT_KEY);
-  const children = linksOf(root).filter(({ rel }) => rel === 'child').map(({ href }) => resolve(ROOT_KEY, href)).sort();
-  const listed = children.join() === wanted.join() ? [] : [`the root catalogue lists ${children.join()}, not ${wanted.join()}`];
+  const children = linksOf(root)
+    .filter(({ rel }) => rel === 'child')
+    .map(({ href }) => resolve(ROOT_KEY, href))
+    .sort();
+  const listed =
+    children.join() === wanted.join() ? [] : [`the root catalogue lists ${children.join()}, not ${wanted.join()}`];
   return [...listed, ...stacProblems(root), ...brokenLinks(root, ROOT_KEY, lake)];
 }
 
@@ -176,7 +291,9 @@ async function checkRoot(lake: Lake, parts: Parts): Promise<string[]> {
 function checkObjects({ assets, keys }: Lake): string[] {
   const items = new Set(assets.map(({ dataset_id, version }) => itemKey(dataset_id, version)));
   const data = new Set(assets.map(({ s3_key }) => s3_key));
-  return [...keys].filter((key) => (/\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(assetKeyOf(key)))).map((key) => `the lake holds ${key}, which belongs to no asset`);
+  return [...keys]
+    .filter((key) => (/\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(assetKeyOf(key))))
+    .map((key) => `the lake holds ${key}, which belongs to no asset`);
 }
 
 function linksOf(document: Json): Link[] {
@@ -189,10 +306,18 @@ function resolve(from: string, href: string): string {
 }
 
 function brokenLinks(document: Json, key: string, { keys }: Lake): string[] {
-  const hrefs = [...linksOf(document), ...Object.values((document.assets ?? {}) as Record<string, Link>)].map(({ href }) => href);
-  return hrefs.filter((href) => !keys.has(resolve(key, href))).map((href) => `the link ${href} of ${key} leads nowhere`);
+  const hrefs = [...linksOf(document), ...Object.values((document.assets ?? {}) as Record<string, Link>)].map(
+    ({ href }) => href,
+  );
+  return hrefs
+    .filter((href) => !keys.has(resolve(key, href)))
+    .map((href) => `the link ${href} of ${key} leads nowhere`);
 }
 
 function sorted(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner));
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 }

@@ -29,23 +29,57 @@ export interface LoadedTable {
 export async function loadedRun({ ledger, postgis, signal }: Context, table: LoadedTable): Promise<LoadedRun> {
   const path = `s3://landing-zone/${table.datasetId ?? 'roads'}/Straßen #1 é.gpkg`;
   const manifest = ManifestSchema.parse({
-    batch_id: randomUUID(), uploader: 'zoë', intent: table.intent ?? 'ingest_vector', files: [{ path, type: 'vector', format: 'GPKG' }], metadata: table.metadata ?? {},
+    batch_id: randomUUID(),
+    uploader: 'zoë',
+    intent: table.intent ?? 'ingest_vector',
+    files: [{ path, type: 'vector', format: 'GPKG' }],
+    metadata: table.metadata ?? {},
   });
   const manifestKey = `manifests/${manifest.batch_id}.json`;
   const manifestId = deterministicObjectId('manifest', manifestKey);
   const datasetId = table.datasetId ?? 'roads';
   const run = newRun({ manifest, manifestId, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });
-  await ledger.admitManifest({
-    _id: manifestId, batch_id: manifest.batch_id, claimed_batch_id: null, manifest_key: manifestKey, sha256: 'a'.repeat(64), status: 'running', run_id: run.run_id, lane: 'vector',
-    body: manifest, raw: null, error: null, archive_key: null, created_at: run.created_at, updated_at: run.created_at,
-  }, run, newDataset(datasetId));
+  await ledger.admitManifest(
+    {
+      _id: manifestId,
+      batch_id: manifest.batch_id,
+      claimed_batch_id: null,
+      manifest_key: manifestKey,
+      sha256: 'a'.repeat(64),
+      status: 'running',
+      run_id: run.run_id,
+      lane: 'vector',
+      body: manifest,
+      raw: null,
+      error: null,
+      archive_key: null,
+      created_at: run.created_at,
+      updated_at: run.created_at,
+    },
+    run,
+    newDataset(datasetId),
+  );
   const claim = await claimStep(ledger, run.run_id, 'load-to-postgis');
   const session = await postgis.openSession(claim, signal);
   await session.query(table.sql);
   await session.close();
   const loaded = makeEvent('sluice.table.loaded', run.run_id, {
-    run_id: run.run_id, srid: table.srid, row_count: table.rowCount, columns: [], notes: [{ code: 'CRS_ASSUMED', message: 'The CRS of the file was used.' }],
-    files: [{ path, sha256: table.sha256 ?? 'b'.repeat(64), size_bytes: 1, format: 'GPKG', layer: null, crs: `EPSG:${table.srid}`, row_count: table.rowCount }],
+    run_id: run.run_id,
+    srid: table.srid,
+    row_count: table.rowCount,
+    columns: [],
+    notes: [{ code: 'CRS_ASSUMED', message: 'The CRS of the file was used.' }],
+    files: [
+      {
+        path,
+        sha256: table.sha256 ?? 'b'.repeat(64),
+        size_bytes: 1,
+        format: 'GPKG',
+        layer: null,
+        crs: `EPSG:${table.srid}`,
+        row_count: table.rowCount,
+      },
+    ],
   });
   await ledger.finishStep(claim, loaded);
   return { run, loaded };

@@ -8,7 +8,8 @@ import { delimiter, join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 
 /** What a test that needs MinIO says when it is skipped. */
-export const NEEDS_MINIO = 'needs MinIO: set MINIO_BIN, or go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c';
+export const NEEDS_MINIO =
+  'needs MinIO: set MINIO_BIN, or go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c';
 
 /** Longest that a start on a busy machine has taken, several times over. */
 const START_TIMEOUT_MS = 60_000;
@@ -29,7 +30,10 @@ export interface RunningMinio {
 
 /** The MinIO program: MINIO_BIN, else `minio` on the PATH; undefined when there is none. */
 export function findMinio(): string | undefined {
-  const onPath = (process.env.PATH ?? '').split(delimiter).filter(Boolean).map((folder) => join(folder, 'minio'));
+  const onPath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, 'minio'));
   return [process.env.MINIO_BIN, ...onPath].find((path) => path !== undefined && path !== '' && isExecutable(path));
 }
 
@@ -52,13 +56,19 @@ export async function startMinio(options: { env?: Record<string, string> } = {})
   const accessKey = `test${randomBytes(6).toString('hex')}`;
   const secretKey = randomBytes(16).toString('hex');
   const launch = () =>
-    execa(program, ['server', data, '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`, '--quiet'], {
-      env: { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off', ...options.env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      reject: false,
-    });
+    execa(
+      program,
+      ['server', data, '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`, '--quiet'],
+      {
+        env: { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off', ...options.env },
+        stdio: ['ignore', 'ignore', 'pipe'],
+        reject: false,
+      },
+    );
   const minio: RunningMinio = {
-    endpoint, accessKey, secretKey,
+    endpoint,
+    accessKey,
+    secretKey,
     process: launch(),
     stop: async () => {
       minio.process.kill('SIGTERM');
@@ -81,9 +91,14 @@ export async function startMinio(options: { env?: Record<string, string> } = {})
 async function answers(endpoint: string, server: ResultPromise): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let exited = false;
-  void server.then(() => { exited = true; });
+  void server.then(() => {
+    exited = true;
+  });
   for (;;) {
-    const ready = await fetch(`${endpoint}/minio/health/live`).then((reply) => reply.ok, () => false);
+    const ready = await fetch(`${endpoint}/minio/health/live`).then(
+      (reply) => reply.ok,
+      () => false,
+    );
     if (ready) return;
     if (exited) assert.fail(`MinIO does not start: ${String((await server).stderr)}`);
     if (Date.now() > deadline) assert.fail(`MinIO does not answer on ${endpoint}.`);
@@ -93,11 +108,13 @@ async function answers(endpoint: string, server: ResultPromise): Promise<void> {
 
 /** Ports that nobody listens on. All are held until the last is found, so that they differ. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((done) => server.once('listening', done));
-    return server;
-  }));
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await new Promise((done) => server.once('listening', done));
+      return server;
+    }),
+  );
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;

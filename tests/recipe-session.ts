@@ -32,7 +32,10 @@ export async function recipeDatabase(): Promise<RecipeDatabase> {
     open: async () => {
       await session?.close();
       await postgis.dropSchema(RUN);
-      return (session = await postgis.openSession({ runId: RUN, step: 'transform-recipe', token: ++token }, new AbortController().signal));
+      return (session = await postgis.openSession(
+        { runId: RUN, step: 'transform-recipe', token: ++token },
+        new AbortController().signal,
+      ));
     },
     stop: async () => {
       await session?.close();
@@ -43,7 +46,10 @@ export async function recipeDatabase(): Promise<RecipeDatabase> {
 }
 
 /** Runs a recipe on raw_data of the session, as transform-recipe does. */
-export async function runRecipeOf(session: PostgisSession, { intent = 'ingest_vector', srid = 4326, parameters: given = {} }: RecipeRun) {
+export async function runRecipeOf(
+  session: PostgisSession,
+  { intent = 'ingest_vector', srid = 4326, parameters: given = {} }: RecipeRun,
+) {
   const recipe = recipeOf(intent);
   const parameters = parseParameters(given);
   const steps = stepsOf(recipe, parameters.steps);
@@ -55,7 +61,13 @@ export async function runRecipeOf(session: PostgisSession, { intent = 'ingest_ve
 
 /** Runs the default recipe with added steps and no simplification; answers all rows of `processed`, geometries as WKT in GEOS's normal form (where a ring begins depends on its version). */
 export async function runSteps(session: PostgisSession, steps: unknown[], run: RecipeRun = {}) {
-  const result = await runRecipeOf(session, { ...run, parameters: { simplify_tolerance: 0, ...run.parameters, steps } });
-  const rows = await session.query('select to_jsonb(p) - $1 || jsonb_build_object($1::text, ST_AsText(ST_Normalize(geom), 6)) as row from processed as p order by sluice_fid', ['geom']);
+  const result = await runRecipeOf(session, {
+    ...run,
+    parameters: { simplify_tolerance: 0, ...run.parameters, steps },
+  });
+  const rows = await session.query(
+    'select to_jsonb(p) - $1 || jsonb_build_object($1::text, ST_AsText(ST_Normalize(geom), 6)) as row from processed as p order by sluice_fid',
+    ['geom'],
+  );
   return { ...result, rows: rows.map(({ row }) => row as Record<string, unknown>) };
 }

@@ -13,7 +13,16 @@ export interface TestSluice extends RunningSluice, AsyncDisposable {
 export async function startTestSluice(variables: Record<string, string> = {}): Promise<TestSluice> {
   const home = await mkdtemp(join(tmpdir(), 'sluice-home-'));
   const [control, spatial] = await Promise.all([createDatabase(), createDatabase({ postgis: true })]);
-  const sluice = await startSluice(testEnv({ SLUICE_HOME: home, PORT: '0', S3_EMBEDDED_PORT: '0', CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, ...variables }));
+  const sluice = await startSluice(
+    testEnv({
+      SLUICE_HOME: home,
+      PORT: '0',
+      S3_EMBEDDED_PORT: '0',
+      CONTROL_DATABASE_URL: control.url,
+      POSTGIS_URL: spatial.url,
+      ...variables,
+    }),
+  );
   return {
     ...sluice,
     url: publicUrl(sluice.env),

@@ -9,11 +9,16 @@ import { type Env, parseEnv } from '#shared/config/env.ts';
 import { startObjectStore as startEmbeddedStore } from '../gateway/embedded/object-store.ts';
 
 /** A fresh database in the test cluster; with PostGIS when asked. Drop it with `drop`. */
-export async function createDatabase(options: { postgis?: boolean } = {}): Promise<{ url: string; drop(): Promise<void> }> {
+export async function createDatabase(
+  options: { postgis?: boolean } = {},
+): Promise<{ url: string; drop(): Promise<void> }> {
   const admin = inject('postgresUrl');
   const name = `t_${randomBytes(6).toString('hex')}`;
   await run(admin, `create database ${name}${options.postgis ? ' template template_postgis' : ''}`);
-  return { url: admin.replace('/postgres?', `/${name}?`), drop: () => run(admin, `drop database if exists ${name} with (force)`) };
+  return {
+    url: admin.replace('/postgres?', `/${name}?`),
+    drop: () => run(admin, `drop database if exists ${name} with (force)`),
+  };
 }
 
 async function run(url: string, sql: string): Promise<void> {
@@ -27,9 +32,16 @@ async function run(url: string, sql: string): Promise<void> {
 }
 
 /** The embedded object store with empty buckets, on a free port. */
-export async function startObjectStore(onNotification: (body: unknown) => void = () => undefined): Promise<{ endpoint: string; stop(): Promise<void> }> {
+export async function startObjectStore(
+  onNotification: (body: unknown) => void = () => undefined,
+): Promise<{ endpoint: string; stop(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-s3-'));
-  const store = await startEmbeddedStore({ directory, port: 0, buckets: ['landing-zone', 'data-lake'], onNotification });
+  const store = await startEmbeddedStore({
+    directory,
+    port: 0,
+    buckets: ['landing-zone', 'data-lake'],
+    onNotification,
+  });
   return {
     endpoint: store.endpoint,
     stop: async () => {

@@ -24,7 +24,9 @@ function validators(): Ajv {
   if (loaded === undefined) {
     loaded = new Ajv({ strict: false, allErrors: true });
     (addFormats as unknown as (ajv: Ajv) => void)(loaded);
-    loaded.addFormat('iri', (value) => URL.canParse(value)).addFormat('iri-reference', (value) => URL.canParse(value, 'http://base'));
+    loaded
+      .addFormat('iri', (value) => URL.canParse(value))
+      .addFormat('iri-reference', (value) => URL.canParse(value, 'http://base'));
     for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json'))) {
       const schema = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as { $id: string };
       // The files refer to each other by name; their $id differ from that in details (a missing dot, a trailing #).

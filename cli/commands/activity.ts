@@ -7,7 +7,11 @@ import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice activity`: who did what, the newest first; of one run, or of all. */
-export function activity(flags: { run?: string; limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
+export function activity(
+  flags: { run?: string; limit: number },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
   return runCommand(async (signal) => {
     const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
     const lines = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
@@ -18,5 +22,8 @@ export function activity(flags: { run?: string; limit: number }, client: Gateway
 }
 
 function tableOf(lines: ActivityView[]): string {
-  return formatTable([['WHEN (UTC)', 'WHO', 'WHAT'], ...lines.map((line) => [formatTime(line.at), line.operator, line.message])]);
+  return formatTable([
+    ['WHEN (UTC)', 'WHO', 'WHAT'],
+    ...lines.map((line) => [formatTime(line.at), line.operator, line.message]),
+  ]);
 }

@@ -8,9 +8,16 @@ import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `sluice assets`: the newest assets of the lake, or of one dataset. */
-export function assets(flags: { dataset?: string; limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
+export function assets(
+  flags: { dataset?: string; limit: number },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
   return runCommand(async (signal) => {
-    const query = new URLSearchParams({ limit: String(flags.limit), ...(flags.dataset ? { dataset_id: flags.dataset } : {}) });
+    const query = new URLSearchParams({
+      limit: String(flags.limit),
+      ...(flags.dataset ? { dataset_id: flags.dataset } : {}),
+    });
     const found = await client.get<AssetView[]>(`/api/assets?${query}`, signal);
     if (terminal.json) writeJson(terminal, found.map(assetJson));
     else terminal.stdout.write(`${found.length === 0 ? 'There are no assets.' : tableOf(found)}\n`);
@@ -20,8 +27,14 @@ export function assets(flags: { dataset?: string; limit: number }, client: Gatew
 
 function tableOf(found: AssetView[]): string {
   const rows = found.map((asset) => [
-    formatTime(asset.created_at), asset.dataset_id, String(asset.version), asset.row_count === null ? '' : formatCount(asset.row_count),
-    asset.geometry_types.join(', '), formatBytes(asset.size_bytes), asset.id, asset.url,
+    formatTime(asset.created_at),
+    asset.dataset_id,
+    String(asset.version),
+    asset.row_count === null ? '' : formatCount(asset.row_count),
+    asset.geometry_types.join(', '),
+    formatBytes(asset.size_bytes),
+    asset.id,
+    asset.url,
   ]);
   return formatTable([['MADE (UTC)', 'DATASET', 'VERSION', 'ROWS', 'GEOMETRY', 'SIZE', 'ASSET', 'DOWNLOAD'], ...rows]);
 }

@@ -9,7 +9,8 @@ import type { Terminal } from '../terminal.ts';
 import { userName } from '../user-name.ts';
 import { submitBatch } from './submit-batch.ts';
 
-export interface IngestFlags extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular' | 'raster'>, TabularFlags, RasterFlags {
+export interface IngestFlags
+  extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular' | 'raster'>, TabularFlags, RasterFlags {
   format?: string;
   uploader?: string;
   /** A JSON file. */
@@ -17,12 +18,34 @@ export interface IngestFlags extends Omit<IngestOptions, 'uploader' | 'recipe' |
 }
 
 /** `sluice ingest FILE...`: uploads, follows the run, shows the asset. */
-export function ingest(paths: string[], flags: IngestFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
-  return submitBatch(async (moment) => {
-    const files = await findSourceFiles(paths, { format: flags.format, type: TYPE_OF_INTENT[flags.intent ?? ''] ?? (hasCoordinates(flags) ? 'vector' : undefined) });
-    const recipe = flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe);
-    return planBatch(files, { ...flags, recipe, tabular: tabularParameters(flags), raster: rasterParameters(flags), uploader: flags.uploader ?? userName() }, { ...moment, bucket: env.LANDING_BUCKET });
-  }, client, terminal);
+export function ingest(
+  paths: string[],
+  flags: IngestFlags,
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  return submitBatch(
+    async (moment) => {
+      const files = await findSourceFiles(paths, {
+        format: flags.format,
+        type: TYPE_OF_INTENT[flags.intent ?? ''] ?? (hasCoordinates(flags) ? 'vector' : undefined),
+      });
+      const recipe = flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe);
+      return planBatch(
+        files,
+        {
+          ...flags,
+          recipe,
+          tabular: tabularParameters(flags),
+          raster: rasterParameters(flags),
+          uploader: flags.uploader ?? userName(),
+        },
+        { ...moment, bucket: env.LANDING_BUCKET },
+      );
+    },
+    client,
+    terminal,
+  );
 }
 
 /** A table of which someone names the coordinates is a layer of points. */

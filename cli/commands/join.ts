@@ -9,6 +9,16 @@ export interface JoinFlags extends Omit<JoinOptions, 'uploader'> {
 }
 
 /** `sluice join SPATIAL TABULAR`: joins two assets, follows the run, shows the asset. */
-export function join(spatial: string, tabular: string, flags: JoinFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
-  return submitBatch((moment) => planJoinBatch(spatial, tabular, { ...flags, uploader: flags.uploader ?? userName() }, moment), client, terminal);
+export function join(
+  spatial: string,
+  tabular: string,
+  flags: JoinFlags,
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  return submitBatch(
+    (moment) => planJoinBatch(spatial, tabular, { ...flags, uploader: flags.uploader ?? userName() }, moment),
+    client,
+    terminal,
+  );
 }

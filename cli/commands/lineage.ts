@@ -18,19 +18,23 @@ export function lineage(assetId: string, client: GatewayClient, terminal: Termin
 export function describeLineage(graph: LineageGraph): string[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const tree = (id: string, direction: 'from' | 'to', depth: number, above: ReadonlySet<string>): string[] =>
-    graph.edges.filter((edge) => edge[direction === 'from' ? 'to' : 'from'] === id).flatMap((edge) => {
-      const next = edge[direction];
-      if (above.has(next)) return [];
-      const line = `${'  '.repeat(depth)}${describeNode(nodes.get(next))}  (${edge.operation}, recipe ${edge.recipe ?? 'none'}, run ${edge.run_id})`;
-      return [line, ...tree(next, direction, depth + 1, new Set([...above, next]))];
-    });
+    graph.edges
+      .filter((edge) => edge[direction === 'from' ? 'to' : 'from'] === id)
+      .flatMap((edge) => {
+        const next = edge[direction];
+        if (above.has(next)) return [];
+        const line = `${'  '.repeat(depth)}${describeNode(nodes.get(next))}  (${edge.operation}, recipe ${edge.recipe ?? 'none'}, run ${edge.run_id})`;
+        return [line, ...tree(next, direction, depth + 1, new Set([...above, next]))];
+      });
   const root = new Set([graph.root]);
   const above = tree(graph.root, 'from', 1, root);
   const below = tree(graph.root, 'to', 1, root);
   return [
     describeNode(nodes.get(graph.root)),
-    'made from', ...(above.length === 0 ? ['  nothing that the ledger knows'] : above),
-    'used for', ...(below.length === 0 ? ['  nothing yet'] : below),
+    'made from',
+    ...(above.length === 0 ? ['  nothing that the ledger knows'] : above),
+    'used for',
+    ...(below.length === 0 ? ['  nothing yet'] : below),
     ...(graph.truncated ? ['There is more than is shown here.'] : []),
   ];
 }
@@ -39,5 +43,7 @@ function describeNode(node: LineageNode | undefined): string {
   if (node === undefined) return 'unknown';
   if (node.kind === 'file') return node.path;
   if (node.kind === 'asset') return `${node.dataset_id}, version ${node.version} (${node.asset_kind} asset ${node.id})`;
-  return node.dataset_id === undefined ? `asset ${node.id}, which was removed` : `${node.dataset_id}, version ${node.version} (asset ${node.id}), which was removed`;
+  return node.dataset_id === undefined
+    ? `asset ${node.id}, which was removed`
+    : `${node.dataset_id}, version ${node.version} (asset ${node.id}), which was removed`;
 }

@@ -11,8 +11,12 @@ import type { Terminal } from '../terminal.ts';
 /** `sluice reconcile`: in what ledger and lake disagree. Exits 1 when they do. */
 export function reconcile(flags: { deep?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
-    const answer = await client.get<Reconciliation | { error: ErrorDocument }>(`/api/reconcile?deep=${flags.deep === true}`, signal);
-    if ('error' in answer) throw new SluiceError(answer.error.code, answer.error.message, { details: answer.error.details });
+    const answer = await client.get<Reconciliation | { error: ErrorDocument }>(
+      `/api/reconcile?deep=${flags.deep === true}`,
+      signal,
+    );
+    if ('error' in answer)
+      throw new SluiceError(answer.error.code, answer.error.message, { details: answer.error.details });
     if (terminal.json) writeJson(terminal, answer);
     else terminal.stdout.write(`${describe(answer)}\n`);
     return answer.agrees ? EXIT.success : EXIT.failed;
@@ -31,12 +35,21 @@ const MENDED = 'It is written again within the hour.';
 
 function aboutOf(finding: Finding): [what: string, advice: string] {
   switch (finding.kind) {
-    case 'catalog_missing': return ['gone; it is part of the catalogue', MENDED];
-    case 'catalog_changed': return ['does not say what the ledger says', `Delete it. ${MENDED}`];
-    case 'object_unregistered': return [`no asset names it (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
-    case 'object_missing': return [`gone; it was ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
-    case 'object_changed': return [`${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected}, of ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
-    case 'record_missing': return [`gone; it described ${versionOf(finding)}`, MENDED];
+    case 'catalog_missing':
+      return ['gone; it is part of the catalogue', MENDED];
+    case 'catalog_changed':
+      return ['does not say what the ledger says', `Delete it. ${MENDED}`];
+    case 'object_unregistered':
+      return [`no asset names it (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
+    case 'object_missing':
+      return [`gone; it was ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+    case 'object_changed':
+      return [
+        `${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected}, of ${versionOf(finding)}`,
+        'Restore it, or rerun its run with --force.',
+      ];
+    case 'record_missing':
+      return [`gone; it described ${versionOf(finding)}`, MENDED];
   }
 }
 

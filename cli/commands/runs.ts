@@ -11,19 +11,34 @@ import { runCommand, writeJson } from '../run-command.ts';
 import { colorsFor, type Terminal } from '../terminal.ts';
 
 /** `sluice runs`: the newest runs. */
-export function runs(flags: { limit: number; status?: string; dataset?: string }, client: GatewayClient, terminal: Terminal): Promise<number> {
+export function runs(
+  flags: { limit: number; status?: string; dataset?: string },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
   return runCommand(async (signal) => {
-    const query = new URLSearchParams({ limit: String(flags.limit), ...(flags.status ? { status: flags.status } : {}), ...(flags.dataset ? { dataset_id: flags.dataset } : {}) });
+    const query = new URLSearchParams({
+      limit: String(flags.limit),
+      ...(flags.status ? { status: flags.status } : {}),
+      ...(flags.dataset ? { dataset_id: flags.dataset } : {}),
+    });
     const views = await client.get<RunView[]>(`/api/runs?${query}`, signal);
     if (terminal.json) writeJson(terminal, views.map(runJson));
-    else terminal.stdout.write(`${views.length === 0 ? 'There are no runs yet. Start one with: npx sluice ingest FILE --dataset NAME' : tableOf(views)}\n`);
+    else
+      terminal.stdout.write(
+        `${views.length === 0 ? 'There are no runs yet. Start one with: npx sluice ingest FILE --dataset NAME' : tableOf(views)}\n`,
+      );
     return EXIT.success;
   }, terminal);
 }
 
 function tableOf(views: RunView[]): string {
   const rows = views.map((run) => [
-    formatTime(run.created_at), run.run_id ?? '', run.status, run.dataset_id ?? '', run.batch_id ?? '',
+    formatTime(run.created_at),
+    run.run_id ?? '',
+    run.status,
+    run.dataset_id ?? '',
+    run.batch_id ?? '',
     run.finished_at === null ? '' : formatSeconds((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000),
     run.error?.code ?? (run.asset ? `version ${run.asset.version}` : ''),
   ]);
@@ -31,17 +46,31 @@ function tableOf(views: RunView[]): string {
 }
 
 /** `sluice run ID`: one run, with --follow to its end. Exits as the run did. */
-export function run(runId: string, flags: { follow?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {
-  return runCommand(async (signal) => {
-    let view = await client.get<RunView>(`/api/runs/${encodeURIComponent(runId)}`, signal);
-    if (flags.follow && view.status === 'running') view = await followToEnd(client, view, terminal, signal);
-    showRun(view, terminal, { steps: true });
-    return exitCodeOfStatus(view.status);
-  }, terminal, { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' });
+export function run(
+  runId: string,
+  flags: { follow?: boolean },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  return runCommand(
+    async (signal) => {
+      let view = await client.get<RunView>(`/api/runs/${encodeURIComponent(runId)}`, signal);
+      if (flags.follow && view.status === 'running') view = await followToEnd(client, view, terminal, signal);
+      showRun(view, terminal, { steps: true });
+      return exitCodeOfStatus(view.status);
+    },
+    terminal,
+    { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' },
+  );
 }
 
 /** Shows the progress of a run, and returns its last state when it has ended. */
-export async function followToEnd(client: GatewayClient, run: RunView, terminal: Terminal, signal: AbortSignal): Promise<RunView> {
+export async function followToEnd(
+  client: GatewayClient,
+  run: RunView,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<RunView> {
   const progress = createProgress(terminal);
   let last = run;
   try {

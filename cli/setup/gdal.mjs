@@ -6,7 +6,16 @@ import { join } from 'node:path';
 /** Oldest GDAL that Sluice is tested with: Debian 12's. */
 export const OLDEST_GDAL = [3, 6];
 /** The GDAL and PROJ programs that Sluice runs. */
-export const GDAL_PROGRAMS = ['ogr2ogr', 'ogrinfo', 'gdal_translate', 'gdalwarp', 'gdalinfo', 'gdalbuildvrt', 'gdalsrsinfo', 'projinfo'];
+export const GDAL_PROGRAMS = [
+  'ogr2ogr',
+  'ogrinfo',
+  'gdal_translate',
+  'gdalwarp',
+  'gdalinfo',
+  'gdalbuildvrt',
+  'gdalsrsinfo',
+  'projinfo',
+];
 
 /**
  * What is wrong with the GDAL of this machine, or undefined when nothing is.

@@ -14,9 +14,14 @@ export function packagesAreInstalled(folder) {
   if (wanted === undefined || installed === undefined) return false;
   // `node` fetches its program in an install script, which a person can have switched off.
   if (!existsSync(join(folder, 'node_modules', '.bin', 'node'))) return false;
-  return Object.entries(wanted).every(([name, { version, optional, link }]) =>
-    // Optional packages are for other platforms as a rule; npm knows which ones.
-    name === '' || link === true || installed[name]?.version === version || (optional === true && installed[name] === undefined));
+  return Object.entries(wanted).every(
+    ([name, { version, optional, link }]) =>
+      // Optional packages are for other platforms as a rule; npm knows which ones.
+      name === '' ||
+      link === true ||
+      installed[name]?.version === version ||
+      (optional === true && installed[name] === undefined),
+  );
 }
 
 /**

@@ -23,7 +23,10 @@ export const OLDEST_POSTGRES = 13;
  */
 export function findPostgres({ path = process.env.PATH, roots = PACKAGE_FOLDERS } = {}) {
   const packaged = roots.flatMap(versionsBelow);
-  const onPath = (path ?? '').split(':').filter((folder) => folder !== '' && isServer(folder)).map((bin) => describe(bin, undefined));
+  const onPath = (path ?? '')
+    .split(':')
+    .filter((folder) => folder !== '' && isServer(folder))
+    .map((bin) => describe(bin, undefined));
   return [...packaged, ...onPath]
     .filter((server) => server.version >= OLDEST_POSTGRES)
     .sort((a, b) => Number(b.postgis) - Number(a.postgis) || b.version - a.version);
@@ -52,7 +55,11 @@ function isServer(folder) {
 /** @param {string} bin @param {number | undefined} version @returns {Postgres} */
 function describe(bin, version) {
   const major = version ?? askVersion(join(bin, 'postgres'));
-  return { bin, version: major, postgis: extensionFolders(bin, major).some((folder) => existsSync(join(folder, 'postgis.control'))) };
+  return {
+    bin,
+    version: major,
+    postgis: extensionFolders(bin, major).some((folder) => existsSync(join(folder, 'postgis.control'))),
+  };
 }
 
 /** @param {string} program */

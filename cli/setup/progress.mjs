@@ -58,9 +58,14 @@ function liveLine(title, seconds) {
     process.stdout.write(`\r\x1b[2K${text.slice(0, (process.stdout.columns || 80) - 1)}`);
   };
   if (!terminal) console.log(`  ${title} …`);
-  const timer = setInterval(() => (terminal ? draw() : console.log(`  ${title}: still at work (${seconds()} s)`)), terminal ? REDRAW_MS : STILL_WORKING_MS);
+  const timer = setInterval(
+    () => (terminal ? draw() : console.log(`  ${title}: still at work (${seconds()} s)`)),
+    terminal ? REDRAW_MS : STILL_WORKING_MS,
+  );
   return {
-    detail: (/** @type {string} */ text) => { detail = text; },
+    detail: (/** @type {string} */ text) => {
+      detail = text;
+    },
     end: (/** @type {string} */ text) => {
       clearInterval(timer);
       if (terminal) process.stdout.write('\r\x1b[2K');
@@ -71,5 +76,11 @@ function liveLine(title, seconds) {
 
 /** @param {string} text */
 function lastLine(text) {
-  return stripVTControlCharacters(text.slice(-500).trimEnd().split(/[\r\n]/).at(-1) ?? '');
+  return stripVTControlCharacters(
+    text
+      .slice(-500)
+      .trimEnd()
+      .split(/[\r\n]/)
+      .at(-1) ?? '',
+  );
 }

@@ -38,7 +38,12 @@ describe('the npm packages', () => {
     ['what the lock file asks for is there', zod, zod, true],
     ['another version is there', zod, { 'node_modules/zod': { version: '3.9.0' } }, false],
     ['a package is missing', { ...zod, 'node_modules/pg': { version: '8.0.0' } }, zod, false],
-    ['a package for another platform is missing', { ...zod, 'node_modules/x-darwin': { version: '1.0.0', optional: true } }, zod, true],
+    [
+      'a package for another platform is missing',
+      { ...zod, 'node_modules/x-darwin': { version: '1.0.0', optional: true } },
+      zod,
+      true,
+    ],
   ])('%s', (_, wanted, installed, expected) => {
     expect(packagesAreInstalled(project(wanted, installed))).toBe(expected);
   });
@@ -51,9 +56,13 @@ describe('the npm packages', () => {
 });
 
 test('package-lock.json names the packages of every platform: npm ci refuses a lock file without them where the registry lacks some', () => {
-  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { optionalDependencies?: object }> };
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: object }>;
+  };
   const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
-  expect(wanted.filter((name) => !Object.keys(packages).some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+  expect(wanted.filter((name) => !Object.keys(packages).some((path) => path.endsWith(`node_modules/${name}`)))).toEqual(
+    [],
+  );
 });
 
 describe('GDAL', () => {
@@ -61,7 +70,14 @@ describe('GDAL', () => {
   test('is missing where its programs are not on the PATH', () => {
     expect(gdalProblem('/nowhere')).toMatchObject({ missing: expect.arrayContaining(['ogr2ogr', 'projinfo']) });
   });
-  test.each([['3.6.2', true], ['3.10.0', true], ['4.0.0', true], ['3.5.9', false], ['2.4.0', false], ['unknown', false]])('%s', (version, expected) => {
+  test.each([
+    ['3.6.2', true],
+    ['3.10.0', true],
+    ['4.0.0', true],
+    ['3.5.9', false],
+    ['2.4.0', false],
+    ['unknown', false],
+  ])('%s', (version, expected) => {
     expect(isNewEnough(version)).toBe(expected);
   });
 });
@@ -84,13 +100,18 @@ describe('PostgreSQL', () => {
     install(root, 'postgresql@16', [...SERVER, 'share/extension/postgis.control']);
     install(root, 'postgresql@17', SERVER);
     install(root, 'postgresql@18', ['bin/psql']);
-    expect(findPostgres({ path: '', roots: [root] }).map(({ version, postgis }) => [version, postgis])).toEqual([[16, true], [14, true], [17, false]]);
+    expect(findPostgres({ path: '', roots: [root] }).map(({ version, postgis }) => [version, postgis])).toEqual([
+      [16, true],
+      [14, true],
+      [17, false],
+    ]);
   });
 });
 
 test('the commands for a person name the packages of their system', () => {
   expect(commandForPerson('apt', ['gdal', 'postgres'], false)).toBe(
-    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis bubblewrap');
+    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis bubblewrap',
+  );
   expect(commandForPerson('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj bubblewrap');
   expect(commandForPerson('brew', ['postgres'], false)).toBe('brew install postgresql@17 postgis');
   expect(commandForPerson(undefined, ['gdal'], false)).toBeUndefined();
@@ -98,7 +119,9 @@ test('the commands for a person name the packages of their system', () => {
 
 test('installing asks nothing: of apt, of a configuration file, or of sudo', () => {
   const { command, args } = aptInstall(false, packagesFor('apt', ['gdal']));
-  expect([command, ...args].join(' ')).toMatch(/^sudo -n env DEBIAN_FRONTEND=noninteractive apt-get .*install -y --no-install-recommends gdal-bin proj-bin$/);
+  expect([command, ...args].join(' ')).toMatch(
+    /^sudo -n env DEBIAN_FRONTEND=noninteractive apt-get .*install -y --no-install-recommends gdal-bin proj-bin$/,
+  );
 });
 
 describe('node cli/setup.mjs', () => {
@@ -111,7 +134,10 @@ describe('node cli/setup.mjs', () => {
     const bin = join(root, 'bin');
     mkdirSync(bin);
     for (const [name, script] of Object.entries(programs)) program(join(bin, name), script);
-    const result = spawnSync(process.execPath, [join(root, 'cli/setup.mjs')], { encoding: 'utf8', env: { PATH: bin, ...variables } });
+    const result = spawnSync(process.execPath, [join(root, 'cli/setup.mjs')], {
+      encoding: 'utf8',
+      env: { PATH: bin, ...variables },
+    });
     return { root, bin, ...result };
   }
 
@@ -125,7 +151,9 @@ describe('node cli/setup.mjs', () => {
   test('prints the command and ends with 1 where it may not install', () => {
     const { status, stderr } = setup({ dnf: 'exit 1' });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/Sluice needs GDAL.*, and may not install it here\. Run this, then start again:\n\n {4}(sudo )?dnf install -y gdal proj/);
+    expect(stderr).toMatch(
+      /Sluice needs GDAL.*, and may not install it here\. Run this, then start again:\n\n {4}(sudo )?dnf install -y gdal proj/,
+    );
   });
 
   test('names the packages in words where it knows no package manager', () => {
@@ -135,25 +163,52 @@ describe('node cli/setup.mjs', () => {
   });
 
   // Without root or sudo the command is only printed.
-  test.runIf(process.getuid?.() === 0)('installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed (needs root)', () => {
-    const log = join(folder(), 'log');
-    // Stands for apt-get: the packages of the machine that tests must stay.
-    const { status, stdout, stderr } = setup({ 'apt-get': `echo "$*" >> '${log}'; echo 'E: Unable to locate package gdal-bin' >&2; exit 100`, env: 'shift; exec "$@"', install: '', rm: '' });
-    expect(status).toBe(1);
-    expect(readFileSync(log, 'utf8').trim().split('\n').map((line) => line.replace(/^-o \S+ /, ''))).toEqual([
-      expect.stringMatching(/^install -y --no-install-recommends gdal-bin proj-bin/), 'update',
-    ]);
-    expect(stdout).toMatch(/Fetching the list of packages: failed/);
-    expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
-  });
+  test.runIf(process.getuid?.() === 0)(
+    'installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed (needs root)',
+    () => {
+      const log = join(folder(), 'log');
+      // Stands for apt-get: the packages of the machine that tests must stay.
+      const { status, stdout, stderr } = setup({
+        'apt-get': `echo "$*" >> '${log}'; echo 'E: Unable to locate package gdal-bin' >&2; exit 100`,
+        env: 'shift; exec "$@"',
+        install: '',
+        rm: '',
+      });
+      expect(status).toBe(1);
+      expect(
+        readFileSync(log, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => line.replace(/^-o \S+ /, '')),
+      ).toEqual([expect.stringMatching(/^install -y --no-install-recommends gdal-bin proj-bin/), 'update']);
+      expect(stdout).toMatch(/Fetching the list of packages: failed/);
+      expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
+    },
+  );
 
-  test.runIf(process.getuid?.() === 0)('goes on without the sandbox where its package cannot be installed, and does not try again (needs root)', () => {
-    const made = GDAL_PROGRAMS.map((name) => `printf '#!/bin/sh\\necho GDAL 3.6.2\\n' > "$PATH/${name}"; /bin/chmod 755 "$PATH/${name}"`).join('; ');
-    const servers = { POSTGIS_URL: 'postgresql://x', CONTROL_DATABASE_URL: 'postgresql://x' };
-    const first = setup({ 'apt-get': `case "$*" in *bubblewrap*) exit 100;; esac; ${made}`, env: 'shift; exec "$@"', install: '', rm: '' }, servers);
-    expect(first).toMatchObject({ status: 0, stderr: '' });
-    expect(first.stdout).toContain('Installing the sandbox (bubblewrap): not possible; Sluice runs without it');
-    const second = spawnSync(process.execPath, [join(first.root, 'cli/setup.mjs')], { encoding: 'utf8', env: { PATH: first.bin, ...servers } });
-    expect(second).toMatchObject({ status: 0, stdout: '', stderr: '' });
-  });
+  test.runIf(process.getuid?.() === 0)(
+    'goes on without the sandbox where its package cannot be installed, and does not try again (needs root)',
+    () => {
+      const made = GDAL_PROGRAMS.map(
+        (name) => `printf '#!/bin/sh\\necho GDAL 3.6.2\\n' > "$PATH/${name}"; /bin/chmod 755 "$PATH/${name}"`,
+      ).join('; ');
+      const servers = { POSTGIS_URL: 'postgresql://x', CONTROL_DATABASE_URL: 'postgresql://x' };
+      const first = setup(
+        {
+          'apt-get': `case "$*" in *bubblewrap*) exit 100;; esac; ${made}`,
+          env: 'shift; exec "$@"',
+          install: '',
+          rm: '',
+        },
+        servers,
+      );
+      expect(first).toMatchObject({ status: 0, stderr: '' });
+      expect(first.stdout).toContain('Installing the sandbox (bubblewrap): not possible; Sluice runs without it');
+      const second = spawnSync(process.execPath, [join(first.root, 'cli/setup.mjs')], {
+        encoding: 'utf8',
+        env: { PATH: first.bin, ...servers },
+      });
+      expect(second).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    },
+  );
 });

@@ -42,7 +42,8 @@ export function commandForPerson(installer, needs, asRoot) {
   if (installer === undefined) return undefined;
   const sudo = asRoot ? '' : 'sudo ';
   const packages = [...packagesFor(installer, needs), ...SANDBOX_PACKAGES[installer]].join(' ');
-  if (installer === 'apt') return `${sudo}apt-get update && ${sudo}apt-get install -y --no-install-recommends ${packages}`;
+  if (installer === 'apt')
+    return `${sudo}apt-get update && ${sudo}apt-get install -y --no-install-recommends ${packages}`;
   if (installer === 'dnf') return `${sudo}dnf install -y ${packages}`;
   return `brew install ${packages}`;
 }
@@ -56,8 +57,15 @@ export function aptUpdate(asRoot) {
 export function aptInstall(asRoot, packages) {
   // `env` hands the variable past sudo, which drops it.
   return withSudo(asRoot, [
-    'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`,
-    'install', '-y', '--no-install-recommends', ...packages,
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    '-o',
+    `DPkg::Lock::Timeout=${LOCK_SECONDS}`,
+    'install',
+    '-y',
+    '--no-install-recommends',
+    ...packages,
   ]);
 }
 

@@ -10,7 +10,9 @@ export const envExample: GeneratedFile = {
   path: '.env.example',
   content: () => {
     const { properties = {} } = z.toJSONSchema(ENV_SCHEMA, { io: 'input' });
-    const variables = Object.entries(properties).map(([name, schema]) => variableLines(name, schema as VariableSchema).join('\n'));
+    const variables = Object.entries(properties).map(([name, schema]) =>
+      variableLines(name, schema as VariableSchema).join('\n'),
+    );
     return `${HEADER}\n\n${variables.join('\n\n')}\n`;
   },
 };
@@ -28,7 +30,10 @@ const HEADER = [
 ].join('\n');
 
 function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {
-  const notes = [choices === undefined ? undefined : `One of ${choices.join(', ')}.`, COMPUTED_DEFAULTS[name] && `Default: ${COMPUTED_DEFAULTS[name]}.`];
+  const notes = [
+    choices === undefined ? undefined : `One of ${choices.join(', ')}.`,
+    COMPUTED_DEFAULTS[name] && `Default: ${COMPUTED_DEFAULTS[name]}.`,
+  ];
   const shown = name in COMPUTED_DEFAULTS || value === undefined ? '' : String(value);
   return [`# ${[description, ...notes].filter(Boolean).join(' ')}`, `#${name}=${shown}`];
 }

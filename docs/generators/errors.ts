@@ -5,7 +5,10 @@ import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 export const errorsDocument: GeneratedFile = { path: 'docs/errors.md', content: errorsMarkdown };
 
 function errorsMarkdown(): string {
-  const rows = Object.entries(ERROR_CODES).map(([code, { meaning, action, retryable }]) => `| <a id="${code}"></a>\`${code}\` | ${cell(meaning)} | ${cell(action)} | ${retryable ? 'yes' : 'no'} |`);
+  const rows = Object.entries(ERROR_CODES).map(
+    ([code, { meaning, action, retryable }]) =>
+      `| <a id="${code}"></a>\`${code}\` | ${cell(meaning)} | ${cell(action)} | ${retryable ? 'yes' : 'no'} |`,
+  );
   return `${generatedFrom('shared/errors/codes.ts')}
 
 # Error codes

@@ -2,7 +2,7 @@
 export interface GeneratedFile {
   /** From the root of the repository. */
   path: string;
-  content(): string | Promise<string>;
+  content: () => string | Promise<string>;
 }
 
 /** The first line of a generated Markdown file. */

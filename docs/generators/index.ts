@@ -6,4 +6,11 @@ import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
 import { recipesDocument } from './recipes.ts';
 
 /** Every generated file of the repository. */
-export const GENERATED_FILES: readonly GeneratedFile[] = [envExample, errorsDocument, formatsDocument, manifestDocument, manifestSchemaDocument, recipesDocument];
+export const GENERATED_FILES: readonly GeneratedFile[] = [
+  envExample,
+  errorsDocument,
+  formatsDocument,
+  manifestDocument,
+  manifestSchemaDocument,
+  recipesDocument,
+];

@@ -41,8 +41,14 @@ export function manifestJsonSchema(): JsonSchema {
 export function fieldRows(schema: JsonSchema, prefix = ''): FieldRow[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
-    const row = { field: path, required: schema.required?.includes(name) ?? false, values: valuesOf(field), meaning: field.description ?? '' };
-    const inner = field.type === 'array' && field.items ? fieldRows(field.items, `${path}[].`) : fieldRows(field, `${path}.`);
+    const row = {
+      field: path,
+      required: schema.required?.includes(name) ?? false,
+      values: valuesOf(field),
+      meaning: field.description ?? '',
+    };
+    const inner =
+      field.type === 'array' && field.items ? fieldRows(field.items, `${path}[].`) : fieldRows(field, `${path}.`);
     return [row, ...inner];
   });
 }
@@ -53,19 +59,30 @@ const NO_BOUND = Number.MAX_SAFE_INTEGER;
 function valuesOf(schema: JsonSchema): string {
   const parts = [schema.enum ? schema.enum.map((value) => JSON.stringify(value)).join(', ') : typeName(schema)];
   if (schema.maxLength !== undefined) parts.push(`at most ${schema.maxLength} characters`);
-  if (schema.maxItems !== undefined && schema.prefixItems === undefined) parts.push(`at most ${schema.maxItems} entries`);
+  if (schema.maxItems !== undefined && schema.prefixItems === undefined)
+    parts.push(`at most ${schema.maxItems} entries`);
   if (schema.minimum !== undefined && schema.minimum !== -NO_BOUND) parts.push(`at least ${schema.minimum}`);
   if (schema.maximum !== undefined && schema.maximum !== NO_BOUND) parts.push(`at most ${schema.maximum}`);
-  if (schema.default !== undefined && JSON.stringify(schema.default) !== '{}') parts.push(`${JSON.stringify(schema.default)} by default`);
+  if (schema.default !== undefined && JSON.stringify(schema.default) !== '{}')
+    parts.push(`${JSON.stringify(schema.default)} by default`);
   return parts.join('; ');
 }
 
 function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema): string {
-  if (type === 'array') return prefixItems ? `list of ${prefixItems.length} ${plural(prefixItems[0])}` : items?.enum ? `list of ${items.enum.join(', ')}` : `list of ${plural(items)}`;
+  if (type === 'array')
+    return prefixItems
+      ? `list of ${prefixItems.length} ${plural(prefixItems[0])}`
+      : items?.enum
+        ? `list of ${items.enum.join(', ')}`
+        : `list of ${plural(items)}`;
   if (typeof additionalProperties === 'object' && additionalProperties.type !== undefined) {
     return `object of names to ${additionalProperties.enum?.map((value) => JSON.stringify(value)).join(', ') ?? plural(additionalProperties)}`;
   }
-  return { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[type ?? 'object'] ?? 'anything';
+  return (
+    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[
+      type ?? 'object'
+    ] ?? 'anything'
+  );
 }
 
 function plural(items: JsonSchema | undefined): string {

@@ -16,7 +16,14 @@ export const MANIFEST_EXAMPLE = {
   batch_id: 'roads-2025-03',
   uploader: 'ana',
   intent: 'ingest_vector',
-  files: [{ path: 's3://landing-zone/roads-2025-03/roads of Kent.zip', type: 'vector', format: 'ESRI Shapefile', crs: 'EPSG:27700' }],
+  files: [
+    {
+      path: 's3://landing-zone/roads-2025-03/roads of Kent.zip',
+      type: 'vector',
+      format: 'ESRI Shapefile',
+      crs: 'EPSG:27700',
+    },
+  ],
   metadata: { project: 'ALPHA', description: 'Roads of Kent, March 2025', tags: { dataset_id: 'roads' } },
 };
 

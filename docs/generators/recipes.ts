@@ -28,7 +28,11 @@ const OPERATOR_ROWS = [
   ['`=` `!=`', 'a text, number, boolean, date or time', 'the same, or not the same'],
   ['`<` `<=` `>` `>=`', 'a text, number, date or time', 'the order; of texts by their characters'],
   ['`in` `not_in`', 'a list of them', 'one of the list, or none of it'],
-  ['`contains` `starts_with` `ends_with`', 'a text', 'a part of a text; upper and lower case differ, and no character is special'],
+  [
+    '`contains` `starts_with` `ends_with`',
+    'a text',
+    'a part of a text; upper and lower case differ, and no character is special',
+  ],
   ['`is_null` `is_not_null`', 'none', 'the value is missing, or there'],
 ] as const;
 
@@ -127,7 +131,8 @@ function recipeRow(recipe: Recipe): string {
 
 function stepSection({ name, summary, schema, example }: StepKind): string {
   const rows = fieldRows(toJsonSchema(schema)).filter(({ field }) => field !== 'step');
-  const table = rows.length === 0 ? [] : ['| parameter | value | meaning |', '|---|---|---|', ...rows.map(parameterRow), ''];
+  const table =
+    rows.length === 0 ? [] : ['| parameter | value | meaning |', '|---|---|---|', ...rows.map(parameterRow), ''];
   return [`### \`${name}\``, '', summary, '', ...table, '```json', JSON.stringify(example), '```'].join('\n');
 }
 

@@ -10,7 +10,10 @@ type Storage = Pick<Context, 'env' | 'log' | 'objects' | 'signal'>;
  * between them finds the written object by its hash and goes on from there. A newer manifest under the same key stays where it
  * is, and another one in the archive is kept: this one is put beside it.
  */
-export async function archiveManifest(manifest: ManifestDocument, context: Storage & Pick<Context, 'ledger'>): Promise<string> {
+export async function archiveManifest(
+  manifest: ManifestDocument,
+  context: Storage & Pick<Context, 'ledger'>,
+): Promise<string> {
   if (manifest.archive_key !== null) return manifest.archive_key;
   const { manifest_key } = manifest;
   const landed = await read(manifest_key, context);
@@ -23,7 +26,10 @@ export async function archiveManifest(manifest: ManifestDocument, context: Stora
 }
 
 /** Where manifests with this key go, the usual place first. The second is of this manifest alone. */
-export function archivePlaces({ _id, manifest_key }: Pick<ManifestDocument, '_id' | 'manifest_key'>): [usual: string, beside: string] {
+export function archivePlaces({
+  _id,
+  manifest_key,
+}: Pick<ManifestDocument, '_id' | 'manifest_key'>): [usual: string, beside: string] {
   return [archiveKeyOf(manifest_key), archiveKeyOf(manifest_key.replace(/\.json$/, `.${_id}.json`))];
 }
 
@@ -34,9 +40,15 @@ async function findPlace(manifest: ManifestDocument, context: Storage): Promise<
   return { key: beside, holdsIt: (await read(beside, context))?.sha256 === manifest.sha256 };
 }
 
-async function write(manifest: ManifestDocument, landed: ManifestObject | undefined, archiveKey: string, { objects, env, log }: Storage): Promise<void> {
+async function write(
+  manifest: ManifestDocument,
+  landed: ManifestObject | undefined,
+  archiveKey: string,
+  { objects, env, log }: Storage,
+): Promise<void> {
   if (landed?.tooLarge) return objects.copy(env.LANDING_BUCKET, manifest.manifest_key, archiveKey);
-  if (landed === undefined) log.warn({ manifest_id: manifest._id, manifest_key: manifest.manifest_key }, 'Manifest:Archive:ReplacedByUser');
+  if (landed === undefined)
+    log.warn({ manifest_id: manifest._id, manifest_key: manifest.manifest_key }, 'Manifest:Archive:ReplacedByUser');
   // The bytes that were read, not a copy of the object: it may have been replaced since. When it was before, the ledger's text is what is left.
   const body = landed?.bytes ?? manifest.raw ?? JSON.stringify(manifest.body, undefined, 2);
   await objects.put(env.LANDING_BUCKET, archiveKey, body, { contentType: 'application/json' });

@@ -12,7 +12,9 @@ import { handler as validateManifest } from '../validate-manifest/handler.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 const exists = async (key: string, bucket = 'landing-zone') => (await context.objects.head(bucket, key)) !== undefined;
@@ -38,7 +40,10 @@ describe('the end of a run', () => {
     await context.objects.put('data-lake', leftover, 'x');
     // Behind the ledger's fence, as a worker of an older version left it.
     const unfenced = new PgPostgis(context.env.POSTGIS_URL ?? '');
-    const session = await unfenced.openSession({ runId: run.run_id, step: 'load-to-postgis', token: 1 }, context.signal);
+    const session = await unfenced.openSession(
+      { runId: run.run_id, step: 'load-to-postgis', token: 1 },
+      context.signal,
+    );
     await session.close();
     await unfenced.close();
 
@@ -46,9 +51,17 @@ describe('the end of a run', () => {
     expect([await exists(manifestKey), await exists(`archive/${manifestKey}`)]).toEqual([false, true]);
     expect(JSON.parse(await content(`archive/${manifestKey}`))).toMatchObject({ batch_id: 'archiv é #1' });
     expect(await context.postgis.listRunSchemas()).toEqual([]);
-    expect([await exists(leftover, 'data-lake'), await exists(`${run.dataset_id}/${run.run_id}/asset.parquet`, 'data-lake')]).toEqual([false, true]);
-    expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'success', archive_key: `archive/${manifestKey}` });
-    expect(await context.ledger.listActivity({ run_id: run.run_id, limit: 1 })).toMatchObject([{ activity: 'manifest_archived' }]);
+    expect([
+      await exists(leftover, 'data-lake'),
+      await exists(`${run.dataset_id}/${run.run_id}/asset.parquet`, 'data-lake'),
+    ]).toEqual([false, true]);
+    expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({
+      status: 'success',
+      archive_key: `archive/${manifestKey}`,
+    });
+    expect(await context.ledger.listActivity({ run_id: run.run_id, limit: 1 })).toMatchObject([
+      { activity: 'manifest_archived' },
+    ]);
     expect(await handler(succeeded, context), 'a repeat').toBeUndefined();
   });
 
@@ -59,12 +72,18 @@ describe('the end of a run', () => {
     await context.objects.copy('landing-zone', manifestKey, `archive/${manifestKey}`);
     await handler(runFailed(run, error), context);
     expect([await exists(manifestKey), await exists(`archive/${manifestKey}`)]).toEqual([false, true]);
-    expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'failure', error, archive_key: `archive/${manifestKey}` });
+    expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({
+      status: 'failure',
+      error,
+      archive_key: `archive/${manifestKey}`,
+    });
   });
 
   test('waits while the run is under way', async () => {
     const { run } = await startRun(context, 'early');
-    await expect(handler(makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }), context)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    await expect(
+      handler(makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }), context),
+    ).rejects.toMatchObject({ code: 'STEP_BUSY' });
   });
 
   test('leaves a newer manifest under the same key alone', async () => {
@@ -81,8 +100,13 @@ describe('a rejected manifest', () => {
   test('is moved; a repeat changes nothing', async () => {
     const { event, manifestId } = await rejected('manifests/bad é #1.json', '{"batch_id":');
     for (let delivery = 0; delivery < 2; delivery += 1) expect(await handler(event, context)).toBeUndefined();
-    expect([await exists('manifests/bad é #1.json'), await content('archive/manifests/bad é #1.json')]).toEqual([false, '{"batch_id":']);
-    expect(await context.ledger.getManifest(manifestId)).toMatchObject({ archive_key: 'archive/manifests/bad é #1.json' });
+    expect([await exists('manifests/bad é #1.json'), await content('archive/manifests/bad é #1.json')]).toEqual([
+      false,
+      '{"batch_id":',
+    ]);
+    expect(await context.ledger.getManifest(manifestId)).toMatchObject({
+      archive_key: 'archive/manifests/bad é #1.json',
+    });
   });
 
   test('beside another one of the same name, both are kept', async () => {
@@ -99,6 +123,9 @@ describe('a rejected manifest', () => {
   test('that is larger than Sluice reads is moved whole', async () => {
     const large = `{"note":"${'x'.repeat(3 * 2 ** 20)}"}`;
     await handler((await rejected('manifests/large.json', large)).event, context);
-    expect([await exists('manifests/large.json'), (await context.objects.head('landing-zone', 'archive/manifests/large.json'))?.size]).toEqual([false, large.length]);
+    expect([
+      await exists('manifests/large.json'),
+      (await context.objects.head('landing-zone', 'archive/manifests/large.json'))?.size,
+    ]).toEqual([false, large.length]);
   });
 });

@@ -19,7 +19,9 @@ export const handler: Handler = async (event, context) => {
   }
   const { run_id } = parseEventData(event, 'sluice.run.succeeded', 'sluice.run.failed', 'sluice.run.canceled');
   return withClaim(context, { runId: run_id, step: 'archive' }, async ({ run, signal }) => {
-    await (run.status === 'canceled' ? recordCancellation(context.ledger, run) : settleManifestWithRun(context.ledger, run));
+    await (run.status === 'canceled'
+      ? recordCancellation(context.ledger, run)
+      : settleManifestWithRun(context.ledger, run));
     await archive(run.manifest_id, run_id, { ...context, signal });
     await context.postgis.dropSchema(run_id);
     await settleAssets(run, context);
@@ -37,12 +39,22 @@ async function archive(manifestId: string, runId: string | null, context: Contex
   }
   const archiveKey = await archiveManifest(manifest, context);
   await context.ledger.appendActivity(archived(manifest, runId, archiveKey));
-  context.log.info({ manifest_key: manifest.manifest_key, archive_key: archiveKey, run_id: runId }, 'Manifest:Archive:Done');
+  context.log.info(
+    { manifest_key: manifest.manifest_key, archive_key: archiveKey, run_id: runId },
+    'Manifest:Archive:Done',
+  );
 }
 
 function archived(manifest: ManifestDocument, runId: string | null, archiveKey: string) {
-  return activityOf({
-    activity: 'manifest_archived', operator: SLUICE_OPERATOR, run_id: runId, batch_id: manifest.batch_id ?? manifest.claimed_batch_id,
-    message: `${manifest.manifest_key} was moved to ${archiveKey}.`, details: { manifest_key: manifest.manifest_key, archive_key: archiveKey },
-  }, manifest._id);
+  return activityOf(
+    {
+      activity: 'manifest_archived',
+      operator: SLUICE_OPERATOR,
+      run_id: runId,
+      batch_id: manifest.batch_id ?? manifest.claimed_batch_id,
+      message: `${manifest.manifest_key} was moved to ${archiveKey}.`,
+      details: { manifest_key: manifest.manifest_key, archive_key: archiveKey },
+    },
+    manifest._id,
+  );
 }

@@ -45,17 +45,38 @@ export async function describeRaster(source: RasterSource, surroundings: RasterS
   const whole = await describe(path, source, surroundings);
   const image = chooseImage(subdatasets(whole, path), source.declared.layer, file);
   const info = image === undefined ? whole : await describe(image.name, source, surroundings);
-  if (info.bands.length === 0) throw new SluiceError('FILE_UNREADABLE', `${file} holds no image.`, { details: { file } });
+  if (info.bands.length === 0)
+    throw new SluiceError('FILE_UNREADABLE', `${file} holds no image.`, { details: { file } });
   checkSize(info, file, surroundings.env.MAX_FILE_BYTES);
   const byPoints = (info.gcps?.gcpList.length ?? 0) > 0;
   if (info.geoTransform === undefined && !byPoints) throw noGeoreference(source, info);
   const embedded = () => crsOfFile(source, info, surroundings);
-  const { crs, overrides, notes } = await settleCrs({ file, declared: source.declared.crs, hint: source.format.optional.includes('.prj') ? 'Upload the .prj file, or set' : 'Set' }, embedded, surroundings);
-  return { source, name: image?.name ?? path, layer: image?.layer ?? null, info, crs, crsOverrides: overrides || !saysItself(info, crs), notes: [...notes, ...(await placeNotes(info, crs, file, surroundings))] };
+  const { crs, overrides, notes } = await settleCrs(
+    {
+      file,
+      declared: source.declared.crs,
+      hint: source.format.optional.includes('.prj') ? 'Upload the .prj file, or set' : 'Set',
+    },
+    embedded,
+    surroundings,
+  );
+  return {
+    source,
+    name: image?.name ?? path,
+    layer: image?.layer ?? null,
+    info,
+    crs,
+    crsOverrides: overrides || !saysItself(info, crs),
+    notes: [...notes, ...(await placeNotes(info, crs, file, surroundings))],
+  };
 }
 
 /** Runs a program of GDAL on a file; its errors name the file. */
-export async function runOn(file: string, command: GdalCommand, { gdal, signal }: RasterSurroundings): Promise<GdalResult> {
+export async function runOn(
+  file: string,
+  command: GdalCommand,
+  { gdal, signal }: RasterSurroundings,
+): Promise<GdalResult> {
   try {
     return await gdal.run(command, { signal });
   } catch (thrown) {
@@ -63,12 +84,21 @@ export async function runOn(file: string, command: GdalCommand, { gdal, signal }
   }
 }
 
-async function describe(name: string, { file, format, path }: RasterSource, surroundings: RasterSurroundings): Promise<RasterInfo> {
+async function describe(
+  name: string,
+  { file, format, path }: RasterSource,
+  surroundings: RasterSurroundings,
+): Promise<RasterInfo> {
   const { stdout, stderr } = await runOn(file, infoCommand(name, dirname(path), format.drivers), surroundings);
   const info = parseRasterInfo(stdout, file);
   refuseTransposed(info, stderr, file);
   const elsewhere = info.files.find((other) => !resolve(other).startsWith(dirname(path) + sep));
-  if (elsewhere !== undefined) throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} takes its pixels from another file. Upload one that holds them itself.`, { details: { file } });
+  if (elsewhere !== undefined)
+    throw new SluiceError(
+      'FILE_FORBIDDEN_CONTENT',
+      `${file} takes its pixels from another file. Upload one that holds them itself.`,
+      { details: { file } },
+    );
   return info;
 }
 
@@ -77,17 +107,29 @@ function checkSize(info: RasterInfo, file: string, limit: number): void {
   const bytes = rawBytes(info);
   if (bytes <= limit) return;
   const [width, height] = info.size;
-  throw new SluiceError('FILE_TOO_LARGE', `${file} has ${width} x ${height} pixels in ${info.bands.length} bands, ${bytes} bytes; this installation converts ${limit} (MAX_FILE_BYTES).`, {
-    details: { file, width, height, bands: info.bands.length, bytes, limit, variable: 'MAX_FILE_BYTES' },
-  });
+  throw new SluiceError(
+    'FILE_TOO_LARGE',
+    `${file} has ${width} x ${height} pixels in ${info.bands.length} bands, ${bytes} bytes; this installation converts ${limit} (MAX_FILE_BYTES).`,
+    {
+      details: { file, width, height, bands: info.bands.length, bytes, limit, variable: 'MAX_FILE_BYTES' },
+    },
+  );
 }
 
 function noGeoreference({ file, format }: RasterSource, info: RasterInfo): SluiceError {
   if (info.metadata.GEOLOCATION !== undefined) {
-    return new SluiceError('GEOREFERENCE_MISSING', `${file} has a place for each pixel (a curvilinear grid), not a regular grid. Resample it to a regular grid first.`, { details: { file } });
+    return new SluiceError(
+      'GEOREFERENCE_MISSING',
+      `${file} has a place for each pixel (a curvilinear grid), not a regular grid. Resample it to a regular grid first.`,
+      { details: { file } },
+    );
   }
   const world = format.optional.find((extension) => extension.endsWith('w')) ?? '.wld';
-  return new SluiceError('GEOREFERENCE_MISSING', `Nothing says where the pixels of ${file} lie: it has no georeference inside and no world file beside it (${stemOf(file).split('/').at(-1)}${world}). Upload one, or export it as GeoTIFF.`, { details: { file } });
+  return new SluiceError(
+    'GEOREFERENCE_MISSING',
+    `Nothing says where the pixels of ${file} lie: it has no georeference inside and no world file beside it (${stemOf(file).split('/').at(-1)}${world}). Upload one, or export it as GeoTIFF.`,
+    { details: { file } },
+  );
 }
 
 function crsTextOf(info: RasterInfo): string | undefined {
@@ -100,22 +142,45 @@ function saysItself(info: RasterInfo, { authority }: Crs): boolean {
   return wkt !== undefined && (authority === undefined || crsOfWkt(wkt).authority !== undefined);
 }
 
-async function crsOfFile({ file, format, parts, path }: RasterSource, info: RasterInfo, { gdal, signal }: RasterSurroundings): Promise<Crs | undefined> {
+async function crsOfFile(
+  { file, format, parts, path }: RasterSource,
+  info: RasterInfo,
+  { gdal, signal }: RasterSurroundings,
+): Promise<Crs | undefined> {
   const wkt = crsTextOf(info);
   if (wkt !== undefined) return embeddedCrs(wkt, file);
   if (!parts.includes('.prj')) return undefined;
   const prj = `${stemOf(path)}.prj`;
-  const text = format.crsBeside === undefined || (await stat(prj)).size > MAX_PRJ_BYTES ? '' : (await readFile(prj, 'utf8')).trim();
+  const text =
+    format.crsBeside === undefined || (await stat(prj)).size > MAX_PRJ_BYTES
+      ? ''
+      : (await readFile(prj, 'utf8')).trim();
   // projinfo knows Esri's names for what others name otherwise.
   if (text.length > 0) return lookUpCrs(gdal, checkedCrsText(text), signal);
-  throw new SluiceError('CRS_UNREADABLE', `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`, { details: { file } });
+  throw new SluiceError(
+    'CRS_UNREADABLE',
+    `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`,
+    { details: { file } },
+  );
 }
 
 /** A raster with control points has its place only after it was warped. */
-async function placeNotes(info: RasterInfo, crs: Crs, file: string, { gdal, signal }: RasterSurroundings): Promise<Note[]> {
+async function placeNotes(
+  info: RasterInfo,
+  crs: Crs,
+  file: string,
+  { gdal, signal }: RasterSurroundings,
+): Promise<Note[]> {
   const points = pointsOf(info);
   const extent = isUpright(info) ? extentOf(info) : undefined;
   if (points.length === 0) return [];
-  const corners = extent ?? [Math.min(...points.map(([x]) => x)), Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([x]) => x)), Math.max(...points.map(([, y]) => y))] as const;
+  const corners =
+    extent ??
+    ([
+      Math.min(...points.map(([x]) => x)),
+      Math.min(...points.map(([, y]) => y)),
+      Math.max(...points.map(([x]) => x)),
+      Math.max(...points.map(([, y]) => y)),
+    ] as const);
   return judgeExtent(crs, [...corners], file, () => extentOnEarth(points, crs, gdal, signal));
 }

@@ -28,7 +28,12 @@ export async function exportRasters(claim: Claim, context: Context): Promise<{ a
   return { asset_ids: made.map(({ assetId }) => assetId), reused: made.every(({ reused }) => reused) };
 }
 
-async function exportOne(planned: PlannedAsset, folder: string, claim: Claim, context: Context): Promise<{ assetId: string; reused: boolean }> {
+async function exportOne(
+  planned: PlannedAsset,
+  folder: string,
+  claim: Claim,
+  context: Context,
+): Promise<{ assetId: string; reused: boolean }> {
   const { env, gdal } = context;
   const { signal, run } = claim;
   await deleteEarlierObjects(claim, context, planned.dataset_id);
@@ -39,7 +44,11 @@ async function exportOne(planned: PlannedAsset, folder: string, claim: Claim, co
     sources.push(await fetchRaster(file, { ...context, folder: own, signal }));
   }
   const source_hash = sourceHash(run, sources);
-  const existing = await findExistingAsset(claim, { _id: planned._id, dataset_id: planned.dataset_id, source_hash, sources: sources.map(sourceFile) }, context);
+  const existing = await findExistingAsset(
+    claim,
+    { _id: planned._id, dataset_id: planned.dataset_id, source_hash, sources: sources.map(sourceFile) },
+    context,
+  );
   if (existing !== undefined) return existing;
 
   const parameters = rasterParameters(run.manifest);
@@ -51,8 +60,17 @@ async function exportOne(planned: PlannedAsset, folder: string, claim: Claim, co
     rasters.push(raster);
   }
   checkMosaic(rasters);
-  const [file, software] = await Promise.all([writeCog(rasters, parameters, folder, surroundings), softwareVersions(gdal, signal)]);
+  const [file, software] = await Promise.all([
+    writeCog(rasters, parameters, folder, surroundings),
+    softwareVersions(gdal, signal),
+  ]);
   const s3_key = objectKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
-  const asset = await publishAsset(file.path, COG_TYPE, assetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }), claim, context);
+  const asset = await publishAsset(
+    file.path,
+    COG_TYPE,
+    assetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }),
+    claim,
+    context,
+  );
   return { assetId: asset._id, reused: false };
 }

@@ -12,16 +12,25 @@ export type RasterSource = Source<RasterFormat>;
  * Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and what fetchSource does.
  */
 export async function fetchRaster(declared: ManifestFile, surroundings: FetchSurroundings): Promise<RasterSource> {
-  return fetchSource(declared, rasterFormat(declared.format, declared.path), async ({ path, file, format }, head) => {
-    refuseDescription(head, file);
-    checkBeginning(format, head, file);
-    await refuseValuesElsewhere(path, file, surroundings.signal);
-  }, surroundings);
+  return fetchSource(
+    declared,
+    rasterFormat(declared.format, declared.path),
+    async ({ path, file, format }, head) => {
+      refuseDescription(head, file);
+      checkBeginning(format, head, file);
+      await refuseValuesElsewhere(path, file, surroundings.signal);
+    },
+    surroundings,
+  );
 }
 
 /** A netCDF-4 file can name any file of this machine as the place of its values; the library would read it. */
 async function refuseValuesElsewhere(path: string, file: string, signal: AbortSignal): Promise<void> {
   const reference = await findHdf5Reference(path, signal);
   if (reference === undefined) return;
-  throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} takes its values from another file (HDF5 ${reference}). Copy them into the file; Sluice reads only what was uploaded.`, { details: { file, reference } });
+  throw new SluiceError(
+    'FILE_FORBIDDEN_CONTENT',
+    `${file} takes its values from another file (HDF5 ${reference}). Copy them into the file; Sluice reads only what was uploaded.`,
+    { details: { file, reference } },
+  );
 }

@@ -6,7 +6,9 @@ import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixt
 /** Every format, from files as other programs write them; the pixels of each come out as they went in. */
 
 let landing: RasterFixture;
-beforeAll(async () => { landing = await openRasterFixture(); });
+beforeAll(async () => {
+  landing = await openRasterFixture();
+});
 afterAll(() => landing[Symbol.asyncDispose]());
 
 const DEM = rasterFile('olinda_dem_utm25s.tif');
@@ -30,7 +32,10 @@ describe('georeferenced formats', () => {
     ['ESRI float grid', 'a.flt', DEM, ['-of', 'EHdr', '-a_srs', 'EPSG:31985']],
   ])('%s', async (format, name, source, args) => {
     const made = await landing.make(name, source, ...args);
-    const { asset, path, cog } = await landing.ingest({ path: await landing.upload(made, `Ordner #1/${name}`), format });
+    const { asset, path, cog } = await landing.ingest({
+      path: await landing.upload(made, `Ordner #1/${name}`),
+      format,
+    });
     expect(await checksums(path)).toEqual(await checksums(made));
     expect((await cog.getImage()).getTileWidth()).toBe(512);
     expect(asset.raster?.bands.length).toBe(source === DEM ? 1 : 3);
@@ -38,11 +43,21 @@ describe('georeferenced formats', () => {
     expect(asset.quality.notes).toEqual([]);
   });
 
-  test.each([['AAIGrid', 'grad.asc'], ['EHdr', 'grad.flt']])("%s with Esri's .prj of longitude and latitude", async (format, name) => {
+  test.each([
+    ['AAIGrid', 'grad.asc'],
+    ['EHdr', 'grad.flt'],
+  ])("%s with Esri's .prj of longitude and latitude", async (format, name) => {
     const made = await landing.make(name, DEM, '-of', format, '-a_ullr', '5.7', '50.2', '6.6', '49.3');
-    await writeFile(made.replace(/\w+$/, 'prj'), 'GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]');
+    await writeFile(
+      made.replace(/\w+$/, 'prj'),
+      'GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]',
+    );
     const { asset, cog } = await landing.ingest({ path: await landing.upload(made), format });
-    expect(asset).toMatchObject({ crs: 'EPSG:4326', native_bbox: [5.7, 49.3, 6.6, 50.2].map((side) => expect.closeTo(side, 9) as number), quality: { notes: [] } });
+    expect(asset).toMatchObject({
+      crs: 'EPSG:4326',
+      native_bbox: [5.7, 49.3, 6.6, 50.2].map((side) => expect.closeTo(side, 9) as number),
+      quality: { notes: [] },
+    });
     expect((await cog.getImage()).getGeoKeys()).toMatchObject({ GeographicTypeGeoKey: 4326 });
   });
 
@@ -55,60 +70,115 @@ describe('georeferenced formats', () => {
 
   test('a float grid without its header is incomplete', async () => {
     const path = await landing.put('alone.flt', Buffer.alloc(400));
-    await expect(landing.ingest({ path, format: 'FLT' })).rejects.toMatchObject({ code: 'FILE_INCOMPLETE', details: { missing: ['.hdr'] } });
+    await expect(landing.ingest({ path, format: 'FLT' })).rejects.toMatchObject({
+      code: 'FILE_INCOMPLETE',
+      details: { missing: ['.hdr'] },
+    });
   });
 });
 
 describe('pictures', () => {
-  test.each([['PNG', 'png', 'pgw'], ['JPEG', 'jpg', 'jgw'], ['PNG', 'png', 'wld'], ['GTiff', 'tif', 'tfw']])('%s with a .%s and a .%s file', async (format, extension, world) => {
+  test.each([
+    ['PNG', 'png', 'pgw'],
+    ['JPEG', 'jpg', 'jgw'],
+    ['PNG', 'png', 'wld'],
+    ['GTiff', 'tif', 'tfw'],
+  ])('%s with a .%s and a .%s file', async (format, extension, world) => {
     const name = `Bild ${world}.${extension}`;
-    const made = await landing.make(name, LANDSAT, '-of', format, ...(format === 'GTiff' ? ['-co', 'PROFILE=BASELINE'] : []));
+    const made = await landing.make(
+      name,
+      LANDSAT,
+      '-of',
+      format,
+      ...(format === 'GTiff' ? ['-co', 'PROFILE=BASELINE'] : []),
+    );
     const key = `pictures/${name}`;
     await landing.put(key.replace(`.${extension}`, `.${world}`), '28.5\n0\n0\n-28.5\n290500.5\n9119036.5\n');
     const path = await landing.put(key, await readFile(made));
-    await expect(landing.ingest({ path, format })).rejects.toMatchObject({ code: 'CRS_MISSING', details: { file: path } });
+    await expect(landing.ingest({ path, format })).rejects.toMatchObject({
+      code: 'CRS_MISSING',
+      details: { file: path },
+    });
     const { asset } = await landing.ingest({ path, format, crs: 'EPSG:31985' });
-    expect(asset).toMatchObject({ crs: 'EPSG:31985', native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75], raster: { resolution: [28.5, 28.5] }, quality: { notes: [] } });
+    expect(asset).toMatchObject({
+      crs: 'EPSG:31985',
+      native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75],
+      raster: { resolution: [28.5, 28.5] },
+      quality: { notes: [] },
+    });
   });
 
   test('a .prj beside a picture says the CRS; one that differs from the manifest is noted', async () => {
     const made = await landing.make('mit prj.png', LANDSAT, '-of', 'PNG', '-co', 'WORLDFILE=YES');
-    await writeFile(`${landing.folder}/mit prj.prj`, 'PROJCS["SIRGAS_2000_UTM_Zone_25S",GEOGCS["GCS_SIRGAS_2000",DATUM["D_SIRGAS_2000",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],PARAMETER["False_Northing",10000000.0],PARAMETER["Central_Meridian",-33.0],PARAMETER["Scale_Factor",0.9996],PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]');
+    await writeFile(
+      `${landing.folder}/mit prj.prj`,
+      'PROJCS["SIRGAS_2000_UTM_Zone_25S",GEOGCS["GCS_SIRGAS_2000",DATUM["D_SIRGAS_2000",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],PARAMETER["False_Northing",10000000.0],PARAMETER["Central_Meridian",-33.0],PARAMETER["Scale_Factor",0.9996],PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]',
+    );
     const path = await landing.upload(made);
     const { asset, cog } = await landing.ingest({ path, format: 'PNG' });
     expect(asset.crs).toBe('EPSG:31985');
     expect((await cog.getImage()).getGeoKeys()).toMatchObject({ ProjectedCSTypeGeoKey: 31985 });
-    expect((await landing.ingest({ path, format: 'PNG', crs: 'EPSG:32725' })).asset).toMatchObject({ crs: 'EPSG:32725', quality: { notes: [{ code: 'CRS_DECLARED_OVERRIDES', file: path }] } });
+    expect((await landing.ingest({ path, format: 'PNG', crs: 'EPSG:32725' })).asset).toMatchObject({
+      crs: 'EPSG:32725',
+      quality: { notes: [{ code: 'CRS_DECLARED_OVERRIDES', file: path }] },
+    });
   });
 
   test('without a place on Earth it is an error that says which file is missing', async () => {
     const made = await landing.make('nirgends.png', LANDSAT, '-of', 'PNG');
     const path = await landing.put('nirgends/nirgends.png', await readFile(made));
-    await expect(landing.ingest({ path, format: 'PNG', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING', message: expect.stringContaining('nirgends.pgw') as string });
+    await expect(landing.ingest({ path, format: 'PNG', crs: 'EPSG:4326' })).rejects.toMatchObject({
+      code: 'GEOREFERENCE_MISSING',
+      message: expect.stringContaining('nirgends.pgw') as string,
+    });
   });
 });
 
 describe('netCDF', () => {
   test('a variable is chosen by `layer`; without it the variables are listed', async () => {
     const path = await landing.upload(rasterFile('sub.nc'));
-    await expect(landing.ingest({ path, format: 'netCDF' })).rejects.toMatchObject({ code: 'LAYER_AMBIGUOUS', details: { layers: ['u', 'v'] } });
-    await expect(landing.ingest({ path, format: 'netCDF', layer: 'w' })).rejects.toMatchObject({ code: 'LAYER_MISSING', details: { layers: ['u', 'v'] } });
+    await expect(landing.ingest({ path, format: 'netCDF' })).rejects.toMatchObject({
+      code: 'LAYER_AMBIGUOUS',
+      details: { layers: ['u', 'v'] },
+    });
+    await expect(landing.ingest({ path, format: 'netCDF', layer: 'w' })).rejects.toMatchObject({
+      code: 'LAYER_MISSING',
+      details: { layers: ['u', 'v'] },
+    });
     await expect(landing.ingest({ path, format: 'netCDF', layer: 'v' })).rejects.toMatchObject({ code: 'CRS_MISSING' });
     const { asset } = await landing.ingest({ path, format: 'netCDF', layer: 'v', crs: 'EPSG:4326' });
     expect(asset.sources[0]).toMatchObject({ layer: 'v', crs: 'EPSG:4326' });
     expect(asset.raster).toMatchObject({ width: 9, height: 9, resolution: [0.25, 0.25] });
     expect(asset.raster?.bands).toHaveLength(20);
-    expect(asset.raster?.bands[0]).toMatchObject({ data_type: 'Int16', nodata: -32767, scale: expect.any(Number) as number, offset: expect.any(Number) as number, unit: 'm s**-1', description: expect.stringMatching(/time=/) as string });
+    expect(asset.raster?.bands[0]).toMatchObject({
+      data_type: 'Int16',
+      nodata: -32767,
+      scale: expect.any(Number) as number,
+      offset: expect.any(Number) as number,
+      unit: 'm s**-1',
+      description: expect.stringMatching(/time=/) as string,
+    });
   });
 
-  test.each(['transposed', 'transposed-bare'])('a regular grid of (lon, lat) is refused as what it is: %s', async (name) => {
-    const path = await landing.upload(rasterFile(`${name}.nc`));
-    const message = `The grid of ${path} is transposed: its last two dimensions are lon and lat, a map has lat before lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload it again.`;
-    await expect(landing.ingest({ path, format: 'NC', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING', message });
-  });
+  test.each(['transposed', 'transposed-bare'])(
+    'a regular grid of (lon, lat) is refused as what it is: %s',
+    async (name) => {
+      const path = await landing.upload(rasterFile(`${name}.nc`));
+      const message = `The grid of ${path} is transposed: its last two dimensions are lon and lat, a map has lat before lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload it again.`;
+      await expect(landing.ingest({ path, format: 'NC', crs: 'EPSG:4326' })).rejects.toMatchObject({
+        code: 'GEOREFERENCE_MISSING',
+        message,
+      });
+    },
+  );
 
   test('one variable needs no name; a curvilinear grid is refused', async () => {
-    expect((await landing.ingest({ path: await landing.upload(rasterFile('cams.nc')), format: 'NC', crs: 'OGC:CRS84' })).asset).toMatchObject({ crs: 'OGC:CRS84', raster: { bands: [{ unit: 'µg/m3', nodata: -999 }] } });
-    await expect(landing.ingest({ path: await landing.upload(rasterFile('timeseries.nc')), format: 'NC' })).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING' });
+    expect(
+      (await landing.ingest({ path: await landing.upload(rasterFile('cams.nc')), format: 'NC', crs: 'OGC:CRS84' }))
+        .asset,
+    ).toMatchObject({ crs: 'OGC:CRS84', raster: { bands: [{ unit: 'µg/m3', nodata: -999 }] } });
+    await expect(
+      landing.ingest({ path: await landing.upload(rasterFile('timeseries.nc')), format: 'NC' }),
+    ).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING' });
   });
 });

@@ -12,7 +12,9 @@ import { handler } from './handler.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
 
 let landing: RasterFixture;
-beforeAll(async () => { landing = await openRasterFixture(); });
+beforeAll(async () => {
+  landing = await openRasterFixture();
+});
 afterAll(() => landing[Symbol.asyncDispose]());
 
 const DEM = rasterFile('olinda_dem_utm25s.tif');
@@ -28,18 +30,51 @@ test('makes a COG and an asset that says all about it', async () => {
   const { asset, cog, run, event } = await landing.ingest({ path, format: 'GeoTIFF' }, {}, 'höhe');
   expect(event.reused).toBe(false);
   expect(asset).toMatchObject({
-    dataset_id: 'höhe', version: 1, kind: 'raster', crs: expect.stringMatching(/UTM Zone 25/) as string, row_count: null, columns: [], geometry_types: [],
+    dataset_id: 'höhe',
+    version: 1,
+    kind: 'raster',
+    crs: expect.stringMatching(/UTM Zone 25/) as string,
+    row_count: null,
+    columns: [],
+    geometry_types: [],
     s3_key: expect.stringMatching(/^höhe\/.*\/höhe\.tif$/) as string,
-    raster: { width: 111, height: 111, block_size: [512, 512], overviews: [], compression: 'deflate', bands: [{ data_type: 'Float32', nodata: null, statistics: { minimum: -1, maximum: 88 } }] },
-    recipe: { name: 'cog', parameters: { predictor: 'YES', overview_resampling: 'average', categorical: false }, steps: ['TranslateToCog'] },
-    sources: [{ path, format: 'GTiff', layer: null, row_count: null, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }],
-    software: { Sluice: expect.any(String) as string, GDAL: expect.stringMatching(/^\d+\.\d+/) as string, PROJ: expect.stringMatching(/^\d+\.\d+/) as string },
+    raster: {
+      width: 111,
+      height: 111,
+      block_size: [512, 512],
+      overviews: [],
+      compression: 'deflate',
+      bands: [{ data_type: 'Float32', nodata: null, statistics: { minimum: -1, maximum: 88 } }],
+    },
+    recipe: {
+      name: 'cog',
+      parameters: { predictor: 'YES', overview_resampling: 'average', categorical: false },
+      steps: ['TranslateToCog'],
+    },
+    sources: [
+      {
+        path,
+        format: 'GTiff',
+        layer: null,
+        row_count: null,
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      },
+    ],
+    software: {
+      Sluice: expect.any(String) as string,
+      GDAL: expect.stringMatching(/^\d+\.\d+/) as string,
+      PROJ: expect.stringMatching(/^\d+\.\d+/) as string,
+    },
   });
   const image = await cog.getImage();
   expect([image.getWidth(), image.getTileWidth(), image.getBoundingBox()]).toEqual([111, 512, asset.native_bbox]);
   expect(asset.bbox).toEqual([-34.92, -8.04, -34.83, -7.95].map((degrees) => expect.closeTo(degrees, 2) as number));
   const head = await landing.context.objects.head('data-lake', asset.s3_key);
-  expect(head).toMatchObject({ size: asset.size_bytes, contentType: 'image/tiff; application=geotiff; profile=cloud-optimized', metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash } });
+  expect(head).toMatchObject({
+    size: asset.size_bytes,
+    contentType: 'image/tiff; application=geotiff; profile=cloud-optimized',
+    metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash },
+  });
   expect(readdirSync(scratchRoot(landing.context.env))).toEqual([]);
   // A repeat of the event answers the recorded reply, and adds nothing.
   expect((await handler(runRequested(run), landing.context))?.data).toEqual(event);
@@ -50,7 +85,11 @@ test('links the asset of the same input whatever it is called; other parameters,
   const path = await landing.upload(DEM);
   const first = await landing.ingest({ path, format: 'GTiff' }, {}, 'same');
   await recordLineage(makeEvent('sluice.asset.exported', first.run.run_id, first.event), landing.context);
-  const second = await landing.ingest({ path: await landing.upload(DEM, 'anderer Name.tif'), format: 'GTiff' }, {}, 'same');
+  const second = await landing.ingest(
+    { path: await landing.upload(DEM, 'anderer Name.tif'), format: 'GTiff' },
+    {},
+    'same',
+  );
   expect(second.event).toMatchObject({ asset_ids: [first.asset._id], reused: true });
   expect((await landing.ingest({ path, format: 'GTiff' }, { compression: 'lzw' }, 'same')).asset.version).toBe(2);
   expect((await landing.ingest({ path, format: 'GTiff', crs: 'EPSG:32725' }, {}, 'same')).asset.version).toBe(3);
@@ -67,28 +106,47 @@ test('an asset whose object is gone is made again', async () => {
 });
 
 test('of several files, none takes the object of another, whatever they are called', async () => {
-  const named = [[DEM, 'x/a.tif'], [rasterFile('landsat.tif'), 'y/a.tif'], [rasterFile('lc.tif'), 'z/a-2.tif']] as const;
-  const files = await Promise.all(named.map(async ([path, key]) => ({ path: await landing.upload(path, key), format: 'GTiff' })));
+  const named = [
+    [DEM, 'x/a.tif'],
+    [rasterFile('landsat.tif'), 'y/a.tif'],
+    [rasterFile('lc.tif'), 'z/a-2.tif'],
+  ] as const;
+  const files = await Promise.all(
+    named.map(async ([path, key]) => ({ path: await landing.upload(path, key), format: 'GTiff' })),
+  );
   const { assets } = await landing.ingest(files, {}, 'c');
-  const found = await Promise.all(assets.map(async ({ s3_key }) => (await landing.context.objects.head('data-lake', s3_key))?.metadata));
-  expect(found).toEqual(assets.map(({ _id, content_hash }) => expect.objectContaining({ mongodb_doc_id: _id, content_hash }) as unknown));
+  const found = await Promise.all(
+    assets.map(async ({ s3_key }) => (await landing.context.objects.head('data-lake', s3_key))?.metadata),
+  );
+  expect(found).toEqual(
+    assets.map(({ _id, content_hash }) => expect.objectContaining({ mongodb_doc_id: _id, content_hash }) as unknown),
+  );
   expect(new Set(assets.map(({ s3_key }) => s3_key)).size).toBe(3);
 });
 
 test('of several files, a worker that died after the first asset makes only the others', async () => {
-  const files = [{ path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' }, { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' }];
+  const files = [
+    { path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' },
+    { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' },
+  ];
   const run = await landing.admit(files, {}, 'half');
   const registered: string[] = [];
   const dying = new Proxy(landing.context.ledger, {
-    get: (ledger, name) => name !== 'registerAsset' ? Reflect.get(ledger, name).bind(ledger) : async (...args: Parameters<typeof ledger.registerAsset>) => {
-      if (registered.length === 1) throw new Error('killed');
-      registered.push(args[1].s3_key);
-      return ledger.registerAsset(...args);
-    },
+    get: (ledger, name) =>
+      name !== 'registerAsset'
+        ? (Reflect.get(ledger, name) as () => unknown).bind(ledger)
+        : async (...args: Parameters<typeof ledger.registerAsset>) => {
+            if (registered.length === 1) throw new Error('killed');
+            registered.push(args[1].s3_key);
+            return ledger.registerAsset(...args);
+          },
   });
   await expect(handler(runRequested(run), { ...landing.context, ledger: dying })).rejects.toThrow('killed');
   const { assets } = await landing.exportRun(run);
-  expect(assets.map(({ dataset_id, version }) => [dataset_id, version])).toEqual([['half.eins', 1], ['half.zwei', 1]]);
+  expect(assets.map(({ dataset_id, version }) => [dataset_id, version])).toEqual([
+    ['half.eins', 1],
+    ['half.zwei', 1],
+  ]);
   expect(assets[0]?.s3_key).toBe(registered[0]);
   expect((await keys('half.')).sort()).toEqual(assets.map(({ s3_key }) => s3_key).sort());
 });
@@ -97,8 +155,15 @@ test('a run that was canceled while GDAL worked leaves nothing', async () => {
   const big = await landing.make('groß.tif', DEM, '-outsize', '6000', '6000', '-r', 'bilinear');
   const run = await landing.admit({ path: await landing.upload(big), format: 'GTiff' }, {}, 'canceled');
   let began: () => void = () => undefined;
-  const writing = new Promise<void>((done) => { began = done; });
-  const gdal: Gdal = { run: (command, options) => { if (command.command === 'gdal_translate') began(); return landing.context.gdal.run(command, options); } };
+  const writing = new Promise<void>((done) => {
+    began = done;
+  });
+  const gdal: Gdal = {
+    run: (command, options) => {
+      if (command.command === 'gdal_translate') began();
+      return landing.context.gdal.run(command, options);
+    },
+  };
   const working = handler(runRequested(run), { ...landing.context, gdal });
   await writing;
   await landing.context.ledger.endRun(run.run_id, 'canceled', null);
@@ -109,10 +174,17 @@ test('a run that was canceled while GDAL worked leaves nothing', async () => {
 
 test('of several files, what a canceled run had uploaded or registered goes from each of their datasets', async () => {
   const { context } = landing;
-  const files = [{ path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' }, { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' }];
+  const files = [
+    { path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' },
+    { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' },
+  ];
   const run = await landing.admit(files, {}, 'weg');
   await landing.exportRun(run);
-  await context.objects.put('data-lake', objectKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'), 'late');
+  await context.objects.put(
+    'data-lake',
+    objectKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'),
+    'late',
+  );
   const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
   await archive(runCanceled(ended, 'zoë'), context);
   expect(await keys('weg.')).toEqual([]);
@@ -121,12 +193,25 @@ test('of several files, what a canceled run had uploaded or registered goes from
 
 test('a file of GDAL that breaks the rules of a COG fails the run for good, and says which', async () => {
   // As a GDAL would whose COG driver is broken: it writes a plain GeoTIFF.
-  const gdal: Gdal = { run: (command, options) => landing.context.gdal.run({ ...command, args: command.args.map((arg) => (arg === 'COG' ? 'GTiff' : arg)).filter((arg, index, all) => !(arg === '-co' || all[index - 1] === '-co')) }, options) };
+  const gdal: Gdal = {
+    run: (command, options) =>
+      landing.context.gdal.run(
+        {
+          ...command,
+          args: command.args
+            .map((arg) => (arg === 'COG' ? 'GTiff' : arg))
+            .filter((arg, index, all) => !(arg === '-co' || all[index - 1] === '-co')),
+        },
+        options,
+      ),
+  };
   const path = await landing.upload(DEM, 'kaputt é.tif');
   const run = await landing.admit({ path, format: 'GTiff' }, {}, 'kaputt');
   const failed = handler(runRequested(run), { ...landing.context, gdal });
   await expect(failed).rejects.toMatchObject({
-    code: 'OUTPUT_INVALID', retryable: false, details: { file: path },
+    code: 'OUTPUT_INVALID',
+    retryable: false,
+    details: { file: path },
     message: `What GDAL made of ${path} is not a Cloud Optimized GeoTIFF: the image of 111 x 111 is not in tiles of 512.`,
   });
 });

@@ -10,6 +10,11 @@ export const handler: Handler = (event, context) => {
     const started = performance.now();
     const exported = await exportRasters(claim, context);
     context.log.info({ run_id, ...exported, seconds: (performance.now() - started) / 1000 }, 'Raster:Export:Success');
-    return makeEvent('sluice.asset.exported', run_id, { run_id, ...exported }, { traceparent: claim.run.traceparent ?? undefined });
+    return makeEvent(
+      'sluice.asset.exported',
+      run_id,
+      { run_id, ...exported },
+      { traceparent: claim.run.traceparent ?? undefined },
+    );
   });
 };

@@ -14,16 +14,36 @@ let listener: Server;
 let connections = 0;
 let url: string;
 beforeAll(async () => {
-  listener = createServer((socket) => { connections++; socket.destroy(); });
-  await new Promise<void>((done) => { listener.listen(0, '127.0.0.1', done); });
+  listener = createServer((socket) => {
+    connections++;
+    socket.destroy();
+  });
+  await new Promise<void>((done) => {
+    listener.listen(0, '127.0.0.1', done);
+  });
   const address = listener.address();
   url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 });
-afterAll(() => new Promise((done) => { listener.close(done); }));
+afterAll(
+  () =>
+    new Promise((done) => {
+      listener.close(done);
+    }),
+);
 
 /** A TIFF of one strip, without pixels: what it claims is all that it holds. Values of one tag each: type 4 (32 bits). */
 function claims(width: number, height: number): Buffer {
-  const tags: [number, number][] = [[256, width], [257, height], [258, 8], [259, 1], [262, 1], [273, 0], [277, 1], [278, height], [279, 0]];
+  const tags: [number, number][] = [
+    [256, width],
+    [257, height],
+    [258, 8],
+    [259, 1],
+    [262, 1],
+    [273, 0],
+    [277, 1],
+    [278, height],
+    [279, 0],
+  ];
   const bytes = Buffer.alloc(8 + 2 + tags.length * 12 + 4);
   bytes.write('II*\0', 'latin1');
   bytes.writeUInt32LE(8, 4);
@@ -38,17 +58,29 @@ function claims(width: number, height: number): Buffer {
   return bytes;
 }
 
-describe.each([['in a sandbox', undefined], ['where nothing but environment variables can be used', UNCONFINED]])('%s', (_name, confinement) => {
+describe.each([
+  ['in a sandbox', undefined],
+  ['where nothing but environment variables can be used', UNCONFINED],
+])('%s', (_name, confinement) => {
   let landing: RasterFixture;
-  beforeAll(async () => { landing = await openRasterFixture(confinement ? { gdal: createGdal(testEnv(), { confinement }) } : {}); });
+  beforeAll(async () => {
+    landing = await openRasterFixture(confinement ? { gdal: createGdal(testEnv(), { confinement }) } : {});
+  });
   afterAll(() => landing[Symbol.asyncDispose]());
 
-  const vrt = (source = '/etc/passwd') => `<VRTDataset rasterXSize="20" rasterYSize="20"><VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="0">${source}</SourceFilename></VRTRasterBand></VRTDataset>`;
-  const wms = () => `<GDAL_WMS><Service name="TMS"><ServerUrl>${url}/\${z}/\${x}/\${y}.png</ServerUrl></Service><DataWindow><UpperLeftX>-20037508.34</UpperLeftX></DataWindow></GDAL_WMS>`;
+  const vrt = (source = '/etc/passwd') =>
+    `<VRTDataset rasterXSize="20" rasterYSize="20"><VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="0">${source}</SourceFilename></VRTRasterBand></VRTDataset>`;
+  const wms = () =>
+    `<GDAL_WMS><Service name="TMS"><ServerUrl>${url}/\${z}/\${x}/\${y}.png</ServerUrl></Service><DataWindow><UpperLeftX>-20037508.34</UpperLeftX></DataWindow></GDAL_WMS>`;
   const cases: [string, string, () => string | Buffer, string][] = [
     ['a VRT', 'VRT', vrt, 'FILE_FORBIDDEN_CONTENT'],
     ['a VRT renamed .tif', 'GTiff', vrt, 'FILE_FORBIDDEN_CONTENT'],
-    ['a VRT after a declaration and a comment', 'GTiff', () => `<?xml version="1.0"?>\n<!-- é -->\n${vrt()}`, 'FILE_FORBIDDEN_CONTENT'],
+    [
+      'a VRT after a declaration and a comment',
+      'GTiff',
+      () => `<?xml version="1.0"?>\n<!-- é -->\n${vrt()}`,
+      'FILE_FORBIDDEN_CONTENT',
+    ],
     ['a VRT in UTF-16', 'PNG', () => Buffer.from(`\ufeff${vrt()}`, 'utf16le'), 'FILE_FORBIDDEN_CONTENT'],
     ['a VRT of a server as float grid', 'EHdr', () => vrt(`/vsicurl/${url}/x.tif`), 'FILE_FORBIDDEN_CONTENT'],
     ['a WMS description as PNG', 'PNG', wms, 'FILE_FORBIDDEN_CONTENT'],
@@ -60,7 +92,12 @@ describe.each([['in a sandbox', undefined], ['where nothing but environment vari
     ['half a TIFF', 'GTiff', () => Buffer.from('II*\0\x08\0\0\0', 'latin1'), 'FORMAT_MISMATCH|FILE_UNREADABLE'],
     ['a TIFF that claims a million pixels a side', 'GTiff', () => claims(1_000_000, 1_000_000), 'FILE_TOO_LARGE'],
     ['an empty file', 'GTiff', () => '', 'FILE_UNREADABLE'],
-    ['half a netCDF', 'netCDF', () => Buffer.from('CDF\x01\0\0\0\0', 'latin1'), 'FORMAT_MISMATCH|FILE_UNREADABLE|GEOREFERENCE_MISSING'],
+    [
+      'half a netCDF',
+      'netCDF',
+      () => Buffer.from('CDF\x01\0\0\0\0', 'latin1'),
+      'FORMAT_MISMATCH|FILE_UNREADABLE|GEOREFERENCE_MISSING',
+    ],
     ['GRIB that is none', 'GRIB', () => 'GRIB, or so it says', 'FORMAT_MISMATCH|FILE_UNREADABLE'],
   ];
   test.each(cases)('%s', async (name, format, content, code) => {
@@ -73,20 +110,32 @@ describe.each([['in a sandbox', undefined], ['where nothing but environment vari
     expect(connections).toBe(0);
   });
 
-  test.each(['external-storage', 'virtual-dataset', 'external-link'])('a netCDF-4 file whose values lie in another file: %s', async (name) => {
-    const path = await landing.upload(rasterFile(`${name}.nc`));
-    await expect(landing.ingest({ path, format: 'netCDF', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT', details: { file: path, reference: name.replace('-', ' ') } });
-  });
+  test.each(['external-storage', 'virtual-dataset', 'external-link'])(
+    'a netCDF-4 file whose values lie in another file: %s',
+    async (name) => {
+      const path = await landing.upload(rasterFile(`${name}.nc`));
+      await expect(landing.ingest({ path, format: 'netCDF', crs: 'EPSG:4326' })).rejects.toMatchObject({
+        code: 'FILE_FORBIDDEN_CONTENT',
+        details: { file: path, reference: name.replace('-', ' ') },
+      });
+    },
+  );
 
   test('a TIFF whose end is cut off', async () => {
     const cut = join(landing.folder, 'ab.tif');
     writeFileSync(cut, (await readFile(rasterFile('landsat.tif'))).subarray(0, 40_000));
     const path = await landing.upload(cut);
-    await expect(landing.ingest({ path, format: 'GTiff' })).rejects.toMatchObject({ code: expect.stringMatching(/^(FILE_UNREADABLE|FORMAT_MISMATCH)$/) as string, details: { file: path } });
+    await expect(landing.ingest({ path, format: 'GTiff' })).rejects.toMatchObject({
+      code: expect.stringMatching(/^(FILE_UNREADABLE|FORMAT_MISMATCH)$/) as string,
+      details: { file: path },
+    });
   });
 
   test('side files that are descriptions are not read', async () => {
-    await landing.put('seite/landsat.tif.aux.xml', `<PAMDataset><Metadata domain="GEOLOCATION"><MDI key="X_DATASET">/vsicurl/${url}/x</MDI></Metadata></PAMDataset>`);
+    await landing.put(
+      'seite/landsat.tif.aux.xml',
+      `<PAMDataset><Metadata domain="GEOLOCATION"><MDI key="X_DATASET">/vsicurl/${url}/x</MDI></Metadata></PAMDataset>`,
+    );
     await landing.put('seite/landsat.tif.ovr', vrt());
     await landing.put('seite/landsat.tif.msk', vrt());
     const path = await landing.upload(rasterFile('landsat.tif'), 'seite/landsat.tif');

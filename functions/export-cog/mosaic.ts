@@ -8,7 +8,11 @@ export function checkMosaic(rasters: readonly DescribedRaster[]): void {
   for (const other of others) {
     const [a, b] = [kindOf(first), kindOf(other)];
     if (a === b) continue;
-    throw new SluiceError('RASTERS_DIFFER', `${other.source.file} has ${b}, but ${first.source.file} has ${a}. A mosaic is made of rasters of one kind.`, { details: { file: other.source.file, bands: b, expected: a } });
+    throw new SluiceError(
+      'RASTERS_DIFFER',
+      `${other.source.file} has ${b}, but ${first.source.file} has ${a}. A mosaic is made of rasters of one kind.`,
+      { details: { file: other.source.file, bands: b, expected: a } },
+    );
   }
 }
 

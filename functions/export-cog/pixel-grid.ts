@@ -5,7 +5,22 @@ import type { RasterInfo } from './raster-info.ts';
 /** Where the pixels of a raster lie, in units of its CRS. */
 
 /** Bytes of one pixel by GDAL's type; a type of a later GDAL counts as the largest. */
-const PIXEL_BYTES: Record<string, number> = { Byte: 1, Int8: 1, UInt16: 2, Int16: 2, UInt32: 4, Int32: 4, UInt64: 8, Int64: 8, Float32: 4, Float64: 8, CInt16: 4, CInt32: 8, CFloat32: 8, CFloat64: 16 };
+const PIXEL_BYTES: Record<string, number> = {
+  Byte: 1,
+  Int8: 1,
+  UInt16: 2,
+  Int16: 2,
+  UInt32: 4,
+  Int32: 4,
+  UInt64: 8,
+  Int64: 8,
+  Float32: 4,
+  Float64: 8,
+  CInt16: 4,
+  CInt32: 8,
+  CFloat32: 8,
+  CFloat64: 16,
+};
 const LARGEST_PIXEL_BYTES = 16;
 /** Part of a pixel by which grids may differ and still count as one: rounding in world files. */
 const SAME_GRID_TOLERANCE = 0.01;
@@ -31,14 +46,20 @@ export function isUpright({ geoTransform }: Pick<Grid, 'geoTransform'>): boolean
 export function pointsOf({ geoTransform, size: [width, height] }: Grid): (readonly [number, number])[] {
   if (geoTransform === undefined) return [];
   const [x, xByColumn, xByRow, y, yByColumn, yByRow] = geoTransform;
-  return gridPoints((across, down) => [x + across * width * xByColumn + down * height * xByRow, y + across * width * yByColumn + down * height * yByRow]);
+  return gridPoints((across, down) => [
+    x + across * width * xByColumn + down * height * xByRow,
+    y + across * width * yByColumn + down * height * yByRow,
+  ]);
 }
 
 /** The bounds of an upright raster. */
 export function extentOf({ geoTransform, size: [width, height] }: Grid): Extent | undefined {
   if (geoTransform === undefined) return undefined;
   const [x, columnWidth, , y, , rowHeight] = geoTransform;
-  const [xs, ys] = [[x, x + columnWidth * width], [y, y + rowHeight * height]];
+  const [xs, ys] = [
+    [x, x + columnWidth * width],
+    [y, y + rowHeight * height],
+  ];
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
@@ -62,7 +83,9 @@ export function commonGrid(rasters: readonly Grid[]): TargetGrid | undefined {
   const aligned = rasters.every(({ geoTransform }, index) => {
     const extent = extents[index];
     if (geoTransform === undefined || extent === undefined) return false;
-    const sameSize = Math.abs(Math.abs(geoTransform[1]) / dx - 1) * widest(rasters) < SAME_GRID_TOLERANCE && Math.abs(Math.abs(geoTransform[5]) / dy - 1) * widest(rasters) < SAME_GRID_TOLERANCE;
+    const sameSize =
+      Math.abs(Math.abs(geoTransform[1]) / dx - 1) * widest(rasters) < SAME_GRID_TOLERANCE &&
+      Math.abs(Math.abs(geoTransform[5]) / dy - 1) * widest(rasters) < SAME_GRID_TOLERANCE;
     return sameSize && isWhole((extent[0] - origin[0]) / dx) && isWhole((origin[1] - extent[3]) / dy);
   });
   if (!aligned) return undefined;
@@ -71,7 +94,12 @@ export function commonGrid(rasters: readonly Grid[]): TargetGrid | undefined {
   const columns = Math.max(...extents.map((extent) => Math.round((extent[2] - origin[0]) / dx)));
   const rows = Math.max(...extents.map((extent) => Math.round((origin[1] - extent[1]) / dy)));
   return {
-    extent: [origin[0] - columnsBefore * dx, origin[1] - rows * dy, origin[0] + columns * dx, origin[1] + rowsBefore * dy],
+    extent: [
+      origin[0] - columnsBefore * dx,
+      origin[1] - rows * dy,
+      origin[0] + columns * dx,
+      origin[1] + rowsBefore * dy,
+    ],
     resolution: [dx, dy],
     size: [columns + columnsBefore, rows + rowsBefore],
   };

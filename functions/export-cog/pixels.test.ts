@@ -5,7 +5,9 @@ import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixt
 /** What becomes of pixels: pyramids, classes, empty areas, other systems and grids, mosaics. */
 
 let landing: RasterFixture;
-beforeAll(async () => { landing = await openRasterFixture(); });
+beforeAll(async () => {
+  landing = await openRasterFixture();
+});
 afterAll(() => landing[Symbol.asyncDispose]());
 
 const DEM = rasterFile('olinda_dem_utm25s.tif');
@@ -19,7 +21,9 @@ async function checksums(path: string): Promise<number[]> {
 
 /** Values of the first band, row by row. */
 async function values(path: string): Promise<number[]> {
-  const { stdout } = await execa('gdal_translate', ['-q', '-of', 'XYZ', '-b', '1', path, '/vsistdout/'], { env: { GDAL_PAM_ENABLED: 'NO' } });
+  const { stdout } = await execa('gdal_translate', ['-q', '-of', 'XYZ', '-b', '1', path, '/vsistdout/'], {
+    env: { GDAL_PAM_ENABLED: 'NO' },
+  });
   return stdout.split('\n').map((line) => Number(line.split(' ')[2]));
 }
 
@@ -45,40 +49,76 @@ describe('pyramids', () => {
     const path = await landing.upload(made);
     const known = new Set(await values(made));
     const { asset, cog } = await landing.ingest({ path, format: 'GTiff' });
-    expect(asset.recipe.parameters).toMatchObject({ categorical: true, overview_resampling: 'nearest', predictor: 'NO' });
+    expect(asset.recipe.parameters).toMatchObject({
+      categorical: true,
+      overview_resampling: 'nearest',
+      predictor: 'NO',
+    });
     expect(asset.raster?.bands[0]?.color_interpretation).toBe('Palette');
     const [overview] = (await (await cog.getImage(1)).readRasters()) as unknown as Uint8Array[];
     expect([...new Set(overview)].every((value) => known.has(value))).toBe(true);
     const warped = await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:4326' }, 'warped');
-    expect(warped.asset).toMatchObject({ crs: 'EPSG:4326', raster: { bands: [{ color_interpretation: 'Palette', data_type: 'Byte' }] }, recipe: { parameters: { resampling: 'nearest' }, steps: ['Warp', 'TranslateToCog'] } });
+    expect(warped.asset).toMatchObject({
+      crs: 'EPSG:4326',
+      raster: { bands: [{ color_interpretation: 'Palette', data_type: 'Byte' }] },
+      recipe: { parameters: { resampling: 'nearest' }, steps: ['Warp', 'TranslateToCog'] },
+    });
     expect(warped.asset.bbox).toEqual(warped.asset.native_bbox);
   });
 
   test('a declaration wins: numbers without a palette can be classes', async () => {
-    const { asset } = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, { categorical: true, compression: 'zstd' });
-    expect(asset).toMatchObject({ recipe: { parameters: { categorical: true, overview_resampling: 'nearest' } }, raster: { compression: 'zstd' } });
+    const { asset } = await landing.ingest(
+      { path: await landing.upload(LANDSAT), format: 'GTiff' },
+      { categorical: true, compression: 'zstd' },
+    );
+    expect(asset).toMatchObject({
+      recipe: { parameters: { categorical: true, overview_resampling: 'nearest' } },
+      raster: { compression: 'zstd' },
+    });
   });
 });
 
 describe('empty pixels', () => {
   test('nodata of the file and of the manifest; a value that pixels cannot hold is an error', async () => {
     const path = await landing.upload(await landing.make('leer.tif', LANDSAT, '-a_nodata', '0'));
-    expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.bands.map((band) => band.nodata)).toEqual([0, 0, 0]);
+    expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.bands.map((band) => band.nodata)).toEqual([
+      0, 0, 0,
+    ]);
     const declared = await landing.ingest({ path, format: 'GTiff' }, { nodata: 64 });
     expect(declared.asset.raster?.bands[0]?.nodata).toBe(64);
     expect(declared.cog && (await declared.cog.getImage()).getGDALNoData()).toBe(64);
-    await expect(landing.ingest({ path, format: 'GTiff' }, { nodata: -9999 })).rejects.toMatchObject({ code: 'MANIFEST_INVALID', details: { issues: [{ field: 'metadata.raster.nodata' }] } });
+    await expect(landing.ingest({ path, format: 'GTiff' }, { nodata: -9999 })).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+      details: { issues: [{ field: 'metadata.raster.nodata' }] },
+    });
   });
 
   test('a band without a value has no statistics', async () => {
-    const path = await landing.upload(await landing.make('nichts.tif', DEM, '-scale', '0', '1', '7', '7', '-a_nodata', '7'));
-    expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.bands[0]).toMatchObject({ nodata: 7, statistics: null });
+    const path = await landing.upload(
+      await landing.make('nichts.tif', DEM, '-scale', '0', '1', '7', '7', '-a_nodata', '7'),
+    );
+    expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.bands[0]).toMatchObject({
+      nodata: 7,
+      statistics: null,
+    });
   });
 
   test('where a warp leaves gaps: NaN, or a mask beside bytes', async () => {
-    const dem = await landing.ingest({ path: await landing.upload(DEM), format: 'GTiff' }, { target_crs: 'EPSG:3857' }, 'nan');
-    expect(dem.asset).toMatchObject({ crs: 'EPSG:3857', raster: { bands: [{ nodata: 'nan' }] }, recipe: { parameters: { resampling: 'bilinear', nodata: 'nan', target_crs: 'EPSG:3857' } } });
-    const bytes = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, { target_crs: 'EPSG:4326', resampling: 'cubic' }, 'mask');
+    const dem = await landing.ingest(
+      { path: await landing.upload(DEM), format: 'GTiff' },
+      { target_crs: 'EPSG:3857' },
+      'nan',
+    );
+    expect(dem.asset).toMatchObject({
+      crs: 'EPSG:3857',
+      raster: { bands: [{ nodata: 'nan' }] },
+      recipe: { parameters: { resampling: 'bilinear', nodata: 'nan', target_crs: 'EPSG:3857' } },
+    });
+    const bytes = await landing.ingest(
+      { path: await landing.upload(LANDSAT), format: 'GTiff' },
+      { target_crs: 'EPSG:4326', resampling: 'cubic' },
+      'mask',
+    );
     expect(bytes.asset.raster?.bands).toHaveLength(3);
     expect(bytes.asset.raster?.bands[0]?.statistics?.valid_percent).toBeGreaterThan(50);
     expect((await execa('gdalinfo', [bytes.path])).stdout).toContain('Mask Flags: PER_DATASET');
@@ -87,95 +127,226 @@ describe('empty pixels', () => {
 
 describe('grids', () => {
   test('a rotated grid becomes north-up, with a note', async () => {
-    const { asset } = await landing.ingest({ path: await landing.upload(rasterFile('geomatrix.tif')), format: 'GTiff' });
-    expect(asset).toMatchObject({ crs: 'EPSG:32611', quality: { notes: [{ code: 'CRS_OUTSIDE_AREA_OF_USE' }, { code: 'GRID_RESAMPLED' }] } });
+    const { asset } = await landing.ingest({
+      path: await landing.upload(rasterFile('geomatrix.tif')),
+      format: 'GTiff',
+    });
+    expect(asset).toMatchObject({
+      crs: 'EPSG:32611',
+      quality: { notes: [{ code: 'CRS_OUTSIDE_AREA_OF_USE' }, { code: 'GRID_RESAMPLED' }] },
+    });
   });
 
   test('an upside-down grid is turned around without a change of value', async () => {
-    const upside = await landing.make('kopf.tif', LANDSAT, '-a_ullr', '290486.25', '9113350.75', '295046.25', '9119050.75');
+    const upside = await landing.make(
+      'kopf.tif',
+      LANDSAT,
+      '-a_ullr',
+      '290486.25',
+      '9113350.75',
+      '295046.25',
+      '9119050.75',
+    );
     const { asset, path } = await landing.ingest({ path: await landing.upload(upside), format: 'GTiff' });
-    expect(asset).toMatchObject({ native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75], quality: { notes: [{ code: 'GRID_TURNED' }] }, raster: { width: 160, height: 200 } });
-    expect((await values(path)).slice(0, 160)).toEqual((await values(upside)).slice(-160 - 1).filter((value) => !Number.isNaN(value)).slice(-160));
+    expect(asset).toMatchObject({
+      native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75],
+      quality: { notes: [{ code: 'GRID_TURNED' }] },
+      raster: { width: 160, height: 200 },
+    });
+    expect((await values(path)).slice(0, 160)).toEqual(
+      (await values(upside))
+        .slice(-160 - 1)
+        .filter((value) => !Number.isNaN(value))
+        .slice(-160),
+    );
   });
 
   test('control points place an image', async () => {
-    const gcps = [[0, 0, 290486.25, 9119050.75], [160, 0, 295046.25, 9119050.75], [160, 200, 295046.25, 9113350.75], [0, 200, 290486.25, 9113350.75]].flatMap((point) => ['-gcp', ...point.map(String)]);
-    const { asset } = await landing.ingest({ path: await landing.upload(await landing.make('gcp.tif', LANDSAT, ...gcps, '-a_srs', 'EPSG:31985')), format: 'GTiff' });
-    expect(asset).toMatchObject({ crs: 'EPSG:31985', quality: { notes: [{ code: 'GRID_RESAMPLED' }] }, raster: { bands: [{}, {}, {}] } });
+    const gcps = [
+      [0, 0, 290486.25, 9119050.75],
+      [160, 0, 295046.25, 9119050.75],
+      [160, 200, 295046.25, 9113350.75],
+      [0, 200, 290486.25, 9113350.75],
+    ].flatMap((point) => ['-gcp', ...point.map(String)]);
+    const { asset } = await landing.ingest({
+      path: await landing.upload(await landing.make('gcp.tif', LANDSAT, ...gcps, '-a_srs', 'EPSG:31985')),
+      format: 'GTiff',
+    });
+    expect(asset).toMatchObject({
+      crs: 'EPSG:31985',
+      quality: { notes: [{ code: 'GRID_RESAMPLED' }] },
+      raster: { bands: [{}, {}, {}] },
+    });
     expect(asset.native_bbox?.[0]).toBeCloseTo(290486.25, 0);
   });
 
   test('a CRS without a code is kept as text', async () => {
-    const laea = await landing.make('laea.tif', LANDSAT, '-a_srs', '+proj=laea +lat_0=-8 +lon_0=-35 +x_0=290000 +y_0=9110000 +datum=WGS84 +units=m');
+    const laea = await landing.make(
+      'laea.tif',
+      LANDSAT,
+      '-a_srs',
+      '+proj=laea +lat_0=-8 +lon_0=-35 +x_0=290000 +y_0=9110000 +datum=WGS84 +units=m',
+    );
     const { asset } = await landing.ingest({ path: await landing.upload(laea), format: 'GTiff' });
     expect(asset.crs).not.toMatch(/^EPSG:/);
     expect(asset.raster?.crs_wkt2).toMatch(/^PROJCRS\[[^]*Lambert Azimuthal Equal Area/);
-    const { asset: coded } = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, {}, 'coded');
+    const { asset: coded } = await landing.ingest(
+      { path: await landing.upload(LANDSAT), format: 'GTiff' },
+      {},
+      'coded',
+    );
     expect(coded.raster).not.toHaveProperty('crs_wkt2');
   });
 
   test('a wrong CRS is noticed', async () => {
     const path = await landing.upload(LANDSAT, 'falsch.tif');
-    await expect(landing.ingest({ path, format: 'GTiff', crs: 'EPSG:4326' })).rejects.toMatchObject({ code: 'CRS_EXTENT_MISMATCH', details: { file: path } });
-    await expect(landing.ingest({ path, format: 'GTiff', crs: 'https://example.com/crs' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
-    await expect(landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:999999' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE', message: expect.stringMatching(/^metadata\.raster\.target_crs: EPSG:999999 is not/) as string });
+    await expect(landing.ingest({ path, format: 'GTiff', crs: 'EPSG:4326' })).rejects.toMatchObject({
+      code: 'CRS_EXTENT_MISMATCH',
+      details: { file: path },
+    });
+    await expect(landing.ingest({ path, format: 'GTiff', crs: 'https://example.com/crs' })).rejects.toMatchObject({
+      code: 'CRS_UNREADABLE',
+    });
+    await expect(landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:999999' })).rejects.toMatchObject({
+      code: 'CRS_UNREADABLE',
+      message: expect.stringMatching(/^metadata\.raster\.target_crs: EPSG:999999 is not/) as string,
+    });
   });
 
   test.each([
-    ['EPSG:4978', 'WGS 84'], ['EPSG:5773', 'EGM96 height'], ['EPSG:7415', 'Amersfoort / RD New + NAP height'], ['EPSG:4979', 'WGS 84'],
+    ['EPSG:4978', 'WGS 84'],
+    ['EPSG:5773', 'EGM96 height'],
+    ['EPSG:7415', 'Amersfoort / RD New + NAP height'],
+    ['EPSG:4979', 'WGS 84'],
   ])('%s is not a CRS that pixels can lie in', async (target_crs, name) => {
     const message = `metadata.raster.target_crs is ${target_crs} (${name}), which is neither a projected nor a geographic 2D coordinate reference system: pixels cannot lie in it. Choose one that is, such as EPSG:4326.`;
-    await expect(landing.ingest({ path: await landing.upload(DEM), format: 'GTiff' }, { target_crs })).rejects.toMatchObject({ code: 'MANIFEST_INVALID', retryable: false, message, details: { issues: [{ field: 'metadata.raster.target_crs', message }] } });
+    await expect(
+      landing.ingest({ path: await landing.upload(DEM), format: 'GTiff' }, { target_crs }),
+    ).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+      retryable: false,
+      message,
+      details: { issues: [{ field: 'metadata.raster.target_crs', message }] },
+    });
   });
 
   test('a target that is made for another part of the world is noted, one for this part is not', async () => {
-    const path = await landing.upload(await landing.make('luxemburg.tif', DEM, '-a_srs', 'EPSG:4326', '-a_ullr', '5.7', '50.2', '6.6', '49.4'));
+    const path = await landing.upload(
+      await landing.make('luxemburg.tif', DEM, '-a_srs', 'EPSG:4326', '-a_ullr', '5.7', '50.2', '6.6', '49.4'),
+    );
     const far = await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:32601' });
-    expect(far.asset.quality.notes).toEqual([{ code: 'CRS_OUTSIDE_AREA_OF_USE', message: expect.stringContaining('EPSG:32601 (metadata.raster.target_crs)') as string }]);
-    expect((await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:2169' })).asset.quality.notes).toEqual([]);
+    expect(far.asset.quality.notes).toEqual([
+      {
+        code: 'CRS_OUTSIDE_AREA_OF_USE',
+        message: expect.stringContaining('EPSG:32601 (metadata.raster.target_crs)') as string,
+      },
+    ]);
+    expect((await landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:2169' })).asset.quality.notes).toEqual(
+      [],
+    );
   });
 
   test('bounds of a polar image reach the pole, those of a world that counts to 360 are brought back', async () => {
-    const polar = await landing.make('pol.tif', DEM, '-a_srs', 'EPSG:3031', '-a_ullr', '-1000000', '1000000', '1000000', '-1000000');
+    const polar = await landing.make(
+      'pol.tif',
+      DEM,
+      '-a_srs',
+      'EPSG:3031',
+      '-a_ullr',
+      '-1000000',
+      '1000000',
+      '1000000',
+      '-1000000',
+    );
     const bounds = (await landing.ingest({ path: await landing.upload(polar), format: 'GTiff' })).asset.bbox ?? [];
     expect(bounds[0]).toBeLessThan(-170);
     expect(bounds.slice(1).map(Math.round)).toEqual([-90, 180, -77]);
     const world = await landing.make('welt.tif', DEM, '-a_srs', 'EPSG:4326', '-a_ullr', '0', '90', '360', '-90');
-    expect((await landing.ingest({ path: await landing.upload(world), format: 'GTiff' })).asset).toMatchObject({ bbox: [-180, -90, 180, 90], native_bbox: [0, -90, 360, 90], quality: { notes: [{ code: 'LONGITUDE_BEYOND_180' }] } });
+    expect((await landing.ingest({ path: await landing.upload(world), format: 'GTiff' })).asset).toMatchObject({
+      bbox: [-180, -90, 180, 90],
+      native_bbox: [0, -90, 360, 90],
+      quality: { notes: [{ code: 'LONGITUDE_BEYOND_180' }] },
+    });
   });
 });
 
 describe('several files', () => {
   test('each becomes a dataset of its own, named by the file', async () => {
-    const files = [await landing.upload(DEM, 'x/Höhe #1.tif'), await landing.upload(LANDSAT, 'y/Höhe #1.tif'), await landing.upload(rasterFile('sub.nc'), 'wind.nc')];
-    const { assets, event } = await landing.ingest([
-      { path: files[0] ?? '', format: 'GTiff' }, { path: files[1] ?? '', format: 'GTiff' },
-      { path: files[2] ?? '', format: 'netCDF', layer: 'u', crs: 'EPSG:4326' }, { path: files[2] ?? '', format: 'netCDF', layer: 'v', crs: 'EPSG:4326' },
-    ], {}, 'viele');
+    const files = [
+      await landing.upload(DEM, 'x/Höhe #1.tif'),
+      await landing.upload(LANDSAT, 'y/Höhe #1.tif'),
+      await landing.upload(rasterFile('sub.nc'), 'wind.nc'),
+    ];
+    const { assets, event } = await landing.ingest(
+      [
+        { path: files[0] ?? '', format: 'GTiff' },
+        { path: files[1] ?? '', format: 'GTiff' },
+        { path: files[2] ?? '', format: 'netCDF', layer: 'u', crs: 'EPSG:4326' },
+        { path: files[2] ?? '', format: 'netCDF', layer: 'v', crs: 'EPSG:4326' },
+      ],
+      {},
+      'viele',
+    );
     expect(event.reused).toBe(false);
-    expect(assets.map(({ dataset_id, version }) => [dataset_id, version])).toEqual([['viele.Höhe_1', 1], ['viele.Höhe_1-2', 1], ['viele.wind.u', 1], ['viele.wind.v', 1]]);
+    expect(assets.map(({ dataset_id, version }) => [dataset_id, version])).toEqual([
+      ['viele.Höhe_1', 1],
+      ['viele.Höhe_1-2', 1],
+      ['viele.wind.u', 1],
+      ['viele.wind.v', 1],
+    ]);
   });
 
   test('a mosaic of tiles holds the pixels of the whole', async () => {
-    const [west, east] = [await landing.make('west.tif', LANDSAT, '-srcwin', '0', '0', '100', '200'), await landing.make('ost.tif', LANDSAT, '-srcwin', '80', '0', '80', '200')];
-    const files = [{ path: await landing.upload(west), format: 'GTiff' }, { path: await landing.upload(east), format: 'GTiff' }];
+    const [west, east] = [
+      await landing.make('west.tif', LANDSAT, '-srcwin', '0', '0', '100', '200'),
+      await landing.make('ost.tif', LANDSAT, '-srcwin', '80', '0', '80', '200'),
+    ];
+    const files = [
+      { path: await landing.upload(west), format: 'GTiff' },
+      { path: await landing.upload(east), format: 'GTiff' },
+    ];
     const { asset, assets, path } = await landing.ingest(files, { mosaic: true }, 'mosaik');
     expect(assets).toHaveLength(1);
-    expect(asset).toMatchObject({ dataset_id: 'mosaik', raster: { width: 160, height: 200 }, native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75].map((side) => expect.closeTo(side, 3) as number), recipe: { parameters: { mosaic: true, resampling: 'nearest' } } });
+    expect(asset).toMatchObject({
+      dataset_id: 'mosaik',
+      raster: { width: 160, height: 200 },
+      native_bbox: [290486.25, 9113350.75, 295046.25, 9119050.75].map((side) => expect.closeTo(side, 3) as number),
+      recipe: { parameters: { mosaic: true, resampling: 'nearest' } },
+    });
     expect(asset.sources).toHaveLength(2);
     expect(await checksums(path)).toEqual(await checksums(LANDSAT));
   });
 
   test('a mosaic of files in several systems, one of them declared', async () => {
-    const degrees = await landing.make('grad.tif', DEM, '-a_srs', 'EPSG:4326', '-a_ullr', '-34.9', '-8', '-34.8', '-8.1');
+    const degrees = await landing.make(
+      'grad.tif',
+      DEM,
+      '-a_srs',
+      'EPSG:4326',
+      '-a_ullr',
+      '-34.9',
+      '-8',
+      '-34.8',
+      '-8.1',
+    );
     const bare = await landing.make('ohne.tif', DEM, '-co', 'PROFILE=BASELINE', '-co', 'TFW=YES');
-    const files = [{ path: await landing.upload(DEM, 'm/eins.tif'), format: 'GTiff' }, { path: await landing.upload(degrees), format: 'GTiff' }, { path: await landing.upload(bare), format: 'GTiff', crs: 'EPSG:32725' }];
+    const files = [
+      { path: await landing.upload(DEM, 'm/eins.tif'), format: 'GTiff' },
+      { path: await landing.upload(degrees), format: 'GTiff' },
+      { path: await landing.upload(bare), format: 'GTiff', crs: 'EPSG:32725' },
+    ];
     const { asset } = await landing.ingest(files, { mosaic: true, target_crs: 'EPSG:31985' }, 'gemischt');
     expect(asset).toMatchObject({ crs: 'EPSG:31985', recipe: { steps: ['AssignCrs', 'Warp', 'TranslateToCog'] } });
   });
 
   test('rasters of different kinds make no mosaic', async () => {
-    const files = [{ path: await landing.upload(DEM), format: 'GTiff' }, { path: await landing.upload(LANDSAT), format: 'GTiff' }];
-    await expect(landing.ingest(files, { mosaic: true })).rejects.toMatchObject({ code: 'RASTERS_DIFFER', message: expect.stringContaining('3 bands (Byte)') as string });
+    const files = [
+      { path: await landing.upload(DEM), format: 'GTiff' },
+      { path: await landing.upload(LANDSAT), format: 'GTiff' },
+    ];
+    await expect(landing.ingest(files, { mosaic: true })).rejects.toMatchObject({
+      code: 'RASTERS_DIFFER',
+      message: expect.stringContaining('3 bands (Byte)') as string,
+    });
   });
 });

@@ -30,7 +30,8 @@ export function plannedAssets(run: Pick<RunDocument, 'run_id' | 'dataset_id' | '
   const { files } = run.manifest;
   const datasets = rasterDatasets(run);
   return datasets.map((dataset_id, index) => ({
-    _id: deterministicObjectId('asset', run.run_id, 'cog', index), dataset_id,
+    _id: deterministicObjectId('asset', run.run_id, 'cog', index),
+    dataset_id,
     fileName: datasets.length === 1 ? `${dataset_id}.tif` : `${dataset_id}_${index + 1}.tif`,
     files: datasets.length === 1 ? files : files.slice(index, index + 1),
   }));
@@ -39,12 +40,25 @@ export function plannedAssets(run: Pick<RunDocument, 'run_id' | 'dataset_id' | '
 /** Changes with the files, how they are read, and the parameters; in a mosaic also with their order, since later files lie on top. */
 export function sourceHash({ manifest }: Pick<RunDocument, 'manifest'>, sources: readonly RasterSource[]): string {
   const files = sources.map(({ file, sha256, declared }) => ({ path: file, sha256, layer: declared.layer ?? null }));
-  return sourceHashOf({ files: sources.map(({ declared }) => declared) }, files, ['cog', COG_VERSION, sortedEntries(rasterParameters(manifest))], { ordered: true });
+  return sourceHashOf(
+    { files: sources.map(({ declared }) => declared) },
+    files,
+    ['cog', COG_VERSION, sortedEntries(rasterParameters(manifest))],
+    { ordered: true },
+  );
 }
 
 /** What the ledger is told of a file before GDAL has seen it. */
 export function sourceFile({ file, sha256, sizeBytes, format, declared }: RasterSource): AssetDraft['sources'][number] {
-  return { path: file, sha256, size_bytes: sizeBytes, format: format.name, layer: declared.layer ?? null, crs: declared.crs ?? null, row_count: null };
+  return {
+    path: file,
+    sha256,
+    size_bytes: sizeBytes,
+    format: format.name,
+    layer: declared.layer ?? null,
+    crs: declared.crs ?? null,
+    row_count: null,
+  };
 }
 
 /** What the ledger is told of the written file. */

@@ -61,13 +61,24 @@ const WARP_MEMORY_MB = 256;
  * before it only where pixels must move: another CRS, a rotated or upside-down grid, control points, or several files; it writes a plain
  * GeoTIFF, since to write a COG it would need the VRT driver, which is never allowed. `target` is given when the CRS really changes.
  */
-export function planCog(sources: readonly CogSource[], parameters: RasterParameters, target: string | undefined, files: CogFiles): CogPlan {
+export function planCog(
+  sources: readonly CogSource[],
+  parameters: RasterParameters,
+  target: string | undefined,
+  files: CogFiles,
+): CogPlan {
   const [only] = sources;
   const categorical = isCategorical(sources, parameters);
   const treatment = treatmentOf(sources, parameters, categorical);
   if (only !== undefined && sources.length === 1 && target === undefined && isNorthUp(only.info)) {
     const assign = only.crsOverrides ? ['-a_srs', only.crs] : [];
-    const command = toCog(only.name, [...assign, ...nodata('-a_nodata', parameters.nodata)], [...only.drivers], treatment, files);
+    const command = toCog(
+      only.name,
+      [...assign, ...nodata('-a_nodata', parameters.nodata)],
+      [...only.drivers],
+      treatment,
+      files,
+    );
     return { commands: [command], treatment, steps: ['TranslateToCog'] };
   }
   const { assigned, commands } = assignCrs(sources, files);
@@ -78,28 +89,48 @@ export function planCog(sources: readonly CogSource[], parameters: RasterParamet
   const warped = warp(assigned, { target: targetCrs, grid, resampling, empty, parameters }, files);
   const bands = only?.info.bands.length ?? 0;
   // What was not covered becomes a mask inside the file: the bands stay those of the source.
-  const mask = empty.flag === '-dstalpha' ? [...Array.from({ length: bands }, (_, index) => ['-b', String(index + 1)]).flat(), '-mask', String(bands + 1)] : [];
+  const mask =
+    empty.flag === '-dstalpha'
+      ? [...Array.from({ length: bands }, (_, index) => ['-b', String(index + 1)]).flat(), '-mask', String(bands + 1)]
+      : [];
   return {
     commands: [...commands, warped, toCog(warped.output ?? '', mask, ['GTiff'], treatment, files)],
     warp: { target: targetCrs, grid },
-    treatment: { ...treatment, target_crs: targetCrs, resampling, ...(empty.value === undefined ? {} : { nodata: empty.value }) },
+    treatment: {
+      ...treatment,
+      target_crs: targetCrs,
+      resampling,
+      ...(empty.value === undefined ? {} : { nodata: empty.value }),
+    },
     steps: [...(commands.length > 0 ? (['AssignCrs'] as const) : []), 'Warp', 'TranslateToCog'],
   };
 }
 
 /** Classes, where a mean makes no sense: declared, or a palette. */
 export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: RasterParameters): boolean {
-  return parameters.categorical ?? sources.some(({ info }) => info.bands.some((band) => band.colorInterpretation === 'Palette'));
+  return (
+    parameters.categorical ??
+    sources.some(({ info }) => info.bands.some((band) => band.colorInterpretation === 'Palette'))
+  );
 }
 
 /** gdalwarp takes one -s_srs for all files. Files that need different ones are copied first, with theirs. */
-function assignCrs(sources: readonly CogSource[], { folder }: CogFiles): { assigned: CogSource[]; commands: GdalCommand[] } {
+function assignCrs(
+  sources: readonly CogSource[],
+  { folder }: CogFiles,
+): { assigned: CogSource[]; commands: GdalCommand[] } {
   if (oneCrs(sources)) return { assigned: [...sources], commands: [] };
   const commands: GdalCommand[] = [];
   const assigned = sources.map((source, index): CogSource => {
     if (!source.crsOverrides) return source;
     const output = `${folder}/assigned-${index}.tif`;
-    commands.push({ command: 'gdal_translate', args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output], drivers: [...source.drivers, 'GTiff'], folder, output });
+    commands.push({
+      command: 'gdal_translate',
+      args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output],
+      drivers: [...source.drivers, 'GTiff'],
+      folder,
+      output,
+    });
     return { ...source, name: output, drivers: ['GTiff'], crsOverrides: false };
   });
   return { assigned, commands };
@@ -117,24 +148,53 @@ interface Warping {
   parameters: RasterParameters;
 }
 
-function warp(sources: readonly CogSource[], { target, grid, resampling, empty, parameters }: Warping, { folder, cores }: CogFiles): GdalCommand {
+function warp(
+  sources: readonly CogSource[],
+  { target, grid, resampling, empty, parameters }: Warping,
+  { folder, cores }: CogFiles,
+): GdalCommand {
   const output = `${folder}/warped.tif`;
   const place = grid === undefined ? [] : ['-te', ...grid.extent.map(String), '-tr', ...grid.resolution.map(String)];
   return {
     command: 'gdalwarp',
     args: [
-      '-q', '-of', 'GTiff', '-t_srs', target, ...(sources.some(({ crsOverrides }) => crsOverrides) ? ['-s_srs', sources[0]?.crs ?? ''] : []),
+      '-q',
+      '-of',
+      'GTiff',
+      '-t_srs',
+      target,
+      ...(sources.some(({ crsOverrides }) => crsOverrides) ? ['-s_srs', sources[0]?.crs ?? ''] : []),
       // Never by a geolocation array or RPCs, which may name other files.
-      ...transformation(sources), ...place, '-r', resampling, ...nodata('-srcnodata', parameters.nodata), ...(empty.flag === undefined ? [] : [empty.flag]), ...(empty.value === undefined ? [] : [String(empty.value)]),
-      '-multi', '-wm', String(WARP_MEMORY_MB), '-wo', `NUM_THREADS=${cores}`,
+      ...transformation(sources),
+      ...place,
+      '-r',
+      resampling,
+      ...nodata('-srcnodata', parameters.nodata),
+      ...(empty.flag === undefined ? [] : [empty.flag]),
+      ...(empty.value === undefined ? [] : [String(empty.value)]),
+      '-multi',
+      '-wm',
+      String(WARP_MEMORY_MB),
+      '-wo',
+      `NUM_THREADS=${cores}`,
       // Blocks that are written twice would otherwise leave holes in a compressed file.
-      '-wo', 'OPTIMIZE_SIZE=TRUE',
+      '-wo',
+      'OPTIMIZE_SIZE=TRUE',
       // LZW: the quickest that every GDAL has; the file lives for seconds.
-      '-co', 'TILED=YES', '-co', 'COMPRESS=LZW', '-co', 'BIGTIFF=YES', '-co', `NUM_THREADS=${cores}`,
-      ...sources.map(({ name }) => name), output,
+      '-co',
+      'TILED=YES',
+      '-co',
+      'COMPRESS=LZW',
+      '-co',
+      'BIGTIFF=YES',
+      '-co',
+      `NUM_THREADS=${cores}`,
+      ...sources.map(({ name }) => name),
+      output,
     ],
     drivers: [...new Set([...sources.flatMap(({ drivers }) => drivers), 'GTiff'])],
-    folder, output,
+    folder,
+    output,
   };
 }
 
@@ -186,7 +246,13 @@ function treatmentOf(sources: readonly CogSource[], parameters: RasterParameters
   };
 }
 
-function toCog(input: string, args: string[], drivers: string[], { compression, predictor, overview_resampling }: Treatment, { output, folder, cores }: CogFiles): GdalCommand {
+function toCog(
+  input: string,
+  args: string[],
+  drivers: string[],
+  { compression, predictor, overview_resampling }: Treatment,
+  { output, folder, cores }: CogFiles,
+): GdalCommand {
   const options = [
     `COMPRESS=${compression.toUpperCase()}`,
     `PREDICTOR=${predictor}`,
@@ -199,7 +265,10 @@ function toCog(input: string, args: string[], drivers: string[], { compression, 
     `NUM_THREADS=${cores}`,
   ];
   return {
-    command: 'gdal_translate', args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input, output],
-    drivers: [...new Set([...drivers, 'GTiff', 'COG'])], folder, output,
+    command: 'gdal_translate',
+    args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input, output],
+    drivers: [...new Set([...drivers, 'GTiff', 'COG'])],
+    folder,
+    output,
   };
 }

@@ -50,15 +50,41 @@ export async function openRasterFixture(options: { variables?: Record<string, st
   };
 
   /** Admits a run of the raster lane. */
-  const admit = async (files: File | File[], metadata: Record<string, unknown> = {}, datasetId = 'elev'): Promise<RunDocument> => {
-    const manifest = ManifestSchema.parse({ batch_id: randomUUID(), uploader: 'zoë', intent: 'ingest_raster', files: [files].flat().map((file) => ({ type: 'raster', ...file })), metadata });
+  const admit = async (
+    files: File | File[],
+    metadata: Record<string, unknown> = {},
+    datasetId = 'elev',
+  ): Promise<RunDocument> => {
+    const manifest = ManifestSchema.parse({
+      batch_id: randomUUID(),
+      uploader: 'zoë',
+      intent: 'ingest_raster',
+      files: [files].flat().map((file) => ({ type: 'raster', ...file })),
+      metadata,
+    });
     const manifestKey = `manifests/${manifest.batch_id}.json`;
     const manifestId = deterministicObjectId('manifest', manifestKey);
     const run = newRun({ manifest, manifestId, manifestKey, lane: 'raster', datasetId, operator: 'zoë' });
-    await ledger.admitManifest({
-      _id: manifestId, batch_id: manifest.batch_id, claimed_batch_id: null, manifest_key: manifestKey, sha256: 'a'.repeat(64), status: 'running', run_id: run.run_id, lane: 'raster',
-      body: manifest, raw: null, error: null, archive_key: null, created_at: run.created_at, updated_at: run.created_at,
-    }, run, newDataset(datasetId));
+    await ledger.admitManifest(
+      {
+        _id: manifestId,
+        batch_id: manifest.batch_id,
+        claimed_batch_id: null,
+        manifest_key: manifestKey,
+        sha256: 'a'.repeat(64),
+        status: 'running',
+        run_id: run.run_id,
+        lane: 'raster',
+        body: manifest,
+        raw: null,
+        error: null,
+        archive_key: null,
+        created_at: run.created_at,
+        updated_at: run.created_at,
+      },
+      run,
+      newDataset(datasetId),
+    );
     return run;
   };
 
@@ -73,11 +99,18 @@ export async function openRasterFixture(options: { variables?: Record<string, st
   };
 
   return {
-    context, folder, put, admit, exportRun,
+    context,
+    folder,
+    put,
+    admit,
+    exportRun,
     /** Uploads a local file and the files of the same name beside it; `key` replaces its name. Returns the path of the file itself. */
     upload: async (path: string, key = basename(path)) => {
-      const names = readdirSync(dirname(path)).filter((name) => name !== basename(path) && stemOf(name) === stemOf(basename(path)) && !name.endsWith('.aux.xml'));
-      for (const name of names) await put(stemOf(key) + name.slice(stemOf(name).length), await readFile(join(dirname(path), name)));
+      const names = readdirSync(dirname(path)).filter(
+        (name) => name !== basename(path) && stemOf(name) === stemOf(basename(path)) && !name.endsWith('.aux.xml'),
+      );
+      for (const name of names)
+        await put(stemOf(key) + name.slice(stemOf(name).length), await readFile(join(dirname(path), name)));
       return put(key, await readFile(path));
     },
     /** Makes a raster as another program would. Returns its local path. */
@@ -88,10 +121,16 @@ export async function openRasterFixture(options: { variables?: Record<string, st
     },
     zip: async (name: string, ...paths: string[]) => {
       const path = join(folder, name);
-      await execa('python3', ['-c', 'import sys,zipfile,os\nwith zipfile.ZipFile(sys.argv[1],"w",zipfile.ZIP_DEFLATED) as z:\n  [z.write(p, "unter ordner/" + os.path.basename(p)) for p in sys.argv[2:]]', path, ...paths]);
+      await execa('python3', [
+        '-c',
+        'import sys,zipfile,os\nwith zipfile.ZipFile(sys.argv[1],"w",zipfile.ZIP_DEFLATED) as z:\n  [z.write(p, "unter ordner/" + os.path.basename(p)) for p in sys.argv[2:]]',
+        path,
+        ...paths,
+      ]);
       return path;
     },
-    ingest: async (files: File | File[], raster: Record<string, unknown> = {}, datasetId?: string): Promise<Exported> => exportRun(await admit(files, { raster }, datasetId)),
+    ingest: async (files: File | File[], raster: Record<string, unknown> = {}, datasetId?: string): Promise<Exported> =>
+      exportRun(await admit(files, { raster }, datasetId)),
     [Symbol.asyncDispose]: async () => {
       await opened[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });

@@ -26,7 +26,9 @@ const InfoSchema = z.object({
   size: z.tuple([z.number().int(), z.number().int()]),
   coordinateSystem: z.object({ wkt: z.string() }).optional(),
   geoTransform: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.number()]).optional(),
-  gcps: z.object({ gcpList: z.array(z.unknown()), coordinateSystem: z.object({ wkt: z.string() }).optional() }).optional(),
+  gcps: z
+    .object({ gcpList: z.array(z.unknown()), coordinateSystem: z.object({ wkt: z.string() }).optional() })
+    .optional(),
   metadata: Domains,
   bands: z.array(BandInfoSchema).default([]),
 });
@@ -43,7 +45,12 @@ function wordOrNumber(value: number | string): NumberOrWord {
 }
 
 /** Describes a raster in `folder`. With `statistics`, every pixel is read. */
-export function infoCommand(name: string, folder: string, drivers: readonly string[], options: { statistics?: boolean } = {}): GdalCommand {
+export function infoCommand(
+  name: string,
+  folder: string,
+  drivers: readonly string[],
+  options: { statistics?: boolean } = {},
+): GdalCommand {
   return {
     command: 'gdalinfo',
     args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name], // Attribute tables can be long and are not used.
@@ -55,11 +62,17 @@ export function infoCommand(name: string, folder: string, drivers: readonly stri
 
 /** Parses the output of `infoCommand`. Throws FILE_UNREADABLE. */
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
-  const json = stdout.replace(/("(?:[^"\\]|\\.)*")|(-?\b(?:nan|inf|infinity)\b)/gi, (_, text: string | undefined, bare: string | undefined) => text ?? `"${bare}"`);
+  const json = stdout.replace(
+    /("(?:[^"\\]|\\.)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
+    (_, text: string | undefined, bare: string | undefined) => text ?? `"${bare}"`,
+  );
   try {
     return InfoSchema.parse(JSON.parse(json));
   } catch (cause) {
-    throw new SluiceError('FILE_UNREADABLE', `GDAL's description of ${file} cannot be understood.`, { cause, details: { file } });
+    throw new SluiceError('FILE_UNREADABLE', `GDAL's description of ${file} cannot be understood.`, {
+      cause,
+      details: { file },
+    });
   }
 }
 

@@ -13,7 +13,8 @@ export async function softwareVersions(gdal: Gdal, signal: AbortSignal): Promise
 }
 
 async function askGdal(gdal: Gdal, signal: AbortSignal): Promise<Record<string, string>> {
-  const ask = async (option: string) => (await gdal.run({ command: 'gdalinfo', args: [option], drivers: [] }, { signal })).stdout;
+  const ask = async (option: string) =>
+    (await gdal.run({ command: 'gdalinfo', args: [option], drivers: [] }, { signal })).stdout;
   return versionsOf(await ask('--version'), await ask('--build'));
 }
 

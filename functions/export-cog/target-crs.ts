@@ -12,7 +12,10 @@ export async function requestedCrs(code: string, { gdal, signal }: { gdal: Gdal;
   const crs = await lookUpCrs(gdal, code, signal).catch((thrown: unknown) => {
     const error = asSluiceError(thrown);
     if (error.code !== 'CRS_UNREADABLE') throw error;
-    throw new SluiceError('CRS_UNREADABLE', `${FIELD}: ${error.message}`, { cause: thrown, details: { ...error.details, field: FIELD } });
+    throw new SluiceError('CRS_UNREADABLE', `${FIELD}: ${error.message}`, {
+      cause: thrown,
+      details: { ...error.details, field: FIELD },
+    });
   });
   if (isPlane(crs)) return crs;
   const message = `${FIELD} is ${code} (${crs.name}), which is neither a projected nor a geographic 2D coordinate reference system: pixels cannot lie in it. Choose one that is, such as EPSG:4326.`;

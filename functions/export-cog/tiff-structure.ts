@@ -21,11 +21,36 @@ export interface TiffDirectory {
 }
 
 /** Tags of TIFF 6.0 that say how an image is laid out. */
-const TAG = { subfile: 254, width: 256, height: 257, stripOffsets: 273, tileWidth: 322, tileLength: 323, tileOffsets: 324 } as const;
+const TAG = {
+  subfile: 254,
+  width: 256,
+  height: 257,
+  stripOffsets: 273,
+  tileWidth: 322,
+  tileLength: 323,
+  tileOffsets: 324,
+} as const;
 /** GDAL's own tag, registered with Adobe. */
 const GDAL_METADATA = 42112;
 /** Bytes of one value by field type: TIFF 6.0, and 13, 16 to 18 of BigTIFF. */
-const TYPE_SIZE: Record<number, number> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8 };
+const TYPE_SIZE: Record<number, number> = {
+  1: 1,
+  2: 1,
+  3: 2,
+  4: 4,
+  5: 8,
+  6: 1,
+  7: 1,
+  8: 2,
+  9: 4,
+  10: 8,
+  11: 4,
+  12: 8,
+  13: 4,
+  16: 8,
+  17: 8,
+  18: 8,
+};
 /** A damaged file can chain directories for ever; no pyramid has this many. */
 const MAX_DIRECTORIES = 200;
 
@@ -46,7 +71,8 @@ export async function readTiffDirectories(file: FileHandle): Promise<TiffDirecto
   const directories: TiffDirectory[] = [];
   let next = big ? reader.int(head, 8, 8) : reader.int(head, 4, 4);
   while (next !== 0) {
-    if (directories.length === MAX_DIRECTORIES || directories.some((directory) => directory.offset === next)) return undefined;
+    if (directories.length === MAX_DIRECTORIES || directories.some((directory) => directory.offset === next))
+      return undefined;
     const parsed = await readDirectory(read, reader, next, big);
     if (parsed === undefined) return undefined;
     directories.push(parsed.directory);
@@ -71,7 +97,12 @@ class Fields {
 
 type Read = (offset: number, length: number) => Promise<Buffer | undefined>;
 
-async function readDirectory(read: Read, fields: Fields, offset: number, big: boolean): Promise<{ directory: TiffDirectory; next: number } | undefined> {
+async function readDirectory(
+  read: Read,
+  fields: Fields,
+  offset: number,
+  big: boolean,
+): Promise<{ directory: TiffDirectory; next: number } | undefined> {
   const countSize = big ? 8 : 2;
   const entrySize = big ? 20 : 12;
   const inline = big ? 8 : 4;
@@ -97,7 +128,10 @@ async function readDirectory(read: Read, fields: Fields, offset: number, big: bo
     if (!Object.values<number>(TAG).includes(tag)) continue;
     const bytes = outside ? await read(from, size * length) : entries.subarray(place, place + size * length);
     if (bytes === undefined) return undefined;
-    values.set(tag, Array.from({ length }, (_, index) => fields.int(bytes, index * size, size)));
+    values.set(
+      tag,
+      Array.from({ length }, (_, index) => fields.int(bytes, index * size, size)),
+    );
   }
   const first = (tag: number) => values.get(tag)?.[0] ?? 0;
   let firstBlock: number | undefined;
@@ -109,9 +143,16 @@ async function readDirectory(read: Read, fields: Fields, offset: number, big: bo
   }
   return {
     directory: {
-      offset, end, firstBlock, lastBlock,
-      width: first(TAG.width), height: first(TAG.height), tileWidth: first(TAG.tileWidth), tileHeight: first(TAG.tileLength),
-      reducedResolution: (first(TAG.subfile) & 1) !== 0, mask: (first(TAG.subfile) & 4) !== 0,
+      offset,
+      end,
+      firstBlock,
+      lastBlock,
+      width: first(TAG.width),
+      height: first(TAG.height),
+      tileWidth: first(TAG.tileWidth),
+      tileHeight: first(TAG.tileLength),
+      reducedResolution: (first(TAG.subfile) & 1) !== 0,
+      mask: (first(TAG.subfile) & 4) !== 0,
       ...(gdalMetadata === undefined ? {} : { gdalMetadata }),
     },
     next: fields.int(entries, count * entrySize, inline),

@@ -36,43 +36,80 @@ export interface CogFile {
 }
 
 /** Converts one raster, or several into a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, MANIFEST_INVALID, FILE_TOO_LARGE, and OUTPUT_INVALID when what was written breaks a rule. */
-export async function writeCog(rasters: readonly DescribedRaster[], parameters: RasterParameters, folder: string, surroundings: RasterSurroundings): Promise<CogFile> {
+export async function writeCog(
+  rasters: readonly DescribedRaster[],
+  parameters: RasterParameters,
+  folder: string,
+  surroundings: RasterSurroundings,
+): Promise<CogFile> {
   const { gdal, env, signal } = surroundings;
   const file = rasters.map(({ source }) => source.file).join(', ');
   const crs = await targetCrs(rasters, parameters, surroundings);
   const output = join(folder, 'asset.tif');
-  const sources = rasters.map(({ name, info, source, crs: own, crsOverrides }) => ({ file: source.file, name, info, drivers: source.format.drivers, crs: crsArgument(own), crsOverrides }));
+  const sources = rasters.map(({ name, info, source, crs: own, crsOverrides }) => ({
+    file: source.file,
+    name,
+    info,
+    drivers: source.format.drivers,
+    crs: crsArgument(own),
+    crsOverrides,
+  }));
   const moves = rasters.some((raster) => !isSameCrs(raster.crs, crs));
   const plan = planCog(sources, parameters, moves ? crsArgument(crs) : undefined, { folder, output, cores: env.CORES });
   await limitWarp(sources, plan, folder, surroundings);
   const notes: Note[] = [];
-  for (const command of plan.commands) notes.push(...notesOfRasterMessages((await runOn(file, command, surroundings)).stderr, file));
+  for (const command of plan.commands)
+    notes.push(...notesOfRasterMessages((await runOn(file, command, surroundings)).stderr, file));
   await clearStatistics(output);
-  const [info, directories, { sha256, size }] = await Promise.all([describeOutput(output, file, surroundings), checkedLayout(output, file), digest(createReadStream(output), signal)]);
+  const [info, directories, { sha256, size }] = await Promise.all([
+    describeOutput(output, file, surroundings),
+    checkedLayout(output, file),
+    digest(createReadStream(output), signal),
+  ]);
   checkContent(rasters, info, plan, file);
   const nativeBbox = extentOf(info) ?? null;
-  const bbox = nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null);
+  const bbox =
+    nativeBbox === null ? null : ((await extentOnEarth(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null);
   return {
-    path: output, sha256, sizeBytes: size,
+    path: output,
+    sha256,
+    sizeBytes: size,
     crs: crsLabel(crs),
-    nativeBbox, bbox,
+    nativeBbox,
+    bbox,
     raster: summarizeRaster(info, directories, plan.treatment.compression, crs),
-    treatment: plan.treatment, steps: plan.steps,
-    notes: [...rasters.flatMap((raster) => raster.notes), ...notes, ...gridNotes(rasters), ...(moves ? requestedCrsNotes(parameters.target_crs, crs, bbox) : [])],
+    treatment: plan.treatment,
+    steps: plan.steps,
+    notes: [
+      ...rasters.flatMap((raster) => raster.notes),
+      ...notes,
+      ...gridNotes(rasters),
+      ...(moves ? requestedCrsNotes(parameters.target_crs, crs, bbox) : []),
+    ],
   };
 }
 
 /** The CRS of the asset: the one that was asked for, else that of the first raster. */
-async function targetCrs(rasters: readonly DescribedRaster[], { target_crs }: RasterParameters, surroundings: RasterSurroundings): Promise<Crs> {
+async function targetCrs(
+  rasters: readonly DescribedRaster[],
+  { target_crs }: RasterParameters,
+  surroundings: RasterSurroundings,
+): Promise<Crs> {
   const [first] = rasters;
   if (target_crs !== undefined) return requestedCrs(target_crs, surroundings);
   if (first !== undefined) return first.crs;
-  throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', { details: { field: 'files' } });
+  throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', {
+    details: { field: 'files' },
+  });
 }
 
 /** With statistics. GDAL has no statistics for a band without data, and says so as an error. */
 async function describeOutput(output: string, file: string, surroundings: RasterSurroundings): Promise<RasterInfo> {
-  const { stdout } = await runOn(file, infoCommand(output, dirname(output), ['GTiff'], { statistics: true }), surroundings);
+  const { stdout } = await runOn(
+    file,
+    infoCommand(output, dirname(output), ['GTiff'], { statistics: true }),
+    surroundings,
+  );
   return parseRasterInfo(stdout, file);
 }
 
@@ -83,7 +120,11 @@ async function checkedLayout(path: string, file: string): Promise<TiffDirectory[
     const directories = await readTiffDirectories(handle);
     const problems = directories === undefined ? ['it is not a TIFF'] : checkCog(directories);
     if (directories !== undefined && problems.length === 0) return directories;
-    throw new SluiceError('OUTPUT_INVALID', `What GDAL made of ${file} is not a Cloud Optimized GeoTIFF: ${problems.join('; ')}.`, { details: { file, problems } });
+    throw new SluiceError(
+      'OUTPUT_INVALID',
+      `What GDAL made of ${file} is not a Cloud Optimized GeoTIFF: ${problems.join('; ')}.`,
+      { details: { file, problems } },
+    );
   } finally {
     await handle.close();
   }
@@ -94,15 +135,38 @@ function checkContent(rasters: readonly DescribedRaster[], written: RasterInfo, 
   const types = (info: RasterInfo | undefined) => (info?.bands ?? []).map(({ type }) => type).join(', ');
   const sameSize = plan.warp !== undefined || first?.info.size.join(' x ') === written.size.join(' x ');
   if (types(first?.info) === types(written) && sameSize && isNorthUp(written)) return;
-  throw new SluiceError('OUTPUT_INVALID', `What GDAL made of ${file} has bands of ${types(written)} and ${written.size.join(' x ')} pixels, the source ${types(first?.info)} and ${first?.info.size.join(' x ')}.`, { details: { file } });
+  throw new SluiceError(
+    'OUTPUT_INVALID',
+    `What GDAL made of ${file} has bands of ${types(written)} and ${written.size.join(' x ')} pixels, the source ${types(first?.info)} and ${first?.info.size.join(' x ')}.`,
+    { details: { file } },
+  );
 }
 
 function gridNotes(rasters: readonly DescribedRaster[]): Note[] {
   return rasters.flatMap(({ info, source: { file } }): Note[] => {
-    if (info.geoTransform === undefined) return [{ code: 'GRID_RESAMPLED', file, message: `${file} is placed by control points; its pixels were resampled to a regular grid.` }];
+    if (info.geoTransform === undefined)
+      return [
+        {
+          code: 'GRID_RESAMPLED',
+          file,
+          message: `${file} is placed by control points; its pixels were resampled to a regular grid.`,
+        },
+      ];
     if (isNorthUp(info)) return [];
     return info.geoTransform[2] === 0 && info.geoTransform[4] === 0
-      ? [{ code: 'GRID_TURNED', file, message: `The rows of ${file} did not run from west to east and north to south; they were turned around.` }]
-      : [{ code: 'GRID_RESAMPLED', file, message: `The grid of ${file} is rotated; its pixels were resampled to a north-up grid.` }];
+      ? [
+          {
+            code: 'GRID_TURNED',
+            file,
+            message: `The rows of ${file} did not run from west to east and north to south; they were turned around.`,
+          },
+        ]
+      : [
+          {
+            code: 'GRID_RESAMPLED',
+            file,
+            message: `The grid of ${file} is rotated; its pixels were resampled to a north-up grid.`,
+          },
+        ];
   });
 }

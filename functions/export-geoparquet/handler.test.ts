@@ -17,7 +17,9 @@ import { handler } from './handler.ts';
 import { assetIdOf } from './plan-asset.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 const POINTS = `create unlogged table processed as select n::bigint as sluice_fid, 'Nº ' || n as "größe", ST_SetSRID(ST_MakePoint(n, 50), 4326) as geom from generate_series(1, 100) as n`;
@@ -26,8 +28,13 @@ const POINTS = `create unlogged table processed as select n::bigint as sluice_fi
 async function readyRun(table: Partial<LoadedTable> & { crs?: string } = {}) {
   const { run } = await loadedRun(context, { srid: 4326, sql: POINTS, rowCount: 100, ...table });
   const ready = makeEvent('sluice.table.ready', run.run_id, {
-    run_id: run.run_id, recipe: 'default', parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0.00001 }, steps: [{ step: 'NormalizeCRS', output: 'processed', seconds: 1, row_count: 100 }],
-    crs: table.crs ?? 'EPSG:4326', quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 3 }, notes: [{ code: 'FEATURES_DROPPED', message: 'One.' }],
+    run_id: run.run_id,
+    recipe: 'default',
+    parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0.00001 },
+    steps: [{ step: 'NormalizeCRS', output: 'processed', seconds: 1, row_count: 100 }],
+    crs: table.crs ?? 'EPSG:4326',
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 3 },
+    notes: [{ code: 'FEATURES_DROPPED', message: 'One.' }],
   });
   return { run, ready };
 }
@@ -55,15 +62,35 @@ async function keys(): Promise<string[]> {
 test('uploads the file and registers an asset that says all about it', async () => {
   const { run, ready } = await readyRun({ datasetId: 'Straßen-é' });
   const exported = await handler(ready, context);
-  expect(exported).toMatchObject({ type: 'sluice.asset.exported', data: { asset_ids: [assetIdOf(run.run_id)], reused: false } });
+  expect(exported).toMatchObject({
+    type: 'sluice.asset.exported',
+    data: { asset_ids: [assetIdOf(run.run_id)], reused: false },
+  });
   const asset = await assetOf(exported);
   expect(asset).toMatchObject({
-    dataset_id: 'Straßen-é', version: 1, kind: 'spatial', run_id: run._id, crs: 'EPSG:4326', bbox: [1, 50, 100, 50], native_bbox: [1, 50, 100, 50], geometry_types: ['Point'], row_count: 100,
-    columns: [{ name: 'größe', type: 'text' }, { name: 'geom', type: 'geometry' }], recipe: { name: 'default', steps: ['NormalizeCRS'] },
-    quality: { repaired_geometries: 3, notes: [{ code: 'CRS_ASSUMED' }, { code: 'FEATURES_DROPPED' }] }, software: { PostGIS: expect.stringMatching(/^\d/) as string, DuckDB: expect.stringMatching(/^v?\d/) as string },
+    dataset_id: 'Straßen-é',
+    version: 1,
+    kind: 'spatial',
+    run_id: run._id,
+    crs: 'EPSG:4326',
+    bbox: [1, 50, 100, 50],
+    native_bbox: [1, 50, 100, 50],
+    geometry_types: ['Point'],
+    row_count: 100,
+    columns: [
+      { name: 'größe', type: 'text' },
+      { name: 'geom', type: 'geometry' },
+    ],
+    recipe: { name: 'default', steps: ['NormalizeCRS'] },
+    quality: { repaired_geometries: 3, notes: [{ code: 'CRS_ASSUMED' }, { code: 'FEATURES_DROPPED' }] },
+    software: { PostGIS: expect.stringMatching(/^\d/) as string, DuckDB: expect.stringMatching(/^v?\d/) as string },
   });
   const head = await context.objects.head('data-lake', asset.s3_key);
-  expect(head).toMatchObject({ size: asset.size_bytes, contentType: 'application/vnd.apache.parquet', metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash } });
+  expect(head).toMatchObject({
+    size: asset.size_bytes,
+    contentType: 'application/vnd.apache.parquet',
+    metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash },
+  });
   const path = join(scratchRoot(context.env), 'downloaded.parquet');
   await context.objects.download('data-lake', asset.s3_key, path, { maxBytes: 1e9, signal: context.signal });
   expect((await readGeoParquet(path)).rows.length).toBe(100);
@@ -108,7 +135,17 @@ test('a worker that died after registering is not repeated', async () => {
   const asset = await assetOf(await handler(ready, context));
   const { run: other, ready: again } = await readyRun({ datasetId: 'registered', sha256: 'd'.repeat(64) });
   const dead = await claimStep(context.ledger, other.run_id, 'export-geoparquet', 0);
-  const { version: _, created_at: __, ...draft } = { ...asset, _id: assetIdOf(other.run_id), run_id: other._id, s3_key: objectKey(other, dead.token, 'registered.parquet'), source_hash: 'e'.repeat(64) };
+  const {
+    version: _,
+    created_at: __,
+    ...draft
+  } = {
+    ...asset,
+    _id: assetIdOf(other.run_id),
+    run_id: other._id,
+    s3_key: objectKey(other, dead.token, 'registered.parquet'),
+    source_hash: 'e'.repeat(64),
+  };
   // The lease has run out, but nobody has claimed the step since: the write of the dead worker counts.
   await context.objects.put('data-lake', draft.s3_key, 'whole file');
   await context.ledger.registerAsset(dead, draft);
@@ -121,7 +158,11 @@ test('gives bounds in degrees for an asset in another CRS', async () => {
   const sql = `create unlogged table processed as select n::bigint as sluice_fid, ST_SetSRID(ST_MakePoint(400000 + n * 1000, 5800000, 7), 25833) as geom from generate_series(0, 10) as n`;
   const { ready } = await readyRun({ datasetId: 'utm', sql, srid: 25833, crs: 'EPSG:25833' });
   const asset = await assetOf(await handler(ready, context));
-  expect(asset).toMatchObject({ crs: 'EPSG:25833', geometry_types: ['Point Z'], native_bbox: [400000, 5800000, 410000, 5800000] });
+  expect(asset).toMatchObject({
+    crs: 'EPSG:25833',
+    geometry_types: ['Point Z'],
+    native_bbox: [400000, 5800000, 410000, 5800000],
+  });
   expect(asset.bbox?.map((degrees) => Math.round(degrees * 10) / 10)).toEqual([13.5, 52.3, 13.7, 52.3]);
 });
 

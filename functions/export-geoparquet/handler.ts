@@ -1,6 +1,12 @@
 import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import { deleteEarlierObjects, findExistingAsset, objectKey, PARQUET_TYPE, publishAsset } from '#shared/lake/lake-object.ts';
+import {
+  deleteEarlierObjects,
+  findExistingAsset,
+  objectKey,
+  PARQUET_TYPE,
+  publishAsset,
+} from '#shared/lake/lake-object.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';
@@ -27,9 +33,18 @@ export const handler: Handler = (event, context) => {
   return withClaim(context, { runId: ready.run_id, step: 'export-geoparquet' }, async (claim) => {
     const loaded = loadedOf(claim.run);
     const source_hash = sourceHash(claim.run, loaded, ready);
-    const existing = await findExistingAsset(claim, { _id: assetIdOf(claim.runId), dataset_id: claim.run.dataset_id, source_hash, sources: loaded?.files ?? [] }, context);
+    const existing = await findExistingAsset(
+      claim,
+      { _id: assetIdOf(claim.runId), dataset_id: claim.run.dataset_id, source_hash, sources: loaded?.files ?? [] },
+      context,
+    );
     const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
-    return makeEvent('sluice.asset.exported', ready.run_id, { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false }, { traceparent: event.traceparent });
+    return makeEvent(
+      'sluice.asset.exported',
+      ready.run_id,
+      { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false },
+      { traceparent: event.traceparent },
+    );
   });
 };
 
@@ -44,7 +59,13 @@ function rowsOf(ready: Ready): number | undefined {
   return ready.steps.findLast((step) => step.row_count !== null)?.row_count ?? undefined;
 }
 
-async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Ready, source_hash: string, context: Context): Promise<string> {
+async function exportAsset(
+  claim: Claim,
+  loaded: Loaded | undefined,
+  ready: Ready,
+  source_hash: string,
+  context: Context,
+): Promise<string> {
   await deleteEarlierObjects(claim, context);
   await using scratch = await openScratch(context.env, claim);
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
@@ -54,9 +75,20 @@ async function exportAsset(claim: Claim, loaded: Loaded | undefined, ready: Read
     await checkTableKept(session, PROCESSED_TABLE, rows);
     await session.query(sessionSettings(context.env, rows));
     const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
-    const file = await writeGeoParquet(session, source, { folder: scratch.folder, name: 'asset.parquet' }, claim.signal);
+    const file = await writeGeoParquet(
+      session,
+      source,
+      { folder: scratch.folder, name: 'asset.parquet' },
+      claim.signal,
+    );
     const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);
-    const draft = assetDraft(claim.run, loaded, ready, { ...file, s3_key: objectKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`), source_hash, bbox, software: await softwareVersions(session, file.duckdb) });
+    const draft = assetDraft(claim.run, loaded, ready, {
+      ...file,
+      s3_key: objectKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
+      source_hash,
+      bbox,
+      software: await softwareVersions(session, file.duckdb),
+    });
     return (await publishAsset(file.path, PARQUET_TYPE, draft, claim, context))._id;
   } finally {
     await session.close();

@@ -4,16 +4,35 @@ import { objectKey } from '#shared/lake/lake-object.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import { sourceHash } from './plan-asset.ts';
 
-const file = (path: string, sha256: string): SourceFile => ({ path, sha256, size_bytes: 1, format: 'GPKG', layer: null, crs: 'EPSG:4326', row_count: 1 });
+const file = (path: string, sha256: string): SourceFile => ({
+  path,
+  sha256,
+  size_bytes: 1,
+  format: 'GPKG',
+  layer: null,
+  crs: 'EPSG:4326',
+  row_count: 1,
+});
 const manifest = (paths: string[], fields: object = {}) => ({
-  manifest: ManifestSchema.parse({ batch_id: 'b', uploader: 'ana', intent: 'ingest_vector', files: paths.map((path) => ({ path, type: 'vector', format: 'GPKG', ...fields })) }),
+  manifest: ManifestSchema.parse({
+    batch_id: 'b',
+    uploader: 'ana',
+    intent: 'ingest_vector',
+    files: paths.map((path) => ({ path, type: 'vector', format: 'GPKG', ...fields })),
+  }),
 });
 const ready = { recipe: 'default', parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0 }, crs: 'EPSG:4326' };
 const base = sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, ready);
 
 test('the same bytes give the same hash, whatever the files are called and in whatever order', () => {
   expect(sourceHash(manifest(['x', 'y']), { files: [file('y', '2'), file('x', '1')] }, ready)).toBe(base);
-  expect(sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, { ...ready, parameters: { simplify_tolerance: 0, target_crs: 'EPSG:4326' } })).toBe(base);
+  expect(
+    sourceHash(
+      manifest(['a', 'b']),
+      { files: [file('a', '1'), file('b', '2')] },
+      { ...ready, parameters: { simplify_tolerance: 0, target_crs: 'EPSG:4326' } },
+    ),
+  ).toBe(base);
 });
 
 test('other bytes, a declared CRS, a layer, another recipe or parameter give another hash', () => {
@@ -21,8 +40,16 @@ test('other bytes, a declared CRS, a layer, another recipe or parameter give ano
     sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '3')] }, ready),
     sourceHash(manifest(['a', 'b'], { crs: 'EPSG:27700' }), { files: [file('a', '1'), file('b', '2')] }, ready),
     sourceHash(manifest(['a', 'b'], { layer: 'roads' }), { files: [file('a', '1'), file('b', '2')] }, ready),
-    sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, { ...ready, recipe: 'ingest_road_network' }),
-    sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, { ...ready, parameters: { ...ready.parameters, simplify_tolerance: 1 } }),
+    sourceHash(
+      manifest(['a', 'b']),
+      { files: [file('a', '1'), file('b', '2')] },
+      { ...ready, recipe: 'ingest_road_network' },
+    ),
+    sourceHash(
+      manifest(['a', 'b']),
+      { files: [file('a', '1'), file('b', '2')] },
+      { ...ready, parameters: { ...ready.parameters, simplify_tolerance: 1 } },
+    ),
   ];
   expect(new Set([base, ...others]).size).toBe(6);
 });

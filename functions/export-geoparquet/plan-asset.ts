@@ -16,7 +16,11 @@ export function assetIdOf(runId: string): string {
 }
 
 /** Changes with the files, how they are read, and the recipe with its parameters, which for a join hold both assets by content (sourceHashOf). */
-export function sourceHash(run: Pick<RunDocument, 'manifest'>, loaded: Pick<Loaded, 'files'> | undefined, ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>): string {
+export function sourceHash(
+  run: Pick<RunDocument, 'manifest'>,
+  loaded: Pick<Loaded, 'files'> | undefined,
+  ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>,
+): string {
   const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs];
   return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }
@@ -26,7 +30,12 @@ export function assetDraft(
   run: RunDocument,
   loaded: Loaded | undefined,
   ready: Ready,
-  file: GeoParquetFile & { s3_key: string; source_hash: string; bbox: AssetDraft['bbox']; software: Record<string, string> },
+  file: GeoParquetFile & {
+    s3_key: string;
+    source_hash: string;
+    bbox: AssetDraft['bbox'];
+    software: Record<string, string>;
+  },
 ): AssetDraft {
   return {
     _id: assetIdOf(run.run_id),

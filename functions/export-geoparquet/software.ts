@@ -8,5 +8,11 @@ export async function softwareVersions(session: PostgisSession, duckdb: string):
   const [versions] = await session.query<{ postgis: string; geos: string; proj: string }>(
     'select postgis_lib_version() as postgis, postgis_geos_version() as geos, postgis_proj_version() as proj',
   );
-  return { Sluice: sluice, DuckDB: duckdb, PostGIS: versions?.postgis ?? '', GEOS: versions?.geos ?? '', PROJ: versions?.proj ?? '' };
+  return {
+    Sluice: sluice,
+    DuckDB: duckdb,
+    PostGIS: versions?.postgis ?? '',
+    GEOS: versions?.geos ?? '',
+    PROJ: versions?.proj ?? '',
+  };
 }

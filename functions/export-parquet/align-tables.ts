@@ -11,20 +11,31 @@ export function alignTables(tables: readonly TableSource[]): TableSource[] {
   if (first === undefined) return [];
   const ordered = tables.map((table) => ({ ...table, columns: inOrder(first, table) }));
   const common = first.columns.map((_, index) => commonTypes(ordered.flatMap(({ columns }) => columns[index] ?? [])));
-  return ordered.map((table) => ({ ...table, columns: table.columns.map((column, index) => ({ ...column, ...common[index] })) }));
+  return ordered.map((table) => ({
+    ...table,
+    columns: table.columns.map((column, index) => ({ ...column, ...common[index] })),
+  }));
 }
 
 function inOrder(first: TableSource, table: TableSource): SourceColumn[] {
   const byName = new Map(table.columns.map((column) => [column.name, column]));
   const columns = first.columns.flatMap(({ name }) => byName.get(name) ?? []);
-  const missing = first.columns.filter(({ name }) => !byName.has(name)).map(({ name }) => `${JSON.stringify(name)} is missing in it`);
+  const missing = first.columns
+    .filter(({ name }) => !byName.has(name))
+    .map(({ name }) => `${JSON.stringify(name)} is missing in it`);
   const known = new Set(first.columns.map(({ name }) => name));
-  const added = table.columns.filter(({ name }) => !known.has(name)).map(({ name }) => `${JSON.stringify(name)} is in it only`);
+  const added = table.columns
+    .filter(({ name }) => !known.has(name))
+    .map(({ name }) => `${JSON.stringify(name)} is in it only`);
   if (missing.length + added.length === 0) return columns;
   const files = [first.source.path, table.source.path];
-  throw new SluiceError('COLUMNS_DIFFER', `${table.source.path} and ${first.source.path} have different columns: ${[...missing, ...added].slice(0, MAX_TOLD).join(', ')}. Use one manifest for each kind of file.`, {
-    details: { files, columns: [first, table].map(({ columns: all }) => all.map(({ name }) => name)) },
-  });
+  throw new SluiceError(
+    'COLUMNS_DIFFER',
+    `${table.source.path} and ${first.source.path} have different columns: ${[...missing, ...added].slice(0, MAX_TOLD).join(', ')}. Use one manifest for each kind of file.`,
+    {
+      details: { files, columns: [first, table].map(({ columns: all }) => all.map(({ name }) => name)) },
+    },
+  );
 }
 
 /** Differences in a message; details name all columns. */
@@ -32,7 +43,9 @@ const MAX_TOLD = 10;
 
 function commonTypes(columns: readonly SourceColumn[]): Pick<SourceColumn, 'declared' | 'candidates'> {
   const declared = new Set(columns.flatMap(({ declared: type }) => type ?? []));
-  const candidates = (columns[0]?.candidates ?? []).filter((type) => columns.every((column) => column.candidates.includes(type)));
+  const candidates = (columns[0]?.candidates ?? []).filter((type) =>
+    columns.every((column) => column.candidates.includes(type)),
+  );
   return { declared: widest([...declared]), candidates };
 }
 

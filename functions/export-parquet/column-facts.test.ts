@@ -10,22 +10,54 @@ import { stageDelimited } from './staged-table.ts';
 import { allFitSql, valueSql } from './table-source.ts';
 
 let folder: string;
-beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'sluice facts é#')); });
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice facts é#'));
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const SOURCE: SourceFile = { path: 'x.csv', sha256: '', size_bytes: 0, format: 'CSV', layer: null, crs: null, row_count: 0 };
+const SOURCE: SourceFile = {
+  path: 'x.csv',
+  sha256: '',
+  size_bytes: 0,
+  format: 'CSV',
+  layer: null,
+  crs: null,
+  row_count: 0,
+};
 const signal = new AbortController().signal;
 
 async function* text(body: string) {
   yield await Promise.resolve(Buffer.from(body));
 }
 
-test.each([['one by one', 2], ['column by column', 1_000_000]])('values taken %s say the same', async (_, rows) => {
+test.each([
+  ['one by one', 2],
+  ['column by column', 1_000_000],
+])('values taken %s say the same', async (_, rows) => {
   const names = Array.from({ length: 150 }, (_, index) => `n${index}`);
-  const staged = await stageDelimited(text(`a,b,"c\nd",empty,${names.join(',')}\n1,"x\u001fy\u001az\n1",1.5,,${names.map((_, index) => index).join(',')}\n,"",x,,${names.map(() => '1.5').join(',')}\n`), join(folder, 'rows'), { header: true }, 'x.csv', signal);
+  const staged = await stageDelimited(
+    text(
+      `a,b,"c\nd",empty,${names.join(',')}\n1,"x\u001fy\u001az\n1",1.5,,${names.map((_, index) => index).join(',')}\n,"",x,,${names.map(() => '1.5').join(',')}\n`,
+    ),
+    join(folder, 'rows'),
+    { header: true },
+    'x.csv',
+    signal,
+  );
   const table = { ...delimitedTable(staged, SOURCE, {}), rows };
   using database = await openLockedDatabase(folder, { threads: 2, preserveOrder: false });
-  const facts = await factsOfColumns(database, table, table.columns.toReversed(), (column) => ({ values: `count(${valueSql(table, column)})`, longest: `max(length(${valueSql(table, column)}))`, is_double: allFitSql(table, column, 'double'), is_bigint: allFitSql(table, column, 'bigint') }), signal);
+  const facts = await factsOfColumns(
+    database,
+    table,
+    table.columns.toReversed(),
+    (column) => ({
+      values: `count(${valueSql(table, column)})`,
+      longest: `max(length(${valueSql(table, column)}))`,
+      is_double: allFitSql(table, column, 'double'),
+      is_bigint: allFitSql(table, column, 'bigint'),
+    }),
+    signal,
+  );
   expect(facts.toReversed().slice(0, 5)).toEqual([
     { values: '1', longest: '1', is_double: true, is_bigint: true },
     { values: '1', longest: '7', is_double: false, is_bigint: false },

@@ -16,7 +16,14 @@ const TALL_ROWS = 100_000;
 const EXPRESSIONS_PER_QUERY = 200;
 
 /** Facts of some columns of a file, in their order; of all rows, or of those for which `where` (SQL) is true. */
-export async function factsOfColumns(database: LockedDatabase, table: TableSource, columns: readonly SourceColumn[], facts: FactsOfColumn, signal: AbortSignal, where?: string): Promise<ColumnFacts[]> {
+export async function factsOfColumns(
+  database: LockedDatabase,
+  table: TableSource,
+  columns: readonly SourceColumn[],
+  facts: FactsOfColumn,
+  signal: AbortSignal,
+  where?: string,
+): Promise<ColumnFacts[]> {
   const found = new Map<SourceColumn, ColumnFacts>(columns.map((column) => [column, {}]));
   if (where === undefined && table.rows < TALL_ROWS) {
     for (const group of groupsOf(columns, facts)) {
@@ -25,11 +32,17 @@ export async function factsOfColumns(database: LockedDatabase, table: TableSourc
       for (const { position, ...row } of rows) found.set(byPosition.get(Number(position)) as SourceColumn, row);
     }
   } else {
-    const expressions = columns.flatMap((column, index) => Object.entries(facts(column)).map(([name, sql]) => ({ column, name, sql, alias: `${name}_${index}` })));
+    const expressions = columns.flatMap((column, index) =>
+      Object.entries(facts(column)).map(([name, sql]) => ({ column, name, sql, alias: `${name}_${index}` })),
+    );
     for (let at = 0; at < expressions.length; at += EXPRESSIONS_PER_QUERY) {
       const some = expressions.slice(at, at + EXPRESSIONS_PER_QUERY);
-      const [row = {}] = await database.query<ColumnFacts>(`select ${some.map(({ sql, alias }) => `${sql} as ${alias}`).join(', ')} from ${table.from} where ${where ?? 'true'}`, signal);
-      for (const { column, name, alias } of some) found.set(column, { ...found.get(column), [name]: row[alias] ?? null });
+      const [row = {}] = await database.query<ColumnFacts>(
+        `select ${some.map(({ sql, alias }) => `${sql} as ${alias}`).join(', ')} from ${table.from} where ${where ?? 'true'}`,
+        signal,
+      );
+      for (const { column, name, alias } of some)
+        found.set(column, { ...found.get(column), [name]: row[alias] ?? null });
     }
   }
   return columns.map((column) => found.get(column) ?? {});

@@ -34,7 +34,13 @@ test.each([
 ])('%j begins with a header: %s', (text, hasHeader) => expect(detect(text)?.hasHeader).toBe(hasHeader));
 
 test('says what the rows are made of', () => {
-  expect(detect('id,,id\n1,"",x\n')).toEqual({ delimiter: ',', hasHeader: true, header: ['id', '', 'id'], columns: 3, sample: [['1', '', 'x']] });
+  expect(detect('id,,id\n1,"",x\n')).toEqual({
+    delimiter: ',',
+    hasHeader: true,
+    header: ['id', '', 'id'],
+    columns: 3,
+    sample: [['1', '', 'x']],
+  });
   expect(detect('1,2\n3,4\n5\n')).toMatchObject({ hasHeader: false, header: undefined, columns: 2 });
   expect(detect('\n\n')).toBeUndefined();
 });
@@ -45,6 +51,15 @@ test('a row that the beginning cuts in two does not count', () => {
 });
 
 test.each([
-  ['sep=;\na;b\n', { delimiter: ';', bytes: 6 }], ['sep=,\r\na,b\n', { delimiter: ',', bytes: 7 }], ['sep=\t\ra\tb\r', { delimiter: '\t', bytes: 6 }],
-  ['sep=;;\n', undefined], ['sep=\n', undefined], ['sep=;', undefined], ['sep=é\n', undefined], ['separator\n', undefined], ['a\nsep=;\n', undefined],
-])('%j begins with a line for the separator: %j', (text, line) => expect(separatorLine(Buffer.from(text))).toEqual(line));
+  ['sep=;\na;b\n', { delimiter: ';', bytes: 6 }],
+  ['sep=,\r\na,b\n', { delimiter: ',', bytes: 7 }],
+  ['sep=\t\ra\tb\r', { delimiter: '\t', bytes: 6 }],
+  ['sep=;;\n', undefined],
+  ['sep=\n', undefined],
+  ['sep=;', undefined],
+  ['sep=é\n', undefined],
+  ['separator\n', undefined],
+  ['a\nsep=;\n', undefined],
+])('%j begins with a line for the separator: %j', (text, line) =>
+  expect(separatorLine(Buffer.from(text))).toEqual(line),
+);

@@ -34,7 +34,9 @@ export function detectDialect(head: Uint8Array, isWhole: boolean, declared: Decl
   const hasHeader = declared.header ?? beginsWithHeader(first, others, declared.decimal_separator ?? '.');
   const columns = declared.width ?? (hasHeader ? first.length : usualLength(rows));
   return {
-    delimiter, hasHeader, columns,
+    delimiter,
+    hasHeader,
+    columns,
     header: hasHeader ? first.slice(0, columns).map((name) => name ?? '') : undefined,
     sample: hasHeader ? others : rows,
   };
@@ -42,14 +44,20 @@ export function detectDialect(head: Uint8Array, isWhole: boolean, declared: Decl
 
 /** A first line such as `sep=;`, by which Excel is told the delimiter, and how many bytes it takes. It is no row. */
 export function separatorLine(head: Uint8Array): { delimiter: string; bytes: number } | undefined {
-  const [line, delimiter] = SEPARATOR_LINE.exec(Buffer.from(head.subarray(0, MAX_SEPARATOR_LINE_BYTES)).toString('latin1')) ?? [];
+  const [line, delimiter] =
+    SEPARATOR_LINE.exec(Buffer.from(head.subarray(0, MAX_SEPARATOR_LINE_BYTES)).toString('latin1')) ?? [];
   return line === undefined || delimiter === undefined ? undefined : { delimiter, bytes: line.length };
 }
 
 const SEPARATOR_LINE = /^sep=([\t !#-~])(?:\r\n?|\n)/;
 const MAX_SEPARATOR_LINE_BYTES = 'sep=;\r\n'.length;
 
-function rowsOf(head: Uint8Array, isWhole: boolean, delimiter: string, nullValues: readonly string[]): (string | null)[][] {
+function rowsOf(
+  head: Uint8Array,
+  isWhole: boolean,
+  delimiter: string,
+  nullValues: readonly string[],
+): (string | null)[][] {
   const scanner = new DelimitedScanner({ delimiter, columns: undefined, hasHeader: false, nullValues });
   const whole = scanner.push(head);
   // The last row may be cut where the beginning ends; when it is the only one, its beginning must do.
@@ -84,11 +92,18 @@ const YEAR = /^(1[89]|20|21)\d\d$/;
  * Whether the first row names the columns. It does, unless every value of it fits the column below, and one of them is a number, a date or
  * a boolean: what is all text, or has no row below, begins with names.
  */
-function beginsWithHeader(first: readonly (string | null)[], others: readonly (string | null)[][], decimal: string): boolean {
+function beginsWithHeader(
+  first: readonly (string | null)[],
+  others: readonly (string | null)[][],
+  decimal: string,
+): boolean {
   const fits = first.map((value, column) => {
     const kind = value === null || YEAR.test(value) ? undefined : kindOf(value, decimal);
     const below = kindOfColumn(others, column, decimal);
-    return { typed: kind !== undefined && kind !== 'text', contradicts: below !== undefined && below !== 'text' && value !== null && kindOf(value, decimal) !== below };
+    return {
+      typed: kind !== undefined && kind !== 'text',
+      contradicts: below !== undefined && below !== 'text' && value !== null && kindOf(value, decimal) !== below,
+    };
   });
   return fits.some(({ contradicts }) => contradicts) || !fits.some(({ typed }) => typed);
 }

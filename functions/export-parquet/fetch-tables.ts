@@ -15,7 +15,10 @@ export interface FetchedTable {
 }
 
 /** Downloads the files of the manifest, each into a folder of its own, in their order. Throws FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, and what fetchSource does. */
-export async function fetchTables(files: readonly ManifestFile[], surroundings: FetchSurroundings): Promise<FetchedTable[]> {
+export async function fetchTables(
+  files: readonly ManifestFile[],
+  surroundings: FetchSurroundings,
+): Promise<FetchedTable[]> {
   const fetched: FetchedTable[] = [];
   const waiting = files.entries(); // Shared by the workers: each file is taken once.
   const work = async () => {
@@ -30,8 +33,13 @@ export async function fetchTables(files: readonly ManifestFile[], surroundings: 
 }
 
 function fetchTable(declared: ManifestFile, surroundings: FetchSurroundings): Promise<Source<TableFormat>> {
-  return fetchSource(declared, tableFormat(declared.format, declared.path), ({ file, format }, head) => {
-    const isWide = /^utf-?(16|32)/i.test(declared.encoding ?? ''); // Half of its bytes are 0, as in no other text.
-    if (!(isWide && describeBeginning(head) === 'binary data')) checkBeginning(format, head, file);
-  }, surroundings);
+  return fetchSource(
+    declared,
+    tableFormat(declared.format, declared.path),
+    ({ file, format }, head) => {
+      const isWide = /^utf-?(16|32)/i.test(declared.encoding ?? ''); // Half of its bytes are 0, as in no other text.
+      if (!(isWide && describeBeginning(head) === 'binary data')) checkBeginning(format, head, file);
+    },
+    surroundings,
+  );
 }

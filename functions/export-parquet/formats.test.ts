@@ -33,42 +33,127 @@ test.each([
   ['UTF-16 without a mark, declared', { ...csv(utf16('id,stadt\n1,Zürich\n', false)), encoding: 'UTF-16LE' }],
   ['Latin-1, declared', { ...csv(Buffer.from('id,stadt\n1,Zürich\n', 'latin1')), encoding: 'ISO-8859-1' }],
   ['gzip', csv(gzipSync('id,stadt\n1,Zürich\n'), 'preise.csv.gz')],
-  ['gzip of several parts, UTF-16', csv(Buffer.concat([gzipSync(utf16('id,stadt\n')), gzipSync(utf16('1,Zürich\n', false))]), 'preise.csv.gz')],
+  [
+    'gzip of several parts, UTF-16',
+    csv(Buffer.concat([gzipSync(utf16('id,stadt\n')), gzipSync(utf16('1,Zürich\n', false))]), 'preise.csv.gz'),
+  ],
   ['JSON lines', { ...csv('{"id": 1, "stadt": "Zürich"}\n', 'preise.jsonl'), format: 'JSONL' }],
-  ['JSON lines, gzip, CR LF, mark', { ...csv(gzipSync('\ufeff{"id": 1, "stadt": "Zürich"}\r\n\r\n'), 'preise.jsonl.gz'), format: 'ndjson' }],
+  [
+    'JSON lines, gzip, CR LF, mark',
+    { ...csv(gzipSync('\ufeff{"id": 1, "stadt": "Zürich"}\r\n\r\n'), 'preise.jsonl.gz'), format: 'ndjson' },
+  ],
 ])('%s', async (_, file) => {
-  expect(await fixture.ingest(file, {}, { metadata: { force: true } })).toMatchObject({ types: { id: 'bigint', stadt: 'text' }, rows: [{ id: 1n, stadt: 'Zürich' }] });
+  expect(await fixture.ingest(file, {}, { metadata: { force: true } })).toMatchObject({
+    types: { id: 'bigint', stadt: 'text' },
+    rows: [{ id: 1n, stadt: 'Zürich' }],
+  });
 });
 
 test('text that is not in its encoding is told by line, and never guessed', async () => {
-  await expect(fixture.ingest(csv(Buffer.from('id,stadt\n1,Bern\n2,Zürich\n', 'latin1')))).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: expect.stringContaining('Line 3 of') as string, details: { line: 3 } });
-  await expect(fixture.ingest({ ...csv('a\n1\n'), encoding: 'klingon' })).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: expect.stringContaining('"klingon" is not an encoding that Sluice knows') as string });
+  await expect(fixture.ingest(csv(Buffer.from('id,stadt\n1,Bern\n2,Zürich\n', 'latin1')))).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    message: expect.stringContaining('Line 3 of') as string,
+    details: { line: 3 },
+  });
+  await expect(fixture.ingest({ ...csv('a\n1\n'), encoding: 'klingon' })).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    message: expect.stringContaining('"klingon" is not an encoding that Sluice knows') as string,
+  });
 });
 
 test('several files of the same columns are one table, in the order of the manifest, with types that fit all of them', async () => {
   const { rows, types, asset } = await fixture.ingest([
-    { name: 'a.csv', body: 'id,n\n1,5\n' }, { name: 'b.csv', body: 'n;id\n1.5;2\n;3\n' }, { name: 'c.jsonl', body: '{"id": 4, "n": 7}\n{"id": 5}\n', format: 'JSONL' },
+    { name: 'a.csv', body: 'id,n\n1,5\n' },
+    { name: 'b.csv', body: 'n;id\n1.5;2\n;3\n' },
+    { name: 'c.jsonl', body: '{"id": 4, "n": 7}\n{"id": 5}\n', format: 'JSONL' },
   ]);
   expect(types).toEqual({ id: 'bigint', n: 'double precision' });
-  expect(rows).toEqual([{ id: 1n, n: 5 }, { id: 2n, n: 1.5 }, { id: 3n, n: null }, { id: 4n, n: 7 }, { id: 5n, n: null }]);
-  expect(asset.sources.map(({ format, row_count }) => [format, row_count])).toEqual([['CSV', 1], ['CSV', 2], ['JSONL', 2]]);
+  expect(rows).toEqual([
+    { id: 1n, n: 5 },
+    { id: 2n, n: 1.5 },
+    { id: 3n, n: null },
+    { id: 4n, n: 7 },
+    { id: 5n, n: null },
+  ]);
+  expect(asset.sources.map(({ format, row_count }) => [format, row_count])).toEqual([
+    ['CSV', 1],
+    ['CSV', 2],
+    ['JSONL', 2],
+  ]);
 });
 
 test('files of other columns are refused with what differs', async () => {
-  await expect(fixture.ingest([{ name: 'a.csv', body: 'id,n\n1,5\n' }, { name: 'b.csv', body: 'id,m\n1,5\n' }])).rejects.toMatchObject({ code: 'COLUMNS_DIFFER', message: expect.stringContaining('"n" is missing in it, "m" is in it only') as string });
+  await expect(
+    fixture.ingest([
+      { name: 'a.csv', body: 'id,n\n1,5\n' },
+      { name: 'b.csv', body: 'id,m\n1,5\n' },
+    ]),
+  ).rejects.toMatchObject({
+    code: 'COLUMNS_DIFFER',
+    message: expect.stringContaining('"n" is missing in it, "m" is in it only') as string,
+  });
 });
 
 test('JSON types count: text stays text, times are found, objects stay JSON, a mixture is text; other lines are rejected', async () => {
-  const { rows, types, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: [
-    '{"zip":"8001","n":1,"x":1.5,"ok":true,"at":"2024-01-05T10:00:00Z","tags":["a",{"b":1}],"mix":1,"a/b~c":"p","big":12345678901234567890,"n\\"q":null}',
-    'not json', '[1,2]', '{"zip":null,"n":-2,"x":2,"mix":"z","late":"é \\u0041","tags":[]}', '',
-  ].join('\n') });
-  expect(types).toEqual({ zip: 'text', n: 'bigint', x: 'double precision', ok: 'boolean', at: 'timestamp with time zone', tags: 'json', mix: 'text', 'a/b~c': 'text', big: 'text', 'n"q': 'text', late: 'text' });
+  const { rows, types, asset } = await fixture.ingest({
+    name: 'x.jsonl',
+    format: 'JSONL',
+    body: [
+      '{"zip":"8001","n":1,"x":1.5,"ok":true,"at":"2024-01-05T10:00:00Z","tags":["a",{"b":1}],"mix":1,"a/b~c":"p","big":12345678901234567890,"n\\"q":null}',
+      'not json',
+      '[1,2]',
+      '{"zip":null,"n":-2,"x":2,"mix":"z","late":"é \\u0041","tags":[]}',
+      '',
+    ].join('\n'),
+  });
+  expect(types).toEqual({
+    zip: 'text',
+    n: 'bigint',
+    x: 'double precision',
+    ok: 'boolean',
+    at: 'timestamp with time zone',
+    tags: 'json',
+    mix: 'text',
+    'a/b~c': 'text',
+    big: 'text',
+    'n"q': 'text',
+    late: 'text',
+  });
   expect(rows).toEqual([
-    { zip: '8001', n: 1n, x: 1.5, ok: true, at: new Date('2024-01-05T10:00:00Z'), tags: ['a', { b: 1 }], mix: '1', 'a/b~c': 'p', big: '12345678901234567890', 'n"q': null, late: null },
-    { zip: null, n: -2n, x: 2, ok: null, at: null, tags: [], mix: 'z', 'a/b~c': null, big: null, 'n"q': null, late: 'é A' },
+    {
+      zip: '8001',
+      n: 1n,
+      x: 1.5,
+      ok: true,
+      at: new Date('2024-01-05T10:00:00Z'),
+      tags: ['a', { b: 1 }],
+      mix: '1',
+      'a/b~c': 'p',
+      big: '12345678901234567890',
+      'n"q': null,
+      late: null,
+    },
+    {
+      zip: null,
+      n: -2n,
+      x: 2,
+      ok: null,
+      at: null,
+      tags: [],
+      mix: 'z',
+      'a/b~c': null,
+      big: null,
+      'n"q': null,
+      late: 'é A',
+    },
   ]);
-  expect(asset.rejected_rows).toEqual({ count: 2, sample: [{ line: 2, reason: 'is not a JSON object' }, { line: 3, reason: 'is not a JSON object' }] });
+  expect(asset.rejected_rows).toEqual({
+    count: 2,
+    sample: [
+      { line: 2, reason: 'is not a JSON object' },
+      { line: 3, reason: 'is not a JSON object' },
+    ],
+  });
 });
 
 async function workbook(name: string, ...sheets: [string, string][]): Promise<Buffer> {
@@ -76,46 +161,128 @@ async function workbook(name: string, ...sheets: [string, string][]): Promise<Bu
   for (const [index, [sheet, body]] of sheets.entries()) {
     const source = join(folder, 'sheet.csv');
     await writeFile(source, body);
-    await execa('ogr2ogr', ['-f', name.endsWith('.ods') ? 'ODS' : 'XLSX', ...(index > 0 ? ['-update'] : []), path, source, '-oo', 'AUTODETECT_TYPE=YES', '-nln', sheet]);
+    await execa('ogr2ogr', [
+      '-f',
+      name.endsWith('.ods') ? 'ODS' : 'XLSX',
+      ...(index > 0 ? ['-update'] : []),
+      path,
+      source,
+      '-oo',
+      'AUTODETECT_TYPE=YES',
+      '-nln',
+      sheet,
+    ]);
   }
   return readFile(path);
 }
 
 test.each(['xlsx', 'ods'])('a sheet of a workbook (%s) is a table with the types of its cells', async (extension) => {
-  const body = await workbook(`bücher 1.${extension}`, ['Sheet "1"; #é', 'id,code,day,at,price,note,flag\n1,x7,2024-01-15,2024-01-15T10:00:30,1234567890123.25,"two\nlines",true\n2,008,2024-02-15,2024-01-15T11:30:15,2,,false\n'], ['Zweites', 'a,b\n1,2\n']);
+  const body = await workbook(
+    `bücher 1.${extension}`,
+    [
+      'Sheet "1"; #é',
+      'id,code,day,at,price,note,flag\n1,x7,2024-01-15,2024-01-15T10:00:30,1234567890123.25,"two\nlines",true\n2,008,2024-02-15,2024-01-15T11:30:15,2,,false\n',
+    ],
+    ['Zweites', 'a,b\n1,2\n'],
+  );
   const file = { name: `bücher 1.${extension}`, body, format: extension.toUpperCase() };
   const { rows, types, asset } = await fixture.ingest(file);
-  expect(types).toMatchObject({ id: 'bigint', code: 'text', day: 'date', at: 'timestamp without time zone', price: 'double precision', note: 'text' });
+  expect(types).toMatchObject({
+    id: 'bigint',
+    code: 'text',
+    day: 'date',
+    at: 'timestamp without time zone',
+    price: 'double precision',
+    note: 'text',
+  });
   expect(rows).toMatchObject([
-    { id: 1n, code: 'x7', day: new Date('2024-01-15'), at: new Date('2024-01-15T10:00:30Z'), price: 1234567890123.25, note: 'two\nlines' },
+    {
+      id: 1n,
+      code: 'x7',
+      day: new Date('2024-01-15'),
+      at: new Date('2024-01-15T10:00:30Z'),
+      price: 1234567890123.25,
+      note: 'two\nlines',
+    },
     { id: 2n, code: '008', day: new Date('2024-02-15'), price: 2, note: null },
   ]);
   expect(asset.sources).toMatchObject([{ layer: 'Sheet "1"; #é', format: extension.toUpperCase() }]);
-  expect(await fixture.ingest(file, { sheet: 'Zweites' })).toMatchObject({ rows: [{ a: 1n, b: 2n }], asset: { sources: [{ layer: 'Zweites' }] } });
-  await expect(fixture.ingest(file, { sheet: 'Drittes' })).rejects.toMatchObject({ code: 'LAYER_MISSING', message: expect.stringContaining('it has "Sheet \\"1\\"; #é", "Zweites"') as string });
+  expect(await fixture.ingest(file, { sheet: 'Zweites' })).toMatchObject({
+    rows: [{ a: 1n, b: 2n }],
+    asset: { sources: [{ layer: 'Zweites' }] },
+  });
+  await expect(fixture.ingest(file, { sheet: 'Drittes' })).rejects.toMatchObject({
+    code: 'LAYER_MISSING',
+    message: expect.stringContaining('it has "Sheet \\"1\\"; #é", "Zweites"') as string,
+  });
 });
 
 test('rejected rows of a sheet are named by its rows; a sheet without names has numbered columns', async () => {
   const body = await workbook('werte.xlsx', ['W', 'note,qty\n"two\nlines",5\nx,abc\ny,7\n']);
-  expect((await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
-  expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({ rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}] });
+  expect(
+    (await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset
+      .rejected_rows,
+  ).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
+  expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({
+    rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}],
+  });
 });
 
 test('a sheet of one column', async () => {
-  const file = { name: 'eine.xlsx', body: await makeWorkbook(join(folder, 'eine.xlsx'), [['x'], [1], [null], ['a, "b"']]), format: 'XLSX' };
+  const file = {
+    name: 'eine.xlsx',
+    body: await makeWorkbook(join(folder, 'eine.xlsx'), [['x'], [1], [null], ['a, "b"']]),
+    format: 'XLSX',
+  };
   expect((await fixture.ingest(file)).rows).toEqual([{ x: '1' }, { x: null }, { x: 'a, "b"' }]);
-  expect((await fixture.ingest(file, { header: false })).rows).toEqual([{ column_1: 'x' }, { column_1: '1' }, { column_1: null }, { column_1: 'a, "b"' }]);
+  expect((await fixture.ingest(file, { header: false })).rows).toEqual([
+    { column_1: 'x' },
+    { column_1: '1' },
+    { column_1: null },
+    { column_1: 'a, "b"' },
+  ]);
 });
 
 test('the time of day of a cell stays, however its number format writes hours; words in a format are none', async () => {
   const at = 45351.52100694444;
-  const formats = ['yyyy-mm-dd h:mm:ss', 'dd/mm/yyyy h:mm', '[$-409]m/d/yy h:mm AM/PM;@', 'yyyy-mm-dd', 'h:mm:ss', '[hh]:mm', '0.0 "added"'];
-  const cells = [at, at, at, Math.floor(at), at % 1, 1.25, 3.5].map((value, index) => ({ value, format: formats[index] ?? '' }));
-  const body = await makeWorkbook(join(folder, 'zeiten.xlsx'), [['iso', 'uk', 'us', 'day', 'time', 'hours', 'number'], cells, cells]);
+  const formats = [
+    'yyyy-mm-dd h:mm:ss',
+    'dd/mm/yyyy h:mm',
+    '[$-409]m/d/yy h:mm AM/PM;@',
+    'yyyy-mm-dd',
+    'h:mm:ss',
+    '[hh]:mm',
+    '0.0 "added"',
+  ];
+  const cells = [at, at, at, Math.floor(at), at % 1, 1.25, 3.5].map((value, index) => ({
+    value,
+    format: formats[index] ?? '',
+  }));
+  const body = await makeWorkbook(join(folder, 'zeiten.xlsx'), [
+    ['iso', 'uk', 'us', 'day', 'time', 'hours', 'number'],
+    cells,
+    cells,
+  ]);
   const { types, rows } = await fixture.ingest({ name: 'zeiten.xlsx', body, format: 'XLSX' });
-  expect(types).toEqual({ iso: 'timestamp without time zone', uk: 'timestamp without time zone', us: 'timestamp without time zone', day: 'date', time: 'text', hours: 'double precision', number: 'double precision' });
+  expect(types).toEqual({
+    iso: 'timestamp without time zone',
+    uk: 'timestamp without time zone',
+    us: 'timestamp without time zone',
+    day: 'date',
+    time: 'text',
+    hours: 'double precision',
+    number: 'double precision',
+  });
   const moment = new Date('2024-02-29T12:30:15Z');
-  expect(rows[1]).toEqual({ iso: moment, uk: moment, us: moment, day: new Date('2024-02-29'), time: '12:30:15', hours: 1.25, number: 3.5 });
+  expect(rows[1]).toEqual({
+    iso: moment,
+    uk: moment,
+    us: moment,
+    day: new Date('2024-02-29'),
+    time: '12:30:15',
+    hours: 1.25,
+    number: 3.5,
+  });
 });
 
 test('a sheet of which GDAL goes past cells is an error, not fewer rows', async () => {
@@ -126,8 +293,14 @@ test('a sheet of which GDAL goes past cells is an error, not fewer rows', async 
     await execa('python3', ['-c', FAR_CELL, path, join(folder, 'fern.xlsx'), cell]);
     return { name: 'fern.xlsx', body: await readFile(join(folder, 'fern.xlsx')), format: 'XLSX' };
   };
-  await expect(fixture.ingest(await far('XFD3'))).rejects.toMatchObject({ code: 'TOO_MANY_COLUMNS', message: expect.stringContaining('fern.xlsx has more columns than GDAL reads of a sheet') as string });
-  await expect(fixture.ingest(await far('A1048576'))).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: expect.stringMatching(/fern\.xlsx cannot be read whole; GDAL says: Invalid row/) as string });
+  await expect(fixture.ingest(await far('XFD3'))).rejects.toMatchObject({
+    code: 'TOO_MANY_COLUMNS',
+    message: expect.stringContaining('fern.xlsx has more columns than GDAL reads of a sheet') as string,
+  });
+  await expect(fixture.ingest(await far('A1048576'))).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: expect.stringMatching(/fern\.xlsx cannot be read whole; GDAL says: Invalid row/) as string,
+  });
   expect((await fixture.ingest(await far('C4'))).rows.length).toBe(3);
 });
 

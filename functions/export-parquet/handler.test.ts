@@ -12,7 +12,9 @@ import { assetIdOf } from './plan-asset.ts';
 import { openTabularFixture, readAsset, type TabularFixture } from './tabular-fixture.ts';
 
 let fixture: TabularFixture;
-beforeAll(async () => { fixture = await openTabularFixture(); });
+beforeAll(async () => {
+  fixture = await openTabularFixture();
+});
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const FILE = { name: 'preise é #1.csv', body: 'id,preis\n1,1.5\n2,2.5\n' };
@@ -29,14 +31,46 @@ test('uploads the file and registers an asset that says all about it; a repeat a
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'Straßen-é' });
   const exported = await handler(requested, context);
-  expect(exported).toMatchObject({ type: 'sluice.asset.exported', subject: run.run_id, data: { asset_ids: [assetIdOf(run.run_id)], reused: false } });
+  expect(exported).toMatchObject({
+    type: 'sluice.asset.exported',
+    subject: run.run_id,
+    data: { asset_ids: [assetIdOf(run.run_id)], reused: false },
+  });
   const { asset, metadata, bytes } = await readAsset(context, assetIdOf(run.run_id));
-  expect(asset).toMatchObject({ dataset_id: 'Straßen-é', version: 1, kind: 'tabular', run_id: run._id, row_count: 2, size_bytes: bytes.length, sources: [{ path: expect.stringContaining('preise é #1.csv') as string, format: 'CSV', layer: null, crs: null, row_count: 2 }] });
+  expect(asset).toMatchObject({
+    dataset_id: 'Straßen-é',
+    version: 1,
+    kind: 'tabular',
+    run_id: run._id,
+    row_count: 2,
+    size_bytes: bytes.length,
+    sources: [
+      {
+        path: expect.stringContaining('preise é #1.csv') as string,
+        format: 'CSV',
+        layer: null,
+        crs: null,
+        row_count: 2,
+      },
+    ],
+  });
   expect(await context.objects.head('data-lake', asset.s3_key)).toMatchObject({
-    size: asset.size_bytes, contentType: 'application/vnd.apache.parquet', metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash },
+    size: asset.size_bytes,
+    contentType: 'application/vnd.apache.parquet',
+    metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash },
   });
   const chunks = metadata.row_groups[0]?.columns.map(({ meta_data }) => meta_data) ?? [];
-  expect(chunks.map((chunk) => [chunk?.codec, chunk?.statistics?.min_value, chunk?.statistics?.max_value, chunk?.statistics?.null_count])).toEqual([['ZSTD', 1n, 2n, 0n], ['ZSTD', 1.5, 2.5, 0n]]);
+  expect(
+    chunks.map((chunk) => [
+      chunk?.codec,
+      chunk?.statistics?.min_value,
+      chunk?.statistics?.max_value,
+      chunk?.statistics?.null_count,
+    ]),
+  ).toEqual([
+    ['ZSTD', 1n, 2n, 0n],
+    ['ZSTD', 1.5, 2.5, 0n],
+  ]);
   expect(await handler(requested, context)).toEqual(exported);
   expect(await keys('Straßen-é/')).toEqual([asset.s3_key]);
   expect(readdirSync(scratchRoot(context.env))).toEqual([]);
@@ -51,11 +85,16 @@ test('the same files read in the same way are linked, unless force is set; other
   };
   const other = { name: 'b.csv', body: 'id,preis\n3,3.5\n' };
   const first = await ingest([FILE, other]);
-  expect(await ingest([{ ...FILE, name: 'renamed.csv' }, other])).toMatchObject({ data: { asset_ids: assetIds(first), reused: true } });
-  for (const options of [{ metadata: { force: true } }, { tabular: { columns: { id: 'text' as const } } }]) expect(reused(await ingest([FILE, other], options))).toBe(false);
+  expect(await ingest([{ ...FILE, name: 'renamed.csv' }, other])).toMatchObject({
+    data: { asset_ids: assetIds(first), reused: true },
+  });
+  for (const options of [{ metadata: { force: true } }, { tabular: { columns: { id: 'text' as const } } }])
+    expect(reused(await ingest([FILE, other], options))).toBe(false);
   expect(reused(await ingest([other, FILE]))).toBe(false);
   const forced = await ingest([FILE, other], { metadata: { force: true } });
-  const [a, b] = await Promise.all([first, forced].map((event) => readAsset(fixture.context, assetIds(event)[0] ?? '')));
+  const [a, b] = await Promise.all(
+    [first, forced].map((event) => readAsset(fixture.context, assetIds(event)[0] ?? '')),
+  );
   expect(a?.asset.content_hash).toBe(b?.asset.content_hash);
 });
 
@@ -76,10 +115,13 @@ test('a worker whose claim was lost registers nothing and leaves no object', asy
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'lost' });
   const ledger = new Proxy(context.ledger, {
-    get: (target, name) => (name === 'registerAsset' ? async (...args: Parameters<typeof target.registerAsset>) => {
-      await target.endRun(run.run_id, 'canceled', null);
-      return target.registerAsset(...args);
-    } : (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target)),
+    get: (target, name) =>
+      name === 'registerAsset'
+        ? async (...args: Parameters<typeof target.registerAsset>) => {
+            await target.endRun(run.run_id, 'canceled', null);
+            return target.registerAsset(...args);
+          }
+        : (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target),
   });
   expect(await handler(requested, { ...context, ledger })).toBeUndefined();
   expect(await context.ledger.getAsset(assetIdOf(run.run_id))).toBeUndefined();
@@ -90,11 +132,26 @@ test('a cancel interrupts DuckDB within 2 seconds', async () => {
   const { context } = fixture;
   // Seconds of work: six million numbers.
   const row = Array.from({ length: 60 }, (_, n) => `${n}.5`).join(',');
-  const { run, requested } = await fixture.startRun([{ name: 'wide.csv', body: `${row}\n`.repeat(100_000) }], { datasetId: 'canceled', tabular: { header: false } });
+  const { run, requested } = await fixture.startRun([{ name: 'wide.csv', body: `${row}\n`.repeat(100_000) }], {
+    datasetId: 'canceled',
+    tabular: { header: false },
+  });
   const working = handler(requested, context);
   const folder = () => readdirSync(scratchRoot(context.env)).find((name) => name.startsWith(run.run_id));
-  const isStaged = () => folder() !== undefined && readdirSync(join(scratchRoot(context.env), folder() ?? '', '0')).join() === 'rows';
-  await expect.poll(() => { try { return isStaged(); } catch { return false; } }, { timeout: 30_000, interval: 20 }).toBe(true);
+  const isStaged = () =>
+    folder() !== undefined && readdirSync(join(scratchRoot(context.env), folder() ?? '', '0')).join() === 'rows';
+  await expect
+    .poll(
+      () => {
+        try {
+          return isStaged();
+        } catch {
+          return false;
+        }
+      },
+      { timeout: 30_000, interval: 20 },
+    )
+    .toBe(true);
   await context.ledger.endRun(run.run_id, 'canceled', null);
   const canceled = performance.now();
   expect(await working).toBeUndefined();

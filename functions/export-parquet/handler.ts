@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { version } from '@duckdb/node-api';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
-import { deleteEarlierObjects, findExistingAsset, objectKey, PARQUET_TYPE, publishAsset } from '#shared/lake/lake-object.ts';
+import {
+  deleteEarlierObjects,
+  findExistingAsset,
+  objectKey,
+  PARQUET_TYPE,
+  publishAsset,
+} from '#shared/lake/lake-object.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
@@ -22,16 +28,35 @@ export const handler: Handler = (event, context) => {
   return withClaim(context, { runId: run_id, step: 'export-parquet' }, async (claim) => {
     await deleteEarlierObjects(claim, context);
     await using scratch = await openScratch(context.env, claim);
-    const files = await fetchTables(claim.run.manifest.files, { ...context, folder: scratch.folder, signal: claim.signal });
+    const files = await fetchTables(claim.run.manifest.files, {
+      ...context,
+      folder: scratch.folder,
+      signal: claim.signal,
+    });
     const sources = files.map(({ source }) => sourceFile(source));
     const source_hash = tabularSourceHash(claim.run, sources);
-    const existing = await findExistingAsset(claim, { _id: assetIdOf(run_id), dataset_id: claim.run.dataset_id, source_hash, sources }, context);
+    const existing = await findExistingAsset(
+      claim,
+      { _id: assetIdOf(run_id), dataset_id: claim.run.dataset_id, source_hash, sources },
+      context,
+    );
     const assetId = existing?.assetId ?? (await exportTable(claim, files, source_hash, scratch.folder, context));
-    return makeEvent('sluice.asset.exported', run_id, { run_id, asset_ids: [assetId], reused: existing?.reused ?? false }, { traceparent: claim.run.traceparent ?? undefined });
+    return makeEvent(
+      'sluice.asset.exported',
+      run_id,
+      { run_id, asset_ids: [assetId], reused: existing?.reused ?? false },
+      { traceparent: claim.run.traceparent ?? undefined },
+    );
   });
 };
 
-async function exportTable(claim: Claim, files: FetchedTable[], source_hash: string, folder: string, context: Context): Promise<string> {
+async function exportTable(
+  claim: Claim,
+  files: FetchedTable[],
+  source_hash: string,
+  folder: string,
+  context: Context,
+): Promise<string> {
   const { run, signal } = claim;
   const started = performance.now();
   const parameters = run.manifest.metadata.tabular ?? {};
@@ -43,15 +68,33 @@ async function exportTable(claim: Claim, files: FetchedTable[], source_hash: str
     await writeTable(writer, tables, inferred.types, { path, rows: sum(inferred.rowCounts) }, signal);
   }
   const { sha256: content_hash, size: size_bytes } = await digest(createReadStream(path), signal);
-  const draft = assetDraft(run, tables, inferred, { s3_key: objectKey(run, claim.token, `${run.dataset_id}.parquet`), content_hash, source_hash, size_bytes, duckdb: version() });
+  const draft = assetDraft(run, tables, inferred, {
+    s3_key: objectKey(run, claim.token, `${run.dataset_id}.parquet`),
+    content_hash,
+    source_hash,
+    size_bytes,
+    duckdb: version(),
+  });
   const asset = await publishAsset(path, PARQUET_TYPE, draft, claim, context);
-  context.log.info({ run_id: run.run_id, files: files.length, rows: asset.row_count, rejected: draft.rejected_rows?.count, seconds: (performance.now() - started) / 1000 }, 'Table:Export:Success');
+  context.log.info(
+    {
+      run_id: run.run_id,
+      files: files.length,
+      rows: asset.row_count,
+      rejected: draft.rejected_rows?.count,
+      seconds: (performance.now() - started) / 1000,
+    },
+    'Table:Export:Success',
+  );
   return asset._id;
 
   async function understand() {
     using reader = await openLockedDatabase(folder, { threads: context.env.CORES, preserveOrder: false });
     const read = [];
-    for (const file of files) read.push(await readTable(file.source, parameters, { ...context, database: reader, folder: file.folder, signal }));
+    for (const file of files)
+      read.push(
+        await readTable(file.source, parameters, { ...context, database: reader, folder: file.folder, signal }),
+      );
     const aligned = alignTables(read);
     const types = await inferTypes(reader, aligned, signal);
     checkRejected(rejectedOf(types.tables), sum(types.rowCounts), parameters.max_rejected_rows);

@@ -24,7 +24,11 @@ export interface TextFile {
 }
 
 /** The text as UTF-8, unpacked when it is compressed with gzip. Throws ENCODING_INVALID, FILE_TOO_LARGE, ARCHIVE_UNREADABLE. */
-export async function* openText(text: TextFile, limits: { maxBytes: number }, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* openText(
+  text: TextFile,
+  limits: { maxBytes: number },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const bytes = createReadStream(text.path, { highWaterMark: CHUNK_BYTES, signal });
   const plain = (await beginsAsGzip(text.path)) ? unpacked(bytes, text, limits) : (bytes as AsyncIterable<Buffer>);
   yield* asUtf8(plain, text.encoding, text.file);
@@ -40,19 +44,27 @@ async function beginsAsGzip(path: string): Promise<boolean> {
   }
 }
 
-async function* unpacked(bytes: Readable, { file, sizeBytes }: TextFile, { maxBytes }: { maxBytes: number }): AsyncGenerator<Buffer> {
+async function* unpacked(
+  bytes: Readable,
+  { file, sizeBytes }: TextFile,
+  { maxBytes }: { maxBytes: number },
+): AsyncGenerator<Buffer> {
   const gunzip = pipeline(bytes, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined); // The reader below hears of errors.
   let size = 0;
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > maxBytes) throw tooLarge(file, `unpacks to more than ${maxBytes} bytes (MAX_FILE_BYTES)`, maxBytes);
-      if (size > RATIO_MATTERS_BYTES && size > sizeBytes * MAX_RATIO) throw tooLarge(file, `unpacks to more than ${MAX_RATIO} times its size`, sizeBytes * MAX_RATIO);
+      if (size > RATIO_MATTERS_BYTES && size > sizeBytes * MAX_RATIO)
+        throw tooLarge(file, `unpacks to more than ${MAX_RATIO} times its size`, sizeBytes * MAX_RATIO);
       yield chunk;
     }
   } catch (thrown) {
     if (!(thrown instanceof Error) || !/^Z_/.test((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
-    throw new SluiceError('ARCHIVE_UNREADABLE', `${file} is damaged: ${reasonOf(thrown)}. Compress it again.`, { cause: thrown, details: { file } });
+    throw new SluiceError('ARCHIVE_UNREADABLE', `${file} is damaged: ${reasonOf(thrown)}. Compress it again.`, {
+      cause: thrown,
+      details: { file },
+    });
   }
 }
 

@@ -22,13 +22,29 @@ export function assetIdOf(runId: string): string {
 }
 
 /** Changes with the files, their order, and how they are read (sourceHashOf). */
-export function tabularSourceHash(run: Pick<RunDocument, 'manifest'>, files: readonly Pick<SourceFile, 'path' | 'sha256' | 'layer'>[]): string {
-  return sourceHashOf(run.manifest, files, [RECIPE, READER_VERSION, sortedEntries(run.manifest.metadata.tabular ?? {})], { ordered: true });
+export function tabularSourceHash(
+  run: Pick<RunDocument, 'manifest'>,
+  files: readonly Pick<SourceFile, 'path' | 'sha256' | 'layer'>[],
+): string {
+  return sourceHashOf(
+    run.manifest,
+    files,
+    [RECIPE, READER_VERSION, sortedEntries(run.manifest.metadata.tabular ?? {})],
+    { ordered: true },
+  );
 }
 
 /** A fetched file, for lineage; how many rows it has is not known yet. */
 export function sourceFile(source: Source<TableFormat>): SourceFile {
-  return { path: source.file, sha256: source.sha256, size_bytes: source.sizeBytes, format: source.format.name, layer: source.declared.layer ?? null, crs: null, row_count: 0 };
+  return {
+    path: source.file,
+    sha256: source.sha256,
+    size_bytes: source.sizeBytes,
+    format: source.format.name,
+    layer: source.declared.layer ?? null,
+    crs: null,
+    row_count: 0,
+  };
 }
 
 export interface WrittenTable {
@@ -40,7 +56,12 @@ export interface WrittenTable {
 }
 
 /** What the ledger is told of the table. */
-export function assetDraft(run: RunDocument, tables: readonly TableSource[], inferred: InferredTable, written: WrittenTable): AssetDraft {
+export function assetDraft(
+  run: RunDocument,
+  tables: readonly TableSource[],
+  inferred: InferredTable,
+  written: WrittenTable,
+): AssetDraft {
   return {
     _id: assetIdOf(run.run_id),
     dataset_id: run.dataset_id,
@@ -53,9 +74,17 @@ export function assetDraft(run: RunDocument, tables: readonly TableSource[], inf
     bbox: null,
     geometry_types: [],
     row_count: inferred.rowCounts.reduce((sum, rows) => sum + rows, 0),
-    columns: (tables[0]?.columns ?? []).map(({ name }, index) => ({ name, type: ledgerType(inferred.types[index] ?? { type: 'text' }) })),
+    columns: (tables[0]?.columns ?? []).map(({ name }, index) => ({
+      name,
+      type: ledgerType(inferred.types[index] ?? { type: 'text' }),
+    })),
     size_bytes: written.size_bytes,
-    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [...tables.flatMap(({ notes }) => notes), ...inferred.notes, ...rejectedNote(rejectedOf(tables))] },
+    quality: {
+      null_geometries: 0,
+      empty_geometries: 0,
+      repaired_geometries: 0,
+      notes: [...tables.flatMap(({ notes }) => notes), ...inferred.notes, ...rejectedNote(rejectedOf(tables))],
+    },
     rejected_rows: rejectedOf(tables),
     software: { Sluice: SLUICE_VERSION, DuckDB: written.duckdb },
     recipe: { name: RECIPE, parameters: { ...run.manifest.metadata.tabular }, steps: [...STEPS] },
@@ -70,8 +99,19 @@ export function rejectedOf(tables: readonly TableSource[]): { count: number; sam
   return totalRejected(tables.map(({ source, rejected }) => ({ file: source.path, rejected })));
 }
 
-function rejectedNote({ count, sample }: { count: number; sample: RejectedRow[] }): { code: string; message: string }[] {
+function rejectedNote({
+  count,
+  sample,
+}: {
+  count: number;
+  sample: RejectedRow[];
+}): { code: string; message: string }[] {
   const [first] = sample;
   if (first === undefined) return [];
-  return [{ code: 'ROWS_REJECTED', message: `${count} ${count === 1 ? 'row' : 'rows'} could not be read and ${count === 1 ? 'is' : 'are'} left out; the first: line ${first.line} ${first.reason}.` }];
+  return [
+    {
+      code: 'ROWS_REJECTED',
+      message: `${count} ${count === 1 ? 'row' : 'rows'} could not be read and ${count === 1 ? 'is' : 'are'} left out; the first: line ${first.line} ${first.reason}.`,
+    },
+  ];
 }

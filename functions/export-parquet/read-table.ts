@@ -22,23 +22,43 @@ interface Surroundings extends Pick<Context, 'env' | 'gdal'> {
 }
 
 /** A fetched file as a table, its rows staged in the folder; the file itself is deleted. Throws what docs/errors.md lists under "Reading the files". */
-export async function readTable(source: Source<TableFormat>, parameters: TabularParameters, surroundings: Surroundings): Promise<TableSource> {
+export async function readTable(
+  source: Source<TableFormat>,
+  parameters: TabularParameters,
+  surroundings: Surroundings,
+): Promise<TableSource> {
   const described = sourceFile(source);
   const rows = join(surroundings.folder, 'rows');
   const { env, signal } = surroundings;
   if (source.format.reader === 'workbook') return readSheet(source, parameters, rows, described, surroundings);
-  const text = openText({ path: source.path, file: source.file, sizeBytes: source.sizeBytes, encoding: source.declared.encoding }, { maxBytes: env.MAX_FILE_BYTES }, signal);
+  const text = openText(
+    { path: source.path, file: source.file, sizeBytes: source.sizeBytes, encoding: source.declared.encoding },
+    { maxBytes: env.MAX_FILE_BYTES },
+    signal,
+  );
   if (source.format.reader === 'json-lines') {
     const staged = await stageLines(text, rows, signal);
     await rm(source.path);
     return jsonLinesTable(surroundings.database, staged, described, parameters, signal);
   }
-  const staged = await stageDelimited(text, rows, { ...parameters, delimiter: parameters.delimiter ?? source.format.delimiter }, source.file, signal);
+  const staged = await stageDelimited(
+    text,
+    rows,
+    { ...parameters, delimiter: parameters.delimiter ?? source.format.delimiter },
+    source.file,
+    signal,
+  );
   await rm(source.path);
   return delimitedTable(staged, described, parameters);
 }
 
-async function readSheet(source: Source<TableFormat>, parameters: TabularParameters, rows: string, described: SourceFile, { folder, gdal, env, signal }: Surroundings): Promise<TableSource> {
+async function readSheet(
+  source: Source<TableFormat>,
+  parameters: TabularParameters,
+  rows: string,
+  described: SourceFile,
+  { folder, gdal, env, signal }: Surroundings,
+): Promise<TableSource> {
   const { file, path, format, declared } = source;
   const hasHeader = parameters.header !== false;
   const workbook = { path, file, format, sheet: declared.layer ?? parameters.sheet, hasHeader };
@@ -46,9 +66,26 @@ async function readSheet(source: Source<TableFormat>, parameters: TabularParamet
   // GDAL writes a line of names in any case: those of the sheet in its first row, or made up ones before it.
   // It ends the name of an only column with a comma, as it does a cell of it without a value.
   const width = sheet.types.length === 1 ? 1 : undefined;
-  const written = { delimiter: ',', header: true, firstRow: hasHeader ? 1 : 0, null_values: parameters.null_values, width };
-  const staged = await stageDelimited(createReadStream(sheet.path) as AsyncIterable<Buffer>, rows, written, file, signal);
+  const written = {
+    delimiter: ',',
+    header: true,
+    firstRow: hasHeader ? 1 : 0,
+    null_values: parameters.null_values,
+    width,
+  };
+  const staged = await stageDelimited(
+    createReadStream(sheet.path) as AsyncIterable<Buffer>,
+    rows,
+    written,
+    file,
+    signal,
+  );
   await Promise.all([path, sheet.path].map((done) => rm(done)));
   if (!hasHeader) staged.dialect.header = undefined;
-  return delimitedTable(staged, { ...described, layer: sheet.name }, { ...parameters, decimal_separator: '.' }, sheet.types);
+  return delimitedTable(
+    staged,
+    { ...described, layer: sheet.name },
+    { ...parameters, decimal_separator: '.' },
+    sheet.types,
+  );
 }

@@ -33,11 +33,18 @@ export class RejectedRows {
 }
 
 /** Rejected rows of several files together; the reason names the file when there are several. */
-export function totalRejected(files: { file: string; rejected: RejectedRows }[]): { count: number; sample: RejectedRow[] } {
+export function totalRejected(files: { file: string; rejected: RejectedRows }[]): {
+  count: number;
+  sample: RejectedRow[];
+} {
   const named = (file: string, reason: string) => (files.length === 1 ? reason : `${file}: ${reason}`);
   return {
     count: files.reduce((sum, { rejected }) => sum + rejected.count, 0),
-    sample: files.flatMap(({ file, rejected }) => rejected.sample.map(({ line, reason }) => ({ line, reason: named(file, reason) }))).slice(0, MAX_REJECTED_SAMPLE),
+    sample: files
+      .flatMap(({ file, rejected }) =>
+        rejected.sample.map(({ line, reason }) => ({ line, reason: named(file, reason) })),
+      )
+      .slice(0, MAX_REJECTED_SAMPLE),
   };
 }
 
@@ -47,13 +54,27 @@ export function allowedRejections(declared: number | undefined, rows: number): n
 }
 
 /** Throws ROWS_REJECTED when more rows were rejected than are allowed, or all of them. `accepted` is how many can be read. */
-export function checkRejected(rejected: { count: number; sample: RejectedRow[] }, accepted: number, declared: number | undefined): void {
+export function checkRejected(
+  rejected: { count: number; sample: RejectedRow[] },
+  accepted: number,
+  declared: number | undefined,
+): void {
   const allowed = allowedRejections(declared, accepted + rejected.count);
   const isLost = accepted === 0 && rejected.count > 0 && declared === undefined;
   if (rejected.count <= allowed && !isLost) return;
-  const first = rejected.sample.slice(0, TOLD_ROWS).map(({ line, reason }) => `line ${line} ${reason}`).join('; ');
-  const limit = isLost && rejected.count <= allowed ? 'none is left' : `at most ${allowed} may be (metadata.tabular.max_rejected_rows)`;
-  throw new SluiceError('ROWS_REJECTED', `${rejected.count} of ${accepted + rejected.count} rows cannot be read, and ${limit}: ${first}${rejected.count > TOLD_ROWS ? '; …' : ''}.`, {
-    details: { count: rejected.count, allowed, line: rejected.sample[0]?.line, sample: rejected.sample },
-  });
+  const first = rejected.sample
+    .slice(0, TOLD_ROWS)
+    .map(({ line, reason }) => `line ${line} ${reason}`)
+    .join('; ');
+  const limit =
+    isLost && rejected.count <= allowed
+      ? 'none is left'
+      : `at most ${allowed} may be (metadata.tabular.max_rejected_rows)`;
+  throw new SluiceError(
+    'ROWS_REJECTED',
+    `${rejected.count} of ${accepted + rejected.count} rows cannot be read, and ${limit}: ${first}${rejected.count > TOLD_ROWS ? '; …' : ''}.`,
+    {
+      details: { count: rejected.count, allowed, line: rejected.sample[0]?.line, sample: rejected.sample },
+    },
+  );
 }

@@ -14,22 +14,51 @@ const UTF8_FLAG = 0x800;
 /** 1 January 1980, the first day that the format has. */
 const FIRST_DAY = 0x21;
 
-type DirectoryEntry = Pick<ArchiveMember['entry'], 'generalPurposeBitFlag' | 'compressionMethod' | 'lastModFileTime' | 'lastModFileDate' | 'crc32' | 'compressedSize' | 'uncompressedSize' | 'fileNameRaw' | 'relativeOffsetOfLocalHeader'>;
+type DirectoryEntry = Pick<
+  ArchiveMember['entry'],
+  | 'generalPurposeBitFlag'
+  | 'compressionMethod'
+  | 'lastModFileTime'
+  | 'lastModFileDate'
+  | 'crc32'
+  | 'compressedSize'
+  | 'uncompressedSize'
+  | 'fileNameRaw'
+  | 'relativeOffsetOfLocalHeader'
+>;
 
 /**
  * Puts other content in the place of a member, by appending it and a new directory (APPNOTE 4.3) to the archive: programs read the last one.
  * A process that dies meanwhile leaves a broken copy in its scratch folder, which nobody reads. Throws FILE_TOO_LARGE.
  */
-export async function replaceMember(path: string, file: string, members: readonly ArchiveMember[], replaced: ArchiveMember, content: Buffer): Promise<void> {
+export async function replaceMember(
+  path: string,
+  file: string,
+  members: readonly ArchiveMember[],
+  replaced: ArchiveMember,
+  content: Buffer,
+): Promise<void> {
   const { size } = await stat(path);
   const entry: DirectoryEntry = {
-    generalPurposeBitFlag: UTF8_FLAG, compressionMethod: 0, lastModFileTime: 0, lastModFileDate: FIRST_DAY, crc32: crc32(content),
-    compressedSize: content.length, uncompressedSize: content.length, fileNameRaw: Buffer.from(replaced.name), relativeOffsetOfLocalHeader: size,
+    generalPurposeBitFlag: UTF8_FLAG,
+    compressionMethod: 0,
+    lastModFileTime: 0,
+    lastModFileDate: FIRST_DAY,
+    crc32: crc32(content),
+    compressedSize: content.length,
+    uncompressedSize: content.length,
+    fileNameRaw: Buffer.from(replaced.name),
+    relativeOffsetOfLocalHeader: size,
   };
   const local = Buffer.concat([localHeader(entry), entry.fileNameRaw, content]);
-  const directory = Buffer.concat(members.map((member) => directoryEntry(member === replaced ? entry : member.entry, file)));
+  const directory = Buffer.concat(
+    members.map((member) => directoryEntry(member === replaced ? entry : member.entry, file)),
+  );
   if (size + local.length > MAX_OFFSET) throw tooLarge(file);
-  await appendFile(path, Buffer.concat([local, directory, directoryEnd(members.length, directory.length, size + local.length)]));
+  await appendFile(
+    path,
+    Buffer.concat([local, directory, directoryEnd(members.length, directory.length, size + local.length)]),
+  );
 }
 
 function localHeader({ generalPurposeBitFlag, crc32: checksum, compressedSize, fileNameRaw }: DirectoryEntry): Buffer {
@@ -46,7 +75,8 @@ function localHeader({ generalPurposeBitFlag, crc32: checksum, compressedSize, f
 }
 
 function directoryEntry(entry: DirectoryEntry, file: string): Buffer {
-  if (Math.max(entry.compressedSize, entry.uncompressedSize, entry.relativeOffsetOfLocalHeader) >= MAX_OFFSET) throw tooLarge(file);
+  if (Math.max(entry.compressedSize, entry.uncompressedSize, entry.relativeOffsetOfLocalHeader) >= MAX_OFFSET)
+    throw tooLarge(file);
   const header = Buffer.alloc(DIRECTORY_ENTRY_BYTES);
   header.write('PK\u0001\u0002', 'latin1');
   header.writeUInt16LE(VERSION, 4);
@@ -74,5 +104,7 @@ function directoryEnd(entries: number, bytes: number, offset: number): Buffer {
 }
 
 function tooLarge(file: string): SluiceError {
-  return new SluiceError('FILE_TOO_LARGE', `${file} is a workbook of 4 GiB or more. Save its sheet as CSV.`, { details: { file, limit: MAX_OFFSET } });
+  return new SluiceError('FILE_TOO_LARGE', `${file} is a workbook of 4 GiB or more. Save its sheet as CSV.`, {
+    details: { file, limit: MAX_OFFSET },
+  });
 }

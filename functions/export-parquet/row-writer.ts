@@ -30,7 +30,8 @@ export class RowWriter {
     this.#rowStart = this.#at;
     let digits = 1;
     for (let rest = line; rest >= 10; rest = Math.floor(rest / 10)) digits++;
-    for (let place = this.#at + digits - 1, rest = line; place >= this.#at; place--, rest = Math.floor(rest / 10)) this.#out[place] = ZERO + (rest % 10);
+    for (let place = this.#at + digits - 1, rest = line; place >= this.#at; place--, rest = Math.floor(rest / 10))
+      this.#out[place] = ZERO + (rest % 10);
     this.#at += digits;
   }
 
@@ -58,7 +59,9 @@ export class RowWriter {
   }
 
   fieldIs(bytes: Uint8Array): boolean {
-    return bytes.length === this.fieldLength && bytes.every((byte, index) => this.#out[this.#fieldStart + index] === byte);
+    return (
+      bytes.length === this.fieldLength && bytes.every((byte, index) => this.#out[this.#fieldStart + index] === byte)
+    );
   }
 
   clearField(): void {

@@ -27,7 +27,13 @@ const CR = 0x0d;
 const QUOTE = 0x22;
 const SPACE = 0x20;
 const NUL = 0x00;
-const MARK = { lineFeed: code('n'), carriageReturn: code('r'), separator: code('u'), empty: code('e'), escape: code('z') };
+const MARK = {
+  lineFeed: code('n'),
+  carriageReturn: code('r'),
+  separator: code('u'),
+  empty: code('e'),
+  escape: code('z'),
+};
 
 /** Where in a row the scanner is. */
 const AT_FIELD_START = 0;
@@ -178,7 +184,13 @@ export class DelimitedScanner {
 
   #takeLineEnd(byte: number): void {
     // The second half of CR LF: the row has ended, and the next one has not begun.
-    if (byte === LF && this.#afterReturn && this.#fields === 1 && this.#out.fieldLength === 0 && this.#state === AT_FIELD_START) {
+    if (
+      byte === LF &&
+      this.#afterReturn &&
+      this.#fields === 1 &&
+      this.#out.fieldLength === 0 &&
+      this.#state === AT_FIELD_START
+    ) {
       this.#out.dropRow();
       this.#fields = 0;
       return;
@@ -222,14 +234,18 @@ export class DelimitedScanner {
       this.#out.dropField();
       this.#fields--;
     }
-    if (columns !== undefined && this.#fields !== columns) this.#bad ??= `has ${this.#fields} ${this.#fields === 1 ? 'value' : 'values'} instead of ${columns}`;
+    if (columns !== undefined && this.#fields !== columns)
+      this.#bad ??= `has ${this.#fields} ${this.#fields === 1 ? 'value' : 'values'} instead of ${columns}`;
     if (this.#bad === undefined) {
       this.#out.endRow();
       this.rows++;
     } else {
       this.#out.dropRow();
       // A quote that is not closed takes the lines after it along; they are lost rows, too.
-      this.rejected.add({ line: this.#rowLine, reason: this.#bad }, this.#state === IN_QUOTES ? Math.max(1, this.#line - this.#startLine) : 1);
+      this.rejected.add(
+        { line: this.#rowLine, reason: this.#bad },
+        this.#state === IN_QUOTES ? Math.max(1, this.#line - this.#startLine) : 1,
+      );
     }
   }
 }

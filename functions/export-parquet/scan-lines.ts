@@ -37,7 +37,7 @@ export class LineScanner {
 
   /** The rows that this part of the text completes. */
   push(chunk: Uint8Array): Buffer {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       if (!this.#begun) this.#start(chunk.length - at);
       const newline = chunk.indexOf(LF, at);
       const end = newline < 0 ? chunk.length : newline;
@@ -69,7 +69,8 @@ export class LineScanner {
 
   #take(bytes: Uint8Array): void {
     if (this.#bad !== undefined) return;
-    if (this.#out.rowLength + bytes.length > MAX_ROW_BYTES) return this.#refuse(`is longer than ${MAX_ROW_BYTES} bytes`);
+    if (this.#out.rowLength + bytes.length > MAX_ROW_BYTES)
+      return this.#refuse(`is longer than ${MAX_ROW_BYTES} bytes`);
     this.#out.reserve(bytes.length);
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
@@ -78,7 +79,8 @@ export class LineScanner {
       this.#out.write(byte === CR ? SPACE : byte);
       if (this.#inString) this.#passString(byte);
       else if (byte === QUOTE) this.#inString = true;
-      else if ((byte | BRACE_BIT) === OPENING && ++this.#depth > MAX_DEPTH) return this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`);
+      else if ((byte | BRACE_BIT) === OPENING && ++this.#depth > MAX_DEPTH)
+        return this.#refuse(`is nested more than ${MAX_DEPTH} levels deep`);
       else if ((byte | BRACE_BIT) === CLOSING) this.#depth--;
     }
   }

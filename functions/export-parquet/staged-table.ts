@@ -36,34 +36,67 @@ const BUFFER_BYTES = 4 * 2 ** 20;
 const ROWS_IN_BUFFER = 4;
 
 /** Scans a delimited text into `path`. Throws FILE_UNREADABLE for one without any row, TOO_MANY_COLUMNS. */
-export async function stageDelimited(text: AsyncIterable<Buffer>, path: string, declared: DeclaredDialect & { firstRow?: number }, file: string, signal: AbortSignal): Promise<StagedDelimited> {
+export async function stageDelimited(
+  text: AsyncIterable<Buffer>,
+  path: string,
+  declared: DeclaredDialect & { firstRow?: number },
+  file: string,
+  signal: AbortSignal,
+): Promise<StagedDelimited> {
   const { head: beginning, rest, isWhole } = await headOf(text);
   const separator = separatorLine(beginning);
   const head = beginning.subarray(separator?.bytes ?? 0);
   const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
-  if (dialect === undefined) throw new SluiceError('FILE_UNREADABLE', `${file} holds no row. Upload it again.`, { details: { file } });
+  if (dialect === undefined)
+    throw new SluiceError('FILE_UNREADABLE', `${file} holds no row. Upload it again.`, { details: { file } });
   if (dialect.columns > MAX_COLUMNS) {
-    throw new SluiceError('TOO_MANY_COLUMNS', `${file} has ${dialect.columns} columns; at most ${MAX_COLUMNS} can be read. Write it with a row for each value, or split it.`, { details: { file, columns: dialect.columns, limit: MAX_COLUMNS } });
+    throw new SluiceError(
+      'TOO_MANY_COLUMNS',
+      `${file} has ${dialect.columns} columns; at most ${MAX_COLUMNS} can be read. Write it with a row for each value, or split it.`,
+      { details: { file, columns: dialect.columns, limit: MAX_COLUMNS } },
+    );
   }
   const scanner = new DelimitedScanner({
-    delimiter: dialect.delimiter, columns: dialect.columns, hasHeader: dialect.hasHeader, nullValues: declared.null_values ?? [],
+    delimiter: dialect.delimiter,
+    columns: dialect.columns,
+    hasHeader: dialect.hasHeader,
+    nullValues: declared.null_values ?? [],
     firstLine: separator === undefined ? 1 : 2,
     ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
   });
   await pipeline(scanned(scanner, head, rest), createWriteStream(path), { signal });
-  return { path, dialect, columns: dialect.columns, rows: scanner.rows, longestRow: scanner.longestRow, escaped: scanner.escaped, rejected: scanner.rejected };
+  return {
+    path,
+    dialect,
+    columns: dialect.columns,
+    rows: scanner.rows,
+    longestRow: scanner.longestRow,
+    escaped: scanner.escaped,
+    rejected: scanner.rejected,
+  };
 }
 
 /** Puts the lines of a text into `path`, one column of them. */
 export async function stageLines(text: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<StagedRows> {
   const scanner = new LineScanner();
   await pipeline(scanned(scanner, Buffer.alloc(0), text), createWriteStream(path), { signal });
-  return { path, columns: 1, rows: scanner.rows, longestRow: scanner.longestRow, escaped: [], rejected: scanner.rejected };
+  return {
+    path,
+    columns: 1,
+    rows: scanner.rows,
+    longestRow: scanner.longestRow,
+    escaped: [],
+    rejected: scanner.rejected,
+  };
 }
 
 /** SQL: staged rows as a table of `line` and `c0`, `c1`, …, all text but the line. */
 export function stagedTableSql(staged: StagedRows): string {
-  return readSql(staged, ["'line': 'BIGINT'", ...Array.from({ length: staged.columns }, (_, column) => `'c${column}': 'VARCHAR'`)], '\u001f');
+  return readSql(
+    staged,
+    ["'line': 'BIGINT'", ...Array.from({ length: staged.columns }, (_, column) => `'c${column}': 'VARCHAR'`)],
+    '\u001f',
+  );
 }
 
 /** SQL: the values of staged rows one by one (TableSource.values). */
@@ -80,13 +113,19 @@ function readSql({ path, longestRow }: StagedRows, fields: readonly string[], de
   return `read_csv(${quotedString(path)}, columns = {${fields.join(', ')}}, auto_detect = false, header = false, delim = '${delimiter}', quote = '', escape = '', new_line = '\\n', nullstr = '', max_line_size = ${longest}, buffer_size = ${ROWS_IN_BUFFER * longest})`;
 }
 
-async function* scanned(scanner: DelimitedScanner | LineScanner, head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* scanned(
+  scanner: DelimitedScanner | LineScanner,
+  head: Buffer,
+  rest: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
   yield scanner.push(head);
   for await (const chunk of rest) yield scanner.push(chunk);
   yield scanner.end();
 }
 
-async function headOf(text: AsyncIterable<Buffer>): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; isWhole: boolean }> {
+async function headOf(
+  text: AsyncIterable<Buffer>,
+): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; isWhole: boolean }> {
   const iterator = text[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
   let size = 0;

@@ -18,10 +18,18 @@ export const ESCAPED = [
 /** The value of a staged field; null for an empty one. */
 export function unescaped(field: string): string | null {
   if (field === '') return null;
-  return field.includes('\u001a') ? field.replaceAll(/\u001a([a-z])/g, (_, mark: string) => ESCAPED.find((escaped) => escaped.mark === mark)?.stands ?? '') : field;
+  return field.includes('\u001a')
+    ? field.replaceAll(
+        /\u001a([a-z])/g,
+        (_, mark: string) => ESCAPED.find((escaped) => escaped.mark === mark)?.stands ?? '',
+      )
+    : field;
 }
 
 /** Rows of staged text, without their line numbers. */
 export function stagedRows(text: string): (string | null)[][] {
-  return text.split('\n').slice(0, -1).map((row) => row.split('\u001f').slice(1).map(unescaped));
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((row) => row.split('\u001f').slice(1).map(unescaped));
 }

@@ -48,14 +48,19 @@ export interface TableSource {
 export function textSql({ position, escaped }: Pick<SourceColumn, 'position' | 'escaped'>): string {
   const staged = `c${position}`;
   if (!escaped) return staged;
-  return ESCAPED.reduce((text, { mark, stands }) => `replace(${text}, ${quotedString(`\u001a${mark}`)}, ${quotedString(stands)})`, staged);
+  return ESCAPED.reduce(
+    (text, { mark, stands }) => `replace(${text}, ${quotedString(`\u001a${mark}`)}, ${quotedString(stands)})`,
+    staged,
+  );
 }
 
 /** SQL: the text of a column whose type is not text, where an empty text is no value even when it is quoted. */
 export function valueSql(table: Pick<TableSource, 'nullValues'>, column: SourceColumn): string {
   const text = textSql(column);
   const nothing = [...(column.escaped ? [''] : []), ...table.nullValues];
-  return nothing.length === 0 ? text : `case when ${text} in (${nothing.map(quotedString).join(', ')}) then null else ${text} end`;
+  return nothing.length === 0
+    ? text
+    : `case when ${text} in (${nothing.map(quotedString).join(', ')}) then null else ${text} end`;
 }
 
 /** SQL: whether all values of a column have a type in its plain notation; true when there is no value. */
@@ -69,7 +74,9 @@ export function misfitTests(table: TableSource): { column: SourceColumn; value: 
   return table.columns.flatMap((column) => {
     if (column.isReadable === true || column.declared === undefined || isAnyText(column.declared)) return [];
     const value = valueSql(table, column);
-    return [{ column, value, test: `(${value} is not null and not ${readableSql(column.declared, value, table.decimal)})` }];
+    return [
+      { column, value, test: `(${value} is not null and not ${readableSql(column.declared, value, table.decimal)})` },
+    ];
   });
 }
 
@@ -92,11 +99,16 @@ export function readableRowSql(table: TableSource): string {
 
 /** SQL: the value of a column as its type. */
 export function convertedSql(table: TableSource, column: SourceColumn, type: ColumnType): string {
-  return type.type === 'text' ? textSql(column) : convertSql(type, valueSql(table, column), table.decimal, column.declared !== undefined);
+  return type.type === 'text'
+    ? textSql(column)
+    : convertSql(type, valueSql(table, column), table.decimal, column.declared !== undefined);
 }
 
 /** SQL: how many digits the decimals of a column have before and after the point, and whether one has a point. */
-export function digitsSql(table: TableSource, column: SourceColumn): { whole: string; scale: string; hasPoint: string } {
+export function digitsSql(
+  table: TableSource,
+  column: SourceColumn,
+): { whole: string; scale: string; hasPoint: string } {
   const value = `trim(${valueSql(table, column)})`;
   const point = quotedString(table.decimal);
   return {

@@ -42,7 +42,11 @@ export async function openTabularFixture(variables: Record<string, string> = {})
     /** Uploads the files and admits a run of them. */
     startRun: (files: TableFile[], options: RunOptions = {}) => startRun(context, files, options),
     /** The same, and the handler's work. */
-    ingest: async (files: TableFile | TableFile[], tabular: TabularParameters = {}, options: RunOptions = {}): Promise<IngestedTable> => {
+    ingest: async (
+      files: TableFile | TableFile[],
+      tabular: TabularParameters = {},
+      options: RunOptions = {},
+    ): Promise<IngestedTable> => {
       const { requested } = await startRun(context, [files].flat(), { ...options, tabular });
       const exported = await handler(requested, context);
       const { asset_ids } = exported?.data as { asset_ids: string[] };
@@ -58,18 +62,49 @@ export interface RunOptions {
   metadata?: Record<string, unknown>;
 }
 
-async function startRun({ ledger, objects, env }: Context, files: TableFile[], { datasetId = 'preise', tabular, metadata }: RunOptions) {
+async function startRun(
+  { ledger, objects, env }: Context,
+  files: TableFile[],
+  { datasetId = 'preise', tabular, metadata }: RunOptions,
+) {
   const batch_id = randomUUID();
-  const named = files.map(({ name, body: _, format = 'CSV', ...options }) => ({ path: `s3://${env.LANDING_BUCKET}/${batch_id}/${name}`, type: 'tabular' as const, format, ...options }));
+  const named = files.map(({ name, body: _, format = 'CSV', ...options }) => ({
+    path: `s3://${env.LANDING_BUCKET}/${batch_id}/${name}`,
+    type: 'tabular' as const,
+    format,
+    ...options,
+  }));
   for (const { name, body } of files) await objects.put(env.LANDING_BUCKET, `${batch_id}/${name}`, body);
-  const manifest = ManifestSchema.parse({ batch_id, uploader: 'zoë', intent: 'ingest_tabular', files: named, metadata: { ...metadata, ...(tabular ? { tabular } : {}) } });
+  const manifest = ManifestSchema.parse({
+    batch_id,
+    uploader: 'zoë',
+    intent: 'ingest_tabular',
+    files: named,
+    metadata: { ...metadata, ...(tabular ? { tabular } : {}) },
+  });
   const manifestKey = `manifests/${batch_id}.json`;
   const manifestId = deterministicObjectId('manifest', manifestKey);
   const run: RunDocument = newRun({ manifest, manifestId, manifestKey, lane: 'tabular', datasetId, operator: 'zoë' });
-  await ledger.admitManifest({
-    _id: manifestId, batch_id, claimed_batch_id: null, manifest_key: manifestKey, sha256: 'a'.repeat(64), status: 'running', run_id: run.run_id, lane: 'tabular',
-    body: manifest, raw: null, error: null, archive_key: null, created_at: run.created_at, updated_at: run.created_at,
-  }, run, newDataset(datasetId));
+  await ledger.admitManifest(
+    {
+      _id: manifestId,
+      batch_id,
+      claimed_batch_id: null,
+      manifest_key: manifestKey,
+      sha256: 'a'.repeat(64),
+      status: 'running',
+      run_id: run.run_id,
+      lane: 'tabular',
+      body: manifest,
+      raw: null,
+      error: null,
+      archive_key: null,
+      created_at: run.created_at,
+      updated_at: run.created_at,
+    },
+    run,
+    newDataset(datasetId),
+  );
   return { run, requested: makeEvent('sluice.run.requested.tabular', run.run_id, { run_id: run.run_id }) };
 }
 
@@ -84,5 +119,11 @@ export async function readAsset({ ledger, objects, env, signal }: Context, asset
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const metadata = parquetMetadata(file);
   const rows = await parquetReadObjects({ file, metadata, compressors });
-  return { asset, rows, metadata, bytes, types: Object.fromEntries(asset.columns.map(({ name, type }) => [name, type])) };
+  return {
+    asset,
+    rows,
+    metadata,
+    bytes,
+    types: Object.fromEntries(asset.columns.map(({ name, type }) => [name, type])),
+  };
 }

@@ -44,31 +44,58 @@ const MAX_DOUBLE_CHARACTERS = 60;
 const SECONDS_POSITION = 17;
 
 const slashed = (text: string) => `replace(${text}, '/', '-')`;
-const withSeconds = (text: string) => `case when substr(${text}, ${SECONDS_POSITION}, 1) in (':', '') then ${text} else substr(${text}, 1, ${SECONDS_POSITION - 1}) || ':00' || substr(${text}, ${SECONDS_POSITION}) end`;
+const withSeconds = (text: string) =>
+  `case when substr(${text}, ${SECONDS_POSITION}, 1) in (':', '') then ${text} else substr(${text}, 1, ${SECONDS_POSITION - 1}) || ':00' || substr(${text}, ${SECONDS_POSITION}) end`;
 
 /** In the order in which they are tried; what fits none is text. A number with leading zeros (`00123`) or a plus is a code, so it stays text. */
 export const VALUE_TYPES: readonly ValueType[] = [
   {
-    type: 'boolean', sqlType: 'boolean', plain: 'true|false|TRUE|FALSE|True|False', lenient: `(?i:${[...TRUE, ...FALSE].join('|')})`,
-    asPlain: (text) => `case when lower(${text}) in (${TRUE.map(quotedString).join(', ')}) then 'true' else 'false' end`,
+    type: 'boolean',
+    sqlType: 'boolean',
+    plain: 'true|false|TRUE|FALSE|True|False',
+    lenient: `(?i:${[...TRUE, ...FALSE].join('|')})`,
+    asPlain: (text) =>
+      `case when lower(${text}) in (${TRUE.map(quotedString).join(', ')}) then 'true' else 'false' end`,
   },
   { type: 'bigint', sqlType: 'bigint', plain: String.raw`0|-?[1-9]\d{0,18}`, lenient: String.raw`[-+]?\d+` },
   {
-    type: 'double', sqlType: 'double', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?`,
+    type: 'double',
+    sqlType: 'double',
+    plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?`,
     lenient: String.raw`[-+]?(?:${NUMBER}(?:[eE][-+]?\d{1,3})?|(?i:inf|infinity|nan))`,
     // DuckDB casts 1e400 to infinity, which is meant only where it is written.
     holds: (text) => `(isfinite(try_cast(${text} as double)) or contains(lower(${text}), 'n'))`,
   },
-  { type: 'decimal', sqlType: 'varchar', plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)`, lenient: String.raw`[-+]?${NUMBER}` },
-  { type: 'date', sqlType: 'date', plain: DAY, lenient: String.raw`\d{4}[-/]\d{1,2}[-/]\d{1,2}`, asPlain: slashed },
-  { type: 'timestamp', sqlType: 'timestamp', plain: `${DAY}[T ]${CLOCK}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK})?`, asPlain: slashed },
   {
-    type: 'timestamptz', sqlType: 'timestamptz', plain: `${DAY}[T ]${CLOCK}${ZONE}`, lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK} ?${ZONE}?)?`,
-    asPlain: slashed, castable: withSeconds,
+    type: 'decimal',
+    sqlType: 'varchar',
+    plain: String.raw`-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)`,
+    lenient: String.raw`[-+]?${NUMBER}`,
+  },
+  { type: 'date', sqlType: 'date', plain: DAY, lenient: String.raw`\d{4}[-/]\d{1,2}[-/]\d{1,2}`, asPlain: slashed },
+  {
+    type: 'timestamp',
+    sqlType: 'timestamp',
+    plain: `${DAY}[T ]${CLOCK}`,
+    lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK})?`,
+    asPlain: slashed,
+  },
+  {
+    type: 'timestamptz',
+    sqlType: 'timestamptz',
+    plain: `${DAY}[T ]${CLOCK}${ZONE}`,
+    lenient: String.raw`\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]${CLOCK} ?${ZONE}?)?`,
+    asPlain: slashed,
+    castable: withSeconds,
   },
 ];
 
-const byType = new Map(VALUE_TYPES.map((valueType) => [valueType.type, { ...valueType, expression: new RegExp(`^(?:${valueType.plain.replaceAll('(?i:', '(?:')})$`) }]));
+const byType = new Map(
+  VALUE_TYPES.map((valueType) => [
+    valueType.type,
+    { ...valueType, expression: new RegExp(`^(?:${valueType.plain.replaceAll('(?i:', '(?:')})$`) },
+  ]),
+);
 
 /** True when a value is written as the type writes it, as far as that shows in its text. */
 export function looksLike(type: TabularType, value: string, decimal: Decimal): boolean {
@@ -128,11 +155,16 @@ export function convertSql(column: ColumnType, text: string, decimal: Decimal, l
 /** The type as the ledger names it: as PostgreSQL's format_type() does. */
 export function ledgerType({ type, precision, scale }: ColumnType): string {
   switch (type) {
-    case 'double': return 'double precision';
-    case 'decimal': return `numeric(${precision},${scale})`;
-    case 'timestamp': return 'timestamp without time zone';
-    case 'timestamptz': return 'timestamp with time zone';
-    default: return type;
+    case 'double':
+      return 'double precision';
+    case 'decimal':
+      return `numeric(${precision},${scale})`;
+    case 'timestamp':
+      return 'timestamp without time zone';
+    case 'timestamptz':
+      return 'timestamp with time zone';
+    default:
+      return type;
   }
 }
 

@@ -2,27 +2,81 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTabularFixture, type TabularFixture } from './tabular-fixture.ts';
 
 let fixture: TabularFixture;
-beforeAll(async () => { fixture = await openTabularFixture(); });
+beforeAll(async () => {
+  fixture = await openTabularFixture();
+});
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const csv = (body: string | Buffer, name = 'prices é #1.csv') => ({ name, body });
 
 test('columns get the type that all their values are written as; codes stay text', async () => {
-  const { rows, types, asset } = await fixture.ingest(csv([
-    'id,code,phone,long id,price,flag,day,at,zoned,note,nothing,tiny,exact',
-    '1,007,+4912345,12345678901234567890,1.50,true,2024-02-29,2024-02-29T10:00:00,2024-02-29T10:00:00+02:00,"a ""b"", c",,1e-5,12345678901234567.25',
-    '-2,12,+1,2,-3,false,0999-12-31,2024-01-01 00:00:00.123456,2024-02-29 10:00Z,"two\nlines",,12.456697467998197,-0.5',
-    '',
-  ].join('\n')));
+  const { rows, types, asset } = await fixture.ingest(
+    csv(
+      [
+        'id,code,phone,long id,price,flag,day,at,zoned,note,nothing,tiny,exact',
+        '1,007,+4912345,12345678901234567890,1.50,true,2024-02-29,2024-02-29T10:00:00,2024-02-29T10:00:00+02:00,"a ""b"", c",,1e-5,12345678901234567.25',
+        '-2,12,+1,2,-3,false,0999-12-31,2024-01-01 00:00:00.123456,2024-02-29 10:00Z,"two\nlines",,12.456697467998197,-0.5',
+        '',
+      ].join('\n'),
+    ),
+  );
   expect(types).toEqual({
-    id: 'bigint', code: 'text', phone: 'text', 'long id': 'text', price: 'double precision', flag: 'boolean', day: 'date', at: 'timestamp without time zone', zoned: 'timestamp with time zone',
-    note: 'text', nothing: 'text', tiny: 'double precision', exact: 'numeric(19,2)',
+    id: 'bigint',
+    code: 'text',
+    phone: 'text',
+    'long id': 'text',
+    price: 'double precision',
+    flag: 'boolean',
+    day: 'date',
+    at: 'timestamp without time zone',
+    zoned: 'timestamp with time zone',
+    note: 'text',
+    nothing: 'text',
+    tiny: 'double precision',
+    exact: 'numeric(19,2)',
   });
   expect(rows).toEqual([
-    { id: 1n, code: '007', phone: '+4912345', 'long id': '12345678901234567890', price: 1.5, flag: true, day: new Date('2024-02-29'), at: new Date('2024-02-29T10:00:00Z'), zoned: new Date('2024-02-29T08:00:00Z'), note: 'a "b", c', nothing: null, tiny: 1e-5, exact: 12345678901234567.25 },
-    { id: -2n, code: '12', phone: '+1', 'long id': '2', price: -3, flag: false, day: new Date('0999-12-31'), at: new Date('2024-01-01T00:00:00.123Z'), zoned: new Date('2024-02-29T10:00:00Z'), note: 'two\nlines', nothing: null, tiny: 12.456697467998197, exact: -0.5 },
+    {
+      id: 1n,
+      code: '007',
+      phone: '+4912345',
+      'long id': '12345678901234567890',
+      price: 1.5,
+      flag: true,
+      day: new Date('2024-02-29'),
+      at: new Date('2024-02-29T10:00:00Z'),
+      zoned: new Date('2024-02-29T08:00:00Z'),
+      note: 'a "b", c',
+      nothing: null,
+      tiny: 1e-5,
+      exact: 12345678901234567.25,
+    },
+    {
+      id: -2n,
+      code: '12',
+      phone: '+1',
+      'long id': '2',
+      price: -3,
+      flag: false,
+      day: new Date('0999-12-31'),
+      at: new Date('2024-01-01T00:00:00.123Z'),
+      zoned: new Date('2024-02-29T10:00:00Z'),
+      note: 'two\nlines',
+      nothing: null,
+      tiny: 12.456697467998197,
+      exact: -0.5,
+    },
   ]);
-  expect(asset).toMatchObject({ kind: 'tabular', crs: null, bbox: null, geometry_types: [], row_count: 2, rejected_rows: { count: 0, sample: [] }, quality: { null_geometries: 0, notes: [] }, software: { DuckDB: expect.stringMatching(/\d/) as string } });
+  expect(asset).toMatchObject({
+    kind: 'tabular',
+    crs: null,
+    bbox: null,
+    geometry_types: [],
+    row_count: 2,
+    rejected_rows: { count: 0, sample: [] },
+    quality: { null_geometries: 0, notes: [] },
+    software: { DuckDB: expect.stringMatching(/\d/) as string },
+  });
 });
 
 test('a value that stands against a type late in the file makes the column text; no row is lost', async () => {
@@ -33,77 +87,177 @@ test('a value that stands against a type late in the file makes the column text;
 });
 
 test('a number of many digits is a double when it comes back with the same digits, in whatever notation', async () => {
-  const kept = ['0.12345678901234568', String(Math.PI * 1e-8), '3.1415926535897930E-08', '0.10000000000000001', '1.000000000000000056e-01', '0.00000000000000000', '-12.3456789012345600', '1.0000000000000000e+23'];
+  const kept = [
+    '0.12345678901234568',
+    String(Math.PI * 1e-8),
+    '3.1415926535897930E-08',
+    '0.10000000000000001',
+    '1.000000000000000056e-01',
+    '0.00000000000000000',
+    '-12.3456789012345600',
+    '1.0000000000000000e+23',
+  ];
   const { rows, types } = await fixture.ingest(csv(`x\n1.5\n${kept.join('\n')}\n`));
   expect(types).toEqual({ x: 'double precision' });
   expect(rows.map(({ x }) => x)).toEqual([1.5, ...kept.map(Number)]);
-  expect((await fixture.ingest(csv('x,id\n1.5,10000000000000000000\n0.123456789012345678,20000000000000000000\n'))).types).toEqual({ x: 'numeric(19,18)', id: 'text' });
+  expect(
+    (await fixture.ingest(csv('x,id\n1.5,10000000000000000000\n0.123456789012345678,20000000000000000000\n'))).types,
+  ).toEqual({ x: 'numeric(19,18)', id: 'text' });
 });
 
 test('a number beyond the range of doubles stays text, and is no infinity in a column that is declared', async () => {
-  expect(await fixture.ingest(csv('x\n1.5\n-1e400\n'))).toMatchObject({ types: { x: 'text' }, rows: [{ x: '1.5' }, { x: '-1e400' }] });
-  expect(await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"x":1.5}\n{"x":1e400}\n' })).toMatchObject({ types: { x: 'text' }, rows: [{ x: '1.5' }, { x: '1e400' }] });
+  expect(await fixture.ingest(csv('x\n1.5\n-1e400\n'))).toMatchObject({
+    types: { x: 'text' },
+    rows: [{ x: '1.5' }, { x: '-1e400' }],
+  });
+  expect(await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"x":1.5}\n{"x":1e400}\n' })).toMatchObject({
+    types: { x: 'text' },
+    rows: [{ x: '1.5' }, { x: '1e400' }],
+  });
   const { rows, asset } = await fixture.ingest(csv('x\n1e400\n-inf\n'), { columns: { x: 'double' } });
   expect(rows).toEqual([{ x: -Infinity }]);
-  expect(asset.rejected_rows?.sample).toEqual([{ line: 2, reason: 'has "1e400" in column "x", which is a double precision' }]);
+  expect(asset.rejected_rows?.sample).toEqual([
+    { line: 2, reason: 'has "1e400" in column "x", which is a double precision' },
+  ]);
 });
 
 test('an empty field is null; an empty text in quotes is empty, or null in a column that is no text', async () => {
   const { rows, types } = await fixture.ingest(csv('name,qty\n"",""\n,5\nx,\n'));
   expect(types).toEqual({ name: 'text', qty: 'bigint' });
-  expect(rows).toEqual([{ name: '', qty: null }, { name: null, qty: 5n }, { name: 'x', qty: null }]);
+  expect(rows).toEqual([
+    { name: '', qty: null },
+    { name: null, qty: 5n },
+    { name: 'x', qty: null },
+  ]);
 });
 
 test('texts that mean no value are declared; in quotes they are text, unless the column is no text', async () => {
   const { rows, types } = await fixture.ingest(csv('name,qty\nNA,NA\n"NA","NA"\n-,5\n'), { null_values: ['NA', '-'] });
   expect(types).toEqual({ name: 'text', qty: 'bigint' });
-  expect(rows).toEqual([{ name: null, qty: null }, { name: 'NA', qty: null }, { name: null, qty: 5n }]);
+  expect(rows).toEqual([
+    { name: null, qty: null },
+    { name: 'NA', qty: null },
+    { name: null, qty: 5n },
+  ]);
 });
 
 test('decimal commas are numbers when they are declared', async () => {
   const body = 'preis;menge;text\n1,50;-3;1.5\n-0,25;4;x\n';
-  expect(await fixture.ingest(csv(body), { decimal_separator: ',' })).toMatchObject({ types: { preis: 'double precision', menge: 'bigint' }, rows: [{ preis: 1.5, menge: -3n, text: '1.5' }, { preis: -0.25 }] });
+  expect(await fixture.ingest(csv(body), { decimal_separator: ',' })).toMatchObject({
+    types: { preis: 'double precision', menge: 'bigint' },
+    rows: [{ preis: 1.5, menge: -3n, text: '1.5' }, { preis: -0.25 }],
+  });
   expect((await fixture.ingest(csv(body))).types).toEqual({ preis: 'text', menge: 'bigint', text: 'text' });
 });
 
 test('declared types win, and are read more freely', async () => {
-  const { rows, types, asset } = await fixture.ingest(csv('id,flag,n,amount,day,at,zoned,d\n7,yes, 007 ,1.5,2024/1/5,2024-01-05,2024-01-05 10:00,1\n8,0,+5,-22.255,2024-12-31,2024-01-05T10:00:00,2024-01-05T10:00+0130,inf\n'), {
-    columns: { id: 'text', flag: 'boolean', n: 'bigint', amount: 'decimal', day: 'date', at: 'timestamp', zoned: 'timestamptz', d: 'double' },
+  const { rows, types, asset } = await fixture.ingest(
+    csv(
+      'id,flag,n,amount,day,at,zoned,d\n7,yes, 007 ,1.5,2024/1/5,2024-01-05,2024-01-05 10:00,1\n8,0,+5,-22.255,2024-12-31,2024-01-05T10:00:00,2024-01-05T10:00+0130,inf\n',
+    ),
+    {
+      columns: {
+        id: 'text',
+        flag: 'boolean',
+        n: 'bigint',
+        amount: 'decimal',
+        day: 'date',
+        at: 'timestamp',
+        zoned: 'timestamptz',
+        d: 'double',
+      },
+    },
+  );
+  expect(types).toEqual({
+    id: 'text',
+    flag: 'boolean',
+    n: 'bigint',
+    amount: 'numeric(5,3)',
+    day: 'date',
+    at: 'timestamp without time zone',
+    zoned: 'timestamp with time zone',
+    d: 'double precision',
   });
-  expect(types).toEqual({ id: 'text', flag: 'boolean', n: 'bigint', amount: 'numeric(5,3)', day: 'date', at: 'timestamp without time zone', zoned: 'timestamp with time zone', d: 'double precision' });
   expect(rows).toEqual([
-    { id: '7', flag: true, n: 7n, amount: 1.5, day: new Date('2024-01-05'), at: new Date('2024-01-05'), zoned: new Date('2024-01-05T10:00Z'), d: 1 },
-    { id: '8', flag: false, n: 5n, amount: -22.255, day: new Date('2024-12-31'), at: new Date('2024-01-05T10:00Z'), zoned: new Date('2024-01-05T08:30Z'), d: Infinity },
+    {
+      id: '7',
+      flag: true,
+      n: 7n,
+      amount: 1.5,
+      day: new Date('2024-01-05'),
+      at: new Date('2024-01-05'),
+      zoned: new Date('2024-01-05T10:00Z'),
+      d: 1,
+    },
+    {
+      id: '8',
+      flag: false,
+      n: 5n,
+      amount: -22.255,
+      day: new Date('2024-12-31'),
+      at: new Date('2024-01-05T10:00Z'),
+      zoned: new Date('2024-01-05T08:30Z'),
+      d: Infinity,
+    },
   ]);
   expect(asset.recipe).toMatchObject({ name: 'tabular', parameters: { columns: { id: 'text' } } });
 });
 
 test('rows that do not fit a declared type, or have another number of values, are left out and named by line', async () => {
-  const { rows, asset } = await fixture.ingest(csv('id,note,qty\n1,"two\nlines",5\n2,x\n3,y,abc\n4,z,1.5\n5,w,6\n6,v,99999999999999999999\n'), { columns: { qty: 'bigint' } });
-  expect(rows).toEqual([{ id: 1n, note: 'two\nlines', qty: 5n }, { id: 5n, note: 'w', qty: 6n }]);
+  const { rows, asset } = await fixture.ingest(
+    csv('id,note,qty\n1,"two\nlines",5\n2,x\n3,y,abc\n4,z,1.5\n5,w,6\n6,v,99999999999999999999\n'),
+    { columns: { qty: 'bigint' } },
+  );
+  expect(rows).toEqual([
+    { id: 1n, note: 'two\nlines', qty: 5n },
+    { id: 5n, note: 'w', qty: 6n },
+  ]);
   expect(asset).toMatchObject({
-    row_count: 2, sources: [{ row_count: 2 }],
-    rejected_rows: { count: 4, sample: [
-      { line: 4, reason: 'has 2 values instead of 3' }, { line: 5, reason: 'has "abc" in column "qty", which is a bigint' },
-      { line: 6, reason: 'has "1.5" in column "qty", which is a bigint' }, { line: 8, reason: 'has "99999999999999999999" in column "qty", which is a bigint' },
-    ] },
-    quality: { notes: [{ code: 'ROWS_REJECTED', message: '4 rows could not be read and are left out; the first: line 4 has 2 values instead of 3.' }] },
+    row_count: 2,
+    sources: [{ row_count: 2 }],
+    rejected_rows: {
+      count: 4,
+      sample: [
+        { line: 4, reason: 'has 2 values instead of 3' },
+        { line: 5, reason: 'has "abc" in column "qty", which is a bigint' },
+        { line: 6, reason: 'has "1.5" in column "qty", which is a bigint' },
+        { line: 8, reason: 'has "99999999999999999999" in column "qty", which is a bigint' },
+      ],
+    },
+    quality: {
+      notes: [
+        {
+          code: 'ROWS_REJECTED',
+          message: '4 rows could not be read and are left out; the first: line 4 has 2 values instead of 3.',
+        },
+      ],
+    },
   });
 });
 
 test('more rejected rows than the manifest allows fail the run; without a limit, 10 or 1 % are allowed, and never all', async () => {
   const bad = (count: number) => csv(`a,b\n${'1,2\n'.repeat(5)}${'1\n'.repeat(count)}`);
   await expect(fixture.ingest(bad(3), { max_rejected_rows: 2 })).rejects.toMatchObject({
-    code: 'ROWS_REJECTED', message: '3 of 8 rows cannot be read, and at most 2 may be (metadata.tabular.max_rejected_rows): line 7 has 1 value instead of 2; line 8 has 1 value instead of 2; line 9 has 1 value instead of 2.',
+    code: 'ROWS_REJECTED',
+    message:
+      '3 of 8 rows cannot be read, and at most 2 may be (metadata.tabular.max_rejected_rows): line 7 has 1 value instead of 2; line 8 has 1 value instead of 2; line 9 has 1 value instead of 2.',
     details: { count: 3, allowed: 2, line: 7 },
   });
   expect((await fixture.ingest(bad(10))).asset.rejected_rows?.count).toBe(10);
   await expect(fixture.ingest(bad(11))).rejects.toMatchObject({ code: 'ROWS_REJECTED' });
-  await expect(fixture.ingest(csv('a,b\n1\n'))).rejects.toMatchObject({ code: 'ROWS_REJECTED', message: expect.stringContaining('none is left') as string });
+  await expect(fixture.ingest(csv('a,b\n1\n'))).rejects.toMatchObject({
+    code: 'ROWS_REJECTED',
+    message: expect.stringContaining('none is left') as string,
+  });
 });
 
 test('a declared column that the file lacks is told with those that it has', async () => {
-  await expect(fixture.ingest(csv('id,preis\n1,2\n'), { columns: { price: 'double' } })).rejects.toMatchObject({ code: 'COLUMN_MISSING', message: expect.stringContaining('has no column "price", which metadata.tabular.columns declares; it has "id", "preis"') as string });
+  await expect(fixture.ingest(csv('id,preis\n1,2\n'), { columns: { price: 'double' } })).rejects.toMatchObject({
+    code: 'COLUMN_MISSING',
+    message: expect.stringContaining(
+      'has no column "price", which metadata.tabular.columns declares; it has "id", "preis"',
+    ) as string,
+  });
 });
 
 test('whole numbers of any length are decimals only when declared; more than 38 digits stay text, with a note', async () => {
@@ -115,35 +269,76 @@ test('whole numbers of any length are decimals only when declared; more than 38 
 });
 
 test('names stay as they are; those that are empty, taken or too long are changed by one rule, and noted', async () => {
-  const { asset, metadata } = await fixture.ingest(csv(`,größe,Größe,select,"a ""b""\nc",'; drop table x; --,2010,🎉,${'x'.repeat(70)}\n1,2,3,4,5,6,7,8,9\n`), { header: true });
-  const names = ['column_1', 'größe', 'Größe_1', 'select', 'a "b"\nc', "'; drop table x; --", '2010', '🎉', `${'x'.repeat(61)}_1`];
+  const { asset, metadata } = await fixture.ingest(
+    csv(`,größe,Größe,select,"a ""b""\nc",'; drop table x; --,2010,🎉,${'x'.repeat(70)}\n1,2,3,4,5,6,7,8,9\n`),
+    { header: true },
+  );
+  const names = [
+    'column_1',
+    'größe',
+    'Größe_1',
+    'select',
+    'a "b"\nc',
+    "'; drop table x; --",
+    '2010',
+    '🎉',
+    `${'x'.repeat(61)}_1`,
+  ];
   expect(asset.columns.map(({ name }) => name)).toEqual(names);
   expect(metadata.schema.slice(1).map(({ name }) => name)).toEqual(names);
-  expect(asset.quality.notes.map(({ code, column }) => [code, column])).toEqual([['COLUMN_RENAMED', 'column_1'], ['COLUMN_RENAMED', 'Größe_1'], ['COLUMN_RENAMED', `${'x'.repeat(61)}_1`]]);
+  expect(asset.quality.notes.map(({ code, column }) => [code, column])).toEqual([
+    ['COLUMN_RENAMED', 'column_1'],
+    ['COLUMN_RENAMED', 'Größe_1'],
+    ['COLUMN_RENAMED', `${'x'.repeat(61)}_1`],
+  ]);
 });
 
 test('a first line for the separator, as Excel has it, is no row, and lines are counted with it', async () => {
-  expect(await fixture.ingest(csv('\ufeffsep=;\r\nid;n\r\n1;2,5\r\n2\r\n'))).toMatchObject({ rows: [{ id: 1n, n: '2,5' }], asset: { rejected_rows: { sample: [{ line: 4 }] } } });
+  expect(await fixture.ingest(csv('\ufeffsep=;\r\nid;n\r\n1;2,5\r\n2\r\n'))).toMatchObject({
+    rows: [{ id: 1n, n: '2,5' }],
+    asset: { rejected_rows: { sample: [{ line: 4 }] } },
+  });
 });
 
 test('thousands of columns take seconds, whatever their types', { timeout: 30_000 }, async () => {
   const kinds = ['1.5', 'abc', '2024-01-31', '17', '12345678901234567890.5', ''];
   const width = 5_000;
   const row = Array.from({ length: width }, (_, index) => kinds[index % kinds.length]).join(',');
-  const { types, rows } = await fixture.ingest(csv(`${Array.from({ length: width }, (_, index) => `k${index}`).join(',')}\n${`${row}\n`.repeat(100)}`));
-  expect(Object.values(types).slice(0, kinds.length)).toEqual(['double precision', 'text', 'date', 'bigint', 'numeric(21,1)', 'text']);
+  const { types, rows } = await fixture.ingest(
+    csv(`${Array.from({ length: width }, (_, index) => `k${index}`).join(',')}\n${`${row}\n`.repeat(100)}`),
+  );
+  expect(Object.values(types).slice(0, kinds.length)).toEqual([
+    'double precision',
+    'text',
+    'date',
+    'bigint',
+    'numeric(21,1)',
+    'text',
+  ]);
   expect([rows.length, rows[99]?.k0, rows[99]?.k4999]).toEqual([100, 1.5, 'abc']);
 });
 
 test('without a header columns are numbered, and a note says why', async () => {
-  expect(await fixture.ingest(csv('Zürich,47.4\nGenève,46.2\n'))).toMatchObject({ types: { column_1: 'text', column_2: 'double precision' }, asset: { row_count: 2, quality: { notes: [{ code: 'HEADER_ABSENT' }] } } });
-  expect(await fixture.ingest(csv('name,city\nAna,Bern\n'), { header: false })).toMatchObject({ rows: [{ column_1: 'name', column_2: 'city' }, {}], asset: { quality: { notes: [] } } });
+  expect(await fixture.ingest(csv('Zürich,47.4\nGenève,46.2\n'))).toMatchObject({
+    types: { column_1: 'text', column_2: 'double precision' },
+    asset: { row_count: 2, quality: { notes: [{ code: 'HEADER_ABSENT' }] } },
+  });
+  expect(await fixture.ingest(csv('name,city\nAna,Bern\n'), { header: false })).toMatchObject({
+    rows: [{ column_1: 'name', column_2: 'city' }, {}],
+    asset: { quality: { notes: [] } },
+  });
 });
 
 test('a table without rows is legal', async () => {
-  expect(await fixture.ingest(csv('id,name\n'))).toMatchObject({ rows: [], types: { id: 'text', name: 'text' }, asset: { row_count: 0 } });
+  expect(await fixture.ingest(csv('id,name\n'))).toMatchObject({
+    rows: [],
+    types: { id: 'text', name: 'text' },
+    asset: { row_count: 0 },
+  });
 });
 
 test('control characters of the staged form in values survive', async () => {
-  expect((await fixture.ingest(csv('a,b\n"x\u001fy\u001an\r\nz",\u001ae\n'))).rows).toEqual([{ a: 'x\u001fy\u001an\r\nz', b: '\u001ae' }]);
+  expect((await fixture.ingest(csv('a,b\n"x\u001fy\u001an\r\nz",\u001ae\n'))).rows).toEqual([
+    { a: 'x\u001fy\u001an\r\nz', b: '\u001ae' },
+  ]);
 });

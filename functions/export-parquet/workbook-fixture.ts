@@ -8,7 +8,9 @@ export type Cell = string | number | { value: number; format: string } | null;
 
 /** A workbook of one sheet, `S`, made at `path` with Python's zipfile. */
 export async function makeWorkbook(path: string, rows: Cell[][]): Promise<Buffer> {
-  const formats = [...new Set(rows.flat().flatMap((cell) => (typeof cell === 'object' && cell !== null ? [cell.format] : [])))];
+  const formats = [
+    ...new Set(rows.flat().flatMap((cell) => (typeof cell === 'object' && cell !== null ? [cell.format] : []))),
+  ];
   const members = {
     '[Content_Types].xml': `<Types xmlns="${PACKAGE}/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="${MIME}.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="${MIME}.worksheet+xml"/></Types>`,
     '_rels/.rels': relations(['officeDocument', 'xl/workbook.xml']),
@@ -17,7 +19,15 @@ export async function makeWorkbook(path: string, rows: Cell[][]): Promise<Buffer
     'xl/styles.xml': stylesXml(formats),
     'xl/worksheets/sheet1.xml': `<worksheet xmlns="${MAIN}"><sheetData>${rows.map((cells, row) => `<row r="${row + 1}">${cells.map((cell, column) => cellXml(cell, `${String.fromCharCode(A + column)}${row + 1}`, formats)).join('')}</row>`).join('')}</sheetData></worksheet>`,
   };
-  await execa('python3', ['-c', 'import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:\n  [z.writestr(*m) for m in json.load(sys.stdin).items()]', path], { input: JSON.stringify(members) });
+  await execa(
+    'python3',
+    [
+      '-c',
+      'import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:\n  [z.writestr(*m) for m in json.load(sys.stdin).items()]',
+      path,
+    ],
+    { input: JSON.stringify(members) },
+  );
   return readFile(path);
 }
 
@@ -31,7 +41,10 @@ const FIRST_OWN_FORMAT = 164;
 
 /** The styles of a workbook: `General`, then one for each format. */
 export function stylesXml(formats: readonly string[]): string {
-  const own = formats.map((format, index) => `<numFmt numFmtId="${FIRST_OWN_FORMAT + index}" formatCode="${format.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')}"/>`);
+  const own = formats.map(
+    (format, index) =>
+      `<numFmt numFmtId="${FIRST_OWN_FORMAT + index}" formatCode="${format.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')}"/>`,
+  );
   return `<styleSheet xmlns="${MAIN}"><numFmts count="${own.length}">${own.join('')}</numFmts><cellXfs><xf numFmtId="0"/>${own.map((_, index) => `<xf numFmtId="${FIRST_OWN_FORMAT + index}"/>`).join('')}</cellXfs></styleSheet>`;
 }
 

@@ -6,26 +6,46 @@ import { errorOf, failedStep, failureOf } from './dead-letter.ts';
 
 const event = runRequested({ run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', lane: 'vector', traceparent: null });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
-const missing: ErrorDocument = { code: 'CRS_MISSING', message: 'straßen #2.shp has no .prj file.', details: { file: 'straßen #2.shp' } };
+const missing: ErrorDocument = {
+  code: 'CRS_MISSING',
+  message: 'straßen #2.shp has no .prj file.',
+  details: { file: 'straßen #2.shp' },
+};
 
 test('reads what the dead-letter sink was told', () => {
-  expect(failureOf({ ...event, knativeerrordest: 'load-to-postgis', knativeerrorcode: '422', knativeerrordata: base64(JSON.stringify({ error: missing })) }))
-    .toEqual({ functionName: 'load-to-postgis', error: missing, httpStatus: '422' });
+  expect(
+    failureOf({
+      ...event,
+      knativeerrordest: 'load-to-postgis',
+      knativeerrorcode: '422',
+      knativeerrordata: base64(JSON.stringify({ error: missing })),
+    }),
+  ).toEqual({ functionName: 'load-to-postgis', error: missing, httpStatus: '422' });
 });
 
 test.each([
   ['http://load-to-postgis.sluice.svc.cluster.local', 'load-to-postgis'],
   ['load-to-postgis', 'load-to-postgis'],
   [undefined, undefined],
-])('the destination %s is the function %s', (knativeerrordest, functionName) => expect(failureOf({ ...event, knativeerrordest }).functionName).toBe(functionName));
+])('the destination %s is the function %s', (knativeerrordest, functionName) =>
+  expect(failureOf({ ...event, knativeerrordest }).functionName).toBe(functionName),
+);
 
-test.each([undefined, '', base64('<html>Bad gateway'), base64('{"error":{"code":"CRS_MIS'), base64('{"error":{"code":"NOPE","message":""}}')])('the reply %j holds no error of ours', (knativeerrordata) => {
+test.each([
+  undefined,
+  '',
+  base64('<html>Bad gateway'),
+  base64('{"error":{"code":"CRS_MIS'),
+  base64('{"error":{"code":"NOPE","message":""}}'),
+])('the reply %j holds no error of ours', (knativeerrordata) => {
   expect(failureOf({ ...event, knativeerrordata }).error).toBeUndefined();
 });
 
 test('the step is the one that is named, else the first that is not done', () => {
   const step = (name: string, status: Step['status']) => ({ name, status }) as Step;
-  const run = { steps: [step('load-to-postgis', 'done'), step('transform-recipe', 'pending'), step('archive', 'pending')] };
+  const run = {
+    steps: [step('load-to-postgis', 'done'), step('transform-recipe', 'pending'), step('archive', 'pending')],
+  };
   const failure = { error: undefined, httpStatus: undefined };
   expect(failedStep(run, { ...failure, functionName: 'archive' })?.name).toBe('archive');
   expect(failedStep(run, { ...failure, functionName: undefined })?.name).toBe('transform-recipe');
@@ -33,10 +53,19 @@ test('the step is the one that is named, else the first that is not done', () =>
 
 test('the ledger knows more of the same error, the reply knows a newer one', () => {
   const failure = { functionName: 'load-to-postgis', httpStatus: '422', error: { ...missing, details: {} } };
-  const unavailable: ErrorDocument = { code: 'DATABASE_UNAVAILABLE', message: 'PostgreSQL does not answer.', details: {} };
+  const unavailable: ErrorDocument = {
+    code: 'DATABASE_UNAVAILABLE',
+    message: 'PostgreSQL does not answer.',
+    details: {},
+  };
   expect(errorOf(failure, { name: 'load-to-postgis', error: missing })).toBe(missing);
   expect(errorOf(failure, { name: 'load-to-postgis', error: unavailable })).toBe(failure.error);
   expect(errorOf({ ...failure, error: undefined }, { name: 'load-to-postgis', error: missing })).toBe(missing);
-  expect(errorOf({ ...failure, error: undefined, httpStatus: '504' }, { name: 'load-to-postgis', error: null }))
-    .toEqual({ code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis gave no answer (HTTP 504).', details: { function: 'load-to-postgis', http_status: '504' } });
+  expect(
+    errorOf({ ...failure, error: undefined, httpStatus: '504' }, { name: 'load-to-postgis', error: null }),
+  ).toEqual({
+    code: 'FUNCTION_UNAVAILABLE',
+    message: 'load-to-postgis gave no answer (HTTP 504).',
+    details: { function: 'load-to-postgis', http_status: '504' },
+  });
 });

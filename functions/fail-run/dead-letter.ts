@@ -17,7 +17,11 @@ const ReplySchema = z.object({ error: ErrorDocumentSchema });
 
 /** Reads `knativeerrordest`, `knativeerrorcode` and `knativeerrordata` (base64). Never throws: a dead letter of a dead letter helps nobody. */
 export function failureOf(event: SluiceEvent): Failure {
-  return { functionName: functionName(event.knativeerrordest), error: replyError(event.knativeerrordata), httpStatus: event.knativeerrorcode };
+  return {
+    functionName: functionName(event.knativeerrordest),
+    error: replyError(event.knativeerrordata),
+    httpStatus: event.knativeerrorcode,
+  };
 }
 
 /** A name as our router writes it, or the first part of the host name of a Knative address. */
@@ -46,5 +50,9 @@ export function errorOf(failure: Failure, step?: Pick<Step, 'name' | 'error'>): 
   if (error !== undefined) return error;
   const name = failure.functionName ?? step?.name ?? 'A function';
   const status = failure.httpStatus === undefined ? '' : ` (HTTP ${failure.httpStatus})`;
-  return { code: 'FUNCTION_UNAVAILABLE', message: `${name} gave no answer${status}.`, details: { function: name, http_status: failure.httpStatus ?? null } };
+  return {
+    code: 'FUNCTION_UNAVAILABLE',
+    message: `${name} gave no answer${status}.`,
+    details: { function: name, http_status: failure.httpStatus ?? null },
+  };
 }

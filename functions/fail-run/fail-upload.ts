@@ -17,12 +17,18 @@ export async function failUpload(event: SluiceEvent, context: Context): Promise<
   const { ledger, objects, env, signal } = context;
   const object = await readManifestObject(objects, env.LANDING_BUCKET, key, signal);
   const known = await ledger.findManifestsByKey(key);
-  const admitted = known.find((manifest) => manifest.run_id !== null && (object === undefined || (manifest.sha256 === object.sha256 && manifest.archive_key === null)));
+  const admitted = known.find(
+    (manifest) =>
+      manifest.run_id !== null &&
+      (object === undefined || (manifest.sha256 === object.sha256 && manifest.archive_key === null)),
+  );
   if (admitted?.run_id) {
     const run = await ledger.getRun(admitted.run_id);
     return run?.status === 'running' && run.steps[0]?.status === 'pending' ? runRequested(run) : undefined;
   }
-  const stored = await ledger.recordManifest(rejectedManifest({ eventId: event.id, key, object, error: errorOf(failureOf(event)) }));
+  const stored = await ledger.recordManifest(
+    rejectedManifest({ eventId: event.id, key, object, error: errorOf(failureOf(event)) }),
+  );
   await ledger.appendActivity(rejectionActivity(stored));
   context.log.warn({ manifest_key: key, error: stored.error }, 'Manifest:Validate:GivenUp');
   return object === undefined ? undefined : manifestRejected(stored, event.traceparent);

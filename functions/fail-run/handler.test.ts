@@ -11,10 +11,14 @@ import { handler as validateManifest } from '../validate-manifest/handler.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
-const noCrs = new SluiceError('CRS_MISSING', 'roads é.shp has no .prj file.', { details: { file: 'roads é.shp', hint: 'x'.repeat(2000) } });
+const noCrs = new SluiceError('CRS_MISSING', 'roads é.shp has no .prj file.', {
+  details: { file: 'roads é.shp', hint: 'x'.repeat(2000) },
+});
 const died = (event: SluiceEvent, functionName: string, error = noCrs) => deadLetterEvent(event, functionName, error);
 
 describe('a dead letter of a step', () => {
@@ -23,20 +27,37 @@ describe('a dead letter of a step', () => {
     await expect(doStep(context, run.run_id, 'load-to-postgis', () => Promise.reject(noCrs))).rejects.toThrow();
     const reply = await handler(died(requested, 'load-to-postgis'), context);
     const error = noCrs.toDocument();
-    expect(reply).toMatchObject({ type: 'sluice.run.failed', subject: run.run_id, data: { run_id: run.run_id, error } });
+    expect(reply).toMatchObject({
+      type: 'sluice.run.failed',
+      subject: run.run_id,
+      data: { run_id: run.run_id, error },
+    });
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure', error });
     expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'failure', error });
-    expect(await context.ledger.listActivity({ run_id: run.run_id })).toMatchObject([{ activity: 'run_failed', details: { step: 'load-to-postgis' } }, { activity: 'run_started' }]);
+    expect(await context.ledger.listActivity({ run_id: run.run_id })).toMatchObject([
+      { activity: 'run_failed', details: { step: 'load-to-postgis' } },
+      { activity: 'run_started' },
+    ]);
 
-    const repeat = await handler(died(requested, 'load-to-postgis', new SluiceError('INTERNAL', 'Something else.')), context);
+    const repeat = await handler(
+      died(requested, 'load-to-postgis', new SluiceError('INTERNAL', 'Something else.')),
+      context,
+    );
     expect(repeat).toMatchObject({ id: reply?.id, data: { error } });
     expect(await context.ledger.listActivity({ run_id: run.run_id })).toHaveLength(2);
   });
 
   test('of a worker that died without a word still says which function it was', async () => {
     const { run, requested } = await startRun(context, 'killed');
-    const event = { ...requested, knativeerrordest: 'http://load-to-postgis.sluice.svc.cluster.local', knativeerrorcode: '502', knativeerrordata: Buffer.from('<html>').toString('base64') };
-    expect(await handler(event, context)).toMatchObject({ data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis gave no answer (HTTP 502).' } } });
+    const event = {
+      ...requested,
+      knativeerrordest: 'http://load-to-postgis.sluice.svc.cluster.local',
+      knativeerrorcode: '502',
+      knativeerrordata: Buffer.from('<html>').toString('base64'),
+    };
+    expect(await handler(event, context)).toMatchObject({
+      data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis gave no answer (HTTP 502).' } },
+    });
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
   });
 
@@ -71,7 +92,12 @@ describe('a dead letter of validate-manifest', () => {
     const event = died(uploadEvent(key), 'validate-manifest', broken);
     const reply = await handler(event, context);
     const [document] = await context.ledger.findManifestsByKey(key);
-    expect(document).toMatchObject({ status: 'failure', claimed_batch_id: 'unread', run_id: null, error: broken.toDocument() });
+    expect(document).toMatchObject({
+      status: 'failure',
+      claimed_batch_id: 'unread',
+      run_id: null,
+      error: broken.toDocument(),
+    });
     expect(reply).toMatchObject({ type: 'sluice.manifest.rejected', data: { manifest_id: document?._id } });
     expect(await handler(event, context)).toMatchObject({ id: reply?.id });
   });
@@ -81,11 +107,16 @@ describe('a dead letter of validate-manifest', () => {
     await putManifest(context, key, vectorManifest('admitted', 'admitted/x.zip'), ['admitted/x.zip']);
     const event = uploadEvent(key);
     const requested = await validateManifest(event, context);
-    expect(await handler(died(event, 'validate-manifest', broken), context)).toMatchObject({ id: requested?.id, type: requested?.type });
+    expect(await handler(died(event, 'validate-manifest', broken), context)).toMatchObject({
+      id: requested?.id,
+      type: requested?.type,
+    });
     expect(await context.ledger.getRun(requested?.subject ?? '')).toMatchObject({ status: 'running' });
   });
 
   test('that nobody can read is left to the person who lists dead letters', async () => {
-    expect(await handler({ ...died(uploadEvent('manifests/x.json'), 'validate-manifest', broken), data: {} }, context)).toBeUndefined();
+    expect(
+      await handler({ ...died(uploadEvent('manifests/x.json'), 'validate-manifest', broken), data: {} }, context),
+    ).toBeUndefined();
   });
 });

@@ -4,16 +4,27 @@ import type { Context } from '#shared/runtime/context.ts';
 import { describeAsset } from './find-assets.ts';
 
 /** Downloads the object of an asset to `path`, and checks that it is the one that was registered. Throws ASSET_CHANGED. */
-export async function fetchAsset(asset: AssetDocument, path: string, { objects, env }: Pick<Context, 'objects' | 'env'>, signal: AbortSignal): Promise<void> {
-  const found = await objects.download(env.LAKE_BUCKET, asset.s3_key, path, { maxBytes: asset.size_bytes, signal }).catch((thrown: unknown) => {
-    const error = asSluiceError(thrown);
-    if (error.code === 'FILE_MISSING') throw changed(asset, 'is not in the lake');
-    if (error.code === 'FILE_TOO_LARGE') throw changed(asset, `is larger than the ${asset.size_bytes} bytes that were registered`);
-    throw error;
-  });
-  if (found.sha256 !== asset.content_hash) throw changed(asset, `has the hash ${found.sha256}, and ${asset.content_hash} was registered`);
+export async function fetchAsset(
+  asset: AssetDocument,
+  path: string,
+  { objects, env }: Pick<Context, 'objects' | 'env'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await objects
+    .download(env.LAKE_BUCKET, asset.s3_key, path, { maxBytes: asset.size_bytes, signal })
+    .catch((thrown: unknown) => {
+      const error = asSluiceError(thrown);
+      if (error.code === 'FILE_MISSING') throw changed(asset, 'is not in the lake');
+      if (error.code === 'FILE_TOO_LARGE')
+        throw changed(asset, `is larger than the ${asset.size_bytes} bytes that were registered`);
+      throw error;
+    });
+  if (found.sha256 !== asset.content_hash)
+    throw changed(asset, `has the hash ${found.sha256}, and ${asset.content_hash} was registered`);
 }
 
 function changed(asset: AssetDocument, how: string): SluiceError {
-  return new SluiceError('ASSET_CHANGED', `The object ${asset.s3_key} of ${describeAsset(asset)} ${how}.`, { details: { asset_id: asset._id, s3_key: asset.s3_key } });
+  return new SluiceError('ASSET_CHANGED', `The object ${asset.s3_key} of ${describeAsset(asset)} ${how}.`, {
+    details: { asset_id: asset._id, s3_key: asset.s3_key },
+  });
 }

@@ -9,7 +9,10 @@ export const handler: Handler = (event, context) => {
   return withClaim(context, { runId: run_id, step: 'join' }, async (claim) => {
     const started = performance.now();
     const ready = await joinAssets(claim, context);
-    context.log.info({ run_id, ...ready.join, rows: ready.steps.at(-1)?.row_count, seconds: (performance.now() - started) / 1000 }, 'Asset:Join:Success');
+    context.log.info(
+      { run_id, ...ready.join, rows: ready.steps.at(-1)?.row_count, seconds: (performance.now() - started) / 1000 },
+      'Asset:Join:Success',
+    );
     return makeEvent('sluice.table.ready', run_id, ready, { traceparent: claim.run.traceparent ?? undefined });
   });
 };

@@ -32,11 +32,25 @@ export async function joinAssets(claim: Claim, context: Context): Promise<EventD
   const session = await postgis.openSession(claim, claim.signal);
   try {
     await session.query(`${sessionSettings(env, assets.spatial.row_count ?? Infinity)}; ${DROP_TABLES}`);
-    const files = { spatial: { asset: assets.spatial, path: paths.spatial }, tabular: { asset: assets.tabular, path: paths.tabular } };
-    const { steps, result } = await joinTables(session, database, files, plan, { config, srid: crs.srid, geometryColumn: env.GEOMETRY_COLUMN }, claim.signal);
+    const files = {
+      spatial: { asset: assets.spatial, path: paths.spatial },
+      tabular: { asset: assets.tabular, path: paths.tabular },
+    };
+    const { steps, result } = await joinTables(
+      session,
+      database,
+      files,
+      plan,
+      { config, srid: crs.srid, geometryColumn: env.GEOMETRY_COLUMN },
+      claim.signal,
+    );
     const counts = await countGeometries(session, env.GEOMETRY_COLUMN);
     return {
-      run_id: claim.runId, recipe: 'join', parameters: parametersOf(config, assets), steps, crs: crs.name,
+      run_id: claim.runId,
+      recipe: 'join',
+      parameters: parametersOf(config, assets),
+      steps,
+      crs: crs.name,
       quality: { null_geometries: counts.nulls, empty_geometries: counts.empties, repaired_geometries: 0 },
       notes: [...plan.notes, ...matchNotes(result, { left: config.left_key, right: config.right_key })],
       parents: [assets.spatial._id, assets.tabular._id],
@@ -50,27 +64,48 @@ export async function joinAssets(claim: Claim, context: Context): Promise<EventD
 function configOf({ run }: Claim): JoinConfig {
   const config = run.manifest.metadata.join_config;
   if (config !== undefined) return config;
-  throw new SluiceError('MANIFEST_INVALID', 'metadata.join_config is missing; intent join_datasets needs it.', { details: { field: 'metadata.join_config' } });
+  throw new SluiceError('MANIFEST_INVALID', 'metadata.join_config is missing; intent join_datasets needs it.', {
+    details: { field: 'metadata.join_config' },
+  });
 }
 
 /** Recipes leave assets in a CRS of the EPSG register. */
 function crsOf(asset: AssetDocument): { name: string; srid: number } {
   const code = /^EPSG:(\d+)$/.exec(asset.crs ?? '')?.[1];
   if (code !== undefined) return { name: `EPSG:${code}`, srid: Number(code) };
-  throw new SluiceError('CRS_MISSING', `${describeAsset(asset)} is not in a CRS of the EPSG register, but in ${asset.crs ?? 'none'}. Ingest it again with metadata.recipe.target_crs.`, { details: { asset_id: asset._id, crs: asset.crs } });
+  throw new SluiceError(
+    'CRS_MISSING',
+    `${describeAsset(asset)} is not in a CRS of the EPSG register, but in ${asset.crs ?? 'none'}. Ingest it again with metadata.recipe.target_crs.`,
+    { details: { asset_id: asset._id, crs: asset.crs } },
+  );
 }
 
-async function fetchBoth(assets: JoinAssets, folder: string, context: Context, signal: AbortSignal): Promise<{ spatial: string; tabular: string }> {
+async function fetchBoth(
+  assets: JoinAssets,
+  folder: string,
+  context: Context,
+  signal: AbortSignal,
+): Promise<{ spatial: string; tabular: string }> {
   const paths = { spatial: join(folder, 'spatial.parquet'), tabular: join(folder, 'tabular.parquet') };
   // Both end before an error goes on: nothing may write into the folder while it is removed.
-  const ended = await Promise.allSettled([fetchAsset(assets.spatial, paths.spatial, context, signal), fetchAsset(assets.tabular, paths.tabular, context, signal)]);
+  const ended = await Promise.allSettled([
+    fetchAsset(assets.spatial, paths.spatial, context, signal),
+    fetchAsset(assets.tabular, paths.tabular, context, signal),
+  ]);
   for (const each of ended) if (each.status === 'rejected') throw each.reason;
   return paths;
 }
 
 /** All that decides the result, with the assets by content: the same ones joined in the same way are not joined again. */
-function parametersOf({ spatial_asset_id: _spatial, tabular_asset_id: _tabular, ...how }: JoinConfig, { spatial, tabular }: JoinAssets): Record<string, unknown> {
+function parametersOf(
+  { spatial_asset_id: _spatial, tabular_asset_id: _tabular, ...how }: JoinConfig,
+  { spatial, tabular }: JoinAssets,
+): Record<string, unknown> {
   return {
-    ...how, spatial_asset_id: spatial._id, spatial_content_hash: spatial.content_hash, tabular_asset_id: tabular._id, tabular_content_hash: tabular.content_hash,
+    ...how,
+    spatial_asset_id: spatial._id,
+    spatial_content_hash: spatial.content_hash,
+    tabular_asset_id: tabular._id,
+    tabular_content_hash: tabular.content_hash,
   };
 }

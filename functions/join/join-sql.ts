@@ -13,11 +13,22 @@ export const TABULAR_KEYS = 'join_tabular_keys';
 export type Value = (alias: string) => string;
 
 /** Drops what an earlier try of this step left. */
-export const DROP_TABLES = format('drop table if exists %I', [PROCESSED_TABLE, SPATIAL_TABLE, TABULAR_TABLE, SPATIAL_KEYS, TABULAR_KEYS]);
+export const DROP_TABLES = format('drop table if exists %I', [
+  PROCESSED_TABLE,
+  SPATIAL_TABLE,
+  TABULAR_TABLE,
+  SPATIAL_KEYS,
+  TABULAR_KEYS,
+]);
 
 /** Makes the table of distinct keys. */
 export function keysSql(table: string, key: Value, keys: string): string {
-  return format('create unlogged table %1$I as select %2$s as key, count(*) as rows from %3$I as x where %2$s is not null group by 1', keys, key('x'), table);
+  return format(
+    'create unlogged table %1$I as select %2$s as key, count(*) as rows from %3$I as x where %2$s is not null group by 1',
+    keys,
+    key('x'),
+    table,
+  );
 }
 
 /** Keys of the table that several rows have, the most frequent first: `key`, `rows`; and over all of them `keys`, `most`. Texts are cut to `length` characters. */
@@ -33,12 +44,17 @@ export const COUNT_MATCHES = format(
   `select coalesce(sum(s.rows::numeric * t.rows), 0)::float8 as matched_rows, (count(*) filter (where t.key is null))::float8 as unmatched_spatial, (count(*) filter (where s.key is null))::float8 as unmatched_tabular,
      coalesce(sum(s.rows), 0)::float8 as spatial_rows, coalesce(sum(t.rows), 0)::float8 as tabular_rows
    from %I as s full join %I as t on s.key = t.key`,
-  SPATIAL_KEYS, TABULAR_KEYS,
+  SPATIAL_KEYS,
+  TABULAR_KEYS,
 );
 
 /** The first keys of one side that the other one does not have, as text. */
 export function unmatchedSql(keys: string, otherKeys: string, limit: number, length: number): string {
-  return format(`select left(k.key::text, ${length}) as key from %I as k where not exists (select from %I as other where other.key = k.key) order by k.key limit ${limit}`, keys, otherKeys);
+  return format(
+    `select left(k.key::text, ${length}) as key from %I as k where not exists (select from %I as other where other.key = k.key) order by k.key limit ${limit}`,
+    keys,
+    otherKeys,
+  );
 }
 
 export interface Join {
@@ -66,5 +82,14 @@ export function joinSql(join: Join): string {
     ...join.columns.map(({ value, name }) => format('%s as %I', value, name)),
     format(`ST_SetSRID(%s, ${join.srid}) as %I`, join.geometry, join.geometryColumn),
   ];
-  return format('create unlogged table %I as select %s from %I as s %s join %s as t on %s = %s', PROCESSED_TABLE, columns.join(', '), SPATIAL_TABLE, join.how, table, join.leftKey('s'), join.rightKey('t'));
+  return format(
+    'create unlogged table %I as select %s from %I as s %s join %s as t on %s = %s',
+    PROCESSED_TABLE,
+    columns.join(', '),
+    SPATIAL_TABLE,
+    join.how,
+    table,
+    join.leftKey('s'),
+    join.rightKey('t'),
+  );
 }

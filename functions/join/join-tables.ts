@@ -21,8 +21,12 @@ interface AssetFile {
 
 /** Loads both files, says what matches, and makes `processed`. Throws ASSET_CHANGED, ASSET_VALUE_INVALID, JOIN_KEY_DUPLICATE. */
 export async function joinTables(
-  session: PostgisSession, database: LockedDatabase, files: { spatial: AssetFile; tabular: AssetFile }, plan: JoinPlan,
-  { config, srid, geometryColumn }: { config: JoinConfig; srid: number; geometryColumn: string }, signal: AbortSignal,
+  session: PostgisSession,
+  database: LockedDatabase,
+  files: { spatial: AssetFile; tabular: AssetFile },
+  plan: JoinPlan,
+  { config, srid, geometryColumn }: { config: JoinConfig; srid: number; geometryColumn: string },
+  signal: AbortSignal,
 ): Promise<{ steps: StepRecord[]; result: JoinResult }> {
   const steps: StepRecord[] = [];
   const load = async (step: string, file: AssetFile, columns: Column[], table: string) => {
@@ -37,11 +41,24 @@ export async function joinTables(
   const started = performance.now();
   const leftKey = valueAt(spatial, plan.leftKey);
   const rightKey = valueAt(tabular, plan.rightKey);
-  const { result, mostRows } = await matchKeys(session, { key: leftKey, rowCount: spatial.rowCount }, { key: rightKey, rowCount: tabular.rowCount }, {
-    allowDuplicates: config.allow_duplicate_keys, rightKey: config.right_key, tabularAsset: describeAsset(files.tabular.asset),
-  });
+  const { result, mostRows } = await matchKeys(
+    session,
+    { key: leftKey, rowCount: spatial.rowCount },
+    { key: rightKey, rowCount: tabular.rowCount },
+    {
+      allowDuplicates: config.allow_duplicate_keys,
+      rightKey: config.right_key,
+      tabularAsset: describeAsset(files.tabular.asset),
+    },
+  );
   const sql = joinSql({
-    how: config.how, leftKey, rightKey, mostRows, srid, geometryColumn, geometry: valueAt(spatial, plan.spatial.length)('s'),
+    how: config.how,
+    leftKey,
+    rightKey,
+    mostRows,
+    srid,
+    geometryColumn,
+    geometry: valueAt(spatial, plan.spatial.length)('s'),
     columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
   });
   signal.throwIfAborted();
@@ -50,10 +67,21 @@ export async function joinTables(
   return { steps, result };
 }
 
-async function loadFile(session: PostgisSession, database: LockedDatabase, { asset, path }: AssetFile, columns: Column[], table: string, signal: AbortSignal): Promise<ImportedTable> {
+async function loadFile(
+  session: PostgisSession,
+  database: LockedDatabase,
+  { asset, path }: AssetFile,
+  columns: Column[],
+  table: string,
+  signal: AbortSignal,
+): Promise<ImportedTable> {
   const loaded = await parquetToTable(session, database, { path, columns }, table, signal);
   if (asset.row_count === null || asset.row_count === loaded.rowCount) return loaded;
-  throw new SluiceError('ASSET_CHANGED', `${describeAsset(asset)} has ${loaded.rowCount} rows, and ${asset.row_count} were registered.`, { details: { asset_id: asset._id } });
+  throw new SluiceError(
+    'ASSET_CHANGED',
+    `${describeAsset(asset)} has ${loaded.rowCount} rows, and ${asset.row_count} were registered.`,
+    { details: { asset_id: asset._id } },
+  );
 }
 
 function valueAt(table: ImportedTable, index: number): Value {
@@ -63,7 +91,9 @@ function valueAt(table: ImportedTable, index: number): Value {
 }
 
 function resultColumns(columns: JoinColumn[], table: ImportedTable, alias: string): { value: string; name: string }[] {
-  return columns.flatMap(({ as }, index) => (as === undefined ? [] : [{ value: valueAt(table, index)(alias), name: as }]));
+  return columns.flatMap(({ as }, index) =>
+    as === undefined ? [] : [{ value: valueAt(table, index)(alias), name: as }],
+  );
 }
 
 function secondsSince(started: number): number {

@@ -7,9 +7,19 @@ import type { Crs } from '#shared/gdal/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /** Rows and extent of a table; the extent is null when it has no coordinates. */
-export async function measureTable(session: PostgisSession, table: string, geometryColumn: string): Promise<{ rowCount: number; extent: Extent | null }> {
+export async function measureTable(
+  session: PostgisSession,
+  table: string,
+  geometryColumn: string,
+): Promise<{ rowCount: number; extent: Extent | null }> {
   const geometry = pg.escapeIdentifier(geometryColumn);
-  const [row] = await session.query<{ count: string; x1: number | null; y1: number | null; x2: number | null; y2: number | null }>(
+  const [row] = await session.query<{
+    count: string;
+    x1: number | null;
+    y1: number | null;
+    x2: number | null;
+    y2: number | null;
+  }>(
     `select count, st_xmin(e) x1, st_ymin(e) y1, st_xmax(e) x2, st_ymax(e) y2 from (select count(*), st_extent(${geometry}) e from ${pg.escapeIdentifier(table)}) t`,
   );
   const corners = [row?.x1, row?.y1, row?.x2, row?.y2];
@@ -18,14 +28,24 @@ export async function measureTable(session: PostgisSession, table: string, geome
 }
 
 /** Notes about coordinates that are odd for their CRS (judgeExtent). Throws CRS_EXTENT_MISMATCH. */
-export async function checkExtent(extent: Extent | null, { crs, srid }: { crs: Crs; srid: number }, file: string, { session, gdal, signal }: { session: PostgisSession; gdal: Gdal; signal: AbortSignal }): Promise<Note[]> {
+export async function checkExtent(
+  extent: Extent | null,
+  { crs, srid }: { crs: Crs; srid: number },
+  file: string,
+  { session, gdal, signal }: { session: PostgisSession; gdal: Gdal; signal: AbortSignal },
+): Promise<Note[]> {
   if (extent === null) return [];
   // The corners around a map of the world lie outside of it in many projections; PostGIS then refuses all points, GDAL those only.
-  const onEarth = async () => (await extentInDegrees(session, extent, srid)) ?? extentOnEarth(gridOfExtent(extent), crs, gdal, signal);
+  const onEarth = async () =>
+    (await extentInDegrees(session, extent, srid)) ?? extentOnEarth(gridOfExtent(extent), crs, gdal, signal);
   return judgeExtent(crs, extent, file, onEarth);
 }
 
-async function extentInDegrees(session: PostgisSession, [x1, y1, x2, y2]: Extent, srid: number): Promise<Extent | undefined> {
+async function extentInDegrees(
+  session: PostgisSession,
+  [x1, y1, x2, y2]: Extent,
+  srid: number,
+): Promise<Extent | undefined> {
   const xs = [x1, (x1 + x2) / 2, x2];
   const ys = [y1, (y1 + y2) / 2, y2];
   const points = xs.flatMap((x) => ys.map((y) => [x, y] as const));
@@ -36,7 +56,12 @@ async function extentInDegrees(session: PostgisSession, [x1, y1, x2, y2]: Extent
     );
     const finite = rows.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
     if (finite.length === 0) return undefined;
-    return [Math.min(...finite.map(({ x }) => x)), Math.min(...finite.map(({ y }) => y)), Math.max(...finite.map(({ x }) => x)), Math.max(...finite.map(({ y }) => y))];
+    return [
+      Math.min(...finite.map(({ x }) => x)),
+      Math.min(...finite.map(({ y }) => y)),
+      Math.max(...finite.map(({ x }) => x)),
+      Math.max(...finite.map(({ y }) => y)),
+    ];
   } catch (thrown) {
     // XX000: PROJ says that a point is outside of what the projection can do.
     if ((thrown as { code?: string }).code === 'XX000') return undefined;

@@ -17,5 +17,6 @@ test.each<[string, string, number, number?]>([
   ['a quote that is never closed', 'x,y\n1,"a\nb"\n2,"c\n3,d\n', 3, 4],
   ['nothing', '', 0],
 ])('%s', async (_name, text, records, openQuoteLine) => {
-  for (const size of [1, 2, 3, 1000]) expect(await countRecords(cut(text, size)), `chunks of ${size}`).toEqual({ records, openQuoteLine });
+  for (const size of [1, 2, 3, 1000])
+    expect(await countRecords(cut(text, size)), `chunks of ${size}`).toEqual({ records, openQuoteLine });
 });

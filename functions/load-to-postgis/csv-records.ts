@@ -23,15 +23,25 @@ export interface CsvRecords {
 
 /** Throws FILE_UNREADABLE when fewer than all records became rows. `rows` are what GDAL read, with or without a header before them. */
 export async function checkCsvRows(path: string, rows: number, file: string, signal: AbortSignal): Promise<void> {
-  const { records, openQuoteLine } = await countRecords(createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>);
+  const { records, openQuoteLine } = await countRecords(
+    createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>,
+  );
   if (openQuoteLine !== undefined) {
-    throw new SluiceError('FILE_UNREADABLE', `Line ${openQuoteLine} of ${file} opens a quote that is never closed, so that the lines after it are part of a value. Close it.`, { details: { file, line: openQuoteLine } });
+    throw new SluiceError(
+      'FILE_UNREADABLE',
+      `Line ${openQuoteLine} of ${file} opens a quote that is never closed, so that the lines after it are part of a value. Close it.`,
+      { details: { file, line: openQuoteLine } },
+    );
   }
   const header = 1;
   if (rows >= records - header) return;
-  throw new SluiceError('FILE_UNREADABLE', `${file} has ${records - header} records, but GDAL reads ${rows}: a quote within a value takes the lines after it along. Put such values in quotes, with their own quotes doubled.`, {
-    details: { file, records: records - header, rows },
-  });
+  throw new SluiceError(
+    'FILE_UNREADABLE',
+    `${file} has ${records - header} records, but GDAL reads ${rows}: a quote within a value takes the lines after it along. Put such values in quotes, with their own quotes doubled.`,
+    {
+      details: { file, records: records - header, rows },
+    },
+  );
 }
 
 /** Counts the records of a UTF-8 text. Line ends are LF, CR LF or CR. */

@@ -10,7 +10,10 @@ const TYPES: { type: string; pattern: string }[] = [
   { type: 'boolean', pattern: '^(?:true|false|TRUE|FALSE|True|False)$' },
   { type: 'bigint', pattern: String.raw`^(?:0|-?[1-9]\d{0,17})$` },
   // A double keeps 15 digits for certain.
-  { type: 'double precision', pattern: String.raw`^(?=(?:\D*\d){1,15}\D*$|.*[eE])-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?$` },
+  {
+    type: 'double precision',
+    pattern: String.raw`^(?=(?:\D*\d){1,15}\D*$|.*[eE])-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?$`,
+  },
   { type: 'date', pattern: `^${DAY}$` },
   { type: 'timestamp without time zone', pattern: `^${DAY}[T ]${CLOCK}$` },
   { type: 'timestamp with time zone', pattern: String.raw`^${DAY}[T ]${CLOCK}(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$` },

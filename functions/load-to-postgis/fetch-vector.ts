@@ -13,9 +13,14 @@ export type VectorSource = Source<VectorFormat>;
  */
 export async function fetchVector(declared: ManifestFile, surroundings: FetchSurroundings): Promise<VectorSource> {
   const { folder, env, signal } = surroundings;
-  return fetchSource(declared, vectorFormat(declared.format, declared.path), async (source, head) => {
-    checkBeginning(source.format, head, source.file);
-    if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
-    await refuseReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
-  }, surroundings);
+  return fetchSource(
+    declared,
+    vectorFormat(declared.format, declared.path),
+    async (source, head) => {
+      checkBeginning(source.format, head, source.file);
+      if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
+      await refuseReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
+    },
+    surroundings,
+  );
 }

@@ -16,20 +16,48 @@ export interface FinishPlan {
 
 /** Gives a staged table its final columns. Returns its attributes, in order. `originals` are the names in the file. */
 export async function finishTable(
-  session: PostgisSession, table: string,
-  options: { originals: readonly string[]; geometryColumn: string; file: string; dimensionsGuessed: boolean; sridToSet: number | undefined },
+  session: PostgisSession,
+  table: string,
+  options: {
+    originals: readonly string[];
+    geometryColumn: string;
+    file: string;
+    dimensionsGuessed: boolean;
+    sridToSet: number | undefined;
+  },
 ): Promise<{ columns: TableColumn[]; notes: Note[] }> {
   const staged = await readColumns(session, table);
   const geometries = staged.filter((column) => column.base === 'geometry' && !column.array);
   const main = geometries.find((column) => column.name === STAGED_GEOMETRY) ?? geometries[0];
   const attributes = staged.filter((column) => column.name !== STAGED_KEY && !geometries.includes(column));
-  const { renames, names, notes } = planColumns(attributes.map((column) => column.name), options.originals, options.geometryColumn, options.file);
+  const { renames, names, notes } = planColumns(
+    attributes.map((column) => column.name),
+    options.originals,
+    options.geometryColumn,
+    options.file,
+  );
   const dropped = geometries.filter((column) => column !== main).map((column) => column.name);
-  const plan: FinishPlan = { renames, dropped, geometry: { staged: main?.name ?? STAGED_GEOMETRY, dimensionsGuessed: options.dimensionsGuessed, srid: options.sridToSet } };
+  const plan: FinishPlan = {
+    renames,
+    dropped,
+    geometry: {
+      staged: main?.name ?? STAGED_GEOMETRY,
+      dimensionsGuessed: options.dimensionsGuessed,
+      srid: options.sridToSet,
+    },
+  };
   await session.query(finishSql(table, plan, options.geometryColumn).join(';\n'));
   return {
     columns: attributes.map((column, index) => ({ ...column, name: names[index] ?? column.name })),
-    notes: [...notes, ...dropped.map((name) => ({ code: 'GEOMETRY_COLUMN_DROPPED', column: name, file: options.file, message: `Only one geometry column can be kept; ${JSON.stringify(name)} was left out.` }))],
+    notes: [
+      ...notes,
+      ...dropped.map((name) => ({
+        code: 'GEOMETRY_COLUMN_DROPPED',
+        column: name,
+        file: options.file,
+        message: `Only one geometry column can be kept; ${JSON.stringify(name)} was left out.`,
+      })),
+    ],
   };
 }
 
@@ -39,10 +67,17 @@ export function finishSql(table: string, plan: FinishPlan, geometryColumn: strin
   const change = geometryChange(plan.geometry);
   return [
     ...plan.dropped.map((name) => format('alter table %I drop column %I', table, name)),
-    ...plan.renames.map(({ from }, index) => format('alter table %I rename column %I to %I', table, from, passing(index))),
+    ...plan.renames.map(({ from }, index) =>
+      format('alter table %I rename column %I to %I', table, from, passing(index)),
+    ),
     ...plan.renames.map(({ to }, index) => format('alter table %I rename column %I to %I', table, passing(index), to)),
     // Without a type modifier, rows of other files, with other dimensions, fit in. Costs no rewrite unless `using` is needed.
-    format(`alter table %I alter column %I type geometry${change === undefined ? '' : ' using %s'}`, table, plan.geometry.staged, change),
+    format(
+      `alter table %I alter column %I type geometry${change === undefined ? '' : ' using %s'}`,
+      table,
+      plan.geometry.staged,
+      change,
+    ),
     format('alter table %I rename column %I to %I', table, plan.geometry.staged, geometryColumn),
     format('alter table %I rename column %I to %I', table, STAGED_KEY, KEY_COLUMN),
   ];

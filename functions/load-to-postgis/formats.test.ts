@@ -4,7 +4,9 @@ import { dataFile, type LandingFixture, openLandingFixture } from './landing-fix
 /** Every format of docs/formats.md, made from real data by ogr2ogr, comes in with the same features. */
 
 let landing: LandingFixture;
-beforeAll(async () => { landing = await openLandingFixture(); });
+beforeAll(async () => {
+  landing = await openLandingFixture();
+});
 afterAll(() => landing[Symbol.asyncDispose]());
 
 const NC = dataFile('nc.shp');
@@ -12,21 +14,41 @@ const SUMMARY = `select count(*)::int n, count(distinct sluice_fid)::int keys, m
 const nc = (srid: number) => [{ n: 100, keys: 100, first: 1, last: 100, west: -84.324, north: 36.59, srid }];
 
 test('a shapefile comes in with the files beside it', async () => {
-  const loaded = await landing.load({ path: await landing.upload(NC, 'b 1/Straße #1 é😀.shp'), format: 'ESRI Shapefile' });
+  const loaded = await landing.load({
+    path: await landing.upload(NC, 'b 1/Straße #1 é😀.shp'),
+    format: 'ESRI Shapefile',
+  });
   expect(await loaded.query(SUMMARY)).toEqual(nc(4267));
-  expect(loaded).toMatchObject({ srid: 4267, row_count: 100, notes: [], files: [{ crs: 'EPSG:4267', format: 'ESRI Shapefile', layer: null, row_count: 100 }] });
+  expect(loaded).toMatchObject({
+    srid: 4267,
+    row_count: 100,
+    notes: [],
+    files: [{ crs: 'EPSG:4267', format: 'ESRI Shapefile', layer: null, row_count: 100 }],
+  });
   expect(loaded.columns.slice(0, 6)).toEqual([
-    { name: 'AREA', type: 'double precision' }, { name: 'PERIMETER', type: 'double precision' }, { name: 'CNTY_', type: 'double precision' },
-    { name: 'CNTY_ID', type: 'double precision' }, { name: 'NAME', type: 'character varying' }, { name: 'FIPS', type: 'character varying' },
+    { name: 'AREA', type: 'double precision' },
+    { name: 'PERIMETER', type: 'double precision' },
+    { name: 'CNTY_', type: 'double precision' },
+    { name: 'CNTY_ID', type: 'double precision' },
+    { name: 'NAME', type: 'character varying' },
+    { name: 'FIPS', type: 'character varying' },
   ]);
-  expect(await loaded.query('select distinct geometrytype(geom) t from raw_data order by 1')).toEqual([{ t: 'MULTIPOLYGON' }, { t: 'POLYGON' }]);
+  expect(await loaded.query('select distinct geometrytype(geom) t from raw_data order by 1')).toEqual([
+    { t: 'MULTIPOLYGON' },
+    { t: 'POLYGON' },
+  ]);
 });
 
 test.each([
   ['GPKG', 'nc.gpkg', [], 4267],
   ['GeoPackage', 'nc-named.gpkg', ['-nln', 'Grafschaften & "Co"'], 4267],
   ['GeoJSON', 'nc.geojson', ['-t_srs', 'EPSG:4326', '-lco', 'RFC7946=NO', '-lco', 'COORDINATE_PRECISION=15'], 4326],
-  ['ndjson', 'nc.geojsonl', ['-f', 'GeoJSONSeq', '-s_srs', 'EPSG:4326', '-t_srs', 'EPSG:4326', '-lco', 'COORDINATE_PRECISION=15'], 4326],
+  [
+    'ndjson',
+    'nc.geojsonl',
+    ['-f', 'GeoJSONSeq', '-s_srs', 'EPSG:4326', '-t_srs', 'EPSG:4326', '-lco', 'COORDINATE_PRECISION=15'],
+    4326,
+  ],
   ['FlatGeobuf', 'nc.fgb', ['-lco', 'SPATIAL_INDEX=NO', '-nlt', 'GEOMETRY'], 4267],
   ['KML', 'nc.kml', ['-f', 'LIBKML', '-a_srs', 'EPSG:4326'], 4326],
   ['KMZ', 'nc.kmz', ['-f', 'LIBKML', '-a_srs', 'EPSG:4326'], 4326],
@@ -35,7 +57,10 @@ test.each([
   ['MIF', 'nc.mif', ['-f', 'MapInfo File', '-dsco', 'FORMAT=MIF'], undefined],
   ['SpatiaLite', 'nc.sqlite', ['-f', 'SQLite', '-dsco', 'SPATIALITE=YES', '-nlt', 'MULTIPOLYGON'], 4267],
 ] as const)('%s: %s', async (format, name, args, srid) => {
-  const loaded = await landing.load({ path: await landing.upload(await landing.make(name, NC, ...args), `in/${name}`), format });
+  const loaded = await landing.load({
+    path: await landing.upload(await landing.make(name, NC, ...args), `in/${name}`),
+    format,
+  });
   const [summary] = await loaded.query(SUMMARY);
   expect(summary).toMatchObject({ n: 100, keys: 100, first: 1, last: 100 });
   expect(summary?.west).toBeCloseTo(-84.324, 2);
@@ -45,23 +70,54 @@ test.each([
 });
 
 test.each(['zip', 'shz'])('a shapefile in a .%s', async (extension) => {
-  const zip = await landing.zip(`nc.${extension}`, ...['shp', 'shx', 'dbf', 'prj'].map((part) => dataFile(`nc.${part}`)));
+  const zip = await landing.zip(
+    `nc.${extension}`,
+    ...['shp', 'shx', 'dbf', 'prj'].map((part) => dataFile(`nc.${part}`)),
+  );
   const loaded = await landing.load({ path: await landing.upload(zip, `zip/nc.${extension}`), format: 'Shapefile' });
   expect(await loaded.query(SUMMARY)).toEqual(nc(4267));
 });
 
 test('GPX: the waypoints are loaded, the empty layers beside them do not matter', async () => {
-  const made = await landing.make('trees.gpx', dataFile('cycle_hire_xy.csv'), '-f', 'GPX', '-oo', 'X_POSSIBLE_NAMES=X', '-oo', 'Y_POSSIBLE_NAMES=Y', '-nln', 'waypoints', '-nlt', 'POINT', '-a_srs', 'EPSG:4326', '-select', 'name');
+  const made = await landing.make(
+    'trees.gpx',
+    dataFile('cycle_hire_xy.csv'),
+    '-f',
+    'GPX',
+    '-oo',
+    'X_POSSIBLE_NAMES=X',
+    '-oo',
+    'Y_POSSIBLE_NAMES=Y',
+    '-nln',
+    'waypoints',
+    '-nlt',
+    'POINT',
+    '-a_srs',
+    'EPSG:4326',
+    '-select',
+    'name',
+  );
   const loaded = await landing.load({ path: await landing.upload(made), format: 'GPX' });
   expect(loaded).toMatchObject({ row_count: 742, srid: 4326, files: [{ layer: 'waypoints', crs: 'OGC:CRS84' }] });
   expect(loaded.columns).toContainEqual({ name: 'time', type: 'timestamp with time zone' });
 });
 
 test('CSV with coordinates in two columns', async () => {
-  const loaded = await landing.load({ path: await landing.upload(dataFile('cycle_hire_xy.csv')), format: 'CSV', crs: 'EPSG:4326' });
+  const loaded = await landing.load({
+    path: await landing.upload(dataFile('cycle_hire_xy.csv')),
+    format: 'CSV',
+    crs: 'EPSG:4326',
+  });
   expect(loaded.columns).toEqual([
-    { name: 'X', type: 'double precision' }, { name: 'Y', type: 'double precision' }, { name: 'id', type: 'bigint' }, { name: 'name', type: 'character varying' },
-    { name: 'area', type: 'character varying' }, { name: 'nbikes', type: 'bigint' }, { name: 'nempty', type: 'bigint' },
+    { name: 'X', type: 'double precision' },
+    { name: 'Y', type: 'double precision' },
+    { name: 'id', type: 'bigint' },
+    { name: 'name', type: 'character varying' },
+    { name: 'area', type: 'character varying' },
+    { name: 'nbikes', type: 'bigint' },
+    { name: 'nempty', type: 'bigint' },
   ]);
-  expect(await loaded.query('select count(*)::int n, count(geom)::int g, min(st_srid(geom)) srid from raw_data')).toEqual([{ n: 742, g: 742, srid: 4326 }]);
+  expect(
+    await loaded.query('select count(*)::int n, count(geom)::int g, min(st_srid(geom)) srid from raw_data'),
+  ).toEqual([{ n: 742, g: 742, srid: 4326 }]);
 });

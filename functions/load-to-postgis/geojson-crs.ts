@@ -30,7 +30,7 @@ export async function geojsonCrs(path: string, file: string, signal: AbortSignal
       unreadable ??= thrown; // A link may follow, which the manifest's CRS doesn't excuse.
     }
   }
-  if (unreadable !== undefined) throw unreadable;
+  if (unreadable !== undefined) throw asSluiceError(unreadable);
   return declared;
 }
 
@@ -38,7 +38,11 @@ export async function geojsonCrs(path: string, file: string, signal: AbortSignal
 function agreed(first: DeclaredCrs, next: DeclaredCrs, file: string): DeclaredCrs {
   const said = [first, next].map((declared) => (declared.says === 'crs' ? declared.text : 'null'));
   if (first.says === 'nothing' || said[0] === said[1]) return next;
-  throw new SluiceError('CRS_UNREADABLE', `${file} names two CRSs: ${said.join(' and ')}. Remove one, or set \`crs\` in the manifest.`, { details: { file, crs: said } });
+  throw new SluiceError(
+    'CRS_UNREADABLE',
+    `${file} names two CRSs: ${said.join(' and ')}. Remove one, or set \`crs\` in the manifest.`,
+    { details: { file, crs: said } },
+  );
 }
 
 /** What GDAL takes for one, and what it would follow: `type` is `name`, `EPSG`, `OGC`, `link` or `url`, in any case. */
@@ -51,7 +55,11 @@ function meaningOf(member: string, file: string): DeclaredCrs {
   const { type, properties } = MemberSchema.catch({ type: undefined, properties: {} }).parse(value);
   const kind = typeof type === 'string' ? type.toLowerCase() : '';
   if (kind.startsWith('link') || kind.startsWith('url') || 'href' in properties || 'url' in properties) {
-    throw new SluiceError('FILE_FORBIDDEN_CONTENT', `${file} names its CRS by a link to another place. Write EPSG:n, or set \`crs\` in the manifest and remove the link.`, { details: { file, field: 'crs' } });
+    throw new SluiceError(
+      'FILE_FORBIDDEN_CONTENT',
+      `${file} names its CRS by a link to another place. Write EPSG:n, or set \`crs\` in the manifest and remove the link.`,
+      { details: { file, field: 'crs' } },
+    );
   }
   const { code, name, urn } = properties;
   if (kind === 'epsg' && /^\d{4,6}$/.test(String(code))) return { says: 'crs', text: `EPSG:${String(code)}` };
@@ -63,7 +71,11 @@ function parsed(member: string, file: string): unknown {
   try {
     return JSON.parse(member);
   } catch (cause) {
-    throw new SluiceError('CRS_UNREADABLE', `The \`crs\` of ${file} is not valid JSON, or longer than ${MAX_MEMBER_BYTES} bytes. Correct it, or set \`crs\` in the manifest and remove it.`, { cause, details: { file } });
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      `The \`crs\` of ${file} is not valid JSON, or longer than ${MAX_MEMBER_BYTES} bytes. Correct it, or set \`crs\` in the manifest and remove it.`,
+      { cause, details: { file } },
+    );
   }
 }
 
@@ -72,6 +84,10 @@ function checked(name: string, file: string): string {
     return checkedCrsName(name);
   } catch (thrown) {
     const { code } = asSluiceError(thrown);
-    throw new SluiceError(code, `${file} names the CRS ${JSON.stringify(name.slice(0, 100))}, which Sluice does not know. Set \`crs\` in the manifest, or write EPSG:n.`, { cause: thrown, details: { file, crs: name.slice(0, 100) } });
+    throw new SluiceError(
+      code,
+      `${file} names the CRS ${JSON.stringify(name.slice(0, 100))}, which Sluice does not know. Set \`crs\` in the manifest, or write EPSG:n.`,
+      { cause: thrown, details: { file, crs: name.slice(0, 100) } },
+    );
   }
 }

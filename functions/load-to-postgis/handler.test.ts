@@ -29,13 +29,42 @@ afterAll(async () => {
 });
 
 async function admit(batchId: string, path: string): Promise<string> {
-  const manifest: Manifest = { batch_id: batchId, uploader: 'ana', intent: 'ingest_vector', files: [{ path, type: 'vector', format: 'ESRI Shapefile' }], metadata: {} };
+  const manifest: Manifest = {
+    batch_id: batchId,
+    uploader: 'ana',
+    intent: 'ingest_vector',
+    files: [{ path, type: 'vector', format: 'ESRI Shapefile' }],
+    metadata: {},
+  };
   const manifestId = deterministicObjectId('manifest', batchId);
-  const run = newRun({ manifest, manifestId, manifestKey: `manifests/${batchId}.json`, lane: 'vector', datasetId: 'counties', operator: 'ana' });
+  const run = newRun({
+    manifest,
+    manifestId,
+    manifestKey: `manifests/${batchId}.json`,
+    lane: 'vector',
+    datasetId: 'counties',
+    operator: 'ana',
+  });
   const now = run.created_at;
   await ledger.admitManifest(
-    { _id: manifestId, batch_id: batchId, claimed_batch_id: null, manifest_key: `manifests/${batchId}.json`, sha256: batchId, status: 'running', run_id: run.run_id, lane: 'vector', body: manifest, raw: null, error: null, archive_key: null, created_at: now, updated_at: now },
-    run, { _id: deterministicObjectId('dataset', 'counties'), dataset_id: 'counties', latest_version: 0, created_at: now },
+    {
+      _id: manifestId,
+      batch_id: batchId,
+      claimed_batch_id: null,
+      manifest_key: `manifests/${batchId}.json`,
+      sha256: batchId,
+      status: 'running',
+      run_id: run.run_id,
+      lane: 'vector',
+      body: manifest,
+      raw: null,
+      error: null,
+      archive_key: null,
+      created_at: now,
+      updated_at: now,
+    },
+    run,
+    { _id: deterministicObjectId('dataset', 'counties'), dataset_id: 'counties', latest_version: 0, created_at: now },
   );
   return run.run_id;
 }
@@ -46,7 +75,11 @@ test('a run is loaded once, and a repeat of the event gets the recorded answer',
   const runId = await admit('counties 1', await landing.upload(dataFile('nc.shp')));
   const event = makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
   const reply = await handler(event, context);
-  expect(reply).toMatchObject({ type: 'sluice.table.loaded', subject: runId, data: { run_id: runId, row_count: 100, srid: 4267 } });
+  expect(reply).toMatchObject({
+    type: 'sluice.table.loaded',
+    subject: runId,
+    data: { run_id: runId, row_count: 100, srid: 4267 },
+  });
   expect(await handler(event, context)).toEqual(reply);
   expect(scratch()).toEqual([]);
 });
@@ -55,13 +88,20 @@ test('a failed try leaves no file, and gives the claim back with its error', asy
   const runId = await admit('counties 2', 's3://landing-zone/not there.shp');
   await landing.put('not there.shx', 'x');
   await landing.put('not there.dbf', 'x');
-  await expect(handler(makeEvent('sluice.run.requested.vector', runId, { run_id: runId }), context)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  await expect(
+    handler(makeEvent('sluice.run.requested.vector', runId, { run_id: runId }), context),
+  ).rejects.toMatchObject({ code: 'FILE_MISSING' });
   expect(scratch()).toEqual([]);
-  expect((await ledger.getRun(runId))?.steps[0]).toMatchObject({ status: expect.not.stringMatching('done') as string, error: { code: 'FILE_MISSING' } });
+  expect((await ledger.getRun(runId))?.steps[0]).toMatchObject({
+    status: expect.not.stringMatching('done') as string,
+    error: { code: 'FILE_MISSING' },
+  });
 });
 
 test('a newer claim starts from clean, and an older one can no longer write', async () => {
-  const claim = landing.claimOf([{ path: await landing.upload(dataFile('nc.shp'), 'again.shp'), format: 'ESRI Shapefile' }]);
+  const claim = landing.claimOf([
+    { path: await landing.upload(dataFile('nc.shp'), 'again.shp'), format: 'ESRI Shapefile' },
+  ]);
   const older = await landing.context.postgis.openSession(claim, claim.signal);
   await older.query('create table raw_data (half int); create table load_1_0 (half int)');
   const loaded = await loadFiles({ ...claim, token: 2 }, context);
@@ -70,13 +110,19 @@ test('a newer claim starts from clean, and an older one can no longer write', as
   await expect(loadFiles(claim, context)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
   const session = await landing.context.postgis.openSession({ ...claim, token: 3 }, claim.signal);
   expect(await session.query('select count(*)::int n from raw_data')).toEqual([{ n: 100 }]);
-  expect(await session.query('select tablename from pg_tables where schemaname = current_schema() order by 1')).toEqual([{ tablename: 'raw_data' }, { tablename: 'sluice_fence' }]);
+  expect(await session.query('select tablename from pg_tables where schemaname = current_schema() order by 1')).toEqual(
+    [{ tablename: 'raw_data' }, { tablename: 'sluice_fence' }],
+  );
   await session.close();
   expect(scratch()).toEqual([]);
 });
 
 test('an abort ends ogr2ogr and its session at once, and leaves no file', async () => {
-  const rows = Array.from({ length: 400_000 }, (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[${id % 180},${id % 90}]}}`);
+  const rows = Array.from(
+    { length: 400_000 },
+    (_, id) =>
+      `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[${id % 180},${id % 90}]}}`,
+  );
   const path = await landing.put('large.geojsonl', rows.join('\n'));
   const stop = new AbortController();
   const claim = { ...landing.claimOf([{ path, format: 'GeoJSONSeq' }]), signal: stop.signal };
@@ -88,7 +134,9 @@ test('an abort ends ogr2ogr and its session at once, and leaves no file', async 
   };
   const started = performance.now();
   let aborted = 0;
-  stop.signal.addEventListener('abort', () => { aborted = performance.now(); });
+  stop.signal.addEventListener('abort', () => {
+    aborted = performance.now();
+  });
   await expect(loadFiles(claim, { ...context, gdal })).rejects.toThrow();
   expect(aborted).toBeGreaterThan(started);
   expect(performance.now() - aborted).toBeLessThan(2000);

@@ -9,7 +9,16 @@ export const handler: Handler = async (event, context) => {
   return withClaim(context, { runId: run_id, step: 'load-to-postgis' }, async (claim) => {
     const started = performance.now();
     const loaded = await loadFiles(claim, context);
-    context.log.info({ run_id, files: loaded.files.length, rows: loaded.row_count, srid: loaded.srid, seconds: (performance.now() - started) / 1000 }, 'File:Load:Success');
+    context.log.info(
+      {
+        run_id,
+        files: loaded.files.length,
+        rows: loaded.row_count,
+        srid: loaded.srid,
+        seconds: (performance.now() - started) / 1000,
+      },
+      'File:Load:Success',
+    );
     return makeEvent('sluice.table.loaded', run_id, loaded, { traceparent: claim.run.traceparent ?? undefined });
   });
 };

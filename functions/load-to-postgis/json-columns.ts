@@ -14,17 +14,38 @@ const JSON_FIELD = 'String(JSON)';
 const NOT_JSON = '22P02';
 
 /** Gives JSON columns of a staged table their type. A mixture stays text, with a note. */
-export async function typeJsonColumns(session: PostgisSession, table: string, fields: readonly LayerField[], file: string): Promise<Note[]> {
+export async function typeJsonColumns(
+  session: PostgisSession,
+  table: string,
+  fields: readonly LayerField[],
+  file: string,
+): Promise<Note[]> {
   if (!fields.some(isJson)) return [];
-  const staged = (await readColumns(session, table)).map(({ name }) => name).filter((name) => name !== STAGED_KEY && name !== STAGED_GEOMETRY);
+  const staged = (await readColumns(session, table))
+    .map(({ name }) => name)
+    .filter((name) => name !== STAGED_KEY && name !== STAGED_GEOMETRY);
   if (staged.length !== fields.length) return []; // A second geometry column: which is which is not certain, and text loses nothing.
-  const json = fields.flatMap((field, index) => (isJson(field) ? [{ field: field.name, column: staged[index] ?? field.name }] : []));
+  const json = fields.flatMap((field, index) =>
+    isJson(field) ? [{ field: field.name, column: staged[index] ?? field.name }] : [],
+  );
   // All in one statement write the table once.
-  if (await becomeJson(session, table, json.map(({ column }) => column))) return [];
+  if (
+    await becomeJson(
+      session,
+      table,
+      json.map(({ column }) => column),
+    )
+  )
+    return [];
   const notes: Note[] = [];
   for (const { field, column } of json) {
     if (await becomeJson(session, table, [column])) continue;
-    notes.push({ code: 'COLUMN_MIXED', file, column: field, message: `Column ${JSON.stringify(field)} holds values of several kinds; it is text.` });
+    notes.push({
+      code: 'COLUMN_MIXED',
+      file,
+      column: field,
+      message: `Column ${JSON.stringify(field)} holds values of several kinds; it is text.`,
+    });
   }
   return notes;
 }

@@ -26,5 +26,6 @@ test.each<[string, string, string[]]>([
   ['a long value', `{"crs":"${'x'.repeat(100)}","y":1}`, [`"${'x'.repeat(MAX_BYTES - 1)}`]],
   ['half', '{"crs":{"a"', []],
 ])('%s', async (_name, json, expected) => {
-  for (const chunkBytes of [1, 2, 3, 5, 7, 1000]) expect(await members(json, chunkBytes), String(chunkBytes)).toEqual(expected);
+  for (const chunkBytes of [1, 2, 3, 5, 7, 1000])
+    expect(await members(json, chunkBytes), String(chunkBytes)).toEqual(expected);
 });

@@ -17,7 +17,11 @@ const ESCAPED_CHARACTER_BYTES = 6;
  * The values of the members named `name` at depth 1, as they are written, in their order. A longer one than `maxBytes` is cut after as many
  * bytes, so that it doesn't parse. `name` is ASCII.
  */
-export async function* outerMembers(chunks: AsyncIterable<Buffer>, name: string, maxBytes: number): AsyncGenerator<string> {
+export async function* outerMembers(
+  chunks: AsyncIterable<Buffer>,
+  name: string,
+  maxBytes: number,
+): AsyncGenerator<string> {
   const scanner = new MemberScanner(name, maxBytes);
   for await (const chunk of chunks) {
     scanner.scan(chunk);

@@ -45,16 +45,37 @@ export async function openLandingFixture(options: { variables?: Record<string, s
   const gdal = options.gdal ?? createGdal(env);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-landing-'));
   const signal = new AbortController().signal;
-  const context = { env, log, objects, postgis, gdal, publish: () => Promise.resolve(), signal } as Omit<Context, 'ledger'> as Context;
+  const context = { env, log, objects, postgis, gdal, publish: () => Promise.resolve(), signal } as Omit<
+    Context,
+    'ledger'
+  > as Context;
 
   const claimOf = (files: File[], token = 1): Claim => {
-    const manifest = { batch_id: randomUUID(), uploader: 'ana', intent: 'ingest_vector', files: files.map((file) => ({ type: 'vector' as const, ...file })), metadata: {} };
-    const run = newRun({ manifest, manifestId: deterministicObjectId('manifest', manifest.batch_id), manifestKey: 'manifests/b.json', lane: 'vector', datasetId: 'd', operator: 'ana' });
+    const manifest = {
+      batch_id: randomUUID(),
+      uploader: 'ana',
+      intent: 'ingest_vector',
+      files: files.map((file) => ({ type: 'vector' as const, ...file })),
+      metadata: {},
+    };
+    const run = newRun({
+      manifest,
+      manifestId: deterministicObjectId('manifest', manifest.batch_id),
+      manifestKey: 'manifests/b.json',
+      lane: 'vector',
+      datasetId: 'd',
+      operator: 'ana',
+    });
     return { runId: run.run_id, step: 'load-to-postgis', token, run, attempt: 1, signal };
   };
 
   return {
-    env, context, folder, database, objects, claimOf,
+    env,
+    context,
+    folder,
+    database,
+    objects,
+    claimOf,
     /** Uploads bytes or a text under a key of the landing zone, and returns its path. */
     put: async (key: string, body: Buffer | string) => {
       await objects.put(env.LANDING_BUCKET, key, body);
@@ -66,7 +87,12 @@ export async function openLandingFixture(options: { variables?: Record<string, s
       const keyStem = key.replace(/\.[^.]+$/, '');
       for (const name of readdirSync(join(path, '..'))) {
         const other = join(path, '..', name);
-        if (other === path || other.startsWith(`${stem}.`)) await objects.put(env.LANDING_BUCKET, other === path ? key : keyStem + other.slice(stem.length), await readFile(other));
+        if (other === path || other.startsWith(`${stem}.`))
+          await objects.put(
+            env.LANDING_BUCKET,
+            other === path ? key : keyStem + other.slice(stem.length),
+            await readFile(other),
+          );
       }
       return `s3://${env.LANDING_BUCKET}/${key}`;
     },
@@ -78,7 +104,12 @@ export async function openLandingFixture(options: { variables?: Record<string, s
     },
     zip: async (name: string, ...paths: string[]) => {
       const path = join(folder, name);
-      await execa('python3', ['-c', 'import sys,zipfile,os\nwith zipfile.ZipFile(sys.argv[1],"w",zipfile.ZIP_DEFLATED) as z:\n  [z.write(p, os.path.basename(p)) for p in sys.argv[2:]]', path, ...paths]);
+      await execa('python3', [
+        '-c',
+        'import sys,zipfile,os\nwith zipfile.ZipFile(sys.argv[1],"w",zipfile.ZIP_DEFLATED) as z:\n  [z.write(p, os.path.basename(p)) for p in sys.argv[2:]]',
+        path,
+        ...paths,
+      ]);
       return path;
     },
     load: async (files: File | File[]): Promise<Loaded> => {

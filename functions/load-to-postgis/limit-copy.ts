@@ -24,16 +24,35 @@ const COPIED_SQL = `select bytes_processed::float8 as bytes from pg_stat_progres
 /** The most that the files in `folder` can bring. */
 export async function copyLimit(folder: string, { isArchive }: { isArchive?: true }): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = await Promise.all(entries.filter((entry) => entry.isFile()).map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size));
-  return Math.max(GROWTH_MATTERS_BYTES, sizes.reduce((sum, size) => sum + size, 0) * MAX_GROWTH * (isArchive ? PACKED : 1));
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size),
+  );
+  return Math.max(
+    GROWTH_MATTERS_BYTES,
+    sizes.reduce((sum, size) => sum + size, 0) * MAX_GROWTH * (isArchive ? PACKED : 1),
+  );
 }
 
 /** Does `work`, which loads by COPY under the session's name, and aborts it when it brings more than `maxBytes`. Throws FILE_TOO_LARGE. */
-export async function withinCopyLimit<T>(session: PostgisSession, { maxBytes, file }: { maxBytes: number; file: string }, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withinCopyLimit<T>(
+  session: PostgisSession,
+  { maxBytes, file }: { maxBytes: number; file: string },
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const excess = new AbortController();
   const ended = new AbortController();
   const watching = untilExceeded(session, maxBytes, ended.signal).then((exceeded) => {
-    if (exceeded) excess.abort(new SluiceError('FILE_TOO_LARGE', `${file} yields more than ${maxBytes} bytes of rows, ${MAX_GROWTH} times what it holds: one of its views may have no end. Save the layer as a plain table.`, { details: { file, limit: maxBytes } }));
+    if (exceeded)
+      excess.abort(
+        new SluiceError(
+          'FILE_TOO_LARGE',
+          `${file} yields more than ${maxBytes} bytes of rows, ${MAX_GROWTH} times what it holds: one of its views may have no end. Save the layer as a plain table.`,
+          { details: { file, limit: maxBytes } },
+        ),
+      );
   });
   try {
     return await work(AbortSignal.any([signal, excess.signal]));

@@ -47,38 +47,78 @@ export async function loadFile(source: VectorSource, table: string, surroundings
   await ensureUtf8(source, signal);
   await refuseNul(source, signal);
   const { layer, singleLayer, said } = await describe(source, surroundings);
-  const csv = source.format.name === 'CSV' ? csvGeometry(layer.fields.map((field) => field.name), source.declared, source.file) : undefined;
+  const csv =
+    source.format.name === 'CSV'
+      ? csvGeometry(
+          layer.fields.map((field) => field.name),
+          source.declared,
+          source.file,
+        )
+      : undefined;
   const { crs, notes } = await resolveCrs(source, layer, { gdal, signal });
   const prjIsUnreadable = layer.wkt === undefined && source.parts.includes('.prj'); // The manifest says the CRS instead.
   if (prjIsUnreadable) await rm(`${stemOf(source.path)}.prj`); // Every program of GDAL would call the file damaged.
   const srid = await sridOf(session, crs);
   const plan = planLoad({
-    path: source.path, folder: surroundings.folder, format: source.format, layer, singleLayer, schema: session.schema, table, epsg: epsgOf(crs, srid),
-    openOptions: openOptions(source), environment: libpqEnvironment(session),
+    path: source.path,
+    folder: surroundings.folder,
+    format: source.format,
+    layer,
+    singleLayer,
+    schema: session.schema,
+    table,
+    epsg: epsgOf(crs, srid),
+    openOptions: openOptions(source),
+    environment: libpqEnvironment(session),
   });
   const limit = { maxBytes: await copyLimit(surroundings.folder, source.format), file: source.file };
-  const loaded = await withinCopyLimit(session, limit, signal, (stop) => runOn(source, plan.command, { gdal, signal: stop }));
-  const finished = await finish(table, { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing }, source, surroundings);
+  const loaded = await withinCopyLimit(session, limit, signal, (stop) =>
+    runOn(source, plan.command, { gdal, signal: stop }),
+  );
+  const finished = await finish(
+    table,
+    { layer, csv, crs, srid, dimensionsGuessed: plan.dimensionsGuessed, sridMissing: plan.sridMissing },
+    source,
+    surroundings,
+  );
   const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   return {
-    table, srid,
+    table,
+    srid,
     columns: finished.columns.map(({ name, type }) => ({ name, type })),
     source: {
-      path: source.file, sha256: source.sha256, size_bytes: source.sizeBytes, format: source.format.name, layer: singleLayer && source.declared.layer === undefined ? null : layer.name,
-      crs: crsLabel(crs), row_count: rowCount,
+      path: source.file,
+      sha256: source.sha256,
+      size_bytes: source.sizeBytes,
+      format: source.format.name,
+      layer: singleLayer && source.declared.layer === undefined ? null : layer.name,
+      crs: crsLabel(crs),
+      row_count: rowCount,
     },
-    notes: [...notes, ...encodingNotes(source), ...notesOfMessages(prjIsUnreadable ? loaded.stderr : `${said}\n${loaded.stderr}`, source.file), ...finished.notes, ...(await checkExtent(extent, { crs, srid }, source.file, surroundings))],
+    notes: [
+      ...notes,
+      ...encodingNotes(source),
+      ...notesOfMessages(prjIsUnreadable ? loaded.stderr : `${said}\n${loaded.stderr}`, source.file),
+      ...finished.notes,
+      ...(await checkExtent(extent, { crs, srid }, source.file, surroundings)),
+    ],
   };
 }
 
-async function describe(source: VectorSource, surroundings: Surroundings): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
+async function describe(
+  source: VectorSource,
+  surroundings: Surroundings,
+): Promise<{ layer: Layer; singleLayer: boolean; said: string }> {
   const { format, file, path, parts, declared } = source;
   const isShapefile = format.name === 'ESRI Shapefile';
   const plain = isShapefile ? await plainShapefileLayer(path, parts.includes('.prj')) : undefined;
   if (plain !== undefined) return { layer: chooseLayer([plain], format, undefined, file), singleLayer: true, said: '' };
   const count = format.derivedLayers !== undefined;
-  const command = describeLayersCommand(path, surroundings.folder, format.drivers, { openOptions: openOptions(source), count });
+  const command = describeLayersCommand(path, surroundings.folder, format.drivers, {
+    openOptions: openOptions(source),
+    count,
+  });
   const { stdout, stderr } = await runOn(source, command, surroundings);
   const layers = parseLayers(stdout);
   // These have one layer, named after the file; the archive's dataset was chosen by that name already.
@@ -90,22 +130,37 @@ async function describe(source: VectorSource, surroundings: Surroundings): Promi
 
 async function finish(
   table: string,
-  loaded: { layer: Layer; csv: CsvGeometry | undefined; crs: Crs; srid: number; dimensionsGuessed: boolean; sridMissing: boolean },
+  loaded: {
+    layer: Layer;
+    csv: CsvGeometry | undefined;
+    crs: Crs;
+    srid: number;
+    dimensionsGuessed: boolean;
+    sridMissing: boolean;
+  },
   source: VectorSource,
   { session, env }: Surroundings,
 ) {
   const originals = loaded.layer.fields.map((field) => field.name);
-  if (loaded.csv !== undefined) await typeCsvTable(session, table, { geometry: loaded.csv, originals, srid: loaded.srid, file: source.file });
+  if (loaded.csv !== undefined)
+    await typeCsvTable(session, table, { geometry: loaded.csv, originals, srid: loaded.srid, file: source.file });
   const notes = await typeJsonColumns(session, table, loaded.layer.fields, source.file);
   const { csv } = loaded;
   const finished = await finishTable(session, table, {
     originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
-    geometryColumn: env.GEOMETRY_COLUMN, file: source.file, dimensionsGuessed: loaded.dimensionsGuessed, sridToSet: loaded.sridMissing && csv === undefined ? loaded.srid : undefined,
+    geometryColumn: env.GEOMETRY_COLUMN,
+    file: source.file,
+    dimensionsGuessed: loaded.dimensionsGuessed,
+    sridToSet: loaded.sridMissing && csv === undefined ? loaded.srid : undefined,
   });
   return { columns: finished.columns, notes: [...notes, ...finished.notes] };
 }
 
-async function runOn(source: VectorSource, command: GdalCommand, { gdal, signal }: Pick<Surroundings, 'gdal' | 'signal'>): Promise<GdalResult> {
+async function runOn(
+  source: VectorSource,
+  command: GdalCommand,
+  { gdal, signal }: Pick<Surroundings, 'gdal' | 'signal'>,
+): Promise<GdalResult> {
   try {
     return await gdal.run(command, { signal });
   } catch (thrown) {
@@ -115,10 +170,18 @@ async function runOn(source: VectorSource, command: GdalCommand, { gdal, signal 
 
 function openOptions(source: VectorSource): string[] {
   if (source.format.name === 'CSV') return ['AUTODETECT_TYPE=NO', 'KEEP_GEOM_COLUMNS=YES'];
-  return source.format.encoding === 'driver' && source.declared.encoding !== undefined ? [`ENCODING=${source.declared.encoding}`] : [];
+  return source.format.encoding === 'driver' && source.declared.encoding !== undefined
+    ? [`ENCODING=${source.declared.encoding}`]
+    : [];
 }
 
 function encodingNotes({ format, declared, file }: VectorSource): Note[] {
   if (declared.encoding === undefined || format.encoding !== 'in file') return [];
-  return [{ code: 'ENCODING_IGNORED', file, message: `\`encoding\` was not used: a ${format.name} file says itself how its text is encoded.` }];
+  return [
+    {
+      code: 'ENCODING_IGNORED',
+      file,
+      message: `\`encoding\` was not used: a ${format.name} file says itself how its text is encoded.`,
+    },
+  ];
 }

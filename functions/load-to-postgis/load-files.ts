@@ -20,7 +20,10 @@ import { stagingTable } from './plan-load.ts';
 export async function loadFiles(claim: Claim, context: Context): Promise<EventData<'sluice.table.loaded'>> {
   const { signal } = claim;
   const [firstFile, ...others] = claim.run.manifest.files;
-  if (firstFile === undefined) throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', { details: { field: 'files' } });
+  if (firstFile === undefined)
+    throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', {
+      details: { field: 'files' },
+    });
   await using scratch = await openScratch(context.env, claim);
   // The connection opens while the first file comes in.
   const fetching = fetchInto(join(scratch.folder, '0'), firstFile, context, signal);
@@ -38,27 +41,45 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
     const rest: LoadedFile[] = [];
     let rows = first.source.row_count;
     for (const [index, file] of others.entries()) {
-      const next = await load(await fetchInto(join(scratch.folder, String(index + 1)), file, context, signal), index + 1);
+      const next = await load(
+        await fetchInto(join(scratch.folder, String(index + 1)), file, context, signal),
+        index + 1,
+      );
       await appendFile(session, first, next, rows, context.env.GEOMETRY_COLUMN);
       rest.push(next);
       rows += next.source.row_count;
     }
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
     const all = [first, ...rest];
-    return { run_id: claim.runId, files: all.map((file) => file.source), srid: first.srid, row_count: rows, columns: first.columns, notes: all.flatMap((file) => file.notes) };
+    return {
+      run_id: claim.runId,
+      files: all.map((file) => file.source),
+      srid: first.srid,
+      row_count: rows,
+      columns: first.columns,
+      notes: all.flatMap((file) => file.notes),
+    };
   } finally {
     await session.close();
     await fetching.catch(() => undefined); // Nothing may write into the folder while it is removed.
   }
 }
 
-async function fetchInto(folder: string, file: Parameters<typeof fetchVector>[0], { objects, env }: Context, signal: AbortSignal): Promise<VectorSource> {
+async function fetchInto(
+  folder: string,
+  file: Parameters<typeof fetchVector>[0],
+  { objects, env }: Context,
+  signal: AbortSignal,
+): Promise<VectorSource> {
   await mkdir(folder, { recursive: true });
   return fetchVector(file, { objects, env, folder, signal });
 }
 
 /** What an earlier try of this step left. Later steps have not run, or they would have found this one done. */
 async function dropTables(session: PostgisSession): Promise<void> {
-  const left = await session.query<{ name: string }>(`select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r' and (relname = $2 or relname ~ '^load_[0-9]+_[0-9]+(_typed)?$')`, [session.schema, RAW_TABLE]);
+  const left = await session.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r' and (relname = $2 or relname ~ '^load_[0-9]+_[0-9]+(_typed)?$')`,
+    [session.schema, RAW_TABLE],
+  );
   if (left.length > 0) await session.query(left.map(({ name }) => format('drop table %I cascade', name)).join(';\n'));
 }

@@ -13,9 +13,16 @@ export interface Rename {
  * Which staged columns get another name, by the rule of namesForColumns. `originals` are the names in the file, in the same order; without
  * them the staged names count as the file's.
  */
-export function planColumns(staged: readonly string[], originals: readonly string[] | undefined, geometryColumn: string, file: string): { renames: Rename[]; names: string[]; notes: Note[] } {
+export function planColumns(
+  staged: readonly string[],
+  originals: readonly string[] | undefined,
+  geometryColumn: string,
+  file: string,
+): { renames: Rename[]; names: string[]; notes: Note[] } {
   const sources = originals?.length === staged.length ? originals : staged;
   const { names, notes } = namesForColumns(sources, [...RESERVED_COLUMNS, geometryColumn], file);
-  const renames = staged.flatMap((from, index) => (names[index] !== undefined && names[index] !== from ? [{ from, to: names[index] }] : []));
+  const renames = staged.flatMap((from, index) =>
+    names[index] !== undefined && names[index] !== from ? [{ from, to: names[index] }] : [],
+  );
   return { renames, names, notes };
 }

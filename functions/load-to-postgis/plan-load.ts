@@ -30,22 +30,50 @@ export function stagingTable(token: number, fileIndex: number): string {
  * `epsg` is given when PostGIS knows the CRS by that code, so that nothing has to be written twice.
  */
 export function planLoad(options: {
-  path: string; folder: string; format: VectorFormat; layer: Layer; singleLayer: boolean; schema: string; table: string; epsg: number | undefined;
-  openOptions: readonly string[]; environment: Record<string, string>;
+  path: string;
+  folder: string;
+  format: VectorFormat;
+  layer: Layer;
+  singleLayer: boolean;
+  schema: string;
+  table: string;
+  epsg: number | undefined;
+  openOptions: readonly string[];
+  environment: Record<string, string>;
 }): LoadPlan {
   const { format, layer } = options;
   const hasGeometry = format.name !== 'CSV';
   const dimensionsGuessed = hasGeometry && /^Unknown/.test(layer.geometryType) && format.certainDimensions !== true;
-  const creation = [`SCHEMA=${options.schema}`, `GEOMETRY_NAME=${STAGED_GEOMETRY}`, `FID=${STAGED_KEY}`, 'FID64=YES', 'UNLOGGED=ON', 'SPATIAL_INDEX=NONE', 'LAUNDER=NO', 'PRECISION=NO'];
+  const creation = [
+    `SCHEMA=${options.schema}`,
+    `GEOMETRY_NAME=${STAGED_GEOMETRY}`,
+    `FID=${STAGED_KEY}`,
+    'FID64=YES',
+    'UNLOGGED=ON',
+    'SPATIAL_INDEX=NONE',
+    'LAUNDER=NO',
+    'PRECISION=NO',
+  ];
   return {
     command: {
       command: 'ogr2ogr',
       args: [
-        '-f', 'PostgreSQL', 'PG:', options.path, ...layerArguments(layer, options.singleLayer),
-        '-nln', options.table, ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }), '-a_srs', options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
-        '-mapFieldType', 'String(JSON)=String', // What GDAL calls JSON need not be (typeJsonColumns).
-        '-forceNullable', '-unsetDefault', // Files break the constraints that they declare; data counts, not the declaration.
-        '-gt', 'unlimited', // One transaction: all rows or none.
+        '-f',
+        'PostgreSQL',
+        'PG:',
+        options.path,
+        ...layerArguments(layer, options.singleLayer),
+        '-nln',
+        options.table,
+        ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }),
+        '-a_srs',
+        options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
+        '-mapFieldType',
+        'String(JSON)=String', // What GDAL calls JSON need not be (typeJsonColumns).
+        '-forceNullable',
+        '-unsetDefault', // Files break the constraints that they declare; data counts, not the declaration.
+        '-gt',
+        'unlimited', // One transaction: all rows or none.
         ...creation.flatMap((option) => ['-lco', option]),
         ...options.openOptions.flatMap((option) => ['-oo', option]),
       ],
@@ -53,12 +81,16 @@ export function planLoad(options: {
       folder: options.folder,
       environment: { PG_USE_COPY: 'YES', ...options.environment },
     },
-    dimensionsGuessed, sridMissing: options.epsg === undefined,
+    dimensionsGuessed,
+    sridMissing: options.epsg === undefined,
   };
 }
 
 /** A column that takes every type. Where the layer names none, it is so by itself, and `-nlt` would make null of an empty geometry. */
-function geometryArguments({ geometryType }: Layer, { hasGeometry, dimensionsGuessed }: { hasGeometry: boolean; dimensionsGuessed: boolean }): string[] {
+function geometryArguments(
+  { geometryType }: Layer,
+  { hasGeometry, dimensionsGuessed }: { hasGeometry: boolean; dimensionsGuessed: boolean },
+): string[] {
   if (!hasGeometry) return ['-nlt', 'NONE'];
   if (dimensionsGuessed) return ['-dim', 'XYZM'];
   return geometryType.includes('Unknown') ? [] : ['-nlt', anyGeometryWithDimensionsOf(geometryType)];
@@ -67,8 +99,15 @@ function geometryArguments({ geometryType }: Layer, { hasGeometry, dimensionsGue
 /** A query only when a name needs it: ogr2ogr takes a layer whose name begins with "-" for a flag, and PostgreSQL refuses or cuts some columns. */
 function layerArguments(layer: Layer, singleLayer: boolean): string[] {
   if (layer.fields.some((field) => needsAlias(field.name)) || layer.name.startsWith('-')) {
-    const columns = layer.fields.map((field, index) => (needsAlias(field.name) ? `${quoted(field.name)} AS ${quoted(`sluice~${index}`)}` : quoted(field.name)));
-    return ['-dialect', 'OGRSQL', '-sql', `SELECT ${columns.length === 0 ? '*' : columns.join(', ')} FROM ${quoted(layer.name)}`];
+    const columns = layer.fields.map((field, index) =>
+      needsAlias(field.name) ? `${quoted(field.name)} AS ${quoted(`sluice~${index}`)}` : quoted(field.name),
+    );
+    return [
+      '-dialect',
+      'OGRSQL',
+      '-sql',
+      `SELECT ${columns.length === 0 ? '*' : columns.join(', ')} FROM ${quoted(layer.name)}`,
+    ];
   }
   return singleLayer ? [] : [layer.name];
 }

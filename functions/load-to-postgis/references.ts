@@ -27,13 +27,18 @@ export interface ReferenceSurroundings {
 }
 
 /** Throws FILE_FORBIDDEN_CONTENT for a file that refers to others, FILE_UNREADABLE for a damaged database, and for a KMZ what withArchive throws. */
-export async function refuseReferences(source: VectorSource, head: Buffer, surroundings: ReferenceSurroundings): Promise<void> {
+export async function refuseReferences(
+  source: VectorSource,
+  head: Buffer,
+  surroundings: ReferenceSurroundings,
+): Promise<void> {
   const { path, file, format, parts } = source;
   if (sqlite(head)) refuseReachingSchema(path, file);
   if (format.isArchive) await refuseInArchive(source, surroundings);
   else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await refuseXml(path, file);
   if (parts.includes('.xsd')) await refuseXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
-  if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif')) await refuseOtherTables(path, file);
+  if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif'))
+    await refuseOtherTables(path, file);
 }
 
 async function refuseXml(path: string, what: string, file = what): Promise<void> {
@@ -42,7 +47,10 @@ async function refuseXml(path: string, what: string, file = what): Promise<void>
 }
 
 /** Every document in a KMZ: they refer to each other, and which of them GDAL opens is its own affair. */
-async function refuseInArchive({ path, file }: VectorSource, { folder, maxBytes, signal }: ReferenceSurroundings): Promise<void> {
+async function refuseInArchive(
+  { path, file }: VectorSource,
+  { folder, maxBytes, signal }: ReferenceSurroundings,
+): Promise<void> {
   const target = join(folder, 'document');
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
@@ -54,10 +62,20 @@ async function refuseInArchive({ path, file }: VectorSource, { folder, maxBytes,
 
 async function refuseOtherTables(path: string, file: string): Promise<void> {
   const { size } = await stat(path);
-  if (size > MAX_TAB_BYTES) throw new SluiceError('FILE_TOO_LARGE', `${file} is a .tab of ${size} bytes; at most ${MAX_TAB_BYTES} are read. Remove its metadata.`, { details: { file, bytes: size, limit: MAX_TAB_BYTES } });
-  if (OTHER_TABLES.test(await readFile(path, 'latin1'))) throw forbidden(file, 'is a MapInfo view or seamless table, which is made of other tables');
+  if (size > MAX_TAB_BYTES)
+    throw new SluiceError(
+      'FILE_TOO_LARGE',
+      `${file} is a .tab of ${size} bytes; at most ${MAX_TAB_BYTES} are read. Remove its metadata.`,
+      { details: { file, bytes: size, limit: MAX_TAB_BYTES } },
+    );
+  if (OTHER_TABLES.test(await readFile(path, 'latin1')))
+    throw forbidden(file, 'is a MapInfo view or seamless table, which is made of other tables');
 }
 
 function forbidden(what: string, objection: string, file = what): SluiceError {
-  return new SluiceError('FILE_FORBIDDEN_CONTENT', `${what} ${objection}. Remove that; Sluice reads only what was uploaded.`, { details: { file } });
+  return new SluiceError(
+    'FILE_FORBIDDEN_CONTENT',
+    `${what} ${objection}. Remove that; Sluice reads only what was uploaded.`,
+    { details: { file } },
+  );
 }

@@ -14,7 +14,8 @@ test.each([
   ['the character itself', '{"a":"\\n\0"}', { at: 9, escaped: false }],
 ])('%s, wherever the text is cut', async (_name, text, found) => {
   const bytes = Buffer.from(text);
-  for (let size = 1; size <= bytes.length; size++) expect(await findNul(cut(bytes, size), { escapes: true }), `chunks of ${size}`).toEqual(found);
+  for (let size = 1; size <= bytes.length; size++)
+    expect(await findNul(cut(bytes, size), { escapes: true }), `chunks of ${size}`).toEqual(found);
 });
 
 test('in CSV an escape is text', async () => {

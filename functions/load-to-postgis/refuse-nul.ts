@@ -17,11 +17,18 @@ export async function refuseNul({ path, file, format }: VectorSource, signal: Ab
   const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   const found = await findNul(chunks, { escapes: format.drivers.includes('GeoJSON') });
   if (found === undefined) return;
-  throw new SluiceError('ENCODING_INVALID', `${file} holds a NUL character${found.escaped ? ` (${NUL_ESCAPE.toString()})` : ''} at byte ${found.at}, which no text in a table can hold. Remove it.`, { details: { file, byte: found.at } });
+  throw new SluiceError(
+    'ENCODING_INVALID',
+    `${file} holds a NUL character${found.escaped ? ` (${NUL_ESCAPE.toString()})` : ''} at byte ${found.at}, which no text in a table can hold. Remove it.`,
+    { details: { file, byte: found.at } },
+  );
 }
 
 /** The first NUL of a UTF-8 text and its place, counted from 1; with `escapes`, also one that is written as JSON does. Undefined when there is none. */
-export async function findNul(chunks: AsyncIterable<Buffer>, { escapes }: { escapes: boolean }): Promise<{ at: number; escaped: boolean } | undefined> {
+export async function findNul(
+  chunks: AsyncIterable<Buffer>,
+  { escapes }: { escapes: boolean },
+): Promise<{ at: number; escaped: boolean } | undefined> {
   let offset = 0;
   let text: Buffer = Buffer.alloc(0);
   let backslashes = 0; // Those right before `text`.

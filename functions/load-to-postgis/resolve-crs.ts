@@ -14,12 +14,24 @@ const UNDEFINED_NAMES = /^Undefined (Cartesian|geographic) SRS/i;
  * The CRS of a layer: that of the manifest, else that of the file; never a guess. A declared one that differs from the file's is noted.
  * Throws CRS_MISSING, CRS_UNREADABLE, FILE_FORBIDDEN_CONTENT.
  */
-export function resolveCrs(source: VectorSource, layer: Layer, { gdal, signal }: { gdal: Gdal; signal: AbortSignal }): Promise<SettledCrs> {
+export function resolveCrs(
+  source: VectorSource,
+  layer: Layer,
+  { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
+): Promise<SettledCrs> {
   const hint = source.format.name === 'ESRI Shapefile' ? 'Upload the .prj file, or set' : 'Set';
-  return settleCrs({ file: source.file, declared: source.declared.crs, hint }, () => crsOfFile(source, layer, { gdal, signal }), { gdal, signal });
+  return settleCrs(
+    { file: source.file, declared: source.declared.crs, hint },
+    () => crsOfFile(source, layer, { gdal, signal }),
+    { gdal, signal },
+  );
 }
 
-async function crsOfFile(source: VectorSource, layer: Layer, { gdal, signal }: { gdal: Gdal; signal: AbortSignal }): Promise<Crs | undefined> {
+async function crsOfFile(
+  source: VectorSource,
+  layer: Layer,
+  { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
+): Promise<Crs | undefined> {
   const { format, file } = source;
   if (format.drivers.includes('GeoJSON')) {
     const member = await geojsonCrs(source.path, file, signal);
@@ -32,5 +44,9 @@ async function crsOfFile(source: VectorSource, layer: Layer, { gdal, signal }: {
     return UNDEFINED_NAMES.test(crs.name) ? undefined : crs;
   }
   if (!source.parts.includes('.prj')) return undefined;
-  throw new SluiceError('CRS_UNREADABLE', `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`, { details: { file } });
+  throw new SluiceError(
+    'CRS_UNREADABLE',
+    `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`,
+    { details: { file } },
+  );
 }

@@ -10,7 +10,9 @@ import { checkShapefileCounts } from './shapefile-counts.ts';
 const FILE = 's3://landing-zone/größe.shp';
 const SHX_HEADER = 100;
 let folder: string;
-beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'sluice-shapefile-')); });
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-shapefile-'));
+});
 afterAll(() => rm(folder, { recursive: true }));
 
 async function check(part: 'shx' | 'dbf', change: (bytes: Buffer) => Buffer | undefined): Promise<void> {
@@ -21,18 +23,70 @@ async function check(part: 'shx' | 'dbf', change: (bytes: Buffer) => Buffer | un
 }
 
 test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined, string]>([
-  ['a .shx of 10 shapes', 'shx', (bytes) => { bytes.writeInt32BE((SHX_HEADER + 80) / 2, 24); return bytes.subarray(0, SHX_HEADER + 80); }, 'its .shx lists 10 shapes, its .dbf has 100 records'],
-  ['a .shx that was cut off', 'shx', (bytes) => bytes.subarray(0, SHX_HEADER + 84), 'its .shx lists 10 shapes, its .dbf has 100 records'],
-  ['a .dbf that claims 10 records', 'dbf', (bytes) => { bytes.writeUInt32LE(10, 4); return undefined; }, 'its .shx lists 100 shapes, its .dbf has 10 records'],
-  ['a .dbf that was cut off', 'dbf', (bytes) => bytes.subarray(0, bytes.readUInt16LE(8) + bytes.readUInt16LE(10) * 7 + 3), 'its .shx lists 100 shapes, its .dbf has 7 records'],
-  ['a .shx with one shape twice', 'shx', (bytes) => { bytes.copy(bytes, SHX_HEADER + 8 * 41, SHX_HEADER + 8 * 40, SHX_HEADER + 8 * 41); return undefined; }, 'shapes 41 and 42 of its .shx are the same bytes of the .shp'],
+  [
+    'a .shx of 10 shapes',
+    'shx',
+    (bytes) => {
+      bytes.writeInt32BE((SHX_HEADER + 80) / 2, 24);
+      return bytes.subarray(0, SHX_HEADER + 80);
+    },
+    'its .shx lists 10 shapes, its .dbf has 100 records',
+  ],
+  [
+    'a .shx that was cut off',
+    'shx',
+    (bytes) => bytes.subarray(0, SHX_HEADER + 84),
+    'its .shx lists 10 shapes, its .dbf has 100 records',
+  ],
+  [
+    'a .dbf that claims 10 records',
+    'dbf',
+    (bytes) => {
+      bytes.writeUInt32LE(10, 4);
+      return undefined;
+    },
+    'its .shx lists 100 shapes, its .dbf has 10 records',
+  ],
+  [
+    'a .dbf that was cut off',
+    'dbf',
+    (bytes) => bytes.subarray(0, bytes.readUInt16LE(8) + bytes.readUInt16LE(10) * 7 + 3),
+    'its .shx lists 100 shapes, its .dbf has 7 records',
+  ],
+  [
+    'a .shx with one shape twice',
+    'shx',
+    (bytes) => {
+      bytes.copy(bytes, SHX_HEADER + 8 * 41, SHX_HEADER + 8 * 40, SHX_HEADER + 8 * 41);
+      return undefined;
+    },
+    'shapes 41 and 42 of its .shx are the same bytes of the .shp',
+  ],
 ])('%s is damage, not fewer rows', async (_name, part, change, what) => {
-  await expect(check(part, change)).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: `${FILE} is damaged: ${what}. Upload the files of one export.`, details: { file: FILE } });
+  await expect(check(part, change)).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: `${FILE} is damaged: ${what}. Upload the files of one export.`,
+    details: { file: FILE },
+  });
 });
 
 test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined]>([
-  ['a .shx that claims 100 million shapes', 'shx', (bytes) => { bytes.writeInt32BE(400_000_050, 24); return undefined; }],
-  ['a .dbf that claims 100 million records', 'dbf', (bytes) => { bytes.writeUInt32LE(100_000_000, 4); return undefined; }],
+  [
+    'a .shx that claims 100 million shapes',
+    'shx',
+    (bytes) => {
+      bytes.writeInt32BE(400_000_050, 24);
+      return undefined;
+    },
+  ],
+  [
+    'a .dbf that claims 100 million records',
+    'dbf',
+    (bytes) => {
+      bytes.writeUInt32LE(100_000_000, 4);
+      return undefined;
+    },
+  ],
   ['a .dbf with the usual mark at its end', 'dbf', (bytes) => Buffer.concat([bytes, Buffer.from([0x1a])])],
   ['half a header, of which GDAL says more', 'shx', (bytes) => bytes.subarray(0, 50)],
 ])('%s counts as what the file holds', async (_name, part, change) => {

@@ -21,14 +21,18 @@ export async function checkShapefileCounts(path: string, file: string, signal: A
   if (shapes === undefined || rows === undefined) return; // Not headers at all: GDAL says what is wrong.
   if (shapes !== rows) throw damaged(file, `its .shx lists ${shapes} shapes, its .dbf has ${rows} records`);
   const repeated = await repeatedShape(`${stemOf(path)}.shx`, shapes, signal);
-  if (repeated !== undefined) throw damaged(file, `shapes ${repeated} and ${repeated + 1} of its .shx are the same bytes of the .shp`);
+  if (repeated !== undefined)
+    throw damaged(file, `shapes ${repeated} and ${repeated + 1} of its .shx are the same bytes of the .shp`);
 }
 
 /** Records that the header claims and the file holds. */
 async function shxRecords(path: string): Promise<number | undefined> {
   const { head, size } = await headOf(path, SHX_HEADER_BYTES);
   if (head.length < SHX_HEADER_BYTES) return undefined;
-  return Math.max(0, Math.floor((Math.min(size, head.readUInt32BE(SHX_LENGTH_AT) * 2) - SHX_HEADER_BYTES) / SHX_RECORD_BYTES));
+  return Math.max(
+    0,
+    Math.floor((Math.min(size, head.readUInt32BE(SHX_LENGTH_AT) * 2) - SHX_HEADER_BYTES) / SHX_RECORD_BYTES),
+  );
 }
 
 /** The same of a dBASE table, whose header says how long it and each record is. */
@@ -46,7 +50,12 @@ async function repeatedShape(path: string, shapes: number, signal: AbortSignal):
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);
   const end = SHX_HEADER_BYTES + shapes * SHX_RECORD_BYTES - 1;
-  for await (const chunk of createReadStream(path, { start: SHX_HEADER_BYTES, end, highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(path, {
+    start: SHX_HEADER_BYTES,
+    end,
+    highWaterMark: CHUNK_BYTES,
+    signal,
+  }) as AsyncIterable<Buffer>) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const whole = bytes.length - (bytes.length % SHX_RECORD_BYTES);
     for (let at = 0; at < whole; at += SHX_RECORD_BYTES, number++) {
@@ -71,5 +80,7 @@ async function headOf(path: string, length: number): Promise<{ head: Buffer; siz
 }
 
 function damaged(file: string, what: string): SluiceError {
-  return new SluiceError('FILE_UNREADABLE', `${file} is damaged: ${what}. Upload the files of one export.`, { details: { file } });
+  return new SluiceError('FILE_UNREADABLE', `${file} is damaged: ${what}. Upload the files of one export.`, {
+    details: { file },
+  });
 }

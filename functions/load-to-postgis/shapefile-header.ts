@@ -25,7 +25,10 @@ const PRJ_KEPT = 256;
 export async function plainShapefileLayer(path: string, hasPrj: boolean): Promise<Layer | undefined> {
   const prj = hasPrj ? await readFile(`${stemOf(path)}.prj`, 'latin1') : undefined;
   if (prj !== undefined && !knownPrj.has(prj)) return undefined;
-  const [shp, dbf] = await Promise.all([beginning(path, SHP_HEADER_BYTES), beginning(`${stemOf(path)}.dbf`, DBF_READ_BYTES)]);
+  const [shp, dbf] = await Promise.all([
+    beginning(path, SHP_HEADER_BYTES),
+    beginning(`${stemOf(path)}.dbf`, DBF_READ_BYTES),
+  ]);
   const geometryType = shp.length < SHP_HEADER_BYTES ? undefined : PLAIN_TYPES[shp.readInt32LE(32)];
   const fields = plainDbfFields(dbf);
   if (geometryType === undefined || fields === undefined) return undefined;
@@ -50,7 +53,9 @@ export function plainDbfFields(dbf: Buffer): LayerField[] | undefined {
     names.push(name);
   }
   const distinct = new Set(names.map((name) => name.toLowerCase()));
-  return names.length === 0 || distinct.size < names.length ? undefined : names.map((name) => ({ name, type: 'unknown' }));
+  return names.length === 0 || distinct.size < names.length
+    ? undefined
+    : names.map((name) => ({ name, type: 'unknown' }));
 }
 
 async function beginning(path: string, bytes: number): Promise<Buffer> {

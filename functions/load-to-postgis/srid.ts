@@ -21,11 +21,18 @@ const ADD_LOCK = 5_128_004;
 export async function sridOf(session: PostgisSession, crs: Crs): Promise<number> {
   const { authority } = inXyOrder(crs);
   if (authority !== undefined && /^\d+$/.test(authority.code)) {
-    const [known] = await session.query<{ srid: number }>('select srid from spatial_ref_sys where auth_name = $1 and auth_srid = $2', [authority.name, Number(authority.code)]);
+    const [known] = await session.query<{ srid: number }>(
+      'select srid from spatial_ref_sys where auth_name = $1 and auth_srid = $2',
+      [authority.name, Number(authority.code)],
+    );
     if (known !== undefined) return known.srid;
   }
   if (crs.wkt.length > MAX_SRTEXT) {
-    throw new SluiceError('CRS_UNREADABLE', `${crsLabel(crs)} is described by ${crs.wkt.length} characters; PostGIS holds ${MAX_SRTEXT}. Give a CRS that has a code.`, { details: { crs: crsLabel(crs), length: crs.wkt.length } });
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      `${crsLabel(crs)} is described by ${crs.wkt.length} characters; PostGIS holds ${MAX_SRTEXT}. Give a CRS that has a code.`,
+      { details: { crs: crsLabel(crs), length: crs.wkt.length } },
+    );
   }
   return addCrs(session, crs);
 }
@@ -37,10 +44,16 @@ async function addCrs(session: PostgisSession, crs: Crs): Promise<number> {
     await session.query('select pg_advisory_xact_lock($1)', [ADD_LOCK]);
     for (let step = 0; ; step++) {
       const srid = FIRST_USER_SRID + ((first + step) % USER_SRIDS);
-      const [found] = await session.query<{ srtext: string | null }>('select srtext from spatial_ref_sys where srid = $1', [srid]);
+      const [found] = await session.query<{ srtext: string | null }>(
+        'select srtext from spatial_ref_sys where srid = $1',
+        [srid],
+      );
       if (found === undefined) {
         // Without an authority, PostGIS takes the text itself.
-        await session.query('insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text) values ($1, null, null, $2, null)', [srid, crs.wkt]);
+        await session.query(
+          'insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text) values ($1, null, null, $2, null)',
+          [srid, crs.wkt],
+        );
       }
       if (found === undefined || found.srtext === crs.wkt) {
         await session.query('commit');

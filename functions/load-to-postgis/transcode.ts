@@ -14,7 +14,12 @@ export async function ensureUtf8(source: VectorSource, signal: AbortSignal): Pro
   const encoding = source.declared.encoding ?? (await utf16Mark(source.path));
   if (encoding === undefined || UTF8.test(encoding)) return;
   const target = `${source.path}.utf8`;
-  await pipeline(createReadStream(source.path), (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, encoding, source.file), createWriteStream(target), { signal });
+  await pipeline(
+    createReadStream(source.path),
+    (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, encoding, source.file),
+    createWriteStream(target),
+    { signal },
+  );
   await rename(target, source.path);
 }
 

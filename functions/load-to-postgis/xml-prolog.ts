@@ -13,7 +13,8 @@ const MAX_DECLARATION_BYTES = 1024;
 const CHUNK_BYTES = 2 ** 16;
 
 /** Encodings in which markup has its ASCII bytes and no other ones. UTF-7, EBCDIC, ISO-2022 and their like hide it. */
-const ASCII_LIKE = /^(utf-?8|(us-)?ascii|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}|latin-?\d|(windows-|cp)(125\d|874|932|936|949|950)|koi8-[ru]|macintosh|tis-620|shift[-_]jis|euc-(jp|kr|tw)|gb2312|gbk|gb18030|big5)$/i;
+const ASCII_LIKE =
+  /^(utf-?8|(us-)?ascii|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}|latin-?\d|(windows-|cp)(125\d|874|932|936|949|950)|koi8-[ru]|macintosh|tis-620|shift[-_]jis|euc-(jp|kr|tw)|gb2312|gbk|gb18030|big5)$/i;
 
 /** Reads the prolog of the document at `path`, a chunk at a time. */
 export async function objectionToXml(path: string): Promise<Objection> {
@@ -26,7 +27,8 @@ export async function objectionToXml(path: string): Promise<Objection> {
 }
 
 const UNCLEAR = 'does not begin as an XML document does';
-const ENTITIES = 'has a document type (<!DOCTYPE>), which can declare entities that refer to other files or grow without end';
+const ENTITIES =
+  'has a document type (<!DOCTYPE>), which can declare entities that refer to other files or grow without end';
 
 const COMMENT_END = '-->';
 const INSTRUCTION_END = '?>';
@@ -106,10 +108,17 @@ function objectionToEncoding(bytes: Buffer, text: string): Objection {
   if (end < 0) return 'has an XML declaration that does not end';
   const declaration = text.slice(0, end);
   const order = utf16Order(bytes);
-  const names = [...declaration.matchAll(/encoding[^"']*(?:"([^"]*)"|'([^']*)')/gi)].map((match) => match[1] ?? match[2] ?? '');
-  if (names.length !== [...declaration.matchAll(/encoding/gi)].length) return 'has an XML declaration that cannot be understood';
-  const odd = names.find((name) => (order === undefined ? !ASCII_LIKE.test(name) : !['utf-16', `utf-16${order}`].includes(name.toLowerCase())));
-  return odd === undefined ? undefined : `is declared as XML in ${JSON.stringify(odd)}, which it is not, or which Sluice does not read; save it as UTF-8`;
+  const names = [...declaration.matchAll(/encoding[^"']*(?:"([^"]*)"|'([^']*)')/gi)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  );
+  if (names.length !== [...declaration.matchAll(/encoding/gi)].length)
+    return 'has an XML declaration that cannot be understood';
+  const odd = names.find((name) =>
+    order === undefined ? !ASCII_LIKE.test(name) : !['utf-16', `utf-16${order}`].includes(name.toLowerCase()),
+  );
+  return odd === undefined
+    ? undefined
+    : `is declared as XML in ${JSON.stringify(odd)}, which it is not, or which Sluice does not read; save it as UTF-8`;
 }
 
 /** On the first markup that is neither comment nor instruction; undefined while too little of it is there. */

@@ -21,7 +21,11 @@ export const handler: Handler = async (event, context) => {
     ['removals', () => finishRemovals(context)],
   ];
   // These look at every run of a day, and at the whole lake.
-  if (due.getUTCMinutes() === 0) parts.push(['late uploads', () => sweepLateUploads(context, context.signal)], ['catalogue', () => mendCatalog(context, context.signal)]);
+  if (due.getUTCMinutes() === 0)
+    parts.push(
+      ['late uploads', () => sweepLateUploads(context, context.signal)],
+      ['catalogue', () => mendCatalog(context, context.signal)],
+    );
   for (const [part, work] of parts) await attempt(part, work, context);
   return undefined;
 };
@@ -29,7 +33,9 @@ export const handler: Handler = async (event, context) => {
 /** Announces manifests that lie in the landing zone for longer than their notification takes. */
 async function announceManifests({ objects, env, publish, signal }: Context): Promise<number> {
   let announced = 0;
-  for await (const event of waitingManifests(objects, env.LANDING_BUCKET, { uploadedBefore: new Date(Date.now() - SETTLED_AFTER_MS) })) {
+  for await (const event of waitingManifests(objects, env.LANDING_BUCKET, {
+    uploadedBefore: new Date(Date.now() - SETTLED_AFTER_MS),
+  })) {
     signal.throwIfAborted();
     await publish(event);
     announced += 1;

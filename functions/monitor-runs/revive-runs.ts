@@ -30,6 +30,9 @@ async function revive(run: RunDocument, now: number, context: Context): Promise<
     return 'failed';
   }
   await bringOn(run, verdict.event, context);
-  log.info({ run_id: run.run_id, status: run.status, type: verdict.event.type, id: verdict.event.id }, 'Run:Monitor:Announced');
+  log.info(
+    { run_id: run.run_id, status: run.status, type: verdict.event.type, id: verdict.event.id },
+    'Run:Monitor:Announced',
+  );
   return 'announced';
 }

@@ -21,7 +21,11 @@ const FORGOTTEN_AFTER_MS = 10 * 60_000;
  */
 export function verdictOn(run: RunDocument, now: number, stuckAfterMs: number): RunVerdict {
   const idle = now - Date.parse(run.updated_at);
-  if (idle < SETTLED_AFTER_MS || run.steps.some((step) => step.status === 'running' && Date.parse(step.lease_until ?? '') > now)) return { kind: 'leave' };
+  if (
+    idle < SETTLED_AFTER_MS ||
+    run.steps.some((step) => step.status === 'running' && Date.parse(step.lease_until ?? '') > now)
+  )
+    return { kind: 'leave' };
   if (run.status === 'running' && idle >= stuckAfterMs) return stuck(run, idle);
   const event = dueEvent(run);
   return event === undefined ? { kind: 'leave' } : { kind: 'announce', event: inRound(event, roundOf(idle)) };

@@ -29,7 +29,9 @@ export async function describeAsset(assetId: string, claim: Claim, context: Cont
 async function findAsset(assetId: string, claim: Claim, { ledger }: Context): Promise<AssetDocument> {
   const asset = (await ledger.getAsset(assetId)) ?? (await ledger.getRemovedAsset(assetId));
   if (asset !== undefined) return asset;
-  throw new SluiceError('ASSET_NOT_FOUND', `Asset ${assetId} of run ${claim.runId} is not registered.`, { details: { asset_id: assetId } });
+  throw new SluiceError('ASSET_NOT_FOUND', `Asset ${assetId} of run ${claim.runId} is not registered.`, {
+    details: { asset_id: assetId },
+  });
 }
 
 /** Objects first, then the ledger. A worker that was stopped in between may find the asset removed when it wakes up: it takes its objects with it. */

@@ -5,32 +5,62 @@ import { exportAsset, startRun } from '../../tests/function-runs.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 test('closes the run as success, with lineage, an ISO record and the manifest settled; a repeat answers the same', async () => {
-  const { run } = await startRun(context, 'lineage é #1', { metadata: { project: 'ALPHA', description: 'Roads of Kent', tags: { dataset_id: 'straßen' } } });
+  const { run } = await startRun(context, 'lineage é #1', {
+    metadata: { project: 'ALPHA', description: 'Roads of Kent', tags: { dataset_id: 'straßen' } },
+  });
   const exported = await exportAsset(context, run);
   const reply = await handler(exported, context);
   expect(reply).toMatchObject({ type: 'sluice.run.succeeded', subject: run.run_id, data: { run_id: run.run_id } });
   expect(await handler(exported, context)).toEqual(reply);
 
   const assetId = (exported.data as { asset_ids: string[] }).asset_ids[0] ?? '';
-  expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'success', error: null, finished_at: expect.any(String) });
+  expect(await context.ledger.getRun(run.run_id)).toMatchObject({
+    status: 'success',
+    error: null,
+    finished_at: expect.any(String),
+  });
   expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'success' });
   expect(await context.ledger.listLineage(assetId)).toMatchObject([
-    { source: { kind: 'file', path: 's3://landing-zone/lineage é #1/roads é.zip', sha256: 'c'.repeat(64) }, operation: 'ingest_vector', recipe: 'default', parameters: { simplify_tolerance: 0.00001 }, run_id: run.run_id },
+    {
+      source: { kind: 'file', path: 's3://landing-zone/lineage é #1/roads é.zip', sha256: 'c'.repeat(64) },
+      operation: 'ingest_vector',
+      recipe: 'default',
+      parameters: { simplify_tolerance: 0.00001 },
+      run_id: run.run_id,
+    },
   ]);
   expect((await context.ledger.getAsset(assetId))?.iso).toMatchObject({
-    fileIdentifier: assetId, identificationInfo: { citation: { title: 'straßen', edition: '1' }, abstract: 'Roads of Kent', descriptiveKeywords: ['ALPHA', 'ingest_vector', 'Polygon'] },
+    fileIdentifier: assetId,
+    identificationInfo: {
+      citation: { title: 'straßen', edition: '1' },
+      abstract: 'Roads of Kent',
+      descriptiveKeywords: ['ALPHA', 'ingest_vector', 'Polygon'],
+    },
   });
-  expect((await context.ledger.listActivity({ run_id: run.run_id })).map(({ activity }) => activity)).toEqual(['run_succeeded', 'run_started']);
+  expect((await context.ledger.listActivity({ run_id: run.run_id })).map(({ activity }) => activity)).toEqual([
+    'run_succeeded',
+    'run_started',
+  ]);
 });
 
 test('after a crash between closing the run and settling its manifest, the repeat settles it', async () => {
   const { run } = await startRun(context, 'crashed');
   const exported = await exportAsset(context, run);
-  const dying = { ...context, ledger: new Proxy(context.ledger, { get: (ledger, name) => (name === 'settleManifest' ? () => Promise.reject(new Error('killed')) : Reflect.get(ledger, name).bind(ledger)) }) };
+  const dying = {
+    ...context,
+    ledger: new Proxy(context.ledger, {
+      get: (ledger, name) =>
+        name === 'settleManifest'
+          ? () => Promise.reject(new Error('killed'))
+          : (Reflect.get(ledger, name) as () => unknown).bind(ledger),
+    }),
+  };
   await expect(handler(exported, dying)).rejects.toThrow('killed');
   expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'running' });
   expect(await handler(exported, context)).toMatchObject({ type: 'sluice.run.succeeded' });

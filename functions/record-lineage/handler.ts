@@ -18,18 +18,36 @@ export const handler: Handler = async (event, context) => {
 };
 
 /** After the run was closed: a crash before this leaves it to the repeat, which finds the step done, or to archive. */
-async function announce(runId: string, result: { asset_ids: string[]; reused: boolean }, { ledger, log }: Context): Promise<void> {
+async function announce(
+  runId: string,
+  result: { asset_ids: string[]; reused: boolean },
+  { ledger, log }: Context,
+): Promise<void> {
   const run = await ledger.getRun(runId);
   if (run === undefined) return;
   await settleManifestWithRun(ledger, run);
-  await ledger.appendActivity(activityOf({
-    activity: 'run_succeeded', operator: SLUICE_OPERATOR, run_id: runId, batch_id: run.batch_id,
-    message: successOf(run, result), details: { ...result, dataset_id: run.dataset_id },
-  }, runId));
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity: 'run_succeeded',
+        operator: SLUICE_OPERATOR,
+        run_id: runId,
+        batch_id: run.batch_id,
+        message: successOf(run, result),
+        details: { ...result, dataset_id: run.dataset_id },
+      },
+      runId,
+    ),
+  );
   log.info({ run_id: runId, batch_id: run.batch_id, ...result }, 'Run:Close:Success');
 }
 
-function successOf({ run_id, batch_id }: RunDocument, { asset_ids, reused }: { asset_ids: string[]; reused: boolean }): string {
+function successOf(
+  { run_id, batch_id }: RunDocument,
+  { asset_ids, reused }: { asset_ids: string[]; reused: boolean },
+): string {
   const succeeded = `Run ${run_id} of ${batch_id} succeeded`;
-  return reused ? `${succeeded}: the same input was there before, so it gives what was made then (${asset_ids.join(', ')}).` : `${succeeded}.`;
+  return reused
+    ? `${succeeded}: the same input was there before, so it gives what was made then (${asset_ids.join(', ')}).`
+    : `${succeeded}.`;
 }

@@ -7,7 +7,9 @@ import { claimStep, loadedRun } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 const BOW_TIES = `create unlogged table raw_data as select n::bigint as sluice_fid, 'Nº ' || n as "größe", case when n < 9 then ST_SetSRID(ST_GeomFromText(
@@ -19,13 +21,23 @@ test('answers what the recipe did, with parameters and counts', async () => {
   const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10 });
   const ready = await handler(loaded, context);
   expect(ready).toMatchObject({
-    type: 'sluice.table.ready', subject: run.run_id,
+    type: 'sluice.table.ready',
+    subject: run.run_id,
     data: {
-      recipe: 'default', parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0.00001 }, crs: 'EPSG:4326',
-      quality: { null_geometries: 2, empty_geometries: 0, repaired_geometries: 8 }, notes: [],
+      recipe: 'default',
+      parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0.00001 },
+      crs: 'EPSG:4326',
+      quality: { null_geometries: 2, empty_geometries: 0, repaired_geometries: 8 },
+      notes: [],
     },
   });
-  expect(data(ready).steps.map(({ step }) => step)).toEqual(['NormalizeCRS', 'MakeValid', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex']);
+  expect(data(ready).steps.map(({ step }) => step)).toEqual([
+    'NormalizeCRS',
+    'MakeValid',
+    'SimplifyGeometry',
+    'QuantizeCoordinates',
+    'CreateSpatialIndex',
+  ]);
   // A repeat of the event answers the recorded reply.
   expect(await handler(loaded, context)).toEqual(ready);
 });
@@ -34,7 +46,9 @@ test('starts over on what a worker that died has left', async () => {
   const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10 });
   const dead = await claimStep(context.ledger, run.run_id, 'transform-recipe', 0);
   const session = await context.postgis.openSession(dead, context.signal);
-  await session.query('create table step_0 (half int); create table step_1_findings (half int); create table processed (half int)');
+  await session.query(
+    'create table step_0 (half int); create table step_1_findings (half int); create table processed (half int)',
+  );
   expect(data(await handler(loaded, context)).quality.repaired_geometries).toBe(8);
   await expect(session.query('drop table raw_data')).rejects.toThrow(); // Its session was ended.
   await session.close();
@@ -43,12 +57,23 @@ test('starts over on what a worker that died has left', async () => {
 test('notes the features that a road network leaves out', async () => {
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(case n when 1 then ST_MakePoint(1, 1) else ST_MakeLine(ST_MakePoint(0, n), ST_MakePoint(1, n)) end, 4326) as geom from generate_series(1, 3) as n`;
   const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 3, intent: 'ingest_road_network' });
-  expect(data(await handler(loaded, context))).toMatchObject({ recipe: 'ingest_road_network', notes: [{ code: 'FEATURES_DROPPED', message: '1 of 3 features have no lines, and are left out.' }] });
+  expect(data(await handler(loaded, context))).toMatchObject({
+    recipe: 'ingest_road_network',
+    notes: [{ code: 'FEATURES_DROPPED', message: '1 of 3 features have no lines, and are left out.' }],
+  });
 });
 
 test('names the parameter that is wrong', async () => {
-  const { loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10, metadata: { recipe: { target_crs: 'EPSG:1' } } });
-  await expect(handler(loaded, context)).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining('EPSG:1 is not') as string });
+  const { loaded } = await loadedRun(context, {
+    srid: 27700,
+    sql: BOW_TIES,
+    rowCount: 10,
+    metadata: { recipe: { target_crs: 'EPSG:1' } },
+  });
+  await expect(handler(loaded, context)).rejects.toMatchObject({
+    code: 'RECIPE_INVALID',
+    message: expect.stringContaining('EPSG:1 is not') as string,
+  });
 });
 
 test('ends its statement when the run is cancelled', async () => {
@@ -71,25 +96,66 @@ async function started(runId: string): Promise<void> {
 }
 
 test('added steps are recorded with their defaults and counts, in the order of the manifest', async () => {
-  const steps = [{ step: 'filter', all: [{ column: 'größe', op: '!=', value: 'Nº 3' }] }, { step: 'explode' }, { step: 'clip', bounds: [-180, -90, 180, 90] }, { step: 'add_area', column: 'fläche' }];
-  const { loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10, metadata: { recipe: { steps } } });
+  const steps = [
+    { step: 'filter', all: [{ column: 'größe', op: '!=', value: 'Nº 3' }] },
+    { step: 'explode' },
+    { step: 'clip', bounds: [-180, -90, 180, 90] },
+    { step: 'add_area', column: 'fläche' },
+  ];
+  const { loaded } = await loadedRun(context, {
+    srid: 27700,
+    sql: BOW_TIES,
+    rowCount: 10,
+    metadata: { recipe: { steps } },
+  });
   const ready = data(await handler(loaded, context));
   expect(ready.steps.map(({ step, row_count }) => [step, row_count])).toEqual([
-    ['NormalizeCRS', 10], ['MakeValid', 10], ['filter', 9], ['explode', 16], ['clip', 14], ['add_area', 14], ['SimplifyGeometry', 14], ['QuantizeCoordinates', null], ['CreateSpatialIndex', null],
+    ['NormalizeCRS', 10],
+    ['MakeValid', 10],
+    ['filter', 9],
+    ['explode', 16],
+    ['clip', 14],
+    ['add_area', 14],
+    ['SimplifyGeometry', 14],
+    ['QuantizeCoordinates', null],
+    ['CreateSpatialIndex', null],
   ]);
-  expect(ready.parameters).toMatchObject({ steps: [steps[0], { step: 'explode' }, { step: 'clip', bounds: [-180, -90, 180, 90], crs: 'EPSG:4326', cut: true }, steps[3]] });
+  expect(ready.parameters).toMatchObject({
+    steps: [
+      steps[0],
+      { step: 'explode' },
+      { step: 'clip', bounds: [-180, -90, 180, 90], crs: 'EPSG:4326', cut: true },
+      steps[3],
+    ],
+  });
   expect(ready.notes).toEqual([
-    { code: 'FEATURES_FILTERED', message: '1 of 10 features do not fulfil the conditions of the filter, and are left out.' },
+    {
+      code: 'FEATURES_FILTERED',
+      message: '1 of 10 features do not fulfil the conditions of the filter, and are left out.',
+    },
     { code: 'FEATURES_SPLIT', message: '7 features with multi geometries were taken apart: 9 features became 16.' },
     { code: 'FEATURES_CLIPPED', message: '2 of 16 features lie outside the bounds, and are left out.' },
   ]);
 });
 
 test('a step that names a column which is not there fails before anything runs', async () => {
-  const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10, metadata: { recipe: { steps: [{ step: 'drop_columns', columns: ['grösse'] }] } } });
-  await expect(handler(loaded, context)).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[0].columns[0]: the table has no column "grösse" at this step. Its columns are "größe".' });
+  const { run, loaded } = await loadedRun(context, {
+    srid: 27700,
+    sql: BOW_TIES,
+    rowCount: 10,
+    metadata: { recipe: { steps: [{ step: 'drop_columns', columns: ['grösse'] }] } },
+  });
+  await expect(handler(loaded, context)).rejects.toMatchObject({
+    code: 'RECIPE_INVALID',
+    message:
+      'metadata.recipe.steps[0].columns[0]: the table has no column "grösse" at this step. Its columns are "größe".',
+  });
   const claim = await claimStep(context.ledger, run.run_id, 'transform-recipe');
   const session = await context.postgis.openSession(claim, context.signal);
-  expect(await session.query(`select tablename from pg_tables where schemaname = $1 and tablename like 'step%'`, [session.schema])).toEqual([]);
+  expect(
+    await session.query(`select tablename from pg_tables where schemaname = $1 and tablename like 'step%'`, [
+      session.schema,
+    ]),
+  ).toEqual([]);
   await session.close();
 });

@@ -28,15 +28,24 @@ export const handler: Handler = (event, context) => {
       const facts = await readFacts(session, context.env, recipe, parameters, loaded.srid);
       const result = await runRecipe(session, steps, facts, loaded.row_count, claim.signal);
       const counts = await countGeometries(session, facts.geometryColumn);
-      return makeEvent('sluice.table.ready', loaded.run_id, {
-        run_id: loaded.run_id,
-        recipe: recipe.name,
-        parameters: { ...facts.parameters },
-        steps: result.steps,
-        crs: facts.parameters.target_crs,
-        quality: { null_geometries: counts.nulls, empty_geometries: counts.empties, repaired_geometries: result.repaired_geometries },
-        notes: result.notes,
-      }, { traceparent: event.traceparent });
+      return makeEvent(
+        'sluice.table.ready',
+        loaded.run_id,
+        {
+          run_id: loaded.run_id,
+          recipe: recipe.name,
+          parameters: { ...facts.parameters },
+          steps: result.steps,
+          crs: facts.parameters.target_crs,
+          quality: {
+            null_geometries: counts.nulls,
+            empty_geometries: counts.empties,
+            repaired_geometries: result.repaired_geometries,
+          },
+          notes: result.notes,
+        },
+        { traceparent: event.traceparent },
+      );
     } finally {
       await session.close();
     }

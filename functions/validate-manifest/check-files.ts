@@ -7,7 +7,10 @@ import type { NamedFile } from './file-paths.ts';
 const PARALLEL_HEADS = 16;
 
 /** Checks that the files are in the landing zone and not too large. Throws FILE_MISSING, FILE_TOO_LARGE, STORE_UNAVAILABLE. */
-export async function checkFiles(files: NamedFile[], { objects, env, signal }: Pick<Context, 'objects' | 'env' | 'signal'>): Promise<void> {
+export async function checkFiles(
+  files: NamedFile[],
+  { objects, env, signal }: Pick<Context, 'objects' | 'env' | 'signal'>,
+): Promise<void> {
   const heads = new Map<NamedFile, ObjectHead | undefined>();
   const waiting = files.values(); // Shared by the workers: each file is taken once.
   const work = async () => {
@@ -27,16 +30,27 @@ const TOLD_FILES = 3;
 function rejectMissing(missing: NamedFile[]): void {
   const [first] = missing;
   if (first === undefined) return;
-  const told = missing.slice(0, TOLD_FILES).map(({ field, path }) => `${path} (${field})`).join(', ');
+  const told = missing
+    .slice(0, TOLD_FILES)
+    .map(({ field, path }) => `${path} (${field})`)
+    .join(', ');
   const more = missing.length > TOLD_FILES ? ` and ${missing.length - TOLD_FILES} more` : '';
-  const hint = /%[0-9a-f]{2}|\?/i.test(first.path) ? ' A path is taken as it stands: write a space as a space, not as %20, and no query after "?".' : '';
+  const hint = /%[0-9a-f]{2}|\?/i.test(first.path)
+    ? ' A path is taken as it stands: write a space as a space, not as %20, and no query after "?".'
+    : '';
   const message = `${told}${more} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. Upload the files before the manifest.${hint}`;
-  throw new SluiceError('FILE_MISSING', message, { details: { files: missing.map(({ field, path }) => ({ field, path })) } });
+  throw new SluiceError('FILE_MISSING', message, {
+    details: { files: missing.map(({ field, path }) => ({ field, path })) },
+  });
 }
 
 function rejectLarge({ field, path }: NamedFile, size: number, limit: number): void {
   if (size <= limit) return;
-  throw new SluiceError('FILE_TOO_LARGE', `${path} (${field}) has ${size} bytes; this installation reads ${limit} (MAX_FILE_BYTES).`, {
-    details: { field, path, size_bytes: size, limit_bytes: limit, variable: 'MAX_FILE_BYTES' },
-  });
+  throw new SluiceError(
+    'FILE_TOO_LARGE',
+    `${path} (${field}) has ${size} bytes; this installation reads ${limit} (MAX_FILE_BYTES).`,
+    {
+      details: { field, path, size_bytes: size, limit_bytes: limit, variable: 'MAX_FILE_BYTES' },
+    },
+  );
 }

@@ -15,7 +15,11 @@ export type Verdict =
   | { accepted: false; manifest: Manifest | null; lane: Lane | null; error: ErrorDocument | null };
 
 /** Examines an uploaded manifest and the files that it names. Throws only errors after which another try can succeed. */
-export async function examine(object: ManifestObject, context: Pick<Context, 'objects' | 'env' | 'signal'>, servedLanes: ReadonlySet<Lane> = SERVED_LANES): Promise<Verdict> {
+export async function examine(
+  object: ManifestObject,
+  context: Pick<Context, 'objects' | 'env' | 'signal'>,
+  servedLanes: ReadonlySet<Lane> = SERVED_LANES,
+): Promise<Verdict> {
   let manifest: Manifest | null = null;
   let lane: Lane | null = null;
   try {
@@ -34,5 +38,9 @@ export async function examine(object: ManifestObject, context: Pick<Context, 'ob
 }
 
 function notAvailable({ intent }: Manifest, lane: Lane): SluiceError {
-  return new SluiceError('LANE_NOT_AVAILABLE', `intent ${intent} is of the ${lane} lane, which no function of this installation serves.`, { details: { intent, lane } });
+  return new SluiceError(
+    'LANE_NOT_AVAILABLE',
+    `intent ${intent} is of the ${lane} lane, which no function of this installation serves.`,
+    { details: { intent, lane } },
+  );
 }

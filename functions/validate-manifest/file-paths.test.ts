@@ -2,10 +2,23 @@ import { expect, test } from 'vitest';
 import { filesOf } from './file-paths.ts';
 
 const file = (path: string, layer?: string) => ({ path, layer, type: 'vector' as const, format: 'GPKG' });
-const named = (...paths: string[]) => () => filesOf({ files: paths.map((path) => file(path)) }, 'landing-zone');
+const named =
+  (...paths: string[]) =>
+  () =>
+    filesOf({ files: paths.map((path) => file(path)) }, 'landing-zone');
 
-test.each(['b1/roads.zip', 'b 1/straßen#2 + 100% é 🗺?.gpkg', 'a%20b.zip', 'x..y/...z', 'manifests.zip', 'vsi/x', "o'b\"r;--.csv"])('%s is a key as it stands', (key) => {
-  expect(named(`s3://landing-zone/${key}`)()).toEqual([{ field: 'files[0].path', path: `s3://landing-zone/${key}`, key }]);
+test.each([
+  'b1/roads.zip',
+  'b 1/straßen#2 + 100% é 🗺?.gpkg',
+  'a%20b.zip',
+  'x..y/...z',
+  'manifests.zip',
+  'vsi/x',
+  'o\'b"r;--.csv',
+])('%s is a key as it stands', (key) => {
+  expect(named(`s3://landing-zone/${key}`)()).toEqual([
+    { field: 'files[0].path', path: `s3://landing-zone/${key}`, key },
+  ]);
 });
 
 test.each([
@@ -36,18 +49,36 @@ test.each([
   ['s3://landing-zone/archive/manifests/b.json', 'lies in archive/'],
   [`s3://landing-zone/${'é'.repeat(513)}`, 'has a key of more than 1024 bytes'],
 ])('%s is refused', (path, reason) => {
-  expect(named(path)).toThrow(expect.objectContaining({ code: 'FILE_OUTSIDE_LANDING_ZONE', message: expect.stringContaining(`files[0].path ${JSON.stringify(path)} ${reason}`) }));
+  expect(named(path)).toThrow(
+    expect.objectContaining({
+      code: 'FILE_OUTSIDE_LANDING_ZONE',
+      message: expect.stringContaining(`files[0].path ${JSON.stringify(path)} ${reason}`),
+    }),
+  );
 });
 
 test('every wrong path is told in the details', () => {
-  expect(named('s3://landing-zone/ok', '/a', '/b')).toThrow(expect.objectContaining({
-    message: 'files[1].path "/a" does not begin with s3://. Name the file as s3://landing-zone/KEY. 1 more are wrong, too.',
-    details: { files: [expect.objectContaining({ field: 'files[1].path', path: '/a' }), expect.objectContaining({ field: 'files[2].path', path: '/b' })] },
-  }));
+  expect(named('s3://landing-zone/ok', '/a', '/b')).toThrow(
+    expect.objectContaining({
+      message:
+        'files[1].path "/a" does not begin with s3://. Name the file as s3://landing-zone/KEY. 1 more are wrong, too.',
+      details: {
+        files: [
+          expect.objectContaining({ field: 'files[1].path', path: '/a' }),
+          expect.objectContaining({ field: 'files[2].path', path: '/b' }),
+        ],
+      },
+    }),
+  );
 });
 
 test('a file may stand twice only with different layers', () => {
   const path = 's3://landing-zone/b/x.gpkg';
-  expect(named(path, path)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', message: 'The manifest is not valid: files[1].path names the same file as files[0].' }));
+  expect(named(path, path)).toThrow(
+    expect.objectContaining({
+      code: 'MANIFEST_INVALID',
+      message: 'The manifest is not valid: files[1].path names the same file as files[0].',
+    }),
+  );
   expect(filesOf({ files: [file(path, 'roads'), file(path, 'paths')] }, 'landing-zone')).toHaveLength(2);
 });

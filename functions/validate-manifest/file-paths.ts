@@ -20,7 +20,11 @@ const RESERVED_FOLDERS = ['manifests/', 'archive/'];
  * Throws FILE_OUTSIDE_LANDING_ZONE for a path that is not s3://BUCKET/KEY, and MANIFEST_INVALID when a file stands twice.
  */
 export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): NamedFile[] {
-  const files = manifest.files.map(({ path }, index) => ({ field: `files[${index}].path`, path, key: path.slice(`s3://${bucket}/`.length) }));
+  const files = manifest.files.map(({ path }, index) => ({
+    field: `files[${index}].path`,
+    path,
+    key: path.slice(`s3://${bucket}/`.length),
+  }));
   const wrong = files.flatMap((file) => {
     const problem = problemOf(file.path, bucket);
     return problem === undefined ? [] : [{ field: file.field, path: file.path, message: problem }];
@@ -28,7 +32,11 @@ export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): Name
   if (wrong[0] !== undefined) {
     const { field, path, message } = wrong[0];
     const more = wrong.length > 1 ? ` ${wrong.length - 1} more are wrong, too.` : '';
-    throw new SluiceError('FILE_OUTSIDE_LANDING_ZONE', `${field} ${JSON.stringify(path)} ${message}. Name the file as s3://${bucket}/KEY.${more}`, { details: { files: wrong } });
+    throw new SluiceError(
+      'FILE_OUTSIDE_LANDING_ZONE',
+      `${field} ${JSON.stringify(path)} ${message}. Name the file as s3://${bucket}/KEY.${more}`,
+      { details: { files: wrong } },
+    );
   }
   rejectRepeats(manifest);
   return files;
@@ -45,7 +53,8 @@ function problemOf(path: string, bucket: string): string | undefined {
   if (/[\\\u0000-\u001f\u007f]/.test(key)) return 'holds a backslash or a control character';
   const folders = key.split('/');
   if (folders.some((name) => name === '..' || name === '.' || name === '')) return 'holds an empty, "." or ".." part';
-  if (folders.slice(0, -1).some((name) => /^vsi[a-z0-9_]+$/i.test(name))) return 'holds a virtual path of GDAL, which Sluice does not read';
+  if (folders.slice(0, -1).some((name) => /^vsi[a-z0-9_]+$/i.test(name)))
+    return 'holds a virtual path of GDAL, which Sluice does not read';
   const reserved = RESERVED_FOLDERS.find((folder) => key.startsWith(folder));
   return reserved === undefined ? undefined : `lies in ${reserved}, where Sluice keeps manifests`;
 }
@@ -55,7 +64,8 @@ function rejectRepeats({ files }: Pick<Manifest, 'files'>): void {
   const seen = new Map<string, number>();
   for (const [index, { path, layer }] of files.entries()) {
     const before = seen.get(JSON.stringify([path, layer]));
-    if (before !== undefined) throw invalidFields([{ field: `files[${index}].path`, message: `names the same file as files[${before}]` }]);
+    if (before !== undefined)
+      throw invalidFields([{ field: `files[${index}].path`, message: `names the same file as files[${before}]` }]);
     seen.set(JSON.stringify([path, layer]), index);
   }
 }

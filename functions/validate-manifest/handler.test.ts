@@ -5,7 +5,9 @@ import { examine } from './examine.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext({ MAX_FILE_BYTES: '1000' }); });
+beforeAll(async () => {
+  context = await openFunctionContext({ MAX_FILE_BYTES: '1000' });
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 const FILE = 'straßen #1/roads + paths é 🗺.zip';
@@ -17,7 +19,10 @@ async function upload(key: string, manifest: unknown, files = [FILE], event = up
 const rejectedBy = async (key: string, manifest: unknown, files = [FILE]) => {
   const { reply } = await upload(key, manifest, files);
   const [document] = await context.ledger.findManifestsByKey(key);
-  expect(reply).toMatchObject({ type: 'sluice.manifest.rejected', data: { manifest_id: document?._id, manifest_key: key, error: document?.error } });
+  expect(reply).toMatchObject({
+    type: 'sluice.manifest.rejected',
+    data: { manifest_id: document?._id, manifest_key: key, error: document?.error },
+  });
   return document;
 };
 
@@ -26,12 +31,32 @@ describe('a valid manifest', () => {
     const key = 'manifests/b 1 + é #2.json';
     const manifest = vectorManifest('batch é/1', FILE, { metadata: { tags: { dataset_id: 'straßen' } } });
     const { event, reply } = await upload(key, manifest);
-    expect(reply).toMatchObject({ type: 'sluice.run.requested.vector', subject: expect.any(String), data: { run_id: reply?.subject } });
+    expect(reply).toMatchObject({
+      type: 'sluice.run.requested.vector',
+      subject: expect.any(String),
+      data: { run_id: reply?.subject },
+    });
     const run = await context.ledger.getRun(reply?.subject ?? '');
-    expect(run).toMatchObject({ batch_id: 'batch é/1', lane: 'vector', status: 'running', dataset_id: 'straßen', tags: { manifest_key: key, operator: 'zoë', intent: 'ingest_vector', lane: 'ingest', manifest_archive_key: `archive/${key}` } });
-    expect(await context.ledger.findManifestsByKey(key)).toMatchObject([{ batch_id: 'batch é/1', run_id: run?.run_id, status: 'running', lane: 'vector' }]);
+    expect(run).toMatchObject({
+      batch_id: 'batch é/1',
+      lane: 'vector',
+      status: 'running',
+      dataset_id: 'straßen',
+      tags: {
+        manifest_key: key,
+        operator: 'zoë',
+        intent: 'ingest_vector',
+        lane: 'ingest',
+        manifest_archive_key: `archive/${key}`,
+      },
+    });
+    expect(await context.ledger.findManifestsByKey(key)).toMatchObject([
+      { batch_id: 'batch é/1', run_id: run?.run_id, status: 'running', lane: 'vector' },
+    ]);
     expect(await handler(event, context)).toMatchObject({ id: reply?.id, type: reply?.type });
-    expect(await context.ledger.listActivity({ run_id: run?.run_id ?? '' })).toMatchObject([{ activity: 'run_started', operator: 'zoë' }]);
+    expect(await context.ledger.listActivity({ run_id: run?.run_id ?? '' })).toMatchObject([
+      { activity: 'run_started', operator: 'zoë' },
+    ]);
   });
 
   test('starts one run however often and by however many workers it is delivered', async () => {
@@ -68,12 +93,22 @@ describe('a valid manifest', () => {
 describe('a batch_id that was used', () => {
   test('rejects another manifest, under the same key or another one', async () => {
     const { reply } = await upload('manifests/first.json', vectorManifest('taken', FILE));
-    for (const [key, manifest] of [['manifests/second.json', vectorManifest('taken', FILE)], ['manifests/first.json', vectorManifest('taken', FILE, { uploader: 'ben' })]] as const) {
+    for (const [key, manifest] of [
+      ['manifests/second.json', vectorManifest('taken', FILE)],
+      ['manifests/first.json', vectorManifest('taken', FILE, { uploader: 'ben' })],
+    ] as const) {
       const document = await rejectedBy(key, manifest);
-      expect(document).toMatchObject({ batch_id: null, claimed_batch_id: 'taken', status: 'failure', error: { code: 'BATCH_ID_TAKEN', details: { run_id: reply?.subject, manifest_key: 'manifests/first.json' } } });
+      expect(document).toMatchObject({
+        batch_id: null,
+        claimed_batch_id: 'taken',
+        status: 'failure',
+        error: { code: 'BATCH_ID_TAKEN', details: { run_id: reply?.subject, manifest_key: 'manifests/first.json' } },
+      });
     }
     expect(await context.ledger.listRuns({ batch_id: 'taken' })).toHaveLength(1);
-    expect(await context.ledger.listActivity({ batch_id: 'taken' })).toEqual(expect.arrayContaining([expect.objectContaining({ activity: 'manifest_duplicate' })]));
+    expect(await context.ledger.listActivity({ batch_id: 'taken' })).toEqual(
+      expect.arrayContaining([expect.objectContaining({ activity: 'manifest_duplicate' })]),
+    );
   });
 
   test('rejects the same manifest when it comes back from the archive', async () => {
@@ -92,7 +127,12 @@ describe('a manifest that is refused', () => {
   test.each([
     ['manifests/text.json', 'not JSON', [], 'MANIFEST_NOT_JSON'],
     ['manifests/latin1.json', Buffer.from('{"batch_id":"Stra\xdfe"}', 'latin1'), [], 'MANIFEST_NOT_UTF8'],
-    ['manifests/large.json', JSON.stringify({ batch_id: 'large', note: 'x'.repeat(2 ** 20) }), [], 'MANIFEST_TOO_LARGE'],
+    [
+      'manifests/large.json',
+      JSON.stringify({ batch_id: 'large', note: 'x'.repeat(2 ** 20) }),
+      [],
+      'MANIFEST_TOO_LARGE',
+    ],
     ['manifests/empty.json', '', [], 'MANIFEST_NOT_JSON'],
     ['manifests/fields.json', { batch_id: 'fields', files: [] }, [], 'MANIFEST_INVALID'],
     ['manifests/path.json', vectorManifest('path', '../x.zip'), [], 'FILE_OUTSIDE_LANDING_ZONE'],
@@ -100,30 +140,51 @@ describe('a manifest that is refused', () => {
     ['manifests/lane.json', vectorManifest('lane', FILE, { intent: 'ingest_raster' }), [], 'MANIFEST_INVALID'],
   ])('%s is recorded with its reason and text', async (key, manifest, files, code) => {
     const document = await rejectedBy(key, manifest, files);
-    expect(document).toMatchObject({ batch_id: null, run_id: null, status: 'failure', error: { code }, archive_key: null });
+    expect(document).toMatchObject({
+      batch_id: null,
+      run_id: null,
+      status: 'failure',
+      error: { code },
+      archive_key: null,
+    });
     expect(document?.raw).toBeTypeOf('string');
   });
 
   test('names each missing file, and says that paths are not decoded', async () => {
-    const files = ['a%20b.zip', 'c.zip'].map((key) => ({ path: `s3://landing-zone/${key}`, type: 'vector', format: 'GPKG' }));
+    const files = ['a%20b.zip', 'c.zip'].map((key) => ({
+      path: `s3://landing-zone/${key}`,
+      type: 'vector',
+      format: 'GPKG',
+    }));
     const document = await rejectedBy('manifests/two missing.json', { ...vectorManifest('two missing', FILE), files });
     expect(document?.error).toEqual({
       code: 'FILE_MISSING',
-      message: 's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. Upload the files before the manifest. A path is taken as it stands: write a space as a space, not as %20, and no query after "?".',
-      details: { files: [{ field: 'files[0].path', path: 's3://landing-zone/a%20b.zip' }, { field: 'files[1].path', path: 's3://landing-zone/c.zip' }] },
+      message:
+        's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. Upload the files before the manifest. A path is taken as it stands: write a space as a space, not as %20, and no query after "?".',
+      details: {
+        files: [
+          { field: 'files[0].path', path: 's3://landing-zone/a%20b.zip' },
+          { field: 'files[1].path', path: 's3://landing-zone/c.zip' },
+        ],
+      },
     });
   });
 
   test('a file past the limit is told with the limit', async () => {
     await context.objects.put('landing-zone', 'large/x.zip', 'x'.repeat(1001));
     const document = await rejectedBy('manifests/large file.json', vectorManifest('large file', 'large/x.zip'), []);
-    expect(document?.error).toMatchObject({ code: 'FILE_TOO_LARGE', details: { size_bytes: 1001, limit_bytes: 1000, variable: 'MAX_FILE_BYTES' } });
+    expect(document?.error).toMatchObject({
+      code: 'FILE_TOO_LARGE',
+      details: { size_bytes: 1001, limit_bytes: 1000, variable: 'MAX_FILE_BYTES' },
+    });
   });
 
   test('does not use up its batch_id: corrected, it runs', async () => {
     const key = 'manifests/corrected.json';
     await rejectedBy(key, vectorManifest('corrected', FILE, { intent: 'NO' }));
-    expect((await upload(key, vectorManifest('corrected', FILE))).reply).toMatchObject({ type: 'sluice.run.requested.vector' });
+    expect((await upload(key, vectorManifest('corrected', FILE))).reply).toMatchObject({
+      type: 'sluice.run.requested.vector',
+    });
   });
 
   test('of a repeated notification it is one manifest, of another upload another', async () => {
@@ -137,20 +198,31 @@ describe('a manifest that is refused', () => {
 
 test('a lane that no function serves is refused', async () => {
   const object = { bytes: Buffer.from(JSON.stringify(vectorManifest('unserved', FILE))), tooLarge: false, sha256: '' };
-  expect(await examine(object, context, new Set(['raster']))).toMatchObject({ accepted: false, error: { code: 'LANE_NOT_AVAILABLE', details: { lane: 'vector' } } });
+  expect(await examine(object, context, new Set(['raster']))).toMatchObject({
+    accepted: false,
+    error: { code: 'LANE_NOT_AVAILABLE', details: { lane: 'vector' } },
+  });
 });
 
 test('a manifest of a lane that is switched off is recorded as canceled, and nothing of it is checked further', async () => {
   const key = 'manifests/off.json';
   await putManifest(context, key, vectorManifest('off', 'nowhere.zip'));
   const off = { ...context, env: { ...context.env, MANIFEST_ROUTER_ENABLED_LANES: 'tabular,join' } };
-  expect(await handler(uploadEvent(key), off)).toMatchObject({ type: 'sluice.manifest.rejected', data: { error: null } });
-  expect(await context.ledger.findManifestsByKey(key)).toMatchObject([{ status: 'canceled', run_id: null, lane: 'vector', error: null, claimed_batch_id: 'off' }]);
+  expect(await handler(uploadEvent(key), off)).toMatchObject({
+    type: 'sluice.manifest.rejected',
+    data: { error: null },
+  });
+  expect(await context.ledger.findManifestsByKey(key)).toMatchObject([
+    { status: 'canceled', run_id: null, lane: 'vector', error: null, claimed_batch_id: 'off' },
+  ]);
   expect(await context.ledger.listActivity({ batch_id: 'off' })).toMatchObject([{ activity: 'lane_disabled' }]);
 });
 
 test.each([
-  ['data.json', 'landing-zone'], ['manifests/readme.txt', 'landing-zone'], ['archive/manifests/b.json', 'landing-zone'], ['manifests/b.json', 'data-lake'],
+  ['data.json', 'landing-zone'],
+  ['manifests/readme.txt', 'landing-zone'],
+  ['archive/manifests/b.json', 'landing-zone'],
+  ['manifests/b.json', 'data-lake'],
 ])('%s in %s is no manifest', async (key, bucket) => {
   expect(await handler(uploadEvent(key, undefined, bucket), context)).toBeUndefined();
   expect(await context.ledger.findManifestsByKey(key)).toEqual([]);
@@ -159,11 +231,15 @@ test.each([
 test('a manifest that was removed before it was read is recorded as gone', async () => {
   const key = 'manifests/gone.json';
   expect(await handler(uploadEvent(key), context)).toBeUndefined();
-  expect(await context.ledger.findManifestsByKey(key)).toMatchObject([{ status: 'failure', error: { code: 'MANIFEST_GONE' } }]);
+  expect(await context.ledger.findManifestsByKey(key)).toMatchObject([
+    { status: 'failure', error: { code: 'MANIFEST_GONE' } },
+  ]);
 });
 
 test('an event that is no notification is refused', async () => {
   const event = uploadEvent('manifests/b.json');
-  await expect(handler({ ...event, type: 'sluice.run.succeeded' }, context)).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+  await expect(handler({ ...event, type: 'sluice.run.succeeded' }, context)).rejects.toMatchObject({
+    code: 'EVENT_INVALID',
+  });
   await expect(handler({ ...event, data: { s3: {} } }, context)).rejects.toMatchObject({ code: 'EVENT_INVALID' });
 });

@@ -15,6 +15,7 @@ export const handler: Handler = async (event, context) => {
   if (verdict.accepted) return admit(upload, verdict, context);
   const { manifest, lane } = verdict;
   // A repeat for a run that is under way must not reject it because its files were removed, or its lane switched off, since.
-  if (manifest && lane && (await isAdmitted(upload, context))) return admit(upload, { accepted: true, manifest, lane }, context);
+  if (manifest && lane && (await isAdmitted(upload, context)))
+    return admit(upload, { accepted: true, manifest, lane }, context);
   return reject(upload, verdict, context);
 };

@@ -20,10 +20,13 @@ export function validateFields(value: unknown): Manifest {
 export function invalidFields(issues: FieldIssue[]): SluiceError {
   const told = issues.slice(0, TOLD_ISSUES).map(({ field, message }) => `${field} ${message}`);
   const more = issues.length > TOLD_ISSUES ? `; and ${issues.length - TOLD_ISSUES} more` : '';
-  return new SluiceError('MANIFEST_INVALID', `The manifest is not valid: ${told.join('; ')}${more}.`, { details: { issues: issues.slice(0, MAX_ISSUES) } });
+  return new SluiceError('MANIFEST_INVALID', `The manifest is not valid: ${told.join('; ')}${more}.`, {
+    details: { issues: issues.slice(0, MAX_ISSUES) },
+  });
 }
 
 function toIssues(issue: z.core.$ZodIssue): FieldIssue[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ field: fieldOf([...issue.path, key]), message: 'is not a field of a manifest' }));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ field: fieldOf([...issue.path, key]), message: 'is not a field of a manifest' }));
   return [{ field: fieldOf(issue.path), message: plainIssue(issue) }];
 }

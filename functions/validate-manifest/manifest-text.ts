@@ -7,7 +7,11 @@ export function decodeText(bytes: Uint8Array): string {
   } catch (cause) {
     const at = firstInvalidByte(bytes);
     const hint = bytes[0] === 0xff || bytes[0] === 0xfe ? ' It looks like UTF-16.' : '';
-    throw new SluiceError('MANIFEST_NOT_UTF8', `The manifest is not UTF-8: byte ${at} cannot be read.${hint} Save it as UTF-8.`, { cause, details: { byte: at } });
+    throw new SluiceError(
+      'MANIFEST_NOT_UTF8',
+      `The manifest is not UTF-8: byte ${at} cannot be read.${hint} Save it as UTF-8.`,
+      { cause, details: { byte: at } },
+    );
   }
 }
 
@@ -24,13 +28,18 @@ function firstInvalidByte(bytes: Uint8Array): number {
 
 /** The value of JSON text. Throws MANIFEST_NOT_JSON that names line and column. */
 export function parseJson(text: string): unknown {
-  if (text.trim() === '') throw new SluiceError('MANIFEST_NOT_JSON', 'The manifest is empty.', { details: { line: 1, column: 1 } });
+  if (text.trim() === '')
+    throw new SluiceError('MANIFEST_NOT_JSON', 'The manifest is empty.', { details: { line: 1, column: 1 } });
   try {
     return JSON.parse(text);
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     const { line, column } = lineAndColumn(text, errorOffset(said, text));
-    throw new SluiceError('MANIFEST_NOT_JSON', `The manifest is not valid JSON at line ${line}, column ${column}: ${reason(said)}.`, { cause, details: { line, column } });
+    throw new SluiceError(
+      'MANIFEST_NOT_JSON',
+      `The manifest is not valid JSON at line ${line}, column ${column}: ${reason(said)}.`,
+      { cause, details: { line, column } },
+    );
   }
 }
 
@@ -43,8 +52,13 @@ function errorOffset(said: string, text: string): number {
 }
 
 function reason(said: string): string {
-  const plain = said.replace(/,? (in JSON )?at position .*$/s, '').replace(/ in JSON$/, '').replace(/, ("|\.\.\.).* is not valid JSON$/s, '');
-  return plain === 'Unexpected end of JSON input' ? 'it ends too early' : plain.charAt(0).toLowerCase() + plain.slice(1);
+  const plain = said
+    .replace(/,? (in JSON )?at position .*$/s, '')
+    .replace(/ in JSON$/, '')
+    .replace(/, ("|\.\.\.).* is not valid JSON$/s, '');
+  return plain === 'Unexpected end of JSON input'
+    ? 'it ends too early'
+    : plain.charAt(0).toLowerCase() + plain.slice(1);
 }
 
 /** Line and column of an offset, from 1. */

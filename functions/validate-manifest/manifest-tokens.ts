@@ -28,7 +28,10 @@ export function tokenIssues(text: string): FieldIssue[] {
   const levels: Level[] = [];
   const report = (message: string, offset: number) => {
     const { line, column } = lineAndColumn(text, offset);
-    issues.push({ field: fieldOf(levels.map((level) => level.at)), message: `${message} (line ${line}, column ${column})` });
+    issues.push({
+      field: fieldOf(levels.map((level) => level.at)),
+      message: `${message} (line ${line}, column ${column})`,
+    });
   };
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
     const level = levels.at(-1);
@@ -37,7 +40,11 @@ export function tokenIssues(text: string): FieldIssue[] {
         report(`is nested deeper than ${MAX_DEPTH} levels`, index);
         return issues;
       }
-      levels.push(token === '{' ? { names: new Set(), at: '', expectsName: true } : { names: undefined, at: 0, expectsName: false });
+      levels.push(
+        token === '{'
+          ? { names: new Set(), at: '', expectsName: true }
+          : { names: undefined, at: 0, expectsName: false },
+      );
     } else if (token === '}' || token === ']') {
       levels.pop();
     } else if (token === ',' && level !== undefined) {
@@ -51,7 +58,8 @@ export function tokenIssues(text: string): FieldIssue[] {
         if (level.names.has(value)) report('stands twice', index);
         level.names.add(value);
       }
-      if (value.includes('\0') || !value.isWellFormed()) report('holds a character that is not text (NUL, or half a surrogate pair)', index);
+      if (value.includes('\0') || !value.isWellFormed())
+        report('holds a character that is not text (NUL, or half a surrogate pair)', index);
     }
   }
   return issues;

@@ -16,14 +16,29 @@ const GENERATED_ID_DIGITS = 12;
 
 /** The dataset that a manifest names, else one of its own; the same on every repeat. */
 export function datasetIdOf(manifest: Manifest): string {
-  return manifest.metadata.tags?.dataset_id ?? `dataset_${deterministicId('dataset', manifest.batch_id).slice(0, GENERATED_ID_DIGITS)}`;
+  return (
+    manifest.metadata.tags?.dataset_id ??
+    `dataset_${deterministicId('dataset', manifest.batch_id).slice(0, GENERATED_ID_DIGITS)}`
+  );
 }
 
 /** What is admitted for a valid manifest. All ids depend on the batch_id only, so a repeat names the same documents. */
-export function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest): { manifest: ManifestDocument; run: RunDocument; dataset: DatasetDocument } {
+export function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest): {
+  manifest: ManifestDocument;
+  run: RunDocument;
+  dataset: DatasetDocument;
+} {
   const manifestId = deterministicObjectId('manifest', manifest.batch_id);
   const datasetId = datasetIdOf(manifest);
-  const run = newRun({ manifest, manifestId, manifestKey: key, lane, datasetId, operator: manifest.uploader, traceparent });
+  const run = newRun({
+    manifest,
+    manifestId,
+    manifestKey: key,
+    lane,
+    datasetId,
+    operator: manifest.uploader,
+    traceparent,
+  });
   const document: ManifestDocument = {
     _id: manifestId,
     batch_id: manifest.batch_id,

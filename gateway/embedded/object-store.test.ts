@@ -2,12 +2,20 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventsOfNotification } from '#shared/manifest/notifications.ts';
@@ -23,8 +31,16 @@ function folder(): string {
   return mkdtempSync(join(root, 's3-'));
 }
 
-async function start(directory: string, onNotification?: (body: unknown) => void): Promise<{ s3: S3Client; store: EmbeddedObjectStore }> {
-  const store = await startObjectStore({ directory, port: 0, buckets: [Bucket, 'data-lake'], ...(onNotification ? { onNotification } : {}) });
+async function start(
+  directory: string,
+  onNotification?: (body: unknown) => void,
+): Promise<{ s3: S3Client; store: EmbeddedObjectStore }> {
+  const store = await startObjectStore({
+    directory,
+    port: 0,
+    buckets: [Bucket, 'data-lake'],
+    ...(onNotification ? { onNotification } : {}),
+  });
   const s3 = client(store.endpoint);
   onTestFinished(async () => {
     s3.destroy();
@@ -50,7 +66,10 @@ async function keys(s3: S3Client): Promise<string[]> {
 /** Begins an upload and sends half of it; resolves when the server has that half. */
 async function beginUpload(endpoint: string, key: string, directory: string) {
   const half = Buffer.alloc(1 << 20, 'x');
-  const upload = request(`${endpoint}/${Bucket}/${key}`, { method: 'PUT', headers: { 'content-length': half.length * 2 } });
+  const upload = request(`${endpoint}/${Bucket}/${key}`, {
+    method: 'PUT',
+    headers: { 'content-length': half.length * 2 },
+  });
   upload.on('error', () => undefined);
   upload.write(half);
   await vi.waitUntil(() => readdirSync(join(directory, 'incoming')).length > 0);
@@ -61,11 +80,24 @@ describe('the embedded object store', () => {
   test('keeps objects, their metadata and awkward keys over a restart', async () => {
     const directory = folder();
     const first = await start(directory);
-    await first.s3.send(new PutObjectCommand({ Bucket, Key: AWKWARD, Body: 'one', ContentType: 'application/json', Metadata: { run_id: 'r1' } }));
+    await first.s3.send(
+      new PutObjectCommand({
+        Bucket,
+        Key: AWKWARD,
+        Body: 'one',
+        ContentType: 'application/json',
+        Metadata: { run_id: 'r1' },
+      }),
+    );
     await first.store.stop();
     const { s3 } = await start(directory);
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key: AWKWARD }));
-    expect(head).toMatchObject({ ContentType: 'application/json', Metadata: { run_id: 'r1' }, ContentLength: 3, ETag: '"f97c5d29941bfb1b2fdab0874906ab82"' });
+    expect(head).toMatchObject({
+      ContentType: 'application/json',
+      Metadata: { run_id: 'r1' },
+      ContentLength: 3,
+      ETag: '"f97c5d29941bfb1b2fdab0874906ab82"',
+    });
     expect(await keys(s3)).toEqual([AWKWARD]);
   });
 
@@ -77,13 +109,18 @@ describe('the embedded object store', () => {
     await s3.send(new DeleteObjectCommand({ Bucket, Key: AWKWARD }));
     expect(await keys(s3)).toEqual([`archive/${AWKWARD}`]);
     expect(await read(s3, `archive/${AWKWARD}`)).toBe('one');
-    expect(await s3.send(new HeadObjectCommand({ Bucket, Key: `archive/${AWKWARD}` }))).toMatchObject({ Metadata: { run_id: 'r1' } });
+    expect(await s3.send(new HeadObjectCommand({ Bucket, Key: `archive/${AWKWARD}` }))).toMatchObject({
+      Metadata: { run_id: 'r1' },
+    });
   });
 
   test('stores a stream sent in several parts byte for byte', async () => {
     const { s3 } = await start(folder());
     const part = Buffer.alloc(5 << 20, 'a');
-    await new Upload({ client: s3, params: { Bucket, Key: 'big', Body: Readable.from([part, part, Buffer.from('end')]) } }).done();
+    await new Upload({
+      client: s3,
+      params: { Bucket, Key: 'big', Body: Readable.from([part, part, Buffer.from('end')]) },
+    }).done();
     const text = await read(s3, 'big');
     expect(text?.length).toBe(2 * part.length + 3);
     expect(text?.endsWith('aend')).toBe(true);
@@ -93,7 +130,9 @@ describe('the embedded object store', () => {
     const bodies: unknown[] = [];
     const { s3 } = await start(folder(), (body) => bodies.push(body));
     await s3.send(new PutObjectCommand({ Bucket, Key: `manifests/${AWKWARD}`, Body: '{}' }));
-    expect(bodies.flatMap(eventsOfNotification)).toMatchObject([{ type: 'com.amazonaws.s3.ObjectCreated:Put', subject: `manifests/${AWKWARD}` }]);
+    expect(bodies.flatMap(eventsOfNotification)).toMatchObject([
+      { type: 'com.amazonaws.s3.ObjectCreated:Put', subject: `manifests/${AWKWARD}` },
+    ]);
   });
 
   test('shows nothing of an upload that the client cuts off, and keeps the object that it was to replace', async () => {
@@ -136,7 +175,10 @@ describe('the embedded object store', () => {
     writeFileSync(join(place, 'k._S3rver_metadata.json'), '{"content-type":"text/plain"}'); // Moved already.
     writeFileSync(join(staged, 'object'), 'one');
     writeFileSync(join(staged, 'object.md5'), 'f97c5d29941bfb1b2fdab0874906ab82');
-    const moves = ['metadata.json', 'object.md5', 'object'].map((resource) => [resource, join(place, `k._S3rver_${resource}`)]);
+    const moves = ['metadata.json', 'object.md5', 'object'].map((resource) => [
+      resource,
+      join(place, `k._S3rver_${resource}`),
+    ]);
     writeFileSync(join(staged, 'journal.json'), JSON.stringify(moves));
     const { s3 } = await start(directory);
     expect(await read(s3, 'k')).toBe('one');
@@ -153,10 +195,15 @@ describe('the embedded object store', () => {
   test('keeps keys inside their bucket', async () => {
     const directory = folder();
     const { store } = await start(directory);
-    for (const path of [`/${Bucket}/../../escaped`, `/${Bucket}/%2e%2e/%2e%2e/escaped`, '/../escaped', '/%2e%2e/escaped']) {
+    for (const path of [
+      `/${Bucket}/../../escaped`,
+      `/${Bucket}/%2e%2e/%2e%2e/escaped`,
+      '/../escaped',
+      '/%2e%2e/escaped',
+    ]) {
       const upload = request(store.endpoint, { path, method: 'PUT' });
       upload.end('x');
-      const [response] = await once(upload, 'response');
+      const [response] = (await once(upload, 'response')) as [IncomingMessage];
       expect(response.statusCode).toBeGreaterThanOrEqual(400);
     }
     expect(readdirSync(directory).sort()).toEqual(['incoming', 'objects']);
@@ -168,6 +215,9 @@ describe('the embedded object store', () => {
     onTestFinished(() => void other.close());
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    await expect(startObjectStore({ directory: folder(), port, buckets: [] })).rejects.toMatchObject({ code: 'EADDRINUSE', port });
+    await expect(startObjectStore({ directory: folder(), port, buckets: [] })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      port,
+    });
   });
 });

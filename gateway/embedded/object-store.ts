@@ -39,7 +39,12 @@ type S3rverInside = S3rver & {
 };
 
 /** Starts the store and repairs what a kill left half done. Throws the system's EADDRINUSE when the port is taken. */
-export async function startObjectStore({ directory, port, buckets, onNotification }: ObjectStoreOptions): Promise<EmbeddedObjectStore> {
+export async function startObjectStore({
+  directory,
+  port,
+  buckets,
+  onNotification,
+}: ObjectStoreOptions): Promise<EmbeddedObjectStore> {
   const root = join(directory, 'objects');
   const staging = join(directory, 'incoming');
   await mkdir(root, { recursive: true });

@@ -57,7 +57,10 @@ export function socketFolder(data: string, account: Account | undefined): string
   // The socket lets its users in without a password; a folder that somebody else made first would let them in.
   const { uid, mode } = statSync(folder);
   if (uid !== (account?.uid ?? process.getuid?.()) || (mode & 0o077) !== 0) {
-    throw new SluiceError('SETUP_FAILED', `The folder ${folder} belongs to another user or is open to others. Delete it, then start again.`);
+    throw new SluiceError(
+      'SETUP_FAILED',
+      `The folder ${folder} belongs to another user or is open to others. Delete it, then start again.`,
+    );
   }
   return folder;
 }

@@ -28,11 +28,17 @@ export async function endLeftovers(data: string, socket: string): Promise<void> 
     }
   }
   // The server would refuse to start when another program has by now the number that these files name.
-  for (const file of [join(data, 'postmaster.pid'), join(socket, '.s.PGSQL.5432.lock'), join(socket, '.s.PGSQL.5432')]) rmSync(file, { force: true });
+  for (const file of [join(data, 'postmaster.pid'), join(socket, '.s.PGSQL.5432.lock'), join(socket, '.s.PGSQL.5432')])
+    rmSync(file, { force: true });
 }
 
 /** Waits until no server process is left. Orphaned backends never end by themselves, so without a postmaster there is nothing to wait for. */
-async function ended(data: string, postmaster: number | undefined, milliseconds: number, worthWaiting = true): Promise<boolean> {
+async function ended(
+  data: string,
+  postmaster: number | undefined,
+  milliseconds: number,
+  worthWaiting = true,
+): Promise<boolean> {
   const deadline = Date.now() + (worthWaiting ? milliseconds : 0);
   while (serversOf(data, postmaster).length > 0) {
     if (Date.now() >= deadline) return false;
@@ -43,8 +49,11 @@ async function ended(data: string, postmaster: number | undefined, milliseconds:
 
 /** Processes of a server on this data folder: every one of them works in that folder. */
 function serversOf(data: string, postmaster: number | undefined): number[] {
-  if (process.platform !== 'linux') return postmaster !== undefined && commandOf(postmaster).includes(data) ? [postmaster] : [];
-  return readdirSync('/proc').map(Number).filter((pid) => Number.isInteger(pid) && worksIn(pid, data) && isPostgres(pid));
+  if (process.platform !== 'linux')
+    return postmaster !== undefined && commandOf(postmaster).includes(data) ? [postmaster] : [];
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && worksIn(pid, data) && isPostgres(pid));
 }
 
 function worksIn(pid: number, folder: string): boolean {

@@ -82,7 +82,11 @@ describe('the private PostgreSQL', () => {
     await query(url, 'create table kept as select 1 as a');
     const killed = postgres.pid;
     const busy = query(url, 'select count(*) from generate_series(1, 1e12)').catch(() => undefined);
-    await vi.waitUntil(async () => (await query(url, `select from pg_stat_activity where query like '%1e12%' and pid <> pg_backend_pid()`)).length > 0);
+    await vi.waitUntil(
+      async () =>
+        (await query(url, `select from pg_stat_activity where query like '%1e12%' and pid <> pg_backend_pid()`))
+          .length > 0,
+    );
     process.kill(killed, 'SIGKILL');
     await busy;
     await vi.waitUntil(() => postgres.pid !== killed, { timeout: 20_000 });
@@ -104,10 +108,22 @@ describe('the private PostgreSQL', () => {
     const first = await startPostgres(directory);
     await first.stop();
     const account = serverAccount();
-    const left = execa(join(binariesFor(first.data), 'postgres'), ['-D', first.data, '-k', socketFolder(first.data, account), '-c', 'listen_addresses='], {
-      cwd: '/', ...account, reject: false, stdio: 'ignore',
-    });
-    await vi.waitUntil(() => existsSync(join(first.data, 'postmaster.pid')) && readFileSync(join(first.data, 'postmaster.pid'), 'utf8').includes('ready'), { timeout: 20_000 });
+    const left = execa(
+      join(binariesFor(first.data), 'postgres'),
+      ['-D', first.data, '-k', socketFolder(first.data, account), '-c', 'listen_addresses='],
+      {
+        cwd: '/',
+        ...account,
+        reject: false,
+        stdio: 'ignore',
+      },
+    );
+    await vi.waitUntil(
+      () =>
+        existsSync(join(first.data, 'postmaster.pid')) &&
+        readFileSync(join(first.data, 'postmaster.pid'), 'utf8').includes('ready'),
+      { timeout: 20_000 },
+    );
     const second = await start(directory);
     await left;
     expect(await query(await second.database('postgres'), 'select 1')).toEqual([[1]]);
@@ -145,26 +161,32 @@ describe('the private PostgreSQL', () => {
     await first.stop();
     writeFileSync(join(first.data, 'postgresql.conf'), 'shared_buffers = many\n', { flag: 'a' });
     writeFileSync(join(first.data, 'postgresql.auto.conf'), 'no_such_setting = 1\n');
-    await expect(startPostgres(directory)).rejects.toMatchObject({ code: 'SETUP_FAILED', message: expect.stringContaining('no_such_setting') });
+    await expect(startPostgres(directory)).rejects.toMatchObject({
+      code: 'SETUP_FAILED',
+      message: expect.stringContaining('no_such_setting'),
+    });
   });
 
   // Only root has to give the server another account.
-  test.runIf(process.getuid?.() === 0)('puts the data elsewhere when the server account cannot reach the folder, and forgets it with the folder (needs root)', async () => {
-    const closed = join(root, 'closed');
-    mkdirSync(closed, { mode: 0o700 });
-    const directory = join(closed, 'postgres');
-    const elsewhere = join(root, 'elsewhere');
-    const data = dataFolder(directory, serverAccount(), elsewhere);
-    expect(data.startsWith(elsewhere)).toBe(true);
-    mkdirSync(data);
-    writeFileSync(join(data, 'PG_VERSION'), '15\n');
-    expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
-    expect(readFileSync(join(data, 'PG_VERSION'), 'utf8')).toBe('15\n');
+  test.runIf(process.getuid?.() === 0)(
+    'puts the data elsewhere when the server account cannot reach the folder, and forgets it with the folder (needs root)',
+    async () => {
+      const closed = join(root, 'closed');
+      mkdirSync(closed, { mode: 0o700 });
+      const directory = join(closed, 'postgres');
+      const elsewhere = join(root, 'elsewhere');
+      const data = dataFolder(directory, serverAccount(), elsewhere);
+      expect(data.startsWith(elsewhere)).toBe(true);
+      mkdirSync(data);
+      writeFileSync(join(data, 'PG_VERSION'), '15\n');
+      expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
+      expect(readFileSync(join(data, 'PG_VERSION'), 'utf8')).toBe('15\n');
 
-    await rm(directory, { recursive: true });
-    expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
-    expect(() => readFileSync(join(data, 'PG_VERSION'))).toThrow('ENOENT');
-  });
+      await rm(directory, { recursive: true });
+      expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
+      expect(() => readFileSync(join(data, 'PG_VERSION'))).toThrow('ENOENT');
+    },
+  );
 });
 
 describe('the lock of a folder', () => {
@@ -196,7 +218,11 @@ test('a server that hangs up on whoever asks is one that still starts; one that 
   const reason = await failureToConnect({ host: root });
   expect(reason, String(reason)).toSatisfy(isStarting);
   const { data } = await start(folder('refuses'));
-  const refusal = await failureToConnect({ host: socketFolder(data, serverAccount()), user: 'postgres', database: 'no such' });
+  const refusal = await failureToConnect({
+    host: socketFolder(data, serverAccount()),
+    user: 'postgres',
+    database: 'no such',
+  });
   expect(refusal).toMatchObject({ message: expect.any(String) as string });
   expect(refusal, String(refusal)).not.toSatisfy(isStarting);
 });
@@ -204,5 +230,8 @@ test('a server that hangs up on whoever asks is one that still starts; one that 
 async function failureToConnect(config: pg.ClientConfig): Promise<unknown> {
   const client = new pg.Client({ port: 5432, ...config });
   client.on('error', () => undefined);
-  return client.connect().then(() => client.end(), (reason: unknown) => reason);
+  return client.connect().then(
+    () => client.end(),
+    (reason: unknown) => reason,
+  );
 }

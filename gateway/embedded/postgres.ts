@@ -7,7 +7,14 @@ import { log } from '#shared/log/log.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { endLeftovers } from './postgres-leftovers.ts';
-import { binariesFor, type Cluster, databaseUrl, ensureCluster, type ServerProcess, startServer } from './postgres-server.ts';
+import {
+  binariesFor,
+  type Cluster,
+  databaseUrl,
+  ensureCluster,
+  type ServerProcess,
+  startServer,
+} from './postgres-server.ts';
 
 /** A private PostgreSQL cluster, reached over a unix socket only, so that it needs no port. */
 export interface EmbeddedPostgres {
@@ -34,12 +41,20 @@ export async function startPostgres(directory: string, options: PostgresOptions 
   const data = dataFolder(resolve(directory), account);
   const lock = lockFolder(`${data}.lock`, 'The PostgreSQL server of Sluice');
   try {
-    const cluster: Cluster = { bin: binariesFor(data), data, socket: socketFolder(data, account), logFile: `${data}.log`, account };
+    const cluster: Cluster = {
+      bin: binariesFor(data),
+      data,
+      socket: socketFolder(data, account),
+      logFile: `${data}.log`,
+      account,
+    };
     await endLeftovers(data, cluster.socket);
     await ensureCluster(cluster);
     const server = new Supervisor(cluster, await startServer(cluster), options);
     return {
-      get pid() { return server.pid; },
+      get pid() {
+        return server.pid;
+      },
       data,
       database: async (name, { postgis = false } = {}) => {
         const url = databaseUrl(cluster.socket, name);
@@ -105,7 +120,8 @@ class Supervisor {
       try {
         await endLeftovers(this.#cluster.data, this.#cluster.socket); // Backends outlive a postmaster that was killed.
         this.#server = await startServer(this.#cluster);
-        if (this.#stopping.signal.aborted) await this.#server.stop(); // `stop` came while it was starting.
+        if (this.#stopping.signal.aborted)
+          await this.#server.stop(); // `stop` came while it was starting.
         else log.warn({ pid: this.#server.pid }, 'Postgres:Server:StartedAgain');
         return true;
       } catch (thrown) {

@@ -14,8 +14,19 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
  */
 export interface S3rverStore {
   putObject(object: S3rverObject): Promise<{ size: number; md5: string }>;
-  putPart(bucket: string, uploadId: string, partNumber: string, content: Readable): Promise<{ size: number; md5: string }>;
-  copyObject(fromBucket: string, fromKey: string, toBucket: string, toKey: string, replacement: Record<string, string> | null): Promise<Record<string, string>>;
+  putPart(
+    bucket: string,
+    uploadId: string,
+    partNumber: string,
+    content: Readable,
+  ): Promise<{ size: number; md5: string }>;
+  copyObject(
+    fromBucket: string,
+    fromKey: string,
+    toBucket: string,
+    toKey: string,
+    replacement: Record<string, string> | null,
+  ): Promise<Record<string, string>>;
   deleteObject(bucket: string, key: string): Promise<void>;
   getMetadata(bucket: string, key: string): Promise<Record<string, string>>;
   getResourcePath(bucket: string, key: string | undefined, resource: string): string;
@@ -29,7 +40,15 @@ interface S3rverObject {
 }
 
 /** What S3 keeps of an upload's headers, besides `x-amz-meta-…`. */
-const KEPT_HEADERS = new Set(['cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-type', 'expires', 'x-amz-storage-class']);
+const KEPT_HEADERS = new Set([
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+  'x-amz-storage-class',
+]);
 /** Multipart uploads that nobody completed; S3 keeps them until a lifecycle rule removes them. */
 const ABANDONED_UPLOAD_MS = 24 * 3600 * 1000;
 
@@ -40,7 +59,8 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
     const path = plainPath(bucket, key, resource);
     const bucketFolder = resolve(root, bucket);
     // Buckets and keys are text, but s3rver uses them as paths.
-    if (dirname(bucketFolder) !== resolve(root) || !resolve(path).startsWith(bucketFolder + sep)) throw new SluiceError('REQUEST_INVALID', `The key ${bucket}/${key} leads out of its bucket.`);
+    if (dirname(bucketFolder) !== resolve(root) || !resolve(path).startsWith(bucketFolder + sep))
+      throw new SluiceError('REQUEST_INVALID', `The key ${bucket}/${key} leads out of its bucket.`);
     return path;
   };
   store.putObject = async (object) => {
@@ -49,8 +69,14 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
     try {
       const written = await writeSynced(join(folder, 'object'), object.content);
       const metadata = JSON.stringify(pickMetadata(object.metadata), null, 2);
-      await Promise.all([writeSynced(join(folder, 'object.md5'), written.md5), writeSynced(join(folder, 'metadata.json'), metadata)]);
-      const moves = RESOURCES.map((resource): Move => [resource, store.getResourcePath(object.bucket, object.key, resource)]);
+      await Promise.all([
+        writeSynced(join(folder, 'object.md5'), written.md5),
+        writeSynced(join(folder, 'metadata.json'), metadata),
+      ]);
+      const moves = RESOURCES.map((resource): Move => [
+        resource,
+        store.getResourcePath(object.bucket, object.key, resource),
+      ]);
       await writeSynced(join(folder, 'writing'), JSON.stringify(moves));
       await rename(join(folder, 'writing'), join(folder, JOURNAL)); // From here on a restart completes the upload.
       moveAll(folder, moves);
@@ -62,7 +88,12 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
   };
   store.copyObject = async (fromBucket, fromKey, bucket, key, replacement) => {
     const metadata = replacement ?? (await store.getMetadata(fromBucket, fromKey));
-    await store.putObject({ bucket, key, metadata: pickMetadata(metadata), content: createReadStream(store.getResourcePath(fromBucket, fromKey, 'object')) });
+    await store.putObject({
+      bucket,
+      key,
+      metadata: pickMetadata(metadata),
+      content: createReadStream(store.getResourcePath(fromBucket, fromKey, 'object')),
+    });
     return store.getMetadata(bucket, key);
   };
   // In one go, like the moves: nobody sees a part of it, and no upload puts a file into a folder that is being removed.
@@ -113,7 +144,9 @@ const JOURNAL = 'journal.json';
 type Move = [resource: string, path: string];
 
 function pickMetadata(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => KEPT_HEADERS.has(name) || name.startsWith('x-amz-meta-')));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => KEPT_HEADERS.has(name) || name.startsWith('x-amz-meta-')),
+  );
 }
 
 function removeEmptyFolders(folder: string, bucket: string): void {

@@ -10,11 +10,14 @@ const ARCHIVE_FOLDER = 'archive/';
  */
 export function landingKey(encodedPath: string): string {
   const key = decodeURIComponent(encodedPath);
-  const refuse = (reason: string) => new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${reason}.`, { details: { key } });
+  const refuse = (reason: string) =>
+    new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${reason}.`, { details: { key } });
   if (key === '') throw refuse('is empty');
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw refuse(`is longer than ${MAX_KEY_BYTES} bytes`);
   if (/[\u0000-\u001f\u007f]/.test(key)) throw refuse('holds control characters');
-  if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) throw refuse('has an empty segment, "." or ".."');
-  if (key.startsWith(ARCHIVE_FOLDER)) throw refuse(`is in ${ARCHIVE_FOLDER}, where Sluice keeps the manifests it has read`);
+  if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
+    throw refuse('has an empty segment, "." or ".."');
+  if (key.startsWith(ARCHIVE_FOLDER))
+    throw refuse(`is in ${ARCHIVE_FOLDER}, where Sluice keeps the manifests it has read`);
   return key;
 }

@@ -25,5 +25,7 @@ function decode(header: string): string {
 }
 
 function refuse(reason: string): SluiceError {
-  return new SluiceError('REQUEST_INVALID', `The header ${OPERATOR_HEADER} ${reason}.`, { details: { header: OPERATOR_HEADER } });
+  return new SluiceError('REQUEST_INVALID', `The header ${OPERATOR_HEADER} ${reason}.`, {
+    details: { header: OPERATOR_HEADER },
+  });
 }

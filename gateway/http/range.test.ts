@@ -19,5 +19,7 @@ test.each([
 });
 
 test.each(['bytes=100-', 'bytes=100-200', 'bytes=-0'])('%s lies outside 100 bytes', (header) => {
-  expect(() => parseRange(header, 100)).toThrow(expect.objectContaining({ code: 'RANGE_INVALID', details: { size_bytes: 100 } }));
+  expect(() => parseRange(header, 100)).toThrow(
+    expect.objectContaining({ code: 'RANGE_INVALID', details: { size_bytes: 100 } }),
+  );
 });

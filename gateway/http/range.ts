@@ -18,6 +18,9 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
   if (first !== '' && last !== '' && Number(last) < start) return undefined;
-  if (start > end) throw new SluiceError('RANGE_INVALID', `The object has ${size} bytes; the range ${header} is outside it.`, { details: { size_bytes: size } });
+  if (start > end)
+    throw new SluiceError('RANGE_INVALID', `The object has ${size} bytes; the range ${header} is outside it.`, {
+      details: { size_bytes: size },
+    });
   return { start, end };
 }

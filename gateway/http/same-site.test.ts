@@ -28,7 +28,10 @@ test.each([
   ['another port of this machine', { origin: 'http://127.0.0.1:3000' }],
   ['a cross-site request without Origin', { fetchSite: 'cross-site' }],
   ['an image that calls a function', { method: 'GET', path: '/function/fail-run', fetchSite: 'cross-site' }],
-  ['a foreign name for this address (DNS rebinding)', { method: 'GET', path: '/api/runs', host: 'rebind.evil.example:8080' }],
+  [
+    'a foreign name for this address (DNS rebinding)',
+    { method: 'GET', path: '/api/runs', host: 'rebind.evil.example:8080' },
+  ],
   ['a request without a host', { host: undefined }],
 ])('refuses %s', (_who, facts) => {
   expect(() => refuseForeign(request(facts), LOOPBACK)).toThrow(expect.objectContaining({ code: 'ORIGIN_FORBIDDEN' }));
@@ -36,5 +39,7 @@ test.each([
 
 test('on a network address, any host name may be ours', () => {
   expect(() => refuseForeign(request({ host: 'sluice.intranet.example:8080' }), NETWORK)).not.toThrow();
-  expect(() => refuseForeign(request({ host: 'sluice.intranet.example:8080', origin: 'https://evil.example' }), NETWORK)).toThrow();
+  expect(() =>
+    refuseForeign(request({ host: 'sluice.intranet.example:8080', origin: 'https://evil.example' }), NETWORK),
+  ).toThrow();
 });

@@ -22,12 +22,21 @@ export interface RequestFacts {
 /** Throws ORIGIN_FORBIDDEN for a request that another site made through a browser. */
 export function refuseForeign(request: RequestFacts, env: Env): void {
   if (isLoopbackOnly(env) && !isOwnHost(request.host, env)) {
-    throw new SluiceError('ORIGIN_FORBIDDEN', `This gateway is not called ${request.host ?? '(no Host header)'}. Set PUBLIC_URL to the address that users type.`, { details: { host: request.host ?? null } });
+    throw new SluiceError(
+      'ORIGIN_FORBIDDEN',
+      `This gateway is not called ${request.host ?? '(no Host header)'}. Set PUBLIC_URL to the address that users type.`,
+      { details: { host: request.host ?? null } },
+    );
   }
   if (changesNothing(request)) return;
-  const foreign = request.origin === undefined ? isForeignFetch(request.fetchSite) : !isOwnOrigin(request.origin, request.host, env);
+  const foreign =
+    request.origin === undefined ? isForeignFetch(request.fetchSite) : !isOwnOrigin(request.origin, request.host, env);
   if (foreign) {
-    throw new SluiceError('ORIGIN_FORBIDDEN', `A page of ${request.origin ?? 'another site'} may not send ${request.method} ${request.path}.`, { details: { origin: request.origin ?? null } });
+    throw new SluiceError(
+      'ORIGIN_FORBIDDEN',
+      `A page of ${request.origin ?? 'another site'} may not send ${request.method} ${request.path}.`,
+      { details: { origin: request.origin ?? null } },
+    );
   }
 }
 
@@ -41,7 +50,10 @@ function isForeignFetch(site: string | undefined): boolean {
 }
 
 function isOwnOrigin(origin: string, host: string | undefined, env: Env): boolean {
-  return origin === new URL(publicUrl(env)).origin || (host !== undefined && URL.canParse(origin) && new URL(origin).host === host);
+  return (
+    origin === new URL(publicUrl(env)).origin ||
+    (host !== undefined && URL.canParse(origin) && new URL(origin).host === host)
+  );
 }
 
 /** True for names that no page on the internet can own: addresses, single labels, reserved domains (RFC 6761, .internal), and our own. */

@@ -7,10 +7,15 @@ export function parseFields<S extends z.ZodType>(schema: S, value: unknown, what
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const issues = result.error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((field) => ({ field, message: `is not known here${knownTo(schema)}` }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((field) => ({ field, message: `is not known here${knownTo(schema)}` }));
     return [{ field: issue.path.join('.') || what, message: plainIssue(issue) }];
   });
-  throw new SluiceError('REQUEST_INVALID', `Wrong ${what}: ${issues.map(({ field, message }) => `${field} ${message}`).join('; ')}.`, { details: { issues } });
+  throw new SluiceError(
+    'REQUEST_INVALID',
+    `Wrong ${what}: ${issues.map(({ field, message }) => `${field} ${message}`).join('; ')}.`,
+    { details: { issues } },
+  );
 }
 
 function knownTo(schema: z.ZodType): string {

@@ -19,8 +19,13 @@ export interface JudgedDeadLetter extends DeadLetter {
 }
 
 /** The dead letters, newest first. */
-export async function listDeadLetters(parts: Parts, page: { limit: number; offset: number }): Promise<JudgedDeadLetter[]> {
-  return Promise.all((await parts.router.listDeadLetters(page.limit, page.offset)).map((letter) => judged(letter, parts)));
+export async function listDeadLetters(
+  parts: Parts,
+  page: { limit: number; offset: number },
+): Promise<JudgedDeadLetter[]> {
+  return Promise.all(
+    (await parts.router.listDeadLetters(page.limit, page.offset)).map((letter) => judged(letter, parts)),
+  );
 }
 
 export async function getDeadLetter(id: string, parts: Parts): Promise<JudgedDeadLetter> {
@@ -46,20 +51,45 @@ export async function discardDeadLetter(id: string, operator: string, parts: Par
 }
 
 /** Written before the act: a crash between the two may leave a line too many, but never an act that nobody answers for. */
-async function note(activity: ActivityDocument['activity'], letter: DeadLetter, operator: string, { ledger }: Parts): Promise<void> {
+async function note(
+  activity: ActivityDocument['activity'],
+  letter: DeadLetter,
+  operator: string,
+  { ledger }: Parts,
+): Promise<void> {
   const runId = runIdOf(letter.event);
   const run = runId === undefined ? undefined : await ledger.getRun(runId);
   const act = activity === 'dead_letter_redriven' ? 'sent the dead letter of' : 'discarded the dead letter of';
-  await ledger.appendActivity(activityOf({
-    activity, operator, run_id: run?.run_id ?? null, batch_id: run?.batch_id ?? null,
-    message: `${operator} ${act} ${letter.function} (${letter.event.type})${activity === 'dead_letter_redriven' ? ' again' : ''}.`,
-    details: { dead_letter_id: letter.id, function: letter.function, event_id: letter.event.id, event_type: letter.event.type, error: letter.error },
-  }, letter.id, operator));
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity,
+        operator,
+        run_id: run?.run_id ?? null,
+        batch_id: run?.batch_id ?? null,
+        message: `${operator} ${act} ${letter.function} (${letter.event.type})${activity === 'dead_letter_redriven' ? ' again' : ''}.`,
+        details: {
+          dead_letter_id: letter.id,
+          function: letter.function,
+          event_id: letter.event.id,
+          event_type: letter.event.type,
+          error: letter.error,
+        },
+      },
+      letter.id,
+      operator,
+    ),
+  );
 }
 
 async function judged(letter: DeadLetter, parts: Parts): Promise<JudgedDeadLetter> {
   const refusal = redriveRefusal(letter, await factsOf(letter, parts));
-  return { ...letter, run_id: runIdOf(letter.event) ?? null, redrivable: refusal === undefined, advice: refusal?.message ?? null };
+  return {
+    ...letter,
+    run_id: runIdOf(letter.event) ?? null,
+    redrivable: refusal === undefined,
+    advice: refusal?.message ?? null,
+  };
 }
 
 async function factsOf({ event }: DeadLetter, { ledger, objects, env }: Parts): Promise<DeadLetterFacts> {

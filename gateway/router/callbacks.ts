@@ -19,7 +19,12 @@ export const CALLBACK_CONCURRENCY = 4;
 const CALLBACK_TIMEOUT_SECONDS = 30;
 
 /** The callback of a call, as OpenFaaS sends it: the function's reply and headers, and what is known of the call. Undefined when none was asked for. */
-export function callbackOf(call: AsyncCall | undefined, functionName: string, seconds: number, result: CallResult): Callback | undefined {
+export function callbackOf(
+  call: AsyncCall | undefined,
+  functionName: string,
+  seconds: number,
+  result: CallResult,
+): Callback | undefined {
   if (call?.callback_url === undefined) return undefined;
   const { status, headers, body } = replyOf(result);
   return {
@@ -49,7 +54,9 @@ export async function postCallback({ url, headers, body }: Callback, signal: Abo
     await response.body?.cancel();
     if (!response.ok) throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} answered ${response.status}.`);
   } catch (cause) {
-    throw cause instanceof SluiceError ? cause : new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} does not answer.`, { cause });
+    throw cause instanceof SluiceError
+      ? cause
+      : new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} does not answer.`, { cause });
   } finally {
     limits.release();
   }

@@ -38,8 +38,12 @@ export class QueueDatabase implements BossDatabase {
     this.#durablePool = this.#pool(url);
     this.#relaxedPool = this.#pool(url, 'set synchronous_commit = off');
     this.#pools = [this.#durablePool, this.#relaxedPool];
-    this.durable = { executeSql: (text, values) => this.#watched(() => this.#durablePool.query(statement(text, values))) };
-    this.relaxed = { executeSql: (text, values) => this.#watched(() => this.#relaxedPool.query(statement(text, values))) };
+    this.durable = {
+      executeSql: (text, values) => this.#watched(() => this.#durablePool.query(statement(text, values))),
+    };
+    this.relaxed = {
+      executeSql: (text, values) => this.#watched(() => this.#relaxedPool.query(statement(text, values))),
+    };
   }
 
   /** What pg-boss itself uses, for its schema and upkeep. */
@@ -60,7 +64,10 @@ export class QueueDatabase implements BossDatabase {
         return result;
       } catch (thrown) {
         // A connection in an unknown state is closed; the server rolls back.
-        const rolledBack = await client.query('rollback').then(() => true, () => false);
+        const rolledBack = await client.query('rollback').then(
+          () => true,
+          () => false,
+        );
         client.release(!rolledBack);
         throw thrown;
       }
@@ -69,9 +76,13 @@ export class QueueDatabase implements BossDatabase {
 
   /** pg-boss calls this with its channel; notifications of our own statements are dropped, for the router wakes itself. */
   listen(channel: string, onNotification: (payload: string) => void, onReconnect: () => void): Promise<ListenHandle> {
-    return this.#session.listen(channel, (payload, backend) => {
-      if (!this.#backends.has(backend)) onNotification(payload);
-    }, onReconnect);
+    return this.#session.listen(
+      channel,
+      (payload, backend) => {
+        if (!this.#backends.has(backend)) onNotification(payload);
+      },
+      onReconnect,
+    );
   }
 
   async close(): Promise<void> {
@@ -80,7 +91,12 @@ export class QueueDatabase implements BossDatabase {
 
   #pool(connectionString: string, setting?: string): pg.Pool {
     const pool = new pg.Pool({
-      connectionString, max: POOL_SIZE, application_name: 'sluice:router', query_timeout: QUERY_TIMEOUT_MS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      connectionString,
+      max: POOL_SIZE,
+      application_name: 'sluice:router',
+      query_timeout: QUERY_TIMEOUT_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool awaits the promise; its types omit it.
       onConnect: async (client: pg.ClientBase) => {
         client.on('error', () => undefined); // The statement that runs rejects with the same error.
         this.#backends.add(backendOf(client));

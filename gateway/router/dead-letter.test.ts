@@ -4,7 +4,15 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { deadLetterEvent, storableError } from './dead-letter.ts';
 import { assertStorable, jobIdOf } from './delivery.ts';
 
-const event: SluiceEvent = { specversion: '1.0', id: 'a', source: '/s', type: 't', time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json', data: { file: 'a b#é.shp' } };
+const event: SluiceEvent = {
+  specversion: '1.0',
+  id: 'a',
+  source: '/s',
+  type: 't',
+  time: '2026-01-01T00:00:00Z',
+  datacontenttype: 'application/json',
+  data: { file: 'a b#é.shp' },
+};
 const dataOf = (letter: SluiceEvent) => Buffer.from(letter.knativeerrordata ?? '', 'base64');
 
 test('a dead letter is the event with the attributes of Knative', () => {
@@ -14,15 +22,30 @@ test('a dead letter is the event with the attributes of Knative', () => {
   expect(JSON.parse(dataOf(letter).toString())).toEqual({ error: error.toDocument() });
 });
 
-test.each(['x', 'é', '😀', '"'])('a long error of %s is cut to 1,024 bytes of JSON, and keeps its code', (character) => {
-  const data = dataOf(deadLetterEvent(event, 'f', new SluiceError('STORE_UNAVAILABLE', character.repeat(5000), { details: { long: 'y'.repeat(9000) } })));
-  expect(data.length).toBeLessThanOrEqual(1024);
-  expect(data.length).toBeGreaterThan(700);
-  expect(JSON.parse(data.toString())).toMatchObject({ error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string } });
-});
+test.each(['x', 'é', '😀', '"'])(
+  'a long error of %s is cut to 1,024 bytes of JSON, and keeps its code',
+  (character) => {
+    const data = dataOf(
+      deadLetterEvent(
+        event,
+        'f',
+        new SluiceError('STORE_UNAVAILABLE', character.repeat(5000), { details: { long: 'y'.repeat(9000) } }),
+      ),
+    );
+    expect(data.length).toBeLessThanOrEqual(1024);
+    expect(data.length).toBeGreaterThan(700);
+    expect(JSON.parse(data.toString())).toMatchObject({
+      error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string },
+    });
+  },
+);
 
 test('an error is stored without what PostgreSQL refuses', () => {
-  expect(storableError(new SluiceError('INTERNAL', 'a\0b\ud800', { details: { d: ['\0'] } }))).toEqual({ code: 'INTERNAL', message: 'a\ufffdb\ufffd', details: { d: ['\ufffd'] } });
+  expect(storableError(new SluiceError('INTERNAL', 'a\0b\ud800', { details: { d: ['\0'] } }))).toEqual({
+    code: 'INTERNAL',
+    message: 'a\ufffdb\ufffd',
+    details: { d: ['\ufffd'] },
+  });
 });
 
 test('events that jsonb refuses are refused before; a backslash in text is no escape', () => {
@@ -36,5 +59,12 @@ test('events that jsonb refuses are refused before; a backslash in text is no es
 
 test('the same event has the same job at a function; another source, id or function has another', () => {
   expect(jobIdOf({ ...event, time: '2027-01-01T00:00:00Z' }, 'f')).toBe(jobIdOf(event, 'f'));
-  expect(new Set([jobIdOf(event, 'f'), jobIdOf(event, 'g'), jobIdOf({ ...event, id: 'b' }, 'f'), jobIdOf({ ...event, source: '/t' }, 'f')]).size).toBe(4);
+  expect(
+    new Set([
+      jobIdOf(event, 'f'),
+      jobIdOf(event, 'g'),
+      jobIdOf({ ...event, id: 'b' }, 'f'),
+      jobIdOf({ ...event, source: '/t' }, 'f'),
+    ]).size,
+  ).toBe(4);
 });

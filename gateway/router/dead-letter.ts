@@ -40,7 +40,11 @@ function shortened(document: ErrorDocument): string {
   const characters = [...document.message];
   let kept = characters.length;
   for (;;) {
-    const text = body({ ...document, details: {}, message: kept < characters.length ? `${characters.slice(0, kept).join('')}…` : document.message });
+    const text = body({
+      ...document,
+      details: {},
+      message: kept < characters.length ? `${characters.slice(0, kept).join('')}…` : document.message,
+    });
     if (fits(text) || kept === 0) return text;
     kept = Math.floor(kept * 0.9);
   }
@@ -49,6 +53,7 @@ function shortened(document: ErrorDocument): string {
 /** An error as it can be stored: messages of other programs may hold bytes that PostgreSQL refuses. */
 export function storableError(error: SluiceError): ErrorDocument {
   const clean = (text: string) => text.toWellFormed().replaceAll('\0', REPLACEMENT);
-  return JSON.parse(JSON.stringify(error.toDocument(), (_key, value: unknown) => (typeof value === 'string' ? clean(value) : value))) as ErrorDocument;
+  return JSON.parse(
+    JSON.stringify(error.toDocument(), (_key, value: unknown) => (typeof value === 'string' ? clean(value) : value)),
+  ) as ErrorDocument;
 }
-

@@ -34,21 +34,37 @@ export class DeadLetters {
   }
 
   /** Adds one; a repeat for the same job changes nothing. */
-  async add(executor: Executor, jobId: string, letter: { function: string; event: SluiceEvent; error: ErrorDocument; attempts: number }): Promise<void> {
-    await executor.executeSql(`insert into ${TABLE} (id, function, event, error, attempts) values ($1, $2, $3, $4, $5) on conflict do nothing`, [
-      deterministicUuid('dead-letter', jobId), letter.function, JSON.stringify(letter.event), JSON.stringify(letter.error), letter.attempts,
-    ]);
+  async add(
+    executor: Executor,
+    jobId: string,
+    letter: { function: string; event: SluiceEvent; error: ErrorDocument; attempts: number },
+  ): Promise<void> {
+    await executor.executeSql(
+      `insert into ${TABLE} (id, function, event, error, attempts) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+      [
+        deterministicUuid('dead-letter', jobId),
+        letter.function,
+        JSON.stringify(letter.event),
+        JSON.stringify(letter.error),
+        letter.attempts,
+      ],
+    );
   }
 
   /** Newest first. */
   async list(limit: number, offset: number): Promise<DeadLetter[]> {
-    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} order by failed_at desc, id limit $1 offset $2`, [limit, offset]);
+    const { rows } = await this.#database.durable.executeSql(
+      `select ${COLUMNS} from ${TABLE} order by failed_at desc, id limit $1 offset $2`,
+      [limit, offset],
+    );
     return rows as DeadLetter[];
   }
 
   /** Throws DEAD_LETTER_NOT_FOUND. */
   async get(id: string): Promise<DeadLetter> {
-    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} where id::text = $1`, [id]);
+    const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} where id::text = $1`, [
+      id,
+    ]);
     return found(rows[0], id);
   }
 
@@ -59,12 +75,19 @@ export class DeadLetters {
   }
 
   async count(): Promise<number> {
-    const { rows } = await this.#database.durable.executeSql(`select count(*)::int as count from ${TABLE} where $1`, [true]);
+    const { rows } = await this.#database.durable.executeSql(`select count(*)::int as count from ${TABLE} where $1`, [
+      true,
+    ]);
     return (rows[0] as { count: number }).count;
   }
 }
 
 function found(row: unknown, id: string): DeadLetter {
-  if (row === undefined) throw new SluiceError('DEAD_LETTER_NOT_FOUND', `There is no dead letter ${id}; it may have been re-driven or discarded already.`, { details: { id } });
+  if (row === undefined)
+    throw new SluiceError(
+      'DEAD_LETTER_NOT_FOUND',
+      `There is no dead letter ${id}; it may have been re-driven or discarded already.`,
+      { details: { id } },
+    );
   return row as DeadLetter;
 }

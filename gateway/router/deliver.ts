@@ -56,14 +56,28 @@ export async function deliver(parts: DeliverParts, job: Job<Delivery>): Promise<
 async function call(parts: DeliverParts, job: Job<Delivery>, tries: Tries): Promise<CallResult> {
   if (tries.interruptions > INTERRUPTION_LIMIT) {
     const details = { interruptions: tries.interruptions };
-    return { error: new SluiceError('WORKER_DIED', `The process ended ${tries.interruptions} times in the middle of ${job.name}; the event is set aside.`, { details }) };
+    return {
+      error: new SluiceError(
+        'WORKER_DIED',
+        `The process ended ${tries.interruptions} times in the middle of ${job.name}; the event is set aside.`,
+        { details },
+      ),
+    };
   }
-  if (!DeliverySchema.safeParse(job.data).success) return { error: new SluiceError('EVENT_INVALID', `The job ${job.id} of ${job.name} holds no event.`) };
+  if (!DeliverySchema.safeParse(job.data).success)
+    return { error: new SluiceError('EVENT_INVALID', `The job ${job.id} of ${job.name} holds no event.`) };
   const limits = new CallLimits([parts.stopping], parts.env.STEP_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS);
   try {
     const { event, call: asyncCall } = job.data;
-    const invoked = parts.host.invoke(job.name, event, { signal: limits.signal, ...(asyncCall ? { callId: asyncCall.id } : {}) });
-    const reply = await limits.orAbandon(invoked, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${job.name} did not end when it was told to.`));
+    const invoked = parts.host.invoke(job.name, event, {
+      signal: limits.signal,
+      ...(asyncCall ? { callId: asyncCall.id } : {}),
+    });
+    const reply = await limits.orAbandon(
+      invoked,
+      ABANDON_MS,
+      () => new SluiceError('STEP_TIMEOUT', `${job.name} did not end when it was told to.`),
+    );
     if (reply) assertStorable(reply);
     return { reply };
   } catch (thrown) {
@@ -74,7 +88,12 @@ async function call(parts: DeliverParts, job: Job<Delivery>, tries: Tries): Prom
 }
 
 /** Stores the settlement, however long the database is away. When the process dies before, the job is delivered again and answers the same. */
-async function settleUntilStored(parts: DeliverParts, job: Job<Delivery>, settlement: Settlement, seconds: number): Promise<void> {
+async function settleUntilStored(
+  parts: DeliverParts,
+  job: Job<Delivery>,
+  settlement: Settlement,
+  seconds: number,
+): Promise<void> {
   for (;;) {
     try {
       await settle(parts, job, settlement, seconds);
@@ -94,15 +113,37 @@ async function settleUntilStored(parts: DeliverParts, job: Job<Delivery>, settle
 
 async function settle(parts: DeliverParts, job: Job<Delivery>, settlement: Settlement, seconds: number): Promise<void> {
   switch (settlement.kind) {
-    case 'done': return settleDone(parts, job, settlement, seconds);
-    case 'dead': return settleDead(parts, job, settlement, seconds);
-    case 'give-back': return parts.queue.giveBack(job.name, [job.id]);
-    case 'retry': return putBack(parts, job, settlement.afterSeconds, { ...job.data, attempt: job.data.attempt + 1 }, { error: storableError(settlement.error) });
-    case 'defer': return putBack(parts, job, settlement.afterSeconds, { ...job.data, deferrals: job.data.deferrals + 1 }, { busy: true });
+    case 'done':
+      return settleDone(parts, job, settlement, seconds);
+    case 'dead':
+      return settleDead(parts, job, settlement, seconds);
+    case 'give-back':
+      return parts.queue.giveBack(job.name, [job.id]);
+    case 'retry':
+      return putBack(
+        parts,
+        job,
+        settlement.afterSeconds,
+        { ...job.data, attempt: job.data.attempt + 1 },
+        { error: storableError(settlement.error) },
+      );
+    case 'defer':
+      return putBack(
+        parts,
+        job,
+        settlement.afterSeconds,
+        { ...job.data, deferrals: job.data.deferrals + 1 },
+        { busy: true },
+      );
   }
 }
 
-async function settleDone(parts: DeliverParts, job: Job<Delivery>, { reply }: { reply: CallReply }, seconds: number): Promise<void> {
+async function settleDone(
+  parts: DeliverParts,
+  job: Job<Delivery>,
+  { reply }: { reply: CallReply },
+  seconds: number,
+): Promise<void> {
   const output = { seconds, ...(reply ? { reply: reply.id, type: reply.type } : {}) };
   const woken = await parts.database.transaction('relaxed', async (tx) => {
     // Published even if the job was taken from us: the other one publishes the same, and the id makes it one.
@@ -114,7 +155,12 @@ async function settleDone(parts: DeliverParts, job: Job<Delivery>, { reply }: { 
   for (const queue of woken) parts.wake(queue, 0);
 }
 
-async function settleDead(parts: DeliverParts, job: Job<Delivery>, { error }: { error: SluiceError }, seconds: number): Promise<void> {
+async function settleDead(
+  parts: DeliverParts,
+  job: Job<Delivery>,
+  { error }: { error: SluiceError },
+  seconds: number,
+): Promise<void> {
   const document = storableError(error);
   const storable = new SluiceError(document.code, document.message, { details: document.details });
   const sink = parts.stack.deadLetterSink;
@@ -126,20 +172,38 @@ async function settleDead(parts: DeliverParts, job: Job<Delivery>, { error }: { 
     const queues = await addCallback(parts, tx, job, seconds, { error: storable });
     // The sink's own dead letters stay on the list; handing them to the sink again would never end.
     if (sink === undefined || job.name === sink) return queues;
-    await parts.queue.add(tx, sink, deterministicUuid('dead-letter', job.id, sink), firstDelivery(deadLetterEvent(event, job.name, storable), Date.now()));
+    await parts.queue.add(
+      tx,
+      sink,
+      deterministicUuid('dead-letter', job.id, sink),
+      firstDelivery(deadLetterEvent(event, job.name, storable), Date.now()),
+    );
     return [...queues, sink];
   });
   for (const queue of woken) parts.wake(queue, 0);
 }
 
-async function putBack(parts: DeliverParts, job: Job<Delivery>, afterSeconds: number, data: Delivery, output: object): Promise<void> {
+async function putBack(
+  parts: DeliverParts,
+  job: Job<Delivery>,
+  afterSeconds: number,
+  data: Delivery,
+  output: object,
+): Promise<void> {
   await parts.database.transaction('relaxed', async (tx) => {
-    if (await parts.queue.holds(tx, job)) await parts.queue.putBack(tx, job.name, job.id, { afterSeconds, data, output });
+    if (await parts.queue.holds(tx, job))
+      await parts.queue.putBack(tx, job.name, job.id, { afterSeconds, data, output });
   });
   parts.wake(job.name, afterSeconds);
 }
 
-async function addCallback(parts: DeliverParts, tx: Executor, job: Job<Delivery>, seconds: number, result: CallResult): Promise<string[]> {
+async function addCallback(
+  parts: DeliverParts,
+  tx: Executor,
+  job: Job<Delivery>,
+  seconds: number,
+  result: CallResult,
+): Promise<string[]> {
   const callback = callbackOf(job.data.call, job.name, seconds, result);
   if (!callback) return [];
   await parts.queue.add(tx, CALLBACK_QUEUE, deterministicUuid('callback', job.id), callback);
@@ -149,9 +213,21 @@ async function addCallback(parts: DeliverParts, tx: Executor, job: Job<Delivery>
 type CallReply = Extract<CallResult, { reply: unknown }>['reply'];
 
 function logSettlement(log: Logger, job: Job<Delivery>, settlement: Settlement, seconds: number): void {
-  const about = { function: job.name, event: job.data.event.id, type: job.data.event.type, subject: job.data.event.subject, attempt: job.data.attempt, seconds };
+  const about = {
+    function: job.name,
+    event: job.data.event.id,
+    type: job.data.event.type,
+    subject: job.data.event.subject,
+    attempt: job.data.attempt,
+    seconds,
+  };
   if (settlement.kind === 'done') log.debug(about, 'Delivery:Call:Done');
-  else if (settlement.kind === 'retry') log.warn({ ...about, afterSeconds: settlement.afterSeconds, error: settlement.error.toDocument() }, 'Delivery:Call:Retried');
-  else if (settlement.kind === 'dead') log.error({ ...about, error: settlement.error.toDocument() }, 'Delivery:Call:DeadLetter');
+  else if (settlement.kind === 'retry')
+    log.warn(
+      { ...about, afterSeconds: settlement.afterSeconds, error: settlement.error.toDocument() },
+      'Delivery:Call:Retried',
+    );
+  else if (settlement.kind === 'dead')
+    log.error({ ...about, error: settlement.error.toDocument() }, 'Delivery:Call:DeadLetter');
   else log.debug({ ...about, outcome: settlement.kind }, 'Delivery:Call:PutBack');
 }

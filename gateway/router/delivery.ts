@@ -47,6 +47,16 @@ export function assertStorable(event: SluiceEvent): void {
   const text = JSON.stringify(event);
   const bytes = Buffer.byteLength(text);
   const details = { type: event.type, id: event.id };
-  if (bytes > MAX_EVENT_BYTES) throw new SluiceError('EVENT_INVALID', `The event ${event.type} has ${bytes} bytes; at most ${MAX_EVENT_BYTES} are accepted.`, { details });
-  if (NOT_STORABLE.test(text)) throw new SluiceError('EVENT_INVALID', `The event ${event.type} holds a NUL character or half a surrogate pair, which is not Unicode text.`, { details });
+  if (bytes > MAX_EVENT_BYTES)
+    throw new SluiceError(
+      'EVENT_INVALID',
+      `The event ${event.type} has ${bytes} bytes; at most ${MAX_EVENT_BYTES} are accepted.`,
+      { details },
+    );
+  if (NOT_STORABLE.test(text))
+    throw new SluiceError(
+      'EVENT_INVALID',
+      `The event ${event.type} holds a NUL character or half a surrogate pair, which is not Unicode text.`,
+      { details },
+    );
 }

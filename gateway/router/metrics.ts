@@ -8,15 +8,43 @@ const CALL_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 /** What the router counts. The gateway adds `registry` to its /metrics. */
 export class RouterMetrics {
   readonly registry = new Registry();
-  #deliveries = new Counter({ name: 'sluice_deliveries_total', help: 'Deliveries of events to functions, by outcome.', labelNames: ['function', 'outcome'], registers: [this.registry] });
-  #published = new Counter({ name: 'sluice_events_total', help: 'Events that were added to queues, and repeats that added nothing.', labelNames: ['outcome'], registers: [this.registry] });
-  #hop = new Histogram({ name: 'sluice_hop_seconds', help: 'From publication of an event to the start of the function.', labelNames: ['function'], buckets: HOP_BUCKETS_SECONDS, registers: [this.registry] });
-  #call = new Histogram({ name: 'sluice_call_seconds', help: 'Duration of calls of functions.', labelNames: ['function'], buckets: CALL_BUCKETS_SECONDS, registers: [this.registry] });
+  #deliveries = new Counter({
+    name: 'sluice_deliveries_total',
+    help: 'Deliveries of events to functions, by outcome.',
+    labelNames: ['function', 'outcome'],
+    registers: [this.registry],
+  });
+  #published = new Counter({
+    name: 'sluice_events_total',
+    help: 'Events that were added to queues, and repeats that added nothing.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
+  #hop = new Histogram({
+    name: 'sluice_hop_seconds',
+    help: 'From publication of an event to the start of the function.',
+    labelNames: ['function'],
+    buckets: HOP_BUCKETS_SECONDS,
+    registers: [this.registry],
+  });
+  #call = new Histogram({
+    name: 'sluice_call_seconds',
+    help: 'Duration of calls of functions.',
+    labelNames: ['function'],
+    buckets: CALL_BUCKETS_SECONDS,
+    registers: [this.registry],
+  });
 
   /** Gauges are read from the database when the metrics are asked for. */
-  constructor(read: { backlog(): Promise<{ queue: string; state: string; count: number }[]>; deadLetters(): Promise<number> }) {
+  constructor(read: {
+    backlog(): Promise<{ queue: string; state: string; count: number }[]>;
+    deadLetters(): Promise<number>;
+  }) {
     new Gauge({
-      name: 'sluice_queue_jobs', help: 'Jobs that wait or run.', labelNames: ['function', 'state'], registers: [this.registry],
+      name: 'sluice_queue_jobs',
+      help: 'Jobs that wait or run.',
+      labelNames: ['function', 'state'],
+      registers: [this.registry],
       async collect() {
         const backlog = await read.backlog().catch(() => undefined); // The database is away: no value is better than no metrics.
         this.reset();
@@ -24,7 +52,9 @@ export class RouterMetrics {
       },
     });
     new Gauge({
-      name: 'sluice_dead_letters', help: 'Dead letters that wait for a person.', registers: [this.registry],
+      name: 'sluice_dead_letters',
+      help: 'Dead letters that wait for a person.',
+      registers: [this.registry],
       async collect() {
         const count = await read.deadLetters().catch(() => undefined);
         if (count !== undefined) this.set(count);

@@ -5,7 +5,10 @@ import { databaseAway } from './away.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 
 /** A job as the router handles it: pg-boss's, with its data typed. */
-export type Job<T extends object> = Pick<JobWithMetadata<T>, 'id' | 'name' | 'data' | 'retryCount' | 'startAfter' | 'createdOn'>;
+export type Job<T extends object> = Pick<
+  JobWithMetadata<T>,
+  'id' | 'name' | 'data' | 'retryCount' | 'startAfter' | 'createdOn'
+>;
 
 export interface Backlog {
   queue: string;
@@ -37,7 +40,13 @@ export class Queue {
   #database: QueueDatabase;
   #expireSeconds: number;
 
-  constructor(database: QueueDatabase, env: Pick<Env, 'STEP_TIMEOUT_SECONDS'>, log: Logger, onNotification: (queue: string) => void, onReconnect: () => void) {
+  constructor(
+    database: QueueDatabase,
+    env: Pick<Env, 'STEP_TIMEOUT_SECONDS'>,
+    log: Logger,
+    onNotification: (queue: string) => void,
+    onReconnect: () => void,
+  ) {
     this.#database = database;
     this.#expireSeconds = Math.min(EXPIRE_MAX_SECONDS, env.STEP_TIMEOUT_SECONDS + EXPIRE_MARGIN_SECONDS);
     this.#boss = new PgBoss({
@@ -46,7 +55,11 @@ export class Queue {
         executeSql: (text, values) => database.executeSql(text, values),
         listen: (channel) => database.listen(channel, onNotification, onReconnect),
       },
-      schema: SCHEMA, useListenNotify: true, schedule: false, superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS,
+      schema: SCHEMA,
+      useListenNotify: true,
+      schedule: false,
+      superviseIntervalSeconds: SUPERVISE_SECONDS,
+      monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
     this.#boss.on('error', (reason) => {
       if (!databaseAway(reason)) log.error({ reason: reason.message }, 'Queue:Upkeep:Failed');
@@ -58,8 +71,14 @@ export class Queue {
   async open(queues: string[]): Promise<void> {
     await this.#boss.start();
     const options = {
-      retryLimit: PGBOSS_RETRY_LIMIT, retryDelay: 0, retryBackoff: false, expireInSeconds: this.#expireSeconds, heartbeatSeconds: HEARTBEAT_SECONDS,
-      retentionSeconds: KEEP_WAITING_SECONDS, deleteAfterSeconds: DEDUPE_SECONDS, notify: true,
+      retryLimit: PGBOSS_RETRY_LIMIT,
+      retryDelay: 0,
+      retryBackoff: false,
+      expireInSeconds: this.#expireSeconds,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      retentionSeconds: KEEP_WAITING_SECONDS,
+      deleteAfterSeconds: DEDUPE_SECONDS,
+      notify: true,
     };
     for (const queue of queues) {
       await this.#boss.createQueue(queue, options);
@@ -93,7 +112,12 @@ export class Queue {
   }
 
   /** Puts an active job back with new data, to be due after a while. `output` is kept beside it. */
-  async putBack(executor: Executor, queue: string, id: string, later: { afterSeconds: number; data: object; output: object }): Promise<void> {
+  async putBack(
+    executor: Executor,
+    queue: string,
+    id: string,
+    later: { afterSeconds: number; data: object; output: object },
+  ): Promise<void> {
     await this.#boss.fail(queue, id, later.output, { db: executor });
     await this.#boss.update(queue, later.data, { id, startAfter: later.afterSeconds, db: executor });
   }
@@ -116,7 +140,9 @@ export class Queue {
 
   /** When the next job of each queue is due that is not due yet. */
   async dueTimes(): Promise<{ queue: string; due: Date }[]> {
-    const { rows } = await this.#database.executeSql(`select name as queue, min(start_after) as due from ${SCHEMA}.job where state < 'active' and start_after > now() group by name`);
+    const { rows } = await this.#database.executeSql(
+      `select name as queue, min(start_after) as due from ${SCHEMA}.job where state < 'active' and start_after > now() group by name`,
+    );
     return rows as { queue: string; due: Date }[];
   }
 

@@ -16,7 +16,10 @@ const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.wait
 describe('after a crash', () => {
   test('what a killed process was doing is delivered at once at the next start, as the same try', async () => {
     const database = await createDatabase();
-    const worker = execa('node', [fileURLToPath(new URL('crash.worker.ts', import.meta.url)), database.url], { reject: false, stdout: 'pipe' });
+    const worker = execa('node', [fileURLToPath(new URL('crash.worker.ts', import.meta.url)), database.url], {
+      reject: false,
+      stdout: 'pipe',
+    });
     const began = Promise.withResolvers<string>();
     worker.stdout.on('data', (chunk: Buffer) => began.resolve(chunk.toString()));
     expect(await began.promise).toBe('began in the middle\n');
@@ -24,7 +27,15 @@ describe('after a crash', () => {
     await worker;
 
     const seen: string[] = [];
-    const router = await openRouter(database.url, { f: { topic: 'a', run: (event) => { seen.push(event.id); return Promise.reject(new SluiceError('NO_GEOMETRY', 'none')); } } });
+    const router = await openRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: (event) => {
+          seen.push(event.id);
+          return Promise.reject(new SluiceError('NO_GEOMETRY', 'none'));
+        },
+      },
+    });
     await router.publish(testEvent('a', 'in the middle')); // A repeat of it adds nothing.
     const at = Date.now();
     await router.start();
@@ -39,10 +50,26 @@ describe('after a crash', () => {
     const database = await createDatabase();
     const release = Promise.withResolvers<undefined>();
     const seen: string[] = [];
-    const first = await startRouter(database.url, { f: { topic: 'a', run: () => { seen.push('first'); return release.promise; } } });
+    const first = await startRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: () => {
+          seen.push('first');
+          return release.promise;
+        },
+      },
+    });
     await first.publish(testEvent('a', '1'));
     await eventually(() => expect(seen).toEqual(['first']));
-    const second = await startRouter(database.url, { f: { topic: 'a', run: () => { seen.push('second'); return Promise.resolve(undefined); } } });
+    const second = await startRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: () => {
+          seen.push('second');
+          return Promise.resolve(undefined);
+        },
+      },
+    });
     await second.publish(testEvent('a', '2'));
     await eventually(() => expect(seen).toHaveLength(2));
     expect((await active(database.url)).map((job) => job.data.event.id)).toContain('1');
@@ -51,13 +78,26 @@ describe('after a crash', () => {
     await database.drop();
   });
 
-  test('a router that was frozen, and whose job another router took, settles nothing: its reply counts once, the job stays the other one\'s', async () => {
+  test("a router that was frozen, and whose job another router took, settles nothing: its reply counts once, the job stays the other one's", async () => {
     const database = await createDatabase();
     const [frozen, other] = [Promise.withResolvers<SluiceEvent>(), Promise.withResolvers<SluiceEvent>()];
     const seen: string[] = [];
     const functionsOf = (name: string, reply: Promise<SluiceEvent>): TestFunctions => ({
-      f: { topic: 'a', concurrency: 1, run: () => { seen.push(name); return reply; } },
-      g: { topic: 'b', run: (event) => { seen.push(event.id); return Promise.resolve(undefined); } },
+      f: {
+        topic: 'a',
+        concurrency: 1,
+        run: () => {
+          seen.push(name);
+          return reply;
+        },
+      },
+      g: {
+        topic: 'b',
+        run: (event) => {
+          seen.push(event.id);
+          return Promise.resolve(undefined);
+        },
+      },
     });
     const first = await startRouter(database.url, functionsOf('frozen', frozen.promise));
     await first.publish(testEvent('a', '1'));
@@ -78,17 +118,29 @@ describe('after a crash', () => {
     const database = await createDatabase();
     const began = Promise.withResolvers<void>();
     const first = await startRouter(database.url, {
-      f: { topic: 'a', run: (_event, { signal }) => new Promise((_resolve, reject) => {
-        began.resolve();
-        signal.addEventListener('abort', () => reject(new SluiceError('FUNCTION_UNAVAILABLE', 'stopping')));
-      }) },
+      f: {
+        topic: 'a',
+        run: (_event, { signal }) =>
+          new Promise((_resolve, reject) => {
+            began.resolve();
+            signal.addEventListener('abort', () => reject(new SluiceError('FUNCTION_UNAVAILABLE', 'stopping')));
+          }),
+      },
     });
     await first.publish(testEvent('a', '1'));
     await began.promise;
     await first.stop();
     expect(await active(database.url)).toEqual([]);
     const again = Promise.withResolvers<string>();
-    const second = await startRouter(database.url, { f: { topic: 'a', run: (event) => { again.resolve(event.id); return Promise.reject(new SluiceError('NO_GEOMETRY', 'none')); } } });
+    const second = await startRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: (event) => {
+          again.resolve(event.id);
+          return Promise.reject(new SluiceError('NO_GEOMETRY', 'none'));
+        },
+      },
+    });
     expect(await again.promise).toBe('1');
     await eventually(async () => expect(await second.listDeadLetters()).toMatchObject([{ attempts: 1 }]));
     await second.stop();
@@ -98,13 +150,29 @@ describe('after a crash', () => {
   test('a retry that was due while nobody ran is delivered after the start', async () => {
     const database = await createDatabase();
     const failed = Promise.withResolvers<void>();
-    const first = await startRouter(database.url, { f: { topic: 'a', run: () => { failed.resolve(); return Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')); } } });
+    const first = await startRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: () => {
+          failed.resolve();
+          return Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away'));
+        },
+      },
+    });
     await first.publish(testEvent('a', '1'));
     await failed.promise;
     await eventually(async () => expect(await active(database.url)).toEqual([]));
     await first.stop();
     const again = Promise.withResolvers<void>();
-    const second = await startRouter(database.url, { f: { topic: 'a', run: () => { again.resolve(); return Promise.resolve(undefined); } } });
+    const second = await startRouter(database.url, {
+      f: {
+        topic: 'a',
+        run: () => {
+          again.resolve();
+          return Promise.resolve(undefined);
+        },
+      },
+    });
     await again.promise;
     await second.stop();
     await database.drop();
@@ -120,8 +188,22 @@ test('PostgreSQL may go away in the middle: the function ends, its reply is publ
   const began = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const router = await startRouter(url, {
-    f: { topic: 'a', run: async (event) => { began.resolve(); await release.promise; seen.push(`f ${event.id}`); return testEvent('b', `of ${event.id}`); } },
-    g: { topic: 'b', run: (event) => { seen.push(`g ${event.id}`); return Promise.resolve(undefined); } },
+    f: {
+      topic: 'a',
+      run: async (event) => {
+        began.resolve();
+        await release.promise;
+        seen.push(`f ${event.id}`);
+        return testEvent('b', `of ${event.id}`);
+      },
+    },
+    g: {
+      topic: 'b',
+      run: (event) => {
+        seen.push(`g ${event.id}`);
+        return Promise.resolve(undefined);
+      },
+    },
   });
   await router.publish(testEvent('a', '1'));
   await began.promise;

@@ -18,7 +18,9 @@ const start = async (functions: TestFunctions, variables?: Record<string, string
 };
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
 
-beforeEach(async () => { database = await createDatabase(); });
+beforeEach(async () => {
+  database = await createDatabase();
+});
 afterEach(async () => {
   await Promise.all(routers.splice(0).map((router) => router.stop()));
   await database.drop();
@@ -27,7 +29,10 @@ afterEach(async () => {
 describe('publishing', () => {
   test('an event reaches every function that receives its type, and the replies go on', async () => {
     const seen: string[] = [];
-    const note = (name: string, reply?: SluiceEvent) => (event: SluiceEvent) => { seen.push(`${name} ${event.id}`); return Promise.resolve(reply); };
+    const note = (name: string, reply?: SluiceEvent) => (event: SluiceEvent) => {
+      seen.push(`${name} ${event.id}`);
+      return Promise.resolve(reply);
+    };
     const router = await start({
       first: { topic: 'a', run: note('first', testEvent('b', 'b-1')) },
       second: { topic: 'a,b', run: note('second') },
@@ -39,18 +44,40 @@ describe('publishing', () => {
 
   test('the event arrives as it was sent', async () => {
     const received = Promise.withResolvers<SluiceEvent>();
-    const router = await start({ f: { topic: 'a', run: (event) => { received.resolve(event); return Promise.resolve(undefined); } } });
-    const event = { ...testEvent('a', 'é/#', { 'größe': [1.5, null, '2010', { select: true }] }), subject: 'ü', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+    const router = await start({
+      f: {
+        topic: 'a',
+        run: (event) => {
+          received.resolve(event);
+          return Promise.resolve(undefined);
+        },
+      },
+    });
+    const event = {
+      ...testEvent('a', 'é/#', { größe: [1.5, null, '2010', { select: true }] }),
+      subject: 'ü',
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    };
     await router.publish(event);
     expect(await received.promise).toEqual(event);
   });
 
   test('a thousand repeats of one event are delivered once, also after the first was handled', async () => {
     let calls = 0;
-    const router = await start({ f: { topic: 'a', run: () => { calls += 1; return Promise.resolve(undefined); } } });
+    const router = await start({
+      f: {
+        topic: 'a',
+        run: () => {
+          calls += 1;
+          return Promise.resolve(undefined);
+        },
+      },
+    });
     await router.publish(testEvent('a', 'same'));
     await eventually(() => expect(calls).toBe(1));
-    await Promise.all(Array.from({ length: 999 }, () => router.publish({ ...testEvent('a', 'same'), time: new Date().toISOString() })));
+    await Promise.all(
+      Array.from({ length: 999 }, () => router.publish({ ...testEvent('a', 'same'), time: new Date().toISOString() })),
+    );
     await router.publish(testEvent('a', 'last'));
     await eventually(() => expect(calls).toBe(2));
     expect(await router.registry.getSingleMetricAsString('sluice_events_total')).toContain('outcome="repeat"} 999');
@@ -65,14 +92,34 @@ describe('publishing', () => {
   test('two routers of one database share the work, and one wakes the other', async () => {
     const seen = { a: 0, b: 0 };
     const blocked = Promise.withResolvers<undefined>();
-    await start({ f: { topic: 't', concurrency: 1, run: () => { seen.a += 1; return blocked.promise; } } });
-    const other = await openRouter(database.url, { f: { topic: 't', concurrency: 1, run: () => Promise.resolve(undefined) } });
+    await start({
+      f: {
+        topic: 't',
+        concurrency: 1,
+        run: () => {
+          seen.a += 1;
+          return blocked.promise;
+        },
+      },
+    });
+    const other = await openRouter(database.url, {
+      f: { topic: 't', concurrency: 1, run: () => Promise.resolve(undefined) },
+    });
     routers.push(other); // Not started: it only publishes.
     const began = Date.now();
     await other.publish(testEvent('t', '1'));
     await eventually(() => expect(seen.a).toBe(1));
     expect(Date.now() - began).toBeLessThan(1_000); // Less than the poll: a notification woke it.
-    await start({ f: { topic: 't', concurrency: 1, run: () => { seen.b += 1; return Promise.resolve(undefined); } } });
+    await start({
+      f: {
+        topic: 't',
+        concurrency: 1,
+        run: () => {
+          seen.b += 1;
+          return Promise.resolve(undefined);
+        },
+      },
+    });
     await other.publish(testEvent('t', '2'));
     await eventually(() => expect(seen).toEqual({ a: 1, b: 1 }));
     blocked.resolve(undefined);
@@ -84,14 +131,18 @@ describe('publishing', () => {
     let done = 0;
     const three = Promise.withResolvers<void>();
     const router = await start({
-      f: { topic: 'a', concurrency: 3, run: async () => {
-        most = Math.max(most, (running += 1));
-        if (running === 3) three.resolve();
-        await three.promise;
-        running -= 1;
-        done += 1;
-        return undefined;
-      } },
+      f: {
+        topic: 'a',
+        concurrency: 3,
+        run: async () => {
+          most = Math.max(most, (running += 1));
+          if (running === 3) three.resolve();
+          await three.promise;
+          running -= 1;
+          done += 1;
+          return undefined;
+        },
+      },
     });
     await Promise.all(Array.from({ length: 40 }, (_, i) => router.publish(testEvent('a', String(i)))));
     await eventually(() => expect(done).toBe(40));
@@ -103,10 +154,15 @@ describe('errors', () => {
   test('a transient error is tried again after a growing wait, and then succeeds', async () => {
     const at: number[] = [];
     const router = await start({
-      f: { topic: 'a', run: () => {
-        at.push(Date.now());
-        return at.length < 3 ? Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')) : Promise.resolve(undefined);
-      } },
+      f: {
+        topic: 'a',
+        run: () => {
+          at.push(Date.now());
+          return at.length < 3
+            ? Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away'))
+            : Promise.resolve(undefined);
+        },
+      },
     });
     await router.publish(testEvent('a', '1'));
     await eventually(() => expect(at).toHaveLength(3));
@@ -119,12 +175,20 @@ describe('errors', () => {
 
   test('a busy step is asked again without using up tries', async () => {
     let calls = 0;
-    const router = await start({
-      f: { topic: 'a', run: () => {
-        calls += 1;
-        return calls < 4 ? Promise.reject(new SluiceError('STEP_BUSY', 'held', { retryAfterSeconds: 0.1 })) : Promise.resolve(undefined);
-      } },
-    }, { RETRY_LIMIT: '1' });
+    const router = await start(
+      {
+        f: {
+          topic: 'a',
+          run: () => {
+            calls += 1;
+            return calls < 4
+              ? Promise.reject(new SluiceError('STEP_BUSY', 'held', { retryAfterSeconds: 0.1 }))
+              : Promise.resolve(undefined);
+          },
+        },
+      },
+      { RETRY_LIMIT: '1' },
+    );
     await router.publish(testEvent('a', '1'));
     await eventually(() => expect(calls).toBe(4));
     expect(await router.listDeadLetters()).toEqual([]);
@@ -134,27 +198,70 @@ describe('errors', () => {
     const letters: SluiceEvent[] = [];
     const replies: string[] = [];
     const router = await start({
-      f: { topic: 'a', run: () => Promise.reject(new SluiceError('CRS_MISSING', 'no CRS\0', { details: { file: 'a b#é.shp' } })) },
-      'fail-run': { sink: true, run: (event) => { letters.push(event); return Promise.resolve(testEvent('failed', 'x')); } },
-      archive: { topic: 'failed', run: (event) => { replies.push(event.id); return Promise.resolve(undefined); } },
+      f: {
+        topic: 'a',
+        run: () => Promise.reject(new SluiceError('CRS_MISSING', 'no CRS\0', { details: { file: 'a b#é.shp' } })),
+      },
+      'fail-run': {
+        sink: true,
+        run: (event) => {
+          letters.push(event);
+          return Promise.resolve(testEvent('failed', 'x'));
+        },
+      },
+      archive: {
+        topic: 'failed',
+        run: (event) => {
+          replies.push(event.id);
+          return Promise.resolve(undefined);
+        },
+      },
     });
     await router.publish(testEvent('a', '1'));
     await eventually(() => expect(replies).toEqual(['x']));
     expect(letters).toHaveLength(1);
-    expect(letters[0]).toMatchObject({ id: '1', type: 'a', knativeerrordest: 'f', knativeerrorcode: '422', data: { file: 'a b#é 😀.shp' } });
-    expect(await router.listDeadLetters()).toMatchObject([{ function: 'f', attempts: 1, event: { id: '1' }, error: { code: 'CRS_MISSING', message: 'no CRS\ufffd', details: { file: 'a b#é.shp' } } }]);
+    expect(letters[0]).toMatchObject({
+      id: '1',
+      type: 'a',
+      knativeerrordest: 'f',
+      knativeerrorcode: '422',
+      data: { file: 'a b#é 😀.shp' },
+    });
+    expect(await router.listDeadLetters()).toMatchObject([
+      {
+        function: 'f',
+        attempts: 1,
+        event: { id: '1' },
+        error: { code: 'CRS_MISSING', message: 'no CRS\ufffd', details: { file: 'a b#é.shp' } },
+      },
+    ]);
   });
 
   test('when the tries are used up it is a dead letter', async () => {
-    const router = await start({ f: { topic: 'a', run: () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')) } }, { RETRY_LIMIT: '1' });
+    const router = await start(
+      { f: { topic: 'a', run: () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')) } },
+      { RETRY_LIMIT: '1' },
+    );
     await router.publish(testEvent('a', '1'));
-    await eventually(async () => expect(await router.listDeadLetters()).toMatchObject([{ attempts: 2, error: { code: 'STORE_UNAVAILABLE' } }]));
+    await eventually(async () =>
+      expect(await router.listDeadLetters()).toMatchObject([{ attempts: 2, error: { code: 'STORE_UNAVAILABLE' } }]),
+    );
   });
 
   test('two functions that fail on one event are two dead letters, both given to the sink', async () => {
     const failing = { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) };
     const sunk: (string | undefined)[] = [];
-    const router = await start({ f: failing, g: failing, sink: { sink: true, run: (event) => { sunk.push(event.knativeerrordest); return Promise.resolve(undefined); } } });
+    const router = await start({
+      f: failing,
+      g: failing,
+      sink: {
+        sink: true,
+        run: (event) => {
+          sunk.push(event.knativeerrordest);
+          return Promise.resolve(undefined);
+        },
+      },
+    });
     await router.publish(testEvent('a', '1'));
     await eventually(() => expect(sunk.toSorted()).toEqual(['f', 'g']));
     expect((await router.listDeadLetters()).map((letter) => letter.function).toSorted()).toEqual(['f', 'g']);
@@ -164,17 +271,27 @@ describe('errors', () => {
     let sunk = 0;
     const router = await start({
       f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) },
-      sink: { sink: true, run: () => { sunk += 1; return Promise.reject(new SluiceError('EVENT_INVALID', 'odd')); } },
+      sink: {
+        sink: true,
+        run: () => {
+          sunk += 1;
+          return Promise.reject(new SluiceError('EVENT_INVALID', 'odd'));
+        },
+      },
     });
     await router.publish(testEvent('a', '1'));
-    await eventually(async () => expect((await router.listDeadLetters()).map((letter) => letter.function)).toEqual(['sink', 'f']));
+    await eventually(async () =>
+      expect((await router.listDeadLetters()).map((letter) => letter.function)).toEqual(['sink', 'f']),
+    );
     expect(sunk).toBe(1);
   });
 
   test('a reply that cannot be stored is a dead letter, not a loop', async () => {
     const router = await start({ f: { topic: 'a', run: () => Promise.resolve(testEvent('b', 'NUL \0')) } });
     await router.publish(testEvent('a', '1'));
-    await eventually(async () => expect(await router.listDeadLetters()).toMatchObject([{ error: { code: 'EVENT_INVALID' } }]));
+    await eventually(async () =>
+      expect(await router.listDeadLetters()).toMatchObject([{ error: { code: 'EVENT_INVALID' } }]),
+    );
   });
 });
 
@@ -183,8 +300,20 @@ describe('dead letters', () => {
     const calls: string[] = [];
     let broken = true;
     const router = await start({
-      f: { topic: 'a', run: (event) => { calls.push(`f ${event.id} ${event.knativeerrordest}`); return broken ? Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) : Promise.resolve(undefined); } },
-      g: { topic: 'a', run: () => { calls.push('g'); return Promise.resolve(undefined); } },
+      f: {
+        topic: 'a',
+        run: (event) => {
+          calls.push(`f ${event.id} ${event.knativeerrordest}`);
+          return broken ? Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) : Promise.resolve(undefined);
+        },
+      },
+      g: {
+        topic: 'a',
+        run: () => {
+          calls.push('g');
+          return Promise.resolve(undefined);
+        },
+      },
     });
     await router.publish(testEvent('a', '1'));
     const first = await eventually(async () => (await router.listDeadLetters())[0] ?? expect.unreachable());
@@ -198,7 +327,9 @@ describe('dead letters', () => {
   });
 
   test('a discarded one is gone; one that is not listed is an error', async () => {
-    const router = await start({ f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) } });
+    const router = await start({
+      f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) },
+    });
     await router.publish(testEvent('a', '1'));
     const { id } = await eventually(async () => (await router.listDeadLetters())[0] ?? expect.unreachable());
     expect(await router.discard(id)).toMatchObject({ function: 'f' });
@@ -212,14 +343,20 @@ describe('asynchronous calls', () => {
     const posts: { headers: Record<string, unknown>; body: string }[] = [];
     const server = createServer((request, response) => {
       let body = '';
-      request.on('data', (chunk: Buffer) => { body += chunk.toString(); });
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
       request.on('end', () => {
         posts.push({ headers: request.headers, body });
         response.writeHead(posts.length === 1 ? 500 : 200).end(); // The first one is lost.
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return { posts, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/a%20b`, close: () => server.close() };
+    return {
+      posts,
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/a%20b`,
+      close: () => server.close(),
+    };
   };
 
   test('the reply is routed, and posted to the callback until it is taken', async () => {
@@ -227,13 +364,26 @@ describe('asynchronous calls', () => {
     const routed: string[] = [];
     const router = await start({
       f: { run: (_event, { callId }) => Promise.resolve(testEvent('b', `of ${callId}`)) },
-      g: { topic: 'b', run: (event) => { routed.push(event.id); return Promise.resolve(undefined); } },
+      g: {
+        topic: 'b',
+        run: (event) => {
+          routed.push(event.id);
+          return Promise.resolve(undefined);
+        },
+      },
     });
     await router.publishTo('f', testEvent('any', '1'), { callId: 'call-7', callbackUrl: callback.url });
     await eventually(() => expect(callback.posts).toHaveLength(2));
     expect(routed).toEqual(['of call-7']);
-    expect(callback.posts[1]?.headers).toMatchObject({ 'x-call-id': 'call-7', 'x-function-status': '200', 'x-function-name': 'f', 'x-duration-seconds': expect.stringMatching(/^\d+\.\d+$/) as string });
-    expect(readEvent(callback.posts[1]?.headers as Record<string, string>, callback.posts[1]?.body ?? '')).toEqual(testEvent('b', 'of call-7'));
+    expect(callback.posts[1]?.headers).toMatchObject({
+      'x-call-id': 'call-7',
+      'x-function-status': '200',
+      'x-function-name': 'f',
+      'x-duration-seconds': expect.stringMatching(/^\d+\.\d+$/) as string,
+    });
+    expect(readEvent(callback.posts[1]?.headers as Record<string, string>, callback.posts[1]?.body ?? '')).toEqual(
+      testEvent('b', 'of call-7'),
+    );
     callback.close();
   });
 
@@ -244,7 +394,9 @@ describe('asynchronous calls', () => {
     await eventually(() => expect(callback.posts).toHaveLength(2));
     expect(callback.posts[0]?.headers['x-function-status']).toBe('422');
     expect(JSON.parse(callback.posts[0]?.body ?? '')).toMatchObject({ error: { code: 'NO_GEOMETRY' } });
-    await expect(router.publishTo('nope', testEvent('any', '1'), { callId: '1' })).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
+    await expect(router.publishTo('nope', testEvent('any', '1'), { callId: '1' })).rejects.toMatchObject({
+      code: 'FUNCTION_NOT_FOUND',
+    });
     callback.close();
   });
 });

@@ -88,16 +88,35 @@ class QueueRouter implements Router {
     this.#options = options;
     this.#session = new RouterSession(databaseUrl, availability);
     this.#database = new QueueDatabase(databaseUrl, this.#session, availability);
-    this.#queue = new Queue(this.#database, env, log, (queue) => this.#wake(queue, 0), () => this.#wakeAll());
+    this.#queue = new Queue(
+      this.#database,
+      env,
+      log,
+      (queue) => this.#wake(queue, 0),
+      () => this.#wakeAll(),
+    );
     this.#deadLetters = new DeadLetters(this.#database);
-    this.#metrics = new RouterMetrics({ backlog: () => this.#queue.backlog(), deadLetters: () => this.#deadLetters.count() });
+    this.#metrics = new RouterMetrics({
+      backlog: () => this.#queue.backlog(),
+      deadLetters: () => this.#deadLetters.count(),
+    });
     this.#publisher = new Publisher(this.#queue, stack, this.#metrics);
     const parts = {
-      ...options, queue: this.#queue, database: this.#database, publisher: this.#publisher, deadLetters: this.#deadLetters, metrics: this.#metrics,
-      wake: (queue: string, afterSeconds: number) => this.#wake(queue, afterSeconds), stopping: this.#stopping.signal,
+      ...options,
+      queue: this.#queue,
+      database: this.#database,
+      publisher: this.#publisher,
+      deadLetters: this.#deadLetters,
+      metrics: this.#metrics,
+      wake: (queue: string, afterSeconds: number) => this.#wake(queue, afterSeconds),
+      stopping: this.#stopping.signal,
     };
-    const functionLanes = stack.functions.map((fn) => new Lane<Delivery>(this.#queue, fn.name, concurrencyOf(fn, env), (job) => deliver(parts, job)));
-    const callbackLane = new Lane<Callback>(this.#queue, CALLBACK_QUEUE, CALLBACK_CONCURRENCY, (job) => deliverCallback(parts, job));
+    const functionLanes = stack.functions.map(
+      (fn) => new Lane<Delivery>(this.#queue, fn.name, concurrencyOf(fn, env), (job) => deliver(parts, job)),
+    );
+    const callbackLane = new Lane<Callback>(this.#queue, CALLBACK_QUEUE, CALLBACK_CONCURRENCY, (job) =>
+      deliverCallback(parts, job),
+    );
     this.#lanes = new Map([...functionLanes, callbackLane].map((lane) => [lane.queueName, lane]));
     this.#upkeep = new Upkeep(this.#queue, this.#session, () => [...this.#lanes.values()], log);
   }
@@ -125,22 +144,38 @@ class QueueRouter implements Router {
       return;
     }
     // One insert is a transaction by itself.
-    const add = () => (functions.length === 1 ? this.#publisher.add(this.#database.durable, event) : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, event)));
+    const add = () =>
+      functions.length === 1
+        ? this.#publisher.add(this.#database.durable, event)
+        : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, event));
     for (const name of await known(add)) this.#wake(name, 0);
   }
 
-  async publishTo(functionName: string, event: SluiceEvent, options: { callId: string; callbackUrl?: string }): Promise<void> {
-    if (!this.#options.stack.find(functionName)) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(functionName)}.`);
+  async publishTo(
+    functionName: string,
+    event: SluiceEvent,
+    options: { callId: string; callbackUrl?: string },
+  ): Promise<void> {
+    if (!this.#options.stack.find(functionName))
+      throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(functionName)}.`);
     assertStorable(event);
     const delivery = firstDelivery(event, Date.now(), { id: options.callId, callback_url: options.callbackUrl });
-    await known(() => this.#queue.add(this.#database.durable, functionName, deterministicUuid('call', options.callId, functionName), delivery));
+    await known(() =>
+      this.#queue.add(
+        this.#database.durable,
+        functionName,
+        deterministicUuid('call', options.callId, functionName),
+        delivery,
+      ),
+    );
     this.#wake(functionName, 0);
   }
 
   async start(): Promise<void> {
     await known(() => this.#upkeep.start());
     for (const lane of this.#lanes.values()) lane.start();
-    for (const { queue, due } of await known(() => this.#queue.dueTimes())) this.#wake(queue, (due.getTime() - Date.now()) / 1000);
+    for (const { queue, due } of await known(() => this.#queue.dueTimes()))
+      this.#wake(queue, (due.getTime() - Date.now()) / 1000);
   }
 
   async stop(): Promise<void> {
@@ -164,12 +199,19 @@ class QueueRouter implements Router {
   }
 
   async redrive(id: string): Promise<DeadLetter> {
-    const letter = await known(() => this.#database.transaction('durable', async (tx) => {
-      const removed = await this.#deadLetters.remove(tx, id);
-      // A new job: the one of the first delivery is completed, and its id would make this one a repeat.
-      await this.#queue.add(tx, removed.function, deterministicUuid('redrive', id), firstDelivery(removed.event, Date.now()));
-      return removed;
-    }));
+    const letter = await known(() =>
+      this.#database.transaction('durable', async (tx) => {
+        const removed = await this.#deadLetters.remove(tx, id);
+        // A new job: the one of the first delivery is completed, and its id would make this one a repeat.
+        await this.#queue.add(
+          tx,
+          removed.function,
+          deterministicUuid('redrive', id),
+          firstDelivery(removed.event, Date.now()),
+        );
+        return removed;
+      }),
+    );
     this.#wake(letter.function, 0);
     return letter;
   }

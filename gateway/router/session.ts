@@ -34,7 +34,10 @@ export class RouterSession {
   /** Connects. Throws what the server says; later breaks are repaired in the background. */
   async open(): Promise<void> {
     const client = new pg.Client({
-      connectionString: this.#url, application_name: 'sluice:router-session', keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+      connectionString: this.#url,
+      application_name: 'sluice:router-session',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
     client.on('error', (reason) => this.#availability.down(reason));
@@ -59,7 +62,9 @@ export class RouterSession {
   async alone(work: () => Promise<void>): Promise<boolean> {
     const client = this.#client;
     if (!client) return false;
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [ROUTER_LOCK]);
+    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
+      ROUTER_LOCK,
+    ]);
     if (!rows[0]?.locked) return false;
     try {
       await work();

@@ -4,8 +4,11 @@ import { settlementOf, type Tries } from './settlement.ts';
 
 const POLICY = { RETRY_LIMIT: 5, RETRY_DELAY_SECONDS: 1, RETRY_DELAY_MAX_SECONDS: 60 };
 const tries = (attempt: number, deferrals = 0): Tries => ({ attempt, deferrals, interruptions: 0 });
-const failed = (code: 'STORE_UNAVAILABLE' | 'STEP_BUSY' | 'CRS_MISSING', retryAfterSeconds?: number) => ({ error: new SluiceError(code, code, { retryAfterSeconds }) });
-const settle = (result: ReturnType<typeof failed>, at: Tries, random = 0) => settlementOf(result, at, POLICY, false, random);
+const failed = (code: 'STORE_UNAVAILABLE' | 'STEP_BUSY' | 'CRS_MISSING', retryAfterSeconds?: number) => ({
+  error: new SluiceError(code, code, { retryAfterSeconds }),
+});
+const settle = (result: ReturnType<typeof failed>, at: Tries, random = 0) =>
+  settlementOf(result, at, POLICY, false, random);
 
 describe('what becomes of a delivery', () => {
   test('a reply ends it', () => {
@@ -13,8 +16,12 @@ describe('what becomes of a delivery', () => {
   });
 
   test('a transient error is tried again, after a wait that doubles', () => {
-    expect([1, 2, 3, 4, 5].map((attempt) => settle(failed('STORE_UNAVAILABLE'), tries(attempt)))).toMatchObject([1, 2, 4, 8, 16].map((afterSeconds) => ({ kind: 'retry', afterSeconds })));
-    expect(settlementOf(failed('STORE_UNAVAILABLE'), tries(20), { ...POLICY, RETRY_LIMIT: 100 }, false, 0)).toMatchObject({ afterSeconds: 60 });
+    expect([1, 2, 3, 4, 5].map((attempt) => settle(failed('STORE_UNAVAILABLE'), tries(attempt)))).toMatchObject(
+      [1, 2, 4, 8, 16].map((afterSeconds) => ({ kind: 'retry', afterSeconds })),
+    );
+    expect(
+      settlementOf(failed('STORE_UNAVAILABLE'), tries(20), { ...POLICY, RETRY_LIMIT: 100 }, false, 0),
+    ).toMatchObject({ afterSeconds: 60 });
   });
 
   test('waits differ by chance, and are never shorter than the error asks', () => {
@@ -28,7 +35,9 @@ describe('what becomes of a delivery', () => {
   });
 
   test('a busy step is asked again for ever, at most ten seconds later', () => {
-    expect([0, 1, 2, 100].map((deferrals) => settle(failed('STEP_BUSY', 2), tries(6, deferrals)))).toEqual([2, 3, 4.5, 10].map((afterSeconds) => ({ kind: 'defer', afterSeconds })));
+    expect([0, 1, 2, 100].map((deferrals) => settle(failed('STEP_BUSY', 2), tries(6, deferrals)))).toEqual(
+      [2, 3, 4.5, 10].map((afterSeconds) => ({ kind: 'defer', afterSeconds })),
+    );
   });
 
   test('what fails because the router stops stays in the queue as it was', () => {

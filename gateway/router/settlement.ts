@@ -34,7 +34,13 @@ export const INTERRUPTION_LIMIT = 20;
 const JITTER = 0.25;
 
 /** Decides, from the result of a call, what becomes of the delivery. `random` is 0 to 1. */
-export function settlementOf(result: CallResult, tries: Tries, policy: RetryPolicy, stopping: boolean, random: number): Settlement {
+export function settlementOf(
+  result: CallResult,
+  tries: Tries,
+  policy: RetryPolicy,
+  stopping: boolean,
+  random: number,
+): Settlement {
   if ('reply' in result) return { kind: 'done', reply: result.reply };
   const { error } = result;
   if (stopping) return { kind: 'give-back' };

@@ -14,7 +14,9 @@ const RunActivityQuery = z.strictObject(PAGE);
 export function activityRoutes(deps: GatewayDeps): Hono {
   const { ledger } = deps;
   return new Hono()
-    .get('/api/activity', async (c) => c.json((await ledger.listActivity(parseQuery(ActivityQuery, c))).map(activityView)))
+    .get('/api/activity', async (c) =>
+      c.json((await ledger.listActivity(parseQuery(ActivityQuery, c))).map(activityView)),
+    )
     .get('/api/runs/:run_id/activity', async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return c.json((await ledger.listActivity({ ...parseQuery(RunActivityQuery, c), run_id })).map(activityView));

@@ -27,9 +27,12 @@ export function assetRoutes(deps: GatewayDeps): Hono {
     const asset = ObjectIdSchema.safeParse(id).success ? await ledger.getAsset(id) : undefined;
     return asset ?? unknownAsset(id);
   };
-  const findGraph = async (id: string) => (ObjectIdSchema.safeParse(id).success ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
+  const findGraph = async (id: string) =>
+    (ObjectIdSchema.safeParse(id).success ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
   return new Hono()
-    .get('/api/assets', async (c) => c.json((await ledger.listAssets(parseQuery(AssetsQuery, c))).map((asset) => assetView(asset, baseUrl))))
+    .get('/api/assets', async (c) =>
+      c.json((await ledger.listAssets(parseQuery(AssetsQuery, c))).map((asset) => assetView(asset, baseUrl))),
+    )
     .get('/api/assets/:id', noQuery, async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
     .get('/api/assets/:id/download', async (c) => download(c, deps, await findAsset(c.req.param('id'))))
     .get('/api/assets/:id/lineage', noQuery, async (c) => c.json(await findGraph(c.req.param('id'))));
@@ -70,14 +73,20 @@ async function download(c: Context, { objects, env }: GatewayDeps, asset: AssetD
   };
   const status = range ? 206 : 200;
   if (c.req.method === 'HEAD') return new Response(null, { status, headers: described });
-  const stream = await objects.read(env.LAKE_BUCKET, asset.s3_key, { ...range, signal: c.req.raw.signal }).catch((thrown: unknown) => {
-    throw (thrown as { code?: string }).code === 'FILE_MISSING' ? objectGone(asset) : thrown;
-  });
+  const stream = await objects
+    .read(env.LAKE_BUCKET, asset.s3_key, { ...range, signal: c.req.raw.signal })
+    .catch((thrown: unknown) => {
+      throw (thrown as { code?: string }).code === 'FILE_MISSING' ? objectGone(asset) : thrown;
+    });
   return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers: described });
 }
 
 function objectGone({ _id, s3_key }: AssetDocument): SluiceError {
-  return new SluiceError('ASSET_NOT_FOUND', `The object of asset ${_id} is gone from the lake. Restore it, or rerun its run with --force.`, { details: { asset_id: _id, s3_key } });
+  return new SluiceError(
+    'ASSET_NOT_FOUND',
+    `The object of asset ${_id} is gone from the lake. Restore it, or rerun its run with --force.`,
+    { details: { asset_id: _id, s3_key } },
+  );
 }
 
 /** True when an If-None-Match header names the tag; weak tags count, as section 13.1.2 says. */

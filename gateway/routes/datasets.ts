@@ -21,7 +21,10 @@ export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'en
   const { ledger } = deps;
   const findDataset = async (id: string) => {
     const dataset = DATASET_ID.safeParse(id).success ? await ledger.getDataset(id) : undefined;
-    if (dataset === undefined) throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(id)}.`, { details: { dataset_id: id } });
+    if (dataset === undefined)
+      throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(id)}.`, {
+        details: { dataset_id: id },
+      });
     return dataset;
   };
   return new Hono()
@@ -30,10 +33,17 @@ export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'en
     .put('/api/datasets/:id/retention', noQuery, async (c) => {
       const { keep_versions } = await readJson(c.req.raw, RetentionBody);
       const { dataset_id } = await findDataset(c.req.param('id'));
-      const dataset = await setRetention(dataset_id, { keep_versions, decided_at: new Date().toISOString(), operator: operatorOf(c.req.header(OPERATOR_HEADER)) }, deps);
+      const dataset = await setRetention(
+        dataset_id,
+        { keep_versions, decided_at: new Date().toISOString(), operator: operatorOf(c.req.header(OPERATOR_HEADER)) },
+        deps,
+      );
       // A crash from here on leaves the rest to the dataset's next run, or to this request once more.
       const removed = await ledger.removeOldVersions(dataset_id);
       await finishRemovals(deps, dataset_id);
-      return c.json({ ...datasetView(dataset), removed_versions: removed.map(({ version }) => version).sort((a, b) => a - b) } satisfies RetentionView);
+      return c.json({
+        ...datasetView(dataset),
+        removed_versions: removed.map(({ version }) => version).sort((a, b) => a - b),
+      } satisfies RetentionView);
     });
 }

@@ -28,7 +28,8 @@ const call = async (method: string, path: string) => {
   const reply = await gateway.app.request(path, { method, headers: { host: 'localhost', 'x-operator': 'ana' } });
   return { status: reply.status, body: (await reply.json()) as unknown };
 };
-const letterOf = async (runId: string) => ((await call('GET', '/api/dead-letters')).body as JudgedDeadLetter[]).find((letter) => letter.run_id === runId);
+const letterOf = async (runId: string) =>
+  ((await call('GET', '/api/dead-letters')).body as JudgedDeadLetter[]).find((letter) => letter.run_id === runId);
 /** A run whose request became a dead letter. */
 const deadRun = async (batchId: string) => {
   const run = await admitRun(gateway.deps.ledger, batchId);
@@ -36,30 +37,58 @@ const deadRun = async (batchId: string) => {
   await expect.poll(() => letterOf(run.run_id)).toBeDefined();
   return { run, letter: (await letterOf(run.run_id)) as JudgedDeadLetter };
 };
-const acts = async (runId: string) => (await gateway.deps.ledger.listActivity({ run_id: runId })).map(({ activity, operator }) => `${operator}: ${activity}`);
+const acts = async (runId: string) =>
+  (await gateway.deps.ledger.listActivity({ run_id: runId })).map(
+    ({ activity, operator }) => `${operator}: ${activity}`,
+  );
 
 test('a dead letter of a run under way is delivered again, once', async () => {
   const { run, letter } = await deadRun('redriven é');
-  expect(letter).toMatchObject({ function: 'load-to-postgis', redrivable: true, advice: null, error: { code: 'STORE_DENIED' } });
+  expect(letter).toMatchObject({
+    function: 'load-to-postgis',
+    redrivable: true,
+    advice: null,
+    error: { code: 'STORE_DENIED' },
+  });
   mended.add(run.run_id);
-  expect(await call('POST', `/api/dead-letters/${letter.id}/redrive`)).toMatchObject({ status: 200, body: { id: letter.id } });
+  expect(await call('POST', `/api/dead-letters/${letter.id}/redrive`)).toMatchObject({
+    status: 200,
+    body: { id: letter.id },
+  });
   await expect.poll(() => loaded).toContain(run.run_id);
   expect(await acts(run.run_id)).toEqual(['ana: dead_letter_redriven']);
-  expect(await call('POST', `/api/dead-letters/${letter.id}/redrive`)).toMatchObject({ status: 404, body: { error: { code: 'DEAD_LETTER_NOT_FOUND' } } });
+  expect(await call('POST', `/api/dead-letters/${letter.id}/redrive`)).toMatchObject({
+    status: 404,
+    body: { error: { code: 'DEAD_LETTER_NOT_FOUND' } },
+  });
 });
 
 test('a step of a run that has ended is not delivered again: the rerun is named, and the letter stays', async () => {
   const { run, letter } = await deadRun('closed');
   await gateway.deps.ledger.endRun(run.run_id, 'failure', letter.error);
   const refused = await call('POST', `/api/dead-letters/${letter.id}/redrive`);
-  expect(refused).toMatchObject({ status: 409, body: { error: { code: 'RUN_CLOSED', message: expect.stringContaining(`npx sluice rerun ${run.run_id}`) as string } } });
-  expect(await call('GET', `/api/dead-letters/${letter.id}`)).toMatchObject({ status: 200, body: { redrivable: false, advice: expect.stringContaining('Rerun it instead') as string } });
+  expect(refused).toMatchObject({
+    status: 409,
+    body: {
+      error: { code: 'RUN_CLOSED', message: expect.stringContaining(`npx sluice rerun ${run.run_id}`) as string },
+    },
+  });
+  expect(await call('GET', `/api/dead-letters/${letter.id}`)).toMatchObject({
+    status: 200,
+    body: { redrivable: false, advice: expect.stringContaining('Rerun it instead') as string },
+  });
   expect(await acts(run.run_id)).toEqual([]);
 });
 
-test.each([['DELETE', ''], ['POST', '/discard']])('%s …%s takes one off the list', async (method, suffix) => {
+test.each([
+  ['DELETE', ''],
+  ['POST', '/discard'],
+])('%s …%s takes one off the list', async (method, suffix) => {
   const { run, letter } = await deadRun(`discarded by ${method}`);
-  expect(await call(method, `/api/dead-letters/${letter.id}${suffix}`)).toMatchObject({ status: 200, body: { id: letter.id } });
+  expect(await call(method, `/api/dead-letters/${letter.id}${suffix}`)).toMatchObject({
+    status: 200,
+    body: { id: letter.id },
+  });
   expect(await letterOf(run.run_id)).toBeUndefined();
   expect(await acts(run.run_id)).toEqual(['ana: dead_letter_discarded']);
   expect(await call(method, `/api/dead-letters/${letter.id}${suffix}`)).toMatchObject({ status: 404 });

@@ -18,7 +18,13 @@ export function deadLetterRoutes(deps: GatewayDeps): Hono {
   return new Hono()
     .get('/api/dead-letters', async (c) => c.json(await listDeadLetters(deps, parseQuery(DeadLettersQuery, c))))
     .get('/api/dead-letters/:id', noQuery, async (c) => c.json(await getDeadLetter(c.req.param('id'), deps)))
-    .post('/api/dead-letters/:id/redrive', noQuery, async (c) => c.json(await redriveDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
-    .post('/api/dead-letters/:id/discard', noQuery, async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)))
-    .delete('/api/dead-letters/:id', noQuery, async (c) => c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)));
+    .post('/api/dead-letters/:id/redrive', noQuery, async (c) =>
+      c.json(await redriveDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)),
+    )
+    .post('/api/dead-letters/:id/discard', noQuery, async (c) =>
+      c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)),
+    )
+    .delete('/api/dead-letters/:id', noQuery, async (c) =>
+      c.json(await discardDeadLetter(c.req.param('id'), operatorOf(c.req.header(OPERATOR_HEADER)), deps)),
+    );
 }

@@ -9,7 +9,8 @@ import { type RunView, runView } from '../views.ts';
 export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
   // PostgreSQL and MongoDB need not be asked for what cannot be a run id.
   const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
-  if (run === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
+  if (run === undefined)
+    throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
   return run;
 }
 
@@ -17,10 +18,19 @@ export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: st
 const MAX_ASSETS = 100;
 
 /** Runs as the API shows them, in their order, each with the assets that it made or linked. One query, however many they are. */
-export async function viewsOfRuns({ ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>, runs: RunDocument[]): Promise<RunView[]> {
+export async function viewsOfRuns(
+  { ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>,
+  runs: RunDocument[],
+): Promise<RunView[]> {
   const shown = (run: RunDocument) => run.asset_ids.slice(0, MAX_ASSETS);
   const assets = new Map((await ledger.getAssets(runs.flatMap(shown))).map((asset) => [asset._id, asset]));
-  return runs.map((run) => runView(run, shown(run).flatMap((id) => assets.get(id) ?? []), publicUrl(env)));
+  return runs.map((run) =>
+    runView(
+      run,
+      shown(run).flatMap((id) => assets.get(id) ?? []),
+      publicUrl(env),
+    ),
+  );
 }
 
 /** A run as the API shows it, with the assets that it made or linked. */

@@ -16,19 +16,26 @@ const ARCHIVE_WAIT_MS = 10_000;
  * has ended and its manifest is archived (or that takes too long). A client that loses it connects again: it carries
  * states, not differences. While there is nothing to show yet, only heartbeats (comments) are sent.
  */
-export function followRun(c: Context, source: { read: () => Promise<RunView | undefined>; ledger: Ledger; log: Logger }): Response {
+export function followRun(
+  c: Context,
+  source: { read: () => Promise<RunView | undefined>; ledger: Ledger; log: Logger },
+): Response {
   return streamSSE(c, async (stream) => {
     const changes = new Changes();
     const ended = new AbortController();
     // Without the watch, reading again every REREAD_MS shows the same, later.
-    source.ledger.watchRuns((runId) => changes.add(runId), ended.signal).catch((reason: unknown) => source.log.warn({ reason }, 'Run:Follow:NotWatched'));
+    source.ledger
+      .watchRuns((runId) => changes.add(runId), ended.signal)
+      .catch((reason: unknown) => source.log.warn({ reason }, 'Run:Follow:NotWatched'));
     stream.onAbort(() => changes.close());
     let shown = '';
     let spokeAt = Date.now();
     let endedAt: number | undefined;
     try {
       while (!stream.aborted) {
-        const view = await source.read().catch((reason: unknown) => void source.log.warn({ reason }, 'Run:Follow:NotRead'));
+        const view = await source
+          .read()
+          .catch((reason: unknown) => void source.log.warn({ reason }, 'Run:Follow:NotRead'));
         const text = view ? JSON.stringify(view) : '';
         if (view && text !== shown) {
           await stream.writeSSE({ event: 'run', data: text });

@@ -27,7 +27,10 @@ export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono
     const seconds = (performance.now() - startedAt) / 1000;
     metrics.invocations.inc({ function_name: name, code: String(reply.status) });
     metrics.invocationSeconds.observe({ function_name: name }, seconds);
-    return new Response(reply.body, { status: reply.status, headers: { ...reply.headers, 'x-call-id': callId, 'x-duration-seconds': seconds.toFixed(6) } });
+    return new Response(reply.body, {
+      status: reply.status,
+      headers: { ...reply.headers, 'x-call-id': callId, 'x-duration-seconds': seconds.toFixed(6) },
+    });
   };
   const callLater = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
@@ -49,7 +52,10 @@ interface Call {
 
 async function readCall(c: Context, { stack }: GatewayDeps): Promise<Call> {
   const name = (c.req.param('name') ?? '').split('.')[0] ?? '';
-  if (stack.find(name) === undefined) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`, { details: { function: name } });
+  if (stack.find(name) === undefined)
+    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`, {
+      details: { function: name },
+    });
   const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
   const given = c.req.header('x-call-id') ?? '';
   return { name, event, callId: CALL_ID.test(given) ? given : randomUUID() };
@@ -58,7 +64,12 @@ async function readCall(c: Context, { stack }: GatewayDeps): Promise<Call> {
 /** faas-cli takes 204 for an error, so a function that replies nothing answers 200 with an empty body. */
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
-async function invoke({ host, log }: GatewayDeps, name: string, event: SluiceEvent, options: { callId: string; signal: AbortSignal }): Promise<HttpReply> {
+async function invoke(
+  { host, log }: GatewayDeps,
+  name: string,
+  event: SluiceEvent,
+  options: { callId: string; signal: AbortSignal },
+): Promise<HttpReply> {
   try {
     const reply = await host.invoke(name, event, options);
     return reply === undefined ? NO_REPLY : writeEvent(reply);
@@ -72,5 +83,7 @@ async function invoke({ host, log }: GatewayDeps, name: string, event: SluiceEve
 function callbackUrl(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   if (URL.canParse(header) && /^https?:$/.test(new URL(header).protocol)) return header;
-  throw new SluiceError('REQUEST_INVALID', `X-Callback-Url ${JSON.stringify(header)} is not an http or https URL.`, { details: { header: 'X-Callback-Url' } });
+  throw new SluiceError('REQUEST_INVALID', `X-Callback-Url ${JSON.stringify(header)} is not an http or https URL.`, {
+    details: { header: 'X-Callback-Url' },
+  });
 }

@@ -15,7 +15,11 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   const all = Registry.merge([metrics.registry, deps.router.registry]);
   return new Hono()
     .get('/healthz', async (c) => {
-      const [ledger, store, postgis] = await Promise.all([check(() => deps.ledger.ping()), check(() => deps.objects.ping()), check(() => deps.postgis.ping())]);
+      const [ledger, store, postgis] = await Promise.all([
+        check(() => deps.ledger.ping()),
+        check(() => deps.objects.ping()),
+        check(() => deps.postgis.ping()),
+      ]);
       const checks = { ledger, store, postgis };
       const healthy = Object.values(checks).every((result) => result === 'ok');
       return c.json({ status: healthy ? 'ok' : 'down', checks }, healthy ? 200 : 503);
@@ -26,8 +30,13 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
 async function check(ping: () => Promise<void>): Promise<string> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), PING_TIMEOUT_MS);
-  const timeout = new Promise<string>((done) => late.signal.addEventListener('abort', () => done(`No answer in ${PING_TIMEOUT_MS / 1000} s.`)));
-  const answer = ping().then(() => 'ok', (thrown: unknown) => asSluiceError(thrown).message);
+  const timeout = new Promise<string>((done) =>
+    late.signal.addEventListener('abort', () => done(`No answer in ${PING_TIMEOUT_MS / 1000} s.`)),
+  );
+  const answer = ping().then(
+    () => 'ok',
+    (thrown: unknown) => asSluiceError(thrown).message,
+  );
   try {
     return await Promise.race([answer, timeout]);
   } finally {

@@ -16,7 +16,11 @@ afterAll(() => gateway.stop());
 
 test('uploads a file under an awkward name', async () => {
   const key = 'b1/Straßen #1 + é 🗺.zip';
-  const reply = await fetch(`${url}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`, { method: 'PUT', body: 'content', headers: { 'content-type': 'application/zip' } });
+  const reply = await fetch(`${url}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`, {
+    method: 'PUT',
+    body: 'content',
+    headers: { 'content-type': 'application/zip' },
+  });
   expect([reply.status, await reply.json()]).toEqual([201, { path: `s3://landing-zone/${key}`, key, size_bytes: 7 }]);
   expect((await gateway.deps.objects.readBytes('landing-zone', key, { maxBytes: 100 })).toString()).toBe('content');
   expect((await gateway.deps.objects.head('landing-zone', key))?.contentType).toBe('application/zip');
@@ -34,7 +38,8 @@ test('streams a large file, and keeps its bytes', async () => {
   const reply = await put('large.bin', size, Readable.from(chunks(size, (chunk) => sent.update(chunk))));
   expect(reply).toBe(201);
   const stored = createHash('sha256');
-  for await (const chunk of await gateway.deps.objects.read('landing-zone', 'large.bin')) stored.update(chunk as Buffer);
+  for await (const chunk of await gateway.deps.objects.read('landing-zone', 'large.bin'))
+    stored.update(chunk as Buffer);
   expect(stored.digest('hex')).toBe(sent.digest('hex'));
 });
 
@@ -54,7 +59,11 @@ test('an upload that breaks off leaves nothing', async () => {
 });
 
 test('refuses an upload without length, one that is too large, and a key that is none', async () => {
-  const chunked = await fetch(`${url}/api/landing/a.bin`, { method: 'PUT', body: Readable.toWeb(Readable.from([Buffer.from('abc')])) as ReadableStream, duplex: 'half' } as RequestInit);
+  const chunked = await fetch(`${url}/api/landing/a.bin`, {
+    method: 'PUT',
+    body: Readable.toWeb(Readable.from([Buffer.from('abc')])) as ReadableStream,
+    duplex: 'half',
+  } as RequestInit);
   expect([chunked.status, await chunked.json()]).toMatchObject([411, { error: { code: 'LENGTH_REQUIRED' } }]);
   expect(await put('b.bin', MAX_FILE_BYTES + 1, Readable.from([]), { breakOff: true })).toBe(413);
   expect((await fetch(`${url}/api/landing/a%2F..%2Fb`, { method: 'PUT', body: 'x' })).status).toBe(400);
@@ -62,7 +71,11 @@ test('refuses an upload without length, one that is too large, and a key that is
 });
 
 test('a page of another site cannot upload', async () => {
-  const reply = await fetch(`${url}/api/landing/c.bin`, { method: 'PUT', body: 'x', headers: { origin: 'https://evil.example' } });
+  const reply = await fetch(`${url}/api/landing/c.bin`, {
+    method: 'PUT',
+    body: 'x',
+    headers: { origin: 'https://evil.example' },
+  });
   expect(reply.status).toBe(403);
 });
 
@@ -79,10 +92,20 @@ function* chunks(size: number, see: (chunk: Buffer) => void = () => undefined) {
 /** Uploads with a Content-Length of its own; with `breakOff` the connection ends after the body, whatever its length. Resolves to the status. */
 function put(key: string, size: number, body: Readable, options: { breakOff?: boolean } = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    const upload = request(`${url}/api/landing/${key}`, { method: 'PUT', headers: { 'content-length': size } }, (reply) => { reply.resume(); resolve(reply.statusCode ?? 0); });
+    const upload = request(
+      `${url}/api/landing/${key}`,
+      { method: 'PUT', headers: { 'content-length': size } },
+      (reply) => {
+        reply.resume();
+        resolve(reply.statusCode ?? 0);
+      },
+    );
     upload.on('error', reject);
     body.pipe(upload, { end: options.breakOff !== true });
-    if (options.breakOff) body.on('end', () => { if (size <= MAX_FILE_BYTES) upload.destroy(); });
+    if (options.breakOff)
+      body.on('end', () => {
+        if (size <= MAX_FILE_BYTES) upload.destroy();
+      });
     if (size > MAX_FILE_BYTES) upload.flushHeaders();
   });
 }

@@ -17,20 +17,33 @@ export function landingRoutes(deps: GatewayDeps): Hono {
 
 async function receive(c: Context, { env, objects }: GatewayDeps): Promise<Response> {
   const { pathname, search } = new URL(c.req.url);
-  if (search !== '') throw new SluiceError('REQUEST_INVALID', 'An upload takes no parameters; a "?" that belongs to the key is written %3F.', { details: { query: search } });
+  if (search !== '')
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      'An upload takes no parameters; a "?" that belongs to the key is written %3F.',
+      { details: { query: search } },
+    );
   const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is decoded in part already.
   const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
-  const body = c.req.raw.body === null ? Readable.from([]) : Readable.fromWeb(c.req.raw.body as Parameters<typeof Readable.fromWeb>[0]);
+  const body =
+    c.req.raw.body === null
+      ? Readable.from([])
+      : Readable.fromWeb(c.req.raw.body as Parameters<typeof Readable.fromWeb>[0]);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   await objects.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal: c.req.raw.signal });
   return c.json({ path: `s3://${env.LANDING_BUCKET}/${key}`, key, size_bytes: size }, 201);
 }
 
 function contentLength(header: string | undefined, maxBytes: number): number {
-  if (header === undefined || !/^\d+$/.test(header)) throw new SluiceError('LENGTH_REQUIRED', 'The upload has no Content-Length header.');
+  if (header === undefined || !/^\d+$/.test(header))
+    throw new SluiceError('LENGTH_REQUIRED', 'The upload has no Content-Length header.');
   const size = Number(header);
   if (size > maxBytes) {
-    throw new SluiceError('FILE_TOO_LARGE', `The file has ${size} bytes; this installation takes ${maxBytes} (MAX_FILE_BYTES).`, { details: { size_bytes: size, max_bytes: maxBytes } });
+    throw new SluiceError(
+      'FILE_TOO_LARGE',
+      `The file has ${size} bytes; this installation takes ${maxBytes} (MAX_FILE_BYTES).`,
+      { details: { size_bytes: size, max_bytes: maxBytes } },
+    );
   }
   return size;
 }

@@ -16,7 +16,10 @@ export const PAGE = {
 /** The query of a request by its schema. Throws REQUEST_INVALID that names each parameter that is wrong, unknown or given twice. */
 export function parseQuery<S extends z.ZodType>(schema: S, c: Context): z.output<S> {
   const twice = Object.entries(c.req.queries()).find(([, values]) => values.length > 1)?.[0];
-  if (twice !== undefined) throw new SluiceError('REQUEST_INVALID', `Wrong query: ${twice} is given twice.`, { details: { issues: [{ field: twice, message: 'is given twice' }] } });
+  if (twice !== undefined)
+    throw new SluiceError('REQUEST_INVALID', `Wrong query: ${twice} is given twice.`, {
+      details: { issues: [{ field: twice, message: 'is given twice' }] },
+    });
   return parseFields(schema, c.req.query(), 'query');
 }
 

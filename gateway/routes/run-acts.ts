@@ -11,7 +11,12 @@ import { noQuery } from './query.ts';
 
 const REQUEST_ID_CHARACTERS = 128;
 const RerunBody = z.strictObject({
-  request_id: z.string().min(1).max(REQUEST_ID_CHARACTERS).regex(/^[^\u0000-\u001f\u007f]*$/, 'must not hold control characters').optional(),
+  request_id: z
+    .string()
+    .min(1)
+    .max(REQUEST_ID_CHARACTERS)
+    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not hold control characters')
+    .optional(),
   force: z.boolean().default(false),
 });
 const CREATED = 201;
@@ -28,7 +33,11 @@ export function runActRoutes(deps: GatewayDeps): Hono {
     .post('/api/runs/:run_id/rerun', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       const { request_id, force } = await readJson(c.req.raw, RerunBody);
-      const { run, created } = await rerun(run_id, { operator: operatorOf(c.req.header(OPERATOR_HEADER)), requestId: request_id ?? randomUUID(), force }, deps);
+      const { run, created } = await rerun(
+        run_id,
+        { operator: operatorOf(c.req.header(OPERATOR_HEADER)), requestId: request_id ?? randomUUID(), force },
+        deps,
+      );
       return c.json(await viewOfRun(deps, run), created ? CREATED : undefined);
     })
     .post('/api/runs/:run_id/cancel', noQuery, async (c) => {

@@ -9,7 +9,12 @@ import { findRun, viewOfRun, viewsOfRuns } from './find-run.ts';
 import { followRun } from './follow.ts';
 import { noQuery, PAGE, parseQuery } from './query.ts';
 
-const RunsQuery = z.strictObject({ ...PAGE, status: z.enum(STATUSES).optional(), batch_id: z.string().optional(), dataset_id: z.string().optional() });
+const RunsQuery = z.strictObject({
+  ...PAGE,
+  status: z.enum(STATUSES).optional(),
+  batch_id: z.string().optional(),
+  dataset_id: z.string().optional(),
+});
 /** With `manifest_key` the answer is about the newest upload under that key: also when the batch went to another manifest, or the key was used before. */
 const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
 
@@ -31,12 +36,25 @@ export function runRoutes(deps: GatewayDeps): Hono {
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
-      const found = await viewOfBatch(deps, { batchId, manifestKey: parseQuery(BatchQuery, c).manifest_key, signal: c.req.raw.signal });
-      if (found === undefined) throw new SluiceError('BATCH_NOT_FOUND', `No manifest with the batch_id ${JSON.stringify(batchId)} has been seen yet.`, { details: { batch_id: batchId } });
+      const found = await viewOfBatch(deps, {
+        batchId,
+        manifestKey: parseQuery(BatchQuery, c).manifest_key,
+        signal: c.req.raw.signal,
+      });
+      if (found === undefined)
+        throw new SluiceError(
+          'BATCH_NOT_FOUND',
+          `No manifest with the batch_id ${JSON.stringify(batchId)} has been seen yet.`,
+          { details: { batch_id: batchId } },
+        );
       return c.json(found);
     })
     .get('/api/batches/:batch_id/events', (c) => {
-      const request = { batchId: c.req.param('batch_id'), manifestKey: parseQuery(BatchQuery, c).manifest_key, signal: c.req.raw.signal };
+      const request = {
+        batchId: c.req.param('batch_id'),
+        manifestKey: parseQuery(BatchQuery, c).manifest_key,
+        signal: c.req.raw.signal,
+      };
       let runId: string | null = null;
       const read = async () => {
         if (runId !== null) return view(await findRun(deps, runId));
@@ -54,17 +72,32 @@ interface BatchRequest {
   signal: AbortSignal;
 }
 
-async function viewOfBatch(deps: GatewayDeps, { batchId, manifestKey, signal }: BatchRequest): Promise<RunView | undefined> {
-  const manifest = manifestKey === undefined ? await deps.ledger.findManifestByBatch(batchId) : await newestUpload(deps, batchId, manifestKey, signal);
+async function viewOfBatch(
+  deps: GatewayDeps,
+  { batchId, manifestKey, signal }: BatchRequest,
+): Promise<RunView | undefined> {
+  const manifest =
+    manifestKey === undefined
+      ? await deps.ledger.findManifestByBatch(batchId)
+      : await newestUpload(deps, batchId, manifestKey, signal);
   if (manifest === undefined) return undefined;
   const [run] = manifest.run_id === null ? [] : await deps.ledger.listRuns({ batch_id: batchId, limit: 1 });
   return run === undefined ? manifestView(manifest) : viewOfRun(deps, run);
 }
 
 /** The manifest that was uploaded last under a key. Undefined until it has been read: what was there before is not what is asked for. */
-async function newestUpload({ ledger, objects, env }: GatewayDeps, batchId: string, manifestKey: string, signal: AbortSignal): Promise<ManifestDocument | undefined> {
+async function newestUpload(
+  { ledger, objects, env }: GatewayDeps,
+  batchId: string,
+  manifestKey: string,
+  signal: AbortSignal,
+): Promise<ManifestDocument | undefined> {
   const landed = await readManifestObject(objects, env.LANDING_BUCKET, manifestKey, signal);
-  const known = (await ledger.findManifestsByKey(manifestKey)).filter(({ batch_id, claimed_batch_id }) => [batchId, null].includes(batch_id ?? claimed_batch_id));
+  const known = (await ledger.findManifestsByKey(manifestKey)).filter(({ batch_id, claimed_batch_id }) =>
+    [batchId, null].includes(batch_id ?? claimed_batch_id),
+  );
   // Archiving takes a manifest away, so one that lies there was uploaded after all that are archived.
-  return landed === undefined ? known[0] : known.find(({ sha256, archive_key }) => sha256 === landed.sha256 && archive_key === null);
+  return landed === undefined
+    ? known[0]
+    : known.find(({ sha256, archive_key }) => sha256 === landed.sha256 && archive_key === null);
 }

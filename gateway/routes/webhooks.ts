@@ -28,10 +28,14 @@ export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono 
 
 /** Throws UNAUTHORIZED. Without a token in the environment the route is closed. */
 function authorize(header: string | undefined, token: string | undefined): void {
-  if (token === undefined) throw new SluiceError('UNAUTHORIZED', 'WEBHOOK_TOKEN is not set, so /webhooks/minio is closed.');
+  if (token === undefined)
+    throw new SluiceError('UNAUTHORIZED', 'WEBHOOK_TOKEN is not set, so /webhooks/minio is closed.');
   const given = /^Bearer +(.*)$/i.exec(header ?? '')?.[1] ?? '';
   // Hashes have one length, which timingSafeEqual needs, and tell nothing of the token's.
-  const same = timingSafeEqual(createHash('sha256').update(given).digest(), createHash('sha256').update(token).digest());
+  const same = timingSafeEqual(
+    createHash('sha256').update(given).digest(),
+    createHash('sha256').update(token).digest(),
+  );
   if (!same) throw new SluiceError('UNAUTHORIZED', 'The bearer token is not WEBHOOK_TOKEN.');
 }
 
@@ -40,7 +44,8 @@ async function readJson(request: Request): Promise<unknown> {
   try {
     return JSON.parse((await readBody(request, MAX_EVENT_BYTES)).toString()) as unknown;
   } catch (thrown) {
-    if (thrown instanceof SyntaxError || (thrown instanceof SluiceError && thrown.code === 'REQUEST_TOO_LARGE')) return undefined;
+    if (thrown instanceof SyntaxError || (thrown instanceof SluiceError && thrown.code === 'REQUEST_TOO_LARGE'))
+      return undefined;
     throw thrown;
   }
 }

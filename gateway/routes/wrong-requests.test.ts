@@ -7,13 +7,23 @@ const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const NO_ASSET = '0'.repeat(24);
 
 let gateway: TestGateway;
-beforeAll(async () => { gateway = await startGateway(); });
+beforeAll(async () => {
+  gateway = await startGateway();
+});
 afterAll(() => gateway.stop());
 
 const answer = async (method: string, path: string, body?: string) => {
-  const reply = await gateway.app.request(path, { method, ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } }) });
+  const reply = await gateway.app.request(path, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body, headers: { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } }),
+  });
   expect(reply.headers.get('content-type')).toBe('application/json');
-  return { status: reply.status, ...((await reply.json()) as { error: { code: string; message: string; details: Record<string, unknown> } }) };
+  return {
+    status: reply.status,
+    ...((await reply.json()) as { error: { code: string; message: string; details: Record<string, unknown> } }),
+  };
 };
 
 test.each([
@@ -32,23 +42,48 @@ test.each([
   [`/api/assets/${NO_ASSET}/lineage?depth=1`, 'depth', 'is not known here'],
   ['/api/batches/b/events?key=1', 'key', 'is not known here; known are manifest_key'],
 ])('GET %s names the parameter', async (path, field, message) => {
-  expect(await answer('GET', path)).toMatchObject({ status: 400, error: { code: 'REQUEST_INVALID', message: `Wrong query: ${field} ${message}.`, details: { issues: [{ field, message }] } } });
+  expect(await answer('GET', path)).toMatchObject({
+    status: 400,
+    error: {
+      code: 'REQUEST_INVALID',
+      message: `Wrong query: ${field} ${message}.`,
+      details: { issues: [{ field, message }] },
+    },
+  });
 });
 
 test.each([
-  ['POST', `/api/runs/${NO_RUN}/rerun`, 'RUN_NOT_FOUND'], ['POST', '/api/runs/n%C3%B6/cancel', 'RUN_NOT_FOUND'], ['GET', '/api/runs/n%C3%B6/activity', 'RUN_NOT_FOUND'],
-  ['GET', `/api/assets/${NO_ASSET}/download`, 'ASSET_NOT_FOUND'], ['GET', '/api/assets/x/lineage', 'ASSET_NOT_FOUND'],
-  ['GET', '/api/datasets/a%20b', 'DATASET_NOT_FOUND'], ['DELETE', '/api/dead-letters/x', 'DEAD_LETTER_NOT_FOUND'], ['GET', '/api/batches/x?manifest_key=..%2Fx', 'BATCH_NOT_FOUND'],
+  ['POST', `/api/runs/${NO_RUN}/rerun`, 'RUN_NOT_FOUND'],
+  ['POST', '/api/runs/n%C3%B6/cancel', 'RUN_NOT_FOUND'],
+  ['GET', '/api/runs/n%C3%B6/activity', 'RUN_NOT_FOUND'],
+  ['GET', `/api/assets/${NO_ASSET}/download`, 'ASSET_NOT_FOUND'],
+  ['GET', '/api/assets/x/lineage', 'ASSET_NOT_FOUND'],
+  ['GET', '/api/datasets/a%20b', 'DATASET_NOT_FOUND'],
+  ['DELETE', '/api/dead-letters/x', 'DEAD_LETTER_NOT_FOUND'],
+  ['GET', '/api/batches/x?manifest_key=..%2Fx', 'BATCH_NOT_FOUND'],
   ['PATCH', `/api/runs/${NO_RUN}`, 'ROUTE_NOT_FOUND'],
 ])('%s %s is 404', async (method, path, code) => {
   expect(await answer(method, path)).toMatchObject({ status: 404, error: { code } });
 });
 
-test.each(['/api/runs/%ZZ', '/api/batches/%E0%A4%A', '/api/batches/%00', '/api/runs?dataset_id=%00', '/api/runs?batch_id=%', '/api/batches/b?manifest_key=%00', '/api/dead-letters/%00', '/api/landing/%ZZ'])(
-  'GET %s cannot be decoded', async (path) => {
-    expect(await answer('GET', path)).toMatchObject({ status: 400, error: { code: 'REQUEST_INVALID', message: expect.stringMatching(/^The (path|query) .*(is not valid percent-encoding|holds a NUL)/) as string } });
-  },
-);
+test.each([
+  '/api/runs/%ZZ',
+  '/api/batches/%E0%A4%A',
+  '/api/batches/%00',
+  '/api/runs?dataset_id=%00',
+  '/api/runs?batch_id=%',
+  '/api/batches/b?manifest_key=%00',
+  '/api/dead-letters/%00',
+  '/api/landing/%ZZ',
+])('GET %s cannot be decoded', async (path) => {
+  expect(await answer('GET', path)).toMatchObject({
+    status: 400,
+    error: {
+      code: 'REQUEST_INVALID',
+      message: expect.stringMatching(/^The (path|query) .*(is not valid percent-encoding|holds a NUL)/) as string,
+    },
+  });
+});
 
 test.each([
   ['{}', 'keep_versions is missing'],
@@ -57,9 +92,15 @@ test.each([
   ['{"keep_versions":1,"force":true}', 'force is not known here; known are keep_versions'],
   ['[]', 'body must be an object, not a list'],
 ])('the body %s is refused by its field', async (body, told) => {
-  expect(await answer('PUT', '/api/datasets/x/retention', body)).toMatchObject({ status: 400, error: { code: 'REQUEST_INVALID', message: `Wrong body: ${told}.` } });
+  expect(await answer('PUT', '/api/datasets/x/retention', body)).toMatchObject({
+    status: 400,
+    error: { code: 'REQUEST_INVALID', message: `Wrong body: ${told}.` },
+  });
 });
 
 test('an upload whose name was not encoded is refused, not cut off', async () => {
-  expect(await answer('PUT', '/api/landing/b/roads?.zip', 'x')).toMatchObject({ status: 400, error: { code: 'REQUEST_INVALID', message: expect.stringContaining('written %3F') as string } });
+  expect(await answer('PUT', '/api/landing/b/roads?.zip', 'x')).toMatchObject({
+    status: 400,
+    error: { code: 'REQUEST_INVALID', message: expect.stringContaining('written %3F') as string },
+  });
 });

@@ -3,44 +3,107 @@ import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { isoRecord } from './iso.ts';
 
 const asset: AssetDocument = {
-  _id: '0123456789abcdef01234567', dataset_id: 'straßen', version: 3, kind: 'spatial', s3_key: 'straßen/r/straßen.parquet', content_hash: 'a'.repeat(64), source_hash: 'b'.repeat(64),
-  run_id: '0123456789abcdef01234567', crs: 'EPSG:4326', bbox: [-1, 50, 1.5, 52], geometry_types: ['Polygon'], row_count: 3, columns: [], size_bytes: 4,
+  _id: '0123456789abcdef01234567',
+  dataset_id: 'straßen',
+  version: 3,
+  kind: 'spatial',
+  s3_key: 'straßen/r/straßen.parquet',
+  content_hash: 'a'.repeat(64),
+  source_hash: 'b'.repeat(64),
+  run_id: '0123456789abcdef01234567',
+  crs: 'EPSG:4326',
+  bbox: [-1, 50, 1.5, 52],
+  geometry_types: ['Polygon'],
+  row_count: 3,
+  columns: [],
+  size_bytes: 4,
   quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
   recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS', 'MakeValid'] },
-  sources: [{ path: 's3://landing-zone/b/x.gpkg', sha256: 'c'.repeat(64), size_bytes: 4, format: 'GPKG', layer: 'roads', crs: 'EPSG:27700', row_count: 3 }],
-  iso: null, stac_key: null, created_at: '2025-03-01T10:15:30.000Z',
+  sources: [
+    {
+      path: 's3://landing-zone/b/x.gpkg',
+      sha256: 'c'.repeat(64),
+      size_bytes: 4,
+      format: 'GPKG',
+      layer: 'roads',
+      crs: 'EPSG:27700',
+      row_count: 3,
+    },
+  ],
+  iso: null,
+  stac_key: null,
+  created_at: '2025-03-01T10:15:30.000Z',
 };
-const run = { run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', manifest: { batch_id: 'b', uploader: 'zoë', intent: 'ingest_vector', files: [], metadata: {} } };
+const run = {
+  run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab',
+  manifest: { batch_id: 'b', uploader: 'zoë', intent: 'ingest_vector', files: [], metadata: {} },
+};
 
 test('a record holds what ISO 19139 makes mandatory', () => {
   const contact = { individualName: 'zoë', role: 'pointOfContact' };
   expect(isoRecord(asset, run, 'data-lake')).toEqual({
-    fileIdentifier: asset._id, metadataStandardName: 'ISO 19115', language: 'eng', characterSet: 'utf8', hierarchyLevel: 'dataset', contact, dateStamp: asset.created_at,
+    fileIdentifier: asset._id,
+    metadataStandardName: 'ISO 19115',
+    language: 'eng',
+    characterSet: 'utf8',
+    hierarchyLevel: 'dataset',
+    contact,
+    dateStamp: asset.created_at,
     referenceSystemInfo: { code: '4326', codeSpace: 'EPSG' },
     identificationInfo: {
-      citation: { title: 'straßen', date: { date: asset.created_at, dateType: 'creation' }, edition: '3' }, abstract: 'Dataset straßen, version 3.', pointOfContact: contact,
-      descriptiveKeywords: ['ingest_vector', 'Polygon'], spatialRepresentationType: 'vector', language: 'eng', topicCategory: 'location',
-      extent: { geographicElement: { westBoundLongitude: -1, southBoundLatitude: 50, eastBoundLongitude: 1.5, northBoundLatitude: 52 } },
+      citation: { title: 'straßen', date: { date: asset.created_at, dateType: 'creation' }, edition: '3' },
+      abstract: 'Dataset straßen, version 3.',
+      pointOfContact: contact,
+      descriptiveKeywords: ['ingest_vector', 'Polygon'],
+      spatialRepresentationType: 'vector',
+      language: 'eng',
+      topicCategory: 'location',
+      extent: {
+        geographicElement: {
+          westBoundLongitude: -1,
+          southBoundLatitude: 50,
+          eastBoundLongitude: 1.5,
+          northBoundLatitude: 52,
+        },
+      },
     },
-    distributionInfo: { distributionFormat: { name: 'GeoParquet', version: '1.1.0' }, transferOptions: { linkage: 's3://data-lake/straßen/r/straßen.parquet', sizeBytes: 4 } },
+    distributionInfo: {
+      distributionFormat: { name: 'GeoParquet', version: '1.1.0' },
+      transferOptions: { linkage: 's3://data-lake/straßen/r/straßen.parquet', sizeBytes: 4 },
+    },
     dataQualityInfo: {
       lineage: {
         statement: `Made by run ${run.run_id} with the recipe default (simplify_tolerance = 0.00001).`,
-        source: [{ description: `s3://landing-zone/b/x.gpkg, GPKG, layer roads, EPSG:27700, SHA-256 ${'c'.repeat(64)}` }],
-        processStep: [{ description: 'NormalizeCRS', dateTime: asset.created_at }, { description: 'MakeValid', dateTime: asset.created_at }],
+        source: [
+          { description: `s3://landing-zone/b/x.gpkg, GPKG, layer roads, EPSG:27700, SHA-256 ${'c'.repeat(64)}` },
+        ],
+        processStep: [
+          { description: 'NormalizeCRS', dateTime: asset.created_at },
+          { description: 'MakeValid', dateTime: asset.created_at },
+        ],
       },
     },
   });
 });
 
 test('a joined asset names the assets that it was made from', () => {
-  const record = isoRecord({ ...asset, kind: 'joined', sources: [], parents: ['a'.repeat(24), 'b'.repeat(24)] }, run, 'data-lake');
-  expect(record.dataQualityInfo.lineage.source).toEqual([{ description: `asset ${'a'.repeat(24)}` }, { description: `asset ${'b'.repeat(24)}` }]);
+  const record = isoRecord(
+    { ...asset, kind: 'joined', sources: [], parents: ['a'.repeat(24), 'b'.repeat(24)] },
+    run,
+    'data-lake',
+  );
+  expect(record.dataQualityInfo.lineage.source).toEqual([
+    { description: `asset ${'a'.repeat(24)}` },
+    { description: `asset ${'b'.repeat(24)}` },
+  ]);
 });
 
 test('an asset without coordinates has no extent and no reference system', () => {
   const record = isoRecord({ ...asset, kind: 'tabular', crs: null, bbox: null, geometry_types: [] }, run, 'data-lake');
   expect(record).not.toHaveProperty('referenceSystemInfo');
   expect(record.identificationInfo).not.toHaveProperty('extent');
-  expect(record).toMatchObject({ hierarchyLevel: 'nonGeographicDataset', identificationInfo: { spatialRepresentationType: 'textTable' } });
+  expect(record).toMatchObject({
+    hierarchyLevel: 'nonGeographicDataset',
+    identificationInfo: { spatialRepresentationType: 'textTable' },
+  });
 });

@@ -22,10 +22,26 @@ export interface IsoRecord {
     spatialRepresentationType: SpatialRepresentation;
     language: string;
     topicCategory: 'location' | 'imageryBaseMapsEarthCover';
-    extent?: { geographicElement: { westBoundLongitude: number; southBoundLatitude: number; eastBoundLongitude: number; northBoundLatitude: number } };
+    extent?: {
+      geographicElement: {
+        westBoundLongitude: number;
+        southBoundLatitude: number;
+        eastBoundLongitude: number;
+        northBoundLatitude: number;
+      };
+    };
   };
-  distributionInfo: { distributionFormat: { name: string; version: string }; transferOptions: { linkage: string; sizeBytes: number } };
-  dataQualityInfo: { lineage: { statement: string; source: { description: string }[]; processStep: { description: string; dateTime: string }[] } };
+  distributionInfo: {
+    distributionFormat: { name: string; version: string };
+    transferOptions: { linkage: string; sizeBytes: number };
+  };
+  dataQualityInfo: {
+    lineage: {
+      statement: string;
+      source: { description: string }[];
+      processStep: { description: string; dateTime: string }[];
+    };
+  };
 }
 
 interface IsoContact {
@@ -37,7 +53,11 @@ interface IsoContact {
 const LANGUAGE = 'eng';
 
 /** The ISO 19115 record of an asset, made by a run of its manifest. Pure: the same asset and run give the same record. */
-export function isoRecord(asset: AssetDocument, run: Pick<RunDocument, 'manifest' | 'run_id'>, lakeBucket: string): IsoRecord {
+export function isoRecord(
+  asset: AssetDocument,
+  run: Pick<RunDocument, 'manifest' | 'run_id'>,
+  lakeBucket: string,
+): IsoRecord {
   const { uploader, metadata, intent } = run.manifest;
   const contact: IsoContact = { individualName: uploader, role: 'pointOfContact' };
   return {
@@ -50,10 +70,16 @@ export function isoRecord(asset: AssetDocument, run: Pick<RunDocument, 'manifest
     dateStamp: asset.created_at,
     ...(asset.crs === null ? {} : { referenceSystemInfo: referenceSystem(asset.crs) }),
     identificationInfo: {
-      citation: { title: asset.dataset_id, date: { date: asset.created_at, dateType: 'creation' }, edition: String(asset.version) },
+      citation: {
+        title: asset.dataset_id,
+        date: { date: asset.created_at, dateType: 'creation' },
+        edition: String(asset.version),
+      },
       abstract: metadata.description?.trim() || `Dataset ${asset.dataset_id}, version ${asset.version}.`,
       pointOfContact: contact,
-      descriptiveKeywords: [...new Set([metadata.project, intent, ...asset.geometry_types].filter((word) => word !== undefined))],
+      descriptiveKeywords: [
+        ...new Set([metadata.project, intent, ...asset.geometry_types].filter((word) => word !== undefined)),
+      ],
       spatialRepresentationType: REPRESENTATION[asset.kind],
       language: LANGUAGE,
       topicCategory: asset.kind === 'raster' ? 'imageryBaseMapsEarthCover' : 'location',
@@ -67,11 +93,19 @@ export function isoRecord(asset: AssetDocument, run: Pick<RunDocument, 'manifest
   };
 }
 
-const REPRESENTATION = { spatial: 'vector', joined: 'vector', raster: 'grid', tabular: 'textTable' } as const satisfies Record<AssetDocument['kind'], SpatialRepresentation>;
+const REPRESENTATION = {
+  spatial: 'vector',
+  joined: 'vector',
+  raster: 'grid',
+  tabular: 'textTable',
+} as const satisfies Record<AssetDocument['kind'], SpatialRepresentation>;
 
 const GEOPARQUET = { name: 'GeoParquet', version: '1.1.0' };
 const FORMAT = {
-  spatial: GEOPARQUET, joined: GEOPARQUET, raster: { name: 'Cloud Optimized GeoTIFF', version: '1.0' }, tabular: { name: 'Apache Parquet', version: '2' },
+  spatial: GEOPARQUET,
+  joined: GEOPARQUET,
+  raster: { name: 'Cloud Optimized GeoTIFF', version: '1.0' },
+  tabular: { name: 'Apache Parquet', version: '2' },
 } as const satisfies Record<AssetDocument['kind'], { name: string; version: string }>;
 
 /** `EPSG:4326` as code and code space; a CRS without an authority as it stands. */
@@ -83,12 +117,23 @@ function referenceSystem(crs: string): { code: string; codeSpace?: string } {
 function extentOf({ bbox }: AssetDocument): Pick<IsoRecord['identificationInfo'], 'extent'> {
   if (bbox === null) return {};
   const [west, south, east, north] = bbox;
-  return { extent: { geographicElement: { westBoundLongitude: west, southBoundLatitude: south, eastBoundLongitude: east, northBoundLatitude: north } } };
+  return {
+    extent: {
+      geographicElement: {
+        westBoundLongitude: west,
+        southBoundLatitude: south,
+        eastBoundLongitude: east,
+        northBoundLatitude: north,
+      },
+    },
+  };
 }
 
 function lineageOf(asset: AssetDocument, runId: string): IsoRecord['dataQualityInfo']['lineage'] {
   const { recipe, sources, parents = [], created_at } = asset;
-  const parameters = Object.entries(recipe.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(', ');
+  const parameters = Object.entries(recipe.parameters)
+    .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
+    .join(', ');
   return {
     statement: `Made by run ${runId} with the recipe ${recipe.name}${parameters ? ` (${parameters})` : ''}.`,
     source: [

@@ -14,10 +14,16 @@ import { publishOpenLineage } from './publish-openlineage.ts';
 import { openLineageKey } from './stac-layout.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
-const written = async (runId: string) => (await text(await context.objects.read('data-lake', openLineageKey(runId)))).trim().split('\n').map((line) => JSON.parse(line) as OpenLineageEvent);
+const written = async (runId: string) =>
+  (await text(await context.objects.read('data-lake', openLineageKey(runId))))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as OpenLineageEvent);
 
 test('a run that succeeded is told as START and COMPLETE, with its files, its asset, columns and size', async () => {
   const { run } = await startRun(context, 'lineage é');
@@ -26,11 +32,23 @@ test('a run that succeeded is told as START and COMPLETE, with its files, its as
   await archive(succeeded, context);
   const [start, complete, ...more] = await written(run.run_id);
   expect(more).toEqual([]);
-  expect(start).toMatchObject({ eventType: 'START', eventTime: run.created_at, run: { runId: run.run_id }, job: { namespace: 'sluice', name: `ingest_vector.${run.dataset_id}` }, outputs: [] });
+  expect(start).toMatchObject({
+    eventType: 'START',
+    eventTime: run.created_at,
+    run: { runId: run.run_id },
+    job: { namespace: 'sluice', name: `ingest_vector.${run.dataset_id}` },
+    outputs: [],
+  });
   expect(complete).toMatchObject({
     eventType: 'COMPLETE',
     inputs: [{ namespace: 's3://landing-zone', name: 'lineage é/roads é.zip' }],
-    outputs: [{ namespace: 's3://data-lake', facets: { schema: { fields: [{ name: 'größe', type: 'double precision' }] }, version: { datasetVersion: '1' } }, outputFacets: { outputStatistics: { rowCount: 3, size: 4 } } }],
+    outputs: [
+      {
+        namespace: 's3://data-lake',
+        facets: { schema: { fields: [{ name: 'größe', type: 'double precision' }] }, version: { datasetVersion: '1' } },
+        outputFacets: { outputStatistics: { rowCount: 3, size: 4 } },
+      },
+    ],
   });
   for (const event of [start, complete]) expect(event?.schemaURL).toMatch(/^https:\/\/openlineage\.io\/spec\/1-/);
 });
@@ -40,9 +58,15 @@ test('a run that failed is told with its error, a canceled one as ABORT, one und
   const error = { code: 'CRS_MISSING', message: 'roads é.zip has no CRS.', details: {} } as const;
   const nothing = { namespace: 'sluice', lakeBucket: 'data-lake', assets: [], parents: [] };
   expect(openLineageEvents(run, nothing).map(({ eventType }) => eventType)).toEqual(['START']);
-  expect(openLineageEvents({ ...run, status: 'canceled' }, nothing).map(({ eventType }) => eventType)).toEqual(['START', 'ABORT']);
+  expect(openLineageEvents({ ...run, status: 'canceled' }, nothing).map(({ eventType }) => eventType)).toEqual([
+    'START',
+    'ABORT',
+  ]);
   const { run: failed } = await context.ledger.endRun(run.run_id, 'failure', error);
-  expect(openLineageEvents(failed, nothing)[1]).toMatchObject({ eventType: 'FAIL', run: { facets: { errorMessage: { message: 'CRS_MISSING: roads é.zip has no CRS.' } } } });
+  expect(openLineageEvents(failed, nothing)[1]).toMatchObject({
+    eventType: 'FAIL',
+    run: { facets: { errorMessage: { message: 'CRS_MISSING: roads é.zip has no CRS.' } } },
+  });
 });
 
 test('events are posted to OPENLINEAGE_URL; a server that refuses them stops nothing', async () => {
@@ -50,17 +74,28 @@ test('events are posted to OPENLINEAGE_URL; a server that refuses them stops not
   let status = 201;
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      heard.push({ path: request.url, authorization: request.headers.authorization, event: JSON.parse(body) as OpenLineageEvent });
+      heard.push({
+        path: request.url,
+        authorization: request.headers.authorization,
+        event: JSON.parse(body) as OpenLineageEvent,
+      });
       response.writeHead(status).end();
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
-    const env = { ...context.env, OPENLINEAGE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, OPENLINEAGE_API_KEY: 'secret' };
+    const env = {
+      ...context.env,
+      OPENLINEAGE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+      OPENLINEAGE_API_KEY: 'secret',
+    };
     const { run } = await startRun(context, 'posted');
     const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
     await publishOpenLineage(ended, { ...context, env });
-    expect(heard.map(({ path, authorization, event }) => [path, authorization, event.eventType])).toEqual([['/api/v1/lineage', 'Bearer secret', 'START'], ['/api/v1/lineage', 'Bearer secret', 'ABORT']]);
+    expect(heard.map(({ path, authorization, event }) => [path, authorization, event.eventType])).toEqual([
+      ['/api/v1/lineage', 'Bearer secret', 'START'],
+      ['/api/v1/lineage', 'Bearer secret', 'ABORT'],
+    ]);
     status = 500;
     await publishOpenLineage(ended, { ...context, env });
     expect(await written(run.run_id)).toHaveLength(2);

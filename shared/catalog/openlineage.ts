@@ -27,7 +27,11 @@ const SCHEMA = 'https://openlineage.io/spec/1-0-5/OpenLineage.json#/definitions/
 const FACET = 'https://openlineage.io/spec/facets';
 const PRODUCER = 'https://github.com/sluice-data/sluice';
 
-const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = { success: 'COMPLETE', failure: 'FAIL', canceled: 'ABORT' };
+const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = {
+  success: 'COMPLETE',
+  failure: 'FAIL',
+  canceled: 'ABORT',
+};
 
 export interface LineageContext {
   /** Of the jobs, as an installation calls itself. */
@@ -42,19 +46,50 @@ export interface LineageContext {
 /** The start of a run and, when it has ended, its end. */
 export function openLineageEvents(run: RunDocument, context: LineageContext): OpenLineageEvent[] {
   const base = {
-    job: { namespace: context.namespace, name: `${run.manifest.intent}.${run.dataset_id}`, facets: { jobType: facet('1-1-1/JobTypeJobFacet.json', { processingType: 'BATCH', integration: 'SLUICE', jobType: 'RUN' }) } },
+    job: {
+      namespace: context.namespace,
+      name: `${run.manifest.intent}.${run.dataset_id}`,
+      facets: {
+        jobType: facet('1-1-1/JobTypeJobFacet.json', {
+          processingType: 'BATCH',
+          integration: 'SLUICE',
+          jobType: 'RUN',
+        }),
+      },
+    },
     producer: PRODUCER,
     schemaURL: SCHEMA,
   };
-  const start: OpenLineageEvent = { eventType: 'START', eventTime: run.created_at, run: { runId: run.run_id, facets: {} }, ...base, inputs: filesOf(run), outputs: [] };
+  const start: OpenLineageEvent = {
+    eventType: 'START',
+    eventTime: run.created_at,
+    run: { runId: run.run_id, facets: {} },
+    ...base,
+    inputs: filesOf(run),
+    outputs: [],
+  };
   if (run.status === 'running') return [start];
   const end: OpenLineageEvent = {
     eventType: END[run.status],
     eventTime: run.finished_at ?? run.updated_at,
-    run: { runId: run.run_id, facets: run.error === null ? {} : { errorMessage: facet('1-0-1/ErrorMessageRunFacet.json', { message: `${run.error.code}: ${run.error.message}`, programmingLanguage: 'TypeScript' }) } },
+    run: {
+      runId: run.run_id,
+      facets:
+        run.error === null
+          ? {}
+          : {
+              errorMessage: facet('1-0-1/ErrorMessageRunFacet.json', {
+                message: `${run.error.code}: ${run.error.message}`,
+                programmingLanguage: 'TypeScript',
+              }),
+            },
+    },
     ...base,
     inputs: [...filesOf(run), ...context.parents.map((parent) => datasetOf(parent, context.lakeBucket))],
-    outputs: context.assets.map((asset) => ({ ...datasetOf(asset, context.lakeBucket), outputFacets: statisticsOf(asset) })),
+    outputs: context.assets.map((asset) => ({
+      ...datasetOf(asset, context.lakeBucket),
+      outputFacets: statisticsOf(asset),
+    })),
   };
   return [start, end];
 }
@@ -71,15 +106,28 @@ function datasetOf(asset: AssetDocument, lakeBucket: string): OpenLineageDataset
     namespace: `s3://${lakeBucket}`,
     name: asset.s3_key,
     facets: {
-      ...(asset.columns.length === 0 ? {} : { schema: facet('1-1-1/SchemaDatasetFacet.json', { fields: asset.columns.map(({ name, type }) => ({ name, type })) }) }),
+      ...(asset.columns.length === 0
+        ? {}
+        : {
+            schema: facet('1-1-1/SchemaDatasetFacet.json', {
+              fields: asset.columns.map(({ name, type }) => ({ name, type })),
+            }),
+          }),
       version: facet('1-0-1/DatasetVersionDatasetFacet.json', { datasetVersion: String(asset.version) }),
-      symlinks: facet('1-0-1/SymlinksDatasetFacet.json', { identifiers: [{ namespace: `s3://${lakeBucket}`, name: asset.dataset_id, type: 'DATASET' }] }),
+      symlinks: facet('1-0-1/SymlinksDatasetFacet.json', {
+        identifiers: [{ namespace: `s3://${lakeBucket}`, name: asset.dataset_id, type: 'DATASET' }],
+      }),
     },
   };
 }
 
 function statisticsOf(asset: AssetDocument): Record<string, unknown> {
-  return { outputStatistics: facet('1-0-2/OutputStatisticsOutputDatasetFacet.json', { size: asset.size_bytes, ...(asset.row_count === null ? {} : { rowCount: asset.row_count }) }) };
+  return {
+    outputStatistics: facet('1-0-2/OutputStatisticsOutputDatasetFacet.json', {
+      size: asset.size_bytes,
+      ...(asset.row_count === null ? {} : { rowCount: asset.row_count }),
+    }),
+  };
 }
 
 function facet(schema: string, fields: Record<string, unknown>): Record<string, unknown> {

@@ -16,23 +16,43 @@ const ALL = 100_000;
  * Writes the records of an asset: its STAC item, and the ISO record next to it. Both follow from the ledger, so a repeat writes the same.
  * Returns the key of the item.
  */
-export async function publishItem(asset: AssetDocument, iso: IsoRecord | NonNullable<AssetDocument['iso']>, run: Pick<RunDocument, 'manifest'>, parts: Parts): Promise<string> {
+export async function publishItem(
+  asset: AssetDocument,
+  iso: IsoRecord | NonNullable<AssetDocument['iso']>,
+  run: Pick<RunDocument, 'manifest'>,
+  parts: Parts,
+): Promise<string> {
   const item = await itemDocument(asset, run, parts.ledger);
   const key = itemKey(asset.dataset_id, asset.version);
-  await Promise.all([put(parts, key, item, MEDIA_TYPE.item), put(parts, isoKey(asset.s3_key), { ...iso }, MEDIA_TYPE.json)]);
+  await Promise.all([
+    put(parts, key, item, MEDIA_TYPE.item),
+    put(parts, isoKey(asset.s3_key), { ...iso }, MEDIA_TYPE.json),
+  ]);
   return key;
 }
 
 /** The STAC item of an asset as the ledger has it. */
-export async function itemDocument(asset: AssetDocument, run: Pick<RunDocument, 'manifest'>, ledger: Pick<Ledger, 'getAsset'>): Promise<Json> {
+export async function itemDocument(
+  asset: AssetDocument,
+  run: Pick<RunDocument, 'manifest'>,
+  ledger: Pick<Ledger, 'getAsset'>,
+): Promise<Json> {
   const { description } = run.manifest.metadata;
   const parents = await Promise.all((asset.parents ?? []).map((id) => ledger.getAsset(id)));
-  return stacItem(asset, { ...(description === undefined ? {} : { description }), parents: parents.filter((parent) => parent !== undefined) });
+  return stacItem(asset, {
+    ...(description === undefined ? {} : { description }),
+    parents: parents.filter((parent) => parent !== undefined),
+  });
 }
 
 /** The collection of a dataset as the ledger has it, with the versions in it: those that are whole, whose items stand. */
-export async function collectionDocument(datasetId: string, ledger: Pick<Ledger, 'listAssets'>): Promise<{ document: Json; versions: number[] }> {
-  const whole = (await ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(({ stac_key }) => stac_key !== null);
+export async function collectionDocument(
+  datasetId: string,
+  ledger: Pick<Ledger, 'listAssets'>,
+): Promise<{ document: Json; versions: number[] }> {
+  const whole = (await ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(
+    ({ stac_key }) => stac_key !== null,
+  );
   return { document: stacCollection(datasetId, whole), versions: whole.map(({ version }) => version) };
 }
 
@@ -45,7 +65,10 @@ export async function rootDocument(ledger: Pick<Ledger, 'listDatasets'>): Promis
  * Puts a version whose item stands into the catalogue: its dataset's collection, and the root catalogue when it is the lowest version
  * there is. Of the first versions at once the lowest comes in time, whichever is first.
  */
-export async function publishVersion({ dataset_id, version }: Pick<AssetDocument, 'dataset_id' | 'version'>, parts: Parts): Promise<void> {
+export async function publishVersion(
+  { dataset_id, version }: Pick<AssetDocument, 'dataset_id' | 'version'>,
+  parts: Parts,
+): Promise<void> {
   const versions = await publishCollection(dataset_id, parts);
   if (versions.every((other) => other >= version)) await publishRoot(parts);
 }
@@ -81,5 +104,7 @@ async function putUntilCurrent(parts: Parts, key: string, derive: () => Promise<
 }
 
 function put({ objects, env }: Parts, key: string, body: string | Json, contentType: string): Promise<void> {
-  return objects.put(env.LAKE_BUCKET, key, typeof body === 'string' ? body : JSON.stringify(body, undefined, 2), { contentType });
+  return objects.put(env.LAKE_BUCKET, key, typeof body === 'string' ? body : JSON.stringify(body, undefined, 2), {
+    contentType,
+  });
 }

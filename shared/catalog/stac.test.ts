@@ -5,19 +5,64 @@ import { stacCatalog, stacCollection, stacItem } from './stac.ts';
 import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from './stac-layout.ts';
 
 const SPATIAL: AssetDocument = {
-  _id: '0123456789abcdef01234567', dataset_id: 'straßen', version: 2, kind: 'spatial', s3_key: 'straßen/0d4a1f6e-2f64-8c11-9a3e-0123456789ab/3/straßen.parquet',
-  content_hash: 'a'.repeat(64), source_hash: 'b'.repeat(64), run_id: '0123456789abcdef01234568', crs: 'EPSG:4326', bbox: [-7.5, 49.9, 1.7, 60.8],
-  geometry_types: ['LineString'], row_count: 12, columns: [{ name: 'name', type: 'text' }, { name: 'geom', type: 'geometry(LineString,4326)' }], size_bytes: 4242,
-  quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] }, software: { GDAL: '3.6.2' },
-  recipe: { name: 'default', parameters: {}, steps: ['NormalizeCRS'] }, sources: [], iso: null, stac_key: null, created_at: '2026-01-02T03:04:05.678Z',
+  _id: '0123456789abcdef01234567',
+  dataset_id: 'straßen',
+  version: 2,
+  kind: 'spatial',
+  s3_key: 'straßen/0d4a1f6e-2f64-8c11-9a3e-0123456789ab/3/straßen.parquet',
+  content_hash: 'a'.repeat(64),
+  source_hash: 'b'.repeat(64),
+  run_id: '0123456789abcdef01234568',
+  crs: 'EPSG:4326',
+  bbox: [-7.5, 49.9, 1.7, 60.8],
+  geometry_types: ['LineString'],
+  row_count: 12,
+  columns: [
+    { name: 'name', type: 'text' },
+    { name: 'geom', type: 'geometry(LineString,4326)' },
+  ],
+  size_bytes: 4242,
+  quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
+  software: { GDAL: '3.6.2' },
+  recipe: { name: 'default', parameters: {}, steps: ['NormalizeCRS'] },
+  sources: [],
+  iso: null,
+  stac_key: null,
+  created_at: '2026-01-02T03:04:05.678Z',
 };
 const { bbox: _bbox, ...WITHOUT_BOX } = SPATIAL;
-const TABULAR: AssetDocument = { ...WITHOUT_BOX, dataset_id: 'prices', kind: 'tabular', crs: null, bbox: null, geometry_types: [] };
+const TABULAR: AssetDocument = {
+  ...WITHOUT_BOX,
+  dataset_id: 'prices',
+  kind: 'tabular',
+  crs: null,
+  bbox: null,
+  geometry_types: [],
+};
 const RASTER: AssetDocument = {
-  ...SPATIAL, dataset_id: 'elevation', kind: 'raster', crs: 'EPSG:31985', native_bbox: [288776.25, 9110728.75, 298722.75, 9120760.75], row_count: null, columns: [],
+  ...SPATIAL,
+  dataset_id: 'elevation',
+  kind: 'raster',
+  crs: 'EPSG:31985',
+  native_bbox: [288776.25, 9110728.75, 298722.75, 9120760.75],
+  row_count: null,
+  columns: [],
   raster: {
-    width: 349, height: 352, resolution: [28.5, 28.5], block_size: [512, 512], overviews: [], compression: 'DEFLATE',
-    bands: [{ data_type: 'Byte', nodata: null, color_interpretation: 'Gray', description: null, statistics: { minimum: 47, maximum: 255, mean: 79.1, stddev: 14.7, valid_percent: 100 } }],
+    width: 349,
+    height: 352,
+    resolution: [28.5, 28.5],
+    block_size: [512, 512],
+    overviews: [],
+    compression: 'DEFLATE',
+    bands: [
+      {
+        data_type: 'Byte',
+        nodata: null,
+        color_interpretation: 'Gray',
+        description: null,
+        statistics: { minimum: 47, maximum: 255, mean: 79.1, stddev: 14.7, valid_percent: 100 },
+      },
+    ],
   },
 };
 
@@ -26,7 +71,11 @@ test.each([SPATIAL, TABULAR, RASTER])('the item of a $kind asset is valid STAC',
 });
 
 test('a raster in a CRS without a code says what it is', () => {
-  const item = stacItem({ ...RASTER, crs: 'Eigene Projektion', raster: { ...RASTER.raster!, crs_wkt2: 'PROJCRS["Eigene Projektion"]' } });
+  const item = stacItem({
+    ...RASTER,
+    crs: 'Eigene Projektion',
+    raster: { ...RASTER.raster!, crs_wkt2: 'PROJCRS["Eigene Projektion"]' },
+  });
   expect(item.properties).toMatchObject({ 'proj:code': null, 'proj:wkt2': 'PROJCRS["Eigene Projektion"]' });
   expect(stacItem(RASTER).properties).not.toHaveProperty('proj:wkt2');
   expect(stacProblems(item)).toEqual([]);
@@ -45,10 +94,20 @@ test('the schemas find what is wrong', () => {
 });
 
 test('every link resolves to the key that it means', () => {
-  const item = stacItem(SPATIAL) as { links: { rel: string; href: string }[]; assets: Record<string, { href: string }> };
+  const item = stacItem(SPATIAL) as {
+    links: { rel: string; href: string }[];
+    assets: Record<string, { href: string }>;
+  };
   const key = itemKey(SPATIAL.dataset_id, SPATIAL.version);
-  const resolve = (href: string, from: string) => decodeURIComponent(new URL(href, `http://lake/${from.split('/').map(encodeURIComponent).join('/')}`).pathname.slice(1));
-  expect(item.links.map(({ rel, href }) => [rel, resolve(href, key)])).toEqual([['root', ROOT_KEY], ['parent', collectionKey('straßen')], ['collection', collectionKey('straßen')]]);
+  const resolve = (href: string, from: string) =>
+    decodeURIComponent(
+      new URL(href, `http://lake/${from.split('/').map(encodeURIComponent).join('/')}`).pathname.slice(1),
+    );
+  expect(item.links.map(({ rel, href }) => [rel, resolve(href, key)])).toEqual([
+    ['root', ROOT_KEY],
+    ['parent', collectionKey('straßen')],
+    ['collection', collectionKey('straßen')],
+  ]);
   expect(resolve(item.assets.data?.href ?? '', key)).toBe(SPATIAL.s3_key);
   expect(resolve(item.assets.iso?.href ?? '', key)).toBe(isoKey(SPATIAL.s3_key));
   expect(relativeHref(ROOT_KEY, ROOT_KEY)).toBe('./catalog.json');

@@ -16,17 +16,32 @@ const EXTENSION = {
 const LICENCE_UNKNOWN = 'other';
 
 const MEDIA_TYPE = {
-  spatial: 'application/vnd.apache.parquet', joined: 'application/vnd.apache.parquet', tabular: 'application/vnd.apache.parquet',
+  spatial: 'application/vnd.apache.parquet',
+  joined: 'application/vnd.apache.parquet',
+  tabular: 'application/vnd.apache.parquet',
   raster: 'image/tiff; application=geotiff; profile=cloud-optimized',
 } as const satisfies Record<AssetDocument['kind'], string>;
 
 type Json = Record<string, unknown>;
-interface Link { rel: string; href: string; type: string; title?: string }
+interface Link {
+  rel: string;
+  href: string;
+  type: string;
+  title?: string;
+}
 
 /** The item of an asset. `parents` are the assets that it was derived from. */
-export function stacItem(asset: AssetDocument, context: { title?: string; description?: string; parents?: AssetDocument[] } = {}): Json {
+export function stacItem(
+  asset: AssetDocument,
+  context: { title?: string; description?: string; parents?: AssetDocument[] } = {},
+): Json {
   const key = itemKey(asset.dataset_id, asset.version);
-  const link = (rel: string, to: string, type = 'application/json', title?: string): Link => ({ rel, href: relativeHref(key, to), type, ...(title === undefined ? {} : { title }) });
+  const link = (rel: string, to: string, type = 'application/json', title?: string): Link => ({
+    rel,
+    href: relativeHref(key, to),
+    type,
+    ...(title === undefined ? {} : { title }),
+  });
   return {
     type: 'Feature',
     stac_version: STAC_VERSION,
@@ -46,18 +61,38 @@ export function stacItem(asset: AssetDocument, context: { title?: string; descri
       ...processing(asset),
     },
     links: [
-      link('root', ROOT_KEY), link('parent', collectionKey(asset.dataset_id)), link('collection', collectionKey(asset.dataset_id)),
-      ...(context.parents ?? []).map((parent) => link('derived_from', itemKey(parent.dataset_id, parent.version), 'application/geo+json', itemId(parent))),
+      link('root', ROOT_KEY),
+      link('parent', collectionKey(asset.dataset_id)),
+      link('collection', collectionKey(asset.dataset_id)),
+      ...(context.parents ?? []).map((parent) =>
+        link('derived_from', itemKey(parent.dataset_id, parent.version), 'application/geo+json', itemId(parent)),
+      ),
     ],
     assets: {
-      data: { href: relativeHref(key, asset.s3_key), type: MEDIA_TYPE[asset.kind], roles: ['data'], 'file:size': asset.size_bytes, 'file:checksum': multihash(asset.content_hash), ...bands(asset) },
-      iso: { href: relativeHref(key, isoKey(asset.s3_key)), type: 'application/json', roles: ['metadata'], title: 'ISO 19115 record' },
+      data: {
+        href: relativeHref(key, asset.s3_key),
+        type: MEDIA_TYPE[asset.kind],
+        roles: ['data'],
+        'file:size': asset.size_bytes,
+        'file:checksum': multihash(asset.content_hash),
+        ...bands(asset),
+      },
+      iso: {
+        href: relativeHref(key, isoKey(asset.s3_key)),
+        type: 'application/json',
+        roles: ['metadata'],
+        title: 'ISO 19115 record',
+      },
     },
   };
 }
 
 /** The collection of a dataset, from all of its versions, newest first. */
-export function stacCollection(datasetId: string, versions: AssetDocument[], context: { description?: string } = {}): Json {
+export function stacCollection(
+  datasetId: string,
+  versions: AssetDocument[],
+  context: { description?: string } = {},
+): Json {
   const key = collectionKey(datasetId);
   const times = versions.map((asset) => asset.created_at).sort();
   return {
@@ -68,13 +103,20 @@ export function stacCollection(datasetId: string, versions: AssetDocument[], con
     description: context.description?.trim() || `Dataset ${datasetId}.`,
     license: LICENCE_UNKNOWN,
     extent: {
-      spatial: { bbox: [union(versions.flatMap((asset) => (asset.bbox === null ? [] : [asset.bbox]))) ?? [-180, -90, 180, 90]] },
+      spatial: {
+        bbox: [union(versions.flatMap((asset) => (asset.bbox === null ? [] : [asset.bbox]))) ?? [-180, -90, 180, 90]],
+      },
       temporal: { interval: [[times[0] ?? null, times.at(-1) ?? null]] },
     },
     links: [
       { rel: 'root', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
       { rel: 'parent', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
-      ...versions.map((asset) => ({ rel: 'item', href: relativeHref(key, itemKey(datasetId, asset.version)), type: 'application/geo+json', title: `version ${asset.version}` })),
+      ...versions.map((asset) => ({
+        rel: 'item',
+        href: relativeHref(key, itemKey(datasetId, asset.version)),
+        type: 'application/geo+json',
+        title: `version ${asset.version}`,
+      })),
     ],
   };
 }
@@ -89,7 +131,12 @@ export function stacCatalog(datasetIds: string[]): Json {
     description: 'All datasets of this lake.',
     links: [
       { rel: 'root', href: relativeHref(ROOT_KEY, ROOT_KEY), type: 'application/json' },
-      ...[...datasetIds].sort().map((id) => ({ rel: 'child', href: relativeHref(ROOT_KEY, collectionKey(id)), type: 'application/json', title: id })),
+      ...[...datasetIds].sort().map((id) => ({
+        rel: 'child',
+        href: relativeHref(ROOT_KEY, collectionKey(id)),
+        type: 'application/json',
+        title: id,
+      })),
     ],
   };
 }
@@ -114,14 +161,25 @@ function extensionsOf(asset: AssetDocument): string[] {
 function projection(asset: AssetDocument): Json {
   if (asset.crs === null) return {};
   const { raster } = asset;
-  const shape = raster === undefined ? {} : { 'proj:shape': [raster.height, raster.width], ...(raster.crs_wkt2 === undefined ? {} : { 'proj:wkt2': raster.crs_wkt2 }) };
+  const shape =
+    raster === undefined
+      ? {}
+      : {
+          'proj:shape': [raster.height, raster.width],
+          ...(raster.crs_wkt2 === undefined ? {} : { 'proj:wkt2': raster.crs_wkt2 }),
+        };
   const box = asset.native_bbox ?? asset.bbox;
-  return { 'proj:code': /^[A-Z]+:\w+$/.test(asset.crs) ? asset.crs : null, ...(box === null ? {} : { 'proj:bbox': box }), ...shape };
+  return {
+    'proj:code': /^[A-Z]+:\w+$/.test(asset.crs) ? asset.crs : null,
+    ...(box === null ? {} : { 'proj:bbox': box }),
+    ...shape,
+  };
 }
 
 function table(asset: AssetDocument): Json {
   if (asset.kind === 'raster') return {};
-  const geometry = asset.kind === 'tabular' ? undefined : asset.columns.find((column) => column.type.startsWith('geometry'))?.name;
+  const geometry =
+    asset.kind === 'tabular' ? undefined : asset.columns.find((column) => column.type.startsWith('geometry'))?.name;
   return {
     'table:columns': asset.columns.map(({ name, type }) => ({ name, type })),
     ...(geometry === undefined ? {} : { 'table:primary_geometry': geometry }),
@@ -152,18 +210,49 @@ function bands(asset: AssetDocument): Json {
 
 /** GDAL's names of pixel types, as STAC's common metadata names them. */
 const STAC_DATA_TYPE: Record<string, string> = {
-  Byte: 'uint8', Int8: 'int8', UInt16: 'uint16', Int16: 'int16', UInt32: 'uint32', Int32: 'int32', UInt64: 'uint64', Int64: 'int64',
-  Float32: 'float32', Float64: 'float64', CInt16: 'cint16', CInt32: 'cint32', CFloat32: 'cfloat32', CFloat64: 'cfloat64',
+  Byte: 'uint8',
+  Int8: 'int8',
+  UInt16: 'uint16',
+  Int16: 'int16',
+  UInt32: 'uint32',
+  Int32: 'int32',
+  UInt64: 'uint64',
+  Int64: 'int64',
+  Float32: 'float32',
+  Float64: 'float64',
+  CInt16: 'cint16',
+  CInt32: 'cint32',
+  CFloat32: 'cfloat32',
+  CFloat64: 'cfloat64',
 };
 
 type Box = [number, number, number, number];
 
 function envelope([west, south, east, north]: Box): Json {
-  return { type: 'Polygon', coordinates: [[[west, south], [east, south], [east, north], [west, north], [west, south]]] };
+  return {
+    type: 'Polygon',
+    coordinates: [
+      [
+        [west, south],
+        [east, south],
+        [east, north],
+        [west, north],
+        [west, south],
+      ],
+    ],
+  };
 }
 
 function union(boxes: Box[]): Box | undefined {
   const [first, ...rest] = boxes;
   if (first === undefined) return undefined;
-  return rest.reduce<Box>((all, box) => [Math.min(all[0], box[0]), Math.min(all[1], box[1]), Math.max(all[2], box[2]), Math.max(all[3], box[3])], first);
+  return rest.reduce<Box>(
+    (all, box) => [
+      Math.min(all[0], box[0]),
+      Math.min(all[1], box[1]),
+      Math.max(all[2], box[2]),
+      Math.max(all[3], box[3]),
+    ],
+    first,
+  );
 }

@@ -8,12 +8,20 @@ test.each([
   ['RETRY_LIMIT', '0', 'must be a whole number from 1'],
   ['LOG_LEVEL', 'loud é', 'must be one of trace, debug, info, warn, error, silent'],
   ['SLUICE_URL', 'localhost:8080', 'must be an address such as http://127.0.0.1:8080'],
-  ['MANIFEST_ROUTER_ENABLED_LANES', 'ingest,rasters', 'must name lanes out of ingest, tabular and join, separated by commas'],
+  [
+    'MANIFEST_ROUTER_ENABLED_LANES',
+    'ingest,rasters',
+    'must name lanes out of ingest, tabular and join, separated by commas',
+  ],
 ])('%s=%s is refused with its value and what is allowed', (name, value, rule) => {
   const problem = `${name} is ${JSON.stringify(value)}, but ${rule}`;
-  expect(() => parseEnv({ [name]: value })).toThrow(expect.objectContaining({
-    code: 'CONFIG_INVALID', message: `Wrong environment: ${problem}. .env.example lists every variable.`, details: { issues: [problem] },
-  }));
+  expect(() => parseEnv({ [name]: value })).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: `Wrong environment: ${problem}. .env.example lists every variable.`,
+      details: { issues: [problem] },
+    }),
+  );
 });
 
 test('every wrong variable is named; an empty one counts as not set', () => {

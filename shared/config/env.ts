@@ -4,7 +4,14 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** Rules end the sentence "VARIABLE is VALUE, but …". */
 const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, `must be one of ${values.join(', ')}`);
-const httpUrl = z.string().trim().refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an address such as http://127.0.0.1:8080').optional();
+const httpUrl = z
+  .string()
+  .trim()
+  .refine(
+    (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
+    'must be an address such as http://127.0.0.1:8080',
+  )
+  .optional();
 const port = (value: number) => {
   const rule = 'must be a whole number from 0 to 65535';
   return z.coerce.number(rule).int(rule).min(0, rule).max(65535, rule).default(value);
@@ -20,8 +27,12 @@ const optional = z.string().trim().min(1).optional().catch(undefined);
  * An empty value counts as not set.
  */
 export const ENV_SCHEMA = z.object({
-  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('How much is logged.'),
-  LOG_FILE: optional.describe('File that the log is written to; npm start writes SLUICE_HOME/sluice.log, everything else to standard error.'),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('How much is logged.'),
+  LOG_FILE: optional.describe(
+    'File that the log is written to; npm start writes SLUICE_HOME/sluice.log, everything else to standard error.',
+  ),
 
   SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
   SCRATCH_DIR: optional.describe('Folder for files that a step works on; default SLUICE_HOME/scratch.'),
@@ -37,25 +48,48 @@ export const ENV_SCHEMA = z.object({
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
   LANDING_BUCKET: z.string().default('landing-zone').describe('Bucket that users upload to.'),
   LAKE_BUCKET: z.string().default('data-lake').describe('Bucket of the assets.'),
-  S3_NOTIFICATION_ARNS: z.string().default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
-    .describe('Webhook targets of the object store that announce uploads, comma-separated: one with a queue folder (durable), one without (immediate).'),
+  S3_NOTIFICATION_ARNS: z
+    .string()
+    .default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
+    .describe(
+      'Webhook targets of the object store that announce uploads, comma-separated: one with a queue folder (durable), one without (immediate).',
+    ),
   WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio; without it that route is closed.'),
 
-  FUNCTION_URL: optional.describe('Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.'),
+  FUNCTION_URL: optional.describe(
+    'Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.',
+  ),
 
-  K_SINK: httpUrl.describe('Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.'),
+  K_SINK: httpUrl.describe(
+    'Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.',
+  ),
 
-  CONTROL_DATABASE_URL: optional.describe('PostgreSQL of the queue and the ledger; without it a private server is started.'),
+  CONTROL_DATABASE_URL: optional.describe(
+    'PostgreSQL of the queue and the ledger; without it a private server is started.',
+  ),
   POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
 
-  OPENLINEAGE_URL: httpUrl.describe('Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.'),
+  OPENLINEAGE_URL: httpUrl.describe(
+    'Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.',
+  ),
   OPENLINEAGE_API_KEY: optional.describe('Bearer token for OPENLINEAGE_URL.'),
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
 
-  MANIFEST_ROUTER_ENABLED_LANES: z.string().regex(/^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/, 'must name lanes out of ingest, tabular and join, separated by commas').default('ingest,tabular,join').describe('Lanes that start runs, comma-separated.'),
+  MANIFEST_ROUTER_ENABLED_LANES: z
+    .string()
+    .regex(
+      /^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/,
+      'must name lanes out of ingest, tabular and join, separated by commas',
+    )
+    .default('ingest,tabular,join')
+    .describe('Lanes that start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
-  CLAIM_LEASE_SECONDS: positive(30).describe('A step whose worker has died on another machine is free again after this time.'),
-  RUN_STUCK_MINUTES: positive(360).describe('A run in which nothing has happened for so long, and nobody works on, fails.'),
+  CLAIM_LEASE_SECONDS: positive(30).describe(
+    'A step whose worker has died on another machine is free again after this time.',
+  ),
+  RUN_STUCK_MINUTES: positive(360).describe(
+    'A run in which nothing has happened for so long, and nobody works on, fails.',
+  ),
   STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
   RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
   RETRY_DELAY_SECONDS: positive(1).describe('Wait before the first retry; doubles with each one.'),
@@ -69,11 +103,23 @@ export type Env = z.infer<typeof ENV_SCHEMA>;
 
 /** Parses the environment. Throws CONFIG_INVALID that names each wrong variable, its value, and what is allowed. */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
-  const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const set = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  );
   const result = ENV_SCHEMA.safeParse(set);
   if (result.success) return result.data;
-  const issues = [...new Set(result.error.issues.map(({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`))];
-  throw new SluiceError('CONFIG_INVALID', `Wrong environment: ${issues.join('; ')}. .env.example lists every variable.`, { details: { issues } });
+  const issues = [
+    ...new Set(
+      result.error.issues.map(
+        ({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`,
+      ),
+    ),
+  ];
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `Wrong environment: ${issues.join('; ')}. .env.example lists every variable.`,
+    { details: { issues } },
+  );
 }
 
 /** The environment of this process. */

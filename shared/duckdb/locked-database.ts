@@ -16,7 +16,10 @@ export interface LockedDatabase extends Disposable {
  * A database in memory that reads and writes nothing outside `folder`, loads nothing, and can't be told otherwise. Geometries of a file are its WKB. `threads: 1` with
  * `preserveOrder` writes the same rows as the same bytes.
  */
-export async function openLockedDatabase(folder: string, options: { threads: number; preserveOrder: boolean }): Promise<LockedDatabase> {
+export async function openLockedDatabase(
+  folder: string,
+  options: { threads: number; preserveOrder: boolean },
+): Promise<LockedDatabase> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads),
     memory_limit: MEMORY_LIMIT,
@@ -28,10 +31,13 @@ export async function openLockedDatabase(folder: string, options: { threads: num
   });
   try {
     const connection = await instance.connect();
-    await connection.run(`set allowed_directories = [${quotedString(folder)}]; set TimeZone = 'UTC'; set enable_geoparquet_conversion = false; set enable_external_access = false; set lock_configuration = true`);
+    await connection.run(
+      `set allowed_directories = [${quotedString(folder)}]; set TimeZone = 'UTC'; set enable_geoparquet_conversion = false; set enable_external_access = false; set lock_configuration = true`,
+    );
     return {
       connection,
-      query: <T>(sql: string, signal: AbortSignal) => interruptible(connection, signal, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[]),
+      query: <T>(sql: string, signal: AbortSignal) =>
+        interruptible(connection, signal, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[]),
       [Symbol.dispose]: () => instance.closeSync(),
     };
   } catch (thrown) {
@@ -61,6 +67,9 @@ async function interruptible<T>(connection: DuckDBConnection, signal: AbortSigna
 
 /** DISK_FULL when that is what DuckDB, in its own words around the system's, says of a write. */
 export function diskFull(thrown: unknown): SluiceError | undefined {
-  if (!(thrown instanceof Error) || !/No space left on device|Disk quota exceeded/.test(thrown.message)) return undefined;
-  return new SluiceError('DISK_FULL', 'There is no room for the Parquet file in the scratch folder (SCRATCH_DIR).', { cause: thrown });
+  if (!(thrown instanceof Error) || !/No space left on device|Disk quota exceeded/.test(thrown.message))
+    return undefined;
+  return new SluiceError('DISK_FULL', 'There is no room for the Parquet file in the scratch folder (SCRATCH_DIR).', {
+    cause: thrown,
+  });
 }

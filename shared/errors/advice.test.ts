@@ -10,10 +10,13 @@ test.each(CODES)('%s: whoever reads the advice is told what to do, not what Slui
   expect(adviceFor(code)).toBe(ERROR_CODES[code].action);
 });
 
-test.each(CODES.filter((code) => ERROR_CODES[code].retryable))('%s has ended a run after its last try: it is repeated by a person', (code) => {
-  expect(adviceFor(code, { run_id: 'r1' })).toMatch(/ Then repeat the run: `npx sluice rerun r1`\.$/);
-  expect(adviceFor(code, { run_id: null })).toMatch(/ Then upload the manifest again\.$/);
-});
+test.each(CODES.filter((code) => ERROR_CODES[code].retryable))(
+  '%s has ended a run after its last try: it is repeated by a person',
+  (code) => {
+    expect(adviceFor(code, { run_id: 'r1' })).toMatch(/ Then repeat the run: `npx sluice rerun r1`\.$/);
+    expect(adviceFor(code, { run_id: null })).toMatch(/ Then upload the manifest again\.$/);
+  },
+);
 
 test('an action that names a run names the one that ended', () => {
   expect(adviceFor('CANCELED', { run_id: 'r1' })).toBe('To repeat it: `npx sluice rerun r1`.');

@@ -11,5 +11,8 @@ export function adviceFor(code: ErrorCodeName, ended?: Ended): string {
   if (ended === undefined) return action;
   const { run_id } = ended;
   if (run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
-  return (retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action).replaceAll('rerun RUN', `rerun ${run_id}`);
+  return (retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action).replaceAll(
+    'rerun RUN',
+    `rerun ${run_id}`,
+  );
 }

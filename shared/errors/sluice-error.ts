@@ -46,7 +46,16 @@ export function asSluiceError(thrown: unknown): SluiceError {
   return new SluiceError(code, message, { cause: thrown });
 }
 
-const NETWORK_ERRORS = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENOENT_SOCKET']);
+const NETWORK_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENOENT_SOCKET',
+]);
 /** SQLSTATE classes after which another try can succeed: connection, shutdown, resources, serialization. */
 const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;
 
@@ -55,8 +64,10 @@ function systemErrorCode(thrown: unknown): ErrorCodeName {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === '53100') return 'DISK_FULL';
   if (code !== undefined && TRANSIENT_SQLSTATE.test(code)) return 'DATABASE_UNAVAILABLE';
-  if (/Connection terminated|not queryable|timeout exceeded when trying to connect/.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
+  if (/Connection terminated|not queryable|timeout exceeded when trying to connect/.test(thrown.message))
+    return 'DATABASE_UNAVAILABLE';
   if (syscall === 'connect' && /\.s\.PGSQL\./.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
-  if (code !== undefined && NETWORK_ERRORS.has(code)) return /:5\d{3}\b/.test(thrown.message) ? 'DATABASE_UNAVAILABLE' : 'STORE_UNAVAILABLE';
+  if (code !== undefined && NETWORK_ERRORS.has(code))
+    return /:5\d{3}\b/.test(thrown.message) ? 'DATABASE_UNAVAILABLE' : 'STORE_UNAVAILABLE';
   return 'INTERNAL';
 }

@@ -67,9 +67,13 @@ export function makeEvent<T extends EventType>(
 export function parseEventData<T extends EventType>(event: SluiceEvent, ...types: T[]): EventData<T> {
   const type = types.find((candidate) => candidate === event.type);
   if (type === undefined) {
-    throw new SluiceError('EVENT_INVALID', `This function accepts ${types.join(', ')}, not ${event.type}.`, { details: { type: event.type } });
+    throw new SluiceError('EVENT_INVALID', `This function accepts ${types.join(', ')}, not ${event.type}.`, {
+      details: { type: event.type },
+    });
   }
   const result = EVENT_SCHEMAS[type].safeParse(event.data);
   if (result.success) return result.data as EventData<T>;
-  throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is wrong: ${z.prettifyError(result.error)}`, { details: { type: event.type } });
+  throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is wrong: ${z.prettifyError(result.error)}`, {
+    details: { type: event.type },
+  });
 }

@@ -35,7 +35,10 @@ export function readError(name: string, status: number, retryAfter: string | und
     return new SluiceError(document.code, document.message, { details: document.details, retryAfterSeconds });
   }
   const said = document?.message ?? body.slice(0, QUOTED_CHARACTERS).trim();
-  return new SluiceError(codeOf(status), `Function ${name} answered ${status}${said ? `: ${said}` : '.'}`, { details, retryAfterSeconds });
+  return new SluiceError(codeOf(status), `Function ${name} answered ${status}${said ? `: ${said}` : '.'}`, {
+    details,
+    retryAfterSeconds,
+  });
 }
 
 /** 408, 409, 429 and 5xx are retried, as a Knative broker does; everything else is final. */

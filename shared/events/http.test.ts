@@ -5,10 +5,18 @@ import { MAX_EVENT_BYTES, readEvent, writeEvent } from './http.ts';
 import { readError, writeError } from './http-errors.ts';
 
 const event: SluiceEvent = {
-  specversion: '1.0', id: '1/é #😀 "a" 100%', source: '/sluice', type: 'sluice.table.loaded', subject: 'straße 7', time: '2026-01-02T03:04:05.678Z',
-  datacontenttype: 'application/json', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', data: { name: 'größe', n: [1, null, true] },
+  specversion: '1.0',
+  id: '1/é #😀 "a" 100%',
+  source: '/sluice',
+  type: 'sluice.table.loaded',
+  subject: 'straße 7',
+  time: '2026-01-02T03:04:05.678Z',
+  datacontenttype: 'application/json',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  data: { name: 'größe', n: [1, null, true] },
 };
-const structured = (attributes: object) => readEvent({ 'content-type': 'application/cloudevents+json' }, JSON.stringify({ ...event, ...attributes }));
+const structured = (attributes: object) =>
+  readEvent({ 'content-type': 'application/cloudevents+json' }, JSON.stringify({ ...event, ...attributes }));
 
 describe('events over HTTP', () => {
   test('binary mode is read as it was written, with text that is not ASCII in attributes', () => {
@@ -19,7 +27,12 @@ describe('events over HTTP', () => {
   });
 
   test('structured mode is read, whatever parameters and case the content type has', () => {
-    expect(readEvent({ 'Content-Type': 'Application/CloudEvents+JSON; charset=UTF-8; profile="a;b"' }, JSON.stringify(event))).toEqual(event);
+    expect(
+      readEvent(
+        { 'Content-Type': 'Application/CloudEvents+JSON; charset=UTF-8; profile="a;b"' },
+        JSON.stringify(event),
+      ),
+    ).toEqual(event);
   });
 
   test('binary mode takes JSON types with parameters and suffixes', () => {
@@ -29,7 +42,9 @@ describe('events over HTTP', () => {
 
   test('a header with plain UTF-8 bytes, as Node hands them over, is read as text', () => {
     const { headers, body } = writeEvent(event);
-    expect(readEvent({ ...headers, 'ce-subject': Buffer.from('straße 7').toString('latin1') }, body).subject).toBe('straße 7');
+    expect(readEvent({ ...headers, 'ce-subject': Buffer.from('straße 7').toString('latin1') }, body).subject).toBe(
+      'straße 7',
+    );
   });
 
   test('an event without data or time is accepted', () => {
@@ -39,23 +54,51 @@ describe('events over HTTP', () => {
   });
 
   test('data in base64 is decoded', () => {
-    expect(structured({ data: undefined, data_base64: Buffer.from('{"a":"é"}').toString('base64') }).data).toEqual({ a: 'é' });
+    expect(structured({ data: undefined, data_base64: Buffer.from('{"a":"é"}').toString('base64') }).data).toEqual({
+      a: 'é',
+    });
   });
 
   test.each<[string, () => SluiceEvent, RegExp]>([
     ['a plain request', () => readEvent({}, '{}'), /neither ce- headers nor a structured body/],
-    ['a missing source', () => readEvent({ 'ce-specversion': '1.0', 'ce-id': '7', 'ce-type': 't' }, ''), /: source is missing/],
+    [
+      'a missing source',
+      () => readEvent({ 'ce-specversion': '1.0', 'ce-id': '7', 'ce-type': 't' }, ''),
+      /: source is missing/,
+    ],
     ['version 0.3', () => structured({ specversion: '0.3' }), /specversion is 0\.3/],
     ['an id that is a number', () => structured({ id: 1 }), /id is missing/],
     ['a time that is none', () => structured({ time: 'yesterday' }), /time must match format "date-time"/],
     ['an extension with a capital', () => structured({ traceParent: 'x' }), /invalid extension name: traceParent/],
-    ['a body that is not JSON', () => readEvent({ 'content-type': 'application/cloudevents+json' }, '{'), /the body is not JSON/],
-    ['a body that is not UTF-8', () => readEvent({ 'content-type': 'application/cloudevents+json' }, new Uint8Array([0x22, 0xff, 0x22])), /not UTF-8/],
-    ['XML data', () => readEvent({ ...writeEvent(event).headers, 'content-type': 'text/xml' }, '<a/>'), /data must be JSON/],
-    ['a batch', () => readEvent({ 'content-type': 'application/cloudevents-batch+json' }, '[]'), /one event in a request/],
-    ['an event that is too large', () => structured({ data: 'x'.repeat(MAX_EVENT_BYTES) }), /larger than 1048576 bytes/],
+    [
+      'a body that is not JSON',
+      () => readEvent({ 'content-type': 'application/cloudevents+json' }, '{'),
+      /the body is not JSON/,
+    ],
+    [
+      'a body that is not UTF-8',
+      () => readEvent({ 'content-type': 'application/cloudevents+json' }, new Uint8Array([0x22, 0xff, 0x22])),
+      /not UTF-8/,
+    ],
+    [
+      'XML data',
+      () => readEvent({ ...writeEvent(event).headers, 'content-type': 'text/xml' }, '<a/>'),
+      /data must be JSON/,
+    ],
+    [
+      'a batch',
+      () => readEvent({ 'content-type': 'application/cloudevents-batch+json' }, '[]'),
+      /one event in a request/,
+    ],
+    [
+      'an event that is too large',
+      () => structured({ data: 'x'.repeat(MAX_EVENT_BYTES) }),
+      /larger than 1048576 bytes/,
+    ],
   ])('refuses %s', (_what, read, message) => {
-    expect(read).toThrow(expect.objectContaining({ code: 'EVENT_INVALID', message: expect.stringMatching(message) as string }) as Error);
+    expect(read).toThrow(
+      expect.objectContaining({ code: 'EVENT_INVALID', message: expect.stringMatching(message) as string }) as Error,
+    );
   });
 });
 
@@ -73,8 +116,16 @@ describe('errors over HTTP', () => {
   });
 
   test.each([
-    [408, 'STEP_TIMEOUT', true], [409, 'STEP_BUSY', true], [429, 'STEP_BUSY', true], [500, 'FUNCTION_UNAVAILABLE', true], [502, 'FUNCTION_UNAVAILABLE', true],
-    [504, 'STEP_TIMEOUT', true], [400, 'REQUEST_INVALID', false], [404, 'FUNCTION_NOT_FOUND', false], [413, 'REQUEST_INVALID', false], [302, 'REQUEST_INVALID', false],
+    [408, 'STEP_TIMEOUT', true],
+    [409, 'STEP_BUSY', true],
+    [429, 'STEP_BUSY', true],
+    [500, 'FUNCTION_UNAVAILABLE', true],
+    [502, 'FUNCTION_UNAVAILABLE', true],
+    [504, 'STEP_TIMEOUT', true],
+    [400, 'REQUEST_INVALID', false],
+    [404, 'FUNCTION_NOT_FOUND', false],
+    [413, 'REQUEST_INVALID', false],
+    [302, 'REQUEST_INVALID', false],
   ])('status %i without an error document is %s', (status, code, retryable) => {
     const error = readError('load-to-postgis', status, undefined, '<html>Bad Gateway</html>');
     expect([error.code, error.retryable]).toEqual([code, retryable]);
@@ -82,7 +133,12 @@ describe('errors over HTTP', () => {
   });
 
   test('when the document and the status disagree about another try, the status counts, as it does for a broker', () => {
-    const error = readError('f', 500, '7', JSON.stringify({ error: { code: 'CRS_MISSING', message: 'm', details: {} } }));
+    const error = readError(
+      'f',
+      500,
+      '7',
+      JSON.stringify({ error: { code: 'CRS_MISSING', message: 'm', details: {} } }),
+    );
     expect([error.code, error.retryAfterSeconds]).toEqual(['FUNCTION_UNAVAILABLE', 7]);
   });
 });

@@ -26,23 +26,39 @@ const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 export function readEvent(headers: RequestHeaders, body: string | Uint8Array): SluiceEvent {
   const text = typeof body === 'string' ? body : decodeUtf8(body);
   if (Buffer.byteLength(text) > MAX_EVENT_BYTES) throw invalid(`it is larger than ${MAX_EVENT_BYTES} bytes`);
-  const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), Array.isArray(value) ? value.join(',') : value]));
+  const named = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name.toLowerCase(),
+      Array.isArray(value) ? value.join(',') : value,
+    ]),
+  );
   const mediaType = (named['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (mediaType.startsWith('application/cloudevents-batch')) throw invalid('it is a batch; send one event in a request');
-  const attributes = mediaType.startsWith('application/cloudevents') ? fromBody(mediaType, text) : fromHeaders(named, mediaType, text);
+  if (mediaType.startsWith('application/cloudevents-batch'))
+    throw invalid('it is a batch; send one event in a request');
+  const attributes = mediaType.startsWith('application/cloudevents')
+    ? fromBody(mediaType, text)
+    : fromHeaders(named, mediaType, text);
   const missing = REQUIRED.filter((name) => typeof attributes[name] !== 'string' || attributes[name] === '');
   if (missing.length > 0) throw invalid(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`);
-  if (attributes.specversion !== '1.0') throw invalid(`specversion is ${String(attributes.specversion)}; only 1.0 is accepted`);
+  if (attributes.specversion !== '1.0')
+    throw invalid(`specversion is ${String(attributes.specversion)}; only 1.0 is accepted`);
   return validated(attributes);
 }
 
 /** An event as a reply or request in binary mode. */
 export function writeEvent(event: SluiceEvent): HttpReply {
   const message = HTTP.binary(new CloudEvent({ ...event, data: undefined }, false));
-  const headers = Object.entries(message.headers).map(([name, value]) => [name.toLowerCase(), name.startsWith('ce-') ? percentEncode(String(value)) : String(value)]);
+  const headers = Object.entries(message.headers).map(([name, value]) => [
+    name.toLowerCase(),
+    name.startsWith('ce-') ? percentEncode(String(value)) : String(value),
+  ]);
   return {
     status: 200,
-    headers: { ...(Object.fromEntries(headers) as Record<string, string>), 'ce-time': event.time, 'content-type': 'application/json' },
+    headers: {
+      ...(Object.fromEntries(headers) as Record<string, string>),
+      'ce-time': event.time,
+      'content-type': 'application/json',
+    },
     body: event.data === undefined ? '' : JSON.stringify(event.data),
   };
 }
@@ -50,26 +66,43 @@ export function writeEvent(event: SluiceEvent): HttpReply {
 function fromBody(mediaType: string, text: string): Record<string, unknown> {
   if (mediaType !== STRUCTURED) throw invalid(`content type ${mediaType} is not accepted; use ${STRUCTURED}`);
   const parsed = parseJson(text, 'the body');
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw invalid('the body is not a JSON object');
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalid('the body is not a JSON object');
   const { data_base64: base64, ...event } = parsed as Record<string, unknown>;
-  const type = typeof event.datacontenttype === 'string' ? event.datacontenttype.split(';')[0]?.trim().toLowerCase() ?? '' : 'application/json';
-  if (!JSON_TYPE.test(type)) throw invalid(`datacontenttype is ${String(event.datacontenttype)}; only JSON is accepted`);
-  return base64 === undefined ? event : { ...event, data: parseJson(decodeUtf8(Buffer.from(String(base64), 'base64')), 'data_base64') };
+  const type =
+    typeof event.datacontenttype === 'string'
+      ? (event.datacontenttype.split(';')[0]?.trim().toLowerCase() ?? '')
+      : 'application/json';
+  if (!JSON_TYPE.test(type))
+    throw invalid(`datacontenttype is ${JSON.stringify(event.datacontenttype)}; only JSON is accepted`);
+  if (base64 === undefined) return event;
+  if (typeof base64 !== 'string') throw invalid('data_base64 is not a string');
+  return { ...event, data: parseJson(decodeUtf8(Buffer.from(base64, 'base64')), 'data_base64') };
 }
 
-function fromHeaders(headers: Record<string, string | undefined>, mediaType: string, text: string): Record<string, unknown> {
+function fromHeaders(
+  headers: Record<string, string | undefined>,
+  mediaType: string,
+  text: string,
+): Record<string, unknown> {
   const attributes: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
     const attribute = name.startsWith('ce-') ? name.slice('ce-'.length) : '';
-    if (/^[a-z0-9]+$/.test(attribute) && attribute !== 'data' && value !== undefined) attributes[attribute] = percentDecode(value);
+    if (/^[a-z0-9]+$/.test(attribute) && attribute !== 'data' && value !== undefined)
+      attributes[attribute] = percentDecode(value);
   }
   if (Object.keys(attributes).length === 0) throw invalid('the request has neither ce- headers nor a structured body');
-  if (text !== '' && !JSON_TYPE.test(mediaType)) throw invalid(`content type ${mediaType || '(none)'} is not accepted; data must be JSON`);
+  if (text !== '' && !JSON_TYPE.test(mediaType))
+    throw invalid(`content type ${mediaType || '(none)'} is not accepted; data must be JSON`);
   return { ...attributes, data: text === '' ? undefined : parseJson(text, 'the data') };
 }
 
 function validated(attributes: Record<string, unknown>): SluiceEvent {
-  const event = { ...attributes, time: attributes.time ?? new Date().toISOString(), datacontenttype: 'application/json' };
+  const event = {
+    ...attributes,
+    time: attributes.time ?? new Date().toISOString(),
+    datacontenttype: 'application/json',
+  };
   try {
     // Strict: checks names, types and formats of all attributes against the specification. Data may be anything.
     new CloudEvent({ ...event, data: undefined } as Partial<CloudEventV1<undefined>>, true);
@@ -82,14 +115,23 @@ function validated(attributes: Record<string, unknown>): SluiceEvent {
 
 /** ajv's errors name the attribute as `/source`. */
 function reasonOf(thrown: Error): string {
-  const errors = thrown instanceof ValidationError && Array.isArray(thrown.errors) ? (thrown.errors as { instancePath?: string; message?: string }[]) : [];
-  const named = errors.filter((error) => error.instancePath).map((error) => `${error.instancePath?.slice(1)} ${error.message}`);
-  return named.length > 0 ? named.join('; ') : thrown.message.split('\n')[0] ?? thrown.message;
+  const errors =
+    thrown instanceof ValidationError && Array.isArray(thrown.errors)
+      ? (thrown.errors as { instancePath?: string; message?: string }[])
+      : [];
+  const named = errors
+    .filter((error) => error.instancePath)
+    .map((error) => `${error.instancePath?.slice(1)} ${error.message}`);
+  return named.length > 0 ? named.join('; ') : (thrown.message.split('\n')[0] ?? thrown.message);
 }
 
 /** Binding 3.1.3.2: space, double quote, percent sign and all that is not printable ASCII are percent-encoded as UTF-8. */
 function percentEncode(value: string): string {
-  return value.toWellFormed().replaceAll(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+  return value
+    .toWellFormed()
+    .replaceAll(/[^\x21\x23\x24\x26-\x7e]/gu, (character) =>
+      [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+    );
 }
 
 /** Tolerant as the binding demands: a value that was sent without encoding stays as it is. */

@@ -12,7 +12,9 @@ const event = runRequested({ run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', lan
 const never = new AbortController().signal;
 
 beforeAll(async () => {
-  gateway = await startGateway({ 'load-to-postgis': { topic: event.type, run: async (got) => void received.push(got) as undefined } });
+  gateway = await startGateway({
+    'load-to-postgis': { topic: event.type, run: async (got) => void received.push(got) },
+  });
   url = await gateway.listen();
 });
 afterAll(() => gateway.stop());
@@ -23,12 +25,16 @@ test('an event that a function posts reaches those who subscribed to it, once', 
 });
 
 test('the sink is the broker that Knative names, else the gateway', () => {
-  expect(eventSink(testEnv({ K_SINK: 'http://broker.knative/ns/default', SLUICE_URL: 'http://gateway:8080' })).href).toBe('http://broker.knative/ns/default');
+  expect(
+    eventSink(testEnv({ K_SINK: 'http://broker.knative/ns/default', SLUICE_URL: 'http://gateway:8080' })).href,
+  ).toBe('http://broker.knative/ns/default');
   expect(eventSink(testEnv({ SLUICE_URL: 'http://gateway:8080' })).href).toBe('http://gateway:8080/events');
   expect(eventSink(testEnv({ PORT: '8081' })).href).toBe('http://127.0.0.1:8081/events');
 });
 
 test('says when nobody is there, and what the sink answers', async () => {
-  await expect(postEvent(new URL('http://127.0.0.1:1/events'), event, never)).rejects.toMatchObject({ code: 'SLUICE_UNREACHABLE' });
+  await expect(postEvent(new URL('http://127.0.0.1:1/events'), event, never)).rejects.toMatchObject({
+    code: 'SLUICE_UNREACHABLE',
+  });
   await expect(postEvent(new URL(`${url}/nowhere`), event, never)).rejects.toMatchObject({ code: 'ROUTE_NOT_FOUND' });
 });

@@ -17,9 +17,17 @@ export async function postEvent(sink: URL, event: SluiceEvent, signal: AbortSign
   const { headers, body } = writeEvent(event);
   let response: Response;
   try {
-    response = await fetch(sink, { method: 'POST', headers, body, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+    response = await fetch(sink, {
+      method: 'POST',
+      headers,
+      body,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
   } catch (cause) {
-    throw new SluiceError('SLUICE_UNREACHABLE', `Nobody takes events at ${sink.href}.`, { cause, details: { url: sink.href } });
+    throw new SluiceError('SLUICE_UNREACHABLE', `Nobody takes events at ${sink.href}.`, {
+      cause,
+      details: { url: sink.href },
+    });
   }
   const said = await response.text();
   if (!response.ok) throw readError('events', response.status, response.headers.get('retry-after') ?? undefined, said);

@@ -26,7 +26,12 @@ export const SourceFileSchema = z.object({
 });
 
 /** What a person should know about how the files were read: assumptions, renamed columns, repairs. */
-export const NoteSchema = z.object({ code: z.string(), message: z.string(), file: z.string().optional(), column: z.string().optional() });
+export const NoteSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  file: z.string().optional(),
+  column: z.string().optional(),
+});
 
 /** What a join matched. Keys count once, however many rows have them. */
 export const JoinResultSchema = z.object({
@@ -40,7 +45,11 @@ export const JoinResultSchema = z.object({
 });
 
 export const EVENT_SCHEMAS = {
-  'sluice.manifest.rejected': z.object({ manifest_id: z.string(), manifest_key: z.string(), error: ErrorDocumentSchema.nullable() }),
+  'sluice.manifest.rejected': z.object({
+    manifest_id: z.string(),
+    manifest_key: z.string(),
+    error: ErrorDocumentSchema.nullable(),
+  }),
   'sluice.run.requested.vector': RunRef,
   'sluice.run.requested.raster': RunRef,
   'sluice.run.requested.tabular': RunRef,
@@ -57,7 +66,9 @@ export const EVENT_SCHEMAS = {
   'sluice.table.ready': RunRef.extend({
     recipe: z.string(),
     parameters: z.record(z.string(), z.unknown()),
-    steps: z.array(z.object({ step: z.string(), output: z.string(), seconds: z.number(), row_count: z.number().int().nullable() })),
+    steps: z.array(
+      z.object({ step: z.string(), output: z.string(), seconds: z.number(), row_count: z.number().int().nullable() }),
+    ),
     crs: z.string(),
     quality: z.object({
       null_geometries: z.number().int(),

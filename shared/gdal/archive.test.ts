@@ -13,7 +13,11 @@ const limits = { maxBytes: 1_000_000 };
 /** Makes an archive with Python, whose zipfile writes what it is told. */
 async function archive(name: string, fill: string): Promise<string> {
   const path = join(folder, name);
-  await execa('python3', ['-c', `import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n    ${fill}`, path]);
+  await execa('python3', [
+    '-c',
+    `import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n    ${fill}`,
+    path,
+  ]);
   return path;
 }
 
@@ -30,13 +34,21 @@ test('lists files and unpacks one', async () => {
 
 test('a name that is not UTF-8 is read as Latin-1', async () => {
   const path = await archive('latin.zip', "z.writestr('strXsse.shp', 'x')");
-  writeFileSync(path, Buffer.from(readFileSync(path).toString('latin1').replaceAll('strXsse', 'str\u00dfsse'), 'latin1'));
-  expect(await withArchive(path, 'latin.zip', limits, (members) => Promise.resolve(members.map((member) => member.name)))).toEqual(['strßsse.shp']);
+  writeFileSync(
+    path,
+    Buffer.from(readFileSync(path).toString('latin1').replaceAll('strXsse', 'str\u00dfsse'), 'latin1'),
+  );
+  expect(
+    await withArchive(path, 'latin.zip', limits, (members) => Promise.resolve(members.map((member) => member.name))),
+  ).toEqual(['strßsse.shp']);
 });
 
 test('more than the limit is refused before anything is unpacked', async () => {
   const path = await archive('large.zip', "z.writestr('a', b'0' * 1_000_001)");
-  await expect(withArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', details: { bytes: 1_000_001, limit: 1_000_000 } });
+  await expect(withArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'FILE_TOO_LARGE',
+    details: { bytes: 1_000_001, limit: 1_000_000 },
+  });
 });
 
 test('a file that is larger than the directory says stops while it is unpacked', async () => {
@@ -46,25 +58,44 @@ test('a file that is larger than the directory says stops while it is unpacked',
   size.writeUInt32LE(100_000);
   for (let at = bytes.indexOf(size); at >= 0; at = bytes.indexOf(size, at + 1)) bytes.writeUInt32LE(10, at);
   writeFileSync(path, bytes);
-  const unpacking = withArchive(path, 'lies.zip', limits, async ([member], unpack) => { if (member !== undefined) await unpack(member, join(folder, 'lies'), signal); });
-  await expect(unpacking).rejects.toMatchObject({ code: expect.stringMatching(/^ARCHIVE_/) as string, details: { file: 'lies.zip' } });
+  const unpacking = withArchive(path, 'lies.zip', limits, async ([member], unpack) => {
+    if (member !== undefined) await unpack(member, join(folder, 'lies'), signal);
+  });
+  await expect(unpacking).rejects.toMatchObject({
+    code: expect.stringMatching(/^ARCHIVE_/) as string,
+    details: { file: 'lies.zip' },
+  });
 });
 
 test('an encrypted archive needs no guessing', async () => {
   const path = await archive('secret.zip', "z.writestr('a', 'x')");
   const bytes = readFileSync(path);
-  for (const [signature, flags] of [['PK\u0003\u0004', 6], ['PK\u0001\u0002', 8]] as const) {
+  for (const [signature, flags] of [
+    ['PK\u0003\u0004', 6],
+    ['PK\u0001\u0002', 8],
+  ] as const) {
     const at = bytes.indexOf(Buffer.from(signature, 'latin1'));
     bytes.writeUInt16LE(bytes.readUInt16LE(at + flags) | 1, at + flags);
   }
   writeFileSync(path, bytes);
-  await expect(withArchive(path, 'secret.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE', message: expect.stringContaining('is encrypted') as string });
+  await expect(withArchive(path, 'secret.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'ARCHIVE_UNREADABLE',
+    message: expect.stringContaining('is encrypted') as string,
+  });
 });
 
-test.each([['empty', Buffer.alloc(0)], ['text', Buffer.from('not a zip')], ['cut', Buffer.from('PK\u0003\u0004 and then nothing')]])('%s is no archive', async (name, bytes) => {
+test.each([
+  ['empty', Buffer.alloc(0)],
+  ['text', Buffer.from('not a zip')],
+  ['cut', Buffer.from('PK\u0003\u0004 and then nothing')],
+])('%s is no archive', async (name, bytes) => {
   const path = join(folder, `${name}.zip`);
   writeFileSync(path, bytes);
-  await expect(withArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({ code: 'ARCHIVE_UNREADABLE', message: expect.stringMatching(/^x\.zip is damaged: .*[^.]\. Make the archive again\.$/) as string, details: { file: 'x.zip' } });
+  await expect(withArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'ARCHIVE_UNREADABLE',
+    message: expect.stringMatching(/^x\.zip is damaged: .*[^.]\. Make the archive again\.$/) as string,
+    details: { file: 'x.zip' },
+  });
 });
 
 test('local names are harmless, and keep their extension', () => {

@@ -38,7 +38,12 @@ const MAX_NAME_BYTES = 200;
  * Opens an archive and gives its files to `work`, after checking names, sizes, ratio, links and encryption.
  * `file` is the name that messages use. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE, FILE_TOO_LARGE.
  */
-export async function withArchive<T>(path: string, file: string, limits: { maxBytes: number }, work: (members: ArchiveMember[], unpack: Unpack) => Promise<T>): Promise<T> {
+export async function withArchive<T>(
+  path: string,
+  file: string,
+  limits: { maxBytes: number },
+  work: (members: ArchiveMember[], unpack: Unpack) => Promise<T>,
+): Promise<T> {
   const zip = await openArchive(path, file);
   try {
     const members = await listMembers(zip, file, limits.maxBytes);
@@ -54,14 +59,20 @@ export type Unpack = (member: ArchiveMember, target: string, signal: AbortSignal
 async function openArchive(path: string, file: string): Promise<ZipFile> {
   try {
     // Names stay bytes: yauzl would refuse the whole archive for one name that it can't decode.
-    return await openPromise(path, { lazyEntries: true, autoClose: false, decodeStrings: false, validateEntrySizes: true });
+    return await openPromise(path, {
+      lazyEntries: true,
+      autoClose: false,
+      decodeStrings: false,
+      validateEntrySizes: true,
+    });
   } catch (cause) {
     throw unreadable(file, cause);
   }
 }
 
 async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promise<ArchiveMember[]> {
-  if (zip.entryCount > MAX_ENTRIES) throw unsafe(file, `holds ${zip.entryCount} entries; at most ${MAX_ENTRIES} are read`);
+  if (zip.entryCount > MAX_ENTRIES)
+    throw unsafe(file, `holds ${zip.entryCount} entries; at most ${MAX_ENTRIES} are read`);
   const members: ArchiveMember[] = [];
   let packed = 0;
   let unpacked = 0;
@@ -76,22 +87,35 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
     throw thrown instanceof SluiceError ? thrown : unreadable(file, thrown);
   }
   if (unpacked > maxBytes) {
-    throw new SluiceError('FILE_TOO_LARGE', `${file} unpacks to ${unpacked} bytes; at most ${maxBytes} are allowed (MAX_FILE_BYTES).`, { details: { file, bytes: unpacked, limit: maxBytes } });
+    throw new SluiceError(
+      'FILE_TOO_LARGE',
+      `${file} unpacks to ${unpacked} bytes; at most ${maxBytes} are allowed (MAX_FILE_BYTES).`,
+      { details: { file, bytes: unpacked, limit: maxBytes } },
+    );
   }
-  if (unpacked > RATIO_MATTERS_BYTES && unpacked > packed * MAX_RATIO) throw unsafe(file, `unpacks to ${Math.round(unpacked / packed)} times its size`);
+  if (unpacked > RATIO_MATTERS_BYTES && unpacked > packed * MAX_RATIO)
+    throw unsafe(file, `unpacks to ${Math.round(unpacked / packed)} times its size`);
   return members;
 }
 
 /** The name of an entry. Throws ARCHIVE_UNSAFE, ARCHIVE_UNREADABLE. */
 function checkEntry(entry: Entry, file: string): string {
   const name = decodeName(entry);
-  if (name.startsWith('/') || /^[A-Za-z]:/.test(name)) throw unsafe(file, `holds the absolute name ${JSON.stringify(name)}`);
+  if (name.startsWith('/') || /^[A-Za-z]:/.test(name))
+    throw unsafe(file, `holds the absolute name ${JSON.stringify(name)}`);
   if (name.includes('\\')) throw unsafe(file, `holds a name with a backslash: ${JSON.stringify(name)}`);
-  if (name.split('/').includes('..')) throw unsafe(file, `holds a name that leaves the archive: ${JSON.stringify(name)}`);
-  if (name === '' || /[\u0000-\u001f\u007f]/.test(name)) throw unsafe(file, `holds a name with control characters: ${JSON.stringify(name)}`);
-  if (((entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK) === SYMLINK_MODE) throw unsafe(file, `holds the link ${JSON.stringify(name)}`);
+  if (name.split('/').includes('..'))
+    throw unsafe(file, `holds a name that leaves the archive: ${JSON.stringify(name)}`);
+  if (name === '' || /[\u0000-\u001f\u007f]/.test(name))
+    throw unsafe(file, `holds a name with control characters: ${JSON.stringify(name)}`);
+  if (((entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK) === SYMLINK_MODE)
+    throw unsafe(file, `holds the link ${JSON.stringify(name)}`);
   if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) {
-    throw new SluiceError('ARCHIVE_UNREADABLE', `${file} is encrypted: ${JSON.stringify(name)} needs a password. Make the archive again without one.`, { details: { file, member: name } });
+    throw new SluiceError(
+      'ARCHIVE_UNREADABLE',
+      `${file} is encrypted: ${JSON.stringify(name)} needs a password. Make the archive again without one.`,
+      { details: { file, member: name } },
+    );
   }
   return name;
 }
@@ -106,13 +130,22 @@ function decodeName(entry: Entry): string {
   }
 }
 
-async function unpackMember(zip: ZipFile, file: string, member: ArchiveMember, target: string, signal: AbortSignal): Promise<void> {
+async function unpackMember(
+  zip: ZipFile,
+  file: string,
+  member: ArchiveMember,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   let left = member.size;
   const limit = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       left -= chunk.length;
-      done(left < 0 ? unsafe(file, `holds ${JSON.stringify(member.name)}, which unpacks to more than it says`) : null, chunk);
+      done(
+        left < 0 ? unsafe(file, `holds ${JSON.stringify(member.name)}, which unpacks to more than it says`) : null,
+        chunk,
+      );
     },
   });
   try {
@@ -139,10 +172,15 @@ export function memberPath(folder: string, name: string): string {
 }
 
 function unsafe(file: string, what: string): SluiceError {
-  return new SluiceError('ARCHIVE_UNSAFE', `${file} ${what}. Make the archive again with plain relative names.`, { details: { file } });
+  return new SluiceError('ARCHIVE_UNSAFE', `${file} ${what}. Make the archive again with plain relative names.`, {
+    details: { file },
+  });
 }
 
 function unreadable(file: string, cause: unknown, member?: string): SluiceError {
   const what = member === undefined ? file : `${JSON.stringify(member)} in ${file}`;
-  return new SluiceError('ARCHIVE_UNREADABLE', `${what} is damaged: ${reasonOf(cause)}. Make the archive again.`, { cause, details: { file, ...(member === undefined ? {} : { member }) } });
+  return new SluiceError('ARCHIVE_UNREADABLE', `${what} is damaged: ${reasonOf(cause)}. Make the archive again.`, {
+    cause,
+    details: { file, ...(member === undefined ? {} : { member }) },
+  });
 }

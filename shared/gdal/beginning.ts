@@ -1,9 +1,15 @@
 /** What the first bytes of a file tell. */
 
 /** A test for these first bytes. */
-export const magic = (...bytes: number[]) => (head: Buffer) => head.subarray(0, bytes.length).equals(Buffer.from(bytes));
+export const magic =
+  (...bytes: number[]) =>
+  (head: Buffer) =>
+    head.subarray(0, bytes.length).equals(Buffer.from(bytes));
 /** A test for these first characters, one byte each. */
-export const latin1 = (...beginnings: string[]) => (head: Buffer) => beginnings.some((beginning) => head.toString('latin1', 0, beginning.length) === beginning);
+export const latin1 =
+  (...beginnings: string[]) =>
+  (head: Buffer) =>
+    beginnings.some((beginning) => head.toString('latin1', 0, beginning.length) === beginning);
 /** A test for a pattern in the text that the first bytes are. */
 export const text = (pattern: RegExp) => (head: Buffer) => pattern.test(asText(head));
 
@@ -30,7 +36,9 @@ export function describeBeginning(head: Buffer): string {
 
 /** Without its byte order mark; a UTF-8 text comes out as Latin-1, which is enough to look for names. */
 export function asText(head: Buffer): string {
-  const decoded = isUtf16(head) ? new TextDecoder(head[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(head) : head.toString('latin1');
+  const decoded = isUtf16(head)
+    ? new TextDecoder(head[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(head)
+    : head.toString('latin1');
   return decoded.replace(/^(\u00ef\u00bb\u00bf|\ufeff)/, '');
 }
 

@@ -39,7 +39,15 @@ export function confinementOf(): Promise<Confinement> {
 async function probe(): Promise<Confinement> {
   const programFolder = process.env.PATH?.split(':').find((folder) => existsSync(join(folder, 'ogrinfo')));
   // Privileges are dropped explicitly, because root keeps them by default.
-  const bwrap = ['bwrap', '--die-with-parent', '--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL', ...systemView(process.env, programFolder)];
+  const bwrap = [
+    'bwrap',
+    '--die-with-parent',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--cap-drop',
+    'ALL',
+    ...systemView(process.env, programFolder),
+  ];
   const [refusal, asRoot, asUser, limits, dies] = await Promise.all([
     refusalOf([...bwrap, '--unshare-net', '--remount-ro', '/', '--', 'ogrinfo', '--version']),
     works(['unshare', '-n', '--', 'true']),
@@ -59,7 +67,17 @@ async function probe(): Promise<Confinement> {
 
 function report({ noNetwork, limits }: Confinement, refusal: string | undefined): void {
   if (refusal === undefined) log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Probe:Done');
-  else log.warn({ files: 'all', network: noNetwork.length > 0 ? 'none' : 'all', limits, bwrap: refusal, advice: 'Install bubblewrap, or allow it: GDAL programs then see no files but those of their run.' }, 'Sandbox:Probe:Limited');
+  else
+    log.warn(
+      {
+        files: 'all',
+        network: noNetwork.length > 0 ? 'none' : 'all',
+        limits,
+        bwrap: refusal,
+        advice: 'Install bubblewrap, or allow it: GDAL programs then see no files but those of their run.',
+      },
+      'Sandbox:Probe:Limited',
+    );
 }
 
 async function works(line: string[]): Promise<boolean> {
@@ -69,18 +87,39 @@ async function works(line: string[]): Promise<boolean> {
 /** Why a command line fails; undefined when it works. */
 async function refusalOf([program = '', ...args]: string[]): Promise<string | undefined> {
   const result = await execa(program, args, { reject: false, stdin: 'ignore' });
-  return result.failed ? result.stderr?.trim() || result.originalMessage || `it ended with code ${result.exitCode}` : undefined;
+  return result.failed
+    ? result.stderr?.trim() || result.originalMessage || `it ended with code ${result.exitCode}`
+    : undefined;
 }
 
 /** The command line with its confinement before it. PostgreSQL over TCP needs the network; over its unix socket it doesn't. */
-export function confinedCommandLine(command: GdalCommand, confinement: Confinement, limits: { memoryBytes: number; fileBytes: number; seconds: number }): [string, ...string[]] {
+export function confinedCommandLine(
+  command: GdalCommand,
+  confinement: Confinement,
+  limits: { memoryBytes: number; fileBytes: number; seconds: number },
+): [string, ...string[]] {
   const postgres = command.drivers.includes('PostgreSQL');
   const socket = postgres && isSocketFolder(command.environment?.PGHOST);
   const network = postgres && !socket;
-  const limited = confinement.limits ? ['prlimit', `--as=${limits.memoryBytes}`, `--fsize=${limits.fileBytes}`, `--cpu=${Math.ceil(limits.seconds * CPU_PER_WALL_SECOND)}`, '--core=0', '--'] : [];
+  const limited = confinement.limits
+    ? [
+        'prlimit',
+        `--as=${limits.memoryBytes}`,
+        `--fsize=${limits.fileBytes}`,
+        `--cpu=${Math.ceil(limits.seconds * CPU_PER_WALL_SECOND)}`,
+        '--core=0',
+        '--',
+      ]
+    : [];
   const wrappers =
     confinement.ownView.length > 0
-      ? [...confinement.ownView, ...(network ? [] : ['--unshare-net']), ...commandView(command, { network, socket }), '--', ...limited]
+      ? [
+          ...confinement.ownView,
+          ...(network ? [] : ['--unshare-net']),
+          ...commandView(command, { network, socket }),
+          '--',
+          ...limited,
+        ]
       : [...(network ? [] : confinement.noNetwork), ...limited, ...confinement.dieWithParent]; // Last: a change of credentials would undo it.
   const [first = command.command, ...rest] = [...wrappers, command.command, ...command.args];
   return [first, ...rest];

@@ -6,7 +6,8 @@ import { type Crs, crsOfWkt, parseWkt, type WktNode } from './wkt.ts';
 
 const CODE = /^(EPSG|ESRI|OGC|IGNF):([A-Za-z0-9_]{1,32})$/i;
 const URN = /^urn:ogc:def:crs:(EPSG|ESRI|OGC|IGNF):[^:]{0,16}:([A-Za-z0-9_]{1,32})$/i;
-const OPENGIS = /^https?:\/\/www\.opengis\.net\/(?:def\/crs\/(EPSG|OGC)\/[^/]{1,8}\/|gml\/srs\/(epsg)\.xml#)([A-Za-z0-9]{1,32})$/i;
+const OPENGIS =
+  /^https?:\/\/www\.opengis\.net\/(?:def\/crs\/(EPSG|OGC)\/[^/]{1,8}\/|gml\/srs\/(epsg)\.xml#)([A-Za-z0-9]{1,32})$/i;
 const WKT = /^\s*[A-Za-z_]+\s*[[(]/;
 /** A grid is named by its plain file name; anything with a folder or a scheme could reach elsewhere. */
 const GRID_ELSEWHERE = /\+(?:nadgrids|geoidgrids|grids)=[^\s"]*[/\\:]|\+init=/i;
@@ -19,9 +20,17 @@ const ANSWERS_KEPT = 256;
 export function checkedCrsText(text: string): string {
   const named = CODE.exec(text.trim()) ?? URN.exec(text.trim());
   if (named !== null) return `${named[1]?.toUpperCase()}:${named[2]?.toUpperCase()}`;
-  if (!WKT.test(text)) throw new SluiceError('CRS_UNREADABLE', `${JSON.stringify(text.slice(0, 100))} is not a coordinate reference system that Sluice reads. Give it as EPSG:n, OGC:CRS84 or WKT.`, { details: { crs: text.slice(0, 100) } });
+  if (!WKT.test(text))
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      `${JSON.stringify(text.slice(0, 100))} is not a coordinate reference system that Sluice reads. Give it as EPSG:n, OGC:CRS84 or WKT.`,
+      { details: { crs: text.slice(0, 100) } },
+    );
   if (refersElsewhere(parseWkt(text))) {
-    throw new SluiceError('CRS_UNREADABLE', 'The coordinate reference system refers to a file. Give it as EPSG:n, OGC:CRS84 or plain WKT.');
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      'The coordinate reference system refers to a file. Give it as EPSG:n, OGC:CRS84 or plain WKT.',
+    );
   }
   return text;
 }
@@ -34,7 +43,8 @@ export function checkedCrsName(text: string): string {
 
 /** True when a CRS names a grid by a path, or a PROJ string that does. */
 function refersElsewhere(node: WktNode): boolean {
-  const namesGrid = node.keyword === 'PARAMETERFILE' || (node.keyword === 'EXTENSION' && node.values[0] === 'PROJ4_GRIDS');
+  const namesGrid =
+    node.keyword === 'PARAMETERFILE' || (node.keyword === 'EXTENSION' && node.values[0] === 'PROJ4_GRIDS');
   return node.values.some((value) => {
     if (typeof value === 'object') return refersElsewhere(value);
     return typeof value === 'string' && (GRID_ELSEWHERE.test(value) || (namesGrid && /[/\\:]/.test(value)));
@@ -66,7 +76,11 @@ async function askProjinfo(gdal: Gdal, checkedText: string, signal: AbortSignal)
     const error = asSluiceError(thrown);
     if (error.code !== 'FILE_UNREADABLE') throw error;
     const short = checkedText.length > 100 ? `${checkedText.slice(0, 100)}…` : checkedText;
-    throw new SluiceError('CRS_UNREADABLE', `${short} is not a coordinate reference system that PROJ knows. Give it as EPSG:n, OGC:CRS84 or WKT.`, { cause: thrown, details: { crs: short } });
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      `${short} is not a coordinate reference system that PROJ knows. Give it as EPSG:n, OGC:CRS84 or WKT.`,
+      { cause: thrown, details: { crs: short } },
+    );
   }
 }
 
@@ -98,5 +112,9 @@ export function inXyOrder(crs: Crs): Crs {
 /** Longitude and latitude on WGS 84: what GeoJSON, KML and GPX always use. */
 export const CRS84: Crs = {
   wkt: 'GEOGCRS["WGS 84 (CRS84)",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563,LENGTHUNIT["metre",1]]],PRIMEM["Greenwich",0,ANGLEUNIT["degree",0.0174532925199433]],CS[ellipsoidal,2],AXIS["geodetic longitude (Lon)",east,ORDER[1],ANGLEUNIT["degree",0.0174532925199433]],AXIS["geodetic latitude (Lat)",north,ORDER[2],ANGLEUNIT["degree",0.0174532925199433]],ID["OGC","CRS84"]]',
-  name: 'WGS 84 (CRS84)', authority: { name: 'OGC', code: 'CRS84' }, kind: 'geographic', degreesPerUnit: 1, areaOfUse: [-180, -90, 180, 90],
+  name: 'WGS 84 (CRS84)',
+  authority: { name: 'OGC', code: 'CRS84' },
+  kind: 'geographic',
+  degreesPerUnit: 1,
+  areaOfUse: [-180, -90, 180, 90],
 };

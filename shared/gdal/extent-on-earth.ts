@@ -9,7 +9,9 @@ import type { Crs } from './wkt.ts';
 const POINTS_PER_SIDE = 21;
 
 /** Points all over a rectangle, given the place of each of its corners by fractions of width and height (0 to 1). */
-export function gridPoints(place: (across: number, down: number) => readonly [number, number]): (readonly [number, number])[] {
+export function gridPoints(
+  place: (across: number, down: number) => readonly [number, number],
+): (readonly [number, number])[] {
   const steps = Array.from({ length: POINTS_PER_SIDE }, (_, index) => index / (POINTS_PER_SIDE - 1));
   return steps.flatMap((down) => steps.map((across) => place(across, down)));
 }
@@ -22,7 +24,9 @@ export function gridOfExtent([west, south, east, north]: Extent): (readonly [num
 /** `crs` is what checkedCrsText allows: a code or WKT. Coordinates in and out have x or longitude first. */
 export function transformCommand(points: readonly (readonly [number, number])[], crs: string): GdalCommand {
   return {
-    command: 'gdaltransform', args: ['-s_srs', crs, '-t_srs', 'OGC:CRS84', '-output_xy'], drivers: [],
+    command: 'gdaltransform',
+    args: ['-s_srs', crs, '-t_srs', 'OGC:CRS84', '-output_xy'],
+    drivers: [],
     input: points.map(([x, y]) => `${x} ${y}\n`).join(''),
   };
 }
@@ -31,7 +35,9 @@ export function transformCommand(points: readonly (readonly [number, number])[],
 export function parsePoints(stdout: string): [number, number][] {
   return stdout.split('\n').flatMap((line) => {
     const [x, y] = line.trim().split(/\s+/).map(Number);
-    return x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y) ? [[x, y] as [number, number]] : [];
+    return x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y)
+      ? [[x, y] as [number, number]]
+      : [];
   });
 }
 
@@ -54,7 +60,12 @@ function withinHalfCircle(west: number, east: number): [number, number] {
 }
 
 /** The extent of points in degrees; undefined when none of them has a place on Earth. */
-export async function extentOnEarth(points: readonly (readonly [number, number])[], crs: Crs, gdal: Gdal, signal: AbortSignal): Promise<Extent | undefined> {
+export async function extentOnEarth(
+  points: readonly (readonly [number, number])[],
+  crs: Crs,
+  gdal: Gdal,
+  signal: AbortSignal,
+): Promise<Extent | undefined> {
   if (isSameCrs(crs, CRS84)) return boxInDegrees(points);
   const { stdout } = await gdal.run(transformCommand(points, crsArgument(crs)), { signal });
   return boxInDegrees(parsePoints(stdout));

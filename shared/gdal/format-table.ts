@@ -26,7 +26,9 @@ export class FormatTable<F extends FileFormat> {
   constructor(kind: string, formats: readonly F[]) {
     this.#kind = kind;
     this.formats = formats;
-    this.#byName = new Map(formats.flatMap((format) => [format.name, ...format.aliases].map((name) => [plain(name), format] as const)));
+    this.#byName = new Map(
+      formats.flatMap((format) => [format.name, ...format.aliases].map((name) => [plain(name), format] as const)),
+    );
   }
 
   /** The format of that name or alias; undefined when there is none. */
@@ -38,13 +40,20 @@ export class FormatTable<F extends FileFormat> {
   get(name: string, path = ''): F {
     const format = this.find(name);
     if (format !== undefined) return format;
-    throw new SluiceError('FORMAT_NOT_SUPPORTED', `Sluice does not read the ${this.#kind} format ${JSON.stringify(name)}${path && ` of ${path}`}. It reads ${this.formats.map((known) => known.name).join(', ')}.`, { details: { format: name, ...(path && { file: path }) } });
+    throw new SluiceError(
+      'FORMAT_NOT_SUPPORTED',
+      `Sluice does not read the ${this.#kind} format ${JSON.stringify(name)}${path && ` of ${path}`}. It reads ${this.formats.map((known) => known.name).join(', ')}.`,
+      { details: { format: name, ...(path && { file: path }) } },
+    );
   }
 
   /** By extension, with the dot; a format whose usual one it is comes first. */
   ofExtension(extension: string): F | undefined {
     const wanted = extension.toLowerCase();
-    return this.formats.find(({ extensions }) => extensions[0] === wanted) ?? this.formats.find(({ extensions }) => extensions.includes(wanted));
+    return (
+      this.formats.find(({ extensions }) => extensions[0] === wanted) ??
+      this.formats.find(({ extensions }) => extensions.includes(wanted))
+    );
   }
 }
 

@@ -1,6 +1,15 @@
 /** A GDAL program to run: argument arrays only. Made by pure functions, run by the one runner. */
 export interface GdalCommand {
-  command: 'ogrinfo' | 'ogr2ogr' | 'gdalinfo' | 'gdal_translate' | 'gdalwarp' | 'gdaltransform' | 'gdalbuildvrt' | 'gdalsrsinfo' | 'projinfo';
+  command:
+    | 'ogrinfo'
+    | 'ogr2ogr'
+    | 'gdalinfo'
+    | 'gdal_translate'
+    | 'gdalwarp'
+    | 'gdaltransform'
+    | 'gdalbuildvrt'
+    | 'gdalsrsinfo'
+    | 'projinfo';
   args: string[];
   /** GDAL's short names of the drivers that this command may use; all others are skipped. */
   drivers: string[];

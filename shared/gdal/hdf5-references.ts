@@ -37,8 +37,13 @@ export async function findHdf5Reference(path: string, signal: AbortSignal): Prom
     }
     for await (const { chunk } of chunksOf(file, OVERLAP_BYTES, signal)) {
       const address = (at: number) => (at + addressBytes <= chunk.length ? readAddress(chunk, at, addressBytes) : -1);
-      if (heaps.local.size > 0 && hasExternalStorage(chunk, (at) => heaps.local.has(address(at)))) return 'external storage';
-      if (heaps.global.size > 0 && placesOf(VIRTUAL_LAYOUT, chunk).some((at) => heaps.global.has(address(at + VIRTUAL_LAYOUT.length)))) return 'virtual dataset';
+      if (heaps.local.size > 0 && hasExternalStorage(chunk, (at) => heaps.local.has(address(at))))
+        return 'external storage';
+      if (
+        heaps.global.size > 0 &&
+        placesOf(VIRTUAL_LAYOUT, chunk).some((at) => heaps.global.has(address(at + VIRTUAL_LAYOUT.length)))
+      )
+        return 'virtual dataset';
       if (hasExternalLink(chunk)) return 'external link';
     }
     return undefined;
@@ -78,7 +83,13 @@ function hasExternalLink(chunk: Buffer): boolean {
     const valueAt = lengthAt + nameSize + readAddress(chunk, lengthAt, nameSize);
     if (valueAt + 2 > chunk.length) continue;
     const value = chunk.subarray(valueAt + 2, valueAt + 2 + chunk.readUInt16LE(valueAt));
-    if (value.length >= 3 && value[0] === 0 && value.at(-1) === 0 && value.subarray(1).filter((byte) => byte === 0).length === 2) return true;
+    if (
+      value.length >= 3 &&
+      value[0] === 0 &&
+      value.at(-1) === 0 &&
+      value.subarray(1).filter((byte) => byte === 0).length === 2
+    )
+      return true;
   }
   return false;
 }
@@ -90,7 +101,11 @@ function placesOf(wanted: Buffer, chunk: Buffer): number[] {
 }
 
 /** The file in pieces, each beginning with the last `overlap` bytes of the one before. */
-async function* chunksOf(file: FileHandle, overlap: number, signal: AbortSignal): AsyncGenerator<{ chunk: Buffer; offset: number }> {
+async function* chunksOf(
+  file: FileHandle,
+  overlap: number,
+  signal: AbortSignal,
+): AsyncGenerator<{ chunk: Buffer; offset: number }> {
   for (let offset = 0; ; offset += CHUNK_BYTES) {
     signal.throwIfAborted();
     const chunk = await readAt(file, offset, CHUNK_BYTES + overlap);

@@ -32,7 +32,11 @@ export async function identifyCrs(gdal: Gdal, crs: Crs, signal: AbortSignal): Pr
   if (crs.authority !== undefined || crs.kind === 'local') return crs;
   const ask = async (wkt: string) => identifiedCode((await gdal.run(identifyCommand(wkt), { signal })).stdout);
   try {
-    const code = (await ask(crs.wkt)) ?? (PLAIN_GEOGRAPHIC.test(crs.wkt) ? await ask((await gdal.run(withoutAxesCommand(crs.wkt), { signal })).stdout.trim()) : undefined);
+    const code =
+      (await ask(crs.wkt)) ??
+      (PLAIN_GEOGRAPHIC.test(crs.wkt)
+        ? await ask((await gdal.run(withoutAxesCommand(crs.wkt), { signal })).stdout.trim())
+        : undefined);
     return code === undefined ? crs : await lookUpCrs(gdal, code, signal);
   } catch (thrown) {
     if (asSluiceError(thrown).code !== 'FILE_UNREADABLE') throw thrown;

@@ -19,15 +19,35 @@ export interface LayerField {
 }
 
 /** Describes a file in `folder` without reading more of it than the driver needs. Counting and extents would scan some formats whole. */
-export function describeLayersCommand(path: string, folder: string, drivers: readonly string[], options: { openOptions?: readonly string[]; count?: boolean; environment?: Record<string, string> } = {}): GdalCommand {
+export function describeLayersCommand(
+  path: string,
+  folder: string,
+  drivers: readonly string[],
+  options: { openOptions?: readonly string[]; count?: boolean; environment?: Record<string, string> } = {},
+): GdalCommand {
   const open = (options.openOptions ?? []).flatMap((option) => ['-oo', option]);
   return {
-    command: 'ogrinfo', args: ['-ro', '-so', '-al', '-nomd', '-noextent', ...(options.count ? [] : ['-nocount']), '-wkt_format', 'WKT2', ...open, path],
-    drivers: [...drivers], folder, ...(options.environment ? { environment: options.environment } : {}),
+    command: 'ogrinfo',
+    args: [
+      '-ro',
+      '-so',
+      '-al',
+      '-nomd',
+      '-noextent',
+      ...(options.count ? [] : ['-nocount']),
+      '-wkt_format',
+      'WKT2',
+      ...open,
+      path,
+    ],
+    drivers: [...drivers],
+    folder,
+    ...(options.environment ? { environment: options.environment } : {}),
   };
 }
 
-const FIELD = /^(.*): ((?:Integer|Integer64|Real|String|Date|Time|DateTime|Binary|IntegerList|Integer64List|RealList|StringList)(?:\([A-Za-z0-9]+\))?) \(\d+\.\d+\)/;
+const FIELD =
+  /^(.*): ((?:Integer|Integer64|Real|String|Date|Time|DateTime|Binary|IntegerList|Integer64List|RealList|StringList)(?:\([A-Za-z0-9]+\))?) \(\d+\.\d+\)/;
 
 /** Reads that description. Names come from the file, so nothing in it is trusted beyond its own layer. */
 export function parseLayers(stdout: string): Layer[] {
@@ -47,7 +67,10 @@ function parseLayer(section: string): Layer {
     else if (geometry?.[1] !== undefined && layer.geometryType === 'None') layer.geometryType = geometry[1];
     else if (count?.[1] !== undefined) layer.featureCount = Number(count[1]);
     else if (/^(Layer SRS WKT|SRS WKT \(.*\)):$/.test(line) && layer.wkt === undefined) {
-      const end = lines.findIndex((candidate, index) => index > at && (candidate.startsWith('Data axis to CRS axis mapping') || candidate === '(unknown)'));
+      const end = lines.findIndex(
+        (candidate, index) =>
+          index > at && (candidate.startsWith('Data axis to CRS axis mapping') || candidate === '(unknown)'),
+      );
       if (end > at && lines[end] !== '(unknown)') layer.wkt = lines.slice(at + 1, end).join('\n');
       if (end > at) at = end;
     }
@@ -56,7 +79,9 @@ function parseLayer(section: string): Layer {
 }
 
 /** GDAL's `-nlt` for a layer: any type, with the Z and M that the layer has, so that single, multi and curved geometries stay as they are. */
-export function anyGeometryWithDimensionsOf(geometryType: string): 'GEOMETRY' | 'GEOMETRYZ' | 'GEOMETRYM' | 'GEOMETRYZM' {
+export function anyGeometryWithDimensionsOf(
+  geometryType: string,
+): 'GEOMETRY' | 'GEOMETRYZ' | 'GEOMETRYM' | 'GEOMETRYZM' {
   const z = geometryType.startsWith('3D ') ? 'Z' : '';
   const m = /(^| )Measured /.test(geometryType) ? 'M' : '';
   return `GEOMETRY${z}${m}`;

@@ -18,15 +18,39 @@ const NC = join(folder, 'nc.shp');
 
 function endlessFile(): string {
   const path = join(folder, 'many.geojsonl');
-  if (!existsSync(path)) writeFileSync(path, Array.from({ length: 300_000 }, (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[1,2]}}`).join('\n'));
+  if (!existsSync(path))
+    writeFileSync(
+      path,
+      Array.from(
+        { length: 300_000 },
+        (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[1,2]}}`,
+      ).join('\n'),
+    );
   return path;
 }
-const slow = (): GdalCommand => ({ command: 'ogrinfo', args: ['-ro', '-al', '-q', endlessFile()], drivers: ['GeoJSONSeq'], folder });
+const slow = (): GdalCommand => ({
+  command: 'ogrinfo',
+  args: ['-ro', '-al', '-q', endlessFile()],
+  drivers: ['GeoJSONSeq'],
+  folder,
+});
 
 test('runs a program, and reads only what its drivers are for', async () => {
   const gdal = createGdal(testEnv());
-  expect((await gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never })).stdout).toContain('1: nc (Polygon)');
-  await expect(gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['GPKG'], folder }, { signal: never })).rejects.toMatchObject({ code: 'FILE_UNREADABLE', message: "GDAL says: Unable to open datasource `nc.shp' with the following drivers." });
+  expect(
+    (
+      await gdal.run(
+        { command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['ESRI Shapefile'], folder },
+        { signal: never },
+      )
+    ).stdout,
+  ).toContain('1: nc (Polygon)');
+  await expect(
+    gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['GPKG'], folder }, { signal: never }),
+  ).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: "GDAL says: Unable to open datasource `nc.shp' with the following drivers.",
+  });
 });
 
 test('an abort ends the program within two seconds, and a time limit does, too', async () => {
@@ -37,28 +61,61 @@ test('an abort ends the program within two seconds, and a time limit does, too',
   const started = performance.now();
   await expect(running).rejects.toMatchObject({ code: 'CANCELED' });
   expect(performance.now() - started).toBeLessThan(2000);
-  await expect(gdal.run(slow(), { signal: never, timeoutSeconds: 0.05 })).rejects.toMatchObject({ code: 'STEP_TIMEOUT', details: { seconds: 0.05 } });
+  await expect(gdal.run(slow(), { signal: never, timeoutSeconds: 0.05 })).rejects.toMatchObject({
+    code: 'STEP_TIMEOUT',
+    details: { seconds: 0.05 },
+  });
 });
 
 test('limits on memory and output hold, and a half-written file is removed', async () => {
   const small = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(60 * 2 ** 20) }));
-  await expect(small.run({ command: 'ogrinfo', args: ['-ro', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
+  await expect(
+    small.run({ command: 'ogrinfo', args: ['-ro', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never }),
+  ).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   const output = join(folder, 'out.geojson');
   const full = createGdal(testEnv({ MAX_FILE_BYTES: '1000' }));
-  await expect(full.run({ command: 'ogr2ogr', args: [output, NC], drivers: ['ESRI Shapefile', 'GeoJSON'], folder, output }, { signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
+  await expect(
+    full.run(
+      { command: 'ogr2ogr', args: [output, NC], drivers: ['ESRI Shapefile', 'GeoJSON'], folder, output },
+      { signal: never },
+    ),
+  ).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   expect(existsSync(output)).toBe(false);
 });
 
 test('a program that is not there is GDAL_MISSING', async () => {
   for (const confinement of [undefined, UNCONFINED]) {
     const gdal = createGdal(testEnv(), confinement ? { confinement } : {});
-    await expect(gdal.run({ command: 'gdal_of_the_future' as 'ogrinfo', args: [], drivers: [] }, { signal: never })).rejects.toMatchObject({ code: 'GDAL_MISSING' });
+    await expect(
+      gdal.run({ command: 'gdal_of_the_future' as 'ogrinfo', args: [], drivers: [] }, { signal: never }),
+    ).rejects.toMatchObject({ code: 'GDAL_MISSING' });
   }
 });
 
 test('the environment is our own: no secrets of this process, nothing of its home', () => {
-  const variables = sandboxVariables({ PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'x', PGPASSWORD: 'x', HOME: '/home/ana', GDAL_HTTP_PROXY: 'evil', PROJ_LIB: '/proj' }, ['VRT', 'ESRI Shapefile'], { command: 'ogrinfo', args: [], drivers: [], folder: '/s', environment: { PG_USE_COPY: 'YES' } });
-  expect(variables).toMatchObject({ PATH: '/bin', PROJ_LIB: '/proj', HOME: '/nonexistent', OGR_SKIP: 'VRT,ESRI Shapefile', PG_USE_COPY: 'YES', GDAL_HTTP_PROXY: 'http://127.0.0.1:1', PROJ_NETWORK: 'OFF', CPL_TMPDIR: '/s', TMPDIR: '/s' });
+  const variables = sandboxVariables(
+    {
+      PATH: '/bin',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      PGPASSWORD: 'x',
+      HOME: '/home/ana',
+      GDAL_HTTP_PROXY: 'evil',
+      PROJ_LIB: '/proj',
+    },
+    ['VRT', 'ESRI Shapefile'],
+    { command: 'ogrinfo', args: [], drivers: [], folder: '/s', environment: { PG_USE_COPY: 'YES' } },
+  );
+  expect(variables).toMatchObject({
+    PATH: '/bin',
+    PROJ_LIB: '/proj',
+    HOME: '/nonexistent',
+    OGR_SKIP: 'VRT,ESRI Shapefile',
+    PG_USE_COPY: 'YES',
+    GDAL_HTTP_PROXY: 'http://127.0.0.1:1',
+    PROJ_NETWORK: 'OFF',
+    CPL_TMPDIR: '/s',
+    TMPDIR: '/s',
+  });
   expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(['AWS_SECRET_ACCESS_KEY']));
   expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(['PGPASSWORD']));
 });
@@ -68,20 +125,30 @@ test('every driver is skipped but those that the command names, and VRT even the
   expect(installed).toEqual(expect.arrayContaining(['ESRI Shapefile', 'UK .NTF', 'GTiff', 'VRT', 'OGR_VRT', 'HTTP']));
   const skipped = driversToSkip(installed, ['GPKG', 'VRT', 'OGR_VRT']);
   expect(installed.filter((name) => !skipped.includes(name))).toEqual(['GPKG']);
-  expect(driverNames('Supported Formats:\n  PCIDSK -raster,vector- (rw+v): PCIDSK Database File\n  netCDF -raster,multidimensional raster,vector- (rw+vs): x\n')).toEqual(['PCIDSK', 'netCDF']);
+  expect(
+    driverNames(
+      'Supported Formats:\n  PCIDSK -raster,vector- (rw+v): PCIDSK Database File\n  netCDF -raster,multidimensional raster,vector- (rw+vs): x\n',
+    ),
+  ).toEqual(['PCIDSK', 'netCDF']);
 });
 
 test('a program dies with the process that started it', async () => {
   const script = join(folder, 'starter.mjs');
   const marker = endlessFile();
-  writeFileSync(script, `
+  writeFileSync(
+    script,
+    `
     const { createGdal } = await import(${JSON.stringify(new URL('./runner.ts', import.meta.url).href)});
     const { parseEnv } = await import(${JSON.stringify(new URL('../config/env.ts', import.meta.url).href)});
     const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run({ command: 'ogrinfo', args: ['-ro', '-al', '-q', ${JSON.stringify(marker)}], drivers: ['GeoJSONSeq'], folder: ${JSON.stringify(folder)} }, { signal: new AbortController().signal });
     for (;;) await run();
-  `);
+  `,
+  );
   const starter = fork(script, { execPath: process.execPath });
-  const programs = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(marker) && line.includes('ogrinfo'));
+  const programs = () =>
+    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes(marker) && line.includes('ogrinfo'));
   await expect.poll(programs, { timeout: 10_000 }).not.toEqual([]);
   starter.kill('SIGKILL');
   await expect.poll(programs, { timeout: 10_000 }).toEqual([]);

@@ -42,7 +42,12 @@ async function runLine(
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
   const stop = AbortSignal.any([signal, timeout]);
   const child = execa(program, args, {
-    env: variables, extendEnv: false, cwd: '/', ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }), reject: false, stripFinalNewline: false,
+    env: variables,
+    extendEnv: false,
+    cwd: '/',
+    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+    reject: false,
+    stripFinalNewline: false,
     detached: true, // A process group of its own, so that all of it can be killed.
     maxBuffer: { stdout: MAX_STDOUT_BYTES, stderr: 2 ** 20 },
   });
@@ -54,15 +59,28 @@ async function runLine(
   const result = await child.finally(() => stop.removeEventListener('abort', kill));
   if (signal.aborted) throw canceled(signal);
   if (timeout.aborted) {
-    throw new SluiceError('STEP_TIMEOUT', `${command.command} took longer than ${timeoutSeconds} s.`, { details: { program: command.command, seconds: timeoutSeconds } });
+    throw new SluiceError('STEP_TIMEOUT', `${command.command} took longer than ${timeoutSeconds} s.`, {
+      details: { program: command.command, seconds: timeoutSeconds },
+    });
   }
-  const exit: GdalExit = { exitCode: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
+  const exit: GdalExit = {
+    exitCode: result.exitCode,
+    signal: result.signal,
+    stdout: result.stdout,
+    stderr: result.stderr,
+  };
   if (result.isMaxBuffer) {
     kill();
-    throw new SluiceError('FILE_UNREADABLE', 'The description of the file is larger than Sluice reads.', { details: { program: command.command } });
+    throw new SluiceError('FILE_UNREADABLE', 'The description of the file is larger than Sluice reads.', {
+      details: { program: command.command },
+    });
   }
   if (result.exitCode === undefined && result.signal === undefined) {
-    throw new SluiceError('GDAL_MISSING', `${command.command} cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`, { cause: result, details: { program: command.command } });
+    throw new SluiceError(
+      'GDAL_MISSING',
+      `${command.command} cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`,
+      { cause: result, details: { program: command.command } },
+    );
   }
   if (result.failed) throw failureOf(command, exit);
   const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, MAX_STDERR_BYTES);
@@ -80,5 +98,7 @@ function killGroup(pid: number): void {
 /** Why a step was interrupted is known to whoever aborted it (withClaim); this says only that it was. */
 function canceled(signal: AbortSignal): SluiceError {
   const reason: unknown = signal.reason;
-  return reason instanceof SluiceError ? reason : new SluiceError('CANCELED', 'The work was interrupted.', { cause: reason });
+  return reason instanceof SluiceError
+    ? reason
+    : new SluiceError('CANCELED', 'The work was interrupted.', { cause: reason });
 }

@@ -13,7 +13,11 @@ const NEVER = new Set(['VRT', 'OGR_VRT', 'HTTP', 'WMS', 'WFS', 'DERIVED']);
 const INHERITED = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'GDAL_DATA', 'PROJ_LIB', 'PROJ_DATA'];
 
 /** The whole environment of a program. `skip` is every driver that it must not use. */
-export function sandboxVariables(inherited: NodeJS.ProcessEnv, skip: string[], command: GdalCommand): Record<string, string> {
+export function sandboxVariables(
+  inherited: NodeJS.ProcessEnv,
+  skip: string[],
+  command: GdalCommand,
+): Record<string, string> {
   const kept = INHERITED.flatMap((name) => (inherited[name] ? [[name, inherited[name]] as const] : []));
   return {
     ...Object.fromEntries(kept),
@@ -46,7 +50,9 @@ export function driversToSkip(installed: readonly string[], allowed: readonly st
 
 /** Names from the output of `ogrinfo --formats` or `gdalinfo --formats`. */
 export function driverNames(listing: string): string[] {
-  return [...listing.matchAll(/^ {2}(\S.*?) -[a-z, ]+- \(/gm)].map((match) => match[1] ?? '').filter((name) => name !== '');
+  return [...listing.matchAll(/^ {2}(\S.*?) -[a-z, ]+- \(/gm)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => name !== '');
 }
 
 let installed: Promise<string[]> | undefined;
@@ -64,8 +70,16 @@ export function installedDrivers(): Promise<string[]> {
 }
 
 async function listDrivers(program: string): Promise<string[]> {
-  const result = await execa(program, ['--formats'], { reject: false, env: { LC_ALL: 'C.UTF-8', PATH: process.env.PATH }, extendEnv: false });
+  const result = await execa(program, ['--formats'], {
+    reject: false,
+    env: { LC_ALL: 'C.UTF-8', PATH: process.env.PATH },
+    extendEnv: false,
+  });
   const names = driverNames(result.stdout ?? '');
   if (names.length > 0) return names;
-  throw new SluiceError('GDAL_MISSING', `${program} is not installed or does not run. Run npm run setup, or install gdal-bin 3.6 or newer.`, { details: { program } });
+  throw new SluiceError(
+    'GDAL_MISSING',
+    `${program} is not installed or does not run. Run npm run setup, or install gdal-bin 3.6 or newer.`,
+    { details: { program } },
+  );
 }

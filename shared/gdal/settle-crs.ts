@@ -23,26 +23,45 @@ export async function settleCrs(
   ofFile: () => Promise<Crs | undefined>,
   { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
 ): Promise<SettledCrs> {
-  const declared = text === undefined ? undefined : await identifyCrs(gdal, await lookUpCrs(gdal, checkedCrsText(text), signal), signal);
+  const declared =
+    text === undefined
+      ? undefined
+      : await identifyCrs(gdal, await lookUpCrs(gdal, checkedCrsText(text), signal), signal);
   const notes: Note[] = [];
-  const embedded = await ofFile().then((crs) => crs && identifyCrs(gdal, crs, signal)).catch((thrown: unknown) => {
-    const error = asSluiceError(thrown);
-    if (declared === undefined || error.code !== 'CRS_UNREADABLE') throw error;
-    notes.push(overridden(file, declared, 'what the file says cannot be read'));
-    return undefined;
-  });
+  const embedded = await ofFile()
+    .then((crs) => crs && identifyCrs(gdal, crs, signal))
+    .catch((thrown: unknown) => {
+      const error = asSluiceError(thrown);
+      if (declared === undefined || error.code !== 'CRS_UNREADABLE') throw error;
+      notes.push(overridden(file, declared, 'what the file says cannot be read'));
+      return undefined;
+    });
   const crs = declared ?? embedded;
   if (crs === undefined) {
-    throw new SluiceError('CRS_MISSING', `Neither ${file} nor the manifest says which coordinate reference system its coordinates are in. ${hint} \`crs\` for the file in the manifest.`, { details: { file } });
+    throw new SluiceError(
+      'CRS_MISSING',
+      `Neither ${file} nor the manifest says which coordinate reference system its coordinates are in. ${hint} \`crs\` for the file in the manifest.`,
+      { details: { file } },
+    );
   }
-  if (crs.kind === 'local') throw new SluiceError('CRS_UNREADABLE', `${file} is in the local system ${JSON.stringify(crs.name)}, which has no known place on Earth. Set \`crs\` for the file in the manifest.`, { details: { file, crs: crs.name } });
-  if (declared === undefined || (embedded !== undefined && isSameCrs(declared, embedded))) return { crs, overrides: false, notes: [] };
+  if (crs.kind === 'local')
+    throw new SluiceError(
+      'CRS_UNREADABLE',
+      `${file} is in the local system ${JSON.stringify(crs.name)}, which has no known place on Earth. Set \`crs\` for the file in the manifest.`,
+      { details: { file, crs: crs.name } },
+    );
+  if (declared === undefined || (embedded !== undefined && isSameCrs(declared, embedded)))
+    return { crs, overrides: false, notes: [] };
   if (embedded === undefined) return { crs, overrides: true, notes };
   return { crs, overrides: true, notes: [overridden(file, declared, `the file says ${crsLabel(embedded)}`)] };
 }
 
 function overridden(file: string, declared: Crs, says: string): Note {
-  return { code: 'CRS_DECLARED_OVERRIDES', file, message: `The manifest says ${crsLabel(declared)}, ${says}; the manifest was believed.` };
+  return {
+    code: 'CRS_DECLARED_OVERRIDES',
+    file,
+    message: `The manifest says ${crsLabel(declared)}, ${says}; the manifest was believed.`,
+  };
 }
 
 /** The CRS whose text a file holds. Throws CRS_UNREADABLE that names the file. */
@@ -51,6 +70,9 @@ export function embeddedCrs(wkt: string, file: string): Crs {
     return crsOfWkt(checkedCrsText(wkt));
   } catch (thrown) {
     const error = asSluiceError(thrown);
-    throw new SluiceError(error.code, `The CRS of ${file} cannot be read. ${error.message}`, { cause: thrown, details: { ...error.details, file } });
+    throw new SluiceError(error.code, `The CRS of ${file} cannot be read. ${error.message}`, {
+      cause: thrown,
+      details: { ...error.details, file },
+    });
   }
 }

@@ -19,19 +19,35 @@ const POSTGRES_PORT = '5432';
 /** The system and its GDAL. `programFolder` holds the programs of GDAL; outside of /usr, of its prefix only what GDAL needs is seen. */
 export function systemView(variables: NodeJS.ProcessEnv, programFolder: string | undefined): string[] {
   const named = FOLDER_VARIABLES.flatMap((name) => (variables[name] ?? '').split(':'));
-  const prefix = programFolder === undefined ? [] : ['lib', 'share/gdal', 'share/proj'].map((folder) => `${dirname(programFolder)}/${folder}`);
-  const own = [...named, ...(programFolder === undefined ? [] : [programFolder]), ...prefix].filter((path) => path.startsWith('/') && path !== '/' && !SYSTEM.some((shown) => `${path}/`.startsWith(`${shown}/`)));
+  const prefix =
+    programFolder === undefined
+      ? []
+      : ['lib', 'share/gdal', 'share/proj'].map((folder) => `${dirname(programFolder)}/${folder}`);
+  const own = [...named, ...(programFolder === undefined ? [] : [programFolder]), ...prefix].filter(
+    (path) => path.startsWith('/') && path !== '/' && !SYSTEM.some((shown) => `${path}/`.startsWith(`${shown}/`)),
+  );
   return [...[...SYSTEM, ...new Set(own)].flatMap(readOnly), ...DEVICES.flatMap((path) => ['--dev-bind', path, path])];
 }
 
 /** The files of one command: its folder, PostgreSQL's socket, and, with the network, what is needed to find a server. */
-export function commandView({ folder, environment = {} }: GdalCommand, sees: { network: boolean; socket: boolean }): string[] {
+export function commandView(
+  { folder, environment = {} }: GdalCommand,
+  sees: { network: boolean; socket: boolean },
+): string[] {
   return [
-    ...(sees.network ? [...NETWORK, ...[environment.PGSSLROOTCERT].filter((path) => path?.startsWith('/') === true)] : []).flatMap((path) => readOnly(path ?? '')),
+    ...(sees.network
+      ? [...NETWORK, ...[environment.PGSSLROOTCERT].filter((path) => path?.startsWith('/') === true)]
+      : []
+    ).flatMap((path) => readOnly(path ?? '')),
     // The socket alone: its folder may belong to the server's account, which nobody without privileges passes.
-    ...(sees.socket ? (environment.PGHOST ?? '').split(',').flatMap((host) => readOnly(`${host}/.s.PGSQL.${environment.PGPORT ?? POSTGRES_PORT}`)) : []),
+    ...(sees.socket
+      ? (environment.PGHOST ?? '')
+          .split(',')
+          .flatMap((host) => readOnly(`${host}/.s.PGSQL.${environment.PGPORT ?? POSTGRES_PORT}`))
+      : []),
     ...(folder === undefined ? [] : ['--bind', folder, folder]),
-    '--remount-ro', '/',
+    '--remount-ro',
+    '/',
   ];
 }
 

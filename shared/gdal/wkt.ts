@@ -28,10 +28,23 @@ const MAX_DEPTH = 40;
 const DEGREES_PER_RADIAN = 180 / Math.PI;
 
 const KINDS: Record<string, Crs['kind']> = {
-  GEOGCRS: 'geographic', GEOGRAPHICCRS: 'geographic', GEOGCS: 'geographic',
-  PROJCRS: 'projected', PROJECTEDCRS: 'projected', PROJCS: 'projected', DERIVEDPROJCRS: 'projected',
-  GEODCRS: 'geocentric', GEODETICCRS: 'geocentric', GEOCCS: 'geocentric',
-  ENGCRS: 'local', ENGINEERINGCRS: 'local', LOCAL_CS: 'local', VERTCRS: 'local', VERT_CS: 'local', PARAMETRICCRS: 'local', TIMECRS: 'local',
+  GEOGCRS: 'geographic',
+  GEOGRAPHICCRS: 'geographic',
+  GEOGCS: 'geographic',
+  PROJCRS: 'projected',
+  PROJECTEDCRS: 'projected',
+  PROJCS: 'projected',
+  DERIVEDPROJCRS: 'projected',
+  GEODCRS: 'geocentric',
+  GEODETICCRS: 'geocentric',
+  GEOCCS: 'geocentric',
+  ENGCRS: 'local',
+  ENGINEERINGCRS: 'local',
+  LOCAL_CS: 'local',
+  VERTCRS: 'local',
+  VERT_CS: 'local',
+  PARAMETRICCRS: 'local',
+  TIMECRS: 'local',
 };
 const WRAPPERS = new Set(['COMPOUNDCRS', 'COMPD_CS', 'BOUNDCRS', 'SOURCECRS']);
 
@@ -40,38 +53,62 @@ export function crsOfWkt(text: string): Crs {
   const root = parseWkt(text);
   const horizontal = horizontalPart(root);
   const kind = horizontal === undefined ? undefined : KINDS[horizontal.keyword];
-  if (horizontal === undefined || kind === undefined) throw unreadable(`${root.keyword} is not a coordinate reference system`);
+  if (horizontal === undefined || kind === undefined)
+    throw unreadable(`${root.keyword} is not a coordinate reference system`);
   const [authority, area] = [authorityOf(root), areaOf(root) ?? areaOf(horizontal)];
   return {
-    wkt: onOneLine(text), name: nameOf(root) ?? nameOf(horizontal) ?? 'unnamed', kind: isEllipsoidal(horizontal) ? 'geographic' : kind,
+    wkt: onOneLine(text),
+    name: nameOf(root) ?? nameOf(horizontal) ?? 'unnamed',
+    kind: isEllipsoidal(horizontal) ? 'geographic' : kind,
     degreesPerUnit: kind === 'projected' ? 1 : degreesPerUnit(horizontal),
-    ...(authority ? { authority } : {}), ...(area ? { areaOfUse: area } : {}),
+    ...(authority ? { authority } : {}),
+    ...(area ? { areaOfUse: area } : {}),
   };
 }
 
 /** True for a geographic 2D or a projected CRS, in which a pair of numbers is a place; the text must be WKT2, as projinfo writes it. */
 export function isPlane({ wkt, kind }: Crs): boolean {
   const root = parseWkt(wkt);
-  return (kind === 'geographic' || kind === 'projected') && !WRAPPERS.has(root.keyword) && children(root, 'CS').some((cs) => cs.values[1] === 2);
+  return (
+    (kind === 'geographic' || kind === 'projected') &&
+    !WRAPPERS.has(root.keyword) &&
+    children(root, 'CS').some((cs) => cs.values[1] === 2)
+  );
 }
 
 /** The tree of a WKT text. Throws CRS_UNREADABLE with the place. */
 export function parseWkt(text: string): WktNode {
   if (text.length > MAX_WKT_LENGTH) throw unreadable(`it has ${text.length} characters`);
-  const tokens = [...text.matchAll(/\s*(?:("(?:[^"]|"")*")|([A-Za-z_]\w*)|([-+]?[\d.]+(?:[eE][-+]?\d+)?)|([[\](),])|(\S))/g)];
+  const tokens = [
+    ...text.matchAll(/\s*(?:("(?:[^"]|"")*")|([A-Za-z_]\w*)|([-+]?[\d.]+(?:[eE][-+]?\d+)?)|([[\](),])|(\S))/g),
+  ];
   let at = 0;
   const peek = () => tokens[at]?.[0].trim();
   const expect = (...allowed: string[]) => {
     const token = peek();
-    if (token === undefined || !allowed.includes(token)) throw unreadable(token === undefined ? 'it ends too early' : `${JSON.stringify(token)} stands where ${allowed.join(' or ')} is expected`);
+    if (token === undefined || !allowed.includes(token))
+      throw unreadable(
+        token === undefined
+          ? 'it ends too early'
+          : `${JSON.stringify(token)} stands where ${allowed.join(' or ')} is expected`,
+      );
     at++;
     return token;
   };
   const value = (depth: number): WktNode | string | number => {
     const [, quoted, word, number] = tokens[at] ?? [];
-    if (quoted !== undefined) { at++; return quoted.slice(1, -1).replaceAll('""', '"'); }
-    if (number !== undefined) { at++; return Number(number); }
-    if (word === undefined) throw unreadable(peek() === undefined ? 'it ends too early' : `${JSON.stringify(peek())} stands where a value is expected`);
+    if (quoted !== undefined) {
+      at++;
+      return quoted.slice(1, -1).replaceAll('""', '"');
+    }
+    if (number !== undefined) {
+      at++;
+      return Number(number);
+    }
+    if (word === undefined)
+      throw unreadable(
+        peek() === undefined ? 'it ends too early' : `${JSON.stringify(peek())} stands where a value is expected`,
+      );
     const following = tokens[at + 1]?.[0].trim();
     if (following === '[' || following === '(') return node(depth + 1);
     at++;
@@ -104,7 +141,9 @@ function children(node: WktNode, ...keywords: string[]): WktNode[] {
 /** The CRS of the plane: the first part of a compound CRS, the source of a bound one. */
 function horizontalPart(node: WktNode): WktNode | undefined {
   if (!WRAPPERS.has(node.keyword)) return node;
-  const part = node.values.find((child): child is WktNode => typeof child === 'object' && (child.keyword in KINDS || WRAPPERS.has(child.keyword)));
+  const part = node.values.find(
+    (child): child is WktNode => typeof child === 'object' && (child.keyword in KINDS || WRAPPERS.has(child.keyword)),
+  );
   return part === undefined ? undefined : horizontalPart(part);
 }
 
@@ -122,7 +161,9 @@ function authorityOf(node: WktNode): Crs['authority'] {
 function areaOf(node: WktNode): Crs['areaOfUse'] {
   const boxes = [node, ...children(node, 'USAGE')].flatMap((holder) => children(holder, 'BBOX'));
   const [south, west, north, east] = boxes[0]?.values ?? [];
-  return typeof south === 'number' && typeof west === 'number' && typeof north === 'number' && typeof east === 'number' ? [west, south, east, north] : undefined;
+  return typeof south === 'number' && typeof west === 'number' && typeof north === 'number' && typeof east === 'number'
+    ? [west, south, east, north]
+    : undefined;
 }
 
 /** WKT2 writes some geographic systems as GEODCRS with ellipsoidal axes. */
@@ -138,5 +179,8 @@ function degreesPerUnit(node: WktNode): number {
 }
 
 function unreadable(why: string): SluiceError {
-  return new SluiceError('CRS_UNREADABLE', `The coordinate reference system cannot be read: ${why}. Give it as EPSG:n, OGC:CRS84 or WKT.`);
+  return new SluiceError(
+    'CRS_UNREADABLE',
+    `The coordinate reference system cannot be read: ${why}. Give it as EPSG:n, OGC:CRS84 or WKT.`,
+  );
 }

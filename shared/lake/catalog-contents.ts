@@ -12,25 +12,31 @@ type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 const DOCUMENT_BYTES = 64 * 2 ** 20;
 
 /** Documents of the catalogue that do not say what the ledger says. One that is gone is another finding. */
-export async function catalogContents(assets: readonly AssetDocument[], parts: Parts, signal: AbortSignal): Promise<Finding[]> {
+export async function catalogContents(
+  assets: readonly AssetDocument[],
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   for await (const { key, derive } of documentsOf(assets, parts)) {
     signal.throwIfAborted();
     // Twice: a run may have changed it in between.
-    if ((await differs(key, derive, parts)) && (await differs(key, derive, parts))) findings.push({ kind: 'catalog_changed', key });
+    if ((await differs(key, derive, parts)) && (await differs(key, derive, parts)))
+      findings.push({ kind: 'catalog_changed', key });
   }
   return findings;
 }
 
 interface Derived {
   key: string;
-  derive(): Promise<unknown>;
+  derive: () => Promise<unknown>;
 }
 
 async function* documentsOf(assets: readonly AssetDocument[], { ledger }: Parts): AsyncIterable<Derived> {
   const datasets = publishedDatasets(assets);
   if (datasets.length > 0) yield { key: ROOT_KEY, derive: () => rootDocument(ledger) };
-  for (const dataset of datasets) yield { key: collectionKey(dataset), derive: async () => (await collectionDocument(dataset, ledger)).document };
+  for (const dataset of datasets)
+    yield { key: collectionKey(dataset), derive: async () => (await collectionDocument(dataset, ledger)).document };
   for (const asset of assets) {
     const run = asset.stac_key === null ? undefined : await ledger.getRun(runIdOfKey(asset.s3_key));
     if (asset.stac_key === null || run === undefined) continue;

@@ -24,9 +24,16 @@ export function objectKey(run: Pick<RunDocument, 'dataset_id' | 'run_id'>, token
 }
 
 /** Deletes what earlier tries of this step uploaded for a dataset (the run's own by default) and did not register. */
-export async function deleteEarlierObjects(claim: Claim, { objects, ledger, env }: Context, datasetId = claim.run.dataset_id): Promise<void> {
+export async function deleteEarlierObjects(
+  claim: Claim,
+  { objects, ledger, env }: Context,
+  datasetId = claim.run.dataset_id,
+): Promise<void> {
   if (claim.attempt <= 1) return;
-  for await (const { key } of objects.list(env.LAKE_BUCKET, objectPrefix({ dataset_id: datasetId, run_id: claim.runId }))) {
+  for await (const { key } of objects.list(
+    env.LAKE_BUCKET,
+    objectPrefix({ dataset_id: datasetId, run_id: claim.runId }),
+  )) {
     if ((await ledger.findAssetByKey(key)) === undefined) await objects.delete(env.LAKE_BUCKET, key);
   }
 }
@@ -35,18 +42,26 @@ export async function deleteEarlierObjects(claim: Claim, { objects, ledger, env 
  * Uploads the file and registers it: first the object, then the asset, which is how it comes to exist. An object that is not
  * registered after all (a stale claim, or a try before this one was registered) is deleted. Throws CLAIM_STALE, UPLOAD_CORRUPT.
  */
-export async function publishAsset(path: string, contentType: string, draft: AssetDraft, claim: Claim, { objects, ledger, env }: Context): Promise<AssetDocument> {
+export async function publishAsset(
+  path: string,
+  contentType: string,
+  draft: AssetDraft,
+  claim: Claim,
+  { objects, ledger, env }: Context,
+): Promise<AssetDocument> {
   const withdraw = () => objects.delete(env.LAKE_BUCKET, draft.s3_key);
-  await objects.upload(env.LAKE_BUCKET, draft.s3_key, path, {
-    contentType,
-    metadata: { mongodb_doc_id: draft._id, run_id: draft.run_id, content_hash: draft.content_hash },
-    sha256: draft.content_hash,
-    signal: claim.signal,
-  }).catch(async (thrown: unknown) => {
-    // A request that was broken off may have been served; the archive step, whose run has ended, may have swept already.
-    await withdraw().catch(() => undefined);
-    throw thrown;
-  });
+  await objects
+    .upload(env.LAKE_BUCKET, draft.s3_key, path, {
+      contentType,
+      metadata: { mongodb_doc_id: draft._id, run_id: draft.run_id, content_hash: draft.content_hash },
+      sha256: draft.content_hash,
+      signal: claim.signal,
+    })
+    .catch(async (thrown: unknown) => {
+      // A request that was broken off may have been served; the archive step, whose run has ended, may have swept already.
+      await withdraw().catch(() => undefined);
+      throw thrown;
+    });
   const asset = await ledger.registerAsset(claim, draft).catch(async (thrown: unknown) => {
     if ((thrown as { code?: string }).code === 'CLAIM_STALE') await withdraw();
     throw thrown;
@@ -66,7 +81,8 @@ export async function findExistingAsset(
   wanted: Pick<AssetDraft, '_id' | 'dataset_id' | 'source_hash'> & Partial<Pick<AssetDraft, 'sources' | 'parents'>>,
   { ledger, objects, env }: Context,
 ): Promise<{ assetId: string; reused: boolean } | undefined> {
-  const own = claim.attempt > 1 ? ((await ledger.getAsset(wanted._id)) ?? (await ledger.getRemovedAsset(wanted._id))) : undefined;
+  const own =
+    claim.attempt > 1 ? ((await ledger.getAsset(wanted._id)) ?? (await ledger.getRemovedAsset(wanted._id))) : undefined;
   if (own !== undefined) return { assetId: own._id, reused: false };
   if (claim.run.manifest.metadata.force === true) return undefined;
   const same = await ledger.findAssetBySource(wanted.dataset_id, wanted.source_hash);

@@ -12,7 +12,8 @@ export async function mendCatalog(parts: Parts, signal: AbortSignal): Promise<nu
   let mended = 0;
   for (const finding of findings) {
     signal.throwIfAborted();
-    if (finding.kind === 'catalog_missing') await (finding.key === ROOT_KEY ? publishRoot(parts) : publishCollection(datasetOf(finding.key), parts));
+    if (finding.kind === 'catalog_missing')
+      await (finding.key === ROOT_KEY ? publishRoot(parts) : publishCollection(datasetOf(finding.key), parts));
     else if (finding.kind !== 'record_missing' || !(await publishRecords(finding.asset_id, parts))) continue;
     parts.log.warn({ key: finding.key }, 'Catalog:Document:WrittenAgain');
     mended += 1;

@@ -28,7 +28,10 @@ async function purge(asset: AssetDocument, parts: Parts): Promise<void> {
   await deleteObjects(asset, parts);
   await ledger.appendActivity(assetRemoved(asset));
   await ledger.markPurged(asset._id);
-  log.info({ asset_id: asset._id, dataset_id: asset.dataset_id, version: asset.version, reason: asset.removed?.reason }, 'Asset:Remove:Done');
+  log.info(
+    { asset_id: asset._id, dataset_id: asset.dataset_id, version: asset.version, reason: asset.removed?.reason },
+    'Asset:Remove:Done',
+  );
 }
 
 /** Writes the items of what was made from the asset again: they link its item no more. Their lineage in the ledger stays. */
@@ -41,8 +44,12 @@ async function unlinkDerived(asset: AssetDocument, parts: Parts): Promise<void> 
 }
 
 /** Deletes the item, the ISO record and the data of a removed asset. Its keys are never used again, so that a repeat harms nothing. */
-export async function deleteObjects(asset: Pick<AssetDocument, 'dataset_id' | 'version' | 's3_key'>, { objects, env }: Pick<Parts, 'objects' | 'env'>): Promise<void> {
-  for (const key of [itemKey(asset.dataset_id, asset.version), isoKey(asset.s3_key), asset.s3_key]) await objects.delete(env.LAKE_BUCKET, key);
+export async function deleteObjects(
+  asset: Pick<AssetDocument, 'dataset_id' | 'version' | 's3_key'>,
+  { objects, env }: Pick<Parts, 'objects' | 'env'>,
+): Promise<void> {
+  for (const key of [itemKey(asset.dataset_id, asset.version), isoKey(asset.s3_key), asset.s3_key])
+    await objects.delete(env.LAKE_BUCKET, key);
 }
 
 const BECAUSE = {
@@ -52,8 +59,13 @@ const BECAUSE = {
 
 function assetRemoved({ _id, dataset_id, version, s3_key, content_hash, removed }: AssetDocument) {
   const reason = removed?.reason ?? 'retention';
-  return activityOf({
-    activity: 'asset_removed', operator: SLUICE_OPERATOR, message: `Version ${version} of ${dataset_id} was removed: ${BECAUSE[reason]}.`,
-    details: { asset_id: _id, dataset_id, version, s3_key, content_hash, reason },
-  }, _id);
+  return activityOf(
+    {
+      activity: 'asset_removed',
+      operator: SLUICE_OPERATOR,
+      message: `Version ${version} of ${dataset_id} was removed: ${BECAUSE[reason]}.`,
+      details: { asset_id: _id, dataset_id, version, s3_key, content_hash, reason },
+    },
+    _id,
+  );
 }

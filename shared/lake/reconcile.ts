@@ -29,14 +29,18 @@ const ASSETS_PER_PAGE = 500;
  * metadata, and the documents of the catalogue with the ledger. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
  * not archived yet is left out. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
  */
-export async function reconcile(parts: Parts, { deep, signal }: { deep: boolean; signal: AbortSignal }): Promise<Reconciliation> {
+export async function reconcile(
+  parts: Parts,
+  { deep, signal }: { deep: boolean; signal: AbortSignal },
+): Promise<Reconciliation> {
   const checked_at = new Date().toISOString();
   // The lake first: an object is uploaded before it is registered, so the other order would find every new one.
   const objects = await listLake(parts, signal);
   const assets = await listAssets(parts, signal);
   const datasetIds = (await parts.ledger.listDatasets()).map(({ dataset_id }) => dataset_id);
   const findings: Finding[] = [];
-  for (const finding of compareLake({ assets, datasetIds }, objects)) if (await isStillSo(finding, assets, parts)) findings.push(finding);
+  for (const finding of compareLake({ assets, datasetIds }, objects))
+    if (await isStillSo(finding, assets, parts)) findings.push(finding);
   if (deep) {
     for (const asset of assets) findings.push(...(await contentFindings(asset, parts, signal)));
     findings.push(...(await catalogContents(assets, parts, signal)));
@@ -65,7 +69,11 @@ async function listAssets({ ledger }: Parts, signal: AbortSignal): Promise<Asset
 }
 
 /** A second look, for what changed since the lists were read. */
-async function isStillSo(finding: Finding, assets: readonly AssetDocument[], { ledger, objects, env }: Parts): Promise<boolean> {
+async function isStillSo(
+  finding: Finding,
+  assets: readonly AssetDocument[],
+  { ledger, objects, env }: Parts,
+): Promise<boolean> {
   const head = await objects.head(env.LAKE_BUCKET, finding.key);
   if (finding.kind === 'catalog_changed') return true;
   if (finding.kind === 'catalog_missing') return head === undefined && (await isDue(finding.key, assets, ledger));
@@ -88,9 +96,13 @@ async function isDue(key: string, assets: readonly AssetDocument[], ledger: Part
 async function isAccountedFor(key: string, ledger: Parts['ledger']): Promise<boolean> {
   if ((await ledger.findAssetByKey(assetKeyOf(key))) !== undefined) return true;
   const [dataset_id = '', second = ''] = key.split('/');
-  const runs = RUN_ID.test(second) ? [await ledger.getRun(second)] : await ledger.listRuns({ dataset_id, archived: false, limit: 1 });
+  const runs = RUN_ID.test(second)
+    ? [await ledger.getRun(second)]
+    : await ledger.listRuns({ dataset_id, archived: false, limit: 1 });
   if (runs.some((run) => run !== undefined && !isArchived(run))) return true;
-  return (await ledger.listRemovals({ dataset_id })).some((asset) => [asset.s3_key, isoKey(asset.s3_key), itemKey(dataset_id, asset.version)].includes(key));
+  return (await ledger.listRemovals({ dataset_id })).some((asset) =>
+    [asset.s3_key, isoKey(asset.s3_key), itemKey(dataset_id, asset.version)].includes(key),
+  );
 }
 
 const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -104,7 +116,18 @@ async function contentFindings(asset: AssetDocument, { objects, env }: Parts, si
   const { sha256 } = await digest(await objects.read(env.LAKE_BUCKET, key, { signal }), signal);
   const facts: [field: string, expected: string, found: string | undefined][] = [
     ['content_hash', asset.content_hash, sha256],
-    ...Object.entries({ mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash }).map(([name, expected]): [string, string, string | undefined] => [`metadata.${name}`, expected, head.metadata[name]]),
+    ...Object.entries({ mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash }).map(
+      ([name, expected]): [string, string, string | undefined] => [`metadata.${name}`, expected, head.metadata[name]],
+    ),
   ];
-  return facts.filter(([, expected, found]) => expected !== found).map(([field, expected, found]) => ({ kind: 'object_changed', key, ...named(asset), field, expected, found: found ?? null }));
+  return facts
+    .filter(([, expected, found]) => expected !== found)
+    .map(([field, expected, found]) => ({
+      kind: 'object_changed',
+      key,
+      ...named(asset),
+      field,
+      expected,
+      found: found ?? null,
+    }));
 }

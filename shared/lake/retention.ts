@@ -8,14 +8,39 @@ type Parts = Pick<Context, 'ledger' | 'log'>;
  * Sets the retention rule of a dataset in the name of an operator; null keeps all versions. Removes nothing by itself. A repeat, or a
  * decision that a later one overrules, changes nothing. Throws DATASET_NOT_FOUND, REQUEST_INVALID.
  */
-export async function setRetention(datasetId: string, rule: { keep_versions: number | null; decided_at: string; operator: string; run?: Pick<RunDocument, 'run_id' | 'batch_id'> }, { ledger }: Parts): Promise<DatasetDocument> {
+export async function setRetention(
+  datasetId: string,
+  rule: {
+    keep_versions: number | null;
+    decided_at: string;
+    operator: string;
+    run?: Pick<RunDocument, 'run_id' | 'batch_id'>;
+  },
+  { ledger }: Parts,
+): Promise<DatasetDocument> {
   const { keep_versions, decided_at, operator, run } = rule;
   const dataset = await ledger.setRetention(datasetId, { keep_versions, decided_at });
-  const what = keep_versions === null ? 'all versions' : keep_versions === 1 ? 'only the newest version' : `the ${keep_versions} newest versions`;
-  await ledger.appendActivity(activityOf({
-    activity: 'retention_set', operator, run_id: run?.run_id ?? null, batch_id: run?.batch_id ?? null,
-    message: `${operator} decided to keep ${what} of ${datasetId}.`, details: { dataset_id: datasetId, keep_versions },
-  }, datasetId, decided_at, String(keep_versions)));
+  const what =
+    keep_versions === null
+      ? 'all versions'
+      : keep_versions === 1
+        ? 'only the newest version'
+        : `the ${keep_versions} newest versions`;
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity: 'retention_set',
+        operator,
+        run_id: run?.run_id ?? null,
+        batch_id: run?.batch_id ?? null,
+        message: `${operator} decided to keep ${what} of ${datasetId}.`,
+        details: { dataset_id: datasetId, keep_versions },
+      },
+      datasetId,
+      decided_at,
+      String(keep_versions),
+    ),
+  );
   return dataset;
 }
 
@@ -24,5 +49,9 @@ export async function setRetentionOfManifest(datasetId: string, run: RunDocument
   const { keep_versions } = run.manifest.metadata;
   if (keep_versions === undefined) return;
   const manifest = await parts.ledger.getManifest(run.manifest_id);
-  await setRetention(datasetId, { keep_versions, decided_at: manifest?.created_at ?? run.created_at, operator: run.manifest.uploader, run }, parts);
+  await setRetention(
+    datasetId,
+    { keep_versions, decided_at: manifest?.created_at ?? run.created_at, operator: run.manifest.uploader, run },
+    parts,
+  );
 }

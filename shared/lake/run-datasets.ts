@@ -14,13 +14,19 @@ export function datasetsOfRun(run: Pick<RunDocument, 'lane' | 'dataset_id' | 'ma
  * The datasets of a raster run, in the order of its assets. A mosaic, or the asset of the only file, is a version of the run's dataset; of several
  * files, each has a dataset of its own, `<dataset_id>.<file>`, named by the file without its extension, and by the variable when a file occurs twice.
  */
-export function rasterDatasets({ dataset_id, manifest: { files, metadata } }: Pick<RunDocument, 'dataset_id' | 'manifest'>): string[] {
+export function rasterDatasets({
+  dataset_id,
+  manifest: { files, metadata },
+}: Pick<RunDocument, 'dataset_id' | 'manifest'>): string[] {
   if (files.length === 1 || metadata.raster?.mosaic) return [dataset_id];
   const stems = files.map((file) => asDatasetPart(stemOf(basename(file.path))));
   const named = files.map((file, index) => {
     const stem = stems[index] ?? '';
     const repeated = stems.filter((other) => other === stem).length > 1;
-    return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(0, MAX_DATASET_ID);
+    return `${dataset_id}.${stem}${repeated && file.layer !== undefined ? `.${asDatasetPart(file.layer)}` : ''}`.slice(
+      0,
+      MAX_DATASET_ID,
+    );
   });
   return allDifferent(named);
 }

@@ -5,7 +5,10 @@ import { objectPrefix } from './lake-object.ts';
 import { datasetsOfRun } from './run-datasets.ts';
 
 /** Deletes what an ended run left in the lake without registering it, in any of its datasets: an upload whose worker died before it could. */
-export async function sweepLake(run: Pick<RunDocument, 'run_id' | 'lane' | 'dataset_id' | 'manifest' | 'asset_ids'>, { objects, ledger, env, log }: Pick<Context, 'objects' | 'ledger' | 'env' | 'log'>): Promise<void> {
+export async function sweepLake(
+  run: Pick<RunDocument, 'run_id' | 'lane' | 'dataset_id' | 'manifest' | 'asset_ids'>,
+  { objects, ledger, env, log }: Pick<Context, 'objects' | 'ledger' | 'env' | 'log'>,
+): Promise<void> {
   const { run_id } = run;
   const registered = new Set((await ledger.getAssets(run.asset_ids)).map(({ s3_key }) => s3_key));
   for (const dataset_id of datasetsOfRun(run)) {

@@ -15,6 +15,16 @@ export interface Activity {
 export const SLUICE_OPERATOR = 'sluice';
 
 /** An activity of now. Its id depends on the activity and `cause` only, so that a repeat writes no second line. */
-export function activityOf({ run_id = null, batch_id = null, details = {}, ...activity }: Activity, ...cause: string[]): ActivityDocument {
-  return { _id: deterministicObjectId('activity', activity.activity, ...cause), ...activity, run_id, batch_id, details, at: new Date().toISOString() };
+export function activityOf(
+  { run_id = null, batch_id = null, details = {}, ...activity }: Activity,
+  ...cause: string[]
+): ActivityDocument {
+  return {
+    _id: deterministicObjectId('activity', activity.activity, ...cause),
+    ...activity,
+    run_id,
+    batch_id,
+    details,
+    at: new Date().toISOString(),
+  };
 }

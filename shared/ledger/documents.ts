@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { ColumnSchema, ErrorDocumentSchema, JoinResultSchema, NoteSchema, SourceFileSchema } from '#shared/events/types.ts';
+import {
+  ColumnSchema,
+  ErrorDocumentSchema,
+  JoinResultSchema,
+  NoteSchema,
+  SourceFileSchema,
+} from '#shared/events/types.ts';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 
 /**
@@ -128,7 +134,15 @@ export const BandSchema = z.object({
   offset: z.number().optional(),
   unit: z.string().optional(),
   /** Of the stored values; null when no pixel has data. */
-  statistics: z.object({ minimum: z.number(), maximum: z.number(), mean: z.number(), stddev: z.number(), valid_percent: z.number() }).nullable(),
+  statistics: z
+    .object({
+      minimum: z.number(),
+      maximum: z.number(),
+      mean: z.number(),
+      stddev: z.number(),
+      valid_percent: z.number(),
+    })
+    .nullable(),
 });
 
 export const RasterSchema = z.object({
@@ -183,7 +197,9 @@ export const AssetDocumentSchema = z.object({
   /** Only of a joined asset: what found no partner. */
   join: JoinResultSchema.optional(),
   /** Only of a tabular asset: rows that could not be read, the first of them by line. */
-  rejected_rows: z.object({ count: z.number().int(), sample: z.array(z.object({ line: z.number().int(), reason: z.string() })) }).optional(),
+  rejected_rows: z
+    .object({ count: z.number().int(), sample: z.array(z.object({ line: z.number().int(), reason: z.string() })) })
+    .optional(),
   /** Versions of the programs that made it: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
   software: z.record(z.string(), z.string()).optional(),
   recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),
@@ -221,9 +237,20 @@ export const LineageDocumentSchema = z.object({
 export type LineageDocument = z.infer<typeof LineageDocumentSchema>;
 
 export const ACTIVITIES = [
-  'manifest_rejected', 'manifest_duplicate', 'lane_disabled', 'run_started', 'run_succeeded', 'run_failed',
-  'run_canceled', 'run_rerun', 'run_restarted', 'manifest_archived', 'dead_letter_redriven', 'dead_letter_discarded',
-  'retention_set', 'asset_removed',
+  'manifest_rejected',
+  'manifest_duplicate',
+  'lane_disabled',
+  'run_started',
+  'run_succeeded',
+  'run_failed',
+  'run_canceled',
+  'run_rerun',
+  'run_restarted',
+  'manifest_archived',
+  'dead_letter_redriven',
+  'dead_letter_discarded',
+  'retention_set',
+  'asset_removed',
 ] as const;
 export const ActivityDocumentSchema = z.object({
   /** Deterministic, so that a repeat writes the same line. */

@@ -1,7 +1,15 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type {
-  ActivityDocument, AssetDocument, AssetDraft, DatasetDocument, LineageDocument, ManifestDocument, RunDocument, Status, StepName,
+  ActivityDocument,
+  AssetDocument,
+  AssetDraft,
+  DatasetDocument,
+  LineageDocument,
+  ManifestDocument,
+  RunDocument,
+  Status,
+  StepName,
 } from './documents.ts';
 
 /**
@@ -51,7 +59,11 @@ export interface Ledger {
    */
   restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
   /** running -> failure or canceled, whatever step is under way: every claim becomes stale. Returns the run; `changed` is false on a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL. */
-  endRun(runId: string, status: 'failure' | 'canceled', error: ErrorDocument | null): Promise<{ changed: boolean; run: RunDocument }>;
+  endRun(
+    runId: string,
+    status: 'failure' | 'canceled',
+    error: ErrorDocument | null,
+  ): Promise<{ changed: boolean; run: RunDocument }>;
   /**
    * Calls `onChange` after each change of a run, also by other processes, until `signal` aborts or the ledger closes; a renewed claim is no change.
    * Resolves when it listens. Changes that follow quickly are told once, and some can be missed: read again after a while. Throws DATABASE_UNAVAILABLE.
@@ -99,7 +111,12 @@ export interface Ledger {
   /** Idempotent by _id. */
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */
-  listActivity(filter?: { run_id?: string; batch_id?: string; limit?: number; offset?: number }): Promise<ActivityDocument[]>;
+  listActivity(filter?: {
+    run_id?: string;
+    batch_id?: string;
+    limit?: number;
+    offset?: number;
+  }): Promise<ActivityDocument[]>;
   /** By id; only those of which a whole version exists when `published`. */
   listDatasets(filter?: { published?: boolean }): Promise<DatasetDocument[]>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;

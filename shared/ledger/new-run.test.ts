@@ -4,11 +4,21 @@ import { LANE_STEPS, LANES, RunDocumentSchema } from './documents.ts';
 import { newDataset, newRun, runKey } from './new-run.ts';
 
 const manifest: Manifest = { batch_id: 'Straße #1', uploader: 'ana', intent: 'ingest_vector', files: [], metadata: {} };
-const request = { manifest, manifestId: 'a'.repeat(24), manifestKey: 'manifests/Straße #1.json', datasetId: 'straßen', operator: 'bob' };
+const request = {
+  manifest,
+  manifestId: 'a'.repeat(24),
+  manifestKey: 'manifests/Straße #1.json',
+  datasetId: 'straßen',
+  operator: 'bob',
+};
 
 test.each([
-  ['vector', 'b1', undefined, 'ingest:b1'], ['raster', 'b1', 1, 'ingest:b1'], ['tabular', 'b1', 2, 'tabular:b1:2'], ['join', 'Straße #1', 3, 'join:Straße #1:3'],
-  ['vector', 'b1:2', undefined, 'ingest:b1%3A2'], ['vector', 'b1%3A2', undefined, 'ingest:b1%253A2'],
+  ['vector', 'b1', undefined, 'ingest:b1'],
+  ['raster', 'b1', 1, 'ingest:b1'],
+  ['tabular', 'b1', 2, 'tabular:b1:2'],
+  ['join', 'Straße #1', 3, 'join:Straße #1:3'],
+  ['vector', 'b1:2', undefined, 'ingest:b1%3A2'],
+  ['vector', 'b1%3A2', undefined, 'ingest:b1%253A2'],
 ] as const)('run key of %s %s, attempt %s: %s', (lane, batchId, attemptNo, expected) => {
   expect(runKey(lane, batchId, attemptNo)).toBe(expected);
 });
@@ -17,7 +27,13 @@ test.each(LANES)('a run of the %s lane is of its schema, and every step waits', 
   const run = newRun({ ...request, lane, traceparent: '00-abc' });
   expect(RunDocumentSchema.parse(run)).toEqual(run);
   expect(run.steps.map((step) => step.name)).toEqual(LANE_STEPS[lane]);
-  expect(run).toMatchObject({ status: 'running', fence: 0, traceparent: '00-abc', rerun_of: null, tags: { operator: 'bob', uploader: 'ana', manifest_archive_key: 'archive/manifests/Straße #1.json' } });
+  expect(run).toMatchObject({
+    status: 'running',
+    fence: 0,
+    traceparent: '00-abc',
+    rerun_of: null,
+    tags: { operator: 'bob', uploader: 'ana', manifest_archive_key: 'archive/manifests/Straße #1.json' },
+  });
   expect(new Set(run.steps.map((step) => step.status))).toEqual(new Set(['pending']));
 });
 

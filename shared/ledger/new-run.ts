@@ -71,10 +71,26 @@ export function newRun(request: NewRun): RunDocument {
 }
 
 function pendingStep(name: string): Step {
-  return { name, status: 'pending', attempt: 0, token: 0, owner: null, lease_until: null, started_at: null, finished_at: null, reply: null, error: null };
+  return {
+    name,
+    status: 'pending',
+    attempt: 0,
+    token: 0,
+    owner: null,
+    lease_until: null,
+    started_at: null,
+    finished_at: null,
+    reply: null,
+    error: null,
+  };
 }
 
 /** The document of a dataset without versions; its `_id` depends on dataset_id only. */
 export function newDataset(datasetId: string): DatasetDocument {
-  return { _id: deterministicObjectId('dataset', datasetId), dataset_id: datasetId, latest_version: 0, created_at: new Date().toISOString() };
+  return {
+    _id: deterministicObjectId('dataset', datasetId),
+    dataset_id: datasetId,
+    latest_version: 0,
+    created_at: new Date().toISOString(),
+  };
 }

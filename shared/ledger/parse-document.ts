@@ -6,5 +6,7 @@ export function parseDocument<S extends z.ZodType>(schema: S, collection: string
   const result = schema.safeParse(document);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new SluiceError('REQUEST_INVALID', `A document for ${collection} is wrong: ${issues.join('; ')}.`, { details: { collection, issues } });
+  throw new SluiceError('REQUEST_INVALID', `A document for ${collection} is wrong: ${issues.join('; ')}.`, {
+    details: { collection, issues },
+  });
 }

@@ -8,10 +8,20 @@ test.each([
   ['\udc00 alone', 'the text'],
 ])('the field that cannot be stored is named: %j', (document, field) => {
   expect(findUnstorable(document, '')).toBe(field);
-  expect(() => storableJson(document)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', details: { field } }));
+  expect(() => storableJson(document)).toThrow(
+    expect.objectContaining({ code: 'REQUEST_INVALID', details: { field } }),
+  );
 });
 
-test.each([['\\u0000'], ['\\\\u0000'], ['🗺️ größe'], ['\u0001\u001f\u007f\t'], [{ $set: { 'a.b': null } }], [null], [[1.5, true]]])('%j is stored as it is', (document) => {
+test.each([
+  ['\\u0000'],
+  ['\\\\u0000'],
+  ['🗺️ größe'],
+  ['\u0001\u001f\u007f\t'],
+  [{ $set: { 'a.b': null } }],
+  [null],
+  [[1.5, true]],
+])('%j is stored as it is', (document) => {
   expect(JSON.parse(storableJson(document))).toEqual(document);
   expect(storableValue(document)).toEqual(document);
 });

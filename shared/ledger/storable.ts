@@ -15,7 +15,11 @@ export function storableJson(document: unknown): string {
   if (json.includes('\\u')) {
     const field = findUnstorable(document, '');
     if (field !== undefined) {
-      throw new SluiceError('REQUEST_INVALID', `${field} holds a NUL character or half of a surrogate pair, which cannot be stored. Remove it.`, { details: { field } });
+      throw new SluiceError(
+        'REQUEST_INVALID',
+        `${field} holds a NUL character or half of a surrogate pair, which cannot be stored. Remove it.`,
+        { details: { field } },
+      );
     }
   }
   return json;
@@ -31,7 +35,9 @@ export function storableValue<T>(value: T): T {
   if (typeof value === 'string') return storableText(value) as T;
   if (Array.isArray(value)) return value.map((item: unknown) => storableValue(item)) as T;
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [storableText(name), storableValue(field)])) as T;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [storableText(name), storableValue(field)]),
+  ) as T;
 }
 
 /** Path of the first field whose name or text the ledger cannot hold, such as `metadata.tags.note`. */

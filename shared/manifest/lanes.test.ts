@@ -3,8 +3,22 @@ import { isEnabled, laneOf } from './lanes.ts';
 import type { Manifest } from './manifest.ts';
 
 const file = (type: 'vector' | 'raster' | 'tabular') => ({ path: 's3://landing-zone/b/x', type, format: 'GPKG' });
-const manifest = (intent: string, files: Manifest['files'], metadata: Manifest['metadata'] = {}): Manifest => ({ batch_id: 'b', uploader: 'ana', intent, files, metadata });
-const join_config = { spatial_asset_id: 'a', tabular_asset_id: 'b', left_key: 'x', right_key: 'y', how: 'left' as const, prefix: 't_', allow_duplicate_keys: false };
+const manifest = (intent: string, files: Manifest['files'], metadata: Manifest['metadata'] = {}): Manifest => ({
+  batch_id: 'b',
+  uploader: 'ana',
+  intent,
+  files,
+  metadata,
+});
+const join_config = {
+  spatial_asset_id: 'a',
+  tabular_asset_id: 'b',
+  left_key: 'x',
+  right_key: 'y',
+  how: 'left' as const,
+  prefix: 't_',
+  allow_duplicate_keys: false,
+};
 
 test.each([
   [manifest('ingest_vector', [file('vector')]), 'vector'],
@@ -16,13 +30,25 @@ test.each([
 ])('the lane of $intent is %s', (given, lane) => expect(laneOf(given)).toBe(lane));
 
 test.each([
-  [manifest('ingest_vector', [file('vector'), file('raster')]), 'files[1].type is "raster", but intent ingest_vector takes vector files.'],
-  [manifest('my_intent', [file('raster'), file('vector')]), 'files[1].type is "vector", but the files before it are raster files, and one manifest takes one type.'],
+  [
+    manifest('ingest_vector', [file('vector'), file('raster')]),
+    'files[1].type is "raster", but intent ingest_vector takes vector files.',
+  ],
+  [
+    manifest('my_intent', [file('raster'), file('vector')]),
+    'files[1].type is "vector", but the files before it are raster files, and one manifest takes one type.',
+  ],
   [manifest('my_intent', []), 'files must name at least one file for intent my_intent.'],
   [manifest('ingest_tabular', []), 'files must name at least one file for intent ingest_tabular.'],
   [manifest('join_datasets', []), 'metadata.join_config is missing; intent join_datasets needs it.'],
-  [manifest('ingest_tabular', [file('tabular')], { recipe: { steps: [{ step: 'explode' }] } }), 'metadata.recipe is for vector files, and intent ingest_tabular is of the tabular lane, which would ignore it.'],
-  [manifest('join_datasets', [file('vector')], { join_config }), 'files must be empty for intent join_datasets: it joins assets of the lake.'],
+  [
+    manifest('ingest_tabular', [file('tabular')], { recipe: { steps: [{ step: 'explode' }] } }),
+    'metadata.recipe is for vector files, and intent ingest_tabular is of the tabular lane, which would ignore it.',
+  ],
+  [
+    manifest('join_datasets', [file('vector')], { join_config }),
+    'files must be empty for intent join_datasets: it joins assets of the lake.',
+  ],
 ])('says what does not fit the intent', (given, message) => {
   expect(() => laneOf(given)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', message }));
 });

@@ -12,7 +12,12 @@ const LANE_OF_INTENT = new Map<string, Lane>([
 ]);
 
 /** How MANIFEST_ROUTER_ENABLED_LANES and run keys name the lanes. */
-export const LANE_GROUP = { vector: 'ingest', raster: 'ingest', tabular: 'tabular', join: 'join' } as const satisfies Record<Lane, string>;
+export const LANE_GROUP = {
+  vector: 'ingest',
+  raster: 'ingest',
+  tabular: 'tabular',
+  join: 'join',
+} as const satisfies Record<Lane, string>;
 
 export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LANES'>): boolean {
   return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);
@@ -23,7 +28,11 @@ export function laneOf(manifest: Manifest): Lane {
   const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
   if (lane === 'join') checkJoin(manifest);
   else checkFileTypes(manifest, lane);
-  if (lane !== 'vector' && manifest.metadata.recipe !== undefined) throw invalid('metadata.recipe', `metadata.recipe is for vector files, and intent ${manifest.intent} is of the ${lane} lane, which would ignore it.`);
+  if (lane !== 'vector' && manifest.metadata.recipe !== undefined)
+    throw invalid(
+      'metadata.recipe',
+      `metadata.recipe is for vector files, and intent ${manifest.intent} is of the ${lane} lane, which would ignore it.`,
+    );
   return lane;
 }
 
@@ -34,8 +43,10 @@ function laneOfFiles({ files, intent }: Manifest): Lane {
 }
 
 function checkJoin(manifest: Manifest): void {
-  if (manifest.metadata.join_config === undefined) throw invalid('metadata.join_config', 'metadata.join_config is missing; intent join_datasets needs it.');
-  if (manifest.files.length > 0) throw invalid('files', 'files must be empty for intent join_datasets: it joins assets of the lake.');
+  if (manifest.metadata.join_config === undefined)
+    throw invalid('metadata.join_config', 'metadata.join_config is missing; intent join_datasets needs it.');
+  if (manifest.files.length > 0)
+    throw invalid('files', 'files must be empty for intent join_datasets: it joins assets of the lake.');
 }
 
 function checkFileTypes({ files, intent }: Manifest, lane: Lane): void {
@@ -43,7 +54,9 @@ function checkFileTypes({ files, intent }: Manifest, lane: Lane): void {
   const other = files.findIndex((file) => file.type !== lane);
   if (other === -1) return;
   const field = `files[${other}].type`;
-  const reason = LANE_OF_INTENT.has(intent) ? `intent ${intent} takes ${lane} files` : `the files before it are ${lane} files, and one manifest takes one type`;
+  const reason = LANE_OF_INTENT.has(intent)
+    ? `intent ${intent} takes ${lane} files`
+    : `the files before it are ${lane} files, and one manifest takes one type`;
   throw invalid(field, `${field} is "${files[other]?.type}", but ${reason}.`);
 }
 

@@ -16,7 +16,12 @@ export interface ManifestObject {
 }
 
 /** Reads a manifest, never more than MAX_MANIFEST_BYTES of it. Undefined when there is no such object. Throws STORE_UNAVAILABLE, STORE_DENIED. */
-export async function readManifestObject(objects: ObjectStore, bucket: string, key: string, signal: AbortSignal): Promise<ManifestObject | undefined> {
+export async function readManifestObject(
+  objects: ObjectStore,
+  bucket: string,
+  key: string,
+  signal: AbortSignal,
+): Promise<ManifestObject | undefined> {
   try {
     return manifestObject(await objects.readBytes(bucket, key, { maxBytes: MAX_MANIFEST_BYTES, signal }), false);
   } catch (thrown) {

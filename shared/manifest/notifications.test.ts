@@ -7,21 +7,38 @@ function minioBody(key: string, record: Record<string, unknown> = {}) {
   return {
     EventName: 's3:ObjectCreated:Put',
     Key: 'landing-zone/whatever',
-    Records: [{
-      eventVersion: '2.0', eventSource: 'minio:s3', awsRegion: 'eu-west-2', eventTime: '2026-01-02T03:04:05.678Z', eventName: 's3:ObjectCreated:Put',
-      responseElements: { 'x-amz-request-id': '18A1', 'x-amz-id-2': 'dd9025' },
-      s3: { bucket: { name: 'landing-zone', arn: 'arn:aws:s3:::landing-zone' }, object: { key, eTag: 'abc', sequencer: '17' } },
-      ...record,
-    }],
+    Records: [
+      {
+        eventVersion: '2.0',
+        eventSource: 'minio:s3',
+        awsRegion: 'eu-west-2',
+        eventTime: '2026-01-02T03:04:05.678Z',
+        eventName: 's3:ObjectCreated:Put',
+        responseElements: { 'x-amz-request-id': '18A1', 'x-amz-id-2': 'dd9025' },
+        s3: {
+          bucket: { name: 'landing-zone', arn: 'arn:aws:s3:::landing-zone' },
+          object: { key, eTag: 'abc', sequencer: '17' },
+        },
+        ...record,
+      },
+    ],
   };
 }
 
 test('follows the CloudEvents S3 adapter', () => {
   const body = minioBody('manifests%2Fb1.json');
-  expect(eventsOfNotification(body)).toEqual([{
-    specversion: '1.0', id: '18A1.dd9025', source: 'minio:s3.eu-west-2.landing-zone', type: 'com.amazonaws.s3.ObjectCreated:Put',
-    subject: 'manifests/b1.json', time: '2026-01-02T03:04:05.678Z', datacontenttype: 'application/json', data: body.Records[0],
-  }]);
+  expect(eventsOfNotification(body)).toEqual([
+    {
+      specversion: '1.0',
+      id: '18A1.dd9025',
+      source: 'minio:s3.eu-west-2.landing-zone',
+      type: 'com.amazonaws.s3.ObjectCreated:Put',
+      subject: 'manifests/b1.json',
+      time: '2026-01-02T03:04:05.678Z',
+      datacontenttype: 'application/json',
+      data: body.Records[0],
+    },
+  ]);
 });
 
 test.each([
@@ -34,7 +51,14 @@ test.each([
 });
 
 test('takes the keys of the embedded store as they are', () => {
-  const record = { eventSource: 'aws:s3', eventName: 'ObjectCreated:Put', s3: { bucket: { name: 'landing-zone', arn: 'arn:aws:s3: : :landing-zone' }, object: { key: 'manifests/a+b 100% é.json' } } };
+  const record = {
+    eventSource: 'aws:s3',
+    eventName: 'ObjectCreated:Put',
+    s3: {
+      bucket: { name: 'landing-zone', arn: 'arn:aws:s3: : :landing-zone' },
+      object: { key: 'manifests/a+b 100% é.json' },
+    },
+  };
   const [event] = eventsOfNotification(minioBody('', record));
   expect(event).toMatchObject({ subject: 'manifests/a+b 100% é.json', type: 'com.amazonaws.s3.ObjectCreated:Put' });
   expect(announcesManifest(event!, 'landing-zone')).toBe(true);
@@ -42,7 +66,10 @@ test('takes the keys of the embedded store as they are', () => {
 
 test('without request ids, the id depends on the object and its write only', () => {
   const id = (key: string, eTag: string) => {
-    const record = { responseElements: {}, s3: { bucket: { name: 'landing-zone' }, object: { key, eTag, sequencer: '1' } } };
+    const record = {
+      responseElements: {},
+      s3: { bucket: { name: 'landing-zone' }, object: { key, eTag, sequencer: '1' } },
+    };
     return eventsOfNotification(minioBody('', record))[0]?.id;
   };
   expect(id('manifests/a.json', 'x')).toBe(id('manifests%2Fa.json', 'x'));
@@ -66,7 +93,9 @@ test.each([
 
 test('a bad record does not hide the good one beside it', () => {
   const body = minioBody('manifests%2Fb1.json');
-  const { events, problems } = readNotification({ Records: [null, ...body.Records, ...minioBody('manifests%2F%ZZ.json').Records] });
+  const { events, problems } = readNotification({
+    Records: [null, ...body.Records, ...minioBody('manifests%2F%ZZ.json').Records],
+  });
   expect(events.map((event) => event.subject)).toEqual(['manifests/b1.json']);
   expect(problems).toHaveLength(2);
   expect(problems[1]).toBe('Records[2].s3.object.key is not valid percent-encoding.');
@@ -74,6 +103,10 @@ test('a bad record does not hide the good one beside it', () => {
 
 test('never throws, whatever the body is', () => {
   fc.assert(fc.property(fc.jsonValue(), (body) => Array.isArray(eventsOfNotification(body))));
-  fc.assert(fc.property(fc.string(), (key) => { eventsOfNotification(minioBody(key)); }));
+  fc.assert(
+    fc.property(fc.string(), (key) => {
+      eventsOfNotification(minioBody(key));
+    }),
+  );
   expect(readNotification('not an object').problems).toEqual(['The body has no list of Records.']);
 });

@@ -13,7 +13,9 @@ const RecordSchema = z.looseObject({
   eventSource: z.string().default(''),
   awsRegion: z.string().default(''),
   eventTime: z.string().optional(),
-  responseElements: z.looseObject({ 'x-amz-request-id': z.string().optional(), 'x-amz-id-2': z.string().optional() }).nullish(),
+  responseElements: z
+    .looseObject({ 'x-amz-request-id': z.string().optional(), 'x-amz-id-2': z.string().optional() })
+    .nullish(),
   s3: z.looseObject({
     bucket: z.looseObject({ name: z.string().min(1).max(255), arn: z.string().optional() }),
     object: z.looseObject({
@@ -56,7 +58,9 @@ export function readNotification(body: unknown): Notification {
 }
 
 /** Operations that write an object's bytes. Tagging and retention are `ObjectCreated:…` too in MinIO, and announce nothing new. */
-const UPLOADS = new Set(['Put', 'Post', 'Copy', 'CompleteMultipartUpload'].map((operation) => `com.amazonaws.s3.ObjectCreated:${operation}`));
+const UPLOADS = new Set(
+  ['Put', 'Post', 'Copy', 'CompleteMultipartUpload'].map((operation) => `com.amazonaws.s3.ObjectCreated:${operation}`),
+);
 
 /** True for the upload of a manifest to the landing bucket: the only notifications that are routed. */
 export function announcesManifest(event: SluiceEvent, landingBucket: string): boolean {
@@ -70,7 +74,10 @@ function toEvent(record: S3Record, key: string): SluiceEvent {
   return {
     specversion: '1.0',
     // Both webhook targets of a rule send the same ids, so the second delivery is recognised.
-    id: request && host ? `${request}.${host}` : deterministicId(bucket.name, key, object.versionId || object.eTag || '', object.sequencer ?? ''),
+    id:
+      request && host
+        ? `${request}.${host}`
+        : deterministicId(bucket.name, key, object.versionId || object.eTag || '', object.sequencer ?? ''),
     source: `${record.eventSource}.${record.awsRegion}.${bucket.name}`,
     type: `com.amazonaws.s3.${record.eventName.replace(/^s3:/, '')}`,
     subject: key,

@@ -9,7 +9,9 @@ describe('what is kept of a rejected manifest', () => {
     ['{"batch_id":"b', null],
     ['null', null],
     ['{"batch_id":"a\\u0000"}', 'a\ufffd'],
-  ])('the batch_id that a wrong manifest names (%#)', (text, batchId) => expect(claimedBatchId(Buffer.from(text))).toBe(batchId));
+  ])('the batch_id that a wrong manifest names (%#)', (text, batchId) =>
+    expect(claimedBatchId(Buffer.from(text))).toBe(batchId),
+  );
 
   test('its text, without what cannot be stored', () => {
     expect(rawText(Buffer.from([0x61, 0x00, 0xff]))).toBe('a\ufffd\ufffd');
@@ -18,8 +20,21 @@ describe('what is kept of a rejected manifest', () => {
 });
 
 test('a repeat of one notification makes the same document, another upload of the same text another', () => {
-  const upload = (eventId: string) => rejectedManifest({ eventId, key: 'manifests/b 1.json', object: undefined, error: { code: 'MANIFEST_GONE', message: 'It is gone.', details: {} } });
+  const upload = (eventId: string) =>
+    rejectedManifest({
+      eventId,
+      key: 'manifests/b 1.json',
+      object: undefined,
+      error: { code: 'MANIFEST_GONE', message: 'It is gone.', details: {} },
+    });
   expect(upload('r1.h1')._id).toBe(upload('r1.h1')._id);
   expect(upload('r1.h1')._id).not.toBe(upload('r2.h1')._id);
-  expect(upload('r1.h1')).toMatchObject({ batch_id: null, claimed_batch_id: null, status: 'failure', run_id: null, raw: null, error: { code: 'MANIFEST_GONE' } });
+  expect(upload('r1.h1')).toMatchObject({
+    batch_id: null,
+    claimed_batch_id: null,
+    status: 'failure',
+    run_id: null,
+    raw: null,
+    error: { code: 'MANIFEST_GONE' },
+  });
 });

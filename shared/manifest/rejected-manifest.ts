@@ -18,7 +18,14 @@ export interface Rejection {
 }
 
 /** The document of a manifest that starts no run. It does not use up its batch_id. */
-export function rejectedManifest({ eventId, key, object, manifest = null, lane = null, error }: Rejection): ManifestDocument {
+export function rejectedManifest({
+  eventId,
+  key,
+  object,
+  manifest = null,
+  lane = null,
+  error,
+}: Rejection): ManifestDocument {
   const now = new Date().toISOString();
   return {
     _id: deterministicObjectId('rejected', key, eventId),
@@ -41,13 +48,20 @@ export function rejectedManifest({ eventId, key, object, manifest = null, lane =
 /** The line of the activity log about a manifest that started no run. */
 export function rejectionActivity(manifest: ManifestDocument): ActivityDocument {
   const { error, manifest_key, lane } = manifest;
-  return activityOf({
-    activity: error === null ? 'lane_disabled' : error.code === 'BATCH_ID_TAKEN' ? 'manifest_duplicate' : 'manifest_rejected',
-    operator: manifest.body?.uploader ?? SLUICE_OPERATOR,
-    batch_id: manifest.claimed_batch_id,
-    message: error === null ? `${manifest_key} starts no run: the ${lane} lane is switched off.` : `${manifest_key} was rejected: ${error.message}`,
-    details: { manifest_key, lane, error },
-  }, manifest._id);
+  return activityOf(
+    {
+      activity:
+        error === null ? 'lane_disabled' : error.code === 'BATCH_ID_TAKEN' ? 'manifest_duplicate' : 'manifest_rejected',
+      operator: manifest.body?.uploader ?? SLUICE_OPERATOR,
+      batch_id: manifest.claimed_batch_id,
+      message:
+        error === null
+          ? `${manifest_key} starts no run: the ${lane} lane is switched off.`
+          : `${manifest_key} was rejected: ${error.message}`,
+      details: { manifest_key, lane, error },
+    },
+    manifest._id,
+  );
 }
 
 /** Longest batch_id that a manifest may have; see ManifestSchema. */

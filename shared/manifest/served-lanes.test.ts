@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { lanesServedBy, SERVED_LANES } from './served-lanes.ts';
 
 test('a lane is served when a function subscribes to its runs', () => {
-  const stack = (topic: string) => `functions:\n  quiet: {lang: node}\n  export-cog:\n    annotations:\n      topic: ${topic}\n      sluice.concurrency: 8\n`;
+  const stack = (topic: string) =>
+    `functions:\n  quiet: {lang: node}\n  export-cog:\n    annotations:\n      topic: ${topic}\n      sluice.concurrency: 8\n`;
   expect([...lanesServedBy(stack('sluice.table.loaded'))]).toEqual([]);
   expect([...lanesServedBy(stack('"sluice.table.loaded, sluice.run.requested.raster"'))]).toEqual(['raster']);
 });

@@ -4,13 +4,17 @@ import { z } from 'zod';
 import { LANES, type Lane } from '#shared/ledger/documents.ts';
 
 const StackSchema = z.looseObject({
-  functions: z.record(z.string(), z.looseObject({ annotations: z.record(z.string(), z.unknown()).optional() })),
+  functions: z.record(z.string(), z.looseObject({ annotations: z.record(z.string(), z.string()).optional() })),
 });
 
 /** The lanes whose `sluice.run.requested.<lane>` some function of a stack.yml subscribes to. */
 export function lanesServedBy(stackYaml: string): ReadonlySet<Lane> {
   const { functions } = StackSchema.parse(parse(stackYaml));
-  const topics = new Set(Object.values(functions).flatMap(({ annotations }) => String(annotations?.topic ?? '').split(',').map((topic) => topic.trim())));
+  const topics = new Set(
+    Object.values(functions).flatMap(({ annotations }) =>
+      (annotations?.topic ?? '').split(',').map((topic) => topic.trim()),
+    ),
+  );
   return new Set(LANES.filter((lane) => topics.has(`sluice.run.requested.${lane}`)));
 }
 

@@ -3,11 +3,24 @@ import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { waitingManifests } from './waiting-manifests.ts';
 
 const object = (key: string, modified: string): ObjectHead => ({ key, modified, size: 2, etag: 'e', metadata: {} });
-const lying = [object('manifests/a é #1+2.json', '2026-05-01T10:00:00.000Z'), object('manifests/notes.txt', '2026-05-01T10:00:00.000Z'), object('manifests/b.json', '2026-05-01T10:05:00.000Z')];
-const objects = { async *list() { yield* lying; } };
+const lying = [
+  object('manifests/a é #1+2.json', '2026-05-01T10:00:00.000Z'),
+  object('manifests/notes.txt', '2026-05-01T10:00:00.000Z'),
+  object('manifests/b.json', '2026-05-01T10:05:00.000Z'),
+];
+const objects = {
+  async *list() {
+    yield* lying;
+  },
+};
 const subjects = async (uploadedBefore?: string) => {
   const found = [];
-  for await (const event of waitingManifests(objects, 'landing-zone', uploadedBefore === undefined ? {} : { uploadedBefore: new Date(uploadedBefore) })) found.push(event.subject);
+  for await (const event of waitingManifests(
+    objects,
+    'landing-zone',
+    uploadedBefore === undefined ? {} : { uploadedBefore: new Date(uploadedBefore) },
+  ))
+    found.push(event.subject);
   return found;
 };
 

@@ -15,7 +15,10 @@ function sumInThread(ring: SharedArrayBuffer): Promise<{ sum: number; count: num
       while (typeof (read = reader.read(target)) === 'number' && read > 0) { count += read; for (let i = 0; i < read; i++) sum += target[i]; }
       parentPort.postMessage({ sum, count, end: read });
     });`;
-  const worker = new Worker(source, { eval: true, workerData: { ring, module: new URL('./byte-ring.ts', import.meta.url).href } });
+  const worker = new Worker(source, {
+    eval: true,
+    workerData: { ring, module: new URL('./byte-ring.ts', import.meta.url).href },
+  });
   return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
 }
 

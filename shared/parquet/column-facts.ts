@@ -12,8 +12,14 @@ export interface TableColumnFacts {
 }
 
 /** One scan of the table, and none when no column needs it. */
-export async function readColumnFacts(session: PostgisSession, table: string, columns: TableColumn[]): Promise<TableColumnFacts> {
-  const asked = columns.map((column, index) => ({ column, index, sql: aggregate(column) })).filter(({ sql }) => sql !== undefined);
+export async function readColumnFacts(
+  session: PostgisSession,
+  table: string,
+  columns: TableColumn[],
+): Promise<TableColumnFacts> {
+  const asked = columns
+    .map((column, index) => ({ column, index, sql: aggregate(column) }))
+    .filter(({ sql }) => sql !== undefined);
   if (asked.length === 0) return { byColumn: new Map(), notes: [] };
   const select = asked.map(({ sql, index }) => `${sql} as f${index}`).join(', ');
   const [row = {}] = await session.query<Record<string, Aggregate>>(format('select %s from %I as t', select, table));
@@ -42,7 +48,8 @@ function aggregate(column: TableColumn): string | undefined {
     const finite = `${value} not in ('NaN', 'Infinity', '-Infinity')`;
     return `json_build_object('whole', max(length(trunc(abs(${value}))::text)) filter (where ${finite}), 'scale', max(scale(${value})), 'special', bool_or(not (${finite})))`;
   }
-  if (TIME_TYPES.includes(column.base)) return `json_build_object('unrepresentable', count(*) filter (where not ${isRepresentable(value, column.base)}))`;
+  if (TIME_TYPES.includes(column.base))
+    return `json_build_object('unrepresentable', count(*) filter (where not ${isRepresentable(value, column.base)}))`;
   return undefined;
 }
 
@@ -55,5 +62,9 @@ function factsOf({ whole, scale, special, dimensions }: Aggregate): ColumnFacts 
 }
 
 function unrepresentable(column: string, count: number): Note {
-  return { code: 'TIME_NOT_REPRESENTABLE', message: `${count} values of ${column} are infinite or past the year 294246; Parquet has no such times, so they are null.`, column };
+  return {
+    code: 'TIME_NOT_REPRESENTABLE',
+    message: `${count} values of ${column} are infinite or past the year 294246; Parquet has no such times, so they are null.`,
+    column,
+  };
 }

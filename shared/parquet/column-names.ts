@@ -20,7 +20,12 @@ export function distinctNames(wanted: string[]): ColumnNames {
     taken.add(key(distinct));
     reserved.add(key(distinct));
     result.names.push(distinct);
-    if (distinct !== name) result.notes.push({ code: 'COLUMN_RENAMED', message: `Column ${name} is called ${distinct}: another name differs from it only in case.`, column: distinct });
+    if (distinct !== name)
+      result.notes.push({
+        code: 'COLUMN_RENAMED',
+        message: `Column ${name} is called ${distinct}: another name differs from it only in case.`,
+        column: distinct,
+      });
   }
   return result;
 }

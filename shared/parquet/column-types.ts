@@ -30,7 +30,15 @@ const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 
 /** Types whose bytes are the same in PostgreSQL's binary format and in DuckDB, but for the byte order. */
 const AS_IS: Record<string, RawType> = {
-  bool: 'BOOLEAN', int2: 'SMALLINT', int4: 'INTEGER', int8: 'BIGINT', float4: 'FLOAT', float8: 'DOUBLE', text: 'VARCHAR', varchar: 'VARCHAR', bytea: 'BLOB',
+  bool: 'BOOLEAN',
+  int2: 'SMALLINT',
+  int4: 'INTEGER',
+  int8: 'BIGINT',
+  float4: 'FLOAT',
+  float8: 'DOUBLE',
+  text: 'VARCHAR',
+  varchar: 'VARCHAR',
+  bytea: 'BLOB',
 };
 
 /**
@@ -52,13 +60,28 @@ export function exportColumn(column: TableColumn, facts: ColumnFacts = {}): Expo
     case 'uuid':
       return converted(column.name, `${source}::text`, 'VARCHAR', (raw) => `${raw}::uuid`);
     case 'date':
-      return converted(column.name, representable(source, 'date'), 'INTEGER', (raw) => `date '1970-01-01' + (${raw} + ${EPOCH_DAYS})::integer`);
+      return converted(
+        column.name,
+        representable(source, 'date'),
+        'INTEGER',
+        (raw) => `date '1970-01-01' + (${raw} + ${EPOCH_DAYS})::integer`,
+      );
     case 'time':
       return converted(column.name, `${source}::text`, 'VARCHAR', (raw) => `${raw}::time`);
     case 'timestamp':
-      return converted(column.name, representable(source, 'timestamp'), 'BIGINT', (raw) => `make_timestamp(${raw} + ${EPOCH_MICROSECONDS})`);
+      return converted(
+        column.name,
+        representable(source, 'timestamp'),
+        'BIGINT',
+        (raw) => `make_timestamp(${raw} + ${EPOCH_MICROSECONDS})`,
+      );
     case 'timestamptz':
-      return converted(column.name, representable(source, 'timestamptz'), 'BIGINT', (raw) => `make_timestamptz(${raw} + ${EPOCH_MICROSECONDS})`);
+      return converted(
+        column.name,
+        representable(source, 'timestamptz'),
+        'BIGINT',
+        (raw) => `make_timestamptz(${raw} + ${EPOCH_MICROSECONDS})`,
+      );
     case 'numeric':
       return decimalColumn(column, source, facts);
     default:
@@ -88,7 +111,8 @@ function listColumn(column: TableColumn, source: string, facts: ColumnFacts): Ex
 
 function decimalColumn(column: TableColumn, source: string, facts: ColumnFacts): ExportColumn {
   const digits = declaredDigits(column.type) ?? facts.digits;
-  if (facts.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS)) return plain(column.name, `${source}::text`, 'VARCHAR');
+  if (facts.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS))
+    return plain(column.name, `${source}::text`, 'VARCHAR');
   if (digits === undefined) return plain(column.name, `${source}::float8`, 'DOUBLE'); // No value, so nothing is lost.
   const type = `decimal(${Math.max(digits.whole + digits.scale, 1)}, ${digits.scale})`;
   return converted(column.name, `${source}::text`, 'VARCHAR', (raw) => `${raw}::${type}`);

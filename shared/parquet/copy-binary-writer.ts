@@ -19,11 +19,14 @@ export function copyBytes(chunk: duckdb.DataChunk, columns: readonly RawType[]):
   const rows = duckdb.data_chunk_get_size(chunk);
   if (rows === 0) return undefined;
   const fields = columns.map((type, index) => fieldsOf(duckdb.data_chunk_get_vector(chunk, index), type, rows));
-  const bytes = Buffer.allocUnsafe(fields.reduce((sum, field) => sum + field.byteLength, rows * (COUNT_BYTES + LENGTH_BYTES * fields.length)));
+  const bytes = Buffer.allocUnsafe(
+    fields.reduce((sum, field) => sum + field.byteLength, rows * (COUNT_BYTES + LENGTH_BYTES * fields.length)),
+  );
   let at = 0;
   for (let row = 0; row < rows; row++) {
     at = bytes.writeInt16BE(fields.length, at);
-    for (const field of fields) at = field.isNull(row) ? bytes.writeInt32BE(NULL_LENGTH, at) : field.write(row, bytes, at);
+    for (const field of fields)
+      at = field.isNull(row) ? bytes.writeInt32BE(NULL_LENGTH, at) : field.write(row, bytes, at);
   }
   return bytes.subarray(0, at);
 }
@@ -47,7 +50,7 @@ class Validity {
   #bits: Uint8Array | null;
 
   constructor(vector: duckdb.Vector, rows: number) {
-    this.#bits = duckdb.vector_get_validity(vector, Math.ceil(rows / 64) * 8) as Uint8Array | null;
+    this.#bits = duckdb.vector_get_validity(vector, Math.ceil(rows / 64) * 8);
   }
 
   isNull(row: number): boolean {
@@ -111,9 +114,14 @@ class TextFields extends Validity implements Fields {
     const length = this.#length(row);
     const to = target.writeInt32BE(length, at);
     const start = row * STRING_BYTES;
-    const value = length <= INLINE_BYTES
-      ? this.#data.subarray(start + INLINE_AT, start + INLINE_AT + length)
-      : duckdb.get_data_from_pointer(this.#data.buffer as ArrayBuffer, this.#data.byteOffset + start + POINTER_AT, length);
+    const value =
+      length <= INLINE_BYTES
+        ? this.#data.subarray(start + INLINE_AT, start + INLINE_AT + length)
+        : duckdb.get_data_from_pointer(
+            this.#data.buffer as ArrayBuffer,
+            this.#data.byteOffset + start + POINTER_AT,
+            length,
+          );
     target.set(value, to);
     return to + length;
   }

@@ -27,7 +27,8 @@ export class CopyBinaryReader {
   /** Reads the header. Throws when this is not COPY's binary format. */
   start(): void {
     const at = this.#take(HEADER_BYTES);
-    if (SIGNATURE.compare(this.bytes, at, at + SIGNATURE.length) !== 0) throw broken('it does not begin as COPY BINARY does');
+    if (SIGNATURE.compare(this.bytes, at, at + SIGNATURE.length) !== 0)
+      throw broken('it does not begin as COPY BINARY does');
   }
 
   /** Begins a row; false at the trailer. */

@@ -27,14 +27,23 @@ async function connect(): Promise<void> {
 }
 
 const never = new AbortController().signal;
-const integers = (path: string) => ({ folder, path, columns: [{ type: 'BIGINT' as const, list: false }], select: [{ expression: 'c0', name: 'n' }], metadata: {} });
+const integers = (path: string) => ({
+  folder,
+  path,
+  columns: [{ type: 'BIGINT' as const, list: false }],
+  select: [{ expression: 'c0', name: 'n' }],
+  metadata: {},
+});
 // In the select list, where PostgreSQL makes them one by one.
-const numbers = (count: number | string) => `copy (select generate_series(1, ${count}::bigint)) to stdout (format binary)`;
+const numbers = (count: number | string) =>
+  `copy (select generate_series(1, ${count}::bigint)) to stdout (format binary)`;
 const ENDLESS = '1000000000000';
 
 test('says how many rows the file has', async () => {
   await connect();
-  expect(await copyToParquet(client, numbers(100_000), integers(join(folder, 'n.parquet')), never)).toMatchObject({ row_count: 100_000 });
+  expect(await copyToParquet(client, numbers(100_000), integers(join(folder, 'n.parquet')), never)).toMatchObject({
+    row_count: 100_000,
+  });
 });
 
 test('stops at once when the signal aborts in the middle of the rows', async () => {
@@ -51,22 +60,35 @@ test('stops at once when the signal aborts in the middle of the rows', async () 
 test('says what PostgreSQL says when a row fails, and the connection goes on', async () => {
   await connect();
   const failing = 'copy (select 1000::bigint / (50000 - generate_series(1, 100000))::bigint) to stdout (format binary)';
-  await expect(copyToParquet(client, failing, integers(join(folder, 'failing.parquet')), never)).rejects.toMatchObject({ code: '22012' });
+  await expect(copyToParquet(client, failing, integers(join(folder, 'failing.parquet')), never)).rejects.toMatchObject({
+    code: '22012',
+  });
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
 });
 
 test('stops when the file cannot be written', async () => {
   await connect();
-  await expect(copyToParquet(client, numbers(ENDLESS), integers(join(folder, 'no such folder', 'n.parquet')), never)).rejects.toMatchObject({ code: 'INTERNAL' });
+  await expect(
+    copyToParquet(client, numbers(ENDLESS), integers(join(folder, 'no such folder', 'n.parquet')), never),
+  ).rejects.toMatchObject({ code: 'INTERNAL' });
 });
 
 test('writes nowhere but in its folder', async () => {
   await connect();
-  await expect(copyToParquet(client, numbers(1), integers(join(tmpdir(), 'outside.parquet')), never)).rejects.toMatchObject({ message: expect.stringContaining('Permission') as string });
+  await expect(
+    copyToParquet(client, numbers(1), integers(join(tmpdir(), 'outside.parquet')), never),
+  ).rejects.toMatchObject({ message: expect.stringContaining('Permission') as string });
   expect(existsSync(join(tmpdir(), 'outside.parquet'))).toBe(false);
 });
 
 test('rows that do not fit the plan are an error', async () => {
   await connect();
-  await expect(copyToParquet(client, 'copy (select 1::bigint, 2) to stdout (format binary)', integers(join(folder, 'two.parquet')), never)).rejects.toMatchObject({ code: 'EXPORT_MISMATCH' });
+  await expect(
+    copyToParquet(
+      client,
+      'copy (select 1::bigint, 2) to stdout (format binary)',
+      integers(join(folder, 'two.parquet')),
+      never,
+    ),
+  ).rejects.toMatchObject({ code: 'EXPORT_MISMATCH' });
 });

@@ -13,7 +13,12 @@ const STREAM_BYTES = 2 ** 18;
  * Rows are held neither here nor in the worker. After a failure on this side the client is of no more use: end it. Throws the signal's
  * reason, EXPORT_MISMATCH when a row got lost, DISK_FULL, and what PostgreSQL says.
  */
-export async function copyToParquet(client: pg.Client, copyOut: string, job: Omit<ParquetJob, 'ring'>, signal: AbortSignal): Promise<ParquetResult> {
+export async function copyToParquet(
+  client: pg.Client,
+  copyOut: string,
+  job: Omit<ParquetJob, 'ring'>,
+  signal: AbortSignal,
+): Promise<ParquetResult> {
   const worker = takeWorker();
   const writer = new RingWriter(worker.ring);
   const failed = new AbortController();
@@ -38,7 +43,11 @@ export async function copyToParquet(client: pg.Client, copyOut: string, job: Omi
   }
   const result = await written;
   if (result.row_count !== rows.rowCount) {
-    throw new SluiceError('EXPORT_MISMATCH', `The file has ${result.row_count} rows and PostgreSQL sent ${rows.rowCount}.`, { details: { file: result.row_count, table: rows.rowCount } });
+    throw new SluiceError(
+      'EXPORT_MISMATCH',
+      `The file has ${result.row_count} rows and PostgreSQL sent ${rows.rowCount}.`,
+      { details: { file: result.row_count, table: rows.rowCount } },
+    );
   }
   return result;
 }

@@ -38,9 +38,15 @@ const SIDES = ['XMin', 'YMin', 'XMax', 'YMax'] as const;
 export function planExport(table: ExportTable): ExportPlan {
   // The geometry goes first when names are made distinct: its name is the one that was asked for.
   const exported = table.columns.filter(({ name }) => name !== table.keyColumn && name !== table.geometryColumn);
-  const { names: [, ...names], notes } = distinctNames([table.geometryColumn, ...exported.map(({ name }) => name)]);
+  const {
+    names: [, ...names],
+    notes,
+  } = distinctNames([table.geometryColumn, ...exported.map(({ name }) => name)]);
   const covering = unusedName(COVERING_NAME, [table.geometryColumn, ...names]);
-  const box = unusedName('box', table.columns.map(({ name }) => name));
+  const box = unusedName(
+    'box',
+    table.columns.map(({ name }) => name),
+  );
   const attributes = exported.map((column) => exportColumn(column, table.facts.get(column.name)));
   const columns = [...attributes, geometryColumn(table.geometryColumn), ...SIDES.map((side) => sideColumn(side, box))];
   const raw = (position: number) => `c${position}`;
@@ -49,12 +55,21 @@ export function planExport(table: ExportTable): ExportPlan {
     copy: copyStatement(columns, box, table),
     columns: columns.map((column) => column.raw),
     select: [
-      ...columns.slice(0, attributes.length + 1).map((column, position) => ({ expression: column.target(raw(position)), name: names[position] ?? column.name })),
+      ...columns.slice(0, attributes.length + 1).map((column, position) => ({
+        expression: column.target(raw(position)),
+        name: names[position] ?? column.name,
+      })),
       // Null where there are no coordinates: NaN would cost the row group its statistics.
-      { expression: `case when ${xmin} is not null then struct_pack(xmin := ${xmin}, ymin := ${ymin}, xmax := ${xmax}, ymax := ${ymax}) end`, name: covering },
+      {
+        expression: `case when ${xmin} is not null then struct_pack(xmin := ${xmin}, ymin := ${ymin}, xmax := ${xmax}, ymax := ${ymax}) end`,
+        name: covering,
+      },
     ],
     metadata: { geo: JSON.stringify(geoMetadata(table.geometryColumn, covering, table.profile, table.crs)) },
-    ledgerColumns: [...exported.map(({ name, type }, position) => ({ name: names[position] ?? name, type })), { name: table.geometryColumn, type: 'geometry' }],
+    ledgerColumns: [
+      ...exported.map(({ name, type }, position) => ({ name: names[position] ?? name, type })),
+      { name: table.geometryColumn, type: 'geometry' },
+    ],
     notes,
   };
 }
@@ -64,13 +79,23 @@ function geometryColumn(name: string): ExportColumn {
 }
 
 function sideColumn(side: (typeof SIDES)[number], box: string): ExportColumn {
-  return { name: side, source: format('%s(t.%I)', `ST_${side}`, box), raw: { type: 'DOUBLE', list: false }, target: (raw) => raw };
+  return {
+    name: side,
+    source: format('%s(t.%I)', `ST_${side}`, box),
+    raw: { type: 'DOUBLE', list: false },
+    target: (raw) => raw,
+  };
 }
 
 /** The box is computed once for each row. */
 function copyStatement(columns: ExportColumn[], box: string, table: ExportTable): string {
   return format(
     'copy (select %s from (select *, %I::box3d as %I from %I offset 0) as t order by t.%I, t.%I) to stdout (format binary)',
-    columns.map(({ source }) => source).join(', '), table.geometryColumn, box, table.table, table.geometryColumn, table.keyColumn,
+    columns.map(({ source }) => source).join(', '),
+    table.geometryColumn,
+    box,
+    table.table,
+    table.geometryColumn,
+    table.keyColumn,
   );
 }

@@ -4,7 +4,12 @@ import type { GeometryProfile } from './geometry-profile.ts';
 export const COVERING_NAME = 'bbox';
 
 /** Value of the file's key `geo` (GeoParquet 1.1.0). `crs` is PROJJSON. Edges are planar, which is the default. */
-export function geoMetadata(column: string, covering: string, profile: Pick<GeometryProfile, 'geometry_types' | 'bbox'>, crs: unknown): Record<string, unknown> {
+export function geoMetadata(
+  column: string,
+  covering: string,
+  profile: Pick<GeometryProfile, 'geometry_types' | 'bbox'>,
+  crs: unknown,
+): Record<string, unknown> {
   const side = (name: string) => ({ [name]: [covering, name] });
   return {
     version: '1.1.0',

@@ -8,7 +8,13 @@ test('adds groups up: counts, exact types, bounds', () => {
     { type: 'POINT', zm: 2, rows: 1, empties: 0, box: [-5, 2, 7, -5, 2, 8] },
   ]);
   // The third and last number of a box mean nothing where there is no Z.
-  expect(profile).toEqual({ row_count: 6, null_geometries: 2, empty_geometries: 1, geometry_types: ['Point Z', 'Polygon'], bbox: [-5, 1, 7, 2, 3, 8] });
+  expect(profile).toEqual({
+    row_count: 6,
+    null_geometries: 2,
+    empty_geometries: 1,
+    geometry_types: ['Point Z', 'Polygon'],
+    bbox: [-5, 1, 7, 2, 3, 8],
+  });
   expect(horizontalBounds(profile.bbox)).toEqual([-5, 1, 2, 3]);
   expect(horizontalBounds([1, 2, 3, 4])).toEqual([1, 2, 3, 4]);
 });

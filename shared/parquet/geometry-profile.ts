@@ -24,20 +24,32 @@ export interface GeometryGroup {
 }
 
 const TYPE_NAMES: Record<string, string> = {
-  POINT: 'Point', LINESTRING: 'LineString', POLYGON: 'Polygon', MULTIPOINT: 'MultiPoint', MULTILINESTRING: 'MultiLineString', MULTIPOLYGON: 'MultiPolygon',
+  POINT: 'Point',
+  LINESTRING: 'LineString',
+  POLYGON: 'Polygon',
+  MULTIPOINT: 'MultiPoint',
+  MULTILINESTRING: 'MultiLineString',
+  MULTIPOLYGON: 'MultiPolygon',
   GEOMETRYCOLLECTION: 'GeometryCollection',
 };
 /** ST_Zmflag of geometries with Z and without M. */
 const Z = 2;
 
 /** One parallel scan. Throws GEOMETRY_CONTRACT for a geometry that GeoParquet cannot hold (curves, M values, TINs). */
-export async function readGeometryProfile(session: PostgisSession, table: string, geometryColumn: string): Promise<GeometryProfile> {
+export async function readGeometryProfile(
+  session: PostgisSession,
+  table: string,
+  geometryColumn: string,
+): Promise<GeometryProfile> {
   // ST_3DExtent is exact; ST_Extent rounds to single precision.
-  const groups = await session.query<GeometryGroup & Record<string, unknown>>(format(
-    `select type, zm, rows::float8, empties::float8, case when box is not null then array[ST_XMin(box), ST_YMin(box), ST_ZMin(box), ST_XMax(box), ST_YMax(box), ST_ZMax(box)] end as box
+  const groups = await session.query<GeometryGroup & Record<string, unknown>>(
+    format(
+      `select type, zm, rows::float8, empties::float8, case when box is not null then array[ST_XMin(box), ST_YMin(box), ST_ZMin(box), ST_XMax(box), ST_YMax(box), ST_ZMax(box)] end as box
      from (select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, count(*) as rows, count(*) filter (where ST_IsEmpty(%1$I)) as empties, ST_3DExtent(%1$I) as box from %2$I group by 1, 2) as groups`,
-    geometryColumn, table,
-  ));
+      geometryColumn,
+      table,
+    ),
+  );
   return profileOf(groups);
 }
 
@@ -48,7 +60,9 @@ export function profileOf(groups: GeometryGroup[]): GeometryProfile {
     row_count: sum((group) => group.rows),
     null_geometries: sum((group) => (group.type === null ? group.rows : 0)),
     empty_geometries: sum((group) => group.empties),
-    geometry_types: [...new Set(groups.flatMap((group) => (group.type === null ? [] : [typeName(group.type, group.zm ?? 0)])))].sort(),
+    geometry_types: [
+      ...new Set(groups.flatMap((group) => (group.type === null ? [] : [typeName(group.type, group.zm ?? 0)]))),
+    ].sort(),
     bbox: union(groups),
   };
 }
@@ -63,7 +77,11 @@ export function horizontalBounds(bbox: GeometryProfile['bbox']): [number, number
 function typeName(type: string, zm: number): string {
   const name = TYPE_NAMES[type];
   if (name === undefined || (zm !== 0 && zm !== Z)) {
-    throw new SluiceError('GEOMETRY_CONTRACT', `GeoParquet holds no ${type}${name === undefined ? '' : ' with M values'}; the recipe or join must leave plain geometries.`, { details: { type, zm } });
+    throw new SluiceError(
+      'GEOMETRY_CONTRACT',
+      `GeoParquet holds no ${type}${name === undefined ? '' : ' with M values'}; the recipe or join must leave plain geometries.`,
+      { details: { type, zm } },
+    );
   }
   return zm === Z ? `${name} Z` : name;
 }
@@ -74,5 +92,7 @@ function union(groups: GeometryGroup[]): number[] | null {
   const raised = boxes.filter(({ z }) => z);
   const low = (axis: number, from = boxes) => Math.min(...from.map(({ box }) => box[axis] ?? Infinity));
   const high = (axis: number, from = boxes) => Math.max(...from.map(({ box }) => box[axis + 3] ?? -Infinity));
-  return raised.length === 0 ? [low(0), low(1), high(0), high(1)] : [low(0), low(1), low(2, raised), high(0), high(1), high(2, raised)];
+  return raised.length === 0
+    ? [low(0), low(1), high(0), high(1)]
+    : [low(0), low(1), low(2, raised), high(0), high(1), high(2, raised)];
 }

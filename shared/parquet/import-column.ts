@@ -28,12 +28,19 @@ const AS_IS: Record<string, { raw: RawType; duckdb: string }> = {
 /** Days of a date, and microseconds of the two timestamps, since 2000-01-01, where PostgreSQL begins to count. */
 const SINCE_2000: Record<string, { raw: RawType; source: (column: string) => string }> = {
   date: { raw: 'INTEGER', source: (column) => `(${column}::date - date '2000-01-01')::integer` },
-  'timestamp without time zone': { raw: 'BIGINT', source: (column) => `epoch_us(${column}::timestamp) - epoch_us(timestamp '2000-01-01')` },
-  'timestamp with time zone': { raw: 'BIGINT', source: (column) => `epoch_us(${column}::timestamptz) - epoch_us(timestamptz '2000-01-01 00:00:00+00')` },
+  'timestamp without time zone': {
+    raw: 'BIGINT',
+    source: (column) => `epoch_us(${column}::timestamp) - epoch_us(timestamp '2000-01-01')`,
+  },
+  'timestamp with time zone': {
+    raw: 'BIGINT',
+    source: (column) => `epoch_us(${column}::timestamptz) - epoch_us(timestamptz '2000-01-01 00:00:00+00')`,
+  },
 };
 
 /** Types that travel as text, and are made again of it. What is not here is kept as text: its type may belong to another database. */
-const FROM_TEXT = /^(numeric(\(\d+,-?\d+\))?|character varying(\(\d+\))?|character\(\d+\)|jsonb?|uuid|time(\(\d\))? without time zone|interval)$/;
+const FROM_TEXT =
+  /^(numeric(\(\d+,-?\d+\))?|character varying(\(\d+\))?|character\(\d+\)|jsonb?|uuid|time(\(\d\))? without time zone|interval)$/;
 
 /**
  * The way of one column, by the type that the ledger remembers and the type that it has in the file. Geometries come as WKB, without an SRID.

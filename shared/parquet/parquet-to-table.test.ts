@@ -40,9 +40,13 @@ async function parquet(select: string): Promise<string> {
 /** The table with the types that the ledger remembers. */
 async function loaded(path: string, columns: { name: string; type: string }[]) {
   const table = await parquetToTable(session, duckdb, { path, columns }, 'loaded', never);
-  const select = columns.map(({ name }, index) => `${table.values[index]?.('t')} as "${name.replaceAll('"', '""')}"`).join(', ');
+  const select = columns
+    .map(({ name }, index) => `${table.values[index]?.('t')} as "${name.replaceAll('"', '""')}"`)
+    .join(', ');
   await session.query(`drop view if exists typed; create temporary view typed as select n, ${select} from loaded as t`);
-  const types = await session.query<{ name: string; type: string }>(`select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute where attrelid = 'typed'::regclass and attname <> 'n' order by attnum`);
+  const types = await session.query<{ name: string; type: string }>(
+    `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute where attrelid = 'typed'::regclass and attname <> 'n' order by attnum`,
+  );
   return { rowCount: table.rowCount, types };
 }
 
@@ -56,25 +60,45 @@ test('a table that was exported comes back as it was: names, types, values, null
     st_setsrid(case n when 1 then 'point z (1 2 3)'::geometry when 2 then 'geometrycollection(point(1 2), linestring(0 0, 1 1))' when 3 then 'polygon empty' end, 4326) as geom
     from generate_series(1, 4) as n;
     update original set "Bool" = null, "s m" = null, "int" = null, big = null, "real" = null, double = null, "numeric" = null, loose = null, "Text #1" = null, bytes = null, "json" = null, "uuid" = null, "date" = null, "time" = null, ts = null, tstz = null, ints = null where sluice_fid = 4`);
-  const file = await writeGeoParquet(session, { table: 'original', geometryColumn: 'geom', crs: epsg4326 }, { folder, name: 'original é.parquet' }, never);
+  const file = await writeGeoParquet(
+    session,
+    { table: 'original', geometryColumn: 'geom', crs: epsg4326 },
+    { folder, name: 'original é.parquet' },
+    never,
+  );
   const { types, rowCount } = await loaded(file.path, file.columns);
   expect(rowCount).toBe(4);
   expect(types).toEqual(file.columns);
-  const text = (table: string) => session.query(`select array_agg(row order by row) as rows from (select (to_jsonb(t) - 'geom' - 'sluice_fid' - 'n')::text || st_asewkt(st_setsrid(geom, 4326)) as row from ${table} as t) as all_rows`);
+  const text = (table: string) =>
+    session.query(
+      `select array_agg(row order by row) as rows from (select (to_jsonb(t) - 'geom' - 'sluice_fid' - 'n')::text || st_asewkt(st_setsrid(geom, 4326)) as row from ${table} as t) as all_rows`,
+    );
   expect(await text('typed')).toEqual(await text('original'));
   expect(await session.query('select count(geom)::int as geometries from typed')).toEqual([{ geometries: 3 }]);
 });
 
 test('rows are numbered in the order of the file, over many chunks, with values of every length', async () => {
-  const path = await parquet(`select i::bigint as "größe", repeat('x', (i % 40)::integer) as text, case when i % 3 = 0 then null else i::integer end as third from range(0, 10000) as t (i)`);
-  const { rowCount } = await loaded(path, [{ name: 'größe', type: 'bigint' }, { name: 'text', type: 'text' }, { name: 'third', type: 'integer' }]);
+  const path = await parquet(
+    `select i::bigint as "größe", repeat('x', (i % 40)::integer) as text, case when i % 3 = 0 then null else i::integer end as third from range(0, 10000) as t (i)`,
+  );
+  const { rowCount } = await loaded(path, [
+    { name: 'größe', type: 'bigint' },
+    { name: 'text', type: 'text' },
+    { name: 'third', type: 'integer' },
+  ]);
   expect(rowCount).toBe(10_000);
-  expect(await session.query(`select count(*)::int as wrong from typed where n <> "größe" + 1 or text <> repeat('x', ("größe" % 40)::integer) or third is distinct from case when "größe" % 3 = 0 then null else "größe" end`)).toEqual([{ wrong: 0 }]);
+  expect(
+    await session.query(
+      `select count(*)::int as wrong from typed where n <> "größe" + 1 or text <> repeat('x', ("größe" % 40)::integer) or third is distinct from case when "größe" % 3 = 0 then null else "größe" end`,
+    ),
+  ).toEqual([{ wrong: 0 }]);
 });
 
 test('a column of the ledger that the file does not have', async () => {
   const path = await parquet('select 1 as a');
-  await expect(parquetToTable(session, duckdb, { path, columns: [{ name: 'ä "b"', type: 'text' }] }, 'loaded', never)).rejects.toMatchObject({ code: 'ASSET_CHANGED', details: { column: 'ä "b"' } });
+  await expect(
+    parquetToTable(session, duckdb, { path, columns: [{ name: 'ä "b"', type: 'text' }] }, 'loaded', never),
+  ).rejects.toMatchObject({ code: 'ASSET_CHANGED', details: { column: 'ä "b"' } });
 });
 
 test('a file that ends in the middle is not taken for a whole one', async () => {
@@ -83,7 +107,21 @@ test('a file that ends in the middle is not taken for a whole one', async () => 
   const { size } = await file.stat();
   await file.write(Buffer.alloc(size / 2, 0xaa), 0, size / 2, Math.floor(size / 3)); // The footer stays.
   await file.close();
-  await expect(parquetToTable(session, duckdb, { path, columns: [{ name: 'i', type: 'bigint' }, { name: 'text', type: 'text' }] }, 'loaded', never)).rejects.toThrow();
+  await expect(
+    parquetToTable(
+      session,
+      duckdb,
+      {
+        path,
+        columns: [
+          { name: 'i', type: 'bigint' },
+          { name: 'text', type: 'text' },
+        ],
+      },
+      'loaded',
+      never,
+    ),
+  ).rejects.toThrow();
   expect(await session.query('select 1 as alive')).toEqual([{ alive: 1 }]);
 });
 
@@ -91,16 +129,34 @@ test('an abort ends the copy, and DuckDB is idle then', async () => {
   const path = await parquet(`select i, md5(i::varchar) as text from range(0, 3000000) as t (i)`);
   const stop = new AbortController();
   const own = await postgis.openSession({ runId: RUN, step: 'join', token: 2 }, stop.signal);
-  const working = parquetToTable(own, duckdb, { path, columns: [{ name: 'i', type: 'bigint' }, { name: 'text', type: 'text' }] }, 'loaded', stop.signal);
+  const working = parquetToTable(
+    own,
+    duckdb,
+    {
+      path,
+      columns: [
+        { name: 'i', type: 'bigint' },
+        { name: 'text', type: 'text' },
+      ],
+    },
+    'loaded',
+    stop.signal,
+  );
   working.catch(() => undefined);
   const watcher = await postgis.openSession({ runId: RUN, step: 'archive', token: 1 }, never);
-  await vi.waitUntil(async () => (await watcher.query<{ rows: string }>('select tuples_processed as rows from pg_stat_progress_copy'))[0]?.rows, { interval: 5, timeout: 20_000 });
+  await vi.waitUntil(
+    async () =>
+      (await watcher.query<{ rows: string }>('select tuples_processed as rows from pg_stat_progress_copy'))[0]?.rows,
+    { interval: 5, timeout: 20_000 },
+  );
   const aborted = performance.now();
   stop.abort(new Error('canceled'));
   await expect(working).rejects.toThrow('canceled');
   expect(performance.now() - aborted).toBeLessThan(2000);
   expect(await duckdb.query('select 1 as idle', never)).toEqual([{ idle: 1 }]);
   await own.close();
-  await vi.waitUntil(async () => (await watcher.query('select 1 from pg_stat_progress_copy')).length === 0, { interval: 20 });
+  await vi.waitUntil(async () => (await watcher.query('select 1 from pg_stat_progress_copy')).length === 0, {
+    interval: 20,
+  });
   await watcher.close();
 });

@@ -27,35 +27,70 @@ export const ROW_NUMBER = 'n';
  * Throws ASSET_CHANGED when the file does not hold these columns, ASSET_VALUE_INVALID, EXPORT_MISMATCH when a row got lost.
  */
 export async function parquetToTable(
-  session: PostgisSession, database: LockedDatabase, source: { path: string; columns: readonly Column[] }, table: string, signal: AbortSignal,
+  session: PostgisSession,
+  database: LockedDatabase,
+  source: { path: string; columns: readonly Column[] },
+  table: string,
+  signal: AbortSignal,
 ): Promise<ImportedTable> {
   const columns = await planColumns(database, source, signal);
   await session.query(createTable(table, columns));
   const written = await copyRows(session.client, database.connection, source, columns, table, signal);
-  const [footer] = await database.query<{ rows: number }>(`select num_rows::double as rows from parquet_file_metadata(${quotedString(source.path)})`, signal);
+  const [footer] = await database.query<{ rows: number }>(
+    `select num_rows::double as rows from parquet_file_metadata(${quotedString(source.path)})`,
+    signal,
+  );
   if (written !== footer?.rows) {
-    throw new SluiceError('EXPORT_MISMATCH', `${written} rows of ${footer?.rows} reached PostgreSQL.`, { details: { file: footer?.rows, table: written } });
+    throw new SluiceError('EXPORT_MISMATCH', `${written} rows of ${footer?.rows} reached PostgreSQL.`, {
+      details: { file: footer?.rows, table: written },
+    });
   }
-  return { rowCount: written, values: columns.map((column, index) => (alias) => column.value(format('%I.%I', alias, nameOf(index)))) };
+  return {
+    rowCount: written,
+    values: columns.map((column, index) => (alias) => column.value(format('%I.%I', alias, nameOf(index)))),
+  };
 }
 
 const nameOf = (index: number): string => `c${index}`;
 
-async function planColumns(database: LockedDatabase, { path, columns }: { path: string; columns: readonly Column[] }, signal: AbortSignal): Promise<ImportColumn[]> {
-  const described = await database.query<{ column_name: string; column_type: string }>(`select column_name, column_type from (describe select * from read_parquet(${quotedString(path)}))`, signal);
+async function planColumns(
+  database: LockedDatabase,
+  { path, columns }: { path: string; columns: readonly Column[] },
+  signal: AbortSignal,
+): Promise<ImportColumn[]> {
+  const described = await database.query<{ column_name: string; column_type: string }>(
+    `select column_name, column_type from (describe select * from read_parquet(${quotedString(path)}))`,
+    signal,
+  );
   const types = new Map(described.map((column) => [column.column_name, column.column_type]));
   return columns.map((column) => {
     const type = types.get(column.name);
-    if (type === undefined) throw new SluiceError('ASSET_CHANGED', `The file has no column ${JSON.stringify(column.name)}, which the ledger names.`, { details: { column: column.name } });
+    if (type === undefined)
+      throw new SluiceError(
+        'ASSET_CHANGED',
+        `The file has no column ${JSON.stringify(column.name)}, which the ledger names.`,
+        { details: { column: column.name } },
+      );
     return importColumn(column, type);
   });
 }
 
 function createTable(table: string, columns: readonly ImportColumn[]): string {
-  return format('create unlogged table %I (%s)', table, [`${ROW_NUMBER} bigint`, ...columns.map(({ staged }, index) => `${nameOf(index)} ${staged}`)].join(', '));
+  return format(
+    'create unlogged table %I (%s)',
+    table,
+    [`${ROW_NUMBER} bigint`, ...columns.map(({ staged }, index) => `${nameOf(index)} ${staged}`)].join(', '),
+  );
 }
 
-async function copyRows(client: pg.Client, connection: DuckDBConnection, source: { path: string; columns: readonly Column[] }, columns: readonly ImportColumn[], table: string, signal: AbortSignal): Promise<number> {
+async function copyRows(
+  client: pg.Client,
+  connection: DuckDBConnection,
+  source: { path: string; columns: readonly Column[] },
+  columns: readonly ImportColumn[],
+  table: string,
+  signal: AbortSignal,
+): Promise<number> {
   const copy = client.query(copyFrom(format('copy %I from stdin (format binary)', table)));
   const reading = new ChunkReader(connection, selectSql(source.path, columns));
   try {
@@ -121,5 +156,8 @@ function invalidValue(thrown: unknown, columns: readonly Column[]): SluiceError 
   const [, row, column] = /line (\d+), column c(\d+)/.exec(thrown.where ?? '') ?? [];
   const name = columns[Number(column)]?.name;
   const where = name === undefined ? '' : `Row ${row}, column ${JSON.stringify(name)}: `;
-  return new SluiceError('ASSET_VALUE_INVALID', `${where}${thrown.message}.`, { cause: thrown, details: name === undefined ? {} : { row: Number(row), column: name } });
+  return new SluiceError('ASSET_VALUE_INVALID', `${where}${thrown.message}.`, {
+    cause: thrown,
+    details: name === undefined ? {} : { row: Number(row), column: name },
+  });
 }

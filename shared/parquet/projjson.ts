@@ -8,7 +8,10 @@ const known = new Map<string, unknown>([['EPSG:4326', epsg4326]]);
 export async function projJson(crs: string, gdal: Gdal, signal: AbortSignal): Promise<unknown> {
   const found = known.get(crs);
   if (found !== undefined) return found;
-  const { stdout } = await gdal.run({ command: 'projinfo', args: ['-q', '-o', 'PROJJSON', crs], drivers: [] }, { signal });
+  const { stdout } = await gdal.run(
+    { command: 'projinfo', args: ['-q', '-o', 'PROJJSON', crs], drivers: [] },
+    { signal },
+  );
   const parsed: unknown = JSON.parse(stdout);
   known.set(crs, parsed);
   return parsed;

@@ -11,4 +11,11 @@ export interface RawColumn {
 }
 
 /** Width of the fixed ones, the same in both; the others have a length of their own. */
-export const BYTES_PER_VALUE: Partial<Record<RawType, number>> = { BOOLEAN: 1, SMALLINT: 2, INTEGER: 4, BIGINT: 8, FLOAT: 4, DOUBLE: 8 };
+export const BYTES_PER_VALUE: Partial<Record<RawType, number>> = {
+  BOOLEAN: 1,
+  SMALLINT: 2,
+  INTEGER: 4,
+  BIGINT: 8,
+  FLOAT: 4,
+  DOUBLE: 8,
+};

@@ -1,6 +1,17 @@
 import duckdb from '@duckdb/node-bindings';
 import {
-  BIGINT, BLOB, BOOLEAN, DOUBLE, DuckDBTableFunction, type DuckDBType, DuckDBVarCharType, FLOAT, INTEGER, LIST, SMALLINT, VARCHAR,
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  DOUBLE,
+  DuckDBTableFunction,
+  type DuckDBType,
+  DuckDBVarCharType,
+  FLOAT,
+  INTEGER,
+  LIST,
+  SMALLINT,
+  VARCHAR,
 } from '@duckdb/node-api';
 import type { CopyBinaryReader } from './copy-binary.ts';
 import type { RawColumn, RawType } from './raw-column.ts';
@@ -12,14 +23,26 @@ const CHUNK_BYTES = 16 * 2 ** 20;
 
 /** The DuckDB type of each. DuckDB knows JSON by its alias, and marks the column as JSON in the file. */
 const DUCKDB_TYPE: Record<RawType, DuckDBType> = {
-  BOOLEAN, SMALLINT, INTEGER, BIGINT, FLOAT, DOUBLE, VARCHAR, BLOB, JSON: DuckDBVarCharType.create('JSON'),
+  BOOLEAN,
+  SMALLINT,
+  INTEGER,
+  BIGINT,
+  FLOAT,
+  DOUBLE,
+  VARCHAR,
+  BLOB,
+  JSON: DuckDBVarCharType.create('JSON'),
 };
 
 /**
  * A table function `sluice_rows()` with columns `c0`, `c1`, … that yields the rows of a COPY BINARY stream, once.
  * DuckDB makes a plain error of what is thrown in it, so the thrown one is left in `broken`.
  */
-export function copyRows(columns: RawColumn[], source: CopyBinaryReader, broken: { reason?: unknown }): DuckDBTableFunction {
+export function copyRows(
+  columns: RawColumn[],
+  source: CopyBinaryReader,
+  broken: { reason?: unknown },
+): DuckDBTableFunction {
   const rows = new RowReader(columns, source);
   return DuckDBTableFunction.create({
     name: ROWS_FUNCTION,

@@ -39,7 +39,8 @@ function valuesOf(type: RawType): Values {
 /** Text and blobs: DuckDB copies them, one call each. */
 const BYTES: Values = {
   reserve: () => undefined,
-  put: (vector, index, source, at, length) => duckdb.vector_assign_string_element_len(vector, index, source.bytes.subarray(at, at + length)),
+  put: (vector, index, source, at, length) =>
+    duckdb.vector_assign_string_element_len(vector, index, source.bytes.subarray(at, at + length)),
   flush: () => undefined,
 };
 
@@ -102,7 +103,7 @@ class Validity {
     if (!this.#anyNull) return; // A vector comes with all rows valid.
     this.#reserve(count);
     duckdb.vector_ensure_validity_writable(vector);
-    duckdb.copy_data_to_vector_validity(vector, 0, this.#bits.buffer as ArrayBuffer, 0, Math.ceil(count / 64) * 8);
+    duckdb.copy_data_to_vector_validity(vector, 0, this.#bits.buffer, 0, Math.ceil(count / 64) * 8);
     this.#bits.fill(ALL_VALID);
     this.#anyNull = false;
   }

@@ -12,7 +12,9 @@ const YOUNG_MEGABYTES = 4;
 /** A thread that writes Parquet, with the ring that feeds it. The ring lives as long as the thread: the garbage collector does not see shared memory grow. */
 export class ParquetWorker {
   readonly ring = createRing();
-  #thread = new Worker(new URL('./parquet-worker.ts', import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES } });
+  #thread = new Worker(new URL('./parquet-worker.ts', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+  });
   #expiry: NodeJS.Timeout | undefined;
   #dead = false;
 
@@ -51,8 +53,10 @@ export class ParquetWorker {
         then();
       };
       const answered = (reply: WorkerReply) => settle(() => resolve(reply));
-      const failed = (reason: unknown) => settle(() => reject(new SluiceError('INTERNAL', 'The thread that writes Parquet failed.', { cause: reason })));
-      const stopped = (code: number) => settle(() => reject(new SluiceError('INTERNAL', `The thread that writes Parquet stopped with code ${code}.`)));
+      const failed = (reason: unknown) =>
+        settle(() => reject(new SluiceError('INTERNAL', 'The thread that writes Parquet failed.', { cause: reason })));
+      const stopped = (code: number) =>
+        settle(() => reject(new SluiceError('INTERNAL', `The thread that writes Parquet stopped with code ${code}.`)));
       this.#thread.on('message', answered).on('error', failed).on('exit', stopped);
       this.#thread.postMessage(job);
     });

@@ -44,11 +44,28 @@ export async function writeGeoParquet(
   const plan = planExport({ ...source, columns, keyColumn: KEY_COLUMN, facts: facts.byColumn, profile });
   const path = join(target.folder, target.name);
   signal.throwIfAborted();
-  const written = await copyToParquet(session.client, plan.copy, { folder: target.folder, path, columns: plan.columns, select: plan.select, metadata: plan.metadata }, signal);
+  const written = await copyToParquet(
+    session.client,
+    plan.copy,
+    { folder: target.folder, path, columns: plan.columns, select: plan.select, metadata: plan.metadata },
+    signal,
+  );
   if (written.row_count !== profile.row_count) {
-    throw new SluiceError('EXPORT_MISMATCH', `The file has ${written.row_count} rows and table ${source.table} has ${profile.row_count}.`, { details: { file: written.row_count, table: profile.row_count } });
+    throw new SluiceError(
+      'EXPORT_MISMATCH',
+      `The file has ${written.row_count} rows and table ${source.table} has ${profile.row_count}.`,
+      { details: { file: written.row_count, table: profile.row_count } },
+    );
   }
-  return { path, sha256: await sha256Of(path, signal), size_bytes: (await stat(path)).size, profile, columns: plan.ledgerColumns, notes: [...plan.notes, ...facts.notes], duckdb: written.duckdb };
+  return {
+    path,
+    sha256: await sha256Of(path, signal),
+    size_bytes: (await stat(path)).size,
+    profile,
+    columns: plan.ledgerColumns,
+    notes: [...plan.notes, ...facts.notes],
+    duckdb: written.duckdb,
+  };
 }
 
 async function sha256Of(path: string, signal: AbortSignal): Promise<string> {

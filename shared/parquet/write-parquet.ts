@@ -37,9 +37,15 @@ export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
 
 function copyStatement(job: ParquetJob): string {
   const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
-  const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);
+  const metadata = Object.entries(job.metadata).map(
+    ([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`,
+  );
   const options = [
-    'format parquet', 'compression zstd', `compression_level ${ZSTD_LEVEL}`, `row_group_size ${ROW_GROUP_ROWS}`, `row_group_size_bytes ${ROW_GROUP_BYTES}`,
+    'format parquet',
+    'compression zstd',
+    `compression_level ${ZSTD_LEVEL}`,
+    `row_group_size ${ROW_GROUP_ROWS}`,
+    `row_group_size_bytes ${ROW_GROUP_BYTES}`,
     ...(metadata.length > 0 ? [`kv_metadata {${metadata.join(', ')}}`] : []),
   ];
   return `copy (select ${columns.join(', ')} from ${ROWS_FUNCTION}()) to ${quotedString(job.path)} (${options.join(', ')})`;
@@ -47,7 +53,9 @@ function copyStatement(job: ParquetJob): string {
 
 /** The count in the footer of the file as it is on disk. */
 async function rowsOf(connection: DuckDBConnection, path: string): Promise<number> {
-  const reader = await connection.runAndReadAll(`select num_rows::double from parquet_file_metadata(${quotedString(path)})`);
+  const reader = await connection.runAndReadAll(
+    `select num_rows::double from parquet_file_metadata(${quotedString(path)})`,
+  );
   return reader.getRows()[0]?.[0] as number;
 }
 

@@ -9,7 +9,11 @@ export const MAX_IDENTIFIER_BYTES = 63;
  * Names for columns, in order: a name that is taken (reserved or, apart from case, that of an earlier column), empty, or longer than 63 bytes
  * gets `_1`, `_2`, …; each such change is a note.
  */
-export function namesForColumns(sources: readonly string[], reserved: readonly string[], file: string): { names: string[]; notes: Note[] } {
+export function namesForColumns(
+  sources: readonly string[],
+  reserved: readonly string[],
+  file: string,
+): { names: string[]; notes: Note[] } {
   const taken = new Set(reserved.map(caseless));
   const inSource = new Set(sources.map(caseless));
   const names = sources.map((source) => {
@@ -19,7 +23,16 @@ export function namesForColumns(sources: readonly string[], reserved: readonly s
   });
   const notes = sources.flatMap((source, index) => {
     const name = names[index] ?? source;
-    return name === source ? [] : [{ code: 'COLUMN_RENAMED', column: name, file, message: `Column ${JSON.stringify(source)} is called ${JSON.stringify(name)}, because its name is ${Buffer.byteLength(source) > MAX_IDENTIFIER_BYTES ? 'too long' : 'taken'}.` }];
+    return name === source
+      ? []
+      : [
+          {
+            code: 'COLUMN_RENAMED',
+            column: name,
+            file,
+            message: `Column ${JSON.stringify(source)} is called ${JSON.stringify(name)}, because its name is ${Buffer.byteLength(source) > MAX_IDENTIFIER_BYTES ? 'too long' : 'taken'}.`,
+          },
+        ];
   });
   return { names, notes };
 }

@@ -37,7 +37,13 @@ test('rows that a crash of PostgreSQL took are missed, rows that are there and f
   await vi.waitUntil(() => postgres.pid !== crashed, { timeout: 20_000 });
   const transform = await postgis.openSession({ runId: RUN, step: 'transform-recipe', token: 2 }, never);
   onTestFinished(() => transform.close());
-  await expect(checkTableKept(transform, 'raw_data', 1)).rejects.toMatchObject({ code: 'TABLES_LOST', details: { table: 'raw_data', rows: 1 } });
+  await expect(checkTableKept(transform, 'raw_data', 1)).rejects.toMatchObject({
+    code: 'TABLES_LOST',
+    details: { table: 'raw_data', rows: 1 },
+  });
   await checkTableKept(transform, 'raw_data', 0);
-  await expect(checkTableKept(transform, 'processed', 0)).rejects.toMatchObject({ code: 'TABLES_LOST', details: { table: 'processed', rows: 0 } });
+  await expect(checkTableKept(transform, 'processed', 0)).rejects.toMatchObject({
+    code: 'TABLES_LOST',
+    details: { table: 'processed', rows: 0 },
+  });
 });

@@ -18,5 +18,9 @@ export async function checkTableKept(session: PostgisSession, table: string, row
   } catch (thrown) {
     if ((thrown as { code?: string }).code !== UNDEFINED_TABLE) throw thrown;
   }
-  throw new SluiceError('TABLES_LOST', `PostgreSQL crashed and emptied the working tables of this run; ${table} held ${rows} rows.`, { details: { table, rows } });
+  throw new SluiceError(
+    'TABLES_LOST',
+    `PostgreSQL crashed and emptied the working tables of this run; ${table} held ${rows} rows.`,
+    { details: { table, rows } },
+  );
 }

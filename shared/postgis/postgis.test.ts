@@ -41,7 +41,8 @@ test('an abort cancels the running statement', async () => {
 });
 
 /** Number of the server process behind a session. */
-const backend = async (session: PostgisSession) => (await session.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid;
+const backend = async (session: PostgisSession) =>
+  (await session.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid;
 
 test('the next session gets a connection that is warm, and knows nothing of the one before', async () => {
   const first = await postgis.openSession(claim(4), never);
@@ -53,8 +54,18 @@ test('the next session gets a connection that is warm, and knows nothing of the 
   const other = { runId: '1d4a1f6e-2f64-8c11-9a3e-0123456789ab', step: 'transform-recipe' as const, token: 1 };
   const second = await postgis.openSession(other, never);
   expect(await backend(second)).toBe(pid);
-  expect(await second.query(`select current_setting('application_name') as name, current_setting('search_path') as path, current_setting('work_mem') <> '7MB' as reset, current_setting('synchronous_commit') as sync, to_regclass('secret') is null as gone`)).toEqual([
-    { name: 'sluice:1d4a1f6e2f648c119a3e0123456789ab:transform-recipe:1', path: 'proc_1d4a1f6e_2f64_8c11_9a3e_0123456789ab, public', reset: true, sync: 'off', gone: true },
+  expect(
+    await second.query(
+      `select current_setting('application_name') as name, current_setting('search_path') as path, current_setting('work_mem') <> '7MB' as reset, current_setting('synchronous_commit') as sync, to_regclass('secret') is null as gone`,
+    ),
+  ).toEqual([
+    {
+      name: 'sluice:1d4a1f6e2f648c119a3e0123456789ab:transform-recipe:1',
+      path: 'proc_1d4a1f6e_2f64_8c11_9a3e_0123456789ab, public',
+      reset: true,
+      sync: 'off',
+      gone: true,
+    },
   ]);
   await second.close();
   await Promise.all([postgis.dropSchema(RUN), postgis.dropSchema(other.runId)]);
@@ -63,8 +74,14 @@ test('the next session gets a connection that is warm, and knows nothing of the 
 test.each([
   ['was aborted', async (_session: PostgisSession, stop: AbortController) => stop.abort()],
   ['is within a transaction', (session: PostgisSession) => session.query('begin')],
-  ['was ended by the server', (session: PostgisSession) => session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined)],
-  ['still runs a statement', async (session: PostgisSession) => void session.query('select pg_sleep(60)').catch(() => undefined)],
+  [
+    'was ended by the server',
+    (session: PostgisSession) => session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined),
+  ],
+  [
+    'still runs a statement',
+    async (session: PostgisSession) => void session.query('select pg_sleep(60)').catch(() => undefined),
+  ],
 ])('a session that %s leaves no connection for the next one', async (_name, spoil) => {
   const stop = new AbortController();
   const first = await postgis.openSession(claim(5), stop.signal);

@@ -75,7 +75,10 @@ export class PgPostgis implements Postgis {
     }
     let open = true;
     let canceling: NodeJS.Timeout | undefined;
-    const cancelOnce = () => void this.#pool.query('select pg_cancel_backend($1)', [(client as unknown as { processID: number }).processID]).catch(() => undefined);
+    const cancelOnce = () =>
+      void this.#pool
+        .query('select pg_cancel_backend($1)', [(client as unknown as { processID: number }).processID])
+        .catch(() => undefined);
     const cancel = () => {
       cancelOnce();
       canceling = setInterval(cancelOnce, CANCEL_AGAIN_MS).unref();
@@ -84,7 +87,10 @@ export class PgPostgis implements Postgis {
     return {
       schema,
       client,
-      connectionString: withParameters(this.#url, { application_name: name, options: `-c search_path=${schema},public ${SETTINGS}` }),
+      connectionString: withParameters(this.#url, {
+        application_name: name,
+        options: `-c search_path=${schema},public ${SETTINGS}`,
+      }),
       query: async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) => {
         signal.throwIfAborted();
         if (!open) throw new SluiceError('INTERNAL', `The session of ${claim.step} was closed.`);
@@ -104,12 +110,21 @@ export class PgPostgis implements Postgis {
 
   async #fence(client: pg.Client, schema: string, claim: ClaimRef): Promise<void> {
     const fence = format('%I.%I', schema, FENCE_TABLE);
-    await client.query(format('create schema if not exists %I; create table if not exists %s (step text primary key, token int not null)', schema, fence)).catch(ignoreRace);
+    await client
+      .query(
+        format(
+          'create schema if not exists %I; create table if not exists %s (step text primary key, token int not null)',
+          schema,
+          fence,
+        ),
+      )
+      .catch(ignoreRace);
     const raised = await client.query(
       `insert into ${fence} as f values ($1, $2) on conflict (step) do update set token = excluded.token where f.token <= excluded.token returning token`,
       [claim.step, claim.token],
     );
-    if (raised.rowCount === 0) throw new SluiceError('CLAIM_STALE', `A newer worker is doing ${claim.step} of run ${claim.runId}.`);
+    if (raised.rowCount === 0)
+      throw new SluiceError('CLAIM_STALE', `A newer worker is doing ${claim.step} of run ${claim.runId}.`);
     const older = `sluice:${claim.runId.replaceAll('-', '')}:${claim.step}:`;
     await client.query(
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity
@@ -119,12 +134,17 @@ export class PgPostgis implements Postgis {
   }
 
   async dropSchema(runId: string): Promise<void> {
-    await this.#pool.query(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where starts_with(application_name, $1)`, [`sluice:${runId.replaceAll('-', '')}:`]);
+    await this.#pool.query(
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where starts_with(application_name, $1)`,
+      [`sluice:${runId.replaceAll('-', '')}:`],
+    );
     await this.#pool.query(format('drop schema if exists %I cascade', schemaOfRun(runId)));
   }
 
   async listRunSchemas(): Promise<string[]> {
-    const { rows } = await this.#pool.query<{ nspname: string }>(`select nspname from pg_namespace where nspname ~ '^proc_[0-9a-f_]{36}$' order by 1`);
+    const { rows } = await this.#pool.query<{ nspname: string }>(
+      `select nspname from pg_namespace where nspname ~ '^proc_[0-9a-f_]{36}$' order by 1`,
+    );
     return rows.map((row) => row.nspname);
   }
 
@@ -150,5 +170,11 @@ function ignoreRace(thrown: unknown): void {
 /** A PostgreSQL URL with parameters added. */
 export function withParameters(url: string, parameters: Record<string, string>): string {
   const separator = url.includes('?') ? '&' : '?';
-  return url + separator + Object.entries(parameters).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&');
+  return (
+    url +
+    separator +
+    Object.entries(parameters)
+      .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+      .join('&')
+  );
 }

@@ -9,5 +9,7 @@ const COLUMNS_SQL = `
 
 /** The columns of a table in the session's schema, in order; none when there is no such table. */
 export function readColumns(session: PostgisSession, table: string): Promise<TableColumn[]> {
-  return session.query<TableColumn & pg.QueryResultRow>(COLUMNS_SQL, [`${pg.escapeIdentifier(session.schema)}.${pg.escapeIdentifier(table)}`]);
+  return session.query<TableColumn & pg.QueryResultRow>(COLUMNS_SQL, [
+    `${pg.escapeIdentifier(session.schema)}.${pg.escapeIdentifier(table)}`,
+  ]);
 }

@@ -8,4 +8,13 @@ export const PROCESSED_TABLE = 'processed';
 export const KEY_COLUMN = 'sluice_fid';
 
 /** Names that no attribute column may have, in lower case: PostgreSQL's own columns, and the covering column that GeoParquet adds beside the geometry. */
-export const RESERVED_COLUMNS: readonly string[] = ['bbox', KEY_COLUMN, 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'];
+export const RESERVED_COLUMNS: readonly string[] = [
+  'bbox',
+  KEY_COLUMN,
+  'tableoid',
+  'xmin',
+  'cmin',
+  'xmax',
+  'cmax',
+  'ctid',
+];

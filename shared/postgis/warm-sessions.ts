@@ -23,7 +23,13 @@ export class WarmSessions {
   #taken = new Set<WarmClient>();
 
   constructor(connectionString: string) {
-    this.#pool = new pg.Pool({ connectionString, max: MAX_CONNECTIONS, idleTimeoutMillis: IDLE_MS, maxLifetimeSeconds: LIFETIME_SECONDS, allowExitOnIdle: true });
+    this.#pool = new pg.Pool({
+      connectionString,
+      max: MAX_CONNECTIONS,
+      idleTimeoutMillis: IDLE_MS,
+      maxLifetimeSeconds: LIFETIME_SECONDS,
+      allowExitOnIdle: true,
+    });
     this.#pool.on('error', () => undefined); // An idle connection broke; the pool has forgotten it.
   }
 

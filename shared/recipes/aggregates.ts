@@ -16,7 +16,10 @@ export const AggregateSchema = z
     function: z.enum(FUNCTIONS).describe('What to compute. `first` is the value of the first feature.'),
     as: NewColumnName.describe('Name of the new column.'),
   })
-  .refine((aggregate) => aggregate.column !== undefined || aggregate.function === 'count', { path: ['column'], message: 'is needed for every function but count' });
+  .refine((aggregate) => aggregate.column !== undefined || aggregate.function === 'count', {
+    path: ['column'],
+    message: 'is needed for every function but count',
+  });
 export type Aggregate = z.infer<typeof AggregateSchema>;
 
 const NUMBERS: readonly ColumnClass[] = ['integer', 'float', 'decimal'];
@@ -37,19 +40,36 @@ const NUMERIC = { type: 'numeric', base: 'numeric', array: false };
 const DOUBLE = { type: 'double precision', base: 'float8', array: false };
 
 /** The column that an aggregate makes, and its SQL over alias `t` in a grouped query. Throws RECIPE_INVALID. */
-export function aggregateColumn(aggregate: Aggregate, facts: TableFacts, path: string): { column: TableColumn; sql: string } {
+export function aggregateColumn(
+  aggregate: Aggregate,
+  facts: TableFacts,
+  path: string,
+): { column: TableColumn; sql: string } {
   const { as, function: name } = aggregate;
   if (aggregate.column === undefined) return { column: { name: as, ...BIGINT }, sql: 'count(*)' };
   const of = attributeColumn(aggregate.column, facts, `${path}.column`);
   const takes = TAKES[name];
-  if (!takes.classes.includes(classOf(of))) throw invalidParameter(`${path}.column`, `${name} takes ${takes.says}, and ${JSON.stringify(of.name)} is ${of.type}.`, { column: of.name, type: of.type });
+  if (!takes.classes.includes(classOf(of)))
+    throw invalidParameter(
+      `${path}.column`,
+      `${name} takes ${takes.says}, and ${JSON.stringify(of.name)} is ${of.type}.`,
+      { column: of.name, type: of.type },
+    );
   const { sql, type } = computed(name, of, columnSql(of.name), columnSql(facts.keyColumn));
   return { column: { name: as, ...type }, sql };
 }
 
 /** Sums and means of floating-point numbers depend on the order, which the number of the feature decides: the same input gives the same bytes. */
-function computed(name: Aggregate['function'], of: TableColumn, value: string, key: string): { sql: string; type: Omit<TableColumn, 'name'> } {
-  const same = classOf(of) === 'text' ? { type: 'text', base: 'text', array: false } : { type: of.type, base: of.base, array: false };
+function computed(
+  name: Aggregate['function'],
+  of: TableColumn,
+  value: string,
+  key: string,
+): { sql: string; type: Omit<TableColumn, 'name'> } {
+  const same =
+    classOf(of) === 'text'
+      ? { type: 'text', base: 'text', array: false }
+      : { type: of.type, base: of.base, array: false };
   switch (name) {
     case 'count':
       return { sql: `count(${value})`, type: BIGINT };

@@ -4,7 +4,16 @@ import { type ColumnClass, classOf } from './column-class.ts';
 import { columnSql } from './step.ts';
 
 /** Types that a column can be cast to, by the names that manifests use for tables too. */
-export const CAST_TYPES = ['text', 'boolean', 'bigint', 'double', 'decimal', 'date', 'timestamp', 'timestamptz'] as const;
+export const CAST_TYPES = [
+  'text',
+  'boolean',
+  'bigint',
+  'double',
+  'decimal',
+  'date',
+  'timestamp',
+  'timestamptz',
+] as const;
 export type CastType = (typeof CAST_TYPES)[number];
 
 /** The same in PostgreSQL. */
@@ -63,13 +72,18 @@ function converted(value: string, from: ColumnClass, to: CastType): string | und
       return `nullif(${trimmed(value)}, '')::${type}`;
     case 'integer':
       // 0 and 1 are read as texts: other numbers are no booleans.
-      return to === 'boolean' ? `${value}::text::boolean` : TIMES.includes(to as ColumnClass) ? undefined : `${value}::${type}`;
+      return to === 'boolean'
+        ? `${value}::text::boolean`
+        : TIMES.includes(to as ColumnClass)
+          ? undefined
+          : `${value}::${type}`;
     case 'float':
     case 'decimal':
       if (TIMES.includes(to as ColumnClass)) return undefined;
       if (to === 'boolean') return `${value}::text::boolean`;
       // A fraction is an error, which its text makes: PostgreSQL would round.
-      if (to === 'bigint') return `case when ${value} = trunc(${value}) then ${value}::bigint else ${value}::text::bigint end`;
+      if (to === 'bigint')
+        return `case when ${value} = trunc(${value}) then ${value}::bigint else ${value}::text::bigint end`;
       // By way of the text, which holds every digit of the number and no others.
       return to === 'decimal' && from === 'float' ? `${value}::text::numeric` : `${value}::${type}`;
     case 'boolean':

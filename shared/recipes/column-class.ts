@@ -1,13 +1,23 @@
 import type { TableColumn } from '#shared/postgis/table-column.ts';
 
 /** What can be done with the values of a column: compared, added, cast. */
-export type ColumnClass = 'text' | 'integer' | 'float' | 'decimal' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'other';
+export type ColumnClass =
+  'text' | 'integer' | 'float' | 'decimal' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'other';
 
 const CLASSES: Readonly<Record<string, ColumnClass>> = {
-  text: 'text', varchar: 'text', bpchar: 'text',
-  int2: 'integer', int4: 'integer', int8: 'integer',
-  float4: 'float', float8: 'float', numeric: 'decimal',
-  bool: 'boolean', date: 'date', timestamp: 'timestamp', timestamptz: 'timestamptz',
+  text: 'text',
+  varchar: 'text',
+  bpchar: 'text',
+  int2: 'integer',
+  int4: 'integer',
+  int8: 'integer',
+  float4: 'float',
+  float8: 'float',
+  numeric: 'decimal',
+  bool: 'boolean',
+  date: 'date',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamptz',
 };
 
 /** The class of a column; lists, JSON, bytes, times of day and what else there is are `other`. */

@@ -9,14 +9,21 @@ import type { TableFacts } from './step.ts';
 const MAX_LISTED = 50;
 
 /** Name of a column that is there, as a manifest gives it. */
-export const ColumnName = z.string().min(1).max(128).regex(/^[^\u0000]*$/, 'must not hold a NUL character');
+export const ColumnName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[^\u0000]*$/, 'must not hold a NUL character');
 /** Name of a column to make. Without control characters: it is shown in logs and terminals. */
 export const NewColumnName = z
   .string()
   .min(1)
   .max(MAX_IDENTIFIER_BYTES)
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not hold control characters')
-  .refine((name) => Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES, `must be at most ${MAX_IDENTIFIER_BYTES} bytes long in UTF-8`);
+  .refine(
+    (name) => Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES,
+    `must be at most ${MAX_IDENTIFIER_BYTES} bytes long in UTF-8`,
+  );
 
 /** The columns that a user knows: all but the geometry and the number of the feature. */
 export function attributeColumns(facts: Pick<TableFacts, 'columns' | 'geometryColumn' | 'keyColumn'>): TableColumn[] {
@@ -29,8 +36,14 @@ export function attributeColumn(name: string, facts: TableFacts, path: string): 
   const found = columns.find((column) => column.name === name);
   if (found !== undefined) return found;
   const names = columns.slice(0, MAX_LISTED).map((column) => column.name);
-  const listed = names.length === 0 ? 'It has no columns but the geometry' : `Its columns are ${quoted(names)}${columns.length > names.length ? ', …' : ''}`;
-  throw invalidParameter(path, `the table has no column ${JSON.stringify(name)} at this step. ${listed}.`, { column: name, columns: names });
+  const listed =
+    names.length === 0
+      ? 'It has no columns but the geometry'
+      : `Its columns are ${quoted(names)}${columns.length > names.length ? ', …' : ''}`;
+  throw invalidParameter(path, `the table has no column ${JSON.stringify(name)} at this step. ${listed}.`, {
+    column: name,
+    columns: names,
+  });
 }
 
 /** The attribute columns of these names, in the order of the table. */
@@ -40,11 +53,20 @@ export function attributeColumnsNamed(names: readonly string[], facts: TableFact
 }
 
 /** Throws RECIPE_INVALID when a column may not get this name: it is reserved, or taken apart from case. */
-export function checkFreeName(name: string, taken: readonly string[], facts: Pick<TableFacts, 'geometryColumn'>, path: string): void {
+export function checkFreeName(
+  name: string,
+  taken: readonly string[],
+  facts: Pick<TableFacts, 'geometryColumn'>,
+  path: string,
+): void {
   const caseless = name.toLowerCase();
-  if ([...RESERVED_COLUMNS, facts.geometryColumn].includes(caseless)) throw invalidParameter(path, `${JSON.stringify(name)} is a reserved name. Choose another one.`, { column: name });
+  if ([...RESERVED_COLUMNS, facts.geometryColumn].includes(caseless))
+    throw invalidParameter(path, `${JSON.stringify(name)} is a reserved name. Choose another one.`, { column: name });
   const other = taken.find((each) => each.toLowerCase() === caseless);
-  if (other !== undefined) throw invalidParameter(path, `there is a column ${JSON.stringify(other)} already. Choose another name.`, { column: name });
+  if (other !== undefined)
+    throw invalidParameter(path, `there is a column ${JSON.stringify(other)} already. Choose another name.`, {
+      column: name,
+    });
 }
 
 /** Names in quotes, for a message. */

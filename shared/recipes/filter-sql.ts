@@ -23,11 +23,20 @@ export function conditionSql(condition: Condition, facts: TableFacts, path: stri
     case 'contains':
     case 'starts_with':
     case 'ends_with':
-      if (classOf(column) !== 'text') throw invalidParameter(`${path}.op`, `${condition.op} is for texts, and column ${JSON.stringify(column.name)} is ${column.type}.`, { type: column.type });
+      if (classOf(column) !== 'text')
+        throw invalidParameter(
+          `${path}.op`,
+          `${condition.op} is for texts, and column ${JSON.stringify(column.name)} is ${column.type}.`,
+          { type: column.type },
+        );
       return MATCHES[condition.op](name, condition.value);
     default:
       if (classOf(column) === 'boolean' && condition.op !== '=' && condition.op !== '!=') {
-        throw invalidParameter(`${path}.op`, `column ${JSON.stringify(column.name)} is boolean, which compares with = and != only.`, { type: column.type });
+        throw invalidParameter(
+          `${path}.op`,
+          `column ${JSON.stringify(column.name)} is boolean, which compares with = and != only.`,
+          { type: column.type },
+        );
       }
       return `${name} ${condition.op} ${literal(condition.value, column, `${path}.value`)}`;
   }

@@ -17,8 +17,14 @@ const WRITTEN: Record<Exclude<ColumnClass, 'other'>, { fits(value: ConditionValu
   decimal: { fits: isNumber, says: 'a number' },
   boolean: { fits: (value) => typeof value === 'boolean', says: 'true or false' },
   date: { fits: (value) => typeof value === 'string' && isDate(value), says: 'a date such as "2025-03-31"' },
-  timestamp: { fits: (value) => typeof value === 'string' && isTimestamp(value), says: 'a time without zone such as "2025-03-31T12:00:00"' },
-  timestamptz: { fits: (value) => typeof value === 'string' && isTimestamp(value.replace(ZONE, '')), says: 'a time such as "2025-03-31T12:00:00Z" (UTC when it has no zone)' },
+  timestamp: {
+    fits: (value) => typeof value === 'string' && isTimestamp(value),
+    says: 'a time without zone such as "2025-03-31T12:00:00"',
+  },
+  timestamptz: {
+    fits: (value) => typeof value === 'string' && isTimestamp(value.replace(ZONE, '')),
+    says: 'a time such as "2025-03-31T12:00:00Z" (UTC when it has no zone)',
+  },
 };
 
 /**
@@ -27,9 +33,24 @@ const WRITTEN: Record<Exclude<ColumnClass, 'other'>, { fits(value: ConditionValu
  */
 export function literal(value: ConditionValue, column: TableColumn, path: string): string {
   const kind = classOf(column);
-  if (kind === 'other') throw invalidParameter(path, `a column of type ${column.type} can only be tested with is_null and is_not_null.`, { type: column.type });
-  if (!WRITTEN[kind].fits(value)) throw invalidParameter(path, `column ${JSON.stringify(column.name)} is ${column.type}, so the value must be ${WRITTEN[kind].says}.`, { type: column.type });
-  const type = kind === 'float' ? column.base : kind === 'integer' || kind === 'decimal' ? 'numeric' : kind === 'boolean' ? 'boolean' : kind;
+  if (kind === 'other')
+    throw invalidParameter(path, `a column of type ${column.type} can only be tested with is_null and is_not_null.`, {
+      type: column.type,
+    });
+  if (!WRITTEN[kind].fits(value))
+    throw invalidParameter(
+      path,
+      `column ${JSON.stringify(column.name)} is ${column.type}, so the value must be ${WRITTEN[kind].says}.`,
+      { type: column.type },
+    );
+  const type =
+    kind === 'float'
+      ? column.base
+      : kind === 'integer' || kind === 'decimal'
+        ? 'numeric'
+        : kind === 'boolean'
+          ? 'boolean'
+          : kind;
   return format('%L::%s', String(value), type);
 }
 

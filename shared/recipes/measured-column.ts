@@ -21,23 +21,45 @@ interface Measure {
 export function measureShape<C extends string>(column: C) {
   return {
     column: NewColumnName.default(column).describe('Name of the new column.'),
-    crs: z.string().regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n').optional()
-      .describe('Projected coordinate reference system to measure in, such as a national grid. On the ellipsoid when absent.'),
+    crs: z
+      .string()
+      .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
+      .optional()
+      .describe(
+        'Projected coordinate reference system to measure in, such as a national grid. On the ellipsoid when absent.',
+      ),
   };
 }
 
 /** A step that adds a column of what is measured, in metres or square metres; null for features of another dimension. */
-export function measureStep(measure: Measure, { column, crs }: { column: string; crs?: string | undefined }, path: string): Pick<RecipeStep, 'plan' | 'columnsAfter' | 'expression' | 'failure'> {
+export function measureStep(
+  measure: Measure,
+  { column, crs }: { column: string; crs?: string | undefined },
+  path: string,
+): Pick<RecipeStep, 'plan' | 'columnsAfter' | 'expression' | 'failure'> {
   const expression = (facts: TableFacts) => measured(measure, facts, crs, path);
   return {
     columnsAfter: (facts) => {
-      checkFreeName(column, attributeColumns(facts).map(({ name }) => name), facts, `${path}.column`);
+      checkFreeName(
+        column,
+        attributeColumns(facts).map(({ name }) => name),
+        facts,
+        `${path}.column`,
+      );
       expression(facts); // Throws for a CRS that is not projected, before anything runs.
       return beforeGeometry({ name: column, type: 'double precision', base: 'float8', array: false }, facts);
     },
     plan: ({ input, output }, facts) => {
       const columns = beforeGeometry({ name: column, type: '', base: '', array: false }, facts);
-      return [{ sql: selectInto(output, columns.map(({ name }) => [name, name === column ? expression(facts) : columnSql(name)]), format('%I as t', input)) }];
+      return [
+        {
+          sql: selectInto(
+            output,
+            columns.map(({ name }) => [name, name === column ? expression(facts) : columnSql(name)]),
+            format('%I as t', input),
+          ),
+        },
+      ];
     },
     expression,
     failure: { code: 'CRS_TRANSFORM_FAILED', says: `cannot be measured in ${crs ?? 'longitudes and latitudes'}` },
@@ -49,14 +71,28 @@ function beforeGeometry(added: TableColumn, facts: TableFacts): TableColumn[] {
   return [...facts.columns.filter((column) => !isGeometry(column)), added, ...facts.columns.filter(isGeometry)];
 }
 
-function measured({ name, dimension, power }: Measure, facts: TableFacts, crs: string | undefined, path: string): string {
+function measured(
+  { name, dimension, power }: Measure,
+  facts: TableFacts,
+  crs: string | undefined,
+  path: string,
+): string {
   const geometry = geometryOf(facts);
-  const value = crs === undefined ? `${name}(${onEllipsoid(geometry, facts)})` : format(`${name}(%s) * %L::float8`, transformed(geometry, sridOf(crs), facts), metres(crs, facts, path) ** power);
+  const value =
+    crs === undefined
+      ? `${name}(${onEllipsoid(geometry, facts)})`
+      : format(
+          `${name}(%s) * %L::float8`,
+          transformed(geometry, sridOf(crs), facts),
+          metres(crs, facts, path) ** power,
+        );
   return `case when ST_Dimension(${geometry}) = ${dimension} then ${value} end`;
 }
 
 function onEllipsoid(geometry: string, facts: TableFacts): string {
-  return facts.units.get(facts.targetSrid) === 'degree' ? `${geometry}::geography` : `ST_Transform(${geometry}, ${GEOGRAPHIC_SRID})::geography`;
+  return facts.units.get(facts.targetSrid) === 'degree'
+    ? `${geometry}::geography`
+    : `ST_Transform(${geometry}, ${GEOGRAPHIC_SRID})::geography`;
 }
 
 function transformed(geometry: string, srid: number, facts: TableFacts): string {
@@ -67,5 +103,8 @@ function transformed(geometry: string, srid: number, facts: TableFacts): string 
 function metres(crs: string, facts: TableFacts, path: string): number {
   const unit = facts.units.get(sridOf(crs));
   if (typeof unit === 'number') return unit;
-  throw invalidParameter(`${path}.crs`, `${crs} is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.`);
+  throw invalidParameter(
+    `${path}.crs`,
+    `${crs} is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.`,
+  );
 }

@@ -22,7 +22,10 @@ const METRES: Record<string, number> = { m: 1, km: 1000, ft: 0.3048, 'us-ft': 12
 export function parseParameters(given: unknown): GivenParameters {
   const result = RecipeParametersSchema.safeParse(given ?? {});
   if (result.success) return result.data;
-  const wrong = result.error.issues.map((issue) => `metadata.recipe${issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')}: ${issue.message}`);
+  const wrong = result.error.issues.map(
+    (issue) =>
+      `metadata.recipe${issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')}: ${issue.message}`,
+  );
   throw new SluiceError('RECIPE_INVALID', `${wrong.join('; ')}.`, { details: { parameters: wrong } });
 }
 
@@ -33,20 +36,37 @@ export function targetSrid(given: Pick<GivenParameters, 'target_crs'>): number {
 
 /** Every CRS that the parameters name, by its SRID, with the path of the parameter; the target first. */
 export function namedCrs(given: GivenParameters): { path: string; srid: number }[] {
-  const ofSteps = (given.steps ?? []).flatMap((step, index) => ('crs' in step && step.crs !== undefined ? [{ path: `metadata.recipe.steps[${index}].crs`, srid: sridOf(step.crs) }] : []));
+  const ofSteps = (given.steps ?? []).flatMap((step, index) =>
+    'crs' in step && step.crs !== undefined
+      ? [{ path: `metadata.recipe.steps[${index}].crs`, srid: sridOf(step.crs) }]
+      : [],
+  );
   return [{ path: 'metadata.recipe.target_crs', srid: targetSrid(given) }, ...ofSteps];
 }
 
 /** The boxes that are not in the target CRS, with the path of the step that names them. */
 export function boxesToTransform(given: GivenParameters): { path: string; box: ClipBox }[] {
-  return (given.steps ?? []).flatMap((step, index) => (step.step === 'clip' && sridOf(step.crs) !== targetSrid(given) ? [{ path: `metadata.recipe.steps[${index}].bounds`, box: step }] : []));
+  return (given.steps ?? []).flatMap((step, index) =>
+    step.step === 'clip' && sridOf(step.crs) !== targetSrid(given)
+      ? [{ path: `metadata.recipe.steps[${index}].bounds`, box: step }]
+      : [],
+  );
 }
 
 /** Fills in the defaults of the recipe. Throws RECIPE_INVALID for a tolerance that can't be meant. */
-export function completeParameters(given: GivenParameters, recipe: Pick<Recipe, 'tolerance'>, unit: CrsUnit): RecipeParameters {
-  const tolerance = given.simplify_tolerance ?? (unit === 'degree' ? recipe.tolerance.degrees : recipe.tolerance.metres / unit);
+export function completeParameters(
+  given: GivenParameters,
+  recipe: Pick<Recipe, 'tolerance'>,
+  unit: CrsUnit,
+): RecipeParameters {
+  const tolerance =
+    given.simplify_tolerance ?? (unit === 'degree' ? recipe.tolerance.degrees : recipe.tolerance.metres / unit);
   if (unit === 'degree' && tolerance > MAX_TOLERANCE_DEGREES) {
-    throw invalidParameter('metadata.recipe.simplify_tolerance', `${tolerance} degrees is more than ${MAX_TOLERANCE_DEGREES}; the tolerance is in units of target_crs.`, { value: tolerance });
+    throw invalidParameter(
+      'metadata.recipe.simplify_tolerance',
+      `${tolerance} degrees is more than ${MAX_TOLERANCE_DEGREES}; the tolerance is in units of target_crs.`,
+      { value: tolerance },
+    );
   }
   return {
     target_crs: given.target_crs ?? DEFAULT_TARGET,

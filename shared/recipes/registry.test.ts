@@ -3,17 +3,48 @@ import { completeParameters, parseParameters, unitOf } from './parameters.ts';
 import { ALL_RECIPES, recipeOf, stepsOf } from './registry.ts';
 
 test('an intent without a recipe of its own runs the default recipe', () => {
-  for (const intent of ['ingest_vector', 'ingest_building_footprints', 'constructor', '__proto__']) expect(recipeOf(intent).name).toBe('default');
+  for (const intent of ['ingest_vector', 'ingest_building_footprints', 'constructor', '__proto__'])
+    expect(recipeOf(intent).name).toBe('default');
   expect(recipeOf('ingest_road_network').name).toBe('ingest_road_network');
 });
 
 test('the steps of each recipe', () => {
-  expect(Object.fromEntries(ALL_RECIPES.map((recipe) => [recipe.name, stepsOf(recipe).map((step) => step.name)]))).toEqual({
+  expect(
+    Object.fromEntries(ALL_RECIPES.map((recipe) => [recipe.name, stepsOf(recipe).map((step) => step.name)])),
+  ).toEqual({
     default: ['NormalizeCRS', 'MakeValid', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
-    ingest_road_network: ['NormalizeCRS', 'MakeValid', 'KeepLinear', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
-    ingest_buildings: ['NormalizeCRS', 'MakeValid', 'KeepPolygonal', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
-    ingest_parcels: ['NormalizeCRS', 'MakeValid', 'KeepPolygonal', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
-    ingest_points_of_interest: ['NormalizeCRS', 'MakeValid', 'RepresentByPoint', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex'],
+    ingest_road_network: [
+      'NormalizeCRS',
+      'MakeValid',
+      'KeepLinear',
+      'SimplifyGeometry',
+      'QuantizeCoordinates',
+      'CreateSpatialIndex',
+    ],
+    ingest_buildings: [
+      'NormalizeCRS',
+      'MakeValid',
+      'KeepPolygonal',
+      'SimplifyGeometry',
+      'QuantizeCoordinates',
+      'CreateSpatialIndex',
+    ],
+    ingest_parcels: [
+      'NormalizeCRS',
+      'MakeValid',
+      'KeepPolygonal',
+      'SimplifyGeometry',
+      'QuantizeCoordinates',
+      'CreateSpatialIndex',
+    ],
+    ingest_points_of_interest: [
+      'NormalizeCRS',
+      'MakeValid',
+      'RepresentByPoint',
+      'SimplifyGeometry',
+      'QuantizeCoordinates',
+      'CreateSpatialIndex',
+    ],
   });
 });
 
@@ -25,6 +56,7 @@ test('the unit of a CRS is degrees, or metres', () => {
 });
 
 test('the default tolerance is about a metre in every unit', () => {
-  const tolerance = (unit: ReturnType<typeof unitOf>) => completeParameters(parseParameters(undefined), recipeOf('x'), unit).simplify_tolerance;
+  const tolerance = (unit: ReturnType<typeof unitOf>) =>
+    completeParameters(parseParameters(undefined), recipeOf('x'), unit).simplify_tolerance;
   expect([tolerance('degree'), tolerance(1), tolerance(0.3048)]).toEqual([0.00001, 1, 1 / 0.3048]);
 });

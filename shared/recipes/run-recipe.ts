@@ -41,7 +41,13 @@ export function dropOutputs(steps: readonly RecipeStep[]): string {
  * Checks the parameters of all steps first, and the geometry contract of each table. Throws RECIPE_INVALID, GEOMETRY_CONTRACT, and
  * CRS_TRANSFORM_FAILED, GEOMETRY_INVALID or CAST_FAILED with the features to blame.
  */
-export async function runRecipe(session: PostgisSession, steps: readonly RecipeStep[], facts: TableFacts, rowCount: number, signal: AbortSignal): Promise<RecipeResult> {
+export async function runRecipe(
+  session: PostgisSession,
+  steps: readonly RecipeStep[],
+  facts: TableFacts,
+  rowCount: number,
+  signal: AbortSignal,
+): Promise<RecipeResult> {
   const result: RecipeResult = { steps: [], repaired_geometries: 0, notes: [] };
   let table = RAW_TABLE;
   let rows = rowCount;
@@ -60,7 +66,12 @@ export async function runRecipe(session: PostgisSession, steps: readonly RecipeS
     }
     if (note !== undefined) result.notes.push(note);
     result.repaired_geometries += done.repaired;
-    result.steps.push({ step: step.name, output: table, seconds: (performance.now() - started) / 1000, row_count: wrote ? done.rows : null });
+    result.steps.push({
+      step: step.name,
+      output: table,
+      seconds: (performance.now() - started) / 1000,
+      row_count: wrote ? done.rows : null,
+    });
   }
   await settle(session, table, result);
   return result;
@@ -74,7 +85,12 @@ interface Done {
   changed: number;
 }
 
-async function runStep(session: PostgisSession, { step, facts }: PlannedStep, tables: StepTables, signal: AbortSignal): Promise<Done> {
+async function runStep(
+  session: PostgisSession,
+  { step, facts }: PlannedStep,
+  tables: StepTables,
+  signal: AbortSignal,
+): Promise<Done> {
   const statements = step.plan(tables, facts);
   const done: Done = { wrote: false, rows: 0, repaired: 0, changed: 0 };
   for (const statement of statements) {
@@ -87,7 +103,14 @@ async function runStep(session: PostgisSession, { step, facts }: PlannedStep, ta
   return { ...done, wrote: statements.length > 0 };
 }
 
-async function execute(session: PostgisSession, step: RecipeStep, statement: SqlStep, tables: StepTables, facts: TableFacts, signal: AbortSignal): Promise<number> {
+async function execute(
+  session: PostgisSession,
+  step: RecipeStep,
+  statement: SqlStep,
+  tables: StepTables,
+  facts: TableFacts,
+  signal: AbortSignal,
+): Promise<number> {
   signal.throwIfAborted();
   try {
     const { rowCount }: QueryResult = await session.client.query(statement.sql);
@@ -100,7 +123,11 @@ async function execute(session: PostgisSession, step: RecipeStep, statement: Sql
 /** Makes `processed` of the table that the chain ends with; a copy when that is still raw_data, which a repeat needs. */
 async function settle(session: PostgisSession, table: string, result: RecipeResult): Promise<string> {
   if (table === PROCESSED_TABLE) return table;
-  await session.query(table === RAW_TABLE ? format('create unlogged table %I as table %I', PROCESSED_TABLE, table) : format('alter table %I rename to %I', table, PROCESSED_TABLE));
+  await session.query(
+    table === RAW_TABLE
+      ? format('create unlogged table %I as table %I', PROCESSED_TABLE, table)
+      : format('alter table %I rename to %I', table, PROCESSED_TABLE),
+  );
   for (const step of result.steps) if (step.output === table && table !== RAW_TABLE) step.output = PROCESSED_TABLE;
   return PROCESSED_TABLE;
 }

@@ -20,20 +20,55 @@ import { pointOnSurface } from './steps/geometries/point-on-surface.ts';
 
 /** Every step that a manifest can add, in the order of docs/recipes.md. */
 export const STEP_KINDS = [
-  filter, clip, keepGeometries, explode, collect, dissolve,
-  keepColumns, dropColumns, renameColumns, castColumns, addArea, addLength, addPerimeter,
-  centroid, pointOnSurface,
+  filter,
+  clip,
+  keepGeometries,
+  explode,
+  collect,
+  dissolve,
+  keepColumns,
+  dropColumns,
+  renameColumns,
+  castColumns,
+  addArea,
+  addLength,
+  addPerimeter,
+  centroid,
+  pointOnSurface,
 ] as const satisfies readonly StepKind[];
 
 /** A step in a manifest: `{"step": NAME, …its parameters}`. */
-export const StepParametersSchema = z.discriminatedUnion('step', [
-  filter.schema, clip.schema, keepGeometries.schema, explode.schema, collect.schema, dissolve.schema,
-  keepColumns.schema, dropColumns.schema, renameColumns.schema, castColumns.schema, addArea.schema, addLength.schema, addPerimeter.schema,
-  centroid.schema, pointOnSurface.schema,
-], { error: ({ code }) => (code === 'invalid_union' ? `must be one of ${quoted(STEP_KINDS.map(({ name }) => name))}` : undefined) });
+export const StepParametersSchema = z.discriminatedUnion(
+  'step',
+  [
+    filter.schema,
+    clip.schema,
+    keepGeometries.schema,
+    explode.schema,
+    collect.schema,
+    dissolve.schema,
+    keepColumns.schema,
+    dropColumns.schema,
+    renameColumns.schema,
+    castColumns.schema,
+    addArea.schema,
+    addLength.schema,
+    addPerimeter.schema,
+    centroid.schema,
+    pointOnSurface.schema,
+  ],
+  {
+    error: ({ code }) =>
+      code === 'invalid_union' ? `must be one of ${quoted(STEP_KINDS.map(({ name }) => name))}` : undefined,
+  },
+);
 export type StepParameters = z.infer<typeof StepParametersSchema>;
 
 /** The steps that a manifest adds, in its order, with their parameters. */
 export function bindSteps(added: readonly StepParameters[]): RecipeStep[] {
-  return added.flatMap((parameters, position) => STEP_KINDS.filter(({ name }) => name === parameters.step).map((kind) => kind.bind(parameters, `metadata.recipe.steps[${position}]`)));
+  return added.flatMap((parameters, position) =>
+    STEP_KINDS.filter(({ name }) => name === parameters.step).map((kind) =>
+      kind.bind(parameters, `metadata.recipe.steps[${position}]`),
+    ),
+  );
 }

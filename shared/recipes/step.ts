@@ -89,13 +89,26 @@ export interface RecipeStep {
 }
 
 /** `create unlogged table OUTPUT as select EXPRESSION as NAME, … from SOURCE`. */
-export function selectInto(output: string, columns: readonly [name: string, expression: string][], source: string): string {
-  return format('create unlogged table %I as select %s from %s', output, columns.map(([name, expression]) => format('%s as %I', expression, name)).join(', '), source);
+export function selectInto(
+  output: string,
+  columns: readonly [name: string, expression: string][],
+  source: string,
+): string {
+  return format(
+    'create unlogged table %I as select %s from %s',
+    output,
+    columns.map(([name, expression]) => format('%s as %I', expression, name)).join(', '),
+    source,
+  );
 }
 
 /** A table with another geometry: all other columns pass as they are. `source` is SQL with alias `t`. */
 export function createTableAs(output: string, source: string, expression: string, facts: TableFacts): string {
-  return selectInto(output, facts.columns.map(({ name }) => [name, name === facts.geometryColumn ? expression : columnSql(name)]), source);
+  return selectInto(
+    output,
+    facts.columns.map(({ name }) => [name, name === facts.geometryColumn ? expression : columnSql(name)]),
+    source,
+  );
 }
 
 /** A column of alias `t`. */

@@ -16,7 +16,11 @@ export async function* unarchivedRuns(ledger: Pick<Ledger, 'listRuns'>): AsyncIt
 }
 
 /** Publishes the event that is due in a run, with what a process may have left out that died between the ledger and the queue. */
-export async function bringOn(run: RunDocument, event: SluiceEvent, { ledger, publish }: { ledger: Pick<Ledger, 'appendActivity'>; publish(event: SluiceEvent): Promise<void> }): Promise<void> {
+export async function bringOn(
+  run: RunDocument,
+  event: SluiceEvent,
+  { ledger, publish }: { ledger: Pick<Ledger, 'appendActivity'>; publish: (event: SluiceEvent) => Promise<void> },
+): Promise<void> {
   if (run.rerun_of !== null) await ledger.appendActivity(rerunActivity(run));
   await publish(event);
 }

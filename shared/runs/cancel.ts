@@ -29,6 +29,10 @@ async function end(runId: string, operator: string, ledger: CancelParts['ledger'
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.code !== 'TRANSITION_ILLEGAL') throw thrown;
     const { from } = thrown.details;
-    throw new SluiceError('TRANSITION_ILLEGAL', `Run ${runId} has ended already (${String(from)}); only a run that is under way can be canceled.`, { cause: thrown, details: thrown.details });
+    throw new SluiceError(
+      'TRANSITION_ILLEGAL',
+      `Run ${runId} has ended already (${String(from)}); only a run that is under way can be canceled.`,
+      { cause: thrown, details: thrown.details },
+    );
   }
 }

@@ -19,11 +19,23 @@ export function operatorWhoCanceled({ error }: Pick<RunDocument, 'error'>): stri
  * Writes what follows from a cancel: the manifest's status and the line of activity. A repeat changes nothing, so whoever comes first
  * after a crash does it: the cancel once more, or the archive step.
  */
-export async function recordCancellation(ledger: Pick<Ledger, 'settleManifest' | 'appendActivity'>, run: RunDocument): Promise<void> {
+export async function recordCancellation(
+  ledger: Pick<Ledger, 'settleManifest' | 'appendActivity'>,
+  run: RunDocument,
+): Promise<void> {
   await settleManifestWithRun(ledger, run);
   const operator = operatorWhoCanceled(run);
-  await ledger.appendActivity(activityOf({
-    activity: 'run_canceled', operator, run_id: run.run_id, batch_id: run.batch_id,
-    message: `${operator} canceled run ${run.run_id} of ${run.batch_id}.`, details: { steps_done: run.steps.filter((step) => step.status === 'done').map((step) => step.name) },
-  }, run.run_id));
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity: 'run_canceled',
+        operator,
+        run_id: run.run_id,
+        batch_id: run.batch_id,
+        message: `${operator} canceled run ${run.run_id} of ${run.batch_id}.`,
+        details: { steps_done: run.steps.filter((step) => step.status === 'done').map((step) => step.name) },
+      },
+      run.run_id,
+    ),
+  );
 }

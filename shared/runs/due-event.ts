@@ -10,10 +10,17 @@ import { operatorWhoCanceled } from './cancellation.ts';
 export function dueEvent(run: RunDocument): SluiceEvent | undefined {
   if (isArchived(run)) return undefined;
   switch (run.status) {
-    case 'success': return runSucceeded(run);
-    case 'failure': return runFailed(run, run.error ?? { code: 'INTERNAL', message: 'The run failed without an error.', details: {} });
-    case 'canceled': return runCanceled(run, operatorWhoCanceled(run));
-    case 'running': return nextOfRunning(run);
+    case 'success':
+      return runSucceeded(run);
+    case 'failure':
+      return runFailed(
+        run,
+        run.error ?? { code: 'INTERNAL', message: 'The run failed without an error.', details: {} },
+      );
+    case 'canceled':
+      return runCanceled(run, operatorWhoCanceled(run));
+    case 'running':
+      return nextOfRunning(run);
   }
 }
 

@@ -18,10 +18,16 @@ let scene: Awaited<ReturnType<typeof open>>;
 async function open() {
   const [database, store] = await Promise.all([createDatabase({ postgis: true }), startObjectStore()]);
   const env = testEnv({ S3_ENDPOINT: store.endpoint });
-  const [ledger, objects, postgis] = [await openPostgresLedger(database.url), openObjectStore(env), new PgPostgis(database.url)];
+  const [ledger, objects, postgis] = [
+    await openPostgresLedger(database.url),
+    openObjectStore(env),
+    new PgPostgis(database.url),
+  ];
   const [ended, running] = [await admitRun(ledger, 'ended'), await admitRun(ledger, 'läuft #1')];
   return {
-    parts: { env, ledger, objects, postgis, log }, ended, running,
+    parts: { env, ledger, objects, postgis, log },
+    ended,
+    running,
     close: async () => {
       objects.close();
       await Promise.all([ledger.close(), postgis.close()]);
@@ -63,15 +69,30 @@ test('deletes objects of ended runs that no asset names, and no others', async (
   const { parts, ended, running } = scene;
   const { ledger, objects } = parts;
   const key = (run: typeof ended, name: string) => `${run.dataset_id}/${run.run_id}/${name}`;
-  const claimed = await ledger.claimStep({ runId: ended.run_id, step: 'load-to-postgis', owner: 'test', leaseSeconds: 60 });
+  const claimed = await ledger.claimStep({
+    runId: ended.run_id,
+    step: 'load-to-postgis',
+    owner: 'test',
+    leaseSeconds: 60,
+  });
   assert(claimed.outcome === 'claimed', claimed.outcome);
-  await ledger.registerAsset({ runId: ended.run_id, step: 'load-to-postgis', token: claimed.token }, assetDraft(ended, { s3_key: key(ended, 'asset.parquet') }));
-  for (const [run, name] of [[ended, 'asset.parquet'], [ended, '2/late #1.parquet'], [running, '1/under way.parquet']] as const) await objects.put('data-lake', key(run, name), 'x');
+  await ledger.registerAsset(
+    { runId: ended.run_id, step: 'load-to-postgis', token: claimed.token },
+    assetDraft(ended, { s3_key: key(ended, 'asset.parquet') }),
+  );
+  for (const [run, name] of [
+    [ended, 'asset.parquet'],
+    [ended, '2/late #1.parquet'],
+    [running, '1/under way.parquet'],
+  ] as const)
+    await objects.put('data-lake', key(run, name), 'x');
   await objects.put('data-lake', 'of others/file', 'x');
   await ledger.endRun(ended.run_id, 'canceled', null);
 
   await sweepLateUploads(parts, never);
   const left = [];
   for await (const object of objects.list('data-lake', '')) left.push(object.key);
-  expect(left.sort()).toEqual([key(ended, 'asset.parquet'), key(running, '1/under way.parquet'), 'of others/file'].sort());
+  expect(left.sort()).toEqual(
+    [key(ended, 'asset.parquet'), key(running, '1/under way.parquet'), 'of others/file'].sort(),
+  );
 });

@@ -4,8 +4,18 @@ import { newRun } from '#shared/ledger/new-run.ts';
 import { attemptNoOf, planRerun, runOfRequest } from './plan-rerun.ts';
 
 const first = newRun({
-  manifest: { batch_id: 'Straße: 7', uploader: 'ana', intent: 'ingest_vector', files: [], metadata: { project: 'ALPHA' } },
-  manifestId: 'a'.repeat(24), manifestKey: 'manifests/Straße 7.json', lane: 'vector', datasetId: 'straßen', operator: 'ana',
+  manifest: {
+    batch_id: 'Straße: 7',
+    uploader: 'ana',
+    intent: 'ingest_vector',
+    files: [],
+    metadata: { project: 'ALPHA' },
+  },
+  manifestId: 'a'.repeat(24),
+  manifestKey: 'manifests/Straße 7.json',
+  lane: 'vector',
+  datasetId: 'straßen',
+  operator: 'ana',
 });
 const request = { operator: 'zoë', requestId: 'r-1', force: false };
 
@@ -13,10 +23,19 @@ test('repeats manifest, lane and dataset under the next run key, in the name of 
   const second = planRerun(first, [first], request);
   expect(RunDocumentSchema.parse(second)).toEqual(second);
   expect(second).toMatchObject({
-    run_key: 'ingest:Straße%3A 7:2', rerun_of: first.run_id, request_id: 'r-1', manifest: first.manifest, manifest_id: first.manifest_id, dataset_id: 'straßen',
-    status: 'running', tags: { ...first.tags, operator: 'zoë' },
+    run_key: 'ingest:Straße%3A 7:2',
+    rerun_of: first.run_id,
+    request_id: 'r-1',
+    manifest: first.manifest,
+    manifest_id: first.manifest_id,
+    dataset_id: 'straßen',
+    status: 'running',
+    tags: { ...first.tags, operator: 'zoë' },
   });
-  expect(planRerun(second, [second, first], { ...request, requestId: 'r-2' })).toMatchObject({ run_key: 'ingest:Straße%3A 7:3', rerun_of: second.run_id });
+  expect(planRerun(second, [second, first], { ...request, requestId: 'r-2' })).toMatchObject({
+    run_key: 'ingest:Straße%3A 7:3',
+    rerun_of: second.run_id,
+  });
 });
 
 test('counts on from the highest number, whatever the order', () => {
@@ -26,7 +45,10 @@ test('counts on from the highest number, whatever the order', () => {
 });
 
 test('force is asked for in its own copy of the manifest', () => {
-  expect(planRerun(first, [first], { ...request, force: true }).manifest.metadata).toEqual({ project: 'ALPHA', force: true });
+  expect(planRerun(first, [first], { ...request, force: true }).manifest.metadata).toEqual({
+    project: 'ALPHA',
+    force: true,
+  });
   expect(first.manifest.metadata).toEqual({ project: 'ALPHA' });
 });
 

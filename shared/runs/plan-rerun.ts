@@ -22,7 +22,11 @@ export function runOfRequest(runsOfBatch: readonly RunDocument[], requestId: str
 }
 
 /** The next run of the batch: of the same manifest, in the same lane, for the same dataset. `runsOfBatch` are all that there are. */
-export function planRerun(original: RunDocument, runsOfBatch: readonly RunDocument[], { operator, requestId, force }: RerunRequest): RunDocument {
+export function planRerun(
+  original: RunDocument,
+  runsOfBatch: readonly RunDocument[],
+  { operator, requestId, force }: RerunRequest,
+): RunDocument {
   const { manifest } = original;
   return newRun({
     manifest: force ? { ...manifest, metadata: { ...manifest.metadata, force: true } } : manifest,

@@ -18,10 +18,13 @@ export class CallLimits {
       else source.addEventListener('abort', this.#end, { once: true });
     }
     if (seconds === undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timedOut = true;
-      this.#end();
-    }, Math.min(seconds * 1000, TIMER_MAX_MS));
+    this.#timer = setTimeout(
+      () => {
+        this.#timedOut = true;
+        this.#end();
+      },
+      Math.min(seconds * 1000, TIMER_MAX_MS),
+    );
   }
 
   get signal(): AbortSignal {
@@ -36,7 +39,9 @@ export class CallLimits {
   /** Settles as `work` does; rejects with `error()` when it goes on for `milliseconds` after it was told to end. */
   async orAbandon<T>(work: Promise<T>, milliseconds: number, error: () => Error): Promise<T> {
     const abandoned = new Promise<never>((_resolve, reject) => {
-      const leave = () => { this.#abandon = setTimeout(() => reject(error()), milliseconds); };
+      const leave = () => {
+        this.#abandon = setTimeout(() => reject(error()), milliseconds);
+      };
       if (this.signal.aborted) leave();
       else this.signal.addEventListener('abort', leave, { once: true });
     });

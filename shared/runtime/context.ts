@@ -15,7 +15,7 @@ export interface Context {
   postgis: Postgis;
   gdal: Gdal;
   /** Sends an event beyond the reply; resolves when it is stored. The same id again adds nothing. Throws EVENT_INVALID, SLUICE_UNREACHABLE, DATABASE_UNAVAILABLE. */
-  publish(event: SluiceEvent): Promise<void>;
+  publish: (event: SluiceEvent) => Promise<void>;
   /** Aborts on cancel, lost claim, timeout or shutdown. */
   signal: AbortSignal;
 }

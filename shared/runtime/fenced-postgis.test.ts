@@ -6,7 +6,9 @@ import { startRun } from '../../tests/function-runs.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 
 let context: Context & AsyncDisposable;
-beforeAll(async () => { context = await openFunctionContext(); });
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
 afterAll(() => context[Symbol.asyncDispose]());
 
 test('a run under way gets its tables; once it has ended and they are gone, a worker that wakes up makes none', async () => {
@@ -18,7 +20,10 @@ test('a run under way gets its tables; once it has ended and they are gone, a wo
   await context.postgis.dropSchema(run.run_id);
 
   await expect(session.query('create table public.late (id int)'), 'its session was ended').rejects.toThrow();
-  await expect(context.postgis.openSession(claim, context.signal)).rejects.toMatchObject({ code: 'CLAIM_STALE', details: { run_id: run.run_id } });
+  await expect(context.postgis.openSession(claim, context.signal)).rejects.toMatchObject({
+    code: 'CLAIM_STALE',
+    details: { run_id: run.run_id },
+  });
   expect(await context.postgis.listRunSchemas()).not.toContain(schemaOfRun(run.run_id));
   await session.close();
 });

@@ -15,7 +15,11 @@ export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>):
         const run = await ledger.getRun(claim.runId);
         if (run === undefined || run.status === 'running') return session;
         await postgis.dropSchema(claim.runId);
-        throw new SluiceError('CLAIM_STALE', `Run ${claim.runId} has ended (${run.status}), so ${claim.step} gets no tables.`, { details: { run_id: claim.runId, step: claim.step } });
+        throw new SluiceError(
+          'CLAIM_STALE',
+          `Run ${claim.runId} has ended (${run.status}), so ${claim.step} gets no tables.`,
+          { details: { run_id: claim.runId, step: claim.step } },
+        );
       } catch (thrown) {
         await session.close();
         throw thrown;

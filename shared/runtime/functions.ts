@@ -21,6 +21,7 @@ export async function warmUpFunction(name: string, context: Parameters<WarmUp>[0
 
 async function loadModule(name: string): Promise<{ handler?: Handler; warmUp?: WarmUp }> {
   const file = new URL(`${name}/handler.ts`, FUNCTIONS);
-  if (!SAFE_NAME.test(name) || !existsSync(file)) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
+  if (!SAFE_NAME.test(name) || !existsSync(file))
+    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
   return (await import(file.href)) as { handler?: Handler; warmUp?: WarmUp };
 }

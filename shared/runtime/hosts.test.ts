@@ -12,13 +12,30 @@ import { functionUrls, HttpClientHost } from './http-client-host.ts';
 import { type FunctionServer, serveFunction } from './http-host.ts';
 import { InProcessHost } from './in-process-host.ts';
 
-const event = (data: unknown): SluiceEvent => ({ specversion: '1.0', id: 'a/é 1', source: '/test', type: 't', subject: 'größe', time: '2026-01-02T03:04:05Z', datacontenttype: 'application/json', data });
+const event = (data: unknown): SluiceEvent => ({
+  specversion: '1.0',
+  id: 'a/é 1',
+  source: '/test',
+  type: 't',
+  subject: 'größe',
+  time: '2026-01-02T03:04:05Z',
+  datacontenttype: 'application/json',
+  data,
+});
 const never = new AbortController().signal;
 
 /** A handler that does what the event says; it uses no port. */
 const obedient: Handler = async (received, { signal }) => {
-  const { fail, wait, silent } = received.data as { fail?: 'CRS_MISSING' | 'STORE_UNAVAILABLE' | 'STEP_BUSY'; wait?: boolean; silent?: boolean };
-  if (fail) throw new SluiceError(fail, `${fail} of a b#é.shp`, { details: { file: 'a b#é.shp' }, retryAfterSeconds: fail === 'CRS_MISSING' ? undefined : 7 });
+  const { fail, wait, silent } = received.data as {
+    fail?: 'CRS_MISSING' | 'STORE_UNAVAILABLE' | 'STEP_BUSY';
+    wait?: boolean;
+    silent?: boolean;
+  };
+  if (fail)
+    throw new SluiceError(fail, `${fail} of a b#é.shp`, {
+      details: { file: 'a b#é.shp' },
+      retryAfterSeconds: fail === 'CRS_MISSING' ? undefined : 7,
+    });
   if (wait) {
     if (!signal.aborted) await once(signal, 'abort');
     throw new SluiceError('FUNCTION_UNAVAILABLE', 'stopping');
@@ -27,25 +44,53 @@ const obedient: Handler = async (received, { signal }) => {
 };
 // Only `signal` of the context is used by this handler.
 const context = { log, signal: never } as Context;
-const inProcess = new InProcessHost(context, (name) => (name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name)));
+const inProcess = new InProcessHost(context, (name) =>
+  name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name),
+);
 
 let server: FunctionServer;
 const http = new HttpClientHost(() => `http://127.0.0.1:${server.port}/`);
-beforeAll(async () => { server = await serveFunction({ name: 'obedient', host: inProcess, port: 0, address: '127.0.0.1', ready: () => Promise.resolve(), log }); });
-afterAll(async () => { http.close(); await server.close(0); });
+beforeAll(async () => {
+  server = await serveFunction({
+    name: 'obedient',
+    host: inProcess,
+    port: 0,
+    address: '127.0.0.1',
+    ready: () => Promise.resolve(),
+    log,
+  });
+});
+afterAll(async () => {
+  http.close();
+  await server.close(0);
+});
 
-describe.each<[string, FunctionHost]>([['in process', inProcess], ['over HTTP', http]])('a function %s', (_where, host) => {
+describe.each<[string, FunctionHost]>([
+  ['in process', inProcess],
+  ['over HTTP', http],
+])('a function %s', (_where, host) => {
   test('answers its reply event', async () => {
-    expect(await host.invoke('obedient', event({ name: 'Dùn Èideann 😀' }), { signal: never })).toEqual({ ...event({ got: { name: 'Dùn Èideann 😀' } }), id: 'reply/ü' });
+    expect(await host.invoke('obedient', event({ name: 'Dùn Èideann 😀' }), { signal: never })).toEqual({
+      ...event({ got: { name: 'Dùn Èideann 😀' } }),
+      id: 'reply/ü',
+    });
   });
 
   test('may answer nothing', async () => {
     expect(await host.invoke('obedient', event({ silent: true }), { signal: never })).toBeUndefined();
   });
 
-  test.each([['CRS_MISSING', false, undefined], ['STORE_UNAVAILABLE', true, 7], ['STEP_BUSY', true, 7]] as const)('fails with %s, and says whether to try again', async (fail, retryable, retryAfterSeconds) => {
+  test.each([
+    ['CRS_MISSING', false, undefined],
+    ['STORE_UNAVAILABLE', true, 7],
+    ['STEP_BUSY', true, 7],
+  ] as const)('fails with %s, and says whether to try again', async (fail, retryable, retryAfterSeconds) => {
     await expect(host.invoke('obedient', event({ fail }), { signal: never })).rejects.toMatchObject({
-      code: fail, message: `${fail} of a b#é.shp`, details: { file: 'a b#é.shp' }, retryable, retryAfterSeconds,
+      code: fail,
+      message: `${fail} of a b#é.shp`,
+      details: { file: 'a b#é.shp' },
+      retryable,
+      retryAfterSeconds,
     });
   });
 
@@ -58,18 +103,32 @@ describe.each<[string, FunctionHost]>([['in process', inProcess], ['over HTTP', 
 });
 
 describe('the HTTP host', () => {
-  const post = (headers: Record<string, string>, body: string) => fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', headers, body });
+  const post = (headers: Record<string, string>, body: string) =>
+    fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', headers, body });
 
   test('takes structured mode, and answers in binary mode', async () => {
-    const response = await post({ 'content-type': 'application/cloudevents+json; charset=utf-8' }, JSON.stringify(event({ a: 1 })));
-    expect([response.status, response.headers.get('ce-id'), response.headers.get('content-type')]).toEqual([200, 'reply/%C3%BC', 'application/json']);
+    const response = await post(
+      { 'content-type': 'application/cloudevents+json; charset=utf-8' },
+      JSON.stringify(event({ a: 1 })),
+    );
+    expect([response.status, response.headers.get('ce-id'), response.headers.get('content-type')]).toEqual([
+      200,
+      'reply/%C3%BC',
+      'application/json',
+    ]);
     expect(await response.json()).toEqual({ got: { a: 1 } });
   });
 
-  test.each([['CRS_MISSING', 422, null], ['STORE_UNAVAILABLE', 503, '7'], ['STEP_BUSY', 409, '7']])('answers %s with %i', async (fail, status, retryAfter) => {
+  test.each([
+    ['CRS_MISSING', 422, null],
+    ['STORE_UNAVAILABLE', 503, '7'],
+    ['STEP_BUSY', 409, '7'],
+  ])('answers %s with %i', async (fail, status, retryAfter) => {
     const response = await post({ 'content-type': 'application/cloudevents+json' }, JSON.stringify(event({ fail })));
     expect([response.status, response.headers.get('retry-after')]).toEqual([status, retryAfter]);
-    expect(await response.json()).toEqual({ error: { code: fail, message: `${fail} of a b#é.shp`, details: { file: 'a b#é.shp' } } });
+    expect(await response.json()).toEqual({
+      error: { code: fail, message: `${fail} of a b#é.shp`, details: { file: 'a b#é.shp' } },
+    });
   });
 
   test('refuses what is not an event, and what is too large', async () => {
@@ -81,7 +140,14 @@ describe('the HTTP host', () => {
   });
 
   test('answers the probes; readiness says what is away', async () => {
-    const sick = await serveFunction({ name: 'sick', host: inProcess, port: 0, address: '127.0.0.1', ready: () => Promise.reject(new SluiceError('DATABASE_UNAVAILABLE', 'away')), log });
+    const sick = await serveFunction({
+      name: 'sick',
+      host: inProcess,
+      port: 0,
+      address: '127.0.0.1',
+      ready: () => Promise.reject(new SluiceError('DATABASE_UNAVAILABLE', 'away')),
+      log,
+    });
     const get = (port: number, path: string) => fetch(`http://127.0.0.1:${port}${path}`);
     expect((await get(server.port, '/_/health')).status).toBe(200);
     expect((await get(server.port, '/_/ready')).status).toBe(200);
@@ -94,15 +160,27 @@ describe('the HTTP host', () => {
 
   test('when it is told to end, a running call is aborted and answered, and no connection stays', async () => {
     const began = Promise.withResolvers<void>();
-    const waiting: Handler = (received, given) => { began.resolve(); return obedient(received, given); };
-    const own = await serveFunction({ name: 'w', host: new InProcessHost(context, () => Promise.resolve(waiting)), port: 0, address: '127.0.0.1', ready: () => Promise.resolve(), log });
+    const waiting: Handler = (received, given) => {
+      began.resolve();
+      return obedient(received, given);
+    };
+    const own = await serveFunction({
+      name: 'w',
+      host: new InProcessHost(context, () => Promise.resolve(waiting)),
+      port: 0,
+      address: '127.0.0.1',
+      ready: () => Promise.resolve(),
+      log,
+    });
     const client = new HttpClientHost(() => `http://127.0.0.1:${own.port}/`);
     const call = client.invoke('w', event({ wait: true }), { signal: never });
     call.catch(() => undefined);
     await began.promise;
     await own.close(10);
     await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE', message: 'stopping' });
-    await expect(client.invoke('w', event({}), { signal: never })).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    await expect(client.invoke('w', event({}), { signal: never })).rejects.toMatchObject({
+      code: 'FUNCTION_UNAVAILABLE',
+    });
     client.close();
   });
 });
@@ -112,15 +190,26 @@ describe('the HTTP client', () => {
     const plain = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
     await once(plain, 'listening');
     const client = new HttpClientHost(functionUrls(`http://127.0.0.1:${(plain.address() as AddressInfo).port}/{name}`));
-    await expect(client.invoke('load-to-postgis', event({}), { signal: never })).rejects.toMatchObject({ code: 'EVENT_INVALID', message: expect.stringContaining('load-to-postgis replied something') as string });
+    await expect(client.invoke('load-to-postgis', event({}), { signal: never })).rejects.toMatchObject({
+      code: 'EVENT_INVALID',
+      message: expect.stringContaining('load-to-postgis replied something') as string,
+    });
     client.close();
     plain.close();
   });
 
   test('a connection that the function closed while it was idle is opened again', async () => {
     let connections = 0;
-    const brief = createServer((request, response) => { request.resume().on('end', () => response.end()); }).listen(0, '127.0.0.1');
-    brief.on('connection', (socket) => { connections += 1; if (connections === 1) socket.on('data', () => { if (socket.bytesRead > 1_000) socket.destroy(); }); });
+    const brief = createServer((request, response) => {
+      request.resume().on('end', () => response.end());
+    }).listen(0, '127.0.0.1');
+    brief.on('connection', (socket) => {
+      connections += 1;
+      if (connections === 1)
+        socket.on('data', () => {
+          if (socket.bytesRead > 1_000) socket.destroy();
+        });
+    });
     await once(brief, 'listening');
     const client = new HttpClientHost(() => `http://127.0.0.1:${(brief.address() as AddressInfo).port}/`);
     await client.invoke('f', event({}), { signal: never });
@@ -131,13 +220,18 @@ describe('the HTTP client', () => {
   });
 
   test('a name that nobody serves is FUNCTION_NOT_FOUND, without a request', async () => {
-    await expect(new HttpClientHost(() => undefined).invoke('x', event({}), { signal: never })).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
+    await expect(new HttpClientHost(() => undefined).invoke('x', event({}), { signal: never })).rejects.toMatchObject({
+      code: 'FUNCTION_NOT_FOUND',
+    });
   });
 });
 
-test.each(['../gateway/main', 'a/b', 'A', '', 'validate-manifest/../archive', 'no-such-function', '%2e%2e'])('%j is not the name of a function', async (name) => {
-  await expect(loadHandler(name)).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
-});
+test.each(['../gateway/main', 'a/b', 'A', '', 'validate-manifest/../archive', 'no-such-function', '%2e%2e'])(
+  '%j is not the name of a function',
+  async (name) => {
+    await expect(loadHandler(name)).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
+  },
+);
 
 test('functions are warmed up ahead of their first events; one that is missing does no harm', async () => {
   const thread = once(process, 'worker');

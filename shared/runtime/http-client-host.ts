@@ -33,11 +33,16 @@ export class HttpClientHost implements FunctionHost {
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     const url = this.#urlOf(name);
-    if (url === undefined) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
+    if (url === undefined)
+      throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
     const { headers, body } = writeEvent(event);
-    const message = { headers: { ...headers, ...(options.callId === undefined ? {} : { 'x-call-id': options.callId }) }, body };
+    const message = {
+      headers: { ...headers, ...(options.callId === undefined ? {} : { 'x-call-id': options.callId }) },
+      body,
+    };
     const reply = await this.#post(name, url, message, options.signal);
-    if (reply.status < 200 || reply.status > 299) throw readError(name, reply.status, reply.headers['retry-after'], reply.body);
+    if (reply.status < 200 || reply.status > 299)
+      throw readError(name, reply.status, reply.headers['retry-after'], reply.body);
     return reply.body === '' && reply.headers['ce-id'] === undefined ? undefined : readReply(name, reply);
   }
 
@@ -47,10 +52,22 @@ export class HttpClientHost implements FunctionHost {
     this.#https.destroy();
   }
 
-  async #post(name: string, url: string, message: Pick<HttpReply, 'headers' | 'body'>, signal: AbortSignal, again = false): Promise<HttpReply> {
+  async #post(
+    name: string,
+    url: string,
+    message: Pick<HttpReply, 'headers' | 'body'>,
+    signal: AbortSignal,
+    again = false,
+  ): Promise<HttpReply> {
     const secure = new URL(url).protocol === 'https:';
-    const options = { method: 'POST', headers: { ...message.headers, 'content-length': String(Buffer.byteLength(message.body)) }, signal };
-    const request = secure ? httpsRequest(url, { ...options, agent: this.#https }) : httpRequest(url, { ...options, agent: this.#http });
+    const options = {
+      method: 'POST',
+      headers: { ...message.headers, 'content-length': String(Buffer.byteLength(message.body)) },
+      signal,
+    };
+    const request = secure
+      ? httpsRequest(url, { ...options, agent: this.#https })
+      : httpRequest(url, { ...options, agent: this.#http });
     try {
       return await exchange(request, message.body);
     } catch (cause) {
@@ -58,19 +75,29 @@ export class HttpClientHost implements FunctionHost {
       const stale = request.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
       if (stale && !again && !signal.aborted) return this.#post(name, url, message, signal, true);
       const reason = signal.aborted ? 'the call was ended' : reasonOf(cause);
-      throw new SluiceError('FUNCTION_UNAVAILABLE', `Function ${name} does not answer at ${url}: ${reason}.`, { cause, details: { function: name, url } });
+      throw new SluiceError('FUNCTION_UNAVAILABLE', `Function ${name} does not answer at ${url}: ${reason}.`, {
+        cause,
+        details: { function: name, url },
+      });
     }
   }
 }
 
 function exchange(request: ClientRequest, body: string): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
-    request.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
+    request.on('socket', (socket) => void socket.setKeepAlive(true, KEEP_ALIVE_MS));
     request.on('error', reject);
-    request.on('response', (response) => readBody(response).then((text) => {
-      const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value ?? '']));
-      resolve({ status: response.statusCode ?? 0, headers, body: text });
-    }, reject));
+    request.on('response', (response) => {
+      void readBody(response).then((text) => {
+        const headers = Object.fromEntries(
+          Object.entries(response.headers).map(([name, value]) => [
+            name,
+            Array.isArray(value) ? value.join(',') : (value ?? ''),
+          ]),
+        );
+        resolve({ status: response.statusCode ?? 0, headers, body: text });
+      }, reject);
+    });
     request.end(body);
   });
 }
@@ -80,7 +107,8 @@ async function readBody(response: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_REPLY_BYTES) throw new SluiceError('EVENT_INVALID', `The reply is larger than ${MAX_REPLY_BYTES} bytes.`);
+    if (size > MAX_REPLY_BYTES)
+      throw new SluiceError('EVENT_INVALID', `The reply is larger than ${MAX_REPLY_BYTES} bytes.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
@@ -91,6 +119,9 @@ function readReply(name: string, reply: HttpReply): SluiceEvent {
     return readEvent(reply.headers, reply.body);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SluiceError('EVENT_INVALID', `Function ${name} replied something that is not a CloudEvent. ${reason}`, { cause, details: { function: name } });
+    throw new SluiceError('EVENT_INVALID', `Function ${name} replied something that is not a CloudEvent. ${reason}`, {
+      cause,
+      details: { function: name },
+    });
   }
 }

@@ -59,7 +59,12 @@ export async function serveFunction(options: FunctionServerOptions): Promise<Fun
   };
 }
 
-async function answer(options: FunctionServerOptions, request: IncomingMessage, response: ServerResponse, stopping: AbortSignal): Promise<void> {
+async function answer(
+  options: FunctionServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  stopping: AbortSignal,
+): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://function').pathname;
   if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
   if (path === '/_/ready') return send(response, await readiness(options));
@@ -67,11 +72,24 @@ async function answer(options: FunctionServerOptions, request: IncomingMessage, 
   const began = performance.now();
   const reply = await call(options, request, stopping);
   const seconds = Number(((performance.now() - began) / 1000).toFixed(6));
-  options.log.info({ function: options.name, status: reply.status, seconds, call_id: request.headers['x-call-id'], reply: reply.headers['ce-type'] }, 'Function:Call:Done');
+  options.log.info(
+    {
+      function: options.name,
+      status: reply.status,
+      seconds,
+      call_id: request.headers['x-call-id'],
+      reply: reply.headers['ce-type'],
+    },
+    'Function:Call:Done',
+  );
   send(response, { ...reply, headers: { ...reply.headers, 'x-duration-seconds': String(seconds) } });
 }
 
-async function call({ name, host, log }: FunctionServerOptions, request: IncomingMessage, signal: AbortSignal): Promise<HttpReply> {
+async function call(
+  { name, host, log }: FunctionServerOptions,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<HttpReply> {
   try {
     const event = readEvent(request.headers, await readBody(request));
     const callId = request.headers['x-call-id'];
@@ -92,14 +110,18 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     size += chunk.length;
     if (size <= MAX_EVENT_BYTES) chunks.push(chunk); // The rest is read and dropped, so that the caller gets the answer.
   }
-  if (size > MAX_EVENT_BYTES) throw new SluiceError('EVENT_INVALID', `The event has ${size} bytes; at most ${MAX_EVENT_BYTES} are accepted.`);
+  if (size > MAX_EVENT_BYTES)
+    throw new SluiceError('EVENT_INVALID', `The event has ${size} bytes; at most ${MAX_EVENT_BYTES} are accepted.`);
   return Buffer.concat(chunks);
 }
 
 async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {
   const timeout = new SluiceError('FUNCTION_UNAVAILABLE', `Not ready within ${READY_TIMEOUT_MS / 1000} s.`);
   const late = new Promise<never>((_resolve, reject) => setTimeout(() => reject(timeout), READY_TIMEOUT_MS).unref());
-  return Promise.race([ready(), late]).then(() => ({ ...NO_REPLY, body: 'OK' }), (thrown: unknown) => ({ ...writeError(asSluiceError(thrown)), status: 503 }));
+  return Promise.race([ready(), late]).then(
+    () => ({ ...NO_REPLY, body: 'OK' }),
+    (thrown: unknown) => ({ ...writeError(asSluiceError(thrown)), status: 503 }),
+  );
 }
 
 function send(response: ServerResponse, reply: HttpReply): void {
@@ -109,7 +131,11 @@ function send(response: ServerResponse, reply: HttpReply): void {
 
 function listen(server: Server, port: number, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${reasonOf(cause)}.`, { cause })));
+    server.once('error', (cause) =>
+      reject(
+        new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${reasonOf(cause)}.`, { cause }),
+      ),
+    );
     server.listen(port, address, () => resolve());
   });
 }

@@ -32,7 +32,12 @@ export class InProcessHost implements FunctionHost {
   async warmUp(names: readonly string[]): Promise<void> {
     for (const name of names) {
       if (this.#context.signal.aborted) return;
-      await warmUpFunction(name, this.#context).catch((thrown: unknown) => this.#context.log.debug({ function: name, error: asSluiceError(thrown).toDocument() }, 'Function:WarmUp:Failed'));
+      await warmUpFunction(name, this.#context).catch((thrown: unknown) =>
+        this.#context.log.debug(
+          { function: name, error: asSluiceError(thrown).toDocument() },
+          'Function:WarmUp:Failed',
+        ),
+      );
     }
   }
 

@@ -16,7 +16,14 @@ export async function openContext(env: Env): Promise<Context & AsyncDisposable> 
   const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
   const ending = new AbortController();
   return {
-    env, log, ledger, objects, postgis, gdal: createGdal(env), publish: (event) => postEvent(eventSink(env), event, ending.signal), signal: ending.signal,
+    env,
+    log,
+    ledger,
+    objects,
+    postgis,
+    gdal: createGdal(env),
+    publish: (event) => postEvent(eventSink(env), event, ending.signal),
+    signal: ending.signal,
     [Symbol.asyncDispose]: async () => {
       ending.abort();
       objects.close();
@@ -27,6 +34,7 @@ export async function openContext(env: Env): Promise<Context & AsyncDisposable> 
 
 function required(env: Env, name: 'CONTROL_DATABASE_URL' | 'POSTGIS_URL'): string {
   const value = env[name];
-  if (value === undefined) throw new SluiceError('CONFIG_INVALID', `${name} is not set; a function in a process of its own needs it.`);
+  if (value === undefined)
+    throw new SluiceError('CONFIG_INVALID', `${name} is not set; a function in a process of its own needs it.`);
   return value;
 }

@@ -36,7 +36,11 @@ function startOf(pid: number): string | undefined {
     if (process.platform === 'linux') return undefined;
   }
   try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim().replaceAll(/\W+/g, '-') || undefined;
+    return (
+      execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
+        .trim()
+        .replaceAll(/\W+/g, '-') || undefined
+    );
   } catch {
     return undefined;
   }

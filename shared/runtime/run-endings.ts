@@ -27,7 +27,11 @@ class RunEndings {
     if (this.#stop !== undefined) return;
     this.#stop = new AbortController();
     // Without the feed, renewal still notices the end within a few seconds; the next claim tries to listen again.
-    this.#ledger.watchRuns((runId, status) => this.#tell(runId, status), this.#stop.signal).catch(() => { this.#stop = undefined; });
+    this.#ledger
+      .watchRuns((runId, status) => this.#tell(runId, status), this.#stop.signal)
+      .catch(() => {
+        this.#stop = undefined;
+      });
   }
 
   #tell(runId: string, status: Status): void {

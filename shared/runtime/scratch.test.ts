@@ -5,11 +5,19 @@ import { expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
 import { openScratch, runOfScratch, scratchName, scratchRoot } from './scratch.ts';
 
-const claim = (token: number) => ({ runId: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', step: 'load-to-postgis' as const, token });
+const claim = (token: number) => ({
+  runId: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab',
+  step: 'load-to-postgis' as const,
+  token,
+});
 
 test('a claim has a folder of its own, which ends with it; those of older claims go, others stay', async () => {
   const env = testEnv();
-  const [older, newer, other] = [scratchName(claim(2)), scratchName(claim(12)), scratchName({ ...claim(1), step: 'export-geoparquet' })].map((name) => join(scratchRoot(env), name));
+  const [older, newer, other] = [
+    scratchName(claim(2)),
+    scratchName(claim(12)),
+    scratchName({ ...claim(1), step: 'export-geoparquet' }),
+  ].map((name) => join(scratchRoot(env), name));
   for (const folder of [older, newer, other]) await mkdir(folder ?? '');
   let own: string;
   {

@@ -22,11 +22,16 @@ export function runOfScratch(name: string): string | undefined {
  * An empty folder for a claimed step, removed when disposed. Folders of older claims of the same step go first: their workers
  * are dead, or work for nothing.
  */
-export async function openScratch(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>, claim: ClaimRef): Promise<{ folder: string } & AsyncDisposable> {
+export async function openScratch(
+  env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>,
+  claim: ClaimRef,
+): Promise<{ folder: string } & AsyncDisposable> {
   const root = scratchRoot(env);
   await mkdir(root, { recursive: true });
   const ofStep = `${claim.runId}.${claim.step}.`;
-  const older = (await readdir(root)).filter((name) => name.startsWith(ofStep) && Number(name.slice(ofStep.length)) <= claim.token);
+  const older = (await readdir(root)).filter(
+    (name) => name.startsWith(ofStep) && Number(name.slice(ofStep.length)) <= claim.token,
+  );
   await Promise.all(older.map((name) => rm(join(root, name), { recursive: true, force: true })));
   const folder = join(root, scratchName(claim));
   await mkdir(folder);

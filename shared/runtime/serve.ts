@@ -16,15 +16,21 @@ const GRACE_MS = 20_000;
 
 async function main(): Promise<void> {
   const name = process.argv[2];
-  if (name === undefined) throw new SluiceError('CONFIG_INVALID', 'Name the function: node shared/runtime/serve.ts NAME.');
+  if (name === undefined)
+    throw new SluiceError('CONFIG_INVALID', 'Name the function: node shared/runtime/serve.ts NAME.');
   await loadHandler(name); // A wrong name ends the process now, not with the first event.
   const context = await openContext(env);
-  const ready = async () => void (await Promise.all([context.ledger.ping(), context.objects.ping(), context.postgis.ping()]));
+  const ready = async () =>
+    void (await Promise.all([context.ledger.ping(), context.objects.ping(), context.postgis.ping()]));
   const host = new InProcessHost(context);
   const server = await serveFunction({ name, host, address: env.HOST, port: env.PORT, ready, log });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
   void host.warmUp([name]); // After it listens: the first event may come first.
-  const stop = () => void server.close(GRACE_MS).then(() => context[Symbol.asyncDispose]()).then(end, fail);
+  const stop = () =>
+    void server
+      .close(GRACE_MS)
+      .then(() => context[Symbol.asyncDispose]())
+      .then(end, fail);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 }

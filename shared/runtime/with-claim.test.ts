@@ -26,14 +26,16 @@ afterAll(async () => {
 });
 
 const STEP = 'load-to-postgis';
-const contextOf = (signal = new AbortController().signal, variables: Record<string, string> = {}) => ({ env: testEnv(variables), log, ledger, signal }) as Context;
+const contextOf = (signal = new AbortController().signal, variables: Record<string, string> = {}) =>
+  ({ env: testEnv(variables), log, ledger, signal }) as Context;
 const replyOf = (runId: string) => makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
 /** Work that waits until its signal aborts. */
 const untilAborted = async ({ signal }: Claim): Promise<SluiceEvent | undefined> => {
   if (!signal.aborted) await once(signal, 'abort');
   throw new SluiceError('FILE_UNREADABLE', 'ogr2ogr was killed');
 };
-const stepOf = async (runId: string, name: StepName = STEP) => (await ledger.getRun(runId))?.steps.find((step) => step.name === name);
+const stepOf = async (runId: string, name: StepName = STEP) =>
+  (await ledger.getRun(runId))?.steps.find((step) => step.name === name);
 
 let batches = 0;
 /** A run that has just been admitted. */
@@ -54,9 +56,15 @@ describe('a step', () => {
     const runId = await admit();
     const release = Promise.withResolvers<undefined>();
     const began = Promise.withResolvers<void>();
-    const first = withClaim(contextOf(), { runId, step: STEP }, () => { began.resolve(); return release.promise; });
+    const first = withClaim(contextOf(), { runId, step: STEP }, () => {
+      began.resolve();
+      return release.promise;
+    });
     await began.promise;
-    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY', retryAfterSeconds: 2 });
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
+      code: 'STEP_BUSY',
+      retryAfterSeconds: 2,
+    });
     release.resolve(undefined);
     expect(await first).toBeUndefined();
     expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 1 });
@@ -64,15 +72,27 @@ describe('a step', () => {
 
   test('that failed is given back with its error, and can be claimed again at once', async () => {
     const runId = await admit();
-    const failed = withClaim(contextOf(), { runId, step: STEP }, () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away', { details: { key: 'a b#é' } })));
+    const failed = withClaim(contextOf(), { runId, step: STEP }, () =>
+      Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away', { details: { key: 'a b#é' } })),
+    );
     await expect(failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    expect(await stepOf(runId)).toMatchObject({ status: 'failed', owner: null, error: { code: 'STORE_UNAVAILABLE', message: 'away', details: { key: 'a b#é' } } });
-    expect(await withClaim(contextOf(), { runId, step: STEP }, ({ attempt, token }) => Promise.resolve(token === 2 && attempt === 2 ? replyOf(runId) : undefined))).toBeDefined();
+    expect(await stepOf(runId)).toMatchObject({
+      status: 'failed',
+      owner: null,
+      error: { code: 'STORE_UNAVAILABLE', message: 'away', details: { key: 'a b#é' } },
+    });
+    expect(
+      await withClaim(contextOf(), { runId, step: STEP }, ({ attempt, token }) =>
+        Promise.resolve(token === 2 && attempt === 2 ? replyOf(runId) : undefined),
+      ),
+    ).toBeDefined();
   });
 
   test('of a run that has ended is not done, and archive waits for the end', async () => {
     const runId = await admit();
-    await expect(withClaim(contextOf(), { runId, step: 'archive' }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    await expect(withClaim(contextOf(), { runId, step: 'archive' }, untilAborted)).rejects.toMatchObject({
+      code: 'STEP_BUSY',
+    });
     await ledger.endRun(runId, 'canceled', null);
     const work = vi.fn(() => Promise.resolve(undefined));
     expect(await withClaim(contextOf(), { runId, step: STEP }, work)).toBeUndefined();
@@ -95,7 +115,9 @@ describe('work is interrupted', () => {
     const began = Promise.withResolvers<void>();
     const call = withClaim(contextOf(), { runId, step: STEP }, async (claim) => {
       began.resolve();
-      claim.signal.addEventListener('abort', () => { abortedAt = Date.now(); });
+      claim.signal.addEventListener('abort', () => {
+        abortedAt = Date.now();
+      });
       return untilAborted(claim);
     });
     await began.promise;
@@ -109,14 +131,20 @@ describe('work is interrupted', () => {
   test('when it takes longer than STEP_TIMEOUT_SECONDS, with an error that says so', async () => {
     const runId = await admit();
     const context = contextOf(undefined, { STEP_TIMEOUT_SECONDS: '1' });
-    await expect(withClaim(context, { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_TIMEOUT', message: expect.stringContaining('1 s (STEP_TIMEOUT_SECONDS)') as string });
+    await expect(withClaim(context, { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
+      code: 'STEP_TIMEOUT',
+      message: expect.stringContaining('1 s (STEP_TIMEOUT_SECONDS)') as string,
+    });
     expect(await stepOf(runId)).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } });
   });
 
   test('when the process stops; the step is free for the next start', async () => {
     const runId = await admit();
     const stopping = new AbortController();
-    const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, (claim) => { stopping.abort(); return untilAborted(claim); });
+    const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, (claim) => {
+      stopping.abort();
+      return untilAborted(claim);
+    });
     await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
     expect(await stepOf(runId)).toMatchObject({ owner: null });
   });
@@ -141,11 +169,24 @@ describe('a claim that another worker took over', () => {
   test('writes nothing: the other one answers', async () => {
     const runId = await admit();
     const call = withClaim(contextOf(), { runId, step: STEP }, async () => {
-      expect(await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30, takeOverFrom: OWNER })).toMatchObject({ outcome: 'claimed', token: 2 });
+      expect(
+        await ledger.claimStep({
+          runId,
+          step: STEP,
+          owner: 'elsewhere/boot/1/1',
+          leaseSeconds: 30,
+          takeOverFrom: OWNER,
+        }),
+      ).toMatchObject({ outcome: 'claimed', token: 2 });
       return replyOf(runId);
     });
     expect(await call).toBeUndefined();
-    expect(await stepOf(runId)).toMatchObject({ status: 'running', owner: 'elsewhere/boot/1/1', token: 2, reply: null });
+    expect(await stepOf(runId)).toMatchObject({
+      status: 'running',
+      owner: 'elsewhere/boot/1/1',
+      token: 2,
+      reply: null,
+    });
   });
 
   test('is not given back by the loser when its work fails', async () => {
@@ -161,7 +202,9 @@ describe('a claim that another worker took over', () => {
 
 describe('a claim that is held', () => {
   const hold = async (runId: string) => {
-    const worker = execa('node', [fileURLToPath(new URL('claim.worker.ts', import.meta.url)), database.url, runId], { reject: false });
+    const worker = execa('node', [fileURLToPath(new URL('claim.worker.ts', import.meta.url)), database.url, runId], {
+      reject: false,
+    });
     expect((await once(worker.stdout, 'data')).toString()).toBe('claimed\n');
     // Wrapped: the worker itself is a promise of its end.
     return { worker };
@@ -170,17 +213,23 @@ describe('a claim that is held', () => {
   test('by a living process is busy; by one that was killed is taken over at once', async () => {
     const runId = await admit();
     const { worker } = await hold(runId);
-    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
+      code: 'STEP_BUSY',
+    });
     worker.kill('SIGKILL');
     await worker;
-    expect(await withClaim(contextOf(), { runId, step: STEP }, () => Promise.resolve(replyOf(runId)))).toMatchObject({ subject: runId });
+    expect(await withClaim(contextOf(), { runId, step: STEP }, () => Promise.resolve(replyOf(runId)))).toMatchObject({
+      subject: runId,
+    });
     expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 2, token: 2 });
   });
 
   test('by a process of another machine is busy, for nobody here knows whether it lives', async () => {
     const runId = await admit();
     await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30 });
-    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({ code: 'STEP_BUSY' });
+    await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
+      code: 'STEP_BUSY',
+    });
   });
 
   test('by this process, which is not at it any more (it could not be given back while the ledger was away), is taken over', async () => {

@@ -38,7 +38,11 @@ const underWay = new Set<string>();
  * Nothing is answered when the run has ended, or when the claim is lost under way. With `close`, the run ends as success in the
  * same write as the step. When PostgreSQL lost the run's tables, the run begins anew, and the event that starts it is answered. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
  */
-export async function withClaim(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
+export async function withClaim(
+  context: Context,
+  target: Target,
+  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
+): Promise<SluiceEvent | undefined> {
   const key = `${target.runId}/${target.step}`;
   if (underWay.has(key)) throw refusal('held', target);
   underWay.add(key);
@@ -49,7 +53,11 @@ export async function withClaim(context: Context, target: Target, work: (claim: 
   }
 }
 
-async function claimAndWork(context: Context, target: Target, work: (claim: Claim) => Promise<SluiceEvent | undefined>): Promise<SluiceEvent | undefined> {
+async function claimAndWork(
+  context: Context,
+  target: Target,
+  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
+): Promise<SluiceEvent | undefined> {
   const result = await claim(context, target);
   if (result.outcome === 'done') return result.reply ?? undefined;
   if (result.outcome === 'closed') {
@@ -65,16 +73,29 @@ async function claimAndWork(context: Context, target: Target, work: (claim: Clai
   const stopRenewing = keepClaim(context, ref, lost);
   try {
     const working = work({ ...ref, run: result.run, attempt: result.attempt, signal: limits.signal });
-    const answer = await limits.orAbandon(working, ABANDON_MS, () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`));
+    const answer = await limits.orAbandon(
+      working,
+      ABANDON_MS,
+      () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`),
+    );
     const reply = answer && afterRestart(result.run, answer);
     await context.ledger.finishStep(ref, reply ?? null, target.close);
     return reply;
   } catch (thrown) {
-    const error = explain(thrown, { lost: lost.signal.aborted, timedOut: limits.timedOut, stopping: context.signal.aborted, seconds });
-    const beginning = await restartAfterLoss({ ...ref, run: result.run }, error, context).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Run:Restart:Failed'));
+    const error = explain(thrown, {
+      lost: lost.signal.aborted,
+      timedOut: limits.timedOut,
+      stopping: context.signal.aborted,
+      seconds,
+    });
+    const beginning = await restartAfterLoss({ ...ref, run: result.run }, error, context).catch((reason: unknown) =>
+      context.log.warn({ ...ref, reason }, 'Run:Restart:Failed'),
+    );
     if (beginning) return beginning;
     // When the ledger does not answer either, the next delivery finds that this process is not at it any more.
-    await context.ledger.releaseStep(ref, error.toDocument()).catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
+    await context.ledger
+      .releaseStep(ref, error.toDocument())
+      .catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
     if (error.code !== 'CLAIM_STALE') throw error;
     // Whoever holds the claim now, or ended the run, answers; this delivery is done.
     context.log.info(ref, 'Step:Finish:ClaimLost');
@@ -94,7 +115,10 @@ async function claim({ ledger, env }: Context, { runId, step }: Target): Promise
 
 function refusal(outcome: 'held' | 'early', target: Target): SluiceError {
   const details = { run_id: target.runId, step: target.step };
-  const message = outcome === 'early' ? `Run ${target.runId} has not ended yet, so ${target.step} waits.` : `Another worker is doing ${target.step} of run ${target.runId}.`;
+  const message =
+    outcome === 'early'
+      ? `Run ${target.runId} has not ended yet, so ${target.step} waits.`
+      : `Another worker is doing ${target.step} of run ${target.runId}.`;
   return new SluiceError('STEP_BUSY', message, { details, retryAfterSeconds: BUSY_RETRY_SECONDS });
 }
 
@@ -122,10 +146,19 @@ interface Reasons {
 
 /** Says why work was interrupted; an aborted program's own error would say only that it was killed. */
 function explain(thrown: unknown, reasons: Reasons): SluiceError {
-  if (reasons.lost) return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', { cause: thrown });
+  if (reasons.lost)
+    return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', {
+      cause: thrown,
+    });
   if (reasons.timedOut) {
-    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${reasons.seconds} s (STEP_TIMEOUT_SECONDS).`, { cause: thrown, details: { seconds: reasons.seconds } });
+    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${reasons.seconds} s (STEP_TIMEOUT_SECONDS).`, {
+      cause: thrown,
+      details: { seconds: reasons.seconds },
+    });
   }
-  if (reasons.stopping) return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', { cause: thrown });
+  if (reasons.stopping)
+    return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', {
+      cause: thrown,
+    });
   return asSluiceError(thrown);
 }

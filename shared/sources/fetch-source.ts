@@ -36,13 +36,21 @@ const HEAD_BYTES = 16 * 2 ** 10;
  * Downloads a file of the manifest, with the files that belong to it, into `folder`, and unpacks it when it is an archive. `check` is the
  * lane's own. Throws FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, FILE_UNREADABLE for an empty file, what withArchive throws, and what `check` does.
  */
-export async function fetchSource<F extends FileFormat>(declared: ManifestFile, format: F, check: CheckContent<F>, surroundings: FetchSurroundings): Promise<Source<F>> {
+export async function fetchSource<F extends FileFormat>(
+  declared: ManifestFile,
+  format: F,
+  check: CheckContent<F>,
+  surroundings: FetchSurroundings,
+): Promise<Source<F>> {
   const file = declared.path;
   const key = keyOf(file, surroundings.env.LANDING_BUCKET);
-  const fetched = isArchive(key) ? await fetchArchive(key, declared, format, surroundings) : await fetchObjects(key, declared, format, surroundings);
+  const fetched = isArchive(key)
+    ? await fetchArchive(key, declared, format, surroundings)
+    : await fetchObjects(key, declared, format, surroundings);
   const head = await headOf(fetched.path);
   const what = isArchive(key) ? `${JSON.stringify(basename(fetched.path))} in ${file}` : file;
-  if (head.length === 0) throw new SluiceError('FILE_UNREADABLE', `${what} is empty. Upload it again.`, { details: { file } });
+  if (head.length === 0)
+    throw new SluiceError('FILE_UNREADABLE', `${what} is empty. Upload it again.`, { details: { file } });
   const source = { file, declared, format, ...fetched };
   await check(source, head);
   return source;
@@ -52,25 +60,39 @@ export async function fetchSource<F extends FileFormat>(declared: ManifestFile, 
 export function checkBeginning(format: FileFormat, head: Buffer, file: string): void {
   if (format.begins(head)) return;
   const found = describeBeginning(head);
-  throw new SluiceError('FORMAT_MISMATCH', `${file} is declared as ${format.name}, but begins like ${found}. Correct \`format\` in the manifest, or the file.`, { details: { file, format: format.name, found } });
+  throw new SluiceError(
+    'FORMAT_MISMATCH',
+    `${file} is declared as ${format.name}, but begins like ${found}. Correct \`format\` in the manifest, or the file.`,
+    { details: { file, format: format.name, found } },
+  );
 }
 
 type Fetched = Pick<Source, 'path' | 'parts' | 'sha256' | 'sizeBytes'>;
 
-async function fetchObjects(key: string, declared: ManifestFile, format: FileFormat, { objects, env, folder, signal }: FetchSurroundings): Promise<Fetched> {
+async function fetchObjects(
+  key: string,
+  declared: ManifestFile,
+  format: FileFormat,
+  { objects, env, folder, signal }: FetchSurroundings,
+): Promise<Fetched> {
   const beside = hasParts(format) ? await namesBeside(key, { objects, env }) : [];
   const parts = partsOf(format, key, beside, declared.path);
   const stem = join(folder, stemOf(localName(key)));
   const downloads = await Promise.all(
     parts.map(async (part) => {
       const path = `${stem}${localExtension(part, format, part.name === key)}`;
-      const { sha256, size } = await objects.download(env.LANDING_BUCKET, part.name, path, { maxBytes: env.MAX_FILE_BYTES, signal });
+      const { sha256, size } = await objects.download(env.LANDING_BUCKET, part.name, path, {
+        maxBytes: env.MAX_FILE_BYTES,
+        signal,
+      });
       return { name: part.name, path, sha256, size };
     }),
   );
   return {
-    path: downloads[0]?.path ?? stem, parts: parts.map((part) => part.extension),
-    sha256: hashOfParts(downloads), sizeBytes: downloads.reduce((sum, { size }) => sum + size, 0),
+    path: downloads[0]?.path ?? stem,
+    parts: parts.map((part) => part.extension),
+    sha256: hashOfParts(downloads),
+    sizeBytes: downloads.reduce((sum, { size }) => sum + size, 0),
   };
 }
 
@@ -85,23 +107,41 @@ async function namesBeside(key: string, { objects, env }: Pick<Context, 'objects
   return names;
 }
 
-async function fetchArchive(key: string, declared: ManifestFile, format: FileFormat, { objects, env, folder, signal }: FetchSurroundings): Promise<Fetched> {
+async function fetchArchive(
+  key: string,
+  declared: ManifestFile,
+  format: FileFormat,
+  { objects, env, folder, signal }: FetchSurroundings,
+): Promise<Fetched> {
   const archive = join(folder, 'archive');
-  const { sha256, size } = await objects.download(env.LANDING_BUCKET, key, archive, { maxBytes: env.MAX_FILE_BYTES, signal });
-  const unpacked = await withArchive(archive, declared.path, { maxBytes: env.MAX_FILE_BYTES }, async (members, unpack) => {
-    const byName = new Map<string, ArchiveMember>(members.map((member) => [member.name, member]));
-    const names = [...byName.keys()];
-    const parts = partsOf(format, datasetInArchive(format, names, declared.layer, declared.path), names, declared.path);
-    const paths: string[] = [];
-    for (const part of parts) {
-      const member = byName.get(part.name);
-      if (member === undefined) continue;
-      const target = memberPath(join(folder, 'unpacked'), `${stemOf(part.name)}${extensionOf(part.name)}`);
-      await unpack(member, target, signal);
-      paths.push(target);
-    }
-    return { path: paths[0] ?? archive, parts: parts.map((part) => part.extension) };
+  const { sha256, size } = await objects.download(env.LANDING_BUCKET, key, archive, {
+    maxBytes: env.MAX_FILE_BYTES,
+    signal,
   });
+  const unpacked = await withArchive(
+    archive,
+    declared.path,
+    { maxBytes: env.MAX_FILE_BYTES },
+    async (members, unpack) => {
+      const byName = new Map<string, ArchiveMember>(members.map((member) => [member.name, member]));
+      const names = [...byName.keys()];
+      const parts = partsOf(
+        format,
+        datasetInArchive(format, names, declared.layer, declared.path),
+        names,
+        declared.path,
+      );
+      const paths: string[] = [];
+      for (const part of parts) {
+        const member = byName.get(part.name);
+        if (member === undefined) continue;
+        const target = memberPath(join(folder, 'unpacked'), `${stemOf(part.name)}${extensionOf(part.name)}`);
+        await unpack(member, target, signal);
+        paths.push(target);
+      }
+      return { path: paths[0] ?? archive, parts: parts.map((part) => part.extension) };
+    },
+  );
   await rm(archive);
   return { ...unpacked, sha256, sizeBytes: size };
 }
@@ -128,5 +168,9 @@ function keyOf(path: string, bucket: string): string {
   const prefix = `s3://${bucket}/`;
   const key = path.slice(prefix.length);
   if (path.startsWith(prefix) && key !== '') return key;
-  throw new SluiceError('FILE_OUTSIDE_LANDING_ZONE', `${JSON.stringify(path)} does not name an object of ${bucket}. Name the file as ${prefix}KEY.`, { details: { file: path } });
+  throw new SluiceError(
+    'FILE_OUTSIDE_LANDING_ZONE',
+    `${JSON.stringify(path)} does not name an object of ${bucket}. Name the file as ${prefix}KEY.`,
+    { details: { file: path } },
+  );
 }

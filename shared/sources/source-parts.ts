@@ -40,26 +40,52 @@ export function partsOf(format: FileFormat, main: string, beside: readonly strin
   }
   const missing = format.required.filter((extension) => !parts.has(extension));
   if (missing.length > 0) {
-    throw new SluiceError('FILE_INCOMPLETE', `${file} lacks ${missing.join(' and ')}; a dataset of format ${format.name} needs ${[format.extensions[0], ...format.required].join(', ')} of the same name.`, {
-      details: { file, missing },
-    });
+    throw new SluiceError(
+      'FILE_INCOMPLETE',
+      `${file} lacks ${missing.join(' and ')}; a dataset of format ${format.name} needs ${[format.extensions[0], ...format.required].join(', ')} of the same name.`,
+      {
+        details: { file, missing },
+      },
+    );
   }
-  return [{ name: main, extension: extensionOf(main) }, ...[...parts].map(([extension, name]) => ({ name, extension }))];
+  return [
+    { name: main, extension: extensionOf(main) },
+    ...[...parts].map(([extension, name]) => ({ name, extension })),
+  ];
 }
 
 /** The one dataset of the format in an archive. Throws ARCHIVE_AMBIGUOUS, with the names, when there is none or several to choose from. */
-export function datasetInArchive(format: FileFormat, names: readonly string[], layer: string | undefined, file: string): string {
+export function datasetInArchive(
+  format: FileFormat,
+  names: readonly string[],
+  layer: string | undefined,
+  file: string,
+): string {
   const real = names.filter((name) => !isMacResource(name));
   const candidates = real.filter((name) => hasExtension(format, name)).sort();
-  const chosen = candidates.length > 1 && layer !== undefined ? candidates.filter((name) => stemOf(name).split('/').at(-1) === layer) : candidates;
+  const chosen =
+    candidates.length > 1 && layer !== undefined
+      ? candidates.filter((name) => stemOf(name).split('/').at(-1) === layer)
+      : candidates;
   if (chosen.length === 1 && chosen[0] !== undefined) return chosen[0];
   if (candidates.length === 0) {
     const found = real.slice(0, 20);
-    throw new SluiceError('ARCHIVE_AMBIGUOUS', `${file} holds no ${format.extensions.join(' or ')} file; it holds ${found.length === 0 ? 'nothing' : found.join(', ')}.`, { details: { file, members: found } });
+    throw new SluiceError(
+      'ARCHIVE_AMBIGUOUS',
+      `${file} holds no ${format.extensions.join(' or ')} file; it holds ${found.length === 0 ? 'nothing' : found.join(', ')}.`,
+      { details: { file, members: found } },
+    );
   }
   const layers = candidates.map((name) => stemOf(name).split('/').at(-1) ?? name);
-  const what = layer === undefined ? 'Name one with `layer` in the manifest' : `None, or more than one, is named ${JSON.stringify(layer)}`;
-  throw new SluiceError('ARCHIVE_AMBIGUOUS', `${file} holds ${candidates.length} datasets: ${candidates.join(', ')}. ${what}.`, { details: { file, layers, members: candidates } });
+  const what =
+    layer === undefined
+      ? 'Name one with `layer` in the manifest'
+      : `None, or more than one, is named ${JSON.stringify(layer)}`;
+  throw new SluiceError(
+    'ARCHIVE_AMBIGUOUS',
+    `${file} holds ${candidates.length} datasets: ${candidates.join(', ')}. ${what}.`,
+    { details: { file, layers, members: candidates } },
+  );
 }
 
 /** macOS adds a `._name` to each file of an archive, with the same extension. */

@@ -5,17 +5,36 @@ export interface ObjectStore {
   /** Undefined when there is none. */
   head(bucket: string, key: string): Promise<ObjectHead | undefined>;
   /** A stream of the object, or of bytes `start` to `end` (inclusive). Throws FILE_MISSING. */
-  read(bucket: string, key: string, options?: { start?: number; end?: number; signal?: AbortSignal }): Promise<Readable>;
+  read(
+    bucket: string,
+    key: string,
+    options?: { start?: number; end?: number; signal?: AbortSignal },
+  ): Promise<Readable>;
   /** The object whole. Throws FILE_TOO_LARGE past `maxBytes`, FILE_MISSING. */
   readBytes(bucket: string, key: string, options: { maxBytes: number; signal?: AbortSignal }): Promise<Buffer>;
   /** Streams the object to a file and hashes it. Throws FILE_MISSING, FILE_TOO_LARGE, DISK_FULL. */
-  download(bucket: string, key: string, path: string, options: { maxBytes: number; signal: AbortSignal }): Promise<{ sha256: string; size: number }>;
+  download(
+    bucket: string,
+    key: string,
+    path: string,
+    options: { maxBytes: number; signal: AbortSignal },
+  ): Promise<{ sha256: string; size: number }>;
   /** Uploads a file, reads it back, and compares size and hash; a bad target is deleted. Throws UPLOAD_CORRUPT. */
   upload(bucket: string, key: string, path: string, options: UploadOptions): Promise<{ sha256: string; size: number }>;
   /** Writes a small object. */
-  put(bucket: string, key: string, body: Buffer | string, options?: { contentType?: string; metadata?: Record<string, string> }): Promise<void>;
+  put(
+    bucket: string,
+    key: string,
+    body: Buffer | string,
+    options?: { contentType?: string; metadata?: Record<string, string> },
+  ): Promise<void>;
   /** Writes an object of `size` bytes from a stream, whole or not at all, in memory that does not grow with it. Throws REQUEST_INVALID when the stream has another length. */
-  putStream(bucket: string, key: string, body: Readable, options: { size: number; contentType: string; signal: AbortSignal }): Promise<void>;
+  putStream(
+    bucket: string,
+    key: string,
+    body: Readable,
+    options: { size: number; contentType: string; signal: AbortSignal },
+  ): Promise<void>;
   copy(bucket: string, fromKey: string, toKey: string): Promise<void>;
   /** Deletes; nothing happens when there is no such object. */
   delete(bucket: string, key: string): Promise<void>;

@@ -15,7 +15,13 @@ interface ServiceError {
 /** Names that MinIO and AWS give to a server without room: the only ones of a kind that waiting alone does not mend. */
 const STORE_FULL = new Set(['XMinioStorageFull', 'InsufficientStorage']);
 /** Names that servers answer with status 403 or 400 when the credentials are wrong. */
-const DENIED = new Set(['AccessDenied', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidTokenId', 'AllAccessDisabled']);
+const DENIED = new Set([
+  'AccessDenied',
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidTokenId',
+  'AllAccessDisabled',
+]);
 
 /** `s3://bucket/key`, as users write it. */
 export function describeObject({ bucket, key }: ObjectRef): string {
@@ -30,18 +36,24 @@ export function storeError(thrown: unknown, object: ObjectRef, signal?: AbortSig
   const where = describeObject(object);
   const { name = '', message = '', $metadata } = thrown as ServiceError;
   const status = $metadata?.httpStatusCode;
-  const make = (code: ConstructorParameters<typeof SluiceError>[0], text: string) => new SluiceError(code, text, { details, cause: thrown });
+  const make = (code: ConstructorParameters<typeof SluiceError>[0], text: string) =>
+    new SluiceError(code, text, { details, cause: thrown });
 
   if (status === undefined) {
     const error = asSluiceError(thrown);
     if (error.code === 'DISK_FULL') return make('DISK_FULL', `The disk is full: ${message}`);
-    return isNetworkError(thrown) ? make('STORE_UNAVAILABLE', `The object store does not answer for ${where}: ${message}`) : error;
+    return isNetworkError(thrown)
+      ? make('STORE_UNAVAILABLE', `The object store does not answer for ${where}: ${message}`)
+      : error;
   }
-  if (name === 'NoSuchBucket') return make('STORE_UNAVAILABLE', `Bucket ${object.bucket} does not exist. Run npx sluice setup-storage.`);
+  if (name === 'NoSuchBucket')
+    return make('STORE_UNAVAILABLE', `Bucket ${object.bucket} does not exist. Run npx sluice setup-storage.`);
   if (status === 404) return make('FILE_MISSING', `${where} does not exist.`);
-  if (status === 401 || status === 403 || DENIED.has(name)) return make('STORE_DENIED', `The object store refused access to ${where}: ${name}.`);
+  if (status === 401 || status === 403 || DENIED.has(name))
+    return make('STORE_DENIED', `The object store refused access to ${where}: ${name}.`);
   if (status === 507 || STORE_FULL.has(name)) return make('DISK_FULL', `The object store has no room for ${where}.`);
-  if (status >= 500 || status === 408 || status === 429) return make('STORE_UNAVAILABLE', `The object store failed on ${where}: ${name || status}.`);
+  if (status >= 500 || status === 408 || status === 429)
+    return make('STORE_UNAVAILABLE', `The object store failed on ${where}: ${name || status}.`);
   return make('REQUEST_INVALID', `The object store refused the request for ${where}: ${name} ${message}`.trim());
 }
 

@@ -26,14 +26,31 @@ interface Server {
   stop(): Promise<void>;
 }
 const SERVERS: [name: string, start: () => Promise<Server | undefined>, available: boolean][] = [
-  ['s3rver', async () => {
-    const server = await startObjectStore();
-    return { env: { S3_ENDPOINT: server.endpoint }, stop: server.stop };
-  }, true],
-  ['MinIO', async () => {
-    const server = await startMinio();
-    return server && { env: { S3_ENDPOINT: server.endpoint, S3_ACCESS_KEY_ID: server.accessKey, S3_SECRET_ACCESS_KEY: server.secretKey }, stop: server.stop };
-  }, findMinio() !== undefined],
+  [
+    's3rver',
+    async () => {
+      const server = await startObjectStore();
+      return { env: { S3_ENDPOINT: server.endpoint }, stop: server.stop };
+    },
+    true,
+  ],
+  [
+    'MinIO',
+    async () => {
+      const server = await startMinio();
+      return (
+        server && {
+          env: {
+            S3_ENDPOINT: server.endpoint,
+            S3_ACCESS_KEY_ID: server.accessKey,
+            S3_SECRET_ACCESS_KEY: server.secretKey,
+          },
+          stop: server.stop,
+        }
+      );
+    },
+    findMinio() !== undefined,
+  ],
 ];
 
 for (const [name, start, available] of SERVERS) {
@@ -60,13 +77,27 @@ for (const [name, start, available] of SERVERS) {
     test('the store answers', () => objects.ping());
 
     test.each([
-      'b 1/road #7 + größe é.geojson', 'emoji/🗺️ map.zip', 'percent/a%2Fb%20c.csv', 'signs/!$&\'()*,;=:@[]{}~^`.txt', 'manifests/question?mark.json',
-      'plus/a+b+c.json', 'double quote"and\\backslash', '日本語/道路.zip', ` blank ends /x `, 'dots/..a/b...', `long/${'ä'.repeat(100)}/${'n'.repeat(200)}`,
+      'b 1/road #7 + größe é.geojson',
+      'emoji/🗺️ map.zip',
+      'percent/a%2Fb%20c.csv',
+      "signs/!$&'()*,;=:@[]{}~^`.txt",
+      'manifests/question?mark.json',
+      'plus/a+b+c.json',
+      'double quote"and\\backslash',
+      '日本語/道路.zip',
+      ` blank ends /x `,
+      'dots/..a/b...',
+      `long/${'ä'.repeat(100)}/${'n'.repeat(200)}`,
     ])('an object named %j is written, read, found, listed, copied and deleted', async (key) => {
       await objects.put(BUCKET, key, `content of ${key}`, { contentType: 'text/plain', metadata: { run_id: 'r1' } });
       expect((await objects.readBytes(BUCKET, key, { maxBytes: 4096 })).toString()).toBe(`content of ${key}`);
       const size = Buffer.byteLength(`content of ${key}`);
-      expect(await objects.head(BUCKET, key)).toMatchObject({ key, size, contentType: 'text/plain', metadata: { run_id: 'r1' } });
+      expect(await objects.head(BUCKET, key)).toMatchObject({
+        key,
+        size,
+        contentType: 'text/plain',
+        metadata: { run_id: 'r1' },
+      });
       const listed = await Array.fromAsync(objects.list(BUCKET, key.slice(0, 3)));
       expect(listed.map((head) => head.key)).toContain(key);
       await objects.copy(BUCKET, key, `archive/${key}`);
@@ -83,17 +114,25 @@ for (const [name, start, available] of SERVERS) {
       expect(await objects.head(BUCKET, 'no such.zip')).toBeUndefined();
       await expect(objects.read(BUCKET, 'no such.zip')).rejects.toMatchObject(missing);
       await expect(objects.readBytes(BUCKET, 'no such.zip', { maxBytes: 1 })).rejects.toMatchObject(missing);
-      await expect(objects.download(BUCKET, 'no such.zip', join(folder, 'x'), { maxBytes: 1, signal: never })).rejects.toMatchObject(missing);
+      await expect(
+        objects.download(BUCKET, 'no such.zip', join(folder, 'x'), { maxBytes: 1, signal: never }),
+      ).rejects.toMatchObject(missing);
     });
 
-    test.each(['../data-lake/secret', 'a/../../b', './a', 'n'.repeat(1025), '', 'nul\0byte'])('the key %j names no object and cannot be written', async (key) => {
-      expect(await objects.head(BUCKET, key)).toBeUndefined();
-      await expect(objects.read(BUCKET, key)).rejects.toMatchObject({ code: 'FILE_MISSING' });
-      await expect(objects.put(BUCKET, key, 'x')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
-    });
+    test.each(['../data-lake/secret', 'a/../../b', './a', 'n'.repeat(1025), '', 'nul\0byte'])(
+      'the key %j names no object and cannot be written',
+      async (key) => {
+        expect(await objects.head(BUCKET, key)).toBeUndefined();
+        await expect(objects.read(BUCKET, key)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+        await expect(objects.put(BUCKET, key, 'x')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+      },
+    );
 
     test('a missing bucket says how to make it', async () => {
-      await expect(objects.put('no-such-bucket', 'a', 'x')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'Bucket no-such-bucket does not exist. Run npx sluice setup-storage.' });
+      await expect(objects.put('no-such-bucket', 'a', 'x')).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        message: 'Bucket no-such-bucket does not exist. Run npx sluice setup-storage.',
+      });
     });
 
     test('a range is read, both ends included', async () => {
@@ -105,19 +144,39 @@ for (const [name, start, available] of SERVERS) {
     test('readBytes and download stop at the limit, and leave no file', async () => {
       await objects.put(BUCKET, 'big.bin', randomBytes(100_000));
       const path = join(folder, 'limited.bin');
-      await expect(objects.readBytes(BUCKET, 'big.bin', { maxBytes: 99_999 })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
-      await expect(objects.download(BUCKET, 'big.bin', path, { maxBytes: 99_999, signal: never })).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', details: { max_bytes: 99_999 } });
+      await expect(objects.readBytes(BUCKET, 'big.bin', { maxBytes: 99_999 })).rejects.toMatchObject({
+        code: 'FILE_TOO_LARGE',
+      });
+      await expect(
+        objects.download(BUCKET, 'big.bin', path, { maxBytes: 99_999, signal: never }),
+      ).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', details: { max_bytes: 99_999 } });
       await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
       expect((await objects.readBytes(BUCKET, 'big.bin', { maxBytes: 100_000 })).length).toBe(100_000);
     });
 
-    test.each([['empty', 0], ['small', 12_345], ['in one streamed request', 9 * MEBIBYTE], ['in parts', 257 * MEBIBYTE + 7]])('a file is uploaded and downloaded unchanged: %s', async (label, size) => {
+    test.each([
+      ['empty', 0],
+      ['small', 12_345],
+      ['in one streamed request', 9 * MEBIBYTE],
+      ['in parts', 257 * MEBIBYTE + 7],
+    ])('a file is uploaded and downloaded unchanged: %s', async (label, size) => {
       const bytes = randomBytes(size);
       const path = await file(`up ${label}.bin`, bytes);
       const key = `upload/${label} é.bin`;
       const expected = { sha256: sha256(bytes), size };
-      expect(await objects.upload(BUCKET, key, path, { contentType: 'application/octet-stream', metadata: { content_hash: expected.sha256 }, sha256: expected.sha256, signal: never })).toEqual(expected);
-      expect(await objects.head(BUCKET, key)).toMatchObject({ size, contentType: 'application/octet-stream', metadata: { content_hash: expected.sha256 } });
+      expect(
+        await objects.upload(BUCKET, key, path, {
+          contentType: 'application/octet-stream',
+          metadata: { content_hash: expected.sha256 },
+          sha256: expected.sha256,
+          signal: never,
+        }),
+      ).toEqual(expected);
+      expect(await objects.head(BUCKET, key)).toMatchObject({
+        size,
+        contentType: 'application/octet-stream',
+        metadata: { content_hash: expected.sha256 },
+      });
       const down = join(folder, `down ${label}.bin`);
       expect(await objects.download(BUCKET, key, down, { maxBytes: size, signal: never })).toEqual(expected);
       expect(sha256(await readFile(down))).toBe(expected.sha256);
@@ -125,21 +184,44 @@ for (const [name, start, available] of SERVERS) {
 
     test('a file that is not what its hash says is deleted from the store again', async () => {
       const path = await file('changed.bin', Buffer.from('changed after it was hashed'));
-      const upload = objects.upload(BUCKET, 'changed.bin', path, { contentType: 'text/plain', metadata: {}, sha256: sha256('as it was'), signal: never });
+      const upload = objects.upload(BUCKET, 'changed.bin', path, {
+        contentType: 'text/plain',
+        metadata: {},
+        sha256: sha256('as it was'),
+        signal: never,
+      });
       await expect(upload).rejects.toMatchObject({ code: 'UPLOAD_CORRUPT' });
       expect(await objects.head(BUCKET, 'changed.bin')).toBeUndefined();
     });
 
-    test.each([['one request', 200_000], ['parts', 257 * MEBIBYTE]])('a stream is stored whole, in %s', async (label, size) => {
+    test.each([
+      ['one request', 200_000],
+      ['parts', 257 * MEBIBYTE],
+    ])('a stream is stored whole, in %s', async (label, size) => {
       const bytes = randomBytes(size);
-      await objects.putStream(BUCKET, `stream/${label}`, Readable.from(chunksOf(bytes)), { size, contentType: 'image/tiff', signal: never });
-      const { sha256: stored } = await objects.download(BUCKET, `stream/${label}`, join(folder, 'stream'), { maxBytes: size, signal: never });
+      await objects.putStream(BUCKET, `stream/${label}`, Readable.from(chunksOf(bytes)), {
+        size,
+        contentType: 'image/tiff',
+        signal: never,
+      });
+      const { sha256: stored } = await objects.download(BUCKET, `stream/${label}`, join(folder, 'stream'), {
+        maxBytes: size,
+        signal: never,
+      });
       expect(stored).toBe(sha256(bytes));
     });
 
-    test.each([['shorter', 199_000, 200_000], ['longer', 201_000, 200_000], ['shorter, in parts', 256 * MEBIBYTE, 257 * MEBIBYTE]])('a stream that is %s than announced stores nothing', async (label, size, announced) => {
+    test.each([
+      ['shorter', 199_000, 200_000],
+      ['longer', 201_000, 200_000],
+      ['shorter, in parts', 256 * MEBIBYTE, 257 * MEBIBYTE],
+    ])('a stream that is %s than announced stores nothing', async (label, size, announced) => {
       const key = `stream/${label}`;
-      const put = objects.putStream(BUCKET, key, Readable.from(chunksOf(randomBytes(size))), { size: announced, contentType: 'image/tiff', signal: never });
+      const put = objects.putStream(BUCKET, key, Readable.from(chunksOf(randomBytes(size))), {
+        size: announced,
+        contentType: 'image/tiff',
+        signal: never,
+      });
       await expect(put).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { announced } });
       expect(await objects.head(BUCKET, key)).toBeUndefined();
     });
@@ -149,7 +231,9 @@ for (const [name, start, available] of SERVERS) {
         yield randomBytes(1000);
         throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
       }
-      await expect(objects.putStream(BUCKET, 'broken', Readable.from(broken()), { size: 2000, contentType: 'x/y', signal: never })).rejects.toMatchObject({ code: 'DISK_FULL' });
+      await expect(
+        objects.putStream(BUCKET, 'broken', Readable.from(broken()), { size: 2000, contentType: 'x/y', signal: never }),
+      ).rejects.toMatchObject({ code: 'DISK_FULL' });
       expect(await objects.head(BUCKET, 'broken')).toBeUndefined();
     });
 
@@ -173,9 +257,11 @@ for (const [name, start, available] of SERVERS) {
     test('a list goes on past one page', async () => {
       const keys = Array.from({ length: 1_050 }, (_, index) => `page/${String(index).padStart(5, '0')}`);
       const queue = keys.values(); // Eight writers: the embedded server shares this process.
-      await Promise.all(Array.from({ length: 8 }, async () => {
-        for (const key of queue) await objects.put(BUCKET, key, '');
-      }));
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (const key of queue) await objects.put(BUCKET, key, '');
+        }),
+      );
       const listed = await Array.fromAsync(objects.list(BUCKET, 'page/'));
       expect(listed.map((head) => head.key)).toEqual(keys);
     });
@@ -200,12 +286,24 @@ describe('without a good server', () => {
   });
 
   test.each([
-    [503, 'SlowDown', 'STORE_UNAVAILABLE'], [507, 'XMinioStorageFull', 'DISK_FULL'], [403, 'AccessDenied', 'STORE_DENIED'], [400, 'EntityTooLarge', 'REQUEST_INVALID'],
+    [503, 'SlowDown', 'STORE_UNAVAILABLE'],
+    [507, 'XMinioStorageFull', 'DISK_FULL'],
+    [403, 'AccessDenied', 'STORE_DENIED'],
+    [400, 'EntityTooLarge', 'REQUEST_INVALID'],
   ])('status %i %s is %s', async (status, code, expected) => {
-    const server = createServer((_request, reply) => reply.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code><Message>no</Message></Error>`));
+    const server = createServer((_request, reply) =>
+      reply
+        .writeHead(status, { 'content-type': 'application/xml' })
+        .end(`<Error><Code>${code}</Code><Message>no</Message></Error>`),
+    );
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const objects = openObjectStore(testEnv({ S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
-    await expect(objects.put(BUCKET, 'a b.txt', 'x')).rejects.toMatchObject({ code: expected, details: { bucket: BUCKET, key: 'a b.txt' } });
+    const objects = openObjectStore(
+      testEnv({ S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+    );
+    await expect(objects.put(BUCKET, 'a b.txt', 'x')).rejects.toMatchObject({
+      code: expected,
+      details: { bucket: BUCKET, key: 'a b.txt' },
+    });
     objects.close();
     server.close();
   });
@@ -216,9 +314,13 @@ describe('without a good server', () => {
       setImmediate(() => reply.destroy());
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const objects = openObjectStore(testEnv({ S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
+    const objects = openObjectStore(
+      testEnv({ S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+    );
     const path = join(folder, 'half.bin');
-    await expect(objects.download(BUCKET, 'half', path, { maxBytes: 1e6, signal: never })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(objects.download(BUCKET, 'half', path, { maxBytes: 1e6, signal: never })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
     objects.close();
     server.close();

@@ -1,7 +1,14 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import {
-  CopyObjectCommand, CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListObjectsCommand,
-  PutObjectCommand, S3Client,
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsCommand,
+  PutObjectCommand,
+  S3Client,
 } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -18,14 +25,23 @@ const IDLE_TIMEOUT_MS = 60_000;
 
 /** The S3 client of an environment: path style, since buckets have no host names here. Throws CONFIG_INVALID without S3_ENDPOINT. */
 export function createS3Client(env: Env): S3Client {
-  if (env.S3_ENDPOINT === undefined) throw new SluiceError('CONFIG_INVALID', 'S3_ENDPOINT is not set: it names the object store, such as http://127.0.0.1:9000.');
+  if (env.S3_ENDPOINT === undefined)
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'S3_ENDPOINT is not set: it names the object store, such as http://127.0.0.1:9000.',
+    );
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   return new S3Client({
     endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,
     credentials: { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY },
     forcePathStyle: true,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS, httpAgent: agent, httpsAgent: agent },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
     // Whatever matters is hashed with SHA-256 by us; and s3rver would store the framing of a streamed body with a checksum at its end.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -58,7 +74,11 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async read(bucket: string, key: string, options: { start?: number; end?: number; signal?: AbortSignal } = {}): Promise<Readable> {
+  async read(
+    bucket: string,
+    key: string,
+    options: { start?: number; end?: number; signal?: AbortSignal } = {},
+  ): Promise<Readable> {
     return (await this.#get({ bucket, key }, options)).body;
   }
 
@@ -74,34 +94,77 @@ class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async download(bucket: string, key: string, path: string, options: { maxBytes: number; signal: AbortSignal }): Promise<{ sha256: string; size: number }> {
+  async download(
+    bucket: string,
+    key: string,
+    path: string,
+    options: { maxBytes: number; signal: AbortSignal },
+  ): Promise<{ sha256: string; size: number }> {
     const object = { bucket, key };
     const { body } = await this.#get(object, options);
     return guarded(object, options.signal, () => toFile(body, path, { object, ...options }));
   }
 
-  async upload(bucket: string, key: string, path: string, options: UploadOptions): Promise<{ sha256: string; size: number }> {
+  async upload(
+    bucket: string,
+    key: string,
+    path: string,
+    options: UploadOptions,
+  ): Promise<{ sha256: string; size: number }> {
     const object = checked({ bucket, key });
     const { signal, sha256 } = options;
-    const size = await guarded(object, signal, () => sendFile(this.#client, { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata }, path, signal));
+    const size = await guarded(object, signal, () =>
+      sendFile(
+        this.#client,
+        { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata },
+        path,
+        signal,
+      ),
+    );
     const { body } = await this.#get(object, { signal });
     const stored = await guarded(object, signal, () => digest(body, signal));
     if (stored.sha256 === sha256 && stored.size === size) return stored;
     await this.delete(bucket, key);
-    throw new SluiceError('UPLOAD_CORRUPT', `${describeObject(object)} read back as ${stored.size} bytes with SHA-256 ${stored.sha256}, not ${size} bytes with ${sha256}. It was deleted.`, {
-      details: { ...object, expected: { sha256, size }, stored },
-    });
+    throw new SluiceError(
+      'UPLOAD_CORRUPT',
+      `${describeObject(object)} read back as ${stored.size} bytes with SHA-256 ${stored.sha256}, not ${size} bytes with ${sha256}. It was deleted.`,
+      {
+        details: { ...object, expected: { sha256, size }, stored },
+      },
+    );
   }
 
-  async put(bucket: string, key: string, body: Buffer | string, options: { contentType?: string; metadata?: Record<string, string> } = {}): Promise<void> {
+  async put(
+    bucket: string,
+    key: string,
+    body: Buffer | string,
+    options: { contentType?: string; metadata?: Record<string, string> } = {},
+  ): Promise<void> {
     const object = checked({ bucket, key });
-    await guarded(object, undefined, () => this.#client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType: options.contentType, Metadata: options.metadata })));
+    await guarded(object, undefined, () =>
+      this.#client.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: body,
+          ContentType: options.contentType,
+          Metadata: options.metadata,
+        }),
+      ),
+    );
   }
 
-  async putStream(bucket: string, key: string, body: Readable, options: { size: number; contentType: string; signal: AbortSignal }): Promise<void> {
+  async putStream(
+    bucket: string,
+    key: string,
+    body: Readable,
+    options: { size: number; contentType: string; signal: AbortSignal },
+  ): Promise<void> {
     const object = checked({ bucket, key });
     const { size, contentType, signal } = options;
-    await guarded(object, signal, () => sendStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, size, signal));
+    await guarded(object, signal, () =>
+      sendStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, size, signal),
+    );
   }
 
   async copy(bucket: string, fromKey: string, toKey: string): Promise<void> {
@@ -111,13 +174,25 @@ class S3ObjectStore implements ObjectStore {
     const path = encodeURI(source);
     // Servers differ in how they decode reserved characters of the source's name (s3rver leaves %23, MinIO cuts at #), so such an object goes through us.
     if (path !== source.split('/').map(encodeURIComponent).join('/')) return this.#copyThroughUs(from, toKey);
-    await guarded(from, undefined, () => this.#client.send(new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: path })));
+    await guarded(from, undefined, () =>
+      this.#client.send(new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: path })),
+    );
   }
 
   async #copyThroughUs(from: Required<ObjectRef>, toKey: string): Promise<void> {
     const { body, size, metadata, contentType } = await this.#get(from, {});
     await guarded(from, undefined, () =>
-      this.#client.send(new PutObjectCommand({ Bucket: from.bucket, Key: toKey, Body: body, ContentLength: size, ContentType: contentType, Metadata: metadata })));
+      this.#client.send(
+        new PutObjectCommand({
+          Bucket: from.bucket,
+          Key: toKey,
+          Body: body,
+          ContentLength: size,
+          ContentType: contentType,
+          Metadata: metadata,
+        }),
+      ),
+    );
   }
 
   async delete(bucket: string, key: string): Promise<void> {
@@ -127,9 +202,13 @@ class S3ObjectStore implements ObjectStore {
 
   async *list(bucket: string, prefix: string): AsyncIterable<ObjectHead> {
     // Version 1 of the call, which goes on after a key: the token of version 2 needs a cipher in s3rver that OpenSSL 3 does not have.
-    for (let last: string | undefined, more = true; more; ) {
+    for (let last: string | undefined, more = true; more;) {
       // Without url encoding, names with control characters would break the XML of the reply.
-      const page = await guarded({ bucket }, undefined, () => this.#client.send(new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, Marker: last, EncodingType: 'url' })));
+      const page = await guarded({ bucket }, undefined, () =>
+        this.#client.send(
+          new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, Marker: last, EncodingType: 'url' }),
+        ),
+      );
       const objects = page.Contents ?? [];
       for (const object of objects) {
         last = page.EncodingType === 'url' ? decodeURIComponent((object.Key ?? '').replaceAll('+', ' ')) : object.Key;
@@ -166,12 +245,22 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async #get(object: Required<ObjectRef>, options: { start?: number; end?: number; signal?: AbortSignal }): Promise<Opened> {
+  async #get(
+    object: Required<ObjectRef>,
+    options: { start?: number; end?: number; signal?: AbortSignal },
+  ): Promise<Opened> {
     const problem = keyProblem(object.key);
-    if (problem !== undefined) throw new SluiceError('FILE_MISSING', `${describeObject(object)} does not exist: its key ${problem}.`, { details: { ...object } });
+    if (problem !== undefined)
+      throw new SluiceError('FILE_MISSING', `${describeObject(object)} does not exist: its key ${problem}.`, {
+        details: { ...object },
+      });
     const { start, end, signal } = options;
     const range = start === undefined && end === undefined ? undefined : `bytes=${start ?? 0}-${end ?? ''}`;
-    const reply = await guarded(object, signal, () => this.#client.send(new GetObjectCommand({ Bucket: object.bucket, Key: object.key, Range: range }), { abortSignal: signal }));
+    const reply = await guarded(object, signal, () =>
+      this.#client.send(new GetObjectCommand({ Bucket: object.bucket, Key: object.key, Range: range }), {
+        abortSignal: signal,
+      }),
+    );
     const body = (reply.Body as Readable).on('error', ignored);
     if (signal !== undefined) addAbortSignal(signal, body);
     return { body, size: reply.ContentLength ?? 0, metadata: reply.Metadata ?? {}, contentType: reply.ContentType };
@@ -189,7 +278,9 @@ interface Opened {
 function checked(object: Required<ObjectRef>): Required<ObjectRef> {
   const problem = keyProblem(object.key);
   if (problem === undefined) return object;
-  throw new SluiceError('REQUEST_INVALID', `The key of ${describeObject(object)} ${problem}.`, { details: { ...object } });
+  throw new SluiceError('REQUEST_INVALID', `The key of ${describeObject(object)} ${problem}.`, {
+    details: { ...object },
+  });
 }
 
 async function guarded<T>(object: ObjectRef, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

@@ -32,28 +32,41 @@ const FILE_CHUNK_BYTES = MEBIBYTE / 4;
 export async function digest(stream: Readable, signal: AbortSignal): Promise<Digest> {
   const hash = createHash('sha256');
   let size = 0;
-  await pipeline(stream, async (chunks: AsyncIterable<Buffer>) => {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      size += chunk.length;
-    }
-  }, { signal });
+  await pipeline(
+    stream,
+    async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        size += chunk.length;
+      }
+    },
+    { signal },
+  );
   return { sha256: hash.digest('hex'), size };
 }
 
 /** Writes a stream to a file and hashes it. Throws FILE_TOO_LARGE; the file is deleted when anything fails. */
-export async function toFile(stream: Readable, path: string, options: { object: ObjectRef; maxBytes: number; signal: AbortSignal }): Promise<Digest> {
+export async function toFile(
+  stream: Readable,
+  path: string,
+  options: { object: ObjectRef; maxBytes: number; signal: AbortSignal },
+): Promise<Digest> {
   const hash = createHash('sha256');
   let size = 0;
   try {
-    await pipeline(stream, async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        size += chunk.length;
-        if (size > options.maxBytes) throw tooLarge(options.object, options.maxBytes);
-        hash.update(chunk);
-        yield chunk;
-      }
-    }, createWriteStream(path, { highWaterMark: FILE_CHUNK_BYTES }), { signal: options.signal });
+    await pipeline(
+      stream,
+      async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          size += chunk.length;
+          if (size > options.maxBytes) throw tooLarge(options.object, options.maxBytes);
+          hash.update(chunk);
+          yield chunk;
+        }
+      },
+      createWriteStream(path, { highWaterMark: FILE_CHUNK_BYTES }),
+      { signal: options.signal },
+    );
   } catch (thrown) {
     await rm(path, { force: true });
     throw thrown;
@@ -74,14 +87,21 @@ export async function toBytes(stream: Readable, object: ObjectRef, maxBytes: num
 }
 
 export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
-  return new SluiceError('FILE_TOO_LARGE', `${describeObject(object)} is larger than ${maxBytes} bytes.`, { details: { ...object, max_bytes: maxBytes } });
+  return new SluiceError('FILE_TOO_LARGE', `${describeObject(object)} is larger than ${maxBytes} bytes.`, {
+    details: { ...object, max_bytes: maxBytes },
+  });
 }
 
 /**
  * Sends a file as one object. Answers its size. A request that is whole on its way is not broken off by `signal`: nobody could say
  * whether the store serves it before or after what comes next, a delete for example.
  */
-export async function sendFile(client: S3Client, target: PutObjectCommandInput, path: string, signal: AbortSignal): Promise<number> {
+export async function sendFile(
+  client: S3Client,
+  target: PutObjectCommandInput,
+  path: string,
+  signal: AbortSignal,
+): Promise<number> {
   const { size } = await stat(path);
   if (size > IN_MEMORY_BYTES) {
     await sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
@@ -94,7 +114,13 @@ export async function sendFile(client: S3Client, target: PutObjectCommandInput, 
 }
 
 /** Sends a stream of `size` bytes as one object: in one request, or in parts when it is large. Throws REQUEST_INVALID when it has another length; then nothing is stored. */
-export async function sendStream(client: S3Client, target: PutObjectCommandInput, source: Readable, size: number, signal: AbortSignal): Promise<void> {
+export async function sendStream(
+  client: S3Client,
+  target: PutObjectCommandInput,
+  source: Readable,
+  size: number,
+  signal: AbortSignal,
+): Promise<void> {
   // The SDK does not notice that the source of a body failed: it would wait for the rest until the server gives up.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
@@ -108,9 +134,12 @@ export async function sendStream(client: S3Client, target: PutObjectCommandInput
     if (!body.readableEnded) breakOff.abort(stop.reason);
   };
   stop.addEventListener('abort', onStop, { once: true });
-  const sending = size > MULTIPART_BYTES
-    ? sendParts(client, { ...target, Body: body }, size, stop)
-    : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), { abortSignal: breakOff.signal });
+  const sending =
+    size > MULTIPART_BYTES
+      ? sendParts(client, { ...target, Body: body }, size, stop)
+      : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
+          abortSignal: breakOff.signal,
+        });
   try {
     if (stop.aborted) onStop();
     await Promise.all([reading, sending]);
@@ -128,7 +157,12 @@ export function ignored(): void {}
 function meter(target: PutObjectCommandInput, size: number): Transform {
   let seen = 0;
   let last: Buffer | undefined;
-  const wrongLength = () => new SluiceError('REQUEST_INVALID', `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`, { details: { announced: size, seen } });
+  const wrongLength = () =>
+    new SluiceError(
+      'REQUEST_INVALID',
+      `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`,
+      { details: { announced: size, seen } },
+    );
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
@@ -144,8 +178,18 @@ function meter(target: PutObjectCommandInput, size: number): Transform {
   });
 }
 
-async function sendParts(client: S3Client, params: PutObjectCommandInput, size: number, signal: AbortSignal): Promise<void> {
-  const upload = new Upload({ client, params, partSize: Math.max(PART_BYTES, Math.ceil(size / PARTS_AT_MOST)), queueSize: PARTS_AT_ONCE });
+async function sendParts(
+  client: S3Client,
+  params: PutObjectCommandInput,
+  size: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const upload = new Upload({
+    client,
+    params,
+    partSize: Math.max(PART_BYTES, Math.ceil(size / PARTS_AT_MOST)),
+    queueSize: PARTS_AT_ONCE,
+  });
   const abort = () => void upload.abort();
   signal.addEventListener('abort', abort, { once: true });
   try {

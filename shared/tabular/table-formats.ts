@@ -22,14 +22,52 @@ function delimited(head: Buffer): boolean {
 }
 
 export const TABLE_FORMATS: readonly TableFormat[] = [
-  { name: 'CSV', aliases: ['text', 'delimited'], extensions: ['.csv', '.csv.gz', '.txt', '.txt.gz'], drivers: [], ...NO_PARTS, begins: delimited, reader: 'delimited' },
-  { name: 'TSV', aliases: ['tab-separated values'], extensions: ['.tsv', '.tsv.gz', '.tab', '.tab.gz'], drivers: [], ...NO_PARTS, begins: delimited, reader: 'delimited', delimiter: '\t' },
   {
-    name: 'JSONL', aliases: ['JSON lines', 'ndjson', 'newline-delimited JSON', 'GeoJSONSeq'], extensions: ['.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'], drivers: [], ...NO_PARTS,
-    begins: (head) => isGzip(head) || isUtf16(head) || text(/^\s*\{/)(head), reader: 'json-lines',
+    name: 'CSV',
+    aliases: ['text', 'delimited'],
+    extensions: ['.csv', '.csv.gz', '.txt', '.txt.gz'],
+    drivers: [],
+    ...NO_PARTS,
+    begins: delimited,
+    reader: 'delimited',
   },
-  { name: 'XLSX', aliases: ['Excel'], extensions: ['.xlsx', '.xlsm'], drivers: ['XLSX'], ...NO_PARTS, begins: zip, reader: 'workbook' },
-  { name: 'ODS', aliases: ['OpenDocument spreadsheet'], extensions: ['.ods'], drivers: ['ODS'], ...NO_PARTS, begins: latin1('PK'), reader: 'workbook' },
+  {
+    name: 'TSV',
+    aliases: ['tab-separated values'],
+    extensions: ['.tsv', '.tsv.gz', '.tab', '.tab.gz'],
+    drivers: [],
+    ...NO_PARTS,
+    begins: delimited,
+    reader: 'delimited',
+    delimiter: '\t',
+  },
+  {
+    name: 'JSONL',
+    aliases: ['JSON lines', 'ndjson', 'newline-delimited JSON', 'GeoJSONSeq'],
+    extensions: ['.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'],
+    drivers: [],
+    ...NO_PARTS,
+    begins: (head) => isGzip(head) || isUtf16(head) || text(/^\s*\{/)(head),
+    reader: 'json-lines',
+  },
+  {
+    name: 'XLSX',
+    aliases: ['Excel'],
+    extensions: ['.xlsx', '.xlsm'],
+    drivers: ['XLSX'],
+    ...NO_PARTS,
+    begins: zip,
+    reader: 'workbook',
+  },
+  {
+    name: 'ODS',
+    aliases: ['OpenDocument spreadsheet'],
+    extensions: ['.ods'],
+    drivers: ['ODS'],
+    ...NO_PARTS,
+    begins: latin1('PK'),
+    reader: 'workbook',
+  },
 ];
 
 export const TABULAR_TABLE = new FormatTable('tabular', TABLE_FORMATS);

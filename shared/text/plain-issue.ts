@@ -8,9 +8,13 @@ export function plainIssue(issue: z.core.$ZodIssue): string {
       // A text that was to become a number: what it was is gone.
       return `must be ${WITH_ARTICLE[issue.expected] ?? issue.expected}${Number.isNaN(issue.input) ? '' : `, not ${describe(issue.input)}`}`;
     case 'invalid_value':
-      return issue.input === undefined ? 'is missing' : `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}, not ${describe(issue.input)}`;
+      return issue.input === undefined
+        ? 'is missing'
+        : `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}, not ${describe(issue.input)}`;
     case 'too_small':
-      return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `must be ${amount(issue.origin, 'at least', issue.minimum)}`;
+      return issue.origin === 'string' && issue.minimum === 1
+        ? 'is empty'
+        : `must be ${amount(issue.origin, 'at least', issue.minimum)}`;
     case 'too_big':
       return `must be ${amount(issue.origin, 'at most', issue.maximum)}`;
     case 'invalid_union':
@@ -30,7 +34,14 @@ function given(input: unknown, discriminator = ''): string {
 }
 
 const WITH_ARTICLE: Record<string, string> = {
-  string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', tuple: 'a list', object: 'an object', record: 'an object',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'an object',
+  record: 'an object',
 };
 
 function amount(origin: string, bound: string, limit: number | bigint): string {

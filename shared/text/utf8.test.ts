@@ -26,10 +26,16 @@ test.each([
 });
 
 test('any text comes through, wherever it is cut', async () => {
-  await fc.assert(fc.asyncProperty(fc.string({ unit: 'binary' }).map((text) => Buffer.from(text).toString()), fc.integer({ min: 1, max: 9 }), async (text, chunk) => {
-    fc.pre(!text.startsWith('\ufeff'));
-    expect(await read(Buffer.from(text), chunk)).toBe(text);
-  }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ unit: 'binary' }).map((text) => Buffer.from(text).toString()),
+      fc.integer({ min: 1, max: 9 }),
+      async (text, chunk) => {
+        fc.pre(!text.startsWith('\ufeff'));
+        expect(await read(Buffer.from(text), chunk)).toBe(text);
+      },
+    ),
+  );
 });
 
 test.each([
@@ -38,11 +44,18 @@ test.each([
   ['as a surrogate', Buffer.from([0xed, 0xa0, 0x80]), 1],
 ])('what is not UTF-8 is told by line: %s', async (_, bytes, line) => {
   for (const chunk of [1, 3, 1000]) {
-    await expect(read(bytes, chunk)).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: `Line ${line} of x é.csv is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`, details: { line } });
+    await expect(read(bytes, chunk)).rejects.toMatchObject({
+      code: 'ENCODING_INVALID',
+      message: `Line ${line} of x é.csv is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`,
+      details: { line },
+    });
   }
 });
 
 test('text that is not in the declared encoding is told', async () => {
-  await expect(read(Buffer.from([0x61, 0x00, 0x62]), 1000, 'UTF-16LE')).rejects.toMatchObject({ code: 'ENCODING_INVALID', message: 'The text of x é.csv is not in UTF-16LE. Correct `encoding` in the manifest.' });
+  await expect(read(Buffer.from([0x61, 0x00, 0x62]), 1000, 'UTF-16LE')).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    message: 'The text of x é.csv is not in UTF-16LE. Correct `encoding` in the manifest.',
+  });
   await expect(read(Buffer.from('a'), 1000, 'klingon')).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
 });

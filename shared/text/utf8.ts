@@ -12,20 +12,32 @@ export function decoderOf(encoding: string, file: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true });
   } catch (cause) {
-    throw new SluiceError('ENCODING_INVALID', `${JSON.stringify(encoding)} is not an encoding that Sluice knows, for ${file}. Use a name such as UTF-8, ISO-8859-1 or windows-1252.`, { cause, details: { file, encoding } });
+    throw new SluiceError(
+      'ENCODING_INVALID',
+      `${JSON.stringify(encoding)} is not an encoding that Sluice knows, for ${file}. Use a name such as UTF-8, ISO-8859-1 or windows-1252.`,
+      { cause, details: { file, encoding } },
+    );
   }
 }
 
 /** The UTF-16 that a text begins with the mark of; undefined without one. */
 export function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
-  return head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : undefined;
+  return head[0] === 0xff && head[1] === 0xfe
+    ? 'utf-16le'
+    : head[0] === 0xfe && head[1] === 0xff
+      ? 'utf-16be'
+      : undefined;
 }
 
 /**
  * A text as UTF-8 without a byte order mark. `encoding` is the declared one; without it the text is UTF-8, or UTF-16 when it begins with
  * that mark. Throws ENCODING_INVALID with the line where UTF-8 breaks.
  */
-export async function* asUtf8(chunks: AsyncIterable<Buffer>, encoding: string | undefined, file: string): AsyncGenerator<Buffer> {
+export async function* asUtf8(
+  chunks: AsyncIterable<Buffer>,
+  encoding: string | undefined,
+  file: string,
+): AsyncGenerator<Buffer> {
   let text: Utf8Check | Transcoder | undefined;
   let head: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
@@ -72,7 +84,11 @@ class Transcoder {
     try {
       return Buffer.from(text());
     } catch (cause) {
-      throw new SluiceError('ENCODING_INVALID', `The text of ${this.#file} is not in ${this.#encoding}. Correct \`encoding\` in the manifest.`, { cause, details: { file: this.#file, encoding: this.#encoding } });
+      throw new SluiceError(
+        'ENCODING_INVALID',
+        `The text of ${this.#file} is not in ${this.#encoding}. Correct \`encoding\` in the manifest.`,
+        { cause, details: { file: this.#file, encoding: this.#encoding } },
+      );
     }
   }
 }
@@ -90,7 +106,8 @@ class Utf8Check {
 
   push(chunk: Buffer): Buffer {
     let bytes = this.#cut.length === 0 ? chunk : Buffer.concat([this.#cut, chunk]);
-    if (!this.#started && bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK)) bytes = bytes.subarray(UTF8_MARK.length);
+    if (!this.#started && bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK))
+      bytes = bytes.subarray(UTF8_MARK.length);
     this.#started ||= bytes.length > 0;
     const whole = bytes.length - cutLength(bytes);
     this.#cut = bytes.subarray(whole);
@@ -110,11 +127,19 @@ class Utf8Check {
   #invalid(bytes: Buffer): SluiceError {
     let line = this.#lines;
     let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0 && isUtf8(bytes.subarray(start, end)); end = bytes.indexOf(NEWLINE, start)) {
+    for (
+      let end = bytes.indexOf(NEWLINE);
+      end >= 0 && isUtf8(bytes.subarray(start, end));
+      end = bytes.indexOf(NEWLINE, start)
+    ) {
       start = end + 1;
       line++;
     }
-    return new SluiceError('ENCODING_INVALID', `Line ${line} of ${this.#file} is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`, { details: { file: this.#file, line } });
+    return new SluiceError(
+      'ENCODING_INVALID',
+      `Line ${line} of ${this.#file} is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`,
+      { details: { file: this.#file, line } },
+    );
   }
 }
 

@@ -11,7 +11,9 @@ export function admissionContract(on: OpenedLedger): void {
       expect(await on.second.getManifest(manifest._id)).toEqual(manifest);
       const stored = await on.second.getRun(run.run_id);
       expect(stored).toEqual(run);
-      expect(stored?.steps.map((step) => [step.name, step.status])).toEqual(LANE_STEPS[lane].map((step) => [step, 'pending']));
+      expect(stored?.steps.map((step) => [step.name, step.status])).toEqual(
+        LANE_STEPS[lane].map((step) => [step, 'pending']),
+      );
       expect(await on.second.listDatasets()).toContainEqual(dataset);
     });
 
@@ -20,7 +22,11 @@ export function admissionContract(on: OpenedLedger): void {
       await on.ledger.admitManifest(manifest, run, dataset);
       await on.ledger.endRun(run.run_id, 'canceled', null);
       const later = { ...manifest, created_at: new Date().toISOString() };
-      expect(await on.second.admitManifest(later, { ...run, created_at: later.created_at }, dataset)).toEqual({ outcome: 'repeat', manifest, run: await on.ledger.getRun(run.run_id) });
+      expect(await on.second.admitManifest(later, { ...run, created_at: later.created_at }, dataset)).toEqual({
+        outcome: 'repeat',
+        manifest,
+        run: await on.ledger.getRun(run.run_id),
+      });
     });
 
     test.each([
@@ -30,22 +36,36 @@ export function admissionContract(on: OpenedLedger): void {
       const first = sample();
       await on.ledger.admitManifest(first.manifest, first.run, first.dataset);
       const second = sample(other(first.manifest.batch_id ?? ''));
-      expect(await on.second.admitManifest(second.manifest, second.run, second.dataset)).toEqual({ outcome: 'batch_taken', manifest: first.manifest });
+      expect(await on.second.admitManifest(second.manifest, second.run, second.dataset)).toEqual({
+        outcome: 'batch_taken',
+        manifest: first.manifest,
+      });
       expect(await on.ledger.getManifest(second.manifest._id)).toBeUndefined();
       expect(await on.ledger.listRuns({ batch_id: first.run.batch_id })).toEqual([first.run]);
     });
 
     test('of many deliveries of one manifest at once, one is admitted', async () => {
       const { manifest, run, dataset } = sample();
-      const results = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset)));
-      expect(results.map((result) => result.outcome).sort()).toEqual(['admitted', ...Array.from({ length: 39 }, () => 'repeat')]);
+      const results = await Promise.all(
+        Array.from({ length: 40 }, (_, index) =>
+          (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset),
+        ),
+      );
+      expect(results.map((result) => result.outcome).sort()).toEqual([
+        'admitted',
+        ...Array.from({ length: 39 }, () => 'repeat'),
+      ]);
       expect(await on.ledger.listRuns({ batch_id: run.batch_id })).toHaveLength(1);
     });
 
     test('of different manifests with one batch_id at once, one is admitted and the others name it', async () => {
       const batchId = newBatchId();
       const samples = Array.from({ length: 20 }, (_, index) => sample({ batchId, content: `body ${index}` }));
-      const results = await Promise.all(samples.map(({ manifest, run, dataset }, index) => (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset)));
+      const results = await Promise.all(
+        samples.map(({ manifest, run, dataset }, index) =>
+          (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset),
+        ),
+      );
       const winner = results.find((result) => result.outcome === 'admitted');
       expect(results.filter((result) => result.outcome === 'batch_taken')).toHaveLength(19);
       expect(new Set(results.map((result) => result.manifest._id))).toEqual(new Set([winner?.manifest._id]));
@@ -68,13 +88,17 @@ export function admissionContract(on: OpenedLedger): void {
       const right = sample({ batchId: wrong.run.batch_id, content: 'corrected' });
       expect((await on.ledger.admitManifest(right.manifest, right.run, right.dataset)).outcome).toBe('admitted');
       expect(await on.ledger.findManifestByBatch(right.run.batch_id)).toEqual(right.manifest);
-      expect((await on.ledger.findManifestsByKey(right.manifest.manifest_key)).map((document) => document._id).sort()).toEqual([right.manifest._id, wrong.manifest._id].sort());
+      expect(
+        (await on.ledger.findManifestsByKey(right.manifest.manifest_key)).map((document) => document._id).sort(),
+      ).toEqual([right.manifest._id, wrong.manifest._id].sort());
     });
 
     test('a recorded manifest cannot take the batch_id of an admitted one', async () => {
       const run = await admitted(on.ledger);
       const other = sample({ batchId: run.batch_id, content: 'other' });
-      await expect(on.second.recordManifest({ ...other.manifest, run_id: null, lane: null })).rejects.toMatchObject({ code: 'BATCH_ID_TAKEN' });
+      await expect(on.second.recordManifest({ ...other.manifest, run_id: null, lane: null })).rejects.toMatchObject({
+        code: 'BATCH_ID_TAKEN',
+      });
     });
 
     test('what is not there is undefined', async () => {
@@ -96,7 +120,18 @@ export function admissionContract(on: OpenedLedger): void {
   });
 
   describe('hostile text', () => {
-    const tags = { $where: '1', 'a.b.c': { $set: { 'x.y': 1 } }, __proto__x: 'p', "quote' \" \\ `": '\u0001\t\n\u007f', emoji: '🗺️', 'größe': 'ﬀ \u202e', '': 'empty name', deep: [[{ a: null }]], number: 1e308, long: 'x'.repeat(70_000) };
+    const tags = {
+      $where: '1',
+      'a.b.c': { $set: { 'x.y': 1 } },
+      __proto__x: 'p',
+      'quote\' " \\ `': '\u0001\t\n\u007f',
+      emoji: '🗺️',
+      größe: 'ﬀ \u202e',
+      '': 'empty name',
+      deep: [[{ a: null }]],
+      number: 1e308,
+      long: 'x'.repeat(70_000),
+    };
 
     test('tags come back as they were', async () => {
       const { manifest, run, dataset } = sample({ tags });
@@ -124,15 +159,25 @@ export function admissionContract(on: OpenedLedger): void {
 
     test('the raw text and error of a rejected manifest are kept whatever they hold', async () => {
       const document = rejected(sample(), 'raw \0 and \ud83d');
-      const stored = await on.ledger.recordManifest({ ...document, error: { code: 'MANIFEST_NOT_JSON', message: 'near "\0"', details: { 'at\0': ['\udc00'] } } });
+      const stored = await on.ledger.recordManifest({
+        ...document,
+        error: { code: 'MANIFEST_NOT_JSON', message: 'near "\0"', details: { 'at\0': ['\udc00'] } },
+      });
       expect(stored.raw).toBe('raw \uFFFD and \uFFFD');
-      expect(stored.error).toEqual({ code: 'MANIFEST_NOT_JSON', message: 'near "\uFFFD"', details: { 'at\uFFFD': ['\uFFFD'] } });
+      expect(stored.error).toEqual({
+        code: 'MANIFEST_NOT_JSON',
+        message: 'near "\uFFFD"',
+        details: { 'at\uFFFD': ['\uFFFD'] },
+      });
     });
 
     test('a document that is not of its schema is refused with its field', async () => {
       const { manifest, run, dataset } = sample();
       const wrong = on.ledger.admitManifest(manifest, { ...run, run_id: 'not a uuid' }, dataset);
-      await expect(wrong).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('run_id') });
+      await expect(wrong).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('run_id'),
+      });
     });
   });
 }

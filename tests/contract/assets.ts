@@ -20,7 +20,9 @@ export function assetContract(on: OpenedLedger): void {
       expect(await on.second.getDataset(run.dataset_id)).toMatchObject({ latest_version: 1 });
       expect(await on.second.listAssets({ run_id: run.run_id })).toEqual([asset]);
       expect((await on.second.getRun(run.run_id))?.asset_ids).toEqual([asset._id]);
-      expect(await on.second.listDatasets()).toContainEqual(expect.objectContaining({ dataset_id: run.dataset_id, latest_version: 1 }));
+      expect(await on.second.listDatasets()).toContainEqual(
+        expect.objectContaining({ dataset_id: run.dataset_id, latest_version: 1 }),
+      );
     });
 
     test('registering again returns the stored asset and counts no version', async () => {
@@ -33,7 +35,11 @@ export function assetContract(on: OpenedLedger): void {
 
     test('one asset registered many times at once is stored once', async () => {
       const { run, claim } = await exporting();
-      const results = await Promise.all(Array.from({ length: 16 }, (_, index) => (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run))));
+      const results = await Promise.all(
+        Array.from({ length: 16 }, (_, index) =>
+          (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run)),
+        ),
+      );
       expect(new Set(results.map((asset) => asset.version))).toEqual(new Set([1]));
       expect(await on.ledger.listAssets({ dataset_id: run.dataset_id })).toHaveLength(1);
       expect((await on.ledger.getRun(run.run_id))?.asset_ids).toHaveLength(1);
@@ -42,9 +48,15 @@ export function assetContract(on: OpenedLedger): void {
     test('twenty runs of one dataset get twenty consecutive versions', async () => {
       const datasetId = newDatasetId();
       const runs = await Promise.all(Array.from({ length: 20 }, () => exporting(datasetId)));
-      const assets = await Promise.all(runs.map(({ run, claim }, index) => (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run))));
-      expect(assets.map((asset) => asset.version).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
-      expect((await on.ledger.listDatasets()).find((dataset) => dataset.dataset_id === datasetId)?.latest_version).toBe(20);
+      const assets = await Promise.all(
+        runs.map(({ run, claim }, index) => (index % 2 ? on.ledger : on.second).registerAsset(claim, sampleDraft(run))),
+      );
+      expect(assets.map((asset) => asset.version).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      );
+      expect((await on.ledger.listDatasets()).find((dataset) => dataset.dataset_id === datasetId)?.latest_version).toBe(
+        20,
+      );
     });
 
     test('an asset of another run is linked once', async () => {
@@ -55,7 +67,9 @@ export function assetContract(on: OpenedLedger): void {
       await on.second.linkAsset(second.claim, asset._id);
       expect((await on.ledger.getRun(second.run.run_id))?.asset_ids).toEqual([asset._id]);
       expect(await on.ledger.listAssets({ run_id: second.run.run_id })).toEqual([asset]);
-      await expect(on.ledger.linkAsset(second.claim, 'f'.repeat(24))).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+      await expect(on.ledger.linkAsset(second.claim, 'f'.repeat(24))).rejects.toMatchObject({
+        code: 'ASSET_NOT_FOUND',
+      });
     });
 
     test('catalogue records are added; a repeat changes nothing', async () => {
@@ -65,7 +79,9 @@ export function assetContract(on: OpenedLedger): void {
       await on.ledger.describeAsset(claim, asset._id, description);
       await on.second.describeAsset(claim, asset._id, description);
       expect(await on.ledger.getAsset(asset._id)).toEqual({ ...asset, ...description });
-      await expect(on.ledger.describeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+      await expect(on.ledger.describeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({
+        code: 'ASSET_NOT_FOUND',
+      });
     });
 
     test('the newest asset of the same source is found, and none of another dataset', async () => {
@@ -86,7 +102,10 @@ export function assetContract(on: OpenedLedger): void {
 
     test('a document that is not of its schema is refused and counts no version', async () => {
       const { run, claim } = await exporting();
-      await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run), size_bytes: 0.5 })).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('size_bytes') });
+      await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run), size_bytes: 0.5 })).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('size_bytes'),
+      });
       expect((await on.ledger.registerAsset(claim, sampleDraft(run))).version).toBe(1);
     });
   });

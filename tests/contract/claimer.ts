@@ -22,9 +22,17 @@ process.on('disconnect', () => void ledger.close());
 process.send?.('ready');
 
 function perform(job: Job): Promise<JobResult> {
-  if (job.kind === 'register') return Promise.all(job.work.map(async ({ claim, draft }) => (await ledger.registerAsset(claim, draft)).version));
-  return Promise.all(Array.from({ length: job.claimers }, async (_, index) => {
-    const result = await ledger.claimStep({ runId: job.runId, step: job.step, owner: `${job.name}/${index}`, leaseSeconds: 600 });
-    return result.outcome;
-  }));
+  if (job.kind === 'register')
+    return Promise.all(job.work.map(async ({ claim, draft }) => (await ledger.registerAsset(claim, draft)).version));
+  return Promise.all(
+    Array.from({ length: job.claimers }, async (_, index) => {
+      const result = await ledger.claimStep({
+        runId: job.runId,
+        step: job.step,
+        owner: `${job.name}/${index}`,
+        leaseSeconds: 600,
+      });
+      return result.outcome;
+    }),
+  );
 }

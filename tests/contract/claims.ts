@@ -10,37 +10,61 @@ const TINY_LEASE_SECONDS = 0.2;
 const ERROR = { code: 'FILE_UNREADABLE' as const, message: 'größe.shp is damaged', details: { file: 'größe.shp' } };
 
 export function claimContract(on: OpenedLedger): void {
-  const claim = (run: RunDocument, step: StepName, other: Partial<ClaimRequest> = {}) => on.ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds: LEASE_SECONDS, ...other });
-  const stepOf = async (run: RunDocument, name: StepName) => (await on.second.getRun(run.run_id))?.steps.find((step) => step.name === name);
+  const claim = (run: RunDocument, step: StepName, other: Partial<ClaimRequest> = {}) =>
+    on.ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds: LEASE_SECONDS, ...other });
+  const stepOf = async (run: RunDocument, name: StepName) =>
+    (await on.second.getRun(run.run_id))?.steps.find((step) => step.name === name);
 
   describe('claims', () => {
     test('a free step is claimed: the next token, a lease by the clock of the ledger, and the run as it is then', async () => {
       const run = await admitted(on.ledger);
       const result = await claim(run, 'load-to-postgis');
-      expect(result).toMatchObject({ outcome: 'claimed', token: 1, attempt: 1, run: { run_id: run.run_id, fence: 1, manifest: run.manifest } });
+      expect(result).toMatchObject({
+        outcome: 'claimed',
+        token: 1,
+        attempt: 1,
+        run: { run_id: run.run_id, fence: 1, manifest: run.manifest },
+      });
       const step = await stepOf(run, 'load-to-postgis');
       expect(step).toMatchObject({ status: 'running', attempt: 1, token: 1, owner: OWNER, finished_at: null });
       expect(Date.parse(step?.lease_until ?? '') - Date.parse(step?.started_at ?? '')).toBe(LEASE_SECONDS * 1000);
       expect(result).toMatchObject({ run: await on.second.getRun(run.run_id) });
     });
 
-    test.each(LANES)('every step of the %s lane is claimed and finished in turn, with tokens that grow', async (lane) => {
-      const run = await admitted(on.ledger, { lane });
-      for (const [index, step] of LANE_STEPS[lane].entries()) {
-        const ref = await claimed(on.ledger, run, step);
-        expect(ref.token).toBe(index + 1);
-        await on.ledger.finishStep(ref, sampleReply(run), step === 'record-lineage' ? 'success' : undefined);
-      }
-      const stored = await on.second.getRun(run.run_id);
-      expect(stored).toMatchObject({ status: 'success', fence: LANE_STEPS[lane].length });
-      expect(stored?.steps.every((step) => step.status === 'done' && step.owner === null && step.lease_until === null && step.finished_at !== null)).toBe(true);
-    });
+    test.each(LANES)(
+      'every step of the %s lane is claimed and finished in turn, with tokens that grow',
+      async (lane) => {
+        const run = await admitted(on.ledger, { lane });
+        for (const [index, step] of LANE_STEPS[lane].entries()) {
+          const ref = await claimed(on.ledger, run, step);
+          expect(ref.token).toBe(index + 1);
+          await on.ledger.finishStep(ref, sampleReply(run), step === 'record-lineage' ? 'success' : undefined);
+        }
+        const stored = await on.second.getRun(run.run_id);
+        expect(stored).toMatchObject({ status: 'success', fence: LANE_STEPS[lane].length });
+        expect(
+          stored?.steps.every(
+            (step) =>
+              step.status === 'done' && step.owner === null && step.lease_until === null && step.finished_at !== null,
+          ),
+        ).toBe(true);
+      },
+    );
 
     test('a held step says who holds it and until when', async () => {
       const run = await admitted(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
-      const held = await on.second.claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: 'another', leaseSeconds: 1 });
-      expect(held).toEqual({ outcome: 'held', owner: OWNER, leaseUntil: (await stepOf(run, 'load-to-postgis'))?.lease_until });
+      const held = await on.second.claimStep({
+        runId: run.run_id,
+        step: 'load-to-postgis',
+        owner: 'another',
+        leaseSeconds: 1,
+      });
+      expect(held).toEqual({
+        outcome: 'held',
+        owner: OWNER,
+        leaseUntil: (await stepOf(run, 'load-to-postgis'))?.lease_until,
+      });
       expect((await stepOf(run, 'load-to-postgis'))?.token).toBe(1);
     });
 
@@ -48,7 +72,11 @@ export function claimContract(on: OpenedLedger): void {
       const run = await admitted(on.ledger);
       const reply = sampleReply(run);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), reply);
-      expect(await claim(run, 'load-to-postgis')).toEqual({ outcome: 'done', reply, run: await on.ledger.getRun(run.run_id) });
+      expect(await claim(run, 'load-to-postgis')).toEqual({
+        outcome: 'done',
+        reply,
+        run: await on.ledger.getRun(run.run_id),
+      });
       await on.ledger.finishStep(await claimed(on.ledger, run, 'transform-recipe'), null);
       expect(await claim(run, 'transform-recipe')).toMatchObject({ outcome: 'done', reply: null });
       await on.ledger.endRun(run.run_id, 'failure', ERROR);
@@ -59,7 +87,15 @@ export function claimContract(on: OpenedLedger): void {
       const run = await admitted(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis', TINY_LEASE_SECONDS);
       expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
-      await vi.waitFor(async () => expect(await claim(run, 'load-to-postgis', { owner: 'another' })).toMatchObject({ outcome: 'claimed', token: 2, attempt: 2 }), { timeout: 10_000 });
+      await vi.waitFor(
+        async () =>
+          expect(await claim(run, 'load-to-postgis', { owner: 'another' })).toMatchObject({
+            outcome: 'claimed',
+            token: 2,
+            attempt: 2,
+          }),
+        { timeout: 10_000 },
+      );
       await expect(on.ledger.finishStep(older, null)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
       expect(await stepOf(run, 'load-to-postgis')).toMatchObject({ status: 'running', owner: 'another', token: 2 });
     });
@@ -85,8 +121,13 @@ export function claimContract(on: OpenedLedger): void {
     test('a claim is taken over from the owner that is named, and from nobody else', async () => {
       const run = await admitted(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis');
-      expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe('held');
-      expect(await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: OWNER })).toMatchObject({ outcome: 'claimed', token: 2 });
+      expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe(
+        'held',
+      );
+      expect(await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: OWNER })).toMatchObject({
+        outcome: 'claimed',
+        token: 2,
+      });
       expect((await claim(run, 'load-to-postgis', { owner: 'third', takeOverFrom: OWNER })).outcome).toBe('held');
       expect(await on.ledger.renewClaim(older, LEASE_SECONDS)).toBe(false);
     });
@@ -107,7 +148,10 @@ export function claimContract(on: OpenedLedger): void {
 
     test('an error with text that cannot be stored is kept all the same', async () => {
       const run = await admitted(on.ledger);
-      await on.ledger.releaseStep(await claimed(on.ledger, run, 'load-to-postgis'), { ...ERROR, message: 'near \0 and \ud83d' });
+      await on.ledger.releaseStep(await claimed(on.ledger, run, 'load-to-postgis'), {
+        ...ERROR,
+        message: 'near \0 and \ud83d',
+      });
       expect((await stepOf(run, 'load-to-postgis'))?.error?.message).toBe('near \uFFFD and \uFFFD');
     });
 
@@ -132,7 +176,8 @@ export function claimContract(on: OpenedLedger): void {
       const run = await admitted(on.ledger);
       expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });
       await on.ledger.endRun(run.run_id, 'canceled', null);
-      for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'] as const) expect(await claim(run, step)).toEqual({ outcome: 'closed', status: 'canceled' });
+      for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'] as const)
+        expect(await claim(run, step)).toEqual({ outcome: 'closed', status: 'canceled' });
       await on.ledger.finishStep(await claimed(on.ledger, run, 'archive'), null);
       expect((await claim(run, 'archive')).outcome).toBe('done');
     });
@@ -144,8 +189,11 @@ export function claimContract(on: OpenedLedger): void {
       const restarted = await on.ledger.restartRun(ref, ERROR);
       expect(restarted).toEqual(await on.second.getRun(run.run_id));
       expect(restarted).toMatchObject({ status: 'running', restarts: 1, fence: 2 });
-      expect(restarted.steps.map(({ status, reply, owner, token, error }) => ({ status, reply, owner, token, error }))).toMatchObject([
-        { status: 'pending', reply: null, owner: null, token: 1, error: null }, { status: 'pending', reply: null, owner: null, token: 2, error: ERROR },
+      expect(
+        restarted.steps.map(({ status, reply, owner, token, error }) => ({ status, reply, owner, token, error })),
+      ).toMatchObject([
+        { status: 'pending', reply: null, owner: null, token: 1, error: null },
+        { status: 'pending', reply: null, owner: null, token: 2, error: ERROR },
         ...Array.from({ length: 3 }, () => ({ status: 'pending', token: 0 })),
       ]);
 
@@ -157,7 +205,9 @@ export function claimContract(on: OpenedLedger): void {
       expect(await claim(run, 'transform-recipe')).toEqual({ outcome: 'early' });
       await on.ledger.finishStep(first, sampleReply(run));
       expect(await claim(run, 'export-geoparquet')).toEqual({ outcome: 'early' });
-      expect(await on.ledger.restartRun(await claimed(on.ledger, run, 'transform-recipe'), ERROR)).toMatchObject({ restarts: 2 });
+      expect(await on.ledger.restartRun(await claimed(on.ledger, run, 'transform-recipe'), ERROR)).toMatchObject({
+        restarts: 2,
+      });
     });
 
     test('a run that has ended does not begin anew', async () => {
@@ -170,13 +220,27 @@ export function claimContract(on: OpenedLedger): void {
 
     test('a run or step that does not exist is named', async () => {
       const run = await admitted(on.ledger);
-      await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
-      await expect(claim(run, 'export-cog')).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining('export-cog') });
+      await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({
+        code: 'RUN_NOT_FOUND',
+      });
+      await expect(claim(run, 'export-cog')).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('export-cog'),
+      });
     });
 
     test('of many claimers at once through two sets of connections, one wins', async () => {
       const run = await admitted(on.ledger);
-      const results = await Promise.all(Array.from({ length: 50 }, (_, index) => (index % 2 ? on.ledger : on.second).claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: `owner ${index}`, leaseSeconds: LEASE_SECONDS })));
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          (index % 2 ? on.ledger : on.second).claimStep({
+            runId: run.run_id,
+            step: 'load-to-postgis',
+            owner: `owner ${index}`,
+            leaseSeconds: LEASE_SECONDS,
+          }),
+        ),
+      );
       expect(results.filter((result) => result.outcome === 'claimed')).toHaveLength(1);
       expect(results.filter((result) => result.outcome === 'held')).toHaveLength(49);
       expect((await on.ledger.getRun(run.run_id))?.fence).toBe(1);

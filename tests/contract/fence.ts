@@ -16,41 +16,88 @@ const ERROR = { code: 'INTERNAL' as const, message: 'a stale worker says so', de
 const DESCRIPTION = { iso: { title: 'stale' }, stac_key: 'stale.json' };
 
 /** Every operation that names a claim. `refused` is what a stale claim is answered. */
-const FENCED: [name: string, operation: (ledger: Ledger, scene: Scene) => Promise<unknown>, refused: 'throws' | false | undefined][] = [
+const FENCED: [
+  name: string,
+  operation: (ledger: Ledger, scene: Scene) => Promise<unknown>,
+  refused: 'throws' | false | undefined,
+][] = [
   ['renewClaim', (ledger, { stale }) => ledger.renewClaim(stale, LEASE_SECONDS), false],
   ['finishStep', (ledger, { stale, run }) => ledger.finishStep(stale, sampleReply(run)), 'throws'],
-  ['finishStep that closes the run', (ledger, { stale, run }) => ledger.finishStep(stale, sampleReply(run), 'success'), 'throws'],
+  [
+    'finishStep that closes the run',
+    (ledger, { stale, run }) => ledger.finishStep(stale, sampleReply(run), 'success'),
+    'throws',
+  ],
   ['releaseStep', (ledger, { stale }) => ledger.releaseStep(stale, ERROR), undefined],
-  ['registerAsset of a new asset', (ledger, { stale, run }) => ledger.registerAsset(stale, sampleDraft(run, 'late')), 'throws'],
-  ['registerAsset of a stored asset', (ledger, { stale, run }) => ledger.registerAsset(stale, sampleDraft(run)), 'throws'],
+  [
+    'registerAsset of a new asset',
+    (ledger, { stale, run }) => ledger.registerAsset(stale, sampleDraft(run, 'late')),
+    'throws',
+  ],
+  [
+    'registerAsset of a stored asset',
+    (ledger, { stale, run }) => ledger.registerAsset(stale, sampleDraft(run)),
+    'throws',
+  ],
   ['linkAsset', (ledger, { stale, assetId }) => ledger.linkAsset(stale, assetId), 'throws'],
   ['describeAsset', (ledger, { stale, assetId }) => ledger.describeAsset(stale, assetId, DESCRIPTION), 'throws'],
-  ['insertLineage', (ledger, { stale, run, assetId }) => ledger.insertLineage(stale, [sampleEdge(run, assetId)]), 'throws'],
+  [
+    'insertLineage',
+    (ledger, { stale, run, assetId }) => ledger.insertLineage(stale, [sampleEdge(run, assetId)]),
+    'throws',
+  ],
 ];
 
 /** Every way in which a worker loses its claim. */
 const LOSSES: [name: string, lose: (ledger: Ledger, claim: ClaimRef) => Promise<ClaimRef>][] = [
-  ['was taken over', async (ledger, claim) => {
-    await ledger.claimStep({ runId: claim.runId, step: claim.step, owner: 'successor', leaseSeconds: LEASE_SECONDS, takeOverFrom: OWNER });
-    return claim;
-  }],
-  ['was taken over and finished', async (ledger, claim) => {
-    await ledger.claimStep({ runId: claim.runId, step: claim.step, owner: 'successor', leaseSeconds: LEASE_SECONDS, takeOverFrom: OWNER });
-    await ledger.finishStep({ ...claim, token: claim.token + 1 }, null);
-    return claim;
-  }],
-  ['was given back', async (ledger, claim) => {
-    await ledger.releaseStep(claim, { code: 'FILE_UNREADABLE', message: 'damaged', details: {} });
-    return claim;
-  }],
-  ['belongs to a run that was canceled', async (ledger, claim) => {
-    await ledger.endRun(claim.runId, 'canceled', null);
-    return claim;
-  }],
-  ['belongs to a run that failed', async (ledger, claim) => {
-    await ledger.endRun(claim.runId, 'failure', { code: 'FILE_UNREADABLE', message: 'damaged', details: {} });
-    return claim;
-  }],
+  [
+    'was taken over',
+    async (ledger, claim) => {
+      await ledger.claimStep({
+        runId: claim.runId,
+        step: claim.step,
+        owner: 'successor',
+        leaseSeconds: LEASE_SECONDS,
+        takeOverFrom: OWNER,
+      });
+      return claim;
+    },
+  ],
+  [
+    'was taken over and finished',
+    async (ledger, claim) => {
+      await ledger.claimStep({
+        runId: claim.runId,
+        step: claim.step,
+        owner: 'successor',
+        leaseSeconds: LEASE_SECONDS,
+        takeOverFrom: OWNER,
+      });
+      await ledger.finishStep({ ...claim, token: claim.token + 1 }, null);
+      return claim;
+    },
+  ],
+  [
+    'was given back',
+    async (ledger, claim) => {
+      await ledger.releaseStep(claim, { code: 'FILE_UNREADABLE', message: 'damaged', details: {} });
+      return claim;
+    },
+  ],
+  [
+    'belongs to a run that was canceled',
+    async (ledger, claim) => {
+      await ledger.endRun(claim.runId, 'canceled', null);
+      return claim;
+    },
+  ],
+  [
+    'belongs to a run that failed',
+    async (ledger, claim) => {
+      await ledger.endRun(claim.runId, 'failure', { code: 'FILE_UNREADABLE', message: 'damaged', details: {} });
+      return claim;
+    },
+  ],
   ['names a token that was never given', async (_ledger, claim) => ({ ...claim, token: claim.token + 1 })],
   ['names another step', async (_ledger, claim) => ({ ...claim, step: 'record-lineage' })],
 ];
@@ -73,7 +120,8 @@ export function fenceContract(on: OpenedLedger): void {
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const scene = { run, assetId: asset._id, stale: await lose(on.ledger, claim) };
       const before = await state(scene);
-      if (refused === 'throws') await expect(operation(on.ledger, scene)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+      if (refused === 'throws')
+        await expect(operation(on.ledger, scene)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
       else expect(await operation(on.ledger, scene)).toBe(refused);
       expect(await state(scene)).toEqual(before);
     });
@@ -83,7 +131,10 @@ export function fenceContract(on: OpenedLedger): void {
     for (let round = 0; round < 20; round++) {
       const run = await admitted(on.ledger);
       const claim = await claimed(on.ledger, run, STEP);
-      const [registered] = await Promise.allSettled([on.ledger.registerAsset(claim, sampleDraft(run)), on.second.endRun(run.run_id, 'canceled', null)]);
+      const [registered] = await Promise.allSettled([
+        on.ledger.registerAsset(claim, sampleDraft(run)),
+        on.second.endRun(run.run_id, 'canceled', null),
+      ]);
       const stored = await on.ledger.getRun(run.run_id);
       expect(stored?.asset_ids).toEqual(registered.status === 'fulfilled' ? [registered.value._id] : []);
       expect(await on.ledger.listAssets({ dataset_id: run.dataset_id })).toHaveLength(stored?.asset_ids.length ?? -1);

@@ -7,7 +7,8 @@ ledgerContract('PostgreSQL', async () => {
   // Both at once: neither minds that the other makes the tables.
   const [ledger, second] = await Promise.all([openPostgresLedger(database.url), openPostgresLedger(database.url)]);
   return {
-    ledger, second,
+    ledger,
+    second,
     opener: { module: '#shared/ledger/postgres/postgres-ledger.ts', function: 'openPostgresLedger', url: database.url },
     close: async () => {
       await Promise.all([ledger.close(), second.close()]);

@@ -23,18 +23,25 @@ export function recordContract(on: OpenedLedger): void {
       expect(await on.second.listRuns({ dataset_id: datasetId, limit: 2, offset: 1 })).toEqual([second, third]);
       expect(await on.second.listRuns({ batch_id: third.batch_id })).toEqual([third]);
       await on.ledger.endRun(second.run_id, 'failure', null);
-      expect((await on.second.listRuns({ dataset_id: datasetId, status: 'failure' })).map((run) => run.run_id)).toEqual([second.run_id]);
+      expect((await on.second.listRuns({ dataset_id: datasetId, status: 'failure' })).map((run) => run.run_id)).toEqual(
+        [second.run_id],
+      );
       expect(await on.second.listRuns({ dataset_id: datasetId, status: 'running' })).toHaveLength(4);
       expect(await on.second.listRuns({ dataset_id: 'none' })).toEqual([]);
     });
 
     test('runs that are not archived are listed by themselves, whatever their status', async () => {
       const datasetId = newDatasetId();
-      const [archived, ended, running] = [await admitted(on.ledger, { datasetId }), await admitted(on.ledger, { datasetId }), await admitted(on.ledger, { datasetId })];
+      const [archived, ended, running] = [
+        await admitted(on.ledger, { datasetId }),
+        await admitted(on.ledger, { datasetId }),
+        await admitted(on.ledger, { datasetId }),
+      ];
       for (const run of [archived, ended]) await on.ledger.endRun(run.run_id, 'failure', null);
       await on.ledger.finishStep(await claimed(on.ledger, archived, 'archive'), null);
       await claimed(on.ledger, ended, 'archive');
-      const ids = async (filter: object) => (await on.second.listRuns({ dataset_id: datasetId, ...filter })).map(({ run_id }) => run_id).sort();
+      const ids = async (filter: object) =>
+        (await on.second.listRuns({ dataset_id: datasetId, ...filter })).map(({ run_id }) => run_id).sort();
       expect(await ids({ archived: true })).toEqual([archived.run_id]);
       expect(await ids({ archived: false })).toEqual([ended.run_id, running.run_id].sort());
       expect(await ids({ archived: false, status: 'failure' })).toEqual([ended.run_id]);
@@ -42,10 +49,12 @@ export function recordContract(on: OpenedLedger): void {
 
     test('a list without a limit has at most 50', async () => {
       const datasetId = newDatasetId();
-      await Promise.all(Array.from({ length: 55 }, async () => {
-        const { manifest, run, dataset } = sample({ datasetId });
-        await on.ledger.admitManifest(manifest, run, dataset);
-      }));
+      await Promise.all(
+        Array.from({ length: 55 }, async () => {
+          const { manifest, run, dataset } = sample({ datasetId });
+          await on.ledger.admitManifest(manifest, run, dataset);
+        }),
+      );
       expect(await on.ledger.listRuns({ dataset_id: datasetId })).toHaveLength(50);
       expect(await on.ledger.listRuns({ dataset_id: datasetId, limit: 100 })).toHaveLength(55);
     });
@@ -53,7 +62,14 @@ export function recordContract(on: OpenedLedger): void {
 
   describe('activity', () => {
     const activity = (run: RunDocument, second: number, message = 'größe $a.b'): ActivityDocument => ({
-      _id: deterministicObjectId('activity', run.run_id, second), activity: 'run_started', operator: 'ana müller', run_id: run.run_id, batch_id: run.batch_id, message, details: { $a: 1 }, at: at(second),
+      _id: deterministicObjectId('activity', run.run_id, second),
+      activity: 'run_started',
+      operator: 'ana müller',
+      run_id: run.run_id,
+      batch_id: run.batch_id,
+      message,
+      details: { $a: 1 },
+      at: at(second),
     });
 
     test('lines are kept once, and listed newest first by run and by batch', async () => {

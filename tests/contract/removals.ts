@@ -25,16 +25,29 @@ export function removalContract(on: OpenedLedger): void {
   describe('retention', () => {
     test('of two decisions the later one stands, in whatever order they arrive', async () => {
       const { datasetId } = await datasetOf(1);
-      expect(await on.ledger.setRetention(datasetId, { keep_versions: 3, decided_at: at(5) })).toMatchObject({ dataset_id: datasetId, latest_version: 1, keep_versions: 3 });
-      expect(await on.second.setRetention(datasetId, { keep_versions: 1, decided_at: at(4) })).toMatchObject({ keep_versions: 3 });
-      expect(await on.second.setRetention(datasetId, { keep_versions: null, decided_at: at(6) })).toMatchObject({ keep_versions: null });
+      expect(await on.ledger.setRetention(datasetId, { keep_versions: 3, decided_at: at(5) })).toMatchObject({
+        dataset_id: datasetId,
+        latest_version: 1,
+        keep_versions: 3,
+      });
+      expect(await on.second.setRetention(datasetId, { keep_versions: 1, decided_at: at(4) })).toMatchObject({
+        keep_versions: 3,
+      });
+      expect(await on.second.setRetention(datasetId, { keep_versions: null, decided_at: at(6) })).toMatchObject({
+        keep_versions: null,
+      });
       expect(await on.second.getDataset(datasetId)).toMatchObject({ keep_versions: null, retention_decided_at: at(6) });
     });
 
     test('an unknown dataset has no rule, and a rule keeps at least one version', async () => {
-      await expect(on.ledger.setRetention(newDatasetId(), { keep_versions: 1, decided_at: at(1) })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+      await expect(
+        on.ledger.setRetention(newDatasetId(), { keep_versions: 1, decided_at: at(1) }),
+      ).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
       const { datasetId } = await datasetOf(1);
-      for (const keep_versions of [0, 1.5, -1, 2 ** 31]) await expect(on.ledger.setRetention(datasetId, { keep_versions, decided_at: at(1) })).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+      for (const keep_versions of [0, 1.5, -1, 2 ** 31])
+        await expect(on.ledger.setRetention(datasetId, { keep_versions, decided_at: at(1) })).rejects.toMatchObject({
+          code: 'REQUEST_INVALID',
+        });
     });
 
     test('the oldest versions are removed: nothing finds them any more, but what they were is remembered until their objects are gone, and after', async () => {
@@ -51,14 +64,21 @@ export function removalContract(on: OpenedLedger): void {
       expect(await on.second.getAssets([oldest._id])).toEqual([]);
       expect(await on.second.findAssetByKey(oldest.s3_key)).toBeUndefined();
       expect(await on.second.findAssetBySource(datasetId, oldest.source_hash)).toBeUndefined();
-      expect(await on.second.getRemovedAsset(oldest._id)).toEqual({ ...oldest, removed: { at: expect.any(String), reason: 'retention' } });
+      expect(await on.second.getRemovedAsset(oldest._id)).toEqual({
+        ...oldest,
+        removed: { at: expect.any(String), reason: 'retention' },
+      });
       expect(await on.second.getRemovedAsset(assets[3]?._id ?? '')).toBeUndefined();
 
       expect(versions(await on.second.listRemovals({ dataset_id: datasetId }))).toEqual([1, 2]);
       await on.ledger.markPurged(oldest._id);
       await on.second.markPurged(oldest._id);
       expect(versions(await on.second.listRemovals({ dataset_id: datasetId }))).toEqual([2]);
-      expect((await on.second.listRemovals({ limit: 100_000 })).some(({ _id }) => _id === removed.find(({ version }) => version === 2)?._id)).toBe(true);
+      expect(
+        (await on.second.listRemovals({ limit: 100_000 })).some(
+          ({ _id }) => _id === removed.find(({ version }) => version === 2)?._id,
+        ),
+      ).toBe(true);
       expect(await on.second.getRemovedAsset(oldest._id)).toMatchObject({ purged_at: expect.any(String) });
     });
 
@@ -70,8 +90,14 @@ export function removalContract(on: OpenedLedger): void {
       const { run: later, claim: laterClaim } = await exporting(datasetId);
       expect((await wholeAsset(on.ledger, laterClaim, sampleDraft(later))).version).toBe(3);
       expect(versions(await on.ledger.removeOldVersions(datasetId))).toEqual([1, 2]);
-      expect(await on.second.registerAsset(claim, sampleDraft(run))).toMatchObject({ _id: asset._id, version: 2, removed: { reason: 'retention' } });
-      await expect(on.second.describeAsset(claim, asset._id, { iso: null, stac_key: 'x' })).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+      expect(await on.second.registerAsset(claim, sampleDraft(run))).toMatchObject({
+        _id: asset._id,
+        version: 2,
+        removed: { reason: 'retention' },
+      });
+      await expect(on.second.describeAsset(claim, asset._id, { iso: null, stac_key: 'x' })).rejects.toMatchObject({
+        code: 'ASSET_NOT_FOUND',
+      });
       await expect(on.second.linkAsset(laterClaim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
       expect(await on.second.listAssets({ run_id: run.run_id })).toEqual([]);
       expect(await on.second.getDataset(datasetId)).toMatchObject({ latest_version: 3, keep_versions: 1 });
@@ -89,11 +115,15 @@ export function removalContract(on: OpenedLedger): void {
     test('many at once remove each version once, while others are registered', async () => {
       const { datasetId } = await datasetOf(6);
       await on.ledger.setRetention(datasetId, { keep_versions: 2, decided_at: at(1) });
-      const registered = Promise.all(Array.from({ length: 4 }, async () => {
-        const { run, claim } = await exporting(datasetId);
-        return wholeAsset(on.second, claim, sampleDraft(run));
-      }));
-      const removed = await Promise.all(Array.from({ length: 12 }, (_, index) => (index % 2 ? on.ledger : on.second).removeOldVersions(datasetId)));
+      const registered = Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const { run, claim } = await exporting(datasetId);
+          return wholeAsset(on.second, claim, sampleDraft(run));
+        }),
+      );
+      const removed = await Promise.all(
+        Array.from({ length: 12 }, (_, index) => (index % 2 ? on.ledger : on.second).removeOldVersions(datasetId)),
+      );
       await registered;
       removed.push(await on.ledger.removeOldVersions(datasetId));
       expect(versions(removed.flat())).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -108,7 +138,9 @@ export function removalContract(on: OpenedLedger): void {
       const half = await on.ledger.registerAsset(claim, sampleDraft(run, 'half'));
       expect(await on.ledger.removeUnfinishedAssets(run.run_id)).toEqual([]);
       await on.ledger.endRun(run.run_id, 'canceled', null);
-      expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([{ ...half, removed: { at: expect.any(String), reason: 'run_not_finished' } }]);
+      expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([
+        { ...half, removed: { at: expect.any(String), reason: 'run_not_finished' } },
+      ]);
       expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([]);
       expect(await on.second.listAssets({ dataset_id: run.dataset_id })).toEqual([whole]);
     });

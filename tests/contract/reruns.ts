@@ -13,14 +13,20 @@ export function rerunContract(on: OpenedLedger): void {
       const again = planRerun(run, [run], request('r-1'));
       expect(await on.ledger.insertRerun(again)).toEqual({ inserted: true, run: again });
       expect(await on.second.getRun(again.run_id)).toEqual(again);
-      expect((await on.second.listRuns({ batch_id: run.batch_id })).map(({ run_id }) => run_id).sort()).toEqual([run.run_id, again.run_id].sort());
+      expect((await on.second.listRuns({ batch_id: run.batch_id })).map(({ run_id }) => run_id).sort()).toEqual(
+        [run.run_id, again.run_id].sort(),
+      );
       expect(await claimed(on.second, again, 'load-to-postgis')).toMatchObject({ token: 1 });
       expect(await on.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
     });
 
     test('of many at once for one run key, one is inserted and all get that one', async () => {
       const run = await admitted(on.ledger);
-      const results = await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 ? on.ledger : on.second).insertRerun(planRerun(run, [run], request(`r-${index}`)))));
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 ? on.ledger : on.second).insertRerun(planRerun(run, [run], request(`r-${index}`))),
+        ),
+      );
       expect(results.filter(({ inserted }) => inserted)).toHaveLength(1);
       expect(new Set(results.map((result) => result.run.request_id)).size).toBe(1);
       expect(await on.ledger.listRuns({ batch_id: run.batch_id })).toHaveLength(2);

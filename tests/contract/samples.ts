@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { deterministicId, deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
-import type { AssetDocument, AssetDraft, Lane, LineageDocument, ManifestDocument, RunDocument, StepName } from '#shared/ledger/documents.ts';
+import type {
+  AssetDocument,
+  AssetDraft,
+  Lane,
+  LineageDocument,
+  ManifestDocument,
+  RunDocument,
+  StepName,
+} from '#shared/ledger/documents.ts';
 import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
@@ -20,7 +28,14 @@ export function sampleManifest(batchId: string, datasetId: string, tags: Record<
     batch_id: batchId,
     uploader: 'ana müller',
     intent: 'ingest_vector',
-    files: [{ path: `s3://landing-zone/${batchId}/roads & rivers.zip`, type: 'vector', format: 'ESRI Shapefile', crs: 'EPSG:27700' }],
+    files: [
+      {
+        path: `s3://landing-zone/${batchId}/roads & rivers.zip`,
+        type: 'vector',
+        format: 'ESRI Shapefile',
+        crs: 'EPSG:27700',
+      },
+    ],
     metadata: { tags: { dataset_id: datasetId, ...tags } },
   };
 }
@@ -32,7 +47,16 @@ export interface Sample {
 }
 
 /** A manifest that is ready to be admitted, with its run. */
-export function sample(options: { batchId?: string; datasetId?: string; lane?: Lane; key?: string; tags?: Record<string, unknown>; content?: string } = {}): Sample {
+export function sample(
+  options: {
+    batchId?: string;
+    datasetId?: string;
+    lane?: Lane;
+    key?: string;
+    tags?: Record<string, unknown>;
+    content?: string;
+  } = {},
+): Sample {
   const { batchId = newBatchId(), datasetId = newDatasetId(), lane = 'vector', content = batchId } = options;
   const key = options.key ?? `manifests/${batchId}.json`;
   const body = sampleManifest(batchId, datasetId, options.tags);
@@ -40,8 +64,20 @@ export function sample(options: { batchId?: string; datasetId?: string; lane?: L
   const _id = deterministicObjectId('manifest', key, sha256);
   const run = newRun({ manifest: body, manifestId: _id, manifestKey: key, lane, datasetId, operator: 'ana müller' });
   const manifest: ManifestDocument = {
-    _id, batch_id: batchId, claimed_batch_id: null, manifest_key: key, sha256, status: 'running', run_id: run.run_id, lane, body, raw: null, error: null,
-    archive_key: null, created_at: run.created_at, updated_at: run.created_at,
+    _id,
+    batch_id: batchId,
+    claimed_batch_id: null,
+    manifest_key: key,
+    sha256,
+    status: 'running',
+    run_id: run.run_id,
+    lane,
+    body,
+    raw: null,
+    error: null,
+    archive_key: null,
+    created_at: run.created_at,
+    updated_at: run.created_at,
   };
   return { manifest, run, dataset: newDataset(datasetId) };
 }
@@ -49,7 +85,17 @@ export function sample(options: { batchId?: string; datasetId?: string; lane?: L
 /** The same manifest as it is recorded when it is rejected. */
 export function rejected({ manifest }: Sample, raw: string): ManifestDocument {
   const error = { code: 'FILE_MISSING' as const, message: 'roads & rivers.zip is not there', details: {} };
-  return { ...manifest, batch_id: null, claimed_batch_id: manifest.batch_id, status: 'failure', run_id: null, lane: null, body: null, raw, error };
+  return {
+    ...manifest,
+    batch_id: null,
+    claimed_batch_id: manifest.batch_id,
+    status: 'failure',
+    run_id: null,
+    lane: null,
+    body: null,
+    raw,
+    error,
+  };
 }
 
 export async function admitted(ledger: Ledger, options: Parameters<typeof sample>[0] = {}): Promise<RunDocument> {
@@ -59,7 +105,12 @@ export async function admitted(ledger: Ledger, options: Parameters<typeof sample
 }
 
 /** Claims a step that must be free. */
-export async function claimed(ledger: Ledger, run: RunDocument, step: StepName, leaseSeconds = LEASE_SECONDS): Promise<ClaimRef> {
+export async function claimed(
+  ledger: Ledger,
+  run: RunDocument,
+  step: StepName,
+  leaseSeconds = LEASE_SECONDS,
+): Promise<ClaimRef> {
   const result = await ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds });
   assert(result.outcome === 'claimed', `${step} is not free: ${result.outcome}`);
   return { runId: run.run_id, step, token: result.token };
@@ -72,12 +123,27 @@ export function sampleReply(run: RunDocument): SluiceEvent {
 export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
   const _id = deterministicObjectId(name, run.run_id);
   return {
-    _id, dataset_id: run.dataset_id, kind: 'spatial', s3_key: `${run.dataset_id}/${run.run_id}/${name} é.parquet`, content_hash: deterministicId('content', _id),
-    source_hash: deterministicId('source', run.batch_id), run_id: run._id, crs: 'EPSG:4326', bbox: [-3.5, 50.1, -3.4, 50.25], geometry_types: ['MultiPolygon'], row_count: 12,
-    columns: [{ name: 'größe', type: 'double precision' }, { name: 'select', type: 'text' }], size_bytes: 4096,
+    _id,
+    dataset_id: run.dataset_id,
+    kind: 'spatial',
+    s3_key: `${run.dataset_id}/${run.run_id}/${name} é.parquet`,
+    content_hash: deterministicId('content', _id),
+    source_hash: deterministicId('source', run.batch_id),
+    run_id: run._id,
+    crs: 'EPSG:4326',
+    bbox: [-3.5, 50.1, -3.4, 50.25],
+    geometry_types: ['MultiPolygon'],
+    row_count: 12,
+    columns: [
+      { name: 'größe', type: 'double precision' },
+      { name: 'select', type: 'text' },
+    ],
+    size_bytes: 4096,
     quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
     recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS'] },
-    sources: [], iso: null, stac_key: null,
+    sources: [],
+    iso: null,
+    stac_key: null,
   };
 }
 
@@ -89,9 +155,19 @@ export async function wholeAsset(ledger: Ledger, claim: ClaimRef, draft: AssetDr
   return { ...asset, ...description };
 }
 
-export function sampleEdge(run: RunDocument, assetId: string, path = 's3://landing-zone/roads & rivers.zip'): LineageDocument {
+export function sampleEdge(
+  run: RunDocument,
+  assetId: string,
+  path = 's3://landing-zone/roads & rivers.zip',
+): LineageDocument {
   return {
-    _id: deterministicObjectId('edge', assetId, path), asset_id: assetId, source: { kind: 'file', path, sha256: 'a'.repeat(64) }, operation: 'ingest',
-    recipe: 'default', parameters: { simplify_tolerance: 0.00001 }, run_id: run.run_id, created_at: new Date().toISOString(),
+    _id: deterministicObjectId('edge', assetId, path),
+    asset_id: assetId,
+    source: { kind: 'file', path, sha256: 'a'.repeat(64) },
+    operation: 'ingest',
+    recipe: 'default',
+    parameters: { simplify_tolerance: 0.00001 },
+    run_id: run.run_id,
+    created_at: new Date().toISOString(),
   };
 }

@@ -10,7 +10,8 @@ const ENDS = STATUSES.filter((status) => status !== 'running');
 export function transitionContract(on: OpenedLedger): void {
   const runThatIs = async (status: Status) => {
     const run = await admitted(on.ledger);
-    if (status === 'success') await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
+    if (status === 'success')
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
     else if (status !== 'running') await on.ledger.endRun(run.run_id, status, null);
     return run;
   };
@@ -38,7 +39,10 @@ export function transitionContract(on: OpenedLedger): void {
           test(`${from} may not become ${to}`, async () => {
             const run = await runThatIs(from);
             const before = await on.ledger.getRun(run.run_id);
-            await expect(on.second.endRun(run.run_id, to, ERROR)).rejects.toMatchObject({ code: 'TRANSITION_ILLEGAL', details: { run_id: run.run_id, from, to } });
+            await expect(on.second.endRun(run.run_id, to, ERROR)).rejects.toMatchObject({
+              code: 'TRANSITION_ILLEGAL',
+              details: { run_id: run.run_id, from, to },
+            });
             expect(await on.ledger.getRun(run.run_id)).toEqual(before);
           });
         }
@@ -47,7 +51,8 @@ export function transitionContract(on: OpenedLedger): void {
         test(`${from} may not become success`, async () => {
           const run = await admitted(on.ledger);
           const claim = await claimed(on.ledger, run, 'record-lineage');
-          if (from === 'success') await on.ledger.finishStep(await claimed(on.ledger, run, 'export-geoparquet'), null, 'success');
+          if (from === 'success')
+            await on.ledger.finishStep(await claimed(on.ledger, run, 'export-geoparquet'), null, 'success');
           else await on.ledger.endRun(run.run_id, from, null);
           const before = await on.ledger.getRun(run.run_id);
           await expect(on.ledger.finishStep(claim, null, 'success')).rejects.toMatchObject({ code: 'CLAIM_STALE' });
@@ -60,19 +65,27 @@ export function transitionContract(on: OpenedLedger): void {
       const run = await admitted(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
       const { run: ended } = await on.ledger.endRun(run.run_id, 'canceled', ERROR);
-      expect(ended.steps.map((step) => [step.status, step.owner, step.error])).toEqual([['failed', null, ERROR], ...Array.from({ length: 4 }, () => ['pending', null, null])]);
+      expect(ended.steps.map((step) => [step.status, step.owner, step.error])).toEqual([
+        ['failed', null, ERROR],
+        ...Array.from({ length: 4 }, () => ['pending', null, null]),
+      ]);
     });
 
     test('of a cancel and a failure at once, one wins', async () => {
       for (let round = 0; round < 10; round++) {
         const run = await admitted(on.ledger);
-        const results = await Promise.allSettled([on.ledger.endRun(run.run_id, 'canceled', null), on.second.endRun(run.run_id, 'failure', ERROR)]);
+        const results = await Promise.allSettled([
+          on.ledger.endRun(run.run_id, 'canceled', null),
+          on.second.endRun(run.run_id, 'failure', ERROR),
+        ]);
         expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
       }
     });
 
     test('a run that does not exist is named', async () => {
-      await expect(on.ledger.endRun('00000000-0000-8000-8000-000000000000', 'canceled', null)).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+      await expect(on.ledger.endRun('00000000-0000-8000-8000-000000000000', 'canceled', null)).rejects.toMatchObject({
+        code: 'RUN_NOT_FOUND',
+      });
     });
   });
 

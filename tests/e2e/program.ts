@@ -31,14 +31,26 @@ export function homeFolder(): string {
   return join(folder, '.sluice');
 }
 
-export async function startProgram(home: string, options: { args?: string[]; variables?: Record<string, string> } = {}): Promise<Program> {
+export async function startProgram(
+  home: string,
+  options: { args?: string[]; variables?: Record<string, string> } = {},
+): Promise<Program> {
   const [port, storePort] = await freePorts();
   const child = spawn('node', [resolve(import.meta.dirname, '../../gateway/main.ts'), ...(options.args ?? [])], {
-    env: { ...process.env, LOG_LEVEL: 'info', SLUICE_HOME: home, PORT: String(port), S3_EMBEDDED_PORT: String(storePort), ...options.variables },
+    env: {
+      ...process.env,
+      LOG_LEVEL: 'info',
+      SLUICE_HOME: home,
+      PORT: String(port),
+      S3_EMBEDDED_PORT: String(storePort),
+      ...options.variables,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
-  const hear = (chunk: Buffer) => { text += chunk.toString(); };
+  const hear = (chunk: Buffer) => {
+    text += chunk.toString();
+  };
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
   let over = false;
@@ -66,23 +78,27 @@ export async function startProgram(home: string, options: { args?: string[]; var
 
 /** Processes whose command line names `path`: what a program left behind. */
 export function processesOf(path: string): string[] {
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid).flatMap((pid) => {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return command.includes(path) ? [`${pid} ${command}`] : [];
-    } catch {
-      return []; // It has ended.
-    }
-  });
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return command.includes(path) ? [`${pid} ${command}`] : [];
+      } catch {
+        return []; // It has ended.
+      }
+    });
 }
 
 async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()];
-  const ports = await Promise.all(servers.map(async (server) => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
-  }));
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return (server.address() as AddressInfo).port;
+    }),
+  );
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports as [number, number];
 }

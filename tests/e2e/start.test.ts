@@ -36,7 +36,10 @@ test('the first start brings the sample into the lake and says so; Ctrl-C leaves
   await second.sees(START);
   expect(performance.now() - began).toBeLessThan(10_000);
   expect(second.seen()).not.toContain('First start');
-  const assets = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as { dataset_id: string; version: number }[];
+  const assets = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as {
+    dataset_id: string;
+    version: number;
+  }[];
   expect(assets).toMatchObject([{ dataset_id: 'countries', version: 1 }]);
 });
 
@@ -50,10 +53,16 @@ test('kill -9 in the middle of the first run leaves no process; the next start f
 
   const second = await startProgram(home);
   await second.sees(START);
-  const assets = await vi.waitUntil(async () => {
-    const found = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as { version: number; row_count: number }[];
-    return found.length > 0 && found;
-  }, { timeout: 60_000 });
+  const assets = await vi.waitUntil(
+    async () => {
+      const found = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as {
+        version: number;
+        row_count: number;
+      }[];
+      return found.length > 0 && found;
+    },
+    { timeout: 60_000 },
+  );
   expect(assets).toMatchObject([{ version: 1, row_count: 177 }]);
   const runs = (await (await fetch(`http://127.0.0.1:${second.port}/api/runs`)).json()) as unknown[];
   expect(runs).toHaveLength(1);
@@ -68,7 +77,9 @@ test('a taken port is named with the variable to change, and so is the Sluice th
     const home = homeFolder();
     const program = await startProgram(home, { variables: { [variable]: String(port) } });
     expect(await program.ended).toBe(1);
-    expect(program.seen()).toContain(`Port ${port} is taken by another program. Stop it, or set ${variable} to another one, such as ${variable}=${port + 1} npm start.`);
+    expect(program.seen()).toContain(
+      `Port ${port} is taken by another program. Stop it, or set ${variable} to another one, such as ${variable}=${port + 1} npm start.`,
+    );
     expect(processesOf(home)).toEqual([]);
   }
 
@@ -93,7 +104,9 @@ test('a second start in the same folder is refused, and does not disturb the fir
 test('SIGTERM during the start stops what has been started already', async () => {
   const home = homeFolder();
   const program = await startProgram(home, { args: ['--no-sample'] });
-  await vi.waitUntil(() => existsSync(join(home, 'postgres.new')) || existsSync(join(home, 'postgres')), { timeout: 20_000 });
+  await vi.waitUntil(() => existsSync(join(home, 'postgres.new')) || existsSync(join(home, 'postgres')), {
+    timeout: 20_000,
+  });
   program.signal('SIGTERM');
   expect(await program.ended).toBe(0);
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
@@ -102,5 +115,7 @@ test('SIGTERM during the start stops what has been started already', async () =>
 test('a wrong environment is named', async () => {
   const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
   expect(await program.ended).toBe(1);
-  expect(program.seen()).toBe('\nSluice cannot start. Wrong environment: RETRY_LIMIT is "many", but must be a whole number from 1. .env.example lists every variable.\n\n');
+  expect(program.seen()).toBe(
+    '\nSluice cannot start. Wrong environment: RETRY_LIMIT is "many", but must be a whole number from 1. .env.example lists every variable.\n\n',
+  );
 });

@@ -22,20 +22,35 @@ export interface Batch {
 const data = (path: string) => readFileSync(resolve(import.meta.dirname, '../data', path));
 
 export const VECTOR: Batch = {
-  title: 'a shapefile', lane: 'vector', intent: 'ingest_vector', metadata: {}, assets: [''], inputs: [],
+  title: 'a shapefile',
+  lane: 'vector',
+  intent: 'ingest_vector',
+  metadata: {},
+  assets: [''],
+  inputs: [],
   files: [{ name: 'länder #1.zip', body: data('sample/countries.zip'), type: 'vector', format: 'ESRI Shapefile' }],
 };
 
 const LANDSAT = data('raster/landsat.tif');
 export const RASTERS: Batch = {
-  title: 'several rasters', lane: 'raster', intent: 'ingest_raster', metadata: {}, assets: ['.olinda_é', '.höhe_1'], inputs: [],
+  title: 'several rasters',
+  lane: 'raster',
+  intent: 'ingest_raster',
+  metadata: {},
+  assets: ['.olinda_é', '.höhe_1'],
+  inputs: [],
   files: [
     { name: 'olinda é.tif', body: LANDSAT, type: 'raster', format: 'GTiff' },
     { name: 'höhe #1.tif', body: data('raster/olinda_dem_utm25s.tif'), type: 'raster', format: 'GTiff' },
   ],
 };
 export const MOSAIC: Batch = {
-  title: 'a mosaic', lane: 'raster', intent: 'ingest_raster', metadata: { raster: { mosaic: true, target_crs: 'EPSG:4326' } }, assets: [''], inputs: [],
+  title: 'a mosaic',
+  lane: 'raster',
+  intent: 'ingest_raster',
+  metadata: { raster: { mosaic: true, target_crs: 'EPSG:4326' } },
+  assets: [''],
+  inputs: [],
   files: [
     { name: 'unten é.tif', body: LANDSAT, type: 'raster', format: 'GTiff' },
     { name: 'oben #1.tif', body: LANDSAT, type: 'raster', format: 'GTiff' },
@@ -43,16 +58,43 @@ export const MOSAIC: Batch = {
 };
 
 export const TABLES: Batch = {
-  title: 'tables', lane: 'tabular', intent: 'ingest_tabular', metadata: { tabular: { decimal_separator: ',' } }, assets: [''], inputs: [],
+  title: 'tables',
+  lane: 'tabular',
+  intent: 'ingest_tabular',
+  metadata: { tabular: { decimal_separator: ',' } },
+  assets: [''],
+  inputs: [],
   files: [
-    { name: 'Städte #1.csv', body: 'iso_a2;Hauptstadt;Fläche\nDE;Berlin;891,1\nFR;Paris;105,4\nBR;Brasília;5802\n', type: 'tabular', format: 'CSV' },
-    { name: 'Städte é.csv', body: 'iso_a2;Hauptstadt;Fläche\nNO;Oslo;454\nXX;nirgends;\n', type: 'tabular', format: 'CSV' },
+    {
+      name: 'Städte #1.csv',
+      body: 'iso_a2;Hauptstadt;Fläche\nDE;Berlin;891,1\nFR;Paris;105,4\nBR;Brasília;5802\n',
+      type: 'tabular',
+      format: 'CSV',
+    },
+    {
+      name: 'Städte é.csv',
+      body: 'iso_a2;Hauptstadt;Fläche\nNO;Oslo;454\nXX;nirgends;\n',
+      type: 'tabular',
+      format: 'CSV',
+    },
   ],
 };
 
 export const JOIN: Batch = {
-  title: 'a join', lane: 'join', intent: 'join_datasets', files: [], assets: [''], inputs: [VECTOR, TABLES],
-  metadata: { join_config: { spatial_asset_id: `dataset:${inputDataset(VECTOR)}`, tabular_asset_id: `dataset:${inputDataset(TABLES)}`, left_key: 'iso_a2', right_key: 'iso_a2' } },
+  title: 'a join',
+  lane: 'join',
+  intent: 'join_datasets',
+  files: [],
+  assets: [''],
+  inputs: [VECTOR, TABLES],
+  metadata: {
+    join_config: {
+      spatial_asset_id: `dataset:${inputDataset(VECTOR)}`,
+      tabular_asset_id: `dataset:${inputDataset(TABLES)}`,
+      left_key: 'iso_a2',
+      right_key: 'iso_a2',
+    },
+  },
 };
 
 /** The vector batch first: by default, what later ones share with it is not tried again with each of them. */
@@ -69,13 +111,24 @@ export function datasetsOf({ assets }: Batch, datasetId: string): string[] {
 }
 
 /** Uploads the files, then the manifest. Returns its key. */
-export async function uploadBatch({ intent, files, metadata }: Batch, batchId: string, datasetId: string, { objects }: Pick<Context, 'objects'>): Promise<string> {
+export async function uploadBatch(
+  { intent, files, metadata }: Batch,
+  batchId: string,
+  datasetId: string,
+  { objects }: Pick<Context, 'objects'>,
+): Promise<string> {
   for (const { name, body } of files) await objects.put('landing-zone', `${batchId}/${name}`, body);
   const key = `manifests/${batchId}.json`;
-  await objects.put('landing-zone', key, JSON.stringify({
-    batch_id: batchId, uploader: 'ana', intent,
-    files: files.map(({ name, type, format }) => ({ path: `s3://landing-zone/${batchId}/${name}`, type, format })),
-    metadata: { ...metadata, tags: { dataset_id: datasetId } },
-  }));
+  await objects.put(
+    'landing-zone',
+    key,
+    JSON.stringify({
+      batch_id: batchId,
+      uploader: 'ana',
+      intent,
+      files: files.map(({ name, type, format }) => ({ path: `s3://landing-zone/${batchId}/${name}`, type, format })),
+      metadata: { ...metadata, tags: { dataset_id: datasetId } },
+    }),
+  );
   return key;
 }

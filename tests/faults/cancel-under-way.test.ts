@@ -29,56 +29,114 @@ afterAll(async () => {
 
 /** Statements of the run's sessions that are under way. */
 const statements = async (runId: string, step: string) => {
-  const { rows } = await watcher.query<{ query: string }>(`select query from pg_stat_activity where starts_with(application_name, $1) and state = 'active'`, [`sluice:${runId.replaceAll('-', '')}:${step}:`]);
+  const { rows } = await watcher.query<{ query: string }>(
+    `select query from pg_stat_activity where starts_with(application_name, $1) and state = 'active'`,
+    [`sluice:${runId.replaceAll('-', '')}:${step}:`],
+  );
   return rows.map(({ query }) => query);
 };
 
 /** Programs that write to the run's schema: they know its session by their environment. */
-const programs = (runId: string) => readdirSync('/proc').filter((pid) => {
-  try {
-    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`PGAPPNAME=sluice:${runId.replaceAll('-', '')}:`);
-  } catch {
-    return false; // It has ended, or is not ours.
-  }
-});
+const programs = (runId: string) =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return (
+        /^\d+$/.test(pid) &&
+        readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`PGAPPNAME=sluice:${runId.replaceAll('-', '')}:`)
+      );
+    } catch {
+      return false; // It has ended, or is not ours.
+    }
+  });
 
 /** Milliseconds from the cancel until nothing of the run is under way any more. */
 const cancelAndMeasure = async (runId: string) => {
   const began = performance.now();
   await cancel(runId, 'ana', { ledger: sluice.context.ledger, router: sluice.router });
-  await expect.poll(async () => [await statements(runId, 'load-to-postgis'), await statements(runId, 'transform-recipe'), programs(runId)], { timeout: PATIENCE_MS, interval: 10 }).toEqual([[], [], []]);
+  await expect
+    .poll(
+      async () => [
+        await statements(runId, 'load-to-postgis'),
+        await statements(runId, 'transform-recipe'),
+        programs(runId),
+      ],
+      { timeout: PATIENCE_MS, interval: 10 },
+    )
+    .toEqual([[], [], []]);
   const milliseconds = performance.now() - began;
-  await expect.poll(async () => isArchived((await sluice.context.ledger.getRun(runId)) ?? { steps: [] }), { timeout: PATIENCE_MS }).toBe(true);
+  await expect
+    .poll(async () => isArchived((await sluice.context.ledger.getRun(runId)) ?? { steps: [] }), {
+      timeout: PATIENCE_MS,
+    })
+    .toBe(true);
   expect(await sluice.context.ledger.getRun(runId)).toMatchObject({ status: 'canceled' });
   expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
   return milliseconds;
 };
 
-test('a load by ogr2ogr', async () => {
-  const { objects, ledger } = sluice.context;
-  const rows = Array.from({ length: POINTS }, (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`).join('\n');
-  await objects.put('landing-zone', 'viele é #1.csv', `id,x,y\n${rows}\n`);
-  await objects.put('landing-zone', 'manifests/viele.json', JSON.stringify({
-    batch_id: 'viele', uploader: 'ana', intent: 'ingest_vector',
-    files: [{ path: 's3://landing-zone/viele é #1.csv', type: 'vector', format: 'CSV', crs: 'EPSG:4326', x_column: 'x', y_column: 'y' }],
-  }));
-  const runId = async () => (await ledger.listRuns({ batch_id: 'viele' }))[0]?.run_id ?? '00000000-0000-8000-8000-000000000000';
-  await expect.poll(async () => (await statements(await runId(), 'load-to-postgis')).join(), { timeout: PATIENCE_MS, interval: 10 }).toMatch(/^COPY/);
-  expect(programs(await runId()).length).toBeGreaterThan(0);
-  const milliseconds = await cancelAndMeasure(await runId());
-  process.stdout.write(`ogr2ogr and its COPY ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
-  expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
-}, 2 * PATIENCE_MS);
+test(
+  'a load by ogr2ogr',
+  async () => {
+    const { objects, ledger } = sluice.context;
+    const rows = Array.from(
+      { length: POINTS },
+      (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`,
+    ).join('\n');
+    await objects.put('landing-zone', 'viele é #1.csv', `id,x,y\n${rows}\n`);
+    await objects.put(
+      'landing-zone',
+      'manifests/viele.json',
+      JSON.stringify({
+        batch_id: 'viele',
+        uploader: 'ana',
+        intent: 'ingest_vector',
+        files: [
+          {
+            path: 's3://landing-zone/viele é #1.csv',
+            type: 'vector',
+            format: 'CSV',
+            crs: 'EPSG:4326',
+            x_column: 'x',
+            y_column: 'y',
+          },
+        ],
+      }),
+    );
+    const runId = async () =>
+      (await ledger.listRuns({ batch_id: 'viele' }))[0]?.run_id ?? '00000000-0000-8000-8000-000000000000';
+    await expect
+      .poll(async () => (await statements(await runId(), 'load-to-postgis')).join(), {
+        timeout: PATIENCE_MS,
+        interval: 10,
+      })
+      .toMatch(/^COPY/);
+    expect(programs(await runId()).length).toBeGreaterThan(0);
+    const milliseconds = await cancelAndMeasure(await runId());
+    process.stdout.write(`ogr2ogr and its COPY ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
+    expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+  },
+  2 * PATIENCE_MS,
+);
 
-test('a statement of a recipe', async () => {
-  const { run, loaded } = await loadedRun(sluice.context, {
-    srid: 27700, rowCount: 1,
-    sql: `create unlogged table raw_data as select 1 as sluice_fid, st_setsrid(st_makepolygon(st_addpoint(line, st_startpoint(line))), 27700) as geom
+test(
+  'a statement of a recipe',
+  async () => {
+    const { run, loaded } = await loadedRun(sluice.context, {
+      srid: 27700,
+      rowCount: 1,
+      sql: `create unlogged table raw_data as select 1 as sluice_fid, st_setsrid(st_makepolygon(st_addpoint(line, st_startpoint(line))), 27700) as geom
       from (select st_makeline(st_makepoint(400000 + (n * 7919 % 10007), 200000 + (n * 104729 % 10009)) order by n) as line from generate_series(1, ${KNOT_POINTS}) n) knot`,
-  });
-  await sluice.router.publish(loaded);
-  await expect.poll(async () => (await statements(run.run_id, 'transform-recipe')).join(), { timeout: PATIENCE_MS, interval: 10 }).toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
-  const milliseconds = await cancelAndMeasure(run.run_id);
-  process.stdout.write(`The statement ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
-  expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
-}, 2 * PATIENCE_MS);
+    });
+    await sluice.router.publish(loaded);
+    await expect
+      .poll(async () => (await statements(run.run_id, 'transform-recipe')).join(), {
+        timeout: PATIENCE_MS,
+        interval: 10,
+      })
+      .toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
+    const milliseconds = await cancelAndMeasure(run.run_id);
+    process.stdout.write(`The statement ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
+    expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+  },
+  2 * PATIENCE_MS,
+);

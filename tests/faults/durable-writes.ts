@@ -17,8 +17,14 @@ export interface WriteObserver {
   after(point: WritePoint): void;
 }
 
-const WRITES = /^\s*(with\b.*\b)?(insert|update|delete|create|drop|alter|truncate|commit|copy \S+ from stdin|select .*(pg_notify|pg_terminate_backend|nextval)|do\b)/is;
-const S3_WRITES = new Set(['PutObjectCommand', 'CopyObjectCommand', 'DeleteObjectCommand', 'CompleteMultipartUploadCommand']);
+const WRITES =
+  /^\s*(with\b.*\b)?(insert|update|delete|create|drop|alter|truncate|commit|copy \S+ from stdin|select .*(pg_notify|pg_terminate_backend|nextval)|do\b)/is;
+const S3_WRITES = new Set([
+  'PutObjectCommand',
+  'CopyObjectCommand',
+  'DeleteObjectCommand',
+  'CompleteMultipartUploadCommand',
+]);
 const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
 
 /**
@@ -42,7 +48,13 @@ type Next = (name: string) => WritePoint;
 
 /** The same name for the same statement of any run. */
 function nameOf(statement: string): string {
-  return statement.replaceAll(/proc_[0-9a-f_]{36}/g, 'proc').replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{24,}\b/g, 'ID').replaceAll(/\d+/g, 'N').replaceAll(/\s+/g, ' ').trim().slice(0, 90);
+  return statement
+    .replaceAll(/proc_[0-9a-f_]{36}/g, 'proc')
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{24,}\b/g, 'ID')
+    .replaceAll(/\d+/g, 'N')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, 90);
 }
 
 function watchSql(next: Next, observer: WriteObserver): void {
@@ -54,7 +66,11 @@ function watchSql(next: Next, observer: WriteObserver): void {
     const point = next(`sql ${nameOf(text)}`);
     observer.before(point);
     const result = query.apply(this, args);
-    if (result instanceof Promise) void result.then(() => observer.after(point), () => undefined);
+    if (result instanceof Promise)
+      void result.then(
+        () => observer.after(point),
+        () => undefined,
+      );
     return result;
   } as typeof pg.Client.prototype.query;
 }
@@ -67,7 +83,10 @@ function watchS3(next: Next, observer: WriteObserver): void {
     const point = next(`s3 ${command.constructor.name} ${command.input.Bucket}`);
     observer.before(point);
     const sent = send.apply(this, args);
-    void sent.then(() => observer.after(point), () => undefined);
+    void sent.then(
+      () => observer.after(point),
+      () => undefined,
+    );
     return sent;
   } as typeof S3Client.prototype.send;
 }

@@ -22,14 +22,21 @@ afterAll(victims.close);
 const WORKS_ON_ALONE = /^(s3|program)(?!.*under way)/;
 
 const [sampleBefore, sampleAfter] = [pointSampler(), pointSampler()];
-const recorded: { batch: Batch; points: string; kills: { when: 'before' | 'after'; index: number; point: object; name: string }[] }[] = [];
+const recorded: {
+  batch: Batch;
+  points: string;
+  kills: { when: 'before' | 'after'; index: number; point: object; name: string }[];
+}[] = [];
 for (const batch of BATCHES) {
   const points = await victims.record(batch);
   recorded.push({
-    batch, points: points.map(({ name }) => name.toLowerCase()).join('\n'),
+    batch,
+    points: points.map(({ name }) => name.toLowerCase()).join('\n'),
     kills: [
       ...sampleBefore(points).map((trial) => ({ when: 'before' as const, ...trial })),
-      ...sampleAfter(points.filter(({ name }, index) => WORKS_ON_ALONE.test(name) || index === points.length - 1)).map((trial) => ({ when: 'after' as const, ...trial })),
+      ...sampleAfter(points.filter(({ name }, index) => WORKS_ON_ALONE.test(name) || index === points.length - 1)).map(
+        (trial) => ({ when: 'after' as const, ...trial }),
+      ),
     ],
   });
 }
@@ -37,32 +44,49 @@ for (const batch of BATCHES) {
 test('writes of every kind are watched', () => {
   const all = recorded.map(({ points }) => points).join('\n');
   for (const part of [
-    'pgboss', 'with manifest as', 'update ledger.runs', 'create schema', 'program ogr2ogr', 'program gdal_translate', 'program gdalwarp', 'copy join_spatial', 's3 putobjectcommand data-lake', 's3 deleteobjectcommand landing-zone', 'drop schema',
+    'pgboss',
+    'with manifest as',
+    'update ledger.runs',
+    'create schema',
+    'program ogr2ogr',
+    'program gdal_translate',
+    'program gdalwarp',
+    'copy join_spatial',
+    's3 putobjectcommand data-lake',
+    's3 deleteobjectcommand landing-zone',
+    'drop schema',
   ]) {
     expect(all).toContain(part);
   }
 });
 
 describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
-  test.each(kills)('a kill $when $name loses nothing and leaves nothing', async ({ when, index, point }) => {
-    const batchId = `${when} ${index} ${batch.title}`;
-    const victim = await victims.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
-    const dead = once(victim, 'close');
-    await uploadBatch(batch, batchId, datasetOf(batchId), context);
-    victim.stdin?.write('go\n');
-    // Where a write does not come this time (a retry that was not needed), the run finishes, and the process is killed then.
-    await Promise.race([dead, vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 }).catch(() => undefined)]);
-    victim.kill('SIGKILL');
-    await dead;
+  test.each(kills)(
+    'a kill $when $name loses nothing and leaves nothing',
+    async ({ when, index, point }) => {
+      const batchId = `${when} ${index} ${batch.title}`;
+      const victim = await victims.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
+      const dead = once(victim, 'close');
+      await uploadBatch(batch, batchId, datasetOf(batchId), context);
+      victim.stdin?.write('go\n');
+      // Where a write does not come this time (a retry that was not needed), the run finishes, and the process is killed then.
+      await Promise.race([
+        dead,
+        vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 }).catch(() => undefined),
+      ]);
+      victim.kill('SIGKILL');
+      await dead;
 
-    const sluice = await startSluice(testEnv(variables));
-    try {
-      expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
-      await nothingLeft();
-    } finally {
-      await sluice.stop();
-    }
-  }, 2 * PATIENCE_MS);
+      const sluice = await startSluice(testEnv(variables));
+      try {
+        expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
+        await nothingLeft();
+      } finally {
+        await sluice.stop();
+      }
+    },
+    2 * PATIENCE_MS,
+  );
 
   test('afterwards everything in the lake agrees', async () => {
     expect(await inconsistencies(context)).toEqual([]);
@@ -75,8 +99,19 @@ function datasetOf(batchId: string): string {
 
 /** What of the assets is the same in each run of the batch. */
 async function assetsOf(batch: Batch, datasetId: string) {
-  const versions = await Promise.all(datasetsOf(batch, datasetId).map((dataset_id) => ledger.listAssets({ dataset_id })));
-  return versions.map((assets) => assets.map(({ version, kind, content_hash, source_hash, row_count, size_bytes }) => ({ version, kind, content_hash, source_hash, row_count, size_bytes })));
+  const versions = await Promise.all(
+    datasetsOf(batch, datasetId).map((dataset_id) => ledger.listAssets({ dataset_id })),
+  );
+  return versions.map((assets) =>
+    assets.map(({ version, kind, content_hash, source_hash, row_count, size_bytes }) => ({
+      version,
+      kind,
+      content_hash,
+      source_hash,
+      row_count,
+      size_bytes,
+    })),
+  );
 }
 
 /** Waits until the only run of the batch is over to the last step, and tells its assets. */
@@ -86,14 +121,24 @@ async function finished(batch: Batch, batchId: string, datasetId: string) {
   expect(runs.map(({ status }) => status)).toEqual(['success']);
   const assets = await ledger.getAssets(runs[0]?.asset_ids ?? []);
   expect(assets.map(({ dataset_id }) => dataset_id).sort()).toEqual(datasetsOf(batch, datasetId).sort());
-  expect(await ledger.findManifestByBatch(batchId)).toMatchObject({ status: 'success', archive_key: `archive/manifests/${batchId}.json` });
+  expect(await ledger.findManifestByBatch(batchId)).toMatchObject({
+    status: 'success',
+    archive_key: `archive/manifests/${batchId}.json`,
+  });
   return assetsOf(batch, datasetId);
 }
 
 /** No schema, no scratch file, no manifest that waits, no object in the lake that no asset names. */
 async function nothingLeft(): Promise<void> {
-  await vi.waitFor(async () => {
-    expect({ schemas: await postgis.listRunSchemas(), scratch: victims.scratch(), waiting: await victims.keys('landing-zone', 'manifests/'), unregistered: await victims.unregistered() })
-      .toEqual({ schemas: [], scratch: [], waiting: [], unregistered: [] });
-  }, { timeout: PATIENCE_MS, interval: 100 });
+  await vi.waitFor(
+    async () => {
+      expect({
+        schemas: await postgis.listRunSchemas(),
+        scratch: victims.scratch(),
+        waiting: await victims.keys('landing-zone', 'manifests/'),
+        unregistered: await victims.unregistered(),
+      }).toEqual({ schemas: [], scratch: [], waiting: [], unregistered: [] });
+    },
+    { timeout: PATIENCE_MS, interval: 100 },
+  );
 }

@@ -38,31 +38,39 @@ for (const batch of BATCHES) {
 const tables = await tablesOutsideRuns();
 
 describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
-  test.each(freezes)('frozen before $name and awake after the cancel, a worker writes nothing', async ({ index, point }) => {
-    const batchId = `späte #${index} ${batch.title}`;
-    const worker = await victims.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: 'before', VICTIM_SIGNAL: 'SIGSTOP' });
-    const ended = once(worker, 'close');
-    try {
-      const run = await frozenRun(batch, batchId, worker);
-      if (run?.status !== 'running') {
-        // Over: there is nothing to cancel.
+  test.each(freezes)(
+    'frozen before $name and awake after the cancel, a worker writes nothing',
+    async ({ index, point }) => {
+      const batchId = `späte #${index} ${batch.title}`;
+      const worker = await victims.start({
+        VICTIM_POINT: JSON.stringify(point),
+        VICTIM_WHEN: 'before',
+        VICTIM_SIGNAL: 'SIGSTOP',
+      });
+      const ended = once(worker, 'close');
+      try {
+        const run = await frozenRun(batch, batchId, worker);
+        if (run?.status !== 'running') {
+          // Over: there is nothing to cancel.
+          worker.kill('SIGCONT');
+          await vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 10 });
+          return;
+        }
+        await cancelAndArchive(run);
+        const datasets = datasetsOf(batch, run.dataset_id);
+        const before = await landed(run, datasets);
         worker.kill('SIGCONT');
-        await vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 10 });
-        return;
+        worker.kill('SIGTERM'); // It lets the work under way end for a moment, and that is when a late write would come.
+        await ended;
+        expect(await landed(run, datasets)).toEqual(before);
+        await nothingLeft(run, datasets);
+      } finally {
+        worker.kill('SIGKILL');
+        await ended;
       }
-      await cancelAndArchive(run);
-      const datasets = datasetsOf(batch, run.dataset_id);
-      const before = await landed(run, datasets);
-      worker.kill('SIGCONT');
-      worker.kill('SIGTERM'); // It lets the work under way end for a moment, and that is when a late write would come.
-      await ended;
-      expect(await landed(run, datasets)).toEqual(before);
-      await nothingLeft(run, datasets);
-    } finally {
-      worker.kill('SIGKILL');
-      await ended;
-    }
-  }, 2 * PATIENCE_MS);
+    },
+    2 * PATIENCE_MS,
+  );
 
   test('afterwards everything in the lake agrees', async () => {
     expect(await inconsistencies(context)).toEqual([]);
@@ -73,14 +81,24 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
 async function frozenRun(batch: Batch, batchId: string, worker: ChildProcess): Promise<RunDocument | undefined> {
   await uploadBatch(batch, batchId, `d-${batchId.replace(/\W+/g, '-')}`, context);
   worker.stdin?.write('go\n');
-  await vi.waitUntil(async () => isStopped(worker) || (await victims.isOver(batchId)), { timeout: PATIENCE_MS, interval: 10 });
+  await vi.waitUntil(async () => isStopped(worker) || (await victims.isOver(batchId)), {
+    timeout: PATIENCE_MS,
+    interval: 10,
+  });
   return victims.runOf(batchId);
 }
 
 /** As another gateway does it, with workers of its own. */
 async function cancelAndArchive(run: RunDocument): Promise<void> {
   const stack = await readStack(new URL('../../stack.yml', import.meta.url));
-  const router = await createRouter({ databaseUrl: variables.CONTROL_DATABASE_URL, stack, host: new InProcessHost(context), env: context.env, log, drainMs: 100 });
+  const router = await createRouter({
+    databaseUrl: variables.CONTROL_DATABASE_URL,
+    stack,
+    host: new InProcessHost(context),
+    env: context.env,
+    log,
+    drainMs: 100,
+  });
   try {
     await router.start();
     await cancel(run.run_id, 'ana', { ledger, router });
@@ -109,7 +127,10 @@ async function nothingLeft(run: RunDocument, datasets: string[]): Promise<void> 
   const now = await ledger.getRun(run.run_id);
   expect(now).toMatchObject({ status: 'canceled', error: { code: 'CANCELED' } });
   expect(now?.steps.map(({ status }) => status)).not.toContain('running');
-  expect(await ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'canceled', archive_key: `archive/${run.tags.manifest_key}` });
+  expect(await ledger.getManifest(run.manifest_id)).toMatchObject({
+    status: 'canceled',
+    archive_key: `archive/${run.tags.manifest_key}`,
+  });
   expect(await objectsOf(datasets)).toEqual((await assetsOf(datasets)).map(({ s3_key }) => s3_key));
   expect(await postgis.listRunSchemas()).not.toContain(schemaOfRun(run.run_id));
   expect(await tablesOutsideRuns()).toEqual(tables);
@@ -117,17 +138,23 @@ async function nothingLeft(run: RunDocument, datasets: string[]): Promise<void> 
   expect(victims.scratch().filter((name) => name.startsWith(run.run_id))).toEqual([]);
 }
 
-const assetsOf = async (datasets: string[]) => (await Promise.all(datasets.map((dataset_id) => ledger.listAssets({ dataset_id })))).flat();
+const assetsOf = async (datasets: string[]) =>
+  (await Promise.all(datasets.map((dataset_id) => ledger.listAssets({ dataset_id })))).flat();
 
 /** Data of the lake, without the records about it. */
-const objectsOf = async (datasets: string[]) => (await Promise.all(datasets.map((dataset) => victims.keys('data-lake', `${dataset}/`)))).flat().filter((key) => /\.(parquet|tif)$/.test(key));
+const objectsOf = async (datasets: string[]) =>
+  (await Promise.all(datasets.map((dataset) => victims.keys('data-lake', `${dataset}/`))))
+    .flat()
+    .filter((key) => /\.(parquet|tif)$/.test(key));
 
 /** Tables that a statement without its schema would make in another one. */
 async function tablesOutsideRuns(): Promise<string[]> {
   const client = new pg.Client({ connectionString: variables.POSTGIS_URL });
   await client.connect();
   try {
-    const { rows } = await client.query<{ name: string }>(`select schemaname || '.' || tablename as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema') and schemaname !~ '^proc_' order by 1`);
+    const { rows } = await client.query<{ name: string }>(
+      `select schemaname || '.' || tablename as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema') and schemaname !~ '^proc_' order by 1`,
+    );
     return rows.map(({ name }) => name);
   } finally {
     await client.end();

@@ -20,14 +20,20 @@ const SPREAD = 15;
  */
 export function pointSampler(): (points: readonly WritePoint[]) => Trial[] {
   const shown = new Set<string>();
-  return (points) => points
-    .map((point, index) => ({ index, point, name: `${point.name} (${point.occurrence})` }))
-    .filter(({ index, point: { name, occurrence } }) => {
-      const kind = kindOf(name);
-      const isNew = !shown.has(kind);
-      shown.add(kind);
-      return process.env.SLUICE_TEST_ALL !== undefined || isNew || (OWN.test(name) && occurrence <= OWN_SHOWN) || index % SPREAD === 0;
-    });
+  return (points) =>
+    points
+      .map((point, index) => ({ index, point, name: `${point.name} (${point.occurrence})` }))
+      .filter(({ index, point: { name, occurrence } }) => {
+        const kind = kindOf(name);
+        const isNew = !shown.has(kind);
+        shown.add(kind);
+        return (
+          process.env.SLUICE_TEST_ALL !== undefined ||
+          isNew ||
+          (OWN.test(name) && occurrence <= OWN_SHOWN) ||
+          index % SPREAD === 0
+        );
+      });
 }
 
 /** Statements of the queue are alike, whichever function's table they are about. */

@@ -17,32 +17,53 @@ const OUTAGE_MS = 20_000;
 const BATCHES = ['één', 'två #2', 'tři 🌍'];
 const PATIENCE_MS = 120_000;
 
-test.each(['PostgreSQL', 'object store'] as const)('%s goes away for 20 s in the middle of runs: every run succeeds, once, and nothing is left', async (server) => {
-  await withServers(async (servers) => {
-    for (const batch of BATCHES) await upload(servers.sluice, batch);
-    await servers.sluice.announceWaiting();
-    await vi.waitUntil(async () => (await servers.sluice.context.ledger.listRuns()).some((run) => run.steps.some(({ status }) => status === 'running')), { timeout: PATIENCE_MS, interval: 5 });
-    await servers.takeAway(server);
-    await wait(OUTAGE_MS);
-    await servers.bringBack(server);
-    await vi.waitFor(() => everythingIsDone(servers.sluice), { timeout: PATIENCE_MS, interval: 200 });
-  });
-}, 3 * PATIENCE_MS);
+test.each(['PostgreSQL', 'object store'] as const)(
+  '%s goes away for 20 s in the middle of runs: every run succeeds, once, and nothing is left',
+  async (server) => {
+    await withServers(async (servers) => {
+      for (const batch of BATCHES) await upload(servers.sluice, batch);
+      await servers.sluice.announceWaiting();
+      await vi.waitUntil(
+        async () =>
+          (await servers.sluice.context.ledger.listRuns()).some((run) =>
+            run.steps.some(({ status }) => status === 'running'),
+          ),
+        { timeout: PATIENCE_MS, interval: 5 },
+      );
+      await servers.takeAway(server);
+      await wait(OUTAGE_MS);
+      await servers.bringBack(server);
+      await vi.waitFor(() => everythingIsDone(servers.sluice), { timeout: PATIENCE_MS, interval: 200 });
+    });
+  },
+  3 * PATIENCE_MS,
+);
 
-test('PostgreSQL crashes after a table was loaded: the run begins anew, every run succeeds, once, and nothing is left', async () => {
-  await withServers(async ({ sluice, crashPostgres }) => {
-    const { ledger } = sluice.context;
-    for (const batch of BATCHES) await upload(sluice, batch);
-    await sluice.announceWaiting();
-    const isLoaded = (steps: Step[]) => steps.some(({ name, status }) => name === 'load-to-postgis' && status === 'done');
-    await vi.waitUntil(async () => (await ledger.listRuns()).some((run) => run.status === 'running' && isLoaded(run.steps)), { timeout: PATIENCE_MS, interval: 2 });
-    crashPostgres();
-    await vi.waitFor(() => everythingIsDone(sluice), { timeout: PATIENCE_MS, interval: 200 });
-    const restarted = (await ledger.listRuns()).filter(({ restarts }) => restarts !== undefined);
-    expect(restarted.length).toBeGreaterThan(0);
-    for (const run of restarted) expect(await ledger.listActivity({ run_id: run.run_id })).toContainEqual(expect.objectContaining({ activity: 'run_restarted', operator: 'sluice' }));
-  });
-}, 3 * PATIENCE_MS);
+test(
+  'PostgreSQL crashes after a table was loaded: the run begins anew, every run succeeds, once, and nothing is left',
+  async () => {
+    await withServers(async ({ sluice, crashPostgres }) => {
+      const { ledger } = sluice.context;
+      for (const batch of BATCHES) await upload(sluice, batch);
+      await sluice.announceWaiting();
+      const isLoaded = (steps: Step[]) =>
+        steps.some(({ name, status }) => name === 'load-to-postgis' && status === 'done');
+      await vi.waitUntil(
+        async () => (await ledger.listRuns()).some((run) => run.status === 'running' && isLoaded(run.steps)),
+        { timeout: PATIENCE_MS, interval: 2 },
+      );
+      crashPostgres();
+      await vi.waitFor(() => everythingIsDone(sluice), { timeout: PATIENCE_MS, interval: 200 });
+      const restarted = (await ledger.listRuns()).filter(({ restarts }) => restarts !== undefined);
+      expect(restarted.length).toBeGreaterThan(0);
+      for (const run of restarted)
+        expect(await ledger.listActivity({ run_id: run.run_id })).toContainEqual(
+          expect.objectContaining({ activity: 'run_restarted', operator: 'sluice' }),
+        );
+    });
+  },
+  3 * PATIENCE_MS,
+);
 
 interface Servers {
   sluice: RunningSluice;
@@ -56,13 +77,22 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
   const folder = mkdtempSync(join(tmpdir(), 'sluice-away-'));
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
   let postgres = await startPostgres(join(folder, 'postgres'));
-  const storeOptions = { directory: join(folder, 's3'), buckets: ['landing-zone', 'data-lake'], onNotification: () => undefined };
+  const storeOptions = {
+    directory: join(folder, 's3'),
+    buckets: ['landing-zone', 'data-lake'],
+    onNotification: () => undefined,
+  };
   let store = await startObjectStore({ ...storeOptions, port: 0 });
   const port = Number(new URL(store.endpoint).port);
-  const sluice = await startSluice(testEnv({
-    SLUICE_HOME: join(folder, 'home'), PORT: '0', S3_ENDPOINT: store.endpoint,
-    CONTROL_DATABASE_URL: await postgres.database('control'), POSTGIS_URL: await postgres.database('spatial', { postgis: true }),
-  }));
+  const sluice = await startSluice(
+    testEnv({
+      SLUICE_HOME: join(folder, 'home'),
+      PORT: '0',
+      S3_ENDPOINT: store.endpoint,
+      CONTROL_DATABASE_URL: await postgres.database('control'),
+      POSTGIS_URL: await postgres.database('spatial', { postgis: true }),
+    }),
+  );
   try {
     await work({
       sluice,
@@ -83,14 +113,23 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
 
 async function upload({ context }: RunningSluice, batch: string): Promise<void> {
   await context.objects.put('landing-zone', `${batch}/countries.zip`, readFileSync(SAMPLE));
-  await context.objects.put('landing-zone', `manifests/${batch}.json`, JSON.stringify({
-    batch_id: batch, uploader: 'zoë', intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${batch}/countries.zip`, type: 'vector', format: 'ESRI Shapefile' }],
-  }));
+  await context.objects.put(
+    'landing-zone',
+    `manifests/${batch}.json`,
+    JSON.stringify({
+      batch_id: batch,
+      uploader: 'zoë',
+      intent: 'ingest_vector',
+      files: [{ path: `s3://landing-zone/${batch}/countries.zip`, type: 'vector', format: 'ESRI Shapefile' }],
+    }),
+  );
 }
 
 async function everythingIsDone({ context, env, router }: RunningSluice): Promise<void> {
   const runs = await context.ledger.listRuns();
-  expect(runs.map((run) => [run.status, run.steps.every(({ status }) => status === 'done'), run.asset_ids.length]).sort()).toEqual(BATCHES.map(() => ['success', true, 1]));
+  expect(
+    runs.map((run) => [run.status, run.steps.every(({ status }) => status === 'done'), run.asset_ids.length]).sort(),
+  ).toEqual(BATCHES.map(() => ['success', true, 1]));
   expect(await context.ledger.listAssets()).toHaveLength(BATCHES.length);
   expect(await router.listDeadLetters()).toEqual([]);
   expect(await context.postgis.listRunSchemas()).toEqual([]);

@@ -5,7 +5,18 @@ import { LANE_STEPS } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { handler as validateManifest } from '../../functions/validate-manifest/handler.ts';
 import { openFunctionContext, uploadEvent } from '../function-context.ts';
-import { type Batch, BATCHES, datasetsOf, inputDataset, JOIN, MOSAIC, RASTERS, TABLES, uploadBatch, VECTOR } from './batches.ts';
+import {
+  type Batch,
+  BATCHES,
+  datasetsOf,
+  inputDataset,
+  JOIN,
+  MOSAIC,
+  RASTERS,
+  TABLES,
+  uploadBatch,
+  VECTOR,
+} from './batches.ts';
 import { drive, isStopped, PATIENCE_MS, startWorker, state } from './worker-process.ts';
 
 /**
@@ -74,24 +85,34 @@ const stops: [Batch, step: string, stopAt: string][] = [
   [JOIN, 'join', 'update ledger.runs'],
 ];
 
-test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, step, stopAt })))('$title: a worker stopped in $step before "$stopAt" changes nothing when it wakes up', async ({ batch, step, stopAt }) => {
-  const batchId = `${batch.title} ${step} ${stopAt}`.replaceAll(/\W+/g, '-');
-  const requested = await admit(batch, batchId, batchId);
-  const runId = requested.subject ?? '';
-  const chain: readonly string[] = LANE_STEPS[batch.lane];
-  const before = chain.slice(0, chain.indexOf(step));
-  const event = await drive(context, before, requested);
+test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, step, stopAt })))(
+  '$title: a worker stopped in $step before "$stopAt" changes nothing when it wakes up',
+  async ({ batch, step, stopAt }) => {
+    const batchId = `${batch.title} ${step} ${stopAt}`.replaceAll(/\W+/g, '-');
+    const requested = await admit(batch, batchId, batchId);
+    const runId = requested.subject ?? '';
+    const chain: readonly string[] = LANE_STEPS[batch.lane];
+    const before = chain.slice(0, chain.indexOf(step));
+    const event = await drive(context, before, requested);
 
-  const worker = startWorker(context, step, event, stopAt);
-  const ended = once(worker.child, 'close');
-  await vi.waitUntil(() => isStopped(worker.child), { timeout: PATIENCE_MS, interval: 20 });
-  await drive(context, chain.slice(before.length), event);
-  const datasets = datasetsOf(batch, batchId);
-  const after = await state(context, runId, datasets);
-  expect(after).toMatchObject({ run: { status: 'success' }, assets: datasets.map((dataset_id) => ({ dataset_id, version: 1 })), schemas: [], scratch: [], unregistered: [] });
+    const worker = startWorker(context, step, event, stopAt);
+    const ended = once(worker.child, 'close');
+    await vi.waitUntil(() => isStopped(worker.child), { timeout: PATIENCE_MS, interval: 20 });
+    await drive(context, chain.slice(before.length), event);
+    const datasets = datasetsOf(batch, batchId);
+    const after = await state(context, runId, datasets);
+    expect(after).toMatchObject({
+      run: { status: 'success' },
+      assets: datasets.map((dataset_id) => ({ dataset_id, version: 1 })),
+      schemas: [],
+      scratch: [],
+      unregistered: [],
+    });
 
-  worker.child.kill('SIGCONT');
-  await ended;
-  expect(JSON.parse(worker.said())).toMatchObject({ stopped: true });
-  expect(await state(context, runId, datasets)).toEqual(after);
-}, 2 * PATIENCE_MS);
+    worker.child.kill('SIGCONT');
+    await ended;
+    expect(JSON.parse(worker.said())).toMatchObject({ stopped: true });
+    expect(await state(context, runId, datasets)).toEqual(after);
+  },
+  2 * PATIENCE_MS,
+);

@@ -24,7 +24,10 @@ watchWrites({
   after: () => undefined,
 });
 
-const outcome = await handler(event, context).then((reply) => ({ replied: reply?.type ?? null }), (thrown: unknown) => ({ failed: (thrown as { code?: string }).code ?? String(thrown) }));
+const outcome = await handler(event, context).then(
+  (reply) => ({ replied: reply?.type ?? null }),
+  (thrown: unknown) => ({ failed: (thrown as { code?: string }).code ?? String(thrown) }),
+);
 process.stdout.write(JSON.stringify({ stopped, ...outcome }));
 await context[Symbol.asyncDispose]();
 process.exit(0); // A warm export thread would keep it.

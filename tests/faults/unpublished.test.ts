@@ -15,9 +15,19 @@ const SAMPLE = resolve(import.meta.dirname, '../data/sample/countries.zip');
 /** Well below the minute after which monitor-runs would notice. */
 const AT_ONCE_MS = 20_000;
 
-const [control, spatial, store] = await Promise.all([createDatabase(), createDatabase({ postgis: true }), startObjectStore()]);
+const [control, spatial, store] = await Promise.all([
+  createDatabase(),
+  createDatabase({ postgis: true }),
+  startObjectStore(),
+]);
 const home = mkdtempSync(join(tmpdir(), 'sluice-unpublished-'));
-const env = testEnv({ SLUICE_HOME: home, PORT: '0', CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint });
+const env = testEnv({
+  SLUICE_HOME: home,
+  PORT: '0',
+  CONTROL_DATABASE_URL: control.url,
+  POSTGIS_URL: spatial.url,
+  S3_ENDPOINT: store.endpoint,
+});
 afterAll(async () => {
   await store.stop();
   await Promise.all([control.drop(), spatial.drop()]);
@@ -28,17 +38,27 @@ test('a rerun, and the cancel of it, that no event tells of are taken up by the 
     await upload(sluice, 'wiederholt é #1');
     return archived(sluice, (run) => run.batch_id === 'wiederholt é #1');
   });
-  const { run: rerun } = await withLedger((ledger) => ledger.insertRerun(planRerun(first, [first], { operator: 'Zoë 🗺', requestId: 'r1', force: false })));
+  const { run: rerun } = await withLedger((ledger) =>
+    ledger.insertRerun(planRerun(first, [first], { operator: 'Zoë 🗺', requestId: 'r1', force: false })),
+  );
   const done = await withSluice((sluice) => archived(sluice, ({ run_id }) => run_id === rerun.run_id));
   expect(done).toMatchObject({ status: 'success', rerun_of: first.run_id, asset_ids: first.asset_ids });
 
   const canceled = await withLedger(async (ledger) => {
-    const { run } = await ledger.insertRerun(planRerun(first, [first, done], { operator: 'Zoë 🗺', requestId: 'r2', force: true }));
+    const { run } = await ledger.insertRerun(
+      planRerun(first, [first, done], { operator: 'Zoë 🗺', requestId: 'r2', force: true }),
+    );
     return (await ledger.endRun(run.run_id, 'canceled', cancellation('Zoë 🗺'))).run;
   });
-  expect(await withSluice((sluice) => archived(sluice, ({ run_id }) => run_id === canceled.run_id))).toMatchObject({ status: 'canceled', asset_ids: [] });
+  expect(await withSluice((sluice) => archived(sluice, ({ run_id }) => run_id === canceled.run_id))).toMatchObject({
+    status: 'canceled',
+    asset_ids: [],
+  });
   const activity = await withLedger((ledger) => ledger.listActivity({ batch_id: first.batch_id, limit: 500 }));
-  for (const run of [rerun, canceled]) expect(activity).toContainEqual(expect.objectContaining({ activity: 'run_rerun', run_id: run.run_id, operator: 'Zoë 🗺' }));
+  for (const run of [rerun, canceled])
+    expect(activity).toContainEqual(
+      expect.objectContaining({ activity: 'run_rerun', run_id: run.run_id, operator: 'Zoë 🗺' }),
+    );
 });
 
 async function withSluice<T>(work: (sluice: RunningSluice) => Promise<T>): Promise<T> {
@@ -58,16 +78,26 @@ async function withLedger<T>(work: (ledger: RunningSluice['context']['ledger']) 
 
 async function upload({ context, announceWaiting }: RunningSluice, batch: string): Promise<void> {
   await context.objects.put('landing-zone', `${batch}/countries.zip`, readFileSync(SAMPLE));
-  await context.objects.put('landing-zone', `manifests/${batch}.json`, JSON.stringify({
-    batch_id: batch, uploader: 'zoë', intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${batch}/countries.zip`, type: 'vector', format: 'ESRI Shapefile' }],
-  }));
+  await context.objects.put(
+    'landing-zone',
+    `manifests/${batch}.json`,
+    JSON.stringify({
+      batch_id: batch,
+      uploader: 'zoë',
+      intent: 'ingest_vector',
+      files: [{ path: `s3://landing-zone/${batch}/countries.zip`, type: 'vector', format: 'ESRI Shapefile' }],
+    }),
+  );
   await announceWaiting();
 }
 
 async function archived({ context }: RunningSluice, isIt: (run: RunDocument) => boolean): Promise<RunDocument> {
-  return vi.waitFor(async () => {
-    const run = (await context.ledger.listRuns()).find(isIt);
-    expect(run?.steps.at(-1)).toMatchObject({ name: 'archive', status: 'done' });
-    return run as RunDocument;
-  }, { timeout: AT_ONCE_MS, interval: 50 });
+  return vi.waitFor(
+    async () => {
+      const run = (await context.ledger.listRuns()).find(isIt);
+      expect(run?.steps.at(-1)).toMatchObject({ name: 'archive', status: 'done' });
+      return run as RunDocument;
+    },
+    { timeout: AT_ONCE_MS, interval: 50 },
+  );
 }

@@ -15,7 +15,13 @@ let armed = false;
 const dieAt = (when: 'before' | 'after') => (point: WritePoint) => {
   if (point.occurrence === 0) return;
   if (record !== undefined && when === 'before') appendFileSync(record, `${JSON.stringify(point)}\n`);
-  if (at !== undefined && when === process.env.VICTIM_WHEN && point.name === at.name && point.occurrence === at.occurrence) process.kill(process.pid, process.env.VICTIM_SIGNAL ?? 'SIGKILL');
+  if (
+    at !== undefined &&
+    when === process.env.VICTIM_WHEN &&
+    point.name === at.name &&
+    point.occurrence === at.occurrence
+  )
+    process.kill(process.pid, process.env.VICTIM_SIGNAL ?? 'SIGKILL');
 };
 watchWrites({ counts: () => armed, before: dieAt('before'), after: dieAt('after') });
 

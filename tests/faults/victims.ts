@@ -20,20 +20,35 @@ export type Victims = Awaited<ReturnType<typeof openVictims>>;
 
 /** Opens them, with a look from outside at what is durable. */
 export async function openVictims() {
-  const [control, spatial, store] = await Promise.all([createDatabase(), createDatabase({ postgis: true }), startObjectStore()]);
+  const [control, spatial, store] = await Promise.all([
+    createDatabase(),
+    createDatabase({ postgis: true }),
+    startObjectStore(),
+  ]);
   const home = mkdtempSync(join(tmpdir(), 'sluice-victims-'));
   // The sources are compiled once, not by each victim.
   const compiled = { NODE_COMPILE_CACHE: join(home, 'compiled') };
-  const variables = { SLUICE_HOME: home, SCRATCH_DIR: join(home, 'scratch'), PORT: '0', CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint };
+  const variables = {
+    SLUICE_HOME: home,
+    SCRATCH_DIR: join(home, 'scratch'),
+    PORT: '0',
+    CONTROL_DATABASE_URL: control.url,
+    POSTGIS_URL: spatial.url,
+    S3_ENDPOINT: store.endpoint,
+  };
   const context = await openContext(testEnv(variables));
   const { ledger, objects } = context;
 
-  const runOf = async (batchId: string): Promise<RunDocument | undefined> => (await ledger.listRuns({ batch_id: batchId }))[0];
+  const runOf = async (batchId: string): Promise<RunDocument | undefined> =>
+    (await ledger.listRuns({ batch_id: batchId }))[0];
   /** To the last step, whatever became of it. */
   const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
 
   const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
-    const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], { env: { ...process.env, LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra }, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
+      env: { ...process.env, LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
     await Promise.race([ready, once(child, 'close').then(() => assert.fail('The victim ended before it was ready.'))]);
     return child;
@@ -53,7 +68,10 @@ export async function openVictims() {
       await ended;
     }
     expect(await runOf(inputDataset(batch))).toMatchObject({ status: 'success', error: null });
-    return readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as WritePoint);
+    return readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as WritePoint);
   };
 
   const keys = async (bucket: string, prefix = ''): Promise<string[]> => {
@@ -63,11 +81,19 @@ export async function openVictims() {
   };
 
   return {
-    variables, context, start, record, runOf, isOver, keys,
+    variables,
+    context,
+    start,
+    record,
+    runOf,
+    isOver,
+    keys,
     /** Objects of the lake that no asset names. */
     unregistered: async (): Promise<string[]> => {
       const stored = await keys('data-lake'); // First: what is uploaded meanwhile is registered later.
-      const registered = new Set((await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key));
+      const registered = new Set(
+        (await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key),
+      );
       return stored.filter((key) => !isCatalogKey(key) && !registered.has(assetKeyOf(key)));
     },
     scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),

@@ -23,13 +23,30 @@ export async function drive(context: Context, functions: readonly string[], firs
 }
 
 /** One function at work on one event in a process of its own, which stops before the first write that matches `stopAt`: `NAME (OCCURRENCE)` (stopped-worker.ts). */
-export function startWorker(context: Context, name: string, event: SluiceEvent, stopAt: string): { child: ChildProcess; said(): string } {
-  const variables = Object.fromEntries(Object.entries(context.env).map(([variable, value]) => [variable, String(value ?? '')]));
+export function startWorker(
+  context: Context,
+  name: string,
+  event: SluiceEvent,
+  stopAt: string,
+): { child: ChildProcess; said(): string } {
+  const variables = Object.fromEntries(
+    Object.entries(context.env).map(([variable, value]) => [variable, String(value ?? '')]),
+  );
   const child = spawn('node', [join(import.meta.dirname, 'stopped-worker.ts')], {
-    env: { ...process.env, ...variables, LOG_LEVEL: 'silent', WORKER_FUNCTION: name, WORKER_EVENT: JSON.stringify(event), WORKER_STOP: stopAt }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      ...variables,
+      LOG_LEVEL: 'silent',
+      WORKER_FUNCTION: name,
+      WORKER_EVENT: JSON.stringify(event),
+      WORKER_STOP: stopAt,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';
-  child.stdout?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
   return { child, said: () => text };
 }
 
@@ -48,7 +65,8 @@ export async function state({ ledger, objects, postgis, env }: Context, runId: s
   for (const bucket of ['landing-zone', 'data-lake']) {
     for await (const { key, etag } of objects.list(bucket, '')) {
       if (!isCatalogKey(key)) stored.push(`${bucket}/${key} ${etag}`); // Collections and the root follow from all runs.
-      if (bucket === 'data-lake' && !isCatalogKey(key) && (await ledger.findAssetByKey(assetKeyOf(key))) === undefined) unregistered.push(key);
+      if (bucket === 'data-lake' && !isCatalogKey(key) && (await ledger.findAssetByKey(assetKeyOf(key))) === undefined)
+        unregistered.push(key);
     }
   }
   const lineage = await Promise.all(assets.map(({ _id }) => ledger.listLineage(_id)));

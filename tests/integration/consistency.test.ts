@@ -13,33 +13,72 @@ const AT_ONCE = 20;
 const RASTER = new URL('../data/raster/olinda_dem_utm25s.tif', import.meta.url);
 
 let sluice: TestSluice;
-beforeAll(async () => { sluice = await startTestSluice(); });
+beforeAll(async () => {
+  sluice = await startTestSluice();
+});
 afterAll(() => sluice[Symbol.asyncDispose]());
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
-const json = async <T>(path: string, init?: RequestInit) => (await (await fetch(`${sluice.url}${path}`, init)).json()) as T;
-const versions = async (datasetId: string) => (await sluice.context.ledger.listAssets({ dataset_id: datasetId, limit: 100 })).map(({ version }) => version).sort((a, b) => a - b);
-const acts = async () => (await sluice.context.ledger.listActivity({ limit: 1000 })).map(({ activity, operator, message }) => `${operator}: ${activity}: ${message}`);
+const json = async <T>(path: string, init?: RequestInit) =>
+  (await (await fetch(`${sluice.url}${path}`, init)).json()) as T;
+const versions = async (datasetId: string) =>
+  (await sluice.context.ledger.listAssets({ dataset_id: datasetId, limit: 100 }))
+    .map(({ version }) => version)
+    .sort((a, b) => a - b);
+const acts = async () =>
+  (await sluice.context.ledger.listActivity({ limit: 1000 })).map(
+    ({ activity, operator, message }) => `${operator}: ${activity}: ${message}`,
+  );
 
 /** Trees of a park, different ones for each `seed`. */
 function points(seed: number): string {
-  const features = range(1, 5).map((n) => ({ type: 'Feature', properties: { Art: `Linde № ${seed}.${n} 🌳` }, geometry: { type: 'Point', coordinates: [8 + seed / 100, 47 + n / 100] } }));
+  const features = range(1, 5).map((n) => ({
+    type: 'Feature',
+    properties: { Art: `Linde № ${seed}.${n} 🌳` },
+    geometry: { type: 'Point', coordinates: [8 + seed / 100, 47 + n / 100] },
+  }));
   return JSON.stringify({ type: 'FeatureCollection', features });
 }
 
 /** Uploads file and manifest as a user does. */
-async function upload(batchId: string, datasetId: string, content: string, metadata: object = {}, file = `${batchId}/bäume #1.geojson`): Promise<void> {
+async function upload(
+  batchId: string,
+  datasetId: string,
+  content: string,
+  metadata: object = {},
+  file = `${batchId}/bäume #1.geojson`,
+): Promise<void> {
   await sluice.context.objects.put('landing-zone', file, content);
-  await order(batchId, datasetId, { intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }] }, metadata);
+  await order(
+    batchId,
+    datasetId,
+    { intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }] },
+    metadata,
+  );
 }
 
 async function order(batchId: string, datasetId: string, fields: object, metadata: object = {}): Promise<void> {
-  await sluice.context.objects.put('landing-zone', `manifests/${batchId}.json`, JSON.stringify({ batch_id: batchId, uploader: 'zoë', ...fields, metadata: { tags: { dataset_id: datasetId }, ...metadata } }));
+  await sluice.context.objects.put(
+    'landing-zone',
+    `manifests/${batchId}.json`,
+    JSON.stringify({
+      batch_id: batchId,
+      uploader: 'zoë',
+      ...fields,
+      metadata: { tags: { dataset_id: datasetId }, ...metadata },
+    }),
+  );
 }
 
 /** The run of a batch, when its last step is done. */
 async function finished(batchId: string): Promise<RunDocument> {
-  const run = await vi.waitUntil(async () => (await sluice.context.ledger.listRuns({ batch_id: batchId })).find(({ steps }) => steps.every(({ status }) => status === 'done')), PATIENCE);
+  const run = await vi.waitUntil(
+    async () =>
+      (await sluice.context.ledger.listRuns({ batch_id: batchId })).find(({ steps }) =>
+        steps.every(({ status }) => status === 'done'),
+      ),
+    PATIENCE,
+  );
   expect(run).toMatchObject({ status: 'success', error: null });
   return run;
 }
@@ -60,30 +99,68 @@ test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive version
   await Promise.all(batches.map((batchId, index) => upload(batchId, 'park', points(index))));
   for (const batchId of batches) await finished(batchId);
   expect(await versions('park')).toEqual(range(1, AT_ONCE));
-  const collection = JSON.parse((await sluice.context.objects.readBytes('data-lake', 'park/collection.json', { maxBytes: 1e6 })).toString()) as { links: { rel: string; href: string }[] };
-  expect(collection.links.filter(({ rel }) => rel === 'item').map(({ href }) => href).sort()).toEqual(range(1, AT_ONCE).map((version) => `./v${version}.json`).sort());
+  const collection = JSON.parse(
+    (await sluice.context.objects.readBytes('data-lake', 'park/collection.json', { maxBytes: 1e6 })).toString(),
+  ) as { links: { rel: string; href: string }[] };
+  expect(
+    collection.links
+      .filter(({ rel }) => rel === 'item')
+      .map(({ href }) => href)
+      .sort(),
+  ).toEqual(
+    range(1, AT_ONCE)
+      .map((version) => `./v${version}.json`)
+      .sort(),
+  );
   expect(await inconsistencies(sluice.context)).toEqual([]);
 });
 
 test('assets of every kind agree with all that is said of them, and the kinds keep apart', async () => {
   const { objects } = sluice.context;
   await objects.put('landing-zone', 'arten/höhe #1.tif', await readFile(RASTER));
-  await objects.put('landing-zone', 'arten/preise é.csv', 'Art;Preis\n"Linde № 7.1 🌳";"1,5"\n"Linde № 7.2 🌳";"2,5"\nEsche;3\n');
-  await order('arten raster', 'höhe', { intent: 'ingest_raster', files: [{ path: 's3://landing-zone/arten/höhe #1.tif', type: 'raster', format: 'GTiff' }] });
-  await order('arten tabelle', 'preise', { intent: 'ingest_tabular', files: [{ path: 's3://landing-zone/arten/preise é.csv', type: 'tabular', format: 'CSV' }] });
+  await objects.put(
+    'landing-zone',
+    'arten/preise é.csv',
+    'Art;Preis\n"Linde № 7.1 🌳";"1,5"\n"Linde № 7.2 🌳";"2,5"\nEsche;3\n',
+  );
+  await order('arten raster', 'höhe', {
+    intent: 'ingest_raster',
+    files: [{ path: 's3://landing-zone/arten/höhe #1.tif', type: 'raster', format: 'GTiff' }],
+  });
+  await order('arten tabelle', 'preise', {
+    intent: 'ingest_tabular',
+    files: [{ path: 's3://landing-zone/arten/preise é.csv', type: 'tabular', format: 'CSV' }],
+  });
   const { asset: spatial } = await ingest('arten vektor', 'linden', points(7));
   const [tabular, raster] = [await assetOf('arten tabelle'), await assetOf('arten raster')];
-  const join_config = { spatial_asset_id: spatial._id, tabular_asset_id: tabular._id, left_key: 'Art', right_key: 'Art', how: 'left' };
+  const join_config = {
+    spatial_asset_id: spatial._id,
+    tabular_asset_id: tabular._id,
+    left_key: 'Art',
+    right_key: 'Art',
+    how: 'left',
+  };
   await order('arten verbund', 'linden-preise', { intent: 'join_datasets', files: [] }, { join_config });
   const joined = await assetOf('arten verbund');
-  expect([spatial, tabular, raster, joined].map(({ kind, version }) => [kind, version])).toEqual([['spatial', 1], ['tabular', 1], ['raster', 1], ['joined', 1]]);
+  expect([spatial, tabular, raster, joined].map(({ kind, version }) => [kind, version])).toEqual([
+    ['spatial', 1],
+    ['tabular', 1],
+    ['raster', 1],
+    ['joined', 1],
+  ]);
   expect([...(joined.parents ?? [])].sort()).toEqual([spatial._id, tabular._id].sort());
   expect(await inconsistencies(sluice.context)).toEqual([]);
 
   // A parent of the join makes room for its next version.
   await ingest('arten vektor 2', 'linden', points(8), { keep_versions: 1 });
   const graph = await json<{ nodes: object[] }>(`/api/assets/${joined._id}/lineage`);
-  expect(graph.nodes).toContainEqual({ id: spatial._id, kind: 'removed asset', dataset_id: 'linden', version: 1, removed_at: expect.any(String) });
+  expect(graph.nodes).toContainEqual({
+    id: spatial._id,
+    kind: 'removed asset',
+    dataset_id: 'linden',
+    version: 1,
+    removed_at: expect.any(String),
+  });
   expect(await inconsistencies(sluice.context)).toEqual([]);
 });
 
@@ -92,12 +169,21 @@ describe('the same input again', () => {
     const first = await ingest('gleich 1', 'gleich', points(50));
     const again = await ingest('gleich 2', 'gleich', points(50), {}, 'anderswo/kopie +1.geojson');
     expect(again.asset._id).toBe(first.asset._id);
-    expect(await json<RunView>(`/api/runs/${first.run.run_id}`)).toMatchObject({ reused: false, asset: { version: 1 } });
-    expect(await json<RunView>(`/api/runs/${again.run.run_id}`)).toMatchObject({ reused: true, asset: { id: first.asset._id, version: 1 } });
-    expect(await acts()).toContain(`sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded: the same input was there before, so it gives what was made then (${first.asset._id}).`);
+    expect(await json<RunView>(`/api/runs/${first.run.run_id}`)).toMatchObject({
+      reused: false,
+      asset: { version: 1 },
+    });
+    expect(await json<RunView>(`/api/runs/${again.run.run_id}`)).toMatchObject({
+      reused: true,
+      asset: { id: first.asset._id, version: 1 },
+    });
+    expect(await acts()).toContain(
+      `sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded: the same input was there before, so it gives what was made then (${first.asset._id}).`,
+    );
     const edges = await sluice.context.ledger.listLineage(first.asset._id);
     expect(edges.map(({ source, run_id }) => [source.kind === 'file' && source.path, run_id]).sort()).toEqual([
-      ['s3://landing-zone/anderswo/kopie +1.geojson', again.run.run_id], ['s3://landing-zone/gleich 1/bäume #1.geojson', first.run.run_id],
+      ['s3://landing-zone/anderswo/kopie +1.geojson', again.run.run_id],
+      ['s3://landing-zone/gleich 1/bäume #1.geojson', first.run.run_id],
     ]);
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
@@ -107,7 +193,11 @@ describe('the same input again', () => {
     await sluice.context.objects.put('data-lake', first.asset.s3_key, 'garbage');
     const again = await ingest('ersetzt 2', 'ersetzt', points(52));
     expect(again.asset).toMatchObject({ version: 2, content_hash: first.asset.content_hash });
-    const metadata = { mongodb_doc_id: first.asset._id, run_id: first.asset.run_id, content_hash: first.asset.content_hash };
+    const metadata = {
+      mongodb_doc_id: first.asset._id,
+      run_id: first.asset.run_id,
+      content_hash: first.asset.content_hash,
+    };
     const bytes = await sluice.context.objects.readBytes('data-lake', again.asset.s3_key, { maxBytes: 1e6 });
     await sluice.context.objects.put('data-lake', first.asset.s3_key, bytes, { metadata });
     expect(await inconsistencies(sluice.context)).toEqual([]);
@@ -116,7 +206,11 @@ describe('the same input again', () => {
   test('with force is a new version of the same bytes', async () => {
     const first = await ingest('zwang 1', 'zwang', points(51));
     const again = await ingest('zwang 2', 'zwang', points(51), { force: true });
-    expect(again.asset).toMatchObject({ version: 2, content_hash: first.asset.content_hash, source_hash: first.asset.source_hash });
+    expect(again.asset).toMatchObject({
+      version: 2,
+      content_hash: first.asset.content_hash,
+      source_hash: first.asset.source_hash,
+    });
     expect(await json<RunView>(`/api/runs/${again.run.run_id}`)).toMatchObject({ reused: false });
   });
 });
@@ -129,14 +223,25 @@ describe('retention', () => {
     const [oldest] = made as [(typeof made)[0]];
     const gone = [oldest.asset.s3_key, itemKey('wenige', 1), `${oldest.asset.s3_key}.iso.json`];
     for (const key of gone) expect(await sluice.context.objects.head('data-lake', key), key).toBeUndefined();
-    expect(await acts()).toEqual(expect.arrayContaining([
-      ...range(1, 3).map((version) => `sluice: asset_removed: Version ${version} of wenige was removed: the retention rule of the dataset does not keep it.`),
-      'zoë: retention_set: zoë decided to keep the 2 newest versions of wenige.',
-    ]));
+    expect(await acts()).toEqual(
+      expect.arrayContaining([
+        ...range(1, 3).map(
+          (version) =>
+            `sluice: asset_removed: Version ${version} of wenige was removed: the retention rule of the dataset does not keep it.`,
+        ),
+        'zoë: retention_set: zoë decided to keep the 2 newest versions of wenige.',
+      ]),
+    );
     expect((await fetch(`${sluice.url}/api/assets/${oldest.asset._id}`)).status).toBe(404);
     expect(await json<RunView>(`/api/runs/${oldest.run.run_id}`)).toMatchObject({ status: 'success', asset: null });
     const graph = await json<{ nodes: object[]; edges: object[] }>(`/api/assets/${oldest.asset._id}/lineage`);
-    expect(graph.nodes).toContainEqual({ id: oldest.asset._id, kind: 'removed asset', dataset_id: 'wenige', version: 1, removed_at: expect.any(String) });
+    expect(graph.nodes).toContainEqual({
+      id: oldest.asset._id,
+      kind: 'removed asset',
+      dataset_id: 'wenige',
+      version: 1,
+      removed_at: expect.any(String),
+    });
     expect(graph.edges).toHaveLength(1);
 
     const again = await ingest('wenige again', 'wenige', points(61));
@@ -147,23 +252,42 @@ describe('retention', () => {
 
   test('an operator sets it, at once and for later runs; what an older manifest says does not overrule it', async () => {
     const runs = [];
-    for (const n of range(1, 3)) runs.push(await ingest(`hand ${n}`, 'hand', points(70 + n), n === 1 ? { keep_versions: 1 } : {}));
+    for (const n of range(1, 3))
+      runs.push(await ingest(`hand ${n}`, 'hand', points(70 + n), n === 1 ? { keep_versions: 1 } : {}));
     expect(await versions('hand')).toEqual([3]);
-    const set = (keep_versions: unknown) => fetch(`${sluice.url}/api/datasets/hand/retention`, { method: 'PUT', headers: { 'x-operator': encodeURIComponent('Zoë 🗺') }, body: JSON.stringify({ keep_versions }) });
-    expect(await (await set(null)).json()).toMatchObject({ dataset_id: 'hand', keep_versions: null, latest_version: 3, removed_versions: [] });
-    const { run_id } = await json<RunView>(`/api/runs/${runs[0]?.run.run_id}/rerun`, { method: 'POST', body: JSON.stringify({ force: true }) });
+    const set = (keep_versions: unknown) =>
+      fetch(`${sluice.url}/api/datasets/hand/retention`, {
+        method: 'PUT',
+        headers: { 'x-operator': encodeURIComponent('Zoë 🗺') },
+        body: JSON.stringify({ keep_versions }),
+      });
+    expect(await (await set(null)).json()).toMatchObject({
+      dataset_id: 'hand',
+      keep_versions: null,
+      latest_version: 3,
+      removed_versions: [],
+    });
+    const { run_id } = await json<RunView>(`/api/runs/${runs[0]?.run.run_id}/rerun`, {
+      method: 'POST',
+      body: JSON.stringify({ force: true }),
+    });
     await vi.waitUntil(async () => (await json<RunView>(`/api/runs/${run_id}`)).archived, PATIENCE);
     expect(await versions('hand')).toEqual([3, 4]);
     expect((await (await set(1)).json()) as RetentionView).toMatchObject({ keep_versions: 1, removed_versions: [3] });
     expect(await acts()).toContain('Zoë 🗺: retention_set: Zoë 🗺 decided to keep only the newest version of hand.');
     expect([(await set(0)).status, (await set('2')).status]).toEqual([400, 400]);
-    expect((await fetch(`${sluice.url}/api/datasets/nobody/retention`, { method: 'PUT', body: '{"keep_versions":1}' })).status).toBe(404);
+    expect(
+      (await fetch(`${sluice.url}/api/datasets/nobody/retention`, { method: 'PUT', body: '{"keep_versions":1}' }))
+        .status,
+    ).toBe(404);
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
   test(`${AT_ONCE} runs at once of a dataset that keeps 3 leave the 3 newest versions`, async () => {
     const batches = range(1, AT_ONCE).map((n) => `gedränge ${n}`);
-    await Promise.all(batches.map((batchId, index) => upload(batchId, 'gedränge', points(100 + index), { keep_versions: 3 })));
+    await Promise.all(
+      batches.map((batchId, index) => upload(batchId, 'gedränge', points(100 + index), { keep_versions: 3 })),
+    );
     for (const batchId of batches) await finished(batchId);
     await vi.waitFor(async () => expect(await sluice.context.ledger.listRemovals()).toEqual([]), PATIENCE);
     expect(await versions('gedränge')).toEqual([18, 19, 20]);
@@ -173,20 +297,52 @@ describe('retention', () => {
 
 describe('what does not agree is found:', () => {
   let asset: AssetDocument;
-  beforeAll(async () => { ({ asset } = await ingest('schaden', 'schaden', points(90))); });
+  beforeAll(async () => {
+    ({ asset } = await ingest('schaden', 'schaden', points(90)));
+  });
 
-  const put = (key: string, body: string, metadata: Record<string, string> = {}) => sluice.context.objects.put('data-lake', key, body, { metadata });
+  const put = (key: string, body: string, metadata: Record<string, string> = {}) =>
+    sluice.context.objects.put('data-lake', key, body, { metadata });
   test.each<[string, string, () => Promise<void>]>([
-    ['other bytes', 'schaden version 1 (spatial): the object says sha256', async () => put(asset.s3_key, 'x'.repeat(asset.size_bytes), { mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash })],
-    ['an object without its metadata', 'the metadata of the object says mongodb_doc_id', async () => put(asset.s3_key, 'x')],
+    [
+      'other bytes',
+      'schaden version 1 (spatial): the object says sha256',
+      async () =>
+        put(asset.s3_key, 'x'.repeat(asset.size_bytes), {
+          mongodb_doc_id: asset._id,
+          run_id: asset.run_id,
+          content_hash: asset.content_hash,
+        }),
+    ],
+    [
+      'an object without its metadata',
+      'the metadata of the object says mongodb_doc_id',
+      async () => put(asset.s3_key, 'x'),
+    ],
     ['a missing object', `there is no object`, async () => sluice.context.objects.delete('data-lake', asset.s3_key)],
-    ['a missing item', 'stac_key is schaden/v1.json', async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1))],
-    ['an object that nobody registered', 'the lake holds schaden/übrig.parquet', async () => put('schaden/übrig.parquet', 'x')],
-    ['a link that leads nowhere', 'of schaden/collection.json leads nowhere', async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1))],
+    [
+      'a missing item',
+      'stac_key is schaden/v1.json',
+      async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1)),
+    ],
+    [
+      'an object that nobody registered',
+      'the lake holds schaden/übrig.parquet',
+      async () => put('schaden/übrig.parquet', 'x'),
+    ],
+    [
+      'a link that leads nowhere',
+      'of schaden/collection.json leads nowhere',
+      async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1)),
+    ],
   ])('%s', async (_, problem, damage) => {
     const { objects } = sluice.context;
     const kept = new Map<string, { body: Buffer; metadata: Record<string, string> }>();
-    for (const key of [asset.s3_key, itemKey('schaden', 1)]) kept.set(key, { body: await objects.readBytes('data-lake', key, { maxBytes: 1e6 }), metadata: (await objects.head('data-lake', key))?.metadata ?? {} });
+    for (const key of [asset.s3_key, itemKey('schaden', 1)])
+      kept.set(key, {
+        body: await objects.readBytes('data-lake', key, { maxBytes: 1e6 }),
+        metadata: (await objects.head('data-lake', key))?.metadata ?? {},
+      });
     await damage();
     expect((await inconsistencies(sluice.context)).some((line) => line.includes(problem))).toBe(true);
     for (const [key, { body, metadata }] of kept) await objects.put('data-lake', key, body, { metadata });

@@ -31,7 +31,11 @@ class FunctionProcess {
 
   /** Resolves when it serves; the port is told in its log. */
   async start(): Promise<void> {
-    const child = execa('node', ['shared/runtime/serve.ts', this.#name], { cwd: ROOT, env: { ...this.#variables, PORT: '0', LOG_LEVEL: 'info' }, reject: false });
+    const child = execa('node', ['shared/runtime/serve.ts', this.#name], {
+      cwd: ROOT,
+      env: { ...this.#variables, PORT: '0', LOG_LEVEL: 'info' },
+      reject: false,
+    });
     this.#process = child;
     const started = Promise.withResolvers<void>();
     void child.then((result) => started.reject(new Error(`${this.#name} ended: ${result.stderr}`)));
@@ -63,16 +67,30 @@ const processes = new Map<string, FunctionProcess>();
 const close: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  const [control, spatial, store] = await Promise.all([createDatabase(), createDatabase({ postgis: true }), startObjectStore()]);
+  const [control, spatial, store] = await Promise.all([
+    createDatabase(),
+    createDatabase({ postgis: true }),
+    startObjectStore(),
+  ]);
   const variables = { CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint };
   env = testEnv(variables);
   context = await openContext(env);
   stack = await readStack(new URL('../../stack.yml', import.meta.url));
-  for (const { name } of stack.functions) processes.set(name, new FunctionProcess(name, { ...variables, SCRATCH_DIR: env.SCRATCH_DIR ?? '' }));
+  for (const { name } of stack.functions)
+    processes.set(name, new FunctionProcess(name, { ...variables, SCRATCH_DIR: env.SCRATCH_DIR ?? '' }));
   const host = new HttpClientHost((name) => processes.get(name)?.url);
   router = await createRouter({ databaseUrl: control.url, stack, host, env, log });
-  close.push(async () => host.close(), () => router.stop(), () => Promise.all([...processes.values()].map((fn) => fn.end('SIGTERM'))));
-  close.push(async () => context[Symbol.asyncDispose](), () => store.stop(), () => Promise.all([control.drop(), spatial.drop()]), () => rm(env.SCRATCH_DIR ?? '', { recursive: true, force: true }));
+  close.push(
+    async () => host.close(),
+    () => router.stop(),
+    () => Promise.all([...processes.values()].map((fn) => fn.end('SIGTERM'))),
+  );
+  close.push(
+    async () => context[Symbol.asyncDispose](),
+    () => store.stop(),
+    () => Promise.all([control.drop(), spatial.drop()]),
+    () => rm(env.SCRATCH_DIR ?? '', { recursive: true, force: true }),
+  );
   await Promise.all([...processes.values()].map((fn) => fn.start()));
   await router.start();
 });
@@ -85,7 +103,10 @@ async function upload(batchId: string, geojson: string): Promise<void> {
   const key = `${batchId}/wege #1 é.geojson`;
   const manifestKey = `manifests/${batchId}.json`;
   const manifest = {
-    batch_id: batchId, uploader: 'zoë', intent: 'ingest_vector', metadata: { tags: { dataset_id: 'wege' } },
+    batch_id: batchId,
+    uploader: 'zoë',
+    intent: 'ingest_vector',
+    metadata: { tags: { dataset_id: 'wege' } },
     files: [{ path: `s3://${env.LANDING_BUCKET}/${key}`, type: 'vector', format: 'GeoJSON' }],
   };
   await context.objects.put(env.LANDING_BUCKET, key, geojson);
@@ -94,24 +115,47 @@ async function upload(batchId: string, geojson: string): Promise<void> {
 }
 
 function notificationOf(key: string): SluiceEvent {
-  const record = { eventName: 'ObjectCreated:Put', s3: { bucket: { name: env.LANDING_BUCKET }, object: { key: encodeURIComponent(key), eTag: '0' } } };
+  const record = {
+    eventName: 'ObjectCreated:Put',
+    s3: { bucket: { name: env.LANDING_BUCKET }, object: { key: encodeURIComponent(key), eTag: '0' } },
+  };
   return {
-    specversion: '1.0', id: deterministicId('upload', key), source: 'minio:s3..landing-zone', type: 'com.amazonaws.s3.ObjectCreated:Put', subject: key,
-    time: new Date().toISOString(), datacontenttype: 'application/json', data: record,
+    specversion: '1.0',
+    id: deterministicId('upload', key),
+    source: 'minio:s3..landing-zone',
+    type: 'com.amazonaws.s3.ObjectCreated:Put',
+    subject: key,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    data: record,
   };
 }
 
 function pathsFrom(...starts: number[]): string {
-  const features = starts.map((x) => ({ type: 'Feature', properties: { größe: x, name: 'Weg é' }, geometry: { type: 'LineString', coordinates: [[x, 50], [x + 1, 51]] } }));
+  const features = starts.map((x) => ({
+    type: 'Feature',
+    properties: { größe: x, name: 'Weg é' },
+    geometry: {
+      type: 'LineString',
+      coordinates: [
+        [x, 50],
+        [x + 1, 51],
+      ],
+    },
+  }));
   return JSON.stringify({ type: 'FeatureCollection', features });
 }
 
 /** The run of a batch, when archive (its last step) is done. */
-const ended = (batchId: string) => vi.waitFor(async () => {
-  const [run] = await context.ledger.listRuns({ batch_id: batchId });
-  expect(run?.steps.find((step) => step.name === 'archive')?.status).toBe('done');
-  return run ?? expect.unreachable();
-}, { timeout: RUN_TIMEOUT_MS, interval: 50 });
+const ended = (batchId: string) =>
+  vi.waitFor(
+    async () => {
+      const [run] = await context.ledger.listRuns({ batch_id: batchId });
+      expect(run?.steps.find((step) => step.name === 'archive')?.status).toBe('done');
+      return run ?? expect.unreachable();
+    },
+    { timeout: RUN_TIMEOUT_MS, interval: 50 },
+  );
 
 describe('the vector lane with every function in its own process, called by URL', () => {
   test('takes a batch from the landing zone to the lake', async () => {
@@ -123,7 +167,14 @@ describe('the vector lane with every function in its own process, called by URL'
     expect(await context.objects.head(env.LAKE_BUCKET, asset?.s3_key ?? '')).toMatchObject({ size: asset?.size_bytes });
     expect(await context.postgis.listRunSchemas()).toEqual([]);
     const calls = Object.fromEntries([...processes].map(([name, fn]) => [name, fn.calls]));
-    expect(calls).toMatchObject({ 'validate-manifest': 1, 'load-to-postgis': 1, 'transform-recipe': 1, 'export-geoparquet': 1, 'record-lineage': 1, 'fail-run': 0 });
+    expect(calls).toMatchObject({
+      'validate-manifest': 1,
+      'load-to-postgis': 1,
+      'transform-recipe': 1,
+      'export-geoparquet': 1,
+      'record-lineage': 1,
+      'fail-run': 0,
+    });
   });
 
   test('a wrong file is a dead letter over HTTP, and the run fails with the reason', async () => {
@@ -131,13 +182,21 @@ describe('the vector lane with every function in its own process, called by URL'
     const run = await ended('kaputt');
     expect(run.status).toBe('failure');
     expect(run.error?.code).toBe('FILE_UNREADABLE');
-    expect(await router.listDeadLetters()).toMatchObject([{ function: 'load-to-postgis', attempts: 1, error: run.error }]);
+    expect(await router.listDeadLetters()).toMatchObject([
+      { function: 'load-to-postgis', attempts: 1, error: run.error },
+    ]);
   });
 
   test('a function that was killed is waited for, and the run ends right', async () => {
     await processes.get('transform-recipe')?.end('SIGKILL');
     await upload('gekillt', pathsFrom(3));
-    await vi.waitFor(async () => expect(await router.registry.getSingleMetricAsString('sluice_deliveries_total')).toMatch(/transform-recipe",outcome="retry"/), { timeout: RUN_TIMEOUT_MS });
+    await vi.waitFor(
+      async () =>
+        expect(await router.registry.getSingleMetricAsString('sluice_deliveries_total')).toMatch(
+          /transform-recipe",outcome="retry"/,
+        ),
+      { timeout: RUN_TIMEOUT_MS },
+    );
     await processes.get('transform-recipe')?.start();
     const run = await ended('gekillt');
     expect([run.status, run.error]).toEqual(['success', null]);

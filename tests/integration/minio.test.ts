@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GetBucketNotificationConfigurationCommand, PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
+import {
+  GetBucketNotificationConfigurationCommand,
+  PutBucketNotificationConfigurationCommand,
+} from '@aws-sdk/client-s3';
 import { serve, type ServerType } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Env } from '#shared/config/env.ts';
@@ -50,12 +53,20 @@ async function install(): Promise<Installation> {
   const queueFolder = mkdtempSync(join(tmpdir(), 'sluice-minio-queue-'));
   const webhook = { url: `http://127.0.0.1:${port}/webhooks/minio`, token: TOKEN, queueFolder };
   // A target of somebody else, which setup-storage must leave alone.
-  const audit = { MINIO_NOTIFY_WEBHOOK_ENABLE_AUDIT: 'on', MINIO_NOTIFY_WEBHOOK_ENDPOINT_AUDIT: `http://127.0.0.1:${port}/audit` };
+  const audit = {
+    MINIO_NOTIFY_WEBHOOK_ENABLE_AUDIT: 'on',
+    MINIO_NOTIFY_WEBHOOK_ENDPOINT_AUDIT: `http://127.0.0.1:${port}/audit`,
+  };
   const minio = await startMinio({ env: { ...minioEnvironment(ARNS, webhook), ...audit } });
   assert(minio !== undefined, NEEDS_MINIO);
   const env = testEnv({
-    S3_ENDPOINT: minio.endpoint, S3_ACCESS_KEY_ID: minio.accessKey, S3_SECRET_ACCESS_KEY: minio.secretKey,
-    CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, WEBHOOK_TOKEN: TOKEN, PORT: String(port),
+    S3_ENDPOINT: minio.endpoint,
+    S3_ACCESS_KEY_ID: minio.accessKey,
+    S3_SECRET_ACCESS_KEY: minio.secretKey,
+    CONTROL_DATABASE_URL: control.url,
+    POSTGIS_URL: spatial.url,
+    WEBHOOK_TOKEN: TOKEN,
+    PORT: String(port),
   });
   await setupStorage(env, () => undefined);
   const context = await openContext(env);
@@ -71,40 +82,91 @@ async function install(): Promise<Installation> {
     server = undefined;
   };
   return {
-    env, context, router, minio, down,
-    up: () => new Promise((done) => { server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () => done()); }),
+    env,
+    context,
+    router,
+    minio,
+    down,
+    up: () =>
+      new Promise((done) => {
+        server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () => done());
+      }),
     metrics: async () => (await app.request('/metrics')).text(),
     stop: async () => {
       await down();
       await router.stop();
       await context[Symbol.asyncDispose]();
       await minio.stop();
-      await Promise.all([control.drop(), spatial.drop(), rm(queueFolder, { recursive: true, force: true }), rm(env.SCRATCH_DIR!, { recursive: true, force: true })]);
+      await Promise.all([
+        control.drop(),
+        spatial.drop(),
+        rm(queueFolder, { recursive: true, force: true }),
+        rm(env.SCRATCH_DIR!, { recursive: true, force: true }),
+      ]);
     },
   };
 }
 
 async function freePort(): Promise<number> {
   return new Promise((done) => {
-    const probe = serve({ fetch: () => new Response(), port: 0, hostname: '127.0.0.1' }, ({ port }: AddressInfo) => probe.close(() => done(port)));
+    const probe = serve({ fetch: () => new Response(), port: 0, hostname: '127.0.0.1' }, ({ port }: AddressInfo) =>
+      probe.close(() => done(port)),
+    );
   });
 }
 
 /** Uploads one polygon and then its manifest, under the names given. */
-async function uploadBatch({ context, env }: Installation, batchId: string, fileKey: string, manifestKey: string): Promise<void> {
-  const square = { type: 'Polygon', coordinates: [[[0, 50], [1, 50], [1, 51], [0, 51], [0, 50]]] };
-  const collection = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: { name: batchId }, geometry: square }] };
+async function uploadBatch(
+  { context, env }: Installation,
+  batchId: string,
+  fileKey: string,
+  manifestKey: string,
+): Promise<void> {
+  const square = {
+    type: 'Polygon',
+    coordinates: [
+      [
+        [0, 50],
+        [1, 50],
+        [1, 51],
+        [0, 51],
+        [0, 50],
+      ],
+    ],
+  };
+  const collection = {
+    type: 'FeatureCollection',
+    features: [{ type: 'Feature', properties: { name: batchId }, geometry: square }],
+  };
   await context.objects.put(env.LANDING_BUCKET, fileKey, JSON.stringify(collection));
   const files = [{ path: `s3://${env.LANDING_BUCKET}/${fileKey}`, type: 'vector', format: 'GeoJSON' }];
-  await context.objects.put(env.LANDING_BUCKET, manifestKey, JSON.stringify({ batch_id: batchId, uploader: 'zoë', intent: 'ingest_vector', files, metadata: { tags: { dataset_id: 'squares' } } }));
+  await context.objects.put(
+    env.LANDING_BUCKET,
+    manifestKey,
+    JSON.stringify({
+      batch_id: batchId,
+      uploader: 'zoë',
+      intent: 'ingest_vector',
+      files,
+      metadata: { tags: { dataset_id: 'squares' } },
+    }),
+  );
 }
 
 function endedRuns({ context }: Installation, batchIds: string[]): Promise<RunDocument[]> {
-  return vi.waitFor(async () => {
-    const runs = (await context.ledger.listRuns({ limit: 500 })).filter((run) => batchIds.includes(run.batch_id));
-    expect(runs.filter((run) => run.status !== 'running').map((run) => run.batch_id).sort()).toEqual([...batchIds].sort());
-    return runs;
-  }, { timeout: RUNS_TIMEOUT_MS, interval: 100 });
+  return vi.waitFor(
+    async () => {
+      const runs = (await context.ledger.listRuns({ limit: 500 })).filter((run) => batchIds.includes(run.batch_id));
+      expect(
+        runs
+          .filter((run) => run.status !== 'running')
+          .map((run) => run.batch_id)
+          .sort(),
+      ).toEqual([...batchIds].sort());
+      return runs;
+    },
+    { timeout: RUNS_TIMEOUT_MS, interval: 100 },
+  );
 }
 
 async function routedNotifications(sluice: Installation): Promise<number> {
@@ -122,7 +184,12 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
   test('setup-storage repeats without harm and keeps the rules of others', async () => {
     const client = createS3Client(sluice.env);
     const Bucket = sluice.env.LANDING_BUCKET;
-    await client.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: { QueueConfigurations: [AUDIT] } }));
+    await client.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket,
+        NotificationConfiguration: { QueueConfigurations: [AUDIT] },
+      }),
+    );
     const said: string[] = [];
     await setupStorage(sluice.env, (line) => said.push(line));
     await setupStorage(sluice.env, (line) => said.push(line));
@@ -132,50 +199,85 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
     ]);
     const { QueueConfigurations } = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
     client.destroy();
-    const expected = withManifestRules({ QueueConfigurations: [AUDIT] }, ARNS).QueueConfigurations?.map((rule) => rule.QueueArn);
+    const expected = withManifestRules({ QueueConfigurations: [AUDIT] }, ARNS).QueueConfigurations?.map(
+      (rule) => rule.QueueArn,
+    );
     expect(QueueConfigurations?.map((rule) => rule.QueueArn).sort()).toEqual(expected?.sort());
   });
 
-  test('names with spaces, #, + and é arrive, twice, and are archived, and make one run each', { timeout: 3 * RUNS_TIMEOUT_MS }, async () => {
-    const before = await routedNotifications(sluice);
-    const names = ['two words', 'hash # tag', 'a+b', 'forêt é', '100%', '🗺 map'];
-    for (const name of names) await uploadBatch(sluice, `batch ${name}`, `${name}/square ${name}.geojson`, `manifests/${name}.json`);
-    const runs = await endedRuns(sluice, names.map((name) => `batch ${name}`));
-    expect(runs.map((run) => [run.batch_id, run.status, run.error])).toEqual(runs.map((run) => [run.batch_id, 'success', null]));
-    await vi.waitFor(async () => {
-      const left = [];
-      for await (const { key } of sluice.context.objects.list(sluice.env.LANDING_BUCKET, 'manifests/')) left.push(key);
-      expect(left).toEqual([]);
-    }, { timeout: RUNS_TIMEOUT_MS });
-    // Both targets deliver each manifest; the durable one some seconds later.
-    await vi.waitFor(async () => expect(await routedNotifications(sluice)).toBe(before + 2 * names.length), { timeout: RUNS_TIMEOUT_MS });
-    expect(await sluice.context.ledger.listRuns({ limit: 500 })).toHaveLength(names.length);
-  });
+  test(
+    'names with spaces, #, + and é arrive, twice, and are archived, and make one run each',
+    { timeout: 3 * RUNS_TIMEOUT_MS },
+    async () => {
+      const before = await routedNotifications(sluice);
+      const names = ['two words', 'hash # tag', 'a+b', 'forêt é', '100%', '🗺 map'];
+      for (const name of names)
+        await uploadBatch(sluice, `batch ${name}`, `${name}/square ${name}.geojson`, `manifests/${name}.json`);
+      const runs = await endedRuns(
+        sluice,
+        names.map((name) => `batch ${name}`),
+      );
+      expect(runs.map((run) => [run.batch_id, run.status, run.error])).toEqual(
+        runs.map((run) => [run.batch_id, 'success', null]),
+      );
+      await vi.waitFor(
+        async () => {
+          const left = [];
+          for await (const { key } of sluice.context.objects.list(sluice.env.LANDING_BUCKET, 'manifests/'))
+            left.push(key);
+          expect(left).toEqual([]);
+        },
+        { timeout: RUNS_TIMEOUT_MS },
+      );
+      // Both targets deliver each manifest; the durable one some seconds later.
+      await vi.waitFor(async () => expect(await routedNotifications(sluice)).toBe(before + 2 * names.length), {
+        timeout: RUNS_TIMEOUT_MS,
+      });
+      expect(await sluice.context.ledger.listRuns({ limit: 500 })).toHaveLength(names.length);
+    },
+  );
 
-  test(`${OUTAGE_MANIFESTS} manifests that arrive while the gateway is down for ${OUTAGE_MS / 1000} s make ${OUTAGE_MANIFESTS} runs when it is back`, { timeout: 3 * RUNS_TIMEOUT_MS }, async () => {
-    const batches = Array.from({ length: OUTAGE_MANIFESTS }, (_, index) => `outage ${index}`);
-    const goneAt = Date.now();
-    await sluice.down();
-    for (const batch of batches) await uploadBatch(sluice, batch, `outage/${batch}.geojson`, `manifests/${batch}.json`);
-    await sleep(OUTAGE_MS - (Date.now() - goneAt)); // The length of the outage is what is tested: MinIO has given up connecting several times by then.
-    await sluice.up();
-    const runs = await endedRuns(sluice, batches);
-    expect(runs).toHaveLength(OUTAGE_MANIFESTS);
-    expect(new Set(runs.map((run) => run.status))).toEqual(new Set(['success']));
-  });
+  test(
+    `${OUTAGE_MANIFESTS} manifests that arrive while the gateway is down for ${OUTAGE_MS / 1000} s make ${OUTAGE_MANIFESTS} runs when it is back`,
+    { timeout: 3 * RUNS_TIMEOUT_MS },
+    async () => {
+      const batches = Array.from({ length: OUTAGE_MANIFESTS }, (_, index) => `outage ${index}`);
+      const goneAt = Date.now();
+      await sluice.down();
+      for (const batch of batches)
+        await uploadBatch(sluice, batch, `outage/${batch}.geojson`, `manifests/${batch}.json`);
+      await sleep(OUTAGE_MS - (Date.now() - goneAt)); // The length of the outage is what is tested: MinIO has given up connecting several times by then.
+      await sluice.up();
+      const runs = await endedRuns(sluice, batches);
+      expect(runs).toHaveLength(OUTAGE_MANIFESTS);
+      expect(new Set(runs.map((run) => run.status))).toEqual(new Set(['success']));
+    },
+  );
 
   test('refuses a token that MinIO would not send', async () => {
-    await expect(setupStorage({ ...sluice.env, WEBHOOK_TOKEN: 'two words' }, () => undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(setupStorage({ ...sluice.env, WEBHOOK_TOKEN: 'two words' }, () => undefined)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
   });
 
   test('names the settings that a server without the targets lacks', async () => {
     const bare = await startMinio();
     try {
-      const env = { ...sluice.env, S3_ENDPOINT: bare!.endpoint, S3_ACCESS_KEY_ID: bare!.accessKey, S3_SECRET_ACCESS_KEY: bare!.secretKey };
+      const env = {
+        ...sluice.env,
+        S3_ENDPOINT: bare!.endpoint,
+        S3_ACCESS_KEY_ID: bare!.accessKey,
+        S3_SECRET_ACCESS_KEY: bare!.secretKey,
+      };
       const refusal = await setupStorage(env, () => undefined).catch((thrown: unknown) => thrown);
       expect(refusal).toMatchObject({ code: 'SETUP_FAILED' });
-      const settings = minioEnvironment(ARNS, { url: `http://127.0.0.1:${env.PORT}/webhooks/minio`, token: TOKEN, queueFolder: '/var/lib/minio-events' });
-      for (const [name, value] of Object.entries(settings)) expect((refusal as Error).message).toContain(`  ${name}=${value}`);
+      const settings = minioEnvironment(ARNS, {
+        url: `http://127.0.0.1:${env.PORT}/webhooks/minio`,
+        token: TOKEN,
+        queueFolder: '/var/lib/minio-events',
+      });
+      for (const [name, value] of Object.entries(settings))
+        expect((refusal as Error).message).toContain(`  ${name}=${value}`);
     } finally {
       await bare?.stop();
     }

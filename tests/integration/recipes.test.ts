@@ -22,13 +22,36 @@ afterAll(async () => {
 });
 
 /** A square of a thousandth of a degree. */
-const square = (x: number, y: number) => [[[x, y], [x + 0.001, y], [x + 0.001, y + 0.001], [x, y + 0.001], [x, y]]];
+const square = (x: number, y: number) => [
+  [
+    [x, y],
+    [x + 0.001, y],
+    [x + 0.001, y + 0.001],
+    [x, y + 0.001],
+    [x, y],
+  ],
+];
 const BUILDINGS = [
-  { properties: { 'Größe %': '12,5', Höhe: '12.5', Viertel: 'Nord', OBJECTID: 1 }, geometry: { type: 'Polygon', coordinates: square(7, 50.7) } },
-  { properties: { 'Größe %': null, Höhe: 'n/a', Viertel: 'Nord', OBJECTID: 2 }, geometry: { type: 'Polygon', coordinates: square(7.001, 50.7) } },
-  { properties: { 'Größe %': 'x', Höhe: '7', Viertel: 'Süd', OBJECTID: 3 }, geometry: { type: 'MultiPolygon', coordinates: [square(7.01, 50.7), square(7.5, 50.7)] } },
-  { properties: { 'Größe %': 'x', Höhe: '3', Viertel: 'geplant', OBJECTID: 4 }, geometry: { type: 'Polygon', coordinates: square(7.02, 50.7) } },
-  { properties: { 'Größe %': 'x', Höhe: '3', Viertel: 'Ost', OBJECTID: 5 }, geometry: { type: 'Point', coordinates: [7.03, 50.7] } },
+  {
+    properties: { 'Größe %': '12,5', Höhe: '12.5', Viertel: 'Nord', OBJECTID: 1 },
+    geometry: { type: 'Polygon', coordinates: square(7, 50.7) },
+  },
+  {
+    properties: { 'Größe %': null, Höhe: 'n/a', Viertel: 'Nord', OBJECTID: 2 },
+    geometry: { type: 'Polygon', coordinates: square(7.001, 50.7) },
+  },
+  {
+    properties: { 'Größe %': 'x', Höhe: '7', Viertel: 'Süd', OBJECTID: 3 },
+    geometry: { type: 'MultiPolygon', coordinates: [square(7.01, 50.7), square(7.5, 50.7)] },
+  },
+  {
+    properties: { 'Größe %': 'x', Höhe: '3', Viertel: 'geplant', OBJECTID: 4 },
+    geometry: { type: 'Polygon', coordinates: square(7.02, 50.7) },
+  },
+  {
+    properties: { 'Größe %': 'x', Höhe: '3', Viertel: 'Ost', OBJECTID: 5 },
+    geometry: { type: 'Point', coordinates: [7.03, 50.7] },
+  },
 ];
 const RECIPE = {
   target_crs: 'EPSG:25832',
@@ -39,17 +62,44 @@ const RECIPE = {
     { step: 'rename_columns', columns: { Höhe: 'height' } },
     { step: 'drop_columns', columns: ['Größe %', 'OBJECTID'] },
     { step: 'add_area' },
-    { step: 'dissolve', by: ['Viertel'], aggregates: [{ function: 'count', as: 'houses' }, { column: 'height', function: 'max', as: 'highest' }, { column: 'area_m2', function: 'sum', as: 'area_m2' }] },
+    {
+      step: 'dissolve',
+      by: ['Viertel'],
+      aggregates: [
+        { function: 'count', as: 'houses' },
+        { column: 'height', function: 'max', as: 'highest' },
+        { column: 'area_m2', function: 'sum', as: 'area_m2' },
+      ],
+    },
   ],
 };
 
 /** Runs `sluice ingest` of the buildings as a person does. */
 async function ingest(recipe: unknown): Promise<{ exitCode: number | undefined; run: RunView & { reused?: boolean } }> {
   const [file, recipeFile] = [join(folder, 'Häuser #1 + é.geojson'), join(folder, 'recipe ü.json')];
-  await writeFile(file, JSON.stringify({ type: 'FeatureCollection', features: BUILDINGS.map((building) => ({ type: 'Feature', ...building })) }));
+  await writeFile(
+    file,
+    JSON.stringify({
+      type: 'FeatureCollection',
+      features: BUILDINGS.map((building) => ({ type: 'Feature', ...building })),
+    }),
+  );
   await writeFile(recipeFile, JSON.stringify(recipe));
-  const args = ['ingest', file, '--dataset', 'häuser', '--intent', 'ingest_buildings', '--recipe', recipeFile, '--json'];
-  const { stdout, exitCode } = await execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+  const args = [
+    'ingest',
+    file,
+    '--dataset',
+    'häuser',
+    '--intent',
+    'ingest_buildings',
+    '--recipe',
+    recipeFile,
+    '--json',
+  ];
+  const { stdout, exitCode } = await execa(process.execPath, [LAUNCHER, ...args], {
+    reject: false,
+    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' },
+  });
   return { exitCode, run: JSON.parse(stdout) as RunView & { reused?: boolean } };
 }
 
@@ -67,22 +117,59 @@ test('a recipe with many steps becomes an asset that says what was done', async 
   const { asset, rows, columns, geo } = await assetOf(run);
 
   expect(columns.map(({ name }) => name)).toEqual(['Viertel', 'houses', 'highest', 'area_m2', 'geom', 'bbox']);
-  const values = rows.map(({ Viertel, houses, highest, area_m2 }) => [Viertel, houses, highest, Math.round(Number(area_m2))]).sort();
+  const values = rows
+    .map(({ Viertel, houses, highest, area_m2 }) => [Viertel, houses, highest, Math.round(Number(area_m2))])
+    .sort();
   // A thousandth of a degree is 70.6 m from west to east there, and 111.2 m from south to north.
-  expect(values).toEqual([['Nord', 2n, 12.5, expect.closeTo(15_720, -2)], ['Süd', 1n, 7, expect.closeTo(7_860, -2)]]);
-  expect(geo.columns['geom']).toMatchObject({ geometry_types: ['Polygon', 'MultiPolygon'].filter((type) => asset.geometry_types.includes(type)), crs: { id: { authority: 'EPSG', code: 25832 } } });
+  expect(values).toEqual([
+    ['Nord', 2n, 12.5, expect.closeTo(15_720, -2)],
+    ['Süd', 1n, 7, expect.closeTo(7_860, -2)],
+  ]);
+  expect(geo.columns['geom']).toMatchObject({
+    geometry_types: ['Polygon', 'MultiPolygon'].filter((type) => asset.geometry_types.includes(type)),
+    crs: { id: { authority: 'EPSG', code: 25832 } },
+  });
 
   expect(asset.recipe.name).toBe('ingest_buildings');
   expect(asset.recipe.steps).toEqual([
-    'NormalizeCRS', 'MakeValid', 'KeepPolygonal', 'filter', 'clip', 'cast_columns', 'rename_columns', 'drop_columns', 'add_area', 'dissolve', 'SimplifyGeometry', 'QuantizeCoordinates', 'CreateSpatialIndex',
+    'NormalizeCRS',
+    'MakeValid',
+    'KeepPolygonal',
+    'filter',
+    'clip',
+    'cast_columns',
+    'rename_columns',
+    'drop_columns',
+    'add_area',
+    'dissolve',
+    'SimplifyGeometry',
+    'QuantizeCoordinates',
+    'CreateSpatialIndex',
   ]);
-  expect(asset.recipe.parameters).toMatchObject({ target_crs: 'EPSG:25832', simplify_tolerance: 0.1, steps: [{ step: 'filter' }, { step: 'clip', crs: 'EPSG:4326', cut: true }, {}, {}, {}, { step: 'add_area', column: 'area_m2' }, { step: 'dissolve' }] });
-  expect(asset.quality.notes).toEqual(expect.arrayContaining([
-    { code: 'FEATURES_DROPPED', message: '1 of 5 features have no polygons, and are left out.' },
-    { code: 'FEATURES_FILTERED', message: '1 of 4 features do not fulfil the conditions of the filter, and are left out.' },
-    { code: 'FEATURES_CLIPPED', message: '1 were cut at the edge.' },
-    { code: 'FEATURES_MERGED', message: '3 features became 2.' },
-  ]));
+  expect(asset.recipe.parameters).toMatchObject({
+    target_crs: 'EPSG:25832',
+    simplify_tolerance: 0.1,
+    steps: [
+      { step: 'filter' },
+      { step: 'clip', crs: 'EPSG:4326', cut: true },
+      {},
+      {},
+      {},
+      { step: 'add_area', column: 'area_m2' },
+      { step: 'dissolve' },
+    ],
+  });
+  expect(asset.quality.notes).toEqual(
+    expect.arrayContaining([
+      { code: 'FEATURES_DROPPED', message: '1 of 5 features have no polygons, and are left out.' },
+      {
+        code: 'FEATURES_FILTERED',
+        message: '1 of 4 features do not fulfil the conditions of the filter, and are left out.',
+      },
+      { code: 'FEATURES_CLIPPED', message: '1 were cut at the edge.' },
+      { code: 'FEATURES_MERGED', message: '3 features became 2.' },
+    ]),
+  );
 });
 
 test('the same steps are the same source; another value or order is another one', async () => {
@@ -91,18 +178,40 @@ test('the same steps are the same source; another value or order is another one'
   const again = await ingest({ steps: [{ step: 'explode' }, { step: 'centroid' }] });
   expect(again.run).toMatchObject({ reused: true, asset: { id: first.run.asset?.id } });
   const hashes = [hash];
-  for (const steps of [[{ step: 'centroid' }, { step: 'explode' }], [{ step: 'explode' }, { step: 'point_on_surface' }], []]) hashes.push((await assetOf((await ingest({ steps })).run)).asset.source_hash);
+  for (const steps of [
+    [{ step: 'centroid' }, { step: 'explode' }],
+    [{ step: 'explode' }, { step: 'point_on_surface' }],
+    [],
+  ])
+    hashes.push((await assetOf((await ingest({ steps })).run)).asset.source_hash);
   expect(new Set(hashes).size).toBe(4);
 });
 
 test('a step that does not fit the table fails the run, by name', async () => {
-  const { run, exitCode } = await ingest({ steps: [{ step: 'drop_columns', columns: ['OBJECTID'] }, { step: 'filter', all: [{ column: 'OBJECTID', op: '=', value: 1 }] }] });
+  const { run, exitCode } = await ingest({
+    steps: [
+      { step: 'drop_columns', columns: ['OBJECTID'] },
+      { step: 'filter', all: [{ column: 'OBJECTID', op: '=', value: 1 }] },
+    ],
+  });
   expect(exitCode).toBe(1);
-  expect(run).toMatchObject({ status: 'failure', error: { code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[1].all[0].column: the table has no column "OBJECTID" at this step. Its columns are "Größe %", "Höhe", "Viertel".' } });
+  expect(run).toMatchObject({
+    status: 'failure',
+    error: {
+      code: 'RECIPE_INVALID',
+      message:
+        'metadata.recipe.steps[1].all[0].column: the table has no column "OBJECTID" at this step. Its columns are "Größe %", "Höhe", "Viertel".',
+    },
+  });
 });
 
 test('a recipe file that is wrong is told before anything is uploaded', async () => {
   const { run, exitCode } = await ingest({ steps: [{ step: 'clip', bounds: [1, 0, 0, 1] }] });
   expect(exitCode).toBe(2);
-  expect(run).toMatchObject({ error: { code: 'REQUEST_INVALID', message: '--recipe: steps[0].bounds must be [xmin, ymin, xmax, ymax], with xmin below xmax and ymin below ymax.' } });
+  expect(run).toMatchObject({
+    error: {
+      code: 'REQUEST_INVALID',
+      message: '--recipe: steps[0].bounds must be [xmin, ymin, xmax, ymax], with xmin below xmax and ymin below ymax.',
+    },
+  });
 });

@@ -29,8 +29,21 @@ afterAll(async () => {
 async function ingest(name: string, body: string | Buffer, ...options: string[]) {
   const path = join(folder, name);
   await writeFile(path, body);
-  const result = await execa(process.execPath, [LAUNCHER, 'ingest', path, ...options], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
-  return { ...result, json: () => JSON.parse(result.stdout) as { run_id: string; status: string; reused: boolean; batch_id: string; asset: { id: string; url: string; version: number } } };
+  const result = await execa(process.execPath, [LAUNCHER, 'ingest', path, ...options], {
+    reject: false,
+    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' },
+  });
+  return {
+    ...result,
+    json: () =>
+      JSON.parse(result.stdout) as {
+        run_id: string;
+        status: string;
+        reused: boolean;
+        batch_id: string;
+        asset: { id: string; url: string; version: number };
+      },
+  };
 }
 
 const rowsAt = async (url: string) => parquetReadObjects({ file: await (await fetch(url)).arrayBuffer(), compressors });
@@ -41,31 +54,74 @@ test('a CSV becomes a Parquet asset with lineage and catalogue, its manifest is 
   const first = await ingest('Gemeinden 2024 #1.csv', GEMEINDEN, ...options);
   expect(first.exitCode, first.stderr + first.stdout).toBe(0);
   const { run_id, asset, batch_id } = first.json();
-  expect(await rowsAt(asset.url)).toEqual([{ bfs: '0261', größe: 87.88, Einwohner: 443037n }, { bfs: '0351', größe: 51.62, Einwohner: null }, { bfs: '6621', größe: 15.93, Einwohner: 203951n }]);
+  expect(await rowsAt(asset.url)).toEqual([
+    { bfs: '0261', größe: 87.88, Einwohner: 443037n },
+    { bfs: '0351', größe: 51.62, Einwohner: null },
+    { bfs: '6621', größe: 15.93, Einwohner: 203951n },
+  ]);
   const detail = await assetAt(asset.id);
   expect(detail).toMatchObject({
-    kind: 'tabular', version: 1, crs: null, bbox: null, geometry_types: [], row_count: 3, rejected_rows: { count: 1, sample: [{ line: 5, reason: 'has 1 value instead of 3' }] },
-    columns: [{ name: 'bfs', type: 'text' }, { name: 'größe', type: 'double precision' }, { name: 'Einwohner', type: 'bigint' }],
+    kind: 'tabular',
+    version: 1,
+    crs: null,
+    bbox: null,
+    geometry_types: [],
+    row_count: 3,
+    rejected_rows: { count: 1, sample: [{ line: 5, reason: 'has 1 value instead of 3' }] },
+    columns: [
+      { name: 'bfs', type: 'text' },
+      { name: 'größe', type: 'double precision' },
+      { name: 'Einwohner', type: 'bigint' },
+    ],
   });
-  const item: unknown = JSON.parse((await sluice.context.objects.readBytes('data-lake', detail.stac_key ?? '', { maxBytes: 2 ** 20 })).toString());
+  const item: unknown = JSON.parse(
+    (await sluice.context.objects.readBytes('data-lake', detail.stac_key ?? '', { maxBytes: 2 ** 20 })).toString(),
+  );
   expect(item).toMatchObject({ geometry: null, properties: { 'table:row_count': 3, 'table:columns': detail.columns } });
-  expect((await sluice.context.ledger.listLineage(asset.id)).map(({ source, recipe }) => [source.kind, recipe])).toEqual([['file', 'tabular']]);
-  expect((await sluice.context.ledger.getRun(run_id))?.steps.map(({ name, status }) => `${name} ${status}`)).toEqual(['export-parquet done', 'record-lineage done', 'archive done']);
-  expect(await sluice.context.ledger.findManifestByBatch(batch_id)).toMatchObject({ status: 'success', archive_key: expect.stringMatching(/^archive\//) as string });
+  expect(
+    (await sluice.context.ledger.listLineage(asset.id)).map(({ source, recipe }) => [source.kind, recipe]),
+  ).toEqual([['file', 'tabular']]);
+  expect((await sluice.context.ledger.getRun(run_id))?.steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+    'export-parquet done',
+    'record-lineage done',
+    'archive done',
+  ]);
+  expect(await sluice.context.ledger.findManifestByBatch(batch_id)).toMatchObject({
+    status: 'success',
+    archive_key: expect.stringMatching(/^archive\//) as string,
+  });
 
   const again = await ingest('renamed.csv', GEMEINDEN, ...options);
   expect(again.json()).toMatchObject({ status: 'success', reused: true, asset: { id: asset.id } });
 });
 
 test('tables are known by their names, too', async () => {
-  const { exitCode, stdout, stderr } = await ingest('preise é.csv.gz', gzipSync('id,preis\n1,2.5\n'), '--dataset', 'preise');
+  const { exitCode, stdout, stderr } = await ingest(
+    'preise é.csv.gz',
+    gzipSync('id,preis\n1,2.5\n'),
+    '--dataset',
+    'preise',
+  );
   expect(exitCode, stderr).toBe(0);
-  expect(stdout).toMatch(/preise, version 1\n {2}Rows {6}1\n {2}Columns {3}id \(bigint\), preis \(double precision\)\n/);
+  expect(stdout).toMatch(
+    /preise, version 1\n {2}Rows {6}1\n {2}Columns {3}id \(bigint\), preis \(double precision\)\n/,
+  );
 });
 
 test('a table that cannot be read fails the run, and says where', async () => {
-  const { exitCode, stderr, stdout } = await ingest('kaputt.csv', GEMEINDEN, '--dataset', 'kaputt', '--intent', 'ingest_tabular', '--max-rejected', '0');
+  const { exitCode, stderr, stdout } = await ingest(
+    'kaputt.csv',
+    GEMEINDEN,
+    '--dataset',
+    'kaputt',
+    '--intent',
+    'ingest_tabular',
+    '--max-rejected',
+    '0',
+  );
   expect(exitCode).toBe(1);
-  expect(stdout + stderr).toContain('ROWS_REJECTED: 1 of 4 rows cannot be read, and at most 0 may be (metadata.tabular.max_rejected_rows): line 5 has 1 value instead of 3.');
-  expect((await sluice.context.ledger.listAssets({ dataset_id: 'kaputt' }))).toEqual([]);
+  expect(stdout + stderr).toContain(
+    'ROWS_REJECTED: 1 of 4 rows cannot be read, and at most 0 may be (metadata.tabular.max_rejected_rows): line 5 has 1 value instead of 3.',
+  );
+  expect(await sluice.context.ledger.listAssets({ dataset_id: 'kaputt' })).toEqual([]);
 });

@@ -20,7 +20,8 @@ const NOW = iso('clock_timestamp()');
  * The fence: the run's row, locked until the statement ends, when `$2` (currentClaim) still holds for run `$1`; else no row.
  * A statement writes only where this gives a row.
  */
-export const CLAIM_HELD = 'claim as materialized (select _id from ledger.runs where run_id = $1 and doc @> $2::jsonb for update)';
+export const CLAIM_HELD =
+  'claim as materialized (select _id from ledger.runs where run_id = $1 and doc @> $2::jsonb for update)';
 
 /** The asset $3, with the next version of its dataset $4, unless it is stored. The dataset's row is locked, so versions have no gaps. */
 const REGISTER: Statement = {
@@ -66,8 +67,14 @@ const DESCRIBE: Statement = {
 };
 
 const GET: Statement = { name: 'ledger.get-asset', text: `select doc from ledger.assets where _id = $1 and ${EXISTS}` };
-const GET_SEVERAL: Statement = { name: 'ledger.get-assets', text: `select doc from ledger.assets where _id = any ($1::text[]) and ${EXISTS}` };
-const BY_KEY: Statement = { name: 'ledger.asset-by-key', text: `select doc from ledger.assets where s3_key = $1 and ${EXISTS}` };
+const GET_SEVERAL: Statement = {
+  name: 'ledger.get-assets',
+  text: `select doc from ledger.assets where _id = any ($1::text[]) and ${EXISTS}`,
+};
+const BY_KEY: Statement = {
+  name: 'ledger.asset-by-key',
+  text: `select doc from ledger.assets where s3_key = $1 and ${EXISTS}`,
+};
 const BY_SOURCE: Statement = {
   name: 'ledger.asset-by-source',
   text: `select doc from ledger.assets where dataset_id = $1 and source_hash = $2 and ${EXISTS} and ${WHOLE} order by version desc limit 1`,
@@ -83,15 +90,35 @@ const OF_RUN: Statement = {
 /** How many assets a list of a run gives when the caller does not say. */
 const DEFAULT_LIMIT = 50;
 
-type AssetOperations = Pick<Ledger, 'registerAsset' | 'linkAsset' | 'describeAsset' | 'getAsset' | 'getAssets' | 'findAssetBySource' | 'findAssetByKey' | 'listAssets'>;
+type AssetOperations = Pick<
+  Ledger,
+  | 'registerAsset'
+  | 'linkAsset'
+  | 'describeAsset'
+  | 'getAsset'
+  | 'getAssets'
+  | 'findAssetBySource'
+  | 'findAssetByKey'
+  | 'listAssets'
+>;
 
 export function assetOperations(database: Database, runs: RunAnnouncer): AssetOperations {
-  const first = async (statement: Statement, values: string[]) => (await database.documents<AssetDocument>(statement, values))[0];
+  const first = async (statement: Statement, values: string[]) =>
+    (await database.documents<AssetDocument>(statement, values))[0];
   return {
     async registerAsset(claim, draft) {
       // Version and time are given by the ledger; these stand in for them in the check.
-      const { version: _version, created_at: _createdAt, ...parsed } = parseDocument(AssetDocumentSchema, 'assets', { ...draft, version: 1, created_at: new Date(0).toISOString() });
-      const values = [claim.runId, currentClaim(claim), storableJson(parsed), storableJson(newDataset(draft.dataset_id))];
+      const {
+        version: _version,
+        created_at: _createdAt,
+        ...parsed
+      } = parseDocument(AssetDocumentSchema, 'assets', { ...draft, version: 1, created_at: new Date(0).toISOString() });
+      const values = [
+        claim.runId,
+        currentClaim(claim),
+        storableJson(parsed),
+        storableJson(newDataset(draft.dataset_id)),
+      ];
       const register = () => database.documents<AssetDocument>(REGISTER, values);
       const [asset] = await register().catch((thrown: unknown) => {
         // Another call registered it while this one waited for the row; now it is there to be found.
@@ -106,22 +133,31 @@ export function assetOperations(database: Database, runs: RunAnnouncer): AssetOp
       await writeAsset(LINK, claim, assetId, []);
       runs.announce(claim.runId, 'running'); // Else the claim would be stale.
     },
-    describeAsset: (claim, assetId, { iso: record, stac_key }) => writeAsset(DESCRIBE, claim, assetId, [storableJson({ iso: record, stac_key })]),
+    describeAsset: (claim, assetId, { iso: record, stac_key }) =>
+      writeAsset(DESCRIBE, claim, assetId, [storableJson({ iso: record, stac_key })]),
     getAsset: (assetId) => first(GET, [assetId]),
-    getAssets: (assetIds) => (assetIds.length === 0 ? Promise.resolve([]) : database.documents<AssetDocument>(GET_SEVERAL, [[...assetIds]])),
+    getAssets: (assetIds) =>
+      assetIds.length === 0 ? Promise.resolve([]) : database.documents<AssetDocument>(GET_SEVERAL, [[...assetIds]]),
     findAssetBySource: (datasetId, sourceHash) => first(BY_SOURCE, [datasetId, sourceHash]),
     findAssetByKey: (s3Key) => first(BY_KEY, [s3Key]),
     listAssets(filter = {}) {
       const { dataset_id, run_id, limit = DEFAULT_LIMIT, offset = 0 } = filter;
-      if (run_id !== undefined) return database.documents<AssetDocument>(OF_RUN, [run_id, dataset_id ?? null, limit, offset]);
+      if (run_id !== undefined)
+        return database.documents<AssetDocument>(OF_RUN, [run_id, dataset_id ?? null, limit, offset]);
       const list = listOf('assets', { equal: { dataset_id }, where: EXISTS, newestBy: 'created_at', limit, offset });
       return database.documents<AssetDocument>(list, list.values);
     },
   };
 
   async function writeAsset(statement: Statement, claim: ClaimRef, assetId: string, values: string[]): Promise<void> {
-    const [held] = await database.query<{ found: string | null }>(statement, [claim.runId, currentClaim(claim), assetId, ...values]);
+    const [held] = await database.query<{ found: string | null }>(statement, [
+      claim.runId,
+      currentClaim(claim),
+      assetId,
+      ...values,
+    ]);
     if (held === undefined) throw staleClaim(claim);
-    if (held.found === null) throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${assetId}.`, { details: { asset_id: assetId } });
+    if (held.found === null)
+      throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${assetId}.`, { details: { asset_id: assetId } });
   }
 }

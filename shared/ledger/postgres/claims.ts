@@ -23,15 +23,20 @@ export function currentClaim(claim: ClaimRef): string {
 }
 
 export const staleClaim = (claim: ClaimRef): SluiceError =>
-  new SluiceError('CLAIM_STALE', `Claim ${claim.token} of ${claim.step} is not the newest any more, or run ${claim.runId} was ended.`, {
-    details: { run_id: claim.runId, step: claim.step, token: claim.token },
-  });
+  new SluiceError(
+    'CLAIM_STALE',
+    `Claim ${claim.token} of ${claim.step} is not the newest any more, or run ${claim.runId} was ended.`,
+    {
+      details: { run_id: claim.runId, step: claim.step, token: claim.token },
+    },
+  );
 
 /** Path in `doc` of the step that parameter `name` names. */
 const stepPath = (name: string): string =>
   `array['steps', (select (ordinality - 1)::text from jsonb_array_elements(doc -> 'steps') with ordinality where value ->> 'name' = ${name})]`;
 /** `doc` with fields of one step replaced. */
-const withStep = (name: string, fields: string): string => `jsonb_set(doc, ${stepPath(name)}, doc #> ${stepPath(name)} || jsonb_build_object(${fields}))`;
+const withStep = (name: string, fields: string): string =>
+  `jsonb_set(doc, ${stepPath(name)}, doc #> ${stepPath(name)} || jsonb_build_object(${fields}))`;
 
 /** Locks the run first, so that what it decides on is the newest version, and answers the run as it is afterwards. */
 const CLAIM: Statement = {
@@ -109,12 +114,22 @@ const IS_DONE: Statement = {
   text: 'select 1 from ledger.runs where run_id = $1 and doc @> $2::jsonb',
 };
 
-export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep' | 'restartRun'> {
+export function claimOperations(
+  database: Database,
+  runs: RunAnnouncer,
+): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep' | 'restartRun'> {
   return {
     async claimStep(request: ClaimRequest): Promise<ClaimResult> {
       const { runId, step, owner, takeOverFrom, leaseSeconds } = request;
-      const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, [runId, step, owner, takeOverFrom ?? null, leaseSeconds]);
-      if (row === undefined) throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
+      const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, [
+        runId,
+        step,
+        owner,
+        takeOverFrom ?? null,
+        leaseSeconds,
+      ]);
+      if (row === undefined)
+        throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
       if (!row.claimed) return refused(row.doc, step);
       runs.announce(runId, row.doc.status);
       return claimed(row.doc, step);
@@ -148,7 +163,9 @@ export function claimOperations(database: Database, runs: RunAnnouncer): Pick<Le
 function stepOf(run: RunDocument, name: StepName): RunDocument['steps'][number] {
   const step = run.steps.find((candidate) => candidate.name === name);
   if (step !== undefined) return step;
-  throw new SluiceError('REQUEST_INVALID', `Run ${run.run_id} of lane ${run.lane} has no step ${name}.`, { details: { run_id: run.run_id, step: name } });
+  throw new SluiceError('REQUEST_INVALID', `Run ${run.run_id} of lane ${run.lane} has no step ${name}.`, {
+    details: { run_id: run.run_id, step: name },
+  });
 }
 
 function claimed(run: RunDocument, name: StepName): ClaimResult {
@@ -159,7 +176,8 @@ function claimed(run: RunDocument, name: StepName): ClaimResult {
 /** Why a run in this state did not give out the step. */
 function refused(run: RunDocument, name: StepName): ClaimResult {
   const step = stepOf(run, name);
-  if (step.status === 'done') return { outcome: 'done', reply: step.reply as Extract<ClaimResult, { outcome: 'done' }>['reply'], run };
+  if (step.status === 'done')
+    return { outcome: 'done', reply: step.reply as Extract<ClaimResult, { outcome: 'done' }>['reply'], run };
   if (name === 'archive' && run.status === 'running') return { outcome: 'early' };
   if (name !== 'archive' && run.status !== 'running') return { outcome: 'closed', status: run.status };
   if (step.status !== 'running') return { outcome: 'early' };

@@ -63,10 +63,15 @@ export class Database {
 /** The server's error as a SluiceError. */
 export function databaseError(thrown: unknown): SluiceError {
   const code = thrown instanceof Error ? (thrown as { code?: string }).code : undefined;
-  if (code === QUERY_CANCELED) return new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL did not finish an operation of the ledger in time.', { cause: thrown });
+  if (code === QUERY_CANCELED)
+    return new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL did not finish an operation of the ledger in time.', {
+      cause: thrown,
+    });
   const error = asSluiceError(thrown);
   // Every server that this module talks to is PostgreSQL, whatever port it is on.
-  return error.code === 'STORE_UNAVAILABLE' ? new SluiceError('DATABASE_UNAVAILABLE', error.message, { cause: thrown }) : error;
+  return error.code === 'STORE_UNAVAILABLE'
+    ? new SluiceError('DATABASE_UNAVAILABLE', error.message, { cause: thrown })
+    : error;
 }
 
 /** True when a unique index refused the write. */

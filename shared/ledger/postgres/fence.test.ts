@@ -26,41 +26,70 @@ afterAll(async () => {
 
 /** Resolves when so many sessions wait for a row. */
 const waiting = (count: number) =>
-  vi.waitFor(async () => {
-    const { rows } = await observer.query<{ n: number }>(`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event in ('transactionid', 'tuple')`);
-    expect(rows[0]?.n).toBe(count);
-  }, { timeout: 10_000 });
+  vi.waitFor(
+    async () => {
+      const { rows } = await observer.query<{ n: number }>(
+        `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event in ('transactionid', 'tuple')`,
+      );
+      expect(rows[0]?.n).toBe(count);
+    },
+    { timeout: 10_000 },
+  );
 
 const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId: string) => Promise<unknown>][] = [
   ['renewClaim', async (claim) => expect(await ledger.renewClaim(claim, 60)).toBe(false)],
-  ['finishStep', (claim, run) => expect(ledger.finishStep(claim, sampleReply(run), 'success')).rejects.toMatchObject({ code: 'CLAIM_STALE' })],
+  [
+    'finishStep',
+    (claim, run) =>
+      expect(ledger.finishStep(claim, sampleReply(run), 'success')).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
+  ],
   ['releaseStep', (claim) => ledger.releaseStep(claim, { code: 'INTERNAL', message: 'too late', details: {} })],
-  ['registerAsset', (claim, run) => expect(ledger.registerAsset(claim, sampleDraft(run, 'late'))).rejects.toMatchObject({ code: 'CLAIM_STALE' })],
-  ['linkAsset', (claim, _run, assetId) => expect(ledger.linkAsset(claim, assetId)).rejects.toMatchObject({ code: 'CLAIM_STALE' })],
-  ['describeAsset', (claim, _run, assetId) => expect(ledger.describeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({ code: 'CLAIM_STALE' })],
-  ['insertLineage', (claim, run, assetId) => expect(ledger.insertLineage(claim, [sampleEdge(run, assetId)])).rejects.toMatchObject({ code: 'CLAIM_STALE' })],
+  [
+    'registerAsset',
+    (claim, run) =>
+      expect(ledger.registerAsset(claim, sampleDraft(run, 'late'))).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
+  ],
+  [
+    'linkAsset',
+    (claim, _run, assetId) => expect(ledger.linkAsset(claim, assetId)).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
+  ],
+  [
+    'describeAsset',
+    (claim, _run, assetId) =>
+      expect(ledger.describeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({
+        code: 'CLAIM_STALE',
+      }),
+  ],
+  [
+    'insertLineage',
+    (claim, run, assetId) =>
+      expect(ledger.insertLineage(claim, [sampleEdge(run, assetId)])).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
+  ],
 ];
 
-test.each(WRITES)('%s that began while the run was running, and comes to its row after a cancel, writes nothing', async (_name, write) => {
-  const other = await admitted(ledger);
-  const asset = await ledger.registerAsset(await claimed(ledger, other, 'export-geoparquet'), sampleDraft(other));
-  const run = await admitted(ledger);
-  const claim = await claimed(ledger, run, 'export-geoparquet');
+test.each(WRITES)(
+  '%s that began while the run was running, and comes to its row after a cancel, writes nothing',
+  async (_name, write) => {
+    const other = await admitted(ledger);
+    const asset = await ledger.registerAsset(await claimed(ledger, other, 'export-geoparquet'), sampleDraft(other));
+    const run = await admitted(ledger);
+    const claim = await claimed(ledger, run, 'export-geoparquet');
 
-  await blocker.query('begin');
-  await blocker.query('select from ledger.runs where run_id = $1 for update', [run.run_id]);
-  const ended = ledger.endRun(run.run_id, 'canceled', null);
-  await waiting(1);
-  const written = write(claim, run, asset._id);
-  await waiting(2); // Both have seen the run as running; the cancel is first in the queue.
-  await blocker.query('commit');
-  const [{ run: canceled }] = await Promise.all([ended, written]);
+    await blocker.query('begin');
+    await blocker.query('select from ledger.runs where run_id = $1 for update', [run.run_id]);
+    const ended = ledger.endRun(run.run_id, 'canceled', null);
+    await waiting(1);
+    const written = write(claim, run, asset._id);
+    await waiting(2); // Both have seen the run as running; the cancel is first in the queue.
+    await blocker.query('commit');
+    const [{ run: canceled }] = await Promise.all([ended, written]);
 
-  expect(await ledger.getRun(run.run_id)).toEqual(canceled);
-  expect(await ledger.listAssets({ dataset_id: run.dataset_id })).toEqual([]);
-  expect(await ledger.getAsset(asset._id)).toEqual(asset);
-  expect(await ledger.listLineage(asset._id)).toEqual([]);
-});
+    expect(await ledger.getRun(run.run_id)).toEqual(canceled);
+    expect(await ledger.listAssets({ dataset_id: run.dataset_id })).toEqual([]);
+    expect(await ledger.getAsset(asset._id)).toEqual(asset);
+    expect(await ledger.listLineage(asset._id)).toEqual([]);
+  },
+);
 
 test('a claim that waited for the row sees what happened meanwhile, and leases from now on', async () => {
   const run = await admitted(ledger);
@@ -76,5 +105,6 @@ test('a claim that waited for the row sees what happened meanwhile, and leases f
   expect(await first).toMatchObject({ outcome: 'claimed', token: 1 });
   const held = await second;
   expect(held).toMatchObject({ outcome: 'held', owner: 'first' });
-  if (held.outcome === 'held') expect(Date.parse(held.leaseUntil)).toBeGreaterThanOrEqual(Date.parse(rows[0]?.at ?? '') + 60_000);
+  if (held.outcome === 'held')
+    expect(Date.parse(held.leaseUntil)).toBeGreaterThanOrEqual(Date.parse(rows[0]?.at ?? '') + 60_000);
 });

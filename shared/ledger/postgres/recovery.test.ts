@@ -40,11 +40,14 @@ test('while the server is away operations say so; when it is back they work, and
   await ledger.ping();
   heard.length = 0;
   const claim = await claimed(ledger, run, 'load-to-postgis');
-  await vi.waitFor(async () => {
-    await ledger.releaseStep(claim, { code: 'INTERNAL', message: 'again', details: {} });
-    const later = await admitted(ledger);
-    await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 500 });
-  }, { timeout: 30_000 });
+  await vi.waitFor(
+    async () => {
+      await ledger.releaseStep(claim, { code: 'INTERNAL', message: 'again', details: {} });
+      const later = await admitted(ledger);
+      await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 500 });
+    },
+    { timeout: 30_000 },
+  );
 });
 
 test('a server that ends every session in the middle of work does no harm', async () => {
@@ -52,11 +55,14 @@ test('a server that ends every session in the middle of work does no harm', asyn
   const work = Promise.allSettled(Array.from({ length: 200 }, () => ledger.getRun(run.run_id)));
   await postgres.stop();
   const results = await work;
-  for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  for (const result of results)
+    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   postgres = await startPostgres(join(folder, 'postgres'));
   expect(await ledger.getRun(run.run_id)).toEqual(run);
 });
 
 test('without a server nothing is opened', async () => {
-  await expect(openPostgresLedger('postgresql://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  await expect(openPostgresLedger('postgresql://nobody@127.0.0.1:1/none')).rejects.toMatchObject({
+    code: 'DATABASE_UNAVAILABLE',
+  });
 });

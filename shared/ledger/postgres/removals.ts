@@ -56,7 +56,10 @@ const REMOVE_UNFINISHED = removal(
   'run_not_finished',
 );
 
-const GET_REMOVED: Statement = { name: 'ledger.get-removed', text: "select doc from ledger.assets where _id = $1 and doc ? 'removed'" };
+const GET_REMOVED: Statement = {
+  name: 'ledger.get-removed',
+  text: "select doc from ledger.assets where _id = $1 and doc ? 'removed'",
+};
 const LIST_REMOVALS: Statement = {
   name: 'ledger.list-removals',
   text: `
@@ -71,7 +74,10 @@ const MARK_PURGED: Statement = {
 /** How many removals a list gives when the caller does not say. */
 const DEFAULT_LIMIT = 100;
 
-type RemovalOperations = Pick<Ledger, 'setRetention' | 'removeOldVersions' | 'removeUnfinishedAssets' | 'getRemovedAsset' | 'listRemovals' | 'markPurged'>;
+type RemovalOperations = Pick<
+  Ledger,
+  'setRetention' | 'removeOldVersions' | 'removeUnfinishedAssets' | 'getRemovedAsset' | 'listRemovals' | 'markPurged'
+>;
 
 export function removalOperations(database: Database): RemovalOperations {
   return {
@@ -79,13 +85,17 @@ export function removalOperations(database: Database): RemovalOperations {
       const keep = parseDocument(KeepVersionsSchema.nullable(), 'datasets', keep_versions);
       const [set] = await database.documents<DatasetDocument>(SET_RETENTION, [datasetId, keep, decided_at]);
       const dataset = set ?? (await database.documents<DatasetDocument>(GET_DATASET, [datasetId]))[0];
-      if (dataset === undefined) throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(datasetId)}.`, { details: { dataset_id: datasetId } });
+      if (dataset === undefined)
+        throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(datasetId)}.`, {
+          details: { dataset_id: datasetId },
+        });
       return dataset;
     },
     removeOldVersions: (datasetId) => database.documents<AssetDocument>(REMOVE_OLD, [datasetId]),
     removeUnfinishedAssets: (runId) => database.documents<AssetDocument>(REMOVE_UNFINISHED, [runId]),
     getRemovedAsset: async (assetId) => (await database.documents<AssetDocument>(GET_REMOVED, [assetId]))[0],
-    listRemovals: ({ dataset_id, limit = DEFAULT_LIMIT } = {}) => database.documents<AssetDocument>(LIST_REMOVALS, [dataset_id ?? null, limit]),
+    listRemovals: ({ dataset_id, limit = DEFAULT_LIMIT } = {}) =>
+      database.documents<AssetDocument>(LIST_REMOVALS, [dataset_id ?? null, limit]),
     async markPurged(assetId) {
       await database.query(MARK_PURGED, [assetId]);
     },

@@ -2,7 +2,10 @@ import type { Status } from '../documents.ts';
 import type { Database, Statement } from './database.ts';
 import { CHANNEL } from './run-feed.ts';
 
-const ANNOUNCE: Statement = { name: 'ledger.announce', text: `select pg_notify('${CHANNEL}', payload) from unnest($1::text[]) with ordinality as t (payload, n) order by n` };
+const ANNOUNCE: Statement = {
+  name: 'ledger.announce',
+  text: `select pg_notify('${CHANNEL}', payload) from unnest($1::text[]) with ordinality as t (payload, n) order by n`,
+};
 
 /**
  * Tells other processes which runs changed. Not in the transaction of the change: PostgreSQL lets only one transaction with a

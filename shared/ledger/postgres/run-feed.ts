@@ -47,7 +47,11 @@ export class RunFeed {
   }
 
   async #open(): Promise<void> {
-    const session = new pg.Client({ connectionString: this.#url, application_name: 'sluice:ledger:feed', keepAlive: true });
+    const session = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'sluice:ledger:feed',
+      keepAlive: true,
+    });
     session.on('error', () => undefined); // `end` follows.
     session.on('notification', ({ payload = '' }) => this.#tell(payload));
     try {

@@ -6,7 +6,8 @@ import { LANES, STATUSES } from '../documents.ts';
  * from the document. An update of `doc` that leaves those columns alone touches no index (a heap-only update), which an index
  * on an expression of `doc` would not allow.
  */
-const field = (name: string, type = 'text'): string => `${name} ${type} generated always as ((doc ->> '${name}')${type === 'text' ? '' : `::${type}`}) stored`;
+const field = (name: string, type = 'text'): string =>
+  `${name} ${type} generated always as ((doc ->> '${name}')${type === 'text' ? '' : `::${type}`}) stored`;
 /** ISO times sort as bytes. */
 const time = (name: string): string => field(name).replace('text', 'text collate "C"');
 const id = `${field('_id')} primary key`;

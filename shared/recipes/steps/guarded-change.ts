@@ -17,5 +17,10 @@ export function guardedChange(
   const after = format('t.%I', name);
   const guarded = `case when ${unchanged(before, after)} then ${before} when ST_IsValid(${after}) and ST_IsEmpty(${after}) = ST_IsEmpty(${before}) then ${after} else ${before} end`;
   // offset 0 keeps the planner from computing the change once for each mention.
-  return createTableAs(output, format('(select t.*, %s as %I from %I as t offset 0) as t', expression, name, input), guarded, facts);
+  return createTableAs(
+    output,
+    format('(select t.*, %s as %I from %I as t offset 0) as t', expression, name, input),
+    guarded,
+    facts,
+  );
 }

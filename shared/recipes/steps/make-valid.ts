@@ -22,19 +22,33 @@ export const makeValid: RecipeStep = {
   ],
   expression: (facts) => repaired(geometryOf(facts)),
   failure: { code: 'GEOMETRY_INVALID', says: 'cannot be repaired' },
-  faults: ({ findings }) => [{
-    code: 'GEOMETRY_INVALID',
-    says: 'has a coordinate that is not a number, or is infinite',
-    sql: format(`select feature, reason from %I where reason like 'Invalid Coordinate%%'`, findings),
-  }],
+  faults: ({ findings }) => [
+    {
+      code: 'GEOMETRY_INVALID',
+      says: 'has a coordinate that is not a number, or is infinite',
+      sql: format(`select feature, reason from %I where reason like 'Invalid Coordinate%%'`, findings),
+    },
+  ],
 };
 
 /** The findings: feature, reason and repaired geometry of each invalid one. `offset 0` keeps a repair from being computed for each mention. */
 function findInvalid(input: string, findings: string, facts: TableFacts): string {
   const geometry = geometryOf(facts);
-  const repairs = format('select t.%I as feature, %s as original, %s as valid from %I as t where not ST_IsValid(%s) offset 0', facts.keyColumn, geometry, repaired(geometry), input, geometry);
+  const repairs = format(
+    'select t.%I as feature, %s as original, %s as valid from %I as t where not ST_IsValid(%s) offset 0',
+    facts.keyColumn,
+    geometry,
+    repaired(geometry),
+    input,
+    geometry,
+  );
   const parts = `select *, ST_CollectionExtract(valid, ST_Dimension(original) + 1) as extracted from (${repairs}) as repairs offset 0`;
-  return format('create unlogged table %I as select feature, ST_IsValidReason(original) as reason, %s as geometry from (%s) as parts', findings, KEPT_PARTS, parts);
+  return format(
+    'create unlogged table %I as select feature, ST_IsValidReason(original) as reason, %s as geometry from (%s) as parts',
+    findings,
+    KEPT_PARTS,
+    parts,
+  );
 }
 
 function repaired(geometry: string): string {

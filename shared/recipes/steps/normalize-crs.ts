@@ -17,15 +17,22 @@ export const normalizeCrs: RecipeStep = {
   expression: (facts) => normalized(geometryOf(facts), facts),
   failure: { code: 'CRS_TRANSFORM_FAILED', says: 'cannot be transformed' },
   // Some projections answer infinity where others refuse.
-  faults: ({ output }, facts) => (facts.sourceSrid === facts.targetSrid ? [] : [{
-    code: 'CRS_TRANSFORM_FAILED',
-    says: 'cannot be transformed',
-    sql: format(
-      `select feature, 'a coordinate became infinite' as reason from (select %I as feature, %I::box3d as box from %I offset 0) as t
+  faults: ({ output }, facts) =>
+    facts.sourceSrid === facts.targetSrid
+      ? []
+      : [
+          {
+            code: 'CRS_TRANSFORM_FAILED',
+            says: 'cannot be transformed',
+            sql: format(
+              `select feature, 'a coordinate became infinite' as reason from (select %I as feature, %I::box3d as box from %I offset 0) as t
        where 'infinity' in (abs(ST_XMin(box)), abs(ST_YMin(box)), abs(ST_XMax(box)), abs(ST_YMax(box)))`,
-      facts.keyColumn, facts.geometryColumn, output,
-    ),
-  }]),
+              facts.keyColumn,
+              facts.geometryColumn,
+              output,
+            ),
+          },
+        ],
 };
 
 /** ST_Zmflag of geometries with M. */
@@ -35,7 +42,9 @@ const ZM = 3;
 function normalized(geometry: string, facts: TableFacts): string {
   const flat = facts.surfaces ? polygonsOf(geometry) : geometry;
   const straight = facts.curves ? `ST_CurveToLine(${flat})` : flat;
-  const measured = facts.measures ? `case ST_Zmflag(${geometry}) when ${M} then ST_Force2D(${straight}) when ${ZM} then ST_Force3DZ(${straight}) else ${straight} end` : straight;
+  const measured = facts.measures
+    ? `case ST_Zmflag(${geometry}) when ${M} then ST_Force2D(${straight}) when ${ZM} then ST_Force3DZ(${straight}) else ${straight} end`
+    : straight;
   return facts.sourceSrid === facts.targetSrid ? measured : format('ST_Transform(%s, %s)', measured, facts.targetSrid);
 }
 

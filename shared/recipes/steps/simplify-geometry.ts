@@ -12,7 +12,17 @@ export const simplifyGeometry: RecipeStep = {
   plan: ({ input, output }, facts) => {
     if (facts.parameters.simplify_tolerance === 0) return [];
     // Simplifying only drops vertices: the same count is the same geometry.
-    return [{ sql: guardedChange(input, output, simplified(facts), facts, (before, after) => `ST_NPoints(${before}) = ST_NPoints(${after})`) }];
+    return [
+      {
+        sql: guardedChange(
+          input,
+          output,
+          simplified(facts),
+          facts,
+          (before, after) => `ST_NPoints(${before}) = ST_NPoints(${after})`,
+        ),
+      },
+    ];
   },
   expression: simplified,
   failure: { code: 'GEOMETRY_INVALID', says: 'cannot be simplified' },

@@ -5,24 +5,37 @@ import { type RecipeDatabase, recipeDatabase, runSteps } from '../../../../tests
 
 let database: RecipeDatabase;
 let session: PostgisSession;
-beforeAll(async () => { database = await recipeDatabase(); });
+beforeAll(async () => {
+  database = await recipeDatabase();
+});
 afterAll(() => database.stop());
-beforeEach(async () => { session = await database.open(); });
+beforeEach(async () => {
+  session = await database.open();
+});
 
-const types = async () => Object.fromEntries((await readColumns(session, 'processed')).map(({ name, type }) => [name, type]));
+const types = async () =>
+  Object.fromEntries((await readColumns(session, 'processed')).map(({ name, type }) => [name, type]));
 
 describe('keep, drop and rename', () => {
-  beforeEach(() => session.query(`create unlogged table raw_data as select 1::bigint as sluice_fid, 'x'::text as "Größe %s", 2 as "select", true as "a""b", ST_SetSRID(ST_MakePoint(1, 2), 4326) as geom`));
+  beforeEach(() =>
+    session.query(
+      `create unlogged table raw_data as select 1::bigint as sluice_fid, 'x'::text as "Größe %s", 2 as "select", true as "a""b", ST_SetSRID(ST_MakePoint(1, 2), 4326) as geom`,
+    ),
+  );
 
   test('keep_columns keeps what it names, in the order of the table', async () => {
     const { rows } = await runSteps(session, [{ step: 'keep_columns', columns: ['a"b', 'Größe %s'] }]);
     expect(rows).toEqual([{ sluice_fid: 1, 'Größe %s': 'x', 'a"b': true, geom: 'POINT(1 2)' }]);
     expect(Object.keys(await types())).toEqual(['sluice_fid', 'Größe %s', 'a"b', 'geom']);
-    expect((await runSteps(session, [{ step: 'keep_columns', columns: [] }])).rows).toEqual([{ sluice_fid: 1, geom: 'POINT(1 2)' }]);
+    expect((await runSteps(session, [{ step: 'keep_columns', columns: [] }])).rows).toEqual([
+      { sluice_fid: 1, geom: 'POINT(1 2)' },
+    ]);
   });
 
   test('drop_columns leaves out what it names', async () => {
-    expect((await runSteps(session, [{ step: 'drop_columns', columns: ['select', 'Größe %s'] }])).rows).toEqual([{ sluice_fid: 1, 'a"b': true, geom: 'POINT(1 2)' }]);
+    expect((await runSteps(session, [{ step: 'drop_columns', columns: ['select', 'Größe %s'] }])).rows).toEqual([
+      { sluice_fid: 1, 'a"b': true, geom: 'POINT(1 2)' },
+    ]);
   });
 
   test('rename_columns lets columns change names with each other; the steps after it see the new names', async () => {
@@ -38,7 +51,11 @@ describe('keep, drop and rename', () => {
 describe('cast_columns', () => {
   async function column(type: string, values: (string | null)[]): Promise<void> {
     await session.query(`create unlogged table raw_data (sluice_fid bigint, "wert %" ${type}, geom geometry)`);
-    for (const [index, value] of values.entries()) await session.query(`insert into raw_data values ($1, $2::text::${type}, ST_SetSRID(ST_MakePoint(1, 2), 4326))`, [index + 1, value]);
+    for (const [index, value] of values.entries())
+      await session.query(`insert into raw_data values ($1, $2::text::${type}, ST_SetSRID(ST_MakePoint(1, 2), 4326))`, [
+        index + 1,
+        value,
+      ]);
   }
   const cast = async (to: string, options: object = {}) => {
     const { rows } = await runSteps(session, [{ step: 'cast_columns', columns: { 'wert %': to }, ...options }]);
@@ -51,7 +68,13 @@ describe('cast_columns', () => {
     ['text', 'decimal', ['1.50'], [1.5], 'numeric'],
     ['text', 'boolean', ['true', 'no'], [true, false], 'boolean'],
     ['text', 'date', ['2025-03-31', ' 2024-02-29 '], ['2025-03-31', '2024-02-29'], 'date'],
-    ['text', 'timestamptz', ['2025-03-31T12:00:00+02:00', '2025-03-31'], ['2025-03-31T10:00:00+00:00', '2025-03-31T00:00:00+00:00'], 'timestamp with time zone'],
+    [
+      'text',
+      'timestamptz',
+      ['2025-03-31T12:00:00+02:00', '2025-03-31'],
+      ['2025-03-31T10:00:00+00:00', '2025-03-31T00:00:00+00:00'],
+      'timestamp with time zone',
+    ],
     ['double precision', 'bigint', ['3', '1e15'], [3, 1e15], 'bigint'],
     ['double precision', 'decimal', ['0.1'], [0.1], 'numeric'],
     ['bigint', 'text', ['7'], ['7'], 'text'],
@@ -74,10 +97,30 @@ describe('cast_columns', () => {
   });
 
   test.each([
-    ['text', 'bigint', ['1', 'n/a', 'x'], 'Feature 2 (and 3), counted from 1, has a value that cannot be cast: invalid input syntax for type bigint: "n/a".'],
-    ['double precision', 'bigint', ['1.5'], 'Feature 1, counted from 1, has a value that cannot be cast: invalid input syntax for type bigint: "1.5".'],
-    ['text', 'date', ['03/04/2025'], 'Feature 1, counted from 1, has a value that cannot be cast: column "wert %": "03/04/2025" is not written as 2025-03-31 or 2025-03-31T12:00:00Z.'],
-    ['text', 'date', ['2025-02-30'], 'Feature 1, counted from 1, has a value that cannot be cast: date/time field value out of range: "2025-02-30".'],
+    [
+      'text',
+      'bigint',
+      ['1', 'n/a', 'x'],
+      'Feature 2 (and 3), counted from 1, has a value that cannot be cast: invalid input syntax for type bigint: "n/a".',
+    ],
+    [
+      'double precision',
+      'bigint',
+      ['1.5'],
+      'Feature 1, counted from 1, has a value that cannot be cast: invalid input syntax for type bigint: "1.5".',
+    ],
+    [
+      'text',
+      'date',
+      ['03/04/2025'],
+      'Feature 1, counted from 1, has a value that cannot be cast: column "wert %": "03/04/2025" is not written as 2025-03-31 or 2025-03-31T12:00:00Z.',
+    ],
+    [
+      'text',
+      'date',
+      ['2025-02-30'],
+      'Feature 1, counted from 1, has a value that cannot be cast: date/time field value out of range: "2025-02-30".',
+    ],
   ])('names the features whose %s is no %s', async (type, to, values, message) => {
     await column(type, values);
     await expect(cast(to)).rejects.toMatchObject({ code: 'CAST_FAILED', message });
@@ -85,35 +128,78 @@ describe('cast_columns', () => {
 
   test('refuses a cast that makes no sense', async () => {
     await column('boolean', ['true']);
-    await expect(cast('date')).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[0].columns["wert %"]: column "wert %" is boolean, which cannot be cast to date.' });
+    await expect(cast('date')).rejects.toMatchObject({
+      code: 'RECIPE_INVALID',
+      message: 'metadata.recipe.steps[0].columns["wert %"]: column "wert %" is boolean, which cannot be cast to date.',
+    });
   });
 });
 
 describe('areas and lengths', () => {
   // A degree along the equator is 111,319.49 m; a square of a hundredth of a degree there is 1,105,7xx m × 1,113 m.
-  beforeEach(() => session.query(`create unlogged table raw_data as select n::bigint as sluice_fid, 'keep' as area, ST_SetSRID(ST_GeomFromText(wkt), 4326) as geom
-    from (values (1, 'POLYGON((0 0, 0.01 0, 0.01 0.01, 0 0.01, 0 0))'), (2, 'LINESTRING(0 0, 1 0)'), (3, 'POINT(1 1)'), (4, null), (5, 'POLYGON EMPTY')) as v(n, wkt)`));
+  beforeEach(() =>
+    session.query(`create unlogged table raw_data as select n::bigint as sluice_fid, 'keep' as area, ST_SetSRID(ST_GeomFromText(wkt), 4326) as geom
+    from (values (1, 'POLYGON((0 0, 0.01 0, 0.01 0.01, 0 0.01, 0 0))'), (2, 'LINESTRING(0 0, 1 0)'), (3, 'POINT(1 1)'), (4, null), (5, 'POLYGON EMPTY')) as v(n, wkt)`),
+  );
 
   test('measures on the ellipsoid, in metres; other features have no value', async () => {
-    const { rows } = await runSteps(session, [{ step: 'add_area' }, { step: 'add_length', column: 'länge' }, { step: 'add_perimeter' }]);
+    const { rows } = await runSteps(session, [
+      { step: 'add_area' },
+      { step: 'add_length', column: 'länge' },
+      { step: 'add_perimeter' },
+    ]);
     expect(rows.map((row) => row['länge'])).toEqual([null, expect.closeTo(111_319.49, 2), null, null, null]);
     expect(rows.map((row) => row['area_m2'])).toEqual([expect.closeTo(1_230_907.2, 0), null, null, null, 0]);
-    expect(rows.map((row) => row['perimeter_m'])).toEqual([expect.closeTo(2 * (1113.19 + 1105.74), 0), null, null, null, 0]);
-    expect(await types()).toEqual({ sluice_fid: 'bigint', area: 'text', area_m2: 'double precision', länge: 'double precision', perimeter_m: 'double precision', geom: 'geometry' });
+    expect(rows.map((row) => row['perimeter_m'])).toEqual([
+      expect.closeTo(2 * (1113.19 + 1105.74), 0),
+      null,
+      null,
+      null,
+      0,
+    ]);
+    expect(await types()).toEqual({
+      sluice_fid: 'bigint',
+      area: 'text',
+      area_m2: 'double precision',
+      länge: 'double precision',
+      perimeter_m: 'double precision',
+      geom: 'geometry',
+    });
   });
 
   test('measures in a CRS, in metres whatever its unit, and wherever the data is', async () => {
-    const { rows } = await runSteps(session, [{ step: 'add_length', crs: 'EPSG:3857', column: 'mercator' }, { step: 'add_length', column: 'ellipsoid' }], { parameters: { target_crs: 'EPSG:3857' } });
-    expect(rows[1]).toMatchObject({ mercator: expect.closeTo(111_319.49, 2) as number, ellipsoid: expect.closeTo(111_319.49, 2) as number });
-    await session.query(`update raw_data set geom = ST_SetSRID(ST_GeomFromText('LINESTRING(-74 40.7, -74 40.71)'), 4326)`);
+    const { rows } = await runSteps(
+      session,
+      [
+        { step: 'add_length', crs: 'EPSG:3857', column: 'mercator' },
+        { step: 'add_length', column: 'ellipsoid' },
+      ],
+      { parameters: { target_crs: 'EPSG:3857' } },
+    );
+    expect(rows[1]).toMatchObject({
+      mercator: expect.closeTo(111_319.49, 2) as number,
+      ellipsoid: expect.closeTo(111_319.49, 2) as number,
+    });
+    await session.query(
+      `update raw_data set geom = ST_SetSRID(ST_GeomFromText('LINESTRING(-74 40.7, -74 40.71)'), 4326)`,
+    );
     const [feet] = (await runSteps(session, [{ step: 'add_length', crs: 'EPSG:2263' }])).rows;
     expect(feet?.['length_m']).toBeGreaterThan(1110);
     expect(feet?.['length_m']).toBeLessThan(1111);
   });
 
   test('refuses a CRS in degrees, and a name that is taken', async () => {
-    await expect(runSteps(session, [{ step: 'add_area', crs: 'EPSG:4258' }])).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[0].crs: EPSG:4258 is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.' });
-    await expect(runSteps(session, [{ step: 'add_area', column: 'AREA' }])).rejects.toMatchObject({ code: 'RECIPE_INVALID', message: 'metadata.recipe.steps[0].column: there is a column "area" already. Choose another name.' });
-    await expect(runSteps(session, [{ step: 'add_area', column: 'bbox' }])).rejects.toMatchObject({ message: 'metadata.recipe.steps[0].column: "bbox" is a reserved name. Choose another one.' });
+    await expect(runSteps(session, [{ step: 'add_area', crs: 'EPSG:4258' }])).rejects.toMatchObject({
+      code: 'RECIPE_INVALID',
+      message:
+        'metadata.recipe.steps[0].crs: EPSG:4258 is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.',
+    });
+    await expect(runSteps(session, [{ step: 'add_area', column: 'AREA' }])).rejects.toMatchObject({
+      code: 'RECIPE_INVALID',
+      message: 'metadata.recipe.steps[0].column: there is a column "area" already. Choose another name.',
+    });
+    await expect(runSteps(session, [{ step: 'add_area', column: 'bbox' }])).rejects.toMatchObject({
+      message: 'metadata.recipe.steps[0].column: "bbox" is a reserved name. Choose another one.',
+    });
   });
 });

@@ -7,7 +7,10 @@ import { MAX_TABLE_COLUMNS, stepKind } from '../../step-kind.ts';
 /** Leaves some columns out. */
 export const dropColumns = stepKind({
   summary: 'Leaves the columns named out.',
-  schema: z.strictObject({ step: z.literal('drop_columns'), columns: z.array(ColumnName).min(1).max(MAX_TABLE_COLUMNS).describe('Names of columns.') }),
+  schema: z.strictObject({
+    step: z.literal('drop_columns'),
+    columns: z.array(ColumnName).min(1).max(MAX_TABLE_COLUMNS).describe('Names of columns.'),
+  }),
   example: { step: 'drop_columns', columns: ['OBJECTID', 'Shape_Leng'] },
   bind: ({ columns }, path) => {
     const after = (facts: TableFacts) => {
@@ -16,7 +19,15 @@ export const dropColumns = stepKind({
     };
     return {
       columnsAfter: after,
-      plan: ({ input, output }, facts) => [{ sql: selectInto(output, after(facts).map(({ name }) => [name, columnSql(name)]), format('%I as t', input)) }],
+      plan: ({ input, output }, facts) => [
+        {
+          sql: selectInto(
+            output,
+            after(facts).map(({ name }) => [name, columnSql(name)]),
+            format('%I as t', input),
+          ),
+        },
+      ],
     };
   },
 });

@@ -6,22 +6,44 @@ import { stepKind } from '../../step-kind.ts';
 
 /** Keeps what lies within a box, cut at its edges or as whole features. */
 export const clip = stepKind({
-  summary: 'Keeps what lies within a box. Features that cross its edge are cut, and keep the parts of their own dimension; those outside, and those without a geometry, are left out.',
+  summary:
+    'Keeps what lies within a box. Features that cross its edge are cut, and keep the parts of their own dimension; those outside, and those without a geometry, are left out.',
   schema: z.strictObject({
     step: z.literal('clip'),
     bounds: BoundsSchema.describe('`[xmin, ymin, xmax, ymax]` of the box: west, south, east, north.'),
-    crs: z.string().regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n').default('EPSG:4326').describe('Coordinate reference system of `bounds`, with longitude or easting first.'),
+    crs: z
+      .string()
+      .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
+      .default('EPSG:4326')
+      .describe('Coordinate reference system of `bounds`, with longitude or easting first.'),
     cut: z.boolean().default(true).describe('False keeps features that touch the box as a whole.'),
   }),
   example: { step: 'clip', bounds: [7.0, 50.6, 7.2, 50.8] },
   bind: ({ bounds, crs, cut }) => {
     const box: ClipBox = { bounds, crs };
     return {
-      plan: (tables, facts) => (cut ? cutOut(tables, facts, box) : [{ sql: createTableAs(tables.output, format('%I as t where %s', tables.input, touches(facts, box)), geometryOf(facts), facts) }]),
+      plan: (tables, facts) =>
+        cut
+          ? cutOut(tables, facts, box)
+          : [
+              {
+                sql: createTableAs(
+                  tables.output,
+                  format('%I as t where %s', tables.input, touches(facts, box)),
+                  geometryOf(facts),
+                  facts,
+                ),
+              },
+            ],
       expression: (facts) => clipped(facts, box),
       failure: { code: 'GEOMETRY_INVALID', says: 'cannot be clipped' },
       note: ({ before, after, changed }) => {
-        const parts = [...(after < before ? [`${before - after} of ${before} features lie outside the bounds, and are left out`] : []), ...(changed > 0 ? [`${changed} were cut at the edge`] : [])];
+        const parts = [
+          ...(after < before
+            ? [`${before - after} of ${before} features lie outside the bounds, and are left out`]
+            : []),
+          ...(changed > 0 ? [`${changed} were cut at the edge`] : []),
+        ];
         return parts.length === 0 ? undefined : { code: 'FEATURES_CLIPPED', message: `${parts.join('; ')}.` };
       },
     };
@@ -31,14 +53,34 @@ export const clip = stepKind({
 /** The features that cross the edge are cut once, into the findings; then the table is made of these and of those wholly inside. */
 function cutOut({ input, output, findings }: StepTables, facts: TableFacts, box: ClipBox): SqlStep[] {
   const inside = `ST_CoveredBy(${envelopeOfCollection(facts)}, ${areaSql(facts, box)})`;
-  const crossing = format('select %s as feature, %s as geometry from %I as t where %s and not %s offset 0', columnSql(facts.keyColumn), clipped(facts, box), input, touches(facts, box), inside);
+  const crossing = format(
+    'select %s as feature, %s as geometry from %I as t where %s and not %s offset 0',
+    columnSql(facts.keyColumn),
+    clipped(facts, box),
+    input,
+    touches(facts, box),
+    inside,
+  );
   return [
     // A polygon that only touches the edge leaves nothing of its dimension.
-    { sql: format('create unlogged table %I as select * from (%s) as crossing where not ST_IsEmpty(geometry)', findings, crossing), counts: 'changed_features' },
+    {
+      sql: format(
+        'create unlogged table %I as select * from (%s) as crossing where not ST_IsEmpty(geometry)',
+        findings,
+        crossing,
+      ),
+      counts: 'changed_features',
+    },
     {
       sql: createTableAs(
         output,
-        format('%I as t left join %I as cut on cut.feature = %s where cut.feature is not null or %s', input, findings, columnSql(facts.keyColumn), inside),
+        format(
+          '%I as t left join %I as cut on cut.feature = %s where cut.feature is not null or %s',
+          input,
+          findings,
+          columnSql(facts.keyColumn),
+          inside,
+        ),
         `coalesce(cut.geometry, ${geometryOf(facts)})`,
         facts,
       ),

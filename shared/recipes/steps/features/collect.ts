@@ -5,7 +5,8 @@ import { stepKind } from '../../step-kind.ts';
 
 /** One feature for each group, with a multi geometry of theirs. */
 export const collect = stepKind({
-  summary: 'Gathers the features of each group into one with a multi geometry, the reverse of `explode`. Points and lines stay as they are; polygons that touch or overlap are united, for a valid multipolygon cannot hold them.',
+  summary:
+    'Gathers the features of each group into one with a multi geometry, the reverse of `explode`. Points and lines stay as they are; polygons that touch or overlap are united, for a valid multipolygon cannot hold them.',
   schema: z.strictObject({ step: z.literal('collect'), ...GroupingShape }),
   example: { step: 'collect', by: ['route'], aggregates: [{ function: 'count', as: 'segments' }] },
   bind: (grouping, path) => ({

@@ -11,29 +11,45 @@ const Conditions = z.array(ConditionSchema).min(1).max(MAX_CONDITIONS);
 
 /** Keeps the features whose values fulfil conditions. */
 export const filter = stepKind({
-  summary: 'Keeps the features for which all conditions of `all` and at least one of `any` hold. A missing value fulfils no condition but `is_null`.',
+  summary:
+    'Keeps the features for which all conditions of `all` and at least one of `any` hold. A missing value fulfils no condition but `is_null`.',
   schema: z
     .strictObject({
       step: z.literal('filter'),
       all: Conditions.optional().describe('Conditions `{"column", "op", "value"}` that must all hold.'),
-      any: Conditions.optional().describe('Conditions of which at least one must hold. One of the two lists is needed.'),
+      any: Conditions.optional().describe(
+        'Conditions of which at least one must hold. One of the two lists is needed.',
+      ),
     })
     .refine(({ all, any }) => all !== undefined || any !== undefined, 'needs conditions in "all" or "any"'),
   example: {
     step: 'filter',
     all: [{ column: 'status', op: '=', value: 'built' }],
-    any: [{ column: 'kind', op: 'in', value: ['house', 'school'] }, { column: 'height', op: '>=', value: 10 }],
+    any: [
+      { column: 'kind', op: 'in', value: ['house', 'school'] },
+      { column: 'height', op: '>=', value: 10 },
+    ],
   },
   bind: ({ all = [], any = [] }, path) => {
-    const where = (facts: TableFacts) => [...conjunction(all, facts, `${path}.all`), disjunction(any, facts, `${path}.any`)].filter((sql) => sql !== '').join(' and ');
+    const where = (facts: TableFacts) =>
+      [...conjunction(all, facts, `${path}.all`), disjunction(any, facts, `${path}.any`)]
+        .filter((sql) => sql !== '')
+        .join(' and ');
     return {
-      plan: ({ input, output }, facts) => [{ sql: createTableAs(output, `${format('%I as t', input)} where ${where(facts)}`, geometryOf(facts), facts) }],
+      plan: ({ input, output }, facts) => [
+        { sql: createTableAs(output, `${format('%I as t', input)} where ${where(facts)}`, geometryOf(facts), facts) },
+      ],
       columnsAfter: (facts) => {
         where(facts); // Throws for an unknown column or a wrong value, before anything runs.
         return facts.columns;
       },
       note: ({ before, after }) =>
-        after === before ? undefined : { code: 'FEATURES_FILTERED', message: `${before - after} of ${before} features do not fulfil the conditions of the filter, and are left out.` },
+        after === before
+          ? undefined
+          : {
+              code: 'FEATURES_FILTERED',
+              message: `${before - after} of ${before} features do not fulfil the conditions of the filter, and are left out.`,
+            },
     };
   },
 });

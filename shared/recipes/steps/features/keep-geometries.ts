@@ -13,7 +13,8 @@ export type GeometryKind = keyof typeof KINDS;
 
 /** Keeps features of one kind of geometry. */
 export const keepGeometries = stepKind({
-  summary: 'Keeps features of one kind of geometry, and the parts of this kind of collections; null and empty geometries stay. Lines and polygons are never merged.',
+  summary:
+    'Keeps features of one kind of geometry, and the parts of this kind of collections; null and empty geometries stay. Lines and polygons are never merged.',
   schema: z.strictObject({
     step: z.literal('keep_geometries'),
     kind: z.enum(['points', 'lines', 'polygons']).describe('What to keep, single or multi.'),
@@ -27,22 +28,47 @@ export function keepKind(kind: GeometryKind): Pick<RecipeStep, 'plan' | 'note'> 
   return {
     plan: ({ input, output, findings }, facts) => [
       // Collections are among the findings too: they may have to be cut down.
-      { sql: format('create unlogged table %I as select %s as feature from %I as t where not (%s)', findings, columnSql(facts.keyColumn), input, isKind(facts, kind)), stopWhenEmpty: true },
+      {
+        sql: format(
+          'create unlogged table %I as select %s as feature from %I as t where not (%s)',
+          findings,
+          columnSql(facts.keyColumn),
+          input,
+          isKind(facts, kind),
+        ),
+        stopWhenEmpty: true,
+      },
       {
         sql: createTableAs(
           output,
-          format('%I as t where not exists (select from %I as other where other.feature = %s) or %s', input, findings, columnSql(facts.keyColumn), hasParts(facts, kind)),
+          format(
+            '%I as t where not exists (select from %I as other where other.feature = %s) or %s',
+            input,
+            findings,
+            columnSql(facts.keyColumn),
+            hasParts(facts, kind),
+          ),
           `case when ${isCollection(facts)} then ${partsOf(facts, kind)} else ${geometryOf(facts)} end`,
           facts,
         ),
       },
     ],
-    note: ({ before, after }) => (after === before ? undefined : { code: 'FEATURES_DROPPED', message: `${before - after} of ${before} features have no ${kind}, and are left out.` }),
+    note: ({ before, after }) =>
+      after === before
+        ? undefined
+        : {
+            code: 'FEATURES_DROPPED',
+            message: `${before - after} of ${before} features have no ${kind}, and are left out.`,
+          },
   };
 }
 
 function isKind(facts: TableFacts, kind: GeometryKind): string {
-  return format('%1$s is null or ST_IsEmpty(%1$s) or GeometryType(%1$s) in (%2$L)', geometryOf(facts), KINDS[kind].types);
+  return format(
+    '%1$s is null or ST_IsEmpty(%1$s) or GeometryType(%1$s) in (%2$L)',
+    geometryOf(facts),
+    KINDS[kind].types,
+  );
 }
 
 function isCollection(facts: TableFacts): string {

@@ -7,7 +7,9 @@ const U = 'POLYGON((0 0, 6 0, 6 6, 4 6, 4 2, 2 2, 2 6, 0 6, 0 0))';
 
 let database: RecipeDatabase;
 let session: PostgisSession;
-beforeAll(async () => { database = await recipeDatabase(); });
+beforeAll(async () => {
+  database = await recipeDatabase();
+});
 afterAll(() => database.stop());
 beforeEach(async () => {
   session = await database.open();
@@ -17,19 +19,37 @@ beforeEach(async () => {
 
 test('centroid takes the centre of gravity, wherever it lies', async () => {
   const { rows, notes } = await runSteps(session, [{ step: 'centroid' }]);
-  expect(rows.map(({ geom }) => geom)).toEqual(['POINT(3 2.714286)', 'POINT(1 0)', 'POINT Z (1 1 5)', null, 'POLYGON EMPTY', 'POINT(2 1)']);
-  expect(notes).toEqual([{ code: 'GEOMETRIES_REPLACED', message: '3 of 6 features are represented by their centroid.' }]);
+  expect(rows.map(({ geom }) => geom)).toEqual([
+    'POINT(3 2.714286)',
+    'POINT(1 0)',
+    'POINT Z (1 1 5)',
+    null,
+    'POLYGON EMPTY',
+    'POINT(2 1)',
+  ]);
+  expect(notes).toEqual([
+    { code: 'GEOMETRIES_REPLACED', message: '3 of 6 features are represented by their centroid.' },
+  ]);
 });
 
 test('point_on_surface stays on the geometry', async () => {
   const { rows } = await runSteps(session, [{ step: 'point_on_surface' }]);
-  expect(rows.map(({ geom }) => geom)).toEqual(['POINT(1 4)', 'POINT(0 0)', 'POINT Z (1 1 5)', null, 'POLYGON EMPTY', 'POINT(1 1)']);
+  expect(rows.map(({ geom }) => geom)).toEqual([
+    'POINT(1 4)',
+    'POINT(0 0)',
+    'POINT Z (1 1 5)',
+    null,
+    'POLYGON EMPTY',
+    'POINT(1 1)',
+  ]);
 });
 
 test('points of interest become points, and say how many were areas', async () => {
   const { steps, notes } = await runRecipeOf(session, { intent: 'ingest_points_of_interest' });
   expect(steps.map(({ step }) => step)).toContain('RepresentByPoint');
-  expect(notes).toEqual([{ code: 'GEOMETRIES_REPLACED', message: '3 of 6 features are represented by a point on them.' }]);
+  expect(notes).toEqual([
+    { code: 'GEOMETRIES_REPLACED', message: '3 of 6 features are represented by a point on them.' },
+  ]);
 });
 
 test('parcels are polygons, and keep every vertex', async () => {
