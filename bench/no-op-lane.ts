@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicId, deterministicObjectId, type SluiceEvent } from '#shared/events/event.ts';
-import { LANE_STEPS, type ManifestDocument, type StepName } from '#shared/ledger/documents.ts';
+import { type ManifestDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import { LANE_STEPS, type StepName } from '#shared/contracts/lanes.ts';
 
 /** Event types of the vector lane, by the function that answers them; data is left out, for nobody reads it. */
 const REPLIES: Record<StepName | 'validate-manifest', string | undefined> = {

@@ -1,6 +1,6 @@
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Status } from '#shared/ledger/documents.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 
 /** What `sluice` exits with. */
 export const EXIT = {

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { RunView } from '../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { serverEvents } from './server-events.ts';
 

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { openPromise } from 'yauzl';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/gdal/formats.ts';
-import type { FileFormat } from '#shared/gdal/format-table.ts';
-import { RASTER_FORMATS, RASTER_TABLE } from '#shared/gdal/raster-formats.ts';
+import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
+import type { FileFormat } from '#shared/formats/format-table.ts';
+import { RASTER_FORMATS, RASTER_TABLE } from '#shared/formats/raster-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/tabular/table-formats.ts';
+import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats/table-formats.ts';
 
 type FileType = ManifestFile['type'];
 

@@ -1,4 +1,4 @@
-import type { RunView } from '../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import type { Batch } from './batch.ts';
 import { followRun } from './follow-run.ts';
 import type { GatewayClient } from './gateway-client.ts';

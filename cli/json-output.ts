@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { AssetView, RunView } from '../gateway/views.ts';
+import type { AssetView, RunView } from '#shared/api/views.ts';
 
 /** The documents of `--json`. Programs rely on these fields: they are added to, never renamed. */
 

@@ -1,5 +1,5 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { describeError } from '../gateway/describe-run.ts';
+import { describeError } from '#shared/api/describe-run.ts';
 import { EXIT } from './exit-codes.ts';
 import { usageJson } from './json-output.ts';
 import { writeJson } from './run-command.ts';

@@ -1,6 +1,6 @@
 import type { Colors } from 'picocolors/types.js';
 import { formatBytes, formatSeconds } from '#shared/text/amounts.ts';
-import type { RunView } from '../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import { LiveBlock } from './live-block.ts';
 import { colorsFor, type Screen, type Terminal } from './terminal.ts';
 

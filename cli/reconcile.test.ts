@@ -2,12 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import { mendCatalog } from '#shared/lake/mend-catalog.ts';
-import type { Reconciliation } from '#shared/lake/reconcile.ts';
+import { mendCatalog } from '#shared/reconcile/repair-catalog.ts';
+import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
 
 const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../tests/data/sample/countries.zip', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../gateway/sample/data/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 beforeAll(async () => {

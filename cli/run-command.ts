@@ -1,5 +1,5 @@
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
-import { describeError } from '../gateway/describe-run.ts';
+import { describeError } from '#shared/api/describe-run.ts';
 import { EXIT, exitCodeOfError } from './exit-codes.ts';
 import { colorsFor, type Terminal } from './terminal.ts';
 

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
-import { findPostgres } from './setup/postgres.mjs';
+import { findPostgres } from '../gateway/embedded/postgres-programs.mjs';
 import { failureOf, runShowing } from './setup/progress.mjs';
 import {
   aptInstall,

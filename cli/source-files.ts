@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isArchive } from '#shared/gdal/format-table.ts';
+import { isArchive } from '#shared/formats/format-table.ts';
 import { type GuessedFormat, guessFormat, guessFromName, namedFormat } from './guess-format.ts';
 
 /** A file to ingest, with the files of the same name that belong to it (`.dbf`, `.prj` of a shapefile). */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import type { RunView } from '../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import { displayWidth, formatTable } from './format-table.ts';
 import { cut, LiveBlock } from './live-block.ts';
 import { createProgress, stepLines } from './progress.ts';

@@ -5,7 +5,7 @@ import { log } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { startObjectStore, testEnv } from '../tests/servers.ts';
-import { sweepNotification } from '#shared/manifest/waiting-manifests.ts';
+import { sweepNotification } from '#shared/landing/waiting-manifests.ts';
 import { announce, announceWaiting } from './announcements.ts';
 
 const AWKWARD = 'manifests/Straßen & Wege/a b+c#1 100%.json';

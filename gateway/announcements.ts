@@ -5,10 +5,10 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
-import { announcesManifest, eventsOfNotification } from '#shared/manifest/notifications.ts';
-import { waitingManifests } from '#shared/manifest/waiting-manifests.ts';
-import { bringOn, unarchivedRuns } from '#shared/runs/bring-on.ts';
-import { dueEvent } from '#shared/runs/due-event.ts';
+import { announcesManifest, eventsOfNotification } from '#shared/landing/notifications.ts';
+import { waitingManifests } from '#shared/landing/waiting-manifests.ts';
+import { bringOn, unarchivedRuns } from '#shared/run-control/bring-on.ts';
+import { dueEvent } from '#shared/run-control/due-event.ts';
 import type { Router } from './router/router.ts';
 
 /** While the queue does not answer, how often an announcement is tried again. A restart finds the manifest in any case. */

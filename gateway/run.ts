@@ -5,9 +5,9 @@ import { adviceFor } from '#shared/errors/advice.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { log } from '#shared/log/log.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
-import { describeError, describeRun } from './describe-run.ts';
+import { describeError, describeRun } from '#shared/api/describe-run.ts';
 import { lakeLines, placesLines } from './plain-words.ts';
-import { ingestSample, isFirstStart } from './sample.ts';
+import { ingestSample, isFirstStart } from './sample/ingest-sample.ts';
 import { Screen } from './screen.ts';
 import { type RunningSluice, startSluice } from './start.ts';
 
@@ -86,7 +86,7 @@ async function introduce(
 async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<void> {
   screen.say(
     '',
-    'First start: ingesting the sample, the countries of the world (tests/data/sample/countries.zip).',
+    'First start: ingesting the sample, the countries of the world (gateway/sample/data/countries.zip).',
     '',
   );
   screen.begin('ingesting');

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { log } from '#shared/log/log.ts';
-import { recover, sweepLateUploads } from '#shared/runs/leftovers.ts';
+import { recover, sweepLateUploads } from '#shared/run-control/leftovers.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';

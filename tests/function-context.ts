@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { eventsOfNotification } from '#shared/manifest/notifications.ts';
+import { eventsOfNotification } from '#shared/landing/notifications.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
 
 /** What a handler gets, on a real ledger, PostGIS and object store of its own. */

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import type { AssetDraft, RunDocument, StepName } from '#shared/ledger/documents.ts';
+import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
 import { handler as validateManifest } from '../functions/validate-manifest/handler.ts';
 import { putManifest, uploadEvent, vectorManifest } from './function-context.ts';
 

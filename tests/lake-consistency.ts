@@ -8,7 +8,7 @@ import {
   itemKey,
   openLineageKey,
   ROOT_KEY,
-} from '#shared/catalog/stac-layout.ts';
+} from '#shared/contracts/object-keys.ts';
 import type { AssetDocument, DatasetDocument, LineageDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { stacProblems } from './stac-schemas.ts';

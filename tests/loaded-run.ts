@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
 
 export interface LoadedRun {
   run: RunDocument;

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
-import type { AssetView } from '../../gateway/views.ts';
+import type { AssetView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../format-table.ts';
 import type { GatewayClient } from '../gateway-client.ts';

@@ -1,4 +1,4 @@
-import type { LineageGraph, LineageNode } from '../../gateway/lineage-graph.ts';
+import type { LineageGraph, LineageNode } from '#shared/api/lineage-graph.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';

@@ -1,6 +1,6 @@
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Finding } from '#shared/lake/compare-lake.ts';
-import type { Reconciliation } from '#shared/lake/reconcile.ts';
+import type { Finding } from '#shared/reconcile/compare-lake.ts';
+import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../format-table.ts';

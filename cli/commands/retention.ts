@@ -1,4 +1,4 @@
-import type { DatasetView, RetentionView } from '../../gateway/views.ts';
+import type { DatasetView, RetentionView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';

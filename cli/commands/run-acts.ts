@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { printable } from '#shared/text/printable.ts';
-import type { RunView } from '../../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import type { GatewayClient } from '../gateway-client.ts';
 import { errorJson, runJson } from '../json-output.ts';

@@ -1,6 +1,6 @@
 import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
-import type { RunView } from '../../gateway/views.ts';
-import { describeError, describeRun } from '../../gateway/describe-run.ts';
+import type { RunView } from '#shared/api/views.ts';
+import { describeError, describeRun } from '#shared/api/describe-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import { followRun } from '../follow-run.ts';
 import { formatTable } from '../format-table.ts';

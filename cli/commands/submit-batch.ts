@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { RunView } from '../../gateway/views.ts';
+import type { RunView } from '#shared/api/views.ts';
 import type { Batch } from '../batch.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
 import type { GatewayClient } from '../gateway-client.ts';

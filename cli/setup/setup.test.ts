@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { GDAL_PROGRAMS, gdalProblem, isNewEnough } from './gdal.mjs';
 import { packagesAreInstalled } from './npm-packages.mjs';
-import { findPostgres } from './postgres.mjs';
+import { findPostgres } from '../../gateway/embedded/postgres-programs.mjs';
 import { aptInstall, commandForPerson, packagesFor } from './system-packages.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');

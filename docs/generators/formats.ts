@@ -1,4 +1,4 @@
-import { VECTOR_FORMATS, type VectorFormat } from '#shared/gdal/formats.ts';
+import { VECTOR_FORMATS, type VectorFormat } from '#shared/formats/vector-formats.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { rasterFormatsMarkdown } from './raster-formats.ts';
 
@@ -6,7 +6,7 @@ import { rasterFormatsMarkdown } from './raster-formats.ts';
 export const formatsDocument: GeneratedFile = { path: 'docs/formats.md', content: formatsMarkdown };
 
 function formatsMarkdown(): string {
-  return `${generatedFrom('shared/gdal/formats.ts and raster-formats.ts')}
+  return `${generatedFrom('shared/formats/vector-formats.ts and raster-formats.ts')}
 
 # Formats
 

@@ -1,4 +1,4 @@
-import { MAX_MANIFEST_BYTES } from '#shared/manifest/manifest-object.ts';
+import { MAX_MANIFEST_BYTES } from '#shared/landing/manifest-object.ts';
 import { type FieldRow, fieldRows, manifestJsonSchema } from './manifest-fields.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 

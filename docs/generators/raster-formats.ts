@@ -1,4 +1,4 @@
-import { RASTER_FORMATS, type RasterFormat } from '#shared/gdal/raster-formats.ts';
+import { RASTER_FORMATS, type RasterFormat } from '#shared/formats/raster-formats.ts';
 
 /** The part of docs/formats.md about rasters. */
 export function rasterFormatsMarkdown(): string {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { RecipeParametersSchema } from '#shared/manifest/manifest.ts';
 import { ALL_RECIPES, type Recipe, stepsOf } from '#shared/recipes/registry.ts';
 import type { StepKind } from '#shared/recipes/step-kind.ts';
 import { STEP_KINDS } from '#shared/recipes/step-kinds.ts';
+import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
 

@@ -1,6 +1,6 @@
 import { archiveKeyOf } from '#shared/ledger/new-run.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
-import { type ManifestObject, readManifestObject } from '#shared/manifest/manifest-object.ts';
+import { type ManifestObject, readManifestObject } from '#shared/landing/manifest-object.ts';
 import type { Context } from '#shared/runtime/context.ts';
 
 type Storage = Pick<Context, 'env' | 'log' | 'objects' | 'signal'>;

@@ -2,11 +2,11 @@ import { publishOpenLineage } from '#shared/catalog/publish-openlineage.ts';
 import { parseEventData } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
-import { sweepLake } from '#shared/lake/sweep-lake.ts';
-import { settleManifestWithRun } from '#shared/manifest/settle.ts';
+import { sweepLake } from '#shared/assets/sweep-lake.ts';
+import { settleManifestWithRun } from '#shared/run-control/settle-manifest.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
-import { recordCancellation } from '#shared/runs/cancellation.ts';
+import { recordCancellation } from '#shared/run-control/cancellation.ts';
 import { archiveManifest } from './archive-manifest.ts';
 import { settleAssets } from './settle-assets.ts';
 

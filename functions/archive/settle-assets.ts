@@ -1,6 +1,6 @@
 import { publishVersion } from '#shared/catalog/publish-catalog.ts';
-import { finishRemovals } from '#shared/lake/purge.ts';
-import { datasetsOfRun } from '#shared/lake/run-datasets.ts';
+import { finishRemovals } from '#shared/assets/purge.ts';
+import { datasetsOfRun } from '#shared/assets/run-datasets.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 

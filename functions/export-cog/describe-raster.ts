@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
-import type { Note } from '#shared/events/types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkedCrsText, lookUpCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth } from '#shared/gdal/extent-on-earth.ts';
@@ -9,7 +8,8 @@ import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { embeddedCrs, settleCrs } from '#shared/gdal/settle-crs.ts';
 import { type Crs, crsOfWkt } from '#shared/gdal/wkt.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { chooseImage } from './choose-image.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import { extentOf, isUpright, pointsOf, rawBytes } from './pixel-grid.ts';

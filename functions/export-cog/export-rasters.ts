@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deleteEarlierObjects, findExistingAsset, objectKey, publishAsset } from '#shared/lake/lake-object.ts';
+import { deleteEarlierObjects, findExistingAsset, objectKey, publishAsset } from '#shared/assets/lake-object.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';

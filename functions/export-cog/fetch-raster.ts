@@ -1,8 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { findHdf5Reference } from '#shared/gdal/hdf5-references.ts';
-import { type RasterFormat, rasterFormat, refuseDescription } from '#shared/gdal/raster-formats.ts';
+import { type RasterFormat, rasterFormat, refuseDescription } from '#shared/formats/raster-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
+import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
 
 /** A raster of the manifest as it lies on this machine. */
 export type RasterSource = Source<RasterFormat>;

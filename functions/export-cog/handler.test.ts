@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import { runCanceled, runRequested } from '#shared/events/run-events.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import { objectKey } from '#shared/lake/lake-object.ts';
+import { objectKey } from '#shared/assets/lake-object.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler as archive } from '../archive/handler.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { handler } from './handler.ts';
-import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 let landing: RasterFixture;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UNCONFINED } from '#shared/gdal/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
-import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 /** Rasters that try to read other files, to reach servers, or to fill the disk end as a clean error, and nothing leaves the machine: a listener counts. */
 

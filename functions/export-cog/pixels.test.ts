@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 /** What becomes of pixels: pyramids, classes, empty areas, other systems and grids, mosaics. */
 

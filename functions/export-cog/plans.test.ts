@@ -9,7 +9,7 @@ import { chooseImage } from './choose-image.ts';
 import { commonGrid, rawBytes } from './pixel-grid.ts';
 import { plannedAssets } from './plan-asset.ts';
 import { type CogSource, planCog } from './plan-cog.ts';
-import { rasterFile } from './raster-fixture.ts';
+import { rasterFile } from '../../tests/fixtures/raster.ts';
 import { parseRasterInfo, type RasterInfo, subdatasets } from './raster-info.ts';
 import { readTiffDirectories, type TiffDirectory } from './tiff-structure.ts';
 

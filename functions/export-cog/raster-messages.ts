@@ -1,6 +1,6 @@
-import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { limitAbout, messagesOf, warningsOf } from '#shared/gdal/failure.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 
 /** What GDAL says of a raster, as errors and notes about the user's file. */
 

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withoutStatistics } from './clear-statistics.ts';
-import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 /** Statistics are those of all pixels of the asset, whatever a file says of itself. */
 

@@ -1,9 +1,9 @@
-import type { Note } from '#shared/events/types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { lookUpCrs } from '#shared/gdal/crs.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import { type Extent, targetNotes } from '#shared/gdal/extent-rules.ts';
 import { type Crs, isPlane } from '#shared/gdal/wkt.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 
 const FIELD = 'metadata.raster.target_crs';
 

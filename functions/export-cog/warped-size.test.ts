@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
-import { type RasterFixture, openRasterFixture, rasterFile } from './raster-fixture.ts';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 import { parseRasterInfo } from './raster-info.ts';
 import { parsePlaces, placeCommand, type PlacedRaster, warpedSize } from './warped-size.ts';
 

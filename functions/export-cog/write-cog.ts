@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs.ts';
 import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
 import type { Extent } from '#shared/gdal/extent-rules.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
 import { digest } from '#shared/storage/transfer.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { checkCog } from './check-cog.ts';
 import { clearStatistics } from './clear-statistics.ts';
 import { type DescribedRaster, type RasterSurroundings, runOn } from './describe-raster.ts';

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import { objectKey } from '#shared/lake/lake-object.ts';
+import { objectKey } from '#shared/assets/lake-object.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';

@@ -6,7 +6,7 @@ import {
   objectKey,
   PARQUET_TYPE,
   publishAsset,
-} from '#shared/lake/lake-object.ts';
+} from '#shared/assets/lake-object.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { SourceFile } from '#shared/events/types.ts';
-import { objectKey } from '#shared/lake/lake-object.ts';
+import { objectKey } from '#shared/assets/lake-object.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import { sourceHash } from './plan-asset.ts';
 
 const file = (path: string, sha256: string): SourceFile => ({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
-import type { SourceFile } from '#shared/events/types.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import { factsOfColumns } from './column-facts.ts';
 import { delimitedTable } from './read-delimited.ts';
 import { stageDelimited } from './staged-table.ts';

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeBeginning } from '#shared/gdal/beginning.ts';
+import { describeBeginning } from '#shared/formats/first-bytes.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
-import { type TableFormat, tableFormat } from '#shared/tabular/table-formats.ts';
+import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
+import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
 
 /** Downloads under way at once: enough to hide the latency of a store. */
 const PARALLEL_DOWNLOADS = 4;

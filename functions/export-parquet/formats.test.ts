@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTabularFixture, type TabularFixture } from './tabular-fixture.ts';
-import { makeWorkbook } from './workbook-fixture.ts';
+import { openTabularFixture, type TabularFixture } from '../../tests/fixtures/tabular.ts';
+import { makeWorkbook } from '../../tests/fixtures/workbook.ts';
 
 let fixture: TabularFixture;
 let folder: string;

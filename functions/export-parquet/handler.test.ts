@@ -3,13 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { objectKey } from '#shared/lake/lake-object.ts';
+import { objectKey } from '#shared/assets/lake-object.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
 import { assetIdOf } from './plan-asset.ts';
-import { openTabularFixture, readAsset, type TabularFixture } from './tabular-fixture.ts';
+import { openTabularFixture, readAsset, type TabularFixture } from '../../tests/fixtures/tabular.ts';
 
 let fixture: TabularFixture;
 beforeAll(async () => {

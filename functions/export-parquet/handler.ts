@@ -9,7 +9,7 @@ import {
   objectKey,
   PARQUET_TYPE,
   publishAsset,
-} from '#shared/lake/lake-object.ts';
+} from '#shared/assets/lake-object.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';

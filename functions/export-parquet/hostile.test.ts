@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
-import { openTabularFixture, type TableFile, type TabularFixture } from './tabular-fixture.ts';
+import { openTabularFixture, type TableFile, type TabularFixture } from '../../tests/fixtures/tabular.ts';
 
 let fixture: TabularFixture;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
-import type { Note } from '#shared/events/types.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { type ColumnFacts, factsOfColumns } from './column-facts.ts';
 import { MAX_REJECTED_SAMPLE, type RejectedRow } from './rejected-rows.ts';
 import {

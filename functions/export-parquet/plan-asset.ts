@@ -1,11 +1,11 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
-import type { SourceFile } from '#shared/events/types.ts';
-import { sortedEntries } from '#shared/lake/lake-object.ts';
-import { sourceHashOf } from '#shared/lake/source-hash.ts';
-import { SLUICE_VERSION } from '#shared/lake/software.ts';
+import { sortedEntries } from '#shared/assets/lake-object.ts';
+import { sourceHashOf } from '#shared/assets/source-hash.ts';
+import { SLUICE_VERSION } from '#shared/assets/software.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import type { Source } from '#shared/sources/fetch-source.ts';
-import type { TableFormat } from '#shared/tabular/table-formats.ts';
+import type { Source } from '#shared/landing/fetch-source.ts';
+import type { TableFormat } from '#shared/formats/table-formats.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { InferredTable } from './infer-types.ts';
 import { type RejectedRow, totalRejected } from './rejected-rows.ts';
 import type { TableSource } from './table-source.ts';

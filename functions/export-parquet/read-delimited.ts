@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Note, SourceFile } from '#shared/events/types.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
+import type { Note, SourceFile } from '#shared/contracts/facts.ts';
 import type { StagedDelimited } from './staged-table.ts';
 import { stagedTableSql, stagedValuesSql } from './staged-table.ts';
 import type { SourceColumn, TableSource, TabularParameters } from './table-source.ts';

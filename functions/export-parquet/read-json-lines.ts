@@ -1,7 +1,7 @@
 import { quotedString } from '@duckdb/node-api';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { SourceFile } from '#shared/events/types.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import { declaredTypes, nameColumns } from './read-delimited.ts';
 import { MAX_REJECTED_SAMPLE } from './rejected-rows.ts';
 import { type StagedRows, stagedTableSql } from './staged-table.ts';

@@ -1,6 +1,6 @@
 import { quotedString } from '@duckdb/node-api';
-import type { Note, SourceFile } from '#shared/events/types.ts';
 import type { TabularParametersSchema } from '#shared/manifest/manifest.ts';
+import type { Note, SourceFile } from '#shared/contracts/facts.ts';
 import type { z } from 'zod';
 import type { RejectedRows } from './rejected-rows.ts';
 import { ESCAPED } from './staged-text.ts';

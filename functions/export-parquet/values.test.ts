@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTabularFixture, type TabularFixture } from './tabular-fixture.ts';
+import { openTabularFixture, type TabularFixture } from '../../tests/fixtures/tabular.ts';
 
 let fixture: TabularFixture;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { type ArchiveMember, type Unpack, withArchive } from '#shared/gdal/archi
 import { messagesOf } from '#shared/gdal/failure.ts';
 import type { Gdal, GdalCommand } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
-import type { TableFormat } from '#shared/tabular/table-formats.ts';
+import type { TableFormat } from '#shared/formats/table-formats.ts';
 import { plainNumberFormats } from './number-formats.ts';
 import { replaceMember } from './replace-member.ts';
 import type { TabularType } from './value-types.ts';

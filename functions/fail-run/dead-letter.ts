@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { ErrorDocumentSchema } from '#shared/events/types.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
+import { ErrorDocumentSchema } from '#shared/contracts/facts.ts';
 
 /** What the attributes of a dead letter say: the function that failed, and the error that it replied last. */
 export interface Failure {

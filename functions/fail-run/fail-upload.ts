@@ -1,9 +1,9 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
-import { readManifestObject } from '#shared/manifest/manifest-object.ts';
-import { uploadedManifestKey } from '#shared/manifest/manifest-upload.ts';
-import { rejectedManifest, rejectionActivity } from '#shared/manifest/rejected-manifest.ts';
+import { readManifestObject } from '#shared/landing/manifest-object.ts';
+import { uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
+import { rejectedManifest, rejectionActivity } from '#shared/landing/rejected-manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { errorOf, failureOf } from './dead-letter.ts';
 

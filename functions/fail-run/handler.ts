@@ -1,8 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { isUpload } from '#shared/manifest/manifest-upload.ts';
-import { failRun } from '#shared/runs/fail.ts';
+import { isUpload } from '#shared/landing/manifest-upload.ts';
+import { failRun } from '#shared/run-control/fail.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { errorOf, failedStep, failureOf } from './dead-letter.ts';
 import { failUpload } from './fail-upload.ts';

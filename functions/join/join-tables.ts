@@ -1,11 +1,12 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Column, EventData, JoinResult } from '#shared/events/types.ts';
+import type { EventData } from '#shared/events/types.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { type ImportedTable, parquetToTable } from '#shared/parquet/parquet-to-table.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/tables.ts';
+import type { Column, JoinResult } from '#shared/contracts/facts.ts';
 import { describeAsset } from './find-assets.ts';
 import { joinSql, SPATIAL_TABLE, TABULAR_TABLE, type Value } from './join-sql.ts';
 import { matchKeys } from './match-keys.ts';

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Column } from '#shared/events/types.ts';
+import type { Column } from '#shared/contracts/facts.ts';
 
 /** Types whose values PostgreSQL compares exactly. A type that is in none compares with itself only. */
 const FAMILIES = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Column } from '#shared/events/types.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { JoinConfigSchema } from '#shared/manifest/manifest.ts';
+import type { Column } from '#shared/contracts/facts.ts';
 import { duplicatesSql, joinSql, keysSql, unmatchedSql } from './join-sql.ts';
 import { areComparable } from './key-types.ts';
 import { matchNotes } from './match-keys.ts';

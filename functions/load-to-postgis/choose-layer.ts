@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { VectorFormat } from '#shared/gdal/formats.ts';
+import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 
 /** PostgreSQL's limit of 1,600, less our own columns. */

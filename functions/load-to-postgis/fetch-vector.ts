@@ -1,6 +1,6 @@
-import { type VectorFormat, vectorFormat } from '#shared/gdal/formats.ts';
+import { type VectorFormat, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/sources/fetch-source.ts';
+import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
 import { refuseReferences } from './references.ts';
 import { checkShapefileCounts } from './shapefile-counts.ts';
 

@@ -1,9 +1,9 @@
 import format from 'pg-format';
-import type { Note } from '#shared/events/types.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
 import { KEY_COLUMN } from '#shared/postgis/tables.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { planColumns, type Rename } from './plan-columns.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 

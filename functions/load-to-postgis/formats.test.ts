@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
 /** Every format of docs/formats.md, made from real data by ogr2ogr, comes in with the same features. */
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
 /** Geometries come in as they are: dimensions, kinds, nulls, nothing at all. */
 

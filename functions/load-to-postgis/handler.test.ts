@@ -8,7 +8,7 @@ import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { handler } from './handler.ts';
-import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 import { loadFiles } from './load-files.ts';
 
 let landing: LandingFixture;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UNCONFINED } from '#shared/gdal/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
-import { dataFile, type LandingFixture, openLandingFixture } from './landing-fixture.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
 /** Files that try to reach other files, servers and databases end as a clean error, and nothing leaves the machine: a listener counts. */
 

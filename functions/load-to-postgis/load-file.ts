@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import type { Column, Note, SourceFile } from '#shared/events/types.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { crsLabel } from '#shared/gdal/crs.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
@@ -7,7 +6,8 @@ import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/lay
 import type { Crs } from '#shared/gdal/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
+import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkExtent, measureTable } from './check-extent.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { type CsvGeometry, csvGeometry } from './csv-columns.ts';

@@ -1,6 +1,6 @@
-import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { limitAbout, messagesOf, warningsOf } from '#shared/gdal/failure.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 
 /** What GDAL says while it loads: nothing that means loss stays unsaid. */
 

@@ -1,6 +1,6 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
-import type { VectorFormat } from '#shared/gdal/formats.ts';
+import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 
 /** How one layer gets into a staging table: the arguments of ogr2ogr, and what SQL must do to the geometries afterwards. */

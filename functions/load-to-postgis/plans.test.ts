@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { messagesOf } from '#shared/gdal/failure.ts';
-import { vectorFormat } from '#shared/gdal/formats.ts';
+import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
 import { appendSql, columnsDifference } from './append-file.ts';
 import { fittingType } from './csv-types.ts';
@@ -10,7 +10,7 @@ import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planColumns } from './plan-columns.ts';
 import { planLoad, stagingTable } from './plan-load.ts';
 import { plainDbfFields } from './shapefile-header.ts';
-import { datasetInArchive, partsOf, stemOf } from '#shared/sources/source-parts.ts';
+import { datasetInArchive, partsOf, stemOf } from '#shared/landing/source-parts.ts';
 
 describe('planLoad', () => {
   const layer = {

@@ -2,9 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { withArchive } from '#shared/gdal/archive.ts';
-import { sqlite } from '#shared/gdal/beginning.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import { sqlite } from '#shared/formats/first-bytes.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
+import type { VectorFormat } from '#shared/formats/vector-formats.ts';
+import type { Source } from '#shared/landing/fetch-source.ts';
 import { refuseReachingSchema } from './sqlite-schema.ts';
 import { objectionToXml } from './xml-prolog.ts';
 
@@ -28,7 +29,7 @@ export interface ReferenceSurroundings {
 
 /** Throws FILE_FORBIDDEN_CONTENT for a file that refers to others, FILE_UNREADABLE for a damaged database, and for a KMZ what withArchive throws. */
 export async function refuseReferences(
-  source: VectorSource,
+  source: Source<VectorFormat>,
   head: Buffer,
   surroundings: ReferenceSurroundings,
 ): Promise<void> {
@@ -48,7 +49,7 @@ async function refuseXml(path: string, what: string, file = what): Promise<void>
 
 /** Every document in a KMZ: they refer to each other, and which of them GDAL opens is its own affair. */
 async function refuseInArchive(
-  { path, file }: VectorSource,
+  { path, file }: Source<VectorFormat>,
   { folder, maxBytes, signal }: ReferenceSurroundings,
 ): Promise<void> {
   const target = join(folder, 'document');

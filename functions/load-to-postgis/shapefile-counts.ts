@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
 
 /**
  * A shapefile has one record in its .dbf for each in its .shx (ESRI Shapefile Technical Description, "Organization of the dBASE File"). GDAL

@@ -1,6 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import type { Layer, LayerField } from '#shared/gdal/layers.ts';
-import { stemOf } from '#shared/sources/source-parts.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
 
 /**
  * A shapefile says what it holds in a few hundred bytes, so that a plain one needs no ogrinfo (a third of the time of a small batch). Whatever is

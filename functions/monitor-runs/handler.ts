@@ -1,8 +1,8 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { mendCatalog } from '#shared/lake/mend-catalog.ts';
-import { finishRemovals } from '#shared/lake/purge.ts';
-import { waitingManifests } from '#shared/manifest/waiting-manifests.ts';
-import { recover, sweepLateUploads } from '#shared/runs/leftovers.ts';
+import { mendCatalog } from '#shared/reconcile/repair-catalog.ts';
+import { finishRemovals } from '#shared/assets/purge.ts';
+import { waitingManifests } from '#shared/landing/waiting-manifests.ts';
+import { recover, sweepLateUploads } from '#shared/run-control/leftovers.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { reviveRuns } from './revive-runs.ts';
 import { SETTLED_AFTER_MS } from './run-verdict.ts';

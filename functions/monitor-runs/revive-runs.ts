@@ -1,6 +1,6 @@
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { bringOn, unarchivedRuns } from '#shared/runs/bring-on.ts';
-import { failRun } from '#shared/runs/fail.ts';
+import { bringOn, unarchivedRuns } from '#shared/run-control/bring-on.ts';
+import { failRun } from '#shared/run-control/fail.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { verdictOn } from './run-verdict.ts';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runCanceled, runFailed, runRequested, runSucceeded } from '#shared/events/run-events.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
 import { newRun } from '#shared/ledger/new-run.ts';
-import { cancellation } from '#shared/runs/cancellation.ts';
+import { cancellation } from '#shared/run-control/cancellation.ts';
 import { roundOf, verdictOn } from './run-verdict.ts';
 
 const NOW = Date.parse('2026-05-01T12:00:00.000Z');

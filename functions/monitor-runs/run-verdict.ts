@@ -1,7 +1,7 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { dueEvent } from '#shared/runs/due-event.ts';
+import { dueEvent } from '#shared/run-control/due-event.ts';
 
 /** What a look at a run that is not over leads to. */
 export type RunVerdict =

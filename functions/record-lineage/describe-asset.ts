@@ -1,9 +1,9 @@
 import { isoRecord } from '#shared/catalog/iso.ts';
 import { publishItem, publishVersion } from '#shared/catalog/publish-catalog.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { lineageEdges } from '#shared/lake/lineage-edges.ts';
-import { deleteObjects } from '#shared/lake/purge.ts';
-import { setRetentionOfManifest } from '#shared/lake/retention.ts';
+import { lineageEdges } from '#shared/assets/lineage-edges.ts';
+import { deleteObjects } from '#shared/assets/purge.ts';
+import { setRetentionOfManifest } from '#shared/assets/retention.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';

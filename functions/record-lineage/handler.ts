@@ -1,7 +1,7 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { settleManifestWithRun } from '#shared/manifest/settle.ts';
+import { settleManifestWithRun } from '#shared/run-control/settle-manifest.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { describeAsset } from './describe-asset.ts';

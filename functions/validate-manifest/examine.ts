@@ -1,10 +1,10 @@
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Lane } from '#shared/ledger/documents.ts';
 import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
-import type { ManifestObject } from '#shared/manifest/manifest-object.ts';
+import type { ManifestObject } from '#shared/landing/manifest-object.ts';
 import { SERVED_LANES } from '#shared/manifest/served-lanes.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import { checkFiles } from './check-files.ts';
 import { filesOf } from './file-paths.ts';
 import { parseManifest } from './parse-manifest.ts';

@@ -1,5 +1,5 @@
-import { readManifestObject } from '#shared/manifest/manifest-object.ts';
-import { uploadedManifestKey } from '#shared/manifest/manifest-upload.ts';
+import { readManifestObject } from '#shared/landing/manifest-object.ts';
+import { uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { admit, answerMissing, isAdmitted, reject } from './answer-upload.ts';
 import { examine } from './examine.ts';

@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
-import { MAX_MANIFEST_BYTES, type ManifestObject } from '#shared/manifest/manifest-object.ts';
+import { MAX_MANIFEST_BYTES, type ManifestObject } from '#shared/landing/manifest-object.ts';
 import { invalidFields, validateFields } from './manifest-fields.ts';
 import { decodeText, parseJson } from './manifest-text.ts';
 import { tokenIssues } from './manifest-tokens.ts';

@@ -1,7 +1,8 @@
 import { deterministicId, deterministicObjectId } from '#shared/events/event.ts';
-import type { DatasetDocument, Lane, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { DatasetDocument, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 
 export interface AcceptedManifest {
   key: string;

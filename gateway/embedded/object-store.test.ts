@@ -18,7 +18,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { eventsOfNotification } from '#shared/manifest/notifications.ts';
+import { eventsOfNotification } from '#shared/landing/notifications.ts';
 import { EMBEDDED_CREDENTIALS, type EmbeddedObjectStore, startObjectStore } from './object-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice s3 #é '));

@@ -17,7 +17,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { findPostgres } from '../../cli/setup/postgres.mjs';
+import { findPostgres } from './postgres-programs.mjs';
 import type { Account } from './postgres-folders.ts';
 
 /** Where a cluster is and which programs serve it. */

@@ -3,7 +3,7 @@ import { activityOf } from '#shared/ledger/activity.ts';
 import type { ActivityDocument } from '#shared/ledger/documents.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { isUpload, uploadedManifestKey } from '#shared/manifest/manifest-upload.ts';
+import { isUpload, uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { DeadLetter } from '../router/dead-letter.ts';
 import { type DeadLetterFacts, redriveRefusal } from './redrivable.ts';

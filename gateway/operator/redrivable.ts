@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { isArchived } from '#shared/runs/due-event.ts';
+import { isArchived } from '#shared/run-control/due-event.ts';
 import type { DeadLetter } from '../router/dead-letter.ts';
 
 /** What the ledger and the landing zone say about a dead letter. */

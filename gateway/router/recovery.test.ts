@@ -9,17 +9,21 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import { startPostgres } from '../embedded/postgres.ts';
-import { openRouter, startRouter, testEvent, type TestFunctions } from './fixture.ts';
+import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
 
 const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 10 });
 
 describe('after a crash', () => {
   test('what a killed process was doing is delivered at once at the next start, as the same try', async () => {
     const database = await createDatabase();
-    const worker = execa('node', [fileURLToPath(new URL('crash.worker.ts', import.meta.url)), database.url], {
-      reject: false,
-      stdout: 'pipe',
-    });
+    const worker = execa(
+      'node',
+      [fileURLToPath(new URL('../../tests/fixtures/router-crash.worker.ts', import.meta.url)), database.url],
+      {
+        reject: false,
+        stdout: 'pipe',
+      },
+    );
     const began = Promise.withResolvers<string>();
     worker.stdout.on('data', (chunk: Buffer) => began.resolve(chunk.toString()));
     expect(await began.promise).toBe('began in the middle\n');

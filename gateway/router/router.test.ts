@@ -6,7 +6,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { readEvent } from '#shared/events/http.ts';
 import { createDatabase } from '../../tests/servers.ts';
-import { openRouter, startRouter, testEvent, type TestFunctions } from './fixture.ts';
+import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
 import type { Router } from './router.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { GatewayDeps } from '../deps.ts';
-import { activityView } from '../views.ts';
+import { activityView } from '#shared/api/views.ts';
 import { findRun } from './find-run.ts';
 import { PAGE, parseQuery } from './query.ts';
 

@@ -9,8 +9,8 @@ import type { GatewayDeps } from '../deps.ts';
 import { attachment } from '../http/content-disposition.ts';
 import { errorResponse } from '../http/errors.ts';
 import { parseRange } from '../http/range.ts';
-import { lineageGraph } from '../lineage-graph.ts';
-import { assetDetailView, assetView } from '../views.ts';
+import { lineageGraph } from '#shared/api/lineage-graph.ts';
+import { assetDetailView, assetView } from '#shared/api/views.ts';
 import { noQuery, PAGE, parseQuery } from './query.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });

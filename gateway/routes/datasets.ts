@@ -1,13 +1,13 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { finishRemovals } from '#shared/lake/purge.ts';
-import { setRetention } from '#shared/lake/retention.ts';
+import { finishRemovals } from '#shared/assets/purge.ts';
+import { setRetention } from '#shared/assets/retention.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readJson } from '../http/json-body.ts';
 import { OPERATOR_HEADER, operatorOf } from '../http/operator.ts';
-import { datasetView, type RetentionView } from '../views.ts';
+import { datasetView, type RetentionView } from '#shared/api/views.ts';
 import { noQuery } from './query.ts';
 
 const RetentionBody = z.strictObject({ keep_versions: KeepVersionsSchema.nullable() });

@@ -3,7 +3,7 @@ import { publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { type RunView, runView } from '../views.ts';
+import { type RunView, runView } from '#shared/api/views.ts';
 
 /** The run that a path names. Throws RUN_NOT_FOUND. */
 export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { RunView } from '../views.ts';
+import type { RunView } from '#shared/api/views.ts';
 
 /** Changes can be missed, and a rejected manifest changes no run: look again after this time. */
 const REREAD_MS = 1_000;

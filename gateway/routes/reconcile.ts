@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import { z } from 'zod';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { reconcile } from '#shared/lake/reconcile.ts';
+import { reconcile } from '#shared/reconcile/reconcile.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { parseQuery } from './query.ts';
 

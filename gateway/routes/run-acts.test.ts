@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { admitRun, startGateway, type TestGateway } from '../../tests/gateway.ts';
-import type { RunView } from '../views.ts';
+import type { RunView } from '#shared/api/views.ts';
 
 let gateway: TestGateway;
 const received: SluiceEvent[] = [];

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { cancel } from '#shared/runs/cancel.ts';
-import { rerun } from '#shared/runs/rerun.ts';
+import { cancel } from '#shared/run-control/cancel.ts';
+import { rerun } from '#shared/run-control/rerun.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readJson } from '../http/json-body.ts';
 import { OPERATOR_HEADER, operatorOf } from '../http/operator.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { admitRun, manifestDocument, startGateway, type TestGateway } from '../../tests/gateway.ts';
-import type { RunView } from '../views.ts';
+import type { RunView } from '#shared/api/views.ts';
 
 let gateway: TestGateway;
 let url: string;

@@ -1,10 +1,11 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type ManifestDocument, STATUSES, type RunDocument } from '#shared/ledger/documents.ts';
-import { readManifestObject } from '#shared/manifest/manifest-object.ts';
+import { type ManifestDocument, type RunDocument } from '#shared/ledger/documents.ts';
+import { readManifestObject } from '#shared/landing/manifest-object.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { manifestView, type RunView } from '../views.ts';
+import { manifestView, type RunView } from '#shared/api/views.ts';
+import { STATUSES } from '#shared/contracts/statuses.ts';
 import { findRun, viewOfRun, viewsOfRuns } from './find-run.ts';
 import { followRun } from './follow.ts';
 import { noQuery, PAGE, parseQuery } from './query.ts';

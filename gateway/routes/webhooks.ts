@@ -6,7 +6,7 @@ import { MAX_EVENT_BYTES } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readBody } from '../http/body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
-import { announcesManifest, readNotification } from '#shared/manifest/notifications.ts';
+import { announcesManifest, readNotification } from '#shared/landing/notifications.ts';
 
 /**
  * POST /webhooks/minio: bucket notifications, with `Authorization: Bearer WEBHOOK_TOKEN`. Answers 200 when every event in it is

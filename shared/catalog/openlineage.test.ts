@@ -11,7 +11,7 @@ import { handler as archive } from '../../functions/archive/handler.ts';
 import { handler as recordLineage } from '../../functions/record-lineage/handler.ts';
 import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
 import { publishOpenLineage } from './publish-openlineage.ts';
-import { openLineageKey } from './stac-layout.ts';
+import { openLineageKey } from '#shared/contracts/object-keys.ts';
 
 let context: Context & AsyncDisposable;
 beforeAll(async () => {

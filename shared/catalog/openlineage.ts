@@ -1,4 +1,5 @@
-import type { AssetDocument, RunDocument, Status } from '#shared/ledger/documents.ts';
+import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 
 /**
  * A run as OpenLineage tells it (https://openlineage.io/spec/1-0-5/OpenLineage.json): when it started, how it ended, what it read and

@@ -3,7 +3,7 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { IsoRecord } from './iso.ts';
 import { stacCatalog, stacCollection, stacItem } from './stac.ts';
-import { collectionKey, isoKey, itemKey, ROOT_KEY } from './stac-layout.ts';
+import { collectionKey, isoKey, itemKey, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 type Json = Record<string, unknown>;
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;

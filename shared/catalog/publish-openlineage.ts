@@ -2,7 +2,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
-import { openLineageKey } from './stac-layout.ts';
+import { openLineageKey } from '#shared/contracts/object-keys.ts';
 
 /** A lineage server that is slow must not hold up the end of runs. */
 const POST_TIMEOUT_MS = 5_000;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { stacProblems } from '../../tests/stac-schemas.ts';
 import { stacCatalog, stacCollection, stacItem } from './stac.ts';
-import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from './stac-layout.ts';
+import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 const SPATIAL: AssetDocument = {
   _id: '0123456789abcdef01234567',

@@ -1,5 +1,5 @@
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from './stac-layout.ts';
+import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 /** STAC 1.1.0 documents of assets, datasets and the lake (https://github.com/radiantearth/stac-spec). Pure: the same assets give the same JSON. */
 

@@ -1,11 +1,19 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 
 /** Events that several functions emit: the same cause gives the same id, whoever emits it. */
 
+/** The fields of a run document that its events carry. */
+interface RunSource {
+  run_id: string;
+  traceparent: string | null;
+  /** How often the run was restarted; absent before the first restart. */
+  restarts?: number | undefined;
+}
+
 /** Starts the lane of a run; anew, when it lost its tables. */
-export function runRequested(run: Pick<RunDocument, 'run_id' | 'lane' | 'traceparent' | 'restarts'>): SluiceEvent {
+export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
   return afterRestart(
     run,
     makeEvent(
@@ -18,11 +26,11 @@ export function runRequested(run: Pick<RunDocument, 'run_id' | 'lane' | 'tracepa
 }
 
 /** The event under an id of its own for each time that the run began anew: it is no repeat of the one from before. */
-export function afterRestart({ restarts }: Pick<RunDocument, 'restarts'>, event: SluiceEvent): SluiceEvent {
+export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: SluiceEvent): SluiceEvent {
   return restarts === undefined ? event : { ...event, id: deterministicId(event.id, 'restart', restarts) };
 }
 
-export function runFailed(run: Pick<RunDocument, 'run_id' | 'traceparent'>, error: ErrorDocument): SluiceEvent {
+export function runFailed(run: RunSource, error: ErrorDocument): SluiceEvent {
   return makeEvent(
     'sluice.run.failed',
     run.run_id,
@@ -31,7 +39,7 @@ export function runFailed(run: Pick<RunDocument, 'run_id' | 'traceparent'>, erro
   );
 }
 
-export function runSucceeded(run: Pick<RunDocument, 'run_id' | 'traceparent'>): SluiceEvent {
+export function runSucceeded(run: RunSource): SluiceEvent {
   return makeEvent(
     'sluice.run.succeeded',
     run.run_id,
@@ -40,7 +48,7 @@ export function runSucceeded(run: Pick<RunDocument, 'run_id' | 'traceparent'>): 
   );
 }
 
-export function runCanceled(run: Pick<RunDocument, 'run_id' | 'traceparent'>, operator: string): SluiceEvent {
+export function runCanceled(run: RunSource, operator: string): SluiceEvent {
   return makeEvent(
     'sluice.run.canceled',
     run.run_id,
@@ -51,7 +59,7 @@ export function runCanceled(run: Pick<RunDocument, 'run_id' | 'traceparent'>, op
 
 /** A manifest that starts no run; `error` is null when that is no fault (a lane that is switched off). */
 export function manifestRejected(
-  manifest: Pick<ManifestDocument, '_id' | 'manifest_key' | 'error'>,
+  manifest: { _id: string; manifest_key: string; error: ErrorDocument | null },
   traceparent?: string,
 ): SluiceEvent {
   return makeEvent(

@@ -1,5 +1,5 @@
-import type { Note } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { crsLabel } from './crs.ts';
 import type { Crs } from './wkt.ts';
 

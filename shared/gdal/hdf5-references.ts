@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { latin1 } from './beginning.ts';
+import { latin1 } from '#shared/formats/first-bytes.ts';
 
 /**
  * HDF5 files, as netCDF-4 is, can say that the values of a dataset lie in another file: raw bytes of any file (external storage), other

@@ -1,5 +1,5 @@
-import type { Note } from '#shared/events/types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { checkedCrsText, crsLabel, isSameCrs, lookUpCrs } from './crs.ts';
 import type { Gdal } from './gdal.ts';
 import { identifyCrs } from './identify-crs.ts';

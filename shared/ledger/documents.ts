@@ -1,12 +1,14 @@
+import { LANES } from '#shared/contracts/lanes.ts';
+import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
 import { z } from 'zod';
+import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 import {
   ColumnSchema,
   ErrorDocumentSchema,
   JoinResultSchema,
   NoteSchema,
   SourceFileSchema,
-} from '#shared/events/types.ts';
-import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
+} from '#shared/contracts/facts.ts';
 
 /**
  * The documents of the ledger (design section 6). These schemas are the source: they validate in the app,
@@ -17,23 +19,7 @@ import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts
 export const ObjectIdSchema = z.string().regex(/^[0-9a-f]{24}$/);
 const Time = z.iso.datetime();
 
-export const STATUSES = ['running', 'success', 'failure', 'canceled'] as const;
-export type Status = (typeof STATUSES)[number];
 const StatusSchema = z.enum(STATUSES);
-
-export const LANES = ['vector', 'raster', 'tabular', 'join'] as const;
-export type Lane = (typeof LANES)[number];
-
-/** The functions that a run of each lane passes through, in order. A run's `steps` are made from this when it is admitted. */
-export const LANE_STEPS = {
-  vector: ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'],
-  raster: ['export-cog', 'record-lineage', 'archive'],
-  tabular: ['export-parquet', 'record-lineage', 'archive'],
-  join: ['join', 'export-geoparquet', 'record-lineage', 'archive'],
-} as const satisfies Record<Lane, readonly string[]>;
-export type StepName = (typeof LANE_STEPS)[Lane][number];
-
-export const STEP_STATUSES = ['pending', 'running', 'done', 'failed'] as const;
 
 /** A CloudEvent kept as the recorded reply of a step. */
 const EventSchema = z.looseObject({ id: z.string(), type: z.string() });

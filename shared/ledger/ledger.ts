@@ -1,5 +1,8 @@
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 import type {
   ActivityDocument,
   AssetDocument,
@@ -8,8 +11,6 @@ import type {
   LineageDocument,
   ManifestDocument,
   RunDocument,
-  Status,
-  StepName,
 } from './documents.ts';
 
 /**
@@ -87,7 +88,7 @@ export interface Ledger {
   /** Newest first. */
   listAssets(filter?: AssetFilter): Promise<AssetDocument[]>;
 
-  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/lake/purge.ts).
+  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/assets/purge.ts).
   /** Sets how many versions of a dataset stay (null: all), unless a later decision stands already. Returns the dataset as it is then. Throws DATASET_NOT_FOUND. */
   setRetention(datasetId: string, rule: RetentionRule): Promise<DatasetDocument>;
   /** Removes what the retention rule does not keep; the newest whole versions stay. Returns what it removed. */
@@ -129,13 +130,6 @@ export interface Ledger {
 export type Admission =
   | { outcome: 'admitted' | 'repeat'; manifest: ManifestDocument; run: RunDocument }
   | { outcome: 'batch_taken'; manifest: ManifestDocument };
-
-/** What every write of a step names. */
-export interface ClaimRef {
-  runId: string;
-  step: StepName;
-  token: number;
-}
 
 export interface ClaimRequest {
   runId: string;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Manifest } from '#shared/manifest/manifest.ts';
-import { LANE_STEPS, LANES, RunDocumentSchema } from './documents.ts';
+import { LANE_STEPS, LANES } from '#shared/contracts/lanes.ts';
+import { RunDocumentSchema } from './documents.ts';
 import { newDataset, newRun, runKey } from './new-run.ts';
 
 const manifest: Manifest = { batch_id: 'Straße #1', uploader: 'ana', intent: 'ingest_vector', files: [], metadata: {} };

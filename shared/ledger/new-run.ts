@@ -1,7 +1,7 @@
 import { deterministicObjectId, deterministicUuid } from '#shared/events/event.ts';
-import { LANE_GROUP } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
-import { type DatasetDocument, type Lane, LANE_STEPS, type RunDocument, type Step } from './documents.ts';
+import { type Lane, LANE_STEPS, LANE_GROUP } from '#shared/contracts/lanes.ts';
+import { type DatasetDocument, type RunDocument, type Step } from './documents.ts';
 
 export interface NewRun {
   manifest: Manifest;

@@ -1,6 +1,7 @@
+import { LANE_GROUP } from '#shared/contracts/lanes.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Lane } from '#shared/ledger/documents.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Intents that name their lane; any other intent is a spatial one, and its lane follows from the files. */
@@ -10,14 +11,6 @@ const LANE_OF_INTENT = new Map<string, Lane>([
   ['ingest_tabular', 'tabular'],
   ['join_datasets', 'join'],
 ]);
-
-/** How MANIFEST_ROUTER_ENABLED_LANES and run keys name the lanes. */
-export const LANE_GROUP = {
-  vector: 'ingest',
-  raster: 'ingest',
-  tabular: 'tabular',
-  join: 'join',
-} as const satisfies Record<Lane, string>;
 
 export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LANES'>): boolean {
   return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);

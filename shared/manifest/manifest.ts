@@ -1,6 +1,6 @@
+import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
 import { z } from 'zod';
-import { ROOT_KEY } from '#shared/catalog/stac-layout.ts';
-import { StepParametersSchema } from '#shared/recipes/step-kinds.ts';
+import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 /**
  * The manifest: what a user uploads to `landing-zone/manifests/` after the files (design section 5).
@@ -50,39 +50,6 @@ export const ManifestFileSchema = z.strictObject({
   wkt_column: text(128).optional().describe('CSV: column that holds a geometry as WKT.'),
 });
 export type ManifestFile = z.infer<typeof ManifestFileSchema>;
-
-/** Each may write the whole table once more. */
-const MAX_RECIPE_STEPS = 50;
-
-/** Parameters of the recipe; each recipe says which it uses (docs/recipes.md). */
-export const RecipeParametersSchema = z.strictObject({
-  simplify_tolerance: z
-    .number()
-    .min(0)
-    .max(1e6)
-    .optional()
-    .describe(
-      'How far simplification may move a line, in units of target_crs. 0 switches it off; each recipe has a default of its own.',
-    ),
-  target_crs: z
-    .string()
-    .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
-    .optional()
-    .describe('Coordinate reference system of the asset, as `EPSG:n`; `EPSG:4326` when absent.'),
-  coordinate_precision: z
-    .number()
-    .int()
-    .min(0)
-    .max(15)
-    .optional()
-    .describe('Decimals to which coordinates are rounded in the asset. Lossy, so only on request.'),
-  steps: z
-    .array(StepParametersSchema)
-    .max(MAX_RECIPE_STEPS)
-    .optional()
-    .describe('Steps to add to the recipe, in order: `{"step": NAME, …}`, as docs/recipes.md lists them.'),
-});
-export type RecipeParameters = z.infer<typeof RecipeParametersSchema>;
 
 export const JoinConfigSchema = z.strictObject({
   spatial_asset_id: z

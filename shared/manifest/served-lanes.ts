@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { LANES, type Lane } from '#shared/ledger/documents.ts';
+import { LANES, type Lane } from '#shared/contracts/lanes.ts';
 
 const StackSchema = z.looseObject({
   functions: z.record(z.string(), z.looseObject({ annotations: z.record(z.string(), z.string()).optional() })),

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/events/types.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 
 /** Names of columns as the file has them, given in the order of the file. */
 export interface ColumnNames {

@@ -1,6 +1,6 @@
 import { quotedIdentifier } from '@duckdb/node-api';
-import type { Column } from '#shared/events/types.ts';
 import type { RawType } from './raw-column.ts';
+import type { Column } from '#shared/contracts/facts.ts';
 
 /** How a column of a Parquet file becomes a column of PostgreSQL again: the way back of column-types.ts. */
 export interface ImportColumn {

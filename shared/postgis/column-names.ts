@@ -1,4 +1,4 @@
-import type { Note } from '#shared/events/types.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 
 /** The one rule by which a column that cannot keep its name gets another one. */
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { ClaimRef } from '#shared/ledger/ledger.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { schemaOfRun } from './run-schema.ts';
 import { WarmSessions } from './warm-sessions.ts';
 

@@ -1,10 +1,10 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type RecipeParameters as GivenParameters, RecipeParametersSchema } from '#shared/manifest/manifest.ts';
 import { type ClipBox, sridOf } from './clip-area.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import type { Recipe } from './registry.ts';
 import type { CrsUnit, GeometryParameters } from './step.ts';
 import type { StepParameters } from './step-kinds.ts';
+import { type RecipeParameters as GivenParameters, RecipeParametersSchema } from './recipe-parameters.ts';
 
 /** Parameters of a recipe with every default filled in: what is recorded on the asset. */
 export interface RecipeParameters extends GeometryParameters {

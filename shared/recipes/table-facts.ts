@@ -1,6 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
 import format from 'pg-format';
-import type { RecipeParameters as GivenParameters } from '#shared/manifest/manifest.ts';
 import { checkGeometryContract } from '#shared/postgis/geometry-contract.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
@@ -17,6 +16,7 @@ import {
 } from './parameters.ts';
 import type { Recipe } from './registry.ts';
 import type { CrsUnit, TableFacts } from './step.ts';
+import type { RecipeParameters as GivenParameters } from './recipe-parameters.ts';
 
 const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE', 'MULTISURFACE'];
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];

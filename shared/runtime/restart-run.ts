@@ -3,7 +3,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import type { ClaimRef } from '#shared/ledger/ledger.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { Context } from './context.ts';
 
 /** A run that loses its tables more often may well be what crashes PostgreSQL. */

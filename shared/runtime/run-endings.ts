@@ -1,5 +1,5 @@
-import type { Status } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 
 type Listener = () => void;
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
-import type { ClaimRef } from '#shared/ledger/ledger.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 
 /** The folder below which every step works on files. */
 export function scratchRoot(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>): string {

@@ -4,10 +4,10 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
-import type { StepName } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { log } from '#shared/log/log.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
 import { admitRun } from '../../tests/gateway.ts';
 import { createDatabase, testEnv } from '../../tests/servers.ts';
 import type { Context } from './context.ts';
@@ -202,9 +202,13 @@ describe('a claim that another worker took over', () => {
 
 describe('a claim that is held', () => {
   const hold = async (runId: string) => {
-    const worker = execa('node', [fileURLToPath(new URL('claim.worker.ts', import.meta.url)), database.url, runId], {
-      reject: false,
-    });
+    const worker = execa(
+      'node',
+      [fileURLToPath(new URL('../../tests/fixtures/claim.worker.ts', import.meta.url)), database.url, runId],
+      {
+        reject: false,
+      },
+    );
     expect((await once(worker.stdout, 'data')).toString()).toBe('claimed\n');
     // Wrapped: the worker itself is a promise of its end.
     return { worker };

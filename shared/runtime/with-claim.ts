@@ -1,8 +1,10 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { afterRestart } from '#shared/events/run-events.ts';
-import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
-import type { ClaimRef, ClaimResult } from '#shared/ledger/ledger.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { ClaimResult } from '#shared/ledger/ledger.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';

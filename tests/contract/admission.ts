@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { LANE_STEPS, LANES } from '#shared/ledger/documents.ts';
-import type { OpenedLedger } from './ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, newBatchId, rejected, sample } from './samples.ts';
+import { LANE_STEPS, LANES } from '#shared/contracts/lanes.ts';
 
 export function admissionContract(on: OpenedLedger): void {
   describe('admission', () => {

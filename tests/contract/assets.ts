@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { OpenedLedger } from './ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge, wholeAsset } from './samples.ts';
 
 export function assetContract(on: OpenedLedger): void {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
-import type { AssetDraft, StepName } from '#shared/ledger/documents.ts';
-import type { Opener } from './ledger.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { AssetDraft } from '#shared/ledger/documents.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { Opener } from './opened-ledger.ts';
 
 /** What tests/contract/processes.ts asks another process to do. */
 export type Job =

@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { deterministicUuid } from '#shared/events/event.ts';
-import { LANE_STEPS, LANES, type RunDocument, type StepName } from '#shared/ledger/documents.ts';
+import { type RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimRequest } from '#shared/ledger/ledger.ts';
-import type { OpenedLedger } from './ledger.ts';
+import { LANE_STEPS, LANES, type StepName } from '#shared/contracts/lanes.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, LEASE_SECONDS, OWNER, sampleReply } from './samples.ts';
 
 /** Long enough for a claim to be seen as held, short enough to wait for. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { RunDocument, StepName } from '#shared/ledger/documents.ts';
-import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
-import type { OpenedLedger } from './ledger.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, LEASE_SECONDS, OWNER, sampleDraft, sampleEdge, sampleReply } from './samples.ts';
 
 interface Scene {

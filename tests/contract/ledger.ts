@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admissionContract } from './admission.ts';
 import { assetContract } from './assets.ts';
 import { claimContract } from './claims.ts';
@@ -9,22 +9,6 @@ import { recordContract } from './records.ts';
 import { removalContract } from './removals.ts';
 import { rerunContract } from './reruns.ts';
 import { transitionContract } from './transitions.ts';
-
-/** An implementation under test. */
-export interface OpenedLedger {
-  ledger: Ledger;
-  /** The same data through other connections, as another process has it. */
-  second: Ledger;
-  /** How another process opens it: a function that a module exports, and its argument. */
-  opener: Opener;
-  close(): Promise<void>;
-}
-
-export interface Opener {
-  module: string;
-  function: string;
-  url: string;
-}
 
 /** What every implementation of the ledger must do, whatever keeps its documents. */
 export function ledgerContract(name: string, open: () => Promise<OpenedLedger>): void {

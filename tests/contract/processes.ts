@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Job, JobResult } from './claimer.ts';
-import type { OpenedLedger } from './ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, newDatasetId, sampleDraft } from './samples.ts';
 
 /** What must hold between operating-system processes, which share nothing but the ledger. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
-import type { OpenedLedger } from './ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, newDatasetId, sample } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();

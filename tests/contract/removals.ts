@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import type { OpenedLedger } from './ledger.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge, wholeAsset } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();

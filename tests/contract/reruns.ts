@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { planRerun } from '#shared/runs/plan-rerun.ts';
-import type { OpenedLedger } from './ledger.ts';
+import { planRerun } from '#shared/run-control/plan-rerun.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed } from './samples.ts';
 
 export function rerunContract(on: OpenedLedger): void {

@@ -4,15 +4,15 @@ import { deterministicId, deterministicObjectId, makeEvent, type SluiceEvent } f
 import type {
   AssetDocument,
   AssetDraft,
-  Lane,
   LineageDocument,
   ManifestDocument,
   RunDocument,
-  StepName,
 } from '#shared/ledger/documents.ts';
-import type { ClaimRef, Ledger } from '#shared/ledger/ledger.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { Lane, StepName } from '#shared/contracts/lanes.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 
 /** Long enough that no claim of a test runs out. */
 export const LEASE_SECONDS = 600;

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Status, STATUSES } from '#shared/ledger/documents.ts';
-import { isAllowed } from '#shared/ledger/transitions.ts';
-import type { OpenedLedger } from './ledger.ts';
+import { type Status, STATUSES, isAllowed } from '#shared/contracts/statuses.ts';
+import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, sample, sampleReply } from './samples.ts';
 
 const ERROR = { code: 'CANCELED' as const, message: 'ana müller canceled it', details: { operator: 'ana müller' } };

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Lane } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 
 /** One batch for each way through Sluice, so that a test of faults holds for all of them. */
 

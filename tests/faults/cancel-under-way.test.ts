@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cancel } from '#shared/runs/cancel.ts';
-import { isArchived } from '#shared/runs/due-event.ts';
+import { cancel } from '#shared/run-control/cancel.ts';
+import { isArchived } from '#shared/run-control/due-event.ts';
 import { loadedRun } from '../loaded-run.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { LANE_STEPS } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { handler as validateManifest } from '../../functions/validate-manifest/handler.ts';
 import { openFunctionContext, uploadEvent } from '../function-context.ts';
 import {

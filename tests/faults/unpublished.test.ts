@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { cancellation } from '#shared/runs/cancellation.ts';
-import { planRerun } from '#shared/runs/plan-rerun.ts';
+import { cancellation } from '#shared/run-control/cancellation.ts';
+import { planRerun } from '#shared/run-control/plan-rerun.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
 /** A process dies after it wrote to the ledger what a person asked for, and before it published it: the next start does, at once. */
 
-const SAMPLE = resolve(import.meta.dirname, '../data/sample/countries.zip');
+const SAMPLE = resolve(import.meta.dirname, '../../gateway/sample/data/countries.zip');
 /** Well below the minute after which monitor-runs would notice. */
 const AT_ONCE_MS = 20_000;
 

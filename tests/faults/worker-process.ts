@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { assetKeyOf, isCatalogKey } from '#shared/catalog/stac-layout.ts';
+import { assetKeyOf, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { loadHandler } from '#shared/runtime/functions.ts';

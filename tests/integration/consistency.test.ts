@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { itemKey } from '#shared/catalog/stac-layout.ts';
+import { itemKey } from '#shared/contracts/object-keys.ts';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
-import type { RetentionView, RunView } from '../../gateway/views.ts';
+import type { RetentionView, RunView } from '#shared/api/views.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { fromArrayBuffer } from 'geotiff';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AssetDetailView } from '../../gateway/views.ts';
+import type { AssetDetailView } from '#shared/api/views.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AssetDetailView, RunView } from '../../gateway/views.ts';
+import type { AssetDetailView, RunView } from '#shared/api/views.ts';
 import { readGeoParquet } from '../geoparquet.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 

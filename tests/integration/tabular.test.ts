@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AssetDetailView } from '../../gateway/views.ts';
+import type { AssetDetailView } from '#shared/api/views.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 /** The tabular lane as a person uses it: the command line against a whole Sluice, the asset fetched by its link. */

@@ -1,6 +1,7 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { type AssetDocument, AssetDocumentSchema } from '../documents.ts';
-import type { ClaimRef, Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
 import { parseDocument } from '../parse-document.ts';
 import { storableJson } from '../storable.ts';

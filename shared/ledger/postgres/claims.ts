@@ -1,6 +1,9 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { RunDocument, Status, StepName } from '../documents.ts';
-import type { ClaimRef, ClaimRequest, ClaimResult, Ledger } from '../ledger.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { RunDocument } from '../documents.ts';
+import type { ClaimRequest, ClaimResult, Ledger } from '../ledger.ts';
 import { storableJson, storableValue } from '../storable.ts';
 import type { Database, Statement } from './database.ts';
 import type { RunAnnouncer } from './run-announcer.ts';

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { admitted, claimed, sampleDraft, sampleEdge, sampleReply } from '../../../tests/contract/samples.ts';
 import { createDatabase } from '../../../tests/servers.ts';
 import type { RunDocument } from '../documents.ts';
-import type { ClaimRef, Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let ledger: Ledger;

@@ -1,4 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isAllowed } from '#shared/contracts/statuses.ts';
 import {
   DatasetDocumentSchema,
   type ManifestDocument,
@@ -9,7 +10,6 @@ import {
 import type { Admission, Ledger } from '../ledger.ts';
 import { parseDocument } from '../parse-document.ts';
 import { storableJson, storableText, storableValue } from '../storable.ts';
-import { isAllowed } from '../transitions.ts';
 import { iso } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
 import type { RunAnnouncer } from './run-announcer.ts';

@@ -1,6 +1,6 @@
-import type { Status } from '../documents.ts';
 import type { Database, Statement } from './database.ts';
 import { CHANNEL } from './run-feed.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 
 const ANNOUNCE: Statement = {
   name: 'ledger.announce',

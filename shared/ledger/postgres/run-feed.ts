@@ -1,6 +1,6 @@
 import pg from 'pg';
-import type { Status } from '../documents.ts';
 import { databaseError } from './database.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
 
 /** Channel on which each changed run is announced, as `{status} {run_id}`. */
 export const CHANNEL = 'sluice_ledger_runs';

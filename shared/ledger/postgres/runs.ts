@@ -1,9 +1,9 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isAllowed } from '#shared/contracts/statuses.ts';
 import { type RunDocument, RunDocumentSchema } from '../documents.ts';
 import type { Ledger, RunFilter } from '../ledger.ts';
 import { parseDocument } from '../parse-document.ts';
 import { storableJson, storableValue } from '../storable.ts';
-import { isAllowed } from '../transitions.ts';
 import { iso } from './claims.ts';
 import type { Database, Statement } from './database.ts';
 import { listOf } from './list.ts';

@@ -1,5 +1,6 @@
 import format from 'pg-format';
-import { LANES, STATUSES } from '../documents.ts';
+import { LANES } from '#shared/contracts/lanes.ts';
+import { STATUSES } from '#shared/contracts/statuses.ts';
 
 /**
  * Tables of the ledger: one for each collection, the document in `doc`. What is searched by is a column that PostgreSQL derives
