@@ -18,7 +18,7 @@ export interface BatchTimes {
   admitted: number;
   /** The asset's object stands in the lake and its record in the ledger. */
   asset: number;
-  /** The run is a success: lineage and catalogue records are written. */
+  /** The run is a success: lineage and catalog records are written. */
   success: number;
   /** The manifest is archived and the run's tables are dropped: nothing is left to do. */
   archived: number;

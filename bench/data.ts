@@ -11,9 +11,9 @@ const GENERATOR_VERSION = 1;
 /** As in national land parcel data: 14.7 million vertices in 505,758 polygons. */
 const VERTICES = 29;
 
-/** Metres. A cell holds one polygon, so that neighbours don't overlap; a million cells of 300 m fit into Great Britain. */
+/** Meters. A cell holds one polygon, so that neighbors don't overlap; a million cells of 300 m fit into Great Britain. */
 const CELL = 300;
-/** Metres of EPSG:27700: all within its area of use. */
+/** Meters of EPSG:27700: all within its area of use. */
 const ORIGIN = { x: 200_000, y: 200_000 };
 /** Cells in a row, before the next row begins. */
 const COLUMNS = 1000;
@@ -121,7 +121,7 @@ function tableHeader(count: number): Buffer {
   return header;
 }
 
-/** One parcel: a ring around the middle of its cell with an uneven outline, clockwise. Gives its area in square metres. */
+/** One parcel: a ring around the middle of its cell with an uneven outline, clockwise. Gives its area in square meters. */
 function writePolygon(to: Buffer, at: number, number: number): number {
   const random = generator(number);
   const x = ORIGIN.x + ((number % COLUMNS) + 0.5) * CELL;
@@ -161,9 +161,9 @@ function areaOf(ring: readonly { x: number; y: number }[]): number {
   return Math.abs(twice) / 2;
 }
 
-/** Millimetres, as surveyors write. */
-function round(metres: number): number {
-  return Math.round(metres * 1000) / 1000;
+/** Millimeters, as surveyors write. */
+function round(meters: number): number {
+  return Math.round(meters * 1000) / 1000;
 }
 
 function writeRow(to: Buffer, at: number, number: number, area: number): void {

@@ -27,7 +27,7 @@ const TABLE_EXTENSIONS = ['.tsv', '.xlsx', '.xlsm', '.ods', '.gz'];
 /** Extensions that much else has: a readme, metadata, a preview. In an archive they count only when nothing else is found. */
 const WEAK_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
 
-/** What most zip archives of spatial data hold. For one in which nothing is recognised, so that the run says what is wrong with it. */
+/** What most zip archives of spatial data hold. For one in which nothing is recognized, so that the run says what is wrong with it. */
 const USUAL_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
 
 /** The same for a table. */

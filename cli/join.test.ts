@@ -96,7 +96,7 @@ test('joins a dataset with a table, and says what found no partner', async () =>
   expect(geo.columns.geom?.bbox).toEqual(countries.asset?.bbox);
 });
 
-test('lineage and catalogue name both parents; the same join again gives the same asset', async () => {
+test('lineage and catalog name both parents; the same join again gives the same asset', async () => {
   const args = [
     'join',
     countries.asset?.id ?? '',

@@ -48,7 +48,7 @@ export class LiveBlock {
 
 const ESCAPE = /\u001b\[[0-9;]*m/g;
 
-/** A line that would wrap counts as two and leave rests: it loses its colours and its end. */
+/** A line that would wrap counts as two and leave rests: it loses its colors and its end. */
 export function cut(line: string, columns: number): string {
   const plain = line.replaceAll(ESCAPE, '');
   return displayWidth(plain) <= columns ? line : `${[...plain].slice(0, Math.max(0, columns - 1)).join('')}…`;

@@ -196,7 +196,7 @@ function addActs(program: Command, { client, terminal, end }: Parts): void {
   program
     .command('retention')
     .description(
-      'Show how many versions of a dataset are kept, or set it. Older ones are removed from catalogue and lake, for good.',
+      'Show how many versions of a dataset are kept, or set it. Older ones are removed from catalog and lake, for good.',
     )
     .argument('<dataset>', 'its name')
     .addOption(

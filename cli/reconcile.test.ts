@@ -34,7 +34,7 @@ test('a lake that was left alone agrees with the ledger, to the last byte', asyn
   expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree: 3 assets and \d+ objects\.$/)]);
 });
 
-test('a catalogue that does not say what the ledger says is found, and what is gone from it is written again', async () => {
+test('a catalog that does not say what the ledger says is found, and what is gone from it is written again', async () => {
   const { context } = sluice;
   const item = (await assetOf('länder')).stac_key ?? '';
   const iso = `${(await assetOf('gone')).s3_key}.iso.json`;
@@ -55,7 +55,7 @@ test('a catalogue that does not say what the ledger says is found, and what is g
     ],
   ]);
   expect((await run(['reconcile'])).stdout).toMatch(
-    /catalog\.json +gone; it is part of the catalogue +It is written again within the hour\./,
+    /catalog\.json +gone; it is part of the catalog +It is written again within the hour\./,
   );
 
   await context.objects.delete('data-lake', item);

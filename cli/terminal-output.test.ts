@@ -92,7 +92,7 @@ describe('lines', () => {
       ]),
     ).toBe('A     B\n道路  x\ufffd\né     y');
   });
-  test('a line that fits keeps its colours', () =>
+  test('a line that fits keeps its colors', () =>
     expect([cut('\u001b[1mabc\u001b[22m', 3), cut('\u001b[1mabcd\u001b[22m', 3)]).toEqual([
       '\u001b[1mabc\u001b[22m',
       'ab…',
@@ -104,7 +104,7 @@ test.each([
   [{ isTTY: true, write: print }, { TERM: 'xterm', NO_COLOR: '1' }, false],
   [{ isTTY: true, write: print }, { TERM: 'dumb' }, false],
   [{ write: print }, { TERM: 'xterm' }, false],
-])('colours only on a terminal that wants them (%#)', (screen, variables, colored) =>
+])('colors only on a terminal that wants them (%#)', (screen, variables, colored) =>
   expect(colorsFor(screen, variables).isColorSupported).toBe(colored),
 );
 

@@ -16,7 +16,7 @@ export interface Terminal {
   json: boolean;
 }
 
-/** Colours for a stream: only on a terminal, and not when NO_COLOR is set (https://no-color.org). */
+/** Colors for a stream: only on a terminal, and not when NO_COLOR is set (https://no-color.org). */
 export function colorsFor(screen: Screen, variables: NodeJS.ProcessEnv = process.env): Colors {
   return createColors(screen.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
 }

@@ -32,7 +32,7 @@ export async function announce(body: unknown, parts: Parts): Promise<void> {
 
 /**
  * Announces every manifest that lies in the landing zone: what arrived while nobody listened, or was announced to a process that
- * died before it could store the event. A manifest that was announced before is recognised by its content. Returns how many there were.
+ * died before it could store the event. A manifest that was announced before is recognized by its content. Returns how many there were.
  */
 export async function announceWaiting({ objects, ...parts }: Parts & { objects: ObjectStore }): Promise<number> {
   let found = 0;

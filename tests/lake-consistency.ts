@@ -276,14 +276,14 @@ async function checkOpenLineage(run: RunDocument, lake: Lake, { objects, env }: 
 
 async function checkRoot(lake: Lake, parts: Parts): Promise<string[]> {
   const wanted = [...new Set(lake.assets.map(({ dataset_id }) => collectionKey(dataset_id)))].sort();
-  if (!lake.keys.has(ROOT_KEY)) return wanted.length === 0 ? [] : ['there is no root catalogue'];
+  if (!lake.keys.has(ROOT_KEY)) return wanted.length === 0 ? [] : ['there is no root catalog'];
   const root = await readJson(parts, ROOT_KEY);
   const children = linksOf(root)
     .filter(({ rel }) => rel === 'child')
     .map(({ href }) => resolve(ROOT_KEY, href))
     .sort();
   const listed =
-    children.join() === wanted.join() ? [] : [`the root catalogue lists ${children.join()}, not ${wanted.join()}`];
+    children.join() === wanted.join() ? [] : [`the root catalog lists ${children.join()}, not ${wanted.join()}`];
   return [...listed, ...stacProblems(root), ...brokenLinks(root, ROOT_KEY, lake)];
 }
 

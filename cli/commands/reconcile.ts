@@ -36,7 +36,7 @@ const MENDED = 'It is written again within the hour.';
 function aboutOf(finding: Finding): [what: string, advice: string] {
   switch (finding.kind) {
     case 'catalog_missing':
-      return ['gone; it is part of the catalogue', MENDED];
+      return ['gone; it is part of the catalog', MENDED];
     case 'catalog_changed':
       return ['does not say what the ledger says', `Delete it. ${MENDED}`];
     case 'object_unregistered':

@@ -18,7 +18,7 @@ storage, virtual datasets, external links of HDF5). \`.aux.xml\`, \`.ovr\` and \
 
 - **Values** are copied as they are, band for band. They move only where they must: another \`target_crs\`, a rotated grid or control
   points (noted as \`GRID_RESAMPLED\`), an upside-down grid (\`GRID_TURNED\`, no value changes), a mosaic.
-- **Classes** (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbour, also in overviews; everything else
+- **Classes** (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, also in overviews; everything else
   bilinear, and by the mean in overviews. \`metadata.raster.resampling\` decides instead.
 - **No data**: the file's value, or \`metadata.raster.nodata\`. Where a warp leaves gaps in a raster without one, floating-point data gets NaN,
   signed integers their smallest value, and bytes a mask inside the file.

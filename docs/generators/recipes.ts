@@ -93,7 +93,7 @@ so any combination can be written.
 - **KeepLinear** and **KeepPolygonal** keep lines or polygons, as \`keep_geometries\` does: the others are counted, and noted on the asset.
 - **RepresentByPoint** replaces lines and polygons as \`point_on_surface\` does.
 - **SimplifyGeometry** drops vertices (\`ST_SimplifyPreserveTopology\`). Points, ends of lines and smallest rings stay. A geometry whose simplified form would be invalid stays as it was.
-  Neighbouring polygons are simplified one by one: where they must keep a common border exactly, switch it off.
+  Neighboring polygons are simplified one by one: where they must keep a common border exactly, switch it off.
 - **QuantizeCoordinates** (on request) keeps the decimals asked for (\`ST_QuantizeCoordinates\`), where the geometry stays valid.
 - **CreateSpatialIndex** puts a GiST index on \`processed\`.
 
@@ -124,8 +124,8 @@ function exampleJson(): string {
 function recipeRow(recipe: Recipe): string {
   const prepared = recipe.prepare.length;
   const steps = stepsOf(recipe).map(({ name }) => name);
-  const { degrees, metres } = recipe.tolerance;
-  const tolerance = metres === 0 ? 'off' : `${degrees.toFixed(6).replace(/0+$/, '')}° or ${metres} m`;
+  const { degrees, meters } = recipe.tolerance;
+  const tolerance = meters === 0 ? 'off' : `${degrees.toFixed(6).replace(/0+$/, '')}° or ${meters} m`;
   return `| ${recipe.name === 'default' ? 'any other (`default`)' : `\`${recipe.name}\``} | ${recipe.summary} | ${[...steps.slice(0, prepared), '…', ...steps.slice(prepared)].join(', ')} | ${tolerance} |`;
 }
 

@@ -6,7 +6,7 @@ import type { Context } from '#shared/runtime/context.ts';
 
 /**
  * Leaves each asset of an ended run whole or gone. What a failed or canceled run had registered, but not described, is removed; what it
- * had described stays, in the catalogue. Then everything that was removed from the datasets of the run is deleted: also what an
+ * had described stays, in the catalog. Then everything that was removed from the datasets of the run is deleted: also what an
  * earlier run, or one that died, left to be deleted.
  */
 export async function settleAssets(

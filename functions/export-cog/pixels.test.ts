@@ -44,7 +44,7 @@ describe('pyramids', () => {
     }
   });
 
-  test('classes keep their values and their colours, also in overviews and after a warp', async () => {
+  test('classes keep their values and their colors, also in overviews and after a warp', async () => {
     const made = await landing.make('klassen.tif', CLASSES, '-outsize', '1200', '700', '-r', 'nearest');
     const path = await landing.upload(made);
     const known = new Set(await values(made));

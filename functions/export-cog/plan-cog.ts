@@ -236,7 +236,7 @@ function treatmentOf(sources: readonly CogSource[], parameters: RasterParameters
   return {
     driver: 'COG',
     compression: parameters.compression ?? 'deflate',
-    // Differences of neighbours compress better for measured values; classes don't gain, and complex numbers have no predictor.
+    // Differences of neighbors compress better for measured values; classes don't gain, and complex numbers have no predictor.
     predictor: categorical || complex ? 'NO' : 'YES',
     block_size: BLOCK_SIZE,
     overview_resampling: parameters.resampling ?? (categorical ? 'nearest' : 'average'),

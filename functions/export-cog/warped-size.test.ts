@@ -97,7 +97,7 @@ describe('a grid that would fill the disk', () => {
   };
 
   test.each([
-    // Both corners lie within a metre, the other two 64 km away.
+    // Both corners lie within a meter, the other two 64 km away.
     ['of a sheared grid', [500_000, 200.002, -160, 5_000_000, 200.003, -160], 'EPSG:32633', {}],
     [
       'of a sheared grid in another system',

@@ -216,7 +216,7 @@ test('GML 3 in EPSG:4326 has latitude first in the file, longitude first in the 
 });
 
 test.each([
-  ['metres in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes end at 90 degrees'],
+  ['meters in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes end at 90 degrees'],
   ['degrees in a projected CRS', -0.1, 51.5, 'EPSG:27700', 'they look like degrees'],
   [
     'a country that the CRS is not made for',

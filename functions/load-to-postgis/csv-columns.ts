@@ -37,7 +37,7 @@ export function csvGeometry(
   }
   throw new SluiceError(
     'NO_GEOMETRY',
-    `${file} has no column of coordinates that Sluice recognises; it has ${told(columns)}. Set \`x_column\` and \`y_column\`, or \`wkt_column\`, in the manifest.`,
+    `${file} has no column of coordinates that Sluice recognizes; it has ${told(columns)}. Set \`x_column\` and \`y_column\`, or \`wkt_column\`, in the manifest.`,
     { details: { file, columns: columns.slice(0, 100) } },
   );
 }

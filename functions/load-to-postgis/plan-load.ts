@@ -3,7 +3,7 @@ import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts'
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 
-/** How one layer gets into a staging table: the arguments of ogr2ogr, and what SQL must do to the geometries afterwards. */
+/** How one layer gets into a staging table: the arguments of ogr2ogr, and what SQL must do to the geometries afterward. */
 
 /** Columns that ogr2ogr makes, named so that no attribute has the same name; SQL gives them their real names. */
 export const STAGED_GEOMETRY = 'sluice~geometry';

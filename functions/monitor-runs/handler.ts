@@ -24,7 +24,7 @@ export const handler: Handler = async (event, context) => {
   if (due.getUTCMinutes() === 0)
     parts.push(
       ['late uploads', () => sweepLateUploads(context, context.signal)],
-      ['catalogue', () => mendCatalog(context, context.signal)],
+      ['catalog', () => mendCatalog(context, context.signal)],
     );
   for (const [part, work] of parts) await attempt(part, work, context);
   return undefined;

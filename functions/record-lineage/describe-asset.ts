@@ -9,7 +9,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 
 /**
- * Makes an asset of the run whole: its lineage, its ISO record and STAC item, a place in the catalogue; then its dataset drops the
+ * Makes an asset of the run whole: its lineage, its ISO record and STAC item, a place in the catalog; then its dataset drops the
  * versions that its retention rule does not keep. All of it can be repeated. An asset that was linked, not made, is whole already, and one
  * that a retention rule has removed meanwhile needs nothing.
  */

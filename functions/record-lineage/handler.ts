@@ -6,7 +6,7 @@ import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { describeAsset } from './describe-asset.ts';
 
-/** Makes the run's assets whole (lineage, catalogue), and closes the run as success. See README.md. */
+/** Makes the run's assets whole (lineage, catalog), and closes the run as success. See README.md. */
 export const handler: Handler = async (event, context) => {
   const { run_id, asset_ids, reused } = parseEventData(event, 'sluice.asset.exported');
   const reply = await withClaim(context, { runId: run_id, step: 'record-lineage', close: 'success' }, async (claim) => {

@@ -76,7 +76,7 @@ test('names the parameter that is wrong', async () => {
   });
 });
 
-test('ends its statement when the run is cancelled', async () => {
+test('ends its statement when the run is canceled', async () => {
   // Simplifying these takes minutes.
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(ST_Buffer(ST_MakePoint(0, 0), n, 2000), 4326) as geom from generate_series(1, 2000) as n`;
   const { run, loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 2000 });
@@ -131,7 +131,7 @@ test('added steps are recorded with their defaults and counts, in the order of t
   expect(ready.notes).toEqual([
     {
       code: 'FEATURES_FILTERED',
-      message: '1 of 10 features do not fulfil the conditions of the filter, and are left out.',
+      message: '1 of 10 features do not fulfill the conditions of the filter, and are left out.',
     },
     { code: 'FEATURES_SPLIT', message: '7 features with multi geometries were taken apart: 9 features became 16.' },
     { code: 'FEATURES_CLIPPED', message: '2 of 16 features lie outside the bounds, and are left out.' },

@@ -138,7 +138,7 @@ describe('fields', () => {
       JSON.stringify({ ...good, files: Array.from({ length: 1001 }, () => good.files[0]) }),
     ],
     [
-      'metadata.tags.dataset_id must not be "catalog.json", which the catalogue itself is called',
+      'metadata.tags.dataset_id must not be "catalog.json", which the catalog itself is called',
       JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'Catalog.json' } } }),
     ],
     ['intent must be lower-case letters, digits and "_"', JSON.stringify({ ...good, intent: 'Ingest Vector' })],
@@ -146,7 +146,7 @@ describe('fields', () => {
     ['["a b"] is not a field of a manifest', JSON.stringify({ ...good, 'a b': 1 })],
     ['files[0].type must be one of "vector", "raster", "tabular", not "vektor"', withFile({ type: 'vektor' })],
     ['files[0].crs must be a text, not null', withFile({ crs: null })],
-    ['files[0].colour is not a field of a manifest', withFile({ colour: 'red' })],
+    ['files[0].color is not a field of a manifest', withFile({ color: 'red' })],
     [
       'metadata.recipe.simplify_tolerance must be at least 0',
       JSON.stringify({ ...good, metadata: { recipe: { simplify_tolerance: -1 } } }),

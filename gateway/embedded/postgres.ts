@@ -33,7 +33,7 @@ export interface PostgresOptions {
 }
 
 /**
- * Starts the cluster in `directory`, which is initialised when it is empty, and starts it again whenever it dies.
+ * Starts the cluster in `directory`, which is initialized when it is empty, and starts it again whenever it dies.
  * What an earlier, killed process left running in it is ended first. Throws SETUP_FAILED, also when another process uses the folder.
  */
 export async function startPostgres(directory: string, options: PostgresOptions = {}): Promise<EmbeddedPostgres> {

@@ -75,7 +75,7 @@ function bandsOf({ bands }: Raster): string {
   return [...told, ...(bands.length > told.length ? [`and ${bands.length - told.length} more`] : [])].join('; ');
 }
 
-/** Decimals of bounds that a person reads: a metre. */
+/** Decimals of bounds that a person reads: a meter. */
 const BOUNDS_DECIMALS = 5;
 
 function boundsOf([west, south, east, north]: NonNullable<AssetView['bbox']>): string {

@@ -66,11 +66,11 @@ async function walk(
   for (const id of assets) {
     // A set gives what is added while it is walked.
     for (const edge of await edgesOf(id)) {
-      const neighbour = next(edge);
-      truncated ||= neighbour !== undefined && !assets.has(neighbour) && assets.size >= MAX_ASSETS;
-      if (neighbour !== undefined && !assets.has(neighbour) && assets.size >= MAX_ASSETS) continue;
+      const neighbor = next(edge);
+      truncated ||= neighbor !== undefined && !assets.has(neighbor) && assets.size >= MAX_ASSETS;
+      if (neighbor !== undefined && !assets.has(neighbor) && assets.size >= MAX_ASSETS) continue;
       edges.push(edge);
-      if (neighbour !== undefined) assets.add(neighbour);
+      if (neighbor !== undefined) assets.add(neighbor);
     }
   }
   return { assets, edges, truncated };

@@ -127,7 +127,7 @@ describe('a run that was canceled', () => {
       'Version 1 of zurück was removed: its run ended before it was whole.',
     );
     expect(await inconsistencies(context)).toEqual([]);
-    // The next version begins the catalogue of the dataset, although its number is not 1.
+    // The next version begins the catalog of the dataset, although its number is not 1.
     expect((await versionOf('zurück', 'zurück 2')).version).toBe(2);
     expect((await inconsistencies(context)).filter((problem) => !problem.startsWith('zurück: versions are 2'))).toEqual(
       [],

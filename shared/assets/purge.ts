@@ -7,7 +7,7 @@ import type { Context } from '#shared/runtime/context.ts';
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env' | 'log'>;
 
 /**
- * Deletes from catalogue and lake what the ledger has removed from a dataset, or from any when none is given. The collection stops
+ * Deletes from catalog and lake what the ledger has removed from a dataset, or from any when none is given. The collection stops
  * naming a version before its item goes, and the item goes before the data, so that no link points at nothing. After a crash on any line
  * the removal is still listed as not purged, and the next call finishes it: the archive step of the dataset's next run, or monitor-runs.
  */

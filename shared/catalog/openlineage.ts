@@ -3,7 +3,7 @@ import type { Status } from '#shared/contracts/statuses.ts';
 
 /**
  * A run as OpenLineage tells it (https://openlineage.io/spec/1-0-5/OpenLineage.json): when it started, how it ended, what it read and
- * what it made. Pure: the same run gives the same events, so that a repeat is recognised by run id, type and time.
+ * what it made. Pure: the same run gives the same events, so that a repeat is recognized by run id, type and time.
  */
 export interface OpenLineageEvent {
   eventType: 'START' | 'COMPLETE' | 'FAIL' | 'ABORT';

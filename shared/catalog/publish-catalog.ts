@@ -9,7 +9,7 @@ type Json = Record<string, unknown>;
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
 const MEDIA_TYPE = { item: 'application/geo+json', json: 'application/json' } as const;
-/** Versions of one dataset, and datasets, that one catalogue document lists. */
+/** Versions of one dataset, and datasets, that one catalog document lists. */
 const ALL = 100_000;
 
 /**
@@ -56,13 +56,13 @@ export async function collectionDocument(
   return { document: stacCollection(datasetId, whole), versions: whole.map(({ version }) => version) };
 }
 
-/** The root catalogue as the ledger has it. */
+/** The root catalog as the ledger has it. */
 export async function rootDocument(ledger: Pick<Ledger, 'listDatasets'>): Promise<Json> {
   return stacCatalog((await ledger.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id));
 }
 
 /**
- * Puts a version whose item stands into the catalogue: its dataset's collection, and the root catalogue when it is the lowest version
+ * Puts a version whose item stands into the catalog: its dataset's collection, and the root catalog when it is the lowest version
  * there is. Of the first versions at once the lowest comes in time, whichever is first.
  */
 export async function publishVersion(
@@ -84,7 +84,7 @@ export async function publishCollection(datasetId: string, parts: Parts): Promis
   return versions;
 }
 
-/** Writes the root catalogue. */
+/** Writes the root catalog. */
 export function publishRoot(parts: Parts): Promise<void> {
   return putUntilCurrent(parts, ROOT_KEY, () => rootDocument(parts.ledger));
 }

@@ -81,7 +81,7 @@ test('a raster in a CRS without a code says what it is', () => {
   expect(stacProblems(item)).toEqual([]);
 });
 
-test('collection and root catalogue are valid STAC, with and without assets that have coordinates', () => {
+test('collection and root catalog are valid STAC, with and without assets that have coordinates', () => {
   expect(stacProblems(stacCollection('straßen', [SPATIAL, { ...SPATIAL, version: 1 }]))).toEqual([]);
   expect(stacProblems(stacCollection('prices', [TABULAR]))).toEqual([]);
   expect(stacProblems(stacCatalog(['straßen', 'prices']))).toEqual([]);

@@ -12,7 +12,7 @@ const EXTENSION = {
   processing: 'https://stac-extensions.github.io/processing/v1.2.0/schema.json',
 } as const;
 
-/** Sluice cannot know the licence of what a user uploads; STAC's word for that. */
+/** Sluice cannot know the license of what a user uploads; STAC's word for that. */
 const LICENCE_UNKNOWN = 'other';
 
 const MEDIA_TYPE = {
@@ -121,7 +121,7 @@ export function stacCollection(
   };
 }
 
-/** The root catalogue of the lake. */
+/** The root catalog of the lake. */
 export function stacCatalog(datasetIds: string[]): Json {
   return {
     type: 'Catalog',

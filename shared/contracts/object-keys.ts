@@ -1,4 +1,4 @@
-/** Where the catalogue stands in the lake, and how its files name each other: relative, so that the bucket can be moved or mirrored. */
+/** Where the catalog stands in the lake, and how its files name each other: relative, so that the bucket can be moved or mirrored. */
 
 /** A dataset's folder holds its collection, its items, and a folder for each run with the assets. */
 export const ROOT_KEY = 'catalog.json';
@@ -32,7 +32,7 @@ export function assetKeyOf(key: string): string {
   return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
 }
 
-/** True for documents about assets and runs, which no asset registers: catalogue, items, lineage events. */
+/** True for documents about assets and runs, which no asset registers: catalog, items, lineage events. */
 export function isCatalogKey(key: string): boolean {
   return key === ROOT_KEY || isOpenLineageKey(key) || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
 }

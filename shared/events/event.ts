@@ -23,7 +23,7 @@ export interface SluiceEvent<D = unknown> {
 /** `source` of every event that a function emits. */
 const SOURCE = '/sluice';
 
-/** Hex id that is the same for the same cause, so that a repeat is recognisable. */
+/** Hex id that is the same for the same cause, so that a repeat is recognizable. */
 export function deterministicId(...cause: (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(cause)).digest('hex').slice(0, 32);
 }

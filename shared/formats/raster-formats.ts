@@ -60,7 +60,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
   // Raw numbers: what they are stands in the .hdr.
   {
     name: 'EHdr',
-    aliases: ['ESRI float grid', 'FLT', 'BIL', 'ESRI .hdr Labelled'],
+    aliases: ['ESRI float grid', 'FLT', 'BIL', 'ESRI .hdr Labeled'],
     extensions: ['.flt', '.bil', '.bip', '.bsq'],
     drivers: ['EHdr'],
     required: ['.hdr'],

@@ -12,7 +12,7 @@ export type Extent = [number, number, number, number];
 const TOLERANCE_DEGREES = 0.0001;
 /** Some data counts longitudes from 0 to 360. */
 const FARTHEST_LONGITUDE = 360;
-/** Data of a neighbouring zone or a sea area lies a few degrees outside of the area of use; this is a third of a continent away. */
+/** Data of a neighboring zone or a sea area lies a few degrees outside of the area of use; this is a third of a continent away. */
 const FAR_DEGREES = 15;
 
 /**
@@ -52,7 +52,7 @@ export function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] 
   ];
 }
 
-/** A projected CRS with a code has its origin far from data that is this small: 180 by 90 metres. A single point at 0, 0 is a common stand-in for "none". */
+/** A projected CRS with a code has its origin far from data that is this small: 180 by 90 meters. A single point at 0, 0 is a common stand-in for "none". */
 export function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
   const isOrigin = x1 === 0 && y1 === 0 && x2 === 0 && y2 === 0;
   return (

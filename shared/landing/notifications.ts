@@ -73,7 +73,7 @@ function toEvent(record: S3Record, key: string): SluiceEvent {
   const host = record.responseElements?.['x-amz-id-2'];
   return {
     specversion: '1.0',
-    // Both webhook targets of a rule send the same ids, so the second delivery is recognised.
+    // Both webhook targets of a rule send the same ids, so the second delivery is recognized.
     id:
       request && host
         ? `${request}.${host}`

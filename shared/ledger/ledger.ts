@@ -76,7 +76,7 @@ export interface Ledger {
   registerAsset(claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument>;
   /** Adds a whole asset (the same source_hash) to the run. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is not whole, or removed. */
   linkAsset(claim: ClaimRef, assetId: string): Promise<void>;
-  /** Adds catalogue records to an asset, which makes it whole. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is removed. */
+  /** Adds catalog records to an asset, which makes it whole. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is removed. */
   describeAsset(claim: ClaimRef, assetId: string, description: Pick<AssetDocument, 'iso' | 'stac_key'>): Promise<void>;
   /** Undefined also when it was removed, as with all that find assets. */
   getAsset(assetId: string): Promise<AssetDocument | undefined>;

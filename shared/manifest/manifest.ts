@@ -23,7 +23,7 @@ export const DATASET_ID = z
     /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u,
     'must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit',
   )
-  .refine((id) => id.toLowerCase() !== ROOT_KEY, `must not be "${ROOT_KEY}", which the catalogue itself is called`);
+  .refine((id) => id.toLowerCase() !== ROOT_KEY, `must not be "${ROOT_KEY}", which the catalog itself is called`);
 
 export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const;
 

@@ -13,7 +13,7 @@ const GEOGRAPHIC_SRID = 4326;
 interface Measure {
   name: 'ST_Area' | 'ST_Length' | 'ST_Perimeter';
   dimension: 1 | 2;
-  /** Metres come in this power: 1 for lengths, 2 for areas. */
+  /** Meters come in this power: 1 for lengths, 2 for areas. */
   power: 1 | 2;
 }
 
@@ -31,7 +31,7 @@ export function measureShape<C extends string>(column: C) {
   };
 }
 
-/** A step that adds a column of what is measured, in metres or square metres; null for features of another dimension. */
+/** A step that adds a column of what is measured, in meters or square meters; null for features of another dimension. */
 export function measureStep(
   measure: Measure,
   { column, crs }: { column: string; crs?: string | undefined },
@@ -84,7 +84,7 @@ function measured(
       : format(
           `${name}(%s) * %L::float8`,
           transformed(geometry, sridOf(crs), facts),
-          metres(crs, facts, path) ** power,
+          meters(crs, facts, path) ** power,
         );
   return `case when ST_Dimension(${geometry}) = ${dimension} then ${value} end`;
 }
@@ -99,12 +99,12 @@ function transformed(geometry: string, srid: number, facts: TableFacts): string 
   return srid === facts.targetSrid ? geometry : format('ST_Transform(%s, %s)', geometry, srid);
 }
 
-/** Metres in a unit of the CRS. */
-function metres(crs: string, facts: TableFacts, path: string): number {
+/** Meters in a unit of the CRS. */
+function meters(crs: string, facts: TableFacts, path: string): number {
   const unit = facts.units.get(sridOf(crs));
   if (typeof unit === 'number') return unit;
   throw invalidParameter(
     `${path}.crs`,
-    `${crs} is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.`,
+    `${crs} is not projected. Name a CRS in meters or feet, or leave it out to measure on the ellipsoid.`,
   );
 }

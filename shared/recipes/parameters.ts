@@ -15,8 +15,8 @@ export interface RecipeParameters extends GeometryParameters {
 const DEFAULT_TARGET = 'EPSG:4326';
 /** About 111 km: a larger one is in the wrong unit. */
 const MAX_TOLERANCE_DEGREES = 1;
-/** Metres in PROJ's units that CRSs of the EPSG register use. */
-const METRES: Record<string, number> = { m: 1, km: 1000, ft: 0.3048, 'us-ft': 1200 / 3937 };
+/** Meters in PROJ's units that CRSs of the EPSG register use. */
+const METERS: Record<string, number> = { m: 1, km: 1000, ft: 0.3048, 'us-ft': 1200 / 3937 };
 
 /** Checks `metadata.recipe`. Throws RECIPE_INVALID that names each wrong parameter. */
 export function parseParameters(given: unknown): GivenParameters {
@@ -60,7 +60,7 @@ export function completeParameters(
   unit: CrsUnit,
 ): RecipeParameters {
   const tolerance =
-    given.simplify_tolerance ?? (unit === 'degree' ? recipe.tolerance.degrees : recipe.tolerance.metres / unit);
+    given.simplify_tolerance ?? (unit === 'degree' ? recipe.tolerance.degrees : recipe.tolerance.meters / unit);
   if (unit === 'degree' && tolerance > MAX_TOLERANCE_DEGREES) {
     throw invalidParameter(
       'metadata.recipe.simplify_tolerance',
@@ -81,5 +81,5 @@ export function unitOf(proj4: string): CrsUnit {
   if (/\+proj=longlat/.test(proj4)) return 'degree';
   const factor = /\+to_meter=([\d.eE+-]+)/.exec(proj4)?.[1];
   if (factor !== undefined) return Number(factor);
-  return METRES[/\+units=(\S+)/.exec(proj4)?.[1] ?? 'm'] ?? 1;
+  return METERS[/\+units=(\S+)/.exec(proj4)?.[1] ?? 'm'] ?? 1;
 }

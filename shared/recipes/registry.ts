@@ -19,21 +19,21 @@ export interface Recipe {
   summary: string;
   /** Steps before those of the manifest. */
   prepare: readonly RecipeStep[];
-  /** Default of simplify_tolerance, in degrees and in metres: the CRS decides which one counts. */
-  tolerance: { degrees: number; metres: number };
+  /** Default of simplify_tolerance, in degrees and in meters: the CRS decides which one counts. */
+  tolerance: { degrees: number; meters: number };
 }
 
 /** Steps after those of the manifest. Simplification comes last: it works on each feature by itself, and would tear common borders that a dissolve must find. */
 const FINISH: readonly RecipeStep[] = [simplifyGeometry, quantizeCoordinates, createSpatialIndex];
 
-/** A tenth of a metre on the ground. */
-const FINE = { degrees: 0.000001, metres: 0.1 };
+/** A tenth of a meter on the ground. */
+const FINE = { degrees: 0.000001, meters: 0.1 };
 
 const DEFAULT_RECIPE: Recipe = {
   name: 'default',
-  summary: 'For everything else: repaired, in one CRS, simplified by about a metre.',
+  summary: 'For everything else: repaired, in one CRS, simplified by about a meter.',
   prepare: [normalizeCrs, makeValid],
-  tolerance: { degrees: 0.00001, metres: 1 },
+  tolerance: { degrees: 0.00001, meters: 1 },
 };
 
 /** Recipes by intent. An intent that is not here runs the default recipe. */
@@ -46,21 +46,21 @@ const RECIPES: Record<string, Recipe> = {
   },
   ingest_buildings: {
     name: 'ingest_buildings',
-    summary: 'Polygons only, and hardly simplified: a metre is much for the corner of a house.',
+    summary: 'Polygons only, and hardly simplified: a meter is much for the corner of a house.',
     prepare: [normalizeCrs, makeValid, keepPolygonal],
     tolerance: FINE,
   },
   ingest_parcels: {
     name: 'ingest_parcels',
-    summary: 'Polygons only, never simplified unless asked for: neighbours keep exactly the same border.',
+    summary: 'Polygons only, never simplified unless asked for: neighbors keep exactly the same border.',
     prepare: [normalizeCrs, makeValid, keepPolygonal],
-    tolerance: { degrees: 0, metres: 0 },
+    tolerance: { degrees: 0, meters: 0 },
   },
   ingest_points_of_interest: {
     name: 'ingest_points_of_interest',
     summary: 'One point for each place: those that are mapped as lines or areas become a point on them.',
     prepare: [normalizeCrs, makeValid, representByPoint],
-    tolerance: { degrees: 0, metres: 0 },
+    tolerance: { degrees: 0, meters: 0 },
   },
 };
 

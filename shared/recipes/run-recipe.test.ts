@@ -165,7 +165,7 @@ describe('NormalizeCRS', () => {
     await expect(transform(4326, { parameters: { target_crs: 'EPSG:4978' } })).rejects.toMatchObject({
       code: 'RECIPE_INVALID',
       message:
-        'metadata.recipe.target_crs: EPSG:4978 counts from the centre of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.',
+        'metadata.recipe.target_crs: EPSG:4978 counts from the center of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.',
     });
     await expect(transform(4326, { parameters: { target_crs: 'EPSG:5773' } })).rejects.toMatchObject({
       code: 'RECIPE_INVALID',

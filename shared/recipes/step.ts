@@ -21,7 +21,7 @@ export interface StepTables {
   findings: string;
 }
 
-/** Unit of a CRS: degrees, or so many metres. */
+/** Unit of a CRS: degrees, or so many meters. */
 export type CrsUnit = 'degree' | number;
 
 /** What the manifest or a default says about all geometries. */

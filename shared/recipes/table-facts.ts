@@ -90,7 +90,7 @@ async function readUnits(session: PostgisSession, given: GivenParameters): Promi
   if (geocentric !== undefined)
     throw invalidParameter(
       geocentric.path,
-      `EPSG:${geocentric.srid} counts from the centre of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.`,
+      `EPSG:${geocentric.srid} counts from the center of the Earth. Choose a geographic or projected coordinate reference system, such as EPSG:4326.`,
     );
   return units;
 }

@@ -8,10 +8,10 @@ import { runIdOfKey } from '#shared/assets/lake-object.ts';
 
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
-/** A document of the catalogue is a few kilobytes; the collection of 100,000 versions is 20 MB. */
+/** A document of the catalog is a few kilobytes; the collection of 100,000 versions is 20 MB. */
 const DOCUMENT_BYTES = 64 * 2 ** 20;
 
-/** Documents of the catalogue that do not say what the ledger says. One that is gone is another finding. */
+/** Documents of the catalog that do not say what the ledger says. One that is gone is another finding. */
 export async function catalogContents(
   assets: readonly AssetDocument[],
   parts: Parts,

@@ -32,7 +32,7 @@ test('a lake that holds what the ledger says, and nothing else, has no findings'
   expect(compareLake([], new Map())).toEqual([]);
 });
 
-test('an object that nothing names is found, also a catalogue item of no version and one of a foreign program', () => {
+test('an object that nothing names is found, also a catalog item of no version and one of a foreign program', () => {
   const lake = lakeOf(first)
     .set('straßen/r9/1/späte #1.parquet', 7)
     .set('straßen/v9.json', 1)

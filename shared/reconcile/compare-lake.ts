@@ -24,9 +24,9 @@ export type Finding =
       expected: string | number;
       found: string | number | null;
     }
-  /** The root catalogue, or the collection of a dataset that has a version, is gone. */
+  /** The root catalog, or the collection of a dataset that has a version, is gone. */
   | { kind: 'catalog_missing'; key: string }
-  /** A document of the catalogue does not say what the ledger says. */
+  /** A document of the catalog does not say what the ledger says. */
   | { kind: 'catalog_changed'; key: string }
   /** The data is there, but its STAC item or ISO record is not. */
   | { kind: 'record_missing'; key: string; asset_id: string; dataset_id: string; version: number };
@@ -81,12 +81,12 @@ function findingsOf(asset: RegisteredAsset, objects: ReadonlyMap<string, number>
   ];
 }
 
-/** Keys of the catalogue records of an asset; none while its run has not described it. */
+/** Keys of the catalog records of an asset; none while its run has not described it. */
 function recordsOf({ s3_key, stac_key }: RegisteredAsset): string[] {
   return stac_key === null ? [] : [stac_key, isoKey(s3_key)];
 }
 
-/** The datasets that have a version with its records: those in the catalogue. */
+/** The datasets that have a version with its records: those in the catalog. */
 export function publishedDatasets(assets: readonly RegisteredAsset[]): string[] {
   return [...new Set(assets.filter(({ stac_key }) => stac_key !== null).map(({ dataset_id }) => dataset_id))];
 }

@@ -26,7 +26,7 @@ const ASSETS_PER_PAGE = 500;
 
 /**
  * Compares every asset of the ledger with the objects of the lake, by key and size; `deep` also reads each object, compares hash and
- * metadata, and the documents of the catalogue with the ledger. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
+ * metadata, and the documents of the catalog with the ledger. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
  * not archived yet is left out. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
  */
 export async function reconcile(

@@ -6,7 +6,7 @@ import { reconcile } from './reconcile.ts';
 
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env' | 'log'>;
 
-/** Writes the documents of the catalogue again that are gone from the lake: all of them follow from the ledger. Returns how many were. */
+/** Writes the documents of the catalog again that are gone from the lake: all of them follow from the ledger. Returns how many were. */
 export async function mendCatalog(parts: Parts, signal: AbortSignal): Promise<number> {
   const { findings } = await reconcile(parts, { deep: false, signal });
   let mended = 0;

@@ -109,7 +109,7 @@ describe('a step', () => {
 });
 
 describe('work is interrupted', () => {
-  test('within a second when the run is cancelled; nothing is answered or written', async () => {
+  test('within a second when the run is canceled; nothing is answered or written', async () => {
     const runId = await admit();
     let abortedAt = 0;
     const began = Promise.withResolvers<void>();

@@ -19,7 +19,7 @@ const BUSY_RETRY_SECONDS = 2;
 /** Work that does not heed its signal is left behind after this time; the claim is given back, so what it still does is refused. */
 const ABANDON_MS = 10_000;
 
-/** A claimed step. `signal` aborts when the run is cancelled, the claim is lost, time is up, or the process stops. */
+/** A claimed step. `signal` aborts when the run is canceled, the claim is lost, time is up, or the process stops. */
 export interface Claim extends ClaimRef {
   run: RunDocument;
   attempt: number;

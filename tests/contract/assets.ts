@@ -72,7 +72,7 @@ export function assetContract(on: OpenedLedger): void {
       });
     });
 
-    test('catalogue records are added; a repeat changes nothing', async () => {
+    test('catalog records are added; a repeat changes nothing', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const description = { iso: { 'title.de': '$größe', nested: [{ a: null }] }, stac_key: 'stac/é.json' };

@@ -147,7 +147,7 @@ export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
   };
 }
 
-/** Registers an asset and gives it its catalogue records. */
+/** Registers an asset and gives it its catalog records. */
 export async function wholeAsset(ledger: Ledger, claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument> {
   const asset = await ledger.registerAsset(claim, draft);
   const description = { iso: { title: 'straße' }, stac_key: `${asset.dataset_id}/v${asset.version}.json` };

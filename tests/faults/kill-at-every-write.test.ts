@@ -88,7 +88,7 @@ describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
     2 * PATIENCE_MS,
   );
 
-  test('afterwards everything in the lake agrees', async () => {
+  test('afterward everything in the lake agrees', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });

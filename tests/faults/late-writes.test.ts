@@ -72,7 +72,7 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
     2 * PATIENCE_MS,
   );
 
-  test('afterwards everything in the lake agrees', async () => {
+  test('afterward everything in the lake agrees', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });
@@ -109,7 +109,7 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
 }
 
 /**
- * All that a run can write and that outlives it. An asset that was registered before the cancel stays, and its catalogue records, which
+ * All that a run can write and that outlives it. An asset that was registered before the cancel stays, and its catalog records, which
  * follow from it, may come late; so may the line that says that the run began.
  */
 async function landed(run: RunDocument, datasets: string[]) {

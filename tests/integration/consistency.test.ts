@@ -216,7 +216,7 @@ describe('the same input again', () => {
 });
 
 describe('retention', () => {
-  test('a manifest sets how many versions stay; older ones go from ledger, catalogue and lake, each with a line in the log', async () => {
+  test('a manifest sets how many versions stay; older ones go from ledger, catalog and lake, each with a line in the log', async () => {
     const made = [];
     for (const n of range(1, 5)) made.push(await ingest(`wenige ${n}`, 'wenige', points(60 + n), { keep_versions: 2 }));
     expect(await versions('wenige')).toEqual([4, 5]);

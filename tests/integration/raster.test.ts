@@ -49,7 +49,7 @@ async function ingest(...args: string[]) {
   };
 }
 
-test('a GeoTIFF becomes a COG with lineage and catalogue that agree, and a repeat is linked', async () => {
+test('a GeoTIFF becomes a COG with lineage and catalog that agree, and a repeat is linked', async () => {
   const path = join(folder, 'Höhe 🌳 #1.tif');
   await copyFile(data('olinda_dem_utm25s.tif'), path);
   const { document, exitCode, stderr } = await ingest(path, '--dataset', 'höhe', '--crs', 'EPSG:31985');
@@ -149,7 +149,7 @@ test('options become parameters; those of rasters are refused with other files',
   ]);
 });
 
-test('an error names the file and what to do, and afterwards everything in the lake agrees', async () => {
+test('an error names the file and what to do, and afterward everything in the lake agrees', async () => {
   const { document, exitCode } = await ingest(data('external-storage.nc'), '--dataset', 'fremd', '--crs', 'EPSG:4326');
   expect([exitCode, document]).toMatchObject([1, { status: 'failure', error: { code: 'FILE_FORBIDDEN_CONTENT' } }]);
   expect(await inconsistencies(sluice.context)).toEqual([]);

@@ -164,7 +164,7 @@ test('a recipe with many steps becomes an asset that says what was done', async 
       { code: 'FEATURES_DROPPED', message: '1 of 5 features have no polygons, and are left out.' },
       {
         code: 'FEATURES_FILTERED',
-        message: '1 of 4 features do not fulfil the conditions of the filter, and are left out.',
+        message: '1 of 4 features do not fulfill the conditions of the filter, and are left out.',
       },
       { code: 'FEATURES_CLIPPED', message: '1 were cut at the edge.' },
       { code: 'FEATURES_MERGED', message: '3 features became 2.' },

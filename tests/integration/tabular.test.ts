@@ -49,7 +49,7 @@ async function ingest(name: string, body: string | Buffer, ...options: string[])
 const rowsAt = async (url: string) => parquetReadObjects({ file: await (await fetch(url)).arrayBuffer(), compressors });
 const assetAt = async (id: string) => (await (await fetch(`${sluice.url}/api/assets/${id}`)).json()) as AssetDetailView;
 
-test('a CSV becomes a Parquet asset with lineage and catalogue, its manifest is archived, and a repeat is linked', async () => {
+test('a CSV becomes a Parquet asset with lineage and catalog, its manifest is archived, and a repeat is linked', async () => {
   const options = ['--dataset', 'gemeinden', '--intent', 'ingest_tabular', '--decimal', ',', '--json'];
   const first = await ingest('Gemeinden 2024 #1.csv', GEMEINDEN, ...options);
   expect(first.exitCode, first.stderr + first.stdout).toBe(0);

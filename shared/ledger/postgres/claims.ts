@@ -41,7 +41,7 @@ const stepPath = (name: string): string =>
 const withStep = (name: string, fields: string): string =>
   `jsonb_set(doc, ${stepPath(name)}, doc #> ${stepPath(name)} || jsonb_build_object(${fields}))`;
 
-/** Locks the run first, so that what it decides on is the newest version, and answers the run as it is afterwards. */
+/** Locks the run first, so that what it decides on is the newest version, and answers the run as it is afterward. */
 const CLAIM: Statement = {
   name: 'ledger.claim',
   text: `

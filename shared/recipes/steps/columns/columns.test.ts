@@ -142,7 +142,7 @@ describe('areas and lengths', () => {
     from (values (1, 'POLYGON((0 0, 0.01 0, 0.01 0.01, 0 0.01, 0 0))'), (2, 'LINESTRING(0 0, 1 0)'), (3, 'POINT(1 1)'), (4, null), (5, 'POLYGON EMPTY')) as v(n, wkt)`),
   );
 
-  test('measures on the ellipsoid, in metres; other features have no value', async () => {
+  test('measures on the ellipsoid, in meters; other features have no value', async () => {
     const { rows } = await runSteps(session, [
       { step: 'add_area' },
       { step: 'add_length', column: 'länge' },
@@ -167,7 +167,7 @@ describe('areas and lengths', () => {
     });
   });
 
-  test('measures in a CRS, in metres whatever its unit, and wherever the data is', async () => {
+  test('measures in a CRS, in meters whatever its unit, and wherever the data is', async () => {
     const { rows } = await runSteps(
       session,
       [
@@ -192,7 +192,7 @@ describe('areas and lengths', () => {
     await expect(runSteps(session, [{ step: 'add_area', crs: 'EPSG:4258' }])).rejects.toMatchObject({
       code: 'RECIPE_INVALID',
       message:
-        'metadata.recipe.steps[0].crs: EPSG:4258 is not projected. Name a CRS in metres or feet, or leave it out to measure on the ellipsoid.',
+        'metadata.recipe.steps[0].crs: EPSG:4258 is not projected. Name a CRS in meters or feet, or leave it out to measure on the ellipsoid.',
     });
     await expect(runSteps(session, [{ step: 'add_area', column: 'AREA' }])).rejects.toMatchObject({
       code: 'RECIPE_INVALID',

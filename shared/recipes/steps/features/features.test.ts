@@ -79,7 +79,7 @@ describe('filter', () => {
     expect(notes).toEqual([
       {
         code: 'FEATURES_FILTERED',
-        message: '3 of 4 features do not fulfil the conditions of the filter, and are left out.',
+        message: '3 of 4 features do not fulfill the conditions of the filter, and are left out.',
       },
     ]);
   });

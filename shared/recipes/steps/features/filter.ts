@@ -9,7 +9,7 @@ import { stepKind } from '../../step-kind.ts';
 const MAX_CONDITIONS = 100;
 const Conditions = z.array(ConditionSchema).min(1).max(MAX_CONDITIONS);
 
-/** Keeps the features whose values fulfil conditions. */
+/** Keeps the features whose values fulfill conditions. */
 export const filter = stepKind({
   summary:
     'Keeps the features for which all conditions of `all` and at least one of `any` hold. A missing value fulfils no condition but `is_null`.',
@@ -48,7 +48,7 @@ export const filter = stepKind({
           ? undefined
           : {
               code: 'FEATURES_FILTERED',
-              message: `${before - after} of ${before} features do not fulfil the conditions of the filter, and are left out.`,
+              message: `${before - after} of ${before} features do not fulfill the conditions of the filter, and are left out.`,
             },
     };
   },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { type RecipeDatabase, recipeDatabase, runRecipeOf, runSteps } from '../../../../tests/recipe-session.ts';
 
-/** A U, whose centre of gravity lies between its arms. */
+/** A U, whose center of gravity lies between its arms. */
 const U = 'POLYGON((0 0, 6 0, 6 6, 4 6, 4 2, 2 2, 2 6, 0 6, 0 0))';
 
 let database: RecipeDatabase;
@@ -17,7 +17,7 @@ beforeEach(async () => {
     from (values (1, '${U}'), (2, 'LINESTRING(0 0, 2 0)'), (3, 'POINT Z(1 1 5)'), (4, null), (5, 'POLYGON EMPTY'), (6, 'MULTIPOINT((1 1), (3 1))')) as v(n, wkt)`);
 });
 
-test('centroid takes the centre of gravity, wherever it lies', async () => {
+test('centroid takes the center of gravity, wherever it lies', async () => {
   const { rows, notes } = await runSteps(session, [{ step: 'centroid' }]);
   expect(rows.map(({ geom }) => geom)).toEqual([
     'POINT(3 2.714286)',
