@@ -19,6 +19,7 @@ export interface Batch {
   inputs: Batch[];
 }
 
+const COUNTRIES = resolve(import.meta.dirname, '../../gateway/sample/data/countries.zip');
 const data = (path: string) => readFileSync(resolve(import.meta.dirname, '../data', path));
 
 export const VECTOR: Batch = {
@@ -28,7 +29,7 @@ export const VECTOR: Batch = {
   metadata: {},
   assets: [''],
   inputs: [],
-  files: [{ name: 'länder #1.zip', body: data('sample/countries.zip'), type: 'vector', format: 'ESRI Shapefile' }],
+  files: [{ name: 'länder #1.zip', body: readFileSync(COUNTRIES), type: 'vector', format: 'ESRI Shapefile' }],
 };
 
 const LANDSAT = data('raster/landsat.tif');
