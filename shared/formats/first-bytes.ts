@@ -1,4 +1,17 @@
-/** What the first bytes of a file tell. */
+import { open } from 'node:fs/promises';
+
+/** Reads the first bytes of a file and compares them with the signatures of file formats. */
+
+/** The first `count` bytes of the file at `path`; all bytes of a file that is shorter. */
+export async function readFirstBytes(path: string, count: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(count), 0, count, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
 
 /** A test for these first bytes. */
 export const magic =

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/gdal/archive.ts';
-import { describeBeginning } from '#shared/formats/first-bytes.ts';
+import { describeBeginning, readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -47,7 +47,7 @@ export async function fetchSource<F extends FileFormat>(
   const fetched = isArchive(key)
     ? await fetchArchive(key, declared, format, surroundings)
     : await fetchObjects(key, declared, format, surroundings);
-  const head = await headOf(fetched.path);
+  const head = await readFirstBytes(fetched.path, HEAD_BYTES);
   const what = isArchive(key) ? `${JSON.stringify(basename(fetched.path))} in ${file}` : file;
   if (head.length === 0)
     throw new SluiceError('FILE_UNREADABLE', `${what} is empty. Upload it again.`, { details: { file } });
@@ -151,16 +151,6 @@ function hashOfParts(parts: { name: string; sha256: string }[]): string {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0].sha256;
   const lines = parts.map((part) => `${part.name}\0${part.sha256}\n`).sort();
   return createHash('sha256').update(lines.join('')).digest('hex');
-}
-
-async function headOf(path: string): Promise<Buffer> {
-  const handle = await open(path);
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }
 
 /** The object key of a path; validate-manifest has checked it, and this holds for events of other origin. Throws FILE_OUTSIDE_LANDING_ZONE. */
