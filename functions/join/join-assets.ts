@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { epsgNumber } from '#shared/contracts/epsg.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { EventData } from '#shared/events/types.ts';
@@ -71,8 +72,8 @@ function configOf({ run }: Claim): JoinConfig {
 
 /** Recipes leave assets in a CRS of the EPSG register. */
 function crsOf(asset: AssetDocument): { name: string; srid: number } {
-  const code = /^EPSG:(\d+)$/.exec(asset.crs ?? '')?.[1];
-  if (code !== undefined) return { name: `EPSG:${code}`, srid: Number(code) };
+  const srid = epsgNumber(asset.crs);
+  if (srid !== undefined) return { name: `EPSG:${srid}`, srid };
   throw new SluiceError(
     'CRS_MISSING',
     `${describeAsset(asset)} is not in a CRS of the EPSG register, but in ${asset.crs ?? 'none'}. Ingest it again with metadata.recipe.target_crs.`,

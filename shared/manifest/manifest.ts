@@ -1,5 +1,6 @@
 import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
 import { z } from 'zod';
+import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 /**
@@ -76,11 +77,7 @@ export type JoinConfig = z.infer<typeof JoinConfigSchema>;
 
 /** How rasters become Cloud Optimized GeoTIFFs. */
 export const RasterParametersSchema = z.strictObject({
-  target_crs: z
-    .string()
-    .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
-    .optional()
-    .describe('Coordinate reference system of the asset, as `EPSG:n`.'),
+  target_crs: EpsgCodeSchema.optional().describe('Coordinate reference system of the asset, as `EPSG:n`.'),
   resampling: z
     .enum(['nearest', 'bilinear', 'cubic', 'average', 'mode', 'lanczos'])
     .optional()

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import { z } from 'zod';
+import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { sridOf } from './clip-area.ts';
 import { attributeColumns, checkFreeName, NewColumnName } from './columns.ts';
@@ -21,13 +21,9 @@ interface Measure {
 export function measureShape<C extends string>(column: C) {
   return {
     column: NewColumnName.default(column).describe('Name of the new column.'),
-    crs: z
-      .string()
-      .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
-      .optional()
-      .describe(
-        'Projected coordinate reference system to measure in, such as a national grid. On the ellipsoid when absent.',
-      ),
+    crs: EpsgCodeSchema.optional().describe(
+      'Projected coordinate reference system to measure in, such as a national grid. On the ellipsoid when absent.',
+    ),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { StepParametersSchema } from './step-kinds.ts';
 
 /** Each may write the whole table once more. */
@@ -14,11 +15,9 @@ export const RecipeParametersSchema = z.strictObject({
     .describe(
       'How far simplification may move a line, in units of target_crs. 0 switches it off; each recipe has a default of its own.',
     ),
-  target_crs: z
-    .string()
-    .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
-    .optional()
-    .describe('Coordinate reference system of the asset, as `EPSG:n`; `EPSG:4326` when absent.'),
+  target_crs: EpsgCodeSchema.optional().describe(
+    'Coordinate reference system of the asset, as `EPSG:n`; `EPSG:4326` when absent.',
+  ),
   coordinate_precision: z
     .number()
     .int()

@@ -1,5 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
+import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { areaKey, BoundsSchema, boxSql, type ClipBox, sridOf } from '../../clip-area.ts';
 import { columnSql, createTableAs, geometryOf, type SqlStep, type StepTables, type TableFacts } from '../../step.ts';
 import { stepKind } from '../../step-kind.ts';
@@ -11,11 +12,9 @@ export const clip = stepKind({
   schema: z.strictObject({
     step: z.literal('clip'),
     bounds: BoundsSchema.describe('`[xmin, ymin, xmax, ymax]` of the box: west, south, east, north.'),
-    crs: z
-      .string()
-      .regex(/^EPSG:\d{1,6}$/, 'must be EPSG:n')
-      .default('EPSG:4326')
-      .describe('Coordinate reference system of `bounds`, with longitude or easting first.'),
+    crs: EpsgCodeSchema.default('EPSG:4326').describe(
+      'Coordinate reference system of `bounds`, with longitude or easting first.',
+    ),
     cut: z.boolean().default(true).describe('False keeps features that touch the box as a whole.'),
   }),
   example: { step: 'clip', bounds: [7.0, 50.6, 7.2, 50.8] },
