@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
 
 const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/sample/data/countries.zip', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 let folder: string;

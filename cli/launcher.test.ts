@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Listener, listen } from '../gateway/listen.ts';
+import { type Listener, listen } from '../gateway/api/listen.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 /** What `sluice` does before and while Sluice is there to answer, in processes of their own as a person starts them. */

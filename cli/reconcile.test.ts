@@ -7,7 +7,7 @@ import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
 
 const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/sample/data/countries.zip', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 beforeAll(async () => {

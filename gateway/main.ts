@@ -19,7 +19,7 @@ process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
 try {
   const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
   // Imported late: the environment is read, and the log opened, when these are loaded.
-  const { run } = await import('./run.ts');
+  const { run } = await import('./console/start-console.ts');
   await run({ sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
 } catch (thrown) {
   // A wrong variable or argument: the message names it, and a stack would only hide that.

@@ -7,13 +7,13 @@ import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { announce, announceDue, announceWaiting } from './announcements.ts';
-import { createGateway } from './app.ts';
-import { runCron } from './cron.ts';
+import { announce, announceDue, announceWaiting } from './jobs/publish-pending.ts';
+import { createGateway } from './api/app.ts';
+import { runCron } from './jobs/cron.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
 import { EMBEDDED_CREDENTIALS, startObjectStore } from './embedded/object-store.ts';
 import { startPostgres } from './embedded/postgres.ts';
-import { explainListening, listen } from './listen.ts';
+import { explainListening, listen } from './api/listen.ts';
 import { createRouter, type Router } from './router/router.ts';
 import { readStack } from './stack.ts';
 

@@ -11,7 +11,7 @@ import { log } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { createGateway, type GatewayDeps } from '../gateway/app.ts';
+import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
 import { createRouter, type Router } from '../gateway/router/router.ts';
 import { parseStack } from '../gateway/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';

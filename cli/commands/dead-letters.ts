@@ -1,6 +1,6 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/printable.ts';
-import type { JudgedDeadLetter } from '../../gateway/operator/dead-letters.ts';
+import type { JudgedDeadLetter } from '../../gateway/api/dead-letter-actions.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../format-table.ts';
 import type { GatewayClient } from '../gateway-client.ts';

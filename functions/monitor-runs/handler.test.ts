@@ -5,7 +5,7 @@ import { schemaOfRun } from '#shared/postgis/run-schema.ts';
 import { cancellation } from '#shared/run-control/cancellation.ts';
 import { planRerun } from '#shared/run-control/plan-rerun.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { tickOf } from '../../gateway/cron.ts';
+import { tickOf } from '../../gateway/jobs/cron.ts';
 import { openFunctionContext, putManifest } from '../../tests/function-context.ts';
 import { doStep, exportAsset, startRun } from '../../tests/function-runs.ts';
 import { handler as archive } from '../archive/handler.ts';

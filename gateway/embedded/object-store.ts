@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { log } from '#shared/log/log.ts';
-import { removeAbandonedUploads, repairStaging, type S3rverStore, writeWholeObjects } from './whole-objects.ts';
+import { removeAbandonedUploads, repairStaging, type S3rverStore, writeWholeObjects } from './atomic-objects.ts';
 
 /** The embedded S3 server, in this process. Any other S3 takes its place by S3_ENDPOINT. */
 export interface EmbeddedObjectStore {

@@ -6,7 +6,7 @@ import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts'
 import { log } from '#shared/log/log.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
-import { endLeftovers } from './postgres-leftovers.ts';
+import { endLeftovers } from './postgres-orphans.ts';
 import {
   binariesFor,
   type Cluster,

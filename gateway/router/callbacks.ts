@@ -3,7 +3,7 @@ import { writeEvent, type HttpReply } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
 import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { AsyncCall } from './delivery.ts';
-import type { CallResult } from './settlement.ts';
+import type { CallResult } from './outcome.ts';
 
 /** What an asynchronous call ends with: the reply of the function, posted to the caller's URL. */
 export interface Callback {

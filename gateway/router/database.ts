@@ -1,8 +1,8 @@
 import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
-import type { Availability } from './availability.ts';
-import { databaseAway } from './away.ts';
-import type { ListenHandle, RouterSession } from './session.ts';
+import type { Availability } from './database-status.ts';
+import { databaseAway } from './database-errors.ts';
+import type { ListenHandle, RouterSession } from './listen-connection.ts';
 
 /** pg-boss's port to a database. */
 type BossDatabase = NonNullable<ConstructorOptions['db']>;

@@ -3,7 +3,7 @@ import type { Callback } from './callbacks.ts';
 import { postCallback } from './callbacks.ts';
 import type { DeliverParts } from './deliver.ts';
 import type { Job } from './queue.ts';
-import { settlementOf } from './settlement.ts';
+import { settlementOf } from './outcome.ts';
 
 /** Posts a callback; one that is never answered is given up after the retries, for nobody waits for it but its own server. Never throws. */
 export async function deliverCallback(

@@ -7,14 +7,14 @@ import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import type { Stack } from '../stack.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
-import { deadLetterEvent, storableError } from './dead-letter.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import { deadLetterEvent, storableError } from './dead-letter-event.ts';
+import type { DeadLetters } from './dead-letter-store.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 import { assertStorable, type Delivery, DeliverySchema, firstDelivery } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Publisher } from './publisher.ts';
 import type { Job, Queue } from './queue.ts';
-import { type CallResult, INTERRUPTION_LIMIT, type Settlement, settlementOf, type Tries } from './settlement.ts';
+import { type CallResult, INTERRUPTION_LIMIT, type Settlement, settlementOf, type Tries } from './outcome.ts';
 
 export interface DeliverParts {
   queue: Queue;

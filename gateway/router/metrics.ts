@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Settlement } from './settlement.ts';
+import type { Settlement } from './outcome.ts';
 
 /** Milliseconds matter for a hop, minutes for a backlog. */
 const HOP_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600];

@@ -1,7 +1,7 @@
 import { PgBoss, type JobWithMetadata } from 'pg-boss';
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { databaseAway } from './away.ts';
+import { databaseAway } from './database-errors.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 
 /** A job as the router handles it: pg-boss's, with its data typed. */

@@ -6,21 +6,21 @@ import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { concurrencyOf, type Stack } from '../stack.ts';
-import { databaseAway } from './away.ts';
-import { Availability } from './availability.ts';
+import { databaseAway } from './database-errors.ts';
+import { Availability } from './database-status.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE } from './callbacks.ts';
 import { deliverCallback } from './deliver-callback.ts';
-import type { DeadLetter } from './dead-letter.ts';
-import { DeadLetters } from './dead-letters.ts';
+import type { DeadLetter } from './dead-letter-event.ts';
+import { DeadLetters } from './dead-letter-store.ts';
 import { QueueDatabase } from './database.ts';
 import { deliver } from './deliver.ts';
 import { assertStorable, type Delivery, firstDelivery } from './delivery.ts';
-import { Lane } from './lane.ts';
+import { Lane } from './consumer.ts';
 import { RouterMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 import { Queue } from './queue.ts';
-import { Upkeep } from './upkeep.ts';
-import { RouterSession } from './session.ts';
+import { Upkeep } from './delivery-recovery.ts';
+import { RouterSession } from './listen-connection.ts';
 
 /** Brings events to functions: at least once, in any order, each repeat of an event id adding nothing for a day. */
 export interface Router {

@@ -5,7 +5,7 @@ import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import { vectorManifest } from '../function-context.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-const COUNTRIES = new URL('../../gateway/sample/data/countries.zip', import.meta.url);
+const COUNTRIES = new URL('../../gateway/console/sample/countries.zip', import.meta.url);
 const GOOD_FILE = 'gut #1/länder + é.zip';
 /** A batch takes well under a second; a loaded machine may take its time. */
 const PATIENCE = { timeout: 30_000, interval: 50 };

@@ -19,7 +19,7 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { createS3Client } from '#shared/storage/s3.ts';
 import { minioEnvironment, withManifestRules } from '../../cli/notification-rules.ts';
 import { setupStorage } from '../../cli/setup-storage.ts';
-import { createGateway } from '../../gateway/app.ts';
+import { createGateway } from '../../gateway/api/app.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack } from '../../gateway/stack.ts';
 import { findMinio, NEEDS_MINIO, type RunningMinio, startMinio } from '../minio.ts';

@@ -1,0 +1,24 @@
+import type { Env } from '#shared/config/env.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Logger } from '#shared/log/log.ts';
+import type { Postgis } from '#shared/postgis/postgis.ts';
+import type { FunctionHost } from '#shared/runtime/host.ts';
+import type { ObjectStore } from '#shared/storage/object-store.ts';
+import type { Router } from '../router/router.ts';
+import type { Stack } from '../stack.ts';
+
+/** What the gateway stands on. It opens and closes none of it. */
+export interface GatewayDeps {
+  env: Env;
+  router: Pick<
+    Router,
+    'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'
+  >;
+  host: FunctionHost;
+  stack: Pick<Stack, 'find'>;
+  ledger: Ledger;
+  objects: ObjectStore;
+  /** Only asked whether it answers, for /healthz. */
+  postgis: Pick<Postgis, 'ping'>;
+  log: Logger;
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
+import { writeError } from '#shared/events/http-errors.ts';
+import type { GatewayDeps } from '../deps.ts';
+import { readBody } from '../http/request-body.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+
+/** Printable ASCII without spaces, so that it can travel in a header and in a log line. */
+const CALL_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Calls of one function, as OpenFaaS's gateway takes them. `NAME` may carry a namespace (`NAME.openfaas-fn`) and a path, which are ignored.
+ *
+ * Any method on /function/NAME: calls it with the CloudEvent of the request and answers its reply event in binary mode (200, an empty body
+ * when it replies nothing), or its error (422 permanent, 503 transient, 409 busy). The reply is not routed.
+ *
+ * POST /async-function/NAME: 202 with X-Call-Id when the call is durable. Its reply is routed, and posted to `X-Callback-Url` when that is given.
+ */
+export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
+  const call = async (c: Context) => {
+    const { name, event, callId } = await readCall(c, deps);
+    const startedAt = performance.now();
+    const reply = await invoke(deps, name, event, { callId, signal: c.req.raw.signal });
+    const seconds = (performance.now() - startedAt) / 1000;
+    metrics.invocations.inc({ function_name: name, code: String(reply.status) });
+    metrics.invocationSeconds.observe({ function_name: name }, seconds);
+    return new Response(reply.body, {
+      status: reply.status,
+      headers: { ...reply.headers, 'x-call-id': callId, 'x-duration-seconds': seconds.toFixed(6) },
+    });
+  };
+  const callLater = async (c: Context) => {
+    const { name, event, callId } = await readCall(c, deps);
+    await deps.router.publishTo(name, event, { callId, callbackUrl: callbackUrl(c.req.header('x-callback-url')) });
+    return c.body(null, 202, { 'x-call-id': callId });
+  };
+  return new Hono()
+    .all('/function/:name', call)
+    .all('/function/:name/*', call)
+    .post('/async-function/:name', callLater)
+    .post('/async-function/:name/*', callLater);
+}
+
+interface Call {
+  name: string;
+  event: SluiceEvent;
+  callId: string;
+}
+
+async function readCall(c: Context, { stack }: GatewayDeps): Promise<Call> {
+  const name = (c.req.param('name') ?? '').split('.')[0] ?? '';
+  if (stack.find(name) === undefined)
+    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`, {
+      details: { function: name },
+    });
+  const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
+  const given = c.req.header('x-call-id') ?? '';
+  return { name, event, callId: CALL_ID.test(given) ? given : randomUUID() };
+}
+
+/** faas-cli takes 204 for an error, so a function that replies nothing answers 200 with an empty body. */
+const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
+
+async function invoke(
+  { host, log }: GatewayDeps,
+  name: string,
+  event: SluiceEvent,
+  options: { callId: string; signal: AbortSignal },
+): Promise<HttpReply> {
+  try {
+    const reply = await host.invoke(name, event, options);
+    return reply === undefined ? NO_REPLY : writeEvent(reply);
+  } catch (thrown) {
+    const error = asSluiceError(thrown);
+    log.warn({ function: name, call_id: options.callId, error: error.toDocument() }, 'Function:Call:Failed');
+    return writeError(error);
+  }
+}
+
+function callbackUrl(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (URL.canParse(header) && /^https?:$/.test(new URL(header).protocol)) return header;
+  throw new SluiceError('REQUEST_INVALID', `X-Callback-Url ${JSON.stringify(header)} is not an http or https URL.`, {
+    details: { header: 'X-Callback-Url' },
+  });
+}

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
+
+const TOKEN = 'a long token';
+const received: string[] = [];
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  const run = async (event: { subject?: string }) => {
+    received.push(event.subject ?? '');
+    return undefined;
+  };
+  gateway = await startGateway(
+    { 'see-upload': { topic: 'com.amazonaws.s3.ObjectCreated:Put', run } },
+    { WEBHOOK_TOKEN: TOKEN },
+  );
+});
+afterAll(() => gateway.stop());
+
+function notification(key: string, fields: { requestId?: string; eventName?: string; bucket?: string } = {}) {
+  return {
+    EventName: 's3:ObjectCreated:Put',
+    Records: [
+      {
+        eventSource: 'minio:s3',
+        awsRegion: '',
+        eventTime: '2026-01-02T03:04:05Z',
+        eventName: fields.eventName ?? 's3:ObjectCreated:Put',
+        responseElements: { 'x-amz-request-id': fields.requestId ?? key, 'x-amz-id-2': 'host' },
+        s3: {
+          bucket: { name: fields.bucket ?? 'landing-zone' },
+          object: { key: encodeURIComponent(key).replaceAll('%20', '+'), eTag: 'e', sequencer: '1' },
+        },
+      },
+    ],
+  };
+}
+
+async function post(body: unknown, token: string | undefined = TOKEN) {
+  const headers = {
+    'content-type': 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  return gateway.app.request('/webhooks/minio', {
+    method: 'POST',
+    headers,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+async function counted(outcome: string): Promise<number> {
+  const text = await (await gateway.app.request('/metrics')).text();
+  return Number(new RegExp(`^sluice_notifications_total\\{outcome="${outcome}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+}
+
+test('routes the upload of a manifest once, however often it is announced', async () => {
+  const key = 'manifests/Roads #1 + é 🗺.json';
+  const replies = await Promise.all(Array.from({ length: 20 }, () => post(notification(key))));
+  expect(replies.map((reply) => reply.status)).toEqual(Array.from({ length: 20 }, () => 200));
+  await vi.waitFor(() => expect(received).toContain(key));
+  await post(notification('manifests/after.json'));
+  await vi.waitFor(() => expect(received).toContain('manifests/after.json'));
+  expect(received.filter((subject) => subject === key)).toHaveLength(1);
+});
+
+test('acknowledges and ignores what is no manifest', async () => {
+  const before = await counted('ignored');
+  const others = [
+    notification('roads/a.zip'),
+    notification('manifests/a.txt'),
+    notification('manifests/b.json', { bucket: 'data-lake' }),
+    notification('manifests/c.json', { eventName: 's3:ObjectRemoved:Delete' }),
+    notification('archive/manifests/d.json'),
+  ];
+  for (const body of others) expect(await (await post(body)).json()).toEqual({ routed: 0 });
+  expect(await counted('ignored')).toBe(before + others.length);
+});
+
+test.each([
+  ['not JSON', '{"Records":['],
+  ['no records', { a: 1 }],
+  ['a record without key', { Records: [{ s3: {} }] }],
+  ['a NUL in the key', notification('manifests/a\u0000.json')],
+  ['half a surrogate pair', JSON.stringify(notification('manifests/x.json')).replace('"host"', '"\\ud800"')],
+  ['2 MB', `"${'x'.repeat(2 * 1024 * 1024)}"`],
+])('acknowledges %s, for a refusal would block the queue, and counts it', async (_what, body) => {
+  const before = await counted('invalid');
+  expect((await post(body)).status).toBe(200);
+  expect(await counted('invalid')).toBe(before + 1);
+});
+
+test('refuses a wrong or missing token', async () => {
+  for (const token of ['', 'wrong', `${TOKEN}x`]) {
+    const reply = await post(notification('manifests/x.json'), token);
+    expect(reply.status).toBe(401);
+    expect(await reply.json()).toEqual({
+      error: { code: 'UNAUTHORIZED', message: 'The bearer token is not WEBHOOK_TOKEN.', details: {} },
+    });
+  }
+});
+
+test('is closed without a token in the environment', async () => {
+  const closed = await startGateway();
+  try {
+    const reply = await closed.app.request('/webhooks/minio', {
+      method: 'POST',
+      headers: { authorization: 'Bearer ' },
+      body: '{}',
+    });
+    expect(reply.status).toBe(401);
+    expect(await reply.json()).toMatchObject({
+      error: { message: 'WEBHOOK_TOKEN is not set, so /webhooks/minio is closed.' },
+    });
+  } finally {
+    await closed.stop();
+  }
+});
+
+test('answers 503 while the database is away, so that the queue keeps the notification', async () => {
+  const away = await startGateway(
+    { f: { topic: 'com.amazonaws.s3.ObjectCreated:Put', run: async () => undefined } },
+    { WEBHOOK_TOKEN: TOKEN },
+  );
+  await away.deps.router.stop();
+  try {
+    const reply = await away.app.request('/webhooks/minio', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify(notification('manifests/x.json')),
+    });
+    expect(reply.status).toBe(503);
+    expect(reply.headers.get('retry-after')).toBe('1');
+  } finally {
+    await away.stop();
+  }
+});
