@@ -9,8 +9,6 @@ type Json = Record<string, unknown>;
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
 const MEDIA_TYPE = { item: 'application/geo+json', json: 'application/json' } as const;
-/** Versions of one dataset, and datasets, that one catalog document lists. */
-const ALL = 100_000;
 
 /**
  * Writes the records of an asset: its STAC item, and the ISO record next to it. Both follow from the ledger, so a repeat writes the same.
@@ -48,12 +46,10 @@ export async function itemDocument(
 /** The collection of a dataset as the ledger has it, with the versions in it: those that are whole, whose items stand. */
 export async function collectionDocument(
   datasetId: string,
-  ledger: Pick<Ledger, 'listAssets'>,
+  ledger: Pick<Ledger, 'listVersions'>,
 ): Promise<{ document: Json; versions: number[] }> {
-  const whole = (await ledger.listAssets({ dataset_id: datasetId, limit: ALL })).filter(
-    ({ stac_key }) => stac_key !== null,
-  );
-  return { document: stacCollection(datasetId, whole), versions: whole.map(({ version }) => version) };
+  const versions = await ledger.listVersions(datasetId);
+  return { document: stacCollection(datasetId, versions), versions: versions.map(({ version }) => version) };
 }
 
 /** The root catalog as the ledger has it. */

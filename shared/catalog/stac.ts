@@ -1,4 +1,5 @@
 import type { AssetDocument } from '#shared/ledger/documents.ts';
+import type { DatasetVersion } from '#shared/ledger/ledger.ts';
 import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
 /** STAC 1.1.0 documents of assets, datasets and the lake (https://github.com/radiantearth/stac-spec). Pure: the same assets give the same JSON. */
@@ -90,11 +91,11 @@ export function stacItem(
 /** The collection of a dataset, from all of its versions, newest first. */
 export function stacCollection(
   datasetId: string,
-  versions: AssetDocument[],
+  versions: DatasetVersion[],
   context: { description?: string } = {},
 ): Json {
   const key = collectionKey(datasetId);
-  const times = versions.map((asset) => asset.created_at).sort();
+  const times = versions.map(({ created_at }) => created_at).sort();
   return {
     type: 'Collection',
     stac_version: STAC_VERSION,
@@ -104,18 +105,18 @@ export function stacCollection(
     license: LICENCE_UNKNOWN,
     extent: {
       spatial: {
-        bbox: [union(versions.flatMap((asset) => (asset.bbox === null ? [] : [asset.bbox]))) ?? [-180, -90, 180, 90]],
+        bbox: [union(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox]))) ?? [-180, -90, 180, 90]],
       },
       temporal: { interval: [[times[0] ?? null, times.at(-1) ?? null]] },
     },
     links: [
       { rel: 'root', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
       { rel: 'parent', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
-      ...versions.map((asset) => ({
+      ...versions.map(({ version }) => ({
         rel: 'item',
-        href: relativeHref(key, itemKey(datasetId, asset.version)),
+        href: relativeHref(key, itemKey(datasetId, version)),
         type: 'application/geo+json',
-        title: `version ${asset.version}`,
+        title: `version ${version}`,
       })),
     ],
   };

@@ -87,6 +87,8 @@ export interface Ledger {
   findAssetByKey(s3Key: string): Promise<AssetDocument | undefined>;
   /** Newest first. */
   listAssets(filter?: AssetFilter): Promise<AssetDocument[]>;
+  /** All complete versions of a dataset (those with `stac_key`), newest first, with the fields that its STAC collection needs. */
+  listVersions(datasetId: string): Promise<DatasetVersion[]>;
 
   // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/assets/purge.ts).
   /** Sets how many versions of a dataset stay (null: all), unless a later decision stands already. Returns the dataset as it is then. Throws DATASET_NOT_FOUND. */
@@ -164,6 +166,9 @@ export interface RunFilter {
   limit?: number;
   offset?: number;
 }
+
+/** One version of a dataset, without the rest of its asset document. */
+export type DatasetVersion = Pick<AssetDocument, 'version' | 'bbox' | 'created_at'>;
 
 export interface AssetFilter {
   dataset_id?: string;

@@ -72,6 +72,20 @@ export function assetContract(on: OpenedLedger): void {
       });
     });
 
+    test('the complete versions of a dataset are listed, newest first, without removed and incomplete ones', async () => {
+      const { run, claim } = await exporting();
+      const bbox: [number, number, number, number] = [-7.5, 49.9, 1.7, 60.8];
+      const first = await wholeAsset(on.ledger, claim, { ...sampleDraft(run, 'first'), bbox });
+      const second = await wholeAsset(on.ledger, claim, { ...sampleDraft(run, 'second'), bbox: null });
+      await on.ledger.registerAsset(claim, sampleDraft(run, 'incomplete'));
+      const versionOf = ({ version, bbox, created_at }: typeof first) => ({ version, bbox, created_at });
+      expect(await on.second.listVersions(run.dataset_id)).toEqual([versionOf(second), versionOf(first)]);
+      await on.ledger.setRetention(run.dataset_id, { keep_versions: 1, decided_at: first.created_at });
+      await on.ledger.removeOldVersions(run.dataset_id);
+      expect(await on.second.listVersions(run.dataset_id)).toEqual([versionOf(second)]);
+      expect(await on.second.listVersions(newDatasetId())).toEqual([]);
+    });
+
     test('catalog records are added; a repeat changes nothing', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));

@@ -1,7 +1,7 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { type AssetDocument, AssetDocumentSchema } from '../documents.ts';
-import type { Ledger } from '../ledger.ts';
+import type { DatasetVersion, Ledger } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
 import { parseDocument } from '../parse-document.ts';
 import { storableJson } from '../storable.ts';
@@ -88,6 +88,15 @@ const OF_RUN: Statement = {
     order by created_at desc, _id limit $3 offset $4`,
 };
 
+/** Only the fields of DatasetVersion, so that a dataset of many versions does not transfer its documents. */
+const VERSIONS: Statement = {
+  name: 'ledger.versions-of-dataset',
+  text: `
+    select version, doc -> 'bbox' as bbox, created_at from ledger.assets
+    where dataset_id = $1 and ${EXISTS} and ${WHOLE}
+    order by version desc`,
+};
+
 /** How many assets a list of a run gives when the caller does not say. */
 const DEFAULT_LIMIT = 50;
 
@@ -101,6 +110,7 @@ type AssetOperations = Pick<
   | 'findAssetBySource'
   | 'findAssetByKey'
   | 'listAssets'
+  | 'listVersions'
 >;
 
 export function assetOperations(database: Database, runs: RunAnnouncer): AssetOperations {
@@ -148,6 +158,7 @@ export function assetOperations(database: Database, runs: RunAnnouncer): AssetOp
       const list = listOf('assets', { equal: { dataset_id }, where: EXISTS, newestBy: 'created_at', limit, offset });
       return database.documents<AssetDocument>(list, list.values);
     },
+    listVersions: (datasetId) => database.query<DatasetVersion>(VERSIONS, [datasetId]),
   };
 
   async function writeAsset(statement: Statement, claim: ClaimRef, assetId: string, values: string[]): Promise<void> {
