@@ -4,7 +4,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
 import type { CsvGeometry } from './csv-columns.ts';
 import { fitsSql, fittingType } from './csv-types.ts';
-import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
+import { STAGED_GEOMETRY, STAGED_KEY } from './load/plan-load.ts';
 
 /** A CSV is staged as text; here it gets types and geometries, so that a value that does not parse is told by its row. */
 

@@ -9,7 +9,7 @@ import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { handler } from './handler.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
-import { loadFiles } from './load-files.ts';
+import { loadFiles } from './load/load-files.ts';
 
 let landing: LandingFixture;
 let control: Awaited<ReturnType<typeof createDatabase>>;

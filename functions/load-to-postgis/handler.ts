@@ -1,7 +1,7 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
-import { loadFiles } from './load-files.ts';
+import { loadFiles } from './load/load-files.ts';
 
 /** Downloads the files of the run and loads them into `raw_data` in the run's schema. */
 export const handler: Handler = async (event, context) => {

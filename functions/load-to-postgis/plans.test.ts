@@ -3,13 +3,13 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { messagesOf } from '#shared/gdal/failure.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
-import { appendSql, columnsDifference } from './append-file.ts';
+import { appendSql, columnsDifference } from './load/append-file.ts';
 import { fittingType } from './csv-types.ts';
-import { finishSql } from './finish-table.ts';
-import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
-import { planColumns } from './plan-columns.ts';
-import { planLoad, stagingTable } from './plan-load.ts';
-import { plainDbfFields } from './shapefile-header.ts';
+import { finishSql } from './load/finish-table.ts';
+import { explainLoadFailure, notesOfMessages } from './load/load-messages.ts';
+import { planColumns } from './load/plan-columns.ts';
+import { planLoad, stagingTable } from './load/plan-load.ts';
+import { plainDbfFields } from './describe/shapefile-header.ts';
 import { datasetInArchive, partsOf, stemOf } from '#shared/landing/source-parts.ts';
 
 describe('planLoad', () => {

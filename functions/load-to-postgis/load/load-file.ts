@@ -8,23 +8,23 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
-import { checkExtent, measureTable } from './check-extent.ts';
-import { chooseLayer } from './choose-layer.ts';
-import { type CsvGeometry, csvGeometry } from './csv-columns.ts';
-import { checkCsvRows } from './csv-records.ts';
-import { typeCsvTable } from './csv-table.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import { checkExtent, measureTable } from '../crs/check-extent.ts';
+import { chooseLayer } from '../describe/choose-layer.ts';
+import { type CsvGeometry, csvGeometry } from '../csv-columns.ts';
+import { checkCsvRows } from '../csv-records.ts';
+import { typeCsvTable } from '../csv-table.ts';
+import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { finishTable } from './finish-table.ts';
 import { typeJsonColumns } from './json-columns.ts';
 import { libpqEnvironment } from './libpq-environment.ts';
-import { copyLimit, withinCopyLimit } from './limit-copy.ts';
+import { copyLimit, withinCopyLimit } from '../guards/copy-limit.ts';
 import { explainLoadFailure, notesOfMessages } from './load-messages.ts';
 import { planLoad } from './plan-load.ts';
-import { refuseNul } from './refuse-nul.ts';
-import { resolveCrs } from './resolve-crs.ts';
-import { plainShapefileLayer, rememberPrj } from './shapefile-header.ts';
-import { epsgOf, sridOf } from './srid.ts';
-import { ensureUtf8 } from './transcode.ts';
+import { refuseNul } from '../guards/reject-nul.ts';
+import { resolveCrs } from '../crs/resolve-crs.ts';
+import { plainShapefileLayer, rememberPrj } from '../describe/shapefile-header.ts';
+import { epsgOf, sridOf } from '../crs/srid.ts';
+import { ensureUtf8 } from '../fetch/ensure-utf8.ts';
 
 /** A file of the manifest as a table of the run's schema. */
 export interface LoadedFile {

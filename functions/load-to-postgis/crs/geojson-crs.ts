@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkedCrsName } from '#shared/gdal/crs.ts';
-import { outerMembers } from './json-member.ts';
+import { outerMembers } from './json-members.ts';
 
 /**
  * The `crs` member of GeoJSON of before RFC 7946. GDAL reads a name that it does not know as WGS 84 without a word, and follows a

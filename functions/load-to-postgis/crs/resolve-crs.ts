@@ -4,7 +4,7 @@ import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { embeddedCrs, type SettledCrs, settleCrs } from '#shared/gdal/settle-crs.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { geojsonCrs } from './geojson-crs.ts';
 
 /** GeoPackage's way to say that there is none: srs_id -1 and 0. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { outerMembers } from './json-member.ts';
+import { outerMembers } from './json-members.ts';
 
 const MAX_BYTES = 64;
 

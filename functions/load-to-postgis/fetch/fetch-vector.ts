@@ -1,8 +1,8 @@
 import { type VectorFormat, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
-import { refuseReferences } from './references.ts';
-import { checkShapefileCounts } from './shapefile-counts.ts';
+import { refuseReferences } from '../guards/reject-references.ts';
+import { checkShapefileCounts } from '../guards/shapefile-counts.ts';
 
 /** A vector file of the manifest as it lies on this machine. */
 export type VectorSource = Source<VectorFormat>;

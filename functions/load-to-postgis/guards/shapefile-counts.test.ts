@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFile } from '../../tests/fixtures/landing.ts';
+import { dataFile } from '../../../tests/fixtures/landing.ts';
 import { checkShapefileCounts } from './shapefile-counts.ts';
 
 /** nc.shp has 100 shapes; each test changes a copy. */

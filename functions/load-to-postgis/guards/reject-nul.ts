@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import type { VectorSource } from '../fetch/fetch-vector.ts';
 
 /**
  * A NUL character ends a text in C: GDAL keeps what stands before it, in CSV of the whole line, and says nothing. PostgreSQL has no such

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findNul } from './refuse-nul.ts';
+import { findNul } from './reject-nul.ts';
 
 async function* cut(text: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < text.length; at += size) yield await Promise.resolve(text.subarray(at, at + size));
