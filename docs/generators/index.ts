@@ -1,6 +1,7 @@
 import { envExample } from './env-example.ts';
 import { errorsDocument } from './errors.ts';
 import { formatsDocument } from './formats.ts';
+import { functionReadmes } from './function-readmes.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
 import { recipesDocument } from './recipes.ts';
@@ -13,4 +14,5 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   manifestDocument,
   manifestSchemaDocument,
   recipesDocument,
+  ...functionReadmes,
 ];

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { LANE_STEPS } from '#shared/contracts/lanes.ts';
+import { ENV_SCHEMA } from '#shared/config/env.ts';
+import { ERROR_CODES } from '#shared/errors/codes.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { CRON_TOPIC, parseStack, type StackFunction } from '../../gateway/stack.ts';
+import { type CodeFacts, readCodeFacts } from './call-graph.ts';
+import type { GeneratedFile } from './generated-file.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const BEGIN = '<!-- Facts: generated from stack.yml and the code by `npm run generate`. Do not edit. -->';
+const END = '<!-- End of the facts. -->';
+/** Every function that parses its event can raise these. */
+const RAISED_BY_ALL = new Set(['EVENT_INVALID', 'INTERNAL']);
+
+const stack = parseStack(readFileSync(new URL('stack.yml', ROOT), 'utf8'));
+let facts: CodeFacts[] | undefined;
+
+/** The table of facts in functions/NAME/README.md. The text outside of the two marker comments is written by hand. */
+export const functionReadmes: readonly GeneratedFile[] = readdirSync(new URL('functions/', ROOT))
+  .sort()
+  .map((name, index, names) => ({
+    path: `functions/${name}/README.md`,
+    content: () => {
+      facts ??= readCodeFacts(names.map((each) => `functions/${each}/handler.ts`));
+      const readme = readFileSync(new URL(`functions/${name}/README.md`, ROOT), 'utf8');
+      return replaceFacts(readme, factsTable(name, stack.find(name), facts[index]));
+    },
+  }));
+
+/** Replaces the text between the markers; without markers, inserts it after the first paragraph. */
+export function replaceFacts(readme: string, table: string): string {
+  const block = `${BEGIN}\n\n${table}\n\n${END}`;
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin >= 0 && end > begin) return readme.slice(0, begin) + block + readme.slice(end + END.length);
+  const [title = '', summary = '', ...rest] = readme.split('\n\n');
+  return [title, summary.trimEnd(), block, ...rest].join('\n\n');
+}
+
+function factsTable(name: string, fn: StackFunction | undefined, code: CodeFacts | undefined): string {
+  if (fn === undefined || code === undefined)
+    throw new SluiceError('CONFIG_INVALID', `stack.yml does not declare the function ${name}.`);
+  const rows = [
+    ['Receives', receivedBy(fn)],
+    [fn.topics.includes(CRON_TOPIC) ? 'Publishes' : 'Returns', listOf(eventsOf(code)) || 'nothing'],
+    ['Step of the lanes', listOf(lanesOf(name))],
+    ['Retries', `at most ${defaultOf('RETRY_LIMIT')}, after transient errors (\`RETRY_LIMIT\`)`],
+    ['Concurrency', fn.concurrency === 'cores' ? 'number of cores (`CORES`)' : String(fn.concurrency)],
+    ['Template', `\`${fn.lang}\``],
+    ['Uses', usedBy(name, code).join(', ')],
+    ['[Error codes](../../docs/errors.md)', listOf(errorsOf(code))],
+  ];
+  const shown = rows.filter(([, value]) => value !== '').map(([label, value]) => `| ${label} | ${value} |`);
+  return ['| | |', '|---|---|', ...shown].join('\n');
+}
+
+function receivedBy({ topics, schedule, annotations }: StackFunction): string {
+  if (annotations['sluice.dead-letter-sink'] === 'true') return 'every dead letter';
+  return topics.includes(CRON_TOPIC) ? `a timer event, at \`${schedule}\`` : listOf(topics);
+}
+
+function eventsOf({ events }: CodeFacts): string[] {
+  return [...events].map((type) => type.replace('*', 'LANE')).sort();
+}
+
+function lanesOf(name: string): string[] {
+  return Object.entries(LANE_STEPS).flatMap(([lane, steps]) =>
+    (steps as readonly string[]).includes(name) ? [lane] : [],
+  );
+}
+
+function usedBy(name: string, { ports, files }: CodeFacts): string[] {
+  const uses = {
+    ledger: ports.has('ledger') || lanesOf(name).length > 0, // Steps of a lane are claimed in the ledger.
+    'object store': ports.has('objects'),
+    PostGIS: ports.has('postgis'),
+    GDAL: ports.has('gdal'),
+    DuckDB: [...files].some((path) => path.startsWith('shared/duckdb/')),
+  };
+  return Object.entries(uses).flatMap(([name, used]) => (used ? [name] : []));
+}
+
+/** Omits the errors of claims, limits and unavailable servers: every function can raise them. */
+function errorsOf({ literals }: CodeFacts): string[] {
+  return Object.keys(ERROR_CODES).filter((code) => literals.has(code) && !RAISED_BY_ALL.has(code));
+}
+
+function listOf(names: string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
+}
+
+function defaultOf(variable: 'RETRY_LIMIT'): number {
+  return ENV_SCHEMA.shape[variable].parse(undefined);
+}
