@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseEnv } from '#shared/config/env.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { log } from '#shared/log/log.ts';
+import { createLogger } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
@@ -42,6 +42,7 @@ export async function benchHops(): Promise<Benchmark> {
 
 async function measure(databaseUrl: string): Promise<Benchmark> {
   const env = parseEnv({ ...process.env, LOG_LEVEL: 'warn' });
+  const log = createLogger(env);
   const ledger = await openPostgresLedger(databaseUrl);
   const lane = new NoOpLane(ledger);
   // The ports to PostGIS, GDAL and objects are not there: these functions use the ledger only.

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { env, publicUrl } from '#shared/config/env.ts';
+import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { SLUICE_VERSION } from '#shared/assets/software.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
@@ -25,6 +25,7 @@ import type { Terminal } from './terminal.ts';
 
 /** What a command works with: whom it asks, and where it writes. */
 interface Parts {
+  env: Env;
   client: GatewayClient;
   terminal: (flags: { json?: boolean }) => Terminal;
   /** Sets the exit code. */
@@ -32,10 +33,15 @@ interface Parts {
 }
 
 /** Parses the arguments, runs one command, returns the exit code. */
-export async function runProgram(args: string[], screens: Pick<Terminal, 'stdout' | 'stderr'>): Promise<number> {
+export async function runProgram(
+  args: string[],
+  screens: Pick<Terminal, 'stdout' | 'stderr'>,
+  env: Env,
+): Promise<number> {
   let exitCode: number = EXIT.success;
-  const url = gatewayUrl();
+  const url = gatewayUrl(env);
   const program = makeProgram(screens, {
+    env,
     client: new GatewayClient(url, () =>
       screens.stderr.write(`Sluice is starting at ${url}; waiting until it is ready …\n`),
     ),
@@ -78,7 +84,7 @@ function makeProgram(screens: Pick<Terminal, 'stdout' | 'stderr'>, parts: Parts)
   return program;
 }
 
-function addIngest(program: Command, { client, terminal, end }: Parts): void {
+function addIngest(program: Command, { env, client, terminal, end }: Parts): void {
   const command = program
     .command('ingest')
     .description('Upload files, wait for the run, show the asset.')
@@ -99,7 +105,7 @@ function addIngest(program: Command, { client, terminal, end }: Parts): void {
     .option('--y-column <name>', 'column of the y coordinate (latitude, northing)')
     .option('--wkt-column <name>', 'column of the geometry as WKT')
     .action(async (files: string[], flags: IngestFlags & { json?: boolean }) =>
-      end(await ingest(files, flags, client, terminal(flags))),
+      end(await ingest(files, flags, env, client, terminal(flags))),
     );
   addTabularOptions(command);
   addRasterOptions(command);
@@ -171,7 +177,7 @@ function addViews(program: Command, { client, terminal, end }: Parts): void {
   );
 }
 
-function addActs(program: Command, { client, terminal, end }: Parts): void {
+function addActs(program: Command, { env, client, terminal, end }: Parts): void {
   program
     .command('rerun')
     .description('Run the manifest of a run that has ended once more, as a new run.')
@@ -217,7 +223,7 @@ function addActs(program: Command, { client, terminal, end }: Parts): void {
   program
     .command('setup-storage')
     .description('Make the buckets and the notification rule of the object store at S3_ENDPOINT.')
-    .action(async () => end(await setupStorageCommand(terminal({}))));
+    .action(async () => end(await setupStorageCommand(env, terminal({}))));
 }
 
 function addDeadLetters(program: Command, { client, terminal, end }: Parts): void {
@@ -256,7 +262,7 @@ Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong us
   npx sluice join roads traffic --on road_id=id --dataset roads_traffic`;
 
 /** The gateway as this machine reaches it: an address that means "all" is no address to connect to. */
-function gatewayUrl(): string {
+function gatewayUrl(env: Env): string {
   const everywhere = env.HOST === '0.0.0.0' || env.HOST === '::';
   return env.SLUICE_URL ?? publicUrl({ ...env, PUBLIC_URL: undefined, HOST: everywhere ? '127.0.0.1' : env.HOST });
 }

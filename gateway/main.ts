@@ -1,6 +1,9 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseEnv } from '#shared/config/env.ts';
+import { createLogger } from '#shared/log/log.ts';
+import { run } from './console/start-console.ts';
 
 /**
  * `npm start`: starts Sluice for a person. Standard output says in plain words what happens; the log goes to a file.
@@ -18,9 +21,8 @@ process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
 
 try {
   const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
-  // Imported late: the environment is read, and the log opened, when these are loaded.
-  const { run } = await import('./console/start-console.ts');
-  await run({ sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
+  const env = parseEnv(process.env);
+  await run({ env, log: createLogger(env), sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
 } catch (thrown) {
   // A wrong variable or argument: the message names it, and a stack would only hide that.
   process.stderr.write(`\nSluice cannot start. ${thrown instanceof Error ? thrown.message : String(thrown)}\n\n`);

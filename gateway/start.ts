@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
-import { log } from '#shared/log/log.ts';
+import { createLogger, type Logger } from '#shared/log/log.ts';
 import { recover, sweepLateUploads } from '#shared/run-control/leftovers.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
@@ -34,6 +34,8 @@ export interface RunningSluice {
 }
 
 export interface StartOptions {
+  /** By default one as `env` configures it. */
+  log?: Logger;
   /** Called when a part begins to start and when it is ready. */
   onProgress?: (part: string, state: 'begins' | 'ready') => void;
 }
@@ -47,7 +49,7 @@ const STACK = new URL('../stack.yml', import.meta.url);
  */
 export async function startSluice(
   given: Env,
-  { onProgress = () => undefined }: StartOptions = {},
+  { log = createLogger(given), onProgress = () => undefined }: StartOptions = {},
 ): Promise<RunningSluice> {
   const step = async <T>(part: string, work: Promise<T>): Promise<T> => {
     onProgress(part, 'begins');
@@ -69,15 +71,15 @@ export async function startSluice(
   // The store announces uploads before the router is there to hear of them: the sweep below finds those.
   let onNotification: (body: unknown) => void = () => undefined;
   const [databases, store] = await settled([
-    step('PostgreSQL', openDatabases(given, home, opened, breakDown)),
+    step('PostgreSQL', openDatabases(given, home, opened, log, breakDown)),
     step(
       'object store',
-      openStore(given, home, opened, (body) => onNotification(body)),
+      openStore(given, home, opened, log, (body) => onNotification(body)),
     ),
   ]);
   const env: Env = { ...given, ...databases, ...store, PORT: listener.port };
 
-  const context = await openContext(env);
+  const context = await openContext(env, log);
   opened.defer(() => context[Symbol.asyncDispose]());
   const stack = await readStack(STACK);
   const host =
@@ -96,13 +98,13 @@ export async function startSluice(
     for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await context.objects.ensureBucket(bucket);
   const parts = { ...context, env, router, signal: ending.signal };
   onNotification = (body) => void announce(body, parts);
-  await logFailure('Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
+  await logFailure(log, 'Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
   await router.start();
   background.push(runCron({ stack, router, log, signal: ending.signal }));
   background.push(
-    logFailure('Recovery:Runs:Failed', announceDue(parts)),
-    logFailure('Recovery:Manifests:Failed', announceWaiting(parts)),
-    logFailure('Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)),
+    logFailure(log, 'Recovery:Runs:Failed', announceDue(parts)),
+    logFailure(log, 'Recovery:Manifests:Failed', announceWaiting(parts)),
+    logFailure(log, 'Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)),
   );
 
   const { fetch } = createGateway({
@@ -136,11 +138,12 @@ async function openDatabases(
   env: Env,
   home: string,
   opened: AsyncDisposableStack,
+  log: Logger,
   breakDown: (error: SluiceError) => void,
 ) {
   if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
     return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
-  const postgres = await startPostgres(join(home, 'postgres'), { onGiveUp: breakDown });
+  const postgres = await startPostgres(join(home, 'postgres'), { log, onGiveUp: breakDown });
   opened.defer(() => postgres.stop());
   const [CONTROL_DATABASE_URL, POSTGIS_URL] = await Promise.all([
     env.CONTROL_DATABASE_URL ?? postgres.database('sluice_control'),
@@ -153,6 +156,7 @@ async function openStore(
   env: Env,
   home: string,
   opened: AsyncDisposableStack,
+  log: Logger,
   onNotification: (body: unknown) => void,
 ) {
   if (env.S3_ENDPOINT !== undefined) return { S3_ENDPOINT: env.S3_ENDPOINT };
@@ -161,6 +165,7 @@ async function openStore(
     directory: join(home, 's3'),
     port,
     buckets: [env.LANDING_BUCKET, env.LAKE_BUCKET],
+    log,
     onNotification,
   }).catch(async (thrown: unknown) => {
     throw await explainListening(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
@@ -176,7 +181,7 @@ async function settled<A, B>(work: [Promise<A>, Promise<B>]): Promise<[A, B]> {
   return Promise.all(work);
 }
 
-async function logFailure<T>(name: string, work: Promise<T>): Promise<T | undefined> {
+async function logFailure<T>(log: Logger, name: string, work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (thrown) {

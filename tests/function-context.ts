@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { eventsOfNotification } from '#shared/landing/notifications.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
@@ -16,6 +17,7 @@ export async function openFunctionContext(variables: Record<string, string> = {}
       POSTGIS_URL: database.url,
       ...variables,
     }),
+    SILENT_LOG,
   );
   return {
     ...context,

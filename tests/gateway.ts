@@ -7,7 +7,7 @@ import { deterministicObjectId, type SluiceEvent } from '#shared/events/event.ts
 import type { AssetDraft, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
@@ -49,11 +49,11 @@ export async function startGateway(
     },
   };
   const ledger = await openPostgresLedger(database.url);
-  const router = await createRouter({ databaseUrl: database.url, stack, host, env, log });
+  const router = await createRouter({ databaseUrl: database.url, stack, host, env, log: SILENT_LOG });
   await router.start();
   const objects = openObjectStore(env);
   const postgis = new PgPostgis(database.url);
-  const deps = { env, router, host, stack, ledger, objects, postgis, log };
+  const deps = { env, router, host, stack, ledger, objects, postgis, log: SILENT_LOG };
   const app = createGateway(deps);
   let server: ServerType | undefined;
   return {

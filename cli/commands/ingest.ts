@@ -1,4 +1,4 @@
-import { env } from '#shared/config/env.ts';
+import type { Env } from '#shared/config/env.ts';
 import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../batch.ts';
 import type { GatewayClient } from '../gateway-client.ts';
 import { type RasterFlags, rasterParameters } from '../raster-options.ts';
@@ -21,6 +21,7 @@ export interface IngestFlags
 export function ingest(
   paths: string[],
   flags: IngestFlags,
+  env: Pick<Env, 'LANDING_BUCKET'>,
   client: GatewayClient,
   terminal: Terminal,
 ): Promise<number> {

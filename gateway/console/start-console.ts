@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { createColors } from 'picocolors';
-import { env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
+import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { adviceFor } from '#shared/errors/advice.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { log } from '#shared/log/log.ts';
+import type { Logger } from '#shared/log/log.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
 import { describeError, describeRun } from '#shared/api/describe-run.ts';
 import { lakeLines, placesLines } from './startup-summary.ts';
@@ -21,6 +21,8 @@ const OPEN_TO_THE_NETWORK = [
 ];
 
 export interface RunOptions {
+  env: Env;
+  log: Logger;
   /** Ingest the sample on the first start. */
   sample: boolean;
   /** Name of the log file to show. */
@@ -28,13 +30,14 @@ export interface RunOptions {
 }
 
 /** Starts Sluice, says what happens, and stays until a signal ends it. Exit code 1 when it cannot start or breaks down. */
-export async function run({ sample, logFile }: RunOptions): Promise<void> {
+export async function run({ env, log, sample, logFile }: RunOptions): Promise<void> {
   const screen = new Screen();
-  const stop = signalled(screen);
+  const stop = signalled(screen, log);
   const began = performance.now();
   try {
     screen.say('', 'Sluice is starting.');
     const sluice = await startSluice(env, {
+      log,
       onProgress: (part, state) =>
         state === 'begins' ? screen.begin(`starting ${part}`) : screen.end(`starting ${part}`, `${part} is running`),
     });
@@ -115,7 +118,7 @@ function indented(text: string): string[] {
 }
 
 /** Aborts with the first signal. A second one a moment later ends the process at once; its servers end with it. */
-function signalled(screen: Screen): AbortSignal {
+function signalled(screen: Screen, log: Logger): AbortSignal {
   const stop = new AbortController();
   let first = 0;
   for (const name of SIGNALS) {

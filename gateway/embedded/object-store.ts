@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
-import { log } from '#shared/log/log.ts';
+import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { removeAbandonedUploads, repairStaging, type S3rverStore, writeWholeObjects } from './atomic-objects.ts';
 
 /** The embedded S3 server, in this process. Any other S3 takes its place by S3_ENDPOINT. */
@@ -20,6 +20,7 @@ export interface ObjectStoreOptions {
   /** 0 takes a free one. */
   port: number;
   buckets: string[];
+  log?: Logger;
   /** Called with an S3 notification body after each write and delete, before the client has its answer. */
   onNotification?: (body: unknown) => void;
 }
@@ -43,6 +44,7 @@ export async function startObjectStore({
   directory,
   port,
   buckets,
+  log = SILENT_LOG,
   onNotification,
 }: ObjectStoreOptions): Promise<EmbeddedObjectStore> {
   const root = join(directory, 'objects');
@@ -57,7 +59,7 @@ export async function startObjectStore({
   writeWholeObjects(server.store, root, staging);
   server.middleware.unshift(decodeCopySource);
   server.on('event', (body) => onNotification?.(body));
-  server.on('error', logFailure); // Koa prints it otherwise.
+  server.on('error', (reason) => logFailure(log, reason)); // Koa prints it otherwise.
   await server.configureBuckets();
   // Not s3rver's own `run`: when the port is taken, that never settles and ends the process.
   const http = createServer(server.callback());
@@ -67,7 +69,7 @@ export async function startObjectStore({
 }
 
 /** An answer such as "no such key" is no failure. */
-function logFailure(reason: unknown): void {
+function logFailure(log: Logger, reason: unknown): void {
   const { status = 500 } = reason as { status?: number };
   if (status >= 500) log.warn({ reason }, 'ObjectStore:Request:Failed');
 }

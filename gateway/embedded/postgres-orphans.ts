@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { join } from 'node:path';
-import { log } from '#shared/log/log.ts';
+import type { Logger } from '#shared/log/log.ts';
 
 /** How long a left-over server may take to write its memory to disk before it is ended at once. */
 const FAST_SHUTDOWN_MS = 15_000;
@@ -15,7 +15,7 @@ const LOOK_AGAIN_MS = 20;
  * backends whose postmaster died, and lock files that name a process which is no server of this folder.
  * The caller holds the folder's lock, so nothing found here belongs to a living Sluice.
  */
-export async function endLeftovers(data: string, socket: string): Promise<void> {
+export async function endLeftovers(data: string, socket: string, log: Logger): Promise<void> {
   const postmaster = readPid(join(data, 'postmaster.pid'));
   const found = serversOf(data, postmaster);
   if (found.length > 0) {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
-import { log } from '#shared/log/log.ts';
+import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { endLeftovers } from './postgres-orphans.ts';
@@ -28,6 +28,7 @@ export interface EmbeddedPostgres {
 }
 
 export interface PostgresOptions {
+  log?: Logger;
   /** Called once when the server died and cannot be started again. */
   onGiveUp?: (error: SluiceError) => void;
 }
@@ -37,6 +38,7 @@ export interface PostgresOptions {
  * What an earlier, killed process left running in it is ended first. Throws SETUP_FAILED, also when another process uses the folder.
  */
 export async function startPostgres(directory: string, options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
+  const log = options.log ?? SILENT_LOG;
   const account = serverAccount();
   const data = dataFolder(resolve(directory), account);
   const lock = lockFolder(`${data}.lock`, 'The PostgreSQL server of Sluice');
@@ -48,9 +50,9 @@ export async function startPostgres(directory: string, options: PostgresOptions 
       logFile: `${data}.log`,
       account,
     };
-    await endLeftovers(data, cluster.socket);
+    await endLeftovers(data, cluster.socket, log);
     await ensureCluster(cluster);
-    const server = new Supervisor(cluster, await startServer(cluster), options);
+    const server = new Supervisor(cluster, await startServer(cluster), log, options.onGiveUp);
     return {
       get pid() {
         return server.pid;
@@ -81,14 +83,16 @@ const RESTART_AFTER_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
 class Supervisor {
   #cluster: Cluster;
   #server: ServerProcess;
-  #options: PostgresOptions;
+  #log: Logger;
+  #onGiveUp: PostgresOptions['onGiveUp'];
   #stopping = new AbortController();
   #watching: Promise<void>;
 
-  constructor(cluster: Cluster, server: ServerProcess, options: PostgresOptions) {
+  constructor(cluster: Cluster, server: ServerProcess, log: Logger, onGiveUp: PostgresOptions['onGiveUp']) {
     this.#cluster = cluster;
     this.#server = server;
-    this.#options = options;
+    this.#log = log;
+    this.#onGiveUp = onGiveUp;
     this.#watching = this.#watch();
   }
 
@@ -106,7 +110,7 @@ class Supervisor {
     for (;;) {
       await this.#server.ended;
       if (this.#stopping.signal.aborted) return;
-      log.error({ pid: this.#server.pid, log: this.#cluster.logFile }, 'Postgres:Server:Died');
+      this.#log.error({ pid: this.#server.pid, log: this.#cluster.logFile }, 'Postgres:Server:Died');
       if (!(await this.#restart())) return;
     }
   }
@@ -118,18 +122,18 @@ class Supervisor {
       await wait(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return false;
       try {
-        await endLeftovers(this.#cluster.data, this.#cluster.socket); // Backends outlive a postmaster that was killed.
+        await endLeftovers(this.#cluster.data, this.#cluster.socket, this.#log); // Backends outlive a postmaster that was killed.
         this.#server = await startServer(this.#cluster);
         if (this.#stopping.signal.aborted)
           await this.#server.stop(); // `stop` came while it was starting.
-        else log.warn({ pid: this.#server.pid }, 'Postgres:Server:StartedAgain');
+        else this.#log.warn({ pid: this.#server.pid }, 'Postgres:Server:StartedAgain');
         return true;
       } catch (thrown) {
         last = thrown;
-        log.error({ reason: thrown }, 'Postgres:Server:StartFailed');
+        this.#log.error({ reason: thrown }, 'Postgres:Server:StartFailed');
       }
     }
-    this.#options.onGiveUp?.(asSluiceError(last));
+    this.#onGiveUp?.(asSluiceError(last));
     return false;
   }
 }

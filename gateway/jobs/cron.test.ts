@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { dueTimes, runCron, tickOf } from './cron.ts';
 import { parseStack } from '../stack.ts';
 
@@ -41,7 +41,7 @@ test('functions are called at their times, first for the one that passed last; a
       throw new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.');
     ticks.push(`${name} ${event.time.slice(11, 16)} ${callId === event.id}`);
   };
-  const running = runCron({ stack, router: { publishTo }, log, signal: stop.signal });
+  const running = runCron({ stack, router: { publishTo }, log: SILENT_LOG, signal: stop.signal });
   await vi.advanceTimersByTimeAsync(29_000);
   expect(ticks).toEqual(['a 12:00 true']);
   await vi.advanceTimersByTimeAsync(3_000);

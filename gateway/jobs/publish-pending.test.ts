@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { startObjectStore, testEnv } from '../../tests/servers.ts';
@@ -31,7 +31,10 @@ function recorder(failures: SluiceError[] = []) {
     if (failure) throw failure;
     events.push(event);
   };
-  return { events, parts: { env: testEnv(), router: { publish }, log, signal: new AbortController().signal } };
+  return {
+    events,
+    parts: { env: testEnv(), router: { publish }, log: SILENT_LOG, signal: new AbortController().signal },
+  };
 }
 
 test('an upload of a manifest is announced once, other uploads are not, and the sweep finds the manifests that lie there', async () => {

@@ -122,9 +122,6 @@ export function parseEnv(variables: NodeJS.ProcessEnv): Env {
   );
 }
 
-/** The environment of this process. */
-export const env: Env = parseEnv(process.env);
-
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { confinedCommandLine, type Confinement, confinementOf, UNCONFINED } from './confinement.ts';
 import type { GdalCommand } from './gdal.ts';
@@ -103,7 +104,7 @@ describe('what is visible', () => {
   });
 });
 
-const here = await confinementOf();
+const here = await confinementOf(SILENT_LOG);
 
 // A container may forbid it; that the tests of hostile files pass without it as well is theirs to say.
 describe.runIf(here.ownView.length > 0)(

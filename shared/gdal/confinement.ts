@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { log } from '#shared/log/log.ts';
+import type { Logger } from '#shared/log/log.ts';
 import type { GdalCommand } from './gdal.ts';
 import { commandView, systemView } from './visible-files.ts';
 
@@ -31,12 +31,12 @@ const CPU_PER_WALL_SECOND = 8;
 let confinement: Promise<Confinement> | undefined;
 
 /** What works here; tried once per process, and logged. GDAL must be installed. */
-export function confinementOf(): Promise<Confinement> {
-  confinement ??= probe();
+export function confinementOf(log: Logger): Promise<Confinement> {
+  confinement ??= probe(log);
   return confinement;
 }
 
-async function probe(): Promise<Confinement> {
+async function probe(log: Logger): Promise<Confinement> {
   const programFolder = process.env.PATH?.split(':').find((folder) => existsSync(join(folder, 'ogrinfo')));
   // Privileges are dropped explicitly, because root keeps them by default.
   const bwrap = [
@@ -61,11 +61,11 @@ async function probe(): Promise<Confinement> {
     limits,
     dieWithParent: dies ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [],
   };
-  report(found, refusal);
+  report(log, found, refusal);
   return found;
 }
 
-function report({ noNetwork, limits }: Confinement, refusal: string | undefined): void {
+function report(log: Logger, { noNetwork, limits }: Confinement, refusal: string | undefined): void {
   if (refusal === undefined) log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Probe:Done');
   else
     log.warn(

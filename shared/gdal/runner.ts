@@ -4,6 +4,7 @@ import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Confinement, confinedCommandLine, confinementOf } from './confinement.ts';
 import { cleanText, failureOf, type GdalExit, withoutLocalPaths } from './failure.ts';
+import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
 import { driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
 
@@ -13,12 +14,12 @@ const MAX_STDOUT_BYTES = 32 * 2 ** 20;
 const MAX_STDERR_BYTES = 8 * 2 ** 10;
 
 /** The one GDAL runner (see Gdal). `confinement` is for tests of machines that allow less. */
-export function createGdal(env: Env, options: { confinement?: Confinement } = {}): Gdal {
+export function createGdal(env: Env, options: { log?: Logger; confinement?: Confinement } = {}): Gdal {
   return {
     run: async (command, { signal, timeoutSeconds = env.STEP_TIMEOUT_SECONDS }): Promise<GdalResult> => {
       signal.throwIfAborted();
       const installed = await installedDrivers(); // First: what confines GDAL is tried with GDAL.
-      const confinement = options.confinement ?? (await confinementOf());
+      const confinement = options.confinement ?? (await confinementOf(options.log ?? SILENT_LOG));
       const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
       const line = confinedCommandLine(command, confinement, limits);
       const variables = sandboxVariables(process.env, driversToSkip(installed, command.drivers), command);

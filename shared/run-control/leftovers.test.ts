@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import { scratchName, scratchRoot } from '#shared/runtime/scratch.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
@@ -25,7 +25,7 @@ async function open() {
   ];
   const [ended, running] = [await admitRun(ledger, 'ended'), await admitRun(ledger, 'läuft #1')];
   return {
-    parts: { env, ledger, objects, postgis, log },
+    parts: { env, ledger, objects, postgis, log: SILENT_LOG },
     ended,
     running,
     close: async () => {

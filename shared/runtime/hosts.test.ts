@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
 import { loadHandler } from './functions.ts';
 import type { FunctionHost } from './host.ts';
@@ -43,7 +43,7 @@ const obedient: Handler = async (received, { signal }) => {
   return silent ? undefined : { ...received, id: 'reply/ü', data: { got: received.data } };
 };
 // Only `signal` of the context is used by this handler.
-const context = { log, signal: never } as Context;
+const context = { log: SILENT_LOG, signal: never } as Context;
 const inProcess = new InProcessHost(context, (name) =>
   name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name),
 );
@@ -57,7 +57,7 @@ beforeAll(async () => {
     port: 0,
     address: '127.0.0.1',
     ready: () => Promise.resolve(),
-    log,
+    log: SILENT_LOG,
   });
 });
 afterAll(async () => {
@@ -146,7 +146,7 @@ describe('the HTTP host', () => {
       port: 0,
       address: '127.0.0.1',
       ready: () => Promise.reject(new SluiceError('DATABASE_UNAVAILABLE', 'away')),
-      log,
+      log: SILENT_LOG,
     });
     const get = (port: number, path: string) => fetch(`http://127.0.0.1:${port}${path}`);
     expect((await get(server.port, '/_/health')).status).toBe(200);
@@ -170,7 +170,7 @@ describe('the HTTP host', () => {
       port: 0,
       address: '127.0.0.1',
       ready: () => Promise.resolve(),
-      log,
+      log: SILENT_LOG,
     });
     const client = new HttpClientHost(() => `http://127.0.0.1:${own.port}/`);
     const call = client.invoke('w', event({ wait: true }), { signal: never });

@@ -2,7 +2,7 @@ import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { log } from '#shared/log/log.ts';
+import type { Logger } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
@@ -10,7 +10,7 @@ import { eventSink, postEvent } from '#shared/events/post-event.ts';
 import { fencedPostgis } from './fenced-postgis.ts';
 
 /** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
-export async function openContext(env: Env): Promise<Context & AsyncDisposable> {
+export async function openContext(env: Env, log: Logger): Promise<Context & AsyncDisposable> {
   const ledger = await openPostgresLedger(required(env, 'CONTROL_DATABASE_URL'));
   const objects = openObjectStore(env);
   const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
@@ -21,7 +21,7 @@ export async function openContext(env: Env): Promise<Context & AsyncDisposable> 
     ledger,
     objects,
     postgis,
-    gdal: createGdal(env),
+    gdal: createGdal(env, { log }),
     publish: (event) => postEvent(eventSink(env), event, ending.signal),
     signal: ending.signal,
     [Symbol.asyncDispose]: async () => {

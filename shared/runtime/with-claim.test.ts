@@ -6,7 +6,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
 import { admitRun } from '../../tests/gateway.ts';
 import { createDatabase, testEnv } from '../../tests/servers.ts';
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const STEP = 'load-to-postgis';
 const contextOf = (signal = new AbortController().signal, variables: Record<string, string> = {}) =>
-  ({ env: testEnv(variables), log, ledger, signal }) as Context;
+  ({ env: testEnv(variables), log: SILENT_LOG, ledger, signal }) as Context;
 const replyOf = (runId: string) => makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
 /** Work that waits until its signal aborts. */
 const untilAborted = async ({ signal }: Claim): Promise<SluiceEvent | undefined> => {

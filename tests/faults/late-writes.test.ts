@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import pg from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { cancel } from '#shared/run-control/cancel.ts';
 import { recover } from '#shared/run-control/leftovers.ts';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
@@ -96,7 +96,7 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
     stack,
     host: new InProcessHost(context),
     env: context.env,
-    log,
+    log: SILENT_LOG,
     drainMs: 100,
   });
   try {

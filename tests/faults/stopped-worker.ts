@@ -1,5 +1,6 @@
-import { env } from '#shared/config/env.ts';
+import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { createLogger } from '#shared/log/log.ts';
 import { loadHandler } from '#shared/runtime/functions.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { watchWrites } from './durable-writes.ts';
@@ -11,7 +12,8 @@ import { watchWrites } from './durable-writes.ts';
 const handler = await loadHandler(process.env.WORKER_FUNCTION ?? '');
 const event = JSON.parse(process.env.WORKER_EVENT ?? '') as SluiceEvent;
 const stopAt = new RegExp(process.env.WORKER_STOP ?? '', 'i');
-const context = await openContext(env);
+const env = parseEnv(process.env);
+const context = await openContext(env, createLogger(env));
 
 let stopped = false;
 watchWrites({

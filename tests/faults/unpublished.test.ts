@@ -5,6 +5,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { cancellation } from '#shared/run-control/cancellation.ts';
 import { planRerun } from '#shared/run-control/plan-rerun.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
@@ -72,7 +73,7 @@ async function withSluice<T>(work: (sluice: RunningSluice) => Promise<T>): Promi
 
 /** The ledger as a process leaves it that never gets to the queue. */
 async function withLedger<T>(work: (ledger: RunningSluice['context']['ledger']) => Promise<T>): Promise<T> {
-  await using context = await openContext(env);
+  await using context = await openContext(env, SILENT_LOG);
   return await work(context.ledger);
 }
 

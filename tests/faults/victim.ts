@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { env } from '#shared/config/env.ts';
+import { parseEnv } from '#shared/config/env.ts';
 import { startSluice } from '../../gateway/start.ts';
 import { watchWrites, type WritePoint } from './durable-writes.ts';
 
@@ -25,7 +25,7 @@ const dieAt = (when: 'before' | 'after') => (point: WritePoint) => {
 };
 watchWrites({ counts: () => armed, before: dieAt('before'), after: dieAt('after') });
 
-const sluice = await startSluice(env);
+const sluice = await startSluice(parseEnv(process.env));
 process.stdout.write('ready\n');
 // From here on writes count; any line on standard input says that the manifest was uploaded.
 process.stdin.once('data', () => {

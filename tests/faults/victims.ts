@@ -9,6 +9,7 @@ import { expect, vi } from 'vitest';
 import { assetKeyOf, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/due-event.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
@@ -36,7 +37,7 @@ export async function openVictims() {
     POSTGIS_URL: spatial.url,
     S3_ENDPOINT: store.endpoint,
   };
-  const context = await openContext(testEnv(variables));
+  const context = await openContext(testEnv(variables), SILENT_LOG);
   const { ledger, objects } = context;
 
   const runOf = async (batchId: string): Promise<RunDocument | undefined> =>

@@ -4,7 +4,7 @@ import { execa, type ResultPromise } from 'execa';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Env } from '#shared/config/env.ts';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
-import { log } from '#shared/log/log.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
@@ -74,12 +74,12 @@ beforeAll(async () => {
   ]);
   const variables = { CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint };
   env = testEnv(variables);
-  context = await openContext(env);
+  context = await openContext(env, SILENT_LOG);
   stack = await readStack(new URL('../../stack.yml', import.meta.url));
   for (const { name } of stack.functions)
     processes.set(name, new FunctionProcess(name, { ...variables, SCRATCH_DIR: env.SCRATCH_DIR ?? '' }));
   const host = new HttpClientHost((name) => processes.get(name)?.url);
-  router = await createRouter({ databaseUrl: control.url, stack, host, env, log });
+  router = await createRouter({ databaseUrl: control.url, stack, host, env, log: SILENT_LOG });
   close.push(
     async () => host.close(),
     () => router.stop(),

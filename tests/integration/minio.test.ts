@@ -15,6 +15,7 @@ import type { Env } from '#shared/config/env.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createS3Client } from '#shared/storage/s3.ts';
 import { minioEnvironment, withManifestRules } from '../../cli/notification-rules.ts';
@@ -69,7 +70,7 @@ async function install(): Promise<Installation> {
     PORT: String(port),
   });
   await setupStorage(env, () => undefined);
-  const context = await openContext(env);
+  const context = await openContext(env, SILENT_LOG);
   const stack = await readStack(new URL('../../stack.yml', import.meta.url));
   const host = new InProcessHost(context);
   const router = await createRouter({ databaseUrl: control.url, stack, host, env, log: context.log });
