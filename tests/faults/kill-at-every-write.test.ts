@@ -4,7 +4,7 @@ import { startSluice } from '../../gateway/start.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { testEnv } from '../servers.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
-import { pointSampler } from './sample-points.ts';
+import { MISSED_AT_MOST, pointSampler } from './sample-points.ts';
 import { openVictims } from './victims.ts';
 import { PATIENCE_MS } from './worker-process.ts';
 
@@ -61,19 +61,27 @@ test('writes of every kind are watched', () => {
 });
 
 describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
+  const missed: string[] = [];
+
   test.each(kills)(
     'a kill $when $name loses nothing and leaves nothing',
-    async ({ when, index, point }) => {
+    async ({ when, index, point, name }) => {
       const batchId = `${when} ${index} ${batch.title}`;
       const victim = await victims.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
       const dead = once(victim, 'close');
       await uploadBatch(batch, batchId, datasetOf(batchId), context);
       victim.stdin?.write('go\n');
-      // Where a write does not come this time (a retry that was not needed), the run finishes, and the process is killed then.
-      await Promise.race([
-        dead,
-        vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 }).catch(() => undefined),
+      // Some writes do not occur in every run, such as those of a retry. Then the process is killed at the end of the run.
+      const killed = await Promise.race([
+        dead.then(() => true),
+        vi
+          .waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 })
+          .then(
+            () => false,
+            () => false,
+          ),
       ]);
+      if (!killed) missed.push(`${when} ${name}`);
       victim.kill('SIGKILL');
       await dead;
 
@@ -88,7 +96,11 @@ describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
     2 * PATIENCE_MS,
   );
 
-  test('afterward everything in the lake agrees', async () => {
+  test('most writes occur, so that the process is killed there', () => {
+    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(kills.length * MISSED_AT_MOST);
+  });
+
+  test('the ledger, the lake and the catalog agree afterward', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ import { createRouter } from '../../gateway/router/router.ts';
 import { readStack } from '../../gateway/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, uploadBatch } from './batches.ts';
-import { pointSampler, type Trial } from './sample-points.ts';
+import { MISSED_AT_MOST, pointSampler, type Trial } from './sample-points.ts';
 import { openVictims } from './victims.ts';
 import { isStopped, PATIENCE_MS } from './worker-process.ts';
 
@@ -38,9 +38,12 @@ for (const batch of BATCHES) {
 const tables = await tablesOutsideRuns();
 
 describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
-  test.each(freezes)(
-    'frozen before $name and awake after the cancel, a worker writes nothing',
-    async ({ index, point }) => {
+  const missed: string[] = [];
+
+  test.for(freezes)(
+    'a worker that is frozen before $name and resumes after the cancellation writes nothing',
+    { timeout: 2 * PATIENCE_MS },
+    async ({ index, point, name }, { skip }) => {
       const batchId = `späte #${index} ${batch.title}`;
       const worker = await victims.start({
         VICTIM_POINT: JSON.stringify(point),
@@ -51,10 +54,11 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
       try {
         const run = await frozenRun(batch, batchId, worker);
         if (run?.status !== 'running') {
-          // Over: there is nothing to cancel.
           worker.kill('SIGCONT');
           await vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 10 });
-          return;
+          expect(await victims.runOf(batchId)).toMatchObject({ status: 'success' });
+          missed.push(name);
+          return skip('The run ended before this write, so it could not be canceled.');
         }
         await cancelAndArchive(run);
         const datasets = datasetsOf(batch, run.dataset_id);
@@ -69,10 +73,13 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
         await ended;
       }
     },
-    2 * PATIENCE_MS,
   );
 
-  test('afterward everything in the lake agrees', async () => {
+  test('most writes occur, so that the worker is frozen there', () => {
+    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(freezes.length * MISSED_AT_MOST);
+  });
+
+  test('the ledger, the lake and the catalog agree afterward', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });

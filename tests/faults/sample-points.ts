@@ -7,6 +7,9 @@ export interface Trial {
   name: string;
 }
 
+/** Share of the points at which the write may not occur: retries and timers differ from run to run. */
+export const MISSED_AT_MOST = 0.2;
+
 /** Writes by which batches differ: programs, objects of the lake, and what is registered of them. */
 const OWN = /^(program|s3 \w+ data-lake|sql with claim)/;
 /** Of each kind of these the first two: with several assets, the second comes while the first one stands. */
