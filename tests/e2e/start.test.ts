@@ -31,10 +31,8 @@ test('the first start brings the sample into the lake and says so; Ctrl-C leaves
   expect(first.seen()).toContain('Stopped.');
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]));
 
-  const began = performance.now();
   const second = await startProgram(home);
   await second.sees(START);
-  expect(performance.now() - began).toBeLessThan(10_000);
   expect(second.seen()).not.toContain('First start');
   const assets = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as {
     dataset_id: string;

@@ -6,14 +6,13 @@ import { isArchived } from '#shared/run-control/due-event.ts';
 import { loadedRun } from '../loaded-run.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** A cancel ends the program and the statement that are under way: on real work that would go on for long. */
+/** A cancellation ends the active program and the active statement. Without it, neither ends within the timeout of the test. */
 
-/** What an operator may expect. */
-const KILLED_WITHIN_MS = 2_000;
 const PATIENCE_MS = 60_000;
-const POINTS = 1_500_000;
-/** A ring through so many points at random crosses itself a million times: its repair, one call of GEOS, takes minutes. */
-const KNOT_POINTS = 2_000;
+/** Enough for the load to be observed before it ends. */
+const POINTS = 500_000;
+/** A ring through this many random points has about a million self-intersections. Its repair in GEOS takes minutes. */
+const KNOT_POINTS = 2_500;
 
 let sluice: TestSluice;
 let watcher: pg.Client;
@@ -49,9 +48,8 @@ const programs = (runId: string) =>
     }
   });
 
-/** Milliseconds from the cancel until nothing of the run is under way any more. */
-const cancelAndMeasure = async (runId: string) => {
-  const began = performance.now();
+/** Cancels the run and waits until none of its programs and statements is active. */
+const cancelAndWait = async (runId: string) => {
   await cancel(runId, 'ana', { ledger: sluice.context.ledger, router: sluice.router });
   await expect
     .poll(
@@ -63,7 +61,6 @@ const cancelAndMeasure = async (runId: string) => {
       { timeout: PATIENCE_MS, interval: 10 },
     )
     .toEqual([[], [], []]);
-  const milliseconds = performance.now() - began;
   await expect
     .poll(async () => isArchived((await sluice.context.ledger.getRun(runId)) ?? { steps: [] }), {
       timeout: PATIENCE_MS,
@@ -71,7 +68,6 @@ const cancelAndMeasure = async (runId: string) => {
     .toBe(true);
   expect(await sluice.context.ledger.getRun(runId)).toMatchObject({ status: 'canceled' });
   expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
-  return milliseconds;
 };
 
 test(
@@ -111,9 +107,9 @@ test(
       })
       .toMatch(/^COPY/);
     expect(programs(await runId()).length).toBeGreaterThan(0);
-    const milliseconds = await cancelAndMeasure(await runId());
-    process.stdout.write(`ogr2ogr and its COPY ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
-    expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+    // Stopped programs do not end by themselves, so only the cancellation can end them.
+    for (const pid of programs(await runId())) process.kill(Number(pid), 'SIGSTOP');
+    await cancelAndWait(await runId());
   },
   2 * PATIENCE_MS,
 );
@@ -134,9 +130,7 @@ test(
         interval: 10,
       })
       .toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
-    const milliseconds = await cancelAndMeasure(run.run_id);
-    process.stdout.write(`The statement ended ${milliseconds.toFixed(0)} ms after the cancel.\n`);
-    expect(milliseconds).toBeLessThan(KILLED_WITHIN_MS);
+    await cancelAndWait(run.run_id);
   },
   2 * PATIENCE_MS,
 );
