@@ -8,7 +8,7 @@ import type { AssetDraft, ManifestDocument, RunDocument } from '#shared/ledger/d
 import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';

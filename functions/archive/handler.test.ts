@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import { runFailed } from '#shared/events/run-events.ts';
-import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openFunctionContext, putManifest, uploadEvent } from '../../tests/function-context.ts';
 import { exportAsset, startRun } from '../../tests/function-runs.ts';

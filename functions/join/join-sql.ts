@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { ROW_NUMBER } from '#shared/parquet/parquet-to-table.ts';
-import { KEY_COLUMN, PROCESSED_TABLE } from '#shared/postgis/tables.ts';
+import { KEY_COLUMN, PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 
 /** Tables of a join in the schema of its run. */
 export const SPATIAL_TABLE = 'join_spatial';

@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { JoinResult, Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import {
   COUNT_MATCHES,
   duplicatesSql,

@@ -1,8 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
-import { RESERVED_COLUMNS } from '#shared/postgis/tables.ts';
 import type { Column, Note } from '#shared/contracts/facts.ts';
+import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { describeAsset, type JoinAssets } from './find-assets.ts';
 import { checkKeyTypes } from './key-types.ts';
 

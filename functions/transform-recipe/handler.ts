@@ -1,14 +1,13 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
-import { countGeometries } from '#shared/postgis/count-geometries.ts';
-import { checkTableKept } from '#shared/postgis/kept-tables.ts';
-import { sessionSettings } from '#shared/postgis/parallel.ts';
-import { RAW_TABLE } from '#shared/postgis/tables.ts';
+import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
+import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { parseParameters } from '#shared/recipes/parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import { dropOutputs, runRecipe } from '#shared/recipes/run-recipe.ts';
 import { readFacts } from '#shared/recipes/table-facts.ts';
 import type { Handler, WarmUp } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 
 /** Opens a connection with PostGIS and PROJ loaded. */
 export const warmUp: WarmUp = ({ postgis }) => postgis.warmUp();

@@ -67,7 +67,6 @@ function systemErrorCode(thrown: unknown): ErrorCodeName {
   if (/Connection terminated|not queryable|timeout exceeded when trying to connect/.test(thrown.message))
     return 'DATABASE_UNAVAILABLE';
   if (syscall === 'connect' && /\.s\.PGSQL\./.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
-  if (code !== undefined && NETWORK_ERRORS.has(code))
-    return /:5\d{3}\b/.test(thrown.message) ? 'DATABASE_UNAVAILABLE' : 'STORE_UNAVAILABLE';
+  if (code !== undefined && NETWORK_ERRORS.has(code)) return 'STORE_UNAVAILABLE';
   return 'INTERNAL';
 }

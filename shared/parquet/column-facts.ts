@@ -1,7 +1,7 @@
 import format from 'pg-format';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { type ColumnFacts, isRepresentable, TIME_TYPES } from './column-types.ts';
 
 /** What the values say about the columns whose type alone does not decide how they are written. */

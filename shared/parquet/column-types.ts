@@ -1,6 +1,6 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import type { RawColumn, RawType } from './raw-column.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** How a column travels: what PostgreSQL is asked for, as which raw type it crosses, and what DuckDB makes of it. */
 export interface ExportColumn {

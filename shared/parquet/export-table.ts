@@ -1,6 +1,6 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import type { Column, Note } from '#shared/contracts/facts.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { type ColumnFacts, exportColumn, type ExportColumn } from './column-types.ts';
 import { distinctNames, unusedName } from './column-names.ts';
 import { COVERING_NAME, geoMetadata } from './geo-metadata.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { toGeoJson } from 'geoparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 import { writeGeoParquet } from './write-geoparquet.ts';

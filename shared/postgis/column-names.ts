@@ -1,13 +1,11 @@
 import type { Note } from '#shared/contracts/facts.ts';
 
-/** The one rule by which a column that cannot keep its name gets another one. */
-
-/** PostgreSQL cuts longer names off without an error, so that two could become one. */
+/** PostgreSQL silently cuts longer identifiers, so two names could become equal. */
 export const MAX_IDENTIFIER_BYTES = 63;
 
 /**
- * Names for columns, in order: a name that is taken (reserved or, apart from case, that of an earlier column), empty, or longer than 63 bytes
- * gets `_1`, `_2`, …; each such change is a note.
+ * Names for columns, in order. A name gets the suffix `_1`, `_2`, … when it is empty, longer than 63 bytes, reserved,
+ * or equal to the name of an earlier column without regard to case. Each renamed column gets a note.
  */
 export function namesForColumns(
   sources: readonly string[],
@@ -23,18 +21,19 @@ export function namesForColumns(
   });
   const notes = sources.flatMap((source, index) => {
     const name = names[index] ?? source;
-    return name === source
-      ? []
-      : [
-          {
-            code: 'COLUMN_RENAMED',
-            column: name,
-            file,
-            message: `Column ${JSON.stringify(source)} is called ${JSON.stringify(name)}, because its name is ${Buffer.byteLength(source) > MAX_IDENTIFIER_BYTES ? 'too long' : 'taken'}.`,
-          },
-        ];
+    return name === source ? [] : [renameNote(source, name, file)];
   });
   return { names, notes };
+}
+
+function renameNote(source: string, name: string, file: string): Note {
+  const reason = Buffer.byteLength(source) > MAX_IDENTIFIER_BYTES ? 'too long' : 'already used or reserved';
+  return {
+    code: 'COLUMN_RENAMED',
+    column: name,
+    file,
+    message: `Column ${JSON.stringify(source)} was renamed to ${JSON.stringify(name)}: its name is ${reason}.`,
+  };
 }
 
 function freeName(source: string, taken: ReadonlySet<string>, inSource: ReadonlySet<string>): string {
@@ -47,7 +46,7 @@ function freeName(source: string, taken: ReadonlySet<string>, inSource: Readonly
   }
 }
 
-/** The longest beginning that has at most `bytes` bytes of UTF-8, without half a character. */
+/** The longest prefix of whole characters with at most `bytes` bytes of UTF-8. */
 function cutTo(text: string, bytes: number): string {
   let cut = '';
   let length = 0;

@@ -6,7 +6,7 @@ test('maps every run id to a schema and back', () => {
   fc.assert(fc.property(fc.uuid(), (runId) => runOfSchema(schemaOfRun(runId)) === runId));
 });
 
-test("knows no run for a schema that is not a run's", () => {
+test('a schema that does not belong to a run has no run id', () => {
   expect(runOfSchema('public')).toBeUndefined();
   expect(runOfSchema('proc_x')).toBeUndefined();
 });

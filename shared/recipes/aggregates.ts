@@ -1,10 +1,10 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type ColumnClass, classOf } from './column-class.ts';
 import { attributeColumn, ColumnName, NewColumnName } from './columns.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import { columnSql, type TableFacts } from './step.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** Values of several features made into one. */
 

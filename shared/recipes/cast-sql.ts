@@ -1,7 +1,7 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type ColumnClass, classOf } from './column-class.ts';
 import { columnSql } from './step.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** Types that a column can be cast to, by the names that manifests use for tables too. */
 export const CAST_TYPES = [

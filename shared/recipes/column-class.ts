@@ -1,4 +1,4 @@
-import type { TableColumn } from '#shared/postgis/table-column.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** What can be done with the values of a column: compared, added, cast. */
 export type ColumnClass =

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
-import { RESERVED_COLUMNS } from '#shared/postgis/tables.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import type { TableFacts } from './step.ts';
 

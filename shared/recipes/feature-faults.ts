@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { reasonOf } from '#shared/text/reason.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { FaultQuery, RecipeStep, TableFacts } from './step.ts';
 
 /** So many features are named; a person corrects the source, not one feature after the other. */

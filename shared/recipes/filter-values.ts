@@ -2,7 +2,7 @@ import format from 'pg-format';
 import { type ColumnClass, classOf } from './column-class.ts';
 import type { ConditionValue } from './filter-conditions.ts';
 import { invalidParameter } from './invalid-parameter.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 const NUMBER = /^[+-]?\d+(\.\d+)?$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

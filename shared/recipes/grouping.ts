@@ -1,11 +1,11 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { type Aggregate, aggregateColumn, AggregateSchema } from './aggregates.ts';
 import { classOf } from './column-class.ts';
 import { attributeColumn, checkFreeName, ColumnName } from './columns.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import { columnSql, type RecipeStep, selectInto, type TableFacts } from './step.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** Columns of a group, and of what is computed of it. */
 const MAX_COLUMNS = 100;

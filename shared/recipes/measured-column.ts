@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { sridOf } from './clip-area.ts';
 import { attributeColumns, checkFreeName, NewColumnName } from './columns.ts';
 import { invalidParameter } from './invalid-parameter.ts';

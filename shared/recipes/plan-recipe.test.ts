@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { parseParameters } from './parameters.ts';
 import { planRecipe } from './plan-recipe.ts';
 import { recipeOf, stepsOf } from './registry.ts';
 import type { CrsUnit, TableFacts } from './step.ts';
 import { bindSteps, STEP_KINDS } from './step-kinds.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 const column = (name: string, type: string, base = type, array = false): TableColumn => ({ name, type, base, array });
 const FACTS: TableFacts = {

@@ -1,10 +1,10 @@
 import type { QueryResult } from 'pg';
 import format from 'pg-format';
-import { checkGeometryContract } from '#shared/postgis/geometry-contract.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
-import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/tables.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
+import { checkGeometryContract } from '#shared/postgis/table-checks.ts';
 import { checkFaults, explainFailure } from './feature-faults.ts';
 import { planRecipe, type PlannedStep } from './plan-recipe.ts';
 import type { RecipeStep, SqlStep, StepTables, TableFacts } from './step.ts';

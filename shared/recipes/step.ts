@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** A statement of a step, as data. */
 export interface SqlStep {

@@ -1,9 +1,9 @@
 import type { Env } from '#shared/config/env.ts';
 import format from 'pg-format';
-import { checkGeometryContract } from '#shared/postgis/geometry-contract.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
-import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/tables.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
+import { checkGeometryContract } from '#shared/postgis/table-checks.ts';
 import { areaKey, transformBox } from './clip-area.ts';
 import { invalidParameter } from './invalid-parameter.ts';
 import {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { scratchName, scratchRoot } from '#shared/runtime/scratch.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { admitRun, assetDraft } from '../../tests/gateway.ts';

@@ -3,8 +3,8 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { Postgis } from '#shared/postgis/postgis.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
+import type { Postgis } from '#shared/postgis/postgis.ts';
 
 /** What a handler may use: the ports. Nothing above them knows which way of running Sluice it is in. */
 export interface Context {

@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { PgPostgis } from '#shared/postgis/postgis.ts';
+import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
 import { eventSink, postEvent } from '#shared/events/post-event.ts';

@@ -3,8 +3,8 @@ import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
 import { type Extent, judgeExtent } from '#shared/gdal/extent-rules.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Crs } from '#shared/gdal/wkt.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /** Rows and extent of a table; the extent is null when it has no coordinates. */
 export async function measureTable(

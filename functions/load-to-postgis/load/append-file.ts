@@ -1,8 +1,8 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { KEY_COLUMN } from '#shared/postgis/tables.ts';
 import type { Column } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import type { LoadedFile } from './load-file.ts';
 
 /** Adds the rows of a further file to those of the first ones, in the CRS of the first. Throws COLUMNS_DIFFER. */

@@ -1,9 +1,8 @@
 import format from 'pg-format';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
-import { readColumns } from '#shared/postgis/table-columns.ts';
-import { KEY_COLUMN } from '#shared/postgis/tables.ts';
+import { readColumns, type TableColumn } from '#shared/postgis/table-columns.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import { planColumns, type Rename } from './plan-columns.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 

@@ -1,6 +1,6 @@
 import { namesForColumns } from '#shared/postgis/column-names.ts';
-import { RESERVED_COLUMNS } from '#shared/postgis/tables.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 
 /** The names that columns get in `raw_data`: those of the source, and one rule for the few that can't stay. */
 

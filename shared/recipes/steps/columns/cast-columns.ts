@@ -1,11 +1,11 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-column.ts';
 import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, readsDates } from '../../cast-sql.ts';
 import { attributeColumn, ColumnName } from '../../columns.ts';
 import { invalidParameter } from '../../invalid-parameter.ts';
 import { columnSql, selectInto, type TableFacts } from '../../step.ts';
 import { stepKind } from '../../step-kind.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 /** Texts that mean "no value" in one table. */
 const MAX_NULL_VALUES = 20;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { type RecipeDatabase, recipeDatabase, runRecipeOf, runSteps } from '../../../../tests/recipe-session.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /** A U, whose center of gravity lies between its arms. */
 const U = 'POLYGON((0 0, 6 0, 6 6, 4 6, 4 2, 2 2, 2 6, 0 6, 0 0))';

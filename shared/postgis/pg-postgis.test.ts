@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../../tests/servers.ts';
-import { PgPostgis, type PostgisSession } from './postgis.ts';
+import { PgPostgis } from './pg-postgis.ts';
+import type { PostgisSession } from './postgis.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -18,7 +19,7 @@ afterAll(async () => {
 const never = new AbortController().signal;
 const claim = (token: number) => ({ runId: RUN, step: 'load-to-postgis' as const, token });
 
-test('a newer claim ends the older session, and the older claim cannot come back', async () => {
+test('a newer claim ends the older session, and the older claim cannot open another one', async () => {
   const older = await postgis.openSession(claim(1), never);
   await older.query('create table raw_data (id int)');
   const newer = await postgis.openSession(claim(2), never);
@@ -40,11 +41,11 @@ test('an abort cancels the running statement', async () => {
   await postgis.dropSchema(RUN);
 });
 
-/** Number of the server process behind a session. */
+/** Process id of the server process of a session. */
 const backend = async (session: PostgisSession) =>
   (await session.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid;
 
-test('the next session gets a connection that is warm, and knows nothing of the one before', async () => {
+test('the next session reuses the connection without the settings, tables and statements of the earlier session', async () => {
   const first = await postgis.openSession(claim(4), never);
   const pid = await backend(first);
   await first.query(`set work_mem = '7MB'; create temp table secret (id int); prepare p as select 1`);
@@ -82,7 +83,7 @@ test.each([
     'still runs a statement',
     async (session: PostgisSession) => void session.query('select pg_sleep(60)').catch(() => undefined),
   ],
-])('a session that %s leaves no connection for the next one', async (_name, spoil) => {
+])('the connection of a session that %s is not reused', async (_name, spoil) => {
   const stop = new AbortController();
   const first = await postgis.openSession(claim(5), stop.signal);
   const pid = await backend(first);
@@ -94,7 +95,14 @@ test.each([
   await postgis.dropSchema(RUN);
 });
 
-test('closes what is open, sessions too', async () => {
+test('a server that cannot be reached is DATABASE_UNAVAILABLE, on any port', async () => {
+  const unreachable = new PgPostgis('postgres://127.0.0.1:1/x');
+  await expect(unreachable.openSession(claim(1), never)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  await expect(unreachable.ping()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  await unreachable.close();
+});
+
+test('close ends open sessions too', async () => {
   const other = new PgPostgis(database.url);
   await other.warmUp();
   const session = await other.openSession(claim(6), never);

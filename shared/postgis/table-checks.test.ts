@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
-import { checkTableKept } from './kept-tables.ts';
-import { PgPostgis } from './postgis.ts';
+import { checkTableKept } from './table-checks.ts';
+import { PgPostgis } from './pg-postgis.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const never = new AbortController().signal;
 
-/** A cluster of its own: it is crashed. */
+/** A separate cluster, because the test crashes it. */
 async function startCluster() {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
   chmodSync(folder, 0o755);
@@ -22,14 +22,14 @@ async function startCluster() {
   return postgres;
 }
 
-test('rows that a crash of PostgreSQL took are missed, rows that are there and files without rows are not', async () => {
+test('a table that a crash of PostgreSQL emptied is reported; kept rows and tables without rows are not', async () => {
   const postgres = await startCluster();
   const postgis = new PgPostgis(await postgres.database('spatial', { postgis: true }));
   onTestFinished(() => postgis.close());
   const load = await postgis.openSession({ runId: RUN, step: 'load-to-postgis', token: 1 }, never);
   await load.query('create unlogged table raw_data as select 1 as id');
   await checkTableKept(load, 'raw_data', 1);
-  // The server writes what is known to the disk now and then; a crash that comes sooner loses the schema as a whole.
+  // Without a checkpoint the crash could remove the whole schema (synchronous_commit = off).
   await load.query('checkpoint');
 
   const crashed = postgres.pid;

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { databaseFailure } from './database-failure.ts';
+import { SluiceError } from './sluice-error.ts';
+
+const withCode = (code: string, message = 'm') => Object.assign(new Error(message), { code });
+
+test.each([
+  ['DATABASE_UNAVAILABLE', withCode('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:15432')],
+  ['DATABASE_UNAVAILABLE', withCode('ENOENT', 'connect ENOENT /tmp/.s.PGSQL.5432')],
+  ['DATABASE_UNAVAILABLE', withCode('57P01')],
+  ['DATABASE_UNAVAILABLE', withCode('08006')],
+  ['DATABASE_UNAVAILABLE', withCode('40P01')],
+  ['DATABASE_UNAVAILABLE', new Error('Connection terminated unexpectedly')],
+  ['DATABASE_UNAVAILABLE', new Error('Client has encountered a connection error and is not queryable')],
+  ['DISK_FULL', withCode('53100')],
+])('%s: %s', (code, thrown) => expect(databaseFailure(thrown)).toMatchObject({ code, cause: thrown }));
+
+test('a connection error without a message names the code', () => {
+  const thrown = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+  expect(databaseFailure(thrown)?.message).toBe('Could not connect to PostgreSQL (ECONNREFUSED).');
+});
+
+test.each([
+  ['a canceled statement', withCode('57014')],
+  ['a data exception', withCode('22012')],
+  ['an error of Sluice', new SluiceError('CLAIM_STALE', 'm')],
+  ['a value that is not an error', 'ECONNREFUSED'],
+])('%s is not a failure of the database', (_name, thrown) => expect(databaseFailure(thrown)).toBeUndefined());

@@ -1,0 +1,40 @@
+import { SluiceError } from './sluice-error.ts';
+
+/** SQLSTATE classes after which a retry can succeed: connection, resources, shutdown, serialization. */
+const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;
+const SQLSTATE_DISK_FULL = '53100';
+
+/** Errors of Node.js while it connects to the server or uses the connection. ENOENT: the Unix socket does not exist. */
+const CONNECTION_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENOENT',
+]);
+
+/** The errors of node-postgres that have no code. */
+const DRIVER_ERRORS =
+  /Connection terminated|not queryable|Client was closed|Query read timeout|timeout exceeded when trying to connect/;
+
+/**
+ * The code of an error that a PostgreSQL client threw. DATABASE_UNAVAILABLE: the server or the connection failed.
+ * DISK_FULL: the server has no disk space. Undefined for an error of the statement, and for a SluiceError.
+ * Call it only where the client is called: the same Node.js error from another client has another code.
+ */
+export function databaseFailure(thrown: unknown): SluiceError | undefined {
+  if (!(thrown instanceof Error) || thrown instanceof SluiceError) return undefined;
+  const { code = '' } = thrown as { code?: string };
+  if (code === SQLSTATE_DISK_FULL) return new SluiceError('DISK_FULL', messageOf(thrown), { cause: thrown });
+  if (TRANSIENT_SQLSTATE.test(code) || CONNECTION_ERRORS.has(code) || DRIVER_ERRORS.test(thrown.message))
+    return new SluiceError('DATABASE_UNAVAILABLE', messageOf(thrown), { cause: thrown });
+  return undefined;
+}
+
+/** An AggregateError, thrown when a host has several addresses, has no message. */
+function messageOf(error: Error): string {
+  return error.message || `Could not connect to PostgreSQL (${(error as { code?: string }).code ?? error.name}).`;
+}

@@ -1,0 +1,182 @@
+import pg from 'pg';
+import format from 'pg-format';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { Postgis, PostgisSession } from './postgis.ts';
+import { schemaOfRun } from './run-schema.ts';
+import { type PooledClient, SessionPool } from './session-pool.ts';
+
+/** Table in each run schema with the newest fencing token of each step. */
+const FENCE_TABLE = 'sluice_fence';
+/** A longer wait means that the session of a dead worker holds the lock. */
+const LOCK_TIMEOUT_MS = 60_000;
+/** Settings of every connection. */
+const SETTINGS = `-c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchronous_commit=off`;
+/** A cancel request that arrives before the statement has no effect, so it is repeated until the session is closed. */
+const CANCEL_INTERVAL_MS = 100;
+/** How long pg_terminate_backend waits for the end of a session. */
+const TERMINATE_TIMEOUT_MS = 5_000;
+/** Connections for statements outside of sessions: cancel requests, sweeps, pings. */
+const MAX_SERVICE_CONNECTIONS = 4;
+/** SQLSTATEs of two sessions that create the same schema or table at the same time. */
+const ALREADY_CREATED = ['23505', '42P06', '42P07'];
+
+/** PostGIS through node-postgres. */
+export class PgPostgis implements Postgis {
+  #url: string;
+  #pool: pg.Pool;
+  #sessions: SessionPool;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options: SETTINGS }));
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: MAX_SERVICE_CONNECTIONS,
+      application_name: 'sluice:postgis',
+    });
+    this.#pool.on('error', () => undefined); // An idle connection failed. The next query opens a new one.
+  }
+
+  async openSession(claim: ClaimRef, signal: AbortSignal): Promise<PostgisSession> {
+    signal.throwIfAborted();
+    const schema = schemaOfRun(claim.runId);
+    const name = applicationName(claim);
+    const client = await withCode(this.#sessions.take());
+    try {
+      await withCode(client.query(format('set application_name = %L; set search_path = %I, public', name, schema)));
+      await withCode(raiseFence(client, schema, claim));
+    } catch (thrown) {
+      this.#sessions.end(client);
+      throw thrown;
+    }
+    const stopCanceling = this.#cancelOnAbort(client, signal);
+    let open = true;
+    return {
+      schema,
+      client,
+      connectionString: withParameters(this.#url, {
+        application_name: name,
+        options: `-c search_path=${schema},public ${SETTINGS}`,
+      }),
+      query: async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) => {
+        signal.throwIfAborted();
+        if (!open) throw new SluiceError('INTERNAL', `The PostGIS session of step ${claim.step} is closed.`);
+        return (await withCode(client.query<R>(sql, values))).rows;
+      },
+      close: async () => {
+        stopCanceling();
+        if (!open) return;
+        open = false;
+        // A cancel request may still arrive at this connection, so it is not used for another session.
+        if (signal.aborted) this.#sessions.end(client);
+        else await this.#sessions.giveBack(client);
+      },
+    };
+  }
+
+  /** Cancels the statements of the connection when the signal aborts. Returns a function that stops this. */
+  #cancelOnAbort(client: PooledClient, signal: AbortSignal): () => void {
+    let timer: NodeJS.Timeout | undefined;
+    const { processID } = client as unknown as { processID: number };
+    const cancelOnce = () => void this.#pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined);
+    const cancel = () => {
+      cancelOnce();
+      timer = setInterval(cancelOnce, CANCEL_INTERVAL_MS).unref();
+    };
+    signal.addEventListener('abort', cancel);
+    return () => {
+      signal.removeEventListener('abort', cancel);
+      clearInterval(timer);
+    };
+  }
+
+  async dropSchema(runId: string): Promise<void> {
+    await withCode(
+      this.#pool.query(
+        `select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS})
+         from pg_stat_activity where starts_with(application_name, $1)`,
+        [namePrefix(runId)],
+      ),
+    );
+    await withCode(this.#pool.query(format('drop schema if exists %I cascade', schemaOfRun(runId))));
+  }
+
+  async listRunSchemas(): Promise<string[]> {
+    const { rows } = await withCode(
+      this.#pool.query<{ nspname: string }>(
+        `select nspname from pg_namespace where nspname ~ '^proc_[0-9a-f_]{36}$' order by 1`,
+      ),
+    );
+    return rows.map((row) => row.nspname);
+  }
+
+  async ping(): Promise<void> {
+    await withCode(this.#pool.query('select 1'));
+  }
+
+  async warmUp(): Promise<void> {
+    await withCode(this.#sessions.warmUp());
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#sessions.close()]);
+  }
+}
+
+/**
+ * Stores the claim's token in the run's schema, and ends the sessions of older claims of the step.
+ * Throws CLAIM_STALE when the schema has a newer token.
+ */
+async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef): Promise<void> {
+  const fence = format('%I.%I', schema, FENCE_TABLE);
+  await client
+    .query(
+      format(
+        'create schema if not exists %I; create table if not exists %s (step text primary key, token int not null)',
+        schema,
+        fence,
+      ),
+    )
+    .catch((thrown: unknown) => {
+      if (!ALREADY_CREATED.includes((thrown as { code?: string }).code ?? '')) throw thrown;
+    });
+  const raised = await client.query(
+    `insert into ${fence} as f values ($1, $2)
+     on conflict (step) do update set token = excluded.token where f.token <= excluded.token returning token`,
+    [claim.step, claim.token],
+  );
+  if (raised.rowCount === 0)
+    throw new SluiceError('CLAIM_STALE', `A newer claim of step ${claim.step} of run ${claim.runId} exists.`);
+  await client.query(
+    `select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS}) from pg_stat_activity
+     where pid <> pg_backend_pid() and starts_with(application_name, $1)
+       and substr(application_name, length($1) + 1)::int < $2`,
+    [`${namePrefix(claim.runId)}${claim.step}:`, claim.token],
+  );
+}
+
+/** `sluice:<run>:<step>:<token>`. The run id has no dashes, because PostgreSQL cuts the name after 63 bytes. */
+function applicationName(claim: ClaimRef): string {
+  return `${namePrefix(claim.runId)}${claim.step}:${claim.token}`;
+}
+
+function namePrefix(runId: string): string {
+  return `sluice:${runId.replaceAll('-', '')}:`;
+}
+
+/** Gives a failure of the server its code; other errors pass unchanged. */
+async function withCode<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (thrown) {
+    throw databaseFailure(thrown) ?? thrown;
+  }
+}
+
+/** A PostgreSQL URL with parameters added. */
+export function withParameters(url: string, parameters: Record<string, string>): string {
+  const query = Object.entries(parameters).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return `${url}${url.includes('?') ? '&' : '?'}${query.join('&')}`;
+}

@@ -1,0 +1,60 @@
+import format from 'pg-format';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { PostgisSession } from './postgis.ts';
+import { PROCESSED_TABLE } from './run-schema.ts';
+import type { TableColumn } from './table-columns.ts';
+
+/** PostGIS types of spatial columns. */
+const SPATIAL_TYPES = new Set(['geometry', 'geography']);
+/** SQLSTATE. */
+const UNDEFINED_TABLE = '42P01';
+
+/** Throws GEOMETRY_CONTRACT unless the table has exactly one spatial column: a geometry with the given name. */
+export function checkGeometryContract(table: string, columns: TableColumn[], geometryColumn: string): void {
+  const spatial = columns.filter((column) => SPATIAL_TYPES.has(column.base));
+  const [only] = spatial;
+  if (spatial.length === 1 && only?.name === geometryColumn && only.base === 'geometry' && !only.array) return;
+  const found = spatial.map((column) => `${column.name} (${column.type})`);
+  throw new SluiceError(
+    'GEOMETRY_CONTRACT',
+    `Table ${table} ${columns.length === 0 ? 'does not exist' : `has ${found.join(', ') || 'no geometry column'}`}. ` +
+      `It must have one geometry column, named ${geometryColumn}.`,
+    { details: { table, found } },
+  );
+}
+
+/**
+ * Throws TABLES_LOST when a working table no longer holds the rows that an earlier step counted (`rows`). Working
+ * tables are unlogged, and PostgreSQL empties unlogged tables during crash recovery
+ * (https://www.postgresql.org/docs/current/sql-createtable.html, UNLOGGED). Without this check the run would continue
+ * with no rows and end with success. The table can also be missing, because run sessions use synchronous_commit = off.
+ */
+export async function checkTableKept(session: PostgisSession, table: string, rows: number): Promise<void> {
+  try {
+    const [found] = await session.query<{ kept: boolean }>(format('select exists (select from %I) as kept', table));
+    if (found?.kept || rows === 0) return;
+  } catch (thrown) {
+    if ((thrown as { code?: string }).code !== UNDEFINED_TABLE) throw thrown;
+  }
+  throw new SluiceError(
+    'TABLES_LOST',
+    `PostgreSQL crashed and emptied the working tables of this run; ${table} held ${rows} rows.`,
+    { details: { table, rows } },
+  );
+}
+
+/** Counts all rows, null geometries and empty geometries of `processed`. */
+export async function countGeometries(
+  session: PostgisSession,
+  geometryColumn: string,
+): Promise<{ rows: number; nulls: number; empties: number }> {
+  const sql = format(
+    `select count(*)::float8 as rows, (count(*) - count(%1$I))::float8 as nulls,
+       (count(*) filter (where ST_IsEmpty(%1$I)))::float8 as empties
+     from %2$I`,
+    geometryColumn,
+    PROCESSED_TABLE,
+  );
+  const [counts] = await session.query<{ rows: number; nulls: number; empties: number }>(sql);
+  return counts ?? { rows: 0, nulls: 0, empties: 0 };
+}
