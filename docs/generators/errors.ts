@@ -1,7 +1,7 @@
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 
-/** docs/errors.md: every code, what it means and what to do. */
+/** docs/errors.md: every error code with its meaning and the action to take. */
 export const errorsDocument: GeneratedFile = { path: 'docs/errors.md', content: errorsMarkdown };
 
 function errorsMarkdown(): string {
@@ -13,19 +13,22 @@ function errorsMarkdown(): string {
 
 # Error codes
 
-An error is \`{"code", "message", "details"}\`: on a run, in the JSON API, and in the answer of a function. The code is stable, so programs
-may match on it. The message says what was wrong in this case, and names the field, the file or the row; \`details\` says the same for programs.
+Errors have the form \`{"code", "message", "details"}\`, on runs, in the JSON API and in the responses of functions.
 
-*Tried again* says whether the router repeats the step by itself; when no try succeeds, the run fails: mend the cause, and repeat it with
-\`npx sluice rerun RUN\`. A permanent error ends the run at once: correct the cause, and upload a new manifest.
+- \`code\` is stable. Programs may compare it.
+- \`message\` describes the problem and names the file, field, row or run.
+- \`details\` contains the same facts in a form for programs.
 
-| Code | What it means | What to do | Tried again |
+The router retries errors that are marked *Retried*. When all retries fail, the run fails. Correct the cause, and repeat the
+run with \`npx sluice rerun RUN\`. All other errors end the run immediately. Correct the cause, and upload a new manifest.
+
+| Code | Meaning | Action | Retried |
 |---|---|---|---|
 ${rows.join('\n')}
 `;
 }
 
-/** Text in a cell of a Markdown table. */
+/** Escapes text for a cell of a Markdown table. */
 function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }

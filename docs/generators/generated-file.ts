@@ -1,4 +1,4 @@
-/** A file of the repository that is made from the code. */
+/** A file of the repository that is generated from the code. */
 export interface GeneratedFile {
   /** From the root of the repository. */
   path: string;
@@ -7,5 +7,5 @@ export interface GeneratedFile {
 
 /** The first line of a generated Markdown file. */
 export function generatedFrom(source: string): string {
-  return `<!-- Made from ${source} by \`npm run generate\`. Change that, not this. -->`;
+  return `<!-- Generated from ${source} by \`npm run generate\`. Do not edit. -->`;
 }

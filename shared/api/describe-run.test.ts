@@ -80,13 +80,13 @@ test('an error says code, what, where, and what to do', () => {
     ),
   ).toBe(`CRS_MISSING: roads é.shp has no CRS.
   file: roads é.shp
-  Add the .prj file, or set \`crs\` for the file in the manifest.`);
+  Upload the .prj file, or set \`crs\` of the file in the manifest.`);
 });
 
 test('an error that ended a run says how to repeat it', () => {
   expect(describeError({ code: 'DISK_FULL', message: 'No space left.', details: {} }, PLAIN, { run_id: 'r1' }))
     .toBe(`DISK_FULL: No space left.
-  Free some space under SLUICE_HOME or SCRATCH_DIR. Then repeat the run: \`npx sluice rerun r1\`.`);
+  Free disk space under SLUICE_HOME and SCRATCH_DIR, or on the PostgreSQL server. Then repeat the run: \`npx sluice rerun r1\`.`);
 });
 
 test('an outcome in one line', () => {

@@ -1,18 +1,18 @@
 import { ERROR_CODES, type ErrorCodeName } from './codes.ts';
 
-/** What an error has ended for good: a run, or (without an id) a manifest that started none. */
+/** What the error ended: a run, or, with `run_id: null`, a manifest without a run. */
 export interface Ended {
   run_id: string | null;
 }
 
-/** What a person does now about an error. Of what has ended nothing is tried again, so the advice says how to repeat it. */
+/**
+ * The action that the user should take. With `ended`, the router does not retry any more, so the advice for a retryable
+ * error also explains how to repeat the run.
+ */
 export function adviceFor(code: ErrorCodeName, ended?: Ended): string {
   const { action, retryable } = ERROR_CODES[code];
   if (ended === undefined) return action;
-  const { run_id } = ended;
-  if (run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
-  return (retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action).replaceAll(
-    'rerun RUN',
-    `rerun ${run_id}`,
-  );
+  if (ended.run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
+  const advice = retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action;
+  return advice.replaceAll('rerun RUN', `rerun ${ended.run_id}`);
 }

@@ -1,6 +1,6 @@
 /**
- * Every error code that Sluice can return, with what it means and what the reader should do.
- * A code is stable: clients match on it. `retryable` says whether the router tries again. In an action, RUN stands for the id of a run.
+ * Every error code, with its meaning and the action that the user should take. Codes are stable, because clients compare
+ * them. The router retries errors that are `retryable`. In an action, RUN is a placeholder for a run id.
  * docs/errors.md is generated from this table (`npm run generate`).
  */
 export interface ErrorCode {
@@ -16,265 +16,295 @@ export const ERROR_CODES = {
   // The manifest
   MANIFEST_NOT_JSON: permanent(
     'The manifest is not valid JSON.',
-    'Correct the JSON at the position named and upload the manifest again.',
+    'Correct the JSON at the position in the message, and upload the manifest again.',
   ),
-  MANIFEST_NOT_UTF8: permanent('The manifest is not UTF-8 text.', 'Save it as UTF-8 and upload it again.'),
+  MANIFEST_NOT_UTF8: permanent('The manifest is not UTF-8 text.', 'Save the manifest as UTF-8, and upload it again.'),
   MANIFEST_TOO_LARGE: permanent(
-    'The manifest is larger than Sluice reads.',
-    'Name fewer files in one manifest; data belongs in files of its own.',
+    'The manifest exceeds the size limit.',
+    'List fewer files in one manifest. Put data into files, not into the manifest.',
   ),
   MANIFEST_INVALID: permanent(
-    'A field of the manifest is missing, unknown or of the wrong type.',
-    'Correct the fields named in details and upload the manifest again.',
+    'A field of the manifest is missing, unknown or invalid.',
+    'Correct the fields in the message, and upload the manifest again.',
   ),
   MANIFEST_GONE: permanent(
-    'The manifest named by a notification is no longer in the landing zone.',
-    'Nothing to do if it was archived; else upload it again.',
+    'The manifest of a notification is no longer in the landing zone.',
+    'Check whether the manifest is under archive/. If it is not, upload it again.',
   ),
   BATCH_ID_TAKEN: permanent(
-    'Another manifest has used this batch_id.',
-    'Choose a new batch_id, or repeat that run: `npx sluice rerun RUN`.',
+    'The batch_id belongs to another manifest.',
+    'Choose a new batch_id, or repeat the existing run: `npx sluice rerun RUN`.',
   ),
   FILE_OUTSIDE_LANDING_ZONE: permanent(
-    'A file path does not name an object in the landing zone.',
-    'Upload the file to the landing zone and name it as s3://landing-zone/KEY.',
+    'A file path is not an object of the landing zone.',
+    'Upload the file to the landing zone, and set its path to s3://landing-zone/KEY.',
   ),
   FILE_MISSING: permanent(
-    'A file named by the manifest is not in the landing zone.',
-    'Upload the files before the manifest.',
+    'A file of the manifest is not in the landing zone.',
+    'Upload the files first, then the manifest.',
   ),
   LANE_NOT_AVAILABLE: permanent(
-    'No function of this installation serves the lane of this intent.',
-    'Use an intent that docs/manifest.md lists.',
+    'No function of this installation serves the lane of the intent.',
+    'Use another intent (docs/manifest.md), or add a function for the lane to stack.yml.',
   ),
 
   // Reading the files
   FORMAT_NOT_SUPPORTED: permanent(
     'Sluice does not read this format.',
-    'Convert the file to a format that docs/formats.md lists.',
+    'Convert the file to one of the formats in docs/formats.md.',
   ),
   FORMAT_MISMATCH: permanent(
-    'The content of the file is not of the format that its name or the manifest says.',
-    'Correct `format` in the manifest, or the file.',
+    'The content of the file does not match the declared format.',
+    'Correct `format` in the manifest, or upload the correct file.',
   ),
-  FILE_UNREADABLE: permanent('GDAL cannot read the file.', 'Open it in the program that made it, and export it again.'),
+  FILE_UNREADABLE: permanent(
+    'The file is damaged, or is not valid for its format.',
+    'Open the file in the program that wrote it, and export it again.',
+  ),
   FILE_INCOMPLETE: permanent(
-    'A part of the file is missing.',
-    'Upload all parts; a shapefile needs .shp, .shx and .dbf.',
+    'A required part of the file is missing.',
+    'Upload all parts. A shapefile consists of .shp, .shx and .dbf.',
   ),
   FILE_TOO_LARGE: permanent(
-    'The file, or what it unpacks to, is larger than this installation allows.',
-    'Split it, or raise the limit named in details.',
+    'The file, or its uncompressed content, exceeds a limit of this installation.',
+    'Split the file, or raise the limit that the message names.',
   ),
   FILE_FORBIDDEN_CONTENT: permanent(
     'The file refers to other files, servers or databases.',
-    'Remove the references; Sluice reads only what was uploaded.',
+    'Remove the references. Sluice reads only uploaded files.',
   ),
-  ARCHIVE_UNREADABLE: permanent('The archive is damaged or encrypted.', 'Make the archive again, without a password.'),
+  ARCHIVE_UNREADABLE: permanent(
+    'The archive is damaged or encrypted.',
+    'Create the archive again, without a password.',
+  ),
   ARCHIVE_UNSAFE: permanent(
-    'The archive holds absolute names, `..` or links, or unpacks to far more than its size.',
-    'Make the archive again with plain relative names.',
+    'The archive contains absolute paths, `..` or links, or its compression ratio is too high.',
+    'Create the archive again with relative paths and regular files only.',
   ),
   ARCHIVE_AMBIGUOUS: permanent(
-    'The archive holds no dataset, or several.',
-    'Put one dataset in one archive, or name its layer.',
+    'The archive contains no dataset, or several.',
+    'Put one dataset into each archive, or name its layer with `layer`.',
   ),
   LAYER_MISSING: permanent(
-    'The layer named in the manifest is not in the file.',
-    'Use one of the layers listed in details.',
+    'The file does not contain the layer of the manifest.',
+    'Set `layer` to one of the layers in `details`.',
   ),
-  LAYER_AMBIGUOUS: permanent('The file has several layers and the manifest names none.', 'Name one with `layer`.'),
+  LAYER_AMBIGUOUS: permanent(
+    'The file has several layers, and the manifest does not name one.',
+    'Set `layer` to one of the layers in `details`.',
+  ),
   NO_GEOMETRY: permanent(
-    'The file has no geometry column.',
-    'Use intent ingest_tabular, or name the coordinate columns.',
+    'The file has no geometry.',
+    'Use the intent ingest_tabular, or name the coordinate columns with x_column and y_column, or wkt_column.',
   ),
   COLUMNS_DIFFER: permanent(
-    'The files of one manifest have different columns.',
-    'Use one manifest for each kind of file.',
+    'The files of the manifest have different columns.',
+    'Write one manifest for each set of files with the same columns.',
   ),
   COLUMN_MISSING: permanent(
-    'A column that the manifest names is not in the file.',
-    'Use one of the columns listed in details.',
+    'The file does not contain a column of the manifest.',
+    'Use one of the columns in `details`.',
   ),
   ROWS_REJECTED: permanent(
-    'More rows of a table cannot be read than are allowed.',
-    'Correct the lines named in details, or raise metadata.tabular.max_rejected_rows.',
+    'The table has more unreadable rows than allowed.',
+    'Correct the lines in `details`, or raise metadata.tabular.max_rejected_rows.',
   ),
   TOO_MANY_COLUMNS: permanent(
-    'The file has more columns than PostgreSQL can hold.',
-    'Drop columns, or split the table.',
+    'The table has more columns than Sluice supports.',
+    'Remove columns, or split the table.',
   ),
   ENCODING_INVALID: permanent(
-    'The text of the file is not in the encoding that it declares.',
+    'The text of the file is not valid in its encoding.',
     'Correct the .cpg file, or set `encoding` in the manifest.',
   ),
   GEOREFERENCE_MISSING: permanent(
-    'Nothing says where on Earth the pixels of the raster lie.',
-    'Upload the world file beside it (.tfw, .pgw, .jgw, .wld), or export it as GeoTIFF.',
+    'The raster has no georeference: the position of its pixels is unknown.',
+    'Upload its world file too (.tfw, .pgw, .jgw, .wld), or export the raster as GeoTIFF.',
   ),
   RASTERS_DIFFER: permanent(
     'The rasters of a mosaic differ in bands or data type.',
-    'Use one manifest for each kind of raster, or leave metadata.raster.mosaic out.',
+    'Write one manifest for each kind of raster, or remove metadata.raster.mosaic.',
   ),
-  GEOMETRY_INVALID: permanent('A geometry cannot be read or repaired.', 'Correct the feature named in details.'),
+  GEOMETRY_INVALID: permanent(
+    'A geometry cannot be read or repaired.',
+    'Correct the feature in `details`, and upload the file again.',
+  ),
 
   // Coordinate reference systems
   CRS_MISSING: permanent(
-    'Neither the file nor the manifest says which coordinate reference system is used.',
-    'Add the .prj file, or set `crs` for the file in the manifest.',
+    'Neither the file nor the manifest declares a coordinate reference system.',
+    'Upload the .prj file, or set `crs` of the file in the manifest.',
   ),
-  CRS_UNREADABLE: permanent('The coordinate reference system cannot be read.', 'Give it as EPSG:n, OGC:CRS84 or WKT.'),
+  CRS_UNREADABLE: permanent('The coordinate reference system is not valid.', 'Set `crs` to EPSG:n, OGC:CRS84 or WKT.'),
   CRS_EXTENT_MISMATCH: permanent(
-    'The coordinates cannot be in the coordinate reference system that is declared.',
-    'Correct the CRS of the file or of the manifest.',
+    'The coordinates are outside the area of the declared coordinate reference system.',
+    'Correct the CRS of the file, or set `crs` in the manifest.',
   ),
   CRS_TRANSFORM_FAILED: permanent(
     'A geometry cannot be transformed to the target coordinate reference system.',
-    'Check the CRS and the coordinates of the feature named in details.',
+    'Check the CRS, and the coordinates of the feature in `details`.',
   ),
 
   // Recipes and export
   RECIPE_INVALID: permanent(
-    'A parameter of the recipe is unknown or out of range.',
-    'Correct metadata.recipe as docs/recipes.md describes.',
+    'A recipe parameter is unknown or out of range.',
+    'Correct metadata.recipe (docs/recipes.md).',
   ),
   CAST_FAILED: permanent(
-    'A value cannot be cast to the type that the recipe asks for.',
-    'Correct the feature named in details, list such values in `null_values` of the step, or choose another type.',
+    'A value cannot be converted to the requested type.',
+    'Correct the feature in `details`, add the value to `null_values` of the step, or choose another type.',
   ),
   GEOMETRY_CONTRACT: permanent(
     'A table has no geometry column, or several.',
-    'Each recipe step must leave exactly one geometry column.',
+    'Change the recipe step so that its output has exactly one geometry column.',
   ),
   TABLES_LOST: permanent(
-    'PostgreSQL crashed while the run was under way and emptied its working tables, once more after the run had begun anew three times.',
-    'See in the log of PostgreSQL why it crashes; then `npx sluice rerun RUN`. The files are still there.',
+    'PostgreSQL crashed and lost the working tables of the run four times.',
+    'Find the cause of the crash in the PostgreSQL log. Then repeat the run: `npx sluice rerun RUN`.',
   ),
-  EXPORT_MISMATCH: transient('The exported file does not hold what it should.', 'Report it if it stays.'),
+  EXPORT_MISMATCH: transient(
+    'The exported data differs from its source in number of rows or content.',
+    'Report the error with its message, if it persists.',
+  ),
   OUTPUT_INVALID: permanent(
-    'The written file does not hold what the source does, or breaks a rule of its format, and would do so again.',
-    'Report it with the file and the versions of GDAL and Sluice; another version of GDAL may do better.',
+    'The output file differs from its source, or is not valid for its format.',
+    'Report the error with the file and the versions of GDAL and Sluice.',
   ),
   UPLOAD_CORRUPT: transient(
-    'An uploaded object read back differently from what was written.',
-    'Check the object store.',
+    'An uploaded object differs from the file that was sent.',
+    'Check the object store and the network to it.',
   ),
 
   // Joins
   ASSET_KIND_MISMATCH: permanent(
-    'An asset is not of the kind that is needed.',
-    'Join a spatial (or joined) asset with a tabular one; `npx sluice assets` lists them.',
+    'An asset is of the wrong kind.',
+    'Join a spatial or joined asset with a tabular asset. List them with `npx sluice assets`.',
   ),
   ASSET_CHANGED: permanent(
-    'The object of an asset is gone, or is not the one that was registered.',
+    'The object of an asset is missing, or differs from the registered one.',
     'Restore the object, or ingest the dataset again with `force`.',
   ),
   ASSET_VALUE_INVALID: permanent(
-    'An asset holds a value that PostgreSQL cannot hold.',
+    'An asset contains a value that PostgreSQL cannot store.',
     'Correct the value in the source, and ingest it again.',
   ),
   JOIN_COLUMN_MISSING: permanent(
-    'A column that join_config names is not in the asset.',
-    'Use one of the columns listed in details.',
+    'An asset does not contain a column of join_config.',
+    'Use one of the columns in `details`.',
   ),
   JOIN_KEY_TYPE_MISMATCH: permanent(
-    'The two key columns are of types that cannot be equal.',
-    'Ingest the table again with the type of the spatial key (metadata.tabular.columns).',
+    'The types of the two key columns cannot be compared.',
+    'Ingest the table again, and set the type of its key in metadata.tabular.columns to that of the spatial key.',
   ),
   JOIN_KEY_DUPLICATE: permanent(
     'Several rows of the table have the same key.',
-    'Keep one row for each key, or set allow_duplicate_keys (--allow-duplicates) to get a feature for each.',
+    'Keep one row for each key, or set allow_duplicate_keys (--allow-duplicates) to get one feature for each row.',
   ),
 
   // Runs
-  RUN_NOT_FOUND: permanent('There is no such run.', 'List runs with `npx sluice runs`.'),
+  RUN_NOT_FOUND: permanent('The run does not exist.', 'List the runs with `npx sluice runs`.'),
   DATASET_NOT_FOUND: permanent(
-    'There is no such dataset.',
-    'List assets with `npx sluice assets`; a dataset begins with its first manifest.',
+    'The dataset does not exist.',
+    'List the assets and their datasets with `npx sluice assets`.',
   ),
-  ASSET_NOT_FOUND: permanent('There is no such asset.', 'List assets with `npx sluice assets`.'),
+  ASSET_NOT_FOUND: permanent('The asset does not exist.', 'List the assets with `npx sluice assets`.'),
   RUN_CLOSED: permanent(
-    'The run has ended, so this step must not run.',
-    'Nothing to do. To repeat it: `npx sluice rerun RUN`.',
+    'The run has ended, so the step is not executed.',
+    'No action is required. To repeat the run: `npx sluice rerun RUN`.',
   ),
   CLAIM_STALE: permanent(
-    'Another worker has taken over this step, or the run was ended.',
-    'Nothing to do: the write was refused, as it must be.',
+    'Another worker has claimed the step, or the run has ended.',
+    'No action is required: the write was rejected to protect the newer result.',
   ),
-  STEP_BUSY: transient('Another worker is doing this step now.', 'Nothing to do: it is delivered again later.'),
+  STEP_BUSY: transient(
+    'Another worker is executing the step.',
+    'No action is required: the event is delivered again later.',
+  ),
   TRANSITION_ILLEGAL: permanent(
-    'A status may not change in this way.',
-    'A run or manifest that has ended stays as it is. To repeat it: `npx sluice rerun RUN`.',
+    'The requested change of status is not allowed.',
+    'Repeat an ended run instead: `npx sluice rerun RUN`.',
   ),
-  STEP_TIMEOUT: transient('A step took longer than allowed.', 'Raise the limit named in details for very large files.'),
+  STEP_TIMEOUT: transient(
+    'A step exceeded its time limit.',
+    'Raise the limit that the message names, or split the file.',
+  ),
   RUN_STUCK: permanent(
-    'Nothing happened in the run for too long, although its next event was sent again.',
-    'See the log for the reason, then `npx sluice rerun RUN`.',
+    'The run made no progress, although its next event was published again.',
+    'Find the reason in the log. Then repeat the run: `npx sluice rerun RUN`.',
   ),
-  CANCELED: permanent('The run was canceled.', 'To repeat it: `npx sluice rerun RUN`.'),
+  CANCELED: permanent('The run was canceled.', 'To repeat the run: `npx sluice rerun RUN`.'),
 
   // Requests
-  REQUEST_INVALID: permanent('The request cannot be understood.', 'Correct what the message names.'),
+  REQUEST_INVALID: permanent('The request is not valid.', 'Correct the argument or field in the message.'),
   EVENT_INVALID: permanent(
-    'The event is not a CloudEvent that this function accepts.',
+    'The event is not a CloudEvent that the function accepts.',
     'Send a CloudEvents 1.0 event of an accepted type.',
   ),
   UNAUTHORIZED: permanent(
     'The credentials are missing or wrong.',
-    'Send the bearer token or password of this installation.',
+    'Send the bearer token or the password of this installation.',
   ),
   DEAD_LETTER_NOT_FOUND: permanent(
-    'There is no such dead letter.',
-    'List dead letters; it may have been re-driven or discarded already.',
+    'The dead letter does not exist.',
+    'List the dead letters with `npx sluice dead-letters`. Re-driven and discarded ones are removed.',
   ),
-  FUNCTION_NOT_FOUND: permanent('There is no such function.', 'List functions with `faas-cli list`.'),
-  ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method.'),
+  FUNCTION_NOT_FOUND: permanent('The function does not exist.', 'List the functions with `faas-cli list`.'),
+  ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method of the request.'),
   BATCH_NOT_FOUND: permanent(
-    'No manifest with this batch_id has been seen.',
-    'Upload the manifest, or wait until its notification has arrived.',
+    'Sluice has not received a manifest with this batch_id.',
+    'Upload the manifest, or wait for its notification.',
   ),
   REQUEST_TOO_LARGE: permanent(
-    'The body of the request is larger than the gateway reads.',
-    'Send less; data belongs in files in the landing zone.',
+    'The request body exceeds the size limit.',
+    'Send a smaller body. Upload data as files to the landing zone.',
   ),
-  LENGTH_REQUIRED: permanent('An upload must say how long it is.', 'Send a Content-Length header.'),
+  LENGTH_REQUIRED: permanent('The upload has no Content-Length header.', 'Send the Content-Length header.'),
   RANGE_INVALID: permanent(
-    'The range of bytes that was asked for is outside the object.',
-    'Ask for bytes within the size that details names.',
+    'The requested byte range is outside the object.',
+    'Request a range within the size in `details`.',
   ),
   ORIGIN_FORBIDDEN: permanent(
-    'A page of another site, or a foreign host name, asked for this.',
-    'Use the address of this installation; set PUBLIC_URL when it has another name.',
+    'The request comes from a page of another site, or has an unknown host name.',
+    'Use the address of this installation. If it has another name, set PUBLIC_URL.',
   ),
 
-  // Surroundings
+  // Installation
   CONFIG_INVALID: permanent(
-    'An environment variable is missing or wrong.',
-    'Correct the variable named; .env.example lists all of them.',
+    'A setting is missing or invalid.',
+    'Correct the setting in the message. .env.example lists all environment variables.',
   ),
-  STORE_UNAVAILABLE: transient('The object store does not answer.', 'Check S3_ENDPOINT and the server.'),
+  STORE_UNAVAILABLE: transient(
+    'The object store does not answer.',
+    'Check that the object store runs, and that S3_ENDPOINT is its address.',
+  ),
   STORE_DENIED: permanent(
-    'The object store refused the credentials or the operation.',
-    'Check the S3 credentials and the bucket policy.',
+    'The object store rejected the credentials or the operation.',
+    'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
   ),
   DATABASE_UNAVAILABLE: transient(
     'PostgreSQL does not answer.',
-    'Check that the server runs and has the address that Sluice was given.',
+    'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL and POSTGIS_URL are correct.',
   ),
-  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'Check that it runs.'),
-  GDAL_MISSING: permanent('The GDAL programs are not installed.', 'Run npm start, or install gdal-bin 3.6 or newer.'),
-  SLUICE_STARTING: transient('Sluice is still starting.', 'Wait until npm start says that it is ready.'),
+  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'Check that the function runs, and read its log.'),
+  GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
+  SLUICE_STARTING: transient('Sluice is starting.', 'Wait until `npm start` prints "Ready".'),
   SLUICE_UNREACHABLE: transient(
-    'The command line cannot reach Sluice.',
-    'Start it with npm start, or set SLUICE_URL to its address.',
+    'The gateway of Sluice does not answer.',
+    'Start Sluice with `npm start`, or set SLUICE_URL to its address.',
   ),
-  DISK_FULL: transient('The disk is full.', 'Free some space under SLUICE_HOME or SCRATCH_DIR.'),
-  SETUP_FAILED: permanent('Sluice cannot set up what it needs.', 'Run the command that the message names.'),
+  DISK_FULL: transient(
+    'The disk is full.',
+    'Free disk space under SLUICE_HOME and SCRATCH_DIR, or on the PostgreSQL server.',
+  ),
+  SETUP_FAILED: permanent(
+    'Sluice cannot start or set up a component.',
+    'Follow the instructions in the message, then start again.',
+  ),
   WORKER_DIED: permanent(
-    'The process ended again and again in the middle of this work.',
-    'See the log for the reason, memory for example; then re-drive the dead letter, or `npx sluice rerun RUN`.',
+    'The process crashed repeatedly while it executed this step.',
+    'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), or re-drive the dead letter.',
   ),
-  INTERNAL: transient('An unexpected error.', 'Report it with the details if it stays.'),
+  INTERNAL: transient('An unexpected error occurred.', 'Report the error with its details, if it persists.'),
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;

@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorCodeName } from './codes.ts';
 
-/** What an error looks like in a reply, on a run and in the API. */
+/** The form of an error in replies, run documents and the API. */
 export interface ErrorDocument {
   code: ErrorCodeName;
   message: string;
@@ -8,14 +8,14 @@ export interface ErrorDocument {
 }
 
 export interface SluiceErrorOptions {
-  /** What the error is about: file, field, row, layer, … Must be JSON. */
+  /** The subject of the error as JSON: file, field, row, layer, … */
   details?: Record<string, unknown>;
   cause?: unknown;
-  /** Seconds that a transient error asks the caller to wait. */
+  /** Seconds that the caller should wait before it retries a transient error. */
   retryAfterSeconds?: number;
 }
 
-/** The one error type. `code` decides whether it is tried again; `message` is for a person. */
+/** The only error type of Sluice. `code` determines whether the router retries; `message` is for the user. */
 export class SluiceError extends Error {
   readonly code: ErrorCodeName;
   readonly details: Record<string, unknown>;
@@ -38,7 +38,7 @@ export class SluiceError extends Error {
   }
 }
 
-/** Anything thrown, as a SluiceError: known system errors get their code, the rest is INTERNAL. */
+/** Converts any thrown value. Known system errors get their code; all others get INTERNAL. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
   const code = systemErrorCode(thrown);
@@ -56,7 +56,7 @@ const NETWORK_ERRORS = new Set([
   'EHOSTUNREACH',
   'ENOENT_SOCKET',
 ]);
-/** SQLSTATE classes after which another try can succeed: connection, shutdown, resources, serialization. */
+/** SQLSTATE classes of transient errors: connection, shutdown, resources, serialization. */
 const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;
 
 function systemErrorCode(thrown: unknown): ErrorCodeName {
