@@ -1,6 +1,6 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/printable.ts';
-import type { JudgedDeadLetter } from '../../gateway/api/dead-letter-actions.ts';
+import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../format-table.ts';
 import type { GatewayClient } from '../gateway-client.ts';
@@ -8,12 +8,10 @@ import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../terminal.ts';
 import type { ActFlags } from './run-acts.ts';
 
-type DeadLetter = Omit<JudgedDeadLetter, 'redrivable' | 'advice'>;
-
 /** `sluice dead-letters`: the events that no try could deliver, and what can be done about each. */
 export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
-    const letters = await client.get<JudgedDeadLetter[]>(`/api/dead-letters?limit=${flags.limit}`, signal);
+    const letters = await client.get<DeadLetterView[]>(`/api/dead-letters?limit=${flags.limit}`, signal);
     if (terminal.json) writeJson(terminal, letters);
     else terminal.stdout.write(`${letters.length === 0 ? 'There are no dead letters.' : tableOf(letters)}\n`);
     return EXIT.success;
@@ -64,7 +62,7 @@ function act(
   );
 }
 
-function tableOf(letters: JudgedDeadLetter[]): string {
+function tableOf(letters: DeadLetterView[]): string {
   const rows = letters.map((letter) => [
     formatTime(letter.failed_at),
     letter.id,

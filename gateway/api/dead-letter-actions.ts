@@ -1,89 +1,73 @@
 import { z } from 'zod';
-import { activityOf } from '#shared/ledger/activity.ts';
-import type { ActivityDocument } from '#shared/ledger/documents.ts';
+import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { isUpload, uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
 import type { GatewayDeps } from './deps.ts';
-import type { DeadLetter } from '../router/dead-letter-event.ts';
-import { type DeadLetterFacts, redriveRefusal } from './redrive-check.ts';
+import { type RedriveFacts, redriveRefusal } from './redrive-check.ts';
 
-type Parts = Pick<GatewayDeps, 'router' | 'ledger' | 'objects' | 'env'>;
-
-/** A dead letter with what a person can do about it. */
-export interface JudgedDeadLetter extends DeadLetter {
-  run_id: string | null;
-  /** False when delivering it again would do nothing; `advice` says why, and what to do. */
-  redrivable: boolean;
-  advice: string | null;
-}
+type Deps = Pick<GatewayDeps, 'router' | 'ledger' | 'objects' | 'env'>;
 
 /** The dead letters, newest first. */
-export async function listDeadLetters(
-  parts: Parts,
-  page: { limit: number; offset: number },
-): Promise<JudgedDeadLetter[]> {
-  return Promise.all(
-    (await parts.router.listDeadLetters(page.limit, page.offset)).map((letter) => judged(letter, parts)),
-  );
+export async function listDeadLetters(deps: Deps, page: { limit: number; offset: number }): Promise<DeadLetterView[]> {
+  const letters = await deps.router.listDeadLetters(page.limit, page.offset);
+  return Promise.all(letters.map((letter) => viewOf(letter, deps)));
 }
 
-export async function getDeadLetter(id: string, parts: Parts): Promise<JudgedDeadLetter> {
-  return judged(await parts.router.getDeadLetter(id), parts);
+/** Throws DEAD_LETTER_NOT_FOUND. */
+export async function getDeadLetter(id: string, deps: Deps): Promise<DeadLetterView> {
+  return viewOf(await deps.router.getDeadLetter(id), deps);
 }
 
 /**
- * Delivers it again, in the name of the operator. Throws DEAD_LETTER_NOT_FOUND, and what redriveRefusal says when that would do nothing:
- * it stays on the list then.
+ * Delivers the event again and logs the activity of the operator. Throws DEAD_LETTER_NOT_FOUND, or the error of
+ * `redriveRefusal` if that would have no effect; the dead letter is kept then.
  */
-export async function redriveDeadLetter(id: string, operator: string, parts: Parts): Promise<DeadLetter> {
-  const letter = await parts.router.getDeadLetter(id);
-  const refusal = redriveRefusal(letter, await factsOf(letter, parts));
+export async function redriveDeadLetter(id: string, operator: string, deps: Deps): Promise<DeadLetter> {
+  const letter = await deps.router.getDeadLetter(id);
+  const refusal = redriveRefusal(letter, await factsOf(letter, deps));
   if (refusal !== undefined) throw refusal;
-  await note('dead_letter_redriven', letter, operator, parts);
-  return parts.router.redrive(id);
+  await logActivity('dead_letter_redriven', letter, operator, deps);
+  return deps.router.redrive(id);
 }
 
-/** Takes it off the list, in the name of the operator. Throws DEAD_LETTER_NOT_FOUND. */
-export async function discardDeadLetter(id: string, operator: string, parts: Parts): Promise<DeadLetter> {
-  await note('dead_letter_discarded', await parts.router.getDeadLetter(id), operator, parts);
-  return parts.router.discard(id);
+/** Deletes the dead letter and logs the activity of the operator. Throws DEAD_LETTER_NOT_FOUND. */
+export async function discardDeadLetter(id: string, operator: string, deps: Deps): Promise<DeadLetter> {
+  await logActivity('dead_letter_discarded', await deps.router.getDeadLetter(id), operator, deps);
+  return deps.router.discard(id);
 }
 
-/** Written before the act: a crash between the two may leave a line too many, but never an act that nobody answers for. */
-async function note(
-  activity: ActivityDocument['activity'],
+const VERBS = { dead_letter_redriven: 're-drove', dead_letter_discarded: 'discarded' } as const;
+
+/** Call it before the action: a crash between the two can leave an extra entry, but no action without an entry. */
+async function logActivity(
+  activity: keyof typeof VERBS,
   letter: DeadLetter,
   operator: string,
-  { ledger }: Parts,
+  { ledger }: Deps,
 ): Promise<void> {
   const runId = runIdOf(letter.event);
   const run = runId === undefined ? undefined : await ledger.getRun(runId);
-  const act = activity === 'dead_letter_redriven' ? 'sent the dead letter of' : 'discarded the dead letter of';
-  await ledger.appendActivity(
-    activityOf(
-      {
-        activity,
-        operator,
-        run_id: run?.run_id ?? null,
-        batch_id: run?.batch_id ?? null,
-        message: `${operator} ${act} ${letter.function} (${letter.event.type})${activity === 'dead_letter_redriven' ? ' again' : ''}.`,
-        details: {
-          dead_letter_id: letter.id,
-          function: letter.function,
-          event_id: letter.event.id,
-          event_type: letter.event.type,
-          error: letter.error,
-        },
-      },
-      letter.id,
-      operator,
-    ),
-  );
+  const document = {
+    activity,
+    operator,
+    run_id: run?.run_id ?? null,
+    batch_id: run?.batch_id ?? null,
+    message: `${operator} ${VERBS[activity]} the dead letter of ${letter.function} (${letter.event.type}).`,
+    details: {
+      dead_letter_id: letter.id,
+      function: letter.function,
+      event_id: letter.event.id,
+      event_type: letter.event.type,
+      error: letter.error,
+    },
+  };
+  await ledger.appendActivity(activityOf(document, letter.id, operator));
 }
 
-async function judged(letter: DeadLetter, parts: Parts): Promise<JudgedDeadLetter> {
-  const refusal = redriveRefusal(letter, await factsOf(letter, parts));
+async function viewOf(letter: DeadLetter, deps: Deps): Promise<DeadLetterView> {
+  const refusal = redriveRefusal(letter, await factsOf(letter, deps));
   return {
     ...letter,
     run_id: runIdOf(letter.event) ?? null,
@@ -92,24 +76,24 @@ async function judged(letter: DeadLetter, parts: Parts): Promise<JudgedDeadLette
   };
 }
 
-async function factsOf({ event }: DeadLetter, { ledger, objects, env }: Parts): Promise<DeadLetterFacts> {
+async function factsOf({ event }: DeadLetter, { ledger, objects, env }: Deps): Promise<RedriveFacts> {
   const runId = runIdOf(event);
   const manifestKey = manifestKeyOf(event, env);
-  const [run, head] = await Promise.all([
+  const [run, manifest] = await Promise.all([
     runId === undefined ? undefined : ledger.getRun(runId),
     manifestKey === undefined ? undefined : objects.head(env.LANDING_BUCKET, manifestKey),
   ]);
-  return { run, manifestKey, manifestWaits: head !== undefined };
+  return { run, manifestKey, manifestExists: manifest !== undefined };
 }
 
-const AboutRun = z.looseObject({ run_id: z.uuid() });
+const RunEventData = z.looseObject({ run_id: z.uuid() });
 
 function runIdOf({ data }: SluiceEvent): string | undefined {
-  return AboutRun.safeParse(data).data?.run_id;
+  return RunEventData.safeParse(data).data?.run_id;
 }
 
-/** Undefined also for a notification that nobody can read. */
-function manifestKeyOf(event: SluiceEvent, env: Parts['env']): string | undefined {
+/** Undefined also for an invalid notification. */
+function manifestKeyOf(event: SluiceEvent, env: Deps['env']): string | undefined {
   if (!isUpload(event)) return undefined;
   try {
     return uploadedManifestKey(event, env);

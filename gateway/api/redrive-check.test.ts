@@ -21,41 +21,43 @@ const run = (status: 'running' | 'success' | 'failure' | 'canceled', archive: 'p
   ],
 });
 const letter = (name: string) => ({ id: 'l-1', function: name });
-const nothing = { run: undefined, manifestKey: undefined, manifestWaits: false };
+const nothing = { run: undefined, manifestKey: undefined, manifestExists: false };
 
 test.each([
-  ['a step of a run under way', letter('export-geoparquet'), { ...nothing, run: run('running') }],
-  ['the archive step that is missing', letter('archive'), { ...nothing, run: run('failure') }],
-  ['fail-run, which could not close its run', letter('fail-run'), { ...nothing, run: run('running') }],
+  ['a step of a running run', letter('export-geoparquet'), { ...nothing, run: run('running') }],
+  ['an archive step that is not done', letter('archive'), { ...nothing, run: run('failure') }],
+  ['fail-run of a running run', letter('fail-run'), { ...nothing, run: run('running') }],
   [
-    'an upload whose manifest still waits',
+    'an upload whose manifest exists',
     letter('validate-manifest'),
-    { ...nothing, manifestKey: 'manifests/é #1.json', manifestWaits: true },
+    { ...nothing, manifestKey: 'manifests/é #1.json', manifestExists: true },
   ],
-  ['an event that is about no run', letter('some-function'), nothing],
-])('%s can be delivered again', (_what, dead, facts) => {
-  expect(redriveRefusal(dead, facts)).toBeUndefined();
+  ['an event without a run', letter('some-function'), nothing],
+])('allows %s', (_what, letterOfCase, facts) => {
+  expect(redriveRefusal(letterOfCase, facts)).toBeUndefined();
 });
 
 test.each(['success', 'failure', 'canceled'] as const)(
-  'a step of a run that ended as %s is refused, and the rerun is named',
+  'rejects a step of a run with status %s and recommends a rerun',
   (status) => {
     expect(redriveRefusal(letter('load-to-postgis'), { ...nothing, run: run(status) })).toMatchObject({
       code: 'RUN_CLOSED',
       details: { run_id: RUN_ID, status },
-      message: `Run ${RUN_ID} has ended (${status}), so load-to-postgis would do nothing for it. Rerun it instead: npx sluice rerun ${RUN_ID}`,
+      message:
+        `Run ${RUN_ID} has ended (${status}), so load-to-postgis would reject the event. ` +
+        `Rerun it instead: npx sluice rerun ${RUN_ID}`,
     });
   },
 );
 
-test('nothing is archived twice', () => {
+test('rejects an archive step that is done', () => {
   expect(redriveRefusal(letter('archive'), { ...nothing, run: run('success', 'done') })).toMatchObject({
     code: 'RUN_CLOSED',
-    message: expect.stringContaining('Discard') as string,
+    message: `Run ${RUN_ID} is archived. Discard this dead letter.`,
   });
 });
 
-test('an upload whose manifest was archived has to be uploaded again', () => {
+test('rejects an upload whose manifest was archived', () => {
   expect(redriveRefusal(letter('validate-manifest'), { ...nothing, manifestKey: 'manifests/é #1.json' })).toMatchObject(
     { code: 'MANIFEST_GONE', message: expect.stringContaining('manifests/é #1.json') as string },
   );

@@ -1,47 +1,45 @@
+import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/due-event.ts';
-import type { DeadLetter } from '../router/dead-letter-event.ts';
 
-/** What the ledger and the landing zone say about a dead letter. */
-export interface DeadLetterFacts {
+/** The state of the ledger and the landing zone that decides whether a dead letter can be re-driven. */
+export interface RedriveFacts {
   /** The run that the event is about, if any. */
   run: Pick<RunDocument, 'run_id' | 'status' | 'steps'> | undefined;
-  /** Key of the manifest whose upload the event announces, if it is such an event. */
+  /** Key of the uploaded manifest, if the event is the notification of an upload. */
   manifestKey: string | undefined;
-  /** That manifest still lies in the landing zone. */
-  manifestWaits: boolean;
+  /** Whether that manifest is still in the landing zone. */
+  manifestExists: boolean;
 }
 
 /**
- * Why delivering a dead letter once more would do nothing, with what to do instead; undefined when it can do something. A step of a run
- * that has ended is refused by the ledger, for ended is ended; only its archive step may still be missing.
+ * The reason why a re-drive would have no effect, with the action to take; undefined if it can have an effect. The ledger
+ * rejects all steps of a run that has ended, except an archive step that is not done.
  */
 export function redriveRefusal(
   letter: Pick<DeadLetter, 'id' | 'function'>,
-  { run, manifestKey, manifestWaits }: DeadLetterFacts,
+  { run, manifestKey, manifestExists }: RedriveFacts,
 ): SluiceError | undefined {
-  if (run !== undefined && run.status !== 'running') return refusalOfEnded(letter, run);
-  if (manifestKey === undefined || manifestWaits) return undefined;
+  if (run !== undefined && run.status !== 'running') return refusalOfEndedRun(letter, run);
+  if (manifestKey === undefined || manifestExists) return undefined;
   return new SluiceError(
     'MANIFEST_GONE',
-    `${manifestKey} is no longer in the landing zone, so nothing is left to read. Upload it again, then discard this dead letter.`,
-    {
-      details: { id: letter.id, manifest_key: manifestKey },
-    },
+    `Manifest ${manifestKey} is no longer in the landing zone. Upload it again, then discard this dead letter.`,
+    { details: { id: letter.id, manifest_key: manifestKey } },
   );
 }
 
-function refusalOfEnded(
+function refusalOfEndedRun(
   { id, function: name }: Pick<DeadLetter, 'id' | 'function'>,
-  run: NonNullable<DeadLetterFacts['run']>,
+  run: NonNullable<RedriveFacts['run']>,
 ): SluiceError | undefined {
   if (name === 'archive' && !isArchived(run)) return undefined;
   const message =
     name === 'archive'
-      ? `Run ${run.run_id} has been archived meanwhile. Discard this dead letter.`
-      : `Run ${run.run_id} has ended (${run.status}), so ${name} would do nothing for it. Rerun it instead: npx sluice rerun ${run.run_id}`;
-  return new SluiceError('RUN_CLOSED', message, {
-    details: { id, run_id: run.run_id, status: run.status, function: name },
-  });
+      ? `Run ${run.run_id} is archived. Discard this dead letter.`
+      : `Run ${run.run_id} has ended (${run.status}), so ${name} would reject the event. ` +
+        `Rerun it instead: npx sluice rerun ${run.run_id}`;
+  const details = { id, run_id: run.run_id, status: run.status, function: name };
+  return new SluiceError('RUN_CLOSED', message, { details });
 }

@@ -1,11 +1,13 @@
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { writeEvent, type HttpReply } from '#shared/events/http.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeError } from '#shared/events/http-errors.ts';
+import { type HttpReply, writeEvent } from '#shared/events/http.ts';
 import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { AsyncCall } from './delivery.ts';
-import type { CallResult } from './outcome.ts';
+import { type CallResult, decideOutcome } from './outcome.ts';
+import { DeliveryLost, type Job } from './queues.ts';
+import type { RouterParts } from './router-parts.ts';
 
-/** What an asynchronous call ends with: the reply of the function, posted to the caller's URL. */
+/** The result of an asynchronous call: the reply of the function, posted to the URL that the client gave. */
 export interface Callback {
   url: string;
   headers: Record<string, string>;
@@ -13,12 +15,12 @@ export interface Callback {
   attempt: number;
 }
 
-/** Queue of the callbacks; no function can have this name. */
+/** Queue of the callbacks. The name contains a dot, so it is not a valid function name. */
 export const CALLBACK_QUEUE = 'sluice.callbacks';
 export const CALLBACK_CONCURRENCY = 4;
 const CALLBACK_TIMEOUT_SECONDS = 30;
 
-/** The callback of a call, as OpenFaaS sends it: the function's reply and headers, and what is known of the call. Undefined when none was asked for. */
+/** The callback of a call, with the headers of OpenFaaS. Undefined if the client requested none. */
 export function callbackOf(
   call: AsyncCall | undefined,
   functionName: string,
@@ -46,17 +48,51 @@ function replyOf(result: CallResult): HttpReply {
   return result.reply ? writeEvent(result.reply) : { status: 200, headers: {}, body: '' };
 }
 
-/** Posts a callback. Throws FUNCTION_UNAVAILABLE unless it is answered 2xx. */
-export async function postCallback({ url, headers, body }: Callback, signal: AbortSignal): Promise<void> {
+/** Posts the callback of a job. Gives up after the retries, because only the receiver needs it. Never throws. */
+export async function deliverCallback(
+  { queues, database, env, log, wake, stopping }: RouterParts,
+  job: Job<Callback>,
+): Promise<void> {
+  const { data: callback } = job;
+  const result = await postCallback(callback, stopping).then(
+    () => ({ reply: undefined }),
+    (thrown: unknown) => ({ error: asSluiceError(thrown) }),
+  );
+  const history = { attempt: callback.attempt, deferrals: 0, crashes: 0 };
+  const outcome = decideOutcome(result, history, env, stopping.aborted, Math.random());
+  try {
+    if (outcome.kind === 'give-back') return await queues.giveBack(job.name, [job.id]);
+    if (outcome.kind === 'retry') {
+      const later = {
+        afterSeconds: outcome.afterSeconds,
+        data: { ...callback, attempt: callback.attempt + 1 },
+        output: outcome.error.toDocument(),
+      };
+      await database.transaction('relaxed', (tx) => queues.putBack(tx, job, later));
+      wake(job.name, outcome.afterSeconds);
+      return;
+    }
+    if (outcome.kind === 'dead')
+      log.warn({ url: callback.url, error: outcome.error.toDocument() }, 'Callback:Post:Failed');
+    await database.transaction('relaxed', (tx) => queues.complete(tx, job, { outcome: outcome.kind }));
+  } catch (thrown) {
+    if (thrown instanceof DeliveryLost) return; // Another router posts it.
+    // The job stays active until its heartbeat expires, and is then posted again.
+    log.warn({ url: callback.url, reason: asSluiceError(thrown).message }, 'Callback:Store:Failed');
+  }
+}
+
+/** Throws FUNCTION_UNAVAILABLE unless the response has a 2xx status. */
+async function postCallback({ url, headers, body }: Callback, signal: AbortSignal): Promise<void> {
   const limits = new CallLimits([signal], CALLBACK_TIMEOUT_SECONDS);
   try {
     const response = await fetch(url, { method: 'POST', headers, body, signal: limits.signal });
     await response.body?.cancel();
-    if (!response.ok) throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} answered ${response.status}.`);
+    if (!response.ok)
+      throw new SluiceError('FUNCTION_UNAVAILABLE', `The callback URL ${url} returned status ${response.status}.`);
   } catch (cause) {
-    throw cause instanceof SluiceError
-      ? cause
-      : new SluiceError('FUNCTION_UNAVAILABLE', `The callback ${url} does not answer.`, { cause });
+    if (cause instanceof SluiceError) throw cause;
+    throw new SluiceError('FUNCTION_UNAVAILABLE', `Could not connect to the callback URL ${url}.`, { cause });
   } finally {
     limits.release();
   }

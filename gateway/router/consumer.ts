@@ -1,40 +1,41 @@
-import type { Job, Queue } from './queue.ts';
+import type { Job, Queues } from './queues.ts';
 
-/** What a lane does with a job; it settles the job itself and never throws. */
-export type Work<T extends object> = (job: Job<T>) => Promise<void>;
+/** Processes one job and stores its outcome. Never throws. */
+export type ProcessJob<T extends object> = (job: Job<T>) => Promise<void>;
 
-/** Jobs are looked for so often even if every wake-up was lost: the floor, not the way jobs are found. */
+/** Finds jobs whose wake-up was lost. Normally a wake-up starts the fetch. */
 const POLL_MS = 5_000;
-/** Wait after a failed look: the database is away. */
+/** Delay after a failed fetch: the database is unavailable. */
 const RETRY_FETCH_MS = 500;
-/** setTimeout can't wait longer; a later look finds the job. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** The longest delay of setTimeout. The poll finds a job that is due later. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The loop of one queue. It fetches only what can run at once, so memory does not grow with the queue, and only when there may be
- * something: woken by a publication, by the due time of a retry, by a job that ended while more were waiting, or by the slow poll.
+ * The loop that takes deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not grow
+ * with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended and more
+ * may be waiting, and every POLL_MS.
  */
-export class Lane<T extends object> {
+export class Consumer<T extends object> {
   readonly queueName: string;
-  #queue: Queue;
-  #limit: number;
-  #work: Work<T>;
+  #queues: Queues;
+  #concurrency: number;
+  #process: ProcessJob<T>;
   #active = new Set<string>();
   #running = false;
   #fetching = false;
-  #maybeMore = false;
+  #mayHaveMore = false;
   #poll: NodeJS.Timeout | undefined;
   #timers = new Set<NodeJS.Timeout>();
-  #idle: (() => void)[] = [];
+  #waitingForIdle: (() => void)[] = [];
 
-  constructor(queue: Queue, queueName: string, limit: number, work: Work<T>) {
-    this.#queue = queue;
+  constructor(queues: Queues, queueName: string, concurrency: number, process: ProcessJob<T>) {
+    this.#queues = queues;
     this.queueName = queueName;
-    this.#limit = limit;
-    this.#work = work;
+    this.#concurrency = concurrency;
+    this.#process = process;
   }
 
-  /** Ids of the jobs that run now. */
+  /** Ids of the running jobs. */
   get active(): string[] {
     return [...this.#active];
   }
@@ -45,7 +46,7 @@ export class Lane<T extends object> {
     this.wake();
   }
 
-  /** Takes no more jobs. */
+  /** Stops fetching. Running jobs continue. */
   pause(): void {
     this.#running = false;
     clearInterval(this.#poll);
@@ -53,20 +54,20 @@ export class Lane<T extends object> {
     this.#timers.clear();
   }
 
-  /** Resolves when no job runs. */
-  async drained(): Promise<void> {
-    if (this.#active.size > 0 || this.#fetching) await new Promise<void>((done) => this.#idle.push(done));
+  /** Resolves when no job is running. */
+  async idle(): Promise<void> {
+    if (this.#active.size > 0 || this.#fetching) await new Promise<void>((done) => this.#waitingForIdle.push(done));
   }
 
-  /** There may be a job. */
+  /** Fetches, because a job may be due now. */
   wake(): void {
-    this.#maybeMore = true;
+    this.#mayHaveMore = true;
     void this.#fetch();
   }
 
-  /** There will be a job after a while. */
+  /** Fetches after a delay, when a job is due. */
   wakeAfter(milliseconds: number): void {
-    if (!this.#running || milliseconds > TIMER_MAX_MS) return;
+    if (!this.#running || milliseconds > MAX_TIMER_MS) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.wake();
@@ -78,36 +79,36 @@ export class Lane<T extends object> {
     if (this.#fetching) return;
     this.#fetching = true;
     try {
-      while (this.#running && this.#maybeMore && this.#active.size < this.#limit) {
-        const free = this.#limit - this.#active.size;
-        this.#maybeMore = false;
-        const jobs = await this.#queue.fetch<T>(this.queueName, free);
-        if (jobs.length === free) this.#maybeMore = true;
+      while (this.#running && this.#mayHaveMore && this.#active.size < this.#concurrency) {
+        const free = this.#concurrency - this.#active.size;
+        this.#mayHaveMore = false;
+        const jobs = await this.#queues.fetch<T>(this.queueName, free);
+        if (jobs.length === free) this.#mayHaveMore = true;
         for (const job of jobs) void this.#run(job);
       }
     } catch {
-      // The database said why to QueueDatabase, which logs it once.
-      this.#maybeMore = true;
+      // QueueDatabase has logged the reason.
+      this.#mayHaveMore = true;
       this.wakeAfter(RETRY_FETCH_MS);
     } finally {
       this.#fetching = false;
-      this.#sayIdle();
+      this.#notifyIdle();
     }
   }
 
   async #run(job: Job<T>): Promise<void> {
     this.#active.add(job.id);
     try {
-      await this.#work(job);
+      await this.#process(job);
     } finally {
       this.#active.delete(job.id);
-      if (this.#maybeMore) void this.#fetch();
-      this.#sayIdle();
+      if (this.#mayHaveMore) void this.#fetch();
+      this.#notifyIdle();
     }
   }
 
-  #sayIdle(): void {
+  #notifyIdle(): void {
     if (this.#active.size > 0 || this.#fetching) return;
-    for (const done of this.#idle.splice(0)) done();
+    for (const done of this.#waitingForIdle.splice(0)) done();
   }
 }

@@ -1,26 +1,27 @@
 import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
-import type { Availability } from './database-status.ts';
-import { databaseAway } from './database-errors.ts';
-import type { ListenHandle, RouterSession } from './listen-connection.ts';
+import { type DatabaseStatus, databaseUnavailable } from './database-status.ts';
+import type { ListenHandle, RouterConnection } from './router-connection.ts';
 
-/** pg-boss's port to a database. */
+/** pg-boss's interface to a database. */
 type BossDatabase = NonNullable<ConstructorOptions['db']>;
-/** The transaction or pool that a statement runs in. */
+/** The transaction or pool that executes a statement. */
 export type Executor = Pick<BossDatabase, 'executeSql'>;
 
-/** Connections for statements that the router issues while it works; each statement is short. */
+/** Connections per pool. The router's statements are short, so a few connections are enough. */
 const POOL_SIZE = 6;
-/** A server that does not answer for so long counts as away; the connection is dropped. */
+/** A server that does not answer within this time counts as unavailable; the connection is closed. */
 const QUERY_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * The control database for pg-boss and the router. Statements with values are prepared, for they repeat with each hop.
+ * The control database, for pg-boss and for the router. Statements with values are prepared, because each delivery
+ * repeats them.
  *
- * Two pools. `durable` waits until PostgreSQL has written a commit to disk: what was accepted from outside. `relaxed` does not
- * wait (synchronous_commit=off): if the server crashes, the newest settlements are forgotten as a whole, their jobs are delivered
- * again, and handlers answer what they recorded. That saves a disk flush in each step of a run.
+ * There are two pools. `durable` waits until PostgreSQL has written a commit to disk; it stores events that a client
+ * published. `relaxed` does not wait (synchronous_commit=off), which saves a disk flush per step. When the server crashes,
+ * the newest transactions of `relaxed` are lost as a whole: their events are delivered again, and the handlers return
+ * their recorded replies.
  */
 export class QueueDatabase implements BossDatabase {
   readonly durable: Executor;
@@ -28,33 +29,33 @@ export class QueueDatabase implements BossDatabase {
   #pools: pg.Pool[];
   #durablePool: pg.Pool;
   #relaxedPool: pg.Pool;
-  #availability: Availability;
-  #session: RouterSession;
+  #status: DatabaseStatus;
+  #connection: RouterConnection;
   #backends = new Set<number>();
 
-  constructor(url: string, session: RouterSession, availability: Availability) {
-    this.#availability = availability;
-    this.#session = session;
-    this.#durablePool = this.#pool(url);
-    this.#relaxedPool = this.#pool(url, 'set synchronous_commit = off');
+  constructor(url: string, connection: RouterConnection, status: DatabaseStatus) {
+    this.#status = status;
+    this.#connection = connection;
+    this.#durablePool = this.#openPool(url);
+    this.#relaxedPool = this.#openPool(url, 'set synchronous_commit = off');
     this.#pools = [this.#durablePool, this.#relaxedPool];
     this.durable = {
-      executeSql: (text, values) => this.#watched(() => this.#durablePool.query(statement(text, values))),
+      executeSql: (text, values) => this.#trackStatus(() => this.#durablePool.query(statement(text, values))),
     };
     this.relaxed = {
-      executeSql: (text, values) => this.#watched(() => this.#relaxedPool.query(statement(text, values))),
+      executeSql: (text, values) => this.#trackStatus(() => this.#relaxedPool.query(statement(text, values))),
     };
   }
 
-  /** What pg-boss itself uses, for its schema and upkeep. */
+  /** Used by pg-boss for its schema and its maintenance. */
   executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    return this.#watched(() => this.#durablePool.query(text, values));
+    return this.#trackStatus(() => this.#durablePool.query(text, values));
   }
 
   /** Runs `work` in one transaction. */
   async transaction<T>(durability: 'durable' | 'relaxed', work: (executor: Executor) => Promise<T>): Promise<T> {
     const pool = durability === 'durable' ? this.#durablePool : this.#relaxedPool;
-    return this.#watched(async () => {
+    return this.#trackStatus(async () => {
       const client = await pool.connect();
       try {
         await client.query('begin');
@@ -63,7 +64,7 @@ export class QueueDatabase implements BossDatabase {
         client.release();
         return result;
       } catch (thrown) {
-        // A connection in an unknown state is closed; the server rolls back.
+        // If the rollback fails, the state of the connection is unknown: close it, and the server rolls back.
         const rolledBack = await client.query('rollback').then(
           () => true,
           () => false,
@@ -74,9 +75,9 @@ export class QueueDatabase implements BossDatabase {
     });
   }
 
-  /** pg-boss calls this with its channel; notifications of our own statements are dropped, for the router wakes itself. */
+  /** Called by pg-boss. Ignores notifications of this router's own statements: it wakes its consumers itself. */
   listen(channel: string, onNotification: (payload: string) => void, onReconnect: () => void): Promise<ListenHandle> {
-    return this.#session.listen(
+    return this.#connection.listen(
       channel,
       (payload, backend) => {
         if (!this.#backends.has(backend)) onNotification(payload);
@@ -89,7 +90,7 @@ export class QueueDatabase implements BossDatabase {
     await Promise.all(this.#pools.map((pool) => pool.end()));
   }
 
-  #pool(connectionString: string, setting?: string): pg.Pool {
+  #openPool(connectionString: string, setting?: string): pg.Pool {
     const pool = new pg.Pool({
       connectionString,
       max: POOL_SIZE,
@@ -98,40 +99,40 @@ export class QueueDatabase implements BossDatabase {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool awaits the promise; its types omit it.
       onConnect: async (client: pg.ClientBase) => {
-        client.on('error', () => undefined); // The statement that runs rejects with the same error.
+        client.on('error', () => undefined); // The running statement rejects with the same error.
         this.#backends.add(backendOf(client));
         if (setting) await client.query(setting);
       },
     });
-    pool.on('error', () => undefined); // An idle connection broke; the next statement opens another.
+    pool.on('error', () => undefined); // An idle connection failed; the next statement opens another one.
     pool.on('remove', (client) => this.#backends.delete(backendOf(client)));
     return pool;
   }
 
-  async #watched<T>(run: () => Promise<T>): Promise<T> {
+  async #trackStatus<T>(run: () => Promise<T>): Promise<T> {
     try {
       const result = await run();
-      this.#availability.up();
+      this.#status.markAvailable();
       return result;
     } catch (thrown) {
-      const away = databaseAway(thrown);
-      if (away) this.#availability.down(thrown);
-      throw away ?? thrown;
+      const unavailable = databaseUnavailable(thrown);
+      if (unavailable) this.#status.markUnavailable(thrown);
+      throw unavailable ?? thrown;
     }
   }
 }
 
-const names = new Map<string, string>();
+const statementNames = new Map<string, string>();
 
-/** A prepared statement, when it has values: pg-boss's texts are few, long and the same each time. */
+/** A prepared statement if it has values: pg-boss uses few statement texts, and they are long. */
 function statement(text: string, values?: unknown[]): pg.QueryConfig {
   if (values === undefined) return { text };
-  const name = names.get(text) ?? `sluice_${names.size}`;
-  names.set(text, name);
+  const name = statementNames.get(text) ?? `sluice_${statementNames.size}`;
+  statementNames.set(text, name);
   return { name, text, values };
 }
 
-/** Process id of the server process behind a connection; `@types/pg` leaves it out. */
+/** Process id of the server process of a connection. `@types/pg` omits the property. */
 function backendOf(client: pg.ClientBase): number {
   return (client as unknown as { processID: number }).processID;
 }

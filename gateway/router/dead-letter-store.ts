@@ -1,7 +1,6 @@
-import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
-import type { DeadLetter } from './dead-letter-event.ts';
+import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { deterministicUuid } from '#shared/events/event.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 
 const TABLE = 'sluice_router.dead_letters';
@@ -15,12 +14,16 @@ const CREATE_TABLE = `
     attempts int not null,
     failed_at timestamptz not null default now()
   )`;
-const COLUMNS = `id, function, event, error, attempts, to_char(failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as failed_at`;
-/** Two processes that create the same schema at once: one fails with one of these, and finds it there. */
-const CREATED_BY_ANOTHER = new Set(['23505', '42P06', '42P07']);
+const COLUMNS = `id, function, event, error, attempts,
+  to_char(failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as failed_at`;
+/** If two processes create the schema at the same time, one of them fails with one of these. The schema exists then. */
+const ALREADY_CREATED = new Set(['23505', '42P06', '42P07']);
 
-/** The list of dead letters: each stays until a person re-drives or discards it. */
-export class DeadLetters {
+/**
+ * The table of dead letters. A dead-letter queue of pg-boss (12.33) does not fit: `redrive` moves the oldest jobs, not one
+ * by its id, and `findJobs` has no order and no limit.
+ */
+export class DeadLetterStore {
   #database: QueueDatabase;
 
   constructor(database: QueueDatabase) {
@@ -29,18 +32,20 @@ export class DeadLetters {
 
   async open(): Promise<void> {
     await this.#database.executeSql(CREATE_TABLE).catch((thrown: unknown) => {
-      if (!CREATED_BY_ANOTHER.has((thrown as { code?: string }).code ?? '')) throw asSluiceError(thrown);
+      if (!ALREADY_CREATED.has((thrown as { code?: string }).code ?? '')) throw asSluiceError(thrown);
     });
   }
 
-  /** Adds one; a repeat for the same job changes nothing. */
+  /** Adds a dead letter. Has no effect if the job has one already. */
   async add(
     executor: Executor,
     jobId: string,
-    letter: { function: string; event: SluiceEvent; error: ErrorDocument; attempts: number },
+    letter: Pick<DeadLetter, 'function' | 'event' | 'error' | 'attempts'>,
   ): Promise<void> {
     await executor.executeSql(
-      `insert into ${TABLE} (id, function, event, error, attempts) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+      `insert into ${TABLE} (id, function, event, error, attempts)
+       values ($1, $2, $3, $4, $5)
+       on conflict do nothing`,
       [
         deterministicUuid('dead-letter', jobId),
         letter.function,
@@ -65,29 +70,23 @@ export class DeadLetters {
     const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} where id::text = $1`, [
       id,
     ]);
-    return found(rows[0], id);
+    return requireRow(rows[0], id);
   }
 
-  /** Takes one off the list. Throws DEAD_LETTER_NOT_FOUND. */
+  /** Deletes a dead letter and returns it. Throws DEAD_LETTER_NOT_FOUND. */
   async remove(executor: Executor, id: string): Promise<DeadLetter> {
     const { rows } = await executor.executeSql(`delete from ${TABLE} where id::text = $1 returning ${COLUMNS}`, [id]);
-    return found(rows[0], id);
+    return requireRow(rows[0], id);
   }
 
   async count(): Promise<number> {
-    const { rows } = await this.#database.durable.executeSql(`select count(*)::int as count from ${TABLE} where $1`, [
-      true,
-    ]);
+    const { rows } = await this.#database.durable.executeSql(`select count(*)::int as count from ${TABLE}`, []);
     return (rows[0] as { count: number }).count;
   }
 }
 
-function found(row: unknown, id: string): DeadLetter {
+function requireRow(row: unknown, id: string): DeadLetter {
   if (row === undefined)
-    throw new SluiceError(
-      'DEAD_LETTER_NOT_FOUND',
-      `There is no dead letter ${id}; it may have been re-driven or discarded already.`,
-      { details: { id } },
-    );
+    throw new SluiceError('DEAD_LETTER_NOT_FOUND', `Dead letter ${id} does not exist.`, { details: { id } });
   return row as DeadLetter;
 }

@@ -1,38 +1,40 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { databaseAway } from './database-errors.ts';
-import { type Queue, TOUCH_EVERY_MS } from './queue.ts';
-import type { RouterSession } from './listen-connection.ts';
+import { databaseUnavailable } from './database-status.ts';
+import { type Queues, RENEW_HEARTBEATS_MS } from './queues.ts';
+import type { RouterConnection } from './router-connection.ts';
 
-interface Lane {
+interface ActiveJobs {
   queueName: string;
+  /** Ids of the jobs that this router is running. */
   active: string[];
 }
 
-/** A job that was fetched so recently may be on its way to a lane. */
-const IN_TRANSIT_SECONDS = 30;
+/** A job that was fetched within this time may not yet be in the list of its consumer. */
+const FETCH_MARGIN_SECONDS = 30;
 
 /**
- * Keeps the jobs of this router marked as alive, and brings back the ones of routers that died: at once when this router is the only
- * one (the embedded case after kill -9), else when their heartbeat has stopped, which pg-boss watches.
+ * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues. If this is the only
+ * router (embedded operation, after kill -9), it returns them immediately. Otherwise pg-boss returns them when their
+ * heartbeat has expired.
  */
-export class Upkeep {
-  #queue: Queue;
-  #session: RouterSession;
-  #lanes: () => Lane[];
+export class DeliveryRecovery {
+  #queues: Queues;
+  #connection: RouterConnection;
+  #consumers: () => ActiveJobs[];
   #log: Logger;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(queue: Queue, session: RouterSession, lanes: () => Lane[], log: Logger) {
-    this.#queue = queue;
-    this.#session = session;
-    this.#lanes = lanes;
+  constructor(queues: Queues, connection: RouterConnection, consumers: () => ActiveJobs[], log: Logger) {
+    this.#queues = queues;
+    this.#connection = connection;
+    this.#consumers = consumers;
     this.#log = log;
   }
 
   async start(): Promise<void> {
-    await this.#session.alone(() => this.#bringBack(0));
-    this.#timer = setInterval(() => void this.#tick(), TOUCH_EVERY_MS);
+    await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(0));
+    this.#timer = setInterval(() => void this.#tick(), RENEW_HEARTBEATS_MS);
   }
 
   stop(): void {
@@ -41,21 +43,22 @@ export class Upkeep {
 
   async #tick(): Promise<void> {
     try {
-      for (const lane of this.#lanes()) await this.#queue.touch(lane.queueName, lane.active);
-      await this.#session.alone(() => this.#bringBack(IN_TRANSIT_SECONDS));
+      for (const { queueName, active } of this.#consumers()) await this.#queues.renewHeartbeats(queueName, active);
+      await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(FETCH_MARGIN_SECONDS));
     } catch (thrown) {
-      if (!databaseAway(thrown)) this.#log.error({ reason: asSluiceError(thrown).message }, 'Router:Upkeep:Failed');
+      if (!databaseUnavailable(thrown))
+        this.#log.error({ reason: asSluiceError(thrown).message }, 'Delivery:Recover:Failed');
     }
   }
 
-  async #bringBack(olderThanSeconds: number): Promise<void> {
-    const abandoned = await this.#queue.active(olderThanSeconds);
-    const ours = new Set(this.#lanes().flatMap((lane) => lane.active));
-    const orphans = abandoned.filter((job) => !ours.has(job.id));
-    for (const name of new Set(orphans.map((job) => job.queue))) {
-      const ids = orphans.filter((job) => job.queue === name).map((job) => job.id);
-      await this.#queue.giveBack(name, ids);
-      this.#log.info({ function: name, jobs: ids.length }, 'Router:Recover:Done');
+  async #returnAbandonedJobs(olderThanSeconds: number): Promise<void> {
+    const active = await this.#queues.listActive(olderThanSeconds);
+    const own = new Set(this.#consumers().flatMap((consumer) => consumer.active));
+    const abandoned = active.filter((job) => !own.has(job.id));
+    for (const name of new Set(abandoned.map((job) => job.queue))) {
+      const ids = abandoned.filter((job) => job.queue === name).map((job) => job.id);
+      await this.#queues.giveBack(name, ids);
+      this.#log.info({ function: name, jobs: ids.length }, 'Delivery:Recover:Done');
     }
   }
 }

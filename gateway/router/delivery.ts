@@ -3,16 +3,16 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES } from '#shared/events/http.ts';
 
-/** One event on its way to one function: the data of a job in that function's queue. */
+/** One event on its way to one function: the data of a job in the queue of the function. */
 export interface Delivery {
   event: SluiceEvent;
-  /** 1 for the first try. */
+  /** Number of the attempt, from 1. */
   attempt: number;
-  /** How often the step was found busy; such a delivery is no try. */
+  /** How often the step was busy. Such a delivery does not count as an attempt. */
   deferrals: number;
-  /** When it was published, in milliseconds since 1970: where the measured latency of a hop begins. */
+  /** Time of publication in milliseconds since 1970: the start of the measured latency of a hop. */
   published_at: number;
-  /** The asynchronous call that asked for it. */
+  /** The asynchronous call that requested the delivery. */
   call?: AsyncCall | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface AsyncCall {
   callback_url?: string | undefined;
 }
 
-/** What a queue row must hold; the event was checked when it was published. */
+/** Checks the data of a job. The event itself was validated when it was published. */
 export const DeliverySchema = z.object({
   event: z.looseObject({ id: z.string(), source: z.string(), type: z.string() }),
   attempt: z.number().int().min(1),
@@ -34,15 +34,21 @@ export function firstDelivery(event: SluiceEvent, now: number, call?: AsyncCall)
   return { event, attempt: 1, deferrals: 0, published_at: now, ...(call ? { call } : {}) };
 }
 
-/** Id of the job that brings an event to a function. CloudEvents: source and id together name an event, so a repeat has the same job and adds nothing. */
+/**
+ * Id of the job that delivers an event to a function. In CloudEvents, source and id together identify an event, so a
+ * repeated event has the same job id and adds no job.
+ */
 export function jobIdOf(event: SluiceEvent, functionName: string): string {
   return deterministicUuid('delivery', event.source, event.id, functionName);
 }
 
-/** Escapes of a NUL or of half a surrogate pair, which PostgreSQL's jsonb refuses. An even number of backslashes before is text, not an escape. */
+/**
+ * Matches a JSON escape that PostgreSQL's jsonb rejects: NUL, or a lone surrogate. After an odd number of other
+ * backslashes, the text is not an escape.
+ */
 const NOT_STORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
 
-/** Throws EVENT_INVALID for an event that the queue can't hold: too large, or with text that is not Unicode. */
+/** Throws EVENT_INVALID for an event that the queue cannot store: too large, or with text that is not valid Unicode. */
 export function assertStorable(event: SluiceEvent): void {
   const text = JSON.stringify(event);
   const bytes = Buffer.byteLength(text);
@@ -50,13 +56,13 @@ export function assertStorable(event: SluiceEvent): void {
   if (bytes > MAX_EVENT_BYTES)
     throw new SluiceError(
       'EVENT_INVALID',
-      `The event ${event.type} has ${bytes} bytes; at most ${MAX_EVENT_BYTES} are accepted.`,
+      `The event ${event.type} has ${bytes} bytes; the limit is ${MAX_EVENT_BYTES} bytes.`,
       { details },
     );
   if (NOT_STORABLE.test(text))
     throw new SluiceError(
       'EVENT_INVALID',
-      `The event ${event.type} holds a NUL character or half a surrogate pair, which is not Unicode text.`,
+      `The event ${event.type} contains a NUL character or a lone surrogate, which PostgreSQL cannot store.`,
       { details },
     );
 }

@@ -1,61 +1,66 @@
+import type { Env } from '#shared/config/env.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import type { Env } from '#shared/config/env.ts';
 
-/** How a call of a function ended. */
+/** The result of a function call. */
 export type CallResult = { reply: SluiceEvent | undefined } | { error: SluiceError };
 
-/** What becomes of a delivery after the call. */
-export type Settlement =
+/** What the router does with a delivery after the call. */
+export type Outcome =
   | { kind: 'done'; reply: SluiceEvent | undefined }
   | { kind: 'retry'; afterSeconds: number; error: SluiceError }
-  /** The step was busy: again later, as the same try. */
+  /** The step is claimed by another process: deliver again later, as the same attempt. */
   | { kind: 'defer'; afterSeconds: number }
+  /** The delivery becomes a dead letter. */
   | { kind: 'dead'; error: SluiceError }
-  /** The router stops: it stays in the queue as it was. */
+  /** The router is stopping: the delivery returns to the queue unchanged. */
   | { kind: 'give-back' };
 
 export type RetryPolicy = Pick<Env, 'RETRY_LIMIT' | 'RETRY_DELAY_SECONDS' | 'RETRY_DELAY_MAX_SECONDS'>;
 
-export interface Tries {
-  /** 1 for the first. */
+/** How often a delivery has been fetched, by reason. */
+export interface DeliveryHistory {
+  /** Number of the current attempt, from 1. */
   attempt: number;
+  /** Deliveries that found the step busy. */
   deferrals: number;
-  /** How often the process that worked on it ended in the middle. */
-  interruptions: number;
+  /** Deliveries that ended because the process died. */
+  crashes: number;
 }
 
-/** A busy step is asked again after the time that it names, at most this late however long it stays busy. */
-const DEFER_MAX_SECONDS = 10;
-const DEFER_MIN_SECONDS = 1;
-/** An event whose handling ended the process this often (out of memory, say) must not do so for ever. */
-export const INTERRUPTION_LIMIT = 20;
-/** A delay is shortened by up to this share, so that what failed together does not come back together. */
+/** The longest delay after which a busy step is called again. */
+const MAX_DEFER_SECONDS = 10;
+const MIN_DEFER_SECONDS = 1;
+/** Each deferral of a delivery lasts this much longer than the one before. */
+const DEFER_GROWTH = 1.5;
+/** An event that crashes the process (out of memory, for example) becomes a dead letter after this many crashes. */
+export const MAX_CRASHES = 20;
+/** A delay is shortened by a random share up to this one, so that deliveries that failed together are not retried together. */
 const JITTER = 0.25;
 
-/** Decides, from the result of a call, what becomes of the delivery. `random` is 0 to 1. */
-export function settlementOf(
+/** Decides what the router does with a delivery. `random` is a number from 0 to 1. */
+export function decideOutcome(
   result: CallResult,
-  tries: Tries,
+  history: DeliveryHistory,
   policy: RetryPolicy,
   stopping: boolean,
   random: number,
-): Settlement {
+): Outcome {
   if ('reply' in result) return { kind: 'done', reply: result.reply };
   const { error } = result;
   if (stopping) return { kind: 'give-back' };
-  if (error.code === 'STEP_BUSY') return { kind: 'defer', afterSeconds: deferral(error, tries.deferrals) };
-  if (!error.retryable || tries.attempt > policy.RETRY_LIMIT) return { kind: 'dead', error };
-  return { kind: 'retry', afterSeconds: retryDelay(error, tries.attempt, policy, random), error };
+  if (error.code === 'STEP_BUSY') return { kind: 'defer', afterSeconds: deferDelay(error, history.deferrals) };
+  if (!error.retryable || history.attempt > policy.RETRY_LIMIT) return { kind: 'dead', error };
+  return { kind: 'retry', afterSeconds: retryDelay(error, history.attempt, policy, random), error };
 }
 
-/** RETRY_DELAY_SECONDS doubled with each try, at most RETRY_DELAY_MAX_SECONDS; never earlier than the error asks. */
+/** RETRY_DELAY_SECONDS doubled with each attempt, at most RETRY_DELAY_MAX_SECONDS, and not shorter than the error requests. */
 function retryDelay(error: SluiceError, attempt: number, policy: RetryPolicy, random: number): number {
   const doubled = Math.min(policy.RETRY_DELAY_MAX_SECONDS, policy.RETRY_DELAY_SECONDS * 2 ** (attempt - 1));
   return Math.max(error.retryAfterSeconds ?? 0, doubled * (1 - JITTER * random));
 }
 
-function deferral(error: SluiceError, deferrals: number): number {
-  const grown = (error.retryAfterSeconds ?? DEFER_MIN_SECONDS) * 1.5 ** deferrals;
-  return Math.min(DEFER_MAX_SECONDS, Math.max(DEFER_MIN_SECONDS, grown));
+function deferDelay(error: SluiceError, deferrals: number): number {
+  const grown = (error.retryAfterSeconds ?? MIN_DEFER_SECONDS) * DEFER_GROWTH ** deferrals;
+  return Math.min(MAX_DEFER_SECONDS, Math.max(MIN_DEFER_SECONDS, grown));
 }

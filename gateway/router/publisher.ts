@@ -3,16 +3,16 @@ import type { Stack } from '../stack.ts';
 import type { Executor } from './database.ts';
 import { firstDelivery, jobIdOf } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';
-import type { Queue } from './queue.ts';
+import type { Queues } from './queues.ts';
 
-/** Turns an event into one job for each function that receives its type. */
+/** Adds an event to the queue of each function that subscribes to its type. */
 export class Publisher {
-  #queue: Queue;
+  #queues: Queues;
   #stack: Stack;
   #metrics: RouterMetrics;
 
-  constructor(queue: Queue, stack: Stack, metrics: RouterMetrics) {
-    this.#queue = queue;
+  constructor(queues: Queues, stack: Stack, metrics: RouterMetrics) {
+    this.#queues = queues;
     this.#stack = stack;
     this.#metrics = metrics;
   }
@@ -21,14 +21,14 @@ export class Publisher {
     return this.#stack.subscribers(event.type);
   }
 
-  /** Adds the jobs; a repeat adds none. Returns the functions that got one, to be woken when the transaction is committed. */
+  /** Adds the jobs; a repeated event adds none. Returns the queues to wake after the transaction is committed. */
   async add(executor: Executor, event: SluiceEvent): Promise<string[]> {
-    const woken: string[] = [];
+    const queues: string[] = [];
     for (const name of this.subscribers(event)) {
-      const added = await this.#queue.add(executor, name, jobIdOf(event, name), firstDelivery(event, Date.now()));
-      this.#metrics.published(added);
-      if (added) woken.push(name);
+      const added = await this.#queues.add(executor, name, jobIdOf(event, name), firstDelivery(event, Date.now()));
+      this.#metrics.countPublished(added);
+      if (added) queues.push(name);
     }
-    return woken;
+    return queues;
   }
 }

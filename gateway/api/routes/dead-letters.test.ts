@@ -3,11 +3,11 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import { admitRun, startGateway, type TestGateway } from '../../../tests/gateway.ts';
-import type { JudgedDeadLetter } from '../dead-letter-actions.ts';
+import type { DeadLetterView } from '#shared/api/dead-letter-view.ts';
 
 let gateway: TestGateway;
-/** Runs whose load works now. */
-const mended = new Set<string>();
+/** Runs whose load succeeds. */
+const repaired = new Set<string>();
 const loaded: string[] = [];
 
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
     'load-to-postgis': {
       topic: 'sluice.run.requested.vector',
       run: async ({ subject = '' }: SluiceEvent) => {
-        if (!mended.has(subject)) throw new SluiceError('STORE_DENIED', 'The object store refused roads é.zip.');
+        if (!repaired.has(subject)) throw new SluiceError('STORE_DENIED', 'The object store refused roads é.zip.');
         loaded.push(subject);
         return undefined;
       },
@@ -29,20 +29,20 @@ const call = async (method: string, path: string) => {
   return { status: reply.status, body: (await reply.json()) as unknown };
 };
 const letterOf = async (runId: string) =>
-  ((await call('GET', '/api/dead-letters')).body as JudgedDeadLetter[]).find((letter) => letter.run_id === runId);
-/** A run whose request became a dead letter. */
+  ((await call('GET', '/api/dead-letters')).body as DeadLetterView[]).find((letter) => letter.run_id === runId);
+/** A run whose first event became a dead letter. */
 const deadRun = async (batchId: string) => {
   const run = await admitRun(gateway.deps.ledger, batchId);
   await gateway.deps.router.publish(runRequested(run));
   await expect.poll(() => letterOf(run.run_id)).toBeDefined();
-  return { run, letter: (await letterOf(run.run_id)) as JudgedDeadLetter };
+  return { run, letter: (await letterOf(run.run_id)) as DeadLetterView };
 };
 const acts = async (runId: string) =>
   (await gateway.deps.ledger.listActivity({ run_id: runId })).map(
     ({ activity, operator }) => `${operator}: ${activity}`,
   );
 
-test('a dead letter of a run under way is delivered again, once', async () => {
+test('re-drives a dead letter of a running run once', async () => {
   const { run, letter } = await deadRun('redriven é');
   expect(letter).toMatchObject({
     function: 'load-to-postgis',
@@ -50,7 +50,7 @@ test('a dead letter of a run under way is delivered again, once', async () => {
     advice: null,
     error: { code: 'STORE_DENIED' },
   });
-  mended.add(run.run_id);
+  repaired.add(run.run_id);
   expect(await call('POST', `/api/dead-letters/${letter.id}/redrive`)).toMatchObject({
     status: 200,
     body: { id: letter.id },
@@ -63,7 +63,7 @@ test('a dead letter of a run under way is delivered again, once', async () => {
   });
 });
 
-test('a step of a run that has ended is not delivered again: the rerun is named, and the letter stays', async () => {
+test('rejects the re-drive of a step of an ended run, recommends a rerun and keeps the dead letter', async () => {
   const { run, letter } = await deadRun('closed');
   await gateway.deps.ledger.endRun(run.run_id, 'failure', letter.error);
   const refused = await call('POST', `/api/dead-letters/${letter.id}/redrive`);
@@ -83,7 +83,7 @@ test('a step of a run that has ended is not delivered again: the rerun is named,
 test.each([
   ['DELETE', ''],
   ['POST', '/discard'],
-])('%s …%s takes one off the list', async (method, suffix) => {
+])('%s …%s discards a dead letter', async (method, suffix) => {
   const { run, letter } = await deadRun(`discarded by ${method}`);
   expect(await call(method, `/api/dead-letters/${letter.id}${suffix}`)).toMatchObject({
     status: 200,
@@ -94,7 +94,7 @@ test.each([
   expect(await call(method, `/api/dead-letters/${letter.id}${suffix}`)).toMatchObject({ status: 404 });
 });
 
-test('what is no id is not there either', async () => {
+test('returns 404 for an invalid id', async () => {
   expect(await call('POST', "/api/dead-letters/'; drop table/redrive")).toMatchObject({ status: 404 });
   expect(await call('GET', '/api/dead-letters?limit=0')).toMatchObject({ status: 400 });
 });

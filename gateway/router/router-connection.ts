@@ -1,47 +1,47 @@
 import pg from 'pg';
 import type { ConstructorOptions } from 'pg-boss';
-import type { Availability } from './database-status.ts';
+import type { DatabaseStatus } from './database-status.ts';
 
-/** Key of the advisory lock that every living router shares. Any number; this one is `sluice` in ASCII. */
+/** Key of the advisory lock that all running routers of a database share. The number is `sluice` in ASCII. */
 const ROUTER_LOCK = 0x736c75696365;
 const RECONNECT_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Finds a connection that broke without a word (a router on another machine, a firewall between). */
+/** TCP keep-alive detects a connection that ended without a packet, for example behind a firewall. */
 const KEEP_ALIVE_MS = 10_000;
 
-/** What pg-boss ends its listening with. */
+/** The handle that pg-boss expects from `listen`. */
 export type ListenHandle = Awaited<ReturnType<NonNullable<NonNullable<ConstructorOptions['db']>['listen']>>>;
 
 type OnNotification = (payload: string, backend: number) => void;
 
 /**
- * The one connection that stays open while a router lives. It listens for jobs that other processes publish, and holds the router lock:
- * shared by all routers of this database, so that a router can tell whether it is the only one. Opens itself again after a break.
+ * The connection that stays open as long as the router runs, and reconnects after a failure. It listens for jobs that
+ * other processes publish. It also holds the router lock in shared mode, so that a router can detect whether others run.
  */
-export class RouterSession {
+export class RouterConnection {
   #url: string;
-  #availability: Availability;
+  #status: DatabaseStatus;
   #client: pg.Client | undefined;
   #closed = false;
   #listening: { channel: string; onNotification: OnNotification; onReconnect: () => void } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(url: string, availability: Availability) {
+  constructor(url: string, status: DatabaseStatus) {
     this.#url = url;
-    this.#availability = availability;
+    this.#status = status;
   }
 
-  /** Connects. Throws what the server says; later breaks are repaired in the background. */
+  /** Connects. Throws the error of the driver; after a later failure, it reconnects in the background. */
   async open(): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#url,
-      application_name: 'sluice:router-session',
+      application_name: 'sluice:router-connection',
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
-    client.on('error', (reason) => this.#availability.down(reason));
-    client.on('end', () => this.#reopen(client));
+    client.on('error', (reason) => this.#status.markUnavailable(reason));
+    client.on('end', () => this.#reconnect(client));
     client.on('notification', (message) => this.#listening?.onNotification(message.payload ?? '', message.processId));
     this.#client = client;
     await client.connect();
@@ -52,14 +52,15 @@ export class RouterSession {
   async listen(channel: string, onNotification: OnNotification, onReconnect: () => void): Promise<ListenHandle> {
     this.#listening = { channel, onNotification, onReconnect };
     if (this.#client) await this.#subscribe(this.#client);
-    return { close: () => Promise.resolve() }; // The session closes with the router.
+    return { close: () => Promise.resolve() }; // close() of this class ends the listening.
   }
 
   /**
-   * Runs `work` while this is certainly the only router: jobs marked active by others belong to dead ones. Another router that starts
-   * meanwhile waits for the end of it. False when another router lives, or the connection is broken.
+   * Runs `work` if this is the only running router: then every active job of another router belongs to a dead process.
+   * A router that starts during `work` waits until it ends. Returns false, without running `work`, if another router
+   * runs or the connection is down.
    */
-  async alone(work: () => Promise<void>): Promise<boolean> {
+  async runIfOnlyRouter(work: () => Promise<void>): Promise<boolean> {
     const client = this.#client;
     if (!client) return false;
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
@@ -85,15 +86,15 @@ export class RouterSession {
     this.#listening?.onReconnect();
   }
 
-  #reopen(broken: pg.Client): void {
+  #reconnect(broken: pg.Client): void {
     if (this.#closed || this.#client !== broken) return;
     this.#client = undefined;
     this.#timer = setTimeout(() => {
       this.open().catch((reason: unknown) => {
-        this.#availability.down(reason);
+        this.#status.markUnavailable(reason);
         const failed = this.#client;
         void failed?.end().catch(() => undefined);
-        if (failed) this.#reopen(failed);
+        if (failed) this.#reconnect(failed);
       });
     }, RECONNECT_MS);
   }

@@ -1,0 +1,36 @@
+import type { Executor } from './database.ts';
+
+/** The statements on pg-boss's tables that its API (12.33) cannot express. Everything else uses the API: see queues.ts. */
+
+export const PGBOSS_SCHEMA = 'pgboss';
+
+/**
+ * Active jobs of all queues that were fetched at least `olderThanSeconds` ago. `findJobs` selects jobs by id, key, data or
+ * `queued`, not by the state `active`; without a selection it returns all jobs of the last day with their data.
+ */
+export async function selectActiveJobs(
+  executor: Executor,
+  olderThanSeconds: number,
+): Promise<{ queue: string; id: string }[]> {
+  const { rows } = await executor.executeSql(
+    `select name as queue, id
+     from ${PGBOSS_SCHEMA}.job
+     where state = 'active' and started_on <= now() - $1 * interval '1 second'`,
+    [olderThanSeconds],
+  );
+  return rows as { queue: string; id: string }[];
+}
+
+/**
+ * For each queue, when its next deferred job is due. `getQueueStats` counts deferred jobs without their time, and
+ * `findJobs` with `queued` reads every waiting job with its data, which is unbounded.
+ */
+export async function selectNextDueTimes(executor: Executor): Promise<{ queue: string; due: Date }[]> {
+  const { rows } = await executor.executeSql(
+    `select name as queue, min(start_after) as due
+     from ${PGBOSS_SCHEMA}.job
+     where state < 'active' and start_after > now()
+     group by name`,
+  );
+  return rows as { queue: string; due: Date }[];
+}

@@ -1,0 +1,26 @@
+import type { Env } from '#shared/config/env.ts';
+import type { Logger } from '#shared/log/log.ts';
+import type { FunctionHost } from '#shared/runtime/host.ts';
+import type { Stack } from '../stack.ts';
+import type { QueueDatabase } from './database.ts';
+import type { DeadLetterStore } from './dead-letter-store.ts';
+import type { RouterMetrics } from './metrics.ts';
+import type { Publisher } from './publisher.ts';
+import type { Queues } from './queues.ts';
+
+/** What the processing of a job uses. */
+export interface RouterParts {
+  queues: Queues;
+  database: QueueDatabase;
+  publisher: Publisher;
+  deadLetters: DeadLetterStore;
+  metrics: RouterMetrics;
+  host: FunctionHost;
+  stack: Stack;
+  env: Env;
+  log: Logger;
+  /** Wakes the consumer of a queue when a job is due after `afterSeconds`. */
+  wake: (queue: string, afterSeconds: number) => void;
+  /** Aborts when the router stops and running calls must end. */
+  stopping: AbortSignal;
+}

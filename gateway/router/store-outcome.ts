@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
+import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
+import type { Executor } from './database.ts';
+import { deadLetterEvent, storableError } from './dead-letter-event.ts';
+import { type Delivery, firstDelivery } from './delivery.ts';
+import type { CallResult, Outcome } from './outcome.ts';
+import { DeliveryLost, type Job } from './queues.ts';
+import type { RouterParts } from './router-parts.ts';
+
+/** Delay before the outcome is stored again while the database is unavailable. */
+const STORE_AGAIN_MS = 500;
+
+/**
+ * Stores the outcome of a delivery, and waits while the database is unavailable. If the process dies before, the event is
+ * delivered again and the handler returns its recorded reply. Never throws.
+ */
+export async function storeOutcome(
+  parts: RouterParts,
+  job: Job<Delivery>,
+  outcome: Outcome,
+  seconds: number,
+): Promise<void> {
+  for (;;) {
+    try {
+      await storeOnce(parts, job, outcome, seconds);
+      return;
+    } catch (thrown) {
+      if (thrown instanceof DeliveryLost) return; // The router that fetched the job stores its own outcome.
+      const error = asSluiceError(thrown);
+      if (error.code !== 'DATABASE_UNAVAILABLE') {
+        parts.log.error({ function: job.name, job: job.id, reason: error.message }, 'Delivery:Store:Failed');
+        if (outcome.kind === 'dead') return; // The heartbeat expires and the event is delivered again, MAX_CRASHES times.
+        outcome = { kind: 'dead', error };
+      }
+      if (parts.stopping.aborted) return; // The job stays active. The next start returns it to the queue.
+      await sleep(STORE_AGAIN_MS);
+    }
+  }
+}
+
+async function storeOnce(parts: RouterParts, job: Job<Delivery>, outcome: Outcome, seconds: number): Promise<void> {
+  const { data } = job;
+  switch (outcome.kind) {
+    case 'done':
+      return storeDone(parts, job, outcome.reply, seconds);
+    case 'dead':
+      return storeDead(parts, job, outcome.error, seconds);
+    case 'give-back':
+      return parts.queues.giveBack(job.name, [job.id]);
+    case 'retry': {
+      const output = { error: storableError(outcome.error) };
+      return putBack(parts, job, outcome.afterSeconds, { ...data, attempt: data.attempt + 1 }, output);
+    }
+    case 'defer':
+      return putBack(parts, job, outcome.afterSeconds, { ...data, deferrals: data.deferrals + 1 }, { busy: true });
+  }
+}
+
+/** Publishes the reply and completes the job in one transaction. */
+async function storeDone(
+  parts: RouterParts,
+  job: Job<Delivery>,
+  reply: SluiceEvent | undefined,
+  seconds: number,
+): Promise<void> {
+  const output = { seconds, ...(reply ? { reply: reply.id, type: reply.type } : {}) };
+  const publishReply = async (tx: Executor) => (reply ? parts.publisher.add(tx, reply) : []);
+  const store = async (tx: Executor) => {
+    const queues = await publishReply(tx);
+    await parts.queues.complete(tx, job, output);
+    return [...queues, ...(await addCallback(parts, tx, job, seconds, { reply }))];
+  };
+  const queues = await parts.database.transaction('relaxed', store).catch((thrown: unknown) => {
+    // The router that fetched the job since publishes the same reply, and its event id makes the two one event.
+    if (thrown instanceof DeliveryLost) return parts.database.transaction('relaxed', publishReply);
+    throw thrown;
+  });
+  for (const queue of queues) parts.wake(queue, 0);
+}
+
+/** Completes the job, stores its dead letter and delivers it to the dead-letter sink, in one transaction. */
+async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceError, seconds: number): Promise<void> {
+  const document = storableError(thrown);
+  const error = new SluiceError(document.code, document.message, { details: document.details });
+  const sink = parts.stack.deadLetterSink;
+  const { event, attempt } = job.data;
+  const queues = await parts.database.transaction('relaxed', async (tx) => {
+    await parts.queues.complete(tx, job, { error: document, seconds });
+    await parts.deadLetters.add(tx, job.id, { function: job.name, event, error: document, attempts: attempt });
+    const callbackQueues = await addCallback(parts, tx, job, seconds, { error });
+    // A dead letter of the sink is only stored: delivering it to the sink again could repeat without end.
+    if (sink === undefined || job.name === sink) return callbackQueues;
+    const sinkDelivery = firstDelivery(deadLetterEvent(event, job.name, error), Date.now());
+    await parts.queues.add(tx, sink, deterministicUuid('dead-letter', job.id, sink), sinkDelivery);
+    return [...callbackQueues, sink];
+  });
+  for (const queue of queues) parts.wake(queue, 0);
+}
+
+async function putBack(
+  parts: RouterParts,
+  job: Job<Delivery>,
+  afterSeconds: number,
+  data: Delivery,
+  output: object,
+): Promise<void> {
+  await parts.database.transaction('relaxed', (tx) => parts.queues.putBack(tx, job, { afterSeconds, data, output }));
+  parts.wake(job.name, afterSeconds);
+}
+
+/** Adds the callback of an asynchronous call that requested one. Returns the queues to wake. */
+async function addCallback(
+  { queues }: RouterParts,
+  tx: Executor,
+  job: Job<Delivery>,
+  seconds: number,
+  result: CallResult,
+): Promise<string[]> {
+  const callback = callbackOf(job.data.call, job.name, seconds, result);
+  if (!callback) return [];
+  await queues.add(tx, CALLBACK_QUEUE, deterministicUuid('callback', job.id), callback);
+  return [CALLBACK_QUEUE];
+}
