@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -63,7 +64,7 @@ export async function sendManifest(instance: Instance, batchId: string, file: Po
     metadata: { tags: { dataset_id: batchId } },
   };
   const sentAt = Date.now();
-  await objects.put(landingBucket, `manifests/${batchId}.json`, JSON.stringify(manifest));
+  await objects.put(landingBucket, manifestKeyOf(batchId), JSON.stringify(manifest));
   return sentAt;
 }
 

@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicId, deterministicObjectId, type SluiceEvent } from '#shared/events/event.ts';
@@ -61,7 +62,7 @@ export class NoOpLane {
     this.firstHops.push(this.hops.at(-1) ?? 0);
     const manifest = { batch_id: batchId, uploader: 'bench', intent: 'ingest_vector', files: [], metadata: {} };
     const manifestId = deterministicObjectId('manifest', batchId);
-    const manifestKey = `manifests/${batchId}.json`;
+    const manifestKey = manifestKeyOf(batchId);
     const run = newRun({ manifest, manifestId, manifestKey, lane: 'vector', datasetId: batchId, operator: 'bench' });
     const document: ManifestDocument = {
       _id: manifestId,

@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { basename } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest, ManifestFile } from '#shared/manifest/manifest.ts';
@@ -73,7 +74,7 @@ export function planBatch(
   };
   return {
     batchId,
-    manifestKey: `manifests/${folder}.json`,
+    manifestKey: manifestKeyOf(folder),
     uploads: files.flatMap((file, index) =>
       file.parts.map((part) => ({ ...part, key: `${folders[index]}/${basename(part.path)}` })),
     ),

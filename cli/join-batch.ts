@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ObjectIdSchema } from '#shared/ledger/documents.ts';
 import type { Batch } from './batch.ts';
@@ -40,7 +41,7 @@ export function planJoinBatch(
       }),
     },
   };
-  return { batchId, manifestKey: `manifests/${folder}.json`, uploads: [], manifest: validManifest(manifest) };
+  return { batchId, manifestKey: manifestKeyOf(folder), uploads: [], manifest: validManifest(manifest) };
 }
 
 const DATASET_PREFIX = 'dataset:';

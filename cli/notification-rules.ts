@@ -1,10 +1,11 @@
+import { MANIFESTS_PREFIX, MANIFEST_SUFFIX } from '#shared/contracts/object-keys.ts';
 import type { NotificationConfiguration, QueueConfiguration } from '@aws-sdk/client-s3';
 
 /** The rule that announces manifests, as a bucket's notification configuration, and MinIO's settings for its targets. Pure. */
 
 const FILTER_RULES = [
-  { Name: 'prefix', Value: 'manifests/' },
-  { Name: 'suffix', Value: '.json' },
+  { Name: 'prefix', Value: MANIFESTS_PREFIX },
+  { Name: 'suffix', Value: MANIFEST_SUFFIX },
 ] as const;
 
 /** What a server sends back is told from what we would send by these names. */

@@ -1,3 +1,4 @@
+import { MANIFESTS_PREFIX, MANIFEST_SUFFIX } from '#shared/contracts/object-keys.ts';
 import { randomBytes } from 'node:crypto';
 import {
   GetBucketNotificationConfigurationCommand,
@@ -46,7 +47,7 @@ export async function setupStorage(
   print(
     env.WEBHOOK_TOKEN === undefined
       ? 'WEBHOOK_TOKEN is not set, so the gateway refuses notifications: start Sluice with the token that the targets send.'
-      : `Sluice is ready for manifests in s3://${env.LANDING_BUCKET}/manifests/.`,
+      : `Sluice is ready for manifests in s3://${env.LANDING_BUCKET}/${MANIFESTS_PREFIX}.`,
   );
 }
 
@@ -55,7 +56,7 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
   const targets = arns.map(targetId).join(' and ');
   const existing = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
   if (hasManifestRules(existing, arns)) {
-    print(`Bucket ${Bucket} announces manifests/*.json to ${targets} already.`);
+    print(`Bucket ${Bucket} announces ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX} to ${targets} already.`);
     return;
   }
   try {
@@ -68,7 +69,7 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
   } catch (thrown) {
     throw isUnknownTarget(thrown) ? missingTargets(env, arns, thrown) : thrown;
   }
-  print(`Bucket ${Bucket} announces manifests/*.json to ${targets} from now on.`);
+  print(`Bucket ${Bucket} announces ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX} to ${targets} from now on.`);
 }
 
 function targetArns(env: Env): string[] {

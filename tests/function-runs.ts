@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
@@ -15,7 +16,7 @@ export async function startRun(
   batchId: string,
   fields: object = {},
 ): Promise<{ run: RunDocument; requested: SluiceEvent; manifestKey: string }> {
-  const manifestKey = `manifests/${batchId}.json`;
+  const manifestKey = manifestKeyOf(batchId);
   const file = `${batchId}/roads é.zip`;
   await putManifest(context, manifestKey, vectorManifest(batchId, file, fields), [file]);
   const requested = await validateManifest(uploadEvent(manifestKey), context);

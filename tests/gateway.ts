@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { serve, type ServerType } from '@hono/node-server';
@@ -90,7 +91,7 @@ export async function admitRun(
     metadata: { tags: { dataset_id: datasetId } },
     files: [{ path: `s3://landing-zone/${batchId}/roads #1.zip`, type: 'vector' as const, format: 'ESRI Shapefile' }],
   };
-  const manifestKey = `manifests/${batchId}.json`;
+  const manifestKey = manifestKeyOf(batchId);
   const document = manifestDocument(batchId, { lane: 'vector', body: manifest });
   const run = newRun({ manifest, manifestId: document._id, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });
   const admission = await ledger.admitManifest({ ...document, run_id: run.run_id }, run, newDataset(datasetId));
@@ -104,7 +105,7 @@ export function manifestDocument(batchId: string, fields: Partial<ManifestDocume
     _id: deterministicObjectId('manifest', batchId),
     batch_id: batchId,
     claimed_batch_id: null,
-    manifest_key: `manifests/${batchId}.json`,
+    manifest_key: manifestKeyOf(batchId),
     sha256: '0'.repeat(64),
     status: 'running',
     run_id: null,

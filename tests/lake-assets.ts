@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -116,7 +117,7 @@ export async function requestJoin(
   datasetId = 'joined é',
 ): Promise<{ run: RunDocument; requested: SluiceEvent }> {
   const batchId = `join #${randomUUID()}`;
-  const key = `manifests/${batchId}.json`;
+  const key = manifestKeyOf(batchId);
   await putManifest(context, key, {
     batch_id: batchId,
     uploader: 'zoë',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import {
-  assetKeyOf,
+  describedAssetKey,
   collectionKey,
   isCatalogKey,
   isoKey,
@@ -292,7 +292,9 @@ function checkObjects({ assets, keys }: Lake): string[] {
   const items = new Set(assets.map(({ dataset_id, version }) => itemKey(dataset_id, version)));
   const data = new Set(assets.map(({ s3_key }) => s3_key));
   return [...keys]
-    .filter((key) => (/\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(assetKeyOf(key))))
+    .filter((key) =>
+      /\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(describedAssetKey(key)),
+    )
     .map((key) => `the lake holds ${key}, which belongs to no asset`);
 }
 

@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
@@ -36,7 +37,7 @@ export async function loadedRun({ ledger, postgis, signal }: Context, table: Loa
     files: [{ path, type: 'vector', format: 'GPKG' }],
     metadata: table.metadata ?? {},
   });
-  const manifestKey = `manifests/${manifest.batch_id}.json`;
+  const manifestKey = manifestKeyOf(manifest.batch_id);
   const manifestId = deterministicObjectId('manifest', manifestKey);
   const datasetId = table.datasetId ?? 'roads';
   const run = newRun({ manifest, manifestId, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });

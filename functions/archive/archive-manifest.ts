@@ -1,7 +1,7 @@
-import { archiveKeyOf } from '#shared/ledger/new-run.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import { type ManifestObject, readManifestObject } from '#shared/landing/manifest-object.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
 
 type Storage = Pick<Context, 'env' | 'log' | 'objects' | 'signal'>;
 
@@ -30,7 +30,7 @@ export function archivePlaces({
   _id,
   manifest_key,
 }: Pick<ManifestDocument, '_id' | 'manifest_key'>): [usual: string, beside: string] {
-  return [archiveKeyOf(manifest_key), archiveKeyOf(manifest_key.replace(/\.json$/, `.${_id}.json`))];
+  return [archiveKeyOf(manifest_key), archiveKeyOf(manifest_key, _id)];
 }
 
 async function findPlace(manifest: ManifestDocument, context: Storage): Promise<{ key: string; holdsIt: boolean }> {

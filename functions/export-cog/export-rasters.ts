@@ -1,9 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deleteEarlierObjects, findExistingAsset, objectKey, publishAsset } from '#shared/assets/lake-object.ts';
+import { deleteEarlierObjects, findExistingAsset, publishAsset } from '#shared/assets/lake-object.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { describeRaster } from './describe-raster.ts';
 import { fetchRaster, type RasterSource } from './fetch-raster.ts';
 import { checkMosaic } from './mosaic.ts';
@@ -64,7 +65,7 @@ async function exportOne(
     writeCog(rasters, parameters, folder, surroundings),
     softwareVersions(gdal, signal),
   ]);
-  const s3_key = objectKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
+  const s3_key = assetKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
   const asset = await publishAsset(
     file.path,
     COG_TYPE,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import { runCanceled, runRequested } from '#shared/events/run-events.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import { objectKey } from '#shared/assets/lake-object.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler as archive } from '../archive/handler.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
@@ -182,7 +182,7 @@ test('of several files, what a canceled run had uploaded or registered goes from
   await landing.exportRun(run);
   await context.objects.put(
     'data-lake',
-    objectKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'),
+    assetKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'),
     'late',
   );
   const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
@@ -219,7 +219,7 @@ test('a file of GDAL that breaks the rules of a COG fails the run for good, and 
 test('a worker that died after its upload leaves nothing', async () => {
   const run = await landing.admit({ path: await landing.upload(DEM), format: 'GTiff' }, {}, 'died');
   const dead = await claimStep(landing.context.ledger, run.run_id, 'export-cog', 0);
-  await landing.context.objects.put('data-lake', objectKey(run, dead.token, 'died.tif'), 'half a file');
+  await landing.context.objects.put('data-lake', assetKey(run, dead.token, 'died.tif'), 'half a file');
   const { asset } = await landing.exportRun(run);
   expect(await keys('died/')).toEqual([asset.s3_key]);
 });

@@ -5,10 +5,10 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import { objectKey } from '#shared/assets/lake-object.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { openFunctionContext } from '../../tests/function-context.ts';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { claimStep, loadedRun, type LoadedTable } from '../../tests/loaded-run.ts';
@@ -124,10 +124,10 @@ test('an asset whose object is gone is made again', async () => {
 test('a worker that died after its upload leaves nothing', async () => {
   const { run, ready } = await readyRun({ datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-geoparquet', 0);
-  await context.objects.put('data-lake', objectKey(run, dead.token, 'died.parquet'), 'half a file');
+  await context.objects.put('data-lake', assetKey(run, dead.token, 'died.parquet'), 'half a file');
   const asset = await assetOf(await handler(ready, context));
   expect((await keys()).filter((key) => key.startsWith('died/'))).toEqual([asset.s3_key]);
-  expect(asset.s3_key).not.toBe(objectKey(run, dead.token, 'died.parquet'));
+  expect(asset.s3_key).not.toBe(assetKey(run, dead.token, 'died.parquet'));
 });
 
 test('a worker that died after registering is not repeated', async () => {
@@ -143,7 +143,7 @@ test('a worker that died after registering is not repeated', async () => {
     ...asset,
     _id: assetIdOf(other.run_id),
     run_id: other._id,
-    s3_key: objectKey(other, dead.token, 'registered.parquet'),
+    s3_key: assetKey(other, dead.token, 'registered.parquet'),
     source_hash: 'e'.repeat(64),
   };
   // The lease has run out, but nobody has claimed the step since: the write of the dead worker counts.

@@ -1,12 +1,6 @@
 import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import {
-  deleteEarlierObjects,
-  findExistingAsset,
-  objectKey,
-  PARQUET_TYPE,
-  publishAsset,
-} from '#shared/assets/lake-object.ts';
+import { deleteEarlierObjects, findExistingAsset, PARQUET_TYPE, publishAsset } from '#shared/assets/lake-object.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';
@@ -17,6 +11,7 @@ import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { geographicBounds } from './geographic-bounds.ts';
 import { assetDraft, assetIdOf, sourceHash } from './plan-asset.ts';
 import { softwareVersions } from './software.ts';
@@ -84,7 +79,7 @@ async function exportAsset(
     const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);
     const draft = assetDraft(claim.run, loaded, ready, {
       ...file,
-      s3_key: objectKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
+      s3_key: assetKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
       source_hash,
       bbox,
       software: await softwareVersions(session, file.duckdb),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { objectKey } from '#shared/assets/lake-object.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { sourceHash } from './plan-asset.ts';
 
 const file = (path: string, sha256: string): SourceFile => ({
@@ -55,5 +55,5 @@ test('other bytes, a declared CRS, a layer, another recipe or parameter give ano
 });
 
 test('the key of the object names the claim', () => {
-  expect(objectKey({ dataset_id: 'Straßen', run_id: 'r' }, 7, 'Straßen.parquet')).toBe('Straßen/r/7/Straßen.parquet');
+  expect(assetKey({ dataset_id: 'Straßen', run_id: 'r' }, 7, 'Straßen.parquet')).toBe('Straßen/r/7/Straßen.parquet');
 });

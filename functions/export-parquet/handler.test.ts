@@ -3,8 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { objectKey } from '#shared/assets/lake-object.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
@@ -102,7 +102,7 @@ test('a worker that died after its upload leaves nothing, and its scratch files 
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-parquet', 0);
-  await context.objects.put('data-lake', objectKey(run, dead.token, 'died.parquet'), 'half a file');
+  await context.objects.put('data-lake', assetKey(run, dead.token, 'died.parquet'), 'half a file');
   const folder = join(scratchRoot(context.env), `${run.run_id}.export-parquet.${dead.token}`);
   await mkdir(folder);
   await writeFile(join(folder, 'asset.parquet'), 'half');

@@ -3,17 +3,12 @@ import { join } from 'node:path';
 import { version } from '@duckdb/node-api';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
-import {
-  deleteEarlierObjects,
-  findExistingAsset,
-  objectKey,
-  PARQUET_TYPE,
-  publishAsset,
-} from '#shared/assets/lake-object.ts';
+import { deleteEarlierObjects, findExistingAsset, PARQUET_TYPE, publishAsset } from '#shared/assets/lake-object.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { digest } from '#shared/storage/transfer.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
 import { alignTables } from './align-tables.ts';
 import { type FetchedTable, fetchTables } from './fetch-tables.ts';
 import { inferTypes } from './infer-types.ts';
@@ -69,7 +64,7 @@ async function exportTable(
   }
   const { sha256: content_hash, size: size_bytes } = await digest(createReadStream(path), signal);
   const draft = assetDraft(run, tables, inferred, {
-    s3_key: objectKey(run, claim.token, `${run.dataset_id}.parquet`),
+    s3_key: assetKey(run, claim.token, `${run.dataset_id}.parquet`),
     content_hash,
     source_hash,
     size_bytes,

@@ -39,15 +39,15 @@ test.each([
   ['s3://landing-zone', 'names a folder, not a file'],
   ['s3://landing-zone/', 'names a folder, not a file'],
   ['s3://landing-zone/b/', 'names a folder, not a file'],
-  ['s3://landing-zone//etc/passwd', 'holds an empty, "." or ".." part'],
-  ['s3://landing-zone/b/../../data-lake/x', 'holds an empty, "." or ".." part'],
-  ['s3://landing-zone/b/./x', 'holds an empty, "." or ".." part'],
+  ['s3://landing-zone//etc/passwd', 'contains an empty segment'],
+  ['s3://landing-zone/b/../../data-lake/x', 'contains a "." or ".." segment'],
+  ['s3://landing-zone/b/./x', 'contains a "." or ".." segment'],
   ['s3://landing-zone/vsicurl/x', 'holds a virtual path of GDAL'],
-  ['s3://landing-zone/b\\..\\x', 'holds a backslash or a control character'],
-  ['s3://landing-zone/b\nx', 'holds a backslash or a control character'],
-  ['s3://landing-zone/manifests/b.json', 'lies in manifests/'],
-  ['s3://landing-zone/archive/manifests/b.json', 'lies in archive/'],
-  [`s3://landing-zone/${'é'.repeat(513)}`, 'has a key of more than 1024 bytes'],
+  ['s3://landing-zone/b\\..\\x', 'contains a backslash'],
+  ['s3://landing-zone/b\nx', 'contains a control character'],
+  ['s3://landing-zone/manifests/b.json', 'is below manifests/'],
+  ['s3://landing-zone/archive/manifests/b.json', 'is below archive/'],
+  [`s3://landing-zone/${'é'.repeat(513)}`, 'is longer than 1024 bytes'],
 ])('%s is refused', (path, reason) => {
   expect(named(path)).toThrow(
     expect.objectContaining({

@@ -1,3 +1,4 @@
+import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { invalidFields } from './manifest-fields.ts';
@@ -10,10 +11,8 @@ export interface NamedFile {
   key: string;
 }
 
-/** S3's limit, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 1024;
-/** Folders of Sluice itself: what lies in them is moved, and is no data. */
-const RESERVED_FOLDERS = ['manifests/', 'archive/'];
+/** Sluice moves the objects below these prefixes, so they cannot be data files. */
+const RESERVED_PREFIXES = [MANIFESTS_PREFIX, ARCHIVE_PREFIX];
 
 /**
  * The objects that a manifest names. A path is taken as it stands (`%20`, `#`, `?` and `+` are plain characters of the key).
@@ -49,14 +48,14 @@ function problemOf(path: string, bucket: string): string | undefined {
   if (found === undefined || key === undefined) return 'does not begin with s3://';
   if (found !== bucket) return `names the bucket ${JSON.stringify(found)}`;
   if (key === '' || key.endsWith('/')) return 'names a folder, not a file';
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `has a key of more than ${MAX_KEY_BYTES} bytes`;
-  if (/[\\\u0000-\u001f\u007f]/.test(key)) return 'holds a backslash or a control character';
+  if (key.includes('\\')) return 'contains a backslash';
+  const problem = userKeyProblem(key);
+  if (problem !== undefined) return problem;
   const folders = key.split('/');
-  if (folders.some((name) => name === '..' || name === '.' || name === '')) return 'holds an empty, "." or ".." part';
   if (folders.slice(0, -1).some((name) => /^vsi[a-z0-9_]+$/i.test(name)))
     return 'holds a virtual path of GDAL, which Sluice does not read';
-  const reserved = RESERVED_FOLDERS.find((folder) => key.startsWith(folder));
-  return reserved === undefined ? undefined : `lies in ${reserved}, where Sluice keeps manifests`;
+  const reserved = RESERVED_PREFIXES.find((prefix) => key.startsWith(prefix));
+  return reserved === undefined ? undefined : `is below ${reserved}, which is reserved for manifests`;
 }
 
 /** The same file with another layer is another table; the same file and layer would put every row in twice. */

@@ -1,4 +1,5 @@
-import type { AssetDocument, AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
+import { assetKeyPrefix } from '#shared/contracts/object-keys.ts';
+import type { AssetDocument, AssetDraft } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { lineageEdges } from './lineage-edges.ts';
@@ -7,21 +8,6 @@ import type { Claim } from '#shared/runtime/with-claim.ts';
 /** Objects of the lake and the assets that they are: one is uploaded, then registered; what is not registered does not exist. */
 
 export const PARQUET_TYPE = 'application/vnd.apache.parquet';
-
-/** The run that wrote an object of this key. */
-export function runIdOfKey(s3Key: string): string {
-  return s3Key.split('/')[1] ?? '';
-}
-
-/** Begins the keys of all that a run writes for a dataset. */
-export function objectPrefix(run: Pick<RunDocument, 'dataset_id' | 'run_id'>): string {
-  return `${run.dataset_id}/${run.run_id}/`;
-}
-
-/** A key that the claim decides: what a stale worker uploads has another one. */
-export function objectKey(run: Pick<RunDocument, 'dataset_id' | 'run_id'>, token: number, fileName: string): string {
-  return `${objectPrefix(run)}${token}/${fileName}`;
-}
 
 /** Deletes what earlier tries of this step uploaded for a dataset (the run's own by default) and did not register. */
 export async function deleteEarlierObjects(
@@ -32,7 +18,7 @@ export async function deleteEarlierObjects(
   if (claim.attempt <= 1) return;
   for await (const { key } of objects.list(
     env.LAKE_BUCKET,
-    objectPrefix({ dataset_id: datasetId, run_id: claim.runId }),
+    assetKeyPrefix({ dataset_id: datasetId, run_id: claim.runId }),
   )) {
     if ((await ledger.findAssetByKey(key)) === undefined) await objects.delete(env.LAKE_BUCKET, key);
   }

@@ -1,9 +1,77 @@
-/** Where the catalog stands in the lake, and how its files name each other: relative, so that the bucket can be moved or mirrored. */
+/** The keys of all objects that Sluice reads or writes. No other module builds or parses a key. */
 
-/** A dataset's folder holds its collection, its items, and a folder for each run with the assets. */
+/** Longest object key of S3, in bytes of UTF-8. */
+export const MAX_KEY_BYTES = 1024;
+
+/**
+ * Why no object can have this key, as the end of a sentence about it; undefined for a valid key. MinIO refuses `.` and
+ * `..` segments; s3rver would follow them out of the bucket.
+ */
+export function keyProblem(key: string): string | undefined {
+  if (key === '') return 'is empty';
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`;
+  if (key.includes('\0')) return 'contains a NUL character';
+  if (key.split('/').some((segment) => segment === '.' || segment === '..')) return 'contains a "." or ".." segment';
+  return undefined;
+}
+
+/** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
+export function userKeyProblem(key: string): string | undefined {
+  if (/[\u0000-\u001f\u007f]/.test(key)) return 'contains a control character';
+  if (key !== '' && key.split('/').includes('')) return 'contains an empty segment';
+  return keyProblem(key);
+}
+
+// Landing zone
+
+/** Manifests are uploaded below this prefix. */
+export const MANIFESTS_PREFIX = 'manifests/';
+export const MANIFEST_SUFFIX = '.json';
+/** Manifests are moved below this prefix when their run has ended. */
+export const ARCHIVE_PREFIX = 'archive/';
+
+export function manifestKeyOf(name: string): string {
+  return `${MANIFESTS_PREFIX}${name}${MANIFEST_SUFFIX}`;
+}
+
+export function isManifestKey(key: string): boolean {
+  return key.startsWith(MANIFESTS_PREFIX) && key.endsWith(MANIFEST_SUFFIX);
+}
+
+/**
+ * Where a manifest is archived. With `manifestId` the key is unique to that manifest: used when another manifest of the
+ * same key was archived before.
+ */
+export function archiveKeyOf(manifestKey: string, manifestId?: string): string {
+  const suffix = manifestId === undefined ? MANIFEST_SUFFIX : `.${manifestId}${MANIFEST_SUFFIX}`;
+  return `${ARCHIVE_PREFIX}${manifestKey.replace(/\.json$/, suffix)}`;
+}
+
+// Data lake: a folder for each dataset holds its collection, its items, and a folder for each run with the assets.
+
 export const ROOT_KEY = 'catalog.json';
 const ISO_SUFFIX = '.iso.json';
 const OPENLINEAGE_PREFIX = '_openlineage/';
+
+interface RunRef {
+  dataset_id: string;
+  run_id: string;
+}
+
+/** The prefix of all assets that a run writes for a dataset. */
+export function assetKeyPrefix({ dataset_id, run_id }: RunRef): string {
+  return `${dataset_id}/${run_id}/`;
+}
+
+/** The key of an asset. It contains the fencing token, so that a stale worker cannot overwrite the asset of a newer one. */
+export function assetKey(run: RunRef, token: number, fileName: string): string {
+  return `${assetKeyPrefix(run)}${token}/${fileName}`;
+}
+
+/** The run_id of the run that wrote an asset. */
+export function runIdOfAssetKey(key: string): string {
+  return key.split('/')[1] ?? '';
+}
 
 export function collectionKey(datasetId: string): string {
   return `${datasetId}/collection.json`;
@@ -14,11 +82,16 @@ export function itemKey(datasetId: string, version: number): string {
 }
 
 /** The ISO record, next to the asset. */
-export function isoKey(assetKey: string): string {
-  return `${assetKey}${ISO_SUFFIX}`;
+export function isoKey(forAssetKey: string): string {
+  return `${forAssetKey}${ISO_SUFFIX}`;
 }
 
-/** The OpenLineage events of a run. No dataset's name begins with `_`. */
+/** The key of the asset that an ISO record describes; any other key is returned unchanged. */
+export function describedAssetKey(key: string): string {
+  return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
+}
+
+/** The OpenLineage events of a run. A dataset name never begins with `_`. */
 export function openLineageKey(runId: string): string {
   return `${OPENLINEAGE_PREFIX}${runId}.ndjson`;
 }
@@ -27,17 +100,15 @@ export function isOpenLineageKey(key: string): boolean {
   return key.startsWith(OPENLINEAGE_PREFIX);
 }
 
-/** The object that a key stands beside: an ISO record's asset; any other key is its own. */
-export function assetKeyOf(key: string): string {
-  return key.endsWith(ISO_SUFFIX) ? key.slice(0, -ISO_SUFFIX.length) : key;
-}
-
-/** True for documents about assets and runs, which no asset registers: catalog, items, lineage events. */
+/** True for documents about assets and runs, which are not assets themselves: catalog, items, lineage events. */
 export function isCatalogKey(key: string): boolean {
   return key === ROOT_KEY || isOpenLineageKey(key) || /^[^/]+\/(collection|v\d+)\.json$/.test(key);
 }
 
-/** A relative URL from one object to another of the same bucket, percent-encoded. */
+/**
+ * A relative URL from one object to another of the same bucket, percent-encoded. Catalog documents link by relative
+ * URLs, so that the bucket can be moved or mirrored.
+ */
 export function relativeHref(fromKey: string, toKey: string): string {
   const from = fromKey.split('/').slice(0, -1);
   const to = toKey.split('/');

@@ -1,3 +1,4 @@
+import { isManifestKey } from '#shared/contracts/object-keys.ts';
 import { z } from 'zod';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -9,7 +10,6 @@ const S3RecordSchema = z.looseObject({
 });
 
 const OBJECT_CREATED = 'com.amazonaws.s3.ObjectCreated:';
-const MANIFEST_KEY = /^manifests\/.*\.json$/s;
 
 /**
  * The key of the manifest whose upload the event announces. Undefined for any other object or bucket.
@@ -28,7 +28,7 @@ export function uploadedManifestKey(event: SluiceEvent, env: Pick<Env, 'LANDING_
     );
   const { bucket, object } = record.data.s3;
   const key = event.subject ?? unescapeKey(object.key);
-  return bucket.name === env.LANDING_BUCKET && MANIFEST_KEY.test(key) ? key : undefined;
+  return bucket.name === env.LANDING_BUCKET && isManifestKey(key) ? key : undefined;
 }
 
 function unescapeKey(key: string): string {

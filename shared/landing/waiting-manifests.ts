@@ -1,3 +1,4 @@
+import { MANIFESTS_PREFIX } from '#shared/contracts/object-keys.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { ObjectHead, ObjectStore } from '#shared/storage/object-store.ts';
 import { announcesManifest, eventsOfNotification } from './notifications.ts';
@@ -12,7 +13,7 @@ export async function* waitingManifests(
   options: { uploadedBefore?: Date } = {},
 ): AsyncGenerator<SluiceEvent> {
   const latest = options.uploadedBefore?.getTime() ?? Number.POSITIVE_INFINITY;
-  for await (const object of objects.list(landingBucket, 'manifests/')) {
+  for await (const object of objects.list(landingBucket, MANIFESTS_PREFIX)) {
     if (Date.parse(object.modified) > latest) continue;
     yield* eventsOfNotification(sweepNotification(landingBucket, object)).filter((event) =>
       announcesManifest(event, landingBucket),

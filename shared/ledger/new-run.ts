@@ -1,3 +1,4 @@
+import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
 import { deterministicObjectId, deterministicUuid } from '#shared/events/event.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { type Lane, LANE_STEPS, LANE_GROUP } from '#shared/contracts/lanes.ts';
@@ -26,11 +27,6 @@ export interface NewRun {
 export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
   const first = `${LANE_GROUP[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
   return attemptNo === 1 ? first : `${first}:${attemptNo}`;
-}
-
-/** Where the manifest is moved when its run has ended: `archive/{manifest_key}`. */
-export function archiveKeyOf(manifestKey: string): string {
-  return `archive/${manifestKey}`;
 }
 
 /** The document of a run that starts now: every step of its lane is pending. Its ids depend on the run key only, so a repeat names the same run. */

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { collectionDocument, itemDocument, rootDocument } from '#shared/catalog/publish-catalog.ts';
-import { collectionKey, isoKey, ROOT_KEY } from '#shared/contracts/object-keys.ts';
+import { collectionKey, isoKey, ROOT_KEY, runIdOfAssetKey } from '#shared/contracts/object-keys.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { type Finding, publishedDatasets } from './compare-lake.ts';
-import { runIdOfKey } from '#shared/assets/lake-object.ts';
 
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
@@ -38,7 +37,7 @@ async function* documentsOf(assets: readonly AssetDocument[], { ledger }: Parts)
   for (const dataset of datasets)
     yield { key: collectionKey(dataset), derive: async () => (await collectionDocument(dataset, ledger)).document };
   for (const asset of assets) {
-    const run = asset.stac_key === null ? undefined : await ledger.getRun(runIdOfKey(asset.s3_key));
+    const run = asset.stac_key === null ? undefined : await ledger.getRun(runIdOfAssetKey(asset.s3_key));
     if (asset.stac_key === null || run === undefined) continue;
     yield { key: asset.stac_key, derive: () => itemDocument(asset, run, ledger) };
     yield { key: isoKey(asset.s3_key), derive: () => Promise.resolve(asset.iso) };

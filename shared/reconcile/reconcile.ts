@@ -1,11 +1,17 @@
-import { assetKeyOf, collectionKey, isoKey, itemKey, ROOT_KEY } from '#shared/contracts/object-keys.ts';
+import {
+  describedAssetKey,
+  collectionKey,
+  isoKey,
+  itemKey,
+  ROOT_KEY,
+  runIdOfAssetKey,
+} from '#shared/contracts/object-keys.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/due-event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { digest } from '#shared/storage/transfer.ts';
 import { catalogContents } from './catalog-contents.ts';
 import { compareLake, type Finding, named } from './compare-lake.ts';
-import { runIdOfKey } from '#shared/assets/lake-object.ts';
 
 /** In what ledger and lake disagree. */
 export interface Reconciliation {
@@ -86,7 +92,7 @@ async function isStillSo(
 async function isDue(key: string, assets: readonly AssetDocument[], ledger: Parts['ledger']): Promise<boolean> {
   for (const { stac_key, dataset_id, s3_key } of assets.toReversed()) {
     if (stac_key === null || (key !== ROOT_KEY && key !== collectionKey(dataset_id))) continue;
-    const run = await ledger.getRun(runIdOfKey(s3_key));
+    const run = await ledger.getRun(runIdOfAssetKey(s3_key));
     if (run !== undefined && isArchived(run)) return true;
   }
   return false;
@@ -94,7 +100,7 @@ async function isDue(key: string, assets: readonly AssetDocument[], ledger: Part
 
 /** Registered since, of a run that may still register or delete it, or of a removed version that is about to be deleted. */
 async function isAccountedFor(key: string, ledger: Parts['ledger']): Promise<boolean> {
-  if ((await ledger.findAssetByKey(assetKeyOf(key))) !== undefined) return true;
+  if ((await ledger.findAssetByKey(describedAssetKey(key))) !== undefined) return true;
   const [dataset_id = '', second = ''] = key.split('/');
   const runs = RUN_ID.test(second)
     ? [await ledger.getRun(second)]

@@ -1,7 +1,6 @@
 import { publishCollection, publishItem, publishRoot } from '#shared/catalog/publish-catalog.ts';
-import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
+import { ROOT_KEY, runIdOfAssetKey } from '#shared/contracts/object-keys.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { runIdOfKey } from '#shared/assets/lake-object.ts';
 import { reconcile } from './reconcile.ts';
 
 type Parts = Pick<Context, 'ledger' | 'objects' | 'env' | 'log'>;
@@ -27,7 +26,7 @@ function datasetOf(collectionKey: string): string {
 
 async function publishRecords(assetId: string, parts: Parts): Promise<boolean> {
   const asset = await parts.ledger.getAsset(assetId);
-  const run = asset && (await parts.ledger.getRun(runIdOfKey(asset.s3_key)));
+  const run = asset && (await parts.ledger.getRun(runIdOfAssetKey(asset.s3_key)));
   if (!asset?.iso || run === undefined) return false;
   await publishItem(asset, asset.iso, run, parts);
   return true;

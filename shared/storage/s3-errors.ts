@@ -64,17 +64,3 @@ function isNetworkError(thrown: unknown): boolean {
   // Refused on every address of a host: Node puts the causes in one AggregateError.
   return code !== undefined && /^E(CONN|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)/.test(code);
 }
-
-/** Longest key of S3, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 1024;
-
-/**
- * Why no object can have this key, or undefined. `.` and `..` segments are refused by MinIO; s3rver would follow them out of the bucket.
- */
-export function keyProblem(key: string): string | undefined {
-  if (key === '') return 'is empty';
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`;
-  if (key.includes('\0')) return 'holds a NUL character';
-  if (key.split('/').some((segment) => segment === '.' || segment === '..')) return 'has a "." or ".." segment';
-  return undefined;
-}

@@ -12,8 +12,9 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { keyProblem } from '#shared/contracts/object-keys.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
-import { describeObject, keyProblem, storeError, type ObjectRef } from './s3-errors.ts';
+import { describeObject, storeError, type ObjectRef } from './s3-errors.ts';
 import { digest, ignored, sendFile, sendStream, toBytes, toFile, tooLarge } from './transfer.ts';
 
 /** Enough for all functions of one process at once; idle sockets are reused. */

@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { deterministicId, deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
@@ -58,7 +59,7 @@ export function sample(
   } = {},
 ): Sample {
   const { batchId = newBatchId(), datasetId = newDatasetId(), lane = 'vector', content = batchId } = options;
-  const key = options.key ?? `manifests/${batchId}.json`;
+  const key = options.key ?? manifestKeyOf(batchId);
   const body = sampleManifest(batchId, datasetId, options.tags);
   const sha256 = deterministicId('content', content);
   const _id = deterministicObjectId('manifest', key, sha256);

@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
@@ -119,7 +120,7 @@ export async function uploadBatch(
   { objects }: Pick<Context, 'objects'>,
 ): Promise<string> {
   for (const { name, body } of files) await objects.put('landing-zone', `${batchId}/${name}`, body);
-  const key = `manifests/${batchId}.json`;
+  const key = manifestKeyOf(batchId);
   await objects.put(
     'landing-zone',
     key,

@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import { assetKeyOf, isCatalogKey } from '#shared/contracts/object-keys.ts';
+import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/due-event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
@@ -95,7 +95,7 @@ export async function openVictims() {
       const registered = new Set(
         (await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key),
       );
-      return stored.filter((key) => !isCatalogKey(key) && !registered.has(assetKeyOf(key)));
+      return stored.filter((key) => !isCatalogKey(key) && !registered.has(describedAssetKey(key)));
     },
     scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),
     close: async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { assetKeyOf, isCatalogKey } from '#shared/contracts/object-keys.ts';
+import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { loadHandler } from '#shared/runtime/functions.ts';
@@ -65,7 +65,11 @@ export async function state({ ledger, objects, postgis, env }: Context, runId: s
   for (const bucket of ['landing-zone', 'data-lake']) {
     for await (const { key, etag } of objects.list(bucket, '')) {
       if (!isCatalogKey(key)) stored.push(`${bucket}/${key} ${etag}`); // Collections and the root follow from all runs.
-      if (bucket === 'data-lake' && !isCatalogKey(key) && (await ledger.findAssetByKey(assetKeyOf(key))) === undefined)
+      if (
+        bucket === 'data-lake' &&
+        !isCatalogKey(key) &&
+        (await ledger.findAssetByKey(describedAssetKey(key))) === undefined
+      )
         unregistered.push(key);
     }
   }

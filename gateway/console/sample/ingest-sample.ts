@@ -1,3 +1,4 @@
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { readFile } from 'node:fs/promises';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
@@ -10,7 +11,7 @@ import { manifestView, type RunView } from '#shared/api/views.ts';
 const FILE = new URL('./countries.zip', import.meta.url);
 const BATCH_ID = 'sample-countries';
 const FILE_KEY = `${BATCH_ID}/countries.zip`;
-const MANIFEST_KEY = `manifests/${BATCH_ID}.json`;
+const MANIFEST_KEY = manifestKeyOf(BATCH_ID);
 
 /** Notifications of changes can be missed, so the run is read again this often. */
 const READ_AGAIN_MS = 1_000;

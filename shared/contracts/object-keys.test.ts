@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import {
+  archiveKeyOf,
+  assetKey,
+  assetKeyPrefix,
+  describedAssetKey,
+  isCatalogKey,
+  isManifestKey,
+  isoKey,
+  itemKey,
+  keyProblem,
+  manifestKeyOf,
+  openLineageKey,
+  runIdOfAssetKey,
+  userKeyProblem,
+} from './object-keys.ts';
+
+const RUN = { dataset_id: 'Straßen', run_id: '0b4c9f4e-5f3f-8b2e-9d1c-2f0a1b2c3d4e' };
+
+test('an asset key contains dataset, run and fencing token', () => {
+  const key = assetKey(RUN, 7, 'Straßen.parquet');
+  expect(key).toBe(`Straßen/${RUN.run_id}/7/Straßen.parquet`);
+  expect(key.startsWith(assetKeyPrefix(RUN))).toBe(true);
+  expect(runIdOfAssetKey(key)).toBe(RUN.run_id);
+  expect(isCatalogKey(key)).toBe(false);
+});
+
+test('an ISO record has the key of its asset with a suffix', () => {
+  const key = assetKey(RUN, 1, 'a #1.tif');
+  expect(describedAssetKey(isoKey(key))).toBe(key);
+  expect(describedAssetKey(key)).toBe(key);
+});
+
+test('catalog documents are not assets', () => {
+  for (const key of ['catalog.json', 'Straßen/collection.json', itemKey('Straßen', 3), openLineageKey(RUN.run_id)])
+    expect(isCatalogKey(key)).toBe(true);
+});
+
+test('a manifest is archived under its own key, or under a key with its id', () => {
+  const key = manifestKeyOf('Straße #1');
+  expect(isManifestKey(key)).toBe(true);
+  expect(archiveKeyOf(key)).toBe('archive/manifests/Straße #1.json');
+  expect(archiveKeyOf(key, '64b0c0ffee')).toBe('archive/manifests/Straße #1.64b0c0ffee.json');
+});
+
+test.each(['manifests/notes.txt', 'archive/manifests/b.json', 'b1/manifests/b.json'])('%s is not a manifest', (key) => {
+  expect(isManifestKey(key)).toBe(false);
+});
+
+test.each([
+  ['', 'is empty'],
+  ['é'.repeat(513), 'is longer than 1024 bytes'],
+  ['a\0b', 'contains a NUL character'],
+  ['a/../b', 'contains a "." or ".." segment'],
+  ['./a', 'contains a "." or ".." segment'],
+])('the object store cannot hold the key %j', (key, problem) => {
+  expect(keyProblem(key)).toBe(problem);
+});
+
+test.each([
+  ['a\nb', 'contains a control character'],
+  ['a//b', 'contains an empty segment'],
+  ['a/', 'contains an empty segment'],
+])('a user cannot choose the key %j', (key, problem) => {
+  expect(keyProblem(key)).toBeUndefined();
+  expect(userKeyProblem(key)).toBe(problem);
+});
+
+test.each(['b1/roads.zip', 'manifests/Roads #1 é 🗺.json', 'é'.repeat(512)])('%j is a valid key', (key) => {
+  expect(userKeyProblem(key)).toBeUndefined();
+});
