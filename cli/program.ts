@@ -11,17 +11,17 @@ import { join, type JoinFlags } from './commands/join.ts';
 import { lineage } from './commands/lineage.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
-import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-acts.ts';
+import { type ActFlags, cancel, rerun, type RerunFlags } from './commands/run-control.ts';
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
 import { EXIT } from './exit-codes.ts';
-import { GatewayClient } from './gateway-client.ts';
-import { usageJson } from './json-output.ts';
-import { addBatchOptions, addListOptions, jsonOption, operatorOption, parseCount } from './options.ts';
-import { addRasterOptions } from './raster-options.ts';
+import { GatewayClient } from './client/gateway-client.ts';
+import { usageJson } from './output/json-output.ts';
+import { addBatchOptions, addListOptions, jsonOption, operatorOption, parseCount } from './input/options.ts';
+import { addRasterOptions } from './input/raster-options.ts';
 import { writeJson } from './run-command.ts';
-import { addTabularOptions } from './tabular-options.ts';
-import type { Terminal } from './terminal.ts';
+import { addTabularOptions } from './input/tabular-options.ts';
+import type { Terminal } from './output/terminal.ts';
 
 /** What a command works with: whom it asks, and where it writes. */
 interface Parts {

@@ -1,7 +1,7 @@
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { describeError } from '#shared/api/describe-run.ts';
 import { EXIT, exitCodeOfError } from './exit-codes.ts';
-import { colorsFor, type Terminal } from './terminal.ts';
+import { colorsFor, type Terminal } from './output/terminal.ts';
 
 /** A command: does its work, writes its answer, returns its exit code. */
 export type Command = (signal: AbortSignal) => Promise<number>;

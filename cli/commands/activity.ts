@@ -1,10 +1,10 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import type { ActivityView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../format-table.ts';
-import type { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../output/format-table.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 /** `sluice activity`: who did what, the newest first; of one run, or of all. */
 export function activity(

@@ -2,11 +2,11 @@ import { formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/printable.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../format-table.ts';
-import type { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../output/format-table.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
-import type { ActFlags } from './run-acts.ts';
+import type { Terminal } from '../output/terminal.ts';
+import type { ActFlags } from './run-control.ts';
 
 /** `sluice dead-letters`: the events that no try could deliver, and what can be done about each. */
 export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {

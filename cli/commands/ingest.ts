@@ -1,12 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import type { Env } from '#shared/config/env.ts';
-import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../batch.ts';
-import type { GatewayClient } from '../gateway-client.ts';
-import { type RasterFlags, rasterParameters } from '../raster-options.ts';
-import { readRecipeFile } from '../recipe-file.ts';
-import { findSourceFiles } from '../source-files.ts';
-import { type TabularFlags, tabularParameters } from '../tabular-options.ts';
-import type { Terminal } from '../terminal.ts';
-import { userName } from '../user-name.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
+import { type RasterFlags, rasterParameters } from '../input/raster-options.ts';
+import { findSourceFiles } from '../input/source-files.ts';
+import { type TabularFlags, tabularParameters } from '../input/tabular-options.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { userName } from '../input/options.ts';
 import { submitBatch } from './submit-batch.ts';
 
 export interface IngestFlags
@@ -52,4 +53,15 @@ export function ingest(
 /** A table of which someone names the coordinates is a layer of points. */
 function hasCoordinates({ xColumn, yColumn, wktColumn }: IngestFlags): boolean {
   return [xColumn, yColumn, wktColumn].some((given) => given !== undefined);
+}
+
+/** The parameters of a recipe from a JSON file, as `metadata.recipe` of the manifest. Throws REQUEST_INVALID when it cannot be read. */
+async function readRecipeFile(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (cause) {
+    const says =
+      cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : `cannot be read: ${(cause as Error).message}`;
+    throw new SluiceError('REQUEST_INVALID', `--recipe ${path} ${says}.`, { details: { option: '--recipe' }, cause });
+  }
 }

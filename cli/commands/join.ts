@@ -1,7 +1,7 @@
-import type { GatewayClient } from '../gateway-client.ts';
-import { type JoinOptions, planJoinBatch } from '../join-batch.ts';
-import type { Terminal } from '../terminal.ts';
-import { userName } from '../user-name.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
+import { type JoinOptions, planJoinBatch } from '../input/join-batch.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { userName } from '../input/options.ts';
 import { submitBatch } from './submit-batch.ts';
 
 export interface JoinFlags extends Omit<JoinOptions, 'uploader'> {

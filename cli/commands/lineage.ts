@@ -1,8 +1,8 @@
 import type { LineageGraph, LineageNode } from '#shared/api/lineage-graph.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { GatewayClient } from '../gateway-client.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 /** `sluice lineage ASSET`: the way from the files to the asset, and on to what was made from it. */
 export function lineage(assetId: string, client: GatewayClient, terminal: Terminal): Promise<number> {

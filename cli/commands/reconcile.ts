@@ -3,10 +3,10 @@ import type { Finding } from '#shared/reconcile/compare-lake.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../format-table.ts';
-import type { GatewayClient } from '../gateway-client.ts';
+import { formatTable } from '../output/format-table.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 /** `sluice reconcile`: in what ledger and lake disagree. Exits 1 when they do. */
 export function reconcile(flags: { deep?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {

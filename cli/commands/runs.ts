@@ -2,13 +2,13 @@ import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import type { RunView } from '#shared/api/views.ts';
 import { describeError, describeRun } from '#shared/api/describe-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import { followRun } from '../follow-run.ts';
-import { formatTable } from '../format-table.ts';
-import type { GatewayClient } from '../gateway-client.ts';
-import { errorJson, runJson } from '../json-output.ts';
-import { createProgress } from '../progress.ts';
+import { followRun } from '../client/follow-run.ts';
+import { formatTable } from '../output/format-table.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
+import { errorJson, runJson } from '../output/json-output.ts';
+import { createProgress } from '../output/progress.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import { colorsFor, type Terminal } from '../terminal.ts';
+import { colorsFor, type Terminal } from '../output/terminal.ts';
 
 /** `sluice runs`: the newest runs. */
 export function runs(

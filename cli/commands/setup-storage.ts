@@ -1,13 +1,13 @@
 import type { Env } from '#shared/config/env.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 /** `sluice setup-storage`: buckets and notifications of the object store at S3_ENDPOINT. */
 export function setupStorageCommand(env: Env, terminal: Terminal): Promise<number> {
   return runCommand(async () => {
     // Loaded here: no other command needs the S3 client, which takes most of the start-up time.
-    const { setupStorage } = await import('../setup-storage.ts');
+    const { setupStorage } = await import('../storage/setup-storage.ts');
     await setupStorage(env, (line) => terminal.stdout.write(`${line}\n`));
     return EXIT.success;
   }, terminal);

@@ -1,27 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunView } from '#shared/api/views.ts';
-import type { Batch } from '../batch.ts';
+import { followRun } from '../client/follow-run.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
-import type { GatewayClient } from '../gateway-client.ts';
-import { ingestBatch } from '../ingest-batch.ts';
-import { errorJson, runJson } from '../json-output.ts';
-import { createProgress } from '../progress.ts';
+import type { Batch } from '../input/batch.ts';
+import { errorJson, runJson } from '../output/json-output.ts';
+import { createProgress, type Progress } from '../output/progress.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { runCommand } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
 import { showRun } from './runs.ts';
 
-/** What makes the names of a batch new. */
+/** The parts of generated names that make them unique. */
 export interface BatchMoment {
   now: Date;
-  /** Hex digits. */
+  /** Hexadecimal digits. */
   random: string;
 }
 
-/** Bytes that make two batches of one second differ. */
+/** Two batches of the same second differ in these bytes. */
 const RANDOM_BYTES = 3;
 
-/** Uploads a batch, follows its run, shows the asset. */
+/** Uploads a batch, follows its run to the end, and shows the asset. Returns the exit code. */
 export function submitBatch(
   plan: (moment: BatchMoment) => Batch | Promise<Batch>,
   client: GatewayClient,
@@ -34,13 +34,14 @@ export function submitBatch(
     async (signal) => {
       batch = await plan({ now: new Date(), random: randomBytes(RANDOM_BYTES).toString('hex') });
       try {
-        for await (const view of ingestBatch(batch, client, progress, signal)) last = view;
+        await uploadBatch(batch, client, progress, signal);
+        for await (last of followRun(client, eventsPath(batch), signal)) progress.run(last);
       } finally {
         progress.end();
       }
       if (last === undefined)
-        throw new SluiceError('BATCH_NOT_FOUND', `Sluice tells nothing of the batch ${batch.batchId}.`);
-      showRun(last, terminal, { steps: false }); // The progress has told them.
+        throw new SluiceError('BATCH_NOT_FOUND', `The gateway returned no state of the batch ${batch.batchId}.`);
+      showRun(last, terminal, { steps: false }); // The progress display has shown the steps.
       return exitCodeOfStatus(last.status);
     },
     terminal,
@@ -51,9 +52,24 @@ export function submitBatch(
   );
 }
 
+/** Uploads the files, then the manifest: a run must not start before its files are complete. */
+async function uploadBatch(batch: Batch, client: GatewayClient, progress: Progress, signal: AbortSignal) {
+  const total = batch.uploads.reduce((sum, { size }) => sum + size, 0);
+  let sent = 0;
+  for (const { path, key, size } of batch.uploads) {
+    await client.uploadFile(key, path, { signal, onSent: (bytes) => progress.uploading(sent + bytes, total) });
+    sent += size;
+  }
+  await client.uploadText(batch.manifestKey, `${JSON.stringify(batch.manifest, undefined, 2)}\n`, signal);
+  progress.uploaded(batch.uploads.length, total);
+}
+
+function eventsPath({ batchId, manifestKey }: Batch): string {
+  return `/api/batches/${encodeURIComponent(batchId)}/events?${new URLSearchParams({ manifest_key: manifestKey })}`;
+}
+
 function interruptedText(batch: Batch | undefined, last: RunView | undefined): string {
-  if (last?.run_id) return `The run goes on. See it with: npx sluice run ${last.run_id}`;
-  return batch === undefined
-    ? 'Stopped. Nothing was uploaded.'
-    : `Stopped. If the manifest ${batch.manifestKey} was uploaded, its run goes on: npx sluice runs`;
+  if (last?.run_id) return `Interrupted. The run continues. To show it: npx sluice run ${last.run_id}`;
+  if (batch === undefined) return 'Interrupted. Nothing was uploaded.';
+  return `Interrupted. If the manifest ${batch.manifestKey} was uploaded, its run continues. To list runs: npx sluice runs`;
 }

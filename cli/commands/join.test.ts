@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LineageGraph } from '#shared/api/lineage-graph.ts';
-import { readGeoParquet } from '../tests/geoparquet.ts';
-import { startTestSluice, type TestSluice } from '../tests/running-sluice.ts';
-import type { RunJson } from './json-output.ts';
+import { readGeoParquet } from '../../tests/geoparquet.ts';
+import { startTestSluice, type TestSluice } from '../../tests/running-sluice.ts';
+import type { RunJson } from '../output/json-output.ts';
 
 /** The join lane from end to end: two assets that real lanes made, through the real chain of functions. */
 
-const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 const CSV =
   'Land,Hauptstadt,Einwohner,area_km2\nDE,Berlin,"84,4 Mio.",357592\nFR,Paris,68 Mio.,643801\nNA,Windhoek,,825615\nXX,"Nirgends, é 🚗",,0\n,ohne,,1\n';
 

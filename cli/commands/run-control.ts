@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { printable } from '#shared/text/printable.ts';
 import type { RunView } from '#shared/api/views.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import type { GatewayClient } from '../gateway-client.ts';
-import { errorJson, runJson } from '../json-output.ts';
+import type { GatewayClient } from '../client/gateway-client.ts';
+import { errorJson, runJson } from '../output/json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { followToEnd, showRun } from './runs.ts';
 
 export interface ActFlags {

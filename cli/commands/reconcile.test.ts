@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { mendCatalog } from '#shared/reconcile/repair-catalog.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
-import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
+import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 beforeAll(async () => {

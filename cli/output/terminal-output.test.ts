@@ -4,7 +4,7 @@ import type { RunView } from '#shared/api/views.ts';
 import { displayWidth, formatTable } from './format-table.ts';
 import { cut, LiveBlock } from './live-block.ts';
 import { createProgress, stepLines } from './progress.ts';
-import { serverEvents } from './server-events.ts';
+import { serverEvents } from '../client/server-events.ts';
 import { colorsFor } from './terminal.ts';
 
 const print = (): void => undefined;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
-import { describeRetention } from './commands/retention.ts';
+import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
+import { describeRetention } from './retention.ts';
 
-const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 
 let sluice: TestSluice;
 let folder: string;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
+import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
 let folder: string;
@@ -208,7 +208,7 @@ test('Ctrl-C leaves the run going', async () => {
   const { stderr, exitCode } = await child;
   expect([exitCode, stderr]).toEqual([
     130,
-    expect.stringMatching(/The run goes on\. See it with: npx sluice run [0-9a-f-]{36}/),
+    expect.stringMatching(/The run continues\. To show it: npx sluice run [0-9a-f-]{36}/),
   ]);
   const runId = /run ([0-9a-f-]{36})/.exec(stderr)?.[1] ?? '';
   const followed = await run(['run', runId, '--follow', '--json']);
@@ -220,7 +220,7 @@ test('Ctrl-C leaves the run going', async () => {
 });
 
 test('the npm package starts it', async () => {
-  expect(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))).toMatchObject({
+  expect(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))).toMatchObject({
     bin: { sluice: 'cli/sluice.mjs' },
   });
   const { stdout, exitCode } = await execa(LAUNCHER, ['--help'], { reject: false });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TestSluice, startTestSluice } from '../tests/running-sluice.ts';
+import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-const COUNTRIES = fileURLToPath(new URL('../gateway/console/sample/countries.zip', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
+const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 /** So many rows load for some seconds: time enough to cancel. */
 const MANY_ROWS = 1_500_000;

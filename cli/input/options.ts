@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { KeepVersionsSchema } from '#shared/manifest/manifest.ts';
-import { userName } from './user-name.ts';
+import { userInfo } from 'node:os';
 
 /** Options that several commands have. */
 
@@ -53,4 +53,13 @@ function parseLimit(text: string): number {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LIMIT}.`);
   return limit;
+}
+
+/** The name of the account that runs the command; containers may run as a number without one. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
 }
