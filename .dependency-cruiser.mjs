@@ -9,7 +9,7 @@ const LAYERS = [
   ['contracts'],
   ['events', 'storage', 'formats', 'duckdb'],
   ['gdal', 'postgis'],
-  ['recipes', 'parquet'],
+  ['recipes', 'parquet', 'delimited'],
   ['manifest'],
   ['ledger'],
   ['runtime'],

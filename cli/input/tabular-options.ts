@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Manifest, TABULAR_TYPES } from '#shared/manifest/manifest.ts';
+import { DECLARABLE_TYPES } from '#shared/contracts/value-types.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
 
 type TabularParameters = NonNullable<Manifest['metadata']['tabular']>;
-type TabularType = (typeof TABULAR_TYPES)[number];
+type DeclarableType = (typeof DECLARABLE_TYPES)[number];
 
 /** What a person says of a table, as commander gives it. */
 export interface TabularFlags {
@@ -12,7 +13,7 @@ export interface TabularFlags {
   /** False with --no-header; true is commander's default and says nothing. */
   header?: boolean;
   null?: string[];
-  columnType?: Record<string, TabularType>;
+  columnType?: Record<string, DeclarableType>;
   maxRejected?: number;
 }
 
@@ -34,7 +35,7 @@ export function addTabularOptions(command: Command): Command {
     ])
     .option(
       '--column-type <name=type>',
-      `type of a column, one of ${TABULAR_TYPES.join(', ')}; may be repeated`,
+      `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; may be repeated`,
       parseColumnType,
     )
     .option('--max-rejected <count>', 'more rows that cannot be read than this fail the run', parseCount);
@@ -69,11 +70,11 @@ function parseDecimal(text: string): '.' | ',' {
 }
 
 /** The name may hold "="; the type follows the last one. */
-function parseColumnType(text: string, before: Record<string, TabularType> = {}): Record<string, TabularType> {
+function parseColumnType(text: string, before: Record<string, DeclarableType> = {}): Record<string, DeclarableType> {
   const [, name, type] = /^(.+)=([^=]+)$/s.exec(text) ?? [];
-  const known = TABULAR_TYPES.find((candidate) => candidate === type);
+  const known = DECLARABLE_TYPES.find((candidate) => candidate === type);
   if (name === undefined || known === undefined)
-    throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${TABULAR_TYPES.join(', ')}.`);
+    throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${DECLARABLE_TYPES.join(', ')}.`);
   return { ...before, [name]: known };
 }
 

@@ -49,7 +49,7 @@ test.each([
   });
 });
 
-test('text that is not in its encoding is told by line, and never guessed', async () => {
+test('text that is not in its encoding is an error with the line', async () => {
   await expect(fixture.ingest(csv(Buffer.from('id,stadt\n1,Bern\n2,Zürich\n', 'latin1')))).rejects.toMatchObject({
     code: 'ENCODING_INVALID',
     message: expect.stringContaining('Line 3 of') as string,
@@ -61,7 +61,7 @@ test('text that is not in its encoding is told by line, and never guessed', asyn
   });
 });
 
-test('several files of the same columns are one table, in the order of the manifest, with types that fit all of them', async () => {
+test('several files with the same columns are one table in the order of the manifest, with types that fit all files', async () => {
   const { rows, types, asset } = await fixture.ingest([
     { name: 'a.csv', body: 'id,n\n1,5\n' },
     { name: 'b.csv', body: 'n;id\n1.5;2\n;3\n' },
@@ -82,7 +82,7 @@ test('several files of the same columns are one table, in the order of the manif
   ]);
 });
 
-test('files of other columns are refused with what differs', async () => {
+test('the error for files with different columns lists the differences', async () => {
   await expect(
     fixture.ingest([
       { name: 'a.csv', body: 'id,n\n1,5\n' },
@@ -90,11 +90,11 @@ test('files of other columns are refused with what differs', async () => {
     ]),
   ).rejects.toMatchObject({
     code: 'COLUMNS_DIFFER',
-    message: expect.stringContaining('"n" is missing in it, "m" is in it only') as string,
+    message: expect.stringContaining('"n" is only in the first, "m" is only in the second') as string,
   });
 });
 
-test('JSON types count: text stays text, times are found, objects stay JSON, a mixture is text; other lines are rejected', async () => {
+test('JSON types are kept: strings are text or times, objects are json, several types are text; other lines are rejected', async () => {
   const { rows, types, asset } = await fixture.ingest({
     name: 'x.jsonl',
     format: 'JSONL',
@@ -213,16 +213,16 @@ test.each(['xlsx', 'ods'])('a sheet of a workbook (%s) is a table with the types
   });
   await expect(fixture.ingest(file, { sheet: 'Drittes' })).rejects.toMatchObject({
     code: 'LAYER_MISSING',
-    message: expect.stringContaining('it has "Sheet \\"1\\"; #é", "Zweites"') as string,
+    message: expect.stringContaining('Its sheets are "Sheet \\"1\\"; #é", "Zweites".') as string,
   });
 });
 
-test('rejected rows of a sheet are named by its rows; a sheet without names has numbered columns', async () => {
+test('rejected rows of a sheet have the number of the row; a sheet without a header has numbered columns', async () => {
   const body = await workbook('werte.xlsx', ['W', 'note,qty\n"two\nlines",5\nx,abc\ny,7\n']);
   expect(
     (await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { columns: { qty: 'bigint' } })).asset
       .rejected_rows,
-  ).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty", which is a bigint' }] });
+  ).toEqual({ count: 1, sample: [{ line: 3, reason: 'has "abc" in column "qty" of type bigint' }] });
   expect(await fixture.ingest({ name: 'werte.xlsx', body, format: 'XLSX' }, { header: false })).toMatchObject({
     rows: [{ column_1: 'note', column_2: 'qty' }, {}, {}, {}],
   });
@@ -243,7 +243,7 @@ test('a sheet of one column', async () => {
   ]);
 });
 
-test('the time of day of a cell stays, however its number format writes hours; words in a format are none', async () => {
+test('the time of day of a cell is kept for all notations of hours; text in a format is ignored', async () => {
   const at = 45351.52100694444;
   const formats = [
     'yyyy-mm-dd h:mm:ss',
@@ -285,7 +285,7 @@ test('the time of day of a cell stays, however its number format writes hours; w
   });
 });
 
-test('a sheet of which GDAL goes past cells is an error, not fewer rows', async () => {
+test('a sheet with cells that GDAL skips is an error', async () => {
   const body = await workbook('weit.xlsx', ['W', 'a,b\nx,y\n']);
   const path = join(folder, 'weit.xlsx');
   await writeFile(path, body);
@@ -295,11 +295,11 @@ test('a sheet of which GDAL goes past cells is an error, not fewer rows', async 
   };
   await expect(fixture.ingest(await far('XFD3'))).rejects.toMatchObject({
     code: 'TOO_MANY_COLUMNS',
-    message: expect.stringContaining('fern.xlsx has more columns than GDAL reads of a sheet') as string,
+    message: expect.stringContaining('fern.xlsx has more columns than GDAL reads from a sheet') as string,
   });
   await expect(fixture.ingest(await far('A1048576'))).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: expect.stringMatching(/fern\.xlsx cannot be read whole; GDAL says: Invalid row/) as string,
+    message: expect.stringMatching(/GDAL cannot read all cells of .*fern\.xlsx: Invalid row/) as string,
   });
   expect((await fixture.ingest(await far('C4'))).rows.length).toBe(3);
 });

@@ -8,7 +8,7 @@ import { assetKey } from '#shared/contracts/object-keys.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
-import { assetIdOf } from './plan-asset.ts';
+import { assetIdOf } from './write/tabular-asset.ts';
 import { openTabularFixture, readAsset, type TabularFixture } from '../../tests/fixtures/tabular.ts';
 
 let fixture: TabularFixture;
@@ -27,7 +27,7 @@ async function keys(prefix: string): Promise<string[]> {
   return found;
 }
 
-test('uploads the file and registers an asset that says all about it; a repeat adds nothing', async () => {
+test('uploads the file and registers the asset; a repeated event changes nothing', async () => {
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'Straßen-é' });
   const exported = await handler(requested, context);
@@ -76,7 +76,7 @@ test('uploads the file and registers an asset that says all about it; a repeat a
   expect(readdirSync(scratchRoot(context.env))).toEqual([]);
 });
 
-test('the same files read in the same way are linked, unless force is set; other bytes, parameters or another order are not', async () => {
+test('the same files with the same parameters reuse the asset, unless force is set or the order differs', async () => {
   const ingest = async (files: { name: string; body: string }[], options = {}) => {
     const { requested } = await fixture.startRun(files, { datasetId: 'same', ...options });
     const exported = await handler(requested, fixture.context);
@@ -98,7 +98,7 @@ test('the same files read in the same way are linked, unless force is set; other
   expect(a?.asset.content_hash).toBe(b?.asset.content_hash);
 });
 
-test('a worker that died after its upload leaves nothing, and its scratch files go', async () => {
+test('the object and the scratch files of a worker that crashed after its upload are deleted', async () => {
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-parquet', 0);
@@ -111,7 +111,7 @@ test('a worker that died after its upload leaves nothing, and its scratch files 
   expect(readdirSync(scratchRoot(context.env))).toEqual([]);
 });
 
-test('a worker whose claim was lost registers nothing and leaves no object', async () => {
+test('a worker with a stale claim registers nothing and leaves no object', async () => {
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'lost' });
   const ledger = new Proxy(context.ledger, {
@@ -128,7 +128,7 @@ test('a worker whose claim was lost registers nothing and leaves no object', asy
   expect(await keys('lost/')).toEqual([]);
 });
 
-test('a cancel interrupts DuckDB within 2 seconds', async () => {
+test('a cancellation interrupts DuckDB', async () => {
   const { context } = fixture;
   // Seconds of work: six million numbers.
   const row = Array.from({ length: 60 }, (_, n) => `${n}.5`).join(',');

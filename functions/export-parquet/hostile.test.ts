@@ -29,7 +29,7 @@ test.each([
     /begins like an XML document <html>/,
   ],
   ['JSON', csv('{"a": 1}\n'), 'FORMAT_MISMATCH', /begins like JSON/],
-  ['UTF-16 that does not say so', csv(Buffer.from('a,b\n', 'utf16le')), 'FORMAT_MISMATCH', /begins like binary data/],
+  ['UTF-16 without a byte order mark', csv(Buffer.from('a,b\n', 'utf16le')), 'FORMAT_MISMATCH', /begins like binary data/],
   [
     'a CSV called JSON lines',
     csv('a,b\n1,2\n', { format: 'JSONL' }),
@@ -45,8 +45,8 @@ test.each([
   ],
   ['an archive that is no workbook', csv(ZIP, { format: 'XLSX' }), 'ARCHIVE_UNREADABLE', /damaged/],
   ['an empty file', csv(''), 'FILE_UNREADABLE', /is empty/],
-  ['blank lines only', csv('\n\r\n\n'), 'FILE_UNREADABLE', /holds no row/],
-  ['an empty gzip', csv(gzipSync('')), 'FILE_UNREADABLE', /holds no row/],
+  ['blank lines only', csv('\n\r\n\n'), 'FILE_UNREADABLE', /has no rows/],
+  ['an empty gzip', csv(gzipSync('')), 'FILE_UNREADABLE', /has no rows/],
   [
     'a gzip that was cut off',
     csv(gzipSync('a,b\n1,2\n'.repeat(1000)).subarray(0, 40)),
@@ -57,7 +57,7 @@ test.each([
     'a gzip bomb',
     csv(gzipSync(Buffer.alloc(110 * 2 ** 20, 'a,b\n'))),
     'FILE_TOO_LARGE',
-    /unpacks to more than 200 times its size/,
+    /decompresses to more than 200 times its size/,
   ],
   [
     'a format of another lane',
@@ -65,12 +65,12 @@ test.each([
     'FORMAT_NOT_SUPPORTED',
     /does not read the tabular format "GPKG"/,
   ],
-])('%s is refused', async (_, file, code, message) => {
+])('%s is rejected', async (_, file, code, message) => {
   await expect(fixture.ingest(file)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
   expect(readdirSync(scratchRoot(fixture.context.env))).toEqual([]);
 });
 
-test('a line of 100 MB is left out by its number; one of 5 MB is read', async () => {
+test('a line of 100 MB is rejected with its number; a line of 5 MB is read', async () => {
   const body = Buffer.concat([
     Buffer.from('id,text\n1,'),
     Buffer.alloc(100 * 2 ** 20, 'x'),
@@ -86,7 +86,7 @@ test('a line of 100 MB is left out by its number; one of 5 MB is read', async ()
   expect(asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 2, reason: 'is longer than 16777216 bytes' }] });
 });
 
-test('NUL characters, and a quote that is never closed, cost their rows only', async () => {
+test('NUL characters and a quote that is never closed reject only their rows', async () => {
   const { asset } = await fixture.ingest(csv(`id,text\n${'1,a\n'.repeat(20_000)}2,b\0c\n3,d\n4,"e\n5,f\n6,g\n`));
   expect(asset).toMatchObject({
     row_count: 20_001,
@@ -100,7 +100,7 @@ test('NUL characters, and a quote that is never closed, cost their rows only', a
   });
 });
 
-test('values that look like SQL, paths, formulas or escapes are values', async () => {
+test('values that look like SQL, paths, formulas or escapes are text', async () => {
   const values = [
     "'; drop table runs; --",
     '${HOME}',
@@ -120,7 +120,7 @@ test('values that look like SQL, paths, formulas or escapes are values', async (
   expect(rows.map(({ v }) => v)).toEqual(values);
 });
 
-test('JSON that is nested too deep costs its line only, and brackets in texts are no nesting', async () => {
+test('JSON that is nested too deeply rejects only its line; brackets in strings are not counted', async () => {
   const deep = (levels: number) => `{"v":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
   const { asset, rows } = await fixture.ingest({
     name: 'deep.jsonl',
@@ -134,11 +134,11 @@ test('JSON that is nested too deep costs its line only, and brackets in texts ar
   });
 });
 
-test('more columns than a table has are refused before they are read, however long their names', async () => {
+test('too many columns are an error before the rows are read; columns may have long names', async () => {
   const names = Array.from({ length: 5_001 }, (_, n) => `column number ${n} ${'é'.repeat(30)}`);
   await expect(fixture.ingest(csv(`${names.join(',')}\n${names.map(() => 1).join(',')}\n`))).rejects.toMatchObject({
     code: 'TOO_MANY_COLUMNS',
-    message: expect.stringContaining('has 5001 columns; at most 5000 can be read') as string,
+    message: expect.stringContaining('has 5001 columns; Sluice reads at most 5000') as string,
   });
   const { asset } = await fixture.ingest(
     csv(
@@ -154,7 +154,7 @@ test('more columns than a table has are refused before they are read, however lo
   expect(asset).toMatchObject({ row_count: 1, rejected_rows: { count: 0 } });
 });
 
-test('2,000 columns, most of them without a value', async () => {
+test('2,000 columns, most of them without values', async () => {
   const count = 2_000;
   const names = Array.from({ length: count }, (_, n) => `c${n}`);
   const { asset, rows } = await fixture.ingest(

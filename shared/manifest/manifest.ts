@@ -2,6 +2,7 @@ import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
 import { z } from 'zod';
 import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
+import { DECLARABLE_TYPES } from '#shared/contracts/value-types.ts';
 
 /**
  * The manifest: what a user uploads to `landing-zone/manifests/` after the files (design section 5).
@@ -91,17 +92,6 @@ export const RasterParametersSchema = z.strictObject({
   mosaic: z.boolean().default(false).describe('One asset of all files; else one asset for each file.'),
 });
 
-export const TABULAR_TYPES = [
-  'text',
-  'boolean',
-  'bigint',
-  'double',
-  'decimal',
-  'date',
-  'timestamp',
-  'timestamptz',
-] as const;
-
 /** How tables are read. What is not given is detected. */
 export const TabularParametersSchema = z.strictObject({
   delimiter: z
@@ -118,7 +108,7 @@ export const TabularParametersSchema = z.strictObject({
     .describe('Texts that mean "no value" besides the empty field, where they are not quoted.'),
   sheet: text(128).optional().describe('Sheet of a workbook; the first by default.'),
   columns: z
-    .record(z.string().min(1).max(128), z.enum(TABULAR_TYPES))
+    .record(z.string().min(1).max(128), z.enum(DECLARABLE_TYPES))
     .optional()
     .describe('Types of columns; declared types win over detected ones.'),
   max_rejected_rows: z

@@ -1,0 +1,83 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { version } from '@duckdb/node-api';
+import { PARQUET_TYPE, publishAsset } from '#shared/assets/lake-object.ts';
+import { assetKey } from '#shared/contracts/object-keys.ts';
+import { inferTypes, type InferredTypes } from '#shared/delimited/infer/infer-types.ts';
+import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import type { Claim } from '#shared/runtime/with-claim.ts';
+import { digest } from '#shared/storage/transfer.ts';
+import { alignTables } from './parse/align-tables.ts';
+import type { FetchedTable } from './parse/fetch-tables.ts';
+import { checkRejected } from './parse/limit-rejected.ts';
+import { readTable } from './parse/read-table.ts';
+import type { SourceTable } from './parse/source-table.ts';
+import { assetDraft, rejectedOf } from './write/tabular-asset.ts';
+import { writeTable } from './write/write-table.ts';
+
+/**
+ * Writes the downloaded files into one Parquet file, uploads it and registers the asset. Returns the id of the asset.
+ */
+export async function exportTable(
+  claim: Claim,
+  files: readonly FetchedTable[],
+  source_hash: string,
+  folder: string,
+  context: Context,
+): Promise<string> {
+  const { run, signal } = claim;
+  const started = performance.now();
+  const inferred = await readTables(claim, files, folder, context);
+  const path = join(folder, 'asset.parquet');
+  await writeParquet(inferred, path, folder, signal);
+  const { sha256: content_hash, size: size_bytes } = await digest(createReadStream(path), signal);
+  const draft = assetDraft(run, inferred, {
+    s3_key: assetKey(run, claim.token, `${run.dataset_id}.parquet`),
+    content_hash,
+    source_hash,
+    size_bytes,
+    duckdb: version(),
+  });
+  const asset = await publishAsset(path, PARQUET_TYPE, draft, claim, context);
+  context.log.info(
+    {
+      run_id: run.run_id,
+      files: files.length,
+      rows: asset.row_count,
+      rejected: draft.rejected_rows?.count,
+      seconds: (performance.now() - started) / 1000,
+    },
+    'Table:Export:Success',
+  );
+  return asset._id;
+}
+
+async function readTables(
+  { run, signal }: Claim,
+  files: readonly FetchedTable[],
+  folder: string,
+  context: Context,
+): Promise<InferredTypes<SourceTable>> {
+  using database = await openLockedDatabase(folder, { threads: context.env.CORES, preserveOrder: false });
+  const parameters = run.manifest.metadata.tabular ?? {};
+  const tables: SourceTable[] = [];
+  for (const file of files) tables.push(await readTable(file, { ...context, database, parameters, signal }));
+  const inferred = await inferTypes(database, alignTables(tables), signal);
+  checkRejected(rejectedOf(inferred.tables), sum(inferred.rowCounts), parameters.max_rejected_rows);
+  return inferred;
+}
+
+async function writeParquet(
+  { tables, types, rowCounts }: InferredTypes<SourceTable>,
+  path: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
+  await writeTable(database, tables, types, { path, rows: sum(rowCounts) }, signal);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,64 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeBeginning } from '#shared/formats/first-bytes.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
+import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
+
+/** Concurrent downloads: enough to hide the latency of the object store. */
+const PARALLEL_DOWNLOADS = 4;
+/** Half of the bytes of such texts are 0, so their first bytes look like binary data. */
+const WIDE_ENCODING = /^utf-?(16|32)/i;
+
+/** A downloaded file in its own folder. */
+export interface FetchedTable {
+  source: Source<TableFormat>;
+  folder: string;
+}
+
+/**
+ * Downloads the files of the manifest. The result has the order of the manifest. Throws FORMAT_NOT_SUPPORTED,
+ * FORMAT_MISMATCH and the errors of fetchSource.
+ */
+export async function fetchTables(
+  files: readonly ManifestFile[],
+  surroundings: FetchSurroundings,
+): Promise<FetchedTable[]> {
+  const fetched: FetchedTable[] = [];
+  const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
+  const fetchRemaining = async () => {
+    for (const [index, declared] of remaining) {
+      const folder = join(surroundings.folder, String(index));
+      await mkdir(folder);
+      fetched[index] = { folder, source: await fetchTable(declared, { ...surroundings, folder }) };
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
+  return fetched;
+}
+
+function fetchTable(declared: ManifestFile, surroundings: FetchSurroundings): Promise<Source<TableFormat>> {
+  return fetchSource(
+    declared,
+    tableFormat(declared.format, declared.path),
+    ({ file, format }, head) => {
+      const isWide = WIDE_ENCODING.test(declared.encoding ?? '');
+      if (!(isWide && describeBeginning(head) === 'binary data')) checkBeginning(format, head, file);
+    },
+    surroundings,
+  );
+}
+
+/** The description of a downloaded file for lineage, before its rows are counted. */
+export function sourceFile(source: Source<TableFormat>): SourceFile {
+  return {
+    path: source.file,
+    sha256: source.sha256,
+    size_bytes: source.sizeBytes,
+    format: source.format.name,
+    layer: source.declared.layer ?? null,
+    crs: null,
+    row_count: 0,
+  };
+}

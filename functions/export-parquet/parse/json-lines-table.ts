@@ -1,0 +1,180 @@
+import { quotedString } from '@duckdb/node-api';
+import type { SourceFile } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/value-types.ts';
+import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
+import { nameColumns } from '#shared/delimited/name-columns.ts';
+import { MAX_REJECTED_SAMPLE } from '#shared/delimited/rejected-rows.ts';
+import { MAX_TABLE_COLUMNS, type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
+import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { declaredTypes } from './declared-types.ts';
+import type { SourceTable, TabularParameters } from './source-table.ts';
+
+/**
+ * A staged file of JSON lines as a table with a column for each key, in the order in which the keys first occur. The
+ * types of JSON are kept: a JSON string is text or a time, never a number; objects and lists are of type json. Lines
+ * that are not JSON objects are rejected.
+ */
+export async function jsonLinesTable(
+  database: LockedDatabase,
+  staged: StagedRows,
+  source: SourceFile,
+  parameters: TabularParameters,
+  signal: AbortSignal,
+): Promise<SourceTable> {
+  const objects = objectsSql(staged);
+  const rejectedLines = await rejectOtherLines(database, objects, staged, signal);
+  const keys = await readKeys(database, objects, source.path, signal);
+  const pointers = keys.map(jsonPointer);
+  const jsonTypes = await database.query<{ types: (string | null)[] | null }>(jsonTypesSql(objects, pointers), signal);
+  const { names, notes } = nameColumns(keys, keys.length, source.path);
+  const declared = declaredTypes(parameters.columns ?? {}, names, keys, source.path);
+  const columns = names.map((name, position): TextColumn => {
+    const candidates = candidatesOf(jsonTypes[position]?.types ?? []);
+    return {
+      name,
+      position,
+      declared: declared.get(position) ?? (candidates === 'json' ? 'json' : undefined),
+      candidates: candidates === 'json' ? [] : candidates,
+      escaped: false,
+    };
+  });
+  return {
+    source,
+    columns,
+    rowsSql: rowsSql(objects, pointers),
+    valuesSql: valuesSql(objects, pointers),
+    rowCount: staged.rows - rejectedLines,
+    decimal: '.',
+    nullValues: [],
+    rejected: staged.rejected,
+    notes,
+  };
+}
+
+async function rejectOtherLines(
+  database: LockedDatabase,
+  objects: string,
+  staged: StagedRows,
+  signal: AbortSignal,
+): Promise<number> {
+  const [found] = await database.query<{ count: string; sample: string[] | null }>(
+    `select count(*) as count, list(line order by line)[:${MAX_REJECTED_SAMPLE}] as sample
+       from ${objects} where object is null`,
+    signal,
+  );
+  const count = Number(found?.count ?? 0);
+  const sample = (found?.sample ?? []).map((line) => ({ line: Number(line), reason: 'is not a JSON object' }));
+  staged.rejected.addAll(count, sample);
+  return count;
+}
+
+/** Throws FILE_UNREADABLE when the objects have no keys, TOO_MANY_COLUMNS. */
+async function readKeys(
+  database: LockedDatabase,
+  objects: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const rows = await database.query<{ key: string }>(keysSql(objects), signal);
+  if (rows.length === 0)
+    throw new SluiceError(
+      'FILE_UNREADABLE',
+      `${file} contains no JSON object with a field. Write one object on each line.`,
+      { details: { file } },
+    );
+  if (rows.length > MAX_TABLE_COLUMNS)
+    throw new SluiceError(
+      'TOO_MANY_COLUMNS',
+      `The objects of ${file} have more than ${MAX_TABLE_COLUMNS} different keys. ` +
+        'Use a list of objects with a key and a value instead.',
+      { details: { file, limit: MAX_TABLE_COLUMNS } },
+    );
+  return rows.map(({ key }) => key);
+}
+
+/** A JSON pointer (RFC 6901) to a field. Unlike a JSON path it can contain any key. */
+function jsonPointer(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** SQL after FROM: `line` and `object` for each line. `object` is null for a line that is not a JSON object. */
+function objectsSql(staged: StagedRows): string {
+  return `(
+    select line, case when json_valid(c0) and json_type(c0) = 'OBJECT' then c0 end as object
+      from ${stagedTableSql(staged)})`;
+}
+
+function keysSql(objects: string): string {
+  return `
+    select key
+      from (
+        select key, min((line, place)) as first
+          from (
+            select line, unnest(json_keys(object)) as key, generate_subscripts(json_keys(object), 1) as place
+              from ${objects} where object is not null)
+         group by key)
+     order by first
+     limit ${MAX_TABLE_COLUMNS + 1}`;
+}
+
+/** SQL: for each pointer, in order, the distinct JSON types of its values. */
+function jsonTypesSql(objects: string, pointers: readonly string[]): string {
+  const list = listSql(pointers);
+  return `
+    select list(distinct type) as types
+      from (
+        select unnest(json_type(object, ${list})) as type, generate_subscripts(${list}, 1) as place
+          from ${objects} where object is not null)
+     group by place
+     order by place`;
+}
+
+function rowsSql(objects: string, pointers: readonly string[]): string {
+  const columns = pointers.map((_, index) => `fields[${index + 1}] as c${index}`);
+  return `(select line, ${columns.join(', ')} from ${fieldsSql(objects, pointers)})`;
+}
+
+function valuesSql(objects: string, pointers: readonly string[]): string {
+  const fields = fieldsSql(objects, pointers);
+  return `(select generate_subscripts(fields, 1) - 1 as position, unnest(fields) as c0 from ${fields})`;
+}
+
+function fieldsSql(objects: string, pointers: readonly string[]): string {
+  const fields = `json_extract_string(object, ${listSql(pointers)})`;
+  return `(select line, ${fields} as fields from ${objects} where object is not null)`;
+}
+
+function listSql(texts: readonly string[]): string {
+  return `[${texts.map(quotedString).join(', ')}]`;
+}
+
+type JsonKind = 'number' | 'boolean' | 'text' | 'json';
+
+/** DuckDB's names of the JSON types. */
+const JSON_KIND: Record<string, JsonKind> = {
+  BIGINT: 'number',
+  UBIGINT: 'number',
+  HUGEINT: 'number',
+  DOUBLE: 'number',
+  BOOLEAN: 'boolean',
+  VARCHAR: 'text',
+  OBJECT: 'json',
+  ARRAY: 'json',
+};
+
+const CANDIDATES: Record<JsonKind, readonly ValueType[] | 'json'> = {
+  number: ['bigint', 'double', 'decimal'],
+  boolean: ['boolean'],
+  text: ['date', 'timestamp', 'timestamptz'],
+  json: 'json',
+};
+
+/** The candidate types of a column whose values have these JSON types. Values of several kinds are text. */
+function candidatesOf(jsonTypes: readonly (string | null)[]): readonly ValueType[] | 'json' {
+  const kinds = new Set(
+    jsonTypes.filter((type) => type !== null && type !== 'NULL').map((type) => JSON_KIND[type ?? ''] ?? 'text'),
+  );
+  const [only] = kinds;
+  return only === undefined || kinds.size > 1 ? [] : CANDIDATES[only];
+}

@@ -1,0 +1,54 @@
+import type { RejectedRow, RejectedRows } from '#shared/delimited/rejected-rows.ts';
+import { MAX_REJECTED_SAMPLE } from '#shared/delimited/rejected-rows.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** The default limit: a few rejected rows do not fail a large file, and a file that is read in the wrong way fails. */
+const DEFAULT_LIMIT_ROWS = 10;
+const DEFAULT_LIMIT_SHARE = 0.01;
+const ROWS_IN_MESSAGE = 3;
+
+/** The rejected rows of a run. */
+export interface RejectedTotal {
+  count: number;
+  sample: RejectedRow[];
+}
+
+/** The rejected rows of all files. With several files, each reason names its file. */
+export function totalRejected(files: readonly { file: string; rejected: RejectedRows }[]): RejectedTotal {
+  const named = (file: string, reason: string) => (files.length === 1 ? reason : `${file}: ${reason}`);
+  const sample = files.flatMap(({ file, rejected }) =>
+    rejected.sample.map(({ line, reason }) => ({ line, reason: named(file, reason) })),
+  );
+  return {
+    count: files.reduce((sum, { rejected }) => sum + rejected.count, 0),
+    sample: sample.slice(0, MAX_REJECTED_SAMPLE),
+  };
+}
+
+/**
+ * Throws ROWS_REJECTED when more rows were rejected than `declared` (`max_rejected_rows` of the manifest) or the
+ * default limit, which is 10 rows or 1 %, whichever is more. Without a declared limit, a table whose rows are all
+ * rejected fails, too.
+ */
+export function checkRejected(rejected: RejectedTotal, accepted: number, declared: number | undefined): void {
+  const rows = accepted + rejected.count;
+  const allowed = declared ?? Math.max(DEFAULT_LIMIT_ROWS, Math.floor(rows * DEFAULT_LIMIT_SHARE));
+  if (rejected.count > allowed)
+    throw rowsRejected(
+      rejected,
+      rows,
+      allowed,
+      `at most ${allowed} may be rejected (metadata.tabular.max_rejected_rows)`,
+    );
+  if (accepted === 0 && rejected.count > 0 && declared === undefined)
+    throw rowsRejected(rejected, rows, allowed, 'no row is left');
+}
+
+function rowsRejected({ count, sample }: RejectedTotal, rows: number, allowed: number, problem: string): SluiceError {
+  const listed = sample.slice(0, ROWS_IN_MESSAGE).map(({ line, reason }) => `line ${line} ${reason}`);
+  return new SluiceError(
+    'ROWS_REJECTED',
+    `${count} of ${rows} rows cannot be read; ${problem}: ${listed.join('; ')}${count > ROWS_IN_MESSAGE ? '; …' : ''}.`,
+    { details: { count, allowed, line: sample[0]?.line, sample } },
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * Number formats of Excel (ECMA-376, part 1, 18.8.30). GDAL decides by the letters of a format whether a cell is a
+ * date or a time. It does not recognize a single `h` and does not skip quoted text, so it loses the time of
+ * `yyyy-mm-dd h:mm:ss`. Each format is therefore replaced by one that GDAL interprets correctly.
+ */
+const PLAIN_FORMAT = {
+  timestamp: 'yyyy-mm-dd hh:mm:ss.000',
+  date: 'yyyy-mm-dd',
+  time: 'hh:mm:ss',
+  number: '0.0',
+} as const;
+
+/** The kind of value that a cell with the format shows. A duration (`[h]:mm`) is a number of days. */
+export function kindOfFormat(format: string): keyof typeof PLAIN_FORMAT {
+  const bare = withoutText(format);
+  const [first = ''] = bare.split(';');
+  if (/\[(h+|m+|s+)\]/i.test(first)) return 'number';
+  const letters = first
+    .replaceAll(/\[[^\]]*\]/g, '')
+    .replaceAll(/general/gi, '')
+    .toLowerCase();
+  const hasTime = /[hs]/.test(letters);
+  // With hours or seconds `m` is the minute, otherwise the month.
+  const hasDate = /[dy]/.test(letters) || (!hasTime && letters.includes('m'));
+  if (hasDate) return hasTime ? 'timestamp' : 'date';
+  return hasTime ? 'time' : 'number';
+}
+
+/** Removes quoted text, and the characters after `\`, `*` (repeated) and `_` (left blank). AM/PM becomes an hour. */
+function withoutText(format: string): string {
+  return format.replaceAll(/"[^"]*"?|[\\*_]./gs, '').replaceAll(/am\/pm|a\/p/gi, 'h');
+}
+
+const NUMBER_FORMAT = /<numFmt\s(?:"[^"]*"|'[^']*'|[^"'>])*>/g;
+const FORMAT_CODE = /(\sformatCode\s*=\s*)(?:"([^"]*)"|'([^']*)')/;
+
+/** The styles of a workbook (xl/styles.xml) with each number format replaced by its plain format. */
+export function plainNumberFormats(styles: string): string {
+  return styles.replaceAll(NUMBER_FORMAT, (element) =>
+    element.replace(FORMAT_CODE, (_, name: string, double?: string, single?: string) => {
+      const kind = kindOfFormat(unescapeXml(double ?? single ?? ''));
+      return `${name}"${PLAIN_FORMAT[kind]}"`;
+    }),
+  );
+}
+
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function unescapeXml(text: string): string {
+  return text.replaceAll(
+    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/gi,
+    (whole, hex?: string, decimal?: string, name?: string) => {
+      if (name !== undefined) return ENTITIES[name] ?? whole;
+      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+}

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { type DeclaredDialect, detectDialect, separatorLine } from './dialect.ts';
+
+const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(Buffer.from(text), true, declared);
+
+test.each([
+  ['a,b\n1,2\n3,4\n', ','],
+  ['a;b\n1,5;2,5\n', ';'],
+  ['a\tb, c\n1\t2\n', '\t'],
+  ['a|b\n1|x;y\n2|x\n', '|'],
+  ['name\nZürich\n', ','],
+  ['"a;b",c\n"d;e",f\n', ','],
+  ['1,5;2,5\n3,5;4,5\n', ';'],
+])('the delimiter of %j is %j', (text, delimiter) => expect(detect(text)?.delimiter).toBe(delimiter));
+
+test('a declared delimiter is used, and a decimal comma is not a delimiter', () => {
+  expect(detect('a;b,c\n1;2,3\n', { delimiter: ';' })).toMatchObject({ delimiter: ';', header: ['a', 'b,c'] });
+  expect(detect('price\n1,5\n2,5\n', { decimal_separator: ',' })).toMatchObject({ columns: 1, header: ['price'] });
+});
+
+test.each([
+  ['id,name\n1,Zürich\n', true],
+  ['name,city\nAna,Zürich\n', true],
+  ['name,2019,2020\nZürich,5,6\n', true],
+  ['id,1,2\n17,5,6\n', true],
+  ['Zürich,47.4,8.5\nGenève,46.2,6.1\n', false],
+  ['1,Zürich\n2,Genève\n', false],
+  ['2024-01-01,x\n2024-01-02,y\n', false],
+  ['day,x\n2024-01-02,y\n', true],
+  [',name\n0,Zürich\n', true],
+  ['id,name\n', true],
+  ['1,2\n', false],
+  ['a,b', true],
+])('%j begins with a header: %s', (text, hasHeader) => expect(detect(text)?.hasHeader).toBe(hasHeader));
+
+test('returns the header, the number of columns and a sample', () => {
+  expect(detect('id,,id\n1,"",x\n')).toEqual({
+    delimiter: ',',
+    hasHeader: true,
+    header: ['id', '', 'id'],
+    columns: 3,
+    sample: [['1', '', 'x']],
+  });
+  expect(detect('1,2\n3,4\n5\n')).toMatchObject({ hasHeader: false, header: undefined, columns: 2 });
+  expect(detect('\n\n')).toBeUndefined();
+});
+
+test('a row that is incomplete in the beginning of the text is not part of the sample', () => {
+  expect(detectDialect(Buffer.from('a,b\n1,2\n3'), false, {})?.sample).toEqual([['1', '2']]);
+  expect(detectDialect(Buffer.from('a,b,c'), false, {})?.header).toEqual(['a', 'b', 'c']);
+});
+
+test.each([
+  ['sep=;\na;b\n', { delimiter: ';', bytes: 6 }],
+  ['sep=,\r\na,b\n', { delimiter: ',', bytes: 7 }],
+  ['sep=\t\ra\tb\r', { delimiter: '\t', bytes: 6 }],
+  ['sep=;;\n', undefined],
+  ['sep=\n', undefined],
+  ['sep=;', undefined],
+  ['sep=é\n', undefined],
+  ['separator\n', undefined],
+  ['a\nsep=;\n', undefined],
+])('the separator line of %j is %j', (text, line) => expect(separatorLine(Buffer.from(text))).toEqual(line));

@@ -1,0 +1,112 @@
+import type { Note } from '#shared/contracts/facts.ts';
+import type { ColumnType, ValueType } from '#shared/contracts/value-types.ts';
+import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { aggregateColumns, type ColumnFacts } from './aggregate-columns.ts';
+import { countDigits, decimalType, tooManyDigits } from './decimal-types.ts';
+import { allFitSql, allReadableSql, type TextColumn, type TextTable, valueSql } from './text-table.ts';
+import { rejectUnreadableRows } from './unreadable-rows.ts';
+import { acceptsAnyText, TYPE_RULES } from './value-types.ts';
+
+export interface InferredTypes<T extends TextTable = TextTable> {
+  /** The given tables, with `isReadable` of their columns. */
+  tables: T[];
+  /** In the order of the columns. */
+  types: ColumnType[];
+  /** Rows of each table that can be read. */
+  rowCounts: number[];
+  notes: Note[];
+}
+
+/**
+ * Infers the types of the columns from all values of all tables, which have the same columns. A column has a type when
+ * every value is written in the plain notation of that type (value-types.ts), so that no value is changed and no row
+ * is rejected because of a sample. Rows that cannot be read as a declared type are added to `rejected` of their table.
+ *
+ * Each table is read once, and again where columns had no value in the sample or digits of decimals must be counted.
+ */
+export async function inferTypes<T extends TextTable>(
+  database: LockedDatabase,
+  given: readonly T[],
+  signal: AbortSignal,
+): Promise<InferredTypes<T>> {
+  const facts: ColumnFacts[][] = [];
+  const tables: T[] = [];
+  const rowCounts: number[] = [];
+  for (const table of given) {
+    const found = await examineColumns(database, table, signal);
+    const columns = table.columns.map((column, index) => ({
+      ...column,
+      isReadable: found[index]?.readable !== false,
+    }));
+    const examined = { ...table, columns };
+    facts.push(found);
+    tables.push(examined);
+    rowCounts.push(table.rowCount - (await rejectUnreadableRows(database, examined, signal)));
+  }
+  const fitting = (tables[0]?.columns ?? []).map((column, index) => {
+    const factsOfTables = facts.map((table) => table[index] ?? {});
+    return column.declared ?? fittingType(column.candidates, factsOfTables);
+  });
+  return { tables, rowCounts, ...(await resolveDecimals(database, tables, fitting, signal)) };
+}
+
+const fitName = (type: ValueType) => `is_${type}`;
+
+/**
+ * Facts about each column of a table: `readable` of a declared column; else `has_values`, and `is_TYPE` for each
+ * candidate. A column without values in the sample has all types as candidates. Only `has_values` is computed for it
+ * at first, because most such columns have no values at all.
+ */
+async function examineColumns(database: LockedDatabase, table: TextTable, signal: AbortSignal): Promise<ColumnFacts[]> {
+  const isUnsampled = ({ candidates }: TextColumn) => candidates.length === TYPE_RULES.length;
+  const fits = (column: TextColumn) => {
+    const types = column.candidates.filter((type) => type !== 'decimal');
+    return Object.fromEntries(types.map((type) => [fitName(type), allFitSql(table, column, type)]));
+  };
+  const firstFacts = (column: TextColumn): Record<string, string> => {
+    const { declared } = column;
+    if (declared === undefined)
+      return { has_values: `count(${valueSql(table, column)}) > 0`, ...(isUnsampled(column) ? {} : fits(column)) };
+    return acceptsAnyText(declared) ? {} : { readable: allReadableSql(table, column, declared) };
+  };
+  const facts = await aggregateColumns(database, table, table.columns, firstFacts, signal);
+  const remaining = [...table.columns.entries()].filter(
+    ([index, column]) => isUnsampled(column) && facts[index]?.has_values === true,
+  );
+  const remainingColumns = remaining.map(([, column]) => column);
+  const remainingFacts = await aggregateColumns(database, table, remainingColumns, fits, signal);
+  for (const [at, [index]] of remaining.entries()) facts[index] = { ...facts[index], ...remainingFacts[at] };
+  return facts;
+}
+
+/**
+ * The first type that all values have, from the facts of each table. A column without values is text. `decimal` is
+ * returned for a candidate that has no other type, before its digits are counted.
+ */
+function fittingType(candidates: readonly ValueType[], facts: readonly ColumnFacts[]): ValueType {
+  if (!facts.some(({ has_values }) => has_values === true)) return 'text';
+  const fits = (type: ValueType) =>
+    type !== 'decimal' && candidates.includes(type) && facts.every((column) => column[fitName(type)] !== false);
+  return TYPE_RULES.find(({ type }) => fits(type))?.type ?? (candidates.includes('decimal') ? 'decimal' : 'text');
+}
+
+/** Gives decimals their precision and scale. A decimal with too many digits becomes text. */
+async function resolveDecimals(
+  database: LockedDatabase,
+  tables: readonly TextTable[],
+  fitting: readonly ValueType[],
+  signal: AbortSignal,
+): Promise<{ types: ColumnType[]; notes: Note[] }> {
+  const indexes = fitting.flatMap((type, index) => (type === 'decimal' ? [index] : []));
+  const digits = await countDigits(database, tables, indexes, signal);
+  const notes: Note[] = [];
+  const types = fitting.map((type, index): ColumnType => {
+    if (type !== 'decimal') return { type };
+    const column = tables[0]?.columns[index];
+    const isDeclared = column?.declared === 'decimal';
+    const decimal = decimalType(digits.get(index), isDeclared);
+    if (decimal.type === 'text' && isDeclared) notes.push(tooManyDigits(column.name));
+    return decimal;
+  });
+  return { types, notes };
+}

@@ -1,0 +1,93 @@
+import { quotedString } from '@duckdb/node-api';
+import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/value-types.ts';
+import type { RejectedRows } from '../rejected-rows.ts';
+import { ESCAPE_TEXT, ESCAPED } from '../staged-form.ts';
+import { convertSql, fitsSql, readableSql } from './value-sql.ts';
+import { acceptsAnyText } from './value-types.ts';
+
+/** A column of a file whose type is not decided yet. */
+export interface TextColumn {
+  /** The name in the asset. */
+  name: string;
+  /** The position in the file. The column is `c0`, `c1`, … in SQL. */
+  position: number;
+  /**
+   * The type that the manifest declares or a workbook fixes. Rows whose value cannot be read as this type are
+   * rejected.
+   */
+  declared?: ValueType;
+  /** Without a declared type: the types that the first values allow. Empty for text. */
+  candidates: readonly ValueType[];
+  /** Whether a value of the column has an escape. */
+  escaped: boolean;
+  /** True when all values can be read as the declared type. */
+  isReadable?: boolean;
+}
+
+/** A table that DuckDB reads as text. */
+export interface TextTable {
+  columns: TextColumn[];
+  /** SQL after FROM: the rows, as `line`, and `c0`, `c1`, … as text. */
+  rowsSql: string;
+  /** SQL after FROM: one row for each value, as `c0` with the `position` of its column. */
+  valuesSql: string;
+  rowCount: number;
+  decimal: DecimalSeparator;
+  /** Texts that mean "no value" in columns that are not text. */
+  nullValues: readonly string[];
+  rejected: RejectedRows;
+}
+
+/** SQL: the text of a column, without escapes. */
+export function textSql({ position, escaped }: Pick<TextColumn, 'position' | 'escaped'>): string {
+  const staged = `c${position}`;
+  if (!escaped) return staged;
+  return ESCAPED.reduce(
+    (sql, { letter, text }) => `replace(${sql}, ${quotedString(ESCAPE_TEXT + letter)}, ${quotedString(text)})`,
+    staged,
+  );
+}
+
+/** SQL: the text of a column whose type is not text. An empty text is null, also when it is quoted in the file. */
+export function valueSql(table: Pick<TextTable, 'nullValues'>, column: TextColumn): string {
+  const text = textSql(column);
+  const nulls = [...(column.escaped ? [''] : []), ...table.nullValues];
+  if (nulls.length === 0) return text;
+  return `case when ${text} in (${nulls.map(quotedString).join(', ')}) then null else ${text} end`;
+}
+
+/** SQL: whether all values of a column have the plain notation of a type; true when there are no values. */
+export function allFitSql(table: TextTable, column: TextColumn, type: ValueType): string {
+  const value = valueSql(table, column);
+  return `bool_and(${value} is null or coalesce(${fitsSql(type, value, table.decimal)}, false))`;
+}
+
+/** SQL: whether all values of a column can be read as its declared type; true when there are no values. */
+export function allReadableSql(table: TextTable, column: TextColumn, type: ValueType): string {
+  const value = valueSql(table, column);
+  return `bool_and(${value} is null or ${readableSql(type, value, table.decimal)})`;
+}
+
+/**
+ * A test for each declared column that may need one: true for a row whose value cannot be read as the declared type.
+ */
+export function unreadableTests(table: TextTable): { column: TextColumn; value: string; test: string }[] {
+  return table.columns.flatMap((column) => {
+    if (column.isReadable === true || column.declared === undefined || acceptsAnyText(column.declared)) return [];
+    const value = valueSql(table, column);
+    const isReadable = readableSql(column.declared, value, table.decimal);
+    return [{ column, value, test: `(${value} is not null and not ${isReadable})` }];
+  });
+}
+
+/** SQL: true for a row that can be read. */
+export function readableRowSql(table: TextTable): string {
+  const tests = unreadableTests(table).map(({ test }) => test);
+  return tests.length === 0 ? 'true' : `not (${tests.join(' or ')})`;
+}
+
+/** SQL: the value of a column, converted to its type. */
+export function convertedSql(table: TextTable, column: TextColumn, type: ColumnType): string {
+  if (type.type === 'text') return textSql(column);
+  return convertSql(type, valueSql(table, column), table.decimal, column.declared !== undefined);
+}

@@ -1,0 +1,99 @@
+import { ESCAPE, SEPARATOR } from './staged-form.ts';
+
+/** A longer row is rejected, because the scanner holds a whole row in memory. */
+export const MAX_ROW_BYTES = 16 * 2 ** 20;
+const INITIAL_BYTES = 2 ** 16;
+/** Room for the digits of a line number, its separator and the end of the row. */
+const FRAME_BYTES = 32;
+const NEWLINE = 0x0a;
+const ZERO = 0x30;
+
+/** Writes rows in the staged form into a buffer that grows to the longest row. `take` returns the complete rows. */
+export class RowWriter {
+  #out = new Uint8Array(INITIAL_BYTES);
+  #at = 0;
+  #rowStart = 0;
+  #fieldStart = 0;
+  /** Bytes of the longest row. */
+  longest = 0;
+
+  /** Makes room for `bytes` more bytes, each of which may need an escape, and for the frame of a row. */
+  reserve(bytes: number): void {
+    const needed = this.#at + 2 * bytes + FRAME_BYTES;
+    if (needed <= this.#out.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#out.length * 2));
+    grown.set(this.#out.subarray(0, this.#at));
+    this.#out = grown;
+  }
+
+  startRow(line: number): void {
+    this.#rowStart = this.#at;
+    let digits = 1;
+    for (let rest = line; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    for (let place = this.#at + digits - 1, rest = line; place >= this.#at; place--, rest = Math.floor(rest / 10))
+      this.#out[place] = ZERO + (rest % 10);
+    this.#at += digits;
+  }
+
+  startField(): void {
+    this.#out[this.#at++] = SEPARATOR;
+    this.#fieldStart = this.#at;
+  }
+
+  write(byte: number): void {
+    this.#out[this.#at++] = byte;
+  }
+
+  /** Writes the escape and one of the letters of ESCAPED. */
+  writeEscape(letter: number): void {
+    this.#out[this.#at++] = ESCAPE;
+    this.#out[this.#at++] = letter;
+  }
+
+  get fieldLength(): number {
+    return this.#at - this.#fieldStart;
+  }
+
+  fieldEquals(bytes: Uint8Array): boolean {
+    return (
+      bytes.length === this.fieldLength && bytes.every((byte, index) => this.#out[this.#fieldStart + index] === byte)
+    );
+  }
+
+  clearField(): void {
+    this.#at = this.#fieldStart;
+  }
+
+  /** Removes the last field and the separator before it. */
+  dropField(): void {
+    this.#at = this.#fieldStart - 1;
+  }
+
+  /** Bytes of the current row so far. */
+  get rowLength(): number {
+    return this.#at - this.#rowStart;
+  }
+
+  endRow(): void {
+    this.#out[this.#at++] = NEWLINE;
+    this.longest = Math.max(this.longest, this.rowLength);
+    this.#rowStart = this.#at;
+    this.#fieldStart = this.#at;
+  }
+
+  /** Discards the current row. */
+  dropRow(): void {
+    this.#at = this.#rowStart;
+    this.#fieldStart = this.#rowStart;
+  }
+
+  /** Returns the complete rows since the last call. The current row stays in the buffer. */
+  take(): Buffer {
+    const complete = Buffer.from(this.#out.slice(0, this.#rowStart).buffer);
+    this.#out.copyWithin(0, this.#rowStart, this.#at);
+    this.#at -= this.#rowStart;
+    this.#fieldStart -= this.#rowStart;
+    this.#rowStart = 0;
+    return complete;
+  }
+}

@@ -1,0 +1,161 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { quotedString } from '@duckdb/node-api';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type DeclaredDialect, detectDialect, type Dialect, separatorLine } from './dialect.ts';
+import type { RejectedRows } from './rejected-rows.ts';
+import { MAX_ROW_BYTES } from './row-writer.ts';
+import { DelimitedScanner } from './scan-delimited.ts';
+import { ESCAPE_TEXT, SEPARATOR_TEXT } from './staged-form.ts';
+
+/**
+ * The time that DuckDB needs to plan a statement grows with the square of its columns. With 5,000 it takes 5 s to
+ * write one row.
+ */
+export const MAX_TABLE_COLUMNS = 5_000;
+
+/** The rows of one file in the staged form (staged-form.ts), in the scratch folder. */
+export interface StagedRows {
+  path: string;
+  /** Values in a row. */
+  columns: number;
+  rows: number;
+  /** Bytes of the longest row. */
+  longestRow: number;
+  /** For each column, whether a value of it has an escape. */
+  escaped: boolean[];
+  rejected: RejectedRows;
+}
+
+export interface StagedDelimited extends StagedRows {
+  dialect: Dialect;
+}
+
+/** Writes rows in the staged form from chunks of a text. */
+export interface RowScanner extends Pick<StagedRows, 'rows' | 'longestRow' | 'rejected'> {
+  push(chunk: Uint8Array): Buffer;
+  end(): Buffer;
+}
+
+/** The beginning from which the dialect is detected: thousands of rows. It is longer when the first row is. */
+const HEAD_BYTES = 2 ** 18;
+const LF = 0x0a;
+const CR = 0x0d;
+/** DuckDB's default of 32 MB per thread is not faster, and takes 90 MB more memory for a table of 5 million rows. */
+const BUFFER_BYTES = 4 * 2 ** 20;
+/** DuckDB requires a buffer that is larger than the longest row. */
+const ROWS_IN_BUFFER = 4;
+
+/** Scans a delimited text into the file at `path`. Throws FILE_UNREADABLE for a text without rows, TOO_MANY_COLUMNS. */
+export async function stageDelimited(
+  text: AsyncIterable<Buffer>,
+  path: string,
+  declared: DeclaredDialect & { firstRow?: number },
+  file: string,
+  signal: AbortSignal,
+): Promise<StagedDelimited> {
+  const { head: beginning, rest, isWhole } = await readHead(text);
+  const separator = separatorLine(beginning);
+  const head = beginning.subarray(separator?.bytes ?? 0);
+  const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
+  if (dialect === undefined) throw noRows(file);
+  if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file, dialect.columns);
+  const scanner = new DelimitedScanner({
+    delimiter: dialect.delimiter,
+    columns: dialect.columns,
+    hasHeader: dialect.hasHeader,
+    nullValues: declared.null_values ?? [],
+    firstLine: separator === undefined ? 1 : 2,
+    ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
+  });
+  const staged = await stageRows(scanner, prepend(head, rest), path, { columns: dialect.columns, signal });
+  return { ...staged, escaped: scanner.escaped, dialect };
+}
+
+/** Writes the rows that a scanner makes of a text into the file at `path`. */
+export async function stageRows(
+  scanner: RowScanner,
+  text: AsyncIterable<Buffer>,
+  path: string,
+  { columns, signal }: { columns: number; signal: AbortSignal },
+): Promise<StagedRows> {
+  await pipeline(scan(scanner, text), createWriteStream(path), { signal });
+  const { rows, longestRow, rejected } = scanner;
+  return { path, columns, rows, longestRow, escaped: [], rejected };
+}
+
+async function* scan(scanner: RowScanner, text: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of text) yield scanner.push(chunk);
+  yield scanner.end();
+}
+
+async function* prepend(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* rest;
+}
+
+async function readHead(
+  text: AsyncIterable<Buffer>,
+): Promise<{ head: Buffer; rest: AsyncIterable<Buffer>; isWhole: boolean }> {
+  const iterator = text[Symbol.asyncIterator]();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let isWhole = false;
+  let hasRow = false;
+  while ((size < HEAD_BYTES || (!hasRow && size < MAX_ROW_BYTES)) && !isWhole) {
+    const next = await iterator.next();
+    if (next.done === true) isWhole = true;
+    else {
+      chunks.push(next.value);
+      size += next.value.length;
+      hasRow ||= next.value.includes(LF) || next.value.includes(CR);
+    }
+  }
+  return { head: Buffer.concat(chunks), rest: { [Symbol.asyncIterator]: () => iterator }, isWhole };
+}
+
+/** SQL after FROM: staged rows as a table of `line`, and `c0`, `c1`, … as text. */
+export function stagedTableSql(staged: StagedRows): string {
+  const columns = Array.from({ length: staged.columns }, (_, column) => `'c${column}': 'VARCHAR'`);
+  return readCsvSql(staged, ["'line': 'BIGINT'", ...columns], SEPARATOR_TEXT);
+}
+
+/** No staged row contains it: a letter follows each escape. So DuckDB reads a whole row as one value. */
+const NEVER_STAGED = ESCAPE_TEXT + ESCAPE_TEXT;
+
+/** SQL after FROM: one row for each value of staged rows, as `c0` with its `position`. */
+export function stagedValuesSql(staged: StagedRows): string {
+  const rows = readCsvSql(staged, ["'row': 'VARCHAR'"], NEVER_STAGED);
+  const fields = `(select string_split(row, '${SEPARATOR_TEXT}')[2:] as fields from ${rows})`;
+  return `(select generate_subscripts(fields, 1) - 1 as position, nullif(unnest(fields), '') as c0 from ${fields})`;
+}
+
+function readCsvSql({ path, longestRow }: StagedRows, columns: readonly string[], delimiter: string): string {
+  const longest = Math.max(BUFFER_BYTES / ROWS_IN_BUFFER, longestRow + 1);
+  const options = [
+    `columns = {${columns.join(', ')}}`,
+    'auto_detect = false',
+    'header = false',
+    `delim = '${delimiter}'`,
+    "quote = ''",
+    "escape = ''",
+    "new_line = '\\n'",
+    "nullstr = ''",
+    `max_line_size = ${longest}`,
+    `buffer_size = ${ROWS_IN_BUFFER * longest}`,
+  ];
+  return `read_csv(${quotedString(path)}, ${options.join(', ')})`;
+}
+
+function noRows(file: string): SluiceError {
+  return new SluiceError('FILE_UNREADABLE', `${file} has no rows. Upload a file with data.`, { details: { file } });
+}
+
+function tooManyColumns(file: string, columns: number): SluiceError {
+  return new SluiceError(
+    'TOO_MANY_COLUMNS',
+    `${file} has ${columns} columns; Sluice reads at most ${MAX_TABLE_COLUMNS}. ` +
+      'Store one value per row instead of one per column, or split the table.',
+    { details: { file, columns, limit: MAX_TABLE_COLUMNS } },
+  );
+}
