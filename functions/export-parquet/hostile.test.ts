@@ -29,7 +29,12 @@ test.each([
     /begins like an XML document <html>/,
   ],
   ['JSON', csv('{"a": 1}\n'), 'FORMAT_MISMATCH', /begins like JSON/],
-  ['UTF-16 without a byte order mark', csv(Buffer.from('a,b\n', 'utf16le')), 'FORMAT_MISMATCH', /begins like binary data/],
+  [
+    'UTF-16 without a byte order mark',
+    csv(Buffer.from('a,b\n', 'utf16le')),
+    'FORMAT_MISMATCH',
+    /begins like binary data/,
+  ],
   [
     'a CSV called JSON lines',
     csv('a,b\n1,2\n', { format: 'JSONL' }),

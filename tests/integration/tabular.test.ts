@@ -121,7 +121,7 @@ test('a table that cannot be read fails the run, and says where', async () => {
   );
   expect(exitCode).toBe(1);
   expect(stdout + stderr).toContain(
-    'ROWS_REJECTED: 1 of 4 rows cannot be read, and at most 0 may be (metadata.tabular.max_rejected_rows): line 5 has 1 value instead of 3.',
+    'ROWS_REJECTED: 1 of 4 rows cannot be read; at most 0 may be rejected (metadata.tabular.max_rejected_rows): line 5 has 1 value instead of 3.',
   );
   expect(await sluice.context.ledger.listAssets({ dataset_id: 'kaputt' })).toEqual([]);
 });
