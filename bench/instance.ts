@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { parseEnv } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
@@ -69,7 +69,7 @@ export async function startInstance(): Promise<Instance> {
     await stopServers();
     throw thrown;
   }
-  const ledger = await openPostgresLedger(controlUrl);
+  const ledger = await openLedger(env);
   const objects = openObjectStore(env);
   const scratch = join(home, 'bare');
   await mkdir(scratch);

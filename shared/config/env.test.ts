@@ -7,24 +7,20 @@ test.each([
   ['S3_EMBEDDED_PORT', '-1.5', 'must be a whole number from 0 to 65535'],
   ['RETRY_LIMIT', '0', 'must be a whole number from 1'],
   ['LOG_LEVEL', 'loud é', 'must be one of trace, debug, info, warn, error, silent'],
-  ['SLUICE_URL', 'localhost:8080', 'must be an address such as http://127.0.0.1:8080'],
-  [
-    'MANIFEST_ROUTER_ENABLED_LANES',
-    'ingest,rasters',
-    'must name lanes out of ingest, tabular and join, separated by commas',
-  ],
-])('%s=%s is refused with its value and what is allowed', (name, value, rule) => {
+  ['SLUICE_URL', 'localhost:8080', 'must be a URL such as http://127.0.0.1:8080'],
+  ['MANIFEST_ROUTER_ENABLED_LANES', 'ingest,rasters', 'must be a comma-separated list of ingest, tabular and join'],
+])('rejects %s=%s and names the value and the rule', (name, value, rule) => {
   const problem = `${name} is ${JSON.stringify(value)}, but ${rule}`;
   expect(() => parseEnv({ [name]: value })).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
-      message: `Wrong environment: ${problem}. .env.example lists every variable.`,
+      message: `The environment is invalid: ${problem}. .env.example lists every variable.`,
       details: { issues: [problem] },
     }),
   );
 });
 
-test('every wrong variable is named; an empty one counts as not set', () => {
+test('names every invalid variable; an empty variable counts as not set', () => {
   expect(() => parseEnv({ PORT: 'x', CORES: 'many' })).toThrow(/PORT is "x".*; CORES is "many"/);
   expect(parseEnv({ PORT: ' ', SLUICE_URL: '' })).toEqual(parseEnv({}));
 });

@@ -2,15 +2,12 @@ import { cpus } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** Rules end the sentence "VARIABLE is VALUE, but …". */
+/** Rules complete the sentence "VARIABLE is VALUE, but …". */
 const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, `must be one of ${values.join(', ')}`);
 const httpUrl = z
   .string()
   .trim()
-  .refine(
-    (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
-    'must be an address such as http://127.0.0.1:8080',
-  )
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be a URL such as http://127.0.0.1:8080')
   .optional();
 const port = (value: number) => {
   const rule = 'must be a whole number from 0 to 65535';
@@ -23,26 +20,26 @@ const positive = (value: number) => {
 const optional = z.string().trim().min(1).optional().catch(undefined);
 
 /**
- * Every environment variable that Sluice reads: the one map. `.env.example` is checked against it.
+ * Every environment variable that Sluice reads. `.env.example` is generated from this schema.
  * An empty value counts as not set.
  */
 export const ENV_SCHEMA = z.object({
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
-    .describe('How much is logged.'),
-  LOG_FILE: optional.describe(
-    'File that the log is written to; npm start writes SLUICE_HOME/sluice.log, everything else to standard error.',
-  ),
+    .describe('Lowest level of log messages that are written.'),
+  LOG_FILE: optional.describe('Log file. Default: SLUICE_HOME/sluice.log for npm start, else standard error.'),
 
   SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
-  SCRATCH_DIR: optional.describe('Folder for files that a step works on; default SLUICE_HOME/scratch.'),
+  SCRATCH_DIR: optional.describe('Folder for the temporary files of steps. Default: SLUICE_HOME/scratch.'),
   HOST: z.string().default('127.0.0.1').describe('Address that the gateway listens on.'),
   PORT: port(8080).describe('Port of the gateway.'),
-  SLUICE_URL: httpUrl.describe('Where the command line finds the gateway; default http://HOST:PORT.'),
-  PUBLIC_URL: httpUrl.describe('The gateway as users reach it, used in links; default http://HOST:PORT.'),
+  SLUICE_URL: httpUrl.describe('URL of the gateway for the command line. Default: http://HOST:PORT.'),
+  PUBLIC_URL: httpUrl.describe('URL of the gateway for users; links use it. Default: http://HOST:PORT.'),
 
-  S3_ENDPOINT: httpUrl.describe('An S3 server to use instead of the embedded one, such as http://127.0.0.1:9000.'),
-  S3_REGION: z.string().default('us-east-1').describe('Region that requests are signed for.'),
+  S3_ENDPOINT: httpUrl.describe(
+    'S3 server, such as http://127.0.0.1:9000. Without it, an embedded object store is started.',
+  ),
+  S3_REGION: z.string().default('us-east-1').describe('Region that S3 requests are signed for.'),
   S3_ACCESS_KEY_ID: z.string().default('S3RVER').describe('Access key of the object store.'),
   S3_SECRET_ACCESS_KEY: z.string().default('S3RVER').describe('Secret key of the object store.'),
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
@@ -52,25 +49,31 @@ export const ENV_SCHEMA = z.object({
     .string()
     .default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
     .describe(
-      'Webhook targets of the object store that announce uploads, comma-separated: one with a queue folder (durable), one without (immediate).',
+      'Webhook targets of the object store that receive upload notifications, comma-separated: ' +
+        'one with a queue folder (durable) and one without (immediate).',
     ),
-  WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio; without it that route is closed.'),
+  WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio. Without it, that route is closed.'),
 
   FUNCTION_URL: optional.describe(
-    'Where functions answer, with {name} in place of the name: http://{name}:8080; without it they run in this process.',
+    'URL of the functions; {name} is replaced by the function name: http://{name}:8080. ' +
+      'Without it, functions run in the process of the gateway.',
   ),
 
   K_SINK: httpUrl.describe(
-    'Where functions in processes of their own post events beyond their reply: a Knative broker; by default /events of the gateway at SLUICE_URL.',
+    'URL that functions in separate processes post additional events to, such as a Knative broker. ' +
+      'Default: /events at SLUICE_URL.',
   ),
 
   CONTROL_DATABASE_URL: optional.describe(
-    'PostgreSQL of the queue and the ledger; without it a private server is started.',
+    'PostgreSQL database of the queue. Without it, a private PostgreSQL server is started.',
   ),
-  POSTGIS_URL: optional.describe('PostgreSQL with PostGIS that computes; without it a private server is started.'),
+  LEDGER_URL: optional.describe('PostgreSQL database of the ledger. Default: CONTROL_DATABASE_URL.'),
+  POSTGIS_URL: optional.describe(
+    'PostgreSQL database with PostGIS for spatial processing. Without it, a private PostgreSQL server is started.',
+  ),
 
   OPENLINEAGE_URL: httpUrl.describe(
-    'Server that gets the OpenLineage events of every run, such as http://127.0.0.1:5000.',
+    'Server that receives the OpenLineage events of every run, such as http://127.0.0.1:5000.',
   ),
   OPENLINEAGE_API_KEY: optional.describe('Bearer token for OPENLINEAGE_URL.'),
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
@@ -79,59 +82,56 @@ export const ENV_SCHEMA = z.object({
     .string()
     .regex(
       /^ *(ingest|tabular|join) *(, *(ingest|tabular|join) *)*$/,
-      'must name lanes out of ingest, tabular and join, separated by commas',
+      'must be a comma-separated list of ingest, tabular and join',
     )
     .default('ingest,tabular,join')
-    .describe('Lanes that start runs, comma-separated.'),
+    .describe('Lane groups whose manifests start runs, comma-separated.'),
   GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
   CLAIM_LEASE_SECONDS: positive(30).describe(
-    'A step whose worker has died on another machine is free again after this time.',
+    'Lease of a claim. When a worker on another machine has died, its step can be claimed again after this time.',
   ),
   RUN_STUCK_MINUTES: positive(360).describe(
-    'A run in which nothing has happened for so long, and nobody works on, fails.',
+    'A run fails when no worker holds a claim and nothing has changed for this time.',
   ),
-  STEP_TIMEOUT_SECONDS: positive(3600).describe('Longest time for one step.'),
-  RETRY_LIMIT: positive(5).describe('Tries of a step after the first one.'),
-  RETRY_DELAY_SECONDS: positive(1).describe('Wait before the first retry; doubles with each one.'),
-  RETRY_DELAY_MAX_SECONDS: positive(60).describe('Longest wait between two tries.'),
-  MAX_FILE_BYTES: positive(50 * 2 ** 30).describe('Largest file, and largest content of an archive.'),
-  GDAL_MEMORY_BYTES: positive(8 * 2 ** 30).describe('Address space that one GDAL process may use.'),
-  CORES: positive(cpus().length).describe('Cores for GDAL and PostGIS work.'),
+  STEP_TIMEOUT_SECONDS: positive(3600).describe('Time limit of one step.'),
+  RETRY_LIMIT: positive(5).describe('Retries of a step after the first attempt.'),
+  RETRY_DELAY_SECONDS: positive(1).describe('Delay before the first retry. It doubles with each retry.'),
+  RETRY_DELAY_MAX_SECONDS: positive(60).describe('Longest delay between two attempts.'),
+  MAX_FILE_BYTES: positive(50 * 2 ** 30).describe('Largest file, and largest extracted size of an archive.'),
+  GDAL_MEMORY_BYTES: positive(8 * 2 ** 30).describe('Address space limit of one GDAL process.'),
+  CORES: positive(cpus().length).describe('Number of cores for GDAL and PostGIS work.'),
 });
 
 export type Env = z.infer<typeof ENV_SCHEMA>;
 
-/** Parses the environment. Throws CONFIG_INVALID that names each wrong variable, its value, and what is allowed. */
+/** Parses environment variables. Throws CONFIG_INVALID with each invalid variable, its value and its rule. */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
   const set = Object.fromEntries(
     Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
   const result = ENV_SCHEMA.safeParse(set);
   if (result.success) return result.data;
-  const issues = [
-    ...new Set(
-      result.error.issues.map(
-        ({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`,
-      ),
-    ),
-  ];
+  const described = result.error.issues.map(
+    ({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`,
+  );
+  const issues = [...new Set(described)];
   throw new SluiceError(
     'CONFIG_INVALID',
-    `Wrong environment: ${issues.join('; ')}. .env.example lists every variable.`,
+    `The environment is invalid: ${issues.join('; ')}. .env.example lists every variable.`,
     { details: { issues } },
   );
 }
 
-const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
+const WILDCARD_ADDRESSES = new Set(['0.0.0.0', '::']);
+const LOOPBACK_ADDRESSES = new Set(['127.0.0.1', 'localhost', '::1']);
 
-/** True when only this machine reaches the gateway. */
-export function isLoopbackOnly(from: Env): boolean {
-  return LOOPBACK.has(from.HOST);
+/** True when the gateway accepts connections from this machine only. */
+export function isLoopbackOnly(env: Pick<Env, 'HOST'>): boolean {
+  return LOOPBACK_ADDRESSES.has(env.HOST);
 }
 
-/** The gateway as users reach it, without a slash at the end. On every address, without PUBLIC_URL, only this machine's own is known. */
-export function publicUrl(from: Env): string {
-  const host = EVERY_ADDRESS.has(from.HOST) ? '127.0.0.1' : from.HOST;
-  return (from.PUBLIC_URL ?? `http://${host}:${from.PORT}`).replace(/\/+$/, '');
+/** The URL of the gateway for users, without a trailing slash. Without PUBLIC_URL, a wildcard HOST becomes loopback. */
+export function publicUrl(env: Pick<Env, 'HOST' | 'PORT' | 'PUBLIC_URL'>): string {
+  const host = WILDCARD_ADDRESSES.has(env.HOST) ? '127.0.0.1' : env.HOST;
+  return (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
 }

@@ -283,7 +283,7 @@ export const ERROR_CODES = {
   ),
   DATABASE_UNAVAILABLE: transient(
     'PostgreSQL does not answer.',
-    'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL and POSTGIS_URL are correct.',
+    'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
   ),
   FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),

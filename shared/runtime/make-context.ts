@@ -1,7 +1,7 @@
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
-import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
+import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
@@ -11,7 +11,7 @@ import { fencedPostgis } from './fenced-postgis.ts';
 
 /** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
 export async function openContext(env: Env, log: Logger): Promise<Context & AsyncDisposable> {
-  const ledger = await openPostgresLedger(required(env, 'CONTROL_DATABASE_URL'));
+  const ledger = await openLedger(env);
   const objects = openObjectStore(env);
   const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
   const ending = new AbortController();

@@ -114,6 +114,6 @@ test('a wrong environment is named', async () => {
   const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
   expect(await program.ended).toBe(1);
   expect(program.seen()).toBe(
-    '\nSluice cannot start. Wrong environment: RETRY_LIMIT is "many", but must be a whole number from 1. .env.example lists every variable.\n\n',
+    '\nSluice cannot start. The environment is invalid: RETRY_LIMIT is "many", but must be a whole number from 1. .env.example lists every variable.\n\n',
   );
 });
