@@ -11,9 +11,9 @@ const RETRY_FETCH_MS = 500;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The loop that takes deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not grow
- * with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended and more
- * may be waiting, and every POLL_MS.
+ * The loop that takes deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not
+ * grow with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended
+ * and more may be waiting, and every POLL_MS.
  */
 export class Consumer<T extends object> {
   readonly queueName: string;

@@ -18,7 +18,10 @@ export function databaseUnavailable(thrown: unknown): SluiceError | undefined {
     : undefined;
 }
 
-/** Logs once when the control database becomes unavailable and once when it is available again, not per failed statement. */
+/**
+ * Logs once when the control database becomes unavailable and once when it is available again, not per failed
+ * statement.
+ */
 export class DatabaseStatus {
   #log: Logger;
   #unavailableSince: number | undefined;

@@ -19,9 +19,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * repeats them.
  *
  * There are two pools. `durable` waits until PostgreSQL has written a commit to disk; it stores events that a client
- * published. `relaxed` does not wait (synchronous_commit=off), which saves a disk flush per step. When the server crashes,
- * the newest transactions of `relaxed` are lost as a whole: their events are delivered again, and the handlers return
- * their recorded replies.
+ * published. `relaxed` does not wait (synchronous_commit=off), which saves a disk flush per step. When the server
+ * crashes, the newest transactions of `relaxed` are lost as a whole: their events are delivered again, and the handlers
+ * return their recorded replies.
  */
 export class QueueDatabase implements BossDatabase {
   readonly durable: Executor;
@@ -97,7 +97,7 @@ export class QueueDatabase implements BossDatabase {
       application_name: 'sluice:router',
       query_timeout: QUERY_TIMEOUT_MS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool awaits the promise; its types omit it.
+      // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool awaits it; its types omit that.
       onConnect: async (client: pg.ClientBase) => {
         client.on('error', () => undefined); // The running statement rejects with the same error.
         this.#backends.add(backendOf(client));

@@ -15,32 +15,29 @@ const event: SluiceEvent = {
 };
 const dataOf = (letter: SluiceEvent) => Buffer.from(letter.knativeerrordata ?? '', 'base64');
 
-test('a dead letter is the event with the attributes of Knative', () => {
+test('the dead-letter event has the attributes of Knative', () => {
   const error = new SluiceError('CRS_MISSING', 'a b#é.shp has no CRS', { details: { file: 'a b#é.shp' } });
   const letter = deadLetterEvent(event, 'load-to-postgis', error);
   expect(letter).toMatchObject({ ...event, knativeerrordest: 'load-to-postgis', knativeerrorcode: '422' });
   expect(JSON.parse(dataOf(letter).toString())).toEqual({ error: error.toDocument() });
 });
 
-test.each(['x', 'é', '😀', '"'])(
-  'a long error of %s is cut to 1,024 bytes of JSON, and keeps its code',
-  (character) => {
-    const data = dataOf(
-      deadLetterEvent(
-        event,
-        'f',
-        new SluiceError('STORE_UNAVAILABLE', character.repeat(5000), { details: { long: 'y'.repeat(9000) } }),
-      ),
-    );
-    expect(data.length).toBeLessThanOrEqual(1024);
-    expect(data.length).toBeGreaterThan(700);
-    expect(JSON.parse(data.toString())).toMatchObject({
-      error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string },
-    });
-  },
-);
+test.each(['x', 'é', '😀', '"'])('shortens a long error of %s to 1,024 bytes of JSON, with its code', (character) => {
+  const data = dataOf(
+    deadLetterEvent(
+      event,
+      'f',
+      new SluiceError('STORE_UNAVAILABLE', character.repeat(5000), { details: { long: 'y'.repeat(9000) } }),
+    ),
+  );
+  expect(data.length).toBeLessThanOrEqual(1024);
+  expect(data.length).toBeGreaterThan(700);
+  expect(JSON.parse(data.toString())).toMatchObject({
+    error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string },
+  });
+});
 
-test('an error is stored without what PostgreSQL refuses', () => {
+test('replaces characters that PostgreSQL rejects in errors', () => {
   expect(storableError(new SluiceError('INTERNAL', 'a\0b\ud800', { details: { d: ['\0'] } }))).toEqual({
     code: 'INTERNAL',
     message: 'a\ufffdb\ufffd',
@@ -48,16 +45,16 @@ test('an error is stored without what PostgreSQL refuses', () => {
   });
 });
 
-test('events that jsonb refuses are refused before; a backslash in text is no escape', () => {
-  const refusal = expect.objectContaining({ code: 'EVENT_INVALID' }) as Error;
-  expect(() => assertStorable({ ...event, data: 'a\0' })).toThrow(refusal);
-  expect(() => assertStorable({ ...event, data: '\\\0' })).toThrow(refusal);
-  expect(() => assertStorable({ ...event, data: '\udfff' })).toThrow(refusal);
-  expect(() => assertStorable({ ...event, data: 'x'.repeat(2 ** 20) })).toThrow(refusal);
+test('rejects events that jsonb rejects, and accepts escaped backslashes', () => {
+  const rejection = expect.objectContaining({ code: 'EVENT_INVALID' }) as Error;
+  expect(() => assertStorable({ ...event, data: 'a\0' })).toThrow(rejection);
+  expect(() => assertStorable({ ...event, data: '\\\0' })).toThrow(rejection);
+  expect(() => assertStorable({ ...event, data: '\udfff' })).toThrow(rejection);
+  expect(() => assertStorable({ ...event, data: 'x'.repeat(2 ** 20) })).toThrow(rejection);
   expect(() => assertStorable({ ...event, data: 'C:\\u0000\\ud800 😀' })).not.toThrow();
 });
 
-test('the same event has the same job at a function; another source, id or function has another', () => {
+test('derives the job id from source, id and function', () => {
   expect(jobIdOf({ ...event, time: '2027-01-01T00:00:00Z' }, 'f')).toBe(jobIdOf(event, 'f'));
   expect(
     new Set([

@@ -11,8 +11,8 @@ const REPLACEMENT = '\ufffd';
 
 /**
  * The event that the dead-letter sink receives: the original event with the attributes that Knative's sink adds.
- * `knativeerrordata` is the error reply in base64. It is shortened to valid JSON within Knative's limit: first the details
- * are removed, then the message is cut.
+ * `knativeerrordata` is the error reply in base64. It is shortened to valid JSON within Knative's limit: first the
+ * details are removed, then the message is cut.
  */
 export function deadLetterEvent(event: SluiceEvent, functionName: string, error: SluiceError): SluiceEvent {
   return {

@@ -20,8 +20,8 @@ const COLUMNS = `id, function, event, error, attempts,
 const ALREADY_CREATED = new Set(['23505', '42P06', '42P07']);
 
 /**
- * The table of dead letters. A dead-letter queue of pg-boss (12.33) does not fit: `redrive` moves the oldest jobs, not one
- * by its id, and `findJobs` has no order and no limit.
+ * The table of dead letters. A dead-letter queue of pg-boss (12.33) does not fit: `redrive` moves the oldest jobs, not
+ * one by its id, and `findJobs` has no order and no limit.
  */
 export class DeadLetterStore {
   #database: QueueDatabase;

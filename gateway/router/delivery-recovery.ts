@@ -14,9 +14,9 @@ interface ActiveJobs {
 const FETCH_MARGIN_SECONDS = 30;
 
 /**
- * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues. If this is the only
- * router (embedded operation, after kill -9), it returns them immediately. Otherwise pg-boss returns them when their
- * heartbeat has expired.
+ * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues. If this is the
+ * only router (embedded operation, after kill -9), it returns them immediately. Otherwise pg-boss returns them when
+ * their heartbeat has expired.
  */
 export class DeliveryRecovery {
   #queues: Queues;

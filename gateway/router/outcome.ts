@@ -35,7 +35,10 @@ const MIN_DEFER_SECONDS = 1;
 const DEFER_GROWTH = 1.5;
 /** An event that crashes the process (out of memory, for example) becomes a dead letter after this many crashes. */
 export const MAX_CRASHES = 20;
-/** A delay is shortened by a random share up to this one, so that deliveries that failed together are not retried together. */
+/**
+ * A delay is shortened by a random share up to this one, so that deliveries that failed together are not retried
+ * together.
+ */
 const JITTER = 0.25;
 
 /** Decides what the router does with a delivery. `random` is a number from 0 to 1. */
@@ -54,7 +57,10 @@ export function decideOutcome(
   return { kind: 'retry', afterSeconds: retryDelay(error, history.attempt, policy, random), error };
 }
 
-/** RETRY_DELAY_SECONDS doubled with each attempt, at most RETRY_DELAY_MAX_SECONDS, and not shorter than the error requests. */
+/**
+ * RETRY_DELAY_SECONDS doubled with each attempt, at most RETRY_DELAY_MAX_SECONDS, and not shorter than the error
+ * requests.
+ */
 function retryDelay(error: SluiceError, attempt: number, policy: RetryPolicy, random: number): number {
   const doubled = Math.min(policy.RETRY_DELAY_MAX_SECONDS, policy.RETRY_DELAY_SECONDS * 2 ** (attempt - 1));
   return Math.max(error.retryAfterSeconds ?? 0, doubled * (1 - JITTER * random));

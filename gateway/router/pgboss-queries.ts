@@ -1,12 +1,14 @@
 import type { Executor } from './database.ts';
 
-/** The statements on pg-boss's tables that its API (12.33) cannot express. Everything else uses the API: see queues.ts. */
+/**
+ * The statements on pg-boss's tables that its API (12.33) cannot express. Everything else uses the API: see queues.ts.
+ */
 
 export const PGBOSS_SCHEMA = 'pgboss';
 
 /**
- * Active jobs of all queues that were fetched at least `olderThanSeconds` ago. `findJobs` selects jobs by id, key, data or
- * `queued`, not by the state `active`; without a selection it returns all jobs of the last day with their data.
+ * Active jobs of all queues that were fetched at least `olderThanSeconds` ago. `findJobs` selects jobs by id, key, data
+ * or `queued`, not by the state `active`; without a selection it returns all jobs of the last day with their data.
  */
 export async function selectActiveJobs(
   executor: Executor,

@@ -109,7 +109,9 @@ export class Queues {
     await this.#assertHeld(transaction, job, 'completed');
   }
 
-  /** Returns a fetched job to its queue with new data, due after `afterSeconds`. Throws DeliveryLost as `complete` does. */
+  /**
+   * Returns a fetched job to its queue with new data, due after `afterSeconds`. Throws DeliveryLost as `complete` does.
+   */
   async putBack(
     transaction: Executor,
     job: Job<object>,

@@ -16,7 +16,8 @@ type OnNotification = (payload: string, backend: number) => void;
 
 /**
  * The connection that stays open as long as the router runs, and reconnects after a failure. It listens for jobs that
- * other processes publish. It also holds the router lock in shared mode, so that a router can detect whether others run.
+ * other processes publish. It also holds the router lock in shared mode, so that a router can detect whether others
+ * run.
  */
 export class RouterConnection {
   #url: string;

@@ -18,16 +18,22 @@ const start = async (functions: TestFunctions, variables?: Record<string, string
 };
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
 
+/** Jobs are found only by wake-ups. Call it before the router starts. */
+function disablePolling(): void {
+  vi.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
+}
+
 beforeEach(async () => {
   database = await createDatabase();
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(routers.splice(0).map((router) => router.stop()));
   await database.drop();
 });
 
 describe('publishing', () => {
-  test('an event reaches every function that receives its type, and the replies go on', async () => {
+  test('delivers an event to every subscribed function, and publishes the replies', async () => {
     const seen: string[] = [];
     const note = (name: string, reply?: SluiceEvent) => (event: SluiceEvent) => {
       seen.push(`${name} ${event.id}`);
@@ -42,7 +48,7 @@ describe('publishing', () => {
     await eventually(() => expect(seen.toSorted()).toEqual(['first a-1', 'second a-1', 'second b-1']));
   });
 
-  test('the event arrives as it was sent', async () => {
+  test('delivers the event unchanged', async () => {
     const received = Promise.withResolvers<SluiceEvent>();
     const router = await start({
       f: {
@@ -62,7 +68,7 @@ describe('publishing', () => {
     expect(await received.promise).toEqual(event);
   });
 
-  test('a thousand repeats of one event are delivered once, also after the first was handled', async () => {
+  test('delivers an event once that is published a thousand times, also after its delivery has ended', async () => {
     let calls = 0;
     const router = await start({
       f: {
@@ -83,15 +89,16 @@ describe('publishing', () => {
     expect(await router.registry.getSingleMetricAsString('sluice_events_total')).toContain('outcome="repeat"} 999');
   });
 
-  test('an event that nobody receives is accepted and goes nowhere; one that cannot be stored is refused', async () => {
+  test('accepts an event without subscribers, and rejects one that cannot be stored', async () => {
     const router = await start({ f: { topic: 'a', run: () => Promise.resolve(undefined) } });
     await router.publish(testEvent('unknown', '1'));
     await expect(router.publish(testEvent('a', '1', 'NUL \0'))).rejects.toMatchObject({ code: 'EVENT_INVALID' });
   });
 
-  test('two routers of one database share the work, and one wakes the other', async () => {
+  test('distributes deliveries over two routers of a database, which wake each other', async () => {
     const seen = { a: 0, b: 0 };
     const blocked = Promise.withResolvers<undefined>();
+    disablePolling();
     await start({
       f: {
         topic: 't',
@@ -105,11 +112,9 @@ describe('publishing', () => {
     const other = await openRouter(database.url, {
       f: { topic: 't', concurrency: 1, run: () => Promise.resolve(undefined) },
     });
-    routers.push(other); // Not started: it only publishes.
-    const began = Date.now();
+    routers.push(other); // Not started, so it only publishes.
     await other.publish(testEvent('t', '1'));
     await eventually(() => expect(seen.a).toBe(1));
-    expect(Date.now() - began).toBeLessThan(1_000); // Less than the poll: a notification woke it.
     await start({
       f: {
         topic: 't',
@@ -125,7 +130,7 @@ describe('publishing', () => {
     blocked.resolve(undefined);
   });
 
-  test('no more of a function run at once than it says, and the rest waits in the queue', async () => {
+  test('runs at most `sluice.concurrency` calls of a function at the same time', async () => {
     let running = 0;
     let most = 0;
     let done = 0;
@@ -151,8 +156,9 @@ describe('publishing', () => {
 });
 
 describe('errors', () => {
-  test('a transient error is tried again after a growing wait, and then succeeds', async () => {
+  test('retries after a transient error with a growing delay', async () => {
     const at: number[] = [];
+    disablePolling();
     const router = await start({
       f: {
         topic: 'a',
@@ -168,12 +174,11 @@ describe('errors', () => {
     await eventually(() => expect(at).toHaveLength(3));
     const [first = 0, second = 0, third = 0] = at;
     expect(second - first).toBeGreaterThan(700);
-    expect(second - first).toBeLessThan(2_000); // 1 s, not the next poll.
     expect(third - second).toBeGreaterThan(1_400);
     expect(await router.listDeadLetters()).toEqual([]);
   });
 
-  test('a busy step is asked again without using up tries', async () => {
+  test('calls a busy step again without counting an attempt', async () => {
     let calls = 0;
     const router = await start(
       {
@@ -194,7 +199,7 @@ describe('errors', () => {
     expect(await router.listDeadLetters()).toEqual([]);
   });
 
-  test('a permanent error is a dead letter at once: listed, and given to the sink once', async () => {
+  test('stores a dead letter immediately after a permanent error, and delivers it to the sink once', async () => {
     const letters: SluiceEvent[] = [];
     const replies: string[] = [];
     const router = await start({
@@ -237,7 +242,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('when the tries are used up it is a dead letter', async () => {
+  test('stores a dead letter after the last retry', async () => {
     const router = await start(
       { f: { topic: 'a', run: () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')) } },
       { RETRY_LIMIT: '1' },
@@ -248,7 +253,7 @@ describe('errors', () => {
     );
   });
 
-  test('two functions that fail on one event are two dead letters, both given to the sink', async () => {
+  test('stores one dead letter per function that failed, and delivers both to the sink', async () => {
     const failing = { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) };
     const sunk: (string | undefined)[] = [];
     const router = await start({
@@ -267,7 +272,7 @@ describe('errors', () => {
     expect((await router.listDeadLetters()).map((letter) => letter.function).toSorted()).toEqual(['f', 'g']);
   });
 
-  test('a dead letter of the sink stays listed and is not given to it again', async () => {
+  test('stores a dead letter of the sink without delivering it to the sink', async () => {
     let sunk = 0;
     const router = await start({
       f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) },
@@ -286,7 +291,7 @@ describe('errors', () => {
     expect(sunk).toBe(1);
   });
 
-  test('a reply that cannot be stored is a dead letter, not a loop', async () => {
+  test('stores a dead letter when the reply cannot be stored', async () => {
     const router = await start({ f: { topic: 'a', run: () => Promise.resolve(testEvent('b', 'NUL \0')) } });
     await router.publish(testEvent('a', '1'));
     await eventually(async () =>
@@ -296,7 +301,7 @@ describe('errors', () => {
 });
 
 describe('dead letters', () => {
-  test('a re-driven one is delivered again to the function that failed, though its id was seen before', async () => {
+  test('re-drives an event to the failed function only, although its id is not new', async () => {
     const calls: string[] = [];
     let broken = true;
     const router = await start({
@@ -326,7 +331,7 @@ describe('dead letters', () => {
     expect(await router.listDeadLetters()).toEqual([]);
   });
 
-  test('a discarded one is gone; one that is not listed is an error', async () => {
+  test('discards a dead letter, and rejects an unknown id', async () => {
     const router = await start({
       f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) },
     });
@@ -348,7 +353,7 @@ describe('asynchronous calls', () => {
       });
       request.on('end', () => {
         posts.push({ headers: request.headers, body });
-        response.writeHead(posts.length === 1 ? 500 : 200).end(); // The first one is lost.
+        response.writeHead(posts.length === 1 ? 500 : 200).end(); // The first post fails.
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -359,7 +364,7 @@ describe('asynchronous calls', () => {
     };
   };
 
-  test('the reply is routed, and posted to the callback until it is taken', async () => {
+  test('publishes the reply, and posts it to the callback URL until that returns 2xx', async () => {
     const callback = await listen();
     const routed: string[] = [];
     const router = await start({
@@ -387,7 +392,7 @@ describe('asynchronous calls', () => {
     callback.close();
   });
 
-  test('a failed call is told to the callback too; one of no function is refused', async () => {
+  test('posts the error of a failed call, and rejects a call of an unknown function', async () => {
     const callback = await listen();
     const router = await start({ f: { run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) } });
     await router.publishTo('f', testEvent('any', '1'), { callId: 'call-8', callbackUrl: callback.url });

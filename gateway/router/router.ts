@@ -20,10 +20,14 @@ import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { RouterConnection } from './router-connection.ts';
 
-/** Delivers events to functions: at least once, in any order. Publishing the same event again within a day has no effect. */
+/**
+ * Delivers events to functions: at least once, in any order. Publishing the same event again within a day has no
+ * effect.
+ */
 export interface Router {
   /**
-   * Resolves when the event is stored durably for every subscribed function. Throws EVENT_INVALID, DATABASE_UNAVAILABLE.
+   * Resolves when the event is stored durably for every subscribed function. Throws EVENT_INVALID,
+   * DATABASE_UNAVAILABLE.
    */
   publish(event: SluiceEvent): Promise<void>;
   /**
@@ -34,8 +38,8 @@ export interface Router {
   /** Starts the deliveries. The deliveries of a dead process come first. */
   start(): Promise<void>;
   /**
-   * Stops fetching, waits for running calls for a limited time, then cancels them; they are delivered again after the next
-   * start. Closes the router.
+   * Stops fetching, waits for running calls for a limited time, then cancels them; they are delivered again after the
+   * next start. Closes the router.
    */
   stop(): Promise<void>;
   /** Newest first. */

@@ -13,8 +13,8 @@ import type { RouterParts } from './router-parts.ts';
 const STORE_AGAIN_MS = 500;
 
 /**
- * Stores the outcome of a delivery, and waits while the database is unavailable. If the process dies before, the event is
- * delivered again and the handler returns its recorded reply. Never throws.
+ * Stores the outcome of a delivery, and waits while the database is unavailable. If the process dies before, the event
+ * is delivered again and the handler returns its recorded reply. Never throws.
  */
 export async function storeOutcome(
   parts: RouterParts,
@@ -31,7 +31,8 @@ export async function storeOutcome(
       const error = asSluiceError(thrown);
       if (error.code !== 'DATABASE_UNAVAILABLE') {
         parts.log.error({ function: job.name, job: job.id, reason: error.message }, 'Delivery:Store:Failed');
-        if (outcome.kind === 'dead') return; // The heartbeat expires and the event is delivered again, MAX_CRASHES times.
+        // Its heartbeat expires and the event is delivered again, at most MAX_CRASHES times.
+        if (outcome.kind === 'dead') return;
         outcome = { kind: 'dead', error };
       }
       if (parts.stopping.aborted) return; // The job stays active. The next start returns it to the queue.
