@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { databaseUnavailable } from './database-status.ts';
+import { isDatabaseUnavailable } from './database-status.ts';
 
 const pgError = (code: string) => Object.assign(new pg.DatabaseError('m', 1, 'error'), { code });
 
@@ -15,12 +15,12 @@ test.each([
   new Error('Query read timeout'),
   new Error('Connection terminated unexpectedly'),
 ])('%s means that the database is unavailable', (thrown) => {
-  expect(databaseUnavailable(thrown)?.code).toBe('DATABASE_UNAVAILABLE');
+  expect(isDatabaseUnavailable(thrown)).toBe(true);
 });
 
 test.each([pgError('22P05'), pgError('23505'), new TypeError('x'), new SluiceError('DEAD_LETTER_NOT_FOUND', 'm')])(
   '%s does not mean that the database is unavailable',
   (thrown) => {
-    expect(databaseUnavailable(thrown)).toBeUndefined();
+    expect(isDatabaseUnavailable(thrown)).toBe(false);
   },
 );

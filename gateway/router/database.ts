@@ -1,6 +1,7 @@
 import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
-import { type DatabaseStatus, databaseUnavailable } from './database-status.ts';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
+import type { DatabaseStatus } from './database-status.ts';
 import type { ListenHandle, RouterConnection } from './router-connection.ts';
 
 /** pg-boss's interface to a database. */
@@ -115,9 +116,9 @@ export class QueueDatabase implements BossDatabase {
       this.#status.markAvailable();
       return result;
     } catch (thrown) {
-      const unavailable = databaseUnavailable(thrown);
-      if (unavailable) this.#status.markUnavailable(thrown);
-      throw unavailable ?? thrown;
+      const failure = databaseFailure(thrown);
+      if (failure?.code === 'DATABASE_UNAVAILABLE') this.#status.markUnavailable(thrown);
+      throw failure ?? thrown;
     }
   }
 }

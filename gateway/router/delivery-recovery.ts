@@ -1,6 +1,6 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { databaseUnavailable } from './database-status.ts';
+import { isDatabaseUnavailable } from './database-status.ts';
 import { type Queues, RENEW_HEARTBEATS_MS } from './queues.ts';
 import type { RouterConnection } from './router-connection.ts';
 
@@ -46,7 +46,7 @@ export class DeliveryRecovery {
       for (const { queueName, active } of this.#consumers()) await this.#queues.renewHeartbeats(queueName, active);
       await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(FETCH_MARGIN_SECONDS));
     } catch (thrown) {
-      if (!databaseUnavailable(thrown))
+      if (!isDatabaseUnavailable(thrown))
         this.#log.error({ reason: asSluiceError(thrown).message }, 'Delivery:Recover:Failed');
     }
   }

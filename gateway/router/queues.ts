@@ -2,7 +2,7 @@ import { PgBoss, type JobWithMetadata } from 'pg-boss';
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Executor, QueueDatabase } from './database.ts';
-import { databaseUnavailable } from './database-status.ts';
+import { isDatabaseUnavailable } from './database-status.ts';
 import { PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
 
 /** A job of pg-boss with typed data. */
@@ -64,7 +64,7 @@ export class Queues {
       monitorIntervalSeconds: MAINTENANCE_SECONDS,
     });
     this.#boss.on('error', (reason) => {
-      if (!databaseUnavailable(reason)) log.error({ reason: reason.message }, 'Queue:Maintain:Failed');
+      if (!isDatabaseUnavailable(reason)) log.error({ reason: reason.message }, 'Queue:Maintain:Failed');
     });
     this.#boss.on('warning', (warning) => log.warn(warning, 'Queue:Maintain:Warned'));
   }

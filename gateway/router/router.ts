@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
 import type { Env } from '#shared/config/env.ts';
-import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
@@ -10,7 +10,7 @@ import { concurrencyOf, type Stack } from '../stack.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
 import { Consumer } from './consumer.ts';
 import { QueueDatabase } from './database.ts';
-import { DatabaseStatus, databaseUnavailable } from './database-status.ts';
+import { asDatabaseError, DatabaseStatus } from './database-status.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
 import { deliver } from './deliver.ts';
 import { assertStorable, type Delivery, firstDelivery } from './delivery.ts';
@@ -126,7 +126,7 @@ class QueueRouter implements Router {
       await this.#deadLetters.open();
     } catch (thrown) {
       await this.#close();
-      throw databaseUnavailable(thrown) ?? asSluiceError(thrown);
+      throw asDatabaseError(thrown);
     }
   }
 
@@ -245,11 +245,11 @@ class QueueRouter implements Router {
   }
 }
 
-/** Runs `work` and converts errors of the driver to a SluiceError. */
+/** Runs `work` and converts its errors to SluiceErrors. */
 async function withSluiceErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    throw databaseUnavailable(thrown) ?? asSluiceError(thrown);
+    throw asDatabaseError(thrown);
   }
 }
