@@ -1,23 +1,23 @@
 import { setTimeout } from 'node:timers/promises';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunView } from '#shared/api/views.ts';
 import type { GatewayClient } from './gateway-client.ts';
-import { serverEvents } from './server-events.ts';
 
-/** How long the gateway may be away (a restart takes seconds) before following is given up. The run does not depend on it. */
+/** A restart of the gateway takes seconds. The run continues even when following ends. */
 const GIVE_UP_MS = 60_000;
 const RECONNECT_MS = 500;
 
 /**
- * The states of a run, each as it comes, until it has ended. A connection that breaks is opened again: each event carries the whole
- * state. Throws SLUICE_UNREACHABLE when the gateway stays away.
+ * Yields each state of a run until the run has ended. Opens a lost connection again: each event contains the complete
+ * state, so no state is missing. Throws SLUICE_UNREACHABLE when the gateway does not answer for a minute.
  */
 export async function* followRun(client: GatewayClient, path: string, signal: AbortSignal): AsyncGenerator<RunView> {
-  let awaySince: number | undefined;
+  let unreachableSince: number | undefined;
   for (;;) {
     try {
       const response = await client.open(path, signal);
-      awaySince = undefined;
+      unreachableSince = undefined;
       let status: RunView['status'] = 'running';
       for await (const { event, data } of serverEvents(response.body as ReadableStream<Uint8Array>)) {
         if (event !== 'run') continue;
@@ -28,17 +28,24 @@ export async function* followRun(client: GatewayClient, path: string, signal: Ab
       if (status !== 'running') return;
     } catch (thrown) {
       signal.throwIfAborted();
-      const error = isBrokenStream(thrown)
-        ? new SluiceError('SLUICE_UNREACHABLE', 'The connection to Sluice broke.', { cause: thrown })
+      const error = isLostConnection(thrown)
+        ? new SluiceError('SLUICE_UNREACHABLE', 'The connection to Sluice was lost.', { cause: thrown })
         : asSluiceError(thrown);
-      awaySince ??= Date.now();
-      if (!error.retryable || Date.now() - awaySince > GIVE_UP_MS) throw error;
+      unreachableSince ??= Date.now();
+      if (!error.retryable || Date.now() - unreachableSince > GIVE_UP_MS) throw error;
     }
     await setTimeout(RECONNECT_MS, undefined, { signal });
   }
 }
 
-/** fetch reports a connection that breaks under the body as a TypeError ("terminated"). */
-function isBrokenStream(thrown: unknown): boolean {
+/** The events of a `text/event-stream` body. */
+export function serverEvents(body: ReadableStream<Uint8Array>): AsyncIterable<{ event?: string; data: string }> {
+  return body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .pipeThrough(new EventSourceParserStream());
+}
+
+/** fetch throws a TypeError ("terminated") when the connection is lost while the body is read. */
+function isLostConnection(thrown: unknown): boolean {
   return thrown instanceof TypeError;
 }

@@ -1,19 +1,22 @@
 import type { Colors } from 'picocolors/types.js';
-import { formatBytes, formatSeconds } from '#shared/text/amounts.ts';
 import type { RunView } from '#shared/api/views.ts';
-import { LiveBlock } from './live-block.ts';
-import { colorsFor, type Screen, type Terminal } from './terminal.ts';
+import { formatBytes, formatSeconds } from '#shared/text/amounts.ts';
+import { LiveLines, type OutputStream } from '#shared/text/live-lines.ts';
+import { colorsFor, type Terminal } from './terminal.ts';
 
-/** Shows how far a batch is. */
+/** Shows the progress of a batch. */
 export interface Progress {
   uploading(sent: number, total: number): void;
   uploaded(files: number, total: number): void;
   run(view: RunView): void;
-  /** Leaves the last state on the screen and stops. */
+  /** Stops the display. The last state remains on the screen. */
   end(): void;
 }
 
-/** Live lines on a terminal, else one line for each thing that happened; nothing beside a JSON document that a program reads. */
+/**
+ * Live lines on a terminal. Without a terminal, one line for each event, or nothing with --json, because programs read
+ * only the JSON document.
+ */
 export function createProgress({ stderr, json }: Terminal): Progress {
   if (stderr.isTTY) return new LiveProgress(stderr);
   return json ? SILENT : new LineProgress(stderr);
@@ -26,53 +29,54 @@ const SILENT: Progress = {
   end: () => undefined,
 };
 
-/** One line for each step that ended. */
+/** One line for each finished step. */
 class LineProgress implements Progress {
-  #screen: Screen;
-  #told = new Set<string>();
+  #stream: OutputStream;
+  #written = new Set<string>();
 
-  constructor(screen: Screen) {
-    this.#screen = screen;
+  constructor(stream: OutputStream) {
+    this.#stream = stream;
   }
 
   uploading(): void {
-    // Only the end is worth a line.
+    // Only the end of the upload gets a line.
   }
 
   uploaded(files: number, total: number): void {
-    this.#tell(uploadedText(files, total));
+    this.#writeOnce(uploadedText(files, total));
   }
 
   run(view: RunView): void {
-    if (view.run_id !== null) this.#tell(`Run ${view.run_id} started.`);
+    if (view.run_id !== null) this.#writeOnce(`Run ${view.run_id} started.`);
     for (const { name, status, attempt, seconds } of view.steps) {
-      if (status === 'done') this.#tell(`${name}: done${seconds === null ? '' : ` in ${formatSeconds(seconds)}`}`);
-      if (status === 'failed') this.#tell(`${name}: failed${attempt > 1 ? `, try ${attempt}` : ''}`);
+      if (status === 'done') this.#writeOnce(`${name}: done${seconds === null ? '' : ` in ${formatSeconds(seconds)}`}`);
+      if (status === 'failed') this.#writeOnce(`${name}: failed${attempt > 1 ? `, attempt ${attempt}` : ''}`);
     }
   }
 
   end(): void {
-    // Every line stands already.
+    // Every line is already written.
   }
 
-  #tell(line: string): void {
-    if (this.#told.has(line)) return;
-    this.#told.add(line);
-    this.#screen.write(`${line}\n`);
+  #writeOnce(line: string): void {
+    if (this.#written.has(line)) return;
+    this.#written.add(line);
+    this.#stream.write(`${line}\n`);
   }
 }
 
-/** All steps at once, with a clock on the one that runs. */
+/** All steps, one line each, with the elapsed time of the running step. */
 class LiveProgress implements Progress {
-  #block: LiveBlock;
+  #live: LiveLines;
   #colors: Colors;
   #upload = '';
   #view: RunView | undefined;
   #startedAt = new Map<string, number>();
 
-  constructor(screen: Screen) {
-    this.#colors = colorsFor(screen);
-    this.#block = new LiveBlock(screen, (frame) => this.#lines(frame));
+  constructor(stream: OutputStream) {
+    this.#colors = colorsFor(stream);
+    this.#live = new LiveLines(stream, (spinner) => this.#lines(spinner));
+    this.#live.start();
   }
 
   uploading(sent: number, total: number): void {
@@ -89,16 +93,17 @@ class LiveProgress implements Progress {
       if (status === 'running' && !this.#startedAt.has(key)) this.#startedAt.set(key, Date.now());
     }
     this.#view = view;
-    this.#block.draw();
+    this.#live.draw();
   }
 
   end(): void {
-    this.#block.end();
+    this.#live.draw();
+    this.#live.stop();
   }
 
-  #lines(frame: string): string[] {
+  #lines(spinner: string): string[] {
     const since = (key: string) => (Date.now() - (this.#startedAt.get(key) ?? Date.now())) / 1000;
-    const steps = this.#view === undefined ? [] : stepLines(this.#view, { frame, colors: this.#colors, since });
+    const steps = this.#view === undefined ? [] : stepLines(this.#view, { spinner, colors: this.#colors, since });
     return [this.#upload, ...steps].filter((line) => line !== '');
   }
 }
@@ -108,26 +113,26 @@ function uploadedText(files: number, total: number): string {
   return `Uploaded ${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(total)}, and the manifest.`;
 }
 
-interface StepLook {
-  /** The picture that turns. */
-  frame: string;
+interface StepStyle {
+  /** The current character of the spinner. */
+  spinner: string;
   colors: Colors;
-  /** Seconds since a step's try began, by `name attempt`. */
+  /** Seconds since the start of an attempt, by `name attempt`. */
   since: (key: string) => number;
 }
 
-/** The steps of a run, one a line. */
-export function stepLines(view: RunView, { frame, colors, since }: StepLook): string[] {
+/** The steps of a run, one line each. */
+export function stepLines(view: RunView, { spinner, colors, since }: StepStyle): string[] {
   return view.steps.map(({ name, status, attempt, seconds }) => {
-    const tries = attempt > 1 ? colors.yellow(`  try ${attempt}`) : '';
-    if (status === 'done')
-      return `${colors.green('✔')} ${name.padEnd(NAME_WIDTH)}${colors.dim(formatSeconds(seconds ?? 0))}${tries}`;
-    if (status === 'failed') return `${colors.red('✘')} ${name.padEnd(NAME_WIDTH)}${colors.red('failed')}${tries}`;
+    const padded = name.padEnd(NAME_WIDTH);
+    const attempts = attempt > 1 ? colors.yellow(`  attempt ${attempt}`) : '';
+    if (status === 'done') return `${colors.green('✔')} ${padded}${colors.dim(formatSeconds(seconds ?? 0))}${attempts}`;
+    if (status === 'failed') return `${colors.red('✘')} ${padded}${colors.red('failed')}${attempts}`;
     if (status === 'running' && view.status === 'running')
-      return `${colors.cyan(frame)} ${name.padEnd(NAME_WIDTH)}${formatSeconds(since(`${name} ${attempt}`))}${tries}`;
-    return colors.dim(`· ${name}`) + tries;
+      return `${colors.cyan(spinner)} ${padded}${formatSeconds(since(`${name} ${attempt}`))}${attempts}`;
+    return colors.dim(`· ${name}`) + attempts;
   });
 }
 
-/** The longest name of a step, and a gap. */
+/** The longest step name, and a gap. */
 const NAME_WIDTH = 20;

@@ -1,22 +1,16 @@
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
+import type { OutputStream } from '#shared/text/live-lines.ts';
 
-/** The parts of a stream that are used. */
-export interface Screen {
-  isTTY?: boolean | undefined;
-  columns?: number | undefined;
-  write(text: string): unknown;
-}
-
-/** Where a command writes: answers to standard output; progress and errors to standard error. */
+/** The output of a command: results to standard output; progress and errors to standard error. */
 export interface Terminal {
-  stdout: Screen;
-  stderr: Screen;
+  stdout: OutputStream;
+  stderr: OutputStream;
   /** Whether standard output is one JSON document, for programs. */
   json: boolean;
 }
 
-/** Colors for a stream: only on a terminal, and not when NO_COLOR is set (https://no-color.org). */
-export function colorsFor(screen: Screen, variables: NodeJS.ProcessEnv = process.env): Colors {
-  return createColors(screen.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
+/** Colors for a stream. Without a terminal, or with NO_COLOR (https://no-color.org), the functions add no colors. */
+export function colorsFor(stream: OutputStream, variables: NodeJS.ProcessEnv = process.env): Colors {
+  return createColors(stream.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
 }

@@ -1,57 +1,50 @@
 import { formatSeconds } from '#shared/text/amounts.ts';
+import { LiveLines } from '#shared/text/live-lines.ts';
 
-/** With a terminal, how often the live line is drawn again. */
-const REDRAW_MS = 100;
-
-/** What a person sees: lines that stay, and on a terminal one live line below them that says what is under way. */
+/** The output of `npm start`: permanent lines, and on a terminal one live line below them for the work in progress. */
 export class Screen {
   #out: NodeJS.WriteStream;
-  #begun = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
+  #startedAt = new Map<string, number>();
+  #live: LiveLines;
 
   constructor(out: NodeJS.WriteStream = process.stdout) {
     this.#out = out;
-    out.on('error', () => undefined); // The reader has gone (a closed terminal, `| head`); the work goes on.
+    this.#live = new LiveLines(out, () => [this.#liveLine()]);
+    // The reader can close its end (a closed terminal, `| head`); without a listener, that would end the process.
+    out.on('error', () => undefined);
   }
 
+  /** Writes permanent lines. */
   say(...lines: string[]): void {
-    this.#clear();
+    this.#live.clear();
     this.#out.write(lines.map((line) => `${line}\n`).join(''));
-    this.#draw();
+    this.#live.draw();
   }
 
-  begin(what: string): void {
-    this.#begun.set(what, performance.now());
-    if (this.#out.isTTY) this.#timer ??= setInterval(() => this.#draw(), REDRAW_MS).unref();
-    this.#draw();
+  /** Adds work to the live line. */
+  begin(work: string): void {
+    this.#startedAt.set(work, performance.now());
+    if (this.#out.isTTY) this.#live.start();
+    this.#live.draw();
   }
 
-  /** Leaves `result` on the screen with the time that it took. */
-  end(what: string, result: string): void {
-    const seconds = (performance.now() - (this.#begun.get(what) ?? performance.now())) / 1000;
-    this.#begun.delete(what);
+  /** Removes work from the live line, and writes `result` with the time that the work took. */
+  end(work: string, result: string): void {
+    const seconds = (performance.now() - (this.#startedAt.get(work) ?? performance.now())) / 1000;
+    this.#startedAt.delete(work);
+    if (this.#startedAt.size === 0) this.stopLive();
     this.say(`  ${result} (${formatSeconds(seconds)})`);
-    if (this.#begun.size === 0) this.stopLive();
   }
 
-  /** Takes the live line away, for example before an error. */
+  /** Removes the live line. */
   stopLive(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#clear();
-    this.#begun.clear();
+    this.#live.clear();
+    this.#live.stop();
+    this.#startedAt.clear();
   }
 
-  #draw(): void {
-    if (!this.#out.isTTY || this.#begun.size === 0) return;
-    const parts = [...this.#begun].map(
-      ([what, begun]) => `${what} … ${Math.floor((performance.now() - begun) / 1000)} s`,
-    );
-    this.#clear();
-    this.#out.write(`  ${parts.join('   ')}`.slice(0, (this.#out.columns || 80) - 1));
-  }
-
-  #clear(): void {
-    if (this.#out.isTTY) this.#out.write('\r\x1b[2K');
+  #liveLine(): string {
+    const seconds = (startedAt: number) => Math.floor((performance.now() - startedAt) / 1000);
+    return `  ${[...this.#startedAt].map(([work, startedAt]) => `${work} … ${seconds(startedAt)} s`).join('   ')}`;
   }
 }

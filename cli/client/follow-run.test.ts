@@ -1,0 +1,20 @@
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { serverEvents } from './follow-run.ts';
+
+test('server-sent events are complete, however the stream is split into chunks', async () => {
+  const text = ': heartbeat\n\nevent: run\ndata: {"é":\r\ndata: "🌳"}\r\n\r\nid: 1\ndata\n\ndata: incomplete';
+  const bytes = new TextEncoder().encode(text);
+  for (let size = 1; size < bytes.length; size += 1) {
+    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+      bytes.subarray(index * size, (index + 1) * size),
+    );
+    const found = [];
+    const body = Readable.toWeb(Readable.from(chunks)) as ReadableStream<Uint8Array>;
+    for await (const { event, data } of serverEvents(body)) found.push({ event, data });
+    expect(found).toEqual([
+      { event: 'run', data: '{"é":\n"🌳"}' },
+      { event: undefined, data: '' },
+    ]);
+  }
+});
