@@ -5,13 +5,20 @@ import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
-import { describeRaster } from './describe-raster.ts';
-import { fetchRaster, type RasterSource } from './fetch-raster.ts';
-import { checkMosaic } from './mosaic.ts';
-import { assetDraft, COG_TYPE, type PlannedAsset, plannedAssets, sourceFile, sourceHash } from './plan-asset.ts';
-import { checkNodata, rasterParameters } from './raster-parameters.ts';
-import { softwareVersions } from './software.ts';
-import { writeCog } from './write-cog.ts';
+import { describeRaster } from './read/describe-raster.ts';
+import { fetchRaster, type RasterSource } from './read/fetch-raster.ts';
+import { checkMosaic } from './plan/check-mosaic.ts';
+import {
+  buildAssetDraft,
+  COG_TYPE,
+  type PlannedAsset,
+  planAssets,
+  sourceDocument,
+  sourceHash,
+} from './plan/plan-assets.ts';
+import { checkNodata, rasterParameters } from './plan/raster-parameters.ts';
+import { softwareVersions } from './write/software-versions.ts';
+import { writeCog } from './write/write-cog.ts';
 
 /**
  * Makes the assets of a run one after the other, so that the disk holds the files of one. A crash leaves assets that the next try
@@ -20,7 +27,7 @@ import { writeCog } from './write-cog.ts';
 export async function exportRasters(claim: Claim, context: Context): Promise<{ asset_ids: string[]; reused: boolean }> {
   await using scratch = await openScratch(context.env, claim);
   const made: { assetId: string; reused: boolean }[] = [];
-  for (const [index, planned] of plannedAssets(claim.run).entries()) {
+  for (const [index, planned] of planAssets(claim.run).entries()) {
     const folder = join(scratch.folder, String(index));
     await mkdir(folder);
     made.push(await exportOne(planned, folder, claim, context));
@@ -47,7 +54,7 @@ async function exportOne(
   const source_hash = sourceHash(run, sources);
   const existing = await findExistingAsset(
     claim,
-    { _id: planned._id, dataset_id: planned.dataset_id, source_hash, sources: sources.map(sourceFile) },
+    { _id: planned._id, dataset_id: planned.dataset_id, source_hash, sources: sources.map(sourceDocument) },
     context,
   );
   if (existing !== undefined) return existing;
@@ -69,7 +76,7 @@ async function exportOne(
   const asset = await publishAsset(
     file.path,
     COG_TYPE,
-    assetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }),
+    buildAssetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }),
     claim,
     context,
   );

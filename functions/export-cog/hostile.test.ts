@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UNCONFINED } from '#shared/gdal/confinement.ts';
+import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';

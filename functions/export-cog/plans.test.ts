@@ -1,17 +1,17 @@
 import { open } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
-import { boxInDegrees, gridOfExtent, parsePoints } from '#shared/gdal/extent-on-earth.ts';
-import { identifiedCode } from '#shared/gdal/identify-crs.ts';
+import { boxInDegrees, gridOfExtent, parseTransformedPoints } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { identifiedCode } from '#shared/gdal/crs/identify-crs.ts';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
-import { checkCog } from './check-cog.ts';
-import { chooseImage } from './choose-image.ts';
-import { commonGrid, rawBytes } from './pixel-grid.ts';
-import { plannedAssets } from './plan-asset.ts';
-import { type CogSource, planCog } from './plan-cog.ts';
+import { checkCogLayout } from './check/check-cog-layout.ts';
+import { chooseImage } from './read/choose-image.ts';
+import { commonGrid, uncompressedBytes } from './plan/pixel-grid.ts';
+import { planAssets } from './plan/plan-assets.ts';
+import { type CogSource, planCog } from './plan/plan-cog.ts';
 import { rasterFile } from '../../tests/fixtures/raster.ts';
-import { parseRasterInfo, type RasterInfo, subdatasets } from './raster-info.ts';
-import { readTiffDirectories, type TiffDirectory } from './tiff-structure.ts';
+import { parseRasterInfo, type RasterInfo, subdatasets } from './read/raster-info.ts';
+import { readTiffDirectories, type TiffDirectory } from './check/tiff-directories.ts';
 
 const info = (fields: object = {}, band: object = { type: 'Float32' }): RasterInfo =>
   parseRasterInfo(
@@ -63,7 +63,7 @@ describe('planCog', () => {
         },
       ],
       steps: ['TranslateToCog'],
-      treatment: {
+      settings: {
         driver: 'COG',
         compression: 'deflate',
         predictor: 'YES',
@@ -104,7 +104,7 @@ describe('planCog', () => {
       '-dstnodata',
       'nan',
     ]);
-    expect(plan.treatment).toMatchObject({ target_crs: 'EPSG:4326', resampling: 'bilinear', nodata: 'nan' });
+    expect(plan.settings).toMatchObject({ target_crs: 'EPSG:4326', resampling: 'bilinear', nodata: 'nan' });
   });
 
   test('bytes get a mask, palettes keep their classes', () => {
@@ -112,7 +112,7 @@ describe('planCog', () => {
     const plan = planCog([palette], { mosaic: false }, 'EPSG:4326', files);
     expect(plan.commands[0]?.args).toEqual(expect.arrayContaining(['-r', 'nearest', '-dstalpha']));
     expect(plan.commands[1]?.args.slice(3, 7)).toEqual(['-b', '1', '-mask', '2']);
-    expect(plan.treatment).toMatchObject({ categorical: true, predictor: 'NO', overview_resampling: 'nearest' });
+    expect(plan.settings).toMatchObject({ categorical: true, predictor: 'NO', overview_resampling: 'nearest' });
   });
 
   test('a raster that is only upside down keeps its grid and gets no empty pixels', () => {
@@ -163,14 +163,14 @@ describe('grids', () => {
   });
 
   test('the size of all pixels', () => {
-    expect(rawBytes({ size: [1_000_000, 1_000_000], bands: info().bands })).toBe(4e12);
+    expect(uncompressedBytes({ size: [1_000_000, 1_000_000], bands: info().bands })).toBe(4e12);
   });
 
   test('boxes in degrees', () => {
     expect(boxInDegrees(gridOfExtent([170, -10, 200, 95]))).toEqual([-180, -10, 180, 90]);
     expect(boxInDegrees(gridOfExtent([190, -10, 200, 10]))).toEqual([-170, -10, -160, 10]);
     expect(boxInDegrees([])).toBeUndefined();
-    expect(parsePoints('1 2\ntransformation failed.\ninf inf\n-3.5 4e1\n')).toEqual([
+    expect(parseTransformedPoints('1 2\ntransformation failed.\ninf inf\n-3.5 4e1\n')).toEqual([
       [1, 2],
       [-3.5, 40],
     ]);
@@ -235,7 +235,7 @@ describe('datasets of several files', () => {
       files: files.map((file) => ({ type: 'raster', format: 'GTiff', ...file })),
       metadata: { raster },
     });
-    return plannedAssets({ run_id: 'r', dataset_id: 'elev', manifest }).map(({ dataset_id }) => dataset_id);
+    return planAssets({ run_id: 'r', dataset_id: 'elev', manifest }).map(({ dataset_id }) => dataset_id);
   };
   test('are named by file, and by variable where a file occurs twice', () => {
     expect(planned([{ path: 's3://l/a/Höhe #1.tif' }])).toEqual(['elev']);
@@ -290,7 +290,7 @@ describe('datasets of several files', () => {
       intent: 'ingest_raster',
       files: [{ path: 'x', type: 'raster', format: 'GTiff' }],
     });
-    expect(plannedAssets({ run_id: 'r', dataset_id: 'd', manifest })[0]?._id).toBe(
+    expect(planAssets({ run_id: 'r', dataset_id: 'd', manifest })[0]?._id).toBe(
       deterministicObjectId('asset', 'r', 'cog', 0),
     );
   });
@@ -323,9 +323,9 @@ describe('the rules of a COG', () => {
     });
 
   test('hold for a good one, with and without a mask', () => {
-    expect(checkCog([image({}), overview()])).toEqual([]);
+    expect(checkCogLayout([image({}), overview()])).toEqual([]);
     expect(
-      checkCog([image({}), image({ offset: 500, mask: true, firstBlock: 5100 }), overview({ offset: 600 })]),
+      checkCogLayout([image({}), image({ offset: 500, mask: true, firstBlock: 5100 }), overview({ offset: 600 })]),
     ).toEqual([]);
   });
 
@@ -345,11 +345,13 @@ describe('the rules of a COG', () => {
       'is not marked as an overview',
     ],
     ['no image', [], 'it holds no image'],
-  ])('are broken by %s', (_name, directories, problem) => expect(checkCog(directories).join('; ')).toContain(problem));
+  ])('are broken by %s', (_name, directories, problem) =>
+    expect(checkCogLayout(directories).join('; ')).toContain(problem),
+  );
 
   test('are read from the bytes: a plain GeoTIFF breaks them, another file is no TIFF', async () => {
     await using plain = await open(rasterFile('landsat.tif'));
-    expect(checkCog((await readTiffDirectories(plain)) ?? [])).toEqual([
+    expect(checkCogLayout((await readTiffDirectories(plain)) ?? [])).toEqual([
       'the image of 160 x 200 is not in tiles of 512',
     ]);
     await using other = await open(rasterFile('sub.nc'));

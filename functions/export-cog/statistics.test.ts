@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withoutStatistics } from './clear-statistics.ts';
+import { blankStatistics } from './write/clear-statistics.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 /** Statistics are those of all pixels of the asset, whatever a file says of itself. */
@@ -83,7 +83,7 @@ test('those of an .aux.xml in an archive are not read either', async () => {
 test('what takes their place is as long', () => {
   const text =
     '<GDALMetadata>\n  <Item name="note" sample="0">a</Item>\n  <Item name="STATISTICS_MEAN" sample="0">-9999</Item>\n</GDALMetadata>\n';
-  expect(withoutStatistics(text)).toBe(
+  expect(blankStatistics(text)).toBe(
     `<GDALMetadata>\n  <Item name="note" sample="0">a</Item>\n  ${' '.repeat('<Item name="STATISTICS_MEAN" sample="0">-9999</Item>'.length)}\n</GDALMetadata>\n`,
   );
 });

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UNCONFINED } from '#shared/gdal/confinement.ts';
+import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { messagesOf } from '#shared/gdal/failure.ts';
+import { messagesOf } from '#shared/gdal/gdal-error.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
 import { appendSql, columnsDifference } from './load/append-file.ts';

@@ -14,7 +14,7 @@ export interface FileFormat {
   required: readonly string[];
   optional: readonly string[];
   /** True when the first bytes (16 KiB at most) can begin a file of this format. */
-  begins: (head: Buffer) => boolean;
+  matchesSignature: (head: Buffer) => boolean;
 }
 
 /** The formats of a lane, by name. `kind` (`vector`, `raster`) is for messages. */

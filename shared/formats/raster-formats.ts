@@ -1,11 +1,11 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { asText, latin1, text, tiff } from './first-bytes.ts';
+import { decodeFirstBytes, startsWithLatin1, matchesText, isTiff } from './first-bytes.ts';
 import { type FileFormat, FormatTable } from './format-table.ts';
 
 /** The raster formats that Sluice reads. VRT is none of them: it can name any file or server. */
 export interface RasterFormat extends FileFormat {
   /** Extension of a file that holds the CRS as WKT and that the driver does not read by itself. */
-  crsBeside?: '.prj';
+  unreadPrj?: '.prj';
 }
 
 const WORLD_FILES = ['.wld', '.prj'] as const;
@@ -19,8 +19,8 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['GTiff'],
     required: [],
     optional: ['.tfw', '.tifw', '.tiffw', ...WORLD_FILES],
-    crsBeside: '.prj',
-    begins: tiff,
+    unreadPrj: '.prj',
+    matchesSignature: isTiff,
   },
   {
     name: 'JP2OpenJPEG',
@@ -29,8 +29,8 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['JP2OpenJPEG'],
     required: [],
     optional: ['.j2w', ...WORLD_FILES],
-    crsBeside: '.prj',
-    begins: latin1('\0\0\0\x0cjP', '\xff\x4f\xff\x51'),
+    unreadPrj: '.prj',
+    matchesSignature: startsWithLatin1('\0\0\0\x0cjP', '\xff\x4f\xff\x51'),
   },
   {
     name: 'netCDF',
@@ -38,7 +38,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     extensions: ['.nc', '.nc4', '.cdf'],
     drivers: ['netCDF'],
     ...NO_PARTS,
-    begins: latin1('CDF\x01', 'CDF\x02', 'CDF\x05', '\x89HDF'),
+    matchesSignature: startsWithLatin1('CDF\x01', 'CDF\x02', 'CDF\x05', '\x89HDF'),
   },
   {
     name: 'GRIB',
@@ -46,7 +46,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     extensions: ['.grib', '.grb', '.grib2', '.grb2'],
     drivers: ['GRIB'],
     ...NO_PARTS,
-    begins: text(/GRIB/),
+    matchesSignature: matchesText(/GRIB/),
   },
   {
     name: 'AAIGrid',
@@ -55,7 +55,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['AAIGrid'],
     required: [],
     optional: ['.prj'],
-    begins: text(/^\s*(ncols|nrows|xll|yll|cellsize|dx|dy|nodata)/i),
+    matchesSignature: matchesText(/^\s*(ncols|nrows|xll|yll|cellsize|dx|dy|nodata)/i),
   },
   // Raw numbers: what they are stands in the .hdr.
   {
@@ -65,7 +65,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['EHdr'],
     required: ['.hdr'],
     optional: ['.prj', '.clr'],
-    begins: () => true,
+    matchesSignature: () => true,
   },
   {
     name: 'PNG',
@@ -74,8 +74,8 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['PNG'],
     required: [],
     optional: ['.pgw', '.pngw', ...WORLD_FILES],
-    crsBeside: '.prj',
-    begins: latin1('\x89PNG'),
+    unreadPrj: '.prj',
+    matchesSignature: startsWithLatin1('\x89PNG'),
   },
   {
     name: 'JPEG',
@@ -84,8 +84,8 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['JPEG'],
     required: [],
     optional: ['.jgw', '.jpgw', '.jpegw', ...WORLD_FILES],
-    crsBeside: '.prj',
-    begins: latin1('\xff\xd8\xff'),
+    unreadPrj: '.prj',
+    matchesSignature: startsWithLatin1('\xff\xd8\xff'),
   },
   {
     name: 'HFA',
@@ -94,7 +94,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['HFA'],
     required: [],
     optional: ['.ige'],
-    begins: latin1('EHFA_HEADER_TAG'),
+    matchesSignature: startsWithLatin1('EHFA_HEADER_TAG'),
   },
 ];
 
@@ -118,8 +118,8 @@ const DESCRIPTIONS =
   /<(?:VRTDataset|OGRVRTDataSource|GDAL_W[MC][ST]S?|WMS_|WCS_|GDALTileIndexDataset|Capabilities|WMS_Tile_Service|ESRI_Layer|TileMap)\b/i;
 
 /** Throws FILE_FORBIDDEN_CONTENT for a VRT, WMS or the like under another name. */
-export function refuseDescription(head: Buffer, file: string): void {
-  const beginning = asText(head);
+export function rejectReferencingXml(head: Buffer, file: string): void {
+  const beginning = decodeFirstBytes(head);
   if (!/^\s*</.test(beginning) || !DESCRIPTIONS.test(beginning)) return;
   throw new SluiceError(
     'FILE_FORBIDDEN_CONTENT',

@@ -1,4 +1,4 @@
-import { describeBeginning, isUtf16, latin1, magic, text } from './first-bytes.ts';
+import { describeFirstBytes, isUtf16, startsWithLatin1, startsWithBytes, matchesText } from './first-bytes.ts';
 import { type FileFormat, FormatTable } from './format-table.ts';
 
 /** The formats of tables that Sluice reads. docs/tabular.md describes them. */
@@ -10,15 +10,15 @@ export interface TableFormat extends FileFormat {
 }
 
 const NO_PARTS = { required: [], optional: [] } as const;
-export const isGzip = magic(0x1f, 0x8b);
-const zip = magic(0x50, 0x4b);
+export const isGzip = startsWithBytes(0x1f, 0x8b);
+const zip = startsWithBytes(0x50, 0x4b);
 /** JSON, and not names in brackets, as some databases export them: `[id],[name]`. */
-const json = text(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
+const json = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
 
 /** Text, which may be compressed; bytes that are 0 are text only in UTF-16. */
 function delimited(head: Buffer): boolean {
   if (isGzip(head) || isUtf16(head)) return true;
-  return !json(head) && ['text', 'JSON'].includes(describeBeginning(head));
+  return !json(head) && ['text', 'JSON'].includes(describeFirstBytes(head));
 }
 
 export const TABLE_FORMATS: readonly TableFormat[] = [
@@ -28,7 +28,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     extensions: ['.csv', '.csv.gz', '.txt', '.txt.gz'],
     drivers: [],
     ...NO_PARTS,
-    begins: delimited,
+    matchesSignature: delimited,
     reader: 'delimited',
   },
   {
@@ -37,7 +37,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     extensions: ['.tsv', '.tsv.gz', '.tab', '.tab.gz'],
     drivers: [],
     ...NO_PARTS,
-    begins: delimited,
+    matchesSignature: delimited,
     reader: 'delimited',
     delimiter: '\t',
   },
@@ -47,7 +47,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     extensions: ['.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'],
     drivers: [],
     ...NO_PARTS,
-    begins: (head) => isGzip(head) || isUtf16(head) || text(/^\s*\{/)(head),
+    matchesSignature: (head) => isGzip(head) || isUtf16(head) || matchesText(/^\s*\{/)(head),
     reader: 'json-lines',
   },
   {
@@ -56,7 +56,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     extensions: ['.xlsx', '.xlsm'],
     drivers: ['XLSX'],
     ...NO_PARTS,
-    begins: zip,
+    matchesSignature: zip,
     reader: 'workbook',
   },
   {
@@ -65,7 +65,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     extensions: ['.ods'],
     drivers: ['ODS'],
     ...NO_PARTS,
-    begins: latin1('PK'),
+    matchesSignature: startsWithLatin1('PK'),
     reader: 'workbook',
   },
 ];

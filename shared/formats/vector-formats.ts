@@ -1,4 +1,4 @@
-import { isUtf16, magic, sqlite, text } from './first-bytes.ts';
+import { isUtf16, startsWithBytes, isSqlite, matchesText } from './first-bytes.ts';
 import { type FileFormat, FormatTable } from './format-table.ts';
 
 /**
@@ -27,7 +27,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['ESRI Shapefile'],
     required: ['.shx', '.dbf'],
     optional: ['.prj', '.cpg', '.sbn', '.sbx', '.qix', '.cst'],
-    begins: magic(0, 0, 0x27, 0x0a),
+    matchesSignature: startsWithBytes(0, 0, 0x27, 0x0a),
     encoding: 'driver',
     certainDimensions: true,
   },
@@ -37,7 +37,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     extensions: ['.gpkg'],
     drivers: ['GPKG'],
     ...NO_PARTS,
-    begins: sqlite,
+    matchesSignature: isSqlite,
     encoding: 'in file',
   },
   {
@@ -47,7 +47,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['GeoJSON', 'GeoJSONSeq'],
     ...NO_PARTS,
     fixedCrs: 'OGC:CRS84',
-    begins: text(/^\s*\{/),
+    matchesSignature: matchesText(/^\s*\{/),
     encoding: 'transcode',
   },
   {
@@ -57,7 +57,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['GeoJSON', 'GeoJSONSeq'],
     ...NO_PARTS,
     fixedCrs: 'OGC:CRS84',
-    begins: text(/^[\s\u001e]*\{/),
+    matchesSignature: matchesText(/^[\s\u001e]*\{/),
     encoding: 'transcode',
   },
   {
@@ -66,7 +66,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     extensions: ['.fgb'],
     drivers: ['FlatGeobuf'],
     ...NO_PARTS,
-    begins: magic(0x66, 0x67, 0x62),
+    matchesSignature: startsWithBytes(0x66, 0x67, 0x62),
     encoding: 'in file',
     certainDimensions: true,
   },
@@ -77,7 +77,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['LIBKML'],
     ...NO_PARTS,
     fixedCrs: 'OGC:CRS84',
-    begins: text(/<(?:\w+:)?(?:kml|Document|Folder|Placemark)\b/),
+    matchesSignature: matchesText(/<(?:\w+:)?(?:kml|Document|Folder|Placemark)\b/),
     encoding: 'in file',
   },
   {
@@ -87,7 +87,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['LIBKML'],
     ...NO_PARTS,
     fixedCrs: 'OGC:CRS84',
-    begins: magic(0x50, 0x4b),
+    matchesSignature: startsWithBytes(0x50, 0x4b),
     encoding: 'in file',
     isArchive: true,
   },
@@ -98,7 +98,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['GML'],
     required: [],
     optional: ['.xsd'],
-    begins: text(/<[\w:.-]+[\s>]/),
+    matchesSignature: matchesText(/<[\w:.-]+[\s>]/),
     encoding: 'in file',
   },
   {
@@ -108,7 +108,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['MapInfo File'],
     required: ['.dat'],
     optional: ['.map', '.id', '.ind'],
-    begins: text(/^\s*!table/i),
+    matchesSignature: matchesText(/^\s*!table/i),
     encoding: 'in file',
   },
   {
@@ -118,7 +118,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['MapInfo File'],
     required: [],
     optional: ['.mid'],
-    begins: text(/^\s*version/i),
+    matchesSignature: matchesText(/^\s*version/i),
     encoding: 'in file',
   },
   {
@@ -128,7 +128,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['GPX'],
     ...NO_PARTS,
     fixedCrs: 'OGC:CRS84',
-    begins: text(/<(?:\w+:)?gpx\b/),
+    matchesSignature: matchesText(/<(?:\w+:)?gpx\b/),
     encoding: 'in file',
     derivedLayers: ['route_points', 'track_points'],
   },
@@ -138,7 +138,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     extensions: ['.sqlite', '.sqlite3', '.db', '.spatialite'],
     drivers: ['SQLite'],
     ...NO_PARTS,
-    begins: sqlite,
+    matchesSignature: isSqlite,
     encoding: 'in file',
   },
   {
@@ -147,7 +147,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     extensions: ['.csv', '.tsv', '.txt'],
     drivers: ['CSV'],
     ...NO_PARTS,
-    begins: (head) => !head.includes(0) || isUtf16(head),
+    matchesSignature: (head) => !head.includes(0) || isUtf16(head),
     encoding: 'transcode',
   },
 ];

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
-import { UNCONFINED } from './confinement.ts';
+import { UNCONFINED } from './sandbox/confinement.ts';
 import type { GdalCommand } from './gdal.ts';
 import { createGdal } from './runner.ts';
-import { driverNames, driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
+import { driverNames, driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-gdal-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -93,7 +93,7 @@ test('a program that is not there is GDAL_MISSING', async () => {
 });
 
 test('the environment is our own: no secrets of this process, nothing of its home', () => {
-  const variables = sandboxVariables(
+  const variables = sandboxEnvironment(
     {
       PATH: '/bin',
       AWS_SECRET_ACCESS_KEY: 'x',

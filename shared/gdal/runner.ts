@@ -2,11 +2,11 @@ import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type Confinement, confinedCommandLine, confinementOf } from './confinement.ts';
-import { cleanText, failureOf, type GdalExit, withoutLocalPaths } from './failure.ts';
+import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
+import { cleanText, gdalError, type GdalExit, withoutLocalPaths } from './gdal-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
-import { driversToSkip, installedDrivers, sandboxVariables } from './sandbox.ts';
+import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 
 /** A description of many layers with thousands of fields fits; a program that prints without end is stopped. */
 const MAX_STDOUT_BYTES = 32 * 2 ** 20;
@@ -19,10 +19,10 @@ export function createGdal(env: Env, options: { log?: Logger; confinement?: Conf
     run: async (command, { signal, timeoutSeconds = env.STEP_TIMEOUT_SECONDS }): Promise<GdalResult> => {
       signal.throwIfAborted();
       const installed = await installedDrivers(); // First: what confines GDAL is tried with GDAL.
-      const confinement = options.confinement ?? (await confinementOf(options.log ?? SILENT_LOG));
+      const confinement = options.confinement ?? (await detectConfinement(options.log ?? SILENT_LOG));
       const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
       const line = confinedCommandLine(command, confinement, limits);
-      const variables = sandboxVariables(process.env, driversToSkip(installed, command.drivers), command);
+      const variables = sandboxEnvironment(process.env, driversToSkip(installed, command.drivers), command);
       try {
         return await runLine(command, line, variables, { signal, timeoutSeconds });
       } catch (thrown) {
@@ -83,7 +83,7 @@ async function runLine(
       { cause: result, details: { program: command.command } },
     );
   }
-  if (result.failed) throw failureOf(command, exit);
+  if (result.failed) throw gdalError(command, exit);
   const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, MAX_STDERR_BYTES);
   return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };
 }

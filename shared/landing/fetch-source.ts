@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/gdal/archive.ts';
-import { describeBeginning, readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/formats/archive.ts';
+import { describeFirstBytes, readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -24,7 +24,7 @@ export interface Source<F extends FileFormat = FileFormat> {
   sizeBytes: number;
 }
 
-export type FetchSurroundings = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
+export type FetchContext = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
 
 /** Looks at the fetched file, whose first bytes are `head`, and throws when it must not be read. */
 export type CheckContent<F extends FileFormat> = (source: Source<F>, head: Buffer) => void | Promise<void>;
@@ -40,7 +40,7 @@ export async function fetchSource<F extends FileFormat>(
   declared: ManifestFile,
   format: F,
   check: CheckContent<F>,
-  surroundings: FetchSurroundings,
+  surroundings: FetchContext,
 ): Promise<Source<F>> {
   const file = declared.path;
   const key = keyOf(file, surroundings.env.LANDING_BUCKET);
@@ -57,9 +57,9 @@ export async function fetchSource<F extends FileFormat>(
 }
 
 /** Throws FORMAT_MISMATCH when a file does not begin as its format does. */
-export function checkBeginning(format: FileFormat, head: Buffer, file: string): void {
-  if (format.begins(head)) return;
-  const found = describeBeginning(head);
+export function checkSignature(format: FileFormat, head: Buffer, file: string): void {
+  if (format.matchesSignature(head)) return;
+  const found = describeFirstBytes(head);
   throw new SluiceError(
     'FORMAT_MISMATCH',
     `${file} is declared as ${format.name}, but begins like ${found}. Correct \`format\` in the manifest, or the file.`,
@@ -73,7 +73,7 @@ async function fetchObjects(
   key: string,
   declared: ManifestFile,
   format: FileFormat,
-  { objects, env, folder, signal }: FetchSurroundings,
+  { objects, env, folder, signal }: FetchContext,
 ): Promise<Fetched> {
   const beside = hasParts(format) ? await namesBeside(key, { objects, env }) : [];
   const parts = partsOf(format, key, beside, declared.path);
@@ -111,7 +111,7 @@ async function fetchArchive(
   key: string,
   declared: ManifestFile,
   format: FileFormat,
-  { objects, env, folder, signal }: FetchSurroundings,
+  { objects, env, folder, signal }: FetchContext,
 ): Promise<Fetched> {
   const archive = join(folder, 'archive');
   const { sha256, size } = await objects.download(env.LANDING_BUCKET, key, archive, {

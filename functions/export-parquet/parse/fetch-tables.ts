@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeBeginning } from '#shared/formats/first-bytes.ts';
+import { describeFirstBytes } from '#shared/formats/first-bytes.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { checkBeginning, fetchSource, type FetchSurroundings, type Source } from '#shared/landing/fetch-source.ts';
+import { checkSignature, fetchSource, type FetchContext, type Source } from '#shared/landing/fetch-source.ts';
 import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
 
 /** Concurrent downloads: enough to hide the latency of the object store. */
@@ -21,10 +21,7 @@ export interface FetchedTable {
  * Downloads the files of the manifest. The result has the order of the manifest. Throws FORMAT_NOT_SUPPORTED,
  * FORMAT_MISMATCH and the errors of fetchSource.
  */
-export async function fetchTables(
-  files: readonly ManifestFile[],
-  surroundings: FetchSurroundings,
-): Promise<FetchedTable[]> {
+export async function fetchTables(files: readonly ManifestFile[], surroundings: FetchContext): Promise<FetchedTable[]> {
   const fetched: FetchedTable[] = [];
   const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
   const fetchRemaining = async () => {
@@ -38,13 +35,13 @@ export async function fetchTables(
   return fetched;
 }
 
-function fetchTable(declared: ManifestFile, surroundings: FetchSurroundings): Promise<Source<TableFormat>> {
+function fetchTable(declared: ManifestFile, surroundings: FetchContext): Promise<Source<TableFormat>> {
   return fetchSource(
     declared,
     tableFormat(declared.format, declared.path),
     ({ file, format }, head) => {
       const isWide = WIDE_ENCODING.test(declared.encoding ?? '');
-      if (!(isWide && describeBeginning(head) === 'binary data')) checkBeginning(format, head, file);
+      if (!(isWide && describeFirstBytes(head) === 'binary data')) checkSignature(format, head, file);
     },
     surroundings,
   );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withArchive } from '#shared/gdal/archive.ts';
+import { withArchive } from '#shared/formats/archive.ts';
 import { replaceMember } from './replace-member.ts';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { appendFile, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { ArchiveMember } from '#shared/gdal/archive.ts';
+import type { ArchiveMember } from '#shared/formats/archive.ts';
 
 /** Larger offsets need ZIP64. GDAL cannot hold a sheet of this size in memory. */
 const MAX_OFFSET = 2 ** 32 - 1;

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { extentOnEarth, gridOfExtent } from '#shared/gdal/extent-on-earth.ts';
-import { type Extent, judgeExtent } from '#shared/gdal/extent-rules.ts';
+import { gdalExtentInDegrees, gridOfExtent } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { type Extent, checkExtentInCrs } from '#shared/gdal/crs/check-extent.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import type { Crs } from '#shared/gdal/wkt.ts';
+import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
@@ -37,8 +37,8 @@ export async function checkExtent(
   if (extent === null) return [];
   // The corners around a map of the world lie outside of it in many projections; PostGIS then refuses all points, GDAL those only.
   const onEarth = async () =>
-    (await extentInDegrees(session, extent, srid)) ?? extentOnEarth(gridOfExtent(extent), crs, gdal, signal);
-  return judgeExtent(crs, extent, file, onEarth);
+    (await extentInDegrees(session, extent, srid)) ?? gdalExtentInDegrees(gridOfExtent(extent), crs, gdal, signal);
+  return checkExtentInCrs(crs, extent, file, onEarth);
 }
 
 async function extentInDegrees(

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { checkedCrsName } from '#shared/gdal/crs.ts';
+import { checkCrsName } from '#shared/gdal/crs/crs.ts';
 import { outerMembers } from './json-members.ts';
 
 /**
@@ -81,7 +81,7 @@ function parsed(member: string, file: string): unknown {
 
 function checked(name: string, file: string): string {
   try {
-    return checkedCrsName(name);
+    return checkCrsName(name);
   } catch (thrown) {
     const { code } = asSluiceError(thrown);
     throw new SluiceError(

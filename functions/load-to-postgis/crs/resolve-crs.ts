@@ -1,9 +1,9 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { CRS84, lookUpCrs } from '#shared/gdal/crs.ts';
+import { CRS84, lookUpCrs } from '#shared/gdal/crs/crs.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import { embeddedCrs, type SettledCrs, settleCrs } from '#shared/gdal/settle-crs.ts';
-import type { Crs } from '#shared/gdal/wkt.ts';
+import { parseEmbeddedCrs, type ChosenCrs, chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
+import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { geojsonCrs } from './geojson-crs.ts';
 
@@ -18,9 +18,9 @@ export function resolveCrs(
   source: VectorSource,
   layer: Layer,
   { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
-): Promise<SettledCrs> {
+): Promise<ChosenCrs> {
   const hint = source.format.name === 'ESRI Shapefile' ? 'Upload the .prj file, or set' : 'Set';
-  return settleCrs(
+  return chooseCrs(
     { file: source.file, declared: source.declared.crs, hint },
     () => crsOfFile(source, layer, { gdal, signal }),
     { gdal, signal },
@@ -40,7 +40,7 @@ async function crsOfFile(
   }
   if (format.fixedCrs !== undefined) return CRS84;
   if (layer.wkt !== undefined) {
-    const crs = embeddedCrs(layer.wkt, file);
+    const crs = parseEmbeddedCrs(layer.wkt, file);
     return UNDEFINED_NAMES.test(crs.name) ? undefined : crs;
   }
   if (!source.parts.includes('.prj')) return undefined;

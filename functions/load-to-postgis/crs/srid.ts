@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { crsLabel, inXyOrder } from '#shared/gdal/crs.ts';
-import type { Crs } from '#shared/gdal/wkt.ts';
+import { crsLabel, inXyOrder } from '#shared/gdal/crs/crs.ts';
+import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /** The numbers by which PostGIS knows coordinate reference systems (table spatial_ref_sys). */

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { withArchive } from '#shared/gdal/archive.ts';
-import { sqlite } from '#shared/formats/first-bytes.ts';
+import { withArchive } from '#shared/formats/archive.ts';
+import { isSqlite } from '#shared/formats/first-bytes.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';
@@ -34,7 +34,7 @@ export async function refuseReferences(
   surroundings: ReferenceSurroundings,
 ): Promise<void> {
   const { path, file, format, parts } = source;
-  if (sqlite(head)) refuseReachingSchema(path, file);
+  if (isSqlite(head)) refuseReachingSchema(path, file);
   if (format.isArchive) await refuseInArchive(source, surroundings);
   else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await refuseXml(path, file);
   if (parts.includes('.xsd')) await refuseXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);

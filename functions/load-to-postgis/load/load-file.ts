@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { crsLabel } from '#shared/gdal/crs.ts';
+import { crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
-import type { Crs } from '#shared/gdal/wkt.ts';
+import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';

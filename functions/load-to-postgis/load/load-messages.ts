@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { limitAbout, messagesOf, warningsOf } from '#shared/gdal/failure.ts';
+import { nameFileInLimitError, messagesOf, warningsOf } from '#shared/gdal/gdal-error.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 
 /** What GDAL says while it loads: nothing that means loss stays unsaid. */
@@ -41,7 +41,7 @@ export function notesOfMessages(stderr: string, file: string): Note[] {
 
 /** The error of a failed ogrinfo or ogr2ogr, about the file: `details.file` and the right code. */
 export function explainLoadFailure(error: SluiceError, file: string): SluiceError {
-  if (error.code !== 'FILE_UNREADABLE') return limitAbout(error, file);
+  if (error.code !== 'FILE_UNREADABLE') return nameFileInLimitError(error, file);
   const messages = (error.details.messages ?? []) as string[];
   const encoding = messages.find((message) => ENCODING.test(message));
   if (encoding !== undefined) return encodingInvalid(file, encoding);

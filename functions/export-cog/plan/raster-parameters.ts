@@ -1,0 +1,36 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { RasterParametersSchema } from '#shared/manifest/manifest.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { RasterParameters } from './plan-cog.ts';
+import type { RasterInfo } from '../read/raster-info.ts';
+
+/** Smallest and largest values of GDAL's whole-number types. */
+const RANGES: Record<string, [number, number]> = {
+  Byte: [0, 255],
+  Int8: [-128, 127],
+  UInt16: [0, 65_535],
+  Int16: [-32_768, 32_767],
+  UInt32: [0, 4_294_967_295],
+  Int32: [-2_147_483_648, 2_147_483_647],
+};
+
+/** metadata.raster with its defaults. */
+export function rasterParameters({ metadata }: Pick<Manifest, 'metadata'>): RasterParameters {
+  return metadata.raster ?? RasterParametersSchema.parse({});
+}
+
+/** Throws MANIFEST_INVALID for a nodata value that the pixels cannot hold: GDAL would take the nearest one, which may be data. */
+export function checkNodata({ nodata }: RasterParameters, { bands }: Pick<RasterInfo, 'bands'>, file: string): void {
+  if (nodata === undefined) return;
+  const type = bands
+    .map((band) => band.type)
+    .find((candidate) => {
+      const range = RANGES[candidate];
+      return range !== undefined && (!Number.isInteger(nodata) || nodata < range[0] || nodata > range[1]);
+    });
+  if (type === undefined) return;
+  const message = `metadata.raster.nodata is ${nodata}, which a pixel of type ${type} of ${file} cannot hold.`;
+  throw new SluiceError('MANIFEST_INVALID', message, {
+    details: { file, issues: [{ field: 'metadata.raster.nodata', message }] },
+  });
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findHdf5Reference } from './hdf5-references.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-hdf5-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const data = (name: string) => fileURLToPath(new URL(`../../../tests/data/raster/${name}`, import.meta.url));
+const { signal } = new AbortController();
+
+test.each([
+  ['external-storage.nc', 'external storage'],
+  ['virtual-dataset.nc', 'virtual dataset'],
+  ['external-link.nc', 'external link'],
+  ['sub.nc', undefined],
+  ['landsat.tif', undefined],
+])('%s has as reference: %s', async (name, reference) =>
+  expect(await findHdf5Reference(data(name), signal)).toBe(reference),
+);
+
+test('a netCDF-4 file with its own values has none', async () => {
+  const path = join(folder, 'eigene.nc');
+  await execa('gdal_translate', [
+    '-q',
+    '-of',
+    'netCDF',
+    '-co',
+    'FORMAT=NC4',
+    '-co',
+    'COMPRESS=DEFLATE',
+    data('landsat.tif'),
+    path,
+  ]);
+  expect(await findHdf5Reference(path, signal)).toBeUndefined();
+});
+
+test('a reference is found far into a large file, also across the border of two reads', async () => {
+  const small = await readFile(data('external-storage.nc'));
+  const path = join(folder, 'groß.nc');
+  const heap = small.indexOf('HEAP');
+  const without = withoutHeapAddresses(small);
+  // The message that names the heap lies across the end of what is read first.
+  const message = Buffer.alloc(16);
+  message.set([1, 0, 0, 0, 1, 0, 1, 0]);
+  message.writeBigUInt64LE(BigInt(heap), 8);
+  const border = 8 * 2 ** 20;
+  await writeFile(
+    path,
+    Buffer.concat([without, Buffer.alloc(border - without.length - 7), message, Buffer.alloc(100)]),
+  );
+  expect(await findHdf5Reference(path, signal)).toBe('external storage');
+  await writeFile(path, Buffer.concat([without, Buffer.alloc(border)]));
+  expect(await findHdf5Reference(path, signal)).toBeUndefined();
+});
+
+/** The bytes with every address of a local heap set to zero. */
+function withoutHeapAddresses(bytes: Buffer): Buffer {
+  const without = Buffer.from(bytes);
+  for (let heap = bytes.indexOf('HEAP'); heap !== -1; heap = bytes.indexOf('HEAP', heap + 1)) {
+    const address = Buffer.alloc(8);
+    address.writeBigUInt64LE(BigInt(heap));
+    for (let at = without.indexOf(address); at !== -1; at = without.indexOf(address))
+      without.fill(0, at, at + address.length);
+  }
+  return without;
+}

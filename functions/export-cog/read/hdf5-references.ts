@@ -1,0 +1,120 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { startsWithLatin1 } from '#shared/formats/first-bytes.ts';
+
+/**
+ * HDF5 files, as netCDF-4 is, can say that the values of a dataset lie in another file: raw bytes of any file (external storage), other
+ * HDF5 files (virtual datasets, external links). The library opens them by itself, whatever GDAL allows. They are found here by the
+ * structures of the HDF5 file format specification (version 3.0), anywhere in the file: an address in such a structure must point at the heap that holds the names.
+ */
+export type Hdf5Reference = 'external storage' | 'virtual dataset' | 'external link';
+
+const isHdf5 = startsWithLatin1('\x89HDF\r\n\x1a\n');
+/** Signatures of the heaps that hold the names of other files: local (III.D) and global (III.E). */
+const LOCAL_HEAP = Buffer.from('HEAP');
+const GLOBAL_HEAP = Buffer.from('GCOL');
+const CHUNK_BYTES = 8 * 2 ** 20;
+/** A structure that lies across two chunks is seen whole in the second: longest are the names in a link, of 64 KiB each at most. */
+const OVERLAP_BYTES = 160 * 2 ** 10;
+/** Data layout message (IV.A.2.i), version 4, class 3: a virtual dataset. */
+const VIRTUAL_LAYOUT = Buffer.from([4, 3]);
+/** Link message (IV.A.2.g): version, and the types of links. */
+const LINK_VERSION = 1;
+const EXTERNAL_LINK_TYPE = 64;
+/** Bits of the flags of a link message. */
+const LINK = { nameLengthSize: 0b11, creationOrder: 0b100, hasType: 0b1000, charset: 0b10000 } as const;
+
+/** The first reference to another file in an HDF5 file; undefined when there is none, or the file is no HDF5. */
+export async function findHdf5Reference(path: string, signal: AbortSignal): Promise<Hdf5Reference | undefined> {
+  const file = await open(path);
+  try {
+    const head = await readAt(file, 0, 16);
+    if (!isHdf5(head)) return undefined;
+    const addressBytes = sizeOfAddresses(head);
+    const heaps = { local: new Set<number>(), global: new Set<number>() };
+    for await (const { chunk, offset } of chunksOf(file, LOCAL_HEAP.length, signal)) {
+      for (const at of placesOf(LOCAL_HEAP, chunk)) heaps.local.add(offset + at);
+      for (const at of placesOf(GLOBAL_HEAP, chunk)) heaps.global.add(offset + at);
+    }
+    for await (const { chunk } of chunksOf(file, OVERLAP_BYTES, signal)) {
+      const address = (at: number) => (at + addressBytes <= chunk.length ? readAddress(chunk, at, addressBytes) : -1);
+      if (heaps.local.size > 0 && hasExternalStorage(chunk, (at) => heaps.local.has(address(at))))
+        return 'external storage';
+      if (
+        heaps.global.size > 0 &&
+        placesOf(VIRTUAL_LAYOUT, chunk).some((at) => heaps.global.has(address(at + VIRTUAL_LAYOUT.length)))
+      )
+        return 'virtual dataset';
+      if (hasExternalLink(chunk)) return 'external link';
+    }
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+/** "Size of offsets" of the superblock, by its version. */
+function sizeOfAddresses(head: Buffer): number {
+  const version = head[8] ?? 0;
+  const size = head[version < 2 ? 13 : 9] ?? 8;
+  return size === 2 || size === 4 ? size : 8;
+}
+
+function readAddress(chunk: Buffer, at: number, bytes: number): number {
+  return bytes === 8 ? Number(chunk.readBigUInt64LE(at)) : chunk.readUIntLE(at, bytes);
+}
+
+/** External data files message (IV.A.2.h): version 1, 3 bytes, slots allocated and used (16 bits each), address of a local heap. */
+function hasExternalStorage(chunk: Buffer, isHeap: (at: number) => boolean): boolean {
+  for (let at = chunk.indexOf(1); at !== -1 && at + 8 < chunk.length; at = chunk.indexOf(1, at + 1)) {
+    const used = chunk.readUInt16LE(at + 6);
+    if (used > 0 && used <= chunk.readUInt16LE(at + 4) && isHeap(at + 8)) return true;
+  }
+  return false;
+}
+
+/** A link message of type 64 whose value is what such a link holds: version and flags 0, a file name, a path, each ended by NUL. */
+function hasExternalLink(chunk: Buffer): boolean {
+  for (let at = chunk.indexOf(EXTERNAL_LINK_TYPE); at !== -1; at = chunk.indexOf(EXTERNAL_LINK_TYPE, at + 1)) {
+    const flags = chunk[at - 1] ?? 0;
+    if (at < 2 || chunk[at - 2] !== LINK_VERSION || (flags & LINK.hasType) === 0 || flags > 0b11111) continue;
+    const nameSize = 2 ** (flags & LINK.nameLengthSize);
+    const lengthAt = at + 1 + ((flags & LINK.creationOrder) === 0 ? 0 : 8) + ((flags & LINK.charset) === 0 ? 0 : 1);
+    if (lengthAt + nameSize > chunk.length) continue;
+    const valueAt = lengthAt + nameSize + readAddress(chunk, lengthAt, nameSize);
+    if (valueAt + 2 > chunk.length) continue;
+    const value = chunk.subarray(valueAt + 2, valueAt + 2 + chunk.readUInt16LE(valueAt));
+    if (
+      value.length >= 3 &&
+      value[0] === 0 &&
+      value.at(-1) === 0 &&
+      value.subarray(1).filter((byte) => byte === 0).length === 2
+    )
+      return true;
+  }
+  return false;
+}
+
+function placesOf(wanted: Buffer, chunk: Buffer): number[] {
+  const places: number[] = [];
+  for (let at = chunk.indexOf(wanted); at !== -1; at = chunk.indexOf(wanted, at + 1)) places.push(at);
+  return places;
+}
+
+/** The file in pieces, each beginning with the last `overlap` bytes of the one before. */
+async function* chunksOf(
+  file: FileHandle,
+  overlap: number,
+  signal: AbortSignal,
+): AsyncGenerator<{ chunk: Buffer; offset: number }> {
+  for (let offset = 0; ; offset += CHUNK_BYTES) {
+    signal.throwIfAborted();
+    const chunk = await readAt(file, offset, CHUNK_BYTES + overlap);
+    yield { chunk, offset };
+    if (chunk.length < CHUNK_BYTES + overlap) return;
+  }
+}
+
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
+  return buffer.subarray(0, bytesRead);
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { GdalCommand } from '#shared/gdal/gdal.ts';
+
+/** What Sluice reads of `gdalinfo -json`. Sizes in pixels, coordinates in units of the CRS. */
+
+const Domains = z.record(z.string(), z.unknown()).default({});
+const BandInfoSchema = z.object({
+  /** GDAL's name: Byte, Int16, Float32, CFloat32, … */
+  type: z.string(),
+  colorInterpretation: z.string().optional(),
+  description: z.string().optional(),
+  colorTable: z.unknown().optional(),
+  noDataValue: z.union([z.number(), z.string()]).transform(wordOrNumber).optional(),
+  scale: z.number().optional().catch(undefined),
+  offset: z.number().optional().catch(undefined),
+  unit: z.string().optional(),
+  overviews: z.array(z.object({ size: z.tuple([z.number(), z.number()]) })).default([]),
+  mask: z.object({ flags: z.array(z.string()) }).optional(),
+  metadata: Domains,
+});
+const InfoSchema = z.object({
+  driverShortName: z.string(),
+  /** Every file that GDAL opens to read this one. */
+  files: z.array(z.string()).default([]),
+  size: z.tuple([z.number().int(), z.number().int()]),
+  coordinateSystem: z.object({ wkt: z.string() }).optional(),
+  geoTransform: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.number()]).optional(),
+  gcps: z
+    .object({ gcpList: z.array(z.unknown()), coordinateSystem: z.object({ wkt: z.string() }).optional() })
+    .optional(),
+  metadata: Domains,
+  bands: z.array(BandInfoSchema).default([]),
+});
+export type RasterInfo = z.infer<typeof InfoSchema>;
+export type BandInfo = z.infer<typeof BandInfoSchema>;
+
+/** JSON has no NaN and no infinity; GDAL writes them bare or as words. */
+export type PixelValue = number | 'nan' | 'inf' | '-inf';
+
+function wordOrNumber(value: number | string): PixelValue {
+  if (typeof value === 'number') return value;
+  if (/nan/i.test(value)) return 'nan';
+  return value.startsWith('-') ? '-inf' : 'inf';
+}
+
+/** Describes a raster in `folder`. With `statistics`, every pixel is read. */
+export function infoCommand(
+  name: string,
+  folder: string,
+  drivers: readonly string[],
+  options: { statistics?: boolean } = {},
+): GdalCommand {
+  return {
+    command: 'gdalinfo',
+    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name], // Attribute tables can be long and are not used.
+    drivers: [...drivers],
+    folder,
+    environment: { GDAL_PAM_ENABLED: 'NO' }, // Statistics would be written beside the file; nobody's .aux.xml is read.
+  };
+}
+
+/** Parses the output of `infoCommand`. Throws FILE_UNREADABLE. */
+export function parseRasterInfo(stdout: string, file: string): RasterInfo {
+  const json = stdout.replace(
+    /("(?:[^"\\]|\\.)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
+    (_, text: string | undefined, bare: string | undefined) => text ?? `"${bare}"`,
+  );
+  try {
+    return InfoSchema.parse(JSON.parse(json));
+  } catch (cause) {
+    throw new SluiceError('FILE_UNREADABLE', `GDAL's description of ${file} cannot be understood.`, {
+      cause,
+      details: { file },
+    });
+  }
+}
+
+/** A metadata item of a raster or a band; undefined when there is none. The default domain has the name ''. */
+export function metadataItem({ metadata }: Pick<RasterInfo, 'metadata'>, key: string, domain = ''): string | undefined {
+  const items = metadata[domain];
+  const value = typeof items === 'object' && items !== null ? (items as Record<string, unknown>)[key] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** One image of a file that holds several: a variable of a netCDF file, a page of a TIFF. */
+export interface Subdataset {
+  /** The variable, or the number of the page. */
+  layer: string;
+  /** What GDAL opens. */
+  name: string;
+}
+
+/** The images of a file that holds several; none for a plain raster. Only names of the container's own driver and of this file count. */
+export function subdatasets(info: RasterInfo, path: string): Subdataset[] {
+  const listed = info.metadata.SUBDATASETS;
+  if (typeof listed !== 'object' || listed === null) return [];
+  return Object.entries(listed as Record<string, unknown>).flatMap(([key, name]) => {
+    if (!/^SUBDATASET_\d+_NAME$/.test(key) || typeof name !== 'string') return [];
+    const variable = `NETCDF:"${path}":`;
+    if (name.startsWith(variable)) return [{ layer: name.slice(variable.length), name }];
+    const page = /^GTIFF_DIR:(\d+):/.exec(name);
+    return page?.[1] !== undefined && name.slice(page[0].length) === path ? [{ layer: page[1], name }] : [];
+  });
+}
