@@ -11,16 +11,19 @@ import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { PgPostgis, withParameters } from '#shared/postgis/pg-postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
-import { runRecipe } from '#shared/recipes/run-recipe.ts';
-import type { TableFacts } from '#shared/recipes/step.ts';
-import { readFacts } from '#shared/recipes/table-facts.ts';
+import { runRecipe } from '../functions/transform-recipe/run-recipe.ts';
+import type { StepContext } from '#shared/recipes/recipe-step.ts';
+import { readStepContext } from '../functions/transform-recipe/read-step-context.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { BareExportJob } from './bare-export.ts';
 import type { PolygonFile } from './data.ts';
 import type { Instance } from './instance.ts';
 
-/** Seconds of one run of the bare tools: three programs that know their job beforehand, and check, record and hand over nothing. */
+/**
+ * Seconds of one run of the bare tools: three programs that know their job beforehand, and check, record and hand over
+ * nothing.
+ */
 export interface BareTimes {
   /** `ogr2ogr`, by COPY into an unlogged table without index. */
   load: number;
@@ -44,7 +47,7 @@ const RECIPE = recipeOf('ingest_vector');
 /** Finds out, unmeasured, what a person who writes a script by hand would know: the statements and the columns. */
 export async function prepareBareTools(instance: Instance, file: PolygonFile): Promise<BareTools> {
   const settings = sessionSettings(parseEnv(process.env), file.count);
-  const { facts, plan } = await learn(instance, file, settings);
+  const { context, plan } = await learn(instance, file, settings);
   const url = withParameters(instance.postgisUrl, { options: `-c search_path=${SCHEMA},public` });
   const job: BareExportJob = {
     path: join(instance.scratch, 'bare.parquet'),
@@ -58,7 +61,7 @@ export async function prepareBareTools(instance: Instance, file: PolygonFile): P
         format('drop schema if exists %I cascade; create schema %I', SCHEMA, SCHEMA),
       ]);
       const load = await seconds(() => loadShapefile(url, SCHEMA, file.shp));
-      const transform = await seconds(() => runStatements(url, settings, facts));
+      const transform = await seconds(() => runStatements(url, settings, context));
       const exported = await seconds(() => exportParquet(url, settings, plan.copy, job));
       return { load, transform, export: exported, total: load + transform + exported };
     },
@@ -69,7 +72,7 @@ async function learn(
   instance: Instance,
   file: PolygonFile,
   settings: string,
-): Promise<{ facts: TableFacts; plan: ExportPlan }> {
+): Promise<{ context: StepContext; plan: ExportPlan }> {
   const postgis = new PgPostgis(instance.postgisUrl);
   const runId = randomUUID();
   const unlimited = new AbortController().signal;
@@ -77,9 +80,9 @@ async function learn(
   try {
     await loadShapefile(session.connectionString, session.schema, file.shp);
     await session.query(settings);
-    const facts = await readFacts(session, { GEOMETRY_COLUMN: 'geom' }, RECIPE, {}, SOURCE_SRID);
-    await runRecipe(session, stepsOf(RECIPE), facts, file.count, unlimited);
-    return { facts, plan: await exportPlan(session, facts) };
+    const context = await readStepContext(session, { GEOMETRY_COLUMN: 'geom' }, RECIPE, {}, SOURCE_SRID);
+    await runRecipe(session, stepsOf(RECIPE), context, file.count, unlimited);
+    return { context, plan: await exportPlan(session, context) };
   } finally {
     await session.close();
     await postgis.dropSchema(runId);
@@ -87,7 +90,7 @@ async function learn(
   }
 }
 
-async function exportPlan(session: PostgisSession, { geometryColumn }: TableFacts): Promise<ExportPlan> {
+async function exportPlan(session: PostgisSession, { geometryColumn }: StepContext): Promise<ExportPlan> {
   const columns = await readColumns(session, PROCESSED_TABLE);
   const [facts, profile] = [
     await readColumnFacts(session, PROCESSED_TABLE, columns),
@@ -137,7 +140,7 @@ async function loadShapefile(url: string, schema: string, shp: string): Promise<
 }
 
 /** The recipe's own statements, without the checks between them. */
-async function runStatements(url: string, settings: string, facts: TableFacts): Promise<void> {
+async function runStatements(url: string, settings: string, context: StepContext): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -149,7 +152,7 @@ async function runStatements(url: string, settings: string, facts: TableFacts): 
         await client.query(format('alter table %I rename to %I', input, PROCESSED_TABLE));
         input = PROCESSED_TABLE;
       }
-      const statements = step.plan({ input, output, findings: `${output}_findings` }, facts);
+      const statements = step.plan({ input, output, findings: `${output}_findings` }, context);
       let wrote = statements.length > 0;
       for (const { sql, stopWhenEmpty } of statements) {
         const { rowCount } = await client.query(sql);

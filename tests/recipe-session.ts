@@ -1,9 +1,9 @@
 import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
-import { parseParameters } from '#shared/recipes/parameters.ts';
+import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
-import { dropOutputs, runRecipe } from '#shared/recipes/run-recipe.ts';
-import { readFacts } from '#shared/recipes/table-facts.ts';
+import { dropOutputs, runRecipe } from '../functions/transform-recipe/run-recipe.ts';
+import { readStepContext } from '../functions/transform-recipe/read-step-context.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { createDatabase } from './servers.ts';
 
@@ -13,17 +13,17 @@ const ENV = { CORES: 2, GEOMETRY_COLUMN: 'geom' };
 export interface RecipeRun {
   intent?: string;
   srid?: number;
-  /** `metadata.recipe`; simplification is off, unless it says otherwise. */
+  /** `metadata.recipe`. */
   parameters?: Record<string, unknown>;
 }
 
 export interface RecipeDatabase {
-  /** A session in the schema of a run that has nothing yet. Ends the one before. */
+  /** Closes the last session and opens one in a new, empty run schema. */
   open(): Promise<PostgisSession>;
   stop(): Promise<void>;
 }
 
-/** A database of its own, in which recipes run one after the other. */
+/** A separate database for recipes. */
 export async function recipeDatabase(): Promise<RecipeDatabase> {
   const database = await createDatabase({ postgis: true });
   const postgis = new PgPostgis(database.url);
@@ -55,12 +55,15 @@ export async function runRecipeOf(
   const parameters = parseParameters(given);
   const steps = stepsOf(recipe, parameters.steps);
   await session.query(`${sessionSettings(ENV, 0)}; ${dropOutputs(steps)}`);
-  const facts = await readFacts(session, ENV, recipe, parameters, srid);
+  const context = await readStepContext(session, ENV, recipe, parameters, srid);
   const [counted] = await session.query<{ rows: number }>('select count(*)::int as rows from raw_data');
-  return { facts, ...(await runRecipe(session, steps, facts, counted?.rows ?? 0, new AbortController().signal)) };
+  return { context, ...(await runRecipe(session, steps, context, counted?.rows ?? 0, new AbortController().signal)) };
 }
 
-/** Runs the default recipe with added steps and no simplification; answers all rows of `processed`, geometries as WKT in GEOS's normal form (where a ring begins depends on its version). */
+/**
+ * Runs the default recipe with added steps and without simplification. Returns all rows of `processed`, with geometries
+ * as WKT in GEOS's normal form, because the first vertex of a ring depends on the version of GEOS.
+ */
 export async function runSteps(session: PostgisSession, steps: unknown[], run: RecipeRun = {}) {
   const result = await runRecipeOf(session, {
     ...run,

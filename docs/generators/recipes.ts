@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { ALL_RECIPES, type Recipe, stepsOf } from '#shared/recipes/registry.ts';
-import type { StepKind } from '#shared/recipes/step-kind.ts';
-import { STEP_KINDS } from '#shared/recipes/step-kinds.ts';
-import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
+import type { StepDefinition } from '#shared/recipes/step-definition.ts';
+import { STEP_DEFINITIONS } from '#shared/recipes/step-list.ts';
+import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
 
-/** docs/recipes.md: every recipe, and every step with its parameters and an example. */
+/** docs/recipes.md: all recipes, and all steps with their parameters and an example. */
 export const recipesDocument: GeneratedFile = { path: 'docs/recipes.md', content: recipesMarkdown };
 
-/** `metadata` of a manifest with several steps; the test of this file holds it to the schema. */
+/** `metadata` of a manifest with several steps. A test parses it with the schema. */
 export const RECIPE_EXAMPLE = {
   recipe: {
     target_crs: 'EPSG:25832',
@@ -23,17 +23,17 @@ export const RECIPE_EXAMPLE = {
   },
 };
 
-/** What the operators of conditions compare, in the order of the page. */
+/** The operators of conditions, in the order of the page. */
 const OPERATOR_ROWS = [
-  ['`=` `!=`', 'a text, number, boolean, date or time', 'the same, or not the same'],
-  ['`<` `<=` `>` `>=`', 'a text, number, date or time', 'the order; of texts by their characters'],
-  ['`in` `not_in`', 'a list of them', 'one of the list, or none of it'],
+  ['`=` `!=`', 'a text, number, boolean, date or time', 'the values are equal, or not equal'],
+  ['`<` `<=` `>` `>=`', 'a text, number, date or time', 'the values are in this order; texts by their characters'],
+  ['`in` `not_in`', 'a list of them', 'the value is in the list, or not in it'],
   [
     '`contains` `starts_with` `ends_with`',
     'a text',
-    'a part of a text; upper and lower case differ, and no character is special',
+    'the text contains, starts with or ends with it; case-sensitive, without wildcards',
   ],
-  ['`is_null` `is_not_null`', 'none', 'the value is missing, or there'],
+  ['`is_null` `is_not_null`', 'none', 'the value is null, or not null'],
 ] as const;
 
 function recipesMarkdown(): string {
@@ -41,15 +41,16 @@ function recipesMarkdown(): string {
 
 # Recipes
 
-A recipe turns the table as it was loaded (\`raw_data\`) into the table that is exported (\`processed\`). The \`intent\` of the manifest chooses it;
-an intent without a recipe of its own runs the default one. The recipe, its parameters and its steps are recorded on the asset, with what they did
-to the features; other steps or parameters make another \`source_hash\`, so the asset is computed anew.
+A recipe transforms the loaded table (\`raw_data\`) into the table that is exported (\`processed\`). The \`intent\` of
+the manifest selects it; an intent without a recipe runs the default recipe. The asset records the recipe, its
+parameters and steps, and what they changed. Other steps or parameters give another \`source_hash\`, so the asset is
+not reused.
 
-| \`intent\` | what for | steps | \`simplify_tolerance\` |
+| \`intent\` | data | steps | \`simplify_tolerance\` |
 |---|---|---|---|
 ${ALL_RECIPES.map(recipeRow).join('\n')}
 
-The steps that a manifest adds run where \`…\` stands: on repaired geometries in \`target_crs\`, before they are simplified.
+The steps of the manifest run at the place of \`…\`: on repaired geometries in \`target_crs\`, before simplification.
 
 ## Parameters: \`metadata.recipe\`
 
@@ -61,64 +62,85 @@ ${fieldRows(toJsonSchema(RecipeParametersSchema)).map(parameterRow).join('\n')}
 ${exampleJson()}
 \`\`\`
 
-\`npx sluice ingest FILE --dataset NAME --recipe recipe.json\` takes the object \`recipe\` from a file.
+\`npx sluice ingest FILE --dataset NAME --recipe recipe.json\` reads the object \`recipe\` from a file.
 
-A parameter that is unknown or of the wrong type rejects the manifest (\`MANIFEST_INVALID\`). One that does not fit the table (a column that is not
-there, a value of another type, an unknown CRS) fails the run with \`RECIPE_INVALID\` before any step runs. Both name the parameter and say what is
-allowed. Names and values are quoted: none of them is ever read as SQL.
+A manifest with an unknown parameter or a parameter of the wrong type is rejected (\`MANIFEST_INVALID\`). A parameter
+that does not fit the table (a missing column, a value of another type, an unknown CRS) fails the run with
+\`RECIPE_INVALID\` before the first step runs. Both errors name the parameter and the allowed values. Names and values
+are quoted, and never executed as SQL.
 
-## Steps that a manifest adds
+## Steps for manifests
 
-Each step sees the columns as the ones before it left them. Null and empty geometries pass through, unless a step says otherwise; all other columns
-pass through with their names and types. The asset has a note of each step that left out, cut, split, merged or replaced features, with their number.
+Each step uses the columns that the earlier steps leave. Unless stated otherwise, null and empty geometries are kept,
+and all other columns keep their names and types. The asset has a note for each step that removed, cut, split, merged
+or replaced features, with their number.
 
-${STEP_KINDS.map(stepSection).join('\n\n')}
+${STEP_DEFINITIONS.map(stepSection).join('\n\n')}
 
 ### Conditions of \`filter\`
 
-| \`op\` | \`value\` | holds when |
+| \`op\` | \`value\` | true when |
 |---|---|---|
 ${OPERATOR_ROWS.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 
-Dates are written \`2025-03-31\`, times \`2025-03-31T12:00:00Z\`. A whole number past 2^53 is written as a text. Steps of \`filter\` that follow each other all apply,
-so any combination can be written.
+Dates are written \`2025-03-31\`, times \`2025-03-31T12:00:00Z\`. An integer above 2^53 is written as a text.
+Consecutive \`filter\` steps must all be fulfilled.
 
-## Steps of the recipes themselves
+## Steps of the recipes
 
-- **NormalizeCRS** transforms to \`target_crs\`, x (longitude) first. Before that, curves become lines, TINs and polyhedral surfaces multipolygons, and
-  M values are dropped, since GeoParquet holds none of them; Z values stay. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
-- **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that yields several kinds, the parts of the
-  original dimension are kept: a polygon with a spike loses the spike. A polygon without any area becomes the line or point that it was: no feature vanishes.
-  Multi types stay multi. Coordinates that are infinite or no numbers fail the run with \`GEOMETRY_INVALID\`.
-- **KeepLinear** and **KeepPolygonal** keep lines or polygons, as \`keep_geometries\` does: the others are counted, and noted on the asset.
-- **RepresentByPoint** replaces lines and polygons as \`point_on_surface\` does.
-- **SimplifyGeometry** drops vertices (\`ST_SimplifyPreserveTopology\`). Points, ends of lines and smallest rings stay. A geometry whose simplified form would be invalid stays as it was.
-  Neighboring polygons are simplified one by one: where they must keep a common border exactly, switch it off.
-- **QuantizeCoordinates** (on request) keeps the decimals asked for (\`ST_QuantizeCoordinates\`), where the geometry stays valid.
-- **CreateSpatialIndex** puts a GiST index on \`processed\`.
+- **NormalizeCRS** transforms to \`target_crs\`, with x (longitude) first. Before that, curves become lines, TINs and
+  polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z
+  values are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
+- **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that gives several kinds of
+  geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
+  area becomes a line or a point. Multi types stay multi. Coordinates that are infinite or not numbers fail the run
+  with \`GEOMETRY_INVALID\`.
+- **KeepLinear** and **KeepPolygonal** keep lines or polygons, as \`keep_geometries\` does. A note counts the others.
+- **RepresentByPoint** replaces lines and polygons, as \`point_on_surface\` does.
+- **SimplifyGeometry** removes vertices (\`ST_SimplifyPreserveTopology\`). Points, ends of lines and rings of four
+  points are unchanged, and so are geometries whose simplified form would be invalid. Neighboring polygons are
+  simplified separately; switch simplification off where they must keep exactly the same border.
+- **QuantizeCoordinates** (only with \`coordinate_precision\`) rounds coordinates (\`ST_QuantizeCoordinates\`), except
+  where the geometry would become invalid.
+- **CreateSpatialIndex** creates a GiST index on \`processed\`.
 
 ## Tables
 
-\`raw_data\` -> \`step_0\` -> \`step_1\` -> … -> \`processed\`, in the run's schema, unlogged. The last table written is called \`processed\`. A step that has
-nothing to do (the CRS is right already, everything is valid) writes no table and passes on what it got; the record of the run says so. \`step_n_findings\` holds what a step
-found: of MakeValid the number, reason and repaired geometry of each invalid feature. All of them stay until the run has ended, so a run that failed can be looked into.
+\`raw_data\` -> \`step_0\` -> \`step_1\` -> … -> \`processed\`, unlogged, in the run's schema. The last table is
+renamed to \`processed\`. A step that has nothing to do (the CRS is already right, all geometries are valid) writes no
+table; the run records this. \`step_n_findings\` holds intermediate results: for MakeValid the number, reason and
+repaired geometry of each invalid feature. All tables are kept until the run has ended, so that a failed run can be
+examined.
 
-Features are counted from 1 in the order of the files. A feature made of several has the number of the first of them; \`explode\` counts anew.
-Each table must have exactly one geometry column, named by \`GEOMETRY_COLUMN\` (\`geom\`); it is checked before the first step and after each one that writes.
+Features are numbered from 1 in the order of the files. A merged feature gets the lowest number of its features;
+\`explode\` renumbers all features. Each table must have exactly one geometry column, named by \`GEOMETRY_COLUMN\`
+(\`geom\`). This is checked before the first step and after each step that writes a table.
 
 ## Adding a step
 
-A step is a pure function from table names to SQL (\`shared/recipes/step.ts\`): a file in \`shared/recipes/steps\`. For manifests it is a kind of step with a schema of its
-parameters (\`shared/recipes/step-kind.ts\`), listed in \`shared/recipes/step-kinds.ts\`: the manifest's schema and this page follow. For a recipe it has a place in
-\`shared/recipes/registry.ts\`. Raise \`RECIPE_VERSION\` there when the same input then gives another result.
+A step is a set of pure functions that return SQL (\`shared/recipes/recipe-step.ts\`). To add one for manifests,
+define it with \`defineStep\` in a file of \`shared/recipes/steps\`, and add it to the list in
+\`shared/recipes/step-list.ts\`. The schema of the manifest and this page are generated from the list. The steps of a
+recipe are listed in \`shared/recipes/registry.ts\`. Increase \`RECIPE_VERSION\` there when the same input gives
+another result.
 `;
 }
 
-/** The example with one step in a line. */
+/** The example with one step per line. */
 function exampleJson(): string {
   const { steps, ...others } = RECIPE_EXAMPLE.recipe;
   const lines = steps.map((step) => `        ${JSON.stringify(step)}`).join(',\n');
-  return `{\n  "metadata": {\n    "recipe": {\n      ${JSON.stringify(others).slice(1, -1)},\n      "steps": [\n${lines}\n      ]\n    }\n  }\n}`;
+  const fields = JSON.stringify(others).slice(1, -1);
+  return `{
+  "metadata": {
+    "recipe": {
+      ${fields},
+      "steps": [
+${lines}
+      ]
+    }
+  }
+}`;
 }
 
 function recipeRow(recipe: Recipe): string {
@@ -126,10 +148,12 @@ function recipeRow(recipe: Recipe): string {
   const steps = stepsOf(recipe).map(({ name }) => name);
   const { degrees, meters } = recipe.tolerance;
   const tolerance = meters === 0 ? 'off' : `${degrees.toFixed(6).replace(/0+$/, '')}° or ${meters} m`;
-  return `| ${recipe.name === 'default' ? 'any other (`default`)' : `\`${recipe.name}\``} | ${recipe.summary} | ${[...steps.slice(0, prepared), '…', ...steps.slice(prepared)].join(', ')} | ${tolerance} |`;
+  const name = recipe.name === 'default' ? 'any other (`default`)' : `\`${recipe.name}\``;
+  const names = [...steps.slice(0, prepared), '…', ...steps.slice(prepared)].join(', ');
+  return `| ${name} | ${recipe.summary} | ${names} | ${tolerance} |`;
 }
 
-function stepSection({ name, summary, schema, example }: StepKind): string {
+function stepSection({ name, summary, schema, example }: StepDefinition): string {
   const rows = fieldRows(toJsonSchema(schema)).filter(({ field }) => field !== 'step');
   const table =
     rows.length === 0 ? [] : ['| parameter | value | meaning |', '|---|---|---|', ...rows.map(parameterRow), ''];
@@ -137,7 +161,8 @@ function stepSection({ name, summary, schema, example }: StepKind): string {
 }
 
 function parameterRow({ field, required, values, meaning }: FieldRow): string {
-  return `| ${required ? `**\`${field}\`**` : `\`${field}\``} | ${values.replaceAll('|', '\\|')} | ${meaning.replaceAll('|', '\\|')} |`;
+  const name = required ? `**\`${field}\`**` : `\`${field}\``;
+  return `| ${name} | ${values.replaceAll('|', '\\|')} | ${meaning.replaceAll('|', '\\|')} |`;
 }
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {

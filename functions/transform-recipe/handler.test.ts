@@ -17,7 +17,7 @@ const BOW_TIES = `create unlogged table raw_data as select n::bigint as sluice_f
 
 const data = (event: SluiceEvent | undefined) => event?.data as EventData<'sluice.table.ready'>;
 
-test('answers what the recipe did, with parameters and counts', async () => {
+test('returns the steps, parameters and counts of the recipe', async () => {
   const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10 });
   const ready = await handler(loaded, context);
   expect(ready).toMatchObject({
@@ -38,11 +38,11 @@ test('answers what the recipe did, with parameters and counts', async () => {
     'QuantizeCoordinates',
     'CreateSpatialIndex',
   ]);
-  // A repeat of the event answers the recorded reply.
+  // A repeated event returns the recorded reply.
   expect(await handler(loaded, context)).toEqual(ready);
 });
 
-test('starts over on what a worker that died has left', async () => {
+test('replaces the tables of a worker that died', async () => {
   const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10 });
   const dead = await claimStep(context.ledger, run.run_id, 'transform-recipe', 0);
   const session = await context.postgis.openSession(dead, context.signal);
@@ -54,16 +54,16 @@ test('starts over on what a worker that died has left', async () => {
   await session.close();
 });
 
-test('notes the features that a road network leaves out', async () => {
+test('notes the features that ingest_road_network removes', async () => {
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(case n when 1 then ST_MakePoint(1, 1) else ST_MakeLine(ST_MakePoint(0, n), ST_MakePoint(1, n)) end, 4326) as geom from generate_series(1, 3) as n`;
   const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 3, intent: 'ingest_road_network' });
   expect(data(await handler(loaded, context))).toMatchObject({
     recipe: 'ingest_road_network',
-    notes: [{ code: 'FEATURES_DROPPED', message: '1 of 3 features have no lines, and are left out.' }],
+    notes: [{ code: 'FEATURES_DROPPED', message: 'Removed 1 of 3 features, because they have no lines.' }],
   });
 });
 
-test('names the parameter that is wrong', async () => {
+test('names a wrong parameter', async () => {
   const { loaded } = await loadedRun(context, {
     srid: 27700,
     sql: BOW_TIES,
@@ -76,8 +76,8 @@ test('names the parameter that is wrong', async () => {
   });
 });
 
-test('ends its statement when the run is canceled', async () => {
-  // Simplifying these takes minutes.
+test('cancels the running statement when the run is canceled', async () => {
+  // The simplification takes minutes.
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(ST_Buffer(ST_MakePoint(0, 0), n, 2000), 4326) as geom from generate_series(1, 2000) as n`;
   const { run, loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 2000 });
   const working = handler(loaded, context);
@@ -86,7 +86,7 @@ test('ends its statement when the run is canceled', async () => {
   expect(await working).toBeUndefined();
 });
 
-/** Resolves when the step's session does its work. */
+/** Resolves when the step is claimed. */
 async function started(runId: string): Promise<void> {
   for (;;) {
     const run = await context.ledger.getRun(runId);
@@ -131,14 +131,14 @@ test('added steps are recorded with their defaults and counts, in the order of t
   expect(ready.notes).toEqual([
     {
       code: 'FEATURES_FILTERED',
-      message: '1 of 10 features do not fulfill the conditions of the filter, and are left out.',
+      message: 'The filter removed 1 of 10 features.',
     },
-    { code: 'FEATURES_SPLIT', message: '7 features with multi geometries were taken apart: 9 features became 16.' },
-    { code: 'FEATURES_CLIPPED', message: '2 of 16 features lie outside the bounds, and are left out.' },
+    { code: 'FEATURES_SPLIT', message: 'Split 7 features with several parts: 9 features became 16.' },
+    { code: 'FEATURES_CLIPPED', message: 'Removed 2 of 16 features outside of the box.' },
   ]);
 });
 
-test('a step that names a column which is not there fails before anything runs', async () => {
+test('a step that names a missing column fails before the first statement runs', async () => {
   const { run, loaded } = await loadedRun(context, {
     srid: 27700,
     sql: BOW_TIES,

@@ -1,52 +1,66 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
-import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
-import { sessionSettings } from '#shared/postgis/session-settings.ts';
-import { parseParameters } from '#shared/recipes/parameters.ts';
-import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
-import { dropOutputs, runRecipe } from '#shared/recipes/run-recipe.ts';
-import { readFacts } from '#shared/recipes/table-facts.ts';
-import type { Handler, WarmUp } from '#shared/runtime/context.ts';
-import { withClaim } from '#shared/runtime/with-claim.ts';
+import type { EventData } from '#shared/events/types.ts';
 import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
+import { sessionSettings } from '#shared/postgis/session-settings.ts';
+import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
+import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';
+import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
+import type { Context, Handler, WarmUp } from '#shared/runtime/context.ts';
+import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
+import { readStepContext } from './read-step-context.ts';
+import { dropOutputs, runRecipe } from './run-recipe.ts';
 
-/** Opens a connection with PostGIS and PROJ loaded. */
+type Loaded = EventData<'sluice.table.loaded'>;
+type Ready = EventData<'sluice.table.ready'>;
+
+/** Opens a connection and loads PostGIS and PROJ into it. */
 export const warmUp: WarmUp = ({ postgis }) => postgis.warmUp();
 
 /** Runs the recipe of the run's intent: raw_data -> step_0 -> … -> processed. See README.md. */
 export const handler: Handler = (event, context) => {
   const loaded = parseEventData(event, 'sluice.table.loaded');
   return withClaim(context, { runId: loaded.run_id, step: 'transform-recipe' }, async (claim) => {
-    const { intent, metadata } = claim.run.manifest;
-    const recipe = recipeOf(intent);
-    const parameters = parseParameters(metadata.recipe);
-    const steps = stepsOf(recipe, parameters.steps);
-    const session = await context.postgis.openSession(claim, claim.signal);
-    try {
-      await checkTableKept(session, RAW_TABLE, loaded.row_count);
-      await session.query(`${sessionSettings(context.env, loaded.row_count)}; ${dropOutputs(steps)}`);
-      const facts = await readFacts(session, context.env, recipe, parameters, loaded.srid);
-      const result = await runRecipe(session, steps, facts, loaded.row_count, claim.signal);
-      const counts = await countGeometries(session, facts.geometryColumn);
-      return makeEvent(
-        'sluice.table.ready',
-        loaded.run_id,
-        {
-          run_id: loaded.run_id,
-          recipe: recipe.name,
-          parameters: { ...facts.parameters },
-          steps: result.steps,
-          crs: facts.parameters.target_crs,
-          quality: {
-            null_geometries: counts.nulls,
-            empty_geometries: counts.empties,
-            repaired_geometries: result.repaired_geometries,
-          },
-          notes: result.notes,
-        },
-        { traceparent: event.traceparent },
-      );
-    } finally {
-      await session.close();
-    }
+    const started = performance.now();
+    const ready = await transform(claim, loaded, context);
+    context.log.info(
+      {
+        run_id: loaded.run_id,
+        recipe: ready.recipe,
+        rows: loaded.row_count,
+        seconds: (performance.now() - started) / 1000,
+      },
+      'Table:Transform:Success',
+    );
+    return makeEvent('sluice.table.ready', loaded.run_id, ready, { traceparent: event.traceparent });
   });
 };
+
+async function transform(claim: Claim, loaded: Loaded, { env, postgis }: Context): Promise<Ready> {
+  const { intent, metadata } = claim.run.manifest;
+  const recipe = recipeOf(intent);
+  const parameters = parseParameters(metadata.recipe);
+  const steps = stepsOf(recipe, parameters.steps);
+  const session = await postgis.openSession(claim, claim.signal);
+  try {
+    await checkTableKept(session, RAW_TABLE, loaded.row_count);
+    await session.query(`${sessionSettings(env, loaded.row_count)}; ${dropOutputs(steps)}`);
+    const stepContext = await readStepContext(session, env, recipe, parameters, loaded.srid);
+    const result = await runRecipe(session, steps, stepContext, loaded.row_count, claim.signal);
+    const counts = await countGeometries(session, stepContext.geometryColumn);
+    return {
+      run_id: loaded.run_id,
+      recipe: recipe.name,
+      parameters: { ...stepContext.parameters },
+      steps: result.steps,
+      crs: stepContext.parameters.target_crs,
+      quality: {
+        null_geometries: counts.nulls,
+        empty_geometries: counts.empties,
+        repaired_geometries: result.repaired_geometries,
+      },
+      notes: result.notes,
+    };
+  } finally {
+    await session.close();
+  }
+}

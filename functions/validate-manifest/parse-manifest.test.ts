@@ -189,7 +189,7 @@ describe('steps of a recipe', () => {
       'metadata.recipe.steps[0].step must be one of "filter", "clip", "keep_geometries", "explode", "collect", "dissolve", "keep_columns", "drop_columns", "rename_columns", "cast_columns", "add_area", "add_length", "add_perimeter", "centroid", "point_on_surface", not "buffer"',
       { step: 'buffer' },
     ],
-    ['metadata.recipe.steps[0] needs conditions in "all" or "any"', { step: 'filter' }],
+    ['metadata.recipe.steps[0] requires conditions in "all" or "any"', { step: 'filter' }],
     [
       'metadata.recipe.steps[0].all[0].op must be one of "=", "!=", "<", "<=", ">", ">=", "in", "not_in", "contains", "starts_with", "ends_with", "is_null", "is_not_null", not "like"',
       { step: 'filter', all: [{ column: 'a', op: 'like', value: 'x' }] },
@@ -216,7 +216,7 @@ describe('steps of a recipe', () => {
       { step: 'cast_columns', columns: { a: 'float' } },
     ],
     [
-      'metadata.recipe.steps[0].aggregates[0].column is needed for every function but count',
+      'metadata.recipe.steps[0].aggregates[0].column is required for every function except count',
       { step: 'dissolve', aggregates: [{ function: 'sum', as: 'x' }] },
     ],
   ])('%s', (message, step) => {

@@ -1,4 +1,4 @@
-import { RecipeParametersSchema } from '#shared/recipes/recipe-parameters.ts';
+import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { z } from 'zod';
 import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';

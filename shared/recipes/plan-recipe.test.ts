@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { parseParameters } from './parameters.ts';
+import { parseParameters } from './parameters/recipe-parameters.ts';
 import { planRecipe } from './plan-recipe.ts';
 import { recipeOf, stepsOf } from './registry.ts';
-import type { CrsUnit, TableFacts } from './step.ts';
-import { bindSteps, STEP_KINDS } from './step-kinds.ts';
+import type { CrsUnit, StepContext } from './recipe-step.ts';
+import { bindSteps, STEP_DEFINITIONS } from './step-list.ts';
 import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
 const column = (name: string, type: string, base = type, array = false): TableColumn => ({ name, type, base, array });
-const FACTS: TableFacts = {
+const CONTEXT: StepContext = {
   geometryColumn: 'geom',
   keyColumn: 'sluice_fid',
   sourceSrid: 4326,
@@ -35,8 +35,8 @@ const TABLES = { input: 'in put', output: 'out', findings: 'found' };
 
 /** The statements of one step of a manifest. */
 function sqlOf(step: Record<string, unknown>): string[] {
-  return planRecipe(bindSteps(parseParameters({ steps: [step] }).steps ?? []), FACTS).flatMap((planned) =>
-    planned.step.plan(TABLES, planned.facts).map(({ sql }) => sql.replaceAll(/\s+/g, ' ')),
+  return planRecipe(bindSteps(parseParameters({ steps: [step] }).steps ?? []), CONTEXT).flatMap((planned) =>
+    planned.step.plan(TABLES, planned.context).map(({ sql }) => sql.replaceAll(/\s+/g, ' ')),
   );
 }
 
@@ -45,14 +45,14 @@ function columnsAfter(...steps: Record<string, unknown>[]): string[] {
   return (
     planRecipe(
       [...bindSteps(parseParameters({ steps }).steps ?? []), { name: 'end', createsTable: false, plan: () => [] }],
-      FACTS,
+      CONTEXT,
     )
       .at(-1)
-      ?.facts.columns.map(({ name, type }) => `${name} ${type}`) ?? []
+      ?.context.columns.map(({ name, type }) => `${name} ${type}`) ?? []
   );
 }
 
-function refusal(run: () => unknown): unknown {
+function errorOf(run: () => unknown): unknown {
   try {
     run();
   } catch (thrown) {
@@ -64,7 +64,7 @@ function refusal(run: () => unknown): unknown {
 const ALL =
   't.sluice_fid as sluice_fid, t."name %I""" as "name %I""", t."größe" as "größe", t.n as n, t.tags as tags, t."Day" as "Day"';
 
-describe('SQL by value', () => {
+describe('the SQL of a step', () => {
   test('filter', () => {
     expect(
       sqlOf({
@@ -128,8 +128,8 @@ describe('SQL by value', () => {
   });
 });
 
-describe('the columns along the steps', () => {
-  test('each step sees what the ones before it left', () => {
+describe('columns', () => {
+  test('each step gets the columns that earlier steps leave', () => {
     expect(
       columnsAfter(
         { step: 'rename_columns', columns: { n: 'Anzahl' } },
@@ -165,7 +165,7 @@ describe('the columns along the steps', () => {
 
 const filter = (condition: object) => () => sqlOf({ step: 'filter', all: [condition] });
 
-describe('a wrong parameter is named, with what is allowed', () => {
+describe('an error names the wrong parameter and the allowed values', () => {
   test.each([
     [
       'metadata.recipe.steps[0].all[0].column: the table has no column "Name" at this step. Its columns are "name %I\\"", "größe", "n", "tags", "Day".',
@@ -184,11 +184,11 @@ describe('a wrong parameter is named, with what is allowed', () => {
       filter({ column: 'Day', op: '<', value: '2025-02-30' }),
     ],
     [
-      'metadata.recipe.steps[0].all[0].value: a column of type text[] can only be tested with is_null and is_not_null.',
+      'metadata.recipe.steps[0].all[0].value: a column of type text[] supports only is_null and is_not_null.',
       filter({ column: 'tags', op: '=', value: 'x' }),
     ],
     [
-      'metadata.recipe.steps[0].all[0].op: contains is for texts, and column "n" is integer.',
+      'metadata.recipe.steps[0].all[0].op: contains requires a text column; "n" is integer.',
       filter({ column: 'n', op: 'contains', value: '1' }),
     ],
     [
@@ -196,19 +196,19 @@ describe('a wrong parameter is named, with what is allowed', () => {
       () => columnsAfter({ step: 'keep_columns', columns: ['größe'] }, { step: 'drop_columns', columns: ['n'] }),
     ],
     [
-      'metadata.recipe.steps[0].columns["n"]: there is a column "Day" already. Choose another name.',
+      'metadata.recipe.steps[0].columns["n"]: the column "Day" already exists. Choose another name.',
       () => columnsAfter({ step: 'rename_columns', columns: { n: 'day' } }),
     ],
     [
-      'metadata.recipe.steps[0].by[0]: features cannot be grouped by "tags", which is text[].',
+      'metadata.recipe.steps[0].by[0]: features cannot be grouped by "tags", because its type is text[].',
       () => columnsAfter({ step: 'dissolve', by: ['tags'] }),
     ],
     [
-      'metadata.recipe.steps[0].aggregates[0].column: sum takes a column of numbers, and "Day" is date.',
+      'metadata.recipe.steps[0].aggregates[0].column: sum requires a column of numbers; "Day" is date.',
       () => columnsAfter({ step: 'dissolve', aggregates: [{ column: 'Day', function: 'sum', as: 'x' }] }),
     ],
     [
-      'metadata.recipe.steps[0].aggregates[1].as: there is a column "x" already. Choose another name.',
+      'metadata.recipe.steps[0].aggregates[1].as: the column "x" already exists. Choose another name.',
       () =>
         columnsAfter({
           step: 'dissolve',
@@ -219,11 +219,11 @@ describe('a wrong parameter is named, with what is allowed', () => {
         }),
     ],
   ])('%s', (message, run) =>
-    expect(refusal(run)).toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining(message) as string }),
+    expect(errorOf(run)).toMatchObject({ code: 'RECIPE_INVALID', message: expect.stringContaining(message) as string }),
   );
 });
 
-test('every kind of step has an example that is valid', () => {
-  for (const { name, example } of STEP_KINDS)
+test('the example of every step is valid', () => {
+  for (const { name, example } of STEP_DEFINITIONS)
     expect(parseParameters({ steps: [example] }).steps, name).toMatchObject([{ step: name }]);
 });

@@ -1,20 +1,21 @@
-import type { RecipeStep, TableFacts } from './step.ts';
+import type { RecipeStep, StepContext } from './recipe-step.ts';
 
-/** A step with the facts of the table that it finds. */
+/** A step with the context that applies to it. */
 export interface PlannedStep {
   step: RecipeStep;
-  facts: TableFacts;
+  context: StepContext;
 }
 
 /**
- * Follows the columns through the steps, from those of raw_data: each step gets the facts as they are at its place. Throws
- * RECIPE_INVALID for a step that names a column that is not there then, so that nothing runs of a recipe that cannot end.
+ * Gives each step the columns that the earlier steps leave; the first step gets those of raw_data. Throws
+ * RECIPE_INVALID for a step that names a column which does not exist at that step, so that the run fails before the
+ * first statement.
  */
-export function planRecipe(steps: readonly RecipeStep[], facts: TableFacts): PlannedStep[] {
-  let columns = facts.columns;
+export function planRecipe(steps: readonly RecipeStep[], first: StepContext): PlannedStep[] {
+  let { columns } = first;
   return steps.map((step) => {
-    const here = { ...facts, columns };
-    columns = step.columnsAfter?.(here) ?? columns;
-    return { step, facts: here };
+    const context = { ...first, columns };
+    columns = step.columnsAfter?.(context) ?? columns;
+    return { step, context };
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatCount, formatSeconds, formatTime } from './amounts.ts';
+import { counted, formatBytes, formatCount, formatSeconds, formatTime } from './amounts.ts';
 
 test.each([
   [0, '0 bytes'],
@@ -21,5 +21,6 @@ test.each([
 
 test('counts and times', () => {
   expect(formatCount(1_234_567)).toBe('1,234,567');
+  expect([counted(0, 'feature'), counted(1, 'feature')]).toEqual(['0 features', '1 feature']);
   expect(formatTime('2025-03-01T10:15:30.123Z')).toBe('2025-03-01 10:15:30');
 });

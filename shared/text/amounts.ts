@@ -27,3 +27,8 @@ export function formatCount(count: number): string {
 export function formatTime(iso: string): string {
   return iso.slice(0, 19).replace('T', ' ');
 }
+
+/** `1 feature`, `2 features`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -111,7 +111,7 @@ async function assetOf(run: RunView) {
   return { asset, ...(await readGeoParquet(path)) };
 }
 
-test('a recipe with many steps becomes an asset that says what was done', async () => {
+test('the asset of a recipe with many steps has notes of what they changed', async () => {
   const { run, exitCode } = await ingest(RECIPE);
   expect(exitCode, JSON.stringify(run.error)).toBe(0);
   const { asset, rows, columns, geo } = await assetOf(run);
@@ -161,13 +161,13 @@ test('a recipe with many steps becomes an asset that says what was done', async 
   });
   expect(asset.quality.notes).toEqual(
     expect.arrayContaining([
-      { code: 'FEATURES_DROPPED', message: '1 of 5 features have no polygons, and are left out.' },
+      { code: 'FEATURES_DROPPED', message: 'Removed 1 of 5 features, because they have no polygons.' },
       {
         code: 'FEATURES_FILTERED',
-        message: '1 of 4 features do not fulfill the conditions of the filter, and are left out.',
+        message: 'The filter removed 1 of 4 features.',
       },
-      { code: 'FEATURES_CLIPPED', message: '1 were cut at the edge.' },
-      { code: 'FEATURES_MERGED', message: '3 features became 2.' },
+      { code: 'FEATURES_CLIPPED', message: 'Cut 1 feature at the edge of the box.' },
+      { code: 'FEATURES_MERGED', message: 'Merged 3 features into 2.' },
     ]),
   );
 });

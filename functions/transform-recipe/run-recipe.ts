@@ -1,0 +1,143 @@
+import type { QueryResult } from 'pg';
+import format from 'pg-format';
+import type { Note } from '#shared/contracts/facts.ts';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
+import { checkGeometryContract } from '#shared/postgis/table-checks.ts';
+import { readColumns } from '#shared/postgis/table-columns.ts';
+import { planRecipe, type PlannedStep } from '#shared/recipes/plan-recipe.ts';
+import type { RecipeStep, SqlStep, StepContext, StepTables } from '#shared/recipes/recipe-step.ts';
+import { explainFailure, runCheck } from './feature-errors.ts';
+
+/**
+ * The record of a step. `output` is its input when it had nothing to do; `row_count` is null when it wrote no table.
+ */
+export interface StepRecord {
+  step: string;
+  output: string;
+  seconds: number;
+  row_count: number | null;
+}
+
+export interface RecipeResult {
+  steps: StepRecord[];
+  repaired_geometries: number;
+  notes: Note[];
+}
+
+/** SQL that drops the tables of an earlier attempt. raw_data is kept. */
+export function dropOutputs(steps: readonly RecipeStep[]): string {
+  const tables = steps.flatMap((_, position) => {
+    const { output, findings } = tablesOf(position, '');
+    return [output, findings];
+  });
+  return format('drop table if exists %I', [PROCESSED_TABLE, ...tables]);
+}
+
+/**
+ * Runs the steps: raw_data -> step_0 -> step_1 -> … -> processed. The last table that a step writes is renamed to
+ * `processed`; the others are kept until the schema is dropped. A step that has nothing to do writes no table.
+ * `rowCount` is that of raw_data. Checks the parameters of all steps before the first statement, and the geometry
+ * contract of each table. Throws RECIPE_INVALID, GEOMETRY_CONTRACT, and CRS_TRANSFORM_FAILED, GEOMETRY_INVALID or
+ * CAST_FAILED, which name the failing features.
+ */
+export async function runRecipe(
+  session: PostgisSession,
+  steps: readonly RecipeStep[],
+  context: StepContext,
+  rowCount: number,
+  signal: AbortSignal,
+): Promise<RecipeResult> {
+  const result: RecipeResult = { steps: [], repaired_geometries: 0, notes: [] };
+  let table = RAW_TABLE;
+  let rows = rowCount;
+  for (const [position, planned] of planRecipe(steps, context).entries()) {
+    const { step } = planned;
+    const started = performance.now();
+    if (!step.createsTable) table = await createProcessed(session, table, result);
+    const tables = tablesOf(position, table);
+    const outcome = await runStep(session, planned, tables, signal);
+    const wroteTable = outcome.executed && step.createsTable;
+    if (wroteTable) {
+      const note = step.note?.({ before: rows, after: outcome.rows, changed: outcome.changed });
+      if (note !== undefined) result.notes.push(note);
+      table = tables.output;
+      rows = outcome.rows;
+      checkGeometryContract(table, await readColumns(session, table), context.geometryColumn);
+    }
+    result.repaired_geometries += outcome.repaired;
+    result.steps.push({
+      step: step.name,
+      output: table,
+      seconds: (performance.now() - started) / 1000,
+      row_count: wroteTable ? rows : null,
+    });
+  }
+  await createProcessed(session, table, result);
+  return result;
+}
+
+/** The tables of the step at `position`. */
+function tablesOf(position: number, input: string): StepTables {
+  return { input, output: `step_${position}`, findings: `step_${position}_findings` };
+}
+
+interface StepOutcome {
+  /** False when the step had nothing to do. */
+  executed: boolean;
+  /** Rows of the last statement. */
+  rows: number;
+  repaired: number;
+  changed: number;
+}
+
+async function runStep(
+  session: PostgisSession,
+  { step, context }: PlannedStep,
+  tables: StepTables,
+  signal: AbortSignal,
+): Promise<StepOutcome> {
+  const statements = step.plan(tables, context);
+  const outcome: StepOutcome = { executed: statements.length > 0, rows: 0, repaired: 0, changed: 0 };
+  for (const statement of statements) {
+    outcome.rows = await execute(session, step, statement, tables, context, signal);
+    if (statement.counts === 'repaired_geometries') outcome.repaired += outcome.rows;
+    if (statement.counts === 'changed_features') outcome.changed += outcome.rows;
+    if (statement.stopWhenEmpty && outcome.rows === 0) return { ...outcome, executed: false };
+  }
+  if (outcome.executed) for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);
+  return outcome;
+}
+
+async function execute(
+  session: PostgisSession,
+  step: RecipeStep,
+  statement: SqlStep,
+  tables: StepTables,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
+  try {
+    const { rowCount }: QueryResult = await session.client.query(statement.sql);
+    return rowCount ?? 0;
+  } catch (thrown) {
+    throw databaseFailure(thrown) ?? (await explainFailure(session, step, tables.input, context, thrown, signal));
+  }
+}
+
+/**
+ * Renames the last table to `processed` and returns this name. raw_data is copied instead, because a repeated attempt
+ * needs it.
+ */
+async function createProcessed(session: PostgisSession, table: string, result: RecipeResult): Promise<string> {
+  if (table === PROCESSED_TABLE) return table;
+  await session.query(
+    table === RAW_TABLE
+      ? format('create unlogged table %I as table %I', PROCESSED_TABLE, table)
+      : format('alter table %I rename to %I', table, PROCESSED_TABLE),
+  );
+  for (const step of result.steps) if (step.output === table && table !== RAW_TABLE) step.output = PROCESSED_TABLE;
+  return PROCESSED_TABLE;
+}

@@ -1,0 +1,101 @@
+import type { ErrorCodeName } from '#shared/errors/codes.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { Note } from '#shared/contracts/facts.ts';
+
+/** An SQL statement of a recipe step. */
+export interface SqlStep {
+  sql: string;
+  /**
+   * When the statement creates a table without rows, the step ends: its other statements are skipped, and its input is
+   * its result.
+   */
+  stopWhenEmpty?: true;
+  /** What the row count of the statement means. */
+  counts?: 'repaired_geometries' | 'changed_features';
+}
+
+/** Names of tables in the schema of the run. */
+export interface StepTables {
+  input: string;
+  /** The table that the step creates, if it creates one. */
+  output: string;
+  /** A table for intermediate results of the step. */
+  findings: string;
+}
+
+/** Unit of a CRS: degrees, or its length in meters. */
+export type CrsUnit = 'degree' | number;
+
+/** Parameters of the recipe that apply to all geometries. */
+export interface GeometryParameters {
+  /** EPSG:n. */
+  target_crs: string;
+  /** In units of target_crs; 0 switches simplification off. */
+  simplify_tolerance: number;
+  coordinate_precision?: number;
+}
+
+/** The input of a recipe step besides the table name. */
+export interface StepContext {
+  geometryColumn: string;
+  keyColumn: string;
+  /** All columns of the table at this step, in order. */
+  columns: TableColumn[];
+  /** SRID of raw_data. */
+  sourceSrid: number;
+  targetSrid: number;
+  /** Units of the target CRS and of every CRS that a step names, by SRID. */
+  units: ReadonlyMap<number, CrsUnit>;
+  /**
+   * Boxes of clip steps in the target CRS, where they were given in another one: EWKB in hex by areaKey() of
+   * sql/clip-area.ts.
+   */
+  areas: ReadonlyMap<string, string>;
+  /** Whether raw_data has curves, or multi geometries that can hold curves. */
+  curves: boolean;
+  /** Whether raw_data has triangles, TINs or polyhedral surfaces. */
+  surfaces: boolean;
+  /** Whether raw_data has M values. */
+  measures: boolean;
+  parameters: GeometryParameters;
+}
+
+/** Why a step fails on a feature: the error code, and the predicate of the message `Feature 7 …`. */
+export interface FeatureFailure {
+  code: ErrorCodeName;
+  predicate: string;
+}
+
+/** A check after a step: a query for the `feature` and the `reason` of each feature with an error. */
+export interface FeatureCheck extends FeatureFailure {
+  sql: string;
+}
+
+/** Features before and after a step, and the number of features that a statement counted as `changed_features`. */
+export interface StepCounts {
+  before: number;
+  after: number;
+  changed: number;
+}
+
+/** One step of a recipe. All its functions are pure. */
+export interface RecipeStep {
+  name: string;
+  /** False for a step that changes its input table. */
+  createsTable: boolean;
+  /** The statements, in order; empty when the step has nothing to do. */
+  plan(tables: StepTables, context: StepContext): SqlStep[];
+  /** The columns of the result; unchanged when absent. Throws RECIPE_INVALID for a column that does not exist. */
+  columnsAfter?(context: StepContext): TableColumn[];
+  /**
+   * The SQL that the step computes for one feature (alias `t`). After a failure it is evaluated feature by feature to
+   * find the one that fails.
+   */
+  expression?(context: StepContext): string;
+  /** The error of a statement that fails on the data. */
+  failure?: FeatureFailure;
+  /** Checks to run after the statements. */
+  checks?(tables: StepTables, context: StepContext): FeatureCheck[];
+  /** The note for the asset about what the step changed. */
+  note?(counts: StepCounts): Note | undefined;
+}

@@ -1,0 +1,90 @@
+import format from 'pg-format';
+import { z } from 'zod';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import { attributeColumn, ColumnName, invalidParameter, postgresText } from '../parameters/columns.ts';
+import type { FeatureCheck, StepContext, StepTables } from '../recipe-step.ts';
+import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, parsesDates } from '../sql/cast.ts';
+import { columnSql, selectInto } from '../sql/select.ts';
+import { defineStep } from '../step-definition.ts';
+
+const MAX_NULL_VALUES = 20;
+const MAX_NULL_VALUE_LENGTH = 64;
+
+export const castColumns = defineStep({
+  summary:
+    'Changes the types of columns. Spaces around a text are ignored, and an empty text becomes null. A value that ' +
+    'does not fit (a fraction as `bigint`, `03/04/2025` as a date) fails the run with `CAST_FAILED`, ' +
+    'which names the feature.',
+  schema: z.strictObject({
+    step: z.literal('cast_columns'),
+    columns: z
+      .record(ColumnName, z.enum(CAST_TYPES))
+      .describe(`Types by names of columns: ${CAST_TYPES.map((type) => `\`${type}\``).join(', ')}.`),
+    null_values: z
+      .array(postgresText().max(MAX_NULL_VALUE_LENGTH))
+      .max(MAX_NULL_VALUES)
+      .default([])
+      .describe('Texts that mean null in these columns, such as `n/a` or `-9999`.'),
+  }),
+  example: { step: 'cast_columns', columns: { height: 'double', surveyed: 'date' }, null_values: ['n/a'] },
+  bind: ({ columns, null_values }, path) => {
+    const types = new Map(Object.entries(columns));
+    const typeOf = (column: TableColumn) => types.get(column.name) ?? 'text';
+    const cast = (column: TableColumn) => castSql(column, typeOf(column), null_values) ?? 'null';
+    const isCast = ({ name }: TableColumn) => types.has(name);
+    return {
+      columnsAfter: (context) => {
+        for (const [name, to] of types) checkCast(name, to, context, `${path}.columns[${JSON.stringify(name)}]`);
+        return context.columns.map((column) => (isCast(column) ? castColumn(column.name, typeOf(column)) : column));
+      },
+      plan: ({ input, output }, context) => [
+        {
+          sql: selectInto(
+            output,
+            context.columns.map((column) => [column.name, isCast(column) ? cast(column) : columnSql(column.name)]),
+            format('%I as t', input),
+          ),
+        },
+      ],
+      // A row of all casts fails when one of them fails.
+      expression: (context) => `row(${context.columns.filter(isCast).map(cast).join(', ')})`,
+      failure: CAST_FAILURE,
+      checks: (tables, context) =>
+        context.columns
+          .filter((column) => parsesDates(column, typeOf(column)))
+          .map((column) => findOtherDates(column, null_values, tables, context)),
+    };
+  },
+});
+
+const CAST_FAILURE = { code: 'CAST_FAILED', predicate: 'has a value that cannot be cast' } as const;
+
+/** PostgreSQL accepts other forms of dates, whose meaning depends on its settings. */
+function findOtherDates(
+  column: TableColumn,
+  nullValues: readonly string[],
+  { input }: StepTables,
+  context: StepContext,
+): FeatureCheck {
+  return {
+    ...CAST_FAILURE,
+    sql: format(
+      `select %s as feature, %L || left(%s, 64) || '" is not written as 2025-03-31 or 2025-03-31T12:00:00Z' as reason
+       from %I as t where %s`,
+      columnSql(context.keyColumn),
+      `column ${JSON.stringify(column.name)}: "`,
+      columnSql(column.name),
+      input,
+      isNoDate(column, nullValues),
+    ),
+  };
+}
+
+function checkCast(name: string, to: CastType, context: StepContext, path: string): void {
+  const column = attributeColumn(name, context, path);
+  if (castSql(column, to, []) === undefined)
+    throw invalidParameter(path, `column ${JSON.stringify(name)} is ${column.type}, which cannot be cast to ${to}.`, {
+      column: name,
+      type: column.type,
+    });
+}
