@@ -8,7 +8,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
 import { createRouter } from '../gateway/router/router.ts';
-import { readStack } from '../gateway/stack.ts';
+import { readStack } from '#shared/config/stack.ts';
 import { NoOpLane } from './no-op-lane.ts';
 import type { Benchmark } from './report.ts';
 import { median, percentile } from './statistics.ts';
@@ -47,8 +47,8 @@ async function measure(databaseUrl: string): Promise<Benchmark> {
   const lane = new NoOpLane(ledger);
   // The ports to PostGIS, GDAL and objects are not there: these functions use the ledger only.
   const context = { env, log, ledger, signal: new AbortController().signal } as Context;
-  const host = new InProcessHost(context, (name) => Promise.resolve(lane.handler(name)));
-  const router = await createRouter({ databaseUrl, stack: await readStack('stack.yml'), host, env, log });
+  const host = new InProcessHost(context, { load: (name) => Promise.resolve(lane.handler(name)) });
+  const router = await createRouter({ databaseUrl, stack: await readStack(), host, env, log });
   await router.start();
   try {
     const run = () => lane.run((event) => router.publish(event));

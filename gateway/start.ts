@@ -15,7 +15,7 @@ import { EMBEDDED_CREDENTIALS, startObjectStore } from './embedded/object-store.
 import { startPostgres } from './embedded/postgres.ts';
 import { explainListening, listen } from './api/listen.ts';
 import { createRouter, type Router } from './router/router.ts';
-import { readStack } from './stack.ts';
+import { readStack } from '#shared/config/stack.ts';
 
 /** A Sluice that is ready: it takes manifests and runs functions until `stop`. */
 export interface RunningSluice {
@@ -39,8 +39,6 @@ export interface StartOptions {
   /** Called when a part begins to start and when it is ready. */
   onProgress?: (part: string, state: 'begins' | 'ready') => void;
 }
-
-const STACK = new URL('../stack.yml', import.meta.url);
 
 /**
  * Starts everything that `env` does not name a server for: PostgreSQL, the object store, then router and gateway with the functions.
@@ -79,12 +77,12 @@ export async function startSluice(
   ]);
   const env: Env = { ...given, ...databases, ...store, PORT: listener.port };
 
-  const context = await openContext(env, log);
+  const stack = await readStack();
+  const context = await openContext(env, log, { stack });
   opened.defer(() => context[Symbol.asyncDispose]());
-  const stack = await readStack(STACK);
   const host =
     env.FUNCTION_URL === undefined
-      ? new InProcessHost({ ...context, publish: (event) => router.publish(event) })
+      ? new InProcessHost({ ...context, publish: (event) => router.publish(event) }, { stack })
       : new HttpClientHost(functionUrls(env.FUNCTION_URL));
   const router = await createRouter({ databaseUrl: databases.CONTROL_DATABASE_URL, stack, host, env, log });
   opened.defer(() => router.stop());
@@ -112,6 +110,7 @@ export async function startSluice(
     router,
     host,
     stack,
+    servedLanes: context.servedLanes,
     ledger: context.ledger,
     objects: context.objects,
     postgis: context.postgis,

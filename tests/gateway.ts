@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { serve, type ServerType } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { LANES } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId, type SluiceEvent } from '#shared/events/event.ts';
 import type { AssetDraft, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -14,7 +15,7 @@ import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
 import { createRouter, type Router } from '../gateway/router/router.ts';
-import { parseStack } from '../gateway/stack.ts';
+import { parseStack } from '#shared/config/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
 
 /** A function of a test: an event in, an event or nothing out. */
@@ -54,7 +55,7 @@ export async function startGateway(
   await router.start();
   const objects = openObjectStore(env);
   const postgis = new PgPostgis(database.url);
-  const deps = { env, router, host, stack, ledger, objects, postgis, log: SILENT_LOG };
+  const deps = { env, router, host, stack, servedLanes: new Set(LANES), ledger, objects, postgis, log: SILENT_LOG };
   const app = createGateway(deps);
   let server: ServerType | undefined;
   return {

@@ -3,7 +3,7 @@ import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { ENV_SCHEMA } from '#shared/config/env.ts';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { CRON_TOPIC, parseStack, type StackFunction } from '../../gateway/stack.ts';
+import { CRON_TOPIC, parseStack, STACK_FILE, type StackFunction } from '#shared/config/stack.ts';
 import { type CodeFacts, readCodeFacts } from './call-graph.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
@@ -13,7 +13,7 @@ const END = '<!-- End of the facts. -->';
 /** Every function that parses its event can raise these. */
 const RAISED_BY_ALL = new Set(['EVENT_INVALID', 'INTERNAL']);
 
-const stack = parseStack(readFileSync(new URL('stack.yml', ROOT), 'utf8'));
+const stack = parseStack(readFileSync(STACK_FILE, 'utf8'));
 let facts: CodeFacts[] | undefined;
 
 /** The table of facts in functions/NAME/README.md. The text outside of the two marker comments is written by hand. */

@@ -2,7 +2,6 @@ import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/s
 import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { ManifestObject } from '#shared/landing/manifest-object.ts';
-import { SERVED_LANES } from '#shared/manifest/served-lanes.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import { checkFiles } from './check-files.ts';
@@ -17,8 +16,7 @@ export type Verdict =
 /** Examines an uploaded manifest and the files that it names. Throws only errors after which another try can succeed. */
 export async function examine(
   object: ManifestObject,
-  context: Pick<Context, 'objects' | 'env' | 'signal'>,
-  servedLanes: ReadonlySet<Lane> = SERVED_LANES,
+  context: Pick<Context, 'objects' | 'env' | 'signal' | 'servedLanes'>,
 ): Promise<Verdict> {
   let manifest: Manifest | null = null;
   let lane: Lane | null = null;
@@ -27,7 +25,7 @@ export async function examine(
     lane = laneOf(manifest);
     // Before the files: a lane that is switched off asks nothing of them.
     if (!isEnabled(lane, context.env)) return { accepted: false, manifest, lane, error: null };
-    if (!servedLanes.has(lane)) throw notAvailable(manifest, lane);
+    if (!context.servedLanes.has(lane)) throw notAvailable(manifest, lane);
     await checkFiles(filesOf(manifest, context.env.LANDING_BUCKET), context);
     return { accepted: true, manifest, lane };
   } catch (thrown) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openFunctionContext, putManifest, uploadEvent, vectorManifest } from '../../tests/function-context.ts';
 import { examine } from './examine.ts';
@@ -198,7 +199,7 @@ describe('a manifest that is refused', () => {
 
 test('a lane that no function serves is refused', async () => {
   const object = { bytes: Buffer.from(JSON.stringify(vectorManifest('unserved', FILE))), tooLarge: false, sha256: '' };
-  expect(await examine(object, context, new Set(['raster']))).toMatchObject({
+  expect(await examine(object, { ...context, servedLanes: new Set<Lane>(['raster']) })).toMatchObject({
     accepted: false,
     error: { code: 'LANE_NOT_AVAILABLE', details: { lane: 'vector' } },
   });

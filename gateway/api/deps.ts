@@ -1,11 +1,12 @@
 import type { Env } from '#shared/config/env.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Router } from '../router/router.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '#shared/config/stack.ts';
 
 /** What the gateway stands on. It opens and closes none of it. */
 export interface GatewayDeps {
@@ -16,6 +17,8 @@ export interface GatewayDeps {
   >;
   host: FunctionHost;
   stack: Pick<Stack, 'find'>;
+  /** Lanes that a function of the stack executes. */
+  servedLanes: ReadonlySet<Lane>;
   ledger: Ledger;
   objects: ObjectStore;
   /** Only asked whether it answers, for /healthz. */

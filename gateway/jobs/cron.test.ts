@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { dueTimes, runCron, tickOf } from './cron.ts';
-import { parseStack } from '../stack.ts';
+import { parseStack } from '#shared/config/stack.ts';
 
 const at = (time: string) => new Date(`2026-05-01T${time}Z`);
 

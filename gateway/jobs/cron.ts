@@ -3,7 +3,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Router } from '../router/router.ts';
-import { CRON_TOPIC, type Stack, type StackFunction } from '../stack.ts';
+import { CRON_TOPIC, type Stack, type StackFunction } from '#shared/config/stack.ts';
 
 /** setTimeout can't wait longer than 24.8 days; a look once an hour costs nothing, and heeds a clock that was set. */
 const LOOK_EVERY_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import type { SluiceEvent } from '#shared/events/event.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '#shared/config/stack.ts';
 import type { Executor } from './database.ts';
 import { firstDelivery, jobIdOf } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';

@@ -1,7 +1,7 @@
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '#shared/config/stack.ts';
 import type { QueueDatabase } from './database.ts';
 import type { DeadLetterStore } from './dead-letter-store.ts';
 import type { RouterMetrics } from './metrics.ts';

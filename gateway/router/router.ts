@@ -6,7 +6,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
-import { concurrencyOf, type Stack } from '../stack.ts';
+import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
 import { Consumer } from './consumer.ts';
 import { QueueDatabase } from './database.ts';

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { isEnabled, laneOf } from './lanes.ts';
+import { parseStack } from '#shared/config/stack.ts';
+import { LANES } from '#shared/contracts/lanes.ts';
+import { isEnabled, laneOf, lanesServedBy } from './lanes.ts';
 import type { Manifest } from './manifest.ts';
 
 const file = (type: 'vector' | 'raster' | 'tabular') => ({ path: 's3://landing-zone/b/x', type, format: 'GPKG' });
@@ -57,4 +59,15 @@ test('raster and vector are both of the lane ingest', () => {
   const env = { MANIFEST_ROUTER_ENABLED_LANES: ' tabular, ingest' };
   expect(isEnabled('vector', env) && isEnabled('raster', env) && isEnabled('tabular', env)).toBe(true);
   expect(isEnabled('join', env)).toBe(false);
+});
+
+test('a lane is served when a function receives its runs', () => {
+  const stack = (topic: string) =>
+    parseStack(JSON.stringify({ functions: { 'export-cog': { annotations: { topic } } } }));
+  expect([...lanesServedBy(stack('sluice.table.loaded'))]).toEqual([]);
+  expect([...lanesServedBy(stack('sluice.table.loaded, sluice.run.requested.raster'))]).toEqual(['raster']);
+});
+
+test('without a stack.yml, as in a container, every lane is served', () => {
+  expect([...lanesServedBy(undefined)]).toEqual(LANES);
 });

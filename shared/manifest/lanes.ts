@@ -1,5 +1,6 @@
-import { LANE_GROUP } from '#shared/contracts/lanes.ts';
+import { LANE_GROUP, LANES } from '#shared/contracts/lanes.ts';
 import type { Env } from '#shared/config/env.ts';
+import type { Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Manifest } from './manifest.ts';
@@ -11,6 +12,11 @@ const LANE_OF_INTENT = new Map<string, Lane>([
   ['ingest_tabular', 'tabular'],
   ['join_datasets', 'join'],
 ]);
+
+/** The lanes whose runs a function of the stack receives. Without a stack every lane counts as served. */
+export function lanesServedBy(stack: Pick<Stack, 'subscribers'> | undefined): ReadonlySet<Lane> {
+  return new Set(LANES.filter((lane) => stack?.subscribers(`sluice.run.requested.${lane}`).length !== 0));
+}
 
 export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LANES'>): boolean {
   return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);

@@ -4,13 +4,14 @@ import { runRequested } from '#shared/events/run-events.ts';
 import { activityOf } from '#shared/ledger/activity.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { SERVED_LANES } from '#shared/manifest/served-lanes.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import { planRerun, type RerunRequest, runOfRequest } from './plan-rerun.ts';
 
 export interface RerunParts {
   ledger: Pick<Ledger, 'getRun' | 'listRuns' | 'insertRerun' | 'appendActivity'>;
   router: { publish(event: SluiceEvent): Promise<void> };
+  /** Lanes that a function of this installation executes. */
+  servedLanes: ReadonlySet<Lane>;
 }
 
 /** Runs of a batch that are read at once. */
@@ -24,8 +25,7 @@ const RUNS_PER_PAGE = 500;
 export async function rerun(
   runId: string,
   request: RerunRequest,
-  { ledger, router }: RerunParts,
-  servedLanes: ReadonlySet<Lane> = SERVED_LANES,
+  { ledger, router, servedLanes }: RerunParts,
 ): Promise<{ created: boolean; run: RunDocument }> {
   const original = await ledger.getRun(runId);
   if (original === undefined)

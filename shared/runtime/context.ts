@@ -1,4 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
@@ -14,6 +15,8 @@ export interface Context {
   objects: ObjectStore;
   postgis: Postgis;
   gdal: Gdal;
+  /** Lanes that a function of this installation executes. */
+  servedLanes: ReadonlySet<Lane>;
   /** Sends an event beyond the reply; resolves when it is stored. The same id again adds nothing. Throws EVENT_INVALID, SLUICE_UNREACHABLE, DATABASE_UNAVAILABLE. */
   publish: (event: SluiceEvent) => Promise<void>;
   /** Aborts on cancel, lost claim, timeout or shutdown. */

@@ -44,9 +44,9 @@ const obedient: Handler = async (received, { signal }) => {
 };
 // Only `signal` of the context is used by this handler.
 const context = { log: SILENT_LOG, signal: never } as Context;
-const inProcess = new InProcessHost(context, (name) =>
-  name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name),
-);
+const inProcess = new InProcessHost(context, {
+  load: (name) => (name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name)),
+});
 
 let server: FunctionServer;
 const http = new HttpClientHost(() => `http://127.0.0.1:${server.port}/`);
@@ -166,7 +166,7 @@ describe('the HTTP host', () => {
     };
     const own = await serveFunction({
       name: 'w',
-      host: new InProcessHost(context, () => Promise.resolve(waiting)),
+      host: new InProcessHost(context, { load: () => Promise.resolve(waiting) }),
       port: 0,
       address: '127.0.0.1',
       ready: () => Promise.resolve(),

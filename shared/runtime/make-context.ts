@@ -1,40 +1,112 @@
 import type { Env } from '#shared/config/env.ts';
+import { type PortName, PORTS, type Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { eventSink, postEvent } from '#shared/events/post-event.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { lanesServedBy } from '#shared/manifest/lanes.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
-import { eventSink, postEvent } from '#shared/events/post-event.ts';
+import { undeclaredPort } from './declared-ports.ts';
 import { fencedPostgis } from './fenced-postgis.ts';
 
-/** Opens what handlers need, as the environment names it. Disposing it aborts `signal` and closes the connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
-export async function openContext(env: Env, log: Logger): Promise<Context & AsyncDisposable> {
-  const ledger = await openLedger(env);
-  const objects = openObjectStore(env);
-  const postgis = fencedPostgis(new PgPostgis(required(env, 'POSTGIS_URL')), ledger);
-  const ending = new AbortController();
-  return {
-    env,
-    log,
-    ledger,
-    objects,
-    postgis,
-    gdal: createGdal(env, { log }),
-    publish: (event) => postEvent(eventSink(env), event, ending.signal),
-    signal: ending.signal,
-    [Symbol.asyncDispose]: async () => {
-      ending.abort();
-      objects.close();
-      await Promise.allSettled([ledger.close(), postgis.close()]);
-    },
-  };
+export interface OpenContext extends Context, AsyncDisposable {
+  /** Resolves when every opened port answers. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE. */
+  ping(): Promise<void>;
 }
 
-function required(env: Env, name: 'CONTROL_DATABASE_URL' | 'POSTGIS_URL'): string {
-  const value = env[name];
-  if (value === undefined)
-    throw new SluiceError('CONFIG_INVALID', `${name} is not set; a function in a process of its own needs it.`);
-  return value;
+export interface ContextOptions {
+  /** Undefined in a container without stack.yml: then every port is opened and every lane counts as served. */
+  stack?: Stack | undefined;
+  /** Opens only the ports that stack.yml declares for this function. All ports are opened by default. */
+  functionName?: string;
+}
+
+/**
+ * Opens the ports at the addresses of the environment. Disposing the context aborts its `signal` and closes its
+ * connections. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE; nothing stays open then.
+ */
+export async function openContext(
+  env: Env,
+  log: Logger,
+  { stack, functionName = '' }: ContextOptions = {},
+): Promise<OpenContext> {
+  const needs = stack?.find(functionName)?.needs ?? PORTS;
+  const ending = new AbortController();
+  const closers: (() => void | Promise<void>)[] = [];
+  const dispose = async () => {
+    ending.abort();
+    await Promise.allSettled(closers.map(async (close) => close()));
+  };
+  try {
+    const ports = await openPorts(env, log, { needs, functionName, onOpened: (close) => closers.push(close) });
+    return {
+      env,
+      log,
+      ...ports,
+      servedLanes: lanesServedBy(stack),
+      publish: (event) => postEvent(eventSink(env), event, ending.signal),
+      signal: ending.signal,
+      ping: () => pingPorts(ports, needs),
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (thrown) {
+    await dispose();
+    throw thrown;
+  }
+}
+
+type Ports = Pick<Context, PortName>;
+
+async function openPorts(
+  env: Env,
+  log: Logger,
+  {
+    needs,
+    functionName,
+    onOpened,
+  }: { needs: readonly PortName[]; functionName: string; onOpened: (close: () => void | Promise<void>) => void },
+): Promise<Ports> {
+  const ports: Ports = {
+    ledger: undeclaredPort(functionName, 'ledger'),
+    objects: undeclaredPort(functionName, 'objects'),
+    postgis: undeclaredPort(functionName, 'postgis'),
+    gdal: undeclaredPort(functionName, 'gdal'),
+  };
+  if (needs.includes('ledger')) {
+    const ledger = await openLedger(env);
+    onOpened(() => ledger.close());
+    ports.ledger = ledger;
+  }
+  if (needs.includes('objects')) {
+    const objects = openObjectStore(env);
+    onOpened(() => objects.close());
+    ports.objects = objects;
+  }
+  if (needs.includes('postgis')) {
+    const postgis = fencedPostgis(new PgPostgis(postgisUrl(env)), ports.ledger);
+    onOpened(() => postgis.close());
+    ports.postgis = postgis;
+  }
+  if (needs.includes('gdal')) ports.gdal = createGdal(env, { log });
+  return ports;
+}
+
+async function pingPorts({ ledger, objects, postgis }: Ports, needs: readonly PortName[]): Promise<void> {
+  const pings: Record<PortName, () => Promise<void>> = {
+    ledger: () => ledger.ping(),
+    objects: () => objects.ping(),
+    postgis: () => postgis.ping(),
+    gdal: () => Promise.resolve(), // A program, not a server.
+  };
+  await Promise.all(needs.map((port) => pings[port]()));
+}
+
+function postgisUrl({ POSTGIS_URL }: Env): string {
+  if (POSTGIS_URL !== undefined) return POSTGIS_URL;
+  throw new SluiceError('CONFIG_INVALID', 'POSTGIS_URL is not set, so PostGIS cannot be opened.', {
+    details: { variable: 'POSTGIS_URL' },
+  });
 }

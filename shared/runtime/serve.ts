@@ -1,4 +1,5 @@
 import { type Env, parseEnv } from '#shared/config/env.ts';
+import { readStackIfPresent } from '#shared/config/stack.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { loadHandler } from './functions.ts';
@@ -16,11 +17,16 @@ const GRACE_MS = 20_000;
 
 async function serve(name: string, env: Env, log: Logger): Promise<void> {
   await loadHandler(name); // A wrong name ends the process now, not at the first event.
-  const context = await openContext(env, log);
-  const ready = async () =>
-    void (await Promise.all([context.ledger.ping(), context.objects.ping(), context.postgis.ping()]));
+  const context = await openContext(env, log, { stack: await readStackIfPresent(), functionName: name });
   const host = new InProcessHost(context);
-  const server = await serveFunction({ name, host, address: env.HOST, port: env.PORT, ready, log });
+  const server = await serveFunction({
+    name,
+    host,
+    address: env.HOST,
+    port: env.PORT,
+    ready: () => context.ping(),
+    log,
+  });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
   void host.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
   const stop = () =>

@@ -9,7 +9,7 @@ import { recover } from '#shared/run-control/leftovers.ts';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { createRouter } from '../../gateway/router/router.ts';
-import { readStack } from '../../gateway/stack.ts';
+import { readStack } from '#shared/config/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, uploadBatch } from './batches.ts';
 import { MISSED_AT_MOST, pointSampler, type Trial } from './sample-points.ts';
@@ -97,7 +97,7 @@ async function frozenRun(batch: Batch, batchId: string, worker: ChildProcess): P
 
 /** As another gateway does it, with workers of its own. */
 async function cancelAndArchive(run: RunDocument): Promise<void> {
-  const stack = await readStack(new URL('../../stack.yml', import.meta.url));
+  const stack = await readStack();
   const router = await createRouter({
     databaseUrl: variables.CONTROL_DATABASE_URL,
     stack,

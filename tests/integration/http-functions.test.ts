@@ -9,7 +9,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
-import { readStack, type Stack } from '../../gateway/stack.ts';
+import { readStack, type Stack } from '#shared/config/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
 /** The lane takes two seconds; seven processes that start on two cores take some more. */
@@ -75,7 +75,7 @@ beforeAll(async () => {
   const variables = { CONTROL_DATABASE_URL: control.url, POSTGIS_URL: spatial.url, S3_ENDPOINT: store.endpoint };
   env = testEnv(variables);
   context = await openContext(env, SILENT_LOG);
-  stack = await readStack(new URL('../../stack.yml', import.meta.url));
+  stack = await readStack();
   for (const { name } of stack.functions)
     processes.set(name, new FunctionProcess(name, { ...variables, SCRATCH_DIR: env.SCRATCH_DIR ?? '' }));
   const host = new HttpClientHost((name) => processes.get(name)?.url);

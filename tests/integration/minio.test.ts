@@ -22,7 +22,7 @@ import { minioEnvironment, withManifestRules } from '../../cli/storage/notificat
 import { setupStorage } from '../../cli/storage/setup-storage.ts';
 import { createGateway } from '../../gateway/api/app.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
-import { readStack } from '../../gateway/stack.ts';
+import { readStack } from '#shared/config/stack.ts';
 import { findMinio, NEEDS_MINIO, type RunningMinio, startMinio } from '../minio.ts';
 import { createDatabase, testEnv } from '../servers.ts';
 
@@ -71,8 +71,8 @@ async function install(): Promise<Installation> {
   });
   await setupStorage(env, () => undefined);
   const context = await openContext(env, SILENT_LOG);
-  const stack = await readStack(new URL('../../stack.yml', import.meta.url));
-  const host = new InProcessHost(context);
+  const stack = await readStack();
+  const host = new InProcessHost(context, { stack });
   const router = await createRouter({ databaseUrl: control.url, stack, host, env, log: context.log });
   await router.start();
   const app = createGateway({ ...context, stack, host, router });
