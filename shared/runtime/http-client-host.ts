@@ -5,6 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { readError } from '#shared/events/http-errors.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
 import { reasonOf } from '#shared/text/reason.ts';
+import { readAtMost } from '#shared/text/read-at-most.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** Where a function answers, from FUNCTION_URL: `{name}` stands for its name. */
@@ -103,15 +104,8 @@ function exchange(request: ClientRequest, body: string): Promise<HttpReply> {
 }
 
 async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_REPLY_BYTES)
-      throw new SluiceError('EVENT_INVALID', `The reply is larger than ${MAX_REPLY_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+  const tooLarge = () => new SluiceError('EVENT_INVALID', `The reply is larger than ${MAX_REPLY_BYTES} bytes.`);
+  return (await readAtMost(response, MAX_REPLY_BYTES, tooLarge)).toString();
 }
 
 function readReply(name: string, reply: HttpReply): SluiceEvent {

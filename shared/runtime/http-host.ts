@@ -5,6 +5,7 @@ import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/
 import { writeError } from '#shared/events/http-errors.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { reasonOf } from '#shared/text/reason.ts';
+import { readAtMost } from '#shared/text/read-at-most.ts';
 import type { FunctionHost } from './host.ts';
 
 /** One function behind HTTP. */
@@ -104,15 +105,13 @@ async function call(
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= MAX_EVENT_BYTES) chunks.push(chunk); // The rest is read and dropped, so that the caller gets the answer.
+  const tooLarge = () => new SluiceError('EVENT_INVALID', `The event is larger than ${MAX_EVENT_BYTES} bytes.`);
+  try {
+    return await readAtMost(request.iterator({ destroyOnReturn: false }), MAX_EVENT_BYTES, tooLarge);
+  } catch (thrown) {
+    request.resume(); // Reads and drops the rest: a client that is still sending would not read the response.
+    throw thrown;
   }
-  if (size > MAX_EVENT_BYTES)
-    throw new SluiceError('EVENT_INVALID', `The event has ${size} bytes; at most ${MAX_EVENT_BYTES} are accepted.`);
-  return Buffer.concat(chunks);
 }
 
 async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {

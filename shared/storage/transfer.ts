@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readAtMost } from '#shared/text/read-at-most.ts';
 import { describeObject, type ObjectRef } from './s3-errors.ts';
 
 /** Size and hash of what went through. */
@@ -75,15 +76,8 @@ export async function toFile(
 }
 
 /** The bytes of a stream. Throws FILE_TOO_LARGE. */
-export async function toBytes(stream: Readable, object: ObjectRef, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(object, maxBytes); // Leaving the loop destroys the stream.
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
+export function toBytes(stream: Readable, object: ObjectRef, maxBytes: number): Promise<Buffer> {
+  return readAtMost(stream, maxBytes, () => tooLarge(object, maxBytes));
 }
 
 export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
