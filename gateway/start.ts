@@ -13,7 +13,7 @@ import { runCron } from './jobs/cron.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
 import { EMBEDDED_CREDENTIALS, startObjectStore } from './embedded/object-store.ts';
 import { startPostgres } from './embedded/postgres.ts';
-import { explainListening, listen } from './api/listen.ts';
+import { listenError, listen } from './api/listen.ts';
 import { createRouter, type Router } from './router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 
@@ -167,7 +167,7 @@ async function openStore(
     log,
     onNotification,
   }).catch(async (thrown: unknown) => {
-    throw await explainListening(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
+    throw await listenError(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
   });
   opened.defer(() => store.stop());
   const { accessKeyId, secretAccessKey } = EMBEDDED_CREDENTIALS;

@@ -67,7 +67,7 @@ test('what cannot be is refused in plain words', async () => {
   const unknown = await run('retention', 'niemand', '--keep', '3');
   expect([unknown.exitCode, unknown.stderr]).toEqual([
     1,
-    expect.stringMatching(/^DATASET_NOT_FOUND: There is no dataset "niemand"\.\n/),
+    expect.stringMatching(/^DATASET_NOT_FOUND: Dataset "niemand" does not exist\.\n/),
   ]);
   for (const flags of [
     ['--keep', '0'],

@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from './deps.ts';
 import { errorResponse } from './http/error-response.ts';
-import { refuseUndecodable } from './http/decodable-url.ts';
-import { refuseForeign } from './http/request-checks.ts';
+import { rejectCrossSite, rejectInvalidEncoding } from './http/request-checks.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes } from './routes/activity.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -14,16 +13,15 @@ import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
-import { runActRoutes } from './routes/run-actions.ts';
+import { runActionRoutes } from './routes/run-actions.ts';
 import { runRoutes } from './routes/runs.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';
 
 /**
- * The HTTP gateway over open parts: notifications and events in, calls of functions, the JSON read API, uploads and downloads.
- * Each file of routes/ says what its routes take and answer. Every error is `{"error":{code,message,details}}`.
- * Listening (address, port, shutdown) is the caller's.
+ * The HTTP API: notifications, events, function calls, the JSON API, uploads and downloads. Each file of routes/
+ * documents its routes. Every error is `{"error":{code,message,details}}`. The caller opens the port.
  */
 export function createGateway(deps: GatewayDeps): Hono {
   const { env, log } = deps;
@@ -31,7 +29,7 @@ export function createGateway(deps: GatewayDeps): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     const header = (name: string) => c.req.header(name);
-    refuseForeign(
+    rejectCrossSite(
       {
         method: c.req.method,
         path: c.req.path,
@@ -44,30 +42,33 @@ export function createGateway(deps: GatewayDeps): Hono {
     await next();
   });
   app.use('/api/*', async (c, next) => {
-    refuseUndecodable(new URL(c.req.url));
+    rejectInvalidEncoding(new URL(c.req.url));
     await next();
   });
   app.onError((thrown, c) => {
     const error = asSluiceError(thrown);
+    const request = { method: c.req.method, path: c.req.path };
     if (error.retryable)
-      log.error(
-        { error: error.toDocument(), stack: thrown.stack, method: c.req.method, path: c.req.path },
-        'Request:Answer:Failed',
-      );
+      log.error({ error: error.toDocument(), stack: thrown.stack, ...request }, 'Request:Handle:Failed');
     return errorResponse(error);
   });
-  app.notFound((c) => errorResponse(new SluiceError('ROUTE_NOT_FOUND', `There is no ${c.req.method} ${c.req.path}.`)));
-  app.route('/', healthRoutes(deps, metrics));
-  app.route('/', webhookRoutes(deps, metrics));
-  app.route('/', eventRoutes(deps));
-  app.route('/', functionRoutes(deps, metrics));
-  app.route('/', landingRoutes(deps));
-  app.route('/', runRoutes(deps));
-  app.route('/', runActRoutes(deps));
-  app.route('/', activityRoutes(deps));
-  app.route('/', assetRoutes(deps));
-  app.route('/', datasetRoutes(deps));
-  app.route('/', deadLetterRoutes(deps));
-  app.route('/', reconcileRoutes(deps));
+  app.notFound((c) =>
+    errorResponse(new SluiceError('ROUTE_NOT_FOUND', `Route ${c.req.method} ${c.req.path} does not exist.`)),
+  );
+  const routes = [
+    healthRoutes(deps, metrics),
+    webhookRoutes(deps, metrics),
+    eventRoutes(deps),
+    functionRoutes(deps, metrics),
+    landingRoutes(deps),
+    runRoutes(deps),
+    runActionRoutes(deps),
+    activityRoutes(deps),
+    assetRoutes(deps),
+    datasetRoutes(deps),
+    deadLetterRoutes(deps),
+    reconcileRoutes(deps),
+  ];
+  for (const route of routes) app.route('/', route);
   return app;
 }

@@ -8,7 +8,7 @@ import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Router } from '../router/router.ts';
 import type { Stack } from '#shared/config/stack.ts';
 
-/** What the gateway stands on. It opens and closes none of it. */
+/** What the routes use. The caller opens and closes it. */
 export interface GatewayDeps {
   env: Env;
   router: Pick<
@@ -21,7 +21,7 @@ export interface GatewayDeps {
   servedLanes: ReadonlySet<Lane>;
   ledger: Ledger;
   objects: ObjectStore;
-  /** Only asked whether it answers, for /healthz. */
+  /** For /healthz only. */
   postgis: Pick<Postgis, 'ping'>;
   log: Logger;
 }

@@ -7,30 +7,30 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/reason.ts';
 import { errorResponse } from './http/error-response.ts';
 
-/** Time that requests under way have when the gateway stops; a progress stream would never end. */
+/** How long closing waits for running requests. A progress stream does not end before. */
 const DRAIN_MS = 1_000;
-/** Who has a port is asked for the message only, so not for long. */
+/** How long the error message waits for the name of the program that uses the port. */
 const PROBE_MS = 1_000;
 
-/** The gateway's address, taken before anything else is started, so that a taken port is known at once. */
+/** The open port of the gateway. It is opened before everything else, so that a port in use is reported immediately. */
 export interface Listener {
   port: number;
-  /** What answers from now on; until then requests get 503 SLUICE_STARTING. */
+  /** Sets the handler of requests. Before, requests get 503 SLUICE_STARTING. */
   answerWith(fetch: (request: Request) => Response | Promise<Response>): void;
-  /** A second call waits for the first. */
+  /** Can be called again; it then waits for the first call. */
   close(): Promise<void>;
 }
 
-/** Listens on HOST and PORT. Throws SETUP_FAILED that says what to do when the port is taken. */
+/** Listens on HOST and PORT. Throws SETUP_FAILED. */
 export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener> {
   let answer: (request: Request) => Response | Promise<Response> = () =>
-    errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is still starting.', { retryAfterSeconds: 1 }));
+    errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is starting.', { retryAfterSeconds: 1 }));
   const server = createAdaptorServer({ fetch: (request) => answer(request), hostname: env.HOST }) as Server;
   server.listen(env.PORT, env.HOST);
   try {
     await once(server, 'listening');
   } catch (thrown) {
-    throw await explainListening(thrown, { host: env.HOST, port: env.PORT, variable: 'PORT' });
+    throw await listenError(thrown, { host: env.HOST, port: env.PORT, variable: 'PORT' });
   }
   let closed: Promise<void> | undefined;
   return {
@@ -38,57 +38,53 @@ export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener>
     answerWith: (fetch) => {
       answer = fetch;
     },
-    close: () => (closed ??= closeServer(server)),
+    close: () => (closed ??= closeServer(server, DRAIN_MS)),
   };
 }
 
-async function closeServer(server: Server): Promise<void> {
+/** Stops accepting connections, and closes those with running requests after `drainMs`. */
+export async function closeServer(server: Server, drainMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
-  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const timer = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
-  clearTimeout(late);
+  clearTimeout(timer);
 }
 
-/** The error of a server that cannot listen, as one that names the port, who has it if that is a Sluice, and the variable to change. */
-export async function explainListening(
+/** The error of a server that cannot listen: names the port, the program that uses it, and the variable to change. */
+export async function listenError(
   thrown: unknown,
   { host, port, variable }: { host: string; port: number; variable: string },
 ): Promise<SluiceError> {
-  const { code } = thrown as NodeJS.ErrnoException;
-  const other = `set ${variable} to another one, such as ${variable}=${port + 1} npm start`;
-  const details = { host, port, variable };
-  if (code === 'EADDRINUSE') {
-    const owner = (await isSluice(host, port)) ? 'another Sluice' : 'another program';
-    return new SluiceError('SETUP_FAILED', `Port ${port} is taken by ${owner}. Stop it, or ${other}.`, {
-      cause: thrown,
-      details,
-    });
+  const failed = (message: string) =>
+    new SluiceError('SETUP_FAILED', message, { cause: thrown, details: { host, port, variable } });
+  const example = `for example: ${variable}=${port + 1} npm start`;
+  switch ((thrown as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE': {
+      const user = (await isSluice(host, port)) ? 'another Sluice' : 'another program';
+      return failed(`Port ${port} is in use by ${user}. Stop it, or set ${variable} to another port, ${example}`);
+    }
+    case 'EACCES':
+      return failed(`No permission to listen on port ${port}. Set ${variable} to another port, ${example}`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return failed(`HOST=${host} is not an address of this machine.`);
+    default:
+      return failed(`Could not listen on ${host}:${port}: ${reasonOf(thrown)}.`);
   }
-  if (code === 'EACCES')
-    return new SluiceError('SETUP_FAILED', `This user may not listen on port ${port}; ${other}.`, {
-      cause: thrown,
-      details,
-    });
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new SluiceError('SETUP_FAILED', `HOST=${host} is no address of this machine.`, { cause: thrown, details });
-  return new SluiceError('SETUP_FAILED', `Sluice cannot listen on ${host}:${port}: ${reasonOf(thrown)}.`, {
-    cause: thrown,
-    details,
-  });
 }
 
-/** Asks whoever listens there: a gateway says its health, an embedded store names s3rver as the owner of its buckets. */
+/** A gateway is recognized by its health, an embedded object store by s3rver as the owner of its buckets. */
 async function isSluice(host: string, port: number): Promise<boolean> {
   const address = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  const said = async (path: string) => {
-    const reply = await fetch(`http://${address}:${port}${path}`, { signal: AbortSignal.timeout(PROBE_MS) });
-    return reply.text();
+  const read = async (path: string) => {
+    const response = await fetch(`http://${address}:${port}${path}`, { signal: AbortSignal.timeout(PROBE_MS) });
+    return response.text();
   };
   try {
-    return /"checks":\{"ledger"|SLUICE_STARTING/.test(await said('/healthz')) || (await said('/')).includes('S3rver');
+    return /"checks":\{"ledger"|SLUICE_STARTING/.test(await read('/healthz')) || (await read('/')).includes('S3rver');
   } catch {
-    return false; // It speaks no HTTP.
+    return false; // The program does not use HTTP.
   }
 }

@@ -1,18 +1,20 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/** What the gateway counts, for /metrics. Names of function metrics are OpenFaaS's, so that its dashboards work. */
+/** The metrics of the gateway, for /metrics. Function metrics have OpenFaaS's names, so that its dashboards work. */
 export interface GatewayMetrics {
   registry: Registry;
-  /** Records of bucket notifications: `routed`, `ignored` (not a manifest), `invalid` (could not be read or stored). */
+  /**
+   * Records of bucket notifications: `routed`, `ignored` (not a manifest), `invalid` (not readable or not storable).
+   */
   notifications: Counter<'outcome'>;
   invocations: Counter<'function_name' | 'code'>;
   invocationSeconds: Histogram<'function_name'>;
 }
 
-/** Seconds: from a hop of the router to a long GDAL step. */
-const DURATION_BUCKETS = [0.005, 0.02, 0.1, 0.5, 1, 5, 30, 120, 600, 3600];
+/** From a hop of the router to a long GDAL step. */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 5, 30, 120, 600, 3600];
 
-/** A registry of its own, so that two gateways in one process do not mix. */
+/** Uses a new registry, so that two gateways in one process have separate metrics. */
 export function createMetrics(): GatewayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -21,21 +23,21 @@ export function createMetrics(): GatewayMetrics {
     registry,
     notifications: new Counter({
       name: 'sluice_notifications_total',
-      help: 'Records of bucket notifications, by what was done with them.',
+      help: 'Records of bucket notifications, by outcome.',
       labelNames: ['outcome'],
       registers,
     }),
     invocations: new Counter({
       name: 'gateway_function_invocation_total',
-      help: 'Synchronous calls of functions, by HTTP status.',
+      help: 'Synchronous function calls, by HTTP status.',
       labelNames: ['function_name', 'code'],
       registers,
     }),
     invocationSeconds: new Histogram({
       name: 'gateway_functions_seconds',
-      help: 'Time of synchronous calls of functions.',
+      help: 'Duration of synchronous function calls.',
       labelNames: ['function_name'],
-      buckets: DURATION_BUCKETS,
+      buckets: DURATION_BUCKETS_SECONDS,
       registers,
     }),
   };

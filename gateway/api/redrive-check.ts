@@ -14,8 +14,8 @@ export interface RedriveFacts {
 }
 
 /**
- * The reason why a re-drive would have no effect, with the action to take; undefined if it can have an effect. The ledger
- * rejects all steps of a run that has ended, except an archive step that is not done.
+ * The reason why a re-drive would have no effect, with the action to take; undefined if it can have an effect. The
+ * ledger rejects all steps of a run that has ended, except an archive step that is not done.
  */
 export function redriveRefusal(
   letter: Pick<DeadLetter, 'id' | 'function'>,

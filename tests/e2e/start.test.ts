@@ -76,7 +76,8 @@ test('a taken port is named with the variable to change, and so is the Sluice th
     const program = await startProgram(home, { variables: { [variable]: String(port) } });
     expect(await program.ended).toBe(1);
     expect(program.seen()).toContain(
-      `Port ${port} is taken by another program. Stop it, or set ${variable} to another one, such as ${variable}=${port + 1} npm start.`,
+      `Port ${port} is in use by another program. Stop it, or set ${variable} to another port, ` +
+        `for example: ${variable}=${port + 1} npm start`,
     );
     expect(processesOf(home)).toEqual([]);
   }
@@ -85,7 +86,7 @@ test('a taken port is named with the variable to change, and so is the Sluice th
   await running.sees(START);
   const refused = await startProgram(homeFolder(), { variables: { PORT: String(running.port) } });
   expect(await refused.ended).toBe(1);
-  expect(refused.seen()).toContain(`Port ${running.port} is taken by another Sluice.`);
+  expect(refused.seen()).toContain(`Port ${running.port} is in use by another Sluice.`);
 });
 
 test('a second start in the same folder is refused, and does not disturb the first', async () => {

@@ -1,14 +1,19 @@
+import { create } from 'content-disposition';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** Bytes of an object, both ends inclusive. */
+/** A range of bytes, both ends inclusive. */
 export interface ByteRange {
   start: number;
   end: number;
 }
 
 /**
- * The range that a `Range` header asks for (RFC 9110, section 14). Undefined means the whole object: no header, a unit other than
- * bytes, a malformed header, or several ranges, which a server may ignore. Throws RANGE_INVALID when it lies outside the object.
+ * The range of a `Range` header (RFC 9110, section 14). Undefined for the whole object: without a header, for a unit
+ * other than bytes, for an invalid header, and for several ranges, which a server may ignore. Throws RANGE_INVALID if
+ * the range is outside the object.
+ *
+ * range-parser 1.3.0 was tried: it rejects a suffix that is longer than the object, which a reader of Parquet footers
+ * sends, and it answers the invalid header `bytes=9-1` with an error instead of ignoring it.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '');
@@ -19,8 +24,18 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
   if (first !== '' && last !== '' && Number(last) < start) return undefined;
   if (start > end)
-    throw new SluiceError('RANGE_INVALID', `The object has ${size} bytes; the range ${header} is outside it.`, {
+    throw new SluiceError('RANGE_INVALID', `The range ${header} is outside the object of ${size} bytes.`, {
       details: { size_bytes: size },
     });
   return { start, end };
+}
+
+/** `attachment` with a file name, and a readable ASCII name for clients that do not support `filename*` (RFC 6266). */
+export function attachment(fileName: string): string {
+  const name = fileName.toWellFormed();
+  const ascii = name
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .replaceAll(/[^\x20-\x7e]/gu, '_');
+  return create(name, { fallback: ascii });
 }

@@ -2,7 +2,7 @@ import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { writeError } from '#shared/events/http-errors.ts';
 
-/** Codes whose HTTP status says more than "permanent" (422) or "transient" (503). */
+/** Error codes with a more precise HTTP status than 422 (permanent) or 503 (transient). */
 const STATUS: Partial<Record<ErrorCodeName, number>> = {
   REQUEST_INVALID: 400,
   EVENT_INVALID: 400,
@@ -24,7 +24,7 @@ const STATUS: Partial<Record<ErrorCodeName, number>> = {
   RANGE_INVALID: 416,
 };
 
-/** Anything thrown by a route, as a reply: `{"error":{code,message,details}}`, with `Retry-After` when another try can succeed. */
+/** The response to an error: `{"error":{code,message,details}}`, with `Retry-After` if a retry can succeed. */
 export function errorResponse(thrown: unknown): Response {
   const error = asSluiceError(thrown);
   const { status, headers, body } = writeError(error);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { operatorOf } from './operator-header.ts';
+import { parseOperator } from './operator-header.ts';
 
 test.each([
   [undefined, 'anonymous'],
@@ -8,8 +8,8 @@ test.each([
   ['ana', 'ana'],
   ['Zo%C3%AB%20M%C3%BCller%20%F0%9F%97%BA', 'Zoë Müller 🗺'],
   ['DOMAIN\\ana', 'DOMAIN\\ana'],
-])('%s is %s', (header, operator) => expect(operatorOf(header)).toBe(operator));
+])('parses %s as %s', (header, operator) => expect(parseOperator(header)).toBe(operator));
 
-test.each(['100%', '%0Aforged line', '%00', 'x'.repeat(129)])('refuses %j', (header) => {
-  expect(() => operatorOf(header)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
+test.each(['100%', '%0Aforged line', '%00', 'x'.repeat(129)])('rejects %j', (header) => {
+  expect(() => parseOperator(header)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
-import { refuseForeign, type RequestFacts } from './request-checks.ts';
+import { rejectCrossSite, type RequestFacts } from './request-checks.ts';
 
 const LOOPBACK = parseEnv({ PUBLIC_URL: 'https://sluice.example.org' });
 const NETWORK = parseEnv({ HOST: '0.0.0.0' });
@@ -11,15 +11,15 @@ function request(facts: Partial<RequestFacts>): RequestFacts {
 
 test.each([
   ['a program', {}],
-  ['our own page', { origin: 'http://127.0.0.1:8080', fetchSite: 'same-origin' }],
-  ['our own page behind a proxy', { host: 'sluice.example.org', origin: 'https://sluice.example.org' }],
-  ['a page that only reads', { method: 'GET', path: '/api/runs', fetchSite: 'cross-site' }],
+  ['a page of the gateway', { origin: 'http://127.0.0.1:8080', fetchSite: 'same-origin' }],
+  ['a page of the gateway behind a proxy', { host: 'sluice.example.org', origin: 'https://sluice.example.org' }],
+  ['a read by a page of another site', { method: 'GET', path: '/api/runs', fetchSite: 'cross-site' }],
   ['MinIO in a container', { host: 'host.docker.internal:8080', path: '/webhooks/minio' }],
   ['localhost', { host: 'localhost:8080' }],
   ['IPv6', { host: '[::1]:8080' }],
-  ['a container by name', { host: 'gateway:8080' }],
-])('lets %s in', (_who, facts) => {
-  expect(() => refuseForeign(request(facts), LOOPBACK)).not.toThrow();
+  ['a container name', { host: 'gateway:8080' }],
+])('accepts %s', (_who, facts) => {
+  expect(() => rejectCrossSite(request(facts), LOOPBACK)).not.toThrow();
 });
 
 test.each([
@@ -27,19 +27,27 @@ test.each([
   ['a sandboxed page', { origin: 'null' }],
   ['another port of this machine', { origin: 'http://127.0.0.1:3000' }],
   ['a cross-site request without Origin', { fetchSite: 'cross-site' }],
-  ['an image that calls a function', { method: 'GET', path: '/function/fail-run', fetchSite: 'cross-site' }],
+  ['an image URL that calls a function', { method: 'GET', path: '/function/fail-run', fetchSite: 'cross-site' }],
   [
-    'a foreign name for this address (DNS rebinding)',
+    'a foreign host name for this address (DNS rebinding)',
     { method: 'GET', path: '/api/runs', host: 'rebind.evil.example:8080' },
   ],
-  ['a request without a host', { host: undefined }],
-])('refuses %s', (_who, facts) => {
-  expect(() => refuseForeign(request(facts), LOOPBACK)).toThrow(expect.objectContaining({ code: 'ORIGIN_FORBIDDEN' }));
+  ['a request without a Host header', { host: undefined }],
+])('rejects %s', (_who, facts) => {
+  expect(() => rejectCrossSite(request(facts), LOOPBACK)).toThrow(
+    expect.objectContaining({ code: 'ORIGIN_FORBIDDEN' }),
+  );
 });
 
-test('on a network address, any host name may be ours', () => {
-  expect(() => refuseForeign(request({ host: 'sluice.intranet.example:8080' }), NETWORK)).not.toThrow();
+test('accepts every host name on a network address', () => {
+  expect(() => rejectCrossSite(request({ host: 'sluice.intranet.example:8080' }), NETWORK)).not.toThrow();
   expect(() =>
-    refuseForeign(request({ host: 'sluice.intranet.example:8080', origin: 'https://evil.example' }), NETWORK),
+    rejectCrossSite(request({ host: 'sluice.intranet.example:8080', origin: 'https://evil.example' }), NETWORK),
   ).toThrow();
+});
+
+test('names the Host header that it rejects', () => {
+  expect(() => rejectCrossSite(request({ host: 'rebind.evil.example:8080' }), LOOPBACK)).toThrow(
+    'Unrecognized Host header "rebind.evil.example:8080". Set PUBLIC_URL to the address that users open.',
+  );
 });

@@ -3,8 +3,9 @@ import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /**
- * The gateway has no login on loopback, so a web page that a person visits must not reach it through the person's browser:
- * neither by requests across sites, nor by a host name of its own that it points at 127.0.0.1 (DNS rebinding).
+ * Checks of every request. The gateway has no login on loopback. Therefore it rejects requests that a web page of
+ * another site sends through the user's browser, directly or with a host name that resolves to 127.0.0.1 (DNS
+ * rebinding).
  */
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -15,37 +16,62 @@ export interface RequestFacts {
   path: string;
   host: string | undefined;
   origin: string | undefined;
-  /** Header `Sec-Fetch-Site`, which browsers set and pages cannot. */
+  /** The header `Sec-Fetch-Site`. Browsers set it, and pages cannot change it. */
   fetchSite: string | undefined;
 }
 
-/** Throws ORIGIN_FORBIDDEN for a request that another site made through a browser. */
-export function refuseForeign(request: RequestFacts, env: Env): void {
+/** Rejects a request from a page of another site. Throws ORIGIN_FORBIDDEN. */
+export function rejectCrossSite(request: RequestFacts, env: Env): void {
   if (isLoopbackOnly(env) && !isOwnHost(request.host, env)) {
-    throw new SluiceError(
-      'ORIGIN_FORBIDDEN',
-      `This gateway is not called ${request.host ?? '(no Host header)'}. Set PUBLIC_URL to the address that users type.`,
-      { details: { host: request.host ?? null } },
-    );
+    const header = request.host === undefined ? 'Missing Host header' : `Unrecognized Host header "${request.host}"`;
+    throw new SluiceError('ORIGIN_FORBIDDEN', `${header}. Set PUBLIC_URL to the address that users open.`, {
+      details: { host: request.host ?? null },
+    });
   }
-  if (changesNothing(request)) return;
-  const foreign =
-    request.origin === undefined ? isForeignFetch(request.fetchSite) : !isOwnOrigin(request.origin, request.host, env);
-  if (foreign) {
+  if (isReadOnly(request)) return;
+  const crossSite =
+    request.origin === undefined
+      ? isCrossSiteFetch(request.fetchSite)
+      : !isOwnOrigin(request.origin, request.host, env);
+  if (crossSite) {
     throw new SluiceError(
       'ORIGIN_FORBIDDEN',
-      `A page of ${request.origin ?? 'another site'} may not send ${request.method} ${request.path}.`,
+      `Rejected ${request.method} ${request.path} from a page of ${request.origin ?? 'another site'}.`,
       { details: { origin: request.origin ?? null } },
     );
   }
 }
 
-/** Functions take any method, so a plain GET can start work there. */
-function changesNothing({ method, path }: RequestFacts): boolean {
+/** Rejects invalid percent-encoding and NUL, which PostgreSQL cannot store. Throws REQUEST_INVALID. */
+export function rejectInvalidEncoding(url: URL): void {
+  for (const [part, text] of [
+    ['path', url.pathname],
+    ['query', url.search],
+  ] as const) {
+    if (decode(text, part).includes('\0'))
+      throw new SluiceError('REQUEST_INVALID', `The ${part} ${text} contains a NUL character.`, {
+        details: { [part]: text },
+      });
+  }
+}
+
+function decode(text: string, part: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new SluiceError('REQUEST_INVALID', `The ${part} ${text} is not valid percent-encoding; write % as %25.`, {
+      cause,
+      details: { [part]: text },
+    });
+  }
+}
+
+/** /function/NAME accepts every method, so a GET can start work there. */
+function isReadOnly({ method, path }: RequestFacts): boolean {
   return SAFE_METHODS.has(method) && !path.startsWith('/function/');
 }
 
-function isForeignFetch(site: string | undefined): boolean {
+function isCrossSiteFetch(site: string | undefined): boolean {
   return site === 'cross-site' || site === 'same-site';
 }
 
@@ -56,7 +82,10 @@ function isOwnOrigin(origin: string, host: string | undefined, env: Env): boolea
   );
 }
 
-/** True for names that no page on the internet can own: addresses, single labels, reserved domains (RFC 6761, .internal), and our own. */
+/**
+ * Whether no page of the internet can use the host name: an IP address, a single label, a reserved domain (RFC 6761,
+ * .internal), or the host of PUBLIC_URL.
+ */
 function isOwnHost(host: string | undefined, env: Env): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);

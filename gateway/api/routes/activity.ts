@@ -1,15 +1,17 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import type { GatewayDeps } from '../deps.ts';
 import { activityView } from '#shared/api/views.ts';
-import { findRun } from './run-views.ts';
+import type { GatewayDeps } from '../deps.ts';
 import { PAGE, parseQuery } from '../http/request-fields.ts';
+import { findRun } from './run-views.ts';
 
 const ActivityQuery = z.strictObject({ ...PAGE, batch_id: z.string().optional() });
 const RunActivityQuery = z.strictObject(PAGE);
 
 /**
- * Who did what, and when. GET /api/activity?batch_id&limit&offset and /api/runs/:run_id/activity?limit&offset: ActivityView[], newest first.
+ * The activity log, newest first:
+ * GET /api/activity?batch_id&limit&offset and
+ * GET /api/runs/:run_id/activity?limit&offset return ActivityView[].
  */
 export function activityRoutes(deps: GatewayDeps): Hono {
   const { ledger } = deps;

@@ -44,7 +44,7 @@ const view = () => ({
   created_at: asset.created_at,
 });
 
-test('lists assets and shows one', async () => {
+test('returns assets and one asset', async () => {
   expect(await (await fetch(`${url}/api/assets`)).json()).toEqual([view()]);
   expect(
     await (await fetch(`${url}/api/assets?dataset_id=${encodeURIComponent('forêts')}&limit=1`)).json(),
@@ -61,21 +61,21 @@ test('lists assets and shows one', async () => {
   ]);
 });
 
-test('the run shows its asset', async () => {
+test('returns the asset of a run', async () => {
   expect(await (await fetch(`${url}/api/runs/${run.run_id}`)).json()).toMatchObject({
     run_id: run.run_id,
     asset: view(),
   });
 });
 
-test.each(['nothing', 'f'.repeat(24), '%2500'])('there is no asset %s', async (id) => {
+test.each(['nothing', 'f'.repeat(24), '%2500'])('returns 404 for the asset %s', async (id) => {
   for (const path of [`/api/assets/${id}`, `/api/assets/${id}/download`]) {
     const reply = await fetch(url + path);
     expect([reply.status, await reply.json()]).toMatchObject([404, { error: { code: 'ASSET_NOT_FOUND' } }]);
   }
 });
 
-test.each(['limit=0', 'limit=x', 'offset=-1', 'nothing=1'])('refuses ?%s and names it', async (query) => {
+test.each(['limit=0', 'limit=x', 'offset=-1', 'nothing=1'])('rejects ?%s', async (query) => {
   const reply = await fetch(`${url}/api/assets?${query}`);
   expect([reply.status, await reply.json()]).toMatchObject([400, { error: { code: 'REQUEST_INVALID' } }]);
 });
@@ -83,7 +83,7 @@ test.each(['limit=0', 'limit=x', 'offset=-1', 'nothing=1'])('refuses ?%s and nam
 const download = (headers: Record<string, string> = {}, method = 'GET') =>
   fetch(`${url}/api/assets/${asset._id}/download`, { method, headers });
 
-test('downloads the object with its name, length and hash', async () => {
+test('downloads the object with its file name, length and hash', async () => {
   const reply = await download();
   expect(reply.status).toBe(200);
   expect(Object.fromEntries(reply.headers)).toMatchObject({
@@ -91,12 +91,12 @@ test('downloads the object with its name, length and hash', async () => {
     'content-type': 'application/vnd.apache.parquet',
     etag: `"${SHA256}"`,
     'accept-ranges': 'bytes',
-    'content-disposition': 'attachment; filename="forets-v1.parquet"; filename*=UTF-8\'\'for%C3%AAts-v1.parquet',
+    'content-disposition': "attachment; filename=forets-v1.parquet; filename*=UTF-8''for%C3%AAts-v1.parquet",
   });
   expect(await reply.text()).toBe('0123456789');
 });
 
-test('HEAD tells the same without the object', async () => {
+test('returns the same headers for HEAD, without the object', async () => {
   const reply = await download({}, 'HEAD');
   expect([reply.status, reply.headers.get('content-length'), reply.headers.get('etag'), await reply.text()]).toEqual([
     200,
@@ -106,7 +106,7 @@ test('HEAD tells the same without the object', async () => {
   ]);
 });
 
-test('answers ranges, as Parquet readers ask for them', async () => {
+test('returns ranges, which Parquet readers request', async () => {
   const footer = await download({ range: 'bytes=-4' });
   expect([
     footer.status,
@@ -119,21 +119,21 @@ test('answers ranges, as Parquet readers ask for them', async () => {
   expect([outside.status, outside.headers.get('content-range')]).toEqual([416, 'bytes */10']);
 });
 
-test('answers conditional requests', async () => {
+test('supports conditional requests', async () => {
   expect((await download({ 'if-none-match': `W/"x", "${SHA256}"` })).status).toBe(304);
   expect((await download({ 'if-none-match': '"x"' })).status).toBe(200);
   expect((await download({ 'if-range': `"${SHA256}"`, range: 'bytes=0-0' })).status).toBe(206);
   expect((await download({ 'if-range': '"older"', range: 'bytes=0-0' })).status).toBe(200);
 });
 
-test('an asset whose object is gone from the lake says so, and what to do', async () => {
+test('returns an error with advice for an asset whose object is missing in the lake', async () => {
   await gateway.deps.objects.delete('data-lake', asset.s3_key);
   const reply = await download();
   expect(reply.status).toBe(404);
   expect(await reply.json()).toMatchObject({
     error: {
       code: 'ASSET_NOT_FOUND',
-      message: `The object of asset ${asset._id} is gone from the lake. Restore it, or rerun its run with --force.`,
+      message: `The object of asset ${asset._id} is missing in the lake. Restore it, or rerun its run with --force.`,
       details: { s3_key: asset.s3_key },
     },
   });

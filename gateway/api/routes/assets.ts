@@ -1,34 +1,34 @@
-import { Readable } from 'node:stream';
 import { extname } from 'node:path/posix';
+import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
+import { lineageGraph } from '#shared/api/lineage-graph.ts';
+import { assetDetailView, assetView } from '#shared/api/views.ts';
 import { publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type AssetDocument, ObjectIdSchema } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { attachment } from '../http/content-disposition.ts';
+import { attachment, parseRange } from '../http/download-headers.ts';
 import { errorResponse } from '../http/error-response.ts';
-import { parseRange } from '../http/range.ts';
-import { lineageGraph } from '#shared/api/lineage-graph.ts';
-import { assetDetailView, assetView } from '#shared/api/views.ts';
 import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });
 
 /**
- * GET /api/assets?dataset_id&limit&offset: AssetView[], newest first. GET /api/assets/:id: AssetDetailView; 404 ASSET_NOT_FOUND.
- * GET or HEAD /api/assets/:id/download: the object itself, with Content-Length, ETag (its SHA-256), a file name, and ranges.
- * GET /api/assets/:id/lineage: LineageGraph, up to the files and down to all that was made from it; also of an asset that was removed.
+ * Assets. An unknown id is 404 ASSET_NOT_FOUND.
+ *
+ * GET /api/assets?dataset_id&limit&offset returns AssetView[], newest first.
+ * GET /api/assets/:id returns an AssetDetailView.
+ * GET /api/assets/:id/download returns the object with Content-Length, an ETag (its SHA-256) and a file name, and
+ * supports ranges; also HEAD.
+ * GET /api/assets/:id/lineage returns the LineageGraph, also of a removed asset.
  */
 export function assetRoutes(deps: GatewayDeps): Hono {
   const { ledger, env } = deps;
   const baseUrl = publicUrl(env);
-  const findAsset = async (id: string) => {
-    const asset = ObjectIdSchema.safeParse(id).success ? await ledger.getAsset(id) : undefined;
-    return asset ?? unknownAsset(id);
-  };
-  const findGraph = async (id: string) =>
-    (ObjectIdSchema.safeParse(id).success ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
+  const isId = (id: string) => ObjectIdSchema.safeParse(id).success;
+  const findAsset = async (id: string) => (isId(id) ? await ledger.getAsset(id) : undefined) ?? unknownAsset(id);
+  const findGraph = async (id: string) => (isId(id) ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
   return new Hono()
     .get('/api/assets', async (c) =>
       c.json((await ledger.listAssets(parseQuery(AssetsQuery, c))).map((asset) => assetView(asset, baseUrl))),
@@ -39,7 +39,7 @@ export function assetRoutes(deps: GatewayDeps): Hono {
 }
 
 function unknownAsset(id: string): never {
-  throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${id}.`, { details: { asset_id: id } });
+  throw new SluiceError('ASSET_NOT_FOUND', `Asset ${id} does not exist.`, { details: { asset_id: id } });
 }
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -47,49 +47,63 @@ const CONTENT_TYPES: Record<string, string> = {
   '.tif': 'image/tiff; application=geotiff; profile=cloud-optimized',
 };
 
-/** An asset never changes, so its hash is the strong validator that ranges and caches need (RFC 9110, sections 8.8 and 13). */
-async function download(c: Context, { objects, env }: GatewayDeps, asset: AssetDocument): Promise<Response> {
+/**
+ * An asset never changes, so its hash is the strong validator that ranges and caches need (RFC 9110, sections 8.8 and
+ * 13).
+ */
+async function download(c: Context, deps: GatewayDeps, asset: AssetDocument): Promise<Response> {
   const extension = extname(asset.s3_key);
-  const etag = `"${asset.content_hash}"`;
   const size = asset.size_bytes;
-  const headers = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' };
-  if (namesTag(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers });
+  const etag = `"${asset.content_hash}"`;
+  const cacheHeaders = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' };
+  if (matchesTag(c.req.header('if-none-match'), etag))
+    return new Response(null, { status: 304, headers: cacheHeaders });
 
-  const ifRange = c.req.header('if-range');
   let range;
   try {
-    range = ifRange === undefined || ifRange === etag ? parseRange(c.req.header('range'), size) : undefined;
+    range = requestedRange(c, etag, size);
   } catch (thrown) {
-    const refused = errorResponse(thrown);
-    refused.headers.set('content-range', `bytes */${size}`);
-    return refused;
+    const response = errorResponse(thrown);
+    response.headers.set('content-range', `bytes */${size}`);
+    return response;
   }
-  const described = {
-    ...headers,
+  const headers = {
+    ...cacheHeaders,
     'content-type': CONTENT_TYPES[extension] ?? 'application/octet-stream',
     'content-disposition': attachment(`${asset.dataset_id}-v${asset.version}${extension}`),
     'content-length': String(range ? range.end - range.start + 1 : size),
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   };
   const status = range ? 206 : 200;
-  if (c.req.method === 'HEAD') return new Response(null, { status, headers: described });
-  const stream = await objects
-    .read(env.LAKE_BUCKET, asset.s3_key, { ...range, signal: c.req.raw.signal })
-    .catch((thrown: unknown) => {
-      throw (thrown as { code?: string }).code === 'FILE_MISSING' ? objectGone(asset) : thrown;
-    });
-  return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers: described });
+  if (c.req.method === 'HEAD') return new Response(null, { status, headers });
+  const stream = await openObject(deps, asset, { ...range, signal: c.req.raw.signal });
+  return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers });
 }
 
-function objectGone({ _id, s3_key }: AssetDocument): SluiceError {
-  return new SluiceError(
-    'ASSET_NOT_FOUND',
-    `The object of asset ${_id} is gone from the lake. Restore it, or rerun its run with --force.`,
-    { details: { asset_id: _id, s3_key } },
-  );
+/** The requested range, unless If-Range names another version of the object. Throws RANGE_INVALID. */
+function requestedRange(c: Context, etag: string, size: number) {
+  const ifRange = c.req.header('if-range');
+  return ifRange === undefined || ifRange === etag ? parseRange(c.req.header('range'), size) : undefined;
 }
 
-/** True when an If-None-Match header names the tag; weak tags count, as section 13.1.2 says. */
-function namesTag(header: string | undefined, etag: string): boolean {
+async function openObject(
+  { objects, env }: GatewayDeps,
+  { _id, s3_key }: AssetDocument,
+  options: { start?: number; end?: number; signal: AbortSignal },
+): Promise<Readable> {
+  try {
+    return await objects.read(env.LAKE_BUCKET, s3_key, options);
+  } catch (thrown) {
+    if ((thrown as { code?: string }).code !== 'FILE_MISSING') throw thrown;
+    throw new SluiceError(
+      'ASSET_NOT_FOUND',
+      `The object of asset ${_id} is missing in the lake. Restore it, or rerun its run with --force.`,
+      { cause: thrown, details: { asset_id: _id, s3_key } },
+    );
+  }
+}
+
+/** Whether an If-None-Match header contains the tag. Weak tags match, as RFC 9110, section 13.1.2 requires. */
+function matchesTag(header: string | undefined, etag: string): boolean {
   return (header ?? '').split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }

@@ -1,28 +1,31 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { datasetView, type RetentionView } from '#shared/api/views.ts';
 import { finishRemovals } from '#shared/assets/purge.ts';
 import { setRetention } from '#shared/assets/retention.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { readJson } from '../http/json-body.ts';
-import { OPERATOR_HEADER, operatorOf } from '../http/operator-header.ts';
-import { datasetView, type RetentionView } from '#shared/api/views.ts';
+import { operatorOf } from '../http/operator-header.ts';
+import { readJson } from '../http/request-body.ts';
 import { noQuery } from '../http/request-fields.ts';
 
 const RetentionBody = z.strictObject({ keep_versions: KeepVersionsSchema.nullable() });
 
 /**
- * GET /api/datasets: DatasetView[]. GET /api/datasets/:id: DatasetView; 404 DATASET_NOT_FOUND.
- * PUT /api/datasets/:id/retention `{keep_versions}`: how many of the newest versions stay from now on, null for all; the header X-Operator
- * says who decides. Removes at once what the rule does not keep, and answers a RetentionView; 404 DATASET_NOT_FOUND.
+ * Datasets. An unknown id is 404 DATASET_NOT_FOUND.
+ *
+ * GET /api/datasets returns DatasetView[].
+ * GET /api/datasets/:id returns a DatasetView.
+ * PUT /api/datasets/:id/retention `{keep_versions}` sets how many of the newest versions are kept (null: all), removes
+ * the other versions immediately, and returns a RetentionView.
  */
 export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'env' | 'log'>): Hono {
   const { ledger } = deps;
   const findDataset = async (id: string) => {
     const dataset = DATASET_ID.safeParse(id).success ? await ledger.getDataset(id) : undefined;
     if (dataset === undefined)
-      throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(id)}.`, {
+      throw new SluiceError('DATASET_NOT_FOUND', `Dataset ${JSON.stringify(id)} does not exist.`, {
         details: { dataset_id: id },
       });
     return dataset;
@@ -33,17 +36,12 @@ export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'en
     .put('/api/datasets/:id/retention', noQuery, async (c) => {
       const { keep_versions } = await readJson(c.req.raw, RetentionBody);
       const { dataset_id } = await findDataset(c.req.param('id'));
-      const dataset = await setRetention(
-        dataset_id,
-        { keep_versions, decided_at: new Date().toISOString(), operator: operatorOf(c.req.header(OPERATOR_HEADER)) },
-        deps,
-      );
-      // A crash from here on leaves the rest to the dataset's next run, or to this request once more.
+      const rule = { keep_versions, decided_at: new Date().toISOString(), operator: operatorOf(c) };
+      const dataset = await setRetention(dataset_id, rule, deps);
+      // After a crash from here on, the next run of the dataset or a repeated request completes the removal.
       const removed = await ledger.removeOldVersions(dataset_id);
       await finishRemovals(deps, dataset_id);
-      return c.json({
-        ...datasetView(dataset),
-        removed_versions: removed.map(({ version }) => version).sort((a, b) => a - b),
-      } satisfies RetentionView);
+      const removed_versions = removed.map(({ version }) => version).sort((a, b) => a - b);
+      return c.json({ ...datasetView(dataset), removed_versions } satisfies RetentionView);
     });
 }

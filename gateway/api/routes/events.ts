@@ -4,8 +4,8 @@ import type { GatewayDeps } from '../deps.ts';
 import { readBody } from '../http/request-body.ts';
 
 /**
- * POST /events: one CloudEvent, binary or structured, to everybody who subscribed to its type. 202 when it is durable;
- * the same event id again adds nothing. 400 EVENT_INVALID.
+ * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the event is stored durably.
+ * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID.
  */
 export function eventRoutes({ router }: GatewayDeps): Hono {
   return new Hono().post('/events', async (c) => {

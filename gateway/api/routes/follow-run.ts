@@ -1,48 +1,50 @@
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { RunView } from '#shared/api/views.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { RunView } from '#shared/api/views.ts';
 
-/** Changes can be missed, and a rejected manifest changes no run: look again after this time. */
+/** How often the run is read again: a notification can be lost, and a rejected manifest sends none. */
 const REREAD_MS = 1_000;
-/** Proxies close connections that are silent for 30 s or more. */
+/** Proxies close connections without data after 30 s or more. */
 const HEARTBEAT_MS = 15_000;
-/** How long the stream of an ended run waits for its archiving, which takes milliseconds unless the store is away. */
+/** How long the stream waits for the archive step of an ended run. It takes milliseconds if the store is available. */
 const ARCHIVE_WAIT_MS = 10_000;
 
+interface RunSource {
+  /** The current view; undefined before the manifest was read. */
+  read: () => Promise<RunView | undefined>;
+  ledger: Ledger;
+  log: Logger;
+}
+
 /**
- * Server-sent events that follow one run: an event `run` with the RunView at once and after each change. The stream ends when the run
- * has ended and its manifest is archived (or that takes too long). A client that loses it connects again: it carries
- * states, not differences. While there is nothing to show yet, only heartbeats (comments) are sent.
+ * Server-sent events that follow one run: an event `run` with the whole RunView, first immediately and then after each
+ * change. The stream ends when the run has ended and its manifest is archived, or after ARCHIVE_WAIT_MS. A client can
+ * reconnect at any time. Heartbeats are comments.
  */
-export function followRun(
-  c: Context,
-  source: { read: () => Promise<RunView | undefined>; ledger: Ledger; log: Logger },
-): Response {
+export function followRun(c: Context, { read, ledger, log }: RunSource): Response {
   return streamSSE(c, async (stream) => {
     const changes = new Changes();
     const ended = new AbortController();
-    // Without the watch, reading again every REREAD_MS shows the same, later.
-    source.ledger
+    // If the watch fails, the changes are read every REREAD_MS.
+    ledger
       .watchRuns((runId) => changes.add(runId), ended.signal)
-      .catch((reason: unknown) => source.log.warn({ reason }, 'Run:Follow:NotWatched'));
+      .catch((reason: unknown) => log.warn({ reason }, 'Run:Watch:Failed'));
     stream.onAbort(() => changes.close());
-    let shown = '';
-    let spokeAt = Date.now();
+    let sent = '';
+    let sentAt = Date.now();
     let endedAt: number | undefined;
     try {
       while (!stream.aborted) {
-        const view = await source
-          .read()
-          .catch((reason: unknown) => void source.log.warn({ reason }, 'Run:Follow:NotRead'));
+        const view = await read().catch((reason: unknown) => void log.warn({ reason }, 'Run:Read:Failed'));
         const text = view ? JSON.stringify(view) : '';
-        if (view && text !== shown) {
+        if (view && text !== sent) {
           await stream.writeSSE({ event: 'run', data: text });
-          [shown, spokeAt] = [text, Date.now()];
-        } else if (Date.now() - spokeAt > HEARTBEAT_MS) {
+          [sent, sentAt] = [text, Date.now()];
+        } else if (Date.now() - sentAt > HEARTBEAT_MS) {
           await stream.write(': heartbeat\n\n');
-          spokeAt = Date.now();
+          sentAt = Date.now();
         }
         if (view && view.status !== 'running') endedAt ??= Date.now();
         if (view && endedAt !== undefined && (view.archived || Date.now() - endedAt > ARCHIVE_WAIT_MS)) return;
@@ -54,7 +56,7 @@ export function followRun(
   });
 }
 
-/** Run ids that changed and were not looked at yet; several changes make one. */
+/** The ids of runs that have changed since the last read. */
 class Changes {
   #changed = new Set<string>();
   #wake: () => void = () => undefined;
@@ -70,14 +72,17 @@ class Changes {
     this.#wake();
   }
 
-  /** Resolves when `runId` has changed since the last call (any run while it is not known), after `timeoutMs`, or when closed. */
+  /**
+   * Resolves when `runId` has changed since the last call (any run if it is undefined), after `timeoutMs`, or when
+   * closed.
+   */
   async next(runId: string | undefined, timeoutMs: number): Promise<void> {
-    const due = () => this.#closed || (runId === undefined ? this.#changed.size > 0 : this.#changed.has(runId));
-    if (!due()) {
+    const isDue = () => this.#closed || (runId === undefined ? this.#changed.size > 0 : this.#changed.has(runId));
+    if (!isDue()) {
       await new Promise<void>((done) => {
         const timer = setTimeout(done, timeoutMs);
         this.#wake = () => {
-          if (!due()) return;
+          if (!isDue()) return;
           clearTimeout(timer);
           done();
         };

@@ -26,7 +26,7 @@ beforeAll(async () => {
     refuse: {
       topic: 'none',
       run: async () => {
-        throw new SluiceError('RUN_NOT_FOUND', 'There is no run x.');
+        throw new SluiceError('RUN_NOT_FOUND', 'Run x does not exist.');
       },
     },
     busy: {
@@ -60,7 +60,7 @@ function send(path: string, sent: SluiceEvent, headers: Record<string, string> =
   return gateway.app.request(path, { method, headers: { ...binary, ...headers }, body });
 }
 
-test('/events takes binary and structured events, and the same id adds nothing', async () => {
+test('/events accepts binary and structured events, and ignores a repeated id', async () => {
   expect((await send('/events', event('binary'))).status).toBe(202);
   const structured = {
     method: 'POST',
@@ -77,7 +77,7 @@ test('/events takes binary and structured events, and the same id adds nothing',
   expect(received.filter(({ id }) => id === 'structured')).toHaveLength(1);
 });
 
-test('/events refuses what is no event', async () => {
+test('/events rejects invalid and too large events', async () => {
   const reply = await gateway.app.request('/events', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -97,7 +97,7 @@ test('/events refuses what is no event', async () => {
 });
 
 test.each(['/function/answer', '/function/answer.openfaas-fn', '/function/answer/some/path'])(
-  '%s answers the reply event in binary mode',
+  '%s returns the reply event in binary mode',
   async (path) => {
     const reply = await send(path, event('call'), { 'x-call-id': 'mine' });
     expect(reply.status).toBe(200);
@@ -111,13 +111,13 @@ test.each(['/function/answer', '/function/answer.openfaas-fn', '/function/answer
   },
 );
 
-test('a function that replies nothing answers 200 with an empty body', async () => {
+test('returns 200 with an empty body if there is no reply', async () => {
   const reply = await send('/function/listen', event('silent'));
   expect([reply.status, await reply.text()]).toEqual([200, '']);
 });
 
-test('the reply of a synchronous call is not routed', async () => {
-  await send('/function/answer', event('not routed'));
+test('does not publish the reply of a synchronous call', async () => {
+  await send('/function/answer', event('not published'));
   await send('/events', event('marker'));
   await vi.waitFor(() => expect(received.map(({ id }) => id)).toContain('marker'));
   expect(received.map(({ type }) => type)).not.toContain('sluice.run.succeeded');
@@ -127,20 +127,20 @@ test.each([
   ['refuse', 422, 'RUN_NOT_FOUND', null],
   ['busy', 409, 'STEP_BUSY', '2'],
   ['offline', 503, 'STORE_UNAVAILABLE', '1'],
-])('the error of %s is %i', async (name, status, code, retryAfter) => {
+])('returns the error of %s with status %i', async (name, status, code, retryAfter) => {
   const reply = await send(`/function/${name}`, event('fails'), {}, 'PUT');
   expect(reply.status).toBe(status);
   expect(reply.headers.get('retry-after')).toBe(retryAfter);
   expect(await reply.json()).toMatchObject({ error: { code } });
 });
 
-test('an unknown function is 404, and a call without an event is 400', async () => {
+test('returns 404 for an unknown function and 400 for a call without an event', async () => {
   expect((await send('/function/nobody', event('x'))).status).toBe(404);
   expect((await send('/async-function/nobody', event('x'))).status).toBe(404);
   expect((await gateway.app.request('/function/answer')).status).toBe(400);
 });
 
-test('/async-function answers at once, routes the reply, and calls back', async () => {
+test('/async-function returns immediately, publishes the reply and posts the callback', async () => {
   const calls: { headers: Record<string, unknown>; body: string }[] = [];
   const caller = createServer((request, response) => {
     let body = '';
@@ -170,7 +170,7 @@ test('/async-function answers at once, routes the reply, and calls back', async 
   await new Promise((done) => caller.close(done));
 });
 
-test('a callback URL must be http or https', async () => {
+test('rejects a callback URL that is not http or https', async () => {
   expect((await send('/async-function/answer', event('x'), { 'x-callback-url': 'file:///etc/passwd' })).status).toBe(
     400,
   );

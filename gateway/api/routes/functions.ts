@@ -2,25 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
+import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readBody } from '../http/request-body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
-/** Printable ASCII without spaces, so that it can travel in a header and in a log line. */
+/** Printable ASCII without spaces, for headers and log lines. */
 const CALL_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * Calls of one function, as OpenFaaS's gateway takes them. `NAME` may carry a namespace (`NAME.openfaas-fn`) and a path, which are ignored.
+ * Function calls, compatible with OpenFaaS's gateway. `NAME` may have a namespace (`NAME.openfaas-fn`) and a path; both
+ * are ignored.
  *
- * Any method on /function/NAME: calls it with the CloudEvent of the request and answers its reply event in binary mode (200, an empty body
- * when it replies nothing), or its error (422 permanent, 503 transient, 409 busy). The reply is not routed.
+ * Any method on /function/NAME calls the function with the CloudEvent of the request. It returns the reply event in
+ * binary mode (200, with an empty body if there is no reply) or the error (422 permanent, 503 transient, 409 busy). The
+ * reply is not published.
  *
- * POST /async-function/NAME: 202 with X-Call-Id when the call is durable. Its reply is routed, and posted to `X-Callback-Url` when that is given.
+ * POST /async-function/NAME returns 202 with X-Call-Id when the call is stored durably. The reply is published, and
+ * posted to the URL in `X-Callback-Url`, if any.
  */
 export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
-  const call = async (c: Context) => {
+  const callNow = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
     const startedAt = performance.now();
     const reply = await invoke(deps, name, event, { callId, signal: c.req.raw.signal });
@@ -38,8 +41,8 @@ export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono
     return c.body(null, 202, { 'x-call-id': callId });
   };
   return new Hono()
-    .all('/function/:name', call)
-    .all('/function/:name/*', call)
+    .all('/function/:name', callNow)
+    .all('/function/:name/*', callNow)
     .post('/async-function/:name', callLater)
     .post('/async-function/:name/*', callLater);
 }
@@ -53,15 +56,15 @@ interface Call {
 async function readCall(c: Context, { stack }: GatewayDeps): Promise<Call> {
   const name = (c.req.param('name') ?? '').split('.')[0] ?? '';
   if (stack.find(name) === undefined)
-    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`, {
+    throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`, {
       details: { function: name },
     });
   const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
-  const given = c.req.header('x-call-id') ?? '';
-  return { name, event, callId: CALL_ID.test(given) ? given : randomUUID() };
+  const requestedId = c.req.header('x-call-id') ?? '';
+  return { name, event, callId: CALL_ID.test(requestedId) ? requestedId : randomUUID() };
 }
 
-/** faas-cli takes 204 for an error, so a function that replies nothing answers 200 with an empty body. */
+/** faas-cli treats status 204 as an error, so a call without a reply returns 200 with an empty body. */
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
 async function invoke(

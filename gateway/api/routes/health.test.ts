@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-test('says that all is well, then which part is down', async () => {
+test('returns ok, and then the server that is down', async () => {
   const well = await gateway.app.request('/healthz');
   expect([well.status, await well.json()]).toEqual([
     200,
@@ -21,6 +21,6 @@ test('says that all is well, then which part is down', async () => {
   ]);
 });
 
-test('lists no dead letters when there are none', async () => {
+test('returns an empty list of dead letters', async () => {
   expect(await (await gateway.app.request('/api/dead-letters')).json()).toEqual([]);
 });

@@ -4,15 +4,17 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
-/** A part that takes longer than this to answer is as good as down. */
+/** A server that does not answer within this time counts as down. */
 const PING_TIMEOUT_MS = 5_000;
 
 /**
- * GET /healthz: `{"status":"ok"|"down","checks":{"ledger":"ok","store":"ok","postgis":"ok"}}`, 200 or 503; a part that is down
- * says why instead of "ok". GET /metrics: Prometheus text, the router's too.
+ * GET /healthz returns `{"status":"ok"|"down","checks":{"ledger":"ok","store":"ok","postgis":"ok"}}` with 200 or 503.
+ * For a server that is down, the check is the error message.
+ *
+ * GET /metrics returns the metrics of the gateway and the router for Prometheus.
  */
 export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
-  const all = Registry.merge([metrics.registry, deps.router.registry]);
+  const registry = Registry.merge([metrics.registry, deps.router.registry]);
   return new Hono()
     .get('/healthz', async (c) => {
       const [ledger, store, postgis] = await Promise.all([
@@ -24,21 +26,18 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
       const healthy = Object.values(checks).every((result) => result === 'ok');
       return c.json({ status: healthy ? 'ok' : 'down', checks }, healthy ? 200 : 503);
     })
-    .get('/metrics', async (c) => c.body(await all.metrics(), 200, { 'content-type': all.contentType }));
+    .get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }));
 }
 
 async function check(ping: () => Promise<void>): Promise<string> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), PING_TIMEOUT_MS);
-  const timeout = new Promise<string>((done) =>
-    late.signal.addEventListener('abort', () => done(`No answer in ${PING_TIMEOUT_MS / 1000} s.`)),
-  );
-  const answer = ping().then(
+  const { promise: timeout, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve(`No response within ${PING_TIMEOUT_MS / 1000} s.`), PING_TIMEOUT_MS);
+  const result = ping().then(
     () => 'ok',
     (thrown: unknown) => asSluiceError(thrown).message,
   );
   try {
-    return await Promise.race([answer, timeout]);
+    return await Promise.race([result, timeout]);
   } finally {
     clearTimeout(timer);
   }

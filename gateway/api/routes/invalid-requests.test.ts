@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
-/** What every route answers to a wrong id, parameter or body: JSON with a stable code, and the field. */
+/** Every route answers an invalid id, parameter or body with JSON: a stable code, and the name of the field. */
 
 const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const NO_ASSET = '0'.repeat(24);
@@ -33,20 +33,20 @@ test.each([
   ['/api/assets?limit=1.5', 'limit', 'must be a whole number, not 1.5'],
   ['/api/dead-letters?offset=-1', 'offset', 'must be at least 0'],
   ['/api/runs?status=done', 'status', 'must be one of "running", "success", "failure", "canceled", not "done"'],
-  ['/api/runs?limit=1&limit=2', 'limit', 'is given twice'],
-  ['/api/activity?operator=ana', 'operator', 'is not known here; known are limit, offset, batch_id'],
+  ['/api/runs?limit=1&limit=2', 'limit', 'is repeated'],
+  ['/api/activity?operator=ana', 'operator', 'is an unknown parameter; expected one of limit, offset, batch_id'],
   ['/api/reconcile?deep=yes', 'deep', 'must be one of "true", "false", not "yes"'],
-  ['/api/datasets?limit=5', 'limit', 'is not known here'],
-  [`/api/runs/${NO_RUN}?x=1`, 'x', 'is not known here'],
-  [`/api/runs/${NO_RUN}/events?x=1`, 'x', 'is not known here'],
-  [`/api/assets/${NO_ASSET}/lineage?depth=1`, 'depth', 'is not known here'],
-  ['/api/batches/b/events?key=1', 'key', 'is not known here; known are manifest_key'],
-])('GET %s names the parameter', async (path, field, message) => {
+  ['/api/datasets?limit=5', 'limit', 'is an unknown parameter'],
+  [`/api/runs/${NO_RUN}?x=1`, 'x', 'is an unknown parameter'],
+  [`/api/runs/${NO_RUN}/events?x=1`, 'x', 'is an unknown parameter'],
+  [`/api/assets/${NO_ASSET}/lineage?depth=1`, 'depth', 'is an unknown parameter'],
+  ['/api/batches/b/events?key=1', 'key', 'is an unknown parameter; expected manifest_key'],
+])('GET %s returns 400 with the parameter', async (path, field, message) => {
   expect(await answer('GET', path)).toMatchObject({
     status: 400,
     error: {
       code: 'REQUEST_INVALID',
-      message: `Wrong query: ${field} ${message}.`,
+      message: `Invalid query: ${field} ${message}.`,
       details: { issues: [{ field, message }] },
     },
   });
@@ -62,7 +62,7 @@ test.each([
   ['DELETE', '/api/dead-letters/x', 'DEAD_LETTER_NOT_FOUND'],
   ['GET', '/api/batches/x?manifest_key=..%2Fx', 'BATCH_NOT_FOUND'],
   ['PATCH', `/api/runs/${NO_RUN}`, 'ROUTE_NOT_FOUND'],
-])('%s %s is 404', async (method, path, code) => {
+])('%s %s returns 404', async (method, path, code) => {
   expect(await answer(method, path)).toMatchObject({ status: 404, error: { code } });
 });
 
@@ -75,12 +75,12 @@ test.each([
   '/api/batches/b?manifest_key=%00',
   '/api/dead-letters/%00',
   '/api/landing/%ZZ',
-])('GET %s cannot be decoded', async (path) => {
+])('GET %s returns 400 for invalid encoding', async (path) => {
   expect(await answer('GET', path)).toMatchObject({
     status: 400,
     error: {
       code: 'REQUEST_INVALID',
-      message: expect.stringMatching(/^The (path|query) .*(is not valid percent-encoding|holds a NUL)/) as string,
+      message: expect.stringMatching(/^The (path|query) .*(is not valid percent-encoding|contains a NUL)/) as string,
     },
   });
 });
@@ -89,18 +89,18 @@ test.each([
   ['{}', 'keep_versions is missing'],
   ['{"keep_versions":0}', 'keep_versions must be at least 1'],
   ['{"keep_versions":"5"}', 'keep_versions must be a number, not "5"'],
-  ['{"keep_versions":1,"force":true}', 'force is not known here; known are keep_versions'],
+  ['{"keep_versions":1,"force":true}', 'force is an unknown field; expected keep_versions'],
   ['[]', 'body must be an object, not a list'],
-])('the body %s is refused by its field', async (body, told) => {
+])('rejects the body %s with the name of the field', async (body, problem) => {
   expect(await answer('PUT', '/api/datasets/x/retention', body)).toMatchObject({
     status: 400,
-    error: { code: 'REQUEST_INVALID', message: `Wrong body: ${told}.` },
+    error: { code: 'REQUEST_INVALID', message: `Invalid body: ${problem}.` },
   });
 });
 
-test('an upload whose name was not encoded is refused, not cut off', async () => {
+test('rejects an upload whose key contains an unencoded "?"', async () => {
   expect(await answer('PUT', '/api/landing/b/roads?.zip', 'x')).toMatchObject({
     status: 400,
-    error: { code: 'REQUEST_INVALID', message: expect.stringContaining('written %3F') as string },
+    error: { code: 'REQUEST_INVALID', message: expect.stringContaining('write it as %3F') as string },
   });
 });

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
+import { landingKey } from './landing.ts';
 
 const MAX_FILE_BYTES = 200_000_000;
 let gateway: TestGateway;
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-test('uploads a file under an awkward name', async () => {
+test('uploads a file with special characters in its name', async () => {
   const key = 'b1/Straßen #1 + é 🗺.zip';
   const reply = await fetch(`${url}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`, {
     method: 'PUT',
@@ -32,7 +33,7 @@ test('uploads an empty file', async () => {
   expect(await gateway.deps.objects.head('landing-zone', 'empty.csv')).toMatchObject({ size: 0 });
 });
 
-test('streams a large file, and keeps its bytes', async () => {
+test('uploads a large file unchanged', async () => {
   const size = 150_000_000;
   const sent = createHash('sha256');
   const reply = await put('large.bin', size, Readable.from(chunks(size, (chunk) => sent.update(chunk))));
@@ -43,12 +44,12 @@ test('streams a large file, and keeps its bytes', async () => {
   expect(stored.digest('hex')).toBe(sent.digest('hex'));
 });
 
-test('an upload that breaks off leaves nothing', async () => {
+test('stores nothing of an interrupted upload', async () => {
   for (const size of [1_000_000, 150_000_000]) {
     const broken = put(`broken-${size}.bin`, size, Readable.from(chunks(size / 2)), { breakOff: true });
     await expect(broken).rejects.toThrow();
   }
-  // Whatever the gateway still does about them is done before a later upload is answered and seen.
+  // When a later upload is stored, the gateway has handled the interrupted ones.
   expect(await put('after.bin', 3, Readable.from([Buffer.from('abc')]))).toBe(201);
   await vi.waitFor(async () => {
     const keys = [];
@@ -58,7 +59,7 @@ test('an upload that breaks off leaves nothing', async () => {
   });
 });
 
-test('refuses an upload without length, one that is too large, and a key that is none', async () => {
+test('rejects an upload without a length, a file that is too large, and an invalid key', async () => {
   const chunked = await fetch(`${url}/api/landing/a.bin`, {
     method: 'PUT',
     body: Readable.toWeb(Readable.from([Buffer.from('abc')])) as ReadableStream,
@@ -70,13 +71,38 @@ test('refuses an upload without length, one that is too large, and a key that is
   expect((await fetch(`${url}/api/landing/`, { method: 'PUT', body: 'x' })).status).toBe(400);
 });
 
-test('a page of another site cannot upload', async () => {
+test('rejects an upload by a page of another site', async () => {
   const reply = await fetch(`${url}/api/landing/c.bin`, {
     method: 'PUT',
     body: 'x',
     headers: { origin: 'https://evil.example' },
   });
   expect(reply.status).toBe(403);
+});
+
+test.each([
+  ['b1/roads.zip', 'b1/roads.zip'],
+  ['manifests/Roads%20%231%20%C3%A9%20%F0%9F%97%BA.json', 'manifests/Roads #1 é 🗺.json'],
+  ['a+b%2Bc.zip', 'a+b+c.zip'],
+  ['a%2Fb', 'a/b'],
+])('decodes the path %s to the key %s', (path, key) => {
+  expect(landingKey(path)).toBe(key);
+});
+
+test.each([
+  '',
+  'a//b',
+  '/a',
+  'a/',
+  'a/..%2Fb',
+  '%2e%2e/a',
+  './a',
+  'a%00b',
+  'a%0Ab',
+  'é'.repeat(513),
+  'archive/manifests/b1.json',
+])('rejects the path %j', (path) => {
+  expect(() => landingKey(path)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
 });
 
 const CHUNK_BYTES = 1_000_000;
@@ -89,7 +115,10 @@ function* chunks(size: number, see: (chunk: Buffer) => void = () => undefined) {
   }
 }
 
-/** Uploads with a Content-Length of its own; with `breakOff` the connection ends after the body, whatever its length. Resolves to the status. */
+/**
+ * Uploads with the Content-Length `size`. With `breakOff`, the connection is closed after the body. Resolves to the
+ * status.
+ */
 function put(key: string, size: number, body: Readable, options: { breakOff?: boolean } = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const upload = request(

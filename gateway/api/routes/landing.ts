@@ -1,29 +1,30 @@
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
+import { ARCHIVE_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { landingKey } from '../http/landing-key.ts';
 
 const PREFIX = '/api/landing/';
 
 /**
- * PUT /api/landing/KEY (percent-encoded): uploads a file or a manifest to the landing zone, streaming, at most MAX_FILE_BYTES.
- * Content-Length is needed (411). Answers 201 `{"path":"s3://landing-zone/KEY","key","size_bytes"}` when the object stands whole;
- * an upload that breaks off leaves nothing. Files first, then the manifest: its notification starts the run.
+ * PUT /api/landing/KEY (percent-encoded) uploads a file or a manifest of at most MAX_FILE_BYTES to the landing zone. It
+ * requires Content-Length (411) and returns 201 `{"path":"s3://landing-zone/KEY","key","size_bytes"}` when the object
+ * is stored. An interrupted upload stores nothing. Upload the manifest after the files: its notification starts the
+ * run.
  */
 export function landingRoutes(deps: GatewayDeps): Hono {
-  return new Hono().put(`${PREFIX}*`, (c) => receive(c, deps));
+  return new Hono().put(`${PREFIX}*`, (c) => upload(c, deps));
 }
 
-async function receive(c: Context, { env, objects }: GatewayDeps): Promise<Response> {
+async function upload(c: Context, { env, objects }: GatewayDeps): Promise<Response> {
   const { pathname, search } = new URL(c.req.url);
   if (search !== '')
     throw new SluiceError(
       'REQUEST_INVALID',
-      'An upload takes no parameters; a "?" that belongs to the key is written %3F.',
+      'An upload has no query parameters. If the "?" is part of the key, write it as %3F.',
       { details: { query: search } },
     );
-  const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is decoded in part already.
+  const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is partly decoded.
   const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
   const body =
     c.req.raw.body === null
@@ -34,16 +35,29 @@ async function receive(c: Context, { env, objects }: GatewayDeps): Promise<Respo
   return c.json({ path: `s3://${env.LANDING_BUCKET}/${key}`, key, size_bytes: size }, 201);
 }
 
+/**
+ * The object key of the rest of a URL path, which is valid percent-encoding (rejectInvalidEncoding). Throws
+ * REQUEST_INVALID for a key that another program would read as a different key.
+ */
+export function landingKey(encodedPath: string): string {
+  const key = decodeURIComponent(encodedPath);
+  const problem =
+    userKeyProblem(key) ??
+    (key.startsWith(ARCHIVE_PREFIX)
+      ? `is below ${ARCHIVE_PREFIX}, which is reserved for archived manifests`
+      : undefined);
+  if (problem === undefined) return key;
+  throw new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${problem}.`, { details: { key } });
+}
+
 function contentLength(header: string | undefined, maxBytes: number): number {
   if (header === undefined || !/^\d+$/.test(header))
     throw new SluiceError('LENGTH_REQUIRED', 'The upload has no Content-Length header.');
   const size = Number(header);
   if (size > maxBytes) {
-    throw new SluiceError(
-      'FILE_TOO_LARGE',
-      `The file has ${size} bytes; this installation takes ${maxBytes} (MAX_FILE_BYTES).`,
-      { details: { size_bytes: size, max_bytes: maxBytes } },
-    );
+    throw new SluiceError('FILE_TOO_LARGE', `The file has ${size} bytes; MAX_FILE_BYTES is ${maxBytes}.`, {
+      details: { size_bytes: size, max_bytes: maxBytes },
+    });
   }
   return size;
 }

@@ -7,27 +7,30 @@ import type { GatewayDeps } from '../deps.ts';
 import { parseQuery } from '../http/request-fields.ts';
 
 const ReconcileQuery = z.strictObject({ deep: z.enum(['true', 'false']).default('false') });
-/** Clients and proxies give up a connection that is silent for longer. */
+/** Clients and proxies close a connection without data after a longer time. */
 const HEARTBEAT_MS = 10_000;
 
 /**
- * GET /api/reconcile?deep=true|false: a Reconciliation, or `{"error":…}`. Reading a whole lake takes long, so the answer begins at once, with
- * status 200, and is kept alive by white space before the document, which JSON allows. It ends when the client goes.
+ * GET /api/reconcile?deep=true|false returns a Reconciliation, or `{"error":…}`. Reading a whole lake takes long, so
+ * the response starts immediately with status 200, and white space before the document, which JSON allows, keeps the
+ * connection open. The work ends when the client disconnects.
  */
 export function reconcileRoutes(deps: GatewayDeps): Hono {
   return new Hono().get('/api/reconcile', async (c) => {
     const deep = parseQuery(ReconcileQuery, c).deep === 'true';
-    await deps.ledger.ping(); // While one of them is away, that is the answer, with its own status.
+    // An unavailable server is reported with its HTTP status before the response starts.
+    await deps.ledger.ping();
     await deps.objects.ping();
     c.header('content-type', 'application/json');
     return stream(c, async (body) => {
-      const gone = new AbortController();
-      body.onAbort(() => gone.abort());
+      const disconnected = new AbortController();
+      body.onAbort(() => disconnected.abort());
       const heartbeat = setInterval(() => void body.write('\n'), HEARTBEAT_MS);
       try {
-        await body.write(JSON.stringify(await reconcile(deps, { deep, signal: gone.signal })));
+        await body.write(JSON.stringify(await reconcile(deps, { deep, signal: disconnected.signal })));
       } catch (thrown) {
-        if (!gone.signal.aborted) await body.write(JSON.stringify({ error: asSluiceError(thrown).toDocument() }));
+        if (!disconnected.signal.aborted)
+          await body.write(JSON.stringify({ error: asSluiceError(thrown).toDocument() }));
       } finally {
         clearInterval(heartbeat);
       }

@@ -46,7 +46,7 @@ const endedRun = async (batchId: string) => {
 };
 
 describe('rerun', () => {
-  test('makes a new run of the same manifest in the name of whoever asked, and requests it', async () => {
+  test('starts a new run of the same manifest and logs the operator', async () => {
     const run = await endedRun('rerun #1 é');
     const { status, body } = await post(`/api/runs/${run.run_id}/rerun`);
     expect([status, body]).toMatchObject([
@@ -67,7 +67,7 @@ describe('rerun', () => {
     ]);
   });
 
-  test('the same request, five times at once and once more, gives one run', async () => {
+  test('starts one run for a request that is repeated, also concurrently', async () => {
     const run = await endedRun('once');
     const replies = await Promise.all(
       Array.from({ length: 5 }, () => post(`/api/runs/${run.run_id}/rerun`, { request_id: 'click 1' })),
@@ -80,21 +80,21 @@ describe('rerun', () => {
     });
   });
 
-  test('different requests at once get consecutive runs', async () => {
+  test('numbers the runs of concurrent requests consecutively', async () => {
     const run = await endedRun('many');
     await Promise.all(Array.from({ length: 8 }, () => post(`/api/runs/${run.run_id}/rerun`)));
     const keys = (await gateway.deps.ledger.listRuns({ batch_id: 'many' })).map(({ run_key }) => run_key).sort();
     expect(keys).toEqual(['ingest:many', ...[2, 3, 4, 5, 6, 7, 8, 9].map((n) => `ingest:many:${n}`)]);
   });
 
-  test('force is kept on the new run only', async () => {
+  test('sets force on the new run only', async () => {
     const run = await endedRun('forced');
     const { body } = await post(`/api/runs/${run.run_id}/rerun`, { force: true });
     expect((await gateway.deps.ledger.getRun(body.run_id ?? ''))?.manifest.metadata.force).toBe(true);
     expect((await gateway.deps.ledger.getRun(run.run_id))?.manifest.metadata.force).toBeUndefined();
   });
 
-  test('says what is in its way', async () => {
+  test('rejects a running run, an unknown run, an unknown field and an invalid operator', async () => {
     const running = await admitRun(gateway.deps.ledger, 'under way');
     expect(await post(`/api/runs/${running.run_id}/rerun`)).toMatchObject({
       status: 409,
@@ -115,7 +115,7 @@ describe('rerun', () => {
     });
   });
 
-  test('a request id that was used for another run of the batch is refused', async () => {
+  test('rejects a request id that was used for another run of the batch', async () => {
     const run = await endedRun('mixed up');
     const { body } = await post(`/api/runs/${run.run_id}/rerun`, { request_id: 'x' });
     await gateway.deps.ledger.endRun(body.run_id ?? '', 'canceled', null);
@@ -127,7 +127,7 @@ describe('rerun', () => {
 });
 
 describe('cancel', () => {
-  test('ends the run, says who did it, and has it archived', async () => {
+  test('ends the run, logs the operator and publishes the event for the archive step', async () => {
     const run = await admitRun(gateway.deps.ledger, 'canceled é');
     const { status, body } = await post(`/api/runs/${run.run_id}/cancel`);
     expect([status, body]).toMatchObject([
@@ -140,7 +140,7 @@ describe('cancel', () => {
     expect(await gateway.deps.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'canceled' });
   });
 
-  test('a repeat changes nothing, also by somebody else', async () => {
+  test('has no effect when repeated, also by another operator', async () => {
     const run = await admitRun(gateway.deps.ledger, 'canceled twice');
     const first = await post(`/api/runs/${run.run_id}/cancel`);
     expect(await post(`/api/runs/${run.run_id}/cancel`, undefined, 'eve')).toEqual(first);
@@ -150,7 +150,7 @@ describe('cancel', () => {
     expect(await activities('/api/activity?batch_id=canceled%20twice')).toHaveLength(1);
   });
 
-  test('a run that has ended stays as it is', async () => {
+  test('rejects a run that has ended', async () => {
     const run = await endedRun('too late');
     expect(await post(`/api/runs/${run.run_id}/cancel`)).toMatchObject({
       status: 409,

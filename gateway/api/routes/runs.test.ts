@@ -20,7 +20,7 @@ const get = async (path: string) => {
 };
 const REJECTION = { code: 'MANIFEST_INVALID' as const, message: 'files: is missing.', details: { issues: [] } };
 
-test('shows a run by its id and by its batch', async () => {
+test('returns a run by its id and by its batch', async () => {
   const run = await admitRun(gateway.deps.ledger, 'Lot n° 1 # é');
   const expected = {
     run_id: run.run_id,
@@ -54,7 +54,7 @@ test('shows a run by its id and by its batch', async () => {
   });
 });
 
-test('shows a rejected manifest in the shape of a run', async () => {
+test('returns a rejected manifest as a RunView', async () => {
   await gateway.deps.ledger.recordManifest(
     manifestDocument('rejected/1', {
       batch_id: null,
@@ -77,7 +77,7 @@ test('shows a rejected manifest in the shape of a run', async () => {
   });
 });
 
-test('tells the manifest that got a batch_id from the one that was refused it', async () => {
+test('distinguishes the manifest that has a batch_id from one that was rejected for it', async () => {
   const run = await admitRun(gateway.deps.ledger, 'twice');
   const taken = { code: 'BATCH_ID_TAKEN' as const, message: 'Another manifest has used it.', details: {} };
   await gateway.deps.ledger.recordManifest(
@@ -99,7 +99,7 @@ test('tells the manifest that got a batch_id from the one that was refused it', 
   });
 });
 
-test('of a manifest_key that is used again, tells of the newest upload, and nothing until that was read', async () => {
+test('returns the newest upload of a manifest_key, and 404 until it was read', async () => {
   const { ledger, objects, env } = gateway.deps;
   const upload = (text: string) =>
     objects.put(env.LANDING_BUCKET, 'manifests/again é.json', text, { contentType: 'application/json' });
@@ -137,7 +137,7 @@ test('of a manifest_key that is used again, tells of the newest upload, and noth
   expect(await shown()).toMatchObject({ run_id: null, error: { code: 'MANIFEST_INVALID' } });
 });
 
-test('404 for what is not there', async () => {
+test('returns 404 for unknown ids and routes', async () => {
   expect(await get('/api/runs/nothing')).toMatchObject({ status: 404, body: { error: { code: 'RUN_NOT_FOUND' } } });
   expect(await get('/api/runs/0d4a1f6e-2f64-8c11-9a3e-0123456789ab')).toMatchObject({
     status: 404,
@@ -149,7 +149,7 @@ test('404 for what is not there', async () => {
   });
   expect(await get('/api/nothing')).toMatchObject({
     status: 404,
-    body: { error: { code: 'ROUTE_NOT_FOUND', message: 'There is no GET /api/nothing.' } },
+    body: { error: { code: 'ROUTE_NOT_FOUND', message: 'Route GET /api/nothing does not exist.' } },
   });
   expect(await get('/api/runs?status=done')).toMatchObject({
     status: 400,
@@ -157,7 +157,7 @@ test('404 for what is not there', async () => {
   });
 });
 
-/** The states of a stream of server-sent events, until it ends. */
+/** The views of a stream of server-sent events, until it ends. */
 async function* states(path: string): AsyncGenerator<RunView> {
   const reply = await fetch(url + path);
   expect(reply.headers.get('content-type')).toContain('text/event-stream');
@@ -170,7 +170,7 @@ async function* states(path: string): AsyncGenerator<RunView> {
   }
 }
 
-test('follows a batch from before its manifest is seen until it is archived', async () => {
+test('follows a batch from before its manifest was read until it is archived', async () => {
   const { ledger } = gateway.deps;
   const seen: RunView[] = [];
   const following = (async () => {
@@ -194,7 +194,7 @@ test('follows a batch from before its manifest is seen until it is archived', as
   ).toBe(true);
 });
 
-test('follows a manifest that is rejected', async () => {
+test('follows a rejected manifest', async () => {
   const following = (async () => {
     for await (const state of states('/api/batches/refused/events')) if (state.archived) return state;
     return undefined;
@@ -210,6 +210,6 @@ test('follows a manifest that is rejected', async () => {
   expect(await following).toMatchObject({ run_id: null, error: REJECTION });
 });
 
-test('following a run that is not there is 404', async () => {
+test('returns 404 for the events of an unknown run', async () => {
   expect(await get('/api/runs/0d4a1f6e-2f64-8c11-9a3e-0123456789ab/events')).toMatchObject({ status: 404 });
 });

@@ -1,14 +1,14 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type ManifestDocument, type RunDocument } from '#shared/ledger/documents.ts';
-import { readManifestObject } from '#shared/landing/manifest-object.ts';
-import type { GatewayDeps } from '../deps.ts';
 import { manifestView, type RunView } from '#shared/api/views.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
-import { findRun, viewOfRun, viewsOfRuns } from './run-views.ts';
-import { followRun } from './follow-run.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readManifestObject } from '#shared/landing/manifest-object.ts';
+import { type ManifestDocument, type RunDocument } from '#shared/ledger/documents.ts';
+import type { GatewayDeps } from '../deps.ts';
 import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
+import { followRun } from './follow-run.ts';
+import { findRun, viewOfRun, viewsOfRuns } from './run-views.ts';
 
 const RunsQuery = z.strictObject({
   ...PAGE,
@@ -16,14 +16,18 @@ const RunsQuery = z.strictObject({
   batch_id: z.string().optional(),
   dataset_id: z.string().optional(),
 });
-/** With `manifest_key` the answer is about the newest upload under that key: also when the batch went to another manifest, or the key was used before. */
 const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
 
 /**
- * GET /api/runs?status&batch_id&dataset_id&limit&offset: RunView[], newest first.
- * GET /api/runs/:run_id: RunView; 404 RUN_NOT_FOUND.
- * GET /api/batches/:batch_id?manifest_key: RunView of the batch's newest run, or of the manifest that was rejected; 404 BATCH_NOT_FOUND until it has been read.
- * GET /api/runs/:run_id/events and /api/batches/:batch_id/events?manifest_key: server-sent events, see followRun.
+ * Runs and batches. Unknown ids are 404 RUN_NOT_FOUND and BATCH_NOT_FOUND; a batch is unknown until its manifest was
+ * read.
+ *
+ * GET /api/runs?status&batch_id&dataset_id&limit&offset returns RunView[], newest first.
+ * GET /api/runs/:run_id returns a RunView.
+ * GET /api/runs/:run_id/events returns server-sent events, see followRun.
+ * GET /api/batches/:batch_id?manifest_key returns the RunView of the newest run of the batch, or of the rejected
+ * manifest. With `manifest_key`, it is the newest upload under that key, also if another manifest has the batch_id.
+ * GET /api/batches/:batch_id/events?manifest_key returns server-sent events, see followRun.
  */
 export function runRoutes(deps: GatewayDeps): Hono {
   const { ledger, log } = deps;
@@ -37,25 +41,19 @@ export function runRoutes(deps: GatewayDeps): Hono {
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');
-      const found = await viewOfBatch(deps, {
-        batchId,
-        manifestKey: parseQuery(BatchQuery, c).manifest_key,
-        signal: c.req.raw.signal,
-      });
+      const manifestKey = parseQuery(BatchQuery, c).manifest_key;
+      const found = await viewOfBatch(deps, { batchId, manifestKey, signal: c.req.raw.signal });
       if (found === undefined)
         throw new SluiceError(
           'BATCH_NOT_FOUND',
-          `No manifest with the batch_id ${JSON.stringify(batchId)} has been seen yet.`,
+          `No manifest with the batch_id ${JSON.stringify(batchId)} was read yet.`,
           { details: { batch_id: batchId } },
         );
       return c.json(found);
     })
     .get('/api/batches/:batch_id/events', (c) => {
-      const request = {
-        batchId: c.req.param('batch_id'),
-        manifestKey: parseQuery(BatchQuery, c).manifest_key,
-        signal: c.req.raw.signal,
-      };
+      const batchId = c.req.param('batch_id');
+      const request = { batchId, manifestKey: parseQuery(BatchQuery, c).manifest_key, signal: c.req.raw.signal };
       let runId: string | null = null;
       const read = async () => {
         if (runId !== null) return view(await findRun(deps, runId));
@@ -73,10 +71,8 @@ interface BatchRequest {
   signal: AbortSignal;
 }
 
-async function viewOfBatch(
-  deps: GatewayDeps,
-  { batchId, manifestKey, signal }: BatchRequest,
-): Promise<RunView | undefined> {
+async function viewOfBatch(deps: GatewayDeps, request: BatchRequest): Promise<RunView | undefined> {
+  const { batchId, manifestKey, signal } = request;
   const manifest =
     manifestKey === undefined
       ? await deps.ledger.findManifestByBatch(batchId)
@@ -86,19 +82,19 @@ async function viewOfBatch(
   return run === undefined ? manifestView(manifest) : viewOfRun(deps, run);
 }
 
-/** The manifest that was uploaded last under a key. Undefined until it has been read: what was there before is not what is asked for. */
+/** The newest upload under a manifest key. Undefined until it was read, even if the ledger has older ones. */
 async function newestUpload(
   { ledger, objects, env }: GatewayDeps,
   batchId: string,
   manifestKey: string,
   signal: AbortSignal,
 ): Promise<ManifestDocument | undefined> {
-  const landed = await readManifestObject(objects, env.LANDING_BUCKET, manifestKey, signal);
-  const known = (await ledger.findManifestsByKey(manifestKey)).filter(({ batch_id, claimed_batch_id }) =>
+  const uploaded = await readManifestObject(objects, env.LANDING_BUCKET, manifestKey, signal);
+  const manifests = (await ledger.findManifestsByKey(manifestKey)).filter(({ batch_id, claimed_batch_id }) =>
     [batchId, null].includes(batch_id ?? claimed_batch_id),
   );
-  // Archiving takes a manifest away, so one that lies there was uploaded after all that are archived.
-  return landed === undefined
-    ? known[0]
-    : known.find(({ sha256, archive_key }) => sha256 === landed.sha256 && archive_key === null);
+  // The archive step removes a manifest, so an existing object is newer than all archived manifests of its key.
+  return uploaded === undefined
+    ? manifests[0]
+    : manifests.find(({ sha256, archive_key }) => sha256 === uploaded.sha256 && archive_key === null);
 }

@@ -53,7 +53,7 @@ async function counted(outcome: string): Promise<number> {
   return Number(new RegExp(`^sluice_notifications_total\\{outcome="${outcome}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
 }
 
-test('routes the upload of a manifest once, however often it is announced', async () => {
+test('publishes the upload of a manifest once, even if the notification is repeated', async () => {
   const key = 'manifests/Roads #1 + é 🗺.json';
   const replies = await Promise.all(Array.from({ length: 20 }, () => post(notification(key))));
   expect(replies.map((reply) => reply.status)).toEqual(Array.from({ length: 20 }, () => 200));
@@ -63,7 +63,7 @@ test('routes the upload of a manifest once, however often it is announced', asyn
   expect(received.filter((subject) => subject === key)).toHaveLength(1);
 });
 
-test('acknowledges and ignores what is no manifest', async () => {
+test('acknowledges and ignores other objects', async () => {
   const before = await counted('ignored');
   const others = [
     notification('roads/a.zip'),
@@ -81,25 +81,25 @@ test.each([
   ['no records', { a: 1 }],
   ['a record without key', { Records: [{ s3: {} }] }],
   ['a NUL in the key', notification('manifests/a\u0000.json')],
-  ['half a surrogate pair', JSON.stringify(notification('manifests/x.json')).replace('"host"', '"\\ud800"')],
+  ['a lone surrogate', JSON.stringify(notification('manifests/x.json')).replace('"host"', '"\\ud800"')],
   ['2 MB', `"${'x'.repeat(2 * 1024 * 1024)}"`],
-])('acknowledges %s, for a refusal would block the queue, and counts it', async (_what, body) => {
+])('acknowledges and counts an invalid body: %s', async (_what, body) => {
   const before = await counted('invalid');
   expect((await post(body)).status).toBe(200);
   expect(await counted('invalid')).toBe(before + 1);
 });
 
-test('refuses a wrong or missing token', async () => {
+test('rejects a wrong or missing token', async () => {
   for (const token of ['', 'wrong', `${TOKEN}x`]) {
     const reply = await post(notification('manifests/x.json'), token);
     expect(reply.status).toBe(401);
     expect(await reply.json()).toEqual({
-      error: { code: 'UNAUTHORIZED', message: 'The bearer token is not WEBHOOK_TOKEN.', details: {} },
+      error: { code: 'UNAUTHORIZED', message: 'The bearer token does not match WEBHOOK_TOKEN.', details: {} },
     });
   }
 });
 
-test('is closed without a token in the environment', async () => {
+test('is disabled if WEBHOOK_TOKEN is not set', async () => {
   const closed = await startGateway();
   try {
     const reply = await closed.app.request('/webhooks/minio', {
@@ -109,14 +109,14 @@ test('is closed without a token in the environment', async () => {
     });
     expect(reply.status).toBe(401);
     expect(await reply.json()).toMatchObject({
-      error: { message: 'WEBHOOK_TOKEN is not set, so /webhooks/minio is closed.' },
+      error: { message: '/webhooks/minio is disabled because WEBHOOK_TOKEN is not set.' },
     });
   } finally {
     await closed.stop();
   }
 });
 
-test('answers 503 while the database is away, so that the queue keeps the notification', async () => {
+test('returns 503 while the database is unavailable, so that MinIO keeps the notification', async () => {
   const away = await startGateway(
     { f: { topic: 'com.amazonaws.s3.ObjectCreated:Put', run: async () => undefined } },
     { WEBHOOK_TOKEN: TOKEN },
