@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { SLUICE_VERSION } from '#shared/assets/software.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
+import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
 import { activity } from './commands/activity.ts';
 import { assets } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
-import { recover, sweepLateUploads } from '#shared/run-control/leftovers.ts';
+import { deleteWorkingData, deleteLateUploads } from '#shared/run-control/working-data.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
@@ -96,13 +96,17 @@ export async function startSluice(
     for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await context.objects.ensureBucket(bucket);
   const parts = { ...context, env, router, signal: ending.signal };
   onNotification = (body) => void announce(body, parts);
-  await logFailure(log, 'Recovery:Leftovers:Failed', recover(context, { ownPostgis: given.POSTGIS_URL === undefined }));
+  await logFailure(
+    log,
+    'WorkingData:Delete:Failed',
+    deleteWorkingData(context, { ownPostgis: given.POSTGIS_URL === undefined }),
+  );
   await router.start();
   background.push(runCron({ stack, router, log, signal: ending.signal }));
   background.push(
     logFailure(log, 'Recovery:Runs:Failed', announceDue(parts)),
     logFailure(log, 'Recovery:Manifests:Failed', announceWaiting(parts)),
-    logFailure(log, 'Recovery:Lake:Failed', sweepLateUploads(context, ending.signal)),
+    logFailure(log, 'Recovery:Lake:Failed', deleteLateUploads(context, ending.signal)),
   );
 
   const { fetch } = createGateway({

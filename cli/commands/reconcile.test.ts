@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import { mendCatalog } from '#shared/reconcile/repair-catalog.ts';
+import { repairCatalog } from '#shared/reconcile/reconcile.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
@@ -59,9 +59,9 @@ test('a catalog that does not say what the ledger says is found, and what is gon
   );
 
   await context.objects.delete('data-lake', item);
-  expect(await mendCatalog(context, new AbortController().signal)).toBe(4);
+  expect(await repairCatalog(context, new AbortController().signal)).toBe(4);
   expect(await reconcile('--deep')).toMatchObject({ exitCode: 0, report: { findings: [] } });
-  expect(await mendCatalog(context, new AbortController().signal)).toBe(0);
+  expect(await repairCatalog(context, new AbortController().signal)).toBe(0);
 });
 
 test('what was put there, taken away or changed behind the ledger is found', async () => {

@@ -1,5 +1,5 @@
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Finding } from '#shared/reconcile/compare-lake.ts';
+import type { Discrepancy } from '#shared/reconcile/compare-lake.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -33,7 +33,7 @@ function describe({ agrees, assets, objects, findings, deep }: Reconciliation): 
 /** monitor-runs does. */
 const MENDED = 'It is written again within the hour.';
 
-function aboutOf(finding: Finding): [what: string, advice: string] {
+function aboutOf(finding: Discrepancy): [what: string, advice: string] {
   switch (finding.kind) {
     case 'catalog_missing':
       return ['gone; it is part of the catalog', MENDED];

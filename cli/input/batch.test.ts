@@ -64,7 +64,7 @@ test.each([
     '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.',
   ],
   [{ dataset: 'a', intent: 'NO' }, '--intent must be lower-case letters, digits and "_".'],
-  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not hold control characters.'],
+  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not contain control characters.'],
   [{ dataset: 'a', project: '' }, '--project is empty.'],
 ])('%j names the option', (options, message) => {
   expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(

@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { createS3Client, openObjectStore } from '#shared/storage/s3.ts';
+import { openObjectStore } from '#shared/storage/s3.ts';
+import { createS3Client } from '#shared/storage/s3-client.ts';
 import { hasManifestRules, minioEnvironment, targetId, withManifestRules } from './notification-rules.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { MAX_MANIFEST_BYTES } from '#shared/landing/manifest-object.ts';
 import { type FieldRow, fieldRows, manifestJsonSchema } from './manifest-fields.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
+import { MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
 
 /** docs/manifest.md: how to write a manifest. */
 export const manifestDocument: GeneratedFile = { path: 'docs/manifest.md', content: manifestMarkdown };

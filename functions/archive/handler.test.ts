@@ -19,7 +19,7 @@ afterAll(() => context[Symbol.asyncDispose]());
 
 const exists = async (key: string, bucket = 'landing-zone') => (await context.objects.head(bucket, key)) !== undefined;
 const content = async (key: string) => text(await context.objects.read('landing-zone', key));
-/** Takes a run to its good end. */
+/** Executes a run up to `sluice.run.succeeded`. */
 const succeed = async (batchId: string) => {
   const started = await startRun(context, batchId);
   const succeeded = await recordLineage(await exportAsset(context, started.run), context);
@@ -34,11 +34,11 @@ const rejected = async (key: string, manifest: string) => {
 };
 
 describe('the end of a run', () => {
-  test('moves the manifest, drops the schema, deletes what no asset registers, and leaves the asset', async () => {
+  test('moves the manifest, drops the schema, deletes unregistered objects, and keeps the asset', async () => {
     const { run, manifestKey, succeeded } = await succeed('archiv é #1');
     const leftover = `${run.dataset_id}/${run.run_id}/1/half.parquet`;
     await context.objects.put('data-lake', leftover, 'x');
-    // Behind the ledger's fence, as a worker of an older version left it.
+    // A schema that was created without the fence of the ledger, like one of an older version.
     const unfenced = new PgPostgis(context.env.POSTGIS_URL ?? '');
     const session = await unfenced.openSession(
       { runId: run.run_id, step: 'load-to-postgis', token: 1 },
@@ -65,7 +65,7 @@ describe('the end of a run', () => {
     expect(await handler(succeeded, context), 'a repeat').toBeUndefined();
   });
 
-  test('a crash before the manifest was settled, or between copy and delete, is made good', async () => {
+  test('completes an archive step that crashed before the manifest ended, or between copy and delete', async () => {
     const { run, manifestKey } = await startRun(context, 'half archived');
     const error = { code: 'CRS_MISSING', message: 'No CRS.', details: {} } as const;
     await context.ledger.endRun(run.run_id, 'failure', error);
@@ -79,14 +79,14 @@ describe('the end of a run', () => {
     });
   });
 
-  test('waits while the run is under way', async () => {
+  test('waits while the run is running', async () => {
     const { run } = await startRun(context, 'early');
     await expect(
       handler(makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }), context),
     ).rejects.toMatchObject({ code: 'STEP_BUSY' });
   });
 
-  test('leaves a newer manifest under the same key alone', async () => {
+  test('does not touch a newer manifest under the same key', async () => {
     const { run, manifestKey, succeeded } = await succeed('replaced');
     await putManifest(context, manifestKey, '{"newer": true}');
     await handler(succeeded, context);
@@ -109,7 +109,7 @@ describe('a rejected manifest', () => {
     });
   });
 
-  test('beside another one of the same name, both are kept', async () => {
+  test('is stored beside an archived manifest of the same name', async () => {
     const key = 'manifests/same name.json';
     await handler((await rejected(key, 'first')).event, context);
     const { event, manifestId } = await rejected(key, 'second');
@@ -117,10 +117,10 @@ describe('a rejected manifest', () => {
     expect(await content(`archive/${key}`)).toBe('first');
     expect(await content(`archive/manifests/same name.${manifestId}.json`)).toBe('second');
     await handler((await rejected(key, 'first')).event, context);
-    expect(await exists(key), 'the first text once more needs no second copy').toBe(false);
+    expect(await exists(key), 'the first text again needs no second copy').toBe(false);
   });
 
-  test('that is larger than Sluice reads is moved whole', async () => {
+  test('that exceeds MAX_MANIFEST_BYTES is moved as a whole', async () => {
     const large = `{"note":"${'x'.repeat(3 * 2 ** 20)}"}`;
     await handler((await rejected('manifests/large.json', large)).event, context);
     expect([

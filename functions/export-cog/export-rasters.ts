@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deleteEarlierObjects, findExistingAsset, publishAsset } from '#shared/assets/lake-object.ts';
+import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
@@ -44,7 +44,7 @@ async function exportOne(
 ): Promise<{ assetId: string; reused: boolean }> {
   const { env, gdal } = context;
   const { signal, run } = claim;
-  await deleteEarlierObjects(claim, context, planned.dataset_id);
+  await deleteObjectsOfEarlierAttempts(claim, context, planned.dataset_id);
   const sources: RasterSource[] = [];
   for (const [index, file] of planned.files.entries()) {
     const own = join(folder, `source-${index}`);
@@ -73,7 +73,7 @@ async function exportOne(
     softwareVersions(gdal, signal),
   ]);
   const s3_key = assetKey({ dataset_id: planned.dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
-  const asset = await publishAsset(
+  const asset = await storeAsset(
     file.path,
     COG_TYPE,
     buildAssetDraft(run, planned, rasters, { ...file, s3_key, source_hash, software }),

@@ -1,6 +1,11 @@
 import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import { deleteEarlierObjects, findExistingAsset, PARQUET_TYPE, publishAsset } from '#shared/assets/lake-object.ts';
+import {
+  deleteObjectsOfEarlierAttempts,
+  findExistingAsset,
+  PARQUET_MEDIA_TYPE,
+  storeAsset,
+} from '#shared/assets/store-asset.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import { projJson } from '#shared/parquet/projjson.ts';
@@ -61,7 +66,7 @@ async function exportAsset(
   source_hash: string,
   context: Context,
 ): Promise<string> {
-  await deleteEarlierObjects(claim, context);
+  await deleteObjectsOfEarlierAttempts(claim, context);
   await using scratch = await openScratch(context.env, claim);
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
   const session = await context.postgis.openSession(claim, claim.signal);
@@ -84,7 +89,7 @@ async function exportAsset(
       bbox,
       software: await softwareVersions(session, file.duckdb),
     });
-    return (await publishAsset(file.path, PARQUET_TYPE, draft, claim, context))._id;
+    return (await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context))._id;
   } finally {
     await session.close();
   }

@@ -1,7 +1,6 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
-import { sortedEntries } from '#shared/assets/lake-object.ts';
-import { sourceHashOf } from '#shared/assets/source-hash.ts';
+import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
 import type { GeoParquetFile } from '#shared/parquet/write-geoparquet.ts';

@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '@duckdb/node-api';
-import { PARQUET_TYPE, publishAsset } from '#shared/assets/lake-object.ts';
+import { PARQUET_MEDIA_TYPE, storeAsset } from '#shared/assets/store-asset.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { inferTypes, type InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
-import { digest } from '#shared/storage/transfer.ts';
+import { hashStream } from '#shared/storage/transfer.ts';
 import { alignTables } from './parse/align-tables.ts';
 import type { FetchedTable } from './parse/fetch-tables.ts';
 import { checkRejected } from './parse/limit-rejected.ts';
@@ -31,7 +31,7 @@ export async function exportTable(
   const inferred = await readTables(claim, files, folder, context);
   const path = join(folder, 'asset.parquet');
   await writeParquet(inferred, path, folder, signal);
-  const { sha256: content_hash, size: size_bytes } = await digest(createReadStream(path), signal);
+  const { sha256: content_hash, size: size_bytes } = await hashStream(createReadStream(path), signal);
   const draft = assetDraft(run, inferred, {
     s3_key: assetKey(run, claim.token, `${run.dataset_id}.parquet`),
     content_hash,
@@ -39,7 +39,7 @@ export async function exportTable(
     size_bytes,
     duckdb: version(),
   });
-  const asset = await publishAsset(path, PARQUET_TYPE, draft, claim, context);
+  const asset = await storeAsset(path, PARQUET_MEDIA_TYPE, draft, claim, context);
   context.log.info(
     {
       run_id: run.run_id,

@@ -1,4 +1,4 @@
-import { deleteEarlierObjects, findExistingAsset } from '#shared/assets/lake-object.ts';
+import { deleteObjectsOfEarlierAttempts, findExistingAsset } from '#shared/assets/store-asset.ts';
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
@@ -12,7 +12,7 @@ export const handler: Handler = (event, context) => {
   const { run_id } = parseEventData(event, 'sluice.run.requested.tabular');
   return withClaim(context, { runId: run_id, step: 'export-parquet' }, async (claim) => {
     const { run, signal } = claim;
-    await deleteEarlierObjects(claim, context);
+    await deleteObjectsOfEarlierAttempts(claim, context);
     await using scratch = await openScratch(context.env, claim);
     const files = await fetchTables(run.manifest.files, { ...context, folder: scratch.folder, signal });
     const sources = files.map(({ source }) => sourceFile(source));

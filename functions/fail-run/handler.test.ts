@@ -19,13 +19,14 @@ afterAll(() => context[Symbol.asyncDispose]());
 const noCrs = new SluiceError('CRS_MISSING', 'roads é.shp has no .prj file.', {
   details: { file: 'roads é.shp', hint: 'x'.repeat(2000) },
 });
-const died = (event: SluiceEvent, functionName: string, error = noCrs) => deadLetterEvent(event, functionName, error);
+const deadLetter = (event: SluiceEvent, functionName: string, error = noCrs) =>
+  deadLetterEvent(event, functionName, error);
 
 describe('a dead letter of a step', () => {
-  test('fails the run and its manifest with the whole error, and a repeat answers the same', async () => {
+  test('fails the run and its manifest with the complete error; a repeat returns the same event', async () => {
     const { run, requested } = await startRun(context, 'no crs #1');
     await expect(doStep(context, run.run_id, 'load-to-postgis', () => Promise.reject(noCrs))).rejects.toThrow();
-    const reply = await handler(died(requested, 'load-to-postgis'), context);
+    const reply = await handler(deadLetter(requested, 'load-to-postgis'), context);
     const error = noCrs.toDocument();
     expect(reply).toMatchObject({
       type: 'sluice.run.failed',
@@ -40,14 +41,14 @@ describe('a dead letter of a step', () => {
     ]);
 
     const repeat = await handler(
-      died(requested, 'load-to-postgis', new SluiceError('INTERNAL', 'Something else.')),
+      deadLetter(requested, 'load-to-postgis', new SluiceError('INTERNAL', 'Something else.')),
       context,
     );
     expect(repeat).toMatchObject({ id: reply?.id, data: { error } });
     expect(await context.ledger.listActivity({ run_id: run.run_id })).toHaveLength(2);
   });
 
-  test('of a worker that died without a word still says which function it was', async () => {
+  test('of a worker that crashed without a reply names the function', async () => {
     const { run, requested } = await startRun(context, 'killed');
     const event = {
       ...requested,
@@ -56,40 +57,40 @@ describe('a dead letter of a step', () => {
       knativeerrordata: Buffer.from('<html>').toString('base64'),
     };
     expect(await handler(event, context)).toMatchObject({
-      data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis gave no answer (HTTP 502).' } },
+      data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis did not answer (HTTP 502).' } },
     });
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
   });
 
-  test('changes nothing of a canceled run', async () => {
+  test('does not change a canceled run', async () => {
     const { run, requested } = await startRun(context, 'canceled');
     await context.ledger.endRun(run.run_id, 'canceled', null);
-    expect(await handler(died(requested, 'load-to-postgis'), context)).toBeUndefined();
+    expect(await handler(deadLetter(requested, 'load-to-postgis'), context)).toBeUndefined();
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'canceled' });
   });
 
-  test('of the step that closed the run sends its recorded reply again, so that the run is archived', async () => {
+  test('of the step that ended the run returns its recorded reply, so that the run is archived', async () => {
     const { run } = await startRun(context, 'closed');
     const exported = await exportAsset(context, run);
     const succeeded = await recordLineage(exported, context);
-    expect(await handler(died(exported, 'record-lineage'), context)).toEqual(succeeded);
+    expect(await handler(deadLetter(exported, 'record-lineage'), context)).toEqual(succeeded);
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'success' });
   });
 
   test('of archive changes nothing', async () => {
     const { run } = await startRun(context, 'archive died');
     await context.ledger.endRun(run.run_id, 'failure', noCrs.toDocument());
-    expect(await handler(died(runFailed(run, noCrs.toDocument()), 'archive'), context)).toBeUndefined();
+    expect(await handler(deadLetter(runFailed(run, noCrs.toDocument()), 'archive'), context)).toBeUndefined();
   });
 });
 
 describe('a dead letter of validate-manifest', () => {
   const broken = new SluiceError('STORE_DENIED', 'The object store refused the credentials.');
 
-  test('records the manifest as a failure and sends it to the archive', async () => {
+  test('records the manifest as failed and returns the event that archives it', async () => {
     const key = 'manifests/unread é.json';
     await putManifest(context, key, vectorManifest('unread', 'unread/x.zip'));
-    const event = died(uploadEvent(key), 'validate-manifest', broken);
+    const event = deadLetter(uploadEvent(key), 'validate-manifest', broken);
     const reply = await handler(event, context);
     const [document] = await context.ledger.findManifestsByKey(key);
     expect(document).toMatchObject({
@@ -102,21 +103,21 @@ describe('a dead letter of validate-manifest', () => {
     expect(await handler(event, context)).toMatchObject({ id: reply?.id });
   });
 
-  test('that had admitted the manifest requests its run, which only nobody was told of', async () => {
+  test('whose manifest was admitted returns the request for its run', async () => {
     const key = 'manifests/admitted.json';
     await putManifest(context, key, vectorManifest('admitted', 'admitted/x.zip'), ['admitted/x.zip']);
     const event = uploadEvent(key);
     const requested = await validateManifest(event, context);
-    expect(await handler(died(event, 'validate-manifest', broken), context)).toMatchObject({
+    expect(await handler(deadLetter(event, 'validate-manifest', broken), context)).toMatchObject({
       id: requested?.id,
       type: requested?.type,
     });
     expect(await context.ledger.getRun(requested?.subject ?? '')).toMatchObject({ status: 'running' });
   });
 
-  test('that nobody can read is left to the person who lists dead letters', async () => {
+  test('with an invalid notification is ignored', async () => {
     expect(
-      await handler({ ...died(uploadEvent('manifests/x.json'), 'validate-manifest', broken), data: {} }, context),
+      await handler({ ...deadLetter(uploadEvent('manifests/x.json'), 'validate-manifest', broken), data: {} }, context),
     ).toBeUndefined();
   });
 });

@@ -1,13 +1,16 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { parseEventData, type SluiceEvent } from '#shared/events/event.ts';
+import { isUploadEvent } from '#shared/landing/notifications.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { isUpload } from '#shared/landing/manifest-upload.ts';
-import { failRun } from '#shared/run-control/fail.ts';
+import { failRun } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { errorOf, failedStep, failureOf } from './dead-letter.ts';
-import { failUpload } from './fail-upload.ts';
+import { chooseError, findFailedStep, readFailure } from './delivery-failure.ts';
+import { failManifest } from './fail-manifest.ts';
 
-/** Events of a run that is under way. The others (run ended, manifest rejected) reach archive only, whose failure changes no run. */
+/**
+ * Events of a running run. The other events (run ended, manifest rejected) are received by archive only; its failure
+ * fails no run.
+ */
 const STEP_EVENTS = [
   'sluice.run.requested.vector',
   'sluice.run.requested.raster',
@@ -18,32 +21,36 @@ const STEP_EVENTS = [
   'sluice.asset.exported',
 ] as const;
 
-/** The end of every dead letter: its run fails with the error that is known, or its manifest is recorded as a failure. */
+/** Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. */
 export const handler: Handler = async (event, context) => {
-  if (isUpload(event)) return failUpload(event, context);
+  if (isUploadEvent(event)) return failManifest(event, context);
   if (!STEP_EVENTS.some((type) => type === event.type)) {
-    context.log.warn({ type: event.type, subject: event.subject, failure: failureOf(event) }, 'DeadLetter:Keep:NoRun');
+    const { type, subject } = event;
+    context.log.warn({ type, subject, failure: readFailure(event) }, 'DeadLetter:Ignore:NoRun');
     return undefined;
   }
   const { run_id } = parseEventData(event, ...STEP_EVENTS);
   const run = await context.ledger.getRun(run_id);
   if (run === undefined)
-    throw new SluiceError('RUN_NOT_FOUND', `The dead letter names run ${run_id}, which the ledger does not hold.`, {
+    throw new SluiceError('RUN_NOT_FOUND', `The dead letter is for run ${run_id}, which is not in the ledger.`, {
       details: { run_id },
     });
-  return run.status === 'running' || run.status === 'failure' ? fail(run, event, context) : announceAgain(run, event);
+  if (run.status === 'running' || run.status === 'failure') return failStep(run, event, context);
+  return recordedReply(run, event);
 };
 
-function fail(run: RunDocument, event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
-  const failure = failureOf(event);
-  const step = failedStep(run, failure);
-  return failRun(run.run_id, { error: errorOf(failure, step), step: step?.name ?? null }, context);
+function failStep(run: RunDocument, event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
+  const failure = readFailure(event);
+  const step = findFailedStep(run, failure);
+  return failRun(run.run_id, { error: chooseError(failure, step), step: step?.name ?? null }, context);
 }
 
-/** A run that succeeded and whose last step could not say so: its recorded reply goes out, or nothing would archive the run. */
-function announceAgain(run: RunDocument, event: SluiceEvent): SluiceEvent | undefined {
-  const step = failedStep(run, failureOf(event));
-  return run.status === 'success' && step?.status === 'done'
-    ? ((step.reply as SluiceEvent | null) ?? undefined)
-    : undefined;
+/**
+ * The recorded reply of the step that ended the run with success, if only its reply was lost. Without it, the run is
+ * not archived.
+ */
+function recordedReply(run: RunDocument, event: SluiceEvent): SluiceEvent | undefined {
+  const step = findFailedStep(run, readFailure(event));
+  if (run.status !== 'success' || step?.status !== 'done') return undefined;
+  return (step.reply as SluiceEvent | null) ?? undefined;
 }

@@ -1,52 +1,56 @@
+import { deleteRemovedAssets } from '#shared/assets/remove-assets.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { mendCatalog } from '#shared/reconcile/repair-catalog.ts';
-import { finishRemovals } from '#shared/assets/purge.ts';
-import { waitingManifests } from '#shared/landing/waiting-manifests.ts';
-import { recover, sweepLateUploads } from '#shared/run-control/leftovers.ts';
+import { listManifestEvents } from '#shared/landing/notifications.ts';
+import { repairCatalog } from '#shared/reconcile/reconcile.ts';
+import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { reviveRuns } from './revive-runs.ts';
-import { SETTLED_AFTER_MS } from './run-verdict.ts';
+import { GRACE_MS, resumeRuns } from './resume-runs.ts';
 
-/** A tick that waited so long in the queue is followed by a newer one, which does the same. */
-const STALE_AFTER_MS = 90_000;
+/** An older tick is ignored, because a newer one does the same work. */
+const MAX_TICK_AGE_MS = 90_000;
 
-/** Mends what crashes and lost messages left behind, once a minute. Parts do not need each other: one that fails is logged, and tried with the next tick. */
+/**
+ * Repairs the consequences of crashes and lost messages, once a minute. A task that fails is logged and repeated by the
+ * next tick.
+ */
 export const handler: Handler = async (event, context) => {
-  const due = new Date(event.time);
-  if (Date.now() - due.getTime() > STALE_AFTER_MS) return undefined;
-  const parts: [string, () => Promise<unknown>][] = [
-    ['runs', () => reviveRuns(context)],
-    ['manifests', () => announceManifests(context)],
-    ['leftovers', () => recover(context, { ownPostgis: false })],
-    ['removals', () => finishRemovals(context)],
+  const dueAt = new Date(event.time);
+  if (Date.now() - dueAt.getTime() > MAX_TICK_AGE_MS) return undefined;
+  const tasks: [name: string, run: () => Promise<unknown>][] = [
+    ['runs', () => resumeRuns(context)],
+    ['manifests', () => publishManifests(context)],
+    ['working data', () => deleteWorkingData(context, { ownPostgis: false })],
+    ['removed assets', () => deleteRemovedAssets(context)],
   ];
-  // These look at every run of a day, and at the whole lake.
-  if (due.getUTCMinutes() === 0)
-    parts.push(
-      ['late uploads', () => sweepLateUploads(context, context.signal)],
-      ['catalog', () => mendCatalog(context, context.signal)],
+  // Hourly, because they read all runs of a day and list the whole lake.
+  if (dueAt.getUTCMinutes() === 0)
+    tasks.push(
+      ['late uploads', () => deleteLateUploads(context, context.signal)],
+      ['catalog', () => repairCatalog(context, context.signal)],
     );
-  for (const [part, work] of parts) await attempt(part, work, context);
+  for (const [name, run] of tasks) await runTask(name, run, context);
   return undefined;
 };
 
-/** Announces manifests that lie in the landing zone for longer than their notification takes. */
-async function announceManifests({ objects, env, publish, signal }: Context): Promise<number> {
-  let announced = 0;
-  for await (const event of waitingManifests(objects, env.LANDING_BUCKET, {
-    uploadedBefore: new Date(Date.now() - SETTLED_AFTER_MS),
-  })) {
+/**
+ * Publishes an event for each manifest in the landing zone that was uploaded so long ago that its notification must be
+ * lost.
+ */
+async function publishManifests({ objects, env, publish, signal }: Context): Promise<number> {
+  const uploadedBefore = new Date(Date.now() - GRACE_MS);
+  let published = 0;
+  for await (const event of listManifestEvents(objects, env.LANDING_BUCKET, { uploadedBefore })) {
     signal.throwIfAborted();
     await publish(event);
-    announced += 1;
+    published += 1;
   }
-  return announced;
+  return published;
 }
 
-async function attempt(part: string, work: () => Promise<unknown>, { log }: Context): Promise<void> {
+async function runTask(name: string, run: () => Promise<unknown>, { log }: Context): Promise<void> {
   try {
-    log.debug({ part, result: await work() }, 'Monitor:Part:Done');
+    log.debug({ task: name, result: await run() }, 'Monitor:Task:Done');
   } catch (thrown) {
-    log.error({ part, error: asSluiceError(thrown).toDocument() }, 'Monitor:Part:Failed');
+    log.error({ task: name, error: asSluiceError(thrown).toDocument() }, 'Monitor:Task:Failed');
   }
 }

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => context[Symbol.asyncDispose]());
 
-test('closes the run as success, with lineage, an ISO record and the manifest settled; a repeat answers the same', async () => {
+test('ends run and manifest with success and writes the records; a repeat returns the same event', async () => {
   const { run } = await startRun(context, 'lineage é #1', {
     metadata: { project: 'ALPHA', description: 'Roads of Kent', tags: { dataset_id: 'straßen' } },
   });
@@ -49,10 +49,10 @@ test('closes the run as success, with lineage, an ISO record and the manifest se
   ]);
 });
 
-test('after a crash between closing the run and settling its manifest, the repeat settles it', async () => {
+test('a repeat ends the manifest if the first delivery crashed after it ended the run', async () => {
   const { run } = await startRun(context, 'crashed');
   const exported = await exportAsset(context, run);
-  const dying = {
+  const crashing = {
     ...context,
     ledger: new Proxy(context.ledger, {
       get: (ledger, name) =>
@@ -61,13 +61,13 @@ test('after a crash between closing the run and settling its manifest, the repea
           : (Reflect.get(ledger, name) as () => unknown).bind(ledger),
     }),
   };
-  await expect(handler(exported, dying)).rejects.toThrow('killed');
+  await expect(handler(exported, crashing)).rejects.toThrow('killed');
   expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'running' });
   expect(await handler(exported, context)).toMatchObject({ type: 'sluice.run.succeeded' });
   expect(await context.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'success' });
 });
 
-test('a canceled run is not closed as success', async () => {
+test('does not end a canceled run with success', async () => {
   const { run } = await startRun(context, 'canceled');
   const exported = await exportAsset(context, run);
   await context.ledger.endRun(run.run_id, 'canceled', null);

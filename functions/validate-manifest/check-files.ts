@@ -3,18 +3,21 @@ import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
 import type { NamedFile } from './file-paths.ts';
 
-/** HEAD requests under way at once: enough to hide the latency of a store, few enough for its connection pool. */
+/** Concurrent HEAD requests: enough to hide the latency of a store, and fewer than its connections. */
 const PARALLEL_HEADS = 16;
 
-/** Checks that the files are in the landing zone and not too large. Throws FILE_MISSING, FILE_TOO_LARGE, STORE_UNAVAILABLE. */
+/**
+ * Checks that the files are in the landing zone and within MAX_FILE_BYTES. Throws FILE_MISSING, FILE_TOO_LARGE,
+ * STORE_UNAVAILABLE.
+ */
 export async function checkFiles(
   files: NamedFile[],
   { objects, env, signal }: Pick<Context, 'objects' | 'env' | 'signal'>,
 ): Promise<void> {
   const heads = new Map<NamedFile, ObjectHead | undefined>();
-  const waiting = files.values(); // Shared by the workers: each file is taken once.
+  const queue = files.values(); // Shared by the workers, so that each file is checked once.
   const work = async () => {
-    for (const file of waiting) {
+    for (const file of queue) {
       signal.throwIfAborted();
       heads.set(file, await objects.head(env.LANDING_BUCKET, file.key));
     }
@@ -24,21 +27,23 @@ export async function checkFiles(
   for (const file of files) rejectLarge(file, heads.get(file)?.size ?? 0, env.MAX_FILE_BYTES);
 }
 
-/** Files named in the message itself. */
-const TOLD_FILES = 3;
+/** Missing files in the message of the error. `details` has all of them. */
+const MAX_LISTED_FILES = 3;
 
 function rejectMissing(missing: NamedFile[]): void {
   const [first] = missing;
   if (first === undefined) return;
-  const told = missing
-    .slice(0, TOLD_FILES)
+  const listed = missing
+    .slice(0, MAX_LISTED_FILES)
     .map(({ field, path }) => `${path} (${field})`)
     .join(', ');
-  const more = missing.length > TOLD_FILES ? ` and ${missing.length - TOLD_FILES} more` : '';
+  const more = missing.length > MAX_LISTED_FILES ? ` and ${missing.length - MAX_LISTED_FILES} more` : '';
   const hint = /%[0-9a-f]{2}|\?/i.test(first.path)
-    ? ' A path is taken as it stands: write a space as a space, not as %20, and no query after "?".'
+    ? ' A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".'
     : '';
-  const message = `${told}${more} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. Upload the files before the manifest.${hint}`;
+  const message =
+    `${listed}${more} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. ` +
+    `Upload the files before the manifest.${hint}`;
   throw new SluiceError('FILE_MISSING', message, {
     details: { files: missing.map(({ field, path }) => ({ field, path })) },
   });
@@ -48,7 +53,7 @@ function rejectLarge({ field, path }: NamedFile, size: number, limit: number): v
   if (size <= limit) return;
   throw new SluiceError(
     'FILE_TOO_LARGE',
-    `${path} (${field}) has ${size} bytes; this installation reads ${limit} (MAX_FILE_BYTES).`,
+    `${path} (${field}) has ${size} bytes. The limit is ${limit} bytes (MAX_FILE_BYTES).`,
     {
       details: { field, path, size_bytes: size, limit_bytes: limit, variable: 'MAX_FILE_BYTES' },
     },

@@ -15,21 +15,21 @@ test.each([
   'manifests.zip',
   'vsi/x',
   'o\'b"r;--.csv',
-])('%s is a key as it stands', (key) => {
+])('does not decode the key in %s', (key) => {
   expect(named(`s3://landing-zone/${key}`)()).toEqual([
     { field: 'files[0].path', path: `s3://landing-zone/${key}`, key },
   ]);
 });
 
 test.each([
-  ['/etc/passwd', 'does not begin with s3://'],
-  ['roads.zip', 'does not begin with s3://'],
-  ['../../etc/passwd', 'does not begin with s3://'],
-  ['file:///etc/passwd', 'does not begin with s3://'],
-  ['http://169.254.169.254/latest', 'does not begin with s3://'],
-  ['PG:host=/tmp dbname=postgres', 'does not begin with s3://'],
-  ['S3://landing-zone/b/x', 'does not begin with s3://'],
-  [' s3://landing-zone/b/x', 'does not begin with s3://'],
+  ['/etc/passwd', 'does not start with s3://'],
+  ['roads.zip', 'does not start with s3://'],
+  ['../../etc/passwd', 'does not start with s3://'],
+  ['file:///etc/passwd', 'does not start with s3://'],
+  ['http://169.254.169.254/latest', 'does not start with s3://'],
+  ['PG:host=/tmp dbname=postgres', 'does not start with s3://'],
+  ['S3://landing-zone/b/x', 'does not start with s3://'],
+  [' s3://landing-zone/b/x', 'does not start with s3://'],
   ['/vsicurl/http://example.org/x.shp', 'is a virtual path of GDAL'],
   ['/vsizip//etc/x.zip', 'is a virtual path of GDAL'],
   ['s3://data-lake/roads/x.parquet', 'names the bucket "data-lake"'],
@@ -42,13 +42,13 @@ test.each([
   ['s3://landing-zone//etc/passwd', 'contains an empty segment'],
   ['s3://landing-zone/b/../../data-lake/x', 'contains a "." or ".." segment'],
   ['s3://landing-zone/b/./x', 'contains a "." or ".." segment'],
-  ['s3://landing-zone/vsicurl/x', 'holds a virtual path of GDAL'],
+  ['s3://landing-zone/vsicurl/x', 'contains a virtual path of GDAL'],
   ['s3://landing-zone/b\\..\\x', 'contains a backslash'],
   ['s3://landing-zone/b\nx', 'contains a control character'],
   ['s3://landing-zone/manifests/b.json', 'is below manifests/'],
   ['s3://landing-zone/archive/manifests/b.json', 'is below archive/'],
   [`s3://landing-zone/${'é'.repeat(513)}`, 'is longer than 1024 bytes'],
-])('%s is refused', (path, reason) => {
+])('rejects %s', (path, reason) => {
   expect(named(path)).toThrow(
     expect.objectContaining({
       code: 'FILE_OUTSIDE_LANDING_ZONE',
@@ -57,11 +57,11 @@ test.each([
   );
 });
 
-test('every wrong path is told in the details', () => {
+test('lists every invalid path in the details', () => {
   expect(named('s3://landing-zone/ok', '/a', '/b')).toThrow(
     expect.objectContaining({
       message:
-        'files[1].path "/a" does not begin with s3://. Name the file as s3://landing-zone/KEY. 1 more are wrong, too.',
+        'files[1].path "/a" does not start with s3://. Write the path as s3://landing-zone/KEY. 1 more path is invalid.',
       details: {
         files: [
           expect.objectContaining({ field: 'files[1].path', path: '/a' }),
@@ -72,12 +72,12 @@ test('every wrong path is told in the details', () => {
   );
 });
 
-test('a file may stand twice only with different layers', () => {
+test('accepts a repeated file only with different layers', () => {
   const path = 's3://landing-zone/b/x.gpkg';
   expect(named(path, path)).toThrow(
     expect.objectContaining({
       code: 'MANIFEST_INVALID',
-      message: 'The manifest is not valid: files[1].path names the same file as files[0].',
+      message: 'The manifest is not valid: files[1].path is the same file as in files[0].',
     }),
   );
   expect(filesOf({ files: [file(path, 'roads'), file(path, 'paths')] }, 'landing-zone')).toHaveLength(2);

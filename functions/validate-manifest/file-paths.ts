@@ -1,11 +1,11 @@
 import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
-import { invalidFields } from './manifest-fields.ts';
+import { invalidFields } from './parse-manifest.ts';
 
-/** A file of a manifest and the object that it names. */
+/** A file of a manifest, with its object key. */
 export interface NamedFile {
-  /** Where it stands in the manifest: `files[0].path`. */
+  /** The field of the manifest: `files[0].path`. */
   field: string;
   path: string;
   key: string;
@@ -15,8 +15,9 @@ export interface NamedFile {
 const RESERVED_PREFIXES = [MANIFESTS_PREFIX, ARCHIVE_PREFIX];
 
 /**
- * The objects that a manifest names. A path is taken as it stands (`%20`, `#`, `?` and `+` are plain characters of the key).
- * Throws FILE_OUTSIDE_LANDING_ZONE for a path that is not s3://BUCKET/KEY, and MANIFEST_INVALID when a file stands twice.
+ * The objects of the files that a manifest lists. Paths are not decoded: `%20`, `#`, `?` and `+` are characters of the
+ * key. Throws FILE_OUTSIDE_LANDING_ZONE for a path that is not s3://BUCKET/KEY, and MANIFEST_INVALID for a file that is
+ * listed twice.
  */
 export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): NamedFile[] {
   const files = manifest.files.map(({ path }, index) => ({
@@ -24,47 +25,48 @@ export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): Name
     path,
     key: path.slice(`s3://${bucket}/`.length),
   }));
-  const wrong = files.flatMap((file) => {
+  const invalid = files.flatMap((file) => {
     const problem = problemOf(file.path, bucket);
     return problem === undefined ? [] : [{ field: file.field, path: file.path, message: problem }];
   });
-  if (wrong[0] !== undefined) {
-    const { field, path, message } = wrong[0];
-    const more = wrong.length > 1 ? ` ${wrong.length - 1} more are wrong, too.` : '';
+  if (invalid[0] !== undefined) {
+    const { field, path, message } = invalid[0];
+    const more = invalid.length - 1;
+    const others = more === 0 ? '' : more === 1 ? ' 1 more path is invalid.' : ` ${more} more paths are invalid.`;
     throw new SluiceError(
       'FILE_OUTSIDE_LANDING_ZONE',
-      `${field} ${JSON.stringify(path)} ${message}. Name the file as s3://${bucket}/KEY.${more}`,
-      { details: { files: wrong } },
+      `${field} ${JSON.stringify(path)} ${message}. Write the path as s3://${bucket}/KEY.${others}`,
+      { details: { files: invalid } },
     );
   }
   rejectRepeats(manifest);
   return files;
 }
 
-/** What is wrong with a path, as the end of a sentence; undefined when nothing is. */
+/** Why a path is invalid, as the end of a sentence; undefined for a valid path. */
 function problemOf(path: string, bucket: string): string | undefined {
-  if (/^\/?vsi[a-z0-9_]*(\/|$)/i.test(path)) return 'is a virtual path of GDAL, which Sluice does not read';
+  if (/^\/?vsi[a-z0-9_]*(\/|$)/i.test(path)) return 'is a virtual path of GDAL, which is not allowed';
   const [, found, key] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(path) ?? [];
-  if (found === undefined || key === undefined) return 'does not begin with s3://';
+  if (found === undefined || key === undefined) return 'does not start with s3://';
   if (found !== bucket) return `names the bucket ${JSON.stringify(found)}`;
   if (key === '' || key.endsWith('/')) return 'names a folder, not a file';
   if (key.includes('\\')) return 'contains a backslash';
   const problem = userKeyProblem(key);
   if (problem !== undefined) return problem;
-  const folders = key.split('/');
-  if (folders.slice(0, -1).some((name) => /^vsi[a-z0-9_]+$/i.test(name)))
-    return 'holds a virtual path of GDAL, which Sluice does not read';
+  const folders = key.split('/').slice(0, -1);
+  if (folders.some((name) => /^vsi[a-z0-9_]+$/i.test(name)))
+    return 'contains a virtual path of GDAL, which is not allowed';
   const reserved = RESERVED_PREFIXES.find((prefix) => key.startsWith(prefix));
   return reserved === undefined ? undefined : `is below ${reserved}, which is reserved for manifests`;
 }
 
-/** The same file with another layer is another table; the same file and layer would put every row in twice. */
+/** Rejects a repeated pair of path and layer, which would load every row twice. */
 function rejectRepeats({ files }: Pick<Manifest, 'files'>): void {
   const seen = new Map<string, number>();
   for (const [index, { path, layer }] of files.entries()) {
-    const before = seen.get(JSON.stringify([path, layer]));
-    if (before !== undefined)
-      throw invalidFields([{ field: `files[${index}].path`, message: `names the same file as files[${before}]` }]);
+    const earlier = seen.get(JSON.stringify([path, layer]));
+    if (earlier !== undefined)
+      throw invalidFields([{ field: `files[${index}].path`, message: `is the same file as in files[${earlier}]` }]);
     seen.set(JSON.stringify([path, layer]), index);
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openFunctionContext, putManifest, uploadEvent, vectorManifest } from '../../tests/function-context.ts';
-import { examine } from './examine.ts';
+import { checkManifest } from './check-manifest.ts';
 import { handler } from './handler.ts';
 
 let context: Context & AsyncDisposable;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => context[Symbol.asyncDispose]());
 
 const FILE = 'straßen #1/roads + paths é 🗺.zip';
-/** Uploads the manifest and its file, and delivers the notification. */
+/** Uploads files and manifest, and delivers the notification. */
 async function upload(key: string, manifest: unknown, files = [FILE], event = uploadEvent(key)) {
   await putManifest(context, key, manifest, files);
   return { event, reply: await handler(event, context) };
@@ -28,7 +28,7 @@ const rejectedBy = async (key: string, manifest: unknown, files = [FILE]) => {
 };
 
 describe('a valid manifest', () => {
-  test('is admitted once: a run, a dataset, an activity, and the request for its lane', async () => {
+  test('is admitted once: run, dataset, activity, and the request for its lane', async () => {
     const key = 'manifests/b 1 + é #2.json';
     const manifest = vectorManifest('batch é/1', FILE, { metadata: { tags: { dataset_id: 'straßen' } } });
     const { event, reply } = await upload(key, manifest);
@@ -60,7 +60,7 @@ describe('a valid manifest', () => {
     ]);
   });
 
-  test('starts one run however often and by however many workers it is delivered', async () => {
+  test('starts one run for any number of deliveries and workers', async () => {
     const key = 'manifests/many.json';
     await putManifest(context, key, vectorManifest('many', FILE), [FILE]);
     const events = Array.from({ length: 50 }, (_, index) => uploadEvent(key, `delivery ${index % 5}`));
@@ -69,13 +69,13 @@ describe('a valid manifest', () => {
     expect(await context.ledger.listRuns({ batch_id: 'many' })).toHaveLength(1);
   });
 
-  test('gets a dataset of its own when it names none, the same each time', async () => {
+  test('gets a generated dataset id if it has none', async () => {
     const { reply } = await upload('manifests/nameless.json', vectorManifest('nameless', FILE));
     const run = await context.ledger.getRun(reply?.subject ?? '');
     expect(run?.dataset_id).toMatch(/^dataset_[0-9a-f]{12}$/);
   });
 
-  test('whose file was removed after it was admitted keeps its run', async () => {
+  test('keeps its run if a file is deleted after admission', async () => {
     const key = 'manifests/removed.json';
     const { event, reply } = await upload(key, vectorManifest('removed', 'removed/x.zip'), ['removed/x.zip']);
     await context.objects.delete('landing-zone', 'removed/x.zip');
@@ -83,7 +83,7 @@ describe('a valid manifest', () => {
     expect(await context.ledger.findManifestsByKey(key)).toHaveLength(1);
   });
 
-  test('that was removed itself is requested again while its first step waits', async () => {
+  test('that was deleted returns its request again while the first step is pending', async () => {
     const key = 'manifests/taken away.json';
     const { event, reply } = await upload(key, vectorManifest('taken away', FILE));
     await context.objects.delete('landing-zone', key);
@@ -92,7 +92,7 @@ describe('a valid manifest', () => {
 });
 
 describe('a batch_id that was used', () => {
-  test('rejects another manifest, under the same key or another one', async () => {
+  test('rejects another manifest under the same key or another key', async () => {
     const { reply } = await upload('manifests/first.json', vectorManifest('taken', FILE));
     for (const [key, manifest] of [
       ['manifests/second.json', vectorManifest('taken', FILE)],
@@ -112,7 +112,7 @@ describe('a batch_id that was used', () => {
     );
   });
 
-  test('rejects the same manifest when it comes back from the archive', async () => {
+  test('rejects the same manifest if it is uploaded again after it was archived', async () => {
     const key = 'manifests/again.json';
     const { event, reply } = await upload(key, vectorManifest('again', FILE));
     const [document] = await context.ledger.findManifestsByKey(key);
@@ -124,7 +124,7 @@ describe('a batch_id that was used', () => {
   });
 });
 
-describe('a manifest that is refused', () => {
+describe('an invalid manifest', () => {
   test.each([
     ['manifests/text.json', 'not JSON', [], 'MANIFEST_NOT_JSON'],
     ['manifests/latin1.json', Buffer.from('{"batch_id":"Stra\xdfe"}', 'latin1'), [], 'MANIFEST_NOT_UTF8'],
@@ -139,7 +139,7 @@ describe('a manifest that is refused', () => {
     ['manifests/path.json', vectorManifest('path', '../x.zip'), [], 'FILE_OUTSIDE_LANDING_ZONE'],
     ['manifests/missing.json', vectorManifest('missing', 'nö/x.zip'), [], 'FILE_MISSING'],
     ['manifests/lane.json', vectorManifest('lane', FILE, { intent: 'ingest_raster' }), [], 'MANIFEST_INVALID'],
-  ])('%s is recorded with its reason and text', async (key, manifest, files, code) => {
+  ])('%s is recorded with its error and text', async (key, manifest, files, code) => {
     const document = await rejectedBy(key, manifest, files);
     expect(document).toMatchObject({
       batch_id: null,
@@ -151,7 +151,7 @@ describe('a manifest that is refused', () => {
     expect(document?.raw).toBeTypeOf('string');
   });
 
-  test('names each missing file, and says that paths are not decoded', async () => {
+  test('error lists the missing files and explains that paths are not decoded', async () => {
     const files = ['a%20b.zip', 'c.zip'].map((key) => ({
       path: `s3://landing-zone/${key}`,
       type: 'vector',
@@ -161,7 +161,7 @@ describe('a manifest that is refused', () => {
     expect(document?.error).toEqual({
       code: 'FILE_MISSING',
       message:
-        's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. Upload the files before the manifest. A path is taken as it stands: write a space as a space, not as %20, and no query after "?".',
+        's3://landing-zone/a%20b.zip (files[0].path), s3://landing-zone/c.zip (files[1].path) are not in the landing zone. Upload the files before the manifest. A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".',
       details: {
         files: [
           { field: 'files[0].path', path: 's3://landing-zone/a%20b.zip' },
@@ -171,7 +171,7 @@ describe('a manifest that is refused', () => {
     });
   });
 
-  test('a file past the limit is told with the limit', async () => {
+  test('with a file that is too large is rejected with the limit', async () => {
     await context.objects.put('landing-zone', 'large/x.zip', 'x'.repeat(1001));
     const document = await rejectedBy('manifests/large file.json', vectorManifest('large file', 'large/x.zip'), []);
     expect(document?.error).toMatchObject({
@@ -180,7 +180,7 @@ describe('a manifest that is refused', () => {
     });
   });
 
-  test('does not use up its batch_id: corrected, it runs', async () => {
+  test('can be corrected with the same batch_id', async () => {
     const key = 'manifests/corrected.json';
     await rejectedBy(key, vectorManifest('corrected', FILE, { intent: 'NO' }));
     expect((await upload(key, vectorManifest('corrected', FILE))).reply).toMatchObject({
@@ -188,7 +188,7 @@ describe('a manifest that is refused', () => {
     });
   });
 
-  test('of a repeated notification it is one manifest, of another upload another', async () => {
+  test('is recorded once for a repeated notification, and again for another upload', async () => {
     const key = 'manifests/twice.json';
     const { event, reply } = await upload(key, '{');
     expect(await handler(event, context)).toMatchObject({ id: reply?.id });
@@ -197,15 +197,15 @@ describe('a manifest that is refused', () => {
   });
 });
 
-test('a lane that no function serves is refused', async () => {
+test('rejects a manifest of a lane that no function serves', async () => {
   const object = { bytes: Buffer.from(JSON.stringify(vectorManifest('unserved', FILE))), tooLarge: false, sha256: '' };
-  expect(await examine(object, { ...context, servedLanes: new Set<Lane>(['raster']) })).toMatchObject({
+  expect(await checkManifest(object, { ...context, servedLanes: new Set<Lane>(['raster']) })).toMatchObject({
     accepted: false,
     error: { code: 'LANE_NOT_AVAILABLE', details: { lane: 'vector' } },
   });
 });
 
-test('a manifest of a lane that is switched off is recorded as canceled, and nothing of it is checked further', async () => {
+test('records a manifest of a disabled lane as canceled without checking its files', async () => {
   const key = 'manifests/off.json';
   await putManifest(context, key, vectorManifest('off', 'nowhere.zip'));
   const off = { ...context, env: { ...context.env, MANIFEST_ROUTER_ENABLED_LANES: 'tabular,join' } };
@@ -224,12 +224,12 @@ test.each([
   ['manifests/readme.txt', 'landing-zone'],
   ['archive/manifests/b.json', 'landing-zone'],
   ['manifests/b.json', 'data-lake'],
-])('%s in %s is no manifest', async (key, bucket) => {
+])('ignores %s in %s, which is not a manifest', async (key, bucket) => {
   expect(await handler(uploadEvent(key, undefined, bucket), context)).toBeUndefined();
   expect(await context.ledger.findManifestsByKey(key)).toEqual([]);
 });
 
-test('a manifest that was removed before it was read is recorded as gone', async () => {
+test('records a manifest that was deleted before it was read', async () => {
   const key = 'manifests/gone.json';
   expect(await handler(uploadEvent(key), context)).toBeUndefined();
   expect(await context.ledger.findManifestsByKey(key)).toMatchObject([
@@ -237,7 +237,7 @@ test('a manifest that was removed before it was read is recorded as gone', async
   ]);
 });
 
-test('an event that is no notification is refused', async () => {
+test('rejects an event that is not a notification', async () => {
   const event = uploadEvent('manifests/b.json');
   await expect(handler({ ...event, type: 'sluice.run.succeeded' }, context)).rejects.toMatchObject({
     code: 'EVENT_INVALID',

@@ -1,21 +1,24 @@
-import { readManifestObject } from '#shared/landing/manifest-object.ts';
-import { uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
+import { uploadedManifestKey } from '#shared/landing/notifications.ts';
+import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { Handler } from '#shared/runtime/context.ts';
-import { admit, answerMissing, isAdmitted, reject } from './answer-upload.ts';
-import { examine } from './examine.ts';
+import { admit, handleMissing, isAdmitted, reject } from './admit-manifest.ts';
+import { checkManifest } from './check-manifest.ts';
 
-/** Reads and examines an uploaded manifest; answers the request for its run, or that it was rejected. */
+/**
+ * Reads and checks an uploaded manifest. Returns the request for its run, or the event that it was rejected. See
+ * README.md.
+ */
 export const handler: Handler = async (event, context) => {
   const key = uploadedManifestKey(event, context.env);
   if (key === undefined) return undefined;
   const object = await readManifestObject(context.objects, context.env.LANDING_BUCKET, key, context.signal);
-  if (object === undefined) return answerMissing(event, key, context);
+  if (object === undefined) return handleMissing(event, key, context);
   const upload = { event, key, object };
-  const verdict = await examine(object, context);
-  if (verdict.accepted) return admit(upload, verdict, context);
-  const { manifest, lane } = verdict;
-  // A repeat for a run that is under way must not reject it because its files were removed, or its lane switched off, since.
+  const decision = await checkManifest(object, context);
+  if (decision.accepted) return admit(upload, decision, context);
+  const { manifest, lane } = decision;
+  // The manifest was admitted before. Its run continues, even if files were deleted or the lane was disabled since.
   if (manifest && lane && (await isAdmitted(upload, context)))
     return admit(upload, { accepted: true, manifest, lane }, context);
-  return reject(upload, verdict, context);
+  return reject(upload, decision, context);
 };

@@ -1,21 +1,21 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** The text of a manifest; a byte order mark is dropped. Throws MANIFEST_NOT_UTF8. */
+/** Decodes a manifest, without its byte order mark. Throws MANIFEST_NOT_UTF8. */
 export function decodeText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     const at = firstInvalidByte(bytes);
-    const hint = bytes[0] === 0xff || bytes[0] === 0xfe ? ' It looks like UTF-16.' : '';
+    const hint = bytes[0] === 0xff || bytes[0] === 0xfe ? ' It is probably UTF-16.' : '';
     throw new SluiceError(
       'MANIFEST_NOT_UTF8',
-      `The manifest is not UTF-8: byte ${at} cannot be read.${hint} Save it as UTF-8.`,
+      `The manifest is not valid UTF-8: byte ${at} is invalid.${hint} Save it as UTF-8.`,
       { cause, details: { byte: at } },
     );
   }
 }
 
-/** Offset of the first byte that is not UTF-8: the length of the longest valid beginning, in whole characters. */
+/** Offset of the first byte that is not valid UTF-8. */
 function firstInvalidByte(bytes: Uint8Array): number {
   let offset = 0;
   for (const character of new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)) {
@@ -26,38 +26,40 @@ function firstInvalidByte(bytes: Uint8Array): number {
   return offset;
 }
 
-/** The value of JSON text. Throws MANIFEST_NOT_JSON that names line and column. */
+/** Parses JSON text. Throws MANIFEST_NOT_JSON with line and column. */
 export function parseJson(text: string): unknown {
   if (text.trim() === '')
     throw new SluiceError('MANIFEST_NOT_JSON', 'The manifest is empty.', { details: { line: 1, column: 1 } });
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const { line, column } = lineAndColumn(text, errorOffset(said, text));
+    const reported = cause instanceof Error ? cause.message : String(cause);
+    const { line, column } = lineAndColumn(text, errorOffset(reported, text));
     throw new SluiceError(
       'MANIFEST_NOT_JSON',
-      `The manifest is not valid JSON at line ${line}, column ${column}: ${reason(said)}.`,
+      `The manifest is not valid JSON at line ${line}, column ${column}: ${reason(reported)}.`,
       { cause, details: { line, column } },
     );
   }
 }
 
-/** V8 gives an offset for most errors. Without one, it names the first token that cannot stand where it stands, or the text is cut off. */
-function errorOffset(said: string, text: string): number {
-  const position = /at position (\d+)/.exec(said)?.[1];
+/**
+ * The offset in V8's message. Some messages have only the unexpected token, and have neither if the text is truncated.
+ */
+function errorOffset(message: string, text: string): number {
+  const position = /at position (\d+)/.exec(message)?.[1];
   if (position !== undefined) return Number(position);
-  const token = /^Unexpected token '(.+?)', /su.exec(said)?.[1];
+  const token = /^Unexpected token '(.+?)', /su.exec(message)?.[1];
   return token === undefined ? text.length : Math.max(0, text.indexOf(token));
 }
 
-function reason(said: string): string {
-  const plain = said
+function reason(message: string): string {
+  const plain = message
     .replace(/,? (in JSON )?at position .*$/s, '')
     .replace(/ in JSON$/, '')
     .replace(/, ("|\.\.\.).* is not valid JSON$/s, '');
   return plain === 'Unexpected end of JSON input'
-    ? 'it ends too early'
+    ? 'unexpected end of the text'
     : plain.charAt(0).toLowerCase() + plain.slice(1);
 }
 

@@ -1,27 +1,29 @@
 import { lineAndColumn } from './manifest-text.ts';
 
-/** A manifest needs 5 levels; deeper nesting can only be in tags, and would exhaust the stack of whatever writes it again. */
+/**
+ * A manifest has 5 levels. Deeper nesting in the tags could exhaust the stack of programs that serialize the document.
+ */
 const MAX_DEPTH = 32;
-/** String literals and the marks that open, close and separate. Numbers and words are skipped. */
+/** String literals and structural characters of JSON. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/gs;
 
-/** One wrong field: `message` follows the field's name in a sentence. */
+/** A problem of one field. `message` follows the name of the field in a sentence. */
 export interface FieldIssue {
   field: string;
   message: string;
 }
 
 interface Level {
-  /** The names seen; undefined in an array. */
+  /** The names of the object so far; undefined in an array. */
   names: Set<string> | undefined;
-  /** Where the reader is: a name, or an index. */
+  /** The current name or index. */
   at: string | number;
   expectsName: boolean;
 }
 
 /**
- * What JSON.parse lets pass but no manifest may hold: a name twice in one object (the last one would silently win), nesting
- * without end, and characters that no database stores as text (NUL, half a surrogate pair). `text` must be valid JSON.
+ * Problems that JSON.parse ignores: repeated names in an object (the last value would replace the others), nesting that
+ * is too deep, and characters that databases cannot store (NUL, unpaired surrogates). `text` must be valid JSON.
  */
 export function tokenIssues(text: string): FieldIssue[] {
   const issues: FieldIssue[] = [];
@@ -55,17 +57,17 @@ export function tokenIssues(text: string): FieldIssue[] {
       if (level?.expectsName && level.names !== undefined) {
         level.at = value;
         level.expectsName = false;
-        if (level.names.has(value)) report('stands twice', index);
+        if (level.names.has(value)) report('is repeated', index);
         level.names.add(value);
       }
       if (value.includes('\0') || !value.isWellFormed())
-        report('holds a character that is not text (NUL, or half a surrogate pair)', index);
+        report('contains a character that cannot be stored (NUL, or an unpaired surrogate)', index);
     }
   }
   return issues;
 }
 
-/** `files[0].path`; the root is `manifest`. Names that would be misread are quoted. */
+/** The name of a field in messages, such as `files[0].path`; `manifest` for the root. Unusual names are quoted. */
 export function fieldOf(path: readonly PropertyKey[]): string {
   const parts = path.map((part) => {
     if (typeof part === 'number') return `[${part}]`;

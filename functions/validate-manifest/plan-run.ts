@@ -12,10 +12,10 @@ export interface AcceptedManifest {
   traceparent?: string | undefined;
 }
 
-/** Hex digits of a generated dataset id: 48 bits, so a clash needs millions of datasets. */
+/** Hex digits of a generated dataset id. With 48 bits, a collision is unlikely below millions of datasets. */
 const GENERATED_ID_DIGITS = 12;
 
-/** The dataset that a manifest names, else one of its own; the same on every repeat. */
+/** The dataset id in the manifest, or one that is generated from the batch id, so that a repeat generates the same. */
 export function datasetIdOf(manifest: Manifest): string {
   return (
     manifest.metadata.tags?.dataset_id ??
@@ -23,7 +23,10 @@ export function datasetIdOf(manifest: Manifest): string {
   );
 }
 
-/** What is admitted for a valid manifest. All ids depend on the batch_id only, so a repeat names the same documents. */
+/**
+ * The ledger documents of a valid manifest. Their ids depend on the batch id only, so that a repeat creates no second
+ * run.
+ */
 export function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest): {
   manifest: ManifestDocument;
   run: RunDocument;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { isUpload, uploadedManifestKey } from '#shared/landing/manifest-upload.ts';
+import { isUploadEvent, uploadedManifestKey } from '#shared/landing/notifications.ts';
 import { activityOf } from '#shared/ledger/activity.ts';
 import type { GatewayDeps } from './deps.ts';
 import { type RedriveFacts, redriveRefusal } from './redrive-check.ts';
@@ -94,7 +94,7 @@ function runIdOf({ data }: SluiceEvent): string | undefined {
 
 /** Undefined also for an invalid notification. */
 function manifestKeyOf(event: SluiceEvent, env: Deps['env']): string | undefined {
-  if (!isUpload(event)) return undefined;
+  if (!isUploadEvent(event)) return undefined;
   try {
     return uploadedManifestKey(event, env);
   } catch (thrown) {

@@ -4,8 +4,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
+import { objectNotification } from '#shared/landing/notifications.ts';
 import { startObjectStore, testEnv } from '../../tests/servers.ts';
-import { sweepNotification } from '#shared/landing/waiting-manifests.ts';
 import { announce, announceWaiting } from './publish-pending.ts';
 
 const AWKWARD = 'manifests/Straßen & Wege/a b+c#1 100%.json';
@@ -54,7 +54,7 @@ test('an upload of a manifest is announced once, other uploads are not, and the 
 test('two sweeps announce the same upload under one id, and another content under another', async () => {
   const ids = recorder();
   for (const etag of ['"a"', '"a"', '"b"'])
-    await announce(sweepNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
+    await announce(objectNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
   const [first, second, third] = ids.events.map(({ id }) => id);
   expect(second).toBe(first);
   expect(third).not.toBe(first);
@@ -62,10 +62,10 @@ test('two sweeps announce the same upload under one id, and another content unde
 
 test('an announcement waits for a queue that is away, and gives up one that can never be stored', async () => {
   const away = recorder([new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.')]);
-  await announce(sweepNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), away.parts);
+  await announce(objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), away.parts);
   expect(away.events).toHaveLength(1);
 
   const refused = recorder([new SluiceError('EVENT_INVALID', 'It is too large.')]);
-  await announce(sweepNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), refused.parts);
+  await announce(objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), refused.parts);
   expect(refused.events).toHaveLength(0);
 });

@@ -5,10 +5,8 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
-import { announcesManifest, eventsOfNotification } from '#shared/landing/notifications.ts';
-import { waitingManifests } from '#shared/landing/waiting-manifests.ts';
-import { bringOn, unarchivedRuns } from '#shared/run-control/bring-on.ts';
-import { dueEvent } from '#shared/run-control/due-event.ts';
+import { isManifestUpload, eventsOfNotification, listManifestEvents } from '#shared/landing/notifications.ts';
+import { nextEvent, resumeRun, listUnarchivedRuns } from '#shared/run-control/resume-run.ts';
 import type { Router } from '../router/router.ts';
 
 /** While the queue does not answer, how often an announcement is tried again. A restart finds the manifest in any case. */
@@ -26,7 +24,7 @@ interface Parts {
 
 /** Publishes what a notification of the embedded store announces. Never rejects: what cannot be stored now is tried again until `signal` aborts. */
 export async function announce(body: unknown, parts: Parts): Promise<void> {
-  const events = eventsOfNotification(body).filter((event) => announcesManifest(event, parts.env.LANDING_BUCKET));
+  const events = eventsOfNotification(body).filter((event) => isManifestUpload(event, parts.env.LANDING_BUCKET));
   for (const event of events) await publishUntilStored(event, parts);
 }
 
@@ -37,7 +35,7 @@ export async function announce(body: unknown, parts: Parts): Promise<void> {
 export async function announceWaiting({ objects, ...parts }: Parts & { objects: ObjectStore }): Promise<number> {
   let found = 0;
   let batch: Promise<void>[] = [];
-  for await (const event of waitingManifests(objects, parts.env.LANDING_BUCKET)) {
+  for await (const event of listManifestEvents(objects, parts.env.LANDING_BUCKET)) {
     if (parts.signal.aborted) break;
     found += 1;
     batch.push(publishUntilStored(event, parts));
@@ -58,10 +56,10 @@ export async function announceDue({
   ledger,
   ...parts
 }: Parts & { ledger: Pick<Ledger, 'listRuns' | 'appendActivity'> }): Promise<void> {
-  for await (const run of unarchivedRuns(ledger)) {
+  for await (const run of listUnarchivedRuns(ledger)) {
     if (parts.signal.aborted) return;
-    const event = dueEvent(run);
-    if (event !== undefined) await bringOn(run, event, { ledger, publish: (due) => publishUntilStored(due, parts) });
+    const event = nextEvent(run);
+    if (event !== undefined) await resumeRun(run, event, { ledger, publish: (due) => publishUntilStored(due, parts) });
   }
 }
 

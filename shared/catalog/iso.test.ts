@@ -39,7 +39,7 @@ const run = {
   manifest: { batch_id: 'b', uploader: 'zoë', intent: 'ingest_vector', files: [], metadata: {} },
 };
 
-test('a record holds what ISO 19139 makes mandatory', () => {
+test('a record contains every element that ISO 19139 requires', () => {
   const contact = { individualName: 'zoë', role: 'pointOfContact' };
   expect(isoRecord(asset, run, 'data-lake')).toEqual({
     fileIdentifier: asset._id,
@@ -86,7 +86,7 @@ test('a record holds what ISO 19139 makes mandatory', () => {
   });
 });
 
-test('a joined asset names the assets that it was made from', () => {
+test('the record of a joined asset lists its parent assets as sources', () => {
   const record = isoRecord(
     { ...asset, kind: 'joined', sources: [], parents: ['a'.repeat(24), 'b'.repeat(24)] },
     run,
@@ -98,7 +98,7 @@ test('a joined asset names the assets that it was made from', () => {
   ]);
 });
 
-test('an asset without coordinates has no extent and no reference system', () => {
+test('the record of an asset without geometry has no extent and no reference system', () => {
   const record = isoRecord({ ...asset, kind: 'tabular', crs: null, bbox: null, geometry_types: [] }, run, 'data-lake');
   expect(record).not.toHaveProperty('referenceSystemInfo');
   expect(record.identificationInfo).not.toHaveProperty('extent');

@@ -1,10 +1,13 @@
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 
-/** Codes of ISO 19115-1 code lists (https://standards.iso.org/iso/19115/resources/Codelists/gml/codelists.xml). */
+/** Codes of ISO 19115-1 (https://standards.iso.org/iso/19115/resources/Codelists/gml/codelists.xml). */
 type HierarchyLevel = 'dataset' | 'nonGeographicDataset';
 type SpatialRepresentation = 'vector' | 'grid' | 'textTable';
 
-/** A record of an asset after ISO 19115 (fields named as its elements), with all that ISO 19139 makes mandatory. JSON, without empty fields. */
+/**
+ * An ISO 19115 record as JSON: fields have the names of its elements. Contains every element that ISO 19139 requires;
+ * others are omitted if empty.
+ */
 export interface IsoRecord {
   fileIdentifier: string;
   metadataStandardName: 'ISO 19115';
@@ -49,10 +52,12 @@ interface IsoContact {
   role: 'pointOfContact';
 }
 
-/** The language of metadata that Sluice writes; that of the data is not known to it. ISO 639-2. */
+/**
+ * Language of the metadata (ISO 639-2). Sluice does not know the language of the data, and writes the same code for it.
+ */
 const LANGUAGE = 'eng';
 
-/** The ISO 19115 record of an asset, made by a run of its manifest. Pure: the same asset and run give the same record. */
+/** The ISO 19115 record of an asset that `run` made. Pure. */
 export function isoRecord(
   asset: AssetDocument,
   run: Pick<RunDocument, 'manifest' | 'run_id'>,
@@ -108,7 +113,7 @@ const FORMAT = {
   tabular: { name: 'Apache Parquet', version: '2' },
 } as const satisfies Record<AssetDocument['kind'], { name: string; version: string }>;
 
-/** `EPSG:4326` as code and code space; a CRS without an authority as it stands. */
+/** Splits `EPSG:4326` into code and code space. A CRS without authority becomes the code. */
 function referenceSystem(crs: string): { code: string; codeSpace?: string } {
   const [, codeSpace, code] = /^([A-Za-z]+):(\w+)$/.exec(crs) ?? [];
   return codeSpace && code ? { code, codeSpace } : { code: crs };
@@ -138,7 +143,9 @@ function lineageOf(asset: AssetDocument, runId: string): IsoRecord['dataQualityI
     statement: `Made by run ${runId} with the recipe ${recipe.name}${parameters ? ` (${parameters})` : ''}.`,
     source: [
       ...sources.map(({ path, sha256, format, layer, crs }) => ({
-        description: `${path}, ${format}${layer === null ? '' : `, layer ${layer}`}${crs === null ? '' : `, ${crs}`}, SHA-256 ${sha256}`,
+        description: [path, format, layer === null ? null : `layer ${layer}`, crs, `SHA-256 ${sha256}`]
+          .filter((part) => part !== null)
+          .join(', '),
       })),
       ...parents.map((id) => ({ description: `asset ${id}` })),
     ],

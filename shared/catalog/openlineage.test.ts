@@ -10,7 +10,7 @@ import { exportAsset, startRun } from '../../tests/function-runs.ts';
 import { handler as archive } from '../../functions/archive/handler.ts';
 import { handler as recordLineage } from '../../functions/record-lineage/handler.ts';
 import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
-import { publishOpenLineage } from './publish-openlineage.ts';
+import { writeOpenLineage } from './write-openlineage.ts';
 import { openLineageKey } from '#shared/contracts/object-keys.ts';
 
 let context: Context & AsyncDisposable;
@@ -25,7 +25,7 @@ const written = async (runId: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as OpenLineageEvent);
 
-test('a run that succeeded is told as START and COMPLETE, with its files, its asset, columns and size', async () => {
+test('a successful run makes START and COMPLETE events with files, asset, columns and size', async () => {
   const { run } = await startRun(context, 'lineage é');
   const succeeded = await recordLineage(await exportAsset(context, run), context);
   assert(succeeded !== undefined, 'The run did not succeed.');
@@ -50,31 +50,38 @@ test('a run that succeeded is told as START and COMPLETE, with its files, its as
       },
     ],
   });
+  expect(complete?.producer).toBe('http://127.0.0.1:8080');
   for (const event of [start, complete]) expect(event?.schemaURL).toMatch(/^https:\/\/openlineage\.io\/spec\/1-/);
 });
 
-test('a run that failed is told with its error, a canceled one as ABORT, one under way only as START', async () => {
+test('a failed run makes a FAIL event with its error, a canceled run ABORT, a running run only START', async () => {
   const { run } = await startRun(context, 'fails');
   const error = { code: 'CRS_MISSING', message: 'roads é.zip has no CRS.', details: {} } as const;
-  const nothing = { namespace: 'sluice', lakeBucket: 'data-lake', assets: [], parents: [] };
-  expect(openLineageEvents(run, nothing).map(({ eventType }) => eventType)).toEqual(['START']);
-  expect(openLineageEvents({ ...run, status: 'canceled' }, nothing).map(({ eventType }) => eventType)).toEqual([
+  const empty = {
+    namespace: 'sluice',
+    producer: 'https://sluice.example.org',
+    lakeBucket: 'data-lake',
+    assets: [],
+    parents: [],
+  };
+  expect(openLineageEvents(run, empty).map(({ eventType }) => eventType)).toEqual(['START']);
+  expect(openLineageEvents({ ...run, status: 'canceled' }, empty).map(({ eventType }) => eventType)).toEqual([
     'START',
     'ABORT',
   ]);
   const { run: failed } = await context.ledger.endRun(run.run_id, 'failure', error);
-  expect(openLineageEvents(failed, nothing)[1]).toMatchObject({
+  expect(openLineageEvents(failed, empty)[1]).toMatchObject({
     eventType: 'FAIL',
     run: { facets: { errorMessage: { message: 'CRS_MISSING: roads é.zip has no CRS.' } } },
   });
 });
 
-test('events are posted to OPENLINEAGE_URL; a server that refuses them stops nothing', async () => {
-  const heard: { path: string | undefined; authorization: string | undefined; event: OpenLineageEvent }[] = [];
+test('events are posted to OPENLINEAGE_URL; an error of the server does not fail the archive step', async () => {
+  const received: { path: string | undefined; authorization: string | undefined; event: OpenLineageEvent }[] = [];
   let status = 201;
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      heard.push({
+      received.push({
         path: request.url,
         authorization: request.headers.authorization,
         event: JSON.parse(body) as OpenLineageEvent,
@@ -91,13 +98,13 @@ test('events are posted to OPENLINEAGE_URL; a server that refuses them stops not
     };
     const { run } = await startRun(context, 'posted');
     const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
-    await publishOpenLineage(ended, { ...context, env });
-    expect(heard.map(({ path, authorization, event }) => [path, authorization, event.eventType])).toEqual([
+    await writeOpenLineage(ended, { ...context, env });
+    expect(received.map(({ path, authorization, event }) => [path, authorization, event.eventType])).toEqual([
       ['/api/v1/lineage', 'Bearer secret', 'START'],
       ['/api/v1/lineage', 'Bearer secret', 'ABORT'],
     ]);
     status = 500;
-    await publishOpenLineage(ended, { ...context, env });
+    await writeOpenLineage(ended, { ...context, env });
     expect(await written(run.run_id)).toHaveLength(2);
   } finally {
     server.close();

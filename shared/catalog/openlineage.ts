@@ -2,14 +2,15 @@ import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
 
 /**
- * A run as OpenLineage tells it (https://openlineage.io/spec/1-0-5/OpenLineage.json): when it started, how it ended, what it read and
- * what it made. Pure: the same run gives the same events, so that a repeat is recognized by run id, type and time.
+ * A run event of OpenLineage (https://openlineage.io/spec/1-0-5/OpenLineage.json): start or end of a run, with its
+ * inputs and outputs. The same run makes equal events, so that a lineage server recognizes a repeat by run id, type and
+ * time.
  */
 export interface OpenLineageEvent {
   eventType: 'START' | 'COMPLETE' | 'FAIL' | 'ABORT';
   eventTime: string;
-  run: { runId: string; facets: Record<string, unknown> };
-  job: { namespace: string; name: string; facets: Record<string, unknown> };
+  run: { runId: string; facets: Facets };
+  job: { namespace: string; name: string; facets: Facets };
   inputs: OpenLineageDataset[];
   outputs: OpenLineageDataset[];
   producer: string;
@@ -19,14 +20,15 @@ export interface OpenLineageEvent {
 interface OpenLineageDataset {
   namespace: string;
   name: string;
-  facets: Record<string, unknown>;
-  outputFacets?: Record<string, unknown>;
+  facets: Facets;
+  outputFacets?: Facets;
 }
 
+type Facets = Record<string, unknown>;
+
 const SCHEMA = 'https://openlineage.io/spec/1-0-5/OpenLineage.json#/definitions/RunEvent';
-/** Every facet names its own schema; these are the versions that the spec publishes. */
+/** Base of the schema URLs of facets. */
 const FACET = 'https://openlineage.io/spec/facets';
-const PRODUCER = 'https://github.com/sluice-data/sluice';
 
 const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = {
   success: 'COMPLETE',
@@ -35,64 +37,57 @@ const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = {
 };
 
 export interface LineageContext {
-  /** Of the jobs, as an installation calls itself. */
+  /** Namespace of the jobs. */
   namespace: string;
+  /** URI of the program that makes the events: the public URL of the gateway. */
+  producer: string;
   lakeBucket: string;
-  /** What the run made. */
+  /** Assets that the run made or reused. */
   assets: AssetDocument[];
-  /** What those were made from, besides files. */
+  /** Assets that they were made from. */
   parents: AssetDocument[];
 }
 
-/** The start of a run and, when it has ended, its end. */
+/** The START event of a run and, if the run has ended, the event of its end. Pure. */
 export function openLineageEvents(run: RunDocument, context: LineageContext): OpenLineageEvent[] {
-  const base = {
-    job: {
-      namespace: context.namespace,
-      name: `${run.manifest.intent}.${run.dataset_id}`,
-      facets: {
-        jobType: facet('1-1-1/JobTypeJobFacet.json', {
-          processingType: 'BATCH',
-          integration: 'SLUICE',
-          jobType: 'RUN',
-        }),
-      },
-    },
-    producer: PRODUCER,
-    schemaURL: SCHEMA,
-  };
+  const inputs = filesOf(run);
+  const common = { job: jobOf(run, context), producer: context.producer, schemaURL: SCHEMA };
   const start: OpenLineageEvent = {
     eventType: 'START',
     eventTime: run.created_at,
     run: { runId: run.run_id, facets: {} },
-    ...base,
-    inputs: filesOf(run),
+    ...common,
+    inputs,
     outputs: [],
   };
   if (run.status === 'running') return [start];
   const end: OpenLineageEvent = {
     eventType: END[run.status],
     eventTime: run.finished_at ?? run.updated_at,
-    run: {
-      runId: run.run_id,
-      facets:
-        run.error === null
-          ? {}
-          : {
-              errorMessage: facet('1-0-1/ErrorMessageRunFacet.json', {
-                message: `${run.error.code}: ${run.error.message}`,
-                programmingLanguage: 'TypeScript',
-              }),
-            },
-    },
-    ...base,
-    inputs: [...filesOf(run), ...context.parents.map((parent) => datasetOf(parent, context.lakeBucket))],
+    run: { runId: run.run_id, facets: errorFacets(run, context) },
+    ...common,
+    inputs: [...inputs, ...context.parents.map((parent) => datasetOf(parent, context))],
     outputs: context.assets.map((asset) => ({
-      ...datasetOf(asset, context.lakeBucket),
-      outputFacets: statisticsOf(asset),
+      ...datasetOf(asset, context),
+      outputFacets: statisticsFacets(asset, context),
     })),
   };
   return [start, end];
+}
+
+function jobOf(run: RunDocument, context: LineageContext): OpenLineageEvent['job'] {
+  const jobType = { processingType: 'BATCH', integration: 'SLUICE', jobType: 'RUN' };
+  return {
+    namespace: context.namespace,
+    name: `${run.manifest.intent}.${run.dataset_id}`,
+    facets: { jobType: facet(context, '1-1-1/JobTypeJobFacet.json', jobType) },
+  };
+}
+
+function errorFacets({ error }: RunDocument, context: LineageContext): Facets {
+  if (error === null) return {};
+  const fields = { message: `${error.code}: ${error.message}`, programmingLanguage: 'TypeScript' };
+  return { errorMessage: facet(context, '1-0-1/ErrorMessageRunFacet.json', fields) };
 }
 
 function filesOf(run: RunDocument): OpenLineageDataset[] {
@@ -102,36 +97,33 @@ function filesOf(run: RunDocument): OpenLineageDataset[] {
   });
 }
 
-function datasetOf(asset: AssetDocument, lakeBucket: string): OpenLineageDataset {
+function datasetOf(asset: AssetDocument, context: LineageContext): OpenLineageDataset {
+  const namespace = `s3://${context.lakeBucket}`;
+  const columns = asset.columns.map(({ name, type }) => ({ name, type }));
   return {
-    namespace: `s3://${lakeBucket}`,
+    namespace,
     name: asset.s3_key,
     facets: {
-      ...(asset.columns.length === 0
-        ? {}
-        : {
-            schema: facet('1-1-1/SchemaDatasetFacet.json', {
-              fields: asset.columns.map(({ name, type }) => ({ name, type })),
-            }),
-          }),
-      version: facet('1-0-1/DatasetVersionDatasetFacet.json', { datasetVersion: String(asset.version) }),
-      symlinks: facet('1-0-1/SymlinksDatasetFacet.json', {
-        identifiers: [{ namespace: `s3://${lakeBucket}`, name: asset.dataset_id, type: 'DATASET' }],
+      ...(columns.length === 0 ? {} : { schema: facet(context, '1-1-1/SchemaDatasetFacet.json', { fields: columns }) }),
+      version: facet(context, '1-0-1/DatasetVersionDatasetFacet.json', { datasetVersion: String(asset.version) }),
+      symlinks: facet(context, '1-0-1/SymlinksDatasetFacet.json', {
+        identifiers: [{ namespace, name: asset.dataset_id, type: 'DATASET' }],
       }),
     },
   };
 }
 
-function statisticsOf(asset: AssetDocument): Record<string, unknown> {
+function statisticsFacets(asset: AssetDocument, context: LineageContext): Facets {
   return {
-    outputStatistics: facet('1-0-2/OutputStatisticsOutputDatasetFacet.json', {
+    outputStatistics: facet(context, '1-0-2/OutputStatisticsOutputDatasetFacet.json', {
       size: asset.size_bytes,
       ...(asset.row_count === null ? {} : { rowCount: asset.row_count }),
     }),
   };
 }
 
-function facet(schema: string, fields: Record<string, unknown>): Record<string, unknown> {
+/** A facet with the URL of its schema, which the spec requires. */
+function facet({ producer }: LineageContext, schema: string, fields: Facets): Facets {
   const name = schema.slice(schema.indexOf('/') + 1, -'.json'.length);
-  return { _producer: PRODUCER, _schemaURL: `${FACET}/${schema}#/$defs/${name}`, ...fields };
+  return { _producer: producer, _schemaURL: `${FACET}/${schema}#/$defs/${name}`, ...fields };
 }

@@ -70,7 +70,7 @@ test.each([SPATIAL, TABULAR, RASTER])('the item of a $kind asset is valid STAC',
   expect(stacProblems(stacItem(asset, { parents: [RASTER] }))).toEqual([]);
 });
 
-test('a raster in a CRS without a code says what it is', () => {
+test('the item of a raster in a CRS without code contains its WKT', () => {
   const item = stacItem({
     ...RASTER,
     crs: 'Eigene Projektion',
@@ -88,12 +88,12 @@ test('collection and root catalog are valid STAC, with and without assets that h
   expect(stacProblems(stacCatalog([]))).toEqual([]);
 });
 
-test('the schemas find what is wrong', () => {
+test('the schemas report invalid items', () => {
   expect(stacProblems({ ...stacItem(SPATIAL), bbox: [1, 2] })).not.toEqual([]);
   expect(stacProblems({ ...stacItem(SPATIAL), properties: {} })).not.toEqual([]);
 });
 
-test('every link resolves to the key that it means', () => {
+test('every link resolves to the key of its document', () => {
   const item = stacItem(SPATIAL) as {
     links: { rel: string; href: string }[];
     assets: Record<string, { href: string }>;

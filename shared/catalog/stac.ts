@@ -2,7 +2,7 @@ import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { DatasetVersion } from '#shared/ledger/ledger.ts';
 import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
-/** STAC 1.1.0 documents of assets, datasets and the lake (https://github.com/radiantearth/stac-spec). Pure: the same assets give the same JSON. */
+// STAC 1.1.0 documents (https://github.com/radiantearth/stac-spec) of assets, datasets and the lake. Pure.
 
 const STAC_VERSION = '1.1.0';
 const EXTENSION = {
@@ -13,8 +13,8 @@ const EXTENSION = {
   processing: 'https://stac-extensions.github.io/processing/v1.2.0/schema.json',
 } as const;
 
-/** Sluice cannot know the license of what a user uploads; STAC's word for that. */
-const LICENCE_UNKNOWN = 'other';
+/** STAC's value for a license that is not known. */
+const LICENSE_UNKNOWN = 'other';
 
 const MEDIA_TYPE = {
   spatial: 'application/vnd.apache.parquet',
@@ -31,7 +31,7 @@ interface Link {
   title?: string;
 }
 
-/** The item of an asset. `parents` are the assets that it was derived from. */
+/** The item of an asset. `parents` are the assets that it was made from. */
 export function stacItem(
   asset: AssetDocument,
   context: { title?: string; description?: string; parents?: AssetDocument[] } = {},
@@ -88,7 +88,7 @@ export function stacItem(
   };
 }
 
-/** The collection of a dataset, from all of its versions, newest first. */
+/** The collection of a dataset, from its complete versions, newest first. */
 export function stacCollection(
   datasetId: string,
   versions: DatasetVersion[],
@@ -102,7 +102,7 @@ export function stacCollection(
     id: datasetId,
     title: datasetId,
     description: context.description?.trim() || `Dataset ${datasetId}.`,
-    license: LICENCE_UNKNOWN,
+    license: LICENSE_UNKNOWN,
     extent: {
       spatial: {
         bbox: [union(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox]))) ?? [-180, -90, 180, 90]],
@@ -146,7 +146,7 @@ export function itemId(asset: Pick<AssetDocument, 'dataset_id' | 'version'>): st
   return `${asset.dataset_id}-v${asset.version}`;
 }
 
-/** SHA-256 as a multihash, as the file extension wants it: code 12, length 20 (hex). */
+/** SHA-256 as a multihash, which the file extension requires: hash code 0x12, length 0x20, digest. */
 function multihash(sha256: string): string {
   return `1220${sha256}`;
 }
@@ -209,7 +209,7 @@ function bands(asset: AssetDocument): Json {
   };
 }
 
-/** GDAL's names of pixel types, as STAC's common metadata names them. */
+/** STAC's names for GDAL's pixel types. */
 const STAC_DATA_TYPE: Record<string, string> = {
   Byte: 'uint8',
   Int8: 'int8',

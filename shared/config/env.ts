@@ -34,7 +34,9 @@ export const ENV_SCHEMA = z.object({
   HOST: z.string().default('127.0.0.1').describe('Address that the gateway listens on.'),
   PORT: port(8080).describe('Port of the gateway.'),
   SLUICE_URL: httpUrl.describe('URL of the gateway for the command line. Default: http://HOST:PORT.'),
-  PUBLIC_URL: httpUrl.describe('URL of the gateway for users; links use it. Default: http://HOST:PORT.'),
+  PUBLIC_URL: httpUrl.describe(
+    'URL of the gateway for users, used in links and as producer in OpenLineage events. Default: http://HOST:PORT.',
+  ),
 
   S3_ENDPOINT: httpUrl.describe(
     'S3 server, such as http://127.0.0.1:9000. Without it, an embedded object store is started.',

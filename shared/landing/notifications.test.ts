@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { announcesManifest, eventsOfNotification, readNotification } from './notifications.ts';
+import type { ObjectHead } from '#shared/storage/object-store.ts';
+import { eventsOfNotification, isManifestUpload, listManifestEvents, readNotification } from './notifications.ts';
 
-/** As MinIO sends it, with the key given. */
+/** A webhook body of MinIO for the key. */
 function minioBody(key: string, record: Record<string, unknown> = {}) {
   return {
     EventName: 's3:ObjectCreated:Put',
-    Key: 'landing-zone/whatever',
+    Key: 'landing-zone/not used',
     Records: [
       {
         eventVersion: '2.0',
@@ -50,7 +51,7 @@ test.each([
   expect(eventsOfNotification(minioBody(escaped))[0]?.subject).toBe(key);
 });
 
-test('takes the keys of the embedded store as they are', () => {
+test('does not decode the keys of the embedded store', () => {
   const record = {
     eventSource: 'aws:s3',
     eventName: 'ObjectCreated:Put',
@@ -61,10 +62,10 @@ test('takes the keys of the embedded store as they are', () => {
   };
   const [event] = eventsOfNotification(minioBody('', record));
   expect(event).toMatchObject({ subject: 'manifests/a+b 100% é.json', type: 'com.amazonaws.s3.ObjectCreated:Put' });
-  expect(announcesManifest(event!, 'landing-zone')).toBe(true);
+  expect(isManifestUpload(event!, 'landing-zone')).toBe(true);
 });
 
-test('without request ids, the id depends on the object and its write only', () => {
+test('without request ids, the event id depends on the object and its upload only', () => {
   const id = (key: string, eTag: string) => {
     const record = {
       responseElements: {},
@@ -86,12 +87,12 @@ test.each([
   ['manifests%2Fb1.json', { eventName: 's3:ObjectCreated:PutTagging' }, false],
   ['manifests%2Fb1.json', { eventName: 's3:ObjectCreated:CompleteMultipartUpload' }, true],
   ['', { s3: { bucket: { name: 'data-lake' }, object: { key: 'manifests%2Fb1.json' } } }, false],
-])('%s %j announces a manifest: %s', (key, record, announces) => {
+])('%s %j is the upload of a manifest: %s', (key, record, expected) => {
   const [event] = eventsOfNotification(minioBody(key, record));
-  expect(announcesManifest(event!, 'landing-zone')).toBe(announces);
+  expect(isManifestUpload(event!, 'landing-zone')).toBe(expected);
 });
 
-test('a bad record does not hide the good one beside it', () => {
+test('skips an invalid record and reads the valid one beside it', () => {
   const body = minioBody('manifests%2Fb1.json');
   const { events, problems } = readNotification({
     Records: [null, ...body.Records, ...minioBody('manifests%2F%ZZ.json').Records],
@@ -101,7 +102,7 @@ test('a bad record does not hide the good one beside it', () => {
   expect(problems[1]).toBe('Records[2].s3.object.key is not valid percent-encoding.');
 });
 
-test('never throws, whatever the body is', () => {
+test('never throws, for any body', () => {
   fc.assert(fc.property(fc.jsonValue(), (body) => Array.isArray(eventsOfNotification(body))));
   fc.assert(
     fc.property(fc.string(), (key) => {
@@ -109,4 +110,34 @@ test('never throws, whatever the body is', () => {
     }),
   );
   expect(readNotification('not an object').problems).toEqual(['The body has no list of Records.']);
+});
+
+const object = (key: string, modified: string): ObjectHead => ({ key, modified, size: 2, etag: 'e', metadata: {} });
+const stored = [
+  object('manifests/a é #1+2.json', '2026-05-01T10:00:00.000Z'),
+  object('manifests/notes.txt', '2026-05-01T10:00:00.000Z'),
+  object('manifests/b.json', '2026-05-01T10:05:00.000Z'),
+];
+const objects = {
+  async *list() {
+    yield* stored;
+  },
+};
+const subjects = async (uploadedBefore?: string) => {
+  const found = [];
+  for await (const event of listManifestEvents(
+    objects,
+    'landing-zone',
+    uploadedBefore === undefined ? {} : { uploadedBefore: new Date(uploadedBefore) },
+  ))
+    found.push(event.subject);
+  return found;
+};
+
+test('lists an event for each manifest, whatever its name, and for no other object', async () => {
+  expect(await subjects()).toEqual(['manifests/a é #1+2.json', 'manifests/b.json']);
+});
+
+test('omits manifests that were uploaded after uploadedBefore', async () => {
+  expect(await subjects('2026-05-01T10:02:00.000Z')).toEqual(['manifests/a é #1+2.json']);
 });

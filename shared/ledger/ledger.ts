@@ -90,7 +90,7 @@ export interface Ledger {
   /** All complete versions of a dataset (those with `stac_key`), newest first, with the fields that its STAC collection needs. */
   listVersions(datasetId: string): Promise<DatasetVersion[]>;
 
-  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/assets/purge.ts).
+  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/assets/remove-assets.ts).
   /** Sets how many versions of a dataset stay (null: all), unless a later decision stands already. Returns the dataset as it is then. Throws DATASET_NOT_FOUND. */
   setRetention(datasetId: string, rule: RetentionRule): Promise<DatasetDocument>;
   /** Removes what the retention rule does not keep; the newest whole versions stay. Returns what it removed. */

@@ -34,28 +34,28 @@ test.each([
 test.each([
   [
     manifest('ingest_vector', [file('vector'), file('raster')]),
-    'files[1].type is "raster", but intent ingest_vector takes vector files.',
+    'files[1].type is "raster", but intent ingest_vector requires vector files.',
   ],
   [
     manifest('my_intent', [file('raster'), file('vector')]),
-    'files[1].type is "vector", but the files before it are raster files, and one manifest takes one type.',
+    'files[1].type is "vector", but the first file is a raster file, and all files of a manifest must have the same type.',
   ],
-  [manifest('my_intent', []), 'files must name at least one file for intent my_intent.'],
-  [manifest('ingest_tabular', []), 'files must name at least one file for intent ingest_tabular.'],
-  [manifest('join_datasets', []), 'metadata.join_config is missing; intent join_datasets needs it.'],
+  [manifest('my_intent', []), 'files is empty. Intent my_intent requires at least one file.'],
+  [manifest('ingest_tabular', []), 'files is empty. Intent ingest_tabular requires at least one file.'],
+  [manifest('join_datasets', []), 'metadata.join_config is missing. Intent join_datasets requires it.'],
   [
     manifest('ingest_tabular', [file('tabular')], { recipe: { steps: [{ step: 'explode' }] } }),
-    'metadata.recipe is for vector files, and intent ingest_tabular is of the tabular lane, which would ignore it.',
+    'metadata.recipe applies to vector files only, but intent ingest_tabular uses the tabular lane. Remove it.',
   ],
   [
     manifest('join_datasets', [file('vector')], { join_config }),
-    'files must be empty for intent join_datasets: it joins assets of the lake.',
+    'files must be empty for intent join_datasets, because it joins assets of the lake.',
   ],
-])('says what does not fit the intent', (given, message) => {
+])('rejects files and metadata that do not match the intent: %#', (given, message) => {
   expect(() => laneOf(given)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID', message }));
 });
 
-test('raster and vector are both of the lane ingest', () => {
+test('the lane group ingest enables the vector and the raster lane', () => {
   const env = { MANIFEST_ROUTER_ENABLED_LANES: ' tabular, ingest' };
   expect(isEnabled('vector', env) && isEnabled('raster', env) && isEnabled('tabular', env)).toBe(true);
   expect(isEnabled('join', env)).toBe(false);

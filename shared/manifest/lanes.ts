@@ -1,11 +1,10 @@
-import { LANE_GROUP, LANES } from '#shared/contracts/lanes.ts';
 import type { Env } from '#shared/config/env.ts';
 import type { Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Lane } from '#shared/contracts/lanes.ts';
+import { type Lane, LANE_GROUP, LANES } from '#shared/contracts/lanes.ts';
 import type { Manifest } from './manifest.ts';
 
-/** Intents that name their lane; any other intent is a spatial one, and its lane follows from the files. */
+/** Intents with a fixed lane. With any other intent, the type of the files determines the lane. */
 const LANE_OF_INTENT = new Map<string, Lane>([
   ['ingest_vector', 'vector'],
   ['ingest_raster', 'raster'],
@@ -13,16 +12,17 @@ const LANE_OF_INTENT = new Map<string, Lane>([
   ['join_datasets', 'join'],
 ]);
 
-/** The lanes whose runs a function of the stack receives. Without a stack every lane counts as served. */
+/** The lanes whose runs a function of the stack receives. Without a stack, as in a container, every lane is served. */
 export function lanesServedBy(stack: Pick<Stack, 'subscribers'> | undefined): ReadonlySet<Lane> {
   return new Set(LANES.filter((lane) => stack?.subscribers(`sluice.run.requested.${lane}`).length !== 0));
 }
 
+/** True if MANIFEST_ROUTER_ENABLED_LANES lists the lane group of the lane. */
 export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LANES'>): boolean {
   return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);
 }
 
-/** The lane of a manifest, with its files and metadata checked against the intent. Throws MANIFEST_INVALID. */
+/** The lane of a manifest. Throws MANIFEST_INVALID if files or metadata do not match the intent. */
 export function laneOf(manifest: Manifest): Lane {
   const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
   if (lane === 'join') checkJoin(manifest);
@@ -30,32 +30,32 @@ export function laneOf(manifest: Manifest): Lane {
   if (lane !== 'vector' && manifest.metadata.recipe !== undefined)
     throw invalid(
       'metadata.recipe',
-      `metadata.recipe is for vector files, and intent ${manifest.intent} is of the ${lane} lane, which would ignore it.`,
+      `metadata.recipe applies to vector files only, but intent ${manifest.intent} uses the ${lane} lane. Remove it.`,
     );
   return lane;
 }
 
 function laneOfFiles({ files, intent }: Manifest): Lane {
   const first = files[0];
-  if (first === undefined) throw invalid('files', `files must name at least one file for intent ${intent}.`);
+  if (first === undefined) throw invalid('files', `files is empty. Intent ${intent} requires at least one file.`);
   return first.type;
 }
 
 function checkJoin(manifest: Manifest): void {
   if (manifest.metadata.join_config === undefined)
-    throw invalid('metadata.join_config', 'metadata.join_config is missing; intent join_datasets needs it.');
+    throw invalid('metadata.join_config', 'metadata.join_config is missing. Intent join_datasets requires it.');
   if (manifest.files.length > 0)
-    throw invalid('files', 'files must be empty for intent join_datasets: it joins assets of the lake.');
+    throw invalid('files', 'files must be empty for intent join_datasets, because it joins assets of the lake.');
 }
 
 function checkFileTypes({ files, intent }: Manifest, lane: Lane): void {
-  if (files.length === 0) throw invalid('files', `files must name at least one file for intent ${intent}.`);
+  if (files.length === 0) throw invalid('files', `files is empty. Intent ${intent} requires at least one file.`);
   const other = files.findIndex((file) => file.type !== lane);
   if (other === -1) return;
   const field = `files[${other}].type`;
   const reason = LANE_OF_INTENT.has(intent)
-    ? `intent ${intent} takes ${lane} files`
-    : `the files before it are ${lane} files, and one manifest takes one type`;
+    ? `intent ${intent} requires ${lane} files`
+    : `the first file is a ${lane} file, and all files of a manifest must have the same type`;
   throw invalid(field, `${field} is "${files[other]?.type}", but ${reason}.`);
 }
 

@@ -11,7 +11,7 @@ const asset = (version: number, fields: Partial<RegisteredAsset> = {}): Register
   stac_key: `straßen/v${version}.json`,
   ...fields,
 });
-/** The lake as the assets have it. */
+/** A lake that agrees with the assets. */
 const lakeOf = (...assets: RegisteredAsset[]) =>
   new Map<string, number>([
     ['catalog.json', 1],
@@ -27,12 +27,12 @@ const first = asset(1);
 const compareLake = (assets: RegisteredAsset[], lake: Map<string, number>) =>
   compare({ assets, datasetIds: ['straßen'] }, lake);
 
-test('a lake that holds what the ledger says, and nothing else, has no findings', () => {
+test('a lake that agrees with the ledger has no discrepancies', () => {
   expect(compareLake([first, asset(2)], lakeOf(first, asset(2)))).toEqual([]);
   expect(compareLake([], new Map())).toEqual([]);
 });
 
-test('an object that nothing names is found, also a catalog item of no version and one of a foreign program', () => {
+test('finds unregistered objects, also an item without a version and files of other programs', () => {
   const lake = lakeOf(first)
     .set('straßen/r9/1/späte #1.parquet', 7)
     .set('straßen/v9.json', 1)
@@ -46,7 +46,7 @@ test('an object that nothing names is found, also a catalog item of no version a
   ]);
 });
 
-test('the root and the collection of a version that is whole are missed, those of none are not', () => {
+test('finds a missing root catalog and collection only if a version is complete', () => {
   const lake = lakeOf(first);
   lake.delete('catalog.json');
   lake.delete('straßen/collection.json');
@@ -57,7 +57,7 @@ test('the root and the collection of a version that is whole are missed, those o
   expect(compareLake([asset(1, { stac_key: null })], new Map([[first.s3_key, first.size_bytes]]))).toEqual([]);
 });
 
-test('an object that is gone is found once, not with its records', () => {
+test('reports a missing object once, without its records', () => {
   const lake = lakeOf(first);
   lake.delete(first.s3_key);
   lake.delete(`${first.s3_key}.iso.json`);
@@ -66,7 +66,7 @@ test('an object that is gone is found once, not with its records', () => {
   ]);
 });
 
-test('an object of another size, and a record that is gone, are found', () => {
+test('finds an object of another size and a missing record', () => {
   const lake = lakeOf(first).set(first.s3_key, 5);
   lake.delete('straßen/v1.json');
   expect(compareLake([first], lake)).toEqual([
@@ -84,7 +84,7 @@ test('an object of another size, and a record that is gone, are found', () => {
   ]);
 });
 
-test('an asset that is not described yet needs no records', () => {
+test('an incomplete asset needs no records', () => {
   const plain = asset(1, { stac_key: null });
   expect(
     compareLake(

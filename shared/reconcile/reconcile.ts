@@ -1,60 +1,64 @@
+import { writeCollection, writeItem, writeRootCatalog } from '#shared/catalog/write-catalog.ts';
 import {
-  describedAssetKey,
   collectionKey,
+  describedAssetKey,
   isoKey,
   itemKey,
   ROOT_KEY,
   runIdOfAssetKey,
 } from '#shared/contracts/object-keys.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import { isArchived } from '#shared/run-control/due-event.ts';
+import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { digest } from '#shared/storage/transfer.ts';
-import { catalogContents } from './catalog-contents.ts';
-import { compareLake, type Finding, named } from './compare-lake.ts';
+import { compareCatalog, compareObject } from './compare-contents.ts';
+import { compareLake, type Discrepancy } from './compare-lake.ts';
 
-/** In what ledger and lake disagree. */
+// shared/reconcile: compares ledger, lake and catalog, and writes missing catalog documents again.
+
+/** The result of a comparison of ledger, lake and catalog. */
 export interface Reconciliation {
-  /** When the comparison began; ISO 8601 in UTC. */
+  /** Start of the comparison; ISO 8601 in UTC. */
   checked_at: string;
   /** Whether the content of every object was read and hashed. */
   deep: boolean;
   agrees: boolean;
   assets: number;
   objects: number;
-  findings: Finding[];
+  findings: Discrepancy[];
 }
 
-type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
+type Services = Pick<Context, 'ledger' | 'objects' | 'env'>;
 
-/** Assets that are read at once. */
+/** Assets in one page of the ledger. */
 const ASSETS_PER_PAGE = 500;
 
 /**
- * Compares every asset of the ledger with the objects of the lake, by key and size; `deep` also reads each object, compares hash and
- * metadata, and the documents of the catalog with the ledger. Changes nothing. Runs may go on meanwhile: what looks wrong is looked at once more, and what belongs to a run that is
- * not archived yet is left out. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
+ * Compares every asset of the ledger with the objects of the lake, by key and size. With `deep`, it also reads each
+ * object to compare hash and metadata, and compares the catalog documents with the ledger. Changes nothing. Runs can
+ * continue during the comparison: each discrepancy is checked a second time, and those that belong to a run that is not
+ * archived are omitted. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
  */
 export async function reconcile(
-  parts: Parts,
+  services: Services,
   { deep, signal }: { deep: boolean; signal: AbortSignal },
 ): Promise<Reconciliation> {
   const checked_at = new Date().toISOString();
-  // The lake first: an object is uploaded before it is registered, so the other order would find every new one.
-  const objects = await listLake(parts, signal);
-  const assets = await listAssets(parts, signal);
-  const datasetIds = (await parts.ledger.listDatasets()).map(({ dataset_id }) => dataset_id);
-  const findings: Finding[] = [];
-  for (const finding of compareLake({ assets, datasetIds }, objects))
-    if (await isStillSo(finding, assets, parts)) findings.push(finding);
+  // List the lake first: objects are uploaded before they are registered, so each object that is listed first is found
+  // in the ledger.
+  const objects = await listObjects(services, signal);
+  const assets = await listAllAssets(services, signal);
+  const datasetIds = (await services.ledger.listDatasets()).map(({ dataset_id }) => dataset_id);
+  const findings: Discrepancy[] = [];
+  for (const discrepancy of compareLake({ assets, datasetIds }, objects))
+    if (await isConfirmed(discrepancy, assets, services)) findings.push(discrepancy);
   if (deep) {
-    for (const asset of assets) findings.push(...(await contentFindings(asset, parts, signal)));
-    findings.push(...(await catalogContents(assets, parts, signal)));
+    for (const asset of assets) findings.push(...(await compareObject(asset, services, signal)));
+    findings.push(...(await compareCatalog(assets, services, signal)));
   }
   return { checked_at, deep, agrees: findings.length === 0, assets: assets.length, objects: objects.size, findings };
 }
 
-async function listLake({ objects, env }: Parts, signal: AbortSignal): Promise<Map<string, number>> {
+async function listObjects({ objects, env }: Services, signal: AbortSignal): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for await (const { key, size } of objects.list(env.LAKE_BUCKET, '')) {
     signal.throwIfAborted();
@@ -63,8 +67,8 @@ async function listLake({ objects, env }: Parts, signal: AbortSignal): Promise<M
   return sizes;
 }
 
-async function listAssets({ ledger }: Parts, signal: AbortSignal): Promise<AssetDocument[]> {
-  // New assets shift the pages, so that one comes twice; none is left out.
+async function listAllAssets({ ledger }: Services, signal: AbortSignal): Promise<AssetDocument[]> {
+  // New assets shift the pages, so that an asset can be listed twice. None is omitted.
   const byId = new Map<string, AssetDocument>();
   for (let offset = 0; ; offset += ASSETS_PER_PAGE) {
     signal.throwIfAborted();
@@ -74,22 +78,38 @@ async function listAssets({ ledger }: Parts, signal: AbortSignal): Promise<Asset
   }
 }
 
-/** A second look, for what changed since the lists were read. */
-async function isStillSo(
-  finding: Finding,
+/** Checks a discrepancy again, because ledger and lake may have changed since they were listed. */
+async function isConfirmed(
+  discrepancy: Discrepancy,
   assets: readonly AssetDocument[],
-  { ledger, objects, env }: Parts,
+  { ledger, objects, env }: Services,
 ): Promise<boolean> {
-  const head = await objects.head(env.LAKE_BUCKET, finding.key);
-  if (finding.kind === 'catalog_changed') return true;
-  if (finding.kind === 'catalog_missing') return head === undefined && (await isDue(finding.key, assets, ledger));
-  if (finding.kind === 'object_unregistered') return head !== undefined && !(await isAccountedFor(finding.key, ledger));
-  if ((await ledger.getAsset(finding.asset_id)) === undefined) return false; // Removed meanwhile.
-  return finding.kind === 'object_changed' ? head !== undefined && head.size !== finding.expected : head === undefined;
+  const { key } = discrepancy;
+  const head = await objects.head(env.LAKE_BUCKET, key);
+  switch (discrepancy.kind) {
+    case 'catalog_changed':
+      return true;
+    case 'catalog_missing':
+      return head === undefined && (await isCatalogExpected(key, assets, ledger));
+    case 'object_unregistered':
+      return head !== undefined && !(await isAccountedFor(key, ledger));
+    default:
+      if ((await ledger.getAsset(discrepancy.asset_id)) === undefined) return false; // Removed since.
+      return discrepancy.kind === 'object_changed'
+        ? head !== undefined && head.size !== discrepancy.expected
+        : head === undefined;
+  }
 }
 
-/** Whether a run that is over has put a version into the document; one that is under way is about to write it. */
-async function isDue(key: string, assets: readonly AssetDocument[], ledger: Parts['ledger']): Promise<boolean> {
+/**
+ * True if an archived run added a version to the catalog document. A run that is not archived may still have to write
+ * it.
+ */
+async function isCatalogExpected(
+  key: string,
+  assets: readonly AssetDocument[],
+  ledger: Services['ledger'],
+): Promise<boolean> {
   for (const { stac_key, dataset_id, s3_key } of assets.toReversed()) {
     if (stac_key === null || (key !== ROOT_KEY && key !== collectionKey(dataset_id))) continue;
     const run = await ledger.getRun(runIdOfAssetKey(s3_key));
@@ -98,12 +118,15 @@ async function isDue(key: string, assets: readonly AssetDocument[], ledger: Part
   return false;
 }
 
-/** Registered since, of a run that may still register or delete it, or of a removed version that is about to be deleted. */
-async function isAccountedFor(key: string, ledger: Parts['ledger']): Promise<boolean> {
+/**
+ * True if the object was registered since, if its run can still register or delete it, or if it belongs to a removed
+ * asset.
+ */
+async function isAccountedFor(key: string, ledger: Services['ledger']): Promise<boolean> {
   if ((await ledger.findAssetByKey(describedAssetKey(key))) !== undefined) return true;
-  const [dataset_id = '', second = ''] = key.split('/');
-  const runs = RUN_ID.test(second)
-    ? [await ledger.getRun(second)]
+  const [dataset_id = '', runId = ''] = key.split('/');
+  const runs = RUN_ID.test(runId)
+    ? [await ledger.getRun(runId)]
     : await ledger.listRuns({ dataset_id, archived: false, limit: 1 });
   if (runs.some((run) => run !== undefined && !isArchived(run))) return true;
   return (await ledger.listRemovals({ dataset_id })).some((asset) =>
@@ -113,27 +136,37 @@ async function isAccountedFor(key: string, ledger: Parts['ledger']): Promise<boo
 
 const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What the bytes and the metadata of an object say against its asset; nothing when it is gone, which is another finding. */
-async function contentFindings(asset: AssetDocument, { objects, env }: Parts, signal: AbortSignal): Promise<Finding[]> {
-  signal.throwIfAborted();
-  const key = asset.s3_key;
-  const head = await objects.head(env.LAKE_BUCKET, key);
-  if (head === undefined) return [];
-  const { sha256 } = await digest(await objects.read(env.LAKE_BUCKET, key, { signal }), signal);
-  const facts: [field: string, expected: string, found: string | undefined][] = [
-    ['content_hash', asset.content_hash, sha256],
-    ...Object.entries({ mongodb_doc_id: asset._id, run_id: asset.run_id, content_hash: asset.content_hash }).map(
-      ([name, expected]): [string, string, string | undefined] => [`metadata.${name}`, expected, head.metadata[name]],
-    ),
-  ];
-  return facts
-    .filter(([, expected, found]) => expected !== found)
-    .map(([field, expected, found]) => ({
-      kind: 'object_changed',
-      key,
-      ...named(asset),
-      field,
-      expected,
-      found: found ?? null,
-    }));
+type RepairServices = Services & Pick<Context, 'log'>;
+
+/**
+ * Writes missing catalog documents (catalog, collections, items, ISO records) from the ledger. Returns how many it
+ * wrote.
+ */
+export async function repairCatalog(services: RepairServices, signal: AbortSignal): Promise<number> {
+  const { findings } = await reconcile(services, { deep: false, signal });
+  let repaired = 0;
+  for (const discrepancy of findings) {
+    signal.throwIfAborted();
+    if (!(await repairDocument(discrepancy, services))) continue;
+    services.log.warn({ key: discrepancy.key }, 'Catalog:Repair:Written');
+    repaired += 1;
+  }
+  return repaired;
+}
+
+async function repairDocument(discrepancy: Discrepancy, services: RepairServices): Promise<boolean> {
+  const { kind, key } = discrepancy;
+  if (kind === 'record_missing') return writeRecords(discrepancy.asset_id, services);
+  if (kind !== 'catalog_missing') return false;
+  if (key === ROOT_KEY) await writeRootCatalog(services);
+  else await writeCollection(key.split('/')[0] ?? '', services);
+  return true;
+}
+
+async function writeRecords(assetId: string, services: Services): Promise<boolean> {
+  const asset = await services.ledger.getAsset(assetId);
+  const run = asset && (await services.ledger.getRun(runIdOfAssetKey(asset.s3_key)));
+  if (!asset?.iso || run === undefined) return false;
+  await writeItem(asset, asset.iso, run, services);
+  return true;
 }

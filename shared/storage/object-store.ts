@@ -1,25 +1,31 @@
 import type { Readable } from 'node:stream';
 
-/** Objects in buckets. One S3 client implements it (shared/storage/s3.ts); the server behind it is chosen by S3_ENDPOINT. */
+/**
+ * The object store port: objects in buckets. Implemented for S3 in shared/storage/s3.ts; S3_ENDPOINT selects the
+ * server.
+ */
 export interface ObjectStore {
-  /** Undefined when there is none. */
+  /** Undefined if the object does not exist. */
   head(bucket: string, key: string): Promise<ObjectHead | undefined>;
-  /** A stream of the object, or of bytes `start` to `end` (inclusive). Throws FILE_MISSING. */
+  /** Opens a stream of the object, or of bytes `start` to `end` (inclusive). Throws FILE_MISSING. */
   read(
     bucket: string,
     key: string,
     options?: { start?: number; end?: number; signal?: AbortSignal },
   ): Promise<Readable>;
-  /** The object whole. Throws FILE_TOO_LARGE past `maxBytes`, FILE_MISSING. */
+  /** Reads the whole object into memory. Throws FILE_TOO_LARGE above `maxBytes`, FILE_MISSING. */
   readBytes(bucket: string, key: string, options: { maxBytes: number; signal?: AbortSignal }): Promise<Buffer>;
-  /** Streams the object to a file and hashes it. Throws FILE_MISSING, FILE_TOO_LARGE, DISK_FULL. */
+  /** Downloads the object to a file and hashes it. Throws FILE_MISSING, FILE_TOO_LARGE, DISK_FULL. */
   download(
     bucket: string,
     key: string,
     path: string,
     options: { maxBytes: number; signal: AbortSignal },
   ): Promise<{ sha256: string; size: number }>;
-  /** Uploads a file, reads it back, and compares size and hash; a bad target is deleted. Throws UPLOAD_CORRUPT. */
+  /**
+   * Uploads a file, reads the object, and compares size and hash. If they differ, the object is deleted. Throws
+   * UPLOAD_CORRUPT.
+   */
   upload(bucket: string, key: string, path: string, options: UploadOptions): Promise<{ sha256: string; size: number }>;
   /** Writes a small object. */
   put(
@@ -28,7 +34,10 @@ export interface ObjectStore {
     body: Buffer | string,
     options?: { contentType?: string; metadata?: Record<string, string> },
   ): Promise<void>;
-  /** Writes an object of `size` bytes from a stream, whole or not at all, in memory that does not grow with it. Throws REQUEST_INVALID when the stream has another length. */
+  /**
+   * Writes an object of `size` bytes from a stream, with constant memory. Throws REQUEST_INVALID, and writes nothing,
+   * if the stream has another length.
+   */
   putStream(
     bucket: string,
     key: string,
@@ -36,12 +45,12 @@ export interface ObjectStore {
     options: { size: number; contentType: string; signal: AbortSignal },
   ): Promise<void>;
   copy(bucket: string, fromKey: string, toKey: string): Promise<void>;
-  /** Deletes; nothing happens when there is no such object. */
+  /** Deletes an object. Does nothing if it does not exist. */
   delete(bucket: string, key: string): Promise<void>;
   list(bucket: string, prefix: string): AsyncIterable<ObjectHead>;
-  /** Creates the bucket when there is none. */
+  /** Creates the bucket if it does not exist. */
   ensureBucket(bucket: string): Promise<void>;
-  /** Resolves when the store answers. Throws STORE_UNAVAILABLE, STORE_DENIED. */
+  /** Sends a request to the store. Throws STORE_UNAVAILABLE, STORE_DENIED. */
   ping(): Promise<void>;
   close(): void;
 }
@@ -57,9 +66,9 @@ export interface ObjectHead {
 
 export interface UploadOptions {
   contentType: string;
-  /** User metadata: ASCII values. */
+  /** User metadata with ASCII values. */
   metadata: Record<string, string>;
-  /** Hash of the file: what the store gives back must have it. */
+  /** SHA-256 of the file, compared with the stored object. */
   sha256: string;
   signal: AbortSignal;
 }

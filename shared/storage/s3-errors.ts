@@ -1,20 +1,22 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** What a request was about, for the message. */
+/** The object or bucket of a request, for messages. */
 export interface ObjectRef {
   bucket: string;
   key?: string | undefined;
 }
 
-interface ServiceError {
+/** The fields of errors of the SDK (`name`, `$metadata`) and of Node (`code`). */
+interface ThrownError {
   name?: string;
   message?: string;
+  code?: string;
   $metadata?: { httpStatusCode?: number };
 }
 
-/** Names that MinIO and AWS give to a server without room: the only ones of a kind that waiting alone does not mend. */
+/** Error names of MinIO and AWS for a full disk. Retrying does not help. */
 const STORE_FULL = new Set(['XMinioStorageFull', 'InsufficientStorage']);
-/** Names that servers answer with status 403 or 400 when the credentials are wrong. */
+/** Error names for wrong credentials. Servers send them with status 403 or 400. */
 const DENIED = new Set([
   'AccessDenied',
   'InvalidAccessKeyId',
@@ -22,45 +24,67 @@ const DENIED = new Set([
   'InvalidTokenId',
   'AllAccessDisabled',
 ]);
+/** Error names of the SDK for a request without a reply. */
+const NO_REPLY = new Set(['TimeoutError', 'NetworkingError']);
+/** Error codes of Node for a failed connection or name lookup. A reply that ends early is ECONNRESET. */
+const NETWORK_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 
-/** `s3://bucket/key`, as users write it. */
-export function describeObject({ bucket, key }: ObjectRef): string {
+/** `s3://bucket/key`, or `bucket NAME`. */
+export function objectName({ bucket, key }: ObjectRef): string {
   return key === undefined ? `bucket ${bucket}` : `s3://${bucket}/${key}`;
 }
 
-/** What an object store or the way to it threw, as a SluiceError that names the object. An abort passes as it is: its reason belongs to who aborted. */
+/**
+ * Converts an error of a request, or of the file that it reads or writes, to a SluiceError that names the object. If
+ * `signal` is aborted, its reason is returned unchanged.
+ */
 export function storeError(thrown: unknown, object: ObjectRef, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (thrown instanceof SluiceError) return thrown;
-  const details = { bucket: object.bucket, ...(object.key === undefined ? {} : { key: object.key }) };
-  const where = describeObject(object);
-  const { name = '', message = '', $metadata } = thrown as ServiceError;
-  const status = $metadata?.httpStatusCode;
-  const make = (code: ConstructorParameters<typeof SluiceError>[0], text: string) =>
-    new SluiceError(code, text, { details, cause: thrown });
-
-  if (status === undefined) {
-    const error = asSluiceError(thrown);
-    if (error.code === 'DISK_FULL') return make('DISK_FULL', `The disk is full: ${message}`);
-    return isNetworkError(thrown)
-      ? make('STORE_UNAVAILABLE', `The object store does not answer for ${where}: ${message}`)
-      : error;
-  }
-  if (name === 'NoSuchBucket')
-    return make('STORE_UNAVAILABLE', `Bucket ${object.bucket} does not exist. Run npx sluice setup-storage.`);
-  if (status === 404) return make('FILE_MISSING', `${where} does not exist.`);
-  if (status === 401 || status === 403 || DENIED.has(name))
-    return make('STORE_DENIED', `The object store refused access to ${where}: ${name}.`);
-  if (status === 507 || STORE_FULL.has(name)) return make('DISK_FULL', `The object store has no room for ${where}.`);
-  if (status >= 500 || status === 408 || status === 429)
-    return make('STORE_UNAVAILABLE', `The object store failed on ${where}: ${name || status}.`);
-  return make('REQUEST_INVALID', `The object store refused the request for ${where}: ${name} ${message}`.trim());
+  const status = (thrown as ThrownError).$metadata?.httpStatusCode;
+  return status === undefined ? errorWithoutReply(thrown, object) : errorOfReply(thrown, status, object);
 }
 
-/** Everything between here and the server: sockets, name look-up, time-outs of the SDK, replies that are not S3's. */
-function isNetworkError(thrown: unknown): boolean {
-  const { name = '', code, message = '' } = thrown as { name?: string; code?: string; message?: string };
-  if (name === 'TimeoutError' || name === 'NetworkingError' || message === 'aborted') return true;
-  // Refused on every address of a host: Node puts the causes in one AggregateError.
-  return code !== undefined && /^E(CONN|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)/.test(code);
+function errorWithoutReply(thrown: unknown, object: ObjectRef): SluiceError {
+  const { name = '', code = '', message = '' } = thrown as ThrownError;
+  if (code === 'ENOSPC') return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
+  if (NO_REPLY.has(name) || NETWORK_ERRORS.has(code)) {
+    const text = `The object store did not answer the request for ${objectName(object)}: ${message}`;
+    return newError('STORE_UNAVAILABLE', text, object, thrown);
+  }
+  return asSluiceError(thrown);
+}
+
+function errorOfReply(thrown: unknown, status: number, object: ObjectRef): SluiceError {
+  const { name = '', message = '' } = thrown as ThrownError;
+  const where = objectName(object);
+  if (name === 'NoSuchBucket') {
+    const text = `Bucket ${object.bucket} does not exist. Run npx sluice setup-storage.`;
+    return newError('STORE_UNAVAILABLE', text, object, thrown);
+  }
+  if (status === 404) return newError('FILE_MISSING', `${where} does not exist.`, object, thrown);
+  if (status === 401 || status === 403 || DENIED.has(name))
+    return newError('STORE_DENIED', `The object store denied access to ${where}: ${name}.`, object, thrown);
+  if (status === 507 || STORE_FULL.has(name))
+    return newError('DISK_FULL', `The object store has no space for ${where}.`, object, thrown);
+  if (status >= 500 || status === 408 || status === 429) {
+    const text = `The object store failed to process the request for ${where}: ${name || status}.`;
+    return newError('STORE_UNAVAILABLE', text, object, thrown);
+  }
+  const text = `The object store rejected the request for ${where}: ${name} ${message}`.trim();
+  return newError('REQUEST_INVALID', text, object, thrown);
+}
+
+function newError(code: SluiceError['code'], message: string, { bucket, key }: ObjectRef, cause: unknown): SluiceError {
+  return new SluiceError(code, message, { details: { bucket, ...(key === undefined ? {} : { key }) }, cause });
 }

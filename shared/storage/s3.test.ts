@@ -74,7 +74,9 @@ for (const [name, start, available] of SERVERS) {
       return path;
     };
 
-    test('the store answers', () => objects.ping());
+    test('ping resolves', async () => {
+      await expect(objects.ping()).resolves.toBeUndefined();
+    });
 
     test.each([
       'b 1/road #7 + größe é.geojson',
@@ -88,7 +90,7 @@ for (const [name, start, available] of SERVERS) {
       ` blank ends /x `,
       'dots/..a/b...',
       `long/${'ä'.repeat(100)}/${'n'.repeat(200)}`,
-    ])('an object named %j is written, read, found, listed, copied and deleted', async (key) => {
+    ])('writes, reads, lists, copies and deletes an object with the key %j', async (key) => {
       await objects.put(BUCKET, key, `content of ${key}`, { contentType: 'text/plain', metadata: { run_id: 'r1' } });
       expect((await objects.readBytes(BUCKET, key, { maxBytes: 4096 })).toString()).toBe(`content of ${key}`);
       const size = Buffer.byteLength(`content of ${key}`);
@@ -109,7 +111,7 @@ for (const [name, start, available] of SERVERS) {
       }
     });
 
-    test('a missing object is undefined, or FILE_MISSING that names it', async () => {
+    test('head returns undefined for a missing object; reading it is FILE_MISSING', async () => {
       const missing = { code: 'FILE_MISSING', message: 's3://landing-zone/no such.zip does not exist.' };
       expect(await objects.head(BUCKET, 'no such.zip')).toBeUndefined();
       await expect(objects.read(BUCKET, 'no such.zip')).rejects.toMatchObject(missing);
@@ -120,7 +122,7 @@ for (const [name, start, available] of SERVERS) {
     });
 
     test.each(['../data-lake/secret', 'a/../../b', './a', 'n'.repeat(1025), '', 'nul\0byte'])(
-      'the key %j names no object and cannot be written',
+      'rejects the key %j',
       async (key) => {
         expect(await objects.head(BUCKET, key)).toBeUndefined();
         await expect(objects.read(BUCKET, key)).rejects.toMatchObject({ code: 'FILE_MISSING' });
@@ -128,20 +130,20 @@ for (const [name, start, available] of SERVERS) {
       },
     );
 
-    test('a missing bucket says how to make it', async () => {
+    test('the error for a missing bucket contains the command that creates it', async () => {
       await expect(objects.put('no-such-bucket', 'a', 'x')).rejects.toMatchObject({
         code: 'STORE_UNAVAILABLE',
         message: 'Bucket no-such-bucket does not exist. Run npx sluice setup-storage.',
       });
     });
 
-    test('a range is read, both ends included', async () => {
+    test('reads an inclusive range', async () => {
       await objects.put(BUCKET, 'range.txt', '0123456789');
       expect((await buffer(await objects.read(BUCKET, 'range.txt', { start: 2, end: 4 }))).toString()).toBe('234');
       expect((await buffer(await objects.read(BUCKET, 'range.txt', { start: 7 }))).toString()).toBe('789');
     });
 
-    test('readBytes and download stop at the limit, and leave no file', async () => {
+    test('readBytes and download stop at maxBytes and leave no file', async () => {
       await objects.put(BUCKET, 'big.bin', randomBytes(100_000));
       const path = join(folder, 'limited.bin');
       await expect(objects.readBytes(BUCKET, 'big.bin', { maxBytes: 99_999 })).rejects.toMatchObject({
@@ -159,7 +161,7 @@ for (const [name, start, available] of SERVERS) {
       ['small', 12_345],
       ['in one streamed request', 9 * MEBIBYTE],
       ['in parts', 257 * MEBIBYTE + 7],
-    ])('a file is uploaded and downloaded unchanged: %s', async (label, size) => {
+    ])('uploads and downloads a file unchanged: %s', async (label, size) => {
       const bytes = randomBytes(size);
       const path = await file(`up ${label}.bin`, bytes);
       const key = `upload/${label} é.bin`;
@@ -182,7 +184,7 @@ for (const [name, start, available] of SERVERS) {
       expect(sha256(await readFile(down))).toBe(expected.sha256);
     });
 
-    test('a file that is not what its hash says is deleted from the store again', async () => {
+    test('deletes an uploaded object whose hash differs', async () => {
       const path = await file('changed.bin', Buffer.from('changed after it was hashed'));
       const upload = objects.upload(BUCKET, 'changed.bin', path, {
         contentType: 'text/plain',
@@ -197,7 +199,7 @@ for (const [name, start, available] of SERVERS) {
     test.each([
       ['one request', 200_000],
       ['parts', 257 * MEBIBYTE],
-    ])('a stream is stored whole, in %s', async (label, size) => {
+    ])('stores a stream, in %s', async (label, size) => {
       const bytes = randomBytes(size);
       await objects.putStream(BUCKET, `stream/${label}`, Readable.from(chunksOf(bytes)), {
         size,
@@ -215,18 +217,18 @@ for (const [name, start, available] of SERVERS) {
       ['shorter', 199_000, 200_000],
       ['longer', 201_000, 200_000],
       ['shorter, in parts', 256 * MEBIBYTE, 257 * MEBIBYTE],
-    ])('a stream that is %s than announced stores nothing', async (label, size, announced) => {
+    ])('stores nothing of a stream that is %s than declared', async (label, size, declared) => {
       const key = `stream/${label}`;
       const put = objects.putStream(BUCKET, key, Readable.from(chunksOf(randomBytes(size))), {
-        size: announced,
+        size: declared,
         contentType: 'image/tiff',
         signal: never,
       });
-      await expect(put).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { announced } });
+      await expect(put).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { announced: declared } });
       expect(await objects.head(BUCKET, key)).toBeUndefined();
     });
 
-    test('a source that fails stores nothing, and its own error comes back', async () => {
+    test('stores nothing of a stream that fails, and throws its error', async () => {
       async function* broken() {
         yield randomBytes(1000);
         throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
@@ -237,7 +239,7 @@ for (const [name, start, available] of SERVERS) {
       expect(await objects.head(BUCKET, 'broken')).toBeUndefined();
     });
 
-    test('an abort ends a download, an upload and a read with its own reason', async () => {
+    test('an abort ends a download, an upload and a read with the reason of the signal', async () => {
       const bytes = randomBytes(20 * MEBIBYTE);
       const options = { contentType: 'x/y', metadata: {}, sha256: sha256(bytes) };
       await objects.upload(BUCKET, 'abort.bin', await file('abort.bin', bytes), { ...options, signal: never });
@@ -254,7 +256,7 @@ for (const [name, start, available] of SERVERS) {
       await expect(objects.readBytes(BUCKET, 'abort.bin', { maxBytes: 1e9, signal: stop.signal })).rejects.toBe(reason);
     });
 
-    test('a list goes on past one page', async () => {
+    test('lists more than one page of objects', async () => {
       const keys = Array.from({ length: 1_050 }, (_, index) => `page/${String(index).padStart(5, '0')}`);
       const queue = keys.values(); // Eight writers: the embedded server shares this process.
       await Promise.all(
@@ -266,7 +268,7 @@ for (const [name, start, available] of SERVERS) {
       expect(listed.map((head) => head.key)).toEqual(keys);
     });
 
-    // s3rver answers whoever asks.
+    // s3rver does not check credentials.
     test.skipIf(name === 's3rver')(`wrong credentials are STORE_DENIED (${NEEDS_MINIO})`, async () => {
       const wrong = openObjectStore(testEnv({ ...server?.env, S3_SECRET_ACCESS_KEY: 'wrong-secret-key' }));
       await expect(wrong.ping()).rejects.toMatchObject({ code: 'STORE_DENIED' });
@@ -276,8 +278,8 @@ for (const [name, start, available] of SERVERS) {
   });
 }
 
-describe('without a good server', () => {
-  test('a store that is not there is STORE_UNAVAILABLE', async () => {
+describe('a server that fails', () => {
+  test('a server that cannot be reached is STORE_UNAVAILABLE', async () => {
     const objects = openObjectStore(testEnv({ S3_ENDPOINT: 'http://127.0.0.1:1' }));
     await expect(objects.ping()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     await expect(objects.head(BUCKET, 'a')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
@@ -308,7 +310,7 @@ describe('without a good server', () => {
     server.close();
   });
 
-  test('a reply that breaks off is STORE_UNAVAILABLE and leaves no file', async () => {
+  test('an incomplete reply is STORE_UNAVAILABLE and leaves no file', async () => {
     const server = createServer((_request, reply) => {
       reply.writeHead(200, { 'content-length': '1000' }).write('half');
       setImmediate(() => reply.destroy());
@@ -326,7 +328,7 @@ describe('without a good server', () => {
     server.close();
   });
 
-  test('without S3_ENDPOINT nothing is opened', () => {
+  test('opening without S3_ENDPOINT is CONFIG_INVALID', () => {
     expect(() => openObjectStore(testEnv())).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 });

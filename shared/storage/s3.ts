@@ -8,48 +8,20 @@ import {
   HeadObjectCommand,
   ListObjectsCommand,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { keyProblem } from '#shared/contracts/object-keys.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
-import { describeObject, storeError, type ObjectRef } from './s3-errors.ts';
-import { digest, ignored, sendFile, sendStream, toBytes, toFile, tooLarge } from './transfer.ts';
+import { createS3Client } from './s3-client.ts';
+import { objectName, type ObjectRef, storeError } from './s3-errors.ts';
+import { hashStream, ignoreError, readToBuffer, tooLarge, uploadFile, uploadStream, writeToFile } from './transfer.ts';
 
-/** Enough for all functions of one process at once; idle sockets are reused. */
-const MAX_SOCKETS = 128;
-/** A server on the same network that takes longer to accept a connection is not there. The embedded one shares a process with work. */
-const CONNECT_TIMEOUT_MS = 10_000;
-/** A connection without a byte for this time is broken. */
-const IDLE_TIMEOUT_MS = 60_000;
-
-/** The S3 client of an environment: path style, since buckets have no host names here. Throws CONFIG_INVALID without S3_ENDPOINT. */
-export function createS3Client(env: Env): S3Client {
-  if (env.S3_ENDPOINT === undefined)
-    throw new SluiceError(
-      'CONFIG_INVALID',
-      'S3_ENDPOINT is not set: it names the object store, such as http://127.0.0.1:9000.',
-    );
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
-  return new S3Client({
-    endpoint: env.S3_ENDPOINT,
-    region: env.S3_REGION,
-    credentials: { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY },
-    forcePathStyle: true,
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-    // Whatever matters is hashed with SHA-256 by us; and s3rver would store the framing of a streamed body with a checksum at its end.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
-}
-
-/** The object store at S3_ENDPOINT. Throws CONFIG_INVALID without one; the operations throw STORE_UNAVAILABLE and STORE_DENIED, and the signal's reason when aborted. */
+/**
+ * Opens the object store at S3_ENDPOINT. Throws CONFIG_INVALID without one. The operations throw STORE_UNAVAILABLE and
+ * STORE_DENIED, and the reason of the signal when it is aborted.
+ */
 export function openObjectStore(env: Env): ObjectStore {
   return new S3ObjectStore(createS3Client(env), env.LANDING_BUCKET);
 }
@@ -67,7 +39,7 @@ class S3ObjectStore implements ObjectStore {
     if (keyProblem(key) !== undefined) return undefined;
     try {
       const reply = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-      return headOf({ Key: key, Size: reply.ContentLength, ...reply });
+      return toObjectHead({ Key: key, Size: reply.ContentLength, ...reply });
     } catch (thrown) {
       const error = storeError(thrown, { bucket, key });
       if (error instanceof SluiceError && error.code === 'FILE_MISSING') return undefined;
@@ -86,12 +58,12 @@ class S3ObjectStore implements ObjectStore {
   async readBytes(bucket: string, key: string, options: { maxBytes: number; signal?: AbortSignal }): Promise<Buffer> {
     const object = { bucket, key };
     const { body, size } = await this.#get(object, options);
-    return guarded(object, options.signal, async () => {
+    return mapErrors(object, options.signal, async () => {
       if (size > options.maxBytes) {
         body.destroy();
         throw tooLarge(object, options.maxBytes);
       }
-      return toBytes(body, object, options.maxBytes);
+      return readToBuffer(body, object, options.maxBytes);
     });
   }
 
@@ -103,7 +75,7 @@ class S3ObjectStore implements ObjectStore {
   ): Promise<{ sha256: string; size: number }> {
     const object = { bucket, key };
     const { body } = await this.#get(object, options);
-    return guarded(object, options.signal, () => toFile(body, path, { object, ...options }));
+    return mapErrors(object, options.signal, () => writeToFile(body, path, { object, ...options }));
   }
 
   async upload(
@@ -112,10 +84,10 @@ class S3ObjectStore implements ObjectStore {
     path: string,
     options: UploadOptions,
   ): Promise<{ sha256: string; size: number }> {
-    const object = checked({ bucket, key });
+    const object = checkKey({ bucket, key });
     const { signal, sha256 } = options;
-    const size = await guarded(object, signal, () =>
-      sendFile(
+    const size = await mapErrors(object, signal, () =>
+      uploadFile(
         this.#client,
         { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata },
         path,
@@ -123,15 +95,14 @@ class S3ObjectStore implements ObjectStore {
       ),
     );
     const { body } = await this.#get(object, { signal });
-    const stored = await guarded(object, signal, () => digest(body, signal));
+    const stored = await mapErrors(object, signal, () => hashStream(body, signal));
     if (stored.sha256 === sha256 && stored.size === size) return stored;
     await this.delete(bucket, key);
     throw new SluiceError(
       'UPLOAD_CORRUPT',
-      `${describeObject(object)} read back as ${stored.size} bytes with SHA-256 ${stored.sha256}, not ${size} bytes with ${sha256}. It was deleted.`,
-      {
-        details: { ...object, expected: { sha256, size }, stored },
-      },
+      `The object store returned ${stored.size} bytes with SHA-256 ${stored.sha256} for ${objectName(object)}, ` +
+        `but ${size} bytes with SHA-256 ${sha256} were uploaded. The object was deleted.`,
+      { details: { ...object, expected: { sha256, size }, stored } },
     );
   }
 
@@ -141,8 +112,8 @@ class S3ObjectStore implements ObjectStore {
     body: Buffer | string,
     options: { contentType?: string; metadata?: Record<string, string> } = {},
   ): Promise<void> {
-    const object = checked({ bucket, key });
-    await guarded(object, undefined, () =>
+    const object = checkKey({ bucket, key });
+    await mapErrors(object, undefined, () =>
       this.#client.send(
         new PutObjectCommand({
           Bucket: bucket,
@@ -161,28 +132,29 @@ class S3ObjectStore implements ObjectStore {
     body: Readable,
     options: { size: number; contentType: string; signal: AbortSignal },
   ): Promise<void> {
-    const object = checked({ bucket, key });
+    const object = checkKey({ bucket, key });
     const { size, contentType, signal } = options;
-    await guarded(object, signal, () =>
-      sendStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, size, signal),
+    await mapErrors(object, signal, () =>
+      uploadStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, size, signal),
     );
   }
 
   async copy(bucket: string, fromKey: string, toKey: string): Promise<void> {
-    const from = checked({ bucket, key: fromKey });
-    checked({ bucket, key: toKey });
+    const from = checkKey({ bucket, key: fromKey });
+    checkKey({ bucket, key: toKey });
     const source = `${bucket}/${fromKey}`;
     const path = encodeURI(source);
-    // Servers differ in how they decode reserved characters of the source's name (s3rver leaves %23, MinIO cuts at #), so such an object goes through us.
-    if (path !== source.split('/').map(encodeURIComponent).join('/')) return this.#copyThroughUs(from, toKey);
-    await guarded(from, undefined, () =>
+    // Servers decode reserved characters of the source key differently (s3rver keeps %23, MinIO truncates at #). Such
+    // an object is downloaded and uploaded instead.
+    if (path !== source.split('/').map(encodeURIComponent).join('/')) return this.#copyByDownload(from, toKey);
+    await mapErrors(from, undefined, () =>
       this.#client.send(new CopyObjectCommand({ Bucket: bucket, Key: toKey, CopySource: path })),
     );
   }
 
-  async #copyThroughUs(from: Required<ObjectRef>, toKey: string): Promise<void> {
+  async #copyByDownload(from: Required<ObjectRef>, toKey: string): Promise<void> {
     const { body, size, metadata, contentType } = await this.#get(from, {});
-    await guarded(from, undefined, () =>
+    await mapErrors(from, undefined, () =>
       this.#client.send(
         new PutObjectCommand({
           Bucket: from.bucket,
@@ -197,15 +169,16 @@ class S3ObjectStore implements ObjectStore {
   }
 
   async delete(bucket: string, key: string): Promise<void> {
-    const object = checked({ bucket, key });
-    await guarded(object, undefined, () => this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })));
+    const object = checkKey({ bucket, key });
+    await mapErrors(object, undefined, () => this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })));
   }
 
   async *list(bucket: string, prefix: string): AsyncIterable<ObjectHead> {
-    // Version 1 of the call, which goes on after a key: the token of version 2 needs a cipher in s3rver that OpenSSL 3 does not have.
+    // Version 1 of the request, which continues after a key. Version 2 and its paginator in the SDK need a token, which
+    // s3rver encrypts with a cipher that OpenSSL 3 does not have.
     for (let last: string | undefined, more = true; more;) {
-      // Without url encoding, names with control characters would break the XML of the reply.
-      const page = await guarded({ bucket }, undefined, () =>
+      // Without URL encoding, keys with control characters make the XML of the reply invalid.
+      const page = await mapErrors({ bucket }, undefined, () =>
         this.#client.send(
           new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, Marker: last, EncodingType: 'url' }),
         ),
@@ -213,23 +186,24 @@ class S3ObjectStore implements ObjectStore {
       const objects = page.Contents ?? [];
       for (const object of objects) {
         last = page.EncodingType === 'url' ? decodeURIComponent((object.Key ?? '').replaceAll('+', ' ')) : object.Key;
-        yield headOf({ ...object, Key: last ?? '' });
+        yield toObjectHead({ ...object, Key: last ?? '' });
       }
       more = page.IsTruncated === true && objects.length > 0;
     }
   }
 
   async ensureBucket(bucket: string): Promise<void> {
-    await guarded({ bucket }, undefined, async () => {
+    await mapErrors({ bucket }, undefined, async () => {
       if (await this.#hasBucket(bucket)) return;
       await this.#client.send(new CreateBucketCommand({ Bucket: bucket })).catch((thrown: unknown) => {
-        if ((thrown as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw thrown; // Made by another process meanwhile.
+        // Another process created the bucket after the check.
+        if ((thrown as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw thrown;
       });
     });
   }
 
   async ping(): Promise<void> {
-    await guarded({ bucket: this.#pingBucket }, undefined, () => this.#hasBucket(this.#pingBucket));
+    await mapErrors({ bucket: this.#pingBucket }, undefined, () => this.#hasBucket(this.#pingBucket));
   }
 
   close(): void {
@@ -249,42 +223,44 @@ class S3ObjectStore implements ObjectStore {
   async #get(
     object: Required<ObjectRef>,
     options: { start?: number; end?: number; signal?: AbortSignal },
-  ): Promise<Opened> {
+  ): Promise<Download> {
     const problem = keyProblem(object.key);
     if (problem !== undefined)
-      throw new SluiceError('FILE_MISSING', `${describeObject(object)} does not exist: its key ${problem}.`, {
+      throw new SluiceError('FILE_MISSING', `${objectName(object)} does not exist, because its key ${problem}.`, {
         details: { ...object },
       });
     const { start, end, signal } = options;
     const range = start === undefined && end === undefined ? undefined : `bytes=${start ?? 0}-${end ?? ''}`;
-    const reply = await guarded(object, signal, () =>
+    const reply = await mapErrors(object, signal, () =>
       this.#client.send(new GetObjectCommand({ Bucket: object.bucket, Key: object.key, Range: range }), {
         abortSignal: signal,
       }),
     );
-    const body = (reply.Body as Readable).on('error', ignored);
+    const body = (reply.Body as Readable).on('error', ignoreError);
     if (signal !== undefined) addAbortSignal(signal, body);
     return { body, size: reply.ContentLength ?? 0, metadata: reply.Metadata ?? {}, contentType: reply.ContentType };
   }
 }
 
-interface Opened {
+/** An open download. */
+interface Download {
   body: Readable;
   size: number;
   metadata: Record<string, string>;
   contentType: string | undefined;
 }
 
-/** The object, when it can be written. Throws REQUEST_INVALID for a key that no object can have. */
-function checked(object: Required<ObjectRef>): Required<ObjectRef> {
+/** Returns the object. Throws REQUEST_INVALID if no object can have its key. */
+function checkKey(object: Required<ObjectRef>): Required<ObjectRef> {
   const problem = keyProblem(object.key);
   if (problem === undefined) return object;
-  throw new SluiceError('REQUEST_INVALID', `The key of ${describeObject(object)} ${problem}.`, {
+  throw new SluiceError('REQUEST_INVALID', `The key of ${objectName(object)} ${problem}.`, {
     details: { ...object },
   });
 }
 
-async function guarded<T>(object: ObjectRef, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+/** Converts errors of `work` with storeError. */
+async function mapErrors<T>(object: ObjectRef, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   try {
     signal?.throwIfAborted();
     return await work();
@@ -302,7 +278,7 @@ interface S3Head {
   ContentType?: string | undefined;
 }
 
-function headOf(head: S3Head): ObjectHead {
+function toObjectHead(head: S3Head): ObjectHead {
   return {
     key: head.Key,
     size: head.Size ?? 0,

@@ -7,30 +7,33 @@ import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aw
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
-import { describeObject, type ObjectRef } from './s3-errors.ts';
+import { objectName, type ObjectRef } from './s3-errors.ts';
 
-/** Size and hash of what went through. */
+/** Size and hash of transferred bytes. */
 export interface Digest {
   sha256: string;
   size: number;
 }
 
 const MEBIBYTE = 2 ** 20;
-/** A file up to this size is sent from memory: one request, which the SDK can repeat when the connection breaks. */
+/** A file up to this size is uploaded from memory in one request, which the SDK can retry. */
 const IN_MEMORY_BYTES = 8 * MEBIBYTE;
-/** A file past this size is sent in parts, so that a lost connection costs one part and not all. Below it, the joining of the parts would cost more. */
+/**
+ * A larger file is uploaded in parts, so that the SDK retries one part and not the whole file. Below this size, joining
+ * the parts costs more time.
+ */
 const MULTIPART_BYTES = 256 * MEBIBYTE;
-/** What a part holds at least; larger ones would only take more memory. */
+/** Smallest part. Larger parts need more memory without being faster. */
 const PART_BYTES = 8 * MEBIBYTE;
-/** S3 allows no more, so the parts of a file past 78 GiB are larger. */
-const PARTS_AT_MOST = 10_000;
-/** Parts under way at once; each is held in memory. */
-const PARTS_AT_ONCE = 2;
-/** Reads of a file in chunks of 64 KiB (the default) cost more calls than the disk needs; those of 1 MiB more memory. */
+/** Limit of S3. Files above 78 GiB have larger parts. */
+const MAX_PARTS = 10_000;
+/** Concurrent parts. Each is held in memory. */
+const CONCURRENT_PARTS = 2;
+/** Chunk size of file streams: Node's default of 64 KiB needs more system calls, and 1 MiB needs more memory. */
 const FILE_CHUNK_BYTES = MEBIBYTE / 4;
 
-/** Hash and size of a stream, which is read to its end. */
-export async function digest(stream: Readable, signal: AbortSignal): Promise<Digest> {
+/** Reads a stream to its end and returns its hash and size. */
+export async function hashStream(stream: Readable, signal: AbortSignal): Promise<Digest> {
   const hash = createHash('sha256');
   let size = 0;
   await pipeline(
@@ -46,8 +49,8 @@ export async function digest(stream: Readable, signal: AbortSignal): Promise<Dig
   return { sha256: hash.digest('hex'), size };
 }
 
-/** Writes a stream to a file and hashes it. Throws FILE_TOO_LARGE; the file is deleted when anything fails. */
-export async function toFile(
+/** Writes a stream to a file and hashes it. Throws FILE_TOO_LARGE. The file is deleted after any error. */
+export async function writeToFile(
   stream: Readable,
   path: string,
   options: { object: ObjectRef; maxBytes: number; signal: AbortSignal },
@@ -75,22 +78,22 @@ export async function toFile(
   return { sha256: hash.digest('hex'), size };
 }
 
-/** The bytes of a stream. Throws FILE_TOO_LARGE. */
-export function toBytes(stream: Readable, object: ObjectRef, maxBytes: number): Promise<Buffer> {
+/** Reads a stream into memory. Throws FILE_TOO_LARGE. */
+export function readToBuffer(stream: Readable, object: ObjectRef, maxBytes: number): Promise<Buffer> {
   return readAtMost(stream, maxBytes, () => tooLarge(object, maxBytes));
 }
 
 export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
-  return new SluiceError('FILE_TOO_LARGE', `${describeObject(object)} is larger than ${maxBytes} bytes.`, {
+  return new SluiceError('FILE_TOO_LARGE', `${objectName(object)} is larger than ${maxBytes} bytes.`, {
     details: { ...object, max_bytes: maxBytes },
   });
 }
 
 /**
- * Sends a file as one object. Answers its size. A request that is whole on its way is not broken off by `signal`: nobody could say
- * whether the store serves it before or after what comes next, a delete for example.
+ * Uploads a file as one object and returns its size. `signal` does not abort a request whose body was sent completely:
+ * the store could still execute it later, after a delete that the caller makes next.
  */
-export async function sendFile(
+export async function uploadFile(
   client: S3Client,
   target: PutObjectCommandInput,
   path: string,
@@ -98,7 +101,7 @@ export async function sendFile(
 ): Promise<number> {
   const { size } = await stat(path);
   if (size > IN_MEMORY_BYTES) {
-    await sendStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+    await uploadStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
     return size;
   }
   const bytes = await readFile(path);
@@ -107,32 +110,36 @@ export async function sendFile(
   return bytes.length;
 }
 
-/** Sends a stream of `size` bytes as one object: in one request, or in parts when it is large. Throws REQUEST_INVALID when it has another length; then nothing is stored. */
-export async function sendStream(
+/**
+ * Uploads a stream of `size` bytes as one object, in one request or in parts. Throws REQUEST_INVALID if the stream has
+ * another length; then no object is stored. Parts are uploaded by @aws-sdk/lib-storage. Smaller streams use PutObject,
+ * because lib-storage would split every stream of more than one part.
+ */
+export async function uploadStream(
   client: S3Client,
   target: PutObjectCommandInput,
   source: Readable,
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  // The SDK does not notice that the source of a body failed: it would wait for the rest until the server gives up.
+  // The SDK does not detect an error of the source: it would wait for the rest of the body until the server times out.
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const body = meter(target, size);
-  body.on('error', ignored);
-  source.on('error', ignored);
+  const body = exactLength(target, size);
+  body.on('error', ignoreError);
+  source.on('error', ignoreError);
   const reading = pipeline(source, body, { signal: stop });
   reading.catch((reason: unknown) => failed.abort(reason));
-  const breakOff = new AbortController();
+  const abortRequest = new AbortController();
   const onStop = () => {
-    if (!body.readableEnded) breakOff.abort(stop.reason);
+    if (!body.readableEnded) abortRequest.abort(stop.reason);
   };
   stop.addEventListener('abort', onStop, { once: true });
   const sending =
     size > MULTIPART_BYTES
-      ? sendParts(client, { ...target, Body: body }, size, stop)
+      ? uploadParts(client, { ...target, Body: body }, size, stop)
       : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
-          abortSignal: breakOff.signal,
+          abortSignal: abortRequest.signal,
         });
   try {
     if (stop.aborted) onStop();
@@ -144,26 +151,31 @@ export async function sendStream(
   }
 }
 
-/** A stream that fails while nobody listens would end the process; its reader learns of the error when it reads. */
-export function ignored(): void {}
+/**
+ * Listener for `error` events of streams: an event without a listener ends the process. The reader of the stream gets
+ * the same error.
+ */
+export function ignoreError(): void {}
 
-/** Passes exactly `size` bytes on. The last chunk waits for the end of the source, so that a source of another length never completes the request. */
-function meter(target: PutObjectCommandInput, size: number): Transform {
+/**
+ * A transform that fails unless it gets exactly `size` bytes. It holds back the last chunk until the source ends, so
+ * that no request with a source of another length completes.
+ */
+function exactLength(target: PutObjectCommandInput, size: number): Transform {
   let seen = 0;
   let last: Buffer | undefined;
+  const name = objectName({ bucket: target.Bucket ?? '', key: target.Key });
   const wrongLength = () =>
-    new SluiceError(
-      'REQUEST_INVALID',
-      `What was sent for ${describeObject({ bucket: target.Bucket ?? '', key: target.Key })} does not have the ${size} bytes that were announced.`,
-      { details: { announced: size, seen } },
-    );
+    new SluiceError('REQUEST_INVALID', `The content of ${name} does not have the declared length of ${size} bytes.`, {
+      details: { announced: size, seen },
+    });
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
       if (seen > size) return done(wrongLength());
-      const before = last;
+      const previous = last;
       last = chunk;
-      done(null, before);
+      done(null, previous);
     },
     flush(done) {
       if (seen === size) done(null, last);
@@ -172,7 +184,7 @@ function meter(target: PutObjectCommandInput, size: number): Transform {
   });
 }
 
-async function sendParts(
+async function uploadParts(
   client: S3Client,
   params: PutObjectCommandInput,
   size: number,
@@ -181,8 +193,8 @@ async function sendParts(
   const upload = new Upload({
     client,
     params,
-    partSize: Math.max(PART_BYTES, Math.ceil(size / PARTS_AT_MOST)),
-    queueSize: PARTS_AT_ONCE,
+    partSize: Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS)),
+    queueSize: CONCURRENT_PARTS,
   });
   const abort = () => void upload.abort();
   signal.addEventListener('abort', abort, { once: true });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { planRerun } from '#shared/run-control/plan-rerun.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed } from './samples.ts';
+import { planRerun } from '#shared/run-control/rerun.ts';
 
 export function rerunContract(on: OpenedLedger): void {
   const request = (requestId: string) => ({ operator: 'zoë', requestId, force: true });

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cancel } from '#shared/run-control/cancel.ts';
-import { isArchived } from '#shared/run-control/due-event.ts';
+import { cancelRun } from '#shared/run-control/end-run.ts';
+import { isArchived } from '#shared/run-control/resume-run.ts';
 import { loadedRun } from '../loaded-run.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** A cancellation ends the active program and the active statement. Without it, neither ends within the timeout of the test. */
+/** A canceledError ends the active program and the active statement. Without it, neither ends within the timeout of the test. */
 
 const PATIENCE_MS = 60_000;
 /** Enough for the load to be observed before it ends. */
@@ -50,7 +50,7 @@ const programs = (runId: string) =>
 
 /** Cancels the run and waits until none of its programs and statements is active. */
 const cancelAndWait = async (runId: string) => {
-  await cancel(runId, 'ana', { ledger: sluice.context.ledger, router: sluice.router });
+  await cancelRun(runId, 'ana', { ledger: sluice.context.ledger, router: sluice.router });
   await expect
     .poll(
       async () => [
@@ -107,7 +107,7 @@ test(
       })
       .toMatch(/^COPY/);
     expect(programs(await runId()).length).toBeGreaterThan(0);
-    // Stopped programs do not end by themselves, so only the cancellation can end them.
+    // Stopped programs do not end by themselves, so only the canceledError can end them.
     for (const pid of programs(await runId())) process.kill(Number(pid), 'SIGSTOP');
     await cancelAndWait(await runId());
   },

@@ -4,8 +4,8 @@ import pg from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { cancel } from '#shared/run-control/cancel.ts';
-import { recover } from '#shared/run-control/leftovers.ts';
+import { cancelRun } from '#shared/run-control/end-run.ts';
+import { deleteWorkingData } from '#shared/run-control/working-data.ts';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { createRouter } from '../../gateway/router/router.ts';
@@ -41,7 +41,7 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
   const missed: string[] = [];
 
   test.for(freezes)(
-    'a worker that is frozen before $name and resumes after the cancellation writes nothing',
+    'a worker that is frozen before $name and resumes after the canceledError writes nothing',
     { timeout: 2 * PATIENCE_MS },
     async ({ index, point, name }, { skip }) => {
       const batchId = `späte #${index} ${batch.title}`;
@@ -108,7 +108,7 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
   });
   try {
     await router.start();
-    await cancel(run.run_id, 'ana', { ledger, router });
+    await cancelRun(run.run_id, 'ana', { ledger, router });
     await vi.waitUntil(() => victims.isOver(run.batch_id), { timeout: PATIENCE_MS, interval: 10 });
   } finally {
     await router.stop();
@@ -141,7 +141,7 @@ async function nothingLeft(run: RunDocument, datasets: string[]): Promise<void> 
   expect(await objectsOf(datasets)).toEqual((await assetsOf(datasets)).map(({ s3_key }) => s3_key));
   expect(await postgis.listRunSchemas()).not.toContain(schemaOfRun(run.run_id));
   expect(await tablesOutsideRuns()).toEqual(tables);
-  await recover(context, { ownPostgis: true }); // A worker that was told to stop may not have had the time; the next start does it.
+  await deleteWorkingData(context, { ownPostgis: true }); // A worker that was told to stop may not have had the time; the next start does it.
   expect(victims.scratch().filter((name) => name.startsWith(run.run_id))).toEqual([]);
 }
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { cancellation } from '#shared/run-control/cancellation.ts';
-import { planRerun } from '#shared/run-control/plan-rerun.ts';
+import { canceledError } from '#shared/run-control/end-run.ts';
+import { planRerun } from '#shared/run-control/rerun.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
@@ -49,7 +49,7 @@ test('a rerun, and the cancel of it, that no event tells of are taken up by the 
     const { run } = await ledger.insertRerun(
       planRerun(first, [first, done], { operator: 'Zoë 🗺', requestId: 'r2', force: true }),
     );
-    return (await ledger.endRun(run.run_id, 'canceled', cancellation('Zoë 🗺'))).run;
+    return (await ledger.endRun(run.run_id, 'canceled', canceledError('Zoë 🗺'))).run;
   });
   expect(await withSluice((sluice) => archived(sluice, ({ run_id }) => run_id === canceled.run_id))).toMatchObject({
     status: 'canceled',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { isArchived } from '#shared/run-control/due-event.ts';
+import { isArchived } from '#shared/run-control/resume-run.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';

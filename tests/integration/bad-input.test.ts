@@ -67,7 +67,7 @@ test.each<[name: string, code: string, said: RegExp, body: string | Buffer | obj
   [
     'a name twice',
     'MANIFEST_INVALID',
-    /uploader stands twice/,
+    /uploader is repeated/,
     JSON.stringify(good).replace('"uploader"', '"uploader":"eve","uploader"'),
   ],
   ['an unknown field', 'MANIFEST_INVALID', /metdata is not a field/, { ...good, metdata: {} }],

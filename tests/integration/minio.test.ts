@@ -17,7 +17,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { createS3Client } from '#shared/storage/s3.ts';
+import { createS3Client } from '#shared/storage/s3-client.ts';
 import { minioEnvironment, withManifestRules } from '../../cli/storage/notification-rules.ts';
 import { setupStorage } from '../../cli/storage/setup-storage.ts';
 import { createGateway } from '../../gateway/api/app.ts';

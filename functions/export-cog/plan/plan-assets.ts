@@ -1,8 +1,7 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { crsLabel } from '#shared/gdal/crs/crs.ts';
-import { sortedEntries } from '#shared/assets/lake-object.ts';
 import { rasterDatasets } from '#shared/assets/run-datasets.ts';
-import { sourceHashOf } from '#shared/assets/source-hash.ts';
+import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';

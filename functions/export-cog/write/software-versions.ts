@@ -1,5 +1,5 @@
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import { SLUICE_VERSION } from '#shared/assets/software.ts';
+import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
 
 let gdalVersions: Promise<Record<string, string>> | undefined;
 

@@ -6,7 +6,7 @@ import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees, gridOfExtent } from '#shared/gdal/crs/extent-in-degrees.ts';
 import type { Extent } from '#shared/gdal/crs/check-extent.ts';
 import type { Crs } from '#shared/gdal/crs/wkt.ts';
-import { digest } from '#shared/storage/transfer.ts';
+import { hashStream } from '#shared/storage/transfer.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { checkCogLayout } from '../check/check-cog-layout.ts';
 import { clearStatistics } from './clear-statistics.ts';
@@ -64,7 +64,7 @@ export async function writeCog(
   const [info, directories, { sha256, size }] = await Promise.all([
     describeOutput(output, file, surroundings),
     checkedLayout(output, file),
-    digest(createReadStream(output), signal),
+    hashStream(createReadStream(output), signal),
   ]);
   checkContent(rasters, info, plan, file);
   const nativeBbox = rasterExtent(info) ?? null;

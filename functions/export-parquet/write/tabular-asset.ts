@@ -1,7 +1,6 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
-import { sortedEntries } from '#shared/assets/lake-object.ts';
-import { sourceHashOf } from '#shared/assets/source-hash.ts';
-import { SLUICE_VERSION } from '#shared/assets/software.ts';
+import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
+import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
 import type { Note, SourceFile } from '#shared/contracts/facts.ts';
 import { ledgerType } from '#shared/contracts/value-types.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';

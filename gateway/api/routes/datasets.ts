@@ -1,8 +1,8 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { datasetView, type RetentionView } from '#shared/api/views.ts';
-import { finishRemovals } from '#shared/assets/purge.ts';
-import { setRetention } from '#shared/assets/retention.ts';
+import { deleteRemovedAssets } from '#shared/assets/remove-assets.ts';
+import { setRetention } from '#shared/assets/remove-assets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
@@ -40,7 +40,7 @@ export function datasetRoutes(deps: Pick<GatewayDeps, 'ledger' | 'objects' | 'en
       const dataset = await setRetention(dataset_id, rule, deps);
       // After a crash from here on, the next run of the dataset or a repeated request completes the removal.
       const removed = await ledger.removeOldVersions(dataset_id);
-      await finishRemovals(deps, dataset_id);
+      await deleteRemovedAssets(deps, dataset_id);
       const removed_versions = removed.map(({ version }) => version).sort((a, b) => a - b);
       return c.json({ ...datasetView(dataset), removed_versions } satisfies RetentionView);
     });

@@ -157,7 +157,7 @@ describe('cancel', () => {
       body: {
         error: {
           code: 'TRANSITION_ILLEGAL',
-          message: `Run ${run.run_id} has ended already (failure); only a run that is under way can be canceled.`,
+          message: `Run ${run.run_id} has already ended with status "failure". Only a running run can be canceled.`,
         },
       },
     });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { cancel } from '#shared/run-control/cancel.ts';
+import { cancelRun } from '#shared/run-control/end-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { operatorOf } from '../http/operator-header.ts';
@@ -41,6 +41,6 @@ export function runActionRoutes(deps: GatewayDeps): Hono {
     })
     .post('/api/runs/:run_id/cancel', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
-      return c.json(await viewOfRun(deps, await cancel(run_id, operatorOf(c), deps)));
+      return c.json(await viewOfRun(deps, await cancelRun(run_id, operatorOf(c), deps)));
     });
 }

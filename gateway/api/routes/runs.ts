@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { manifestView, type RunView } from '#shared/api/views.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readManifestObject } from '#shared/landing/manifest-object.ts';
+import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { type ManifestDocument, type RunDocument } from '#shared/ledger/documents.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';

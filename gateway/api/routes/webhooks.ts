@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES } from '#shared/events/http.ts';
-import { announcesManifest, readNotification } from '#shared/landing/notifications.ts';
+import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readBody } from '../http/request-body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -20,7 +20,7 @@ export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono 
     const { events, problems } = readNotification(await readJsonIfValid(c.req.raw));
     if (problems.length > 0) deps.log.warn({ problems }, 'Notification:Read:Invalid');
     metrics.notifications.inc({ outcome: 'invalid' }, problems.length);
-    const manifests = events.filter((event) => announcesManifest(event, deps.env.LANDING_BUCKET));
+    const manifests = events.filter((event) => isManifestUpload(event, deps.env.LANDING_BUCKET));
     metrics.notifications.inc({ outcome: 'ignored' }, events.length - manifests.length);
     for (const event of manifests) metrics.notifications.inc({ outcome: await publish(deps, event) });
     return c.json({ routed: manifests.length });

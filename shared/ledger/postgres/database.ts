@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { CREATE_TABLES } from './tables.ts';
 
@@ -36,7 +37,7 @@ export class Database {
     this.#pool.on('error', () => undefined); // An idle session broke; the next operation opens another.
   }
 
-  /** Rows of one statement, which is one transaction. Throws DATABASE_UNAVAILABLE, and what the server says as INTERNAL. */
+  /** Rows of one statement, which is one transaction. Throws DATABASE_UNAVAILABLE, DISK_FULL, and INTERNAL for an error of the statement. */
   async query<R extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<R[]> {
     try {
       return (await this.#pool.query<R>({ ...statement, values })).rows;
@@ -60,18 +61,14 @@ export class Database {
   }
 }
 
-/** The server's error as a SluiceError. */
+/** Converts an error of the client or the server. An error of a statement becomes INTERNAL. */
 export function databaseError(thrown: unknown): SluiceError {
   const code = thrown instanceof Error ? (thrown as { code?: string }).code : undefined;
   if (code === QUERY_CANCELED)
     return new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL did not finish an operation of the ledger in time.', {
       cause: thrown,
     });
-  const error = asSluiceError(thrown);
-  // Every server that this module talks to is PostgreSQL, whatever port it is on.
-  return error.code === 'STORE_UNAVAILABLE'
-    ? new SluiceError('DATABASE_UNAVAILABLE', error.message, { cause: thrown })
-    : error;
+  return databaseFailure(thrown) ?? asSluiceError(thrown);
 }
 
 /** True when a unique index refused the write. */

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { ErrorDocumentSchema } from '#shared/contracts/facts.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import type { RunDocument, Step } from '#shared/ledger/documents.ts';
+
+/** Why a dead letter could not be delivered, from its attributes. */
+export interface DeliveryFailure {
+  /** The function that failed. Undefined if the attribute is missing. */
+  functionName: string | undefined;
+  /** The error in its last reply. Undefined if the reply was truncated or was not sent by a function (crash, proxy). */
+  error: ErrorDocument | undefined;
+  httpStatus: string | undefined;
+}
+
+const ReplySchema = z.object({ error: ErrorDocumentSchema });
+
+/**
+ * Reads `knativeerrordest`, `knativeerrorcode` and `knativeerrordata` (base64). Never throws, because fail-run must
+ * handle every dead letter.
+ */
+export function readFailure(event: SluiceEvent): DeliveryFailure {
+  return {
+    functionName: functionName(event.knativeerrordest),
+    error: replyError(event.knativeerrordata),
+    httpStatus: event.knativeerrorcode,
+  };
+}
+
+/**
+ * The router writes the name of the function. Knative writes an address; the first part of its host name is the
+ * function.
+ */
+function functionName(destination: string | undefined): string | undefined {
+  if (destination === undefined || !URL.canParse(destination)) return destination;
+  return new URL(destination).hostname.split('.')[0] || destination;
+}
+
+function replyError(data: string | undefined): ErrorDocument | undefined {
+  try {
+    return ReplySchema.parse(JSON.parse(Buffer.from(data ?? '', 'base64').toString())).error;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The step that failed: the one of the function, or the first that is not done if the function is unknown. */
+export function findFailedStep(run: Pick<RunDocument, 'steps'>, { functionName }: DeliveryFailure): Step | undefined {
+  return run.steps.find((step) => step.name === functionName) ?? run.steps.find((step) => step.status !== 'done');
+}
+
+/**
+ * The error that ends the run. The error in the ledger is complete, while the one in the reply may be truncated. If
+ * their codes differ, the reply is newer.
+ */
+export function chooseError(failure: DeliveryFailure, step?: Pick<Step, 'name' | 'error'>): ErrorDocument {
+  const { error } = failure;
+  if (step?.error && (error === undefined || error.code === step.error.code)) return step.error;
+  if (error !== undefined) return error;
+  const name = failure.functionName ?? step?.name ?? 'A function';
+  const status = failure.httpStatus === undefined ? '' : ` (HTTP ${failure.httpStatus})`;
+  return {
+    code: 'FUNCTION_UNAVAILABLE',
+    message: `${name} did not answer${status}.`,
+    details: { function: name, http_status: failure.httpStatus ?? null },
+  };
+}

@@ -1,0 +1,44 @@
+import type { Lane } from '#shared/contracts/lanes.ts';
+import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ManifestObject } from '#shared/landing/uploaded-manifest.ts';
+import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { checkFiles } from './check-files.ts';
+import { filesOf } from './file-paths.ts';
+import { parseManifest } from './parse-manifest.ts';
+
+/** Whether a manifest starts a run. `error` is null if its lane is disabled, which is no error. */
+export type ManifestDecision =
+  | { accepted: true; manifest: Manifest; lane: Lane }
+  | { accepted: false; manifest: Manifest | null; lane: Lane | null; error: ErrorDocument | null };
+
+/** Checks an uploaded manifest and the files that it lists. Throws only transient errors. */
+export async function checkManifest(
+  object: ManifestObject,
+  context: Pick<Context, 'objects' | 'env' | 'signal' | 'servedLanes'>,
+): Promise<ManifestDecision> {
+  let manifest: Manifest | null = null;
+  let lane: Lane | null = null;
+  try {
+    manifest = parseManifest(object);
+    lane = laneOf(manifest);
+    // The files of a disabled lane are not checked.
+    if (!isEnabled(lane, context.env)) return { accepted: false, manifest, lane, error: null };
+    if (!context.servedLanes.has(lane)) throw laneNotAvailable(manifest, lane);
+    await checkFiles(filesOf(manifest, context.env.LANDING_BUCKET), context);
+    return { accepted: true, manifest, lane };
+  } catch (thrown) {
+    const error = asSluiceError(thrown);
+    if (error.retryable) throw error;
+    return { accepted: false, manifest, lane, error: error.toDocument() };
+  }
+}
+
+function laneNotAvailable({ intent }: Manifest, lane: Lane): SluiceError {
+  return new SluiceError(
+    'LANE_NOT_AVAILABLE',
+    `Intent ${intent} needs the ${lane} lane, which no function of this installation serves.`,
+    { details: { intent, lane } },
+  );
+}

@@ -1,0 +1,144 @@
+import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { runCanceled, runFailed } from '#shared/events/run-events.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Logger } from '#shared/log/log.ts';
+
+// shared/run-control: operations that change a whole run (cancel, fail, rerun, resume), for functions and gateway.
+// A run that succeeds is ended by record-lineage, together with its step.
+
+export interface CancelContext {
+  ledger: Pick<Ledger, 'endRun' | 'getRun' | 'settleManifest' | 'appendActivity'>;
+  router: { publish(event: SluiceEvent): Promise<void> };
+}
+
+/**
+ * Ends a run as canceled and publishes the event that starts its archive step. After the first write, no claim of the
+ * run can write, and the runtime aborts the programs and statements of its workers. If the process crashes before the
+ * event is published, monitor-runs publishes it, or a repeated cancel does. A repeat changes nothing: the first
+ * operator stays recorded. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL for a run that has succeeded or failed,
+ * DATABASE_UNAVAILABLE.
+ */
+export async function cancelRun(
+  runId: string,
+  operator: string,
+  { ledger, router }: CancelContext,
+): Promise<RunDocument> {
+  const run = await endAsCanceled(runId, operator, ledger);
+  await recordCancellation(ledger, run);
+  await router.publish(runCanceled(run, canceledBy(run)));
+  return run;
+}
+
+async function endAsCanceled(runId: string, operator: string, ledger: CancelContext['ledger']): Promise<RunDocument> {
+  try {
+    return (await ledger.endRun(runId, 'canceled', canceledError(operator))).run;
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError) || thrown.code !== 'TRANSITION_ILLEGAL') throw thrown;
+    const { from } = thrown.details;
+    throw new SluiceError(
+      'TRANSITION_ILLEGAL',
+      `Run ${runId} has already ended with status "${String(from)}". Only a running run can be canceled.`,
+      { cause: thrown, details: thrown.details },
+    );
+  }
+}
+
+/** The error of a canceled run. It is the only record of the operator until the activity is written. */
+export function canceledError(operator: string): ErrorDocument {
+  return { code: 'CANCELED', message: `${operator} canceled the run.`, details: { operator } };
+}
+
+/** The operator that canceled the run, from its error. */
+export function canceledBy({ error }: Pick<RunDocument, 'error'>): string {
+  const operator = error?.details.operator;
+  return typeof operator === 'string' ? operator : SLUICE_OPERATOR;
+}
+
+/**
+ * Ends the manifest of a canceled run and writes the activity. A repeat changes nothing, so both cancelRun and archive
+ * call it.
+ */
+export async function recordCancellation(
+  ledger: Pick<Ledger, 'settleManifest' | 'appendActivity'>,
+  run: RunDocument,
+): Promise<void> {
+  await endManifestOfRun(ledger, run);
+  const operator = canceledBy(run);
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity: 'run_canceled',
+        operator,
+        run_id: run.run_id,
+        batch_id: run.batch_id,
+        message: `${operator} canceled run ${run.run_id} of ${run.batch_id}.`,
+        details: { steps_done: run.steps.filter((step) => step.status === 'done').map((step) => step.name) },
+      },
+      run.run_id,
+    ),
+  );
+}
+
+/** The error of a failed run, and the step that caused it, if any. */
+export interface RunFailure {
+  error: ErrorDocument;
+  step: string | null;
+}
+
+/**
+ * Ends a run as failed, ends its manifest, writes the activity, and returns the event that starts its archive step. If
+ * the run has failed before, its first error is kept and the same event is returned. Undefined if the run was canceled
+ * or succeeded.
+ */
+export async function failRun(
+  runId: string,
+  { error, step }: RunFailure,
+  { ledger, log }: { ledger: Pick<Ledger, 'endRun' | 'settleManifest' | 'appendActivity'>; log: Logger },
+): Promise<SluiceEvent | undefined> {
+  const run = await endAsFailed(runId, error, ledger);
+  if (run?.error == null) return undefined;
+  await endManifestOfRun(ledger, run);
+  await ledger.appendActivity(
+    activityOf(
+      {
+        activity: 'run_failed',
+        operator: SLUICE_OPERATOR,
+        run_id: run.run_id,
+        batch_id: run.batch_id,
+        message: `Run ${run.run_id} of ${run.batch_id} failed: ${run.error.message}`,
+        details: { step, error: run.error },
+      },
+      run.run_id,
+    ),
+  );
+  log.warn({ run_id: run.run_id, batch_id: run.batch_id, step, error: run.error }, 'Run:End:Failure');
+  return runFailed(run, run.error);
+}
+
+async function endAsFailed(
+  runId: string,
+  error: ErrorDocument,
+  ledger: Pick<Ledger, 'endRun'>,
+): Promise<RunDocument | undefined> {
+  try {
+    return (await ledger.endRun(runId, 'failure', error)).run;
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'TRANSITION_ILLEGAL') return undefined;
+    throw thrown;
+  }
+}
+
+/**
+ * Copies status and error of an ended run to its manifest. A repeat changes nothing, so every function that ends or
+ * archives a run calls it; after a crash, the next of them completes it. A rerun does not change the manifest.
+ */
+export async function endManifestOfRun(
+  ledger: Pick<Ledger, 'settleManifest'>,
+  run: Pick<RunDocument, 'manifest_id' | 'rerun_of' | 'status' | 'error'>,
+): Promise<void> {
+  if (run.rerun_of !== null || run.status === 'running') return;
+  await ledger.settleManifest(run.manifest_id, run.status, run.error);
+}

@@ -1,0 +1,86 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import { runOfSchema } from '#shared/postgis/run-schema.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { runOfScratch, scratchRoot } from '#shared/runtime/scratch.ts';
+
+/** Working data (run schemas, scratch folders) that was deleted. */
+export interface DeletedWorkingData {
+  schemas: number;
+  scratch_folders: number;
+}
+
+type Services = Pick<Context, 'env' | 'ledger' | 'log' | 'objects' | 'postgis'>;
+
+/** A stopped worker can upload an object after its run has ended, but not later than this. */
+const LATE_UPLOAD_MS = 24 * 3600 * 1000;
+/** Runs in one page of the ledger. */
+const RUNS_PER_PAGE = 100;
+
+/**
+ * Deletes schemas and scratch folders of ended runs, which crashed processes could not delete. Running runs are skipped:
+ * their next step needs the data, or their archive step deletes it. `ownPostgis`: no other installation uses the PostGIS
+ * server, so that a schema of an unknown run is deleted, too.
+ */
+export async function deleteWorkingData(
+  services: Services,
+  { ownPostgis }: { ownPostgis: boolean },
+): Promise<DeletedWorkingData> {
+  const [schemas, scratch_folders] = await Promise.all([
+    dropSchemas(services, ownPostgis),
+    deleteScratchFolders(services),
+  ]);
+  const deleted = { schemas, scratch_folders };
+  if (schemas + scratch_folders > 0) services.log.warn(deleted, 'WorkingData:Delete:Done');
+  return deleted;
+}
+
+/**
+ * Deletes objects that workers uploaded after their run had ended and that no asset registers. `signal` ends it early.
+ */
+export async function deleteLateUploads(services: Services, signal: AbortSignal, now = Date.now()): Promise<void> {
+  for (let offset = 0; !signal.aborted; offset += RUNS_PER_PAGE) {
+    const runs = await services.ledger.listRuns({ limit: RUNS_PER_PAGE, offset });
+    for (const run of runs.filter(hasEnded)) await deleteUnregisteredObjects(run, services);
+    // The list is newest first. Objects of runs that started earlier were deleted by their archive step.
+    const last = runs.at(-1);
+    if (runs.length < RUNS_PER_PAGE || last === undefined || now - Date.parse(last.created_at) > LATE_UPLOAD_MS) return;
+  }
+}
+
+async function dropSchemas({ ledger, postgis, log }: Services, ownPostgis: boolean): Promise<number> {
+  let dropped = 0;
+  for (const schema of await postgis.listRunSchemas()) {
+    const runId = runOfSchema(schema);
+    if (runId === undefined || !(await isDeletable(ledger, runId, ownPostgis))) continue;
+    await postgis.dropSchema(runId);
+    log.warn({ run_id: runId, schema }, 'Schema:Drop:Done');
+    dropped += 1;
+  }
+  return dropped;
+}
+
+async function deleteScratchFolders({ ledger, env, log }: Services): Promise<number> {
+  const root = scratchRoot(env);
+  let deleted = 0;
+  for (const name of await readdir(root).catch(() => [])) {
+    const runId = runOfScratch(name);
+    if (runId === undefined || !(await isDeletable(ledger, runId, false))) continue;
+    await rm(join(root, name), { recursive: true, force: true });
+    log.warn({ run_id: runId, folder: name }, 'Scratch:Delete:Done');
+    deleted += 1;
+  }
+  return deleted;
+}
+
+/** True when the run has ended; `whenUnknown` for a run that is not in the ledger. */
+async function isDeletable(ledger: Services['ledger'], runId: string, whenUnknown: boolean): Promise<boolean> {
+  const run = await ledger.getRun(runId);
+  return run === undefined ? whenUnknown : hasEnded(run);
+}
+
+function hasEnded(run: RunDocument): boolean {
+  return run.status !== 'running';
+}

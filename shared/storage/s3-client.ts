@@ -1,0 +1,39 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import type { Env } from '#shared/config/env.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+
+/** Enough for all functions of one process. Idle sockets are reused. */
+const MAX_SOCKETS = 128;
+/** Time to accept a connection. Long, because the embedded store shares a process that can be busy. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A connection that transfers nothing for this time is closed, and the request fails as transient. */
+const IDLE_TIMEOUT_MS = 60_000;
+
+/**
+ * Opens the S3 client of an environment, with path-style URLs because buckets have no host names. Throws CONFIG_INVALID
+ * without S3_ENDPOINT.
+ */
+export function createS3Client(env: Env): S3Client {
+  if (env.S3_ENDPOINT === undefined)
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'S3_ENDPOINT is not set. Set it to the URL of the object store, such as http://127.0.0.1:9000.',
+    );
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  return new S3Client({
+    endpoint: env.S3_ENDPOINT,
+    region: env.S3_REGION,
+    credentials: { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY },
+    forcePathStyle: true,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+    // Sluice compares SHA-256 hashes itself. Also, s3rver would store the chunk framing of a body with a trailing
+    // checksum.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+}
