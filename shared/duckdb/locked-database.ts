@@ -1,20 +1,27 @@
 import { type DuckDBConnection, DuckDBInstance, quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** DuckDB's own limit; what does not fit goes to the folder. */
+/** The memory limit of DuckDB. Larger intermediate results are written to the folder. */
 const MEMORY_LIMIT = '2GB';
-/** An interrupt that comes before the statement has begun is lost, so it is repeated until the statement has ended. */
-const INTERRUPT_EVERY_MS = 50;
+/**
+ * DuckDB ignores an interrupt before the statement has begun, so the interrupt is repeated until the statement has
+ * ended.
+ */
+const INTERRUPT_INTERVAL_MS = 50;
 
 export interface LockedDatabase extends Disposable {
   connection: DuckDBConnection;
-  /** Runs one statement on DuckDB's own threads, and answers its rows as JSON values (whole numbers of 64 bits as text). An abort interrupts it. */
+  /**
+   * Executes one statement in DuckDB's threads. Returns its rows as JSON values, where integers of 64 bits are texts.
+   * Aborting the signal interrupts the statement. Throws DISK_FULL.
+   */
   query<T>(sql: string, signal: AbortSignal): Promise<T[]>;
 }
 
 /**
- * A database in memory that reads and writes nothing outside `folder`, loads nothing, and can't be told otherwise. Geometries of a file are its WKB. `threads: 1` with
- * `preserveOrder` writes the same rows as the same bytes.
+ * Opens a database in memory that reads and writes files only in `folder` and loads no extensions. Its configuration
+ * is locked, so SQL cannot change this. Geometries in a Parquet file are read as WKB. With `threads: 1` and
+ * `preserveOrder`, the same rows are written as the same bytes.
  */
 export async function openLockedDatabase(
   folder: string,
@@ -32,7 +39,13 @@ export async function openLockedDatabase(
   try {
     const connection = await instance.connect();
     await connection.run(
-      `set allowed_directories = [${quotedString(folder)}]; set TimeZone = 'UTC'; set enable_geoparquet_conversion = false; set enable_external_access = false; set lock_configuration = true`,
+      [
+        `set allowed_directories = [${quotedString(folder)}]`,
+        "set TimeZone = 'UTC'",
+        'set enable_geoparquet_conversion = false',
+        'set enable_external_access = false',
+        'set lock_configuration = true',
+      ].join('; '),
     );
     return {
       connection,
@@ -51,25 +64,32 @@ async function interruptible<T>(connection: DuckDBConnection, signal: AbortSigna
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     connection.interrupt();
-    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_INTERVAL_MS);
   };
   signal.addEventListener('abort', interrupt, { once: true });
   try {
     return await work();
   } catch (thrown) {
     signal.throwIfAborted();
-    throw diskFull(thrown) ?? thrown;
+    throw resourceError(thrown) ?? thrown;
   } finally {
     signal.removeEventListener('abort', interrupt);
     clearInterval(timer);
   }
 }
 
-/** DISK_FULL when that is what DuckDB, in its own words around the system's, says of a write. */
-export function diskFull(thrown: unknown): SluiceError | undefined {
-  if (!(thrown instanceof Error) || !/No space left on device|Disk quota exceeded/.test(thrown.message))
-    return undefined;
-  return new SluiceError('DISK_FULL', 'There is no room for the Parquet file in the scratch folder (SCRATCH_DIR).', {
-    cause: thrown,
-  });
+/** The error for a failure of DuckDB that has no disk space or memory left; undefined for other failures. */
+export function resourceError(thrown: unknown): SluiceError | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  if (/No space left on device|Disk quota exceeded/.test(thrown.message))
+    return new SluiceError('DISK_FULL', 'DuckDB cannot write to the scratch folder (SCRATCH_DIR): the disk is full.', {
+      cause: thrown,
+    });
+  if (thrown.message.startsWith('Out of Memory Error'))
+    return new SluiceError(
+      'INTERNAL',
+      `DuckDB reached its memory limit of ${MEMORY_LIMIT}. Split the file into smaller ones.`,
+      { cause: thrown },
+    );
+  return undefined;
 }

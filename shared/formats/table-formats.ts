@@ -3,19 +3,22 @@ import { type FileFormat, FormatTable } from './format-table.ts';
 
 /** The formats of tables that Sluice reads. docs/tabular.md describes them. */
 export interface TableFormat extends FileFormat {
-  /** Who reads it: the scanner of delimited text, that of JSON lines, or GDAL, which makes delimited text of a sheet. */
+  /**
+   * The reader: the scanner of delimited text, the scanner of JSON lines, or GDAL, which writes a sheet as delimited
+   * text.
+   */
   reader: 'delimited' | 'json-lines' | 'workbook';
-  /** The delimiter that the format fixes. */
+  /** The delimiter of all files of the format. */
   delimiter?: string;
 }
 
 const NO_PARTS = { required: [], optional: [] } as const;
 export const isGzip = startsWithBytes(0x1f, 0x8b);
 const zip = startsWithBytes(0x50, 0x4b);
-/** JSON, and not names in brackets, as some databases export them: `[id],[name]`. */
+/** Matches JSON, but not the names in brackets of some exports from databases: `[id],[name]`. */
 const json = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
 
-/** Text, which may be compressed; bytes that are 0 are text only in UTF-16. */
+/** Accepts gzip and text. Bytes of 0 occur only in UTF-16 text. */
 function delimited(head: Buffer): boolean {
   if (isGzip(head) || isUtf16(head)) return true;
   return !json(head) && ['text', 'JSON'].includes(describeFirstBytes(head));
@@ -75,11 +78,11 @@ export const TABULAR_TABLE = new FormatTable('tabular', TABLE_FORMATS);
 /** The format that a manifest names, for the file at `path`. Throws FORMAT_NOT_SUPPORTED. */
 export function tableFormat(name: string, path: string): TableFormat {
   const format = TABULAR_TABLE.get(name, path);
-  // A .tsv that is called CSV is one: `CSV` says no more than "delimited text".
+  // Users declare CSV for any delimited text. The name of a .tsv file is more specific.
   return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? TABULAR_TABLE.get('TSV', path) : format;
 }
 
-/** The format of a table by its file name; undefined when the name tells none. */
+/** The format of a table by its file name; undefined for another name. */
 export function tableFormatOfName(name: string): TableFormat | undefined {
   const lower = name.toLowerCase();
   return TABLE_FORMATS.find(({ extensions }) => extensions.some((extension) => lower.endsWith(extension)));

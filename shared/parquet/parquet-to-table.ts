@@ -3,7 +3,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
 import { pipeline } from 'node:stream/promises';
-import { diskFull, type LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { resourceError, type LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
@@ -98,7 +98,7 @@ async function copyRows(
     return copy.rowCount;
   } catch (thrown) {
     signal.throwIfAborted();
-    throw invalidValue(thrown, source.columns) ?? diskFull(thrown) ?? thrown;
+    throw invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
   } finally {
     await reading.idle(); // DuckDB is closed after this.
   }

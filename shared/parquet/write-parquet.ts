@@ -1,5 +1,5 @@
 import { type DuckDBConnection, quotedIdentifier, quotedString, version } from '@duckdb/node-api';
-import { diskFull, openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { resourceError, openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { RingReader } from './byte-ring.ts';
 import { CopyBinaryReader } from './copy-binary.ts';
@@ -27,7 +27,7 @@ export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
     try {
       await connection.run(copyStatement(job));
     } catch (thrown) {
-      throw broken.reason ?? diskFull(thrown) ?? thrown;
+      throw broken.reason ?? resourceError(thrown) ?? thrown;
     }
     return { row_count: await rowsOf(connection, job.path), duckdb: version() };
   } finally {

@@ -10,10 +10,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDetailView } from '#shared/api/views.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** The tabular lane as a person uses it: the command line against a whole Sluice, the asset fetched by its link. */
+/** The tabular lane through the command line of a running Sluice. The asset is downloaded by its URL. */
 
 const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
-/** Municipalities: a semicolon, decimal commas, codes with leading zeros, a row too short. */
+/** Municipalities, with semicolons, decimal commas, codes with leading zeros, and one row that is too short. */
 const GEMEINDEN = 'bfs;größe;Einwohner\n0261;87,88;443037\n0351;51,62;\n6621;"15,93";203951\n9999\n';
 
 let sluice: TestSluice;
@@ -49,7 +49,7 @@ async function ingest(name: string, body: string | Buffer, ...options: string[])
 const rowsAt = async (url: string) => parquetReadObjects({ file: await (await fetch(url)).arrayBuffer(), compressors });
 const assetAt = async (id: string) => (await (await fetch(`${sluice.url}/api/assets/${id}`)).json()) as AssetDetailView;
 
-test('a CSV becomes a Parquet asset with lineage and catalog, its manifest is archived, and a repeat is linked', async () => {
+test('a CSV becomes a Parquet asset with lineage and catalog, its manifest is archived, and a repeat reuses the asset', async () => {
   const options = ['--dataset', 'gemeinden', '--intent', 'ingest_tabular', '--decimal', ',', '--json'];
   const first = await ingest('Gemeinden 2024 #1.csv', GEMEINDEN, ...options);
   expect(first.exitCode, first.stderr + first.stdout).toBe(0);
@@ -95,7 +95,7 @@ test('a CSV becomes a Parquet asset with lineage and catalog, its manifest is ar
   expect(again.json()).toMatchObject({ status: 'success', reused: true, asset: { id: asset.id } });
 });
 
-test('tables are known by their names, too', async () => {
+test('tables are recognized by their file names', async () => {
   const { exitCode, stdout, stderr } = await ingest(
     'preise é.csv.gz',
     gzipSync('id,preis\n1,2.5\n'),
@@ -108,7 +108,7 @@ test('tables are known by their names, too', async () => {
   );
 });
 
-test('a table that cannot be read fails the run, and says where', async () => {
+test('a table that cannot be read fails the run with the line', async () => {
   const { exitCode, stderr, stdout } = await ingest(
     'kaputt.csv',
     GEMEINDEN,
