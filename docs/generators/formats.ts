@@ -29,9 +29,10 @@ to more than MAX_FILE_BYTES or, past 100 MiB, to more than 200 times their size.
   from case another column) or longer than 63 bytes gets \`_1\`, \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
 - **Types** are the file's: booleans, whole numbers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC; without a zone they count as
   UTC), bytes, JSON, lists. A JSON column whose values are of several kinds, texts among them, is text (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
-- **CSV** columns get a type only when every value is written as that type writes it, so \`00123\` stays text. Geometry comes from \`x_column\` and
-  \`y_column\` (kept as columns), or \`wkt_column\`, or columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`,
-  \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A value that does not parse is an error that names its row.
+- **CSV** columns have a type when every value is written in the notation of that type, as [tables](tabular.md#types) do, so
+  \`00123\` stays text. The geometry is created from \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from
+  columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`,
+  \`geometry\`). A coordinate or WKT that cannot be read is an error with its row.
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1; \`encoding\` in the manifest wins. CSV and GeoJSON are
   UTF-8, or UTF-16 with its mark, or what \`encoding\` says. The other formats say it themselves. Text that is not in its encoding is an error
   (\`ENCODING_INVALID\`). So is a NUL character in CSV or GeoJSON; in the binary formats it ends the text that holds it.

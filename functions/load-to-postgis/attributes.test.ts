@@ -242,7 +242,9 @@ test('quotes that would swallow rows of a CSV are errors', async () => {
   const inches = await landing.put('inches.csv', 'x,y,t\n1,2,5" pipe\n3,4,é\n5,6,6" pipe\n7,8,d\n');
   await expect(landing.load({ path: inches, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: `${inches} has 4 records, but GDAL reads 2: a quote within a value takes the lines after it along. Put such values in quotes, with their own quotes doubled.`,
+    message:
+      `${inches} has 4 records, but GDAL reads 2, because a value contains an unescaped quote. ` +
+      'Put values that contain a quote in quotes, and double the quotes inside them.',
   });
   const open = await landing.put('open.csv', 'x,y,t\n1,2,a\n3,4,"b\n5,6,c\n7,8,d\n');
   await expect(landing.load({ path: open, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({

@@ -4,7 +4,6 @@ import { messagesOf } from '#shared/gdal/gdal-error.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { parseLayers } from '#shared/gdal/layers.ts';
 import { appendSql, columnsDifference } from './load/append-file.ts';
-import { fittingType } from './csv-types.ts';
 import { finishSql } from './load/finish-table.ts';
 import { explainLoadFailure, notesOfMessages } from './load/load-messages.ts';
 import { planColumns } from './load/plan-columns.ts';
@@ -252,11 +251,6 @@ test('a limit that GDAL came to names the file and what to raise, and advice to 
       'ERROR 1: Geometry of feature 0 cannot be parsed. You may set the GML_SKIP_CORRUPTED_FEATURES configuration option to YES to skip to the next feature\n',
     ),
   ).toEqual(['Geometry of feature 0 cannot be parsed.']);
-});
-
-test('fittingType takes the first type that all values fit', () => {
-  expect(fittingType([false, true, true, false, false, false])).toBe('bigint');
-  expect(fittingType([null, null, null, null, null, null])).toBe('character varying');
 });
 
 test('plainDbfFields reads names, and leaves odd tables to GDAL', () => {

@@ -11,7 +11,7 @@ import { representByPoint } from './steps/replace-by-point.ts';
  * Increase it when a recipe gives another result for the same input. Such inputs are then processed again instead of
  * reused.
  */
-export const RECIPE_VERSION = 1;
+export const RECIPE_VERSION = 2;
 
 export interface Recipe {
   /** The intent that selects it. */

@@ -10,9 +10,9 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkExtent, measureTable } from '../crs/check-extent.ts';
 import { chooseLayer } from '../describe/choose-layer.ts';
-import { type CsvGeometry, csvGeometry } from '../csv-columns.ts';
-import { checkCsvRows } from '../csv-records.ts';
-import { typeCsvTable } from '../csv-table.ts';
+import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
+import { checkCsvRows } from '../csv/count-records.ts';
+import { typeCsvTable } from '../csv/type-table.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { finishTable } from './finish-table.ts';
 import { typeJsonColumns } from './json-columns.ts';
@@ -139,11 +139,19 @@ async function finish(
     sridMissing: boolean;
   },
   source: VectorSource,
-  { session, env }: Surroundings,
+  { session, env, folder, signal }: Surroundings,
 ) {
   const originals = loaded.layer.fields.map((field) => field.name);
   if (loaded.csv !== undefined)
-    await typeCsvTable(session, table, { geometry: loaded.csv, originals, srid: loaded.srid, file: source.file });
+    await typeCsvTable(session, table, {
+      geometry: loaded.csv,
+      originals,
+      srid: loaded.srid,
+      file: source.file,
+      folder,
+      threads: env.CORES,
+      signal,
+    });
   const notes = await typeJsonColumns(session, table, loaded.layer.fields, source.file);
   const { csv } = loaded;
   const finished = await finishTable(session, table, {

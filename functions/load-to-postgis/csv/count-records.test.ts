@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countRecords } from './csv-records.ts';
+import { countRecords } from './count-records.ts';
 
 async function* cut(text: string, size: number): AsyncGenerator<Buffer> {
   const bytes = Buffer.from(text);

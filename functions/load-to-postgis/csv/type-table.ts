@@ -1,0 +1,153 @@
+import format from 'pg-format';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { readColumns } from '#shared/postgis/table-columns.ts';
+import { STAGED_GEOMETRY, STAGED_KEY } from '../load/plan-load.ts';
+import type { CsvGeometry } from './geometry-columns.ts';
+import { inferColumnTypes, type InferenceContext } from './infer-types.ts';
+
+const NUMBER = String.raw`^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$`;
+/** Characters of a value in a message. */
+const MAX_VALUE_CHARACTERS = 100;
+
+export interface CsvTableOptions extends InferenceContext {
+  geometry: CsvGeometry;
+  /** The names of the columns in the file. */
+  originals: readonly string[];
+  srid: number;
+  file: string;
+}
+
+/**
+ * Rewrites a CSV that ogr2ogr loaded as text. Its columns get types and its geometry column is created; an empty text
+ * becomes null. PostgreSQL does this instead of GDAL, so that an invalid geometry is an error with its row. Throws
+ * GEOMETRY_INVALID.
+ */
+export async function typeCsvTable(session: PostgisSession, table: string, options: CsvTableOptions): Promise<void> {
+  const staged = (await readColumns(session, table)).map((column) => column.name).filter((name) => name !== STAGED_KEY);
+  const geometry = stagedGeometry(options.geometry, staged, options.originals);
+  const attributes = geometry.kind === 'wkt' ? staged.filter((name) => name !== geometry.column) : staged;
+  const types = await inferColumnTypes(session, table, attributes, options);
+  await checkCoordinates(session, table, geometry, options.file);
+  const columns = attributes.map((name, index) =>
+    format(`nullif(%I, '')::${types[index] ?? 'character varying'} as %I`, name, name),
+  );
+  try {
+    await session.query(rewriteSql(table, [...columns, geometryColumnSql(geometry, options.srid)]));
+  } catch (thrown) {
+    throw (await findInvalidWkt(session, table, geometry, options.file)) ?? thrown;
+  }
+}
+
+/**
+ * The geometry columns by their names in the table, which ogr2ogr may have changed. The order of the columns is that
+ * of the file.
+ */
+function stagedGeometry(geometry: CsvGeometry, staged: readonly string[], originals: readonly string[]): CsvGeometry {
+  const stagedName = (name: string) =>
+    staged[originals.length === staged.length ? originals.indexOf(name) : staged.indexOf(name)] ?? name;
+  return geometry.kind === 'wkt'
+    ? { kind: 'wkt', column: stagedName(geometry.column) }
+    : { kind: 'xy', x: stagedName(geometry.x), y: stagedName(geometry.y) };
+}
+
+function rewriteSql(table: string, columns: readonly string[]): string {
+  const typed = `${table}_typed`;
+  const select = [format('%I', STAGED_KEY), ...columns].join(', ');
+  return [
+    format('create unlogged table %I as select %s from %I', typed, select, table),
+    format('drop table %I', table),
+    format('alter table %I rename to %I', typed, table),
+    format('alter table %I add primary key (%I)', table, STAGED_KEY),
+  ].join(';\n');
+}
+
+function geometryColumnSql(geometry: CsvGeometry, srid: number): string {
+  if (geometry.kind === 'wkt')
+    return format(
+      `st_setsrid(st_geomfromewkt(nullif(btrim(%I), '')), %s) as %I`,
+      geometry.column,
+      srid,
+      STAGED_GEOMETRY,
+    );
+  const coordinate = (name: string) => format(`nullif(btrim(%I), '')::float8`, name);
+  return format(
+    'st_setsrid(st_makepoint(%s, %s), %s) as %I',
+    coordinate(geometry.x),
+    coordinate(geometry.y),
+    srid,
+    STAGED_GEOMETRY,
+  );
+}
+
+async function checkCoordinates(
+  session: PostgisSession,
+  table: string,
+  geometry: CsvGeometry,
+  file: string,
+): Promise<void> {
+  if (geometry.kind !== 'xy') return;
+  for (const column of [geometry.x, geometry.y]) {
+    const sql = format(
+      `select %1$I as row, left(%2$I, ${MAX_VALUE_CHARACTERS}) as value
+         from %3$I
+        where btrim(%2$I) <> '' and %2$I !~ %4$L
+        order by 1
+        limit 1`,
+      STAGED_KEY,
+      column,
+      table,
+      NUMBER,
+    );
+    const [invalid] = await session.query<{ row: string; value: string }>(sql);
+    if (invalid === undefined) continue;
+    const problem = `${JSON.stringify(invalid.value)} is not a number with a decimal point`;
+    throw geometryInvalid(file, Number(invalid.row), column, problem);
+  }
+}
+
+/** A function that returns the error of a WKT. PostGIS stops at the first invalid WKT and does not report its row. */
+const WKT_ERROR_FUNCTION = `
+  create or replace function pg_temp.sluice_wkt_error(wkt text) returns text language plpgsql as $$
+  begin
+    perform st_geomfromewkt(wkt);
+    return null;
+  exception when internal_error or invalid_parameter_value or data_exception then
+    return sqlerrm;
+  end $$`;
+
+/** The error for the first row with invalid WKT; undefined when there is none. */
+async function findInvalidWkt(
+  session: PostgisSession,
+  table: string,
+  geometry: CsvGeometry,
+  file: string,
+): Promise<SluiceError | undefined> {
+  if (geometry.kind !== 'wkt') return undefined;
+  await session.query(WKT_ERROR_FUNCTION);
+  const sql = format(
+    `select row, value, error
+       from (
+         select %1$I as row, left(%2$I, ${MAX_VALUE_CHARACTERS}) as value,
+                pg_temp.sluice_wkt_error(nullif(btrim(%2$I), '')) as error
+           from %3$I
+          order by 1) as t
+      where error is not null
+      limit 1`,
+    STAGED_KEY,
+    geometry.column,
+    table,
+  );
+  const [invalid] = await session.query<{ row: string; value: string; error: string }>(sql);
+  if (invalid === undefined) return undefined;
+  const problem = `${JSON.stringify(invalid.value)} is not valid WKT (${invalid.error.split('\n')[0]})`;
+  return geometryInvalid(file, Number(invalid.row), geometry.column, problem);
+}
+
+function geometryInvalid(file: string, row: number, column: string, problem: string): SluiceError {
+  return new SluiceError(
+    'GEOMETRY_INVALID',
+    `Row ${row} of ${file}, column ${JSON.stringify(column)}: ${problem}. Correct it, or leave it empty.`,
+    { details: { file, row, column } },
+  );
+}
