@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Names, types and texts of attributes. */
+/** Names, types and text encodings of attributes. */
 
 let landing: LandingFixture;
 beforeAll(async () => {
@@ -17,10 +17,10 @@ const feature = (properties: object, coordinates: unknown = [1, 2]) => ({
 });
 const collection = (...features: object[]) => JSON.stringify({ type: 'FeatureCollection', features });
 
-test('names stay as they are, and clashes are renamed by one rule, with notes', async () => {
+test('keeps column names, and renames conflicting ones with a note', async () => {
   const long = 'ß'.repeat(40);
   const cut = 'ß'.repeat(30);
-  // JSON puts names that are whole numbers first.
+  // JSON.stringify writes names that are integers first.
   const names = [
     '2010',
     'Name',
@@ -64,7 +64,7 @@ test('names stay as they are, and clashes are renamed by one rule, with notes', 
   expect(names.map((name) => row?.[changed[name] ?? name])).toEqual(names.map((_, index) => index));
 });
 
-test('a column without a name gets one', async () => {
+test('gives a column without a name a name', async () => {
   const loaded = await landing.load({
     path: await landing.put('nameless.geojson', collection(feature({ '': 1, a: 2 }))),
     format: 'GeoJSON',
@@ -72,7 +72,7 @@ test('a column without a name gets one', async () => {
   expect(await loaded.query('select * from raw_data')).toMatchObject([{ a: 2 }]);
 });
 
-test('types: booleans, 64-bit integers, times with zone, lists and objects', async () => {
+test('keeps booleans, 64-bit integers, times with time zone, arrays and objects', async () => {
   const loaded = await landing.load({
     path: await landing.put(
       'types.geojson',
@@ -121,7 +121,7 @@ test('types: booleans, 64-bit integers, times with zone, lists and objects', asy
   ]);
 });
 
-test('a column of numbers, texts and objects is text, one of objects and lists is JSON', async () => {
+test('loads a column of numbers, strings and objects as text, and one of objects and arrays as JSON', async () => {
   const path = await landing.put(
     'mixed.geojson',
     collection(
@@ -141,7 +141,7 @@ test('a column of numbers, texts and objects is text, one of objects and lists i
       code: 'COLUMN_MIXED',
       column: 'a=int,b "m"',
       file: path,
-      message: String.raw`Column "a=int,b \"m\"" holds values of several kinds; it is text.`,
+      message: String.raw`Column "a=int,b \"m\"" contains values of different types. It is stored as text.`,
     },
   ]);
   const rows = await loaded.query('select * from raw_data order by sluice_fid');
@@ -152,13 +152,13 @@ test('a column of numbers, texts and objects is text, one of objects and lists i
   ]);
 });
 
-test('a NUL character is an error that says where it stands, not the end of a text', async () => {
+test('rejects a NUL character with its position', async () => {
   const body = Buffer.from(collection(feature({ n: 'é' }), feature({ n: 'a\0b' })));
   const byte = body.indexOf(String.raw`\u0000`) + 1;
   const escaped = await landing.put('nul.geojson', body);
   await expect(landing.load({ path: escaped, format: 'GeoJSON' })).rejects.toMatchObject({
     code: 'ENCODING_INVALID',
-    message: String.raw`${escaped} holds a NUL character (\u0000) at byte ${byte}, which no text in a table can hold. Remove it.`,
+    message: String.raw`${escaped} contains a NUL character (\u0000) at byte ${byte}, which PostgreSQL cannot store. Remove it.`,
     details: { file: escaped, byte },
   });
   const csv = await landing.put('nul.csv', `x,y,t\n${'1,2,a\n'.repeat(20_000)}3,4,b\0c\n5,6,d\n`);
@@ -173,7 +173,7 @@ test('a NUL character is an error that says where it stands, not the end of a te
   expect(await written.query('select n from raw_data')).toEqual([{ n: String.raw`a\u0000` }]);
 });
 
-test('CSV columns get a type only when nothing is lost by it', async () => {
+test('gives a CSV column a type only if no value changes', async () => {
   const csv =
     'code,n,d,day,at,z,flag,empty,big,lon,lat\n00123,1,1.5,2024-02-29,2024-01-01 10:00,2024-01-01T10:00:00Z,true,,12345678901234567890,1,2\n4567,-2,1e3,2023-12-31,2024-01-01 10:00:30,2024-01-01T10:00:00+02:00,FALSE,,1,3,4\n,,,,,,,,,,\n';
   const loaded = await landing.load({ path: await landing.put('types é.csv', csv), format: 'CSV', crs: 'OGC:CRS84' });
@@ -197,7 +197,7 @@ test('CSV columns get a type only when nothing is lost by it', async () => {
   ]);
 });
 
-test('a CSV with WKT keeps Z; a row that does not parse is named', async () => {
+test('keeps Z of WKT in a CSV, and names the row of an invalid geometry', async () => {
   const loaded = await landing.load({
     path: await landing.put('wkt.csv', 'id;WKT\n1;"POINT Z (1 2 3)"\n2;"LINESTRING (1 2, 3 4)"\n3;\n'),
     format: 'CSV',
@@ -238,7 +238,7 @@ test('a CSV with WKT keeps Z; a row that does not parse is named', async () => {
   ).rejects.toMatchObject({ code: 'NO_GEOMETRY', details: { columns: ['a', 'b'] } });
 });
 
-test('quotes that would swallow rows of a CSV are errors', async () => {
+test('rejects a CSV in which a quotation mark would join rows', async () => {
   const inches = await landing.put('inches.csv', 'x,y,t\n1,2,5" pipe\n3,4,é\n5,6,6" pipe\n7,8,d\n');
   await expect(landing.load({ path: inches, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
@@ -255,7 +255,7 @@ test('quotes that would swallow rows of a CSV are errors', async () => {
   expect((await landing.load({ path: quoted, format: 'CSV', crs: 'EPSG:4326' })).row_count).toBe(2);
 });
 
-test('a Latin-1 dbf without .cpg is read as Latin-1', async () => {
+test('reads a Latin-1 .dbf without a .cpg as Latin-1', async () => {
   const loaded = await landing.load({ path: await landing.upload(dataFile('olinda1.shp')), format: 'ESRI Shapefile' });
   expect(
     await loaded.query(
@@ -265,7 +265,7 @@ test('a Latin-1 dbf without .cpg is read as Latin-1', async () => {
   expect(loaded.row_count).toBe(470);
 });
 
-test('text that is not in the declared encoding is an error, and the manifest can correct it', async () => {
+test('rejects text that is not in the declared encoding, unless the manifest corrects it', async () => {
   const made = await landing.make(
     'latin.shp',
     '-lco',
@@ -292,7 +292,7 @@ test('text that is not in the declared encoding is an error, and the manifest ca
   ).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
 });
 
-test('CSV and GeoJSON in other encodings are turned into UTF-8 when the manifest says so', async () => {
+test('converts CSV and GeoJSON to UTF-8 from the encoding of the manifest', async () => {
   const latin = Buffer.from('naam,x,y\nMüller,1,2\n', 'latin1');
   const path = await landing.put('latin.csv', latin);
   await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({

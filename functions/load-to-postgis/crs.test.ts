@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Coordinate reference systems: found, declared, missing, unreadable, custom, and impossible ones. */
+/** Coordinate reference systems: of the file, of the manifest, missing, unreadable, custom and wrong ones. */
 
 let landing: LandingFixture;
 beforeAll(async () => {
@@ -27,7 +27,7 @@ async function shapefileWithPrj(stem: string, prj: string | undefined): Promise<
   return `s3://landing-zone/${stem}.shp`;
 }
 
-test('a missing CRS is an error that names the file, and the manifest can give it', async () => {
+test('rejects a file without a CRS, unless the manifest declares it', async () => {
   const path = await landing.upload(dataFile('storms_xyz.shp'));
   await expect(landing.load({ path, format: 'ESRI Shapefile' })).rejects.toMatchObject({
     code: 'CRS_MISSING',
@@ -37,7 +37,7 @@ test('a missing CRS is an error that names the file, and the manifest can give i
   expect(loaded).toMatchObject({ srid: 4326, notes: [], files: [{ crs: 'EPSG:4326' }] });
 });
 
-test('a .prj that cannot be read is an error of its own', async () => {
+test('rejects an unreadable .prj, unless the manifest declares the CRS', async () => {
   const path = await shapefileWithPrj('prj-broken', 'this is no WKT');
   await expect(landing.load({ path, format: 'ESRI Shapefile' })).rejects.toMatchObject({
     code: 'CRS_UNREADABLE',
@@ -46,7 +46,7 @@ test('a .prj that cannot be read is an error of its own', async () => {
   expect((await landing.load({ path, format: 'ESRI Shapefile', crs: 'EPSG:4267' })).srid).toBe(4267);
 });
 
-test('the manifest is believed before the file, and a note says so', async () => {
+test('prefers the CRS of the manifest to that of the file, with a note', async () => {
   const loaded = await landing.load({
     path: await landing.upload(dataFile('nc.shp'), 'declared.shp'),
     format: 'ESRI Shapefile',
@@ -62,7 +62,7 @@ test('the manifest is believed before the file, and a note says so', async () =>
   ]);
 });
 
-test('a CRS without any code is kept by its text, once for all runs', async () => {
+test('stores a CRS without a code by its text, once for all runs', async () => {
   const path = await shapefileWithPrj('custom', CUSTOM_PRJ);
   const small = { path, format: 'ESRI Shapefile' };
   const [one, two] = await Promise.all([landing.load(small), landing.load(small)]);
@@ -71,7 +71,7 @@ test('a CRS without any code is kept by its text, once for all runs', async () =
   expect(one.files[0]?.crs).toBe('Lambert of my own');
   expect(await one.query(`select count(*)::int n from spatial_ref_sys where srid >= 910000`)).toEqual([{ n: 1 }]);
   expect(await one.query(`select distinct st_srid(geom) srid from raw_data`)).toEqual([{ srid: one.srid }]);
-  // The origin, with its false easting, is where the text says.
+  // The origin, with its false easting, is at the place in the text.
   expect(
     await one.query(`select st_astext(st_transform('SRID=${one.srid};POINT(1234.5 0)'::geometry, 4326), 6) p`),
   ).toEqual([{ p: 'POINT(-80 35)' }]);
@@ -88,13 +88,13 @@ test.each([
   'EPSG',
   'DATUM["x"]',
   `GEOGCS["a",EXTENSION["PROJ4","+proj=longlat +nadgrids=/etc/passwd"]]`,
-])('%s is refused as a CRS', async (crs) => {
+])('rejects %s as a CRS', async (crs) => {
   await expect(
     landing.load({ path: await landing.put('p.geojson', point(1, 2)), format: 'GeoJSON', crs }),
   ).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
 });
 
-test('WKT and other spellings in the manifest', async () => {
+test('accepts WKT and other notations in the manifest', async () => {
   const path = await landing.put('bng.csv', 'x,y\n530000,180000\n');
   for (const crs of ['epsg:27700', 'urn:ogc:def:crs:EPSG::27700'])
     expect((await landing.load({ path, format: 'CSV', crs })).srid).toBe(27700);
@@ -108,7 +108,7 @@ test.each([
   ['urn:ogc:def:crs:EPSG::27700', 530000, 180000, 27700],
   ['EPSG:3857', 100000, 200000, 3857],
   ['http://www.opengis.net/def/crs/EPSG/0/27700', 530000, 180000, 27700],
-])('GeoJSON that names %s', async (name, x, y, srid) => {
+])('reads GeoJSON with the CRS %s', async (name, x, y, srid) => {
   const loaded = await landing.load({
     path: await landing.put('named.geojson', point(x, y, named(name))),
     format: 'GeoJSON',
@@ -117,7 +117,7 @@ test.each([
   expect(await loaded.query('select st_x(geom) x, st_y(geom) y from raw_data')).toEqual([{ x, y }]);
 });
 
-test('GeoJSON with a CRS that nobody knows, none, or a link', async () => {
+test('rejects GeoJSON with an unknown CRS, with the CRS null, and with a link', async () => {
   const load = async (crs: unknown, declared?: string) =>
     landing.load({ path: await landing.put('odd.geojson', point(1, 2, crs)), format: 'GeoJSON', crs: declared });
   await expect(load(named('Local grid of the mine'))).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
@@ -128,7 +128,7 @@ test('GeoJSON with a CRS that nobody knows, none, or a link', async () => {
   ).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
 });
 
-test('an attribute named crs is an attribute', async () => {
+test('reads an attribute named crs as an attribute', async () => {
   const file = {
     type: 'FeatureCollection',
     features: [
@@ -143,7 +143,7 @@ test('an attribute named crs is an attribute', async () => {
   expect(loaded).toMatchObject({ srid: 4326, columns: [{ name: 'crs', type: 'character varying' }] });
 });
 
-test('an attribute, a feature and a geometry with a whole CRS named crs move nothing', async () => {
+test('ignores the CRS in a member crs of attributes, features and geometries', async () => {
   const crs = { type: 'name', properties: { name: 'EPSG:4277' } };
   const file = {
     type: 'FeatureCollection',
@@ -159,9 +159,9 @@ test('an attribute, a feature and a geometry with a whole CRS named crs move not
 
 test.each([
   ['with an escaped key', String.raw`"\u0063rs":{"type":"name","properties":{"name":"EPSG:27700"}}`],
-  ['whose first member is another', '"crs":{"é":1,"properties":{"x":{},"name":"EPSG:27700"},"type":"name"}'],
+  ['with another first member', '"crs":{"é":1,"properties":{"x":{},"name":"EPSG:27700"},"type":"name"}'],
   ['of type EPSG', '"crs":{"type":"EPSG","properties":{"code":27700}}'],
-])('a CRS %s is found before and after the features', async (_name, member) => {
+])('finds a CRS %s before and after the features', async (_name, member) => {
   const features =
     '"features":[{"type":"Feature","properties":{"crs":null},"geometry":{"type":"Point","coordinates":[530000,180000]}}]';
   for (const members of [
@@ -173,7 +173,7 @@ test.each([
   }
 });
 
-test('two CRSs that differ are refused, and a link behind another CRS', async () => {
+test('rejects two different CRSs, and a link after another CRS', async () => {
   const load = async (crs: string) =>
     landing.load({
       path: await landing.put(
@@ -188,7 +188,7 @@ test('two CRSs that differ are refused, and a link behind another CRS', async ()
   });
 });
 
-test('GML 3 in EPSG:4326 has latitude first in the file, longitude first in the table', async () => {
+test('loads GML 3 in EPSG:4326, which has latitude first, with longitude first', async () => {
   const made = await landing.make(
     'axis.gml',
     '-f',
@@ -219,23 +219,23 @@ test.each([
   ['meters in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes end at 90 degrees'],
   ['degrees in a projected CRS', -0.1, 51.5, 'EPSG:27700', 'they look like degrees'],
   [
-    'a country that the CRS is not made for',
+    'coordinates far outside of the area of use',
     2600000,
     1200000,
     'EPSG:27700',
     'degrees away from where this CRS is used',
   ],
-  ['numbers that no projection yields', 1e12, 1e12, 'EPSG:27700', 'cannot be in EPSG:27700'],
-])('%s', async (_name, x, y, crs, why) => {
+  ['coordinates that cannot be transformed', 1e12, 1e12, 'EPSG:27700', 'cannot be in EPSG:27700'],
+])('rejects %s', async (_name, x, y, crs, reason) => {
   const path = await landing.put('extent.csv', `x,y\n${x},${y}\n`);
   await expect(landing.load({ path, format: 'CSV', crs })).rejects.toMatchObject({
     code: 'CRS_EXTENT_MISMATCH',
-    message: expect.stringContaining(why) as string,
+    message: expect.stringContaining(reason) as string,
     details: { file: path, extent: [x, y, x, y], crs },
   });
 });
 
-test('a map of the world, whose corners lie outside of the projection', async () => {
+test('accepts a world map with corners outside of the projection', async () => {
   const robinson =
     'PROJCRS["Robinson",BASEGEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563]]],CONVERSION["Robinson",METHOD["Robinson"],PARAMETER["Longitude of natural origin",0],PARAMETER["False easting",0],PARAMETER["False northing",0]],CS[Cartesian,2],AXIS["(E)",east],AXIS["(N)",north],LENGTHUNIT["metre",1]]';
   const loaded = await landing.load({
@@ -246,7 +246,7 @@ test('a map of the world, whose corners lie outside of the projection', async ()
   expect(loaded).toMatchObject({ row_count: 4, notes: [] });
 });
 
-test('a .prj that nobody can read is an error, unless the manifest says the CRS', async () => {
+test('loads a file with an unreadable .prj if the manifest declares the CRS', async () => {
   for (const part of ['shp', 'shx', 'dbf'])
     await landing.put(`broken é.${part}`, await readFile(dataFile(`nc.${part}`)));
   await landing.put('broken é.prj', 'PROJCS["nothing sensible');
@@ -260,7 +260,7 @@ test('a .prj that nobody can read is an error, unless the manifest says the CRS'
   });
 });
 
-test('longitudes from 0 to 360, and coordinates a little outside of the area of use, are noted', async () => {
+test('adds a note for longitudes from 0 to 360 and for coordinates a little outside of the area of use', async () => {
   const wide = await landing.load({
     path: await landing.put('wide.csv', 'x,y\n350,10\n'),
     format: 'CSV',
@@ -275,7 +275,7 @@ test('longitudes from 0 to 360, and coordinates a little outside of the area of 
   expect(near.notes.map((note) => note.code)).toEqual(['CRS_OUTSIDE_AREA_OF_USE']);
 });
 
-test('a CRS in grads is measured in grads', async () => {
+test('checks the coordinates of a CRS in grads in grads', async () => {
   expect(
     (await landing.load({ path: await landing.put('grads.csv', 'x,y\n0.5,54.2\n'), format: 'CSV', crs: 'EPSG:4807' }))
       .notes,

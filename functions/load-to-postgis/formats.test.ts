@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Every format of docs/formats.md, made from real data by ogr2ogr, comes in with the same features. */
+/** Every format of docs/formats.md, written by ogr2ogr from real data, is loaded with the same features. */
 
 let landing: LandingFixture;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ const NC = dataFile('nc.shp');
 const SUMMARY = `select count(*)::int n, count(distinct sluice_fid)::int keys, min(sluice_fid)::int first, max(sluice_fid)::int last, round(st_xmin(st_extent(geom))::numeric, 3)::float west, round(st_ymax(st_extent(geom))::numeric, 3)::float north, min(st_srid(geom)) srid from raw_data`;
 const nc = (srid: number) => [{ n: 100, keys: 100, first: 1, last: 100, west: -84.324, north: 36.59, srid }];
 
-test('a shapefile comes in with the files beside it', async () => {
+test('loads a shapefile with all of its files', async () => {
   const loaded = await landing.load({
     path: await landing.upload(NC, 'b 1/Straße #1 é😀.shp'),
     format: 'ESRI Shapefile',
@@ -56,7 +56,7 @@ test.each([
   ['TAB', 'nc.tab', ['-f', 'MapInfo File', '-unsetFieldWidth'], undefined],
   ['MIF', 'nc.mif', ['-f', 'MapInfo File', '-dsco', 'FORMAT=MIF'], undefined],
   ['SpatiaLite', 'nc.sqlite', ['-f', 'SQLite', '-dsco', 'SPATIALITE=YES', '-nlt', 'MULTIPOLYGON'], 4267],
-] as const)('%s: %s', async (format, name, args, srid) => {
+] as const)('loads %s: %s', async (format, name, args, srid) => {
   const loaded = await landing.load({
     path: await landing.upload(await landing.make(name, NC, ...args), `in/${name}`),
     format,
@@ -69,7 +69,7 @@ test.each([
   expect(loaded.columns.map((column) => column.name.toLowerCase())).toEqual(expect.arrayContaining(['area', 'fips']));
 });
 
-test.each(['zip', 'shz'])('a shapefile in a .%s', async (extension) => {
+test.each(['zip', 'shz'])('loads a shapefile in a .%s', async (extension) => {
   const zip = await landing.zip(
     `nc.${extension}`,
     ...['shp', 'shx', 'dbf', 'prj'].map((part) => dataFile(`nc.${part}`)),
@@ -78,7 +78,7 @@ test.each(['zip', 'shz'])('a shapefile in a .%s', async (extension) => {
   expect(await loaded.query(SUMMARY)).toEqual(nc(4267));
 });
 
-test('GPX: the waypoints are loaded, the empty layers beside them do not matter', async () => {
+test('loads the waypoints of a GPX file, without its empty layers', async () => {
   const made = await landing.make(
     'trees.gpx',
     dataFile('cycle_hire_xy.csv'),
@@ -102,7 +102,7 @@ test('GPX: the waypoints are loaded, the empty layers beside them do not matter'
   expect(loaded.columns).toContainEqual({ name: 'time', type: 'timestamp with time zone' });
 });
 
-test('CSV with coordinates in two columns', async () => {
+test('loads a CSV with coordinates in two columns', async () => {
   const loaded = await landing.load({
     path: await landing.upload(dataFile('cycle_hire_xy.csv')),
     format: 'CSV',

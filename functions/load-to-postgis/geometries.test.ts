@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Geometries come in as they are: dimensions, kinds, nulls, nothing at all. */
+/** Geometries keep their types and dimensions; null and empty ones are kept. Also layers and several files. */
 
 let landing: LandingFixture;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ const collection = (...geometries: unknown[]) =>
 test.each([
   ['storms_xyz.shp', 'Z'],
   ['storms_xyzm.shp', 'M'],
-] as const)('%s keeps its %s', async (file, dimension) => {
+] as const)('loads %s with its %s', async (file, dimension) => {
   const loaded = await landing.load({
     path: await landing.upload(dataFile(file)),
     format: 'ESRI Shapefile',
@@ -31,7 +31,7 @@ test.each([
   ]);
 });
 
-test('single, multi, collection, null and Z may stand in one file', async () => {
+test('loads single and multi geometries, collections, nulls and Z from one file', async () => {
   const path = await landing.put(
     'mixed.geojson',
     collection(
@@ -68,7 +68,7 @@ test('single, multi, collection, null and Z may stand in one file', async () => 
   ]);
 });
 
-test('curves stay curves, and empty geometries stay empty', async () => {
+test('keeps curves and empty geometries', async () => {
   const csv = await landing.put(
     'curves.csv',
     'i,wkt\n1,"CIRCULARSTRING (0 0, 1 1, 2 0)"\n2,POLYGON EMPTY\n3,\n4,"CURVEPOLYGON (CIRCULARSTRING (0 0, 4 0, 4 4, 0 4, 0 0))"\n',
@@ -105,7 +105,7 @@ test('curves stay curves, and empty geometries stay empty', async () => {
   expect(await geopackage.query('select distinct geometrytype(geom) t from raw_data')).toEqual([{ t: 'CURVEPOLYGON' }]);
 });
 
-test('empty geometries of a layer of any kind stay empty', async () => {
+test('keeps empty geometries of a layer of unknown type', async () => {
   const csv = await landing.make('empties.csv', '-f', 'CSV', dataFile('nc.shp'), '-limit', '1');
   await writeFile(
     csv,
@@ -121,7 +121,7 @@ test('empty geometries of a layer of any kind stay empty', async () => {
   ]);
 });
 
-test('a layer that does not say whether it has Z and M keeps those that it has', async () => {
+test('keeps Z and M of a layer that does not declare them', async () => {
   const csv = await landing.make(
     'dims.csv',
     '-f',
@@ -148,7 +148,7 @@ test('a layer that does not say whether it has Z and M keeps those that it has',
   expect((await landing.load({ path: await landing.upload(made), format: 'GPKG' })).row_count).toBe(5);
 });
 
-test('a file without a feature is an empty table', async () => {
+test('loads a file without features as an empty table', async () => {
   const made = await landing.make('empty.gpkg', dataFile('nc.shp'), '-where', `NAME = 'nowhere'`);
   const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG' });
   expect(loaded).toMatchObject({ row_count: 0, srid: 4267, notes: [] });
@@ -157,7 +157,7 @@ test('a file without a feature is an empty table', async () => {
   expect(geojson).toMatchObject({ row_count: 0, columns: [], srid: 4326 });
 });
 
-test('layers: the named one, the only one with geometry, or a list to choose from', async () => {
+test('loads the named layer, and lists the layers to choose from', async () => {
   const two = await landing.make('two.gpkg', dataFile('nc.shp'), '-nln', 'Länder: "A"');
   await landing.make(
     'two.gpkg',
@@ -188,7 +188,7 @@ test('layers: the named one, the only one with geometry, or a list to choose fro
   });
 });
 
-test('a layer whose name looks like a flag is a layer', async () => {
+test('loads a layer with a name like an option', async () => {
   const folder = (name: string) =>
     `<Folder><name>${name}</name><Placemark><name>${name}</name><Point><coordinates>1,2</coordinates></Point></Placemark></Folder>`;
   const path = await landing.put(
@@ -205,7 +205,7 @@ test('a layer whose name looks like a flag is a layer', async () => {
     ]);
 });
 
-test('several files: rows in the order of the files, in the CRS of the first', async () => {
+test('loads several files in their order, in the CRS of the first', async () => {
   const first = await landing.upload(dataFile('nc.shp'), 'many/1.shp');
   const second = await landing.upload(
     await landing.make('second.gpkg', dataFile('nc.shp'), '-t_srs', 'EPSG:32119', '-nlt', 'GEOMETRY'),
@@ -239,6 +239,6 @@ test('several files: rows in the order of the files, in the CRS of the first', a
     ]),
   ).rejects.toMatchObject({
     code: 'COLUMNS_DIFFER',
-    message: expect.stringContaining('"AREA" is missing in it') as string,
+    message: expect.stringContaining('"AREA" is missing') as string,
   });
 });

@@ -71,7 +71,7 @@ async function admit(batchId: string, path: string): Promise<string> {
 
 const scratch = () => readdirSync(landing.env.SCRATCH_DIR ?? '');
 
-test('a run is loaded once, and a repeat of the event gets the recorded answer', async () => {
+test('loads a run once, and returns the recorded reply for a repeated event', async () => {
   const runId = await admit('counties 1', await landing.upload(dataFile('nc.shp')));
   const event = makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
   const reply = await handler(event, context);
@@ -84,7 +84,7 @@ test('a run is loaded once, and a repeat of the event gets the recorded answer',
   expect(scratch()).toEqual([]);
 });
 
-test('a failed try leaves no file, and gives the claim back with its error', async () => {
+test('leaves no file after a failure, and releases the claim with its error', async () => {
   const runId = await admit('counties 2', 's3://landing-zone/not there.shp');
   await landing.put('not there.shx', 'x');
   await landing.put('not there.dbf', 'x');
@@ -98,7 +98,7 @@ test('a failed try leaves no file, and gives the claim back with its error', asy
   });
 });
 
-test('a newer claim starts from clean, and an older one can no longer write', async () => {
+test('starts again for a newer claim, and rejects writes of an older claim', async () => {
   const claim = landing.claimOf([
     { path: await landing.upload(dataFile('nc.shp'), 'again.shp'), format: 'ESRI Shapefile' },
   ]);
@@ -117,7 +117,7 @@ test('a newer claim starts from clean, and an older one can no longer write', as
   expect(scratch()).toEqual([]);
 });
 
-test('an abort ends ogr2ogr and its session at once, and leaves no file', async () => {
+test('ends ogr2ogr and its session on abort, and leaves no file', async () => {
   const rows = Array.from(
     { length: 400_000 },
     (_, id) =>

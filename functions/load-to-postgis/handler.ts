@@ -3,7 +3,7 @@ import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { loadFiles } from './load/load-files.ts';
 
-/** Downloads the files of the run and loads them into `raw_data` in the run's schema. */
+/** Downloads the files of the run and loads them into `raw_data` in the schema of the run. */
 export const handler: Handler = async (event, context) => {
   const { run_id } = parseEventData(event, 'sluice.run.requested.vector');
   return withClaim(context, { runId: run_id, step: 'load-to-postgis' }, async (claim) => {

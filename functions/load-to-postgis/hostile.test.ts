@@ -8,7 +8,7 @@ import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Files that try to reach other files, servers and databases end as a clean error, and nothing leaves the machine: a listener counts. */
+/** Rejects files that refer to other files, servers and databases. A listener checks that nothing connects to it. */
 
 let listener: Server;
 let connections = 0;
@@ -33,7 +33,7 @@ afterAll(
 
 describe.each([
   ['in a sandbox', undefined],
-  ['where nothing but environment variables can be used', UNCONFINED],
+  ['without a sandbox, confined by environment variables only', UNCONFINED],
 ])('%s', (_name, confinement) => {
   let landing: LandingFixture;
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describe.each([
       'FILE_FORBIDDEN_CONTENT',
     ],
     [
-      'the same of a file of this machine',
+      'a GeoJSON whose CRS is a link to a local file',
       'GeoJSON',
       () =>
         '{"type":"Point","crs":null,"coordinates":[1,2]}'.replace(
@@ -87,7 +87,7 @@ describe.each([
       'FILE_FORBIDDEN_CONTENT',
     ],
     [
-      'a link after the features',
+      'a GeoJSON with a link after the features',
       'GeoJSON',
       () =>
         `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}],"crs":{"properties":{"href":"${url}/crs"},"type":"link"}}`,
@@ -100,18 +100,18 @@ describe.each([
         `<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><kml><Document><name>&b;</name></Document></kml>`,
       'FILE_FORBIDDEN_CONTENT',
     ],
-    ['half a GeoJSON', 'GeoJSON', () => '{"type":"FeatureCollection","features":[{"type":"Fea', 'FILE_UNREADABLE'],
+    ['a truncated GeoJSON', 'GeoJSON', () => '{"type":"FeatureCollection","features":[{"type":"Fea', 'FILE_UNREADABLE'],
     ['an empty file', 'GeoJSON', () => '', 'FILE_UNREADABLE'],
     ['a TIFF as GeoPackage', 'GPKG', () => Buffer.from([0x49, 0x49, 0x2a, 0, 8, 0, 0, 0]), 'FORMAT_MISMATCH'],
     [
-      'an SQLite database that is no GeoPackage and damaged',
+      'a damaged SQLite database as GeoPackage',
       'GPKG',
       () => Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4096, 1)]),
       'FILE_UNREADABLE|FORMAT_MISMATCH',
     ],
-    ['a zip that is none', 'zip', () => 'PK, or so it says', 'ARCHIVE_UNREADABLE'],
+    ['a text as zip archive', 'zip', () => 'PK, but no archive', 'ARCHIVE_UNREADABLE'],
   ];
-  test.each(cases)('%s', async (name, format, content, code) => {
+  test.each(cases)('rejects %s', async (name, format, content, code) => {
     const key = `hostile/${name}.${format === 'zip' ? 'zip' : 'dat'}`;
     if (format === 'ESRI Shapefile')
       for (const part of ['shx', 'dbf']) await landing.put(`hostile/${name}.${part}`, 'x');
@@ -125,7 +125,7 @@ describe.each([
     expect(connections).toBe(0);
   });
 
-  test('KML with links, and GML with a schema elsewhere, are read without them', async () => {
+  test('reads KML with links, and GML with a remote schema, without them', async () => {
     const kml = `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><NetworkLink><Link><href>${url}/other.kml</href></Link></NetworkLink><Placemark><name>é</name><Point><coordinates>1,2,3</coordinates></Point></Placemark></Document></kml>`;
     const loaded = await landing.load({ path: await landing.put('links.kml', kml), format: 'KML' });
     expect(await loaded.query('select "Name", st_asewkt(geom) g from raw_data')).toEqual([
@@ -141,7 +141,7 @@ describe.each([
   test.each([
     ['GPKG', 'gpkg', []],
     ['SQLite', 'sqlite', ['-dsco', 'SPATIALITE=YES']],
-  ])('%s with a table that reads a file of this machine', async (format, extension, args) => {
+  ])('rejects %s with a virtual table that reads a local file', async (format, extension, args) => {
     const made = await landing.make(
       `virtual.${extension}`,
       '-f',
@@ -152,7 +152,7 @@ describe.each([
       'MULTIPOLYGON',
     );
     expect((await landing.load({ path: await landing.upload(made), format })).row_count).toBe(100);
-    // What the schema's row says of itself must not matter.
+    // The type and root page in the row of the schema do not matter.
     for (const [type, rootPage] of [
       ['table', '0'],
       ['TABLE', '0'],
@@ -168,11 +168,11 @@ describe.each([
     await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), 'table', '0']);
     await expect(landing.load({ path: await landing.upload(made), format })).rejects.toMatchObject({
       code: 'FILE_FORBIDDEN_CONTENT',
-      message: expect.stringContaining('"v" of virtualtext') as string,
+      message: expect.stringContaining('"v" of module virtualtext') as string,
     });
   });
 
-  test('a GeoPackage whose view makes up rows without end', async () => {
+  test('rejects a GeoPackage with a view that returns too many rows', async () => {
     const made = await landing.make('view.gpkg', '-f', 'GPKG', dataFile('nc.shp'), '-nlt', 'MULTIPOLYGON');
     const view = async (select: string) => execa('python3', ['-c', VIEW, made, select]);
     await view('select fid, geom, NAME from nc where fid <= 10');
@@ -186,11 +186,11 @@ describe.each([
     await view('with recursive c(x) as (select 1 union all select x + 1 from c) select x as fid, null as geom from c');
     await expect(landing.load({ path: await landing.upload(made), format: 'GPKG', layer: 'v' })).rejects.toMatchObject({
       code: 'FILE_FORBIDDEN_CONTENT',
-      message: expect.stringContaining('the recursive view "v", which may never end') as string,
+      message: expect.stringContaining('the recursive view "v", which may return rows without end') as string,
     });
   });
 
-  test('GML, KMZ and a schema with an entity that is a file of this machine, behind a long comment', async () => {
+  test('rejects GML, KMZ and a schema with an entity that is a local file, after a long comment', async () => {
     const comment = `<!-- <ogr:FeatureCollection xmlns:gml="http://www.opengis.net/gml" xmlns:ogr="http://ogr.maptools.org/"> ${'x'.repeat(17_000)} -->`;
     const entity = '<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]>';
     const gml =
@@ -224,7 +224,7 @@ describe.each([
     await expect(
       landing.load({ path: await landing.upload(await landing.zip('entity.kmz', kml)), format: 'KMZ' }),
     ).rejects.toMatchObject(refused);
-    // Without the entity, an encoding of one byte per character is read as before.
+    // Without the entity, an encoding of one byte per character is accepted.
     const read = await landing.load({
       path: await landing.put('windows.gml', Buffer.from(`${declared}${gml.replace('&e;', 'é')}`, 'latin1')),
       format: 'GML',
@@ -233,7 +233,7 @@ describe.each([
     expect(await read.query('select name from raw_data')).toEqual([{ name: 'é' }]);
   });
 
-  test('a MapInfo view on other tables', async () => {
+  test('rejects a MapInfo view on other tables', async () => {
     await landing.put('view.dat', 'x');
     await expect(
       landing.load({
@@ -246,7 +246,7 @@ describe.each([
     ).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
   });
 
-  test('a MapInfo seamless table, whose metadata says so at its end', async () => {
+  test('rejects a MapInfo seamless table that is declared at the end of its metadata', async () => {
     const made = await landing.make('seamless.tab', '-f', 'MapInfo File', dataFile('nc.shp'), '-select', 'NAME');
     const metadata = `begin_metadata\n${'"\\Padding" = "é"\n'.repeat(2000)}"\\IsSeamless" = "TRUE"\nend_metadata\n`;
     expect((await landing.load({ path: await landing.upload(made), format: 'TAB' })).row_count).toBe(100);
@@ -260,7 +260,7 @@ describe.each([
     });
   });
 
-  test('a shapefile in an archive does not bring other files with it', async () => {
+  test('rejects archives with unsafe, missing or ambiguous files', async () => {
     const zip = join(landing.folder, 'hostile.zip');
     await execa('python3', ['-c', ZIPS, landing.folder, dataFile('nc.shp').slice(0, -4)]);
     for (const [name, code] of [
@@ -289,7 +289,7 @@ describe.each([
   });
 });
 
-/** A virtual table of SpatiaLite, written past SpatiaLite. */
+/** Writes a virtual table of SpatiaLite into the schema without SpatiaLite. */
 const VIRTUAL_TABLE = `
 import sys, sqlite3
 path, csv, type, root_page = sys.argv[1:]
@@ -300,7 +300,7 @@ database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql
 database.commit()
 `;
 
-/** A view as a layer of a GeoPackage. */
+/** Adds a view as a layer to a GeoPackage. */
 const VIEW = `
 import sys, sqlite3
 path, select = sys.argv[1:]
@@ -312,7 +312,7 @@ database.execute("insert or replace into gpkg_geometry_columns values ('v', 'geo
 database.commit()
 `;
 
-/** Archives as no program makes them by accident. */
+/** Writes malformed and hostile archives. */
 const ZIPS = `
 import sys, zipfile, stat
 folder, stem = sys.argv[1:]

@@ -2,92 +2,102 @@ import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName } from '#shared/gdal/crs/crs.ts';
-import { outerMembers } from './json-members.ts';
+import { topLevelMembers } from './json-members.ts';
 
 /**
- * The `crs` member of GeoJSON of before RFC 7946. GDAL reads a name that it does not know as WGS 84 without a word, and follows a
- * `link`; so Sluice reads the member itself. It may stand before or after the features, so the file is read to its end. Attributes, features
- * and geometries may have a member of the same name, which means nothing.
+ * Reads the `crs` member of GeoJSON files that are older than RFC 7946. GDAL reads a file with an unknown CRS name as
+ * WGS 84 without a warning and opens a `link`, so Sluice reads the member itself. The member can follow the features,
+ * so the file is read to its end. Members of this name in features, geometries and attributes have no meaning.
  */
 
-/** What a file declares: nothing, that it has no CRS (`"crs": null`), or a CRS by a name that checkedCrsText has accepted. */
-export type DeclaredCrs = { says: 'nothing' } | { says: 'none' } | { says: 'crs'; text: string };
+/** The CRS of a GeoJSON file: not declared, declared as `null`, or declared by a name that checkCrsName accepts. */
+export type DeclaredCrs = { kind: 'undeclared' } | { kind: 'null' } | { kind: 'named'; name: string };
 
-/** Longest member that is read; the usual one has 80 bytes. */
+/** Limit for the member, which usually has 80 bytes. */
 const MAX_MEMBER_BYTES = 4096;
+/** Limit for a CRS name in a message. */
+const MAX_NAME_LENGTH = 100;
 const CHUNK_BYTES = 2 ** 20;
 
-/** Reads the member from a file. Throws FILE_FORBIDDEN_CONTENT for a link, CRS_UNREADABLE for a name that is not one, and for two that differ. */
-export async function geojsonCrs(path: string, file: string, signal: AbortSignal): Promise<DeclaredCrs> {
-  let declared: DeclaredCrs = { says: 'nothing' };
-  let unreadable: unknown;
+/**
+ * Reads the `crs` member of the file at `path`. Throws FILE_FORBIDDEN_CONTENT for a link, and CRS_UNREADABLE for an
+ * unknown CRS and for two members that differ.
+ */
+export async function readGeojsonCrs(path: string, file: string, signal: AbortSignal): Promise<DeclaredCrs> {
+  let declared: DeclaredCrs = { kind: 'undeclared' };
+  let unreadable: SluiceError | undefined;
   const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
-  for await (const member of outerMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
+  for await (const member of topLevelMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
     try {
-      declared = agreed(declared, meaningOf(member, file), file);
+      const next = parseMember(member, file);
+      requireSameCrs(declared, next, file);
+      declared = next;
     } catch (thrown) {
-      if (asSluiceError(thrown).code !== 'CRS_UNREADABLE') throw thrown;
-      unreadable ??= thrown; // A link may follow, which the manifest's CRS doesn't excuse.
+      const error = asSluiceError(thrown);
+      if (error.code !== 'CRS_UNREADABLE') throw error;
+      unreadable ??= error; // Read on: a link can follow, which is an error even if the manifest declares the CRS.
     }
   }
-  if (unreadable !== undefined) throw asSluiceError(unreadable);
+  if (unreadable !== undefined) throw unreadable;
   return declared;
 }
 
-/** Which of two members counts, programs disagree about. */
-function agreed(first: DeclaredCrs, next: DeclaredCrs, file: string): DeclaredCrs {
-  const said = [first, next].map((declared) => (declared.says === 'crs' ? declared.text : 'null'));
-  if (first.says === 'nothing' || said[0] === said[1]) return next;
+/** Programs differ in which of two members they use, so the members must be equal. */
+function requireSameCrs(first: DeclaredCrs, next: DeclaredCrs, file: string): void {
+  const names = [first, next].map((declared) => (declared.kind === 'named' ? declared.name : 'null'));
+  if (first.kind === 'undeclared' || names[0] === names[1]) return;
   throw new SluiceError(
     'CRS_UNREADABLE',
-    `${file} names two CRSs: ${said.join(' and ')}. Remove one, or set \`crs\` in the manifest.`,
-    { details: { file, crs: said } },
+    `${file} declares two CRSs: ${names.join(' and ')}. Remove one of them, or set \`crs\` in the manifest.`,
+    { details: { file, crs: names } },
   );
 }
 
-/** What GDAL takes for one, and what it would follow: `type` is `name`, `EPSG`, `OGC`, `link` or `url`, in any case. */
+/** The member as GDAL reads it. `type` is `name`, `EPSG`, `OGC`, `link` or `url`, in upper or lower case. */
 const MemberSchema = z.object({ type: z.unknown(), properties: z.record(z.string(), z.unknown()).catch({}) });
 
-function meaningOf(member: string, file: string): DeclaredCrs {
-  const value = parsed(member, file);
-  if (value === null) return { says: 'none' };
-  if (typeof value === 'string') return { says: 'crs', text: checked(value, file) };
+function parseMember(member: string, file: string): DeclaredCrs {
+  const value = parseJson(member, file);
+  if (value === null) return { kind: 'null' };
+  if (typeof value === 'string') return { kind: 'named', name: checkName(value, file) };
   const { type, properties } = MemberSchema.catch({ type: undefined, properties: {} }).parse(value);
   const kind = typeof type === 'string' ? type.toLowerCase() : '';
   if (kind.startsWith('link') || kind.startsWith('url') || 'href' in properties || 'url' in properties) {
     throw new SluiceError(
       'FILE_FORBIDDEN_CONTENT',
-      `${file} names its CRS by a link to another place. Write EPSG:n, or set \`crs\` in the manifest and remove the link.`,
+      `${file} declares its CRS by a link. Replace the link by EPSG:n, or remove it and set \`crs\` in the manifest.`,
       { details: { file, field: 'crs' } },
     );
   }
   const { code, name, urn } = properties;
-  if (kind === 'epsg' && /^\d{4,6}$/.test(String(code))) return { says: 'crs', text: `EPSG:${String(code)}` };
+  if (kind === 'epsg' && /^\d{4,6}$/.test(String(code))) return { kind: 'named', name: `EPSG:${String(code)}` };
   const text = name ?? urn;
-  return { says: 'crs', text: checked(typeof text === 'string' ? text : '', file) };
+  return { kind: 'named', name: checkName(typeof text === 'string' ? text : '', file) };
 }
 
-function parsed(member: string, file: string): unknown {
+function parseJson(member: string, file: string): unknown {
   try {
     return JSON.parse(member);
   } catch (cause) {
     throw new SluiceError(
       'CRS_UNREADABLE',
-      `The \`crs\` of ${file} is not valid JSON, or longer than ${MAX_MEMBER_BYTES} bytes. Correct it, or set \`crs\` in the manifest and remove it.`,
+      `The \`crs\` member of ${file} is not valid JSON, or it is longer than ${MAX_MEMBER_BYTES} bytes. ` +
+        'Correct it, or remove it and set `crs` in the manifest.',
       { cause, details: { file } },
     );
   }
 }
 
-function checked(name: string, file: string): string {
+function checkName(name: string, file: string): string {
   try {
     return checkCrsName(name);
   } catch (thrown) {
-    const { code } = asSluiceError(thrown);
+    const shortName = name.slice(0, MAX_NAME_LENGTH);
     throw new SluiceError(
-      code,
-      `${file} names the CRS ${JSON.stringify(name.slice(0, 100))}, which Sluice does not know. Set \`crs\` in the manifest, or write EPSG:n.`,
-      { cause: thrown, details: { file, crs: name.slice(0, 100) } },
+      asSluiceError(thrown).code,
+      `${file} declares an unknown CRS, ${JSON.stringify(shortName)}. ` +
+        'Replace it by EPSG:n, or set `crs` in the manifest.',
+      { cause: thrown, details: { file, crs: shortName } },
     );
   }
 }

@@ -1,42 +1,43 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { CRS84, lookUpCrs } from '#shared/gdal/crs/crs.ts';
-import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { parseEmbeddedCrs, type ChosenCrs, chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
 import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
-import { geojsonCrs } from './geojson-crs.ts';
+import type { LoadContext } from '../load-context.ts';
+import { readGeojsonCrs } from './geojson-crs.ts';
 
-/** GeoPackage's way to say that there is none: srs_id -1 and 0. */
+/** Names of GeoPackage's srs_id -1 and 0, which mean that the CRS is undefined. */
 const UNDEFINED_NAMES = /^Undefined (Cartesian|geographic) SRS/i;
 
 /**
- * The CRS of a layer: that of the manifest, else that of the file; never a guess. A declared one that differs from the file's is noted.
- * Throws CRS_MISSING, CRS_UNREADABLE, FILE_FORBIDDEN_CONTENT.
+ * The CRS of a layer: the one of the manifest, else the one of the file. It is never guessed. A note is added when the
+ * two differ. Throws CRS_MISSING, CRS_UNREADABLE, FILE_FORBIDDEN_CONTENT.
  */
 export function resolveCrs(
   source: VectorSource,
   layer: Layer,
-  { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
+  { gdal, signal }: Pick<LoadContext, 'gdal' | 'signal'>,
 ): Promise<ChosenCrs> {
   const hint = source.format.name === 'ESRI Shapefile' ? 'Upload the .prj file, or set' : 'Set';
   return chooseCrs(
     { file: source.file, declared: source.declared.crs, hint },
-    () => crsOfFile(source, layer, { gdal, signal }),
+    () => readCrs(source, layer, { gdal, signal }),
     { gdal, signal },
   );
 }
 
-async function crsOfFile(
+/** The CRS of the file; undefined when it declares none. */
+async function readCrs(
   source: VectorSource,
   layer: Layer,
-  { gdal, signal }: { gdal: Gdal; signal: AbortSignal },
+  { gdal, signal }: Pick<LoadContext, 'gdal' | 'signal'>,
 ): Promise<Crs | undefined> {
   const { format, file } = source;
   if (format.drivers.includes('GeoJSON')) {
-    const member = await geojsonCrs(source.path, file, signal);
-    if (member.says === 'none') return undefined;
-    return member.says === 'crs' ? lookUpCrs(gdal, member.text, signal) : CRS84;
+    const declared = await readGeojsonCrs(source.path, file, signal);
+    if (declared.kind === 'null') return undefined;
+    return declared.kind === 'named' ? lookUpCrs(gdal, declared.name, signal) : CRS84;
   }
   if (format.fixedCrs !== undefined) return CRS84;
   if (layer.wkt !== undefined) {
@@ -46,7 +47,7 @@ async function crsOfFile(
   if (!source.parts.includes('.prj')) return undefined;
   throw new SluiceError(
     'CRS_UNREADABLE',
-    `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`,
+    `GDAL cannot read the .prj file of ${file}. Correct it, or set \`crs\` for the file in the manifest.`,
     { details: { file } },
   );
 }

@@ -3,35 +3,40 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 
 /**
- * A NUL character ends a text in C: GDAL keeps what stands before it, in CSV of the whole line, and says nothing. PostgreSQL has no such
- * character either, so a text file that holds one is refused. In binary formats, NUL is how texts end.
+ * Rejects text files with a NUL character. GDAL handles text as C strings: it drops everything after a NUL (in a CSV,
+ * the rest of the line) without a warning, and PostgreSQL cannot store the character. Binary formats are not checked,
+ * because NUL is a valid byte in them.
  */
 
 const NUL_ESCAPE = Buffer.from(String.raw`\u0000`);
 const BACKSLASH = 0x5c;
 const CHUNK_BYTES = 2 ** 20;
 
-/** Reads a text file to its end. Throws ENCODING_INVALID with the place of the first NUL. */
-export async function refuseNul({ path, file, format }: VectorSource, signal: AbortSignal): Promise<void> {
+/** Reads a text file to its end. Throws ENCODING_INVALID with the position of the first NUL character. */
+export async function rejectNul({ path, file, format }: VectorSource, signal: AbortSignal): Promise<void> {
   if (format.encoding !== 'transcode') return;
   const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   const found = await findNul(chunks, { escapes: format.drivers.includes('GeoJSON') });
   if (found === undefined) return;
+  const notation = found.escaped ? ` (${NUL_ESCAPE.toString()})` : '';
   throw new SluiceError(
     'ENCODING_INVALID',
-    `${file} holds a NUL character${found.escaped ? ` (${NUL_ESCAPE.toString()})` : ''} at byte ${found.at}, which no text in a table can hold. Remove it.`,
+    `${file} contains a NUL character${notation} at byte ${found.at}, which PostgreSQL cannot store. Remove it.`,
     { details: { file, byte: found.at } },
   );
 }
 
-/** The first NUL of a UTF-8 text and its place, counted from 1; with `escapes`, also one that is written as JSON does. Undefined when there is none. */
+/**
+ * Returns the first NUL character of a UTF-8 text and its position in bytes, counted from 1; undefined without one.
+ * `escapes` also finds the JSON notation of the character.
+ */
 export async function findNul(
   chunks: AsyncIterable<Buffer>,
   { escapes }: { escapes: boolean },
 ): Promise<{ at: number; escaped: boolean } | undefined> {
   let offset = 0;
   let text: Buffer = Buffer.alloc(0);
-  let backslashes = 0; // Those right before `text`.
+  let backslashes = 0; // Number of backslashes directly before `text`.
   for await (const chunk of chunks) {
     const raw = chunk.indexOf(0);
     if (raw >= 0) return { at: offset + text.length + raw + 1, escaped: false };
@@ -40,21 +45,27 @@ export async function findNul(
       continue;
     }
     text = Buffer.concat([text, chunk]);
-    for (let at = text.indexOf(NUL_ESCAPE); at >= 0; at = text.indexOf(NUL_ESCAPE, at + 1)) {
-      if (backslashesBefore(text, at, backslashes) % 2 === 0) return { at: offset + at + 1, escaped: true };
-    }
-    // An escape may be divided between two chunks.
-    const read = Math.max(0, text.length - NUL_ESCAPE.length + 1);
-    backslashes = backslashesBefore(text, read, backslashes);
-    text = text.subarray(read);
-    offset += read;
+    const escape = findEscape(text, backslashes);
+    if (escape >= 0) return { at: offset + escape + 1, escaped: true };
+    // Keep the last bytes: an escape can span two chunks.
+    const searched = Math.max(0, text.length - NUL_ESCAPE.length + 1);
+    backslashes = countBackslashesBefore(text, searched, backslashes);
+    text = text.subarray(searched);
+    offset += searched;
   }
   return undefined;
 }
 
-/** A backslash behind an odd number of others is itself escaped. */
-function backslashesBefore(text: Buffer, at: number, beforeText: number): number {
+/** The index of the first NUL escape whose backslash is not itself escaped; -1 without one. */
+function findEscape(text: Buffer, backslashesBeforeText: number): number {
+  let at = text.indexOf(NUL_ESCAPE);
+  while (at >= 0 && countBackslashesBefore(text, at, backslashesBeforeText) % 2 !== 0)
+    at = text.indexOf(NUL_ESCAPE, at + 1);
+  return at;
+}
+
+function countBackslashesBefore(text: Buffer, at: number, backslashesBeforeText: number): number {
   let from = at;
   while (from > 0 && text[from - 1] === BACKSLASH) from--;
-  return at - from + (from === 0 ? beforeText : 0);
+  return at - from + (from === 0 ? backslashesBeforeText : 0);
 }

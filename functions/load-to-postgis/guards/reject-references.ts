@@ -6,77 +6,81 @@ import { isSqlite } from '#shared/formats/first-bytes.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';
-import { refuseReachingSchema } from './sqlite-schema.ts';
-import { objectionToXml } from './xml-prolog.ts';
+import { rejectUnsafeSchema } from './sqlite-schema.ts';
+import { reasonToRejectXml } from './xml-prolog.ts';
 
 /**
- * Files that would have GDAL read other files, which the list of drivers and the missing network don't prevent: virtual tables of an
- * SQLite database, MapInfo tables that are views on others, XML entities.
+ * Rejects files that make GDAL read other local files. Neither the list of allowed drivers nor the missing network
+ * prevents this for virtual tables of SQLite, MapInfo views on other tables and XML entities.
  */
 
 const XML_DRIVERS = new Set(['GML', 'GPX', 'LIBKML']);
-/** A .tab is text of a few kilobytes: the names of its fields, and metadata. */
+/** A .tab file is a text of a few kilobytes: field definitions and metadata. */
 const MAX_TAB_BYTES = 2 ** 20;
-/** GDAL takes one of these lines, wherever it stands, for a table made of others. */
+/** GDAL treats a .tab file with one of these lines, at any place, as a table that consists of other tables. */
 const OTHER_TABLES = /^\s*(?:open\s+table|create\s+view)|IsSeamless"?\s*=\s*"?TRUE/im;
 
-export interface ReferenceSurroundings {
+export interface ReferenceCheckOptions {
+  /** Folder for files unpacked from a KMZ. */
   folder: string;
-  /** Bytes that an archive may unpack to. */
+  /** Limit for the unpacked size of a KMZ, in bytes. */
   maxBytes: number;
   signal: AbortSignal;
 }
 
-/** Throws FILE_FORBIDDEN_CONTENT for a file that refers to others, FILE_UNREADABLE for a damaged database, and for a KMZ what withArchive throws. */
-export async function refuseReferences(
+/**
+ * Throws FILE_FORBIDDEN_CONTENT for a file that refers to other files, FILE_UNREADABLE for a damaged database, and
+ * for a KMZ the errors of withArchive. `head` holds the first bytes of the file.
+ */
+export async function rejectReferences(
   source: Source<VectorFormat>,
   head: Buffer,
-  surroundings: ReferenceSurroundings,
+  options: ReferenceCheckOptions,
 ): Promise<void> {
   const { path, file, format, parts } = source;
-  if (isSqlite(head)) refuseReachingSchema(path, file);
-  if (format.isArchive) await refuseInArchive(source, surroundings);
-  else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await refuseXml(path, file);
-  if (parts.includes('.xsd')) await refuseXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
+  if (isSqlite(head)) rejectUnsafeSchema(path, file);
+  if (format.isArchive) await rejectXmlInArchive(source, options);
+  else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await rejectXml(path, file, file);
+  if (parts.includes('.xsd')) await rejectXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
   if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif'))
-    await refuseOtherTables(path, file);
+    await rejectMapinfoView(path, file);
 }
 
-async function refuseXml(path: string, what: string, file = what): Promise<void> {
-  const objection = await objectionToXml(path);
-  if (objection !== undefined) throw forbidden(what, objection, file);
+/** `document` is the name of the XML document in the message; `file` is the file of the manifest. */
+async function rejectXml(path: string, document: string, file: string): Promise<void> {
+  const reason = await reasonToRejectXml(path);
+  if (reason !== undefined) throw forbiddenContent(`${document} ${reason}`, file);
 }
 
-/** Every document in a KMZ: they refer to each other, and which of them GDAL opens is its own affair. */
-async function refuseInArchive(
+/** Checks every document in a KMZ: documents can refer to each other, and GDAL chooses which one it opens. */
+async function rejectXmlInArchive(
   { path, file }: Source<VectorFormat>,
-  { folder, maxBytes, signal }: ReferenceSurroundings,
+  { folder, maxBytes, signal }: ReferenceCheckOptions,
 ): Promise<void> {
   const target = join(folder, 'document');
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
       await unpack(member, target, signal);
-      await refuseXml(target, `${JSON.stringify(member.name)} in ${file}`, file);
+      await rejectXml(target, `${JSON.stringify(member.name)} in ${file}`, file);
     }
   });
 }
 
-async function refuseOtherTables(path: string, file: string): Promise<void> {
+async function rejectMapinfoView(path: string, file: string): Promise<void> {
   const { size } = await stat(path);
   if (size > MAX_TAB_BYTES)
     throw new SluiceError(
       'FILE_TOO_LARGE',
-      `${file} is a .tab of ${size} bytes; at most ${MAX_TAB_BYTES} are read. Remove its metadata.`,
+      `${file} has ${size} bytes; Sluice reads .tab files of at most ${MAX_TAB_BYTES} bytes. Remove its metadata.`,
       { details: { file, bytes: size, limit: MAX_TAB_BYTES } },
     );
   if (OTHER_TABLES.test(await readFile(path, 'latin1')))
-    throw forbidden(file, 'is a MapInfo view or seamless table, which is made of other tables');
+    throw forbiddenContent(
+      `${file} is a MapInfo view or seamless table, which refers to other tables. Save it as a table.`,
+      file,
+    );
 }
 
-function forbidden(what: string, objection: string, file = what): SluiceError {
-  return new SluiceError(
-    'FILE_FORBIDDEN_CONTENT',
-    `${what} ${objection}. Remove that; Sluice reads only what was uploaded.`,
-    { details: { file } },
-  );
+function forbiddenContent(message: string, file: string): SluiceError {
+  return new SluiceError('FILE_FORBIDDEN_CONTENT', message, { details: { file } });
 }

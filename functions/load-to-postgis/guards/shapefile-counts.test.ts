@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataFile } from '../../../tests/fixtures/landing.ts';
 import { checkShapefileCounts } from './shapefile-counts.ts';
 
-/** nc.shp has 100 shapes; each test changes a copy. */
+/** nc.shp has 100 shapes. Each test changes a copy of it. */
 
 const FILE = 's3://landing-zone/größe.shp';
 const SHX_HEADER = 100;
@@ -24,55 +24,55 @@ async function check(part: 'shx' | 'dbf', change: (bytes: Buffer) => Buffer | un
 
 test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined, string]>([
   [
-    'a .shx of 10 shapes',
+    'a .shx with 10 shapes',
     'shx',
     (bytes) => {
       bytes.writeInt32BE((SHX_HEADER + 80) / 2, 24);
       return bytes.subarray(0, SHX_HEADER + 80);
     },
-    'its .shx lists 10 shapes, its .dbf has 100 records',
+    'its .shx lists 10 shapes, but its .dbf has 100 records',
   ],
   [
-    'a .shx that was cut off',
+    'a truncated .shx',
     'shx',
     (bytes) => bytes.subarray(0, SHX_HEADER + 84),
-    'its .shx lists 10 shapes, its .dbf has 100 records',
+    'its .shx lists 10 shapes, but its .dbf has 100 records',
   ],
   [
-    'a .dbf that claims 10 records',
+    'a .dbf that declares 10 records',
     'dbf',
     (bytes) => {
       bytes.writeUInt32LE(10, 4);
       return undefined;
     },
-    'its .shx lists 100 shapes, its .dbf has 10 records',
+    'its .shx lists 100 shapes, but its .dbf has 10 records',
   ],
   [
-    'a .dbf that was cut off',
+    'a truncated .dbf',
     'dbf',
     (bytes) => bytes.subarray(0, bytes.readUInt16LE(8) + bytes.readUInt16LE(10) * 7 + 3),
-    'its .shx lists 100 shapes, its .dbf has 7 records',
+    'its .shx lists 100 shapes, but its .dbf has 7 records',
   ],
   [
-    'a .shx with one shape twice',
+    'a .shx that lists one shape twice',
     'shx',
     (bytes) => {
       bytes.copy(bytes, SHX_HEADER + 8 * 41, SHX_HEADER + 8 * 40, SHX_HEADER + 8 * 41);
       return undefined;
     },
-    'shapes 41 and 42 of its .shx are the same bytes of the .shp',
+    'shapes 41 and 42 of its .shx have the same offset in the .shp',
   ],
-])('%s is damage, not fewer rows', async (_name, part, change, what) => {
+])('rejects %s', async (_name, part, change, reason) => {
   await expect(check(part, change)).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: `${FILE} is damaged: ${what}. Upload the files of one export.`,
+    message: `${FILE} is damaged: ${reason}. Upload all files of the shapefile from the same export.`,
     details: { file: FILE },
   });
 });
 
 test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined]>([
   [
-    'a .shx that claims 100 million shapes',
+    'a .shx that declares 100 million shapes',
     'shx',
     (bytes) => {
       bytes.writeInt32BE(400_000_050, 24);
@@ -80,15 +80,15 @@ test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined]>([
     },
   ],
   [
-    'a .dbf that claims 100 million records',
+    'a .dbf that declares 100 million records',
     'dbf',
     (bytes) => {
       bytes.writeUInt32LE(100_000_000, 4);
       return undefined;
     },
   ],
-  ['a .dbf with the usual mark at its end', 'dbf', (bytes) => Buffer.concat([bytes, Buffer.from([0x1a])])],
-  ['half a header, of which GDAL says more', 'shx', (bytes) => bytes.subarray(0, 50)],
-])('%s counts as what the file holds', async (_name, part, change) => {
+  ['a .dbf with an end-of-file mark', 'dbf', (bytes) => Buffer.concat([bytes, Buffer.from([0x1a])])],
+  ['a truncated header, which GDAL reports', 'shx', (bytes) => bytes.subarray(0, 50)],
+])('accepts %s', async (_name, part, change) => {
   await expect(check(part, change)).resolves.toBeUndefined();
 });

@@ -1,129 +1,146 @@
 import { createReadStream } from 'node:fs';
+import { utf16Of } from '#shared/text/utf8.ts';
 
 /**
- * What an XML document says before its root element. A document type, and with it every entity, can stand nowhere else: after the root
- * began, parsers take it for an error. So the prolog is read to its end, however long its comments are, and the features are not.
+ * Checks the prolog of an XML document: everything before its root element. A document type declaration, and with it
+ * every entity, can occur only there; parsers reject one that follows. The prolog is read to its end, even when its
+ * comments are long, and the rest of the document is not read.
+ *
+ * saxes 6.0.0 was tried: it keeps each comment in memory, fails for a comment of 512 MB, and takes 5 times as long.
  */
 
-/** Why a document must not be read, in words that follow its name; undefined when it may be. */
-export type Objection = string | undefined;
+/** Why a document is rejected, with advice, to follow its name in a message; undefined when it is accepted. */
+export type RejectionReason = string | undefined;
 
-/** Longest XML declaration; the usual one has 40 bytes. */
+/** Limit for the XML declaration, which usually has 40 bytes. */
 const MAX_DECLARATION_BYTES = 1024;
 const CHUNK_BYTES = 2 ** 16;
 
-/** Encodings in which markup has its ASCII bytes and no other ones. UTF-7, EBCDIC, ISO-2022 and their like hide it. */
-const ASCII_LIKE =
+/**
+ * Encodings in which markup has its ASCII bytes, and in which these bytes mean nothing else. Other encodings, such as
+ * UTF-7, EBCDIC and ISO-2022, would hide markup from this check.
+ */
+const ASCII_COMPATIBLE =
   /^(utf-?8|(us-)?ascii|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}|latin-?\d|(windows-|cp)(125\d|874|932|936|949|950)|koi8-[ru]|macintosh|tis-620|shift[-_]jis|euc-(jp|kr|tw)|gb2312|gbk|gb18030|big5)$/i;
 
-/** Reads the prolog of the document at `path`, a chunk at a time. */
-export async function objectionToXml(path: string): Promise<Objection> {
-  const prolog = new Prolog();
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
-    prolog.add(chunk);
-    if (prolog.verdict !== undefined) break;
-  }
-  return prolog.end();
-}
+const NOT_XML = 'does not start like an XML document. Export it again as XML in UTF-8.';
+const DOCUMENT_TYPE =
+  'has a document type declaration (<!DOCTYPE>), which can declare entities that refer to other files ' +
+  'or expand without limit. Remove the declaration.';
 
-const UNCLEAR = 'does not begin as an XML document does';
-const ENTITIES =
-  'has a document type (<!DOCTYPE>), which can declare entities that refer to other files or grow without end';
-
+const COMMENT_START = '<!--';
 const COMMENT_END = '-->';
+const INSTRUCTION_START = '<?';
 const INSTRUCTION_END = '?>';
 
-type Verdict = { objection: Objection };
+/** Reads the prolog of the document at `path` in chunks and returns the reason to reject the document, if any. */
+export async function reasonToRejectXml(path: string): Promise<RejectionReason> {
+  const reader = new PrologReader();
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+    reader.add(chunk);
+    if (reader.result !== undefined) break;
+  }
+  return reader.end();
+}
 
-class Prolog {
-  verdict: Verdict | undefined;
-  #rest = '';
-  /** What ends the comment or instruction that is being read. */
-  #close: string | undefined;
-  #pending: Buffer[] = [];
-  #decoder: ((chunk: Buffer) => string) | undefined;
+/** An object, because `undefined` means that the result is not yet certain. */
+type PrologResult = { reason: RejectionReason };
+
+class PrologReader {
+  result: PrologResult | undefined;
+  #unread = '';
+  /** The end mark of the comment or instruction that is being skipped. */
+  #endMark: string | undefined;
+  /** The bytes before the encoding is certain. */
+  #start: Buffer = Buffer.alloc(0);
+  #decode: ((chunk: Buffer) => string) | undefined;
 
   add(chunk: Buffer): void {
-    if (this.#decoder === undefined) {
-      this.#pending.push(chunk);
-      const begin = Buffer.concat(this.#pending);
-      if (begin.length < MAX_DECLARATION_BYTES) return; // The encoding may not be said yet.
-      this.#begin(begin);
-      return;
-    }
-    this.#read(this.#decoder(chunk));
+    if (this.#decode !== undefined) return this.#read(this.#decode(chunk));
+    this.#start = Buffer.concat([this.#start, chunk]);
+    if (this.#start.length >= MAX_DECLARATION_BYTES) this.#readStart();
   }
 
-  /** The verdict on the document, when its last byte was added. */
-  end(): Objection {
-    if (this.#decoder === undefined && this.verdict === undefined) this.#begin(Buffer.concat(this.#pending));
-    return (this.verdict ?? { objection: UNCLEAR }).objection;
+  /** The result after the last byte of the document. */
+  end(): RejectionReason {
+    if (this.#decode === undefined) this.#readStart();
+    return (this.result ?? { reason: NOT_XML }).reason;
   }
 
-  #begin(bytes: Buffer): void {
-    const decoder = decoderOf(bytes);
-    this.#decoder = decoder;
-    const text = decoder(bytes).replace(/^(\ufeff|\u00ef\u00bb\u00bf)/, '');
-    const objection = objectionToEncoding(bytes, text.slice(0, MAX_DECLARATION_BYTES));
-    if (objection === undefined) this.#read(text);
-    else this.verdict = { objection };
+  #readStart(): void {
+    const utf16 = utf16Of(this.#start);
+    this.#decode = decoderFor(utf16);
+    const text = this.#decode(this.#start).replace(/^(\ufeff|\u00ef\u00bb\u00bf)/, '');
+    const reason = reasonToRejectEncoding(text.slice(0, MAX_DECLARATION_BYTES), utf16);
+    if (reason === undefined) this.#read(text);
+    else this.result = { reason };
   }
 
   #read(text: string): void {
-    let unread = this.#rest + text;
-    for (;;) {
-      if (this.#close !== undefined) {
-        const end = unread.indexOf(this.#close);
-        this.#rest = unread.slice(1 - this.#close.length); // Its end may be divided between two chunks.
-        if (end < 0) return;
-        unread = unread.slice(end + this.#close.length);
-      }
-      unread = unread.replace(/^[ \t\r\n]+/, '');
-      this.#close = unread.startsWith('<?') ? INSTRUCTION_END : unread.startsWith('<!--') ? COMMENT_END : undefined;
-      this.#rest = unread;
-      if (this.#close === undefined) break;
-      unread = unread.slice(this.#close === COMMENT_END ? '<!--'.length : '<?'.length);
+    this.#unread += text;
+    while (this.#skipToEndMark()) {
+      this.#unread = this.#unread.replace(/^[ \t\r\n]+/, '');
+      if (this.#unread.startsWith(INSTRUCTION_START)) this.#skipFrom(INSTRUCTION_START, INSTRUCTION_END);
+      else if (this.#unread.startsWith(COMMENT_START)) this.#skipFrom(COMMENT_START, COMMENT_END);
+      else break;
     }
-    this.verdict = verdictOn(unread.slice(0, '<!--'.length));
+    if (this.#endMark === undefined) this.result = classifyMarkup(this.#unread.slice(0, COMMENT_START.length));
+  }
+
+  #skipFrom(startMark: string, endMark: string): void {
+    this.#unread = this.#unread.slice(startMark.length);
+    this.#endMark = endMark;
+  }
+
+  /** Skips the open comment or instruction. Returns false when it does not end in the text read so far. */
+  #skipToEndMark(): boolean {
+    if (this.#endMark === undefined) return true;
+    const end = this.#unread.indexOf(this.#endMark);
+    if (end < 0) {
+      this.#unread = this.#unread.slice(1 - this.#endMark.length); // The end mark can span two chunks.
+      return false;
+    }
+    this.#unread = this.#unread.slice(end + this.#endMark.length);
+    this.#endMark = undefined;
+    return true;
   }
 }
 
-/** Bytes become characters one by one, unless they are UTF-16: what is looked for is ASCII. */
-function decoderOf(bytes: Buffer): (chunk: Buffer) => string {
-  const order = utf16Order(bytes);
-  if (order === undefined) return (chunk) => chunk.toString('latin1');
-  const decoder = new TextDecoder(`utf-16${order}`);
+type Utf16 = ReturnType<typeof utf16Of>;
+
+/** Decodes UTF-16, and every other encoding byte by byte: the markup that is searched for is ASCII. */
+function decoderFor(utf16: Utf16): (chunk: Buffer) => string {
+  if (utf16 === undefined) return (chunk) => chunk.toString('latin1');
+  const decoder = new TextDecoder(utf16);
   return (chunk) => decoder.decode(chunk, { stream: true });
 }
 
-function utf16Order(bytes: Buffer): 'le' | 'be' | undefined {
-  return bytes[0] === 0xff && bytes[1] === 0xfe ? 'le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'be' : undefined;
-}
-
-/** A declared encoding that is not the one in which the declaration itself was read would change the meaning of all that follows. */
-function objectionToEncoding(bytes: Buffer, text: string): Objection {
-  if (!/^\s*</.test(text) || text.includes('\0')) return UNCLEAR; // UTF-32, UTF-16 without its mark, EBCDIC, and what is no XML.
+/** Rejects a declared encoding that differs from the one used to read the declaration: GDAL would read another text. */
+function reasonToRejectEncoding(text: string, utf16: Utf16): RejectionReason {
+  // UTF-32, UTF-16 without a byte order mark, EBCDIC, or another format.
+  if (!/^\s*</.test(text) || text.includes('\0')) return NOT_XML;
   if (!/^\s*<\?xml/.test(text)) return undefined;
-  const end = text.indexOf('?>');
-  if (end < 0) return 'has an XML declaration that does not end';
+  const end = text.indexOf(INSTRUCTION_END);
+  if (end < 0) return 'has an XML declaration without an end. Correct the declaration.';
   const declaration = text.slice(0, end);
-  const order = utf16Order(bytes);
-  const names = [...declaration.matchAll(/encoding[^"']*(?:"([^"]*)"|'([^']*)')/gi)].map(
+  const encodings = [...declaration.matchAll(/encoding[^"']*(?:"([^"]*)"|'([^']*)')/gi)].map(
     (match) => match[1] ?? match[2] ?? '',
   );
-  if (names.length !== [...declaration.matchAll(/encoding/gi)].length)
-    return 'has an XML declaration that cannot be understood';
-  const odd = names.find((name) =>
-    order === undefined ? !ASCII_LIKE.test(name) : !['utf-16', `utf-16${order}`].includes(name.toLowerCase()),
-  );
-  return odd === undefined
-    ? undefined
-    : `is declared as XML in ${JSON.stringify(odd)}, which it is not, or which Sluice does not read; save it as UTF-8`;
+  if (encodings.length !== [...declaration.matchAll(/encoding/gi)].length)
+    return 'has a malformed XML declaration. Correct the declaration.';
+  const rejected = encodings.find((encoding) => !isReadAs(encoding, utf16));
+  if (rejected === undefined) return undefined;
+  return `declares the encoding ${JSON.stringify(rejected)}, which is wrong or not supported. Save it as UTF-8.`;
 }
 
-/** On the first markup that is neither comment nor instruction; undefined while too little of it is there. */
-function verdictOn(next: string): Verdict | undefined {
-  if (next === '' || ['<', '<!', '<!-'].includes(next)) return undefined;
-  if (next.startsWith('<!')) return { objection: ENTITIES };
-  return { objection: /^<[A-Za-z_:\u0080-\uffff]/.test(next) ? undefined : UNCLEAR };
+function isReadAs(encoding: string, utf16: Utf16): boolean {
+  if (utf16 === undefined) return ASCII_COMPATIBLE.test(encoding);
+  return ['utf-16', utf16].includes(encoding.toLowerCase());
+}
+
+/** The result for the first markup that is no comment or instruction; undefined while too few characters are read. */
+function classifyMarkup(start: string): PrologResult | undefined {
+  if (['', '<', '<!', '<!-'].includes(start)) return undefined;
+  if (start.startsWith('<!')) return { reason: DOCUMENT_TYPE };
+  return { reason: /^<[A-Za-z_:\u0080-\uffff]/.test(start) ? undefined : NOT_XML };
 }

@@ -5,77 +5,84 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import type { LoadedFile } from './load-file.ts';
 
-/** Adds the rows of a further file to those of the first ones, in the CRS of the first. Throws COLUMNS_DIFFER. */
+/**
+ * Appends the rows of `next` to the table of the first file, in the CRS of the first file. `offset` is the number of
+ * rows that the table has. Throws COLUMNS_DIFFER.
+ */
 export async function appendFile(
   session: PostgisSession,
-  all: LoadedFile,
+  first: LoadedFile,
   next: LoadedFile,
   offset: number,
   geometryColumn: string,
 ): Promise<void> {
-  const difference = columnsDifference(all.columns, next.columns);
-  if (difference !== undefined) {
+  const differences = describeDifferences(first.columns, next.columns);
+  if (differences !== undefined) {
     throw new SluiceError(
       'COLUMNS_DIFFER',
-      `${next.source.path} and ${all.source.path} have different columns: ${difference}. Use one manifest for each kind of file.`,
-      {
-        details: { files: [all.source.path, next.source.path], columns: [all.columns, next.columns] },
-      },
+      `The columns of ${next.source.path} differ from those of ${first.source.path}: ${differences}. ` +
+        'Ingest files with different columns by separate manifests.',
+      { details: { files: [first.source.path, next.source.path], columns: [first.columns, next.columns] } },
     );
   }
-  await dropUniqueConstraints(session, all.table);
-  await session.query(appendSql(all, next, offset, geometryColumn).join(';\n'));
+  await dropUniqueConstraints(session, first.table);
+  await session.query(appendSql(first, next, offset, geometryColumn).join(';\n'));
 }
 
-/** A GeoPackage may declare that a column is unique; over several files it need not be. */
+/** A GeoPackage can declare a column as unique. Its values need not be unique across several files. */
 async function dropUniqueConstraints(session: PostgisSession, table: string): Promise<void> {
-  const unique = await session.query<{ name: string }>(
+  const constraints = await session.query<{ name: string }>(
     `select conname as name from pg_constraint where conrelid = to_regclass($1) and contype = 'u'`,
     [format('%I.%I', session.schema, table)],
   );
-  for (const { name } of unique) await session.query(format('alter table %I drop constraint %I', table, name));
+  for (const { name } of constraints) await session.query(format('alter table %I drop constraint %I', table, name));
 }
 
-/** Columns are the same when names and types are, whatever their order. Says in words what differs; undefined when nothing does. */
-export function columnsDifference(first: readonly Column[], second: readonly Column[]): string | undefined {
-  const types = new Map(second.map((column) => [column.name, column.type]));
+/**
+ * Describes how the columns `next` differ from the columns `first` in names and types; undefined when they are equal.
+ * The order of columns does not matter.
+ */
+export function describeDifferences(first: readonly Column[], next: readonly Column[]): string | undefined {
+  const nextTypes = new Map(next.map((column) => [column.name, column.type]));
+  const firstNames = new Set(first.map((column) => column.name));
   const missing = first
-    .filter((column) => !types.has(column.name))
-    .map((column) => `${JSON.stringify(column.name)} is missing in it`);
-  const known = new Set(first.map((column) => column.name));
-  const added = second
-    .filter((column) => !known.has(column.name))
-    .map((column) => `${JSON.stringify(column.name)} is in it only`);
+    .filter(({ name }) => !nextTypes.has(name))
+    .map(({ name }) => `${JSON.stringify(name)} is missing`);
+  const additional = next
+    .filter(({ name }) => !firstNames.has(name))
+    .map(({ name }) => `${JSON.stringify(name)} is additional`);
   const changed = first
-    .filter((column) => types.has(column.name) && types.get(column.name) !== column.type)
-    .map(
-      (column) => `${JSON.stringify(column.name)} is ${types.get(column.name)} in it, but ${column.type} in the other`,
-    );
-  const all = [...missing, ...added, ...changed];
+    .filter(({ name, type }) => nextTypes.has(name) && nextTypes.get(name) !== type)
+    .map(({ name, type }) => `${JSON.stringify(name)} has type ${nextTypes.get(name)} instead of ${type}`);
+  const all = [...missing, ...additional, ...changed];
   return all.length === 0 ? undefined : all.join('; ');
 }
 
-/** The statements. Keys go on counting in the order of the files. */
+/** The SQL statements of appendFile. Keys continue after those of the earlier files. */
 export function appendSql(
-  all: Pick<LoadedFile, 'table' | 'columns' | 'srid'>,
+  first: Pick<LoadedFile, 'table' | 'columns' | 'srid'>,
   next: Pick<LoadedFile, 'table' | 'srid'>,
   offset: number,
   geometryColumn: string,
 ): string[] {
-  const names = [
-    ...all.columns.map((column) => format('%I', column.name)),
-    format('%I', geometryColumn),
-    format('%I', KEY_COLUMN),
-  ].join(', ');
-  const geometry =
-    next.srid === all.srid ? format('%I', geometryColumn) : format(`st_transform(%I, ${all.srid})`, geometryColumn);
+  const attributes = first.columns.map((column) => format('%I', column.name));
+  const geometry = format('%I', geometryColumn);
+  const key = format('%I', KEY_COLUMN);
+  const targets = [...attributes, geometry, key];
   const values = [
-    ...all.columns.map((column) => format('%I', column.name)),
-    geometry,
-    format(`%I + ${offset}`, KEY_COLUMN),
-  ].join(', ');
+    ...attributes,
+    next.srid === first.srid ? geometry : `st_transform(${geometry}, ${first.srid})`,
+    `${key} + ${offset}`,
+  ];
   return [
-    format('insert into %I (%s) select %s from %I order by %I', all.table, names, values, next.table, KEY_COLUMN),
+    format(
+      'insert into %I (%s) select %s from %I order by %s',
+      first.table,
+      targets.join(', '),
+      values.join(', '),
+      next.table,
+      key,
+    ),
     format('drop table %I', next.table),
   ];
 }

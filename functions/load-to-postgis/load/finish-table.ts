@@ -1,33 +1,45 @@
 import format from 'pg-format';
-import { readColumns, type TableColumn } from '#shared/postgis/table-columns.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import { namesForColumns } from '#shared/postgis/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
-import { planColumns, type Rename } from './plan-columns.ts';
+import { readColumns, type TableColumn } from '#shared/postgis/table-columns.ts';
+import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 
-/** What a staged table needs to become `raw_data`: real names, one geometry column of any dimension, an SRID on every geometry. */
+export interface Rename {
+  from: string;
+  to: string;
+}
+
+/** The changes that give a staged table the columns of `raw_data`. */
 export interface FinishPlan {
   renames: Rename[];
   dropped: string[];
   geometry: { staged: string; dimensionsGuessed: boolean; srid: number | undefined };
 }
 
-/** Gives a staged table its final columns. Returns its attributes, in order. `originals` are the names in the file. */
+export interface FinishOptions {
+  /** The column names of the file, in the order of the staged columns. */
+  originals: readonly string[];
+  geometryColumn: string;
+  file: string;
+  dimensionsGuessed: boolean;
+  /** The SRID to set; undefined when the geometries have one. */
+  sridToSet: number | undefined;
+}
+
+/**
+ * Gives a staged table its final column names, and one geometry column of any type in which every geometry has an
+ * SRID. Returns the attribute columns in order.
+ */
 export async function finishTable(
   session: PostgisSession,
   table: string,
-  options: {
-    originals: readonly string[];
-    geometryColumn: string;
-    file: string;
-    dimensionsGuessed: boolean;
-    sridToSet: number | undefined;
-  },
+  options: FinishOptions,
 ): Promise<{ columns: TableColumn[]; notes: Note[] }> {
   const staged = await readColumns(session, table);
   const geometries = staged.filter((column) => column.base === 'geometry' && !column.array);
-  const main = geometries.find((column) => column.name === STAGED_GEOMETRY) ?? geometries[0];
+  const kept = geometries.find((column) => column.name === STAGED_GEOMETRY) ?? geometries[0];
   const attributes = staged.filter((column) => column.name !== STAGED_KEY && !geometries.includes(column));
   const { renames, names, notes } = planColumns(
     attributes.map((column) => column.name),
@@ -35,12 +47,12 @@ export async function finishTable(
     options.geometryColumn,
     options.file,
   );
-  const dropped = geometries.filter((column) => column !== main).map((column) => column.name);
+  const dropped = geometries.filter((column) => column !== kept).map((column) => column.name);
   const plan: FinishPlan = {
     renames,
     dropped,
     geometry: {
-      staged: main?.name ?? STAGED_GEOMETRY,
+      staged: kept?.name ?? STAGED_GEOMETRY,
       dimensionsGuessed: options.dimensionsGuessed,
       srid: options.sridToSet,
     },
@@ -48,52 +60,80 @@ export async function finishTable(
   await session.query(finishSql(table, plan, options.geometryColumn).join(';\n'));
   return {
     columns: attributes.map((column, index) => ({ ...column, name: names[index] ?? column.name })),
-    notes: [
-      ...notes,
-      ...dropped.map((name) => ({
-        code: 'GEOMETRY_COLUMN_DROPPED',
-        column: name,
-        file: options.file,
-        message: `Only one geometry column can be kept; ${JSON.stringify(name)} was left out.`,
-      })),
-    ],
+    notes: [...notes, ...dropped.map((name) => droppedNote(name, options.file))],
   };
 }
 
-/** The statements, in order. Renames go through names that nothing has, because a new name may be another column's old one. */
+function droppedNote(column: string, file: string): Note {
+  return {
+    code: 'GEOMETRY_COLUMN_DROPPED',
+    column,
+    file,
+    message: `Geometry column ${JSON.stringify(column)} was dropped, because an asset has only one geometry column.`,
+  };
+}
+
+/**
+ * Plans the names of the attribute columns by the rule of namesForColumns. `originals` are the names in the file, in
+ * the same order. If their number differs, the staged names are used.
+ */
+export function planColumns(
+  staged: readonly string[],
+  originals: readonly string[],
+  geometryColumn: string,
+  file: string,
+): { renames: Rename[]; names: string[]; notes: Note[] } {
+  const sources = originals.length === staged.length ? originals : staged;
+  const { names, notes } = namesForColumns(sources, [...RESERVED_COLUMNS, geometryColumn], file);
+  const renames = staged.flatMap((from, index) =>
+    names[index] !== undefined && names[index] !== from ? [{ from, to: names[index] }] : [],
+  );
+  return { renames, names, notes };
+}
+
+/**
+ * The SQL statements of finishTable, in order. Columns are renamed in two steps, because a new name can be the old
+ * name of another column.
+ */
 export function finishSql(table: string, plan: FinishPlan, geometryColumn: string): string[] {
-  const passing = (index: number) => `sluice~passing~${index}`;
-  const change = geometryChange(plan.geometry);
+  const temporary = (index: number) => `sluice~renamed~${index}`;
+  const { staged } = plan.geometry;
+  const expression = geometryExpression(plan.geometry);
   return [
     ...plan.dropped.map((name) => format('alter table %I drop column %I', table, name)),
     ...plan.renames.map(({ from }, index) =>
-      format('alter table %I rename column %I to %I', table, from, passing(index)),
+      format('alter table %I rename column %I to %I', table, from, temporary(index)),
     ),
-    ...plan.renames.map(({ to }, index) => format('alter table %I rename column %I to %I', table, passing(index), to)),
-    // Without a type modifier, rows of other files, with other dimensions, fit in. Costs no rewrite unless `using` is needed.
+    ...plan.renames.map(({ to }, index) =>
+      format('alter table %I rename column %I to %I', table, temporary(index), to),
+    ),
+    // Remove the type modifier, so that rows of other files with other dimensions can be appended. PostgreSQL rewrites
+    // the table only for `using`.
     format(
-      `alter table %I alter column %I type geometry${change === undefined ? '' : ' using %s'}`,
+      'alter table %I alter column %I type geometry%s',
       table,
-      plan.geometry.staged,
-      change,
+      staged,
+      expression === undefined ? '' : ` using ${expression}`,
     ),
-    format('alter table %I rename column %I to %I', table, plan.geometry.staged, geometryColumn),
+    format('alter table %I rename column %I to %I', table, staged, geometryColumn),
     format('alter table %I rename column %I to %I', table, STAGED_KEY, KEY_COLUMN),
   ];
 }
 
-/** The expression by which geometries are rewritten; undefined when they can stay. */
-function geometryChange({ staged, dimensionsGuessed, srid }: FinishPlan['geometry']): string | undefined {
+/** The expression for the new geometries; undefined when they stay unchanged. */
+function geometryExpression({ staged, dimensionsGuessed, srid }: FinishPlan['geometry']): string | undefined {
   if (!dimensionsGuessed && srid === undefined) return undefined;
-  const dimensioned = dimensionsGuessed ? withoutEmptyDimensions(format('%I', staged)) : format('%I', staged);
-  return srid === undefined ? dimensioned : `st_setsrid(${dimensioned}, ${srid})`;
+  const geometry = dimensionsGuessed ? withoutZeroDimensions(format('%I', staged)) : format('%I', staged);
+  return srid === undefined ? geometry : `st_setsrid(${geometry}, ${srid})`;
 }
 
 /**
- * GDAL can only give all features of a layer of unknown type a Z and an M, 0 where they have none; so those that are 0 throughout are taken away
- * again. The comparison is of bytes, without looking at each vertex in SQL.
+ * Removes a Z or an M that is 0 in all vertices. For a layer of unknown type, ogr2ogr adds both to every geometry. The
+ * comparison is by bytes, which is faster than a comparison of vertices in SQL.
  */
-function withoutEmptyDimensions(geometry: string): string {
-  const unchanged = (forced: string) => `st_force4d(${forced}(${geometry}))::bytea = ${geometry}::bytea`;
-  return `case when ${unchanged('st_force2d')} then st_force2d(${geometry}) when ${unchanged('st_force3dz')} then st_force3dz(${geometry}) when ${unchanged('st_force3dm')} then st_force3dm(${geometry}) else ${geometry} end`;
+function withoutZeroDimensions(geometry: string): string {
+  const cases = ['st_force2d', 'st_force3dz', 'st_force3dm'].map(
+    (force) => `when st_force4d(${force}(${geometry}))::bytea = ${geometry}::bytea then ${force}(${geometry})`,
+  );
+  return `case ${cases.join(' ')} else ${geometry} end`;
 }

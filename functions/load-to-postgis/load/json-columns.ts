@@ -5,16 +5,16 @@ import type { Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 
-/**
- * GDAL calls a column JSON when it holds objects or lists, and when its values are of several kinds: there a text comes without its quotes,
- * which is no JSON. So these columns are staged as text, and become JSON when every value is.
- */
+/** GDAL's type for a column of objects or arrays, and for a column whose values have different types. */
 const JSON_FIELD = 'String(JSON)';
-/** invalid_text_representation: a value is no JSON. */
+/** SQLSTATE invalid_text_representation: a value is not valid JSON. */
 const NOT_JSON = '22P02';
 
-/** Gives JSON columns of a staged table their type. A mixture stays text, with a note. */
-export async function typeJsonColumns(
+/**
+ * Converts the JSON columns of a staged table, which are loaded as text, to type json. A column with a value that is
+ * not JSON stays text, with a note: GDAL removes the quotes of strings in a column of different types.
+ */
+export async function convertJsonColumns(
   session: PostgisSession,
   table: string,
   fields: readonly LayerField[],
@@ -24,27 +24,21 @@ export async function typeJsonColumns(
   const staged = (await readColumns(session, table))
     .map(({ name }) => name)
     .filter((name) => name !== STAGED_KEY && name !== STAGED_GEOMETRY);
-  if (staged.length !== fields.length) return []; // A second geometry column: which is which is not certain, and text loses nothing.
-  const json = fields.flatMap((field, index) =>
-    isJson(field) ? [{ field: field.name, column: staged[index] ?? field.name }] : [],
+  // With a second geometry column, fields and columns cannot be matched. The columns stay text, which loses nothing.
+  if (staged.length !== fields.length) return [];
+  const columns = fields.flatMap((field, index) =>
+    isJson(field) ? [{ field: field.name, staged: staged[index] ?? field.name }] : [],
   );
-  // All in one statement write the table once.
-  if (
-    await becomeJson(
-      session,
-      table,
-      json.map(({ column }) => column),
-    )
-  )
-    return [];
+  // One statement for all columns rewrites the table only once.
+  if (await tryConversion(session, table, columns)) return [];
   const notes: Note[] = [];
-  for (const { field, column } of json) {
-    if (await becomeJson(session, table, [column])) continue;
+  for (const column of columns) {
+    if (await tryConversion(session, table, [column])) continue;
     notes.push({
       code: 'COLUMN_MIXED',
       file,
-      column: field,
-      message: `Column ${JSON.stringify(field)} holds values of several kinds; it is text.`,
+      column: column.field,
+      message: `Column ${JSON.stringify(column.field)} contains values of different types. It is stored as text.`,
     });
   }
   return notes;
@@ -54,8 +48,13 @@ function isJson({ type }: LayerField): boolean {
   return type === JSON_FIELD;
 }
 
-async function becomeJson(session: PostgisSession, table: string, columns: readonly string[]): Promise<boolean> {
-  const changes = columns.map((column) => format('alter column %I type json using %I::json', column, column));
+/** Returns false when a value is not valid JSON; the table is then unchanged. */
+async function tryConversion(
+  session: PostgisSession,
+  table: string,
+  columns: readonly { staged: string }[],
+): Promise<boolean> {
+  const changes = columns.map(({ staged }) => format('alter column %I type json using %I::json', staged, staged));
   try {
     await session.query(`${format('alter table %I', table)} ${changes.join(', ')}`);
     return true;

@@ -3,71 +3,63 @@ import { join } from 'node:path';
 import format from 'pg-format';
 import type { EventData } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
-import { appendFile } from './append-file.ts';
 import { fetchVector, type VectorSource } from '../fetch/fetch-vector.ts';
+import { appendFile } from './append-file.ts';
 import { type LoadedFile, loadFile } from './load-file.ts';
 import { stagingTable } from './plan-load.ts';
 
 /**
- * Loads all files of the manifest into `raw_data` of the run's schema, and says what stands there. A crash on any line leaves staging tables
- * and files that the next claim throws away; `raw_data` appears whole, by one rename, or not at all.
+ * Loads all files of the manifest into `raw_data` in the schema of the run and returns its description. The table
+ * appears complete, by one rename, or not at all. After a crash, the next claim deletes the staging tables and files.
  */
 export async function loadFiles(claim: Claim, context: Context): Promise<EventData<'sluice.table.loaded'>> {
   const { signal } = claim;
-  const [firstFile, ...others] = claim.run.manifest.files;
+  const [firstFile, ...otherFiles] = claim.run.manifest.files;
   if (firstFile === undefined)
-    throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', {
+    throw new SluiceError('MANIFEST_INVALID', '`files` of the manifest is empty. List at least one file.', {
       details: { field: 'files' },
     });
   await using scratch = await openScratch(context.env, claim);
-  // The connection opens while the first file comes in.
-  const fetching = fetchInto(join(scratch.folder, '0'), firstFile, context, signal);
-  fetching.catch(() => undefined); // Awaited below; the session may fail first.
+  const folderOf = (index: number) => join(scratch.folder, String(index));
+  // Open the session during the download of the first file.
+  const firstDownload = download(folderOf(0), firstFile, context, signal);
+  firstDownload.catch(() => undefined); // Awaited below, unless the session fails first.
   const session = await context.postgis.openSession(claim, signal);
+  const load = async (source: VectorSource, index: number) => {
+    const folder = folderOf(index);
+    const loaded = await loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal });
+    await rm(folder, { recursive: true }); // So that the disk holds one file at a time.
+    return loaded;
+  };
   try {
-    await dropTables(session);
-    const load = async (source: VectorSource, index: number) => {
-      const folder = join(scratch.folder, String(index));
-      const loaded = await loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal });
-      await rm(folder, { recursive: true }); // Disk is needed for one file at a time.
-      return loaded;
-    };
-    const first = await load(await fetching, 0);
-    const rest: LoadedFile[] = [];
+    await dropEarlierTables(session);
+    const first = await load(await firstDownload, 0);
+    const others: LoadedFile[] = [];
     let rows = first.source.row_count;
-    for (const [index, file] of others.entries()) {
-      const next = await load(
-        await fetchInto(join(scratch.folder, String(index + 1)), file, context, signal),
-        index + 1,
-      );
+    for (const [position, file] of otherFiles.entries()) {
+      const index = position + 1;
+      const next = await load(await download(folderOf(index), file, context, signal), index);
       await appendFile(session, first, next, rows, context.env.GEOMETRY_COLUMN);
-      rest.push(next);
+      others.push(next);
       rows += next.source.row_count;
     }
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
-    const all = [first, ...rest];
-    return {
-      run_id: claim.runId,
-      files: all.map((file) => file.source),
-      srid: first.srid,
-      row_count: rows,
-      columns: first.columns,
-      notes: all.flatMap((file) => file.notes),
-    };
+    return describeTable(claim.runId, [first, ...others], first);
   } finally {
     await session.close();
-    await fetching.catch(() => undefined); // Nothing may write into the folder while it is removed.
+    await firstDownload.catch(() => undefined); // The scratch folder is deleted after all writes to it have ended.
   }
 }
 
-async function fetchInto(
+async function download(
   folder: string,
-  file: Parameters<typeof fetchVector>[0],
+  file: ManifestFile,
   { objects, env }: Context,
   signal: AbortSignal,
 ): Promise<VectorSource> {
@@ -75,11 +67,30 @@ async function fetchInto(
   return fetchVector(file, { objects, env, folder, signal });
 }
 
-/** What an earlier try of this step left. Later steps have not run, or they would have found this one done. */
-async function dropTables(session: PostgisSession): Promise<void> {
-  const left = await session.query<{ name: string }>(
-    `select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r' and (relname = $2 or relname ~ '^load_[0-9]+_[0-9]+(_typed)?$')`,
+/** Drops the tables of an earlier attempt of this step. No later step has run, or this step would not run again. */
+async function dropEarlierTables(session: PostgisSession): Promise<void> {
+  const tables = await session.query<{ name: string }>(
+    `select relname as name from pg_class
+     where relnamespace = to_regnamespace($1) and relkind = 'r'
+       and (relname = $2 or relname ~ '^load_[0-9]+_[0-9]+(_typed)?$')`,
     [session.schema, RAW_TABLE],
   );
-  if (left.length > 0) await session.query(left.map(({ name }) => format('drop table %I cascade', name)).join(';\n'));
+  if (tables.length === 0) return;
+  await session.query(tables.map(({ name }) => format('drop table %I cascade', name)).join(';\n'));
+}
+
+/** The data of `sluice.table.loaded`. Columns and CRS are those of the first file. */
+function describeTable(
+  runId: string,
+  files: readonly LoadedFile[],
+  { srid, columns }: LoadedFile,
+): EventData<'sluice.table.loaded'> {
+  return {
+    run_id: runId,
+    files: files.map((file) => file.source),
+    srid,
+    row_count: files.reduce((sum, file) => sum + file.source.row_count, 0),
+    columns,
+    notes: files.flatMap((file) => file.notes),
+  };
 }

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { parseLayers } from './layers.ts';
+
+test('parseLayers reads names that look like other lines of the output', () => {
+  const layers = parseLayers(
+    'INFO: Open of `x\'\n\nLayer name: Geometry: Point\nGeometry: 3D Multi Polygon\nLayer SRS WKT:\n(unknown)\nFID Column = fid\na: b: Integer (0.0)\nFeature Count: Integer64 (10.0) NOT NULL DEFAULT 1\n\nLayer name: t\nGeometry: None\nFeature Count: 3\nLayer SRS WKT:\nGEOGCRS["a",\n    ID["EPSG",1]]\nData axis to CRS axis mapping: 2,1\nlist: StringList (0.0)\n',
+  );
+  expect(layers).toEqual([
+    {
+      name: 'Geometry: Point',
+      geometryType: '3D Multi Polygon',
+      fields: [
+        { name: 'a: b', type: 'Integer' },
+        { name: 'Feature Count', type: 'Integer64' },
+      ],
+    },
+    {
+      name: 't',
+      geometryType: 'None',
+      featureCount: 3,
+      wkt: 'GEOGCRS["a",\n    ID["EPSG",1]]',
+      fields: [{ name: 'list', type: 'StringList' }],
+    },
+  ]);
+});

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { vectorFormat } from '#shared/formats/vector-formats.ts';
+import { datasetInArchive, partsOf, stemOf } from './source-parts.ts';
+
+test('finds the parts of a dataset without regard to case, and names missing parts', () => {
+  const shapefile = vectorFormat('Shapefile');
+  expect(
+    partsOf(
+      shapefile,
+      'b/Röads.v2.SHP',
+      ['b/Röads.v2.DBF', 'b/Röads.v2.shx', 'b/Röads.v2.Prj', 'b/Röads.dbf', 'b/Röads.v2.shp.xml', 'b/Röads.v2.SHP'],
+      'f',
+    ).map((part) => part.extension),
+  ).toEqual(['.shp', '.dbf', '.prj', '.shx']);
+  expect(() => partsOf(shapefile, 'a.shp', ['a.shx'], 's3://x/a.shp')).toThrow('s3://x/a.shp lacks .dbf');
+  expect(stemOf('.hidden')).toBe('.hidden');
+  expect(stemOf('a.b/c')).toBe('a.b/c');
+});
+
+test('requires a layer for an archive with several datasets', () => {
+  const names = ['x/a.shp', 'x/b.shp', '__MACOSX/x/._a.shp', 'x/._b.shp', 'readme.txt'];
+  expect(datasetInArchive(vectorFormat('SHP'), names, 'b', 'f')).toBe('x/b.shp');
+  expect(() => datasetInArchive(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
+    'f holds 2 datasets: x/a.shp, x/b.shp. Name one with `layer` in the manifest.',
+  );
+  expect(() => datasetInArchive(vectorFormat('SHP'), ['inner.zip'], undefined, 'f')).toThrow(
+    'f holds no .shp file; it holds inner.zip.',
+  );
+});
