@@ -87,13 +87,9 @@ export async function handleMissing(
   if (run?.status === 'running' && run.steps[0]?.status === 'pending') return runRequested(run);
   log.info({ manifest_key: key, known: known.length }, 'Manifest:Read:Missing');
   if (known.length > 0) return undefined;
-  const error = new SluiceError(
-    'MANIFEST_GONE',
-    `${key} was deleted from the landing zone before it was read. Upload it again.`,
-    {
-      details: { manifest_key: key },
-    },
-  );
+  const error = new SluiceError('MANIFEST_GONE', `${key} was deleted from the landing zone before it was read.`, {
+    details: { manifest_key: key },
+  });
   const stored = await ledger.recordManifest(
     rejectedManifest({ eventId: event.id, key, object: undefined, error: error.toDocument() }),
   );

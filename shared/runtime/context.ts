@@ -7,6 +7,8 @@ import type { Logger } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 
+// shared/runtime executes functions: their context, their claims, and the hosts that call them.
+
 /** What a handler may use: the ports. Nothing above them knows which way of running Sluice it is in. */
 export interface Context {
   env: Env;

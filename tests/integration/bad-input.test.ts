@@ -75,7 +75,7 @@ test.each<[name: string, code: string, said: RegExp, body: string | Buffer | obj
   [
     'a NUL',
     'MANIFEST_INVALID',
-    /metadata\.description holds a character/,
+    /metadata\.description contains a character/,
     JSON.stringify({ ...good, metadata: { description: 'a\0b' } }),
   ],
   ['no files', 'MANIFEST_INVALID', /at least one file/, { ...good, files: [] }],
@@ -97,10 +97,10 @@ test.each<[name: string, code: string, said: RegExp, body: string | Buffer | obj
     /names the bucket "data-lake"/,
     withPath('s3://data-lake/gut/x.parquet'),
   ],
-  ['..', 'FILE_OUTSIDE_LANDING_ZONE', /"\.\." part/, withPath('s3://landing-zone/../data-lake/x')],
+  ['..', 'FILE_OUTSIDE_LANDING_ZONE', /"\.\." segment/, withPath('s3://landing-zone/../data-lake/x')],
   ['/vsi', 'FILE_OUTSIDE_LANDING_ZONE', /virtual path of GDAL/, withPath('/vsicurl/http://127.0.0.1:9/x.shp')],
-  ['a file of the machine', 'FILE_OUTSIDE_LANDING_ZONE', /does not begin with s3:/, withPath('/etc/passwd')],
-  ['a database', 'FILE_OUTSIDE_LANDING_ZONE', /does not begin with s3:/, withPath('PG:dbname=postgres')],
+  ['a file of the machine', 'FILE_OUTSIDE_LANDING_ZONE', /does not start with s3:/, withPath('/etc/passwd')],
+  ['a database', 'FILE_OUTSIDE_LANDING_ZONE', /does not start with s3:/, withPath('PG:dbname=postgres')],
 ])('%s is rejected with %s and archived', async (name, code, said, body) => {
   const document = await untilArchived(`manifests/${name.replaceAll('/', '_')} é #.json`, body);
   expect(document).toMatchObject({

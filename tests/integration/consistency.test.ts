@@ -178,7 +178,7 @@ describe('the same input again', () => {
       asset: { id: first.asset._id, version: 1 },
     });
     expect(await acts()).toContain(
-      `sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded: the same input was there before, so it gives what was made then (${first.asset._id}).`,
+      `sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded. It reused ${first.asset._id}, because the same input was processed before.`,
     );
     const edges = await sluice.context.ledger.listLineage(first.asset._id);
     expect(edges.map(({ source, run_id }) => [source.kind === 'file' && source.path, run_id]).sort()).toEqual([

@@ -98,7 +98,7 @@ describe('rerun', () => {
     const running = await admitRun(gateway.deps.ledger, 'under way');
     expect(await post(`/api/runs/${running.run_id}/rerun`)).toMatchObject({
       status: 409,
-      body: { error: { code: 'TRANSITION_ILLEGAL', message: expect.stringContaining('is under way') as string } },
+      body: { error: { code: 'TRANSITION_ILLEGAL', message: expect.stringContaining('is still running') as string } },
     });
     expect(await post('/api/runs/nothing/rerun')).toMatchObject({
       status: 404,
