@@ -2,20 +2,20 @@ import { ERROR_CODES } from '#shared/errors/codes.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
 
-/** What `sluice` exits with. */
+/** The exit codes of `sluice`. */
 export const EXIT = {
   success: 0,
   /** The run failed or was canceled, or the manifest was rejected. */
   failed: 1,
-  /** Wrong usage: also a file, run or asset that does not exist. */
+  /** Wrong usage, including a file, run or asset that does not exist. */
   usage: 2,
-  /** Sluice does not answer, or not yet. */
+  /** Sluice does not answer, or is still starting. */
   unreachable: 3,
-  /** Ctrl-C: 128 + SIGINT, as shells have it. */
+  /** Ctrl-C: 128 + SIGINT, the convention of shells. */
   interrupted: 130,
 } as const;
 
-/** Thrown before anything was uploaded: a run that fails with such a code is a state that was read, not an error of the command. */
+/** Errors of the command itself, before it uploads anything. For a run that failed with one of them, the code is 1. */
 const USAGE_CODES = new Set([
   'REQUEST_INVALID',
   'FORMAT_NOT_SUPPORTED',
@@ -25,13 +25,13 @@ const USAGE_CODES = new Set([
   'CONFIG_INVALID',
 ]);
 
-/** Of an error that kept a command from its end. */
+/** The exit code of a command that failed. */
 export function exitCodeOfError({ code }: Pick<SluiceError, 'code'>): number {
   if (USAGE_CODES.has(code)) return EXIT.usage;
   return ERROR_CODES[code].retryable ? EXIT.unreachable : EXIT.failed;
 }
 
-/** Of a run as it stands. */
+/** The exit code for the current status of a run. */
 export function exitCodeOfStatus(status: Status): number {
   return status === 'success' || status === 'running' ? EXIT.success : EXIT.failed;
 }

@@ -6,17 +6,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Listener, listen } from '../gateway/api/listen.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-/** What `sluice` does before and while Sluice is there to answer, in processes of their own as a person starts them. */
+/** `sluice` in a separate process, while Sluice is starting or unreachable. */
 
 const LAUNCHER = fileURLToPath(new URL('./sluice.mjs', import.meta.url));
-/** Makes the launcher believe that it runs on a Node that is too old, so that it starts another one. */
+/** Simulates a Node that is too old, so that the launcher starts another one. */
 const OLD_NODE = [
   '--import',
   'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.19.0"}})',
 ];
 const RUN_FIELDS = { run_id: null, batch_id: null, status: 'failure', steps: [], asset: null };
 
-/** An address at which Sluice is starting, until `answerWith`. */
+/** A listener that responds as a starting gateway, until `answerWith`. */
 let gateway: Listener;
 beforeEach(async () => {
   gateway = await listen({ HOST: '127.0.0.1', PORT: 0 });
@@ -27,21 +27,21 @@ const variables = () => ({ LOG_LEVEL: 'silent', SLUICE_URL: `http://127.0.0.1:${
 const run = (args: string[], more: Record<string, string> = {}) =>
   execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { ...variables(), ...more } });
 
-test('--version is that of the package', async () => {
+test('--version prints the version of the package', async () => {
   expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: manifest.version });
 });
 
 describe('while Sluice is starting', () => {
-  test('a command says so, waits, and goes on when it is ready', async () => {
+  test('a command waits with a message, and continues when the gateway is ready', async () => {
     const child = run(['runs', '--json']);
     for await (const line of child.iterable({ from: 'stderr' })) {
-      expect(line).toBe(`Sluice is starting at http://127.0.0.1:${gateway.port}; waiting until it is ready …`);
+      expect(line).toBe(`Sluice is starting at http://127.0.0.1:${gateway.port}. Waiting until it is ready …`);
       gateway.answerWith(() => Response.json([]));
     }
     expect(await child).toMatchObject({ exitCode: 0, stdout: '[]' });
   });
 
-  test('an upload is sent again, whole', async () => {
+  test('an upload is repeated completely', async () => {
     const bodies: string[] = [];
     const child = run([
       'ingest',
@@ -67,15 +67,15 @@ describe('while Sluice is starting', () => {
     expect(bodies.map((text) => Object.keys(JSON.parse(text) as object)[0])).toEqual(['name', 'batch_id']);
   });
 
-  test('Ctrl-C ends the waiting', async () => {
+  test('Ctrl-C ends the wait', async () => {
     const child = run(['ingest', LAUNCHER, '--format', 'GeoJSON', '--dataset', 'x']);
     for await (const line of child.iterable({ from: 'stderr' }))
       if (line.startsWith('Sluice is starting')) child.kill('SIGINT');
-    expect(await child).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('Stopped.') as string });
+    expect(await child).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('Interrupted.') as string });
   });
 });
 
-describe('wrong usage with --json gives one document', () => {
+describe('wrong usage with --json writes one document', () => {
   test.each([
     [
       ['ingest', 'x.zip', '--json'],
@@ -108,14 +108,14 @@ describe('wrong usage with --json gives one document', () => {
     expect(stderr).toContain('error: ');
   });
 
-  test('so does a wrong variable of the environment', async () => {
+  test('an invalid environment variable writes one document', async () => {
     const { exitCode, stdout, stderr } = await run(['run', 'r', '--json'], { PORT: 'abc' });
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([2, { ...RUN_FIELDS, error: { code: 'CONFIG_INVALID' } }]);
     expect(stderr).toContain('PORT is "abc", but must be a whole number from 0 to 65535');
   });
 });
 
-describe('on a Node that is too old, another one does the work', () => {
+describe('on a Node that is too old, the launcher starts another Node', () => {
   const start = () =>
     spawn(process.execPath, [...OLD_NODE, LAUNCHER, 'runs'], {
       env: { ...process.env, ...variables() },
@@ -123,22 +123,22 @@ describe('on a Node that is too old, another one does the work', () => {
       detached: true,
     });
 
-  test('and ends when the launcher is killed', { timeout: 30_000 }, async () => {
+  test('which ends when the launcher is killed', { timeout: 30_000 }, async () => {
     const launcher = start();
-    const closed = once(launcher, 'close'); // When nobody holds its streams any more.
+    const closed = once(launcher, 'close'); // All processes have closed its streams.
     await once(launcher.stderr, 'data');
     launcher.kill('SIGKILL');
     await closed;
   });
 
-  test('and answers Ctrl-C', async () => {
+  test('which handles Ctrl-C', async () => {
     const launcher = start();
     await once(launcher.stderr, 'data');
-    process.kill(-(launcher.pid ?? 0), 'SIGINT'); // As a terminal does: to both.
+    process.kill(-(launcher.pid ?? 0), 'SIGINT'); // A terminal sends the signal to both processes.
     expect(await once(launcher, 'close')).toEqual([130, null]);
   });
 
-  test('and its exit code is that of the command', async () => {
+  test('and returns the exit code of the command', async () => {
     expect(
       await execa(process.execPath, [...OLD_NODE, LAUNCHER, 'runs', '--nope'], { reject: false, env: variables() }),
     ).toMatchObject({ exitCode: 2 });

@@ -7,14 +7,14 @@ import { runProgram } from './program.ts';
 import { writeJson } from './run-command.ts';
 import { colorsFor, type Terminal } from './output/terminal.ts';
 
-/** The command line: runs one command, returns the exit code. */
-export async function main(args: string[], screens: Pick<Terminal, 'stdout' | 'stderr'> = process): Promise<number> {
+/** Executes one command of the command line, and returns the exit code. */
+export async function main(args: string[], streams: Pick<Terminal, 'stdout' | 'stderr'> = process): Promise<number> {
   try {
-    return await runProgram(args, screens, parseEnv(process.env));
+    return await runProgram(args, streams, parseEnv(process.env));
   } catch (thrown) {
     const error = asSluiceError(thrown).toDocument();
-    screens.stderr.write(`${describeError(error, colorsFor(screens.stderr))}\n`);
-    if (args.includes('--json')) writeJson(screens, usageJson(args, error));
+    streams.stderr.write(`${describeError(error, colorsFor(streams.stderr))}\n`);
+    if (args.includes('--json')) writeJson(streams, usageJson(args, error));
     return EXIT.usage;
   }
 }

@@ -3,30 +3,30 @@ import { describeError } from '#shared/api/describe-run.ts';
 import { EXIT, exitCodeOfError } from './exit-codes.ts';
 import { colorsFor, type Terminal } from './output/terminal.ts';
 
-/** A command: does its work, writes its answer, returns its exit code. */
+/** Executes a command, writes its result, and returns its exit code. */
 export type Command = (signal: AbortSignal) => Promise<number>;
 
-interface Reactions {
-  /** What --json shows when the command is kept from its end. */
+interface FailureOutput {
+  /** The JSON document of --json when the command fails. */
   errorJson?: (error: SluiceError) => unknown;
-  /** What to say after Ctrl-C. */
+  /** The message after Ctrl-C. */
   interrupted?: () => string;
 }
 
-/** Runs a command: errors become plain words and an exit code, Ctrl-C stops it. */
+/** Executes a command. Writes errors to standard error and converts them to exit codes. Ctrl-C aborts the command. */
 export async function runCommand(
   command: Command,
   terminal: Terminal,
-  { errorJson = (error) => ({ error: error.toDocument() }), interrupted }: Reactions = {},
+  { errorJson = (error) => ({ error: error.toDocument() }), interrupted }: FailureOutput = {},
 ): Promise<number> {
-  const stop = new AbortController();
-  const onInterrupt = () => stop.abort();
+  const interruption = new AbortController();
+  const onInterrupt = () => interruption.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    return await command(stop.signal);
+    return await command(interruption.signal);
   } catch (thrown) {
-    if (stop.signal.aborted) {
-      terminal.stderr.write(`${interrupted?.() ?? 'Stopped.'}\n`);
+    if (interruption.signal.aborted) {
+      terminal.stderr.write(`${interrupted?.() ?? 'Interrupted.'}\n`);
       return EXIT.interrupted;
     }
     const error = asSluiceError(thrown);
@@ -38,7 +38,7 @@ export async function runCommand(
   }
 }
 
-/** The one JSON document of standard output. */
+/** Writes the JSON document of --json to standard output. */
 export function writeJson({ stdout }: Pick<Terminal, 'stdout'>, document: unknown): void {
   stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }

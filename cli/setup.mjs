@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Makes sure that everything is there that Sluice needs: npm packages, GDAL, PostgreSQL with PostGIS. Installs what it may,
- * otherwise prints the command and exits 1. Asks nothing, and is quick when there is nothing to do.
- * Plain JavaScript without dependencies: it runs on Node 18, before any package is installed.
+ * Installs the missing requirements of Sluice: npm packages, GDAL, PostgreSQL with PostGIS. Without permission to
+ * install system packages, prints the command and exits with 1. Never prompts.
+ * Plain JavaScript without dependencies, because it runs on Node 18 before any package is installed.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ import { fileURLToPath } from 'node:url';
 import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
 import { findPostgres } from '../gateway/embedded/postgres-programs.mjs';
-import { failureOf, runShowing } from './setup/progress.mjs';
+import { failureLines, runWithProgress } from './setup/progress.mjs';
 import {
   aptInstall,
   aptUpdate,
-  commandForPerson,
+  commandForUser,
   NEED_NAMES,
   packagesFor,
   SANDBOX_PACKAGES,
@@ -26,7 +26,7 @@ import {
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-/** Debian's postgresql packages read this folder when they are installed. */
+/** Debian's PostgreSQL packages read this file during their installation. */
 const CLUSTER_SETTING = '/etc/postgresql-common/createcluster.d/sluice.conf';
 
 loadSettings();
@@ -36,42 +36,43 @@ if (problems.length > 0) {
   process.exitCode = 1;
 }
 
-/** Settings of .env say whether servers of one's own are used. Node 18 cannot read it; then more is installed than needed. */
+/** .env can contain the addresses of existing servers. Node 18 cannot read it; then PostgreSQL is installed anyway. */
 function loadSettings() {
   const file = join(ROOT, '.env');
   if (existsSync(file)) process.loadEnvFile?.(file);
 }
 
-/** @returns {Promise<string[]>} What is still wrong. */
+/** @returns {Promise<string[]>} The remaining problems. */
 async function installNpmPackages() {
   if (packagesAreInstalled(ROOT)) return [];
-  const { ok, said } = await runShowing(
+  const { ok, output } = await runWithProgress(
     'Installing npm packages',
     { command: 'npm', args: ['ci', '--no-audit', '--no-fund', '--loglevel=http'] },
     { cwd: ROOT },
   );
-  if (!ok) return [`The npm packages could not be installed. npm said:\n${failureOf(said)}`];
+  if (!ok) return [`The npm packages could not be installed. The output of npm:\n${failureLines(output)}`];
   if (packagesAreInstalled(ROOT)) return [];
   return [
-    'The npm packages are installed, but the package `node` did not bring its program. Allow install scripts (npm config delete ignore-scripts) and start again.',
+    'The npm packages are installed, but the package `node` has no program, because install scripts are disabled. ' +
+      'Enable them (npm config delete ignore-scripts), and start again.',
   ];
 }
 
-/** @returns {Promise<string[]>} What is still wrong. */
+/** @returns {Promise<string[]>} The remaining problems. */
 async function installSystemPackages() {
   const needs = missing();
   if (needs.length === 0) return [];
   const installer = isOnPath('apt-get') ? 'apt' : isOnPath('dnf') ? 'dnf' : isOnPath('brew') ? 'brew' : undefined;
   const asRoot = process.getuid?.() === 0;
   const advice = () => adviceFor(missing(), installer, asRoot);
-  if (installer !== 'apt' || !(asRoot || sudoAsksNothing())) return [advice()];
-  const { ok, said } = await installWithApt(asRoot, needs);
-  if (!ok) return [`${advice()}\n\napt-get said:\n${failureOf(said)}`];
+  if (installer !== 'apt' || !(asRoot || sudoNeverPrompts())) return [advice()];
+  const { ok, output } = await installWithApt(asRoot, needs);
+  if (!ok) return [`${advice()}\n\nThe output of apt-get:\n${failureLines(output)}`];
   if (!isOnPath('bwrap'))
-    await runShowing(
+    await runWithProgress(
       `Installing the sandbox (${SANDBOX_PACKAGES.apt.join(', ')})`,
       aptInstall(asRoot, SANDBOX_PACKAGES.apt),
-      { failed: 'not possible; Sluice runs without it' },
+      { failed: 'failed; Sluice runs without it' },
     );
   return missing().length === 0 ? [] : [advice()];
 }
@@ -90,20 +91,21 @@ async function installWithApt(asRoot, needs) {
   const title = `Installing ${needs.map((need) => NEED_NAMES[need]).join(' and ')} (${packages.join(', ')})`;
   const restore = withoutSystemCluster(asRoot);
   try {
-    const first = await runShowing(title, aptInstall(asRoot, packages), {
-      failed: 'not yet; the list of packages may be old',
+    const first = await runWithProgress(title, aptInstall(asRoot, packages), {
+      failed: 'failed; the package lists may be outdated',
     });
     if (first.ok) return first;
-    // The lists of a new machine are empty or old.
-    const updated = await runShowing('Fetching the list of packages', aptUpdate(asRoot));
-    return updated.ok ? await runShowing(title, aptInstall(asRoot, packages)) : updated;
+    // On a new machine, the package lists are empty or outdated.
+    const updated = await runWithProgress('Updating the package lists', aptUpdate(asRoot));
+    return updated.ok ? await runWithProgress(title, aptInstall(asRoot, packages)) : updated;
   } finally {
     restore();
   }
 }
 
 /**
- * Keeps Debian's packages from making and starting a system-wide server: Sluice runs its own. Gives back what undoes it.
+ * Prevents Debian's packages from creating and starting a system-wide server, because Sluice runs its own. Returns a
+ * function that removes the setting.
  *
  * @param {boolean} asRoot
  */
@@ -121,20 +123,25 @@ function run({ command, args }) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-function sudoAsksNothing() {
+function sudoNeverPrompts() {
   return isOnPath('sudo') && run({ command: 'sudo', args: ['-n', 'true'] });
 }
 
-/** @param {Need[]} needs @param {import('./setup/system-packages.mjs').Installer | undefined} installer @param {boolean} asRoot */
+/**
+ * @param {Need[]} needs
+ * @param {import('./setup/system-packages.mjs').Installer | undefined} installer
+ * @param {boolean} asRoot
+ */
 function adviceFor(needs, installer, asRoot) {
   const problem = gdalProblem();
   const old =
     problem !== undefined && 'tooOld' in problem
       ? ` (GDAL ${problem.tooOld} is installed; it must be ${OLDEST_GDAL.join('.')} or newer)`
       : '';
-  const command = commandForPerson(installer, needs, asRoot);
+  const command = commandForUser(installer, needs, asRoot);
   const names = needs.map((need) => NEED_NAMES[need]).join(' and ');
   if (command === undefined)
-    return `Sluice needs ${names}${old}. Install it with the package manager of this system, then start again.`;
-  return `Sluice needs ${names}${old}, and may not install it here. Run this, then start again:\n\n    ${command}`;
+    return `Sluice requires ${names}${old}. Install it with the package manager of this system, then start again.`;
+  const sentence = `Sluice requires ${names}${old}, and has no permission to install it.`;
+  return `${sentence} Run this, then start again:\n\n    ${command}`;
 }

@@ -9,17 +9,18 @@ import { setTimeout } from 'node:timers/promises';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** A start takes seconds, the first one of a slow machine half a minute. */
+/** A start takes seconds; the first start on a slow machine takes half a minute. */
 const START_TIMEOUT_MS = 60_000;
-const TRY_AGAIN_MS = 500;
+const STARTING_POLL_MS = 500;
 
 /**
- * The gateway over HTTP. Every method throws SLUICE_UNREACHABLE when it does not answer, else the error that it answered. While Sluice
- * is starting, all but `open` wait, for a minute at most; `onStarting` hears that once.
+ * The HTTP client of the gateway. Every method throws the error that the gateway returns, or SLUICE_UNREACHABLE when it
+ * does not answer. While Sluice is starting, all methods except `open` wait for at most a minute, and call `onStarting`
+ * once.
  */
 export class GatewayClient {
   readonly baseUrl: string;
-  /** Gone when it was told. */
+  /** Undefined after the first call. */
   #onStarting: (() => void) | undefined;
 
   constructor(baseUrl: string, onStarting?: () => void) {
@@ -32,8 +33,8 @@ export class GatewayClient {
     return (await response.json()) as T;
   }
 
-  /** Does something in the name of an operator, and answers what came of it. */
-  async act<T>(
+  /** Sends a change with the name of its operator, and returns the response. */
+  async change<T>(
     method: 'POST' | 'PUT' | 'DELETE',
     path: string,
     { operator, body, signal }: { operator: string; body?: unknown; signal: AbortSignal },
@@ -47,12 +48,12 @@ export class GatewayClient {
     return (await response.json()) as T;
   }
 
-  /** A response whose body is still to be read. Does not wait for a start: whoever reads a stream connects again anyway. */
+  /** Returns a response with an unread body. Does not wait for a start, because readers of streams reconnect anyway. */
   open(path: string, signal: AbortSignal): Promise<Response> {
     return this.#request(path, { signal });
   }
 
-  /** Nothing of a request that comes during the start is done, so it can be sent again. */
+  /** Repeats a request while Sluice is starting. Until then, the gateway executes no request. */
   async #whenReady<T>(send: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const giveUpAt = Date.now() + START_TIMEOUT_MS;
     for (;;) {
@@ -64,7 +65,7 @@ export class GatewayClient {
       }
       this.#onStarting?.();
       this.#onStarting = undefined;
-      await setTimeout(TRY_AGAIN_MS, undefined, { signal });
+      await setTimeout(STARTING_POLL_MS, undefined, { signal });
     }
   }
 
@@ -80,7 +81,7 @@ export class GatewayClient {
     return response;
   }
 
-  /** Uploads a file to the landing zone without holding it in memory. `onSent` hears how many of its bytes have gone out. */
+  /** Streams a file to the landing zone. `onSent` receives the number of bytes that were sent. */
   async uploadFile(
     key: string,
     path: string,
@@ -88,7 +89,8 @@ export class GatewayClient {
   ): Promise<void> {
     const { size } = await stat(path);
     await this.#whenReady(() => {
-      const file = createReadStream(path, size > 0 ? { end: size - 1 } : {}); // A file that grows meanwhile keeps to its Content-Length.
+      // A file that grows during the upload must not exceed its Content-Length.
+      const file = createReadStream(path, size > 0 ? { end: size - 1 } : {});
       let sent = 0;
       file.on('data', (chunk) => onSent((sent += chunk.length)));
       return this.#put(key, file, size, signal);
@@ -108,32 +110,32 @@ export class GatewayClient {
       headers: { 'content-length': size },
       signal,
     });
-    const answered = new Promise<IncomingMessage>((resolve, reject) =>
+    const responded = new Promise<IncomingMessage>((resolve, reject) =>
       request.on('response', resolve).on('error', reject),
     );
-    // An upload that is refused breaks off while it is sent: what the gateway said counts, not the broken pipe.
+    // The gateway can reject an upload while it is sent. Its response is the error to report, not the broken pipe.
     const sent = pipeline(body, request).catch(() => undefined);
     let response: IncomingMessage;
     try {
-      response = await answered;
+      response = await responded;
     } catch (thrown) {
       signal.throwIfAborted();
       throw this.#unreachable(thrown);
     }
-    const said: unknown = await json(response).catch(() => undefined);
-    if (response.statusCode !== 201) throw errorOf(response.statusCode ?? 0, said);
+    const document: unknown = await json(response).catch(() => undefined);
+    if (response.statusCode !== 201) throw errorOf(response.statusCode ?? 0, document);
     await sent;
   }
 
   #unreachable(cause: unknown): SluiceError {
-    return new SluiceError('SLUICE_UNREACHABLE', `Sluice does not answer at ${this.baseUrl}.`, {
+    return new SluiceError('SLUICE_UNREACHABLE', `Could not connect to Sluice at ${this.baseUrl}.`, {
       cause,
       details: { url: this.baseUrl, reason: reasonOf(cause) },
     });
   }
 }
 
-/** fetch says only "fetch failed"; why stands in the cause. */
+/** The error of fetch is only "fetch failed"; its cause has the reason. */
 function reasonOf(thrown: unknown): string {
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
   return (cause as { code?: string }).code ?? asSluiceError(cause).message;
@@ -143,15 +145,15 @@ function errorOf(status: number, body: unknown): SluiceError {
   const { code, message, details } =
     (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ??
     {};
-  // Every answer of Sluice carries a code: whatever answers without one, with a "not found", is another server.
+  // Every error of Sluice has a code, so "not found" without a code comes from another server.
   if (code === undefined && status === 404)
-    return new SluiceError('SLUICE_UNREACHABLE', 'What answers there is not Sluice. Check SLUICE_URL.', {
+    return new SluiceError('SLUICE_UNREACHABLE', 'The server at this address is not Sluice. Check SLUICE_URL.', {
       details: { http_status: status },
     });
   if (code === undefined || !isCode(code))
     return new SluiceError(
       status >= 500 ? 'FUNCTION_UNAVAILABLE' : 'REQUEST_INVALID',
-      message ?? `The gateway answered HTTP ${status}.`,
+      message ?? `The gateway returned HTTP status ${status}.`,
       { details: { http_status: status } },
     );
   return new SluiceError(code, message ?? ERROR_CODES[code].meaning, { details: details ?? {} });

@@ -6,7 +6,7 @@ import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
-/** `sluice activity`: who did what, the newest first; of one run, or of all. */
+/** `sluice activity`: lists the activities of one run or of all runs, newest first. */
 export function activity(
   flags: { run?: string; limit: number },
   client: GatewayClient,
@@ -14,16 +14,16 @@ export function activity(
 ): Promise<number> {
   return runCommand(async (signal) => {
     const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
-    const lines = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
-    if (terminal.json) writeJson(terminal, lines);
-    else terminal.stdout.write(`${lines.length === 0 ? 'Nothing has been done yet.' : tableOf(lines)}\n`);
+    const activities = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
+    if (terminal.json) writeJson(terminal, activities);
+    else terminal.stdout.write(`${activities.length === 0 ? 'There are no activities.' : tableOf(activities)}\n`);
     return EXIT.success;
   }, terminal);
 }
 
-function tableOf(lines: ActivityView[]): string {
+function tableOf(activities: ActivityView[]): string {
   return formatTable([
     ['WHEN (UTC)', 'WHO', 'WHAT'],
-    ...lines.map((line) => [formatTime(line.at), line.operator, line.message]),
+    ...activities.map(({ at, operator, message }) => [formatTime(at), operator, message]),
   ]);
 }

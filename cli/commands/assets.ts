@@ -7,7 +7,7 @@ import { assetJson } from '../output/json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
-/** `sluice assets`: the newest assets of the lake, or of one dataset. */
+/** `sluice assets`: lists the assets of the lake or of one dataset, newest first. */
 export function assets(
   flags: { dataset?: string; limit: number },
   client: GatewayClient,
@@ -36,5 +36,8 @@ function tableOf(found: AssetView[]): string {
     asset.id,
     asset.url,
   ]);
-  return formatTable([['MADE (UTC)', 'DATASET', 'VERSION', 'ROWS', 'GEOMETRY', 'SIZE', 'ASSET', 'DOWNLOAD'], ...rows]);
+  return formatTable([
+    ['CREATED (UTC)', 'DATASET', 'VERSION', 'ROWS', 'GEOMETRY', 'SIZE', 'ASSET', 'DOWNLOAD'],
+    ...rows,
+  ]);
 }

@@ -6,9 +6,9 @@ import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
-import type { ActFlags } from './run-control.ts';
+import type { OperatorFlags } from './run-control.ts';
 
-/** `sluice dead-letters`: the events that no try could deliver, and what can be done about each. */
+/** `sluice dead-letters`: lists the events that could not be delivered, with the recommended action for each. */
 export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
     const letters = await client.get<DeadLetterView[]>(`/api/dead-letters?limit=${flags.limit}`, signal);
@@ -18,47 +18,47 @@ export function deadLetters(flags: { limit: number }, client: GatewayClient, ter
   }, terminal);
 }
 
-/** `sluice dead-letters redrive ID`: delivers one again. Exits 1, with what to do instead, when that would do nothing. */
-export function redrive(id: string, flags: ActFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
-  return act(
+/** `sluice dead-letters redrive ID`: delivers a dead letter again. Exits with 1 and advice when that has no effect. */
+export function redrive(id: string, flags: OperatorFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return change(
     'POST',
     `/api/dead-letters/${encodeURIComponent(id)}/redrive`,
-    (letter) => `${letter.event.type} is delivered to ${letter.function} again.`,
+    (letter) => `The event ${letter.event.type} is delivered to ${letter.function} again.`,
     flags,
     client,
     terminal,
   );
 }
 
-/** `sluice dead-letters discard ID`: takes one off the list. */
-export function discard(id: string, flags: ActFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
-  return act(
+/** `sluice dead-letters discard ID`: deletes a dead letter. */
+export function discard(id: string, flags: OperatorFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return change(
     'DELETE',
     `/api/dead-letters/${encodeURIComponent(id)}`,
-    (letter) => `The dead letter of ${letter.function} (${letter.event.type}) is off the list.`,
+    (letter) => `The dead letter of ${letter.function} (${letter.event.type}) was discarded.`,
     flags,
     client,
     terminal,
   );
 }
 
-function act(
+function change(
   method: 'POST' | 'DELETE',
   path: string,
-  say: (letter: DeadLetter) => string,
-  { operator }: ActFlags,
+  describe: (letter: DeadLetter) => string,
+  { operator }: OperatorFlags,
   client: GatewayClient,
   terminal: Terminal,
 ): Promise<number> {
   return runCommand(
     async (signal) => {
-      const letter = await client.act<DeadLetter>(method, path, { operator, signal });
+      const letter = await client.change<DeadLetter>(method, path, { operator, signal });
       if (terminal.json) writeJson(terminal, letter);
-      else terminal.stdout.write(`${printable(say(letter))}\n`);
+      else terminal.stdout.write(`${printable(describe(letter))}\n`);
       return EXIT.success;
     },
     terminal,
-    { interrupted: () => 'Stopped. See what was done: npx sluice dead-letters' },
+    { interrupted: () => 'Interrupted. To list dead letters: npx sluice dead-letters' },
   );
 }
 
@@ -72,5 +72,5 @@ function tableOf(letters: DeadLetterView[]): string {
     letter.run_id ?? '',
     letter.redrivable ? `npx sluice dead-letters redrive ${letter.id}` : (letter.advice ?? ''),
   ]);
-  return formatTable([['FAILED (UTC)', 'DEAD LETTER', 'FUNCTION', 'ERROR', 'TRIES', 'RUN', 'WHAT TO DO'], ...rows]);
+  return formatTable([['FAILED (UTC)', 'DEAD LETTER', 'FUNCTION', 'ERROR', 'ATTEMPTS', 'RUN', 'ACTION'], ...rows]);
 }

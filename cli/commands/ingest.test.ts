@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs `sluice` as a person does, in a process of its own. */
+/** Runs `sluice` in a separate process. */
 const run = (args: string[], variables: Record<string, string> = {}) =>
   execa(process.execPath, [LAUNCHER, ...args], {
     reject: false,
@@ -44,7 +44,7 @@ const points = (name = 'Bäume + parks #1.geojson') => {
 };
 
 describe('ingest', () => {
-  test('shows the asset in plain words, and its steps on standard error', async () => {
+  test('writes the asset to standard output, and the steps to standard error', async () => {
     const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'länder', '--project', 'ALPHA']);
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(
@@ -56,7 +56,7 @@ describe('ingest', () => {
     expect(stdout + stderr).not.toContain('\u001b');
   });
 
-  test('--json gives one document, and the asset can be fetched from its URL', async () => {
+  test('--json writes one document, and the asset can be downloaded from its URL', async () => {
     const { exitCode, document } = await ingestJson(await points(), '--dataset', 'bäume');
     expect(exitCode).toBe(0);
     expect(Object.keys(document)).toEqual(['run_id', 'batch_id', 'status', 'steps', 'asset', 'reused', 'error']);
@@ -101,7 +101,7 @@ describe('ingest', () => {
     expect([bytes.length, bytes.subarray(0, 4).toString()]).toEqual([asset.size_bytes, 'PAR1']);
   });
 
-  test('finds the side files of a shapefile by itself, also when all are named', async () => {
+  test('finds the parts of a shapefile, whether or not they are listed', async () => {
     const shapes = join(folder, 'shp');
     await mkdir(shapes);
     await execa('unzip', ['-q', COUNTRIES, '-d', shapes]);
@@ -113,7 +113,7 @@ describe('ingest', () => {
     }
   });
 
-  test('the same files again give the asset that is there', async () => {
+  test('ingesting the same files again returns the existing asset', async () => {
     const file = await points('again.geojson');
     await run(['ingest', file, '--dataset', 'again']);
     const { stdout } = await run(['ingest', file, '--dataset', 'again']);
@@ -123,7 +123,7 @@ describe('ingest', () => {
     expect(stdout).toContain('again, version 1');
   });
 
-  test('a run that fails exits 1 and says code, file and what to do', async () => {
+  test('a failed run exits with 1, and its error has a code, the file and an action', async () => {
     const csv = join(folder, 'Straßen ohne crs.csv');
     await writeFile(csv, 'x,y\n2600000,1200000\n');
     const { stdout, stderr, exitCode } = await run([
@@ -140,7 +140,7 @@ describe('ingest', () => {
     expect(stderr).toMatch(/CRS_MISSING: .*Straßen ohne crs\.csv.*\n[^]*set `crs` for the file in the manifest/);
   });
 
-  test('a manifest that is rejected exits 1; in JSON there is no run', async () => {
+  test('a rejected manifest exits with 1, and its JSON document has no run', async () => {
     const file = await points('dup.geojson');
     expect((await ingestJson(file, '--dataset', 'dup', '--batch-id', 'batch #1/é')).exitCode).toBe(0);
     const { exitCode, document } = await ingestJson(file, '--dataset', 'dup', '--batch-id', 'batch #1/é');
@@ -156,35 +156,35 @@ describe('ingest', () => {
   });
 });
 
-describe('wrong usage exits 2', () => {
+describe('wrong usage exits with 2', () => {
   test.each([
-    ['a file that is not there', ['ingest', 'nö.zip', '--dataset', 'x'], /There is no file nö\.zip\./],
+    ['a missing file', ['ingest', 'nö.zip', '--dataset', 'x'], /nö\.zip does not exist\./],
     ['a folder', ['ingest', tmpdir(), '--dataset', 'x'], /is not a file/],
     ['no dataset', ['ingest', COUNTRIES], /--dataset <name>' not specified/],
     ['a dataset with a space', ['ingest', COUNTRIES, '--dataset', 'a b'], /--dataset "a b" must be/],
     ['an intent in capitals', ['ingest', COUNTRIES, '--dataset', 'x', '--intent', 'NO'], /--intent must be lower-case/],
-    ['an unknown extension', ['ingest', LAUNCHER, '--dataset', 'x'], /Name it with --format/],
+    ['an unknown extension', ['ingest', LAUNCHER, '--dataset', 'x'], /Set --format/],
     ['an unknown command', ['inges'], /unknown command 'inges'/],
     ['no command', [], /Usage: sluice/],
     ['an unknown option', ['runs', '--nope'], /unknown option '--nope'/],
     ['an unknown run', ['run', 'nope'], /RUN_NOT_FOUND/],
-  ])('%s', async (_name, args, said) => {
+  ])('%s', async (_name, args, message) => {
     const { stderr, stdout, exitCode } = await run(args);
-    expect(stderr).toMatch(said);
+    expect(stderr).toMatch(message);
     expect([exitCode, stdout]).toEqual([2, '']);
   });
 });
 
-test('exits 3 when Sluice does not answer, in JSON with the reason', async () => {
+test('exits with 3 when Sluice does not answer, with the reason in JSON', async () => {
   const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'x', '--json'], {
     SLUICE_URL: 'http://127.0.0.1:1',
   });
   expect(exitCode).toBe(3);
   expect(JSON.parse(stdout)).toMatchObject({ run_id: null, status: 'failure', error: { code: 'SLUICE_UNREACHABLE' } });
-  expect(stderr).toContain('Sluice does not answer at http://127.0.0.1:1.');
+  expect(stderr).toContain('Could not connect to Sluice at http://127.0.0.1:1.');
 });
 
-test('runs, run and assets show what is there', async () => {
+test('runs, run and assets show the ingested data', async () => {
   const { document } = await ingestJson(await points('list.geojson'), '--dataset', 'liste');
   const runs = JSON.parse((await run(['runs', '--dataset', 'liste', '--json'])).stdout) as unknown[];
   expect(runs).toEqual([document]);
@@ -192,14 +192,14 @@ test('runs, run and assets show what is there', async () => {
   expect(JSON.parse((await run(['assets', '--dataset', 'liste', '--json'])).stdout)).toEqual([document.asset]);
   expect((await run(['runs'])).stdout).toMatch(/^STARTED \(UTC\) +RUN +STATUS +DATASET/);
   expect((await run(['assets', '--dataset', 'liste'])).stdout).toMatch(
-    /^MADE \(UTC\) +DATASET +VERSION +ROWS[^]*liste +1 +2 +Point/,
+    /^CREATED \(UTC\) +DATASET +VERSION +ROWS[^]*liste +1 +2 +Point/,
   );
   expect((await run(['run', String(document.run_id)])).stdout).toMatch(
     /success in[^]*load-to-postgis +done, [^]*liste, version 1/,
   );
 });
 
-test('Ctrl-C leaves the run going', async () => {
+test('the run continues after Ctrl-C', async () => {
   const rows = Array.from({ length: 200_000 }, (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`);
   const csv = join(folder, 'viele.csv');
   await writeFile(csv, `id,x,y\n${rows.join('\n')}\n`);
@@ -219,7 +219,7 @@ test('Ctrl-C leaves the run going', async () => {
   });
 });
 
-test('the npm package starts it', async () => {
+test('the npm package declares the executable', async () => {
   expect(JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))).toMatchObject({
     bin: { sluice: 'cli/sluice.mjs' },
   });

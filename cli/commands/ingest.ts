@@ -14,11 +14,11 @@ export interface IngestFlags
   extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular' | 'raster'>, TabularFlags, RasterFlags {
   format?: string;
   uploader?: string;
-  /** A JSON file. */
+  /** Path of a JSON file. */
   recipe?: string;
 }
 
-/** `sluice ingest FILE...`: uploads, follows the run, shows the asset. */
+/** `sluice ingest FILE...`: uploads the files, follows the run, and shows the asset. */
 export function ingest(
   paths: string[],
   flags: IngestFlags,
@@ -50,18 +50,21 @@ export function ingest(
   );
 }
 
-/** A table of which someone names the coordinates is a layer of points. */
+/** A table with named coordinate columns is a layer of points. */
 function hasCoordinates({ xColumn, yColumn, wktColumn }: IngestFlags): boolean {
   return [xColumn, yColumn, wktColumn].some((given) => given !== undefined);
 }
 
-/** The parameters of a recipe from a JSON file, as `metadata.recipe` of the manifest. Throws REQUEST_INVALID when it cannot be read. */
+/** Reads `metadata.recipe` of the manifest from a JSON file. Throws REQUEST_INVALID when the file is not valid. */
 async function readRecipeFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as unknown;
   } catch (cause) {
-    const says =
+    const problem =
       cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : `cannot be read: ${(cause as Error).message}`;
-    throw new SluiceError('REQUEST_INVALID', `--recipe ${path} ${says}.`, { details: { option: '--recipe' }, cause });
+    throw new SluiceError('REQUEST_INVALID', `--recipe ${path} ${problem}.`, {
+      details: { option: '--recipe' },
+      cause,
+    });
   }
 }

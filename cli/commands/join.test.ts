@@ -9,12 +9,18 @@ import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { startTestSluice, type TestSluice } from '../../tests/running-sluice.ts';
 import type { RunJson } from '../output/json-output.ts';
 
-/** The join lane from end to end: two assets that real lanes made, through the real chain of functions. */
+/** The join lane from end to end, with two assets from the vector and tabular lanes. */
 
 const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
-const CSV =
-  'Land,Hauptstadt,Einwohner,area_km2\nDE,Berlin,"84,4 Mio.",357592\nFR,Paris,68 Mio.,643801\nNA,Windhoek,,825615\nXX,"Nirgends, é 🚗",,0\n,ohne,,1\n';
+const CSV = [
+  'Land,Hauptstadt,Einwohner,area_km2',
+  'DE,Berlin,"84,4 Mio.",357592',
+  'FR,Paris,68 Mio.,643801',
+  'NA,Windhoek,,825615',
+  'XX,"Nirgends, é 🚗",,0',
+  ',ohne,,1\n',
+].join('\n');
 
 let sluice: TestSluice;
 let folder: string;
@@ -42,7 +48,7 @@ const json = async (...args: string[]) => {
 };
 const fetchJson = async (path: string) => (await fetch(`${sluice.url}${path}`)).json() as Promise<unknown>;
 
-test('joins a dataset with a table, and says what found no partner', async () => {
+test('joins a dataset with a table, and reports unmatched keys', async () => {
   const { exitCode, document } = await json(
     'join',
     'länder',
@@ -78,7 +84,7 @@ test('joins a dataset with a table, and says what found no partner', async () =>
     expect.arrayContaining(['COLUMN_RENAMED', 'JOIN_KEYS_UNMATCHED', 'JOIN_KEYS_MISSING']),
   );
 
-  // An independent reader, and the countries as they were before.
+  // Read the file with an independent reader, and compare it with the source.
   const file = join(folder, 'joined.parquet');
   await writeFile(file, Buffer.from(await (await fetch(document.asset?.url ?? '')).arrayBuffer()));
   const { rows, geo } = await readGeoParquet(file);
@@ -96,7 +102,7 @@ test('joins a dataset with a table, and says what found no partner', async () =>
   expect(geo.columns.geom?.bbox).toEqual(countries.asset?.bbox);
 });
 
-test('lineage and catalog name both parents; the same join again gives the same asset', async () => {
+test('lineage and catalog name both parents; the same join again returns the same asset', async () => {
   const args = [
     'join',
     countries.asset?.id ?? '',
@@ -139,7 +145,7 @@ test('lineage and catalog name both parents; the same join again gives the same 
   });
 });
 
-test('an asset that is not there fails the run, in plain words; wrong usage is told before', async () => {
+test('a missing asset fails the run; wrong usage fails before the upload', async () => {
   const missing = await run(['join', 'länder', 'nirgends', '--on', 'iso_a2=Land', '--dataset', 'x']);
   expect(missing.exitCode).toBe(1);
   expect(missing.stderr).toContain(

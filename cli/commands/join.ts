@@ -8,7 +8,7 @@ export interface JoinFlags extends Omit<JoinOptions, 'uploader'> {
   uploader?: string;
 }
 
-/** `sluice join SPATIAL TABULAR`: joins two assets, follows the run, shows the asset. */
+/** `sluice join SPATIAL TABULAR`: joins two assets, follows the run, and shows the new asset. */
 export function join(
   spatial: string,
   tabular: string,

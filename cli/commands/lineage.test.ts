@@ -19,7 +19,7 @@ const asset = (id: string) => ({
   created_at: '',
 });
 
-test('draws both directions as trees, names removed assets, and ends where edges go round', () => {
+test('formats both directions as trees, names removed assets, and stops at cycles', () => {
   const lines = describeLineage({
     root: 'joined',
     truncated: true,
@@ -38,12 +38,12 @@ test('draws both directions as trees, names removed assets, and ends where edges
   });
   expect(lines.map((line) => line.replace(/ {2}\(join.*/, ''))).toEqual([
     'joined, version 2 (spatial asset joined)',
-    'made from',
+    'Sources:',
     '  straßen, version 2 (spatial asset straßen)',
     '    s3://landing-zone/b 1/é#.zip',
-    '  asset gone, which was removed',
-    'used for',
-    '  asset gone, which was removed',
-    'There is more than is shown here.',
+    '  asset gone (removed)',
+    'Derived assets:',
+    '  asset gone (removed)',
+    'The graph is larger; only a part is shown.',
   ]);
 });

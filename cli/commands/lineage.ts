@@ -4,7 +4,7 @@ import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
-/** `sluice lineage ASSET`: the way from the files to the asset, and on to what was made from it. */
+/** `sluice lineage ASSET`: shows the sources of an asset, and the assets made from it. */
 export function lineage(assetId: string, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
     const graph = await client.get<LineageGraph>(`/api/assets/${encodeURIComponent(assetId)}/lineage`, signal);
@@ -14,28 +14,29 @@ export function lineage(assetId: string, client: GatewayClient, terminal: Termin
   }, terminal);
 }
 
-/** Lines for a person: the asset, below it what it was made from as a tree, then what was made from it. */
+/** Formats the graph as lines: the asset, the tree of its sources, and the tree of the assets made from it. */
 export function describeLineage(graph: LineageGraph): string[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
-  const tree = (id: string, direction: 'from' | 'to', depth: number, above: ReadonlySet<string>): string[] =>
+  const tree = (id: string, direction: 'from' | 'to', depth: number, ancestors: ReadonlySet<string>): string[] =>
     graph.edges
       .filter((edge) => edge[direction === 'from' ? 'to' : 'from'] === id)
       .flatMap((edge) => {
         const next = edge[direction];
-        if (above.has(next)) return [];
-        const line = `${'  '.repeat(depth)}${describeNode(nodes.get(next))}  (${edge.operation}, recipe ${edge.recipe ?? 'none'}, run ${edge.run_id})`;
-        return [line, ...tree(next, direction, depth + 1, new Set([...above, next]))];
+        if (ancestors.has(next)) return []; // A cycle would repeat forever.
+        const details = `${edge.operation}, recipe ${edge.recipe ?? 'none'}, run ${edge.run_id}`;
+        const line = `${'  '.repeat(depth)}${describeNode(nodes.get(next))}  (${details})`;
+        return [line, ...tree(next, direction, depth + 1, new Set([...ancestors, next]))];
       });
   const root = new Set([graph.root]);
-  const above = tree(graph.root, 'from', 1, root);
-  const below = tree(graph.root, 'to', 1, root);
+  const sources = tree(graph.root, 'from', 1, root);
+  const derived = tree(graph.root, 'to', 1, root);
   return [
     describeNode(nodes.get(graph.root)),
-    'made from',
-    ...(above.length === 0 ? ['  nothing that the ledger knows'] : above),
-    'used for',
-    ...(below.length === 0 ? ['  nothing yet'] : below),
-    ...(graph.truncated ? ['There is more than is shown here.'] : []),
+    'Sources:',
+    ...(sources.length === 0 ? ['  none in the ledger'] : sources),
+    'Derived assets:',
+    ...(derived.length === 0 ? ['  none'] : derived),
+    ...(graph.truncated ? ['The graph is larger; only a part is shown.'] : []),
   ];
 }
 
@@ -44,6 +45,6 @@ function describeNode(node: LineageNode | undefined): string {
   if (node.kind === 'file') return node.path;
   if (node.kind === 'asset') return `${node.dataset_id}, version ${node.version} (${node.asset_kind} asset ${node.id})`;
   return node.dataset_id === undefined
-    ? `asset ${node.id}, which was removed`
-    : `${node.dataset_id}, version ${node.version} (asset ${node.id}), which was removed`;
+    ? `asset ${node.id} (removed)`
+    : `${node.dataset_id}, version ${node.version} (asset ${node.id}, removed)`;
 }

@@ -25,16 +25,16 @@ const reconcile = async (...args: string[]) => {
 const assetOf = async (dataset_id: string) =>
   (await sluice.context.ledger.listAssets({ dataset_id }))[0] as AssetDocument;
 
-test('a lake that was left alone agrees with the ledger, to the last byte', async () => {
+test('an unchanged lake agrees with the ledger', async () => {
   expect(await reconcile('--deep')).toMatchObject({
     exitCode: 0,
     report: { agrees: true, deep: true, assets: 3, findings: [] },
   });
   const { stdout, exitCode } = await run(['reconcile']);
-  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree: 3 assets and \d+ objects\.$/)]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^Ledger and lake agree \(3 assets, \d+ objects\)\.$/)]);
 });
 
-test('a catalog that does not say what the ledger says is found, and what is gone from it is written again', async () => {
+test('finds catalog documents that differ from the ledger, and writes missing ones again', async () => {
   const { context } = sluice;
   const item = (await assetOf('länder')).stac_key ?? '';
   const iso = `${(await assetOf('gone')).s3_key}.iso.json`;
@@ -55,7 +55,7 @@ test('a catalog that does not say what the ledger says is found, and what is gon
     ],
   ]);
   expect((await run(['reconcile'])).stdout).toMatch(
-    /catalog\.json +gone; it is part of the catalog +It is written again within the hour\./,
+    /catalog\.json +missing document of the catalog +None; it is written again within an hour\./,
   );
 
   await context.objects.delete('data-lake', item);
@@ -64,7 +64,7 @@ test('a catalog that does not say what the ledger says is found, and what is gon
   expect(await repairCatalog(context, new AbortController().signal)).toBe(0);
 });
 
-test('what was put there, taken away or changed behind the ledger is found', async () => {
+test('finds objects that were added, deleted or changed without the ledger', async () => {
   const { objects, ledger } = sluice.context;
   const [gone, changed] = [await assetOf('gone'), await assetOf('changed')];
   await objects.put('data-lake', 'fremd é #1.txt', 'x');
@@ -98,12 +98,12 @@ test('what was put there, taken away or changed behind the ledger is found', asy
 
   const { stdout } = await run(['reconcile']);
   expect(stdout).toMatch(
-    /^Ledger and lake disagree in 3 of 3 assets and \d+ objects\.\n\nOBJECT +WHAT IS WRONG +WHAT TO DO/,
+    /^Ledger and lake differ: 3 discrepancies \(3 assets, \d+ objects\)\.\n\nOBJECT +PROBLEM +ACTION/,
   );
-  expect(stdout).toMatch(/gone; it was gone, version 1 +Restore it, or rerun its run with --force\./);
-  expect(stdout).toMatch(/gone; it described changed, version 1 +It is written again within the hour\./);
+  expect(stdout).toMatch(/missing object of gone, version 1 +Restore it, or rerun its run with --force\./);
+  expect(stdout).toMatch(/missing document of changed, version 1 +None; it is written again within an hour\./);
 
-  // What an ended run uploaded late is found, too.
+  // An object that an ended run uploaded late.
   const run_id = (await ledger.listRuns({ dataset_id: 'länder' }))[0]?.run_id ?? '';
   await objects.put('data-lake', `länder/${run_id}/9/spät.parquet`, 'x');
   expect(kinds((await reconcile()).report)).toEqual(
@@ -111,6 +111,6 @@ test('what was put there, taken away or changed behind the ledger is found', asy
   );
 });
 
-test('a wrong query is refused', async () => {
+test('an invalid query is rejected', async () => {
   expect((await fetch(`${sluice.url}/api/reconcile?deep=maybe`)).status).toBe(400);
 });

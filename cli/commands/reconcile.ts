@@ -8,7 +8,7 @@ import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
-/** `sluice reconcile`: in what ledger and lake disagree. Exits 1 when they do. */
+/** `sluice reconcile`: shows the differences between ledger and lake. Exits with 1 when there are any. */
 export function reconcile(flags: { deep?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
     const answer = await client.get<Reconciliation | { error: ErrorDocument }>(
@@ -24,32 +24,38 @@ export function reconcile(flags: { deep?: boolean }, client: GatewayClient, term
 }
 
 function describe({ agrees, assets, objects, findings, deep }: Reconciliation): string {
-  const what = `${formatCount(assets)} assets and ${formatCount(objects)} objects${deep ? ', every byte read' : ''}`;
-  if (agrees) return `Ledger and lake agree: ${what}.`;
-  const rows = findings.map((finding) => [finding.key, ...aboutOf(finding)]);
-  return `Ledger and lake disagree in ${formatCount(findings.length)} of ${what}.\n\n${formatTable([['OBJECT', 'WHAT IS WRONG', 'WHAT TO DO'], ...rows])}`;
+  const contents = deep ? ', with their contents' : '';
+  const compared = `${formatCount(assets)} assets, ${formatCount(objects)} objects${contents}`;
+  if (agrees) return `Ledger and lake agree (${compared}).`;
+  const table = formatTable([
+    ['OBJECT', 'PROBLEM', 'ACTION'],
+    ...findings.map((finding) => [finding.key, ...problemAndAction(finding)]),
+  ]);
+  const count = `${formatCount(findings.length)} ${findings.length === 1 ? 'discrepancy' : 'discrepancies'}`;
+  return `Ledger and lake differ: ${count} (${compared}).\n\n${table}`;
 }
 
-/** monitor-runs does. */
-const MENDED = 'It is written again within the hour.';
+/** The function monitor-runs repairs the catalog. */
+const REPAIRED = 'None; it is written again within an hour.';
+const RESTORE = 'Restore it, or rerun its run with --force.';
 
-function aboutOf(finding: Discrepancy): [what: string, advice: string] {
+function problemAndAction(finding: Discrepancy): [problem: string, action: string] {
   switch (finding.kind) {
     case 'catalog_missing':
-      return ['gone; it is part of the catalog', MENDED];
+      return ['missing document of the catalog', REPAIRED];
     case 'catalog_changed':
-      return ['does not say what the ledger says', `Delete it. ${MENDED}`];
+      return ['differs from the ledger', 'Delete it; it is written again within an hour.'];
     case 'object_unregistered':
-      return [`no asset names it (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
+      return [`belongs to no asset (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
     case 'object_missing':
-      return [`gone; it was ${versionOf(finding)}`, 'Restore it, or rerun its run with --force.'];
+      return [`missing object of ${versionOf(finding)}`, RESTORE];
     case 'object_changed':
       return [
-        `${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected}, of ${versionOf(finding)}`,
-        'Restore it, or rerun its run with --force.',
+        `${finding.field} is ${finding.found ?? 'missing'}, not ${finding.expected} (${versionOf(finding)})`,
+        RESTORE,
       ];
     case 'record_missing':
-      return [`gone; it described ${versionOf(finding)}`, MENDED];
+      return [`missing document of ${versionOf(finding)}`, REPAIRED];
   }
 }
 

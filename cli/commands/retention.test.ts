@@ -26,7 +26,7 @@ const json = async (...args: string[]) => JSON.parse((await run(...args, '--json
 const versions = async (dataset: string) =>
   ((await json('assets', '--dataset', dataset)) as { version: number }[]).map(({ version }) => version);
 
-test('the same file again is told; --force makes a version; retention removes the old ones and says which', async () => {
+test('the same file is reused; --force creates a version; retention removes old versions and reports them', async () => {
   const file = join(folder, 'Bäume + parks #1.geojson');
   await writeFile(
     file,
@@ -54,8 +54,8 @@ test('the same file again is told; --force makes a version; retention removes th
     keep_versions: null,
     removed_versions: [],
   });
-  const acts = (await json('activity')) as { operator: string; message: string }[];
-  expect(acts.map(({ operator, message }) => `${operator}: ${message}`)).toEqual(
+  const activities = (await json('activity')) as { operator: string; message: string }[];
+  expect(activities.map(({ operator, message }) => `${operator}: ${message}`)).toEqual(
     expect.arrayContaining([
       'Zoë 🗺: Zoë 🗺 decided to keep only the newest version of bäume.',
       'sluice: Version 1 of bäume was removed: the retention rule of the dataset does not keep it.',
@@ -63,7 +63,7 @@ test('the same file again is told; --force makes a version; retention removes th
   );
 });
 
-test('what cannot be is refused in plain words', async () => {
+test('unknown datasets and invalid rules are rejected', async () => {
   const unknown = await run('retention', 'niemand', '--keep', '3');
   expect([unknown.exitCode, unknown.stderr]).toEqual([
     1,
@@ -77,13 +77,13 @@ test('what cannot be is refused in plain words', async () => {
     expect((await run('retention', 'bäume', ...flags)).exitCode).toBe(2);
 });
 
-test('the rule in words', () => {
+test('describes the retention rule', () => {
   const dataset = { dataset_id: 'bäume', created_at: '2026-01-01T00:00:00.000Z', latest_version: 9 };
   expect(describeRetention({ ...dataset, keep_versions: 3, removed_versions: [5, 6] })).toEqual([
     'bäume: The 3 newest versions are kept. The newest is version 9.',
     'Removed: versions 5, 6.',
   ]);
   expect(describeRetention({ ...dataset, latest_version: 0, keep_versions: null })).toEqual([
-    'bäume: All versions are kept. The newest is still to come.',
+    'bäume: All versions are kept. There is no version yet.',
   ]);
 });

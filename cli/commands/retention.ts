@@ -3,14 +3,14 @@ import { EXIT } from '../exit-codes.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
-import type { ActFlags } from './run-control.ts';
+import type { OperatorFlags } from './run-control.ts';
 
-export interface RetentionFlags extends ActFlags {
+export interface RetentionFlags extends OperatorFlags {
   keep?: number;
   off?: boolean;
 }
 
-/** `sluice retention DATASET`: how many versions are kept; with --keep or --off that is decided anew, and at once applied. */
+/** `sluice retention DATASET`: shows the retention rule. --keep and --off set it and apply it immediately. */
 export function retention(
   dataset: string,
   flags: RetentionFlags,
@@ -20,10 +20,10 @@ export function retention(
   return runCommand(
     async (signal) => {
       const path = `/api/datasets/${encodeURIComponent(dataset)}`;
-      const isAsked = flags.keep === undefined && flags.off !== true;
-      const view = isAsked
+      const isQuery = flags.keep === undefined && flags.off !== true;
+      const view = isQuery
         ? await client.get<DatasetView>(path, signal)
-        : await client.act<RetentionView>('PUT', `${path}/retention`, {
+        : await client.change<RetentionView>('PUT', `${path}/retention`, {
             operator: flags.operator,
             body: { keep_versions: flags.keep ?? null },
             signal,
@@ -33,11 +33,11 @@ export function retention(
       return EXIT.success;
     },
     terminal,
-    { interrupted: () => `Stopped. See what was decided: npx sluice retention ${dataset}` },
+    { interrupted: () => `Interrupted. To show the retention rule: npx sluice retention ${dataset}` },
   );
 }
 
-/** Lines for a person: the rule, and what it removed just now. */
+/** Formats the rule, and the versions that were removed when it was applied. */
 export function describeRetention({
   dataset_id,
   keep_versions,
@@ -50,9 +50,10 @@ export function describeRetention({
       : keep_versions === 1
         ? 'Only the newest version is kept'
         : `The ${keep_versions} newest versions are kept`;
+  const newest = latest_version === 0 ? 'There is no version yet' : `The newest is version ${latest_version}`;
   const removed = 'removed_versions' in rest ? rest.removed_versions : [];
   return [
-    `${dataset_id}: ${rule}. The newest is ${latest_version === 0 ? 'still to come' : `version ${latest_version}`}.`,
+    `${dataset_id}: ${rule}. ${newest}.`,
     ...(removed.length === 0 ? [] : [`Removed: version${removed.length === 1 ? '' : 's'} ${removed.join(', ')}.`]),
   ];
 }

@@ -9,21 +9,21 @@ import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts'
 const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
-/** So many rows load for some seconds: time enough to cancel. */
+/** Loading this many rows takes seconds, so that the run can be canceled before it ends. */
 const MANY_ROWS = 1_500_000;
 
 let sluice: TestSluice;
 let folder: string;
 beforeAll(async () => {
   sluice = await startTestSluice();
-  folder = await mkdtemp(join(tmpdir(), 'sluice acts é #'));
+  folder = await mkdtemp(join(tmpdir(), 'sluice run-control é #'));
 });
 afterAll(async () => {
   await sluice[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs `sluice` as a person does, in a process of its own. */
+/** Runs `sluice` in a separate process. */
 const run = (args: string[], variables: Record<string, string> = {}) =>
   execa(process.execPath, [LAUNCHER, ...args], {
     reject: false,
@@ -41,13 +41,13 @@ const json = async (...args: string[]) => {
     },
   };
 };
-const acts = async (runId: string) =>
+const activities = async (runId: string) =>
   (
     JSON.parse((await run(['activity', '--run', runId, '--json'])).stdout) as { activity: string; operator: string }[]
   ).map(({ activity, operator }) => `${operator}: ${activity}`);
 
 describe('rerun', () => {
-  test('of a success gives the asset that is there; with --force a new version', async () => {
+  test('of a successful run returns the existing asset; with --force, it creates a new version', async () => {
     const { document: first } = await json('ingest', COUNTRIES, '--dataset', 'länder');
     const again = await json('rerun', first.run_id, '--follow', '--operator', 'Zoë 🗺');
     expect(again).toMatchObject({
@@ -55,14 +55,14 @@ describe('rerun', () => {
       document: { status: 'success', asset: { id: first.asset?.id, version: 1 } },
     });
     expect(again.document.run_id).not.toBe(first.run_id);
-    expect(await acts(again.document.run_id)).toContain('Zoë 🗺: run_rerun');
+    expect(await activities(again.document.run_id)).toContain('Zoë 🗺: run_rerun');
     expect(await json('rerun', again.document.run_id, '--force', '--follow')).toMatchObject({
       exitCode: 0,
       document: { status: 'success', asset: { version: 2 } },
     });
   });
 
-  test('says in plain words that the asset was there, and what to do to see the run', async () => {
+  test('reports the existing asset, and the command that shows the run', async () => {
     const { document } = await json('ingest', COUNTRIES, '--dataset', 'worte');
     const followed = await run(['rerun', document.run_id, '--follow']);
     expect([followed.exitCode, followed.stdout]).toEqual([
@@ -74,13 +74,13 @@ describe('rerun', () => {
       0,
       expect.stringMatching(
         new RegExp(
-          `^Run [0-9a-f-]{36} repeats run ${document.run_id} of .*\nFollow it with: npx sluice run [0-9a-f-]{36} --follow$`,
+          `^Run [0-9a-f-]{36} repeats run ${document.run_id} of batch .*\nTo follow it: npx sluice run [0-9a-f-]{36} --follow$`,
         ),
       ),
     ]);
   });
 
-  test('of a failure fails the same way, and exits 1', async () => {
+  test('of a failed run fails with the same error, and exits with 1', async () => {
     const csv = join(folder, 'ohne é.csv');
     await writeFile(csv, 'x,y\n2600000,1200000\n');
     const { document } = await json('ingest', csv, '--dataset', 'ohne', '--x-column', 'x', '--y-column', 'y');
@@ -90,7 +90,7 @@ describe('rerun', () => {
     });
   });
 
-  test('one --request-id gives one run', async () => {
+  test('the same --request-id returns the same run', async () => {
     const { document } = await json('ingest', COUNTRIES, '--dataset', 'einmal');
     const [one, two] = [
       await json('rerun', document.run_id, '--request-id', 'é 1'),
@@ -100,7 +100,7 @@ describe('rerun', () => {
   });
 });
 
-test('cancel stops a run that is under way; what has ended exits 1', async () => {
+test('cancel stops an active run, and exits with 1 for an ended run', async () => {
   const rows = Array.from({ length: MANY_ROWS }, (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`);
   const csv = join(folder, 'viele.csv');
   await writeFile(csv, `id,x,y\n${rows.join('\n')}\n`);
@@ -133,7 +133,7 @@ test('cancel stops a run that is under way; what has ended exits 1', async () =>
     1,
     { run_id: runId, status: 'canceled', asset: null, error: { code: 'CANCELED', message: 'Zoë 🗺 canceled the run.' } },
   ]);
-  expect(await acts(runId)).toEqual(expect.arrayContaining(['Zoë 🗺: run_canceled']));
+  expect(await activities(runId)).toEqual(expect.arrayContaining(['Zoë 🗺: run_canceled']));
   expect(await json('cancel', runId)).toMatchObject({ exitCode: 0, document: { status: 'canceled' } });
   const { document } = await json('ingest', COUNTRIES, '--dataset', 'fertig');
   expect(await json('cancel', document.run_id)).toMatchObject({
@@ -142,7 +142,7 @@ test('cancel stops a run that is under way; what has ended exits 1', async () =>
   });
 });
 
-test('dead letters are listed with what to do, and discarded', async () => {
+test('dead letters are listed with an action, and can be discarded', async () => {
   const csv = join(folder, 'tot.csv');
   await writeFile(csv, 'x,y\n2600000,1200000\n');
   const { document } = await json('ingest', csv, '--dataset', 'tot', '--x-column', 'x', '--y-column', 'y');
@@ -153,15 +153,15 @@ test('dead letters are listed with what to do, and discarded', async () => {
       `${id} +load-to-postgis +CRS_MISSING +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`,
     ),
   );
-  const refused = await run(['dead-letters', 'redrive', id]);
-  expect([refused.exitCode, refused.stderr]).toEqual([
+  const rejected = await run(['dead-letters', 'redrive', id]);
+  expect([rejected.exitCode, rejected.stderr]).toEqual([
     1,
     expect.stringContaining(`npx sluice rerun ${document.run_id}`),
   ]);
   expect((await run(['dead-letters', 'discard', id, '--operator', 'ana'])).stdout).toBe(
-    'The dead letter of load-to-postgis (sluice.run.requested.vector) is off the list.',
+    'The dead letter of load-to-postgis (sluice.run.requested.vector) was discarded.',
   );
-  expect(await acts(document.run_id)).toContain('ana: dead_letter_discarded');
+  expect(await activities(document.run_id)).toContain('ana: dead_letter_discarded');
   expect((await run(['dead-letters', 'discard', id])).exitCode).toBe(2);
 });
 
@@ -170,13 +170,13 @@ test.each([
   ['an unknown run', ['cancel', NO_RUN], 2],
   ['no run', ['cancel'], 2],
   ['an unknown dead letter', ['dead-letters', 'redrive', 'nope'], 2],
-  ['an unknown act', ['dead-letters', 'burn', 'x'], 2],
-])('%s: sluice %j exits %i', async (_what, args, code) => {
+  ['an unknown command', ['dead-letters', 'burn', 'x'], 2],
+])('%s: sluice %j exits with %i', async (_what, args, code) => {
   const { exitCode, stdout, stderr } = await run(args);
   expect([exitCode, stdout, stderr.length > 0]).toEqual([code, '', true]);
 });
 
-test('exits 3 when Sluice does not answer', async () => {
+test('exits with 3 when Sluice does not answer', async () => {
   for (const args of [['rerun', NO_RUN], ['cancel', NO_RUN], ['dead-letters']])
     expect((await run(args, { SLUICE_URL: 'http://127.0.0.1:1' })).exitCode).toBe(3);
 });

@@ -8,31 +8,31 @@ import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { followToEnd, showRun } from './runs.ts';
 
-export interface ActFlags {
-  /** Who acts; kept in the log of acts. */
+export interface OperatorFlags {
+  /** The user to record in the activity log. */
   operator: string;
 }
 
-export interface RerunFlags extends ActFlags {
+export interface RerunFlags extends OperatorFlags {
   force?: boolean;
   follow?: boolean;
   requestId?: string;
 }
 
-/** `sluice rerun RUN`: a new run of the same manifest; with --follow to its end, exiting as it does. */
+/** `sluice rerun RUN`: starts a new run of the same manifest. With --follow, waits for it and returns its exit code. */
 export function rerun(runId: string, flags: RerunFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
   let started: RunView | undefined;
   return runCommand(
     async (signal) => {
       const body = { request_id: flags.requestId ?? randomUUID(), force: flags.force === true };
-      started = await client.act<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/rerun`, {
+      started = await client.change<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/rerun`, {
         operator: flags.operator,
         body,
         signal,
       });
       if (!flags.follow) return showStarted(started, terminal);
       const ended = await followToEnd(client, started, terminal, signal);
-      showRun(ended, terminal, { steps: false }); // The progress has told them.
+      showRun(ended, terminal, { steps: false }); // The progress display has shown the steps.
       return exitCodeOfStatus(ended.status);
     },
     terminal,
@@ -40,8 +40,8 @@ export function rerun(runId: string, flags: RerunFlags, client: GatewayClient, t
       errorJson: (error) => (started ? runJson(started) : errorJson(error.toDocument())),
       interrupted: () =>
         started
-          ? `The run goes on. See it with: npx sluice run ${started.run_id}`
-          : 'Stopped. If the rerun was begun, it goes on: npx sluice runs',
+          ? `Interrupted. The run continues. To show it: npx sluice run ${started.run_id}`
+          : 'Interrupted. If the rerun has started, it continues. To list runs: npx sluice runs',
     },
   );
 }
@@ -50,30 +50,37 @@ function showStarted(run: RunView, terminal: Terminal): number {
   if (terminal.json) writeJson(terminal, runJson(run));
   else
     terminal.stdout.write(
-      `Run ${run.run_id} repeats run ${run.rerun_of} of ${printable(run.batch_id ?? '')}.\nFollow it with: npx sluice run ${run.run_id} --follow\n`,
+      `Run ${run.run_id} repeats run ${run.rerun_of} of batch ${printable(run.batch_id ?? '')}.\n` +
+        `To follow it: npx sluice run ${run.run_id} --follow\n`,
     );
   return EXIT.success;
 }
 
-/** `sluice cancel RUN`: ends a run that is under way. Exits 1 when it has ended otherwise. */
-export function cancel(runId: string, flags: ActFlags, client: GatewayClient, terminal: Terminal): Promise<number> {
+/** `sluice cancel RUN`: cancels a run. Exits with 1 when the run has already ended with another status. */
+export function cancel(
+  runId: string,
+  flags: OperatorFlags,
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
   return runCommand(
     async (signal) => {
-      const run = await client.act<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/cancel`, {
+      const run = await client.change<RunView>('POST', `/api/runs/${encodeURIComponent(runId)}/cancel`, {
         operator: flags.operator,
         signal,
       });
       if (terminal.json) writeJson(terminal, runJson(run));
       else
         terminal.stdout.write(
-          `Run ${run.run_id} of ${printable(run.batch_id ?? '')} is canceled. To repeat it: npx sluice rerun ${run.run_id}\n`,
+          `Run ${run.run_id} of batch ${printable(run.batch_id ?? '')} is canceled. ` +
+            `To repeat it: npx sluice rerun ${run.run_id}\n`,
         );
       return EXIT.success;
     },
     terminal,
     {
       errorJson: (error) => errorJson(error.toDocument()),
-      interrupted: () => `Stopped. See whether it was canceled: npx sluice run ${runId}`,
+      interrupted: () => `Interrupted. To show whether the run was canceled: npx sluice run ${runId}`,
     },
   );
 }

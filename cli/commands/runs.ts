@@ -10,7 +10,7 @@ import { createProgress } from '../output/progress.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import { colorsFor, type Terminal } from '../output/terminal.ts';
 
-/** `sluice runs`: the newest runs. */
+/** `sluice runs`: lists runs, newest first. */
 export function runs(
   flags: { limit: number; status?: string; dataset?: string },
   client: GatewayClient,
@@ -24,13 +24,12 @@ export function runs(
     });
     const views = await client.get<RunView[]>(`/api/runs?${query}`, signal);
     if (terminal.json) writeJson(terminal, views.map(runJson));
-    else
-      terminal.stdout.write(
-        `${views.length === 0 ? 'There are no runs yet. Start one with: npx sluice ingest FILE --dataset NAME' : tableOf(views)}\n`,
-      );
+    else terminal.stdout.write(`${views.length === 0 ? NO_RUNS : tableOf(views)}\n`);
     return EXIT.success;
   }, terminal);
 }
+
+const NO_RUNS = 'There are no runs. To start one: npx sluice ingest FILE --dataset NAME';
 
 function tableOf(views: RunView[]): string {
   const rows = views.map((run) => [
@@ -45,7 +44,7 @@ function tableOf(views: RunView[]): string {
   return formatTable([['STARTED (UTC)', 'RUN', 'STATUS', 'DATASET', 'BATCH', 'TIME', 'RESULT'], ...rows]);
 }
 
-/** `sluice run ID`: one run, with --follow to its end. Exits as the run did. */
+/** `sluice run ID`: shows one run. With --follow, waits until it has ended. The exit code depends on its status. */
 export function run(
   runId: string,
   flags: { follow?: boolean },
@@ -60,11 +59,11 @@ export function run(
       return exitCodeOfStatus(view.status);
     },
     terminal,
-    { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'The run goes on.' },
+    { errorJson: (error) => errorJson(error.toDocument()), interrupted: () => 'Interrupted. The run continues.' },
   );
 }
 
-/** Shows the progress of a run, and returns its last state when it has ended. */
+/** Shows the progress of a run until it has ended, and returns its last state. */
 export async function followToEnd(
   client: GatewayClient,
   run: RunView,
@@ -81,7 +80,7 @@ export async function followToEnd(
   return last;
 }
 
-/** A run with its result to standard output, and its error to standard error. */
+/** Writes a run with its result to standard output, and its error to standard error. */
 export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: boolean }): void {
   if (terminal.json) writeJson(terminal, runJson(view));
   else terminal.stdout.write(`${describeRun(view, colorsFor(terminal.stdout), { steps })}\n`);

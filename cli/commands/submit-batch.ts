@@ -71,5 +71,6 @@ function eventsPath({ batchId, manifestKey }: Batch): string {
 function interruptedText(batch: Batch | undefined, last: RunView | undefined): string {
   if (last?.run_id) return `Interrupted. The run continues. To show it: npx sluice run ${last.run_id}`;
   if (batch === undefined) return 'Interrupted. Nothing was uploaded.';
-  return `Interrupted. If the manifest ${batch.manifestKey} was uploaded, its run continues. To list runs: npx sluice runs`;
+  const condition = `If the manifest ${batch.manifestKey} was uploaded, its run continues.`;
+  return `Interrupted. ${condition} To list runs: npx sluice runs`;
 }

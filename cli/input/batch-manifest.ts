@@ -3,12 +3,12 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 import { plainIssue } from '#shared/text/plain-issue.ts';
 
-/** What the command line knows of every batch, whatever it is for. */
+/** The options of every command that uploads a manifest. */
 export interface BatchOptions {
   dataset: string;
   project?: string | undefined;
   description?: string | undefined;
-  /** Make a new version although one of the same input exists. */
+  /** Create a new version even if one of the same input exists. */
   force?: boolean | undefined;
   keepVersions?: number | undefined;
   uploader: string;
@@ -16,46 +16,48 @@ export interface BatchOptions {
 }
 
 /**
- * The batch_id, and the name of its folder and manifest. `now` and `random` (hex digits) make names that were never used, so that nothing in the
- * landing zone is overwritten, not even by a repeat with the same --batch-id. Throws REQUEST_INVALID for a name that no dataset may have.
+ * The batch_id, and the name of its folder and manifest. `now` and `random` (hexadecimal digits) make the names unique,
+ * so that nothing in the landing zone is overwritten, even if --batch-id is repeated. Throws REQUEST_INVALID for an
+ * invalid dataset name.
  */
 export function batchNames(
-  { dataset, batchId: wanted }: BatchOptions,
+  { dataset, batchId: requested }: BatchOptions,
   { now, random }: { now: Date; random: string },
 ): { batchId: string; folder: string } {
   if (!DATASET_ID.safeParse(dataset).success) {
     throw new SluiceError(
       'REQUEST_INVALID',
-      `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.`,
+      `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", ` +
+        'and begin with a letter or digit.',
       { details: { option: '--dataset' } },
     );
   }
-  const batchId = wanted ?? `${dataset}-${compactTime(now)}-${random}`;
-  return { batchId, folder: wanted === undefined ? batchId : `${asName(wanted)}-${random}` };
+  const batchId = requested ?? `${dataset}-${compactTime(now)}-${random}`;
+  return { batchId, folder: requested === undefined ? batchId : `${folderName(requested)}-${random}` };
 }
 
-/** Metadata that every batch may have. */
+/** The `metadata` fields of these options. */
 export function batchMetadata({ project, description, dataset, force, keepVersions }: BatchOptions) {
-  return given({ project, description, tags: { dataset_id: dataset }, force, keep_versions: keepVersions });
+  return definedFields({ project, description, tags: { dataset_id: dataset }, force, keep_versions: keepVersions });
 }
 
-/** The fields that have a value. */
-export function given<T extends object>(fields: T): T {
+/** Removes the fields without a value. */
+export function definedFields<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** `20250301T101530`: sorts by time. */
+/** `20250301T101530`: names sort by time. */
 function compactTime(now: Date): string {
   return now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
 }
 
-/** A batch_id may hold `/`, `..` and anything else; the name of a folder may not. */
-function asName(batchId: string): string {
+/** A batch_id may contain any characters, such as `/` and `..`; the name of a folder may not. */
+function folderName(batchId: string): string {
   return batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_').slice(0, 64);
 }
 
-/** The options that a field of the manifest comes from, for messages. */
-const OPTION_OF: Record<string, string> = {
+/** The command-line option for each manifest field, for messages. */
+const OPTIONS: Record<string, string> = {
   batch_id: '--batch-id',
   uploader: '--uploader',
   intent: '--intent',
@@ -70,14 +72,14 @@ const OPTION_OF: Record<string, string> = {
   right_key: '--on',
 };
 
-/** The manifest with its defaults. Throws REQUEST_INVALID that names the option which is wrong. */
+/** Validates a manifest and adds its defaults. Throws REQUEST_INVALID with the name of the wrong option. */
 export function validManifest(manifest: unknown): Manifest {
   const result = ManifestSchema.safeParse(manifest, { reportInput: true });
   if (result.success) return result.data;
-  const issue = result.error.issues[0] as z.core.$ZodIssue; // A failed parse has one.
+  const issue = result.error.issues[0] as z.core.$ZodIssue; // A failed parse has at least one issue.
   const field = String(issue.path.findLast((part) => typeof part === 'string') ?? '');
-  if (issue.path[1] === 'recipe') throw wrongRecipe(issue);
-  const option = OPTION_OF[field] ?? `--${field}`;
+  if (issue.path[1] === 'recipe') throw invalidRecipe(issue);
+  const option = OPTIONS[field] ?? `--${field}`;
   const last = issue.path.at(-1);
   const entry = typeof last === 'number' ? `entry ${last + 1} of ` : '';
   throw new SluiceError(
@@ -87,7 +89,7 @@ export function validManifest(manifest: unknown): Manifest {
   );
 }
 
-function wrongRecipe(issue: z.core.$ZodIssue): SluiceError {
+function invalidRecipe(issue: z.core.$ZodIssue): SluiceError {
   const field = issue.path
     .slice(2)
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))

@@ -10,7 +10,7 @@ const source = (path: string, ...parts: string[]): SourceFile => ({
 });
 const names = { now: new Date('2025-03-01T10:15:30.123Z'), random: 'c0ffee', bucket: 'landing-zone' };
 
-test('files go into a folder of the batch, and the manifest names them', () => {
+test('files are uploaded to the folder of the batch, and listed in the manifest', () => {
   const batch = planBatch(
     [source('/data/Straßen #1 + é.shp', '/data/Straßen #1 + é.dbf')],
     { dataset: 'straßen', uploader: 'ana', crs: 'EPSG:27700', project: 'ALPHA' },
@@ -49,7 +49,7 @@ test('files of the same name do not overwrite each other', () => {
   ]);
 });
 
-test("a batch_id of one's own is kept, and makes a safe and new name", () => {
+test('--batch-id is preserved, and its folder gets a safe and unique name', () => {
   const { batchId, manifestKey } = planBatch(
     [source('x.shp')],
     { dataset: 'x', uploader: 'ana', batchId: '../März #1/é' },
@@ -66,7 +66,7 @@ test.each([
   [{ dataset: 'a', intent: 'NO' }, '--intent must be lower-case letters, digits and "_".'],
   [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not contain control characters.'],
   [{ dataset: 'a', project: '' }, '--project is empty.'],
-])('%j names the option', (options, message) => {
+])('%j is rejected with the name of the option', (options, message) => {
   expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(
     expect.objectContaining({ code: 'REQUEST_INVALID', message }),
   );

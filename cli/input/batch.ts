@@ -2,10 +2,10 @@ import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { basename } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest, ManifestFile } from '#shared/manifest/manifest.ts';
-import { batchMetadata, batchNames, type BatchOptions, given, validManifest } from './batch-manifest.ts';
+import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
 import type { FilePart, SourceFile } from './source-files.ts';
 
-/** What a person asked for, besides the files. */
+/** The options of `sluice ingest`. */
 export interface IngestOptions extends BatchOptions {
   intent?: string | undefined;
   crs?: string | undefined;
@@ -16,11 +16,11 @@ export interface IngestOptions extends BatchOptions {
   wktColumn?: string | undefined;
   tabular?: Manifest['metadata']['tabular'];
   raster?: Partial<NonNullable<Manifest['metadata']['raster']>> | undefined;
-  /** `metadata.recipe`, not yet checked. */
+  /** `metadata.recipe`, before validation. */
   recipe?: unknown;
 }
 
-/** What is uploaded: the files, then the manifest. */
+/** The uploads of a batch: first the files, then the manifest. */
 export interface Batch {
   batchId: string;
   manifestKey: string;
@@ -33,28 +33,20 @@ const INTENT_OF_TYPE = {
   raster: 'ingest_raster',
   tabular: 'ingest_tabular',
 } as const satisfies Record<ManifestFile['type'], string>;
-/** The type of the files when the intent fixes it: a CSV can be a table of points or a plain table. */
+/** The file type that an intent requires. A CSV can be a layer of points or a table. */
 export const TYPE_OF_INTENT: Record<string, ManifestFile['type'] | undefined> = {
   ingest_vector: 'vector',
   ingest_raster: 'raster',
   ingest_tabular: 'tabular',
 };
 
-/**
- * Plans the upload of files as one batch, under names that were never used (batchNames). Throws REQUEST_INVALID for a value that no manifest may hold.
- */
+/** Plans the upload of files as one batch. Throws REQUEST_INVALID for an invalid option. */
 export function planBatch(
   files: SourceFile[],
   options: IngestOptions,
   { now, random, bucket }: { now: Date; random: string; bucket: string },
 ): Batch {
-  const other = options.raster === undefined ? undefined : files.find((file) => file.type !== 'raster');
-  if (other !== undefined)
-    throw new SluiceError(
-      'REQUEST_INVALID',
-      `${other.path} is a ${other.type} file, but options for rasters were given.`,
-      { details: { file: other.path, options: Object.keys(options.raster ?? {}) } },
-    );
+  rejectRasterOptionsOfOtherFiles(files, options);
   const { batchId, folder } = batchNames(options, { now, random });
   const folders = foldersFor(files, folder);
   const manifest = {
@@ -65,11 +57,11 @@ export function planBatch(
       path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`,
       type: file.type,
       format: file.format,
-      ...perFile(options),
+      ...fileFields(options),
     })),
     metadata: {
       ...batchMetadata(options),
-      ...given({ recipe: options.recipe, tabular: options.tabular, raster: options.raster }),
+      ...definedFields({ recipe: options.recipe, tabular: options.tabular, raster: options.raster }),
     },
   };
   return {
@@ -82,11 +74,23 @@ export function planBatch(
   };
 }
 
-function perFile({ crs, layer, encoding, xColumn, yColumn, wktColumn }: IngestOptions) {
-  return given({ crs, layer, encoding, x_column: xColumn, y_column: yColumn, wkt_column: wktColumn });
+function rejectRasterOptionsOfOtherFiles(files: SourceFile[], { raster }: IngestOptions): void {
+  const other = raster === undefined ? undefined : files.find((file) => file.type !== 'raster');
+  if (other === undefined) return;
+  throw new SluiceError(
+    'REQUEST_INVALID',
+    `${other.path} is a ${other.type} file; raster options do not apply to it.`,
+    {
+      details: { file: other.path, options: Object.keys(raster ?? {}) },
+    },
+  );
 }
 
-/** The folder of each file: one for all, unless two have the same name (`2023/roads.shp 2024/roads.shp`). */
+function fileFields({ crs, layer, encoding, xColumn, yColumn, wktColumn }: IngestOptions) {
+  return definedFields({ crs, layer, encoding, x_column: xColumn, y_column: yColumn, wkt_column: wktColumn });
+}
+
+/** The folder of each file: the same for all, unless two files have the same name (`2023/roads.shp 2024/roads.shp`). */
 function foldersFor(files: SourceFile[], folder: string): string[] {
   const names = files.map(({ path }) =>
     basename(path)

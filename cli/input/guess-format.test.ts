@@ -31,7 +31,7 @@ test.each([
   ['a.tsv', 'TSV', 'tabular'],
   ['a.CSV.gz', 'CSV', 'tabular'],
   ['a.jsonl.gz', 'JSONL', 'tabular'],
-])('%s is %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
+])('%s has the format %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
 
 test.each([
   ['a.csv', 'CSV'],
@@ -39,11 +39,11 @@ test.each([
   ['a.tab', 'TSV'],
   ['a.ndjson', 'JSONL'],
   ['a.xlsx', 'XLSX'],
-])('as a table, %s is %s', (name, format) => {
+])('with type tabular, %s has the format %s', (name, format) => {
   expect(guessFromName(name, 'tabular')).toEqual({ format, type: 'tabular' });
 });
 
-test('as a table, a map is nothing, and a table may be in an archive', () => {
+test('with type tabular, vector files have no format, and archives may contain a table', () => {
   expect(guessFromName('a.gpkg', 'tabular')).toBeUndefined();
   expect(guessFromMembers('x.zip', ['a/preise.csv', 'readme.md'], 'tabular')).toEqual({
     format: 'CSV',
@@ -51,7 +51,7 @@ test('as a table, a map is nothing, and a table may be in an archive', () => {
   });
 });
 
-test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s tells no format', (name) =>
+test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s has no format', (name) =>
   expect(guessFromName(name)).toBeUndefined(),
 );
 
@@ -66,10 +66,12 @@ test.each([
   [['one.tab', 'one.dat', 'one.map', 'one.id'], 'MapInfo File'],
   [['a.shp', 'b.shp'], 'ESRI Shapefile'],
   [['notes.pdf'], undefined],
-])('an archive of %j is %s', (names, format) => expect(guessFromMembers('x.zip', names)?.format).toBe(format));
+])('an archive of %j has the format %s', (names, format) =>
+  expect(guessFromMembers('x.zip', names)?.format).toBe(format),
+);
 
-test('an archive of several formats asks for one', () => {
+test('an archive with several formats is rejected', () => {
   expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(
-    expect.objectContaining({ message: 'x.zip holds several formats (ESRI Shapefile, GPKG). Name one with --format.' }),
+    expect.objectContaining({ message: 'x.zip contains several formats (ESRI Shapefile, GPKG). Set --format to one.' }),
   );
 });

@@ -10,35 +10,38 @@ import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats
 type FileType = ManifestFile['type'];
 
 export interface GuessedFormat {
-  /** As a manifest names it. */
+  /** A format name of the manifest. */
   format: string;
   type: FileType;
 }
 
-/** Archives that hold one format only, whatever is in them. */
-const SPECIAL_ARCHIVES: Record<string, GuessedFormat> = {
+/** Archives with a fixed format. */
+const FORMAT_OF_ARCHIVE: Record<string, GuessedFormat> = {
   '.kmz': { format: 'KMZ', type: 'vector' },
   '.shz': { format: 'ESRI Shapefile', type: 'vector' },
 };
 
-/** Seen without a type, these are tables; `.csv` and `.jsonl` are more often points. */
+/** Files with these extensions are tables by default. `.csv` and `.jsonl` files more often contain points. */
 const TABLE_EXTENSIONS = ['.tsv', '.xlsx', '.xlsm', '.ods', '.gz'];
 
-/** Extensions that much else has: a readme, metadata, a preview. In an archive they count only when nothing else is found. */
-const WEAK_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
+/** Extensions of documentation, metadata and previews. In an archive they are used only when nothing else is found. */
+const AMBIGUOUS_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
 
-/** What most zip archives of spatial data hold. For one in which nothing is recognized, so that the run says what is wrong with it. */
-const USUAL_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
+/** The format of an archive without recognized files. The run then reports the problem with the archive. */
+const DEFAULT_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
 
-/** The same for a table. */
-const USUAL_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
+const DEFAULT_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
 
-/** The format of a file by its name; a .zip by the names in it. `type` is that of the files, when it is known. Throws FORMAT_NOT_SUPPORTED, and REQUEST_INVALID when several fit. */
+/**
+ * Derives the format of a file from its name, or of a .zip from the names of its members. `type` limits the formats.
+ * Throws FORMAT_NOT_SUPPORTED, and REQUEST_INVALID when several formats match.
+ */
 export async function guessFormat(path: string, type?: FileType): Promise<GuessedFormat> {
   const name = basename(path).toLowerCase();
   if (name.endsWith('.zip'))
     return (
-      guessFromMembers(path, await memberNames(path), type) ?? (type === 'tabular' ? USUAL_TABLE_IN_ZIP : USUAL_IN_ZIP)
+      guessFromMembers(path, await memberNames(path), type) ??
+      (type === 'tabular' ? DEFAULT_TABLE_IN_ZIP : DEFAULT_IN_ZIP)
     );
   const guess = guessFromName(name, type);
   if (guess !== undefined) return guess;
@@ -47,12 +50,12 @@ export async function guessFormat(path: string, type?: FileType): Promise<Guesse
     .join(' ');
   throw new SluiceError(
     'FORMAT_NOT_SUPPORTED',
-    `The name of ${path} tells no format that Sluice knows (${known} .zip …). Name it with --format.`,
+    `The file name ${path} has no extension of a supported format (${known} .zip …). Set --format.`,
     { details: { file: path } },
   );
 }
 
-/** By extension; undefined when no format has it. Where several do, the first that reads it, and of several types `type`. */
+/** The first format with the extension of the name, and of `type` when it is set; undefined when there is none. */
 export function guessFromName(name: string, type?: FileType): GuessedFormat | undefined {
   const extension = extensionOf(name);
   const table =
@@ -60,14 +63,14 @@ export function guessFromName(name: string, type?: FileType): GuessedFormat | un
       ? tableFormatOfName(name)
       : undefined;
   if (table !== undefined || type === 'tabular') return table && { format: table.name, type: 'tabular' };
-  const special = SPECIAL_ARCHIVES[extension];
-  if (special) return special;
+  const archive = FORMAT_OF_ARCHIVE[extension];
+  if (archive) return archive;
   const [vector, raster] = [VECTOR_TABLE.ofExtension(extension), RASTER_TABLE.ofExtension(extension)];
   if (vector !== undefined) return { format: vector.name, type: 'vector' };
   return raster && { format: raster.name, type: 'raster' };
 }
 
-/** A format by a name that a manifest may say, with its type, where several have it `type`; undefined for others. */
+/** The format with a name of the manifest, of `type` when it is set; undefined when there is none. */
 export function namedFormat(
   name: string,
   path: string,
@@ -84,24 +87,26 @@ function tabular(name: string): { format: FileFormat; type: FileType } | undefin
   return format && { format, type: 'tabular' };
 }
 
-/** By what lies in an archive: `roads.shp.xml` and `roads.png` beside `roads.shp` are no dataset. */
+/** The format of the datasets in an archive. `roads.shp.xml` and `roads.png` beside `roads.shp` are not datasets. */
 export function guessFromMembers(path: string, names: string[], type?: FileType): GuessedFormat | undefined {
   const members = names.filter((name) => !name.endsWith('/') && !/(^|\/)(__MACOSX\/|\._)/.test(name));
-  const telling = distinct(
-    members.filter((name) => !WEAK_EXTENSIONS.includes(extensionOf(name))).map((name) => guessFromName(name, type)),
+  const unambiguous = distinct(
+    members
+      .filter((name) => !AMBIGUOUS_EXTENSIONS.includes(extensionOf(name)))
+      .map((name) => guessFromName(name, type)),
   );
-  const found = telling.length > 0 ? telling : distinct(members.map((name) => guessFromName(name, type)));
+  const found = unambiguous.length > 0 ? unambiguous : distinct(members.map((name) => guessFromName(name, type)));
   if (found.length > 1) {
     throw new SluiceError(
       'REQUEST_INVALID',
-      `${path} holds several formats (${found.map(({ format }) => format).join(', ')}). Name one with --format.`,
+      `${path} contains several formats (${found.map(({ format }) => format).join(', ')}). Set --format to one.`,
       { details: { file: path } },
     );
   }
   return found[0];
 }
 
-/** In lower case, with the dot; empty when there is none. */
+/** The extension in lower case, with the dot; empty when there is none. */
 function extensionOf(name: string): string {
   return /\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? '';
 }
@@ -110,7 +115,7 @@ function distinct(guesses: (GuessedFormat | undefined)[]): GuessedFormat[] {
   return [...new Map(guesses.filter((guess) => guess !== undefined).map((guess) => [guess.format, guess])).values()];
 }
 
-/** Names in the central directory; none when it cannot be read: what is wrong with the archive is for the run to say. */
+/** The names in the central directory. Empty for a damaged archive, because the run reports the damage. */
 async function memberNames(path: string): Promise<string[]> {
   const names: string[] = [];
   try {

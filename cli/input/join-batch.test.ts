@@ -5,7 +5,7 @@ const moment = { now: new Date('2025-03-01T10:15:30.123Z'), random: 'c0ffee' };
 const plan = (options: Partial<JoinOptions> = {}, spatial = 'straßen', tabular = '0123456789abcdef01234567') =>
   planJoinBatch(spatial, tabular, { dataset: 'verkehr', uploader: 'ana', on: 'Straße #=id', ...options }, moment);
 
-test('a name is a dataset, and an id an asset; a batch without files', () => {
+test('a name refers to a dataset, an id to an asset; the batch has no files', () => {
   expect(plan()).toEqual({
     batchId: 'verkehr-20250301T101530-c0ffee',
     manifestKey: 'manifests/verkehr-20250301T101530-c0ffee.json',
@@ -31,7 +31,7 @@ test('a name is a dataset, and an id an asset; a batch without files', () => {
   });
 });
 
-test('one name is the key of both; columns are separated by commas', () => {
+test('one name is the key of both assets; columns are comma-separated', () => {
   const { manifest } = plan(
     { on: 'code', columns: 'Größe in m², é 🚗', how: 'inner', prefix: 'z ', allowDuplicates: true },
     'dataset:0123456789abcdef01234567',
@@ -50,14 +50,15 @@ test('one name is the key of both; columns are separated by commas', () => {
 test.each([
   [
     { on: 'a=b=c' },
-    '--on "a=b=c" must be LEFT=RIGHT: a column of the spatial asset and one of the table. A name that holds "=" can only be given in a manifest',
+    '--on "a=b=c" must be LEFT=RIGHT: a column of the spatial asset and one of the table. ' +
+      'A column name with "=" can only be set in a manifest',
   ],
   [{ on: '=b' }, '--on "=b" must be LEFT=RIGHT'],
   [{ columns: 'a,,b' }, 'entry 2 of --columns is empty.'],
   [{ prefix: '' }, '--prefix is empty.'],
   [{ how: 'outer' }, '--how must be one of "left", "inner", not "outer".'],
   [{ dataset: '../x' }, '--dataset "../x" must be'],
-])('%o is refused, with the option to blame', (options, message) => {
+])('%o is rejected with the name of the option', (options, message) => {
   expect(() => plan(options)).toThrow(
     expect.objectContaining({ code: 'REQUEST_INVALID', message: expect.stringContaining(message) as string }) as Error,
   );

@@ -2,20 +2,20 @@ import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ObjectIdSchema } from '#shared/ledger/documents.ts';
 import type { Batch } from './batch.ts';
-import { batchMetadata, batchNames, type BatchOptions, given, validManifest } from './batch-manifest.ts';
+import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
 
-/** What a person asked for. */
+/** The options of `sluice join`. */
 export interface JoinOptions extends BatchOptions {
-  /** `LEFT=RIGHT`, or the one name that both keys have. */
+  /** `LEFT=RIGHT`, or one name for both keys. */
   on: string;
   how?: string | undefined;
-  /** Names of columns, comma-separated. */
+  /** Comma-separated column names. */
   columns?: string | undefined;
   prefix?: string | undefined;
   allowDuplicates?: boolean | undefined;
 }
 
-/** Plans the join of two assets as a batch without files. Throws REQUEST_INVALID for a value that no manifest may hold. */
+/** Plans the join of two assets as a batch without files. Throws REQUEST_INVALID for an invalid option. */
 export function planJoinBatch(
   spatial: string,
   tabular: string,
@@ -30,7 +30,7 @@ export function planJoinBatch(
     files: [],
     metadata: {
       ...batchMetadata(options),
-      join_config: given({
+      join_config: definedFields({
         spatial_asset_id: assetReference(spatial),
         tabular_asset_id: assetReference(tabular),
         ...keysOf(options.on),
@@ -46,7 +46,7 @@ export function planJoinBatch(
 
 const DATASET_PREFIX = 'dataset:';
 
-/** An asset id stays; any other name is a dataset, of which the newest version is meant. */
+/** Any name that is not an asset id is the name of a dataset, and refers to its newest version. */
 function assetReference(name: string): string {
   return ObjectIdSchema.safeParse(name).success || name.startsWith(DATASET_PREFIX) ? name : `${DATASET_PREFIX}${name}`;
 }
@@ -54,7 +54,7 @@ function assetReference(name: string): string {
 function keysOf(on: string): { left_key: string; right_key: string } {
   const [left = '', right = left, ...more] = on.split('=').map((name) => name.trim());
   if (more.length === 0 && left !== '' && right !== '') return { left_key: left, right_key: right };
-  const hint = more.length > 0 ? ' A name that holds "=" can only be given in a manifest (metadata.join_config).' : '';
+  const hint = more.length > 0 ? ' A column name with "=" can only be set in a manifest (metadata.join_config).' : '';
   throw new SluiceError(
     'REQUEST_INVALID',
     `--on ${JSON.stringify(on)} must be LEFT=RIGHT: a column of the spatial asset and one of the table.${hint}`,

@@ -4,7 +4,7 @@ import { RasterParametersSchema } from '#shared/manifest/manifest.ts';
 
 type RasterParameters = NonNullable<Manifest['metadata']['raster']>;
 
-/** What a person says of rasters, as commander gives it. */
+/** The raster options, as commander returns them. */
 export interface RasterFlags {
   targetCrs?: string;
   resampling?: RasterParameters['resampling'];
@@ -16,25 +16,27 @@ export interface RasterFlags {
 
 const { resampling, compression } = RasterParametersSchema.shape;
 
-/** Adds the options of metadata.raster to a command. */
+/** Adds the options for `metadata.raster`. */
 export function addRasterOptions(command: Command): Command {
   return command
     .optionsGroup('Rasters:')
-    .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); that of the file by default')
+    .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); default: that of the file')
     .addOption(
-      new Option('--resampling <method>', 'for another system and for overviews').choices(resampling.unwrap().options),
+      new Option('--resampling <method>', 'resampling for --target-crs and overviews').choices(
+        resampling.unwrap().options,
+      ),
     )
-    .option('--categorical', 'the values are classes, of which there is no mean; so are palettes by themselves')
-    .option('--nodata <value>', 'value that means "no data", instead of what the file says', parseNumber)
+    .option('--categorical', 'pixel values are classes, so they are not averaged; default for palettes')
+    .option('--nodata <value>', 'nodata value; overrides the value of the file', parseNumber)
     .addOption(
       new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(
         compression.unwrap().options,
       ),
     )
-    .option('--mosaic', 'one asset of all files; else one of each');
+    .option('--mosaic', 'create one asset from all files, instead of one for each');
 }
 
-/** The part of a manifest that the options stand for; undefined when none is given. */
+/** Converts the options to `metadata.raster`; undefined when none is set. */
 export function rasterParameters({
   targetCrs,
   resampling: method,
@@ -44,8 +46,8 @@ export function rasterParameters({
   mosaic,
 }: RasterFlags): Partial<RasterParameters> | undefined {
   const fields = { target_crs: targetCrs, resampling: method, categorical, nodata, compression: packing, mosaic };
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : Object.fromEntries(given);
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
 }
 
 function parseNumber(text: string): number {

@@ -24,11 +24,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const find = async (names: string[], given = {}) =>
+const find = async (names: string[], declared = {}) =>
   (
     await findSourceFiles(
       names.map((name) => join(folder, name)),
-      given,
+      declared,
     )
   ).map(({ path, format, type, parts }) => ({
     name: basename(path),
@@ -37,7 +37,7 @@ const find = async (names: string[], given = {}) =>
     parts: parts.map((part) => basename(part.path)).sort(),
   }));
 
-test('a shapefile brings the files of its name, whatever their case', async () => {
+test('a shapefile includes its parts, regardless of case', async () => {
   const shapefile = {
     name: 'Straßen.SHP',
     format: 'ESRI Shapefile',
@@ -48,14 +48,14 @@ test('a shapefile brings the files of its name, whatever their case', async () =
   expect(await find(['straßen.dbf', 'Straßen.SHP', 'Straßen.SHP.xml', 'Straßen.prj'])).toEqual([shapefile]);
 });
 
-test('a raster brings its world file and CRS', async () => {
+test('a raster includes its world file and CRS', async () => {
   expect(await find(['Höhe.TIF'])).toEqual([
     { name: 'Höhe.TIF', format: 'GTiff', type: 'raster', parts: ['Höhe.TIF', 'Höhe.tfw', 'höhe.PRJ'] },
   ]);
   expect(await find(['andere.dbf'], { format: 'NC' })).toMatchObject([{ format: 'NC', type: 'raster' }]);
 });
 
-test('what is given wins over the name', async () => {
+test('declared format and type take precedence over the name', async () => {
   expect(await find(['a.csv'], { type: 'tabular' })).toEqual([
     { name: 'a.csv', format: 'CSV', type: 'tabular', parts: ['a.csv'] },
   ]);
@@ -64,10 +64,10 @@ test('what is given wins over the name', async () => {
   ]);
 });
 
-test('says which file is not there, and which tells no format', async () => {
+test('rejects missing files and names without a format', async () => {
   await expect(find(['nö.shp'])).rejects.toMatchObject({
     code: 'REQUEST_INVALID',
-    message: `There is no file ${join(folder, 'nö.shp')}.`,
+    message: `${join(folder, 'nö.shp')} does not exist.`,
   });
   await expect(find(['andere.dbf'])).rejects.toMatchObject({ code: 'FORMAT_NOT_SUPPORTED' });
 });

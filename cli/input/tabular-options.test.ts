@@ -9,7 +9,7 @@ function parse(...args: string[]) {
   return tabularParameters(command.parse(args, { from: 'user' }).opts<TabularFlags>());
 }
 
-test('options become the fields of metadata.tabular; none gives none', () => {
+test('options are converted to the fields of metadata.tabular', () => {
   expect(parse()).toBeUndefined();
   expect(
     parse(
@@ -47,4 +47,4 @@ test.each([
   ['--column-type', 'plz=zip'],
   ['--decimal', ';'],
   ['--max-rejected', '-1'],
-])('%s %s is refused', (...args) => expect(() => parse(...args)).toThrow());
+])('%s %s is rejected', (...args) => expect(() => parse(...args)).toThrow());

@@ -5,43 +5,41 @@ import type { Manifest } from '#shared/manifest/manifest.ts';
 type TabularParameters = NonNullable<Manifest['metadata']['tabular']>;
 type DeclarableType = (typeof DECLARABLE_TYPES)[number];
 
-/** What a person says of a table, as commander gives it. */
+/** The table options, as commander returns them. */
 export interface TabularFlags {
   delimiter?: string;
   decimal?: '.' | ',';
   sheet?: string;
-  /** False with --no-header; true is commander's default and says nothing. */
+  /** False with --no-header; true by default, also without an option. */
   header?: boolean;
   null?: string[];
   columnType?: Record<string, DeclarableType>;
   maxRejected?: number;
 }
 
-/** Adds the options of metadata.tabular to a command. */
+/** Adds the options for `metadata.tabular`. */
 export function addTabularOptions(command: Command): Command {
   return command
     .optionsGroup('Tables:')
-    .option(
-      '--delimiter <character>',
-      'character between two values, \\t for a tab; found by itself by default',
-      (text) => (text === '\\t' ? '\t' : text),
+    .option('--delimiter <character>', 'delimiter, \\t for a tab; detected by default', (text) =>
+      text === '\\t' ? '\t' : text,
     )
-    .option('--decimal <character>', '"," when numbers have decimal commas', parseDecimal)
-    .option('--sheet <name>', 'sheet of a workbook; the first by default')
-    .option('--no-header', 'the first line is data')
-    .option('--null <text>', 'text that means "no value" (NA); may be repeated', (text, before: string[] = []) => [
+    .option('--decimal <character>', 'decimal separator, "." or ","', parseDecimal)
+    .option('--sheet <name>', 'sheet of a workbook; default: the first')
+    .option('--no-header', 'the first row contains data, not column names')
+    .option('--null <text>', 'text that represents a missing value (NA); repeatable', (text, before: string[] = []) => [
       ...before,
       text,
     ])
     .option(
       '--column-type <name=type>',
-      `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; may be repeated`,
+      `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; repeatable`,
       parseColumnType,
     )
-    .option('--max-rejected <count>', 'more rows that cannot be read than this fail the run', parseCount);
+    .option('--max-rejected <count>', 'maximum number of unreadable rows; more fail the run', parseCount);
 }
 
-/** The part of a manifest that the options stand for; undefined when none is given. */
+/** Converts the options to `metadata.tabular`; undefined when none is set. */
 export function tabularParameters({
   delimiter,
   decimal,
@@ -60,8 +58,8 @@ export function tabularParameters({
     columns: columnType,
     max_rejected_rows: maxRejected,
   };
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : Object.fromEntries(given);
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
 }
 
 function parseDecimal(text: string): '.' | ',' {
@@ -69,7 +67,7 @@ function parseDecimal(text: string): '.' | ',' {
   throw new InvalidArgumentError('It must be "." or ",".');
 }
 
-/** The name may hold "="; the type follows the last one. */
+/** Column names may contain "=", so the type follows the last one. */
 function parseColumnType(text: string, before: Record<string, DeclarableType> = {}): Record<string, DeclarableType> {
   const [, name, type] = /^(.+)=([^=]+)$/s.exec(text) ?? [];
   const known = DECLARABLE_TYPES.find((candidate) => candidate === type);

@@ -1,18 +1,18 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { AssetView, RunView } from '#shared/api/views.ts';
 
-/** The documents of `--json`. Programs rely on these fields: they are added to, never renamed. */
+/** The documents of `--json`. Programs rely on these fields: new fields may be added, existing ones never renamed. */
 
 export interface RunJson {
   run_id: string | null;
   batch_id: string | null;
   status: RunView['status'];
   steps: RunView['steps'];
-  /** The first one, when there are several. */
+  /** The first asset, when there are several. */
   asset: AssetJson | null;
-  /** All of them, when there are several: of rasters. */
+  /** All assets, when a run of rasters has several. */
   assets?: AssetJson[];
-  /** The asset was there before: the same input was ingested in the same way. */
+  /** Whether the run linked an existing asset of the same input. */
   reused: boolean;
   error: ErrorDocument | null;
 }
@@ -86,15 +86,15 @@ export function assetJson(asset: AssetView): AssetJson {
   };
 }
 
-/** A command that was kept from its end, in the shape of a run: nothing is known of one. */
+/** The document of a command that failed before it had a run. It has the fields of a run. */
 export function errorJson(error: ErrorDocument, batchId: string | null = null): RunJson {
   return { run_id: null, batch_id: batchId, status: 'failure', steps: [], asset: null, reused: false, error };
 }
 
-/** The commands that promise a run. */
+/** The commands whose document is a run. */
 const RUN_COMMANDS = new Set(['ingest', 'join', 'run', 'rerun', 'cancel']);
 
-/** A command that could not begin: with the fields of a run, all unknown, where the command promises one. */
+/** The document of a command with wrong usage: with the fields of a run, if the command returns a run. */
 export function usageJson([command = '']: string[], error: ErrorDocument): unknown {
   return RUN_COMMANDS.has(command) ? errorJson(error) : { error };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
-/** Oldest GDAL that Sluice is tested with: Debian 12's. */
+/** The oldest tested version of GDAL, from Debian 12. */
 export const OLDEST_GDAL = [3, 6];
 /** The GDAL and PROJ programs that Sluice runs. */
 export const GDAL_PROGRAMS = [
@@ -12,13 +12,12 @@ export const GDAL_PROGRAMS = [
   'gdal_translate',
   'gdalwarp',
   'gdalinfo',
-  'gdalbuildvrt',
-  'gdalsrsinfo',
+  'gdaltransform',
   'projinfo',
 ];
 
 /**
- * What is wrong with the GDAL of this machine, or undefined when nothing is.
+ * The problem with the GDAL of this machine, or undefined.
  *
  * @param {string | undefined} [path]
  * @returns {{ missing: string[] } | { tooOld: string } | undefined}
@@ -26,7 +25,7 @@ export const GDAL_PROGRAMS = [
 export function gdalProblem(path = process.env.PATH) {
   const missing = GDAL_PROGRAMS.filter((program) => !isOnPath(program, path));
   if (missing.length > 0) return { missing };
-  const version = askVersion(path);
+  const version = gdalVersion(path);
   return isNewEnough(version) ? undefined : { tooOld: version };
 }
 
@@ -43,9 +42,9 @@ export function isOnPath(program, path = process.env.PATH) {
 }
 
 /** @param {string | undefined} path */
-function askVersion(path) {
-  const said = execFileSync('gdalinfo', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH: path } });
-  return /GDAL (\d+\.\d+(?:\.\d+)?)/.exec(said)?.[1] ?? 'unknown';
+function gdalVersion(path) {
+  const output = execFileSync('gdalinfo', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH: path } });
+  return /GDAL (\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1] ?? 'unknown';
 }
 
 /** @param {string} version */

@@ -3,20 +3,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * True when node_modules holds what package-lock.json asks for. npm writes node_modules/.package-lock.json when an
- * installation is complete, so that file is the stamp: a cut-off or an older installation differs from the lock file.
+ * Whether node_modules contains the packages of package-lock.json. npm writes node_modules/.package-lock.json at the
+ * end of an installation, so an interrupted or older installation differs from the lock file.
  *
- * @param {string} folder Folder of package.json.
+ * @param {string} folder The folder of package.json.
  */
 export function packagesAreInstalled(folder) {
-  const wanted = readLock(join(folder, 'package-lock.json'));
+  const required = readLock(join(folder, 'package-lock.json'));
   const installed = readLock(join(folder, 'node_modules', '.package-lock.json'));
-  if (wanted === undefined || installed === undefined) return false;
-  // `node` fetches its program in an install script, which a person can have switched off.
+  if (required === undefined || installed === undefined) return false;
+  // The package `node` downloads its program in an install script, and users can disable install scripts.
   if (!existsSync(join(folder, 'node_modules', '.bin', 'node'))) return false;
-  return Object.entries(wanted).every(
+  return Object.entries(required).every(
     ([name, { version, optional, link }]) =>
-      // Optional packages are for other platforms as a rule; npm knows which ones.
+      // Optional packages are usually for other platforms, and npm does not install those.
       name === '' ||
       link === true ||
       installed[name]?.version === version ||
@@ -32,6 +32,6 @@ function readLock(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).packages;
   } catch {
-    return undefined; // Missing, or half written: the same as not installed.
+    return undefined; // A missing or incomplete file means that the packages are not installed.
   }
 }

@@ -1,12 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { GDAL_PROGRAMS, gdalProblem, isNewEnough } from './gdal.mjs';
 import { packagesAreInstalled } from './npm-packages.mjs';
 import { findPostgres } from '../../gateway/embedded/postgres-programs.mjs';
-import { aptInstall, commandForPerson, packagesFor } from './system-packages.mjs';
+import { aptInstall, commandForUser, packagesFor } from './system-packages.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -35,8 +45,8 @@ describe('the npm packages', () => {
 
   test.each([
     ['nothing is installed', zod, undefined, false],
-    ['what the lock file asks for is there', zod, zod, true],
-    ['another version is there', zod, { 'node_modules/zod': { version: '3.9.0' } }, false],
+    ['the packages of the lock file are installed', zod, zod, true],
+    ['another version is installed', zod, { 'node_modules/zod': { version: '3.9.0' } }, false],
     ['a package is missing', { ...zod, 'node_modules/pg': { version: '8.0.0' } }, zod, false],
     [
       'a package for another platform is missing',
@@ -48,14 +58,15 @@ describe('the npm packages', () => {
     expect(packagesAreInstalled(project(wanted, installed))).toBe(expected);
   });
 
-  test('the program of the package node is missing, since install scripts are switched off', () => {
+  test('the program of the package node is missing, because install scripts are disabled', () => {
     const root = project(zod, zod);
     rmSync(join(root, 'node_modules/.bin/node'));
     expect(packagesAreInstalled(root)).toBe(false);
   });
 });
 
-test('package-lock.json names the packages of every platform: npm ci refuses a lock file without them where the registry lacks some', () => {
+// npm ci rejects a lock file without them when the registry has no package for some platform.
+test('package-lock.json contains the packages of every platform', () => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { optionalDependencies?: object }>;
   };
@@ -66,8 +77,8 @@ test('package-lock.json names the packages of every platform: npm ci refuses a l
 });
 
 describe('GDAL', () => {
-  test('of this machine will do', () => expect(gdalProblem()).toBeUndefined());
-  test('is missing where its programs are not on the PATH', () => {
+  test('of this machine is supported', () => expect(gdalProblem()).toBeUndefined());
+  test('is missing when its programs are not on the PATH', () => {
     expect(gdalProblem('/nowhere')).toMatchObject({ missing: expect.arrayContaining(['ogr2ogr', 'projinfo']) });
   });
   test.each([
@@ -82,6 +93,16 @@ describe('GDAL', () => {
   });
 });
 
+test('the checked GDAL programs are those that the code runs', () => {
+  const files = ['shared', 'functions'].flatMap((name) =>
+    readdirSync(join(ROOT, name), { recursive: true, encoding: 'utf8' }).map((path) => join(ROOT, name, path)),
+  );
+  const commands = files
+    .filter((path) => /(?<!\.test)\.ts$/.test(path))
+    .flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/command: '((?:gdal|ogr|proj)\w+)'/g)]);
+  expect([...new Set(commands.map(([, name]) => name))].sort()).toEqual([...GDAL_PROGRAMS].sort());
+});
+
 describe('PostgreSQL', () => {
   function install(root: string, name: string, files: string[]): void {
     for (const file of files) {
@@ -93,7 +114,7 @@ describe('PostgreSQL', () => {
 
   test('of this machine has PostGIS', () => expect(findPostgres()[0]).toMatchObject({ postgis: true }));
 
-  test('is the newest with PostGIS; older than 13 does not count, nor does a client without a server', () => {
+  test('is the newest server with PostGIS; versions before 13 and clients are ignored', () => {
     const root = folder();
     install(root, 'postgresql@12', [...SERVER, 'share/extension/postgis.control']);
     install(root, 'postgresql@14', [...SERVER, 'share/extension/postgis.control']);
@@ -108,16 +129,17 @@ describe('PostgreSQL', () => {
   });
 });
 
-test('the commands for a person name the packages of their system', () => {
-  expect(commandForPerson('apt', ['gdal', 'postgres'], false)).toBe(
-    'sudo apt-get update && sudo apt-get install -y --no-install-recommends gdal-bin proj-bin postgresql-postgis bubblewrap',
+test('the commands for the user name the packages of the system', () => {
+  expect(commandForUser('apt', ['gdal', 'postgres'], false)).toBe(
+    'sudo apt-get update && sudo apt-get install -y --no-install-recommends ' +
+      'gdal-bin proj-bin postgresql-postgis bubblewrap',
   );
-  expect(commandForPerson('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj bubblewrap');
-  expect(commandForPerson('brew', ['postgres'], false)).toBe('brew install postgresql@17 postgis');
-  expect(commandForPerson(undefined, ['gdal'], false)).toBeUndefined();
+  expect(commandForUser('dnf', ['gdal'], true)).toBe('dnf install -y gdal proj bubblewrap');
+  expect(commandForUser('brew', ['postgres'], false)).toBe('brew install postgresql@17 postgis');
+  expect(commandForUser(undefined, ['gdal'], false)).toBeUndefined();
 });
 
-test('installing asks nothing: of apt, of a configuration file, or of sudo', () => {
+test('the installation never prompts: neither apt, nor a configuration file, nor sudo', () => {
   const { command, args } = aptInstall(false, packagesFor('apt', ['gdal']));
   expect([command, ...args].join(' ')).toMatch(
     /^sudo -n env DEBIAN_FRONTEND=noninteractive apt-get .*install -y --no-install-recommends gdal-bin proj-bin$/,
@@ -125,7 +147,7 @@ test('installing asks nothing: of apt, of a configuration file, or of sudo', () 
 });
 
 describe('node cli/setup.mjs', () => {
-  /** Runs the set-up in a copy of the project, whose packages are those of this one, with a PATH that holds only the programs given. */
+  /** Runs setup in a copy of the project with the same packages. The PATH contains only the given programs. */
   function setup(programs: Record<string, string>, variables: Record<string, string> = {}) {
     const root = folder();
     cpSync(join(ROOT, 'cli'), join(root, 'cli'), { recursive: true });
@@ -141,22 +163,22 @@ describe('node cli/setup.mjs', () => {
     return { root, bin, ...result };
   }
 
-  test('says nothing and is quick when nothing is to do', () => {
+  test('prints nothing when nothing is missing', () => {
     const began = performance.now();
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'cli/setup.mjs')], { encoding: 'utf8' });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(performance.now() - began).toBeLessThan(3_000); // 0.15 s on a machine that does nothing else.
   });
 
-  test('prints the command and ends with 1 where it may not install', () => {
+  test('prints the command and exits with 1 without permission to install', () => {
     const { status, stderr } = setup({ dnf: 'exit 1' });
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /Sluice needs GDAL.*, and may not install it here\. Run this, then start again:\n\n {4}(sudo )?dnf install -y gdal proj/,
+      /Sluice requires GDAL.*, and has no permission to install it\. Run this, then start again:\n\n {4}(sudo )?dnf install -y gdal proj/,
     );
   });
 
-  test('names the packages in words where it knows no package manager', () => {
+  test('names the requirements when there is no known package manager', () => {
     const { status, stderr } = setup({});
     expect(status).toBe(1);
     expect(stderr).toContain('Install it with the package manager of this system');
@@ -164,10 +186,10 @@ describe('node cli/setup.mjs', () => {
 
   // Without root or sudo the command is only printed.
   test.runIf(process.getuid?.() === 0)(
-    'installs with apt-get, fetches the lists when the first try fails, and shows the end of what failed (needs root)',
+    'installs with apt-get, updates the lists when that fails, and shows the end of the output (needs root)',
     () => {
       const log = join(folder(), 'log');
-      // Stands for apt-get: the packages of the machine that tests must stay.
+      // Replaces apt-get, because tests must not change the packages of the machine.
       const { status, stdout, stderr } = setup({
         'apt-get': `echo "$*" >> '${log}'; echo 'E: Unable to locate package gdal-bin' >&2; exit 100`,
         env: 'shift; exec "$@"',
@@ -181,13 +203,13 @@ describe('node cli/setup.mjs', () => {
           .split('\n')
           .map((line) => line.replace(/^-o \S+ /, '')),
       ).toEqual([expect.stringMatching(/^install -y --no-install-recommends gdal-bin proj-bin/), 'update']);
-      expect(stdout).toMatch(/Fetching the list of packages: failed/);
-      expect(stderr).toContain('apt-get said:\n    E: Unable to locate package gdal-bin');
+      expect(stdout).toMatch(/Updating the package lists: failed/);
+      expect(stderr).toContain('The output of apt-get:\n    E: Unable to locate package gdal-bin');
     },
   );
 
   test.runIf(process.getuid?.() === 0)(
-    'goes on without the sandbox where its package cannot be installed, and does not try again (needs root)',
+    'continues without the sandbox when its package cannot be installed, and does not retry (needs root)',
     () => {
       const made = GDAL_PROGRAMS.map(
         (name) => `printf '#!/bin/sh\\necho GDAL 3.6.2\\n' > "$PATH/${name}"; /bin/chmod 755 "$PATH/${name}"`,
@@ -203,7 +225,7 @@ describe('node cli/setup.mjs', () => {
         servers,
       );
       expect(first).toMatchObject({ status: 0, stderr: '' });
-      expect(first.stdout).toContain('Installing the sandbox (bubblewrap): not possible; Sluice runs without it');
+      expect(first.stdout).toContain('Installing the sandbox (bubblewrap): failed; Sluice runs without it');
       const second = spawnSync(process.execPath, [join(first.root, 'cli/setup.mjs')], {
         encoding: 'utf8',
         env: { PATH: first.bin, ...servers },

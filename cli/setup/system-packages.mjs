@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Which packages hold what Sluice needs, and the commands that install them. Pure: nothing is run here.
+ * The system packages that Sluice needs, and the commands that install them. Nothing is executed here.
  *
  * @typedef {'gdal' | 'postgres'} Need
  * @typedef {'apt' | 'dnf' | 'brew'} Installer
@@ -13,16 +13,20 @@ export const NEED_NAMES = { gdal: 'GDAL', postgres: 'PostgreSQL with PostGIS' };
 
 /** @type {Record<Installer, Record<Need, string[]>>} */
 const PACKAGES = {
-  // projinfo is in proj-bin; postgresql-postgis is Debian's name for "PostGIS for the current PostgreSQL", which it depends on.
+  // projinfo is in proj-bin. postgresql-postgis installs PostGIS for the current PostgreSQL, and PostgreSQL itself.
   apt: { gdal: ['gdal-bin', 'proj-bin'], postgres: ['postgresql-postgis'] },
   dnf: { gdal: ['gdal', 'proj'], postgres: ['postgresql-server', 'postgis'] },
   brew: { gdal: ['gdal'], postgres: ['postgresql@17', 'postgis'] },
 };
 
-/** Sluice runs without: bwrap shows the programs that read uploaded files nothing but these files. macOS has no such thing. @type {Record<Installer, string[]>} */
+/**
+ * Optional packages. bwrap restricts programs that read uploaded files to these files. It does not exist on macOS.
+ *
+ * @type {Record<Installer, string[]>}
+ */
 export const SANDBOX_PACKAGES = { apt: ['bubblewrap'], dnf: ['bubblewrap'], brew: [] };
 
-/** Another package tool may hold the lock for a while (unattended-upgrades does after a boot). */
+/** Another program can hold the lock of apt for minutes, such as unattended-upgrades after a boot. */
 const LOCK_SECONDS = 300;
 
 /**
@@ -34,11 +38,11 @@ export function packagesFor(installer, needs) {
 }
 
 /**
- * The command that a person types.
+ * The command that the user should run.
  *
  * @param {Installer | undefined} installer @param {Need[]} needs @param {boolean} asRoot
  */
-export function commandForPerson(installer, needs, asRoot) {
+export function commandForUser(installer, needs, asRoot) {
   if (installer === undefined) return undefined;
   const sudo = asRoot ? '' : 'sudo ';
   const packages = [...packagesFor(installer, needs), ...SANDBOX_PACKAGES[installer]].join(' ');
@@ -55,7 +59,7 @@ export function aptUpdate(asRoot) {
 
 /** @param {boolean} asRoot @param {string[]} packages @returns {Command} */
 export function aptInstall(asRoot, packages) {
-  // `env` hands the variable past sudo, which drops it.
+  // sudo removes environment variables, so `env` sets this one.
   return withSudo(asRoot, [
     'env',
     'DEBIAN_FRONTEND=noninteractive',

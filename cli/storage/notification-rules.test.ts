@@ -12,7 +12,7 @@ const FILTER = {
   },
 };
 
-test('adds one rule for each target, and keeps the rules of others', () => {
+test('adds one rule for each target, and preserves other rules', () => {
   const audit = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
   expect(withManifestRules({ QueueConfigurations: [audit] }, [QUEUED, DIRECT]).QueueConfigurations).toEqual([
     audit,
@@ -21,14 +21,14 @@ test('adds one rule for each target, and keeps the rules of others', () => {
   ]);
 });
 
-test('a second time changes nothing', () => {
+test('adding the rules again changes nothing', () => {
   const once = withManifestRules({}, [QUEUED, DIRECT]);
   expect(hasManifestRules({}, [QUEUED, DIRECT])).toBe(false);
   expect(hasManifestRules(once, [QUEUED, DIRECT])).toBe(true);
   expect(withManifestRules(once, [QUEUED, DIRECT])).toEqual(once);
 });
 
-test('replaces the same rule made by another program, which would deliver everything twice', () => {
+test('replaces an equal rule with another name, which would deliver every event twice', () => {
   const byHand = {
     Id: 'x1',
     QueueArn: 'arn:minio:sqs:eu-west-2:SLUICE_QUEUED:webhook',

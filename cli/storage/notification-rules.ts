@@ -1,14 +1,14 @@
 import { MANIFESTS_PREFIX, MANIFEST_SUFFIX } from '#shared/contracts/object-keys.ts';
 import type { NotificationConfiguration, QueueConfiguration } from '@aws-sdk/client-s3';
 
-/** The rule that announces manifests, as a bucket's notification configuration, and MinIO's settings for its targets. Pure. */
+/** The notification rule for uploaded manifests, and the MinIO settings of its webhook targets. */
 
 const FILTER_RULES = [
   { Name: 'prefix', Value: MANIFESTS_PREFIX },
   { Name: 'suffix', Value: MANIFEST_SUFFIX },
 ] as const;
 
-/** What a server sends back is told from what we would send by these names. */
+/** The name of the rule for a target. Rules of Sluice are recognized by their names. */
 export function ruleId(arn: string): string {
   return `sluice-${targetId(arn)}`;
 }
@@ -18,11 +18,11 @@ export function targetId(arn: string): string {
   return arn.split(':')[4] ?? '';
 }
 
-/** The configuration with exactly one rule of ours for each target; all other rules stay as they are. */
+/** Adds exactly one rule of Sluice for each target. All other rules are preserved. */
 export function withManifestRules(existing: NotificationConfiguration, arns: string[]): NotificationConfiguration {
   const ids = new Set(arns.map(ruleId));
   const others = (existing.QueueConfigurations ?? []).filter(
-    (rule) => !ids.has(rule.Id ?? '') && !arns.some((arn) => announcesManifests(rule, arn)),
+    (rule) => !ids.has(rule.Id ?? '') && !arns.some((arn) => notifiesOfManifests(rule, arn)),
   );
   const ours: QueueConfiguration[] = arns.map((arn) => ({
     Id: ruleId(arn),
@@ -39,13 +39,13 @@ export function withManifestRules(existing: NotificationConfiguration, arns: str
   };
 }
 
-/** True when the bucket announces manifests to every target already. */
+/** Whether the bucket already notifies every target of manifests. */
 export function hasManifestRules(existing: NotificationConfiguration, arns: string[]): boolean {
-  return arns.every((arn) => existing.QueueConfigurations?.some((rule) => announcesManifests(rule, arn)));
+  return arns.every((arn) => existing.QueueConfigurations?.some((rule) => notifiesOfManifests(rule, arn)));
 }
 
-/** A rule with our filter and target, whoever made it. MinIO puts its region into the ARN, so only the identifier and kind count. */
-function announcesManifests(rule: QueueConfiguration, arn: string): boolean {
+/** Whether a rule has the filter and target of Sluice. The region of the ARN may differ, because MinIO adds its own. */
+function notifiesOfManifests(rule: QueueConfiguration, arn: string): boolean {
   const target = (text: string) => text.split(':').slice(4).join(':');
   const filters = (rule.Filter?.Key?.FilterRules ?? [])
     .map(({ Name, Value }) => `${Name?.toLowerCase()}=${Value}`)
@@ -58,12 +58,13 @@ function announcesManifests(rule: QueueConfiguration, arn: string): boolean {
   );
 }
 
-/** Events that a queue folder keeps at most while the gateway is away; MinIO's own default. */
+/** The maximum number of events that MinIO stores while the gateway does not answer. This is MinIO's default. */
 const QUEUE_LIMIT = 100_000;
 
 /**
- * The environment of a MinIO server that makes the targets: the first keeps its events in a folder until they are
- * acknowledged, the others send at once and forget (design section 3).
+ * The environment variables that define the targets in MinIO. The first target stores events in a folder until they are
+ * acknowledged, but sends them up to 3 s late. The others send immediately, and lose events while the gateway does not
+ * answer.
  */
 export function minioEnvironment(
   arns: string[],

@@ -12,9 +12,9 @@ import { createS3Client } from '#shared/storage/s3-client.ts';
 import { hasManifestRules, minioEnvironment, targetId, withManifestRules } from './notification-rules.ts';
 
 /**
- * Sets up the object store at S3_ENDPOINT: both buckets, and the rule by which the landing bucket announces manifests to this
- * gateway. Safe to repeat: what is there already stays, other rules too. Tells `print` in plain words what it did.
- * Throws CONFIG_INVALID without S3_ENDPOINT, and SETUP_FAILED with the settings that the server lacks.
+ * Sets up the object store at S3_ENDPOINT: both buckets, and the rule that notifies this gateway of manifests in the
+ * landing bucket. Can be repeated: existing buckets and other rules are preserved. Reports each change to `print`.
+ * Throws CONFIG_INVALID without S3_ENDPOINT, and SETUP_FAILED with the settings that the server needs.
  */
 export async function setupStorage(
   env: Env,
@@ -23,14 +23,15 @@ export async function setupStorage(
   if (env.S3_ENDPOINT === undefined) {
     throw new SluiceError(
       'CONFIG_INVALID',
-      'S3_ENDPOINT is not set. The embedded object store needs no set-up; set S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY to use another one.',
+      'S3_ENDPOINT is not set. The embedded object store needs no setup. To use another object store, ' +
+        'set S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
     );
   }
-  // MinIO sends a token of two words as scheme and value, and one of more not at all.
+  // MinIO sends a token of two words as scheme and value, and does not send a token of more words.
   if (/\s/.test(env.WEBHOOK_TOKEN ?? ''))
     throw new SluiceError(
       'CONFIG_INVALID',
-      'WEBHOOK_TOKEN holds a space, so MinIO would not send it as it is. Choose one without.',
+      'WEBHOOK_TOKEN contains white space, which MinIO does not send correctly. Choose a token without white space.',
     );
   const arns = targetArns(env);
   const store = openObjectStore(env);
@@ -38,7 +39,7 @@ export async function setupStorage(
   try {
     for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) {
       await store.ensureBucket(bucket);
-      print(`Bucket ${bucket} is there.`);
+      print(`Bucket ${bucket} exists.`);
     }
     await setRule(client, env, arns, print);
   } finally {
@@ -47,8 +48,8 @@ export async function setupStorage(
   }
   print(
     env.WEBHOOK_TOKEN === undefined
-      ? 'WEBHOOK_TOKEN is not set, so the gateway refuses notifications: start Sluice with the token that the targets send.'
-      : `Sluice is ready for manifests in s3://${env.LANDING_BUCKET}/${MANIFESTS_PREFIX}.`,
+      ? 'WEBHOOK_TOKEN is not set, so the gateway rejects notifications. Start Sluice with the token of the targets.'
+      : `Sluice receives manifests uploaded to s3://${env.LANDING_BUCKET}/${MANIFESTS_PREFIX}.`,
   );
 }
 
@@ -57,7 +58,7 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
   const targets = arns.map(targetId).join(' and ');
   const existing = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
   if (hasManifestRules(existing, arns)) {
-    print(`Bucket ${Bucket} announces ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX} to ${targets} already.`);
+    print(`Bucket ${Bucket} already notifies ${targets} of ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX}.`);
     return;
   }
   try {
@@ -70,22 +71,23 @@ async function setRule(client: S3Client, env: Env, arns: string[], print: (line:
   } catch (thrown) {
     throw isUnknownTarget(thrown) ? missingTargets(env, arns, thrown) : thrown;
   }
-  print(`Bucket ${Bucket} announces ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX} to ${targets} from now on.`);
+  print(`Bucket ${Bucket} now notifies ${targets} of ${MANIFESTS_PREFIX}*${MANIFEST_SUFFIX}.`);
 }
 
 function targetArns(env: Env): string[] {
   const arns = env.S3_NOTIFICATION_ARNS.split(',')
     .map((arn) => arn.trim())
     .filter(Boolean);
-  const wrong = arns.find((arn) => !/^arn:[^:]+:sqs:[^:]*:[^:]+:[^:]+$/.test(arn));
-  if (arns.length > 0 && wrong === undefined) return arns;
+  const invalid = arns.find((arn) => !/^arn:[^:]+:sqs:[^:]*:[^:]+:[^:]+$/.test(arn));
+  if (arns.length > 0 && invalid === undefined) return arns;
   throw new SluiceError(
     'CONFIG_INVALID',
-    `S3_NOTIFICATION_ARNS: ${JSON.stringify(wrong ?? '')} is not an ARN such as arn:minio:sqs::SLUICE_QUEUED:webhook.`,
+    `S3_NOTIFICATION_ARNS contains ${JSON.stringify(invalid ?? '')}, which is not an ARN. ` +
+      'Use ARNs such as arn:minio:sqs::SLUICE_QUEUED:webhook.',
   );
 }
 
-/** MinIO has one code for all it dislikes in a rule; only this text tells an unknown target from the rest. */
+/** MinIO returns one code for every invalid rule. Only this text identifies an unknown target. */
 function isUnknownTarget(thrown: unknown): boolean {
   return (
     thrown instanceof Error &&
@@ -94,7 +96,7 @@ function isUnknownTarget(thrown: unknown): boolean {
   );
 }
 
-/** A folder that MinIO's packages and images let it write to may lie elsewhere: the text says so. */
+/** An example folder. Other packages and images of MinIO may write to another one. */
 const QUEUE_FOLDER = '/var/lib/minio-events';
 const TOKEN_BYTES = 24;
 
@@ -103,10 +105,12 @@ function missingTargets(env: Env, arns: string[], cause: unknown): SluiceError {
   const lines = Object.entries(
     minioEnvironment(arns, { url: `${publicUrl(env)}/webhooks/minio`, token, queueFolder: QUEUE_FOLDER }),
   ).map(([name, value]) => `  ${name}=${value}`);
-  const start = env.WEBHOOK_TOKEN === undefined ? `\nand start Sluice with\n  WEBHOOK_TOKEN=${token}` : '';
+  const start = env.WEBHOOK_TOKEN === undefined ? `\nStart Sluice with\n  WEBHOOK_TOKEN=${token}` : '';
   const message = [
-    `The server at ${env.S3_ENDPOINT} lacks the webhook targets ${arns.map(targetId).join(', ')}.`,
-    `Give the MinIO server these variables (${QUEUE_FOLDER} may be any folder that it can write to; the endpoint is this gateway as the server reaches it):`,
+    `The server at ${env.S3_ENDPOINT} does not define the webhook targets ${arns.map(targetId).join(', ')}.`,
+    'Set these environment variables for the MinIO server. ' +
+      `${QUEUE_FOLDER} may be any folder that MinIO can write to. ` +
+      'The endpoint is the address of this gateway from that server.',
     ...lines,
   ].join('\n');
   return new SluiceError('SETUP_FAILED', `${message}${start}\nThen restart MinIO and run setup-storage again.`, {

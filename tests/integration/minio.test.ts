@@ -195,8 +195,8 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
     await setupStorage(sluice.env, (line) => said.push(line));
     await setupStorage(sluice.env, (line) => said.push(line));
     expect(said.filter((line) => line.includes('announces'))).toEqual([
-      'Bucket landing-zone announces manifests/*.json to SLUICE_QUEUED and SLUICE_DIRECT from now on.',
-      'Bucket landing-zone announces manifests/*.json to SLUICE_QUEUED and SLUICE_DIRECT already.',
+      'Bucket landing-zone now notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
+      'Bucket landing-zone already notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
     ]);
     const { QueueConfigurations } = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
     client.destroy();
