@@ -5,13 +5,13 @@ import type { ParquetJob } from '#shared/parquet/parquet-job.ts';
 import { copyRows, ROWS_FUNCTION } from '#shared/parquet/rows-function.ts';
 
 /**
- * A program: PostgreSQL's COPY BINARY on standard input becomes the Parquet file of the job in its argument. The fastest way that
- * was found (docs/benchmarks.md): one thread, no stream, no hash, no check.
+ * A program that writes PostgreSQL's COPY BINARY from standard input to the Parquet file of the job in its argument.
+ * This is the fastest known way (docs/benchmarks.md): one thread, without streams, hashes and checks.
  */
 
 export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
 
-/** As shared/parquet/write-parquet.ts, so that both compress the same. */
+/** The same options as in shared/parquet/write-parquet.ts, so that both compress equally. */
 const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
 const STANDARD_INPUT = 0;
 
@@ -23,7 +23,7 @@ connection.registerTableFunction(
 );
 const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
 const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);
-await connection.run(
-  `copy (select ${columns.join(', ')} from ${ROWS_FUNCTION}()) to ${quotedString(job.path)} (${[...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ')})`,
-);
+const options = [...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ');
+const select = `select ${columns.join(', ')} from ${ROWS_FUNCTION}()`;
+await connection.run(`copy (${select}) to ${quotedString(job.path)} (${options})`);
 instance.closeSync();

@@ -20,16 +20,13 @@ import type { BareExportJob } from './bare-export.ts';
 import type { PolygonFile } from './data.ts';
 import type { Instance } from './instance.ts';
 
-/**
- * Seconds of one run of the bare tools: three programs that know their job beforehand, and check, record and hand over
- * nothing.
- */
+/** Seconds of one run of the bare tools: three programs without planning, checks and records. */
 export interface BareTimes {
-  /** `ogr2ogr`, by COPY into an unlogged table without index. */
+  /** `ogr2ogr`, with COPY into an unlogged table without index. */
   load: number;
   /** The statements of the default recipe, over one connection. */
   transform: number;
-  /** `psql` COPY BINARY into DuckDB, in a process of its own. */
+  /** `psql` COPY BINARY into DuckDB, in a separate process. */
   export: number;
   total: number;
 }
@@ -40,14 +37,14 @@ export interface BareTools {
 
 const SCHEMA = 'bare_tools';
 const SOURCE_SRID = 27_700;
-/** The CRS in the file's metadata; short, for the bare tools need not look it up. */
+/** The CRS in the metadata of the file. The bare tools do not look it up. */
 const CRS = { id: { authority: 'EPSG', code: 4326 } };
 const RECIPE = recipeOf('ingest_vector');
 
-/** Finds out, unmeasured, what a person who writes a script by hand would know: the statements and the columns. */
+/** Determines the statements and columns before the measurement, as the author of a script would know them. */
 export async function prepareBareTools(instance: Instance, file: PolygonFile): Promise<BareTools> {
   const settings = sessionSettings(parseEnv(process.env), file.count);
-  const { context, plan } = await learn(instance, file, settings);
+  const { context, plan } = await planStatements(instance, file, settings);
   const url = withParameters(instance.postgisUrl, { options: `-c search_path=${SCHEMA},public` });
   const job: BareExportJob = {
     path: join(instance.scratch, 'bare.parquet'),
@@ -68,7 +65,7 @@ export async function prepareBareTools(instance: Instance, file: PolygonFile): P
   };
 }
 
-async function learn(
+async function planStatements(
   instance: Instance,
   file: PolygonFile,
   settings: string,
@@ -139,7 +136,7 @@ async function loadShapefile(url: string, schema: string, shp: string): Promise<
   );
 }
 
-/** The recipe's own statements, without the checks between them. */
+/** Executes the statements of the recipe, without the checks between them. */
 async function runStatements(url: string, settings: string, context: StepContext): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -168,10 +165,10 @@ async function runStatements(url: string, settings: string, context: StepContext
   }
 }
 
-/** A pipe of the shell: node's own would make the reader wait for its event loop. */
+/** Uses a pipe of the shell, because a pipe of Node would delay the reader by its event loop. */
 async function exportParquet(url: string, settings: string, copy: string, job: BareExportJob): Promise<void> {
   const pipe = 'psql -Xq -c "$2" -c "$3" "$1" | exec "$4" "$5" "$6"';
-  const silent = settings.replace(/select[^;]*$/, ''); // Its result would be printed among the rows.
+  const silent = settings.replace(/select[^;]*$/, ''); // psql would print its result among the rows.
   await execa('sh', [
     '-c',
     pipe,

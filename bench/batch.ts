@@ -9,19 +9,19 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { PolygonFile } from './data.ts';
 import type { Instance } from './instance.ts';
 
-/** Times come from the run's document, so this only says how soon the next batch begins, and may not disturb the run. */
+/** Times come from the run document, so the interval affects only when the next batch starts. */
 const POLL_MS = 50;
 const BATCH_TIMEOUT_MS = 30 * 60_000;
 
-/** Seconds since just before the manifest was sent. The upload of the manifest is in all of them. */
+/** Seconds since immediately before the manifest was sent, so they include its upload. */
 export interface BatchTimes {
   /** The first handler has read and checked the manifest and admitted the run. */
   admitted: number;
-  /** The asset's object stands in the lake and its record in the ledger. */
+  /** The object is in the lake, and the asset is registered in the ledger. */
   asset: number;
-  /** The run is a success: lineage and catalog records are written. */
+  /** The run has the status success: lineage and catalog documents are written. */
   success: number;
-  /** The manifest is archived and the run's tables are dropped: nothing is left to do. */
+  /** The manifest is archived, and the tables of the run are dropped. */
   archived: number;
   /** Each step, from its start to its end. */
   steps: Record<string, number>;
@@ -29,14 +29,14 @@ export interface BatchTimes {
 
 export interface FinishedBatch {
   times: BatchTimes;
-  /** Milliseconds since 1970, of this machine. */
+  /** Milliseconds since 1970. */
   sentAt: number;
   archivedAt: number;
   rows: number;
   bytes: number;
 }
 
-/** Uploads the files of a batch, not its manifest: what a user does before Sluice has anything to do. */
+/** Uploads the files of a batch, but not its manifest, so that no run starts. */
 export async function uploadFiles(instance: Instance, batchId: string, file: PolygonFile): Promise<void> {
   const { objects, landingBucket } = instance;
   await Promise.all(
@@ -51,7 +51,7 @@ export async function uploadFiles(instance: Instance, batchId: string, file: Pol
   );
 }
 
-/** Sends the manifest of a batch, each a dataset of its own; gives the time just before. */
+/** Uploads the manifest of a batch, with a separate dataset for each batch. Returns the time before the upload. */
 export async function sendManifest(instance: Instance, batchId: string, file: PolygonFile): Promise<number> {
   const { objects, landingBucket } = instance;
   const manifest = {
@@ -68,7 +68,7 @@ export async function sendManifest(instance: Instance, batchId: string, file: Po
   return sentAt;
 }
 
-/** Waits until nothing is left to do for a batch. Throws what its run failed with, STEP_TIMEOUT. */
+/** Waits until a batch is archived. Throws the error of a failed run, and STEP_TIMEOUT. */
 export async function finished(instance: Instance, batchId: string, sentAt: number): Promise<FinishedBatch> {
   const run = await archivedRun(instance.ledger, batchId);
   const [assetId] = run.asset_ids;

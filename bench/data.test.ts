@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { polygonFile } from './data.ts';
 
-test('GDAL reads the parcels as valid polygons in EPSG:27700, names with accents included', async () => {
+test('GDAL reads the parcels as valid polygons in EPSG:27700, with non-ASCII names', async () => {
   const file = await polygonFile(5000);
   const { stdout: fourth } = await execa('ogrinfo', ['-al', '-where', 'parcel_id = 4', file.shp]);
   expect(fourth).toContain('Dùn Èideann 3');
@@ -22,7 +22,7 @@ test('GDAL reads the parcels as valid polygons in EPSG:27700, names with accents
   expect(invalid).toContain('n (Integer) = 0');
 });
 
-test('the same count gives the same bytes', async () => {
+test('files of the same count are identical', async () => {
   const { parts } = await polygonFile(5000);
   const hash = createHash('sha256');
   for (const part of parts) for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer);

@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-/** Made once and kept: writing a million polygons takes longer than ingesting them. */
+/** Files are generated once, because writing a million polygons takes longer than ingesting them. */
 const CACHE = resolve('.cache/bench');
 
-/** Raise it when the generator changes, so that a cached file of the old shape is not measured. */
+/** Increase it when the generator changes, so that no outdated file of the cache is measured. */
 const GENERATOR_VERSION = 1;
 
-/** As in national land parcel data: 14.7 million vertices in 505,758 polygons. */
+/** The average of a national data set of land parcels: 14.7 million vertices in 505,758 polygons. */
 const VERTICES = 29;
 
-/** Meters. A cell holds one polygon, so that neighbors don't overlap; a million cells of 300 m fit into Great Britain. */
+/** Meters. A cell contains one polygon, so that neighbors do not overlap. A million cells fit into Great Britain. */
 const CELL = 300;
-/** Meters of EPSG:27700: all within its area of use. */
+/** Meters of EPSG:27700. All polygons are in its area of use. */
 const ORIGIN = { x: 200_000, y: 200_000 };
-/** Cells in a row, before the next row begins. */
+/** Cells in a row. */
 const COLUMNS = 1000;
 
 /** Bytes of one polygon record: header, type, box, counts, one part, the ring closed. */
@@ -35,7 +35,7 @@ const FIELDS = [
 ] as const;
 const ROW_BYTES = 1 + FIELDS.reduce((sum, field) => sum + field.length, 0);
 const LAND_USES = ['pasture', 'arable', 'woodland', 'orchard', 'built-up', 'water'];
-/** Bytes of these names differ from their letters, so that decoding is part of what is measured. */
+/** Some names are not ASCII, so that decoding is a part of the measurement. */
 const PLACES = ['Llanfair', 'Coedpoeth', 'Ynys Môn', 'Dùn Èideann', 'Penzance', 'Great Snoring'];
 
 const BRITISH_NATIONAL_GRID =
@@ -44,7 +44,7 @@ const BRITISH_NATIONAL_GRID =
   'PARAMETER["Central_Meridian",-2.0],PARAMETER["Scale_Factor",0.9996012717],PARAMETER["Latitude_Of_Origin",49.0],UNIT["Meter",1.0]]';
 
 export interface PolygonFile {
-  /** The `.shp`; its side files lie beside it. */
+  /** The path of the `.shp`; the other parts are in the same folder. */
   shp: string;
   /** All files of the shapefile. */
   parts: string[];
@@ -52,7 +52,7 @@ export interface PolygonFile {
   vertices: number;
 }
 
-/** A shapefile of `count` parcels in EPSG:27700. The same count gives the same bytes. */
+/** Creates a shapefile of `count` parcels in EPSG:27700. Files of the same count are identical. */
 export async function polygonFile(count: number): Promise<PolygonFile> {
   const folder = join(CACHE, `parcels-v${GENERATOR_VERSION}-${count}`);
   if (!existsSync(folder)) {
@@ -121,7 +121,7 @@ function tableHeader(count: number): Buffer {
   return header;
 }
 
-/** One parcel: a ring around the middle of its cell with an uneven outline, clockwise. Gives its area in square meters. */
+/** Writes one parcel: an irregular clockwise ring around the center of its cell. Returns its area in square meters. */
 function writePolygon(to: Buffer, at: number, number: number): number {
   const random = generator(number);
   const x = ORIGIN.x + ((number % COLUMNS) + 0.5) * CELL;
@@ -161,7 +161,7 @@ function areaOf(ring: readonly { x: number; y: number }[]): number {
   return Math.abs(twice) / 2;
 }
 
-/** Millimeters, as surveyors write. */
+/** Rounds to millimeters, the precision of surveys. */
 function round(meters: number): number {
   return Math.round(meters * 1000) / 1000;
 }
@@ -174,7 +174,7 @@ function writeRow(to: Buffer, at: number, number: number, area: number): void {
     area.toFixed(2).padStart(FIELDS[3].length),
     `${1990 + (number % 35)}${String(1 + (number % 12)).padStart(2, '0')}${String(1 + (number % 28)).padStart(2, '0')}`,
   ];
-  let offset = at + 1; // The first byte says that the row is not deleted.
+  let offset = at + 1; // The first byte marks deleted rows.
   FIELDS.forEach((field, i) => {
     to.write(values[i] ?? '', offset, field.length, 'utf8');
     offset += field.length;

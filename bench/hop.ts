@@ -13,20 +13,20 @@ import { NoOpLane } from './no-op-lane.ts';
 import type { Benchmark } from './report.ts';
 import { median, percentile } from './statistics.ts';
 
-/** What Sluice costs beside the work: the vector lane of stack.yml with functions that claim their step, finish it and do nothing else. */
+/** Measures the overhead of Sluice: the vector lane of stack.yml, with functions that only claim and finish a step. */
 
-/** Caches, prepared statements and the compiler are warm after these. */
+/** Runs before the measurement that fill caches and prepare statements. */
 const WARM_UP_RUNS = 100;
 const RUNS_ONE_AT_A_TIME = 100;
 const RUNS_AT_ONCE = 500;
-/** Runs that are published at the same time; the rest follows as these are accepted. */
+/** Runs that are published at the same time. Each next one is published when one of them has ended. */
 const PUBLISHERS = 50;
 const RUNS_PACED = 200;
-/** The rate that the goal names: latency is promised while so much goes on. */
+/** The rate of the latency goal. */
 const PACE_PER_SECOND = 20;
 const HOPS = 6;
 
-/** Measures hops on a private PostgreSQL with the settings of the embedded one. */
+/** Measures hops with a separate PostgreSQL that has the settings of the embedded one. */
 export async function benchHops(): Promise<Benchmark> {
   await mkdir('.cache/bench', { recursive: true });
   const home = await mkdtemp(resolve('.cache/bench/hop-'));
@@ -45,7 +45,7 @@ async function measure(databaseUrl: string): Promise<Benchmark> {
   const log = createLogger(env);
   const ledger = await openPostgresLedger(databaseUrl);
   const lane = new NoOpLane(ledger);
-  // The ports to PostGIS, GDAL and objects are not there: these functions use the ledger only.
+  // These functions use only the ledger, so the other ports are omitted.
   const context = { env, log, ledger, signal: new AbortController().signal } as Context;
   const host = new InProcessHost(context, { load: (name) => Promise.resolve(lane.handler(name)) });
   const router = await createRouter({ databaseUrl, stack: await readStack(), host, env, log });
@@ -71,7 +71,7 @@ interface Phase {
 }
 
 async function phase(lane: NoOpLane, work: () => Promise<void>): Promise<Phase> {
-  lane.forget();
+  lane.clearMeasurements();
   const began = performance.now();
   await work();
   return { seconds: (performance.now() - began) / 1000, hops: [...lane.hops], firstHops: [...lane.firstHops] };
@@ -81,7 +81,7 @@ function report(alone: Phase, paced: Phase, together: Phase): Benchmark {
   const rate = RUNS_AT_ONCE / together.seconds;
   return {
     name: 'hops',
-    title: `A run of ${HOPS} functions that claim, finish and do nothing else`,
+    title: `A run of ${HOPS} functions that only claim and finish their step`,
     measures: [
       { name: 'one run, alone', value: (alone.seconds / RUNS_ONE_AT_A_TIME) * 1000, unit: 'ms' },
       { name: 'hop, median, alone', value: median(alone.hops), unit: 'ms' },
@@ -109,7 +109,7 @@ function report(alone: Phase, paced: Phase, together: Phase): Benchmark {
   };
 }
 
-/** Does `work` so often, by so many at once. */
+/** Executes `work` the given number of times, with `workers` executions at the same time. */
 async function repeat(times: number, workers: number, work: () => Promise<void>): Promise<void> {
   let left = times;
   const worker = async () => {
@@ -118,7 +118,7 @@ async function repeat(times: number, workers: number, work: () => Promise<void>)
   await Promise.all(Array.from({ length: workers }, worker));
 }
 
-/** Begins `work` at a steady rate, and waits for all of it. */
+/** Starts `work` at a constant rate, and waits for all executions. */
 async function pace(times: number, perSecond: number, work: () => Promise<void>): Promise<void> {
   const began = performance.now();
   const running: Promise<void>[] = [];

@@ -12,16 +12,16 @@ import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
 
-/** A Sluice of its own to measure: the gateway as `npm start` runs it, in its own process, on empty databases. */
+/** A separate Sluice to measure: the gateway of `npm start`, in a separate process, with empty databases. */
 export interface Instance {
-  /** The gateway's process: functions, router and object store. */
+  /** The gateway process, with functions, router and object store. */
   pid: number;
   objects: ObjectStore;
   landingBucket: string;
   ledger: Ledger;
   /** The PostGIS that the functions use; the bare tools use it too. */
   postgisUrl: string;
-  /** Where bare tools may write. */
+  /** A folder for the bare tools. */
   scratch: string;
   stop(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface Instance {
 const START_TIMEOUT_MS = 60_000;
 const START_POLL_MS = 50;
 
-/** Starts an instance, and resolves when it takes manifests. */
+/** Starts an instance, and waits until it is ready. */
 export async function startInstance(): Promise<Instance> {
   await mkdir('.cache/bench', { recursive: true });
   const home = await mkdtemp(resolve('.cache/bench/home-'));
@@ -61,7 +61,7 @@ export async function startInstance(): Promise<Instance> {
     await rm(home, { recursive: true, force: true });
   };
   try {
-    await answers(
+    await waitUntilReady(
       `http://127.0.0.1:${port}/healthz`,
       () => gateway.exitCode !== null && gateway.exitCode !== undefined,
     );
@@ -88,7 +88,7 @@ export async function startInstance(): Promise<Instance> {
   };
 }
 
-async function answers(url: string, ended: () => boolean): Promise<void> {
+async function waitUntilReady(url: string, ended: () => boolean): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && !ended()) {
     const reply = await fetch(url).catch(() => undefined);
@@ -98,7 +98,7 @@ async function answers(url: string, ended: () => boolean): Promise<void> {
   throw new SluiceError('SETUP_FAILED', `Sluice did not answer at ${url}; run npm start to see why.`);
 }
 
-/** Two ports that nothing listens on. */
+/** Finds two unused ports. */
 async function freePorts(): Promise<[number, number]> {
   const servers = await Promise.all([listen(), listen()]);
   const [first, second] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number];

@@ -7,14 +7,14 @@ import type { Benchmark, Measure } from './report.ts';
 import { median } from './statistics.ts';
 
 export interface LargeOptions {
-  /** Pairs of a run of Sluice and a run of the bare tools. */
+  /** The number of pairs of a Sluice run and a run of the bare tools. */
   repeats: number;
   polygons: number;
-  /** Rows of the runs that show how memory grows; empty to leave them out. */
+  /** Rows of each run of the memory measurement. */
   memoryRows: number[];
 }
 
-/** As many polygons as the data set of national land parcels that the design was measured with. */
+/** The number of polygons of a national data set of land parcels. */
 export const LARGE_DEFAULTS: LargeOptions = { repeats: 3, polygons: 505_758, memoryRows: [10_000, 100_000, 1_000_000] };
 
 const MB = 1e6;
@@ -25,14 +25,17 @@ interface Pair {
   bare: BareTimes;
 }
 
-/** The vector lane on a large file beside the bare tools on the same file and the same PostGIS, and its memory from few rows to many. */
+/**
+ * Measures the vector lane with a large file, in comparison with the bare tools on the same file and PostGIS, and its
+ * memory for files of several sizes.
+ */
 export async function benchLarge(options: LargeOptions): Promise<Benchmark> {
   const pairs = await comparePairs(options);
   const memory: { rows: number; peak: PeakMemory; before: number }[] = [];
   for (const rows of options.memoryRows) memory.push(await memoryOf(rows));
   return {
     name: 'large',
-    title: `${options.polygons} polygons from a shapefile to GeoParquet, ${options.repeats} times beside the bare tools`,
+    title: `${options.polygons} polygons from a shapefile to GeoParquet, ${options.repeats} times, and with the bare tools`,
     measures: [...speedMeasures(pairs, options.polygons), ...memoryMeasures(memory)],
     repeats: pairs.map(({ sluice, bare, memory: peak }) => ({
       sluice_asset: sluice.times.asset,
@@ -57,7 +60,7 @@ async function comparePairs(options: LargeOptions): Promise<Pair[]> {
     for (let i = 0; i < options.repeats; i++) {
       const batchId = `large-${i}`;
       await uploadFiles(instance, batchId, file);
-      // Whoever comes second finds the file in the page cache, so they take turns.
+      // They alternate, because the second one finds the file in the page cache.
       const bareFirst = i % 2 === 0 ? await bare.run() : undefined;
       const watch = watchMemory(instance.pid);
       const sluice = await finished(instance, batchId, await sendManifest(instance, batchId, file));
@@ -70,7 +73,7 @@ async function comparePairs(options: LargeOptions): Promise<Pair[]> {
   }
 }
 
-/** Peak memory of one run in a process that did nothing before: what an earlier run left allocated would hide what this one needs. */
+/** Peak memory of one run in a new process, because memory that an earlier run allocated would hide its own. */
 async function memoryOf(rows: number): Promise<{ rows: number; peak: PeakMemory; before: number }> {
   const file = await polygonFile(rows);
   const instance = await startInstance();

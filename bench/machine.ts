@@ -1,7 +1,7 @@
 import { cpus, platform, release, totalmem } from 'node:os';
 import { execa } from 'execa';
 
-/** What a result was measured on: numbers of two machines can't be compared, their ratios can. */
+/** The machine of a measurement. Only ratios can be compared between machines. */
 export interface Machine {
   cpu: string;
   cores: number;

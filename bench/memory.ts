@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Fine enough for a GDAL process that lives for half a second. */
+/** Short enough for GDAL processes of half a second. */
 const INTERVAL_MS = 50;
 const BYTES_PER_KIB = 1024;
 
 export interface PeakMemory {
   /** Largest resident memory of the process itself, in bytes. */
   process: number;
-  /** Largest resident memory of all its children at one moment, in bytes: GDAL programs, not PostgreSQL. */
+  /** Largest resident memory of all its children together, in bytes: GDAL programs, not PostgreSQL. */
   children: number;
 }
 
-/** Watches the resident memory of a process and of what it starts, from now on until `stop`. Linux only: elsewhere all is 0. */
+/** Measures the resident memory of a process and its children until `stop`. On systems other than Linux, it is 0. */
 export function watchMemory(pid: number): { stop(): PeakMemory } {
   const peak: PeakMemory = { process: 0, children: 0 };
   const sample = () => {
@@ -31,7 +31,7 @@ export function watchMemory(pid: number): { stop(): PeakMemory } {
   };
 }
 
-/** Resident memory now; 0 when the process has ended. */
+/** The current resident memory; 0 when the process has ended. */
 export function residentBytes(pid: number): number {
   return kibibytes(pid, 'VmRSS') * BYTES_PER_KIB;
 }
@@ -45,7 +45,7 @@ function kibibytes(pid: number, field: string): number {
   }
 }
 
-/** Children, and their children, of every thread of the process. */
+/** All direct and indirect children of the process, of each of its threads. */
 function descendants(pid: number): number[] {
   const direct = threads(pid).flatMap((thread) => childrenOf(pid, thread));
   return direct.flatMap((child) => [child, ...descendants(child)]);

@@ -9,7 +9,7 @@ import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { LANE_STEPS, type StepName } from '#shared/contracts/lanes.ts';
 
-/** Event types of the vector lane, by the function that answers them; data is left out, for nobody reads it. */
+/** The event type that each function of the vector lane returns. No function reads the data, so the events have none. */
 const REPLIES: Record<StepName | 'validate-manifest', string | undefined> = {
   'validate-manifest': 'sluice.run.requested.vector',
   'load-to-postgis': 'sluice.table.loaded',
@@ -24,9 +24,9 @@ const REPLIES: Record<StepName | 'validate-manifest', string | undefined> = {
 const FIRST_TYPE = 'com.amazonaws.s3.ObjectCreated:Put';
 const SOURCE = '/bench';
 
-/** The vector lane with functions that admit a run, claim and finish its steps, and do nothing else. */
+/** The vector lane, with functions that admit a run, and claim and finish its steps. */
 export class NoOpLane {
-  /** Milliseconds from publication to start, of all hops and of the first one of each run. */
+  /** Milliseconds from publication to start, of all hops, and of the first hop of each run. */
   readonly hops: number[] = [];
   readonly firstHops: number[] = [];
   #ledger: Ledger;
@@ -36,12 +36,12 @@ export class NoOpLane {
     this.#ledger = ledger;
   }
 
-  forget(): void {
+  clearMeasurements(): void {
     this.hops.length = 0;
     this.firstHops.length = 0;
   }
 
-  /** Publishes the first event of a new run, and resolves when its last step is done. */
+  /** Publishes the first event of a new run, and waits for its last step. */
   async run(publish: (event: SluiceEvent) => Promise<void>): Promise<void> {
     const batchId = randomUUID();
     const ended = new Promise<void>((done) => this.#ended.set(batchId, done));
@@ -58,7 +58,7 @@ export class NoOpLane {
   }
 
   async #admit(event: SluiceEvent): Promise<SluiceEvent> {
-    const batchId = this.#arrived(event);
+    const batchId = this.#recordHop(event);
     this.firstHops.push(this.hops.at(-1) ?? 0);
     const manifest = { batch_id: batchId, uploader: 'bench', intent: 'ingest_vector', files: [], metadata: {} };
     const manifestId = deterministicObjectId('manifest', batchId);
@@ -89,7 +89,7 @@ export class NoOpLane {
     context: Parameters<Handler>[1],
     step: (typeof LANE_STEPS.vector)[number],
   ): Promise<SluiceEvent | undefined> {
-    const batchId = this.#arrived(event);
+    const batchId = this.#recordHop(event);
     const reply = REPLIES[step];
     const runId = event.subject ?? '';
     const target = { runId, step, ...(step === 'record-lineage' ? { close: 'success' as const } : {}) };
@@ -100,7 +100,7 @@ export class NoOpLane {
     return result;
   }
 
-  #arrived(event: SluiceEvent): string {
+  #recordHop(event: SluiceEvent): string {
     this.hops.push(Date.now() - Date.parse(event.time));
     return (event.data as { batch_id: string }).batch_id;
   }

@@ -8,7 +8,7 @@ const measure = (value: number, goal?: Measure['goal']): Measure => ({
   ...(goal && { goal }),
 });
 
-test('a goal is met at its limit, and missed past it', () => {
+test('a goal is met at its limit, and missed beyond it', () => {
   expect(meetsGoal(measure(1.2, { at_most: 1.2 }))).toBe(true);
   expect(meetsGoal(measure(1.21, { at_most: 1.2 }))).toBe(false);
   expect(meetsGoal(measure(100, { at_least: 100 }))).toBe(true);

@@ -3,27 +3,27 @@ import { join } from 'node:path';
 import { describeMachine } from './machine.ts';
 import { significant } from './statistics.ts';
 
-/** One number that a benchmark found. */
+/** One result of a benchmark. */
 export interface Measure {
   name: string;
   value: number;
   unit: 's' | 'ms' | 'x' | 'rows/s' | 'batches/min' | 'runs/s' | 'MB' | 'rows';
-  /** What it should be; a number without a goal is there to explain the others. */
+  /** Measures without a goal explain the others. */
   goal?: { at_most: number } | { at_least: number };
 }
 
 export interface Benchmark {
   name: string;
-  /** What was done, in one sentence. */
+  /** The workload. */
   title: string;
   measures: Measure[];
-  /** Each repeat as it was measured, for whoever wants to look closer. */
+  /** The values of each repeat. */
   repeats: Record<string, number>[];
 }
 
 const RESULTS = join(import.meta.dirname, 'results');
 
-/** The benchmark as lines of text: name, value, unit, goal and whether it was met. */
+/** Formats the benchmark as lines: name, value, unit, result and goal. */
 export function asText({ title, measures }: Benchmark): string {
   const width = Math.max(...measures.map((measure) => measure.name.length));
   const lines = measures.map((measure) =>
@@ -32,7 +32,7 @@ export function asText({ title, measures }: Benchmark): string {
   return [title, ...lines, ''].join('\n');
 }
 
-/** True when the measure has no goal, or met it. */
+/** Whether the measure meets its goal, or has none. */
 export function meetsGoal({ value, goal }: Measure): boolean {
   if (goal === undefined) return true;
   return 'at_most' in goal ? value <= goal.at_most : value >= goal.at_least;
@@ -41,11 +41,11 @@ export function meetsGoal({ value, goal }: Measure): boolean {
 function goalText(measure: Measure): string {
   const { goal } = measure;
   if (goal === undefined) return '';
-  const wanted = 'at_most' in goal ? `at most ${goal.at_most}` : `at least ${goal.at_least}`;
-  return `${meetsGoal(measure) ? 'met' : 'MISSED'} (${wanted})`;
+  const limit = 'at_most' in goal ? `at most ${goal.at_most}` : `at least ${goal.at_least}`;
+  return `${meetsGoal(measure) ? 'met' : 'MISSED'} (${limit})`;
 }
 
-/** Writes the result beside those of other benchmarks, with the machine it was measured on; gives the path. */
+/** Writes the result with a description of the machine to bench/results. Returns the path. */
 export async function record(benchmark: Benchmark): Promise<string> {
   await mkdir(RESULTS, { recursive: true });
   const path = join(RESULTS, `${benchmark.name}.json`);

@@ -6,8 +6,10 @@ import { asText, type Benchmark, meetsGoal, record } from './report.ts';
 import { benchSmall, SMALL_DEFAULTS } from './small.ts';
 
 /**
- * `npm run bench -- [hops] [small] [large] [--repeats N] [--polygons N] [--together N] [--json] [--no-record]`: all three when none is named.
- * Results go to bench/results/; docs/benchmarks.md says how to read them. Exits with 1 when a goal was missed.
+ * `npm run bench -- [hops] [small] [large] [--repeats N] [--polygons N] [--together N] [--json] [--no-record]`
+ *
+ * Runs the named benchmarks, or all, and writes their results to bench/results/ (see docs/benchmarks.md). Exits with 1
+ * if a goal is missed.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,7 +45,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS
   if (bench === undefined)
     throw new SluiceError(
       'REQUEST_INVALID',
-      `There is no benchmark ${JSON.stringify(name)}; there are ${Object.keys(BENCHMARKS).join(', ')}.`,
+      `Unknown benchmark ${JSON.stringify(name)}. Use one of ${Object.keys(BENCHMARKS).join(', ')}.`,
     );
   const result = await bench();
   results.push(result);
@@ -53,7 +55,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS
 if (values.json) console.log(JSON.stringify(results, undefined, 2));
 if (results.some((result) => !result.measures.every(meetsGoal))) process.exitCode = 1;
 
-/** A positive whole number, or undefined when the option is not given. */
+/** Parses a positive whole number; undefined when the option is not set. */
 function count(name: 'repeats' | 'polygons' | 'together'): number | undefined {
   const value = values[name];
   if (value === undefined) return undefined;

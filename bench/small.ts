@@ -6,20 +6,20 @@ import type { Benchmark, Measure } from './report.ts';
 import { median, percentile } from './statistics.ts';
 
 export interface SmallOptions {
-  /** Batches that go through one at a time, each beside the bare tools. */
+  /** Batches one at a time, each with a run of the bare tools. */
   repeats: number;
-  /** Batches whose manifests arrive together. */
+  /** Batches whose manifests are uploaded at the same time. */
   together: number;
   polygons: number;
 }
 
 export const SMALL_DEFAULTS: SmallOptions = { repeats: 15, together: 50, polygons: 1000 };
 
-/** Batches before the first that counts: connections, workers and code that was never called before. The bare tools get as many. */
+/** Batches before the measurement that open connections and start workers. The bare tools run as often. */
 const WARM_UP = 3;
 const SECONDS_PER_MINUTE = 60;
 
-/** Small batches, one at a time and many at once, beside the bare tools on the same file and the same PostGIS. */
+/** Measures small batches, one at a time and many at the same time, and the bare tools on the same file and PostGIS. */
 export async function benchSmall(options: SmallOptions): Promise<Benchmark> {
   const file = await polygonFile(options.polygons);
   const instance = await startInstance();
@@ -31,7 +31,7 @@ export async function benchSmall(options: SmallOptions): Promise<Benchmark> {
     }
     const pairs: { sluice: FinishedBatch; bare: BareTimes }[] = [];
     for (let i = 0; i < options.repeats; i++) {
-      // Whoever comes second finds the file and the database warmed by the first, so they take turns.
+      // They alternate, because the second one finds the file in the page cache and a warm database.
       const bareFirst = i % 2 === 0 ? await bare.run() : undefined;
       const sluice = await oneBatch(instance, `alone-${i}`, file);
       pairs.push({ sluice, bare: bareFirst ?? (await bare.run()) });
@@ -39,7 +39,9 @@ export async function benchSmall(options: SmallOptions): Promise<Benchmark> {
     const crowd = await manyBatches(instance, options.together, file);
     return {
       name: 'small',
-      title: `Batches of ${options.polygons} polygons: ${options.repeats} one at a time beside the bare tools, and ${options.together} at once`,
+      title:
+        `Batches of ${options.polygons} polygons: ${options.repeats} one at a time, with the bare tools, ` +
+        `and ${options.together} at the same time`,
       measures: measuresOf(pairs, crowd),
       repeats: pairs.map((pair) => ({
         sluice_asset: pair.sluice.times.asset,

@@ -1,4 +1,4 @@
-/** The value below which `share` (0 to 1) of the values lie: nearest rank. NaN when there are none. */
+/** The percentile of `share` (0 to 1) by the nearest-rank method. NaN without values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
@@ -11,7 +11,7 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!;
 }
 
-/** Rounded to `digits` significant digits: more would be noise of the machine. */
+/** Rounds to `digits` significant digits. More digits vary between measurements. */
 export function significant(value: number, digits = 3): number {
   return Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
 }
