@@ -9,7 +9,7 @@ import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { LANE_STEPS, type StepName } from '#shared/contracts/lanes.ts';
 
-/** The event type that each function of the vector lane returns. No function reads the data, so the events have none. */
+/** The event type that each function of the vector lane returns. The events have no data. */
 const REPLIES: Record<StepName | 'validate-manifest', string | undefined> = {
   'validate-manifest': 'sluice.run.requested.vector',
   'load-to-postgis': 'sluice.table.loaded',

@@ -150,7 +150,8 @@ describe('node cli/setup.mjs', () => {
   /** Runs setup in a copy of the project with the same packages. The PATH contains only the given programs. */
   function setup(programs: Record<string, string>, variables: Record<string, string> = {}) {
     const root = folder();
-    cpSync(join(ROOT, 'cli'), join(root, 'cli'), { recursive: true });
+    for (const path of ['cli', 'gateway/embedded/postgres-programs.mjs'])
+      cpSync(join(ROOT, path), join(root, path), { recursive: true });
     cpSync(join(ROOT, 'package-lock.json'), join(root, 'package-lock.json'));
     symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     const bin = join(root, 'bin');
