@@ -3,38 +3,40 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseEnv } from '#shared/config/env.ts';
 import { createLogger } from '#shared/log/log.ts';
-import { run } from './console/start-console.ts';
+import { startConsole } from './console/start-console.ts';
 
 /**
- * `npm start`: starts Sluice for a person. Standard output says in plain words what happens; the log goes to a file.
- * `--no-sample` leaves out the sample of the first start.
+ * `npm start`: starts Sluice in a terminal. It prints its progress on standard output and logs to a file. `--no-sample`
+ * skips the sample of the first start.
  */
 
-/** A log that grew past this makes room at the next start; the one before it is kept. */
-const LOG_FILE_BYTES = 20 * 2 ** 20;
+/** A larger log file is renamed at the next start. One older file is kept. */
+const MAX_LOG_FILE_BYTES = 20 * 2 ** 20;
 
 const root = resolve(import.meta.dirname, '..');
 if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
 const home = resolve(process.env.SLUICE_HOME || join(root, '.sluice'));
 process.env.SLUICE_HOME = home;
-process.env.LOG_FILE ||= rotated(join(home, 'sluice.log'));
+process.env.LOG_FILE ||= rotatedLogFile(join(home, 'sluice.log'));
 
 try {
   const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
   const env = parseEnv(process.env);
-  await run({ env, log: createLogger(env), sample: !values['no-sample'], logFile: shortest(process.env.LOG_FILE) });
+  const logFile = relativePath(process.env.LOG_FILE);
+  await startConsole({ env, log: createLogger(env), sample: !values['no-sample'], logFile });
 } catch (thrown) {
-  // A wrong variable or argument: the message names it, and a stack would only hide that.
+  // The error of an invalid variable or argument names it, so a stack is not needed.
   process.stderr.write(`\nSluice cannot start. ${thrown instanceof Error ? thrown.message : String(thrown)}\n\n`);
   process.exitCode = 1;
 }
 
-function shortest(file: string): string {
-  const fromHere = relative(process.cwd(), file);
-  return fromHere.startsWith('..') ? file : fromHere;
+/** Relative to the working directory, if the file is below it. */
+function relativePath(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.startsWith('..') ? file : path;
 }
 
-function rotated(file: string): string {
-  if (existsSync(file) && statSync(file).size > LOG_FILE_BYTES) renameSync(file, `${file}.1`);
+function rotatedLogFile(file: string): string {
+  if (existsSync(file) && statSync(file).size > MAX_LOG_FILE_BYTES) renameSync(file, `${file}.1`);
   return file;
 }

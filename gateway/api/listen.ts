@@ -5,6 +5,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/reason.ts';
+import { closeServer } from './http/close-server.ts';
 import { errorResponse } from './http/error-response.ts';
 
 /** How long closing waits for running requests. A progress stream does not end before. */
@@ -40,16 +41,6 @@ export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener>
     },
     close: () => (closed ??= closeServer(server, DRAIN_MS)),
   };
-}
-
-/** Stops accepting connections, and closes those with running requests after `drainMs`. */
-export async function closeServer(server: Server, drainMs: number): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), drainMs);
-  await closed;
-  clearTimeout(timer);
 }
 
 /** The error of a server that cannot listen: names the port, the program that uses it, and the variable to change. */

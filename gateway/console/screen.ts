@@ -15,7 +15,7 @@ export class Screen {
   }
 
   /** Writes permanent lines. */
-  say(...lines: string[]): void {
+  print(...lines: string[]): void {
     this.#live.clear();
     this.#out.write(lines.map((line) => `${line}\n`).join(''));
     this.#live.draw();
@@ -33,7 +33,7 @@ export class Screen {
     const seconds = (performance.now() - (this.#startedAt.get(work) ?? performance.now())) / 1000;
     this.#startedAt.delete(work);
     if (this.#startedAt.size === 0) this.stopLive();
-    this.say(`  ${result} (${formatSeconds(seconds)})`);
+    this.print(`  ${result} (${formatSeconds(seconds)})`);
   }
 
   /** Removes the live line. */

@@ -1,132 +1,129 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
+import { describeError, describeRun } from '#shared/api/describe-run.ts';
 import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { adviceFor } from '#shared/errors/advice.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
-import { describeError, describeRun } from '#shared/api/describe-run.ts';
-import { lakeLines, placesLines } from './startup-summary.ts';
+import { type RunningSluice, startSluice } from '../start.ts';
 import { ingestSample, isFirstStart } from './sample/ingest-sample.ts';
 import { Screen } from './screen.ts';
-import { type RunningSluice, startSluice } from '../start.ts';
+import { addressLines, datasetLines } from './startup-summary.ts';
 
-/** npm passes on the Ctrl-C that the terminal has sent already; only a later one means impatience. */
+/** npm forwards the SIGINT that the terminal has already sent. A signal after this time is a second request. */
 const SAME_SIGNAL_MS = 1_500;
 const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-const OPEN_TO_THE_NETWORK = [
-  'WARNING: the gateway listens beyond this machine (HOST), and it has no login: whoever reaches it can upload, rerun and cancel.',
-  'Put it behind a proxy with a login, and set PUBLIC_URL to the address that people use, so that links work.',
+const NETWORK_WARNING = [
+  'WARNING: HOST makes the gateway reachable from the network, and the gateway has no login.',
+  'Everyone who can reach it can upload files, and rerun and cancel runs.',
+  'Put it behind a proxy with a login, and set PUBLIC_URL to the address that users open.',
 ];
 
-export interface RunOptions {
+/** Output without colors, because it is often written to a file. */
+const PLAIN = createColors(false);
+
+export interface ConsoleOptions {
   env: Env;
   log: Logger;
-  /** Ingest the sample on the first start. */
+  /** Whether the first start ingests the sample. */
   sample: boolean;
-  /** Name of the log file to show. */
+  /** Path of the log file to print. */
   logFile: string;
 }
 
-/** Starts Sluice, says what happens, and stays until a signal ends it. Exit code 1 when it cannot start or breaks down. */
-export async function run({ env, log, sample, logFile }: RunOptions): Promise<void> {
+interface Console extends ConsoleOptions {
+  screen: Screen;
+  /** Aborts with the first signal to the process. */
+  stop: AbortSignal;
+}
+
+/**
+ * Starts Sluice, prints its progress, and resolves after a signal. Sets exit code 1 if Sluice cannot start or fails.
+ */
+export async function startConsole(options: ConsoleOptions): Promise<void> {
+  const { env, log, logFile } = options;
   const screen = new Screen();
-  const stop = signalled(screen, log);
-  const began = performance.now();
+  const stop = stopOnSignal(screen, log);
+  const startedAt = performance.now();
+  let ready = false;
   try {
-    screen.say('', 'Sluice is starting.');
+    screen.print('', 'Sluice is starting.');
     const sluice = await startSluice(env, {
       log,
       onProgress: (part, state) =>
         state === 'begins' ? screen.begin(`starting ${part}`) : screen.end(`starting ${part}`, `${part} is running`),
     });
+    ready = true;
     try {
-      if (!stop.aborted) await introduce(sluice, { screen, sample, logFile, began, signal: stop });
-      await Promise.race([aborted(stop), sluice.broken]);
+      const seconds = (performance.now() - startedAt) / 1000;
+      if (!stop.aborted) await printSummary(sluice, { ...options, screen, stop }, seconds);
+      await Promise.race([untilAborted(stop), sluice.broken]);
     } finally {
       screen.stopLive();
-      screen.say('', 'Stopping …');
+      screen.print('', 'Stopping …');
       await sluice.stop();
-      screen.say('Stopped.');
+      screen.print('Stopped.');
     }
   } catch (thrown) {
     screen.stopLive();
     const error = asSluiceError(thrown);
     log.fatal({ error: error.toDocument(), stack: error.stack }, 'Sluice:Run:Failed');
-    screen.say(
-      '',
-      `Sluice cannot run. ${error.message}`,
-      ...(error.code === 'SETUP_FAILED' ? [] : [`  ${adviceFor(error.code)}`]),
-      `  The log is in ${logFile}.`,
-      '',
-    );
+    const advice = error.code === 'SETUP_FAILED' ? [] : [`  ${adviceFor(error.code)}`];
+    const failure = ready ? 'Sluice failed.' : 'Sluice cannot start.';
+    screen.print('', `${failure} ${error.message}`, ...advice, `  Log file: ${logFile}`, '');
     process.exitCode = 1;
   }
 }
 
-async function introduce(
-  sluice: RunningSluice,
-  {
-    screen,
-    sample,
-    logFile,
-    began,
-    signal,
-  }: { screen: Screen; sample: boolean; logFile: string; began: number; signal: AbortSignal },
-): Promise<void> {
-  const { env: actual, context } = sluice;
-  screen.say('', `Ready after ${formatSeconds((performance.now() - began) / 1000)}: ${publicUrl(actual)}`);
-  if (!isLoopbackOnly(actual)) screen.say('', ...OPEN_TO_THE_NETWORK);
-  const first = sample && (await isFirstStart(context.ledger));
-  if (first) await showSample(sluice, screen, signal);
-  if (signal.aborted) return;
-  if (!first) screen.say(...lakeLines(await context.ledger.listDatasets()));
-  screen.say('', 'Where to look:', ...placesLines(actual, { logFile, ownStore: sluice.ownStore }));
-  screen.say('', 'Ingest a file of yours:  npx sluice ingest FILE --dataset NAME', 'Ctrl-C stops everything.', '');
+/** Prints the address, the run of the sample on the first start, else the datasets, and what a user can do next. */
+async function printSummary(sluice: RunningSluice, console: Console, seconds: number): Promise<void> {
+  const { env, context, embeddedStore } = sluice;
+  const { screen, stop, logFile } = console;
+  screen.print('', `Ready after ${formatSeconds(seconds)}: ${publicUrl(env)}`);
+  if (!isLoopbackOnly(env)) screen.print('', ...NETWORK_WARNING);
+  const firstStart = console.sample && (await isFirstStart(context.ledger));
+  if (firstStart) await printSampleRun(sluice, screen, stop);
+  if (stop.aborted) return;
+  if (!firstStart) screen.print(...datasetLines(await context.ledger.listDatasets()));
+  screen.print('', 'Addresses:', ...addressLines(env, { logFile, embeddedStore }));
+  screen.print('', 'To ingest a file:  npx sluice ingest FILE --dataset NAME', 'Press Ctrl-C to stop Sluice.', '');
 }
 
-async function showSample(sluice: RunningSluice, screen: Screen, signal: AbortSignal): Promise<void> {
-  screen.say(
-    '',
-    'First start: ingesting the sample, the countries of the world (gateway/console/sample/countries.zip).',
-    '',
-  );
+async function printSampleRun(sluice: RunningSluice, screen: Screen, stop: AbortSignal): Promise<void> {
+  const title = 'First start: ingesting the sample, the countries of the world (gateway/console/sample/countries.zip).';
+  screen.print('', title, '');
   screen.begin('ingesting');
   try {
-    const view = await ingestSample(sluice, signal);
+    const view = await ingestSample(sluice, stop);
     screen.stopLive();
-    screen.say(
-      ...indented(describeRun(view, PLAIN, { steps: true })),
-      ...(view.error ? indented(describeError(view.error, PLAIN, view)) : []),
+    screen.print(
+      ...indent(describeRun(view, PLAIN, { steps: true })),
+      ...(view.error ? indent(describeError(view.error, PLAIN, view)) : []),
     );
   } catch (thrown) {
     screen.stopLive();
-    if (!signal.aborted)
-      screen.say(
-        '  The sample could not be ingested.',
-        ...indented(describeError(asSluiceError(thrown).toDocument(), PLAIN)),
-      );
+    if (stop.aborted) return;
+    const error = describeError(asSluiceError(thrown).toDocument(), PLAIN);
+    screen.print('  Could not ingest the sample.', ...indent(error));
   }
 }
 
-/** What `npm start` prints is often kept in a file. */
-const PLAIN = createColors(false);
-
-function indented(text: string): string[] {
+function indent(text: string): string[] {
   return text.split('\n').map((line) => (line === '' ? '' : `  ${line}`));
 }
 
-/** Aborts with the first signal. A second one a moment later ends the process at once; its servers end with it. */
-function signalled(screen: Screen, log: Logger): AbortSignal {
+/** Aborts with the first signal. A second signal exits immediately, because the stop may hang. */
+function stopOnSignal(screen: Screen, log: Logger): AbortSignal {
   const stop = new AbortController();
-  let first = 0;
+  let firstAt = 0;
   for (const name of SIGNALS) {
     process.on(name, () => {
-      if (stop.signal.aborted && Date.now() - first > SAME_SIGNAL_MS) process.exit(1); // What is stopping may hang: that is why the person asks again.
+      if (stop.signal.aborted && Date.now() - firstAt > SAME_SIGNAL_MS) process.exit(1);
       if (stop.signal.aborted) return;
-      first = Date.now();
-      log.info({ signal: name }, 'Sluice:Stop:Asked');
+      firstAt = Date.now();
+      log.info({ signal: name }, 'Sluice:Stop:Requested');
       stop.abort();
       screen.stopLive();
     });
@@ -134,10 +131,10 @@ function signalled(screen: Screen, log: Logger): AbortSignal {
   return stop.signal;
 }
 
-/** Node's longest timer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The longest timer of Node.js: 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  // A timer keeps the process alive while it waits; there is nothing else that must. It ends after 24.8 days, so it is set again.
-  while (!signal.aborted) await wait(LONGEST_TIMER_MS, undefined, { signal }).catch(() => undefined);
+/** Keeps the process alive with a timer, because nothing else needs to. */
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await sleep(MAX_TIMER_MS, undefined, { signal }).catch(() => undefined);
 }

@@ -1,32 +1,30 @@
-import { publicUrl, type Env } from '#shared/config/env.ts';
+import { type Env, publicUrl } from '#shared/config/env.ts';
 import type { DatasetDocument } from '#shared/ledger/documents.ts';
 
-/** What `npm start` tells the person besides runs and errors (describe-run.ts). Pure: each function gives lines of text. */
+/** Limit, so that the addresses below stay on the screen. */
+const MAX_DATASETS = 5;
 
-/** More would push the places to look off the screen. */
-const DATASETS_SHOWN = 5;
-
-/** Where to look. The credentials of the embedded store are no secret; those of another one are not shown. */
-export function placesLines(env: Env, options: { ownStore: boolean; logFile?: string }): string[] {
+/** The addresses of the running Sluice. Shows the credentials of the embedded object store only. */
+export function addressLines(env: Env, options: { embeddedStore: boolean; logFile?: string }): string[] {
   const url = publicUrl(env);
-  const credentials = options.ownStore ? `; access key and secret: ${env.S3_ACCESS_KEY_ID}` : '';
-  const places = [
+  const credentials = options.embeddedStore ? `; access key and secret: ${env.S3_ACCESS_KEY_ID}` : '';
+  const addresses = [
     ['Gateway', `${url}/healthz`],
     ['Runs', `${url}/api/runs`],
     ['Assets', `${url}/api/assets`],
     ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3${credentials})`],
     ...(options.logFile === undefined ? [] : [['Log', options.logFile]]),
   ];
-  return places.map(([name = '', place = '']) => `  ${name.padEnd(13)} ${place}`);
+  return addresses.map(([name = '', address = '']) => `  ${name.padEnd(13)} ${address}`);
 }
 
-/** What is in the lake: the newest datasets, and how many more there are. */
-export function lakeLines(datasets: DatasetDocument[]): string[] {
+/** The newest datasets that have an asset, and the number of the others. */
+export function datasetLines(datasets: DatasetDocument[]): string[] {
   const filled = datasets.filter((dataset) => dataset.latest_version > 0);
   if (filled.length === 0) return [];
   const shown = filled
-    .slice(0, DATASETS_SHOWN)
+    .slice(0, MAX_DATASETS)
     .map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
   const more = filled.length > shown.length ? ` and ${filled.length - shown.length} more` : '';
-  return [`In the lake: ${shown.join(', ')}${more}`];
+  return [`Datasets: ${shown.join(', ')}${more}`];
 }

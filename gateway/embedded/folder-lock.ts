@@ -7,7 +7,7 @@ export interface FolderLock {
   release(): void;
 }
 
-/** What a lock file holds: who has it, and where that one can be found. */
+/** Content of a lock file: the process that holds the lock. */
 interface Holder {
   owner: string;
   pid: number;
@@ -15,20 +15,20 @@ interface Holder {
 }
 
 /**
- * Takes a folder for this process until `release` or the death of the process; the lock of a dead process is taken over.
- * Throws SETUP_FAILED that names the process which has it. `what` is the subject of that message, such as `Sluice`.
+ * Locks a folder for this process until `release`. The lock of a dead process is replaced. Throws SETUP_FAILED if
+ * another process holds the lock. `what` is the subject of that message, for example `Sluice`.
  */
 export function lockFolder(file: string, what: string, url?: string): FolderLock {
   mkdirSync(dirname(file), { recursive: true });
   const mine = `${file}.${process.pid}`;
-  // Written under its own name and then linked: a lock file is never seen half written, and linking fails when there is one.
+  // Written under another name and then linked: the lock file is always complete, and linking fails if it exists.
   writeFileSync(mine, JSON.stringify({ owner: OWNER, pid: process.pid, url } satisfies Holder));
   try {
     for (;;) {
       if (linked(mine, file)) return { release: () => release(file) };
       const holder = readHolder(file);
-      if (holder !== undefined && !isDead(holder.owner)) throw taken(file, what, holder);
-      removeDead(file, `${mine}.old`);
+      if (holder !== undefined && !isDead(holder.owner)) throw lockedError(file, what, holder);
+      removeDeadLock(file, `${mine}.old`);
     }
   } finally {
     rmSync(mine, { force: true });
@@ -45,12 +45,12 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-/** Moves the lock away first: when another starter has just replaced it by its own, that one is put back. */
-function removeDead(file: string, aside: string): void {
+/** Renames the lock first. If another process has replaced it in the meantime, the new lock is put back. */
+function removeDeadLock(file: string, aside: string): void {
   try {
     renameSync(file, aside);
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return; // Another starter was faster.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return; // Another process has removed it.
     throw thrown;
   }
   const moved = readHolder(aside);
@@ -62,7 +62,7 @@ function release(file: string): void {
   if (readHolder(file)?.owner === OWNER) rmSync(file, { force: true });
 }
 
-/** Undefined when there is no lock, or one that is no lock of ours. */
+/** Undefined if the file is missing or is not a valid lock. */
 function readHolder(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Holder;
@@ -71,11 +71,12 @@ function readHolder(file: string): Holder | undefined {
   }
 }
 
-function taken(file: string, what: string, holder: Holder): SluiceError {
+function lockedError(file: string, what: string, holder: Holder): SluiceError {
   const where = holder.url === undefined ? '' : ` at ${holder.url}`;
   return new SluiceError(
     'SETUP_FAILED',
-    `${what} is running already in this folder${where} (process ${holder.pid}). Stop it there with Ctrl-C, or set SLUICE_HOME to another folder. If there is no such process, delete ${file}.`,
+    `${what} is already running in this folder${where} (process ${holder.pid}). Stop it with Ctrl-C in its terminal, ` +
+      `or set SLUICE_HOME to another folder. If this process does not exist, delete ${file}.`,
     { details: { file, pid: holder.pid } },
   );
 }

@@ -44,7 +44,7 @@ async function start(
   const s3 = client(store.endpoint);
   onTestFinished(async () => {
     s3.destroy();
-    await store.stop().catch(() => undefined); // Some tests stop it themselves.
+    await store.stop().catch(() => undefined); // Some tests stop the store themselves.
   });
   return { s3, store };
 }
@@ -63,7 +63,7 @@ async function keys(s3: S3Client): Promise<string[]> {
   return Contents.map(({ Key }) => Key ?? '');
 }
 
-/** Begins an upload and sends half of it; resolves when the server has that half. */
+/** Starts an upload and sends half of it. Resolves when the server has received that half. */
 async function beginUpload(endpoint: string, key: string, directory: string) {
   const half = Buffer.alloc(1 << 20, 'x');
   const upload = request(`${endpoint}/${Bucket}/${key}`, {
@@ -77,7 +77,7 @@ async function beginUpload(endpoint: string, key: string, directory: string) {
 }
 
 describe('the embedded object store', () => {
-  test('keeps objects, their metadata and awkward keys over a restart', async () => {
+  test('keeps objects, metadata and keys with special characters after a restart', async () => {
     const directory = folder();
     const first = await start(directory);
     await first.s3.send(
@@ -101,7 +101,7 @@ describe('the embedded object store', () => {
     expect(await keys(s3)).toEqual([AWKWARD]);
   });
 
-  test('copies and deletes under awkward keys', async () => {
+  test('copies and deletes objects with special characters in the key', async () => {
     const { s3 } = await start(folder());
     await s3.send(new PutObjectCommand({ Bucket, Key: AWKWARD, Body: 'one', Metadata: { run_id: 'r1' } }));
     const CopySource = `${Bucket}/${AWKWARD.split('/').map(encodeURIComponent).join('/')}`;
@@ -114,7 +114,7 @@ describe('the embedded object store', () => {
     });
   });
 
-  test('stores a stream sent in several parts byte for byte', async () => {
+  test('stores a multipart upload unchanged', async () => {
     const { s3 } = await start(folder());
     const part = Buffer.alloc(5 << 20, 'a');
     await new Upload({
@@ -126,7 +126,7 @@ describe('the embedded object store', () => {
     expect(text?.endsWith('aend')).toBe(true);
   });
 
-  test('announces each upload with its plain key, after it can be read', async () => {
+  test('sends a notification with the decoded key for each upload', async () => {
     const bodies: unknown[] = [];
     const { s3 } = await start(folder(), (body) => bodies.push(body));
     await s3.send(new PutObjectCommand({ Bucket, Key: `manifests/${AWKWARD}`, Body: '{}' }));
@@ -135,7 +135,7 @@ describe('the embedded object store', () => {
     ]);
   });
 
-  test('shows nothing of an upload that the client cuts off, and keeps the object that it was to replace', async () => {
+  test('stores nothing of an interrupted upload, and keeps the object that it would have replaced', async () => {
     const directory = folder();
     const { s3, store } = await start(directory);
     await s3.send(new PutObjectCommand({ Bucket, Key: 'old', Body: 'whole' }));
@@ -145,7 +145,7 @@ describe('the embedded object store', () => {
     expect(await read(s3, 'old')).toBe('whole');
   });
 
-  test('shows nothing of an upload during which it was killed', async () => {
+  test('stores nothing of an upload during which the store was killed', async () => {
     const directory = folder();
     const script = `import { startObjectStore } from ${JSON.stringify(join(import.meta.dirname, 'object-store.ts'))};
       console.log((await startObjectStore({ directory: ${JSON.stringify(directory)}, port: 0, buckets: ['${Bucket}'] })).endpoint);`;
@@ -166,13 +166,13 @@ describe('the embedded object store', () => {
     expect(readdirSync(join(directory, 'incoming'))).toEqual([]);
   });
 
-  test('completes an upload that was killed while its files were moved to their place', async () => {
+  test('completes an upload after a kill during the move of its files', async () => {
     const directory = folder();
     const staged = join(directory, 'incoming', 'one');
     const place = join(directory, 'objects', Bucket);
     mkdirSync(staged, { recursive: true });
     mkdirSync(place, { recursive: true });
-    writeFileSync(join(place, 'k._S3rver_metadata.json'), '{"content-type":"text/plain"}'); // Moved already.
+    writeFileSync(join(place, 'k._S3rver_metadata.json'), '{"content-type":"text/plain"}'); // Already moved.
     writeFileSync(join(staged, 'object'), 'one');
     writeFileSync(join(staged, 'object.md5'), 'f97c5d29941bfb1b2fdab0874906ab82');
     const moves = ['metadata.json', 'object.md5', 'object'].map((resource) => [
@@ -184,7 +184,7 @@ describe('the embedded object store', () => {
     expect(await read(s3, 'k')).toBe('one');
   });
 
-  test('deletes many objects of one folder at once', async () => {
+  test('deletes many objects of one folder concurrently', async () => {
     const { s3 } = await start(folder());
     const all = Array.from({ length: 40 }, (_, index) => `manifests/${index}.json`);
     await Promise.all(all.map((Key) => s3.send(new PutObjectCommand({ Bucket, Key, Body: '{}' }))));
@@ -192,7 +192,7 @@ describe('the embedded object store', () => {
     expect(await keys(s3)).toEqual([]);
   });
 
-  test('keeps keys inside their bucket', async () => {
+  test('rejects keys outside their bucket', async () => {
     const directory = folder();
     const { store } = await start(directory);
     for (const path of [
@@ -210,7 +210,7 @@ describe('the embedded object store', () => {
     expect(readdirSync(join(directory, 'objects')).sort()).toEqual(['data-lake', Bucket]);
   });
 
-  test('says that its port is taken', async () => {
+  test('rejects with EADDRINUSE if the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
     await once(other, 'listening');

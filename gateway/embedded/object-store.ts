@@ -1,45 +1,46 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
-import { removeAbandonedUploads, repairStaging, type S3rverStore, writeWholeObjects } from './atomic-objects.ts';
+import { closeServer } from '../api/http/close-server.ts';
+import { makeWritesAtomic, removeAbandonedUploads, repairStaging, type S3rverStore } from './atomic-writes.ts';
 
-/** The embedded S3 server, in this process. Any other S3 takes its place by S3_ENDPOINT. */
+/** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */
 export interface EmbeddedObjectStore {
   endpoint: string;
-  /** Ends after the requests under way, or ends these too after a moment. */
+  /** Waits for running requests for DRAIN_MS, then closes their connections. */
   stop(): Promise<void>;
 }
 
 export interface ObjectStoreOptions {
-  /** Folder of the objects; made when it is missing. */
+  /** Folder of the objects. Created if it is missing. */
   directory: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   port: number;
   buckets: string[];
   log?: Logger;
-  /** Called with an S3 notification body after each write and delete, before the client has its answer. */
+  /** Called with an S3 notification after each write and delete, before the client gets the response. */
   onNotification?: (body: unknown) => void;
 }
 
-/** Credentials that s3rver accepts; it knows no others. */
+/** The only credentials that s3rver accepts. */
 export const EMBEDDED_CREDENTIALS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
 const ADDRESS = '127.0.0.1';
-/** Time for requests under way when it stops. */
+/** How long a stop waits for running requests. */
 const DRAIN_MS = 2_000;
 
-/** The parts of s3rver and of Koa below it that its types leave out. */
-type S3rverInside = S3rver & {
+/** Members of s3rver and of Koa, its base, that the types of s3rver omit. */
+type S3rverInternals = S3rver & {
   store: S3rverStore;
   middleware: ((ctx: { req: IncomingMessage }, next: () => Promise<void>) => Promise<void>)[];
   on(event: 'event' | 'error', listener: (body: unknown) => void): void;
 };
 
-/** Starts the store and repairs what a kill left half done. Throws the system's EADDRINUSE when the port is taken. */
+/** Starts the store, and completes or removes interrupted uploads. Throws the system error EADDRINUSE. */
 export async function startObjectStore({
   directory,
   port,
@@ -51,49 +52,48 @@ export async function startObjectStore({
   const staging = join(directory, 'incoming');
   await mkdir(root, { recursive: true });
   const repaired = await repairStaging(staging);
-  if (repaired.completed + repaired.removed > 0) log.warn(repaired, 'ObjectStore:Uploads:Repaired');
+  if (repaired.completed + repaired.removed > 0) log.warn(repaired, 'Upload:Repair:Done');
   await removeAbandonedUploads(root, buckets);
 
   const configureBuckets = buckets.map((name) => ({ name, configs: [] }));
-  const server = new S3rver({ silent: true, directory: root, vhostBuckets: false, configureBuckets }) as S3rverInside;
-  writeWholeObjects(server.store, root, staging);
+  const server = new S3rver({
+    silent: true,
+    directory: root,
+    vhostBuckets: false,
+    configureBuckets,
+  }) as S3rverInternals;
+  makeWritesAtomic(server.store, root, staging);
   server.middleware.unshift(decodeCopySource);
   server.on('event', (body) => onNotification?.(body));
-  server.on('error', (reason) => logFailure(log, reason)); // Koa prints it otherwise.
+  server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();
-  // Not s3rver's own `run`: when the port is taken, that never settles and ends the process.
+  // `run` of s3rver is not used: if the port is in use, it never resolves, and it ends the process.
   const http = createServer(server.callback());
   http.listen(port, ADDRESS);
   await once(http, 'listening');
-  return { endpoint: `http://${ADDRESS}:${(http.address() as AddressInfo).port}`, stop: () => stop(http) };
+  return {
+    endpoint: `http://${ADDRESS}:${(http.address() as AddressInfo).port}`,
+    stop: () => closeServer(http, DRAIN_MS),
+  };
 }
 
-/** An answer such as "no such key" is no failure. */
+/** Responses such as "no such key" are not failures. */
 function logFailure(log: Logger, reason: unknown): void {
   const { status = 500 } = reason as { status?: number };
   if (status >= 500) log.warn({ reason }, 'ObjectStore:Request:Failed');
 }
 
-async function stop(http: Server): Promise<void> {
-  const closed = once(http, 'close');
-  http.close();
-  http.closeIdleConnections();
-  const late = setTimeout(() => http.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(late);
-}
-
-/** s3rver decodes the header with decodeURI, which leaves `%23`, `%2B` and the like as they are; keys with `#` or `+` were never found. */
+/** s3rver decodes the header with decodeURI, which keeps `%23` and `%2B`, so it cannot copy keys with `#` or `+`. */
 async function decodeCopySource({ req }: { req: IncomingMessage }, next: () => Promise<void>): Promise<void> {
   const source = req.headers['x-amz-copy-source'];
-  if (typeof source === 'string') req.headers['x-amz-copy-source'] = recode(source);
+  if (typeof source === 'string') req.headers['x-amz-copy-source'] = forDecodeUri(source);
   await next();
 }
 
-function recode(source: string): string {
+function forDecodeUri(source: string): string {
   try {
     return encodeURI(decodeURIComponent(source));
   } catch {
-    return source; // Not valid percent-encoding: s3rver answers it.
+    return source; // Invalid percent-encoding: s3rver rejects it.
   }
 }

@@ -4,63 +4,59 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { join } from 'node:path';
 import type { Logger } from '#shared/log/log.ts';
 
-/** How long a left-over server may take to write its memory to disk before it is ended at once. */
+/** Limit of a fast shutdown, in which the server writes its buffers to disk. An immediate shutdown follows. */
 const FAST_SHUTDOWN_MS = 15_000;
-/** After the immediate shutdown, before the last processes are killed. */
+/** Limit of the immediate shutdown. Then the remaining processes are killed. */
 const IMMEDIATE_SHUTDOWN_MS = 5_000;
-const LOOK_AGAIN_MS = 20;
+const POLL_MS = 20;
 
 /**
- * Ends what an earlier process of ours left behind when it was killed: a server that still runs on this data folder,
- * backends whose postmaster died, and lock files that name a process which is no server of this folder.
- * The caller holds the folder's lock, so nothing found here belongs to a living Sluice.
+ * Stops the server processes of a killed Sluice: a server that still runs on this data folder, and backends whose
+ * postmaster died. Removes their lock files. The caller holds the lock of the folder, so no running Sluice uses them.
  */
-export async function endLeftovers(data: string, socket: string, log: Logger): Promise<void> {
+export async function stopOrphans(data: string, socket: string, log: Logger): Promise<void> {
   const postmaster = readPid(join(data, 'postmaster.pid'));
   const found = serversOf(data, postmaster);
   if (found.length > 0) {
-    log.warn({ data, processes: found }, 'Postgres:Leftover:Stopping');
-    // A clean end keeps the unlogged tables of runs under way; the harder ends empty them.
-    if (postmaster !== undefined && found.includes(postmaster)) signal([postmaster], 'SIGINT');
-    if (!(await ended(data, postmaster, FAST_SHUTDOWN_MS, found.includes(postmaster ?? 0)))) {
+    log.warn({ data, processes: found }, 'Postgres:Stop:Requested');
+    // A fast shutdown keeps the unlogged tables of running runs. The other ways empty them.
+    // Backends without a postmaster do not end themselves, so waiting for them would be useless.
+    const hasPostmaster = postmaster !== undefined && found.includes(postmaster);
+    if (hasPostmaster) signal([postmaster], 'SIGINT');
+    if (!(await haveEnded(data, postmaster, hasPostmaster ? FAST_SHUTDOWN_MS : 0))) {
       signal(serversOf(data, postmaster), 'SIGQUIT');
-      if (!(await ended(data, postmaster, IMMEDIATE_SHUTDOWN_MS))) signal(serversOf(data, postmaster), 'SIGKILL');
+      if (!(await haveEnded(data, postmaster, IMMEDIATE_SHUTDOWN_MS))) signal(serversOf(data, postmaster), 'SIGKILL');
     }
   }
-  // The server would refuse to start when another program has by now the number that these files name.
+  // The server refuses to start if another process now has the process id in these files.
   for (const file of [join(data, 'postmaster.pid'), join(socket, '.s.PGSQL.5432.lock'), join(socket, '.s.PGSQL.5432')])
     rmSync(file, { force: true });
 }
 
-/** Waits until no server process is left. Orphaned backends never end by themselves, so without a postmaster there is nothing to wait for. */
-async function ended(
-  data: string,
-  postmaster: number | undefined,
-  milliseconds: number,
-  worthWaiting = true,
-): Promise<boolean> {
-  const deadline = Date.now() + (worthWaiting ? milliseconds : 0);
+/** Waits until no server process is running. Returns false after `milliseconds`. */
+async function haveEnded(data: string, postmaster: number | undefined, milliseconds: number): Promise<boolean> {
+  const deadline = Date.now() + milliseconds;
   while (serversOf(data, postmaster).length > 0) {
     if (Date.now() >= deadline) return false;
-    await wait(LOOK_AGAIN_MS);
+    await wait(POLL_MS);
   }
   return true;
 }
 
-/** Processes of a server on this data folder: every one of them works in that folder. */
+/** The server processes of a data folder, which is their working directory. */
 function serversOf(data: string, postmaster: number | undefined): number[] {
   if (process.platform !== 'linux')
     return postmaster !== undefined && commandOf(postmaster).includes(data) ? [postmaster] : [];
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => Number.isInteger(pid) && worksIn(pid, data) && isPostgres(pid));
+    .filter((pid) => Number.isInteger(pid) && hasWorkingFolder(pid, data) && isPostgres(pid));
 }
 
-function worksIn(pid: number, folder: string): boolean {
+function hasWorkingFolder(pid: number, folder: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === folder;
   } catch {
-    return false; // It has ended, or is another user's.
+    return false; // The process has ended, or belongs to another user.
   }
 }
 
@@ -93,7 +89,7 @@ function signal(processes: number[], name: NodeJS.Signals): void {
     try {
       process.kill(pid, name);
     } catch {
-      // It ended by itself.
+      // The process has ended already.
     }
   }
 }

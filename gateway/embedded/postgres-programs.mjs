@@ -4,19 +4,19 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * Finds the PostgreSQL servers of this machine. Plain JavaScript, because the set-up step asks before Node 24 is there.
+ * Finds the PostgreSQL servers of this machine. Plain JavaScript: the setup runs it before Node 24 is installed.
  *
  * @typedef {object} Postgres
  * @property {string} bin Folder of `initdb` and `postgres`.
- * @property {number} version Major version; 0 when it cannot be told.
- * @property {boolean} postgis True when the extension PostGIS is installed for it.
+ * @property {number} version Major version; 0 if it is unknown.
+ * @property {boolean} postgis Whether the extension PostGIS is installed for it.
  */
 
-/** The queue (pg-boss 12) needs PostgreSQL 13. */
+/** pg-boss 12 requires PostgreSQL 13. */
 export const OLDEST_POSTGRES = 13;
 
 /**
- * Installed servers, best first: those with PostGIS, then the newest.
+ * The installed servers: those with PostGIS first, then by version, newest first.
  *
  * @param {{ path?: string | undefined, roots?: string[] }} [options]
  * @returns {Postgres[]}
@@ -26,15 +26,15 @@ export function findPostgres({ path = process.env.PATH, roots = PACKAGE_FOLDERS 
   const onPath = (path ?? '')
     .split(':')
     .filter((folder) => folder !== '' && isServer(folder))
-    .map((bin) => describe(bin, undefined));
+    .map((bin) => serverIn(bin, undefined));
   return [...packaged, ...onPath]
     .filter((server) => server.version >= OLDEST_POSTGRES)
     .sort((a, b) => Number(b.postgis) - Number(a.postgis) || b.version - a.version);
 }
 
-/** Folders below which packages keep a folder per version, with the version as the only digits of its name. */
+/** Folders in which packages create one folder per version. */
 const PACKAGE_FOLDERS = ['/usr/lib/postgresql', '/usr', '/opt/homebrew/opt', '/usr/local/opt'];
-/** Debian: `15`; the RPMs of postgresql.org: `pgsql-15`; Homebrew: `postgresql@15`. */
+/** Debian: `15`; RPM packages of postgresql.org: `pgsql-15`; Homebrew: `postgresql@15`. */
 const VERSION_FOLDER = /^(?:pgsql-|postgresql@)?(\d+)$/;
 
 /** @param {string} root @returns {Postgres[]} */
@@ -43,7 +43,7 @@ function versionsBelow(root) {
   return readdirSync(root).flatMap((name) => {
     const version = VERSION_FOLDER.exec(name)?.[1];
     const bin = join(root, name, 'bin');
-    return version !== undefined && isServer(bin) ? [describe(bin, Number(version))] : [];
+    return version !== undefined && isServer(bin) ? [serverIn(bin, Number(version))] : [];
   });
 }
 
@@ -53,8 +53,8 @@ function isServer(folder) {
 }
 
 /** @param {string} bin @param {number | undefined} version @returns {Postgres} */
-function describe(bin, version) {
-  const major = version ?? askVersion(join(bin, 'postgres'));
+function serverIn(bin, version) {
+  const major = version ?? readVersion(join(bin, 'postgres'));
   return {
     bin,
     version: major,
@@ -63,7 +63,7 @@ function describe(bin, version) {
 }
 
 /** @param {string} program */
-function askVersion(program) {
+function readVersion(program) {
   try {
     return Number(/(\d+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 0);
   } catch {
@@ -71,7 +71,12 @@ function askVersion(program) {
   }
 }
 
-/** Where the packages of Debian, postgresql.org, Fedora and Homebrew put extensions. @param {string} bin @param {number} version */
+/**
+ * Extension folders of the packages of Debian, postgresql.org, Fedora and Homebrew.
+ *
+ * @param {string} bin
+ * @param {number} version
+ */
 function extensionFolders(bin, version) {
   const home = dirname(bin);
   return [

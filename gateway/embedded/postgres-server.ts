@@ -20,7 +20,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { findPostgres } from './postgres-programs.mjs';
 import type { Account } from './postgres-folders.ts';
 
-/** Where a cluster is and which programs serve it. */
+/** The folders and the programs of a cluster. */
 export interface Cluster {
   bin: string;
   data: string;
@@ -32,18 +32,18 @@ export interface Cluster {
 /** One run of the server program. */
 export interface ServerProcess {
   pid: number;
-  /** Resolves when it has ended, for whatever reason. */
+  /** Resolves when the process has ended. */
   ended: Promise<void>;
-  /** Ends its sessions and keeps what was committed. */
+  /** Fast shutdown: closes the sessions and keeps committed data. */
   stop(): Promise<void>;
 }
 
 export const DATABASE_USER = 'sluice';
 
-/** Named everywhere, or PGPORT of the environment would decide. It is only the name of the socket. */
+/** Part of the name of the socket. Passed explicitly, because PGPORT in the environment would override the default. */
 const PORT = 5432;
 
-/** Reasons: one machine is shared with GDAL and Node; nobody connects over TCP; nothing is replicated. */
+/** The server shares its machine with GDAL and Node.js, accepts no TCP connections, and is not replicated. */
 const SETTINGS = [
   'listen_addresses=',
   `port=${PORT}`,
@@ -51,7 +51,7 @@ const SETTINGS = [
   'work_mem=64MB',
   'maintenance_work_mem=128MB',
   'max_wal_size=2GB',
-  // Every function can be a process of its own, with a few connections each.
+  // Every function can run in its own process with a few connections.
   'max_connections=300',
   'max_parallel_workers_per_gather=2',
   'wal_level=minimal',
@@ -64,37 +64,38 @@ const SETTINGS = [
 ];
 
 /**
- * Runs the server with a watcher beside it, which ends the server when our end of the pipe closes without a word: that
- * happens when this process is killed, so a killed Sluice leaves no server behind. A word on the pipe ends the watcher alone.
- * The watcher is a grandchild, or the server would take its end for the crash of a backend.
+ * Runs the server and a watcher. The watcher stops the server when standard input is closed without a line, which
+ * happens when this process is killed. After a line, the watcher only ends itself. It runs as a grandchild of the
+ * server's process: PostgreSQL would treat the end of a child as a crashed backend.
  */
 const SERVER_AND_WATCHER =
   'exec 3<&0; ( ( read -r word <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec "$@" </dev/null 3<&-';
 
-/** A log of the server that grew past this is begun anew. */
-const LOG_FILE_BYTES = 10 * 2 ** 20;
-const TRY_AGAIN_MS = 20;
+/** A larger log file is truncated at the next start. */
+const MAX_LOG_FILE_BYTES = 10 * 2 ** 20;
+const POLL_MS = 20;
 
-/** The programs for this data folder: of the version that made it, else the newest with PostGIS. Throws SETUP_FAILED. */
+/** Folder of the programs for a data folder: of its version, or the newest with PostGIS. Throws SETUP_FAILED. */
 export function binariesFor(data: string): string {
   const servers = findPostgres().filter((server) => server.postgis);
-  const made = existsSync(join(data, 'PG_VERSION'))
+  const required = existsSync(join(data, 'PG_VERSION'))
     ? Number(readFileSync(join(data, 'PG_VERSION'), 'utf8'))
     : undefined;
-  const fitting = servers.find((server) => made === undefined || server.version === made);
-  if (fitting !== undefined) return fitting.bin;
+  const usable = servers.find((server) => required === undefined || server.version === required);
+  if (usable !== undefined) return usable.bin;
   if (servers.length === 0)
     throw new SluiceError(
       'SETUP_FAILED',
-      'PostgreSQL with PostGIS is not installed. Run npm run setup: it installs it, or prints the command.',
+      'PostgreSQL with PostGIS is not installed. `npm run setup` installs it or prints the command.',
     );
   throw new SluiceError(
     'SETUP_FAILED',
-    `${data} was made by PostgreSQL ${made}, which is not installed any more. Install that version with PostGIS, or delete SLUICE_HOME to begin anew.`,
+    `${data} was created by PostgreSQL ${required}, which is not installed. Install that version with PostGIS, ` +
+      'or delete SLUICE_HOME to start without the data.',
   );
 }
 
-/** Makes the cluster when there is none. A cut-off attempt leaves nothing that looks like one. Throws SETUP_FAILED. */
+/** Creates the cluster if it is missing, in a temporary folder that is renamed at the end. Throws SETUP_FAILED. */
 export async function ensureCluster({ bin, data, account }: Cluster): Promise<void> {
   if (existsSync(join(data, 'PG_VERSION'))) return;
   const unfinished = `${data}.new`;
@@ -112,12 +113,12 @@ export async function ensureCluster({ bin, data, account }: Cluster): Promise<vo
     },
   );
   if (failed)
-    throw new SluiceError('SETUP_FAILED', `PostgreSQL cannot make its data folder ${data}. initdb said: ${all}`);
-  rmSync(data, { recursive: true, force: true }); // An empty folder, or one that no initdb finished.
+    throw new SluiceError('SETUP_FAILED', `Could not create the data folder ${data}. Output of initdb: ${all}`);
+  rmSync(data, { recursive: true, force: true }); // Empty, or the result of an interrupted initdb.
   renameSync(unfinished, data);
 }
 
-/** Starts the server and waits until it answers. Throws SETUP_FAILED with what it said. */
+/** Starts the server and waits until it accepts connections. Throws SETUP_FAILED with the output of the server. */
 export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   const { bin, data, socket, account } = cluster;
   const logFile = openLog(cluster.logFile);
@@ -125,18 +126,18 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   const program = [join(bin, 'postgres'), '-D', data, '-k', socket, ...SETTINGS.flatMap((setting) => ['-c', setting])];
   const server = spawn('/bin/sh', ['-c', SERVER_AND_WATCHER, 'sh', ...program], {
     ...accountOptions(account),
-    // Its own session: Ctrl-C in the terminal is for us; we end the server when the work is put down.
+    // A separate session, so that Ctrl-C in the terminal does not reach the server. Sluice stops it after its own work.
     detached: true,
     stdio: ['pipe', logFile, logFile],
   });
   closeSync(logFile);
-  server.stdin?.on('error', () => undefined); // The watcher is gone already.
+  server.stdin?.on('error', () => undefined); // The watcher has ended.
   let running = true;
   const ended = once(server, 'exit').then(() => {
     running = false;
     server.stdin?.end('ended\n');
   });
-  await answers(
+  await untilReady(
     databaseUrl(socket, 'postgres'),
     () => running,
     () => readFileSync(cluster.logFile, 'utf8').slice(begin),
@@ -165,22 +166,22 @@ function accountOptions(account: Account | undefined): {
 }
 
 function openLog(file: string): number {
-  if (existsSync(file) && statSync(file).size > LOG_FILE_BYTES) truncateSync(file);
+  if (existsSync(file) && statSync(file).size > MAX_LOG_FILE_BYTES) truncateSync(file);
   return openSync(file, 'a');
 }
 
-/** No socket yet, nobody listening, still recovering from a crash (which a server says, and hangs up, perhaps before it was asked). */
+/** The socket is missing or not open yet, or the server closed the connection because it is recovering from a crash. */
 const STARTING = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P03']);
-/** What `pg` says, without a code, of a connection that ended before the server said anything. */
-const HUNG_UP = 'Connection terminated unexpectedly';
+/** Message of `pg`, without a code, for a connection that the server closed before it sent anything. */
+const CLOSED_EARLY = 'Connection terminated unexpectedly';
 
-/** Whether an attempt to connect failed as it does with a server that is about to answer. */
+/** Whether a failed connection attempt means that the server is still starting. */
 export function isStarting(thrown: unknown): boolean {
   const { code = '', message } = thrown as { code?: string; message?: string };
-  return STARTING.has(code) || message === HUNG_UP;
+  return STARTING.has(code) || message === CLOSED_EARLY;
 }
 
-async function answers(url: string, isRunning: () => boolean, said: () => string): Promise<void> {
+async function untilReady(url: string, isRunning: () => boolean, output: () => string): Promise<void> {
   while (isRunning()) {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => undefined); // `connect` rejects with the same error.
@@ -190,11 +191,11 @@ async function answers(url: string, isRunning: () => boolean, said: () => string
       return;
     } catch (thrown) {
       if (!isStarting(thrown))
-        throw new SluiceError('SETUP_FAILED', `PostgreSQL answers with an error: ${(thrown as Error).message}`, {
+        throw new SluiceError('SETUP_FAILED', `PostgreSQL rejected the connection: ${(thrown as Error).message}`, {
           cause: thrown,
         });
-      await wait(TRY_AGAIN_MS);
+      await wait(POLL_MS);
     }
   }
-  throw new SluiceError('SETUP_FAILED', `PostgreSQL does not start. It said: ${said().trim() || 'nothing'}`);
+  throw new SluiceError('SETUP_FAILED', `PostgreSQL cannot start. Its output: ${output().trim() || 'none'}`);
 }

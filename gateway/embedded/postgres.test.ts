@@ -18,7 +18,7 @@ const root = mkdtempSync(join(tmpdir(), 'sluice pg #é '));
 chmodSync(root, 0o755);
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** A folder that the server's account reaches, with an awkward name. */
+/** A folder with special characters in its name that the server's account can access. */
 function folder(name: string): string {
   const path = join(root, name);
   mkdirSync(path);
@@ -44,14 +44,14 @@ async function query(url: string, sql: string): Promise<unknown[][]> {
 
 function isAlive(pid: number): boolean {
   try {
-    // A zombie has ended, and waits only for a parent that asks.
+    // A zombie has ended; its parent has not yet read its exit code.
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
 }
 
-/** A Node process that starts the cluster and stays; resolves when the server answers. */
+/** A Node.js process that starts the cluster and keeps running. Resolves when the server is ready. */
 async function startElsewhere(directory: string) {
   const script = `import { startPostgres } from ${JSON.stringify(join(import.meta.dirname, 'postgres.ts'))};
     const postgres = await startPostgres(${JSON.stringify(directory)});
@@ -64,7 +64,7 @@ async function startElsewhere(directory: string) {
 }
 
 describe('the private PostgreSQL', () => {
-  test('keeps what was committed from one start to the next, and starts without PostGIS or with it', async () => {
+  test('keeps committed data after a restart, with and without PostGIS', async () => {
     const directory = folder('kept');
     const first = await startPostgres(directory);
     const url = await first.database('größe 1', { postgis: true });
@@ -76,7 +76,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(await second.database('größe 1', { postgis: true }), 'select area from kept')).toEqual([[6]]);
   });
 
-  test('is started again when the server is killed, also while a backend of it is at work', async () => {
+  test('restarts a killed server, also while one of its backends is working', async () => {
     const postgres = await start(folder('killed'));
     const url = await postgres.database('kept');
     await query(url, 'create table kept as select 1 as a');
@@ -93,7 +93,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(url, 'select a from kept')).toEqual([[1]]);
   });
 
-  test('ends when the process that started it is killed, cleanly enough to keep unlogged tables', async () => {
+  test('stops when its parent process is killed, and keeps unlogged tables', async () => {
     const directory = folder('orphan');
     const { process, pid, url } = await startElsewhere(directory);
     await query(url, 'create unlogged table raw as select generate_series(1, 10) as i');
@@ -103,7 +103,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(await postgres.database('kept'), 'select count(*)::int from raw')).toEqual([[10]]);
   });
 
-  test('takes the place of a server that still runs on its data', async () => {
+  test('replaces a server that still runs on its data', async () => {
     const directory = folder('still running');
     const first = await startPostgres(directory);
     await first.stop();
@@ -129,7 +129,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(await second.database('postgres'), 'select 1')).toEqual([[1]]);
   });
 
-  test('starts over a stale pid file that names a living process which is no server', async () => {
+  test('starts with a stale pid file that names a process which is not a server', async () => {
     const directory = folder('stale');
     const first = await startPostgres(directory);
     await first.stop();
@@ -138,7 +138,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(await second.database('postgres'), 'select 1')).toEqual([[1]]);
   });
 
-  test('begins anew when making the data folder was cut off', async () => {
+  test('creates the data folder again after an interrupted attempt', async () => {
     const directory = folder('cut off');
     mkdirSync(`${directory}.new`);
     writeFileSync(join(`${directory}.new`, 'PG_VERSION'), '15\n');
@@ -146,16 +146,16 @@ describe('the private PostgreSQL', () => {
     expect(await query(await postgres.database('postgres'), 'select 1')).toEqual([[1]]);
   });
 
-  test('refuses a second start in the same folder and names the process that has it', async () => {
+  test('rejects a second start in the same folder and names the process that uses it', async () => {
     const directory = folder('twice');
     await start(directory);
     const second = await startPostgres(directory).catch((thrown: unknown) => thrown);
     expect(second).toBeInstanceOf(SluiceError);
     expect(second).toMatchObject({ code: 'SETUP_FAILED', details: { pid: process.pid } });
-    expect((second as SluiceError).message).toContain('is running already in this folder');
+    expect((second as SluiceError).message).toContain('is already running in this folder');
   });
 
-  test('says what PostgreSQL said when it does not start', async () => {
+  test('reports the output of PostgreSQL when it cannot start', async () => {
     const directory = folder('broken');
     const first = await startPostgres(directory);
     await first.stop();
@@ -167,30 +167,30 @@ describe('the private PostgreSQL', () => {
     });
   });
 
-  // Only root has to give the server another account.
+  // The server runs under another account only if the tests run as root.
   test.runIf(process.getuid?.() === 0)(
-    'puts the data elsewhere when the server account cannot reach the folder, and forgets it with the folder (needs root)',
+    'uses another data folder if the server account cannot access the requested one (requires root)',
     async () => {
       const closed = join(root, 'closed');
       mkdirSync(closed, { mode: 0o700 });
       const directory = join(closed, 'postgres');
-      const elsewhere = join(root, 'elsewhere');
-      const data = dataFolder(directory, serverAccount(), elsewhere);
-      expect(data.startsWith(elsewhere)).toBe(true);
+      const fallbackRoot = join(root, 'fallback');
+      const data = dataFolder(directory, serverAccount(), fallbackRoot);
+      expect(data.startsWith(fallbackRoot)).toBe(true);
       mkdirSync(data);
       writeFileSync(join(data, 'PG_VERSION'), '15\n');
-      expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
+      expect(dataFolder(directory, serverAccount(), fallbackRoot)).toBe(data);
       expect(readFileSync(join(data, 'PG_VERSION'), 'utf8')).toBe('15\n');
 
       await rm(directory, { recursive: true });
-      expect(dataFolder(directory, serverAccount(), elsewhere)).toBe(data);
+      expect(dataFolder(directory, serverAccount(), fallbackRoot)).toBe(data);
       expect(() => readFileSync(join(data, 'PG_VERSION'))).toThrow('ENOENT');
     },
   );
 });
 
 describe('the lock of a folder', () => {
-  test('is free again after release, and after the death of its holder', () => {
+  test('is free after a release, and after the death of the process that held it', () => {
     const file = join(root, 'a.lock');
     lockFolder(file, 'Sluice').release();
     writeFileSync(file, JSON.stringify({ owner: 'another host/boot/1/1', pid: 1 }));
@@ -198,23 +198,23 @@ describe('the lock of a folder', () => {
     const dead = lockFolder(join(root, 'b.lock'), 'Sluice');
     const holder = JSON.parse(readFileSync(join(root, 'b.lock'), 'utf8')) as { owner: string };
     dead.release();
-    writeFileSync(file, JSON.stringify({ owner: holder.owner.replace(/\/[^/]*$/, '/1'), pid: process.pid })); // Same number, begun at another time.
+    writeFileSync(file, JSON.stringify({ owner: holder.owner.replace(/\/[^/]*$/, '/1'), pid: process.pid })); // Same process id, other start time.
     lockFolder(file, 'Sluice').release();
     expect(() => readFileSync(file)).toThrow('ENOENT');
   });
 
-  test('that is half written is taken over', () => {
+  test('is replaced if it is incomplete', () => {
     const file = join(root, 'c.lock');
     writeFileSync(file, '{"owner":');
     lockFolder(file, 'Sluice').release();
   });
 });
 
-test('a server that hangs up on whoever asks is one that still starts; one that refuses what it is asked is not', async () => {
+test('a server that closes connections is starting; a server that rejects a login is not', async () => {
   const path = join(root, '.s.PGSQL.5432');
-  const hangsUp = createServer((socket) => socket.destroy()).listen(path);
-  onTestFinished(() => void hangsUp.close());
-  await once(hangsUp, 'listening');
+  const closesConnections = createServer((socket) => socket.destroy()).listen(path);
+  onTestFinished(() => void closesConnections.close());
+  await once(closesConnections, 'listening');
   const reason = await failureToConnect({ host: root });
   expect(reason, String(reason)).toSatisfy(isStarting);
   const { data } = await start(folder('refuses'));

@@ -6,7 +6,7 @@ import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts'
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
-import { endLeftovers } from './postgres-orphans.ts';
+import { stopOrphans } from './postgres-orphans.ts';
 import {
   binariesFor,
   type Cluster,
@@ -16,26 +16,26 @@ import {
   startServer,
 } from './postgres-server.ts';
 
-/** A private PostgreSQL cluster, reached over a unix socket only, so that it needs no port. */
+/** A private PostgreSQL cluster. It listens on a Unix socket only, so it needs no port. */
 export interface EmbeddedPostgres {
-  /** URL of a database of this cluster; it is created when needed. */
+  /** The URL of a database of this cluster, which is created if it is missing. */
   database(name: string, options?: { postgis?: boolean }): Promise<string>;
-  /** The server's process; another one after it died and was started again. */
+  /** Process id of the server. It changes when the server is restarted. */
   readonly pid: number;
-  /** Where the data is; not always the folder that was asked for. */
+  /** The data folder, see `dataFolder`. */
   data: string;
   stop(): Promise<void>;
 }
 
 export interface PostgresOptions {
   log?: Logger;
-  /** Called once when the server died and cannot be started again. */
+  /** Called when the server has died and cannot be restarted. */
   onGiveUp?: (error: SluiceError) => void;
 }
 
 /**
- * Starts the cluster in `directory`, which is initialized when it is empty, and starts it again whenever it dies.
- * What an earlier, killed process left running in it is ended first. Throws SETUP_FAILED, also when another process uses the folder.
+ * Starts the cluster in `directory`, and restarts the server when it dies. Initializes an empty folder. Stops the
+ * server processes of a killed Sluice first. Throws SETUP_FAILED, also if another process uses the folder.
  */
 export async function startPostgres(directory: string, options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
   const log = options.log ?? SILENT_LOG;
@@ -50,7 +50,7 @@ export async function startPostgres(directory: string, options: PostgresOptions 
       logFile: `${data}.log`,
       account,
     };
-    await endLeftovers(data, cluster.socket, log);
+    await stopOrphans(data, cluster.socket, log);
     await ensureCluster(cluster);
     const server = new Supervisor(cluster, await startServer(cluster), log, options.onGiveUp);
     return {
@@ -76,10 +76,10 @@ export async function startPostgres(directory: string, options: PostgresOptions 
   }
 }
 
-/** Waits before the first, second, … try to start a server that died; after the last one it is given up. */
-const RESTART_AFTER_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
+/** The delays before each attempt to restart a server that died. After the last attempt, `onGiveUp` is called. */
+const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
 
-/** Starts the server again whenever it ends and nobody asked for it. */
+/** Restarts the server when it ends without a request. */
 class Supervisor {
   #cluster: Cluster;
   #server: ServerProcess;
@@ -110,30 +110,30 @@ class Supervisor {
     for (;;) {
       await this.#server.ended;
       if (this.#stopping.signal.aborted) return;
-      this.#log.error({ pid: this.#server.pid, log: this.#cluster.logFile }, 'Postgres:Server:Died');
+      this.#log.error({ pid: this.#server.pid, log: this.#cluster.logFile }, 'Postgres:Run:Failed');
       if (!(await this.#restart())) return;
     }
   }
 
-  /** False when it was given up or is not wanted any more. */
+  /** Returns false if all attempts failed or a stop was requested. */
   async #restart(): Promise<boolean> {
-    let last: unknown;
-    for (const milliseconds of RESTART_AFTER_MS) {
+    let lastError: unknown;
+    for (const milliseconds of RESTART_DELAYS_MS) {
       await wait(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return false;
       try {
-        await endLeftovers(this.#cluster.data, this.#cluster.socket, this.#log); // Backends outlive a postmaster that was killed.
+        // Backends continue after their postmaster was killed.
+        await stopOrphans(this.#cluster.data, this.#cluster.socket, this.#log);
         this.#server = await startServer(this.#cluster);
-        if (this.#stopping.signal.aborted)
-          await this.#server.stop(); // `stop` came while it was starting.
-        else this.#log.warn({ pid: this.#server.pid }, 'Postgres:Server:StartedAgain');
+        if (this.#stopping.signal.aborted) await this.#server.stop();
+        else this.#log.warn({ pid: this.#server.pid }, 'Postgres:Restart:Done');
         return true;
       } catch (thrown) {
-        last = thrown;
-        this.#log.error({ reason: thrown }, 'Postgres:Server:StartFailed');
+        lastError = thrown;
+        this.#log.error({ reason: thrown }, 'Postgres:Restart:Failed');
       }
     }
-    this.#onGiveUp?.(asSluiceError(last));
+    this.#onGiveUp?.(asSluiceError(lastError));
     return false;
   }
 }

@@ -12,19 +12,19 @@ test.each([
   ['* * * * *', '12:00:00.000', '12:00:00.000', '12:01:00.000'],
   ['*/15 * * * *', '12:14:59.999', '12:00:00.000', '12:15:00.000'],
   ['0 3 * * *', '12:00:00.000', '03:00:00.000', undefined],
-])('%s at %s was due at %s and is next at %s', (schedule, now, last, next) => {
+])('%s at %s was due at %s and is due next at %s', (schedule, now, last, next) => {
   const due = dueTimes(schedule, at(now));
   expect(due.last).toEqual(at(last));
   if (next !== undefined) expect(due.next).toEqual(at(next));
 });
 
-test('a tick is known by its function and time', () => {
+test('the id of a tick depends on function and time', () => {
   const fn = { name: 'monitor-runs', schedule: '* * * * *' };
   expect(tickOf(fn, at('12:00:00.000'))).toEqual(tickOf(fn, at('12:00:00.000')));
   expect(tickOf(fn, at('12:01:00.000')).id).not.toBe(tickOf(fn, at('12:00:00.000')).id);
 });
 
-// Only the clock is replaced: a minute must pass, and the ticks of it be counted.
+// Replaces only the clock, so that the test can advance it by minutes.
 beforeEach(() => void vi.useFakeTimers({ now: at('12:00:30.000'), toFake: ['Date', 'setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
@@ -32,13 +32,13 @@ const stack = parseStack(
   'functions: {a: {annotations: {topic: cron-function, schedule: "* * * * *"}}, b: {annotations: {topic: t.one}}}',
 );
 
-test('functions are called at their times, first for the one that passed last; a queue that is away gets the tick later', async () => {
+test('publishes the last missed tick, then each tick at its time, and retries transient errors', async () => {
   const stop = new AbortController();
   const ticks: string[] = [];
   let failures = 1;
   const publishTo = async (name: string, event: SluiceEvent, { callId }: { callId: string }) => {
     if (event.time.includes('12:01:00') && failures-- > 0)
-      throw new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.');
+      throw new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is unavailable.');
     ticks.push(`${name} ${event.time.slice(11, 16)} ${callId === event.id}`);
   };
   const running = runCron({ stack, router: { publishTo }, log: SILENT_LOG, signal: stop.signal });

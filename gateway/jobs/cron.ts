@@ -1,39 +1,39 @@
 import { CronExpressionParser } from 'cron-parser';
+import { CRON_TOPIC, type Stack, type StackFunction } from '#shared/config/stack.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Router } from '../router/router.ts';
-import { CRON_TOPIC, type Stack, type StackFunction } from '#shared/config/stack.ts';
 
-/** setTimeout can't wait longer than 24.8 days; a look once an hour costs nothing, and heeds a clock that was set. */
-const LOOK_EVERY_MS = 3_600_000;
-/** While the queue does not answer. */
-const TRY_AGAIN_MS = 5_000;
-/** A tick that was missed is made up for at the start; the queue remembers for a day which were sent, so older ones are let go. */
-const MAKE_UP_FOR_MS = 23 * 3_600_000;
+/** The longest sleep, so that a change of the system clock is noticed. It is also within the limit of setTimeout. */
+const MAX_SLEEP_MS = 3_600_000;
+/** Delay of a retry while the database is unavailable. */
+const RETRY_MS = 5_000;
+/** A missed tick is published at the start if it is not older. The router detects repeated ticks for a day. */
+const MAX_TICK_AGE_MS = 23 * 3_600_000;
 
 interface Parts {
   stack: Pick<Stack, 'functions'>;
   router: Pick<Router, 'publishTo'>;
   log: Logger;
-  /** Ends it. */
+  /** Ends the schedules. */
   signal: AbortSignal;
 }
 
 /**
- * Calls the functions of topic `cron-function` at the times of their `schedule` annotation (in UTC), as OpenFaaS's cron-connector and
- * Knative's PingSource do. One tick for each time, however many gateways there are and however often they start: its id is its time.
- * Resolves when `signal` aborts.
+ * Calls the functions with the topic `cron-function` at the times of their annotation `schedule` (in UTC), as
+ * OpenFaaS's cron-connector and Knative's PingSource do. The id of a tick contains its time, so each tick is delivered
+ * once even with several gateways or restarts. Resolves when `signal` aborts.
  */
 export async function runCron({ stack, ...parts }: Parts): Promise<void> {
   await Promise.all(
-    stack.functions.filter(({ topics }) => topics.includes(CRON_TOPIC)).map((fn) => keepSchedule(fn, parts)),
+    stack.functions.filter(({ topics }) => topics.includes(CRON_TOPIC)).map((fn) => runSchedule(fn, parts)),
   );
 }
 
-/** The times around `now` at which a cron expression is due: the last one that is not after it, and the next. Throws on an expression that is none. */
+/** The last time up to `now` and the next time at which a cron expression is due. Throws for an invalid expression. */
 export function dueTimes(schedule: string, now: Date): { last: Date; next: Date } {
-  // prev() of a time that is due itself gives the one before.
+  // prev() excludes the current time, so it starts one millisecond later.
   const after = new Date(now.getTime() + 1);
   return {
     last: CronExpressionParser.parse(schedule, { currentDate: after, tz: 'UTC' }).prev().toDate(),
@@ -56,30 +56,28 @@ export function tickOf(fn: Pick<StackFunction, 'name' | 'schedule'>, due: Date):
   };
 }
 
-async function keepSchedule(fn: StackFunction, { router, log, signal }: Omit<Parts, 'stack'>): Promise<void> {
-  let sent = Date.now() - MAKE_UP_FOR_MS;
+async function runSchedule(fn: StackFunction, { router, log, signal }: Omit<Parts, 'stack'>): Promise<void> {
+  let published = Date.now() - MAX_TICK_AGE_MS;
   while (!signal.aborted) {
     const { last, next } = dueTimes(fn.schedule ?? '', new Date());
-    let pause = Math.min(next.getTime() - Date.now(), LOOK_EVERY_MS);
-    if (last.getTime() > sent) {
+    let pause = Math.min(next.getTime() - Date.now(), MAX_SLEEP_MS);
+    if (last.getTime() > published) {
       const tick = tickOf(fn, last);
       try {
         await router.publishTo(fn.name, tick, { callId: tick.id });
-        sent = last.getTime();
+        published = last.getTime();
       } catch (thrown) {
-        log.warn(
-          { function: fn.name, due_at: tick.time, error: asSluiceError(thrown).toDocument() },
-          'Cron:Tick:Failed',
-        );
-        pause = TRY_AGAIN_MS;
+        const fields = { function: fn.name, due_at: tick.time, error: asSluiceError(thrown).toDocument() };
+        log.warn(fields, 'Tick:Publish:Failed');
+        pause = RETRY_MS;
       }
     }
-    await passed(Math.max(0, pause), signal);
+    await sleep(Math.max(0, pause), signal);
   }
 }
 
-/** Resolves after a time, or when `signal` aborts. */
-function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Resolves after a time, or when `signal` aborts. Uses the global setTimeout, which the tests replace. */
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

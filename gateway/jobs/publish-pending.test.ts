@@ -4,9 +4,9 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { objectNotification } from '#shared/landing/notifications.ts';
 import { startObjectStore, testEnv } from '../../tests/servers.ts';
-import { announce, announceWaiting } from './publish-pending.ts';
+import { objectNotification } from '#shared/landing/notifications.ts';
+import { publishUploads, publishWaitingManifests } from './publish-pending.ts';
 
 const AWKWARD = 'manifests/Straßen & Wege/a b+c#1 100%.json';
 let store: Awaited<ReturnType<typeof startObjectStore>>;
@@ -23,7 +23,7 @@ afterAll(async () => {
   await store.stop();
 });
 
-/** What a router needs to be here: it keeps the events, after failing as often as told. */
+/** A router that records the events, after it has thrown `failures`. */
 function recorder(failures: SluiceError[] = []) {
   const events: SluiceEvent[] = [];
   const publish = async (event: SluiceEvent) => {
@@ -37,35 +37,41 @@ function recorder(failures: SluiceError[] = []) {
   };
 }
 
-test('an upload of a manifest is announced once, other uploads are not, and the sweep finds the manifests that lie there', async () => {
+test('publishes uploaded manifests, but no other uploads, and finds the manifests in the landing zone', async () => {
   await objects.put('landing-zone', AWKWARD, '{}');
   await objects.put('landing-zone', 'b1/roads.zip', 'zip');
   await objects.put('landing-zone', 'manifests/readme.txt', 'no manifest');
   await objects.put('data-lake', 'manifests/x.json', '{}');
-  const heard = recorder();
-  for (const body of notifications) await announce(body, heard.parts);
-  expect(heard.events.map(({ subject }) => subject)).toEqual([AWKWARD]);
+  const uploaded = recorder();
+  for (const body of notifications) await publishUploads(body, uploaded.parts);
+  expect(uploaded.events.map(({ subject }) => subject)).toEqual([AWKWARD]);
 
   const swept = recorder();
-  await announceWaiting({ ...swept.parts, objects });
+  await publishWaitingManifests({ ...swept.parts, objects });
   expect(swept.events).toMatchObject([{ subject: AWKWARD, type: 'com.amazonaws.s3.ObjectCreated:Put' }]);
 });
 
-test('two sweeps announce the same upload under one id, and another content under another', async () => {
+test('publishes the same upload with the same id, and other content with another id', async () => {
   const ids = recorder();
   for (const etag of ['"a"', '"a"', '"b"'])
-    await announce(objectNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
+    await publishUploads(objectNotification('landing-zone', { key: AWKWARD, etag, size: 2, modified }), ids.parts);
   const [first, second, third] = ids.events.map(({ id }) => id);
   expect(second).toBe(first);
   expect(third).not.toBe(first);
 });
 
-test('an announcement waits for a queue that is away, and gives up one that can never be stored', async () => {
-  const away = recorder([new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is away.')]);
-  await announce(objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), away.parts);
-  expect(away.events).toHaveLength(1);
+test('retries while the database is unavailable, and gives up after a permanent error', async () => {
+  const unavailable = recorder([new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL is unavailable.')]);
+  await publishUploads(
+    objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }),
+    unavailable.parts,
+  );
+  expect(unavailable.events).toHaveLength(1);
 
-  const refused = recorder([new SluiceError('EVENT_INVALID', 'It is too large.')]);
-  await announce(objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }), refused.parts);
-  expect(refused.events).toHaveLength(0);
+  const rejected = recorder([new SluiceError('EVENT_INVALID', 'It is too large.')]);
+  await publishUploads(
+    objectNotification('landing-zone', { key: AWKWARD, etag: '"a"', size: 2, modified }),
+    rejected.parts,
+  );
+  expect(rejected.events).toHaveLength(0);
 });

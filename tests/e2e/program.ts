@@ -6,28 +6,32 @@ import { rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 
-/** The real program as a child process, as `npm start` runs it after the set-up. */
+/** The program as a child process, as `npm start` runs it after the setup. */
 export interface Program {
   child: ChildProcess;
   port: number;
-  /** What a person has seen so far. */
+  /** The output so far. */
   seen(): string;
-  /** Resolves when the text was seen; throws with all that was seen when the program ends before. */
+  /** Resolves when the output contains the text. Throws with the output if the program ends before. */
   sees(text: string | RegExp, timeoutMs?: number): Promise<void>;
   signal(name: NodeJS.Signals): void;
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the program. */
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
 const START_TIMEOUT_MS = 120_000;
 
-/** A folder for SLUICE_HOME with an awkward name, removed after the test. */
+/** A folder for SLUICE_HOME with special characters in its name. It is removed after the test. */
 export function homeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice start #é '));
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(async () => {
+    // PostgreSQL of a killed Sluice is still shutting down, and would write to the folder while it is removed.
+    await vi.waitFor(() => expect(processesOf(folder)).toEqual([]), { timeout: 30_000 });
+    await rm(folder, { recursive: true, force: true });
+  });
   return join(folder, '.sluice');
 }
 
@@ -69,14 +73,14 @@ export async function startProgram(
     sees: async (wanted, timeoutMs = START_TIMEOUT_MS) => {
       const found = () => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
       await vi.waitUntil(() => found() || over, { timeout: timeoutMs, interval: 20 });
-      assert(found(), `The program ended before it said ${String(wanted)}. It said:\n${text}`);
+      assert(found(), `The program ended before it printed ${String(wanted)}. Output:\n${text}`);
     },
     signal: (name) => void child.kill(name),
     ended,
   };
 }
 
-/** Processes whose command line names `path`: what a program left behind. */
+/** Processes whose command line contains `path`. */
 export function processesOf(path: string): string[] {
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
@@ -85,7 +89,7 @@ export function processesOf(path: string): string[] {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
         return command.includes(path) ? [`${pid} ${command}`] : [];
       } catch {
-        return []; // It has ended.
+        return []; // The process has ended.
       }
     });
 }

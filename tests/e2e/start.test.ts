@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { homeFolder, processesOf, startProgram } from './program.ts';
 
-/** Several starts each, on a machine that may have other work. */
+/** Each test starts Sluice several times. */
 vi.setConfig({ testTimeout: 180_000 });
 
-const START = 'Ctrl-C stops everything.';
+const START = 'Press Ctrl-C to stop Sluice.';
 
-test('the first start brings the sample into the lake and says so; Ctrl-C leaves no process; the second start is quick and keeps the asset', async () => {
+test('the first start ingests the sample, Ctrl-C leaves no process, and the second start keeps the asset', async () => {
   const home = homeFolder();
   const first = await startProgram(home);
   await first.sees(START);
@@ -41,7 +41,7 @@ test('the first start brings the sample into the lake and says so; Ctrl-C leaves
   expect(assets).toMatchObject([{ dataset_id: 'countries', version: 1 }]);
 });
 
-test('kill -9 in the middle of the first run leaves no process; the next start finishes the run, once', async () => {
+test('kill -9 during the first run leaves no process, and the next start finishes the run once', async () => {
   const home = homeFolder();
   const first = await startProgram(home);
   await first.sees('First start');
@@ -66,7 +66,7 @@ test('kill -9 in the middle of the first run leaves no process; the next start f
   expect(runs).toHaveLength(1);
 });
 
-test('a taken port is named with the variable to change, and so is the Sluice that has it', async () => {
+test('names a port in use, the variable to change, and a Sluice that uses it', async () => {
   const other = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
   onTestFinished(() => void other.close());
   await once(other, 'listening');
@@ -89,18 +89,18 @@ test('a taken port is named with the variable to change, and so is the Sluice th
   expect(refused.seen()).toContain(`Port ${running.port} is in use by another Sluice.`);
 });
 
-test('a second start in the same folder is refused, and does not disturb the first', async () => {
+test('rejects a second start in the same folder, without disturbing the first', async () => {
   const home = homeFolder();
   const first = await startProgram(home, { args: ['--no-sample'] });
   await first.sees(START);
   const second = await startProgram(home);
   expect(await second.ended).toBe(1);
-  expect(second.seen()).toContain(`Sluice is running already in this folder at http://127.0.0.1:`);
+  expect(second.seen()).toContain(`Sluice is already running in this folder at http://127.0.0.1:`);
   expect(second.seen()).toContain(`(process ${first.child.pid})`);
   expect((await fetch(`http://127.0.0.1:${first.port}/healthz`)).status).toBe(200);
 });
 
-test('SIGTERM during the start stops what has been started already', async () => {
+test('SIGTERM during the start stops the parts that were started', async () => {
   const home = homeFolder();
   const program = await startProgram(home, { args: ['--no-sample'] });
   await vi.waitUntil(() => existsSync(join(home, 'postgres.new')) || existsSync(join(home, 'postgres')), {
@@ -111,7 +111,7 @@ test('SIGTERM during the start stops what has been started already', async () =>
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
 });
 
-test('a wrong environment is named', async () => {
+test('names an invalid variable of the environment', async () => {
   const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
   expect(await program.ended).toBe(1);
   expect(program.seen()).toBe(

@@ -22,7 +22,7 @@ test.each(['PostgreSQL', 'object store'] as const)(
   async (server) => {
     await withServers(async (servers) => {
       for (const batch of BATCHES) await upload(servers.sluice, batch);
-      await servers.sluice.announceWaiting();
+      await servers.sluice.publishWaitingManifests();
       await vi.waitUntil(
         async () =>
           (await servers.sluice.context.ledger.listRuns()).some((run) =>
@@ -45,7 +45,7 @@ test(
     await withServers(async ({ sluice, crashPostgres }) => {
       const { ledger } = sluice.context;
       for (const batch of BATCHES) await upload(sluice, batch);
-      await sluice.announceWaiting();
+      await sluice.publishWaitingManifests();
       const isLoaded = (steps: Step[]) =>
         steps.some(({ name, status }) => name === 'load-to-postgis' && status === 'done');
       await vi.waitUntil(

@@ -77,7 +77,7 @@ async function withLedger<T>(work: (ledger: RunningSluice['context']['ledger']) 
   return await work(context.ledger);
 }
 
-async function upload({ context, announceWaiting }: RunningSluice, batch: string): Promise<void> {
+async function upload({ context, publishWaitingManifests }: RunningSluice, batch: string): Promise<void> {
   await context.objects.put('landing-zone', `${batch}/countries.zip`, readFileSync(SAMPLE));
   await context.objects.put(
     'landing-zone',
@@ -89,7 +89,7 @@ async function upload({ context, announceWaiting }: RunningSluice, batch: string
       files: [{ path: `s3://landing-zone/${batch}/countries.zip`, type: 'vector', format: 'ESRI Shapefile' }],
     }),
   );
-  await announceWaiting();
+  await publishWaitingManifests();
 }
 
 async function archived({ context }: RunningSluice, isIt: (run: RunDocument) => boolean): Promise<RunDocument> {

@@ -30,6 +30,6 @@ process.stdout.write('ready\n');
 // From here on writes count; any line on standard input says that the manifest was uploaded.
 process.stdin.once('data', () => {
   armed = true;
-  void sluice.announceWaiting();
+  void sluice.publishWaitingManifests();
 });
 process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0))); // Standard input would keep it.

@@ -1,45 +1,46 @@
-import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { readFile } from 'node:fs/promises';
+import { manifestView, type RunView } from '#shared/api/views.ts';
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { viewOfRun } from '../../api/routes/run-views.ts';
 import type { RunningSluice } from '../../start.ts';
-import { manifestView, type RunView } from '#shared/api/views.ts';
 
-/** The bundled data set: gateway/console/sample/README.md says where it comes from. */
+/** Its source and license are in gateway/console/sample/README.md. */
 const FILE = new URL('./countries.zip', import.meta.url);
 const BATCH_ID = 'sample-countries';
 const FILE_KEY = `${BATCH_ID}/countries.zip`;
 const MANIFEST_KEY = manifestKeyOf(BATCH_ID);
 
-/** Notifications of changes can be missed, so the run is read again this often. */
-const READ_AGAIN_MS = 1_000;
+/** How often the run is read again, because a notification can be lost. */
+const REREAD_MS = 1_000;
 
-/** True until a first run exists: a start that was cut off before its sample was announced does it again. */
+/** True until the ledger has a run. If a first start ends before the upload, the next start ingests the sample. */
 export async function isFirstStart(ledger: Ledger): Promise<boolean> {
   return (await ledger.listRuns({ limit: 1 })).length === 0;
 }
 
 /**
- * Puts the sample into the landing zone as a user would, files first and then the manifest, and resolves when its run has
- * ended, or its manifest was rejected. `signal` ends the waiting; the run goes on.
+ * Uploads the sample to the landing zone as a user would: the file, then the manifest. Resolves when the run has ended
+ * or the manifest was rejected. `signal` ends the waiting; the run continues.
  */
 export async function ingestSample(
-  { context, ownStore, announceWaiting }: RunningSluice,
+  { context, embeddedStore, publishWaitingManifests }: RunningSluice,
   signal: AbortSignal,
 ): Promise<RunView> {
   const { objects, env, ledger } = context;
   await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
-  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(manifestOf(env.LANDING_BUCKET), null, 2), {
+  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(sampleManifest(env.LANDING_BUCKET), null, 2), {
     contentType: 'application/json',
   });
-  if (!ownStore) await announceWaiting(); // Another store sends notifications only after `sluice setup-storage`.
+  // Another store sends notifications only after `sluice setup-storage`.
+  if (!embeddedStore) await publishWaitingManifests();
   const ended = await untilEnded(ledger, signal);
   return 'steps' in ended ? viewOfRun({ ledger, env }, ended) : manifestView(ended);
 }
 
-function manifestOf(landingBucket: string): Manifest {
+function sampleManifest(landingBucket: string): Manifest {
   return {
     batch_id: BATCH_ID,
     uploader: 'sluice',
@@ -56,7 +57,8 @@ function manifestOf(landingBucket: string): Manifest {
 async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocument | ManifestDocument> {
   const watching = new AbortController();
   let wake: () => void = () => undefined;
-  await ledger.watchRuns(() => wake(), AbortSignal.any([signal, watching.signal])).catch(() => undefined); // Reading again does without.
+  // If the watch fails, the run is read every REREAD_MS.
+  await ledger.watchRuns(() => wake(), AbortSignal.any([signal, watching.signal])).catch(() => undefined);
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -64,17 +66,18 @@ async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocum
         wake = done;
       });
       const [run] = await ledger.listRuns({ batch_id: BATCH_ID, limit: 1 });
-      // The archive step comes after the end of a run, and cleans up.
+      // Waits for the archive step, which follows the end of a run and deletes its working data.
       if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return run;
       const manifest = run === undefined ? await ledger.findManifestByBatch(BATCH_ID) : undefined;
       if (manifest?.status === 'failure') return manifest;
-      await Promise.race([changed, pause(READ_AGAIN_MS)]);
+      await Promise.race([changed, sleep(REREAD_MS)]);
     }
   } finally {
     watching.abort();
   }
 }
 
-async function pause(milliseconds: number): Promise<void> {
+/** Does not keep the process alive. */
+async function sleep(milliseconds: number): Promise<void> {
   await new Promise<void>((done) => void setTimeout(done, milliseconds).unref());
 }

@@ -7,10 +7,11 @@ import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /**
- * s3rver 3.7 writes an object where it will be read: after a cut connection or a kill half of it is served as if it were whole,
- * an overwritten object is lost, an upload is acknowledged before its last bytes are written, and deletes in one folder disturb each
- * other. This takes the place of the parts of its store that write: files are written aside, synced, and moved to their place,
- * with a journal that a restart completes.
+ * The store of s3rver, with the methods that this module replaces. s3rver 3.7 writes an object directly to its final
+ * file. After an interrupted upload it serves a partial object, an overwritten object is lost, an upload is
+ * acknowledged before its last bytes are written, and concurrent deletes in one folder fail. The replacements write to
+ * a staging folder, sync, and move the files to their final place. A journal allows the next start to complete the
+ * moves.
  */
 export interface S3rverStore {
   putObject(object: S3rverObject): Promise<{ size: number; md5: string }>;
@@ -39,8 +40,8 @@ interface S3rverObject {
   metadata: Record<string, string>;
 }
 
-/** What S3 keeps of an upload's headers, besides `x-amz-meta-…`. */
-const KEPT_HEADERS = new Set([
+/** The headers of an upload that S3 stores, in addition to `x-amz-meta-…`. */
+const STORED_HEADERS = new Set([
   'cache-control',
   'content-disposition',
   'content-encoding',
@@ -49,18 +50,18 @@ const KEPT_HEADERS = new Set([
   'expires',
   'x-amz-storage-class',
 ]);
-/** Multipart uploads that nobody completed; S3 keeps them until a lifecycle rule removes them. */
+/** An incomplete multipart upload of this age is removed. S3 does that with a lifecycle rule. */
 const ABANDONED_UPLOAD_MS = 24 * 3600 * 1000;
 
-/** Makes the store of an s3rver write whole objects. `staging` must be on the same file system as the objects. */
-export function writeWholeObjects(store: S3rverStore, root: string, staging: string): void {
+/** Makes the writes of a store atomic. `staging` must be on the same file system as the objects. */
+export function makeWritesAtomic(store: S3rverStore, root: string, staging: string): void {
   const plainPath = store.getResourcePath.bind(store);
   store.getResourcePath = (bucket, key, resource) => {
     const path = plainPath(bucket, key, resource);
     const bucketFolder = resolve(root, bucket);
-    // Buckets and keys are text, but s3rver uses them as paths.
+    // s3rver uses buckets and keys as paths, so `..` could leave the bucket.
     if (dirname(bucketFolder) !== resolve(root) || !resolve(path).startsWith(bucketFolder + sep))
-      throw new SluiceError('REQUEST_INVALID', `The key ${bucket}/${key} leads out of its bucket.`);
+      throw new SluiceError('REQUEST_INVALID', `The key ${bucket}/${key} is outside its bucket.`);
     return path;
   };
   store.putObject = async (object) => {
@@ -78,7 +79,7 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
         store.getResourcePath(object.bucket, object.key, resource),
       ]);
       await writeSynced(join(folder, 'writing'), JSON.stringify(moves));
-      await rename(join(folder, 'writing'), join(folder, JOURNAL)); // From here on a restart completes the upload.
+      await rename(join(folder, 'writing'), join(folder, JOURNAL)); // From here on, the next start completes the upload.
       moveAll(folder, moves);
       return written;
     } catch (thrown) {
@@ -96,7 +97,8 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
     });
     return store.getMetadata(bucket, key);
   };
-  // In one go, like the moves: nobody sees a part of it, and no upload puts a file into a folder that is being removed.
+  // Synchronous, like the moves: no other request runs in between, so it cannot see a partial object or a removed
+  // folder.
   store.deleteObject = async (bucket, key) => {
     const paths = RESOURCES.map((resource) => store.getResourcePath(bucket, key, resource));
     for (const path of paths.toReversed()) rmSync(path, { force: true });
@@ -112,7 +114,7 @@ export function writeWholeObjects(store: S3rverStore, root: string, staging: str
   };
 }
 
-/** Completes the uploads that a kill interrupted after their last byte, and removes the others. */
+/** Completes the interrupted uploads that have a journal, and removes the others. */
 export async function repairStaging(staging: string): Promise<{ completed: number; removed: number }> {
   await mkdir(staging, { recursive: true });
   const found = { completed: 0, removed: 0 };
@@ -126,7 +128,7 @@ export async function repairStaging(staging: string): Promise<{ completed: numbe
   return found;
 }
 
-/** Removes multipart uploads that were begun long ago and not completed. */
+/** Removes old incomplete multipart uploads. */
 export async function removeAbandonedUploads(root: string, buckets: string[], now = Date.now()): Promise<void> {
   for (const bucket of buckets) {
     const uploads = join(root, bucket, '._S3rver_uploads');
@@ -137,15 +139,15 @@ export async function removeAbandonedUploads(root: string, buckets: string[], no
   }
 }
 
-/** Files that make up an object, in the order in which they are moved: the content last. */
+/** The files of an object, in the order in which they are moved: the content is last. */
 const RESOURCES = ['metadata.json', 'object.md5', 'object'] as const;
 const JOURNAL = 'journal.json';
-/** A file of the staging folder, and where it belongs. */
+/** A file of the staging folder, and its final path. */
 type Move = [resource: string, path: string];
 
 function pickMetadata(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => KEPT_HEADERS.has(name) || name.startsWith('x-amz-meta-')),
+    Object.entries(headers).filter(([name]) => STORED_HEADERS.has(name) || name.startsWith('x-amz-meta-')),
   );
 }
 
@@ -154,12 +156,15 @@ function removeEmptyFolders(folder: string, bucket: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    return; // Other objects are in it.
+    return; // The folder is not empty.
   }
   removeEmptyFolders(dirname(folder), bucket);
 }
 
-/** Moves an object's files to their place in one go, so that two uploads of one key never mix. Files that an earlier try moved are skipped. */
+/**
+ * Moves the files of an object to their final place, synchronously so that two uploads of a key do not mix. Skips moved
+ * files.
+ */
 function moveAll(folder: string, moves: Move[]): void {
   for (const [resource, path] of moves) {
     mkdirSync(dirname(path), { recursive: true });
@@ -172,7 +177,7 @@ function moveAll(folder: string, moves: Move[]): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Writes a file and waits until it is on the disk. A source that ends early rejects, and leaves no file. */
+/** Writes a file and syncs it to disk. Rejects and removes the file if the source fails. */
 async function writeSynced(path: string, content: Readable | Buffer | string): Promise<{ size: number; md5: string }> {
   const hash = createHash('md5');
   let size = 0;

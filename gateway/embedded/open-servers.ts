@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import type { Env } from '#shared/config/env.ts';
+import type { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Logger } from '#shared/log/log.ts';
+import { listenError } from '../api/listen.ts';
+import { EMBEDDED_CREDENTIALS, startObjectStore } from './object-store.ts';
+import { startPostgres } from './postgres.ts';
+
+export interface EmbeddedServerOptions {
+  /** Folder of the data. */
+  home: string;
+  log: Logger;
+  /** The started servers are added here, to be stopped. */
+  opened: AsyncDisposableStack;
+  /** Called when the embedded PostgreSQL has failed and cannot be restarted. */
+  onFailure: (error: SluiceError) => void;
+  /** Called with each notification of the embedded object store. */
+  onNotification: (body: unknown) => void;
+  /** Reports the progress of a start. */
+  track: <T>(part: string, work: Promise<T>) => Promise<T>;
+}
+
+/** The addresses of the servers that the environment names, or of the embedded servers that were started instead. */
+export async function openServers(env: Env, options: EmbeddedServerOptions) {
+  const work = [
+    options.track('PostgreSQL', openDatabases(env, options)),
+    options.track('object store', openObjectStore(env, options)),
+  ] as const;
+  // Waits for both even if one fails: `opened` must contain every started server before it is disposed.
+  await Promise.allSettled(work);
+  const [databases, store] = await Promise.all(work);
+  return { ...databases, ...store };
+}
+
+/** Databases that the environment does not name are created in one private cluster. */
+async function openDatabases(env: Env, { home, log, opened, onFailure }: EmbeddedServerOptions) {
+  if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
+    return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
+  const postgres = await startPostgres(join(home, 'postgres'), { log, onGiveUp: onFailure });
+  opened.defer(() => postgres.stop());
+  const [CONTROL_DATABASE_URL, POSTGIS_URL] = await Promise.all([
+    env.CONTROL_DATABASE_URL ?? postgres.database('sluice_control'),
+    env.POSTGIS_URL ?? postgres.database('spatial_compute', { postgis: true }),
+  ]);
+  return { CONTROL_DATABASE_URL, POSTGIS_URL };
+}
+
+async function openObjectStore(env: Env, { home, log, opened, onNotification }: EmbeddedServerOptions) {
+  if (env.S3_ENDPOINT !== undefined) return { S3_ENDPOINT: env.S3_ENDPOINT };
+  const port = env.S3_EMBEDDED_PORT;
+  const buckets = [env.LANDING_BUCKET, env.LAKE_BUCKET];
+  const directory = join(home, 's3');
+  const store = await startObjectStore({ directory, port, buckets, log, onNotification }).catch(
+    async (thrown: unknown) => {
+      throw await listenError(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
+    },
+  );
+  opened.defer(() => store.stop());
+  const { accessKeyId, secretAccessKey } = EMBEDDED_CREDENTIALS;
+  return { S3_ENDPOINT: store.endpoint, S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey };
+}
