@@ -1,8 +1,8 @@
 import { readSync } from 'node:fs';
 import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
-import { CopyBinaryReader } from '#shared/parquet/copy-binary.ts';
-import type { ParquetJob } from '#shared/parquet/parquet-job.ts';
-import { copyRows, ROWS_FUNCTION } from '#shared/parquet/rows-function.ts';
+import { CopyBinaryReader } from '#shared/parquet/copy-binary/reader.ts';
+import type { ParquetJob } from '#shared/parquet/worker/parquet-job.ts';
+import { ROWS_FUNCTION, rowsFunction } from '#shared/parquet/worker/rows-function.ts';
 
 /**
  * A program that writes PostgreSQL's COPY BINARY from standard input to the Parquet file of the job in its argument.
@@ -11,7 +11,7 @@ import { copyRows, ROWS_FUNCTION } from '#shared/parquet/rows-function.ts';
 
 export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
 
-/** The same options as in shared/parquet/write-parquet.ts, so that both compress equally. */
+/** The same options as in shared/parquet/worker/write-parquet.ts, so that both compress equally. */
 const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
 const STANDARD_INPUT = 0;
 
@@ -19,7 +19,7 @@ const job = JSON.parse(process.argv[2] ?? '') as BareExportJob;
 const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
 const connection = await instance.connect();
 connection.registerTableFunction(
-  copyRows(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}),
+  rowsFunction(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}),
 );
 const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
 const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);

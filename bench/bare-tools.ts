@@ -4,9 +4,9 @@ import { execa } from 'execa';
 import pg from 'pg';
 import format from 'pg-format';
 import { parseEnv } from '#shared/config/env.ts';
-import { readColumnFacts } from '#shared/parquet/column-facts.ts';
-import { type ExportPlan, planExport } from '#shared/parquet/export-table.ts';
-import { readGeometryProfile } from '#shared/parquet/geometry-profile.ts';
+import { readColumnStatistics } from '#shared/parquet/export/column-statistics.ts';
+import { type ExportPlan, planExport } from '#shared/parquet/export/plan-export.ts';
+import { readGeometryProfile } from '#shared/parquet/export/geometry-profile.ts';
 import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { PgPostgis, withParameters } from '#shared/postgis/pg-postgis.ts';
 import { readColumns } from '#shared/postgis/table-columns.ts';
@@ -89,14 +89,14 @@ async function planStatements(
 
 async function exportPlan(session: PostgisSession, { geometryColumn }: StepContext): Promise<ExportPlan> {
   const columns = await readColumns(session, PROCESSED_TABLE);
-  const [facts, profile] = [
-    await readColumnFacts(session, PROCESSED_TABLE, columns),
+  const [statistics, profile] = [
+    await readColumnStatistics(session, PROCESSED_TABLE, columns),
     await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn),
   ];
   return planExport({
     table: PROCESSED_TABLE,
     columns,
-    facts: facts.byColumn,
+    statistics: statistics.byColumn,
     geometryColumn,
     keyColumn: KEY_COLUMN,
     profile,

@@ -5,7 +5,10 @@ const WGS84 = 'EPSG:4326';
 /** Points along each side of the box: a straight side in a projection is a curve in degrees. */
 const POINTS_PER_SIDE = 21;
 
-/** Bounds in another CRS as [west, south, east, north] in EPSG:4326; null without bounds, or where the CRS has no answer for a corner. */
+/**
+ * Bounds in another CRS as [west, south, east, north] in EPSG:4326; null without bounds, or where the CRS has no answer
+ * for a corner.
+ */
 export async function geographicBounds(
   session: PostgisSession,
   bounds: AssetDraft['bbox'],

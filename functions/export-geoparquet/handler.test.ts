@@ -14,7 +14,7 @@ import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { claimStep, loadedRun, type LoadedTable } from '../../tests/loaded-run.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { handler } from './handler.ts';
-import { assetIdOf } from './plan-asset.ts';
+import { assetIdOf } from './asset-draft.ts';
 
 let context: Context & AsyncDisposable;
 beforeAll(async () => {
@@ -24,7 +24,7 @@ afterAll(() => context[Symbol.asyncDispose]());
 
 const POINTS = `create unlogged table processed as select n::bigint as sluice_fid, 'Nº ' || n as "größe", ST_SetSRID(ST_MakePoint(n, 50), 4326) as geom from generate_series(1, 100) as n`;
 
-/** A run that stands before the export: raw_data is not needed, `processed` is. */
+/** A run before the export, with `processed`. */
 async function readyRun(table: Partial<LoadedTable> & { crs?: string } = {}) {
   const { run } = await loadedRun(context, { srid: 4326, sql: POINTS, rowCount: 100, ...table });
   const ready = makeEvent('sluice.table.ready', run.run_id, {
@@ -47,7 +47,7 @@ async function assetOf(event: SluiceEvent | undefined): Promise<AssetDocument> {
   return asset;
 }
 
-/** Lets record-lineage make the asset whole, as other runs find it. */
+/** Closes the run with record-lineage, so that other runs can reuse the asset. */
 async function finish(exported: SluiceEvent | undefined): Promise<SluiceEvent | undefined> {
   if (exported !== undefined) await recordLineage(exported, context);
   return exported;
@@ -59,7 +59,7 @@ async function keys(): Promise<string[]> {
   return found;
 }
 
-test('uploads the file and registers an asset that says all about it', async () => {
+test('uploads the file and registers the asset', async () => {
   const { run, ready } = await readyRun({ datasetId: 'Straßen-é' });
   const exported = await handler(ready, context);
   expect(exported).toMatchObject({
@@ -95,12 +95,12 @@ test('uploads the file and registers an asset that says all about it', async () 
   await context.objects.download('data-lake', asset.s3_key, path, { maxBytes: 1e9, signal: context.signal });
   expect((await readGeoParquet(path)).rows.length).toBe(100);
   expect(readdirSync(scratchRoot(context.env))).toEqual(['downloaded.parquet']);
-  // A repeat of the event answers the recorded reply, and adds nothing.
+  // A repeated event returns the recorded reply and writes nothing.
   expect(await handler(ready, context)).toEqual(exported);
   expect((await keys()).filter((key) => key.startsWith('Straßen-é/'))).toEqual([asset.s3_key]);
 });
 
-test('links the asset of the same input instead of another export, unless force is set', async () => {
+test('reuses the asset of the same input, unless force is set', async () => {
   const first = await readyRun({ datasetId: 'same' });
   const asset = await assetOf(await finish(await handler(first.ready, context)));
   const second = await readyRun({ datasetId: 'same' });
@@ -113,7 +113,7 @@ test('links the asset of the same input instead of another export, unless force 
   expect(again).toMatchObject({ version: 3, content_hash: asset.content_hash });
 });
 
-test('an asset whose object is gone is made again', async () => {
+test('exports again when the object of the asset is missing', async () => {
   const first = await readyRun({ datasetId: 'gone' });
   const asset = await assetOf(await finish(await handler(first.ready, context)));
   await context.objects.delete('data-lake', asset.s3_key);
@@ -121,7 +121,7 @@ test('an asset whose object is gone is made again', async () => {
   expect(data(await handler(second.ready, context)).reused).toBe(false);
 });
 
-test('a worker that died after its upload leaves nothing', async () => {
+test('deletes the object of a worker that died after the upload', async () => {
   const { run, ready } = await readyRun({ datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-geoparquet', 0);
   await context.objects.put('data-lake', assetKey(run, dead.token, 'died.parquet'), 'half a file');
@@ -130,7 +130,7 @@ test('a worker that died after its upload leaves nothing', async () => {
   expect(asset.s3_key).not.toBe(assetKey(run, dead.token, 'died.parquet'));
 });
 
-test('a worker that died after registering is not repeated', async () => {
+test('returns the asset of a worker that died after it registered the asset', async () => {
   const { run, ready } = await readyRun({ datasetId: 'registered' });
   const asset = await assetOf(await handler(ready, context));
   const { run: other, ready: again } = await readyRun({ datasetId: 'registered', sha256: 'd'.repeat(64) });
@@ -146,7 +146,7 @@ test('a worker that died after registering is not repeated', async () => {
     s3_key: assetKey(other, dead.token, 'registered.parquet'),
     source_hash: 'e'.repeat(64),
   };
-  // The lease has run out, but nobody has claimed the step since: the write of the dead worker counts.
+  // The lease has expired, but there is no newer claim, so the write of the dead worker is accepted.
   await context.objects.put('data-lake', draft.s3_key, 'whole file');
   await context.ledger.registerAsset(dead, draft);
   expect(await assetOf(await handler(again, context))).toMatchObject({ s3_key: draft.s3_key, version: 2 });
@@ -154,7 +154,7 @@ test('a worker that died after registering is not repeated', async () => {
   expect(run.run_id).not.toBe(other.run_id);
 });
 
-test('gives bounds in degrees for an asset in another CRS', async () => {
+test('stores the bounding box in degrees for an asset in another CRS', async () => {
   const sql = `create unlogged table processed as select n::bigint as sluice_fid, ST_SetSRID(ST_MakePoint(400000 + n * 1000, 5800000, 7), 25833) as geom from generate_series(0, 10) as n`;
   const { ready } = await readyRun({ datasetId: 'utm', sql, srid: 25833, crs: 'EPSG:25833' });
   const asset = await assetOf(await handler(ready, context));
@@ -166,7 +166,7 @@ test('gives bounds in degrees for an asset in another CRS', async () => {
   expect(asset.bbox?.map((degrees) => Math.round(degrees * 10) / 10)).toEqual([13.5, 52.3, 13.7, 52.3]);
 });
 
-test('removes scratch files of an earlier try', async () => {
+test('removes scratch files of an earlier attempt', async () => {
   const { run, ready } = await readyRun({ datasetId: 'scratch' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-geoparquet', 0);
   const folder = join(scratchRoot(context.env), `${run.run_id}.export-geoparquet.${dead.token}`);

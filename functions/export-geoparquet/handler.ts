@@ -4,13 +4,15 @@ import {
   deleteObjectsOfEarlierAttempts,
   findExistingAsset,
   PARQUET_MEDIA_TYPE,
+  SLUICE_VERSION,
   storeAsset,
 } from '#shared/assets/store-asset.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
-import { projJson } from '#shared/parquet/projjson.ts';
-import { writeGeoParquet } from '#shared/parquet/write-geoparquet.ts';
+import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
+import { projJson } from '#shared/parquet/export/projjson.ts';
+import { writeGeoParquet } from '#shared/parquet/export/write-geoparquet.ts';
 import { checkTableKept } from '#shared/postgis/table-checks.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
@@ -18,11 +20,10 @@ import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { geographicBounds } from './geographic-bounds.ts';
-import { assetDraft, assetIdOf, sourceHash } from './plan-asset.ts';
-import { softwareVersions } from './software.ts';
+import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
 
 /** Starts the thread that writes Parquet. */
-export { warmUp } from '#shared/parquet/worker-pool.ts';
+export { warmUp } from '#shared/parquet/worker/worker-pool.ts';
 
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
@@ -48,13 +49,13 @@ export const handler: Handler = (event, context) => {
   });
 };
 
-/** What load-to-postgis answered; undefined in a lane without it. */
+/** The reply of load-to-postgis; undefined in the join lane. */
 function loadedOf(run: RunDocument): Loaded | undefined {
   const reply = run.steps.find(({ name }) => name === 'load-to-postgis')?.reply;
   return reply ? parseEventData(reply as unknown as SluiceEvent, 'sluice.table.loaded') : undefined;
 }
 
-/** Rows of `processed`, as the last step that wrote a table counted them. */
+/** Rows of `processed`: the count of the last step that wrote a table. */
 function rowsOf(ready: Ready): number | undefined {
   return ready.steps.findLast((step) => step.row_count !== null)?.row_count ?? undefined;
 }
@@ -66,31 +67,45 @@ async function exportAsset(
   source_hash: string,
   context: Context,
 ): Promise<string> {
+  const { env, log } = context;
+  const started = performance.now();
   await deleteObjectsOfEarlierAttempts(claim, context);
-  await using scratch = await openScratch(context.env, claim);
+  await using scratch = await openScratch(env, claim);
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
   const session = await context.postgis.openSession(claim, claim.signal);
   try {
     const rows = rowsOf(ready) ?? loaded?.row_count ?? 0;
     await checkTableKept(session, PROCESSED_TABLE, rows);
-    await session.query(sessionSettings(context.env, rows));
-    const source = { table: PROCESSED_TABLE, geometryColumn: context.env.GEOMETRY_COLUMN, crs };
-    const file = await writeGeoParquet(
-      session,
-      source,
-      { folder: scratch.folder, name: 'asset.parquet' },
-      claim.signal,
-    );
-    const bbox = await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs);
+    await session.query(sessionSettings(env, rows));
+    const source = { table: PROCESSED_TABLE, geometryColumn: env.GEOMETRY_COLUMN, crs };
+    const target = { folder: scratch.folder, name: 'asset.parquet' };
+    const file = await writeGeoParquet(session, source, target, claim.signal);
     const draft = assetDraft(claim.run, loaded, ready, {
       ...file,
       s3_key: assetKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
       source_hash,
-      bbox,
+      bbox: await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs),
       software: await softwareVersions(session, file.duckdb),
     });
-    return (await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context))._id;
+    const { _id } = await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context);
+    const seconds = (performance.now() - started) / 1000;
+    log.info({ run_id: claim.runId, asset_id: _id, rows, bytes: file.size_bytes, seconds }, 'Asset:Export:Success');
+    return _id;
   } finally {
     await session.close();
   }
+}
+
+/** Versions of the software that made the file, for the asset. */
+async function softwareVersions(session: PostgisSession, duckdb: string): Promise<Record<string, string>> {
+  const [versions] = await session.query<{ postgis: string; geos: string; proj: string }>(
+    'select postgis_lib_version() as postgis, postgis_geos_version() as geos, postgis_proj_version() as proj',
+  );
+  return {
+    Sluice: SLUICE_VERSION,
+    DuckDB: duckdb,
+    PostGIS: versions?.postgis ?? '',
+    GEOS: versions?.geos ?? '',
+    PROJ: versions?.proj ?? '',
+  };
 }

@@ -1,9 +1,9 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { describeAsset } from './find-assets.ts';
+import { assetLabel } from './find-assets.ts';
 
-/** Downloads the object of an asset to `path`, and checks that it is the one that was registered. Throws ASSET_CHANGED. */
+/** Downloads the object of an asset to `path` and compares its hash with the ledger. Throws ASSET_CHANGED. */
 export async function fetchAsset(
   asset: AssetDocument,
   path: string,
@@ -16,15 +16,15 @@ export async function fetchAsset(
       const error = asSluiceError(thrown);
       if (error.code === 'FILE_MISSING') throw changed(asset, 'is not in the lake');
       if (error.code === 'FILE_TOO_LARGE')
-        throw changed(asset, `is larger than the ${asset.size_bytes} bytes that were registered`);
+        throw changed(asset, `is larger than the ${asset.size_bytes} bytes in the ledger`);
       throw error;
     });
   if (found.sha256 !== asset.content_hash)
-    throw changed(asset, `has the hash ${found.sha256}, and ${asset.content_hash} was registered`);
+    throw changed(asset, `has the hash ${found.sha256}, but ${asset.content_hash} is in the ledger`);
 }
 
-function changed(asset: AssetDocument, how: string): SluiceError {
-  return new SluiceError('ASSET_CHANGED', `The object ${asset.s3_key} of ${describeAsset(asset)} ${how}.`, {
+function changed(asset: AssetDocument, problem: string): SluiceError {
+  return new SluiceError('ASSET_CHANGED', `The object ${asset.s3_key} of ${assetLabel(asset)} ${problem}.`, {
     details: { asset_id: asset._id, s3_key: asset.s3_key },
   });
 }

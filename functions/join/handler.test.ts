@@ -58,11 +58,11 @@ const config = (fields: object = {}) => ({
 async function joined(fields: object = {}): Promise<{ ready: SluiceEvent; rows: Record<string, unknown>[] }> {
   const { run, requested } = await requestJoin(context, config(fields));
   const ready = await handler(requested, context);
-  assert(ready !== undefined, 'The join answered nothing.');
+  assert(ready !== undefined, 'The join returned no event.');
   return { ready, rows: await rowsOf(run.run_id) };
 }
 
-/** In the order that the tests write them; the asset's own is that of a Hilbert curve. */
+/** The rows in the order of the expected values. */
 async function rowsOf(
   runId: string,
   sql = 'select * from processed order by nr, sluice_fid',
@@ -83,7 +83,7 @@ async function failure(fields: object): Promise<unknown> {
   );
 }
 
-test('joins by key, keeps features without a row, and says what found no partner', async () => {
+test('joins by key, keeps features without a row, and counts unmatched keys', async () => {
   const { ready, rows } = await joined();
   expect(rows.map(({ sluice_fid: _fid, geom: _geom, ...row }) => row)).toEqual([
     {
@@ -130,15 +130,15 @@ test('joins by key, keeps features without a row, and says what found no partner
       {
         code: 'COLUMN_RENAMED',
         column: 't_nr',
-        message: 'Column "nr" of the table is called "t_nr", because its name is taken or too long.',
+        message: 'Column "nr" of the table was renamed to "t_nr": its name is already used, reserved or too long.',
       },
       { code: 'JOIN_KEYS_UNMATCHED', message: '1 key of the spatial asset has no row in the table: "IT".' },
       {
         code: 'JOIN_KEYS_MISSING',
-        message: '1 feature of the spatial asset has no value in "code", and so no partner.',
+        message: '1 feature of the spatial asset has no value in "code" and matches nothing.',
       },
       { code: 'JOIN_KEYS_UNMATCHED', message: '1 key of the table has no feature: "XX".' },
-      { code: 'JOIN_KEYS_MISSING', message: '1 row of the table has no value in "code", and so no partner.' },
+      { code: 'JOIN_KEYS_MISSING', message: '1 row of the table has no value in "code" and matches nothing.' },
     ],
   });
   expect(data(ready).steps.map(({ step, output, row_count }) => [step, output, row_count])).toEqual([
@@ -148,7 +148,7 @@ test('joins by key, keeps features without a row, and says what found no partner
   ]);
 });
 
-test('an inner join with chosen columns and another prefix', async () => {
+test('an inner join with selected columns and another prefix', async () => {
   const { ready, rows } = await joined({ how: 'inner', columns: ['größe', 'nr', 'code'], prefix: 'aus Zahlen: ' });
   expect(Object.keys(rows[0] ?? {})).toEqual([
     'sluice_fid',
@@ -165,7 +165,7 @@ test('an inner join with chosen columns and another prefix', async () => {
   expect(data(ready).join).toMatchObject({ matched_rows: 2 });
 });
 
-test('the export makes a joined asset of it that an independent reader agrees with', async () => {
+test('the exported joined asset has the same rows for an independent reader', async () => {
   const { ready } = await joined({ columns: ['größe'] });
   const exported = await exportGeoparquet(ready, context);
   const asset = await context.ledger.getAsset(
@@ -201,7 +201,7 @@ test('the export makes a joined asset of it that an independent reader agrees wi
   );
   expect(geo.columns.geom).toMatchObject({ geometry_types: ['Point'], bbox: [2, 42, 12, 51] });
 
-  // The same again is linked, and what was joined can be joined again.
+  // A repeated join reuses the asset. A joined asset can be joined again.
   const whole = await makeWhole(context, { run_id: ready.subject ?? '' }, asset?._id ?? '');
   const repeat = await exportGeoparquet((await joined({ columns: ['größe'] })).ready, context);
   expect(repeat?.data).toMatchObject({ reused: true, asset_ids: [whole._id] });
@@ -215,7 +215,7 @@ test('the export makes a joined asset of it that an independent reader agrees wi
   ]);
 });
 
-test('the newest version of a dataset can be named', async () => {
+test('dataset:NAME is the newest version of a dataset', async () => {
   const newer = await tabularAsset(context, 'zahlen', `select 'DE' as code, 1::bigint as neu`, [
     { name: 'code', type: TEXT },
     { name: 'neu', type: 'bigint' },
@@ -232,7 +232,7 @@ test('the newest version of a dataset can be named', async () => {
   expect(rows.map(({ neu }) => neu)).toEqual(['1', null, null, null]);
 });
 
-test('whole numbers of different width and decimals are compared by value', async () => {
+test('integers and decimals are compared by value', async () => {
   const table = await tabularAsset(
     context,
     'breiten',
@@ -246,7 +246,7 @@ test('whole numbers of different width and decimals are compared by value', asyn
   expect(rows.map(({ wort }) => wort)).toEqual([null, 'zwei', null, 'vier']);
 });
 
-test('several rows for one key are an error, or several features', async () => {
+test('several rows with one key are an error, or several features', async () => {
   const table = await tabularAsset(
     context,
     'doppelt',
@@ -265,7 +265,7 @@ test('several rows for one key are an error, or several features', async () => {
         { key: 'DE', rows: 2 },
       ],
     },
-    message: expect.stringContaining('2 values of "code" stand in several rows of doppelt, version 1') as string,
+    message: expect.stringContaining('2 values of column "code" are in several rows of doppelt, version 1') as string,
   });
   const { ready, rows } = await joined({ tabular_asset_id: table._id, allow_duplicate_keys: true });
   const fids = rows.map(({ sluice_fid }) => Number(sluice_fid));
@@ -280,41 +280,41 @@ test.each([
     'an asset that does not exist',
     { spatial_asset_id: 'f'.repeat(24) },
     'ASSET_NOT_FOUND',
-    'metadata.join_config.spatial_asset_id names the asset "ffffffffffffffffffffffff", which does not exist.',
+    'metadata.join_config.spatial_asset_id: the asset "ffffffffffffffffffffffff" does not exist.',
   ],
   [
     'a dataset without assets',
     { tabular_asset_id: 'dataset:nichts #1' },
     'ASSET_NOT_FOUND',
-    'metadata.join_config.tabular_asset_id names the dataset "nichts #1", of which there is no asset.',
+    'metadata.join_config.tabular_asset_id: the dataset "nichts #1" has no assets.',
   ],
   [
     'a spatial key that is missing',
     { left_key: 'Code' },
     'JOIN_COLUMN_MISSING',
-    'metadata.join_config.left_key names "Code", which is no column of länder, version 1',
+    'metadata.join_config.left_key: länder, version 1 (',
   ],
-  ['the geometry as key', { left_key: 'geom' }, 'JOIN_COLUMN_MISSING', 'It has "code", "nr", "Name 🚗", "zahlen".'],
   [
-    'a column to keep that is missing',
-    { columns: ['größe', 'hoehe'] },
+    'the geometry as key',
+    { left_key: 'geom' },
     'JOIN_COLUMN_MISSING',
-    'metadata.join_config.columns names "hoehe"',
+    'has no column "geom". Its columns are "code", "nr", "Name 🚗", "zahlen".',
   ],
+  ['a column to keep that is missing', { columns: ['größe', 'hoehe'] }, 'JOIN_COLUMN_MISSING', 'has no column "hoehe"'],
   [
     'text and a number',
     { left_key: 'nr', right_key: 'code' },
     'JOIN_KEY_TYPE_MISMATCH',
     'left_key "nr" is integer, but right_key "code" is text',
   ],
-])('refuses %s, and says which', async (_what, fields, code, message) => {
+])('rejects %s', async (_what, fields, code, message) => {
   expect(await failure(fields)).toMatchObject({ code, message: expect.stringContaining(message) as string });
 });
 
-test('refuses assets of the wrong kind', async () => {
+test('rejects assets of the wrong kind', async () => {
   expect(await failure({ spatial_asset_id: zahlen._id })).toMatchObject({
     code: 'ASSET_KIND_MISMATCH',
-    message: expect.stringContaining('which is a tabular asset; a join needs a spatial or joined one there.') as string,
+    message: expect.stringContaining('is a tabular asset. This field requires a spatial or joined asset.') as string,
   });
   expect(await failure({ tabular_asset_id: länder._id })).toMatchObject({
     code: 'ASSET_KIND_MISMATCH',
@@ -322,12 +322,12 @@ test('refuses assets of the wrong kind', async () => {
   });
 });
 
-test('an object that is gone or changed is not joined', async () => {
+test('rejects a missing or changed object', async () => {
   const table = await tabularAsset(context, 'verändert', `select 'DE' as code`, [{ name: 'code', type: TEXT }]);
   await context.objects.put('data-lake', table.s3_key, Buffer.alloc(table.size_bytes, 1));
   expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
     code: 'ASSET_CHANGED',
-    message: expect.stringContaining(`${table.content_hash} was registered`) as string,
+    message: expect.stringContaining(`${table.content_hash} is in the ledger`) as string,
   });
   await context.objects.put('data-lake', table.s3_key, Buffer.alloc(table.size_bytes + 1, 1));
   expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
@@ -347,7 +347,7 @@ test('an object that is gone or changed is not joined', async () => {
   ).toEqual([]);
 });
 
-test('a value that PostgreSQL cannot hold is named by row and column', async () => {
+test('names the row and column of a value that PostgreSQL cannot store', async () => {
   const table = await tabularAsset(
     context,
     'nul',
@@ -363,7 +363,7 @@ test('a value that PostgreSQL cannot hold is named by row and column', async () 
   });
 });
 
-test('starts over on what a worker that died has left; a repeat answers the recorded reply', async () => {
+test('replaces the tables of a worker that died; a repeated event returns the recorded reply', async () => {
   const { run, requested } = await requestJoin(context, config());
   const dead = await claimStep(context.ledger, run.run_id, 'join', 0);
   const session = await context.postgis.openSession(dead, context.signal);
@@ -377,7 +377,7 @@ test('starts over on what a worker that died has left; a repeat answers the reco
   expect(await handler(requested, context)).toEqual(ready);
 });
 
-test('no features, no rows', async () => {
+test('joins a table without rows', async () => {
   const table = await tabularAsset(context, 'leer', `select 'x' as code, 1 as wert where false`, [
     { name: 'code', type: TEXT },
     { name: 'wert', type: 'integer' },
@@ -393,7 +393,7 @@ test('no features, no rows', async () => {
   expect((await joined({ tabular_asset_id: table._id, how: 'inner' })).rows).toEqual([]);
 });
 
-test('an asset of a run that has not ended cannot be named', async () => {
+test('rejects an asset of a run that has not ended', async () => {
   const { run } = await requestJoin(context, config());
   const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
   const { version: _version, created_at: _created, ...draft } = zahlen;
@@ -408,7 +408,7 @@ test('an asset of a run that has not ended cannot be named', async () => {
   expect(await failure({ tabular_asset_id: 'dataset:unfertig' })).toMatchObject({ code: 'ASSET_NOT_FOUND' });
 });
 
-test('a cancel ends a join of minutes at once', async () => {
+test('a cancellation ends a long join', async () => {
   const [points, table] = await Promise.all([
     spatialAsset(
       context,

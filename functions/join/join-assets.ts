@@ -11,15 +11,15 @@ import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { countGeometries } from '#shared/postgis/table-checks.ts';
 import { fetchAsset } from './fetch-asset.ts';
-import { describeAsset, findAssets, type JoinAssets } from './find-assets.ts';
+import { assetLabel, findAssets, type JoinAssets } from './find-assets.ts';
 import { DROP_TABLES } from './join-sql.ts';
 import { joinTables } from './join-tables.ts';
 import { matchNotes } from './match-keys.ts';
 import { planJoin } from './plan-join.ts';
 
 /**
- * Loads the two assets of the run's join_config into its schema, and joins them into `processed`. A crash on any line leaves tables and files
- * that the next claim throws away. All SQL goes through the fenced session: a worker that was stopped cannot write when it wakes up.
+ * Loads the two assets of the run's join_config into its schema, and joins them into `processed`. After a crash, the
+ * next claim removes the tables and files. All SQL uses the fenced session of the claim.
  */
 export async function joinAssets(claim: Claim, context: Context): Promise<EventData<'sluice.table.ready'>> {
   const { env, ledger, postgis } = context;
@@ -65,18 +65,19 @@ export async function joinAssets(claim: Claim, context: Context): Promise<EventD
 function configOf({ run }: Claim): JoinConfig {
   const config = run.manifest.metadata.join_config;
   if (config !== undefined) return config;
-  throw new SluiceError('MANIFEST_INVALID', 'metadata.join_config is missing; intent join_datasets needs it.', {
+  throw new SluiceError('MANIFEST_INVALID', 'metadata.join_config is missing. The intent join_datasets requires it.', {
     details: { field: 'metadata.join_config' },
   });
 }
 
-/** Recipes leave assets in a CRS of the EPSG register. */
+/** The CRS of an asset. All recipes transform to a CRS of the EPSG register. */
 function crsOf(asset: AssetDocument): { name: string; srid: number } {
   const srid = epsgNumber(asset.crs);
   if (srid !== undefined) return { name: `EPSG:${srid}`, srid };
   throw new SluiceError(
     'CRS_MISSING',
-    `${describeAsset(asset)} is not in a CRS of the EPSG register, but in ${asset.crs ?? 'none'}. Ingest it again with metadata.recipe.target_crs.`,
+    `The CRS of ${assetLabel(asset)} is ${asset.crs ?? 'unknown'}, which is not in the EPSG register. ` +
+      'Ingest it again with metadata.recipe.target_crs.',
     { details: { asset_id: asset._id, crs: asset.crs } },
   );
 }
@@ -88,22 +89,24 @@ async function fetchBoth(
   signal: AbortSignal,
 ): Promise<{ spatial: string; tabular: string }> {
   const paths = { spatial: join(folder, 'spatial.parquet'), tabular: join(folder, 'tabular.parquet') };
-  // Both end before an error goes on: nothing may write into the folder while it is removed.
-  const ended = await Promise.allSettled([
+  // Waits for both downloads before throwing, because the caller then deletes the folder.
+  const results = await Promise.allSettled([
     fetchAsset(assets.spatial, paths.spatial, context, signal),
     fetchAsset(assets.tabular, paths.tabular, context, signal),
   ]);
-  for (const each of ended) if (each.status === 'rejected') throw each.reason;
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
   return paths;
 }
 
-/** All that decides the result, with the assets by content: the same ones joined in the same way are not joined again. */
+/**
+ * The parameters for the source hash. They include the content of both assets, so that an equal join reuses its asset.
+ */
 function parametersOf(
-  { spatial_asset_id: _spatial, tabular_asset_id: _tabular, ...how }: JoinConfig,
+  { spatial_asset_id: _spatial, tabular_asset_id: _tabular, ...options }: JoinConfig,
   { spatial, tabular }: JoinAssets,
 ): Record<string, unknown> {
   return {
-    ...how,
+    ...options,
     spatial_asset_id: spatial._id,
     spatial_content_hash: spatial.content_hash,
     tabular_asset_id: tabular._id,

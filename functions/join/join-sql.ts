@@ -1,18 +1,18 @@
 import format from 'pg-format';
-import { ROW_NUMBER } from '#shared/parquet/parquet-to-table.ts';
+import { ROW_NUMBER } from '#shared/parquet/import/parquet-to-table.ts';
 import { KEY_COLUMN, PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 
-/** Tables of a join in the schema of its run. */
+/** Tables of a join in the schema of the run. */
 export const SPATIAL_TABLE = 'join_spatial';
 export const TABULAR_TABLE = 'join_tabular';
-/** The distinct keys of each side, with how many rows have them; a row without a key is in none. */
+/** The distinct keys of each side, with the number of their rows. Rows without a key are not included. */
 export const SPATIAL_KEYS = 'join_spatial_keys';
 export const TABULAR_KEYS = 'join_tabular_keys';
 
-/** SQL for a value of a table, over an alias of it. */
+/** SQL for a value, given an alias of its table. */
 export type Value = (alias: string) => string;
 
-/** Drops what an earlier try of this step left. */
+/** Drops the tables of an earlier attempt. */
 export const DROP_TABLES = format('drop table if exists %I', [
   PROCESSED_TABLE,
   SPATIAL_TABLE,
@@ -21,37 +21,46 @@ export const DROP_TABLES = format('drop table if exists %I', [
   TABULAR_KEYS,
 ]);
 
-/** Makes the table of distinct keys. */
+/** Creates the table of distinct keys. */
 export function keysSql(table: string, key: Value, keys: string): string {
   return format(
-    'create unlogged table %1$I as select %2$s as key, count(*) as rows from %3$I as x where %2$s is not null group by 1',
+    `create unlogged table %1$I as
+     select %2$s as key, count(*) as rows from %3$I as x where %2$s is not null group by 1`,
     keys,
     key('x'),
     table,
   );
 }
 
-/** Keys of the table that several rows have, the most frequent first: `key`, `rows`; and over all of them `keys`, `most`. Texts are cut to `length` characters. */
+/**
+ * Keys of the tabular side that several rows have, the most frequent first: `key`, `rows`; over all such keys `keys`
+ * (their number) and `most` (the largest number of rows). Texts are cut to `length` characters.
+ */
 export function duplicatesSql(limit: number, length: number): string {
   return format(
-    `select left(key::text, ${length}) as key, rows::float8, (count(*) over ())::float8 as keys, (max(rows) over ())::float8 as most from %I where rows > 1 order by rows desc, key limit ${limit}`,
+    `select left(key::text, ${length}) as key, rows::float8, (count(*) over ())::float8 as keys,
+       (max(rows) over ())::float8 as most
+     from %I where rows > 1 order by rows desc, key limit ${limit}`,
     TABULAR_KEYS,
   );
 }
 
-/** Counts what matches: `matched_rows`, keys without a partner, and rows that have a key at all. */
+/** Counts matched rows, unmatched keys, and rows with a key. */
 export const COUNT_MATCHES = format(
-  `select coalesce(sum(s.rows::numeric * t.rows), 0)::float8 as matched_rows, (count(*) filter (where t.key is null))::float8 as unmatched_spatial, (count(*) filter (where s.key is null))::float8 as unmatched_tabular,
+  `select coalesce(sum(s.rows::numeric * t.rows), 0)::float8 as matched_rows,
+     (count(*) filter (where t.key is null))::float8 as unmatched_spatial,
+     (count(*) filter (where s.key is null))::float8 as unmatched_tabular,
      coalesce(sum(s.rows), 0)::float8 as spatial_rows, coalesce(sum(t.rows), 0)::float8 as tabular_rows
    from %I as s full join %I as t on s.key = t.key`,
   SPATIAL_KEYS,
   TABULAR_KEYS,
 );
 
-/** The first keys of one side that the other one does not have, as text. */
+/** The first keys of one side that the other side does not have, as text. */
 export function unmatchedSql(keys: string, otherKeys: string, limit: number, length: number): string {
   return format(
-    `select left(k.key::text, ${length}) as key from %I as k where not exists (select from %I as other where other.key = k.key) order by k.key limit ${limit}`,
+    `select left(k.key::text, ${length}) as key from %I as k
+     where not exists (select from %I as other where other.key = k.key) order by k.key limit ${limit}`,
     keys,
     otherKeys,
   );
@@ -61,17 +70,20 @@ export interface Join {
   how: 'left' | 'inner';
   leftKey: Value;
   rightKey: Value;
-  /** Attributes of the result, of table `s` or `t`. */
+  /** Attributes of the result: SQL over alias `s` or `t`, and name. */
   columns: { value: string; name: string }[];
   /** SQL for the geometry of alias `s`. */
   geometry: string;
   geometryColumn: string;
   srid: number;
-  /** How many rows of the table have the most frequent key. */
+  /** Number of rows of the table with the most frequent key. */
   mostRows: number;
 }
 
-/** Joins the two tables into `processed`. A feature that has several rows gives several, numbered in the order of both files. */
+/**
+ * Joins the two tables into `processed`. A feature that matches several rows is repeated, numbered in the order of both
+ * files.
+ */
 export function joinSql(join: Join): string {
   const several = join.mostRows > 1;
   const rank = format('row_number() over (partition by %s order by x.%I) as rank', join.rightKey('x'), ROW_NUMBER);

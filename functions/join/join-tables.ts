@@ -3,30 +3,33 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { EventData } from '#shared/events/types.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
-import { type ImportedTable, parquetToTable } from '#shared/parquet/parquet-to-table.ts';
+import { type ImportedTable, parquetToTable } from '#shared/parquet/import/parquet-to-table.ts';
 import type { Column, JoinResult } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
-import { describeAsset } from './find-assets.ts';
+import { assetLabel } from './find-assets.ts';
 import { joinSql, SPATIAL_TABLE, TABULAR_TABLE, type Value } from './join-sql.ts';
 import { matchKeys } from './match-keys.ts';
 import type { JoinColumn, JoinPlan } from './plan-join.ts';
 
 type StepRecord = EventData<'sluice.table.ready'>['steps'][number];
 
-/** An asset as it lies on this machine. */
+/** An asset and its downloaded file. */
 interface AssetFile {
   asset: AssetDocument;
   path: string;
 }
 
-/** Loads both files, says what matches, and makes `processed`. Throws ASSET_CHANGED, ASSET_VALUE_INVALID, JOIN_KEY_DUPLICATE. */
+/**
+ * Loads both files, counts matches, and creates `processed`. Throws ASSET_CHANGED, ASSET_VALUE_INVALID,
+ * JOIN_KEY_DUPLICATE.
+ */
 export async function joinTables(
   session: PostgisSession,
   database: LockedDatabase,
   files: { spatial: AssetFile; tabular: AssetFile },
   plan: JoinPlan,
-  { config, srid, geometryColumn }: { config: JoinConfig; srid: number; geometryColumn: string },
+  target: { config: JoinConfig; srid: number; geometryColumn: string },
   signal: AbortSignal,
 ): Promise<{ steps: StepRecord[]; result: JoinResult }> {
   const steps: StepRecord[] = [];
@@ -40,30 +43,30 @@ export async function joinTables(
   const tabular = await load('LoadTabular', files.tabular, plan.tabular, TABULAR_TABLE);
 
   const started = performance.now();
-  const leftKey = valueAt(spatial, plan.leftKey);
-  const rightKey = valueAt(tabular, plan.rightKey);
+  const keys = { left: valueAt(spatial, plan.leftKey), right: valueAt(tabular, plan.rightKey) };
   const { result, mostRows } = await matchKeys(
     session,
-    { key: leftKey, rowCount: spatial.rowCount },
-    { key: rightKey, rowCount: tabular.rowCount },
+    { key: keys.left, rowCount: spatial.rowCount },
+    { key: keys.right, rowCount: tabular.rowCount },
     {
-      allowDuplicates: config.allow_duplicate_keys,
-      rightKey: config.right_key,
-      tabularAsset: describeAsset(files.tabular.asset),
+      allowDuplicates: target.config.allow_duplicate_keys,
+      rightKey: target.config.right_key,
+      tabularAsset: assetLabel(files.tabular.asset),
     },
   );
-  const sql = joinSql({
-    how: config.how,
-    leftKey,
-    rightKey,
-    mostRows,
-    srid,
-    geometryColumn,
-    geometry: valueAt(spatial, plan.spatial.length)('s'),
-    columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
-  });
   signal.throwIfAborted();
-  const { rowCount } = await session.client.query(sql);
+  const { rowCount } = await session.client.query(
+    joinSql({
+      how: target.config.how,
+      leftKey: keys.left,
+      rightKey: keys.right,
+      mostRows,
+      srid: target.srid,
+      geometryColumn: target.geometryColumn,
+      geometry: valueAt(spatial, plan.spatial.length)('s'),
+      columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
+    }),
+  );
   steps.push({ step: 'Join', output: PROCESSED_TABLE, seconds: secondsSince(started), row_count: rowCount });
   return { steps, result };
 }
@@ -80,14 +83,14 @@ async function loadFile(
   if (asset.row_count === null || asset.row_count === loaded.rowCount) return loaded;
   throw new SluiceError(
     'ASSET_CHANGED',
-    `${describeAsset(asset)} has ${loaded.rowCount} rows, and ${asset.row_count} were registered.`,
+    `The file of ${assetLabel(asset)} has ${loaded.rowCount} rows, but the ledger has ${asset.row_count}.`,
     { details: { asset_id: asset._id } },
   );
 }
 
 function valueAt(table: ImportedTable, index: number): Value {
   const value = table.values[index];
-  if (value === undefined) throw new SluiceError('INTERNAL', `Column ${index} was not loaded.`);
+  if (value === undefined) throw new SluiceError('INTERNAL', `Column ${index} of the join was not loaded.`);
   return value;
 }
 

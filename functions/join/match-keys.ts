@@ -1,6 +1,7 @@
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinResult, Note } from '#shared/contracts/facts.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { counted } from '#shared/text/amounts.ts';
 import {
   COUNT_MATCHES,
   duplicatesSql,
@@ -13,19 +14,21 @@ import {
   type Value,
 } from './join-sql.ts';
 
-/** Keys that are shown of many. */
+/** Keys that an error or a result lists. */
 const SAMPLE_KEYS = 10;
-/** Characters that are shown of a key; it may be a whole text. */
-const SHOWN_CHARACTERS = 100;
+/** Characters of a key that are listed. A key can be a long text. */
+const SAMPLE_KEY_LENGTH = 100;
 
 export interface Side {
   key: Value;
   rowCount: number;
 }
 
+type MatchCount = 'matched_rows' | 'unmatched_spatial' | 'unmatched_tabular' | 'spatial_rows' | 'tabular_rows';
+
 /**
- * Says what matches, before the join is made. `mostRows` is how many rows of the table have the most frequent key. A row without a key never
- * matches. Throws JOIN_KEY_DUPLICATE unless `allowDuplicates`.
+ * Counts matched rows and unmatched keys before the join. `mostRows` is the number of rows of the table with the most
+ * frequent key. A row without a key matches nothing. Throws JOIN_KEY_DUPLICATE unless `allowDuplicates`.
  */
 export async function matchKeys(
   session: PostgisSession,
@@ -35,26 +38,17 @@ export async function matchKeys(
 ): Promise<{ result: JoinResult; mostRows: number }> {
   await session.query(keysSql(TABULAR_TABLE, tabular.key, TABULAR_KEYS));
   const duplicates = await session.query<{ key: string; rows: number; keys: number; most: number }>(
-    duplicatesSql(SAMPLE_KEYS, SHOWN_CHARACTERS),
+    duplicatesSql(SAMPLE_KEYS, SAMPLE_KEY_LENGTH),
   );
   if (duplicates.length > 0 && !options.allowDuplicates) throw duplicateKeys(duplicates, options);
   await session.query(keysSql(SPATIAL_TABLE, spatial.key, SPATIAL_KEYS));
-  const [counts] =
-    await session.query<
-      Record<'matched_rows' | 'unmatched_spatial' | 'unmatched_tabular' | 'spatial_rows' | 'tabular_rows', number>
-    >(COUNT_MATCHES);
-  const sample = async (count: number | undefined, keys: string, other: string) => {
-    const rows = count
-      ? await session.query<{ key: string }>(unmatchedSql(keys, other, SAMPLE_KEYS, SHOWN_CHARACTERS))
-      : [];
-    return { count: count ?? 0, sample: rows.map(({ key }) => key) };
-  };
+  const [counts] = await session.query<Record<MatchCount, number>>(COUNT_MATCHES);
   return {
     mostRows: duplicates[0]?.most ?? 1,
     result: {
       matched_rows: counts?.matched_rows ?? 0,
-      unmatched_spatial: await sample(counts?.unmatched_spatial, SPATIAL_KEYS, TABULAR_KEYS),
-      unmatched_tabular: await sample(counts?.unmatched_tabular, TABULAR_KEYS, SPATIAL_KEYS),
+      unmatched_spatial: await sampleUnmatched(session, counts?.unmatched_spatial, SPATIAL_KEYS, TABULAR_KEYS),
+      unmatched_tabular: await sampleUnmatched(session, counts?.unmatched_tabular, TABULAR_KEYS, SPATIAL_KEYS),
       null_keys: {
         spatial: spatial.rowCount - (counts?.spatial_rows ?? 0),
         tabular: tabular.rowCount - (counts?.tabular_rows ?? 0),
@@ -63,61 +57,59 @@ export async function matchKeys(
   };
 }
 
+async function sampleUnmatched(
+  session: PostgisSession,
+  count: number | undefined,
+  keys: string,
+  otherKeys: string,
+): Promise<{ count: number; sample: string[] }> {
+  if (!count) return { count: 0, sample: [] };
+  const rows = await session.query<{ key: string }>(unmatchedSql(keys, otherKeys, SAMPLE_KEYS, SAMPLE_KEY_LENGTH));
+  return { count, sample: rows.map(({ key }) => key) };
+}
+
 function duplicateKeys(
   duplicates: { key: string; rows: number; keys: number }[],
   { rightKey, tabularAsset }: { rightKey: string; tabularAsset: string },
 ): SluiceError {
   const keys = duplicates[0]?.keys ?? 0;
-  const told = duplicates.map(({ key, rows }) => `${JSON.stringify(key)} (${rows} rows)`).join(', ');
+  const listed = duplicates.map(({ key, rows }) => `${JSON.stringify(key)} (${rows} rows)`).join(', ');
   return new SluiceError(
     'JOIN_KEY_DUPLICATE',
-    `${counted(keys, 'value')} of ${JSON.stringify(rightKey)} ${keys === 1 ? 'stands' : 'stand'} in several rows of ${tabularAsset}: ${told}${keys > duplicates.length ? ', …' : ''}. Keep one row for each, or allow duplicate keys to get a feature for each row.`,
+    `${counted(keys, 'value')} of column ${JSON.stringify(rightKey)} ${keys === 1 ? 'is' : 'are'} in several rows of ` +
+      `${tabularAsset}: ${listed}${keys > duplicates.length ? ', …' : ''}. ` +
+      'Keep one row for each value, or allow duplicate keys to repeat the feature for each row.',
     { details: { right_key: rightKey, count: keys, sample: duplicates.map(({ key, rows }) => ({ key, rows })) } },
   );
 }
 
-/** What a person should know of a join, for the asset. */
+/** Notes for the asset about unmatched and missing keys. */
 export function matchNotes(result: JoinResult, keys: { left: string; right: string }): Note[] {
-  const sides = [
-    {
-      ...result.unmatched_spatial,
-      nulls: result.null_keys?.spatial ?? 0,
-      column: keys.left,
-      rows: 'feature',
-      of: 'the spatial asset',
-      misses: 'row in the table',
-    },
-    {
-      ...result.unmatched_tabular,
-      nulls: result.null_keys?.tabular ?? 0,
-      column: keys.right,
-      rows: 'row',
-      of: 'the table',
-      misses: 'feature',
-    },
+  const { unmatched_spatial, unmatched_tabular, null_keys } = result;
+  return [
+    ...unmatchedNote(unmatched_spatial, keys.left, 'of the spatial asset', 'row in the table'),
+    ...missingNote(null_keys?.spatial ?? 0, keys.left, 'feature', 'of the spatial asset'),
+    ...unmatchedNote(unmatched_tabular, keys.right, 'of the table', 'feature'),
+    ...missingNote(null_keys?.tabular ?? 0, keys.right, 'row', 'of the table'),
   ];
-  return sides.flatMap(({ count, sample, nulls, column, rows, of, misses }): Note[] => [
-    ...(count === 0
-      ? []
-      : [
-          {
-            code: 'JOIN_KEYS_UNMATCHED',
-            column,
-            message: `${counted(count, 'key')} of ${of} ${count === 1 ? 'has' : 'have'} no ${misses}: ${sample.map((key) => JSON.stringify(key)).join(', ')}${count > sample.length ? ', …' : '.'}`,
-          },
-        ]),
-    ...(nulls === 0
-      ? []
-      : [
-          {
-            code: 'JOIN_KEYS_MISSING',
-            column,
-            message: `${counted(nulls, rows)} of ${of} ${nulls === 1 ? 'has' : 'have'} no value in ${JSON.stringify(column)}, and so no partner.`,
-          },
-        ]),
-  ]);
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+function unmatchedNote(
+  { count, sample }: JoinResult['unmatched_spatial'],
+  column: string,
+  side: string,
+  partner: string,
+): Note[] {
+  if (count === 0) return [];
+  const listed = sample.map((key) => JSON.stringify(key)).join(', ');
+  const message = `${counted(count, 'key')} ${side} ${count === 1 ? 'has' : 'have'} no ${partner}: ${listed}`;
+  return [{ code: 'JOIN_KEYS_UNMATCHED', column, message: message + (count > sample.length ? ', …' : '.') }];
+}
+
+function missingNote(count: number, column: string, row: string, side: string): Note[] {
+  if (count === 0) return [];
+  const message =
+    `${counted(count, row)} ${side} ${count === 1 ? 'has' : 'have'} no value in ${JSON.stringify(column)} ` +
+    `and ${count === 1 ? 'matches' : 'match'} nothing.`;
+  return [{ code: 'JOIN_KEYS_MISSING', column, message }];
 }

@@ -24,7 +24,7 @@ const plan = (spatial: Column[], tabular: Column[], fields: object = {}, geometr
   );
 const geom = { name: 'geom', type: 'geometry' };
 
-test('names of the table that are taken get the prefix, whatever their case; a prefixed one that is taken, a number', () => {
+test('names of the table that are in use get the prefix, without regard to case, and then a number', () => {
   const { spatial, tabular, notes } = plan(
     [...text('id', 'Größe', 't_GRÖSSE', 't_größe'), geom],
     text('nr', 'größe', 'Bbox', 'xmin', 'GEOM', 'neu'),
@@ -42,7 +42,7 @@ test('names of the table that are taken get the prefix, whatever their case; a p
   expect(notes).toHaveLength(4);
 });
 
-test('a key that is called the same on both sides is kept once, unless it is asked for', () => {
+test('a key with the same name on both sides is kept once, unless it is listed', () => {
   expect(plan([...text('id'), geom], text('wert', 'id'))).toMatchObject({
     leftKey: 0,
     rightKey: 0,
@@ -65,7 +65,7 @@ test('a key that is called the same on both sides is kept once, unless it is ask
   });
 });
 
-test('names that PostgreSQL would cut are cut without becoming the same; an attribute called like the geometry column gives way', () => {
+test('long names are cut and stay distinct; an attribute with the name of the geometry column is renamed', () => {
   const long = 'é'.repeat(40);
   expect(plan([...text('id'), geom], text('id', long, `${long}x`)).tabular.map(({ as }) => as)).toEqual([
     undefined,
@@ -77,7 +77,7 @@ test('names that PostgreSQL would cut are cut without becoming the same; an attr
   expect(other.geometry).toEqual(geom);
 });
 
-test('too many columns', () => {
+test('rejects too many columns', () => {
   const many = text('id', ...Array.from({ length: 1000 }, (_, n) => `c${n}`));
   expect(() => plan([...many, geom], many)).toThrow(expect.objectContaining({ code: 'TOO_MANY_COLUMNS' }) as Error);
 });
@@ -103,14 +103,16 @@ test.each([
 
 const key = (column: string) => (alias: string) => `${alias}."${column}"`;
 
+const oneLine = (sql: string) => sql.replaceAll(/\s+/g, ' ');
+
 test('the statements', () => {
-  expect(keysSql('join_spatial', key('c0'), 'join_spatial_keys')).toBe(
+  expect(oneLine(keysSql('join_spatial', key('c0'), 'join_spatial_keys'))).toBe(
     'create unlogged table join_spatial_keys as select x."c0" as key, count(*) as rows from join_spatial as x where x."c0" is not null group by 1',
   );
-  expect(duplicatesSql(10, 100)).toBe(
+  expect(oneLine(duplicatesSql(10, 100))).toBe(
     'select left(key::text, 100) as key, rows::float8, (count(*) over ())::float8 as keys, (max(rows) over ())::float8 as most from join_tabular_keys where rows > 1 order by rows desc, key limit 10',
   );
-  expect(unmatchedSql('a', 'b', 10, 100)).toBe(
+  expect(oneLine(unmatchedSql('a', 'b', 10, 100))).toBe(
     'select left(k.key::text, 100) as key from a as k where not exists (select from b as other where other.key = k.key) order by k.key limit 10',
   );
   const join = {
@@ -133,7 +135,7 @@ test('the statements', () => {
   );
 });
 
-test('notes say what found no partner, and nothing when all did', () => {
+test('notes list unmatched and missing keys, if any', () => {
   const none = { count: 0, sample: [] };
   expect(
     matchNotes(
@@ -160,7 +162,7 @@ test('notes say what found no partner, and nothing when all did', () => {
     {
       code: 'JOIN_KEYS_MISSING',
       column: 'a',
-      message: '2 features of the spatial asset have no value in "a", and so no partner.',
+      message: '2 features of the spatial asset have no value in "a" and match nothing.',
     },
   ]);
 });

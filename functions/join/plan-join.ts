@@ -1,12 +1,12 @@
+import type { Column, Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
-import type { Column, Note } from '#shared/contracts/facts.ts';
-import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
-import { describeAsset, type JoinAssets } from './find-assets.ts';
+import { MAX_TABLE_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
+import { assetLabel, type JoinAssets } from './find-assets.ts';
 import { checkKeyTypes } from './key-types.ts';
 
-/** A column that is read of an asset, and what it is called in the result; undefined for a key that is not kept. */
+/** A column to read from an asset, with its name in the result; undefined for a key that is not kept. */
 export interface JoinColumn extends Column {
   as: string | undefined;
 }
@@ -22,12 +22,13 @@ export interface JoinPlan {
   notes: Note[];
 }
 
-/** PostgreSQL holds 1,600; the key column and the geometry are two of them. */
-const MAX_COLUMNS = 1598;
+/** Attributes of the result. The table has two more columns: the key column and the geometry. */
+const MAX_ATTRIBUTES = MAX_TABLE_COLUMNS - 2;
 
 /**
- * What is read of both assets, and how its columns are called. The spatial asset keeps its names; a column of the table whose name is taken gets
- * the prefix. Throws JOIN_COLUMN_MISSING with the columns that there are, JOIN_KEY_TYPE_MISMATCH, TOO_MANY_COLUMNS.
+ * Selects the columns to read from both assets, and their names in the result. Columns of the spatial asset keep their
+ * names; a column of the table whose name is in use gets the prefix. Throws JOIN_COLUMN_MISSING with the existing
+ * columns, JOIN_KEY_TYPE_MISMATCH, TOO_MANY_COLUMNS.
  */
 export function planJoin(config: JoinConfig, { spatial, tabular }: JoinAssets, geometryColumn: string): JoinPlan {
   const attributes = spatial.columns.filter((column) => column.type !== 'geometry');
@@ -35,15 +36,16 @@ export function planJoin(config: JoinConfig, { spatial, tabular }: JoinAssets, g
     name: geometryColumn,
     type: 'geometry',
   };
-  const leftKey = columnOf(config.left_key, attributes, 'left_key', describeAsset(spatial));
-  const rightKey = columnOf(config.right_key, tabular.columns, 'right_key', describeAsset(tabular));
+  const leftKey = columnOf(config.left_key, attributes, 'left_key', assetLabel(spatial));
+  const rightKey = columnOf(config.right_key, tabular.columns, 'right_key', assetLabel(tabular));
   checkKeyTypes(leftKey, rightKey);
-  const kept = keptColumns(config, tabular.columns, describeAsset(tabular));
-  if (attributes.length + kept.length > MAX_COLUMNS) {
+  const kept = keptColumns(config, tabular.columns, assetLabel(tabular));
+  if (attributes.length + kept.length > MAX_ATTRIBUTES) {
     throw new SluiceError(
       'TOO_MANY_COLUMNS',
-      `The assets have ${attributes.length} and ${kept.length} columns; together at most ${MAX_COLUMNS} can be held. Name those to keep in metadata.join_config.columns.`,
-      { details: { limit: MAX_COLUMNS } },
+      `The assets have ${attributes.length} and ${kept.length} columns; a joined asset can have at most ` +
+        `${MAX_ATTRIBUTES}. List the columns to keep in metadata.join_config.columns.`,
+      { details: { limit: MAX_ATTRIBUTES } },
     );
   }
   const { names, notes } = resultNames(attributes, kept, config.prefix, geometryColumn);
@@ -65,16 +67,16 @@ function columnOf(name: string, columns: readonly Column[], field: string, asset
   const found = columns.find((column) => column.name === name);
   if (found !== undefined) return found;
   const names = columns.map((column) => column.name);
+  const listed = names.map((each) => JSON.stringify(each)).join(', ');
   throw new SluiceError(
     'JOIN_COLUMN_MISSING',
-    `metadata.join_config.${field} names ${JSON.stringify(name)}, which is no column of ${asset}. It has ${names.map((known) => JSON.stringify(known)).join(', ') || 'none'}.`,
-    {
-      details: { field: `metadata.join_config.${field}`, column: name, columns: names },
-    },
+    `metadata.join_config.${field}: ${asset} has no column ${JSON.stringify(name)}. ` +
+      (names.length === 0 ? 'It has no columns.' : `Its columns are ${listed}.`),
+    { details: { field: `metadata.join_config.${field}`, column: name, columns: names } },
   );
 }
 
-/** Without a choice, all: but a key that is called the same on both sides would say the same twice. */
+/** All columns by default, except a right key with the name of the left key, because both have the same values. */
 function keptColumns(config: JoinConfig, columns: readonly Column[], asset: string): Column[] {
   if (config.columns === undefined)
     return columns.filter((column) => column.name !== config.right_key || config.left_key !== config.right_key);
@@ -87,17 +89,11 @@ function resultNames(
   prefix: string,
   geometryColumn: string,
 ): { names: string[]; notes: Note[] } {
-  const taken = new Set(
-    [...attributes.map((column) => column.name), geometryColumn, ...RESERVED_COLUMNS].map((name) => name.toLowerCase()),
-  );
+  const spatialNames = attributes.map((column) => column.name);
+  const taken = new Set([...spatialNames, geometryColumn, ...RESERVED_COLUMNS].map((name) => name.toLowerCase()));
   const wanted = kept.map(({ name }) => (taken.has(name.toLowerCase()) ? `${prefix}${name}` : name));
-  const { names } = namesForColumns(
-    [...attributes.map((column) => column.name), ...wanted],
-    [...RESERVED_COLUMNS, geometryColumn],
-    '',
-  );
-  const sources = [...attributes, ...kept];
-  const notes = sources.flatMap(({ name: source }, index): Note[] => {
+  const { names } = namesForColumns([...spatialNames, ...wanted], [...RESERVED_COLUMNS, geometryColumn], '');
+  const notes = [...attributes, ...kept].flatMap(({ name: source }, index): Note[] => {
     const name = names[index] ?? source;
     if (name === source) return [];
     const side = index < attributes.length ? 'the spatial asset' : 'the table';
@@ -105,7 +101,9 @@ function resultNames(
       {
         code: 'COLUMN_RENAMED',
         column: name,
-        message: `Column ${JSON.stringify(source)} of ${side} is called ${JSON.stringify(name)}, because its name is taken or too long.`,
+        message:
+          `Column ${JSON.stringify(source)} of ${side} was renamed to ${JSON.stringify(name)}: ` +
+          'its name is already used, reserved or too long.',
       },
     ];
   });

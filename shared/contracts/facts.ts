@@ -35,7 +35,7 @@ export const NoteSchema = z.object({
 export const JoinResultSchema = z.object({
   /** Rows of the result that have a row of the table. */
   matched_rows: z.number().int(),
-  /** How many keys found no partner, and the first of them. */
+  /** Unmatched keys of each side: their number, and the first of them. */
   unmatched_spatial: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
   unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
   /** Rows without a key, which never match. */

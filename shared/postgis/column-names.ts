@@ -61,3 +61,19 @@ function cutTo(text: string, bytes: number): string {
 function caseless(name: string): string {
   return name.toLowerCase();
 }
+
+/** A name for comparison as DuckDB and many readers compare names: without regard to the case of ASCII letters. */
+export function asciiCaseless(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/**
+ * `name`, or the first of `name_1`, `name_2`, … that is not in `names`, without regard to the case of ASCII letters.
+ */
+export function unusedName(name: string, names: Iterable<string>): string {
+  const taken = new Set([...names].map(asciiCaseless));
+  for (let number = 0; ; number++) {
+    const candidate = number === 0 ? name : `${name}_${number}`;
+    if (!taken.has(asciiCaseless(candidate))) return candidate;
+  }
+}

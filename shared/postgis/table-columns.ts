@@ -24,8 +24,3 @@ export function readColumns(session: PostgisSession, table: string): Promise<Tab
     `${pg.escapeIdentifier(session.schema)}.${pg.escapeIdentifier(table)}`,
   ]);
 }
-
-/** A name that no column of the table has: `name`, or `name` with underscores added. */
-export function unusedColumnName(name: string, columns: readonly Pick<TableColumn, 'name'>[]): string {
-  return columns.some((column) => column.name === name) ? unusedColumnName(`${name}_`, columns) : name;
-}

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import { unusedColumnName } from '#shared/postgis/table-columns.ts';
+import { unusedName } from '#shared/postgis/column-names.ts';
 import type { RecipeStep, StepContext } from '../recipe-step.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
 
@@ -58,7 +58,8 @@ function changeWhereValid(
   isUnchanged: (before: string, after: string) => string = () => 'false',
 ): string {
   const before = geometryOf(context);
-  const name = unusedColumnName('changed', context.columns);
+  const names = context.columns.map((column) => column.name);
+  const name = unusedName('changed', names);
   const after = format('t.%I', name);
   const checked = `case when ${isUnchanged(before, after)} then ${before}
     when ST_IsValid(${after}) and ST_IsEmpty(${after}) = ST_IsEmpty(${before}) then ${after} else ${before} end`;

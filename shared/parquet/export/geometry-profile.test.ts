@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { horizontalBounds, profileOf } from './geometry-profile.ts';
 
-test('adds groups up: counts, exact types, bounds', () => {
+test('combines the groups: counts, exact types, bounds', () => {
   const profile = profileOf([
     { type: null, zm: null, rows: 2, empties: 0, box: null },
     { type: 'POLYGON', zm: 0, rows: 3, empties: 1, box: [0, 1, 9e-300, 2, 3, 9e-300] },
     { type: 'POINT', zm: 2, rows: 1, empties: 0, box: [-5, 2, 7, -5, 2, 8] },
   ]);
-  // The third and last number of a box mean nothing where there is no Z.
+  // The third and the last number of a box are meaningless without Z.
   expect(profile).toEqual({
     row_count: 6,
     null_geometries: 2,

@@ -1,19 +1,20 @@
 import duckdb from '@duckdb/node-bindings';
 import { BYTES_PER_VALUE, type RawType } from './raw-column.ts';
 
-/** "PGCOPY\n\xff\r\n\0", no flags, no extension. */
+/** Signature, no flags, no header extension. */
 export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-/** In place of a field count. */
+/** Ends the stream; in the place of a field count. */
 export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
-/** Bytes before the fields of a row, and before the value of a field. */
+/** Size of the field count of a row, and of the length of a field. */
 const COUNT_BYTES = 2;
 const LENGTH_BYTES = 4;
 const NULL_LENGTH = -1;
 
 /**
- * The rows of a DuckDB chunk in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"); undefined for an empty chunk. The
- * chunk must stay referenced until this returns: its vectors are read where they are.
+ * The rows of a DuckDB chunk in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"); undefined for
+ * an empty chunk. The caller must hold a reference to the chunk until this returns, because its memory is read in
+ * place. pg-copy-streams-binary 2.2.0 was tried and took 3 times as long (1.8 s against 0.6 s for 200,000 rows).
  */
 export function copyBytes(chunk: duckdb.DataChunk, columns: readonly RawType[]): Buffer | undefined {
   const rows = duckdb.data_chunk_get_size(chunk);
@@ -33,10 +34,10 @@ export function copyBytes(chunk: duckdb.DataChunk, columns: readonly RawType[]):
 
 /** The values of one column in a chunk. */
 interface Fields {
-  /** Bytes that the values take at most. */
+  /** Upper bound of the size of all values. */
   byteLength: number;
   isNull(row: number): boolean;
-  /** Writes length and value; returns the position after them. */
+  /** Writes length and value. Returns the position after them. */
   write(row: number, target: Buffer, at: number): number;
 }
 
@@ -45,7 +46,7 @@ function fieldsOf(vector: duckdb.Vector, type: RawType, rows: number): Fields {
   return width === undefined ? new TextFields(vector, rows) : new NumberFields(vector, rows, width);
 }
 
-/** DuckDB marks valid rows by one bit each, in words of 64; a vector without nulls has no bits. */
+/** DuckDB has one bit for each row, in words of 64; 1 is valid. A vector without nulls has no bits. */
 class Validity {
   #bits: Uint8Array | null;
 
@@ -89,7 +90,7 @@ class NumberFields extends Validity implements Fields {
   }
 }
 
-/** duckdb_string_t: a length of 4 bytes, then up to 12 bytes of text, or 4 of them and a pointer to the whole. */
+/** duckdb_string_t: a length of 4 bytes, then a text of up to 12 bytes, or its first 4 bytes and a pointer to it. */
 const STRING_BYTES = 16;
 const INLINE_BYTES = 12;
 const INLINE_AT = 4;

@@ -1,35 +1,38 @@
 import format from 'pg-format';
-import type { RawColumn, RawType } from './raw-column.ts';
+import type { RawColumn, RawType } from '../copy-binary/raw-column.ts';
 import type { TableColumn } from '#shared/postgis/table-columns.ts';
 
-/** How a column travels: what PostgreSQL is asked for, as which raw type it crosses, and what DuckDB makes of it. */
+/** The conversion of a column: SQL for PostgreSQL, the type in transit, and SQL for DuckDB. */
 export interface ExportColumn {
   name: string;
   /** SQL for PostgreSQL, over alias `t`. */
   source: string;
   raw: RawColumn;
-  /** SQL for DuckDB; `raw` stands for the column as it arrived. */
+  /** SQL for DuckDB; `raw` is the column in transit. */
   target: (raw: string) => string;
 }
 
-/** What the values of a column decide, when its type does not (column-facts.ts). */
-export interface ColumnFacts {
-  /** numeric: most digits before and after the point; undefined when a value is NaN or infinite, or there is no value. */
+/** Properties of the values that determine the type in the file where the type of the column does not. */
+export interface ColumnStatistics {
+  /**
+   * numeric: the largest number of digits before and after the point; undefined when all values are null, NaN or
+   * infinite.
+   */
   digits?: { whole: number; scale: number } | undefined;
-  /** numeric: some value is NaN or infinite. */
+  /** numeric: whether a value is NaN or infinite. */
   special?: boolean;
-  /** Arrays: most dimensions. */
+  /** Arrays: the largest number of dimensions. */
   dimensions?: number;
 }
 
-/** Digits of Parquet's DECIMAL and of DuckDB's. */
+/** The largest precision of DECIMAL in Parquet and DuckDB. */
 const MAX_DECIMAL_DIGITS = 38;
-/** Days and microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL begins to count. */
+/** Days and microseconds from 1970-01-01 to 2000-01-01, which is PostgreSQL's epoch. */
 const EPOCH_DAYS = 10_957;
 const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 
-/** Types whose bytes are the same in PostgreSQL's binary format and in DuckDB, but for the byte order. */
-const AS_IS: Record<string, RawType> = {
+/** Types whose bytes are equal in PostgreSQL's binary format and in DuckDB, except for the byte order. */
+const SAME_BYTES: Record<string, RawType> = {
   bool: 'BOOLEAN',
   int2: 'SMALLINT',
   int4: 'INTEGER',
@@ -42,15 +45,15 @@ const AS_IS: Record<string, RawType> = {
 };
 
 /**
- * The export of one column. Types that Parquet does not know (interval, inet, xml, enums, …) are written as PostgreSQL's text.
- * Decimals keep every digit: as DECIMAL when 38 digits are enough, else as text. Dates and times that Parquet cannot hold
- * (infinity, and years past 294246) become null; `unrepresentable` counts them.
+ * The conversion of one column. Types that Parquet does not have (interval, inet, xml, enums, …) are written as
+ * PostgreSQL's text. Decimals keep every digit: as DECIMAL when 38 digits are enough, else as text. Dates and times
+ * that Parquet cannot represent (infinity, and years after 294246) become null.
  */
-export function exportColumn(column: TableColumn, facts: ColumnFacts = {}): ExportColumn {
+export function exportColumn(column: TableColumn, statistics: ColumnStatistics = {}): ExportColumn {
   const source = format('t.%I', column.name);
-  if (column.array) return listColumn(column, source, facts);
-  const asIs = AS_IS[column.base];
-  if (asIs !== undefined) return plain(column.name, source, asIs);
+  if (column.array) return listColumn(column, source, statistics);
+  const sameBytes = SAME_BYTES[column.base];
+  if (sameBytes !== undefined) return plain(column.name, source, sameBytes);
   switch (column.base) {
     case 'json':
     case 'jsonb':
@@ -83,7 +86,7 @@ export function exportColumn(column: TableColumn, facts: ColumnFacts = {}): Expo
         (raw) => `make_timestamptz(${raw} + ${EPOCH_MICROSECONDS})`,
       );
     case 'numeric':
-      return decimalColumn(column, source, facts);
+      return decimalColumn(column, source, statistics);
     default:
       return plain(column.name, `${source}::text`, 'VARCHAR');
   }
@@ -97,40 +100,42 @@ function converted(name: string, source: string, type: RawType, target: (raw: st
   return { name, source, raw: { type, list: false }, target };
 }
 
-function listColumn(column: TableColumn, source: string, facts: ColumnFacts): ExportColumn {
-  // Rows of a matrix would run together in a list.
-  if ((facts.dimensions ?? 0) > 1) return plain(column.name, `${source}::text`, 'VARCHAR');
-  const asIs = AS_IS[column.base];
+function listColumn(column: TableColumn, source: string, statistics: ColumnStatistics): ExportColumn {
+  // A list would lose the shape of a matrix.
+  if ((statistics.dimensions ?? 0) > 1) return plain(column.name, `${source}::text`, 'VARCHAR');
+  const sameBytes = SAME_BYTES[column.base];
   return {
     name: column.name,
-    source: asIs === undefined ? `${source}::text[]` : source,
-    raw: { type: asIs ?? 'VARCHAR', list: true },
+    source: sameBytes === undefined ? `${source}::text[]` : source,
+    raw: { type: sameBytes ?? 'VARCHAR', list: true },
     target: (raw) => raw,
   };
 }
 
-function decimalColumn(column: TableColumn, source: string, facts: ColumnFacts): ExportColumn {
-  const digits = declaredDigits(column.type) ?? facts.digits;
-  if (facts.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS))
+function decimalColumn(column: TableColumn, source: string, statistics: ColumnStatistics): ExportColumn {
+  const digits = declaredDigits(column.type) ?? statistics.digits;
+  if (statistics.special === true || (digits !== undefined && digits.whole + digits.scale > MAX_DECIMAL_DIGITS))
     return plain(column.name, `${source}::text`, 'VARCHAR');
-  if (digits === undefined) return plain(column.name, `${source}::float8`, 'DOUBLE'); // No value, so nothing is lost.
+  if (digits === undefined) return plain(column.name, `${source}::float8`, 'DOUBLE'); // All values are null.
   const type = `decimal(${Math.max(digits.whole + digits.scale, 1)}, ${digits.scale})`;
   return converted(column.name, `${source}::text`, 'VARCHAR', (raw) => `${raw}::${type}`);
 }
 
-/** Of `numeric(10,2)`: 8 digits before the point and 2 after it. Undefined for other forms, such as a negative scale. */
+/**
+ * For `numeric(10,2)`: 8 digits before the point and 2 after it. Undefined for other forms, such as a negative scale.
+ */
 function declaredDigits(type: string): { whole: number; scale: number } | undefined {
   const match = /^numeric\((\d+),(\d+)\)$/.exec(type);
   const [precision, scale] = [Number(match?.[1]), Number(match?.[2])];
   return match !== null && scale <= precision ? { whole: precision - scale, scale } : undefined;
 }
 
-/** Parquet counts microseconds from 1970 in 64 bits; PostgreSQL's years reach a little further, and to infinity. */
+/** The limit of 64-bit microseconds since 1970, which Parquet uses. PostgreSQL supports later years. */
 const LAST_YEAR_END = '294247-01-01';
 
 export const TIME_TYPES = ['date', 'timestamp', 'timestamptz'];
 
-/** SQL that is true for a date or time that Parquet can hold. */
+/** SQL that is true for a date or time that Parquet can represent. */
 export function isRepresentable(source: string, type: string): string {
   return type === 'date' ? `isfinite(${source})` : `(isfinite(${source}) and ${source} < '${LAST_YEAR_END}'::${type})`;
 }

@@ -4,27 +4,32 @@ import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
 import { pipeline } from 'node:stream/promises';
 import { resourceError, type LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { COPY_HEADER, COPY_TRAILER, copyBytes } from './copy-binary-writer.ts';
+import { COPY_HEADER, COPY_TRAILER, copyBytes } from '../copy-binary/writer.ts';
 import { importColumn, type ImportColumn } from './import-column.ts';
-import type { RawType } from './raw-column.ts';
+import type { RawType } from '../copy-binary/raw-column.ts';
 
-/** A Parquet file as a table of a run's schema. */
+/** A table with the columns of a Parquet file. */
 export interface ImportedTable {
   rowCount: number;
-  /** For each column that was asked for: SQL that gives its values with their type, over an alias of the table. */
+  /** For each requested column: SQL that returns its values with their type, over an alias of the table. */
   values: ((alias: string) => string)[];
 }
 
-/** Column of an imported table: number of the row in the file, from 1. The others are c0, c1, … in the order they were asked for. */
+/**
+ * Column of an imported table: the number of the row in the file, from 1. The other columns are c0, c1, …, in the
+ * requested order.
+ */
 export const ROW_NUMBER = 'n';
 
 /**
- * Copies columns of a Parquet file, with the types that the ledger remembers, to a new unlogged table of the session's schema. The file lies in
- * the folder of `database`. Rows are held neither here nor in DuckDB: 500,000 polygons take about 2 s and no memory that grows with them.
- * Throws ASSET_CHANGED when the file does not hold these columns, ASSET_VALUE_INVALID, EXPORT_MISMATCH when a row got lost.
+ * Copies columns of a Parquet file, with their types in the ledger, to a new unlogged table of the session's schema.
+ * The file must be in the folder of `database`. 500,000 polygons take about 2 s, and memory does not grow with the
+ * rows. Throws ASSET_CHANGED when the file does not have these columns, ASSET_VALUE_INVALID, EXPORT_MISMATCH when a row
+ * was lost.
  */
 export async function parquetToTable(
   session: PostgisSession,
@@ -41,17 +46,19 @@ export async function parquetToTable(
     signal,
   );
   if (written !== footer?.rows) {
-    throw new SluiceError('EXPORT_MISMATCH', `${written} rows of ${footer?.rows} reached PostgreSQL.`, {
-      details: { file: footer?.rows, table: written },
-    });
+    throw new SluiceError(
+      'EXPORT_MISMATCH',
+      `The Parquet file has ${footer?.rows} rows, but ${written} were copied to PostgreSQL.`,
+      { details: { file: footer?.rows, table: written } },
+    );
   }
   return {
     rowCount: written,
-    values: columns.map((column, index) => (alias) => column.value(format('%I.%I', alias, nameOf(index)))),
+    values: columns.map((column, index) => (alias) => column.value(format('%I.%I', alias, stagedName(index)))),
   };
 }
 
-const nameOf = (index: number): string => `c${index}`;
+const stagedName = (index: number): string => `c${index}`;
 
 async function planColumns(
   database: LockedDatabase,
@@ -68,7 +75,7 @@ async function planColumns(
     if (type === undefined)
       throw new SluiceError(
         'ASSET_CHANGED',
-        `The file has no column ${JSON.stringify(column.name)}, which the ledger names.`,
+        `The Parquet file has no column ${JSON.stringify(column.name)}, which is in the ledger.`,
         { details: { column: column.name } },
       );
     return importColumn(column, type);
@@ -79,7 +86,7 @@ function createTable(table: string, columns: readonly ImportColumn[]): string {
   return format(
     'create unlogged table %I (%s)',
     table,
-    [`${ROW_NUMBER} bigint`, ...columns.map(({ staged }, index) => `${nameOf(index)} ${staged}`)].join(', '),
+    [`${ROW_NUMBER} bigint`, ...columns.map(({ staged }, index) => `${stagedName(index)} ${staged}`)].join(', '),
   );
 }
 
@@ -98,17 +105,18 @@ async function copyRows(
     return copy.rowCount;
   } catch (thrown) {
     signal.throwIfAborted();
-    throw invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
+    throw databaseFailure(thrown) ?? invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
   } finally {
-    await reading.idle(); // DuckDB is closed after this.
+    await reading.idle(); // The caller closes DuckDB after this.
   }
 }
 
 function selectSql(path: string, columns: readonly ImportColumn[]): string {
-  return `select ${['row_number() over ()', ...columns.map(({ source }) => source)].join(', ')} from read_parquet(${quotedString(path)})`;
+  const expressions = ['row_number() over ()', ...columns.map(({ source }) => source)];
+  return `select ${expressions.join(', ')} from read_parquet(${quotedString(path)})`;
 }
 
-/** The rows as COPY BINARY, chunk by chunk, as fast as they are taken. */
+/** The rows as COPY BINARY, chunk by chunk. */
 async function* rowsOf(reading: ChunkReader, columns: readonly RawType[]): AsyncGenerator<Buffer> {
   yield COPY_HEADER;
   for (;;) {
@@ -120,7 +128,7 @@ async function* rowsOf(reading: ChunkReader, columns: readonly RawType[]): Async
   yield COPY_TRAILER;
 }
 
-/** The chunks of a query, read one at a time. Who stops taking them waits until the last one is read. */
+/** Reads the chunks of a query one at a time. After the last `next`, wait for `idle` before closing the connection. */
 class ChunkReader {
   #connection: DuckDBConnection;
   #sql: string;
@@ -150,7 +158,7 @@ class ChunkReader {
 /** SQLSTATE class "data exception". */
 const DATA_EXCEPTION = /^22/;
 
-/** What PostgreSQL says of a value that it refuses, with the name of the column: text with a NUL, a date before 4713 BC. */
+/** The error of a value that PostgreSQL rejects (a text with NUL, a date before 4713 BC), with row and column. */
 function invalidValue(thrown: unknown, columns: readonly Column[]): SluiceError | undefined {
   if (!(thrown instanceof pg.DatabaseError) || !DATA_EXCEPTION.test(thrown.code ?? '')) return undefined;
   const [, row, column] = /line (\d+), column c(\d+)/.exec(thrown.where ?? '') ?? [];

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { createDatabase } from '../../tests/servers.ts';
-import { readGeoParquet } from '../../tests/geoparquet.ts';
+import { createDatabase } from '../../../tests/servers.ts';
+import { readGeoParquet } from '../../../tests/geoparquet.ts';
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 import { writeGeoParquet } from './write-geoparquet.ts';
 
@@ -31,7 +31,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Exports a table made by `sql` (columns after the key), and reads it back with an independent reader. */
+/**
+ * Creates a table with these columns (after the key) and rows, exports it, and reads the file with an independent
+ * reader.
+ */
 async function exported(definition: string, rows: string[], name = 'asset.parquet') {
   await session.query(
     `drop table if exists processed; create unlogged table processed (sluice_fid bigint, ${definition})`,
@@ -56,7 +59,7 @@ const point = (x: number, y: number) => `'SRID=4326;POINT(${x} ${y})'`;
 const GEOM = 'geom geometry';
 
 describe('types', () => {
-  test('keeps every digit, bit and letter of each type', async () => {
+  test('keeps every value of each type exactly', async () => {
     const {
       byX: rows,
       columns,
@@ -129,7 +132,7 @@ describe('types', () => {
     expect(file.columns.at(-1)).toEqual({ name: 'geom', type: 'geometry' });
   });
 
-  test('marks times with a zone as UTC, and times without as local', async () => {
+  test('marks times with a zone as UTC, and times without a zone as local', async () => {
     const { metadata } = await exported(`ts timestamp, tz timestamptz, ${GEOM}`, [`now(), now(), ${point(1, 1)}`]);
     const logical = (name: string) => metadata.schema.find((element) => element.name === name)?.logical_type;
     expect(logical('tz')).toMatchObject({ isAdjustedToUTC: true, unit: 'MICROS' });
@@ -159,7 +162,7 @@ describe('types', () => {
     expect(rows[2]?.a ?? null).toBeNull();
   });
 
-  test('writes a numeric without declared digits as it needs, and as text when no decimal can hold it', async () => {
+  test('writes numeric as the decimal that its values need, and as text when no decimal is large enough', async () => {
     const { columns, byX: rows } = await exported(`a numeric, b numeric, c numeric, d numeric(50,2), ${GEOM}`, [
       `123.456, 'NaN', 12345678901234567890123456789012345678901234.5, 1, ${point(1, 1)}`,
       `-1, 1.10, 0, 2, ${point(2, 2)}`,
@@ -176,14 +179,14 @@ describe('types', () => {
     ]);
   });
 
-  test('writes what Parquet has no type for as text', async () => {
+  test('writes types that Parquet does not have as text', async () => {
     const { rows } = await exported(`i interval, a inet, x xml, z timetz, ${GEOM}`, [
       `'1 day 02:00', '10.0.0.1', '<a/>', '12:00+02', ${point(1, 1)}`,
     ]);
     expect(rows[0]).toMatchObject({ i: '1 day 02:00:00', a: '10.0.0.1/32', x: '<a/>', z: '12:00:00+02' });
   });
 
-  test('writes infinite dates as null, and says so', async () => {
+  test('writes infinite dates as null, with a note', async () => {
     const { byX: rows, file } = await exported(`"Gültig bis" date, t timestamptz, ${GEOM}`, [
       `'infinity', '294276-01-01', ${point(1, 1)}`,
       `'2024-01-01', '-infinity', ${point(2, 2)}`,
@@ -197,7 +200,7 @@ describe('types', () => {
 });
 
 describe('names', () => {
-  test('keeps names that are keywords, numbers, quotes, blanks or differ only in case', async () => {
+  test('keeps names with keywords, numbers, quotes and spaces, and renames those that differ only in case', async () => {
     const names = [
       'select',
       '2010',
@@ -218,7 +221,7 @@ describe('names', () => {
     const { columns, rows, geo, file } = await exported(`${definition}, ${GEOM}`, [
       `${names.map((_, index) => index).join(', ')}, ${point(1, 1)}`,
     ]);
-    // A Parquet reader that ignores case could not tell these two apart, and DuckDB does not write them.
+    // DuckDB ignores case, so it does not write both names.
     const written = names.map((name) => (name === 'name' ? 'name_1' : name));
     expect(columns.map(({ name }) => name)).toEqual([...written, 'geom', 'bbox_2']);
     expect(written.map((name) => rows[0]?.[name])).toEqual(names.map((_, index) => index));
@@ -230,7 +233,7 @@ describe('names', () => {
 });
 
 describe('geometries', () => {
-  test('describes them exactly: types, Z, bounds, CRS', async () => {
+  test('have exact metadata: types, Z, bounds, CRS', async () => {
     const { geo, rows } = await exported(`n integer, ${GEOM}`, [
       `1, 'SRID=4326;POINT Z(10.123456789 20 5)'`,
       `2, 'SRID=4326;MULTIPOLYGON(((0 0,1 0,1 1,0 0)))'`,
@@ -251,7 +254,7 @@ describe('geometries', () => {
     ]); // ISO WKB.
   });
 
-  test('keeps null and empty geometries, without bounds, and last', async () => {
+  test('are kept when null or empty, without bounds, at the end', async () => {
     const { geo, rows, file } = await exported(`n integer, ${GEOM}`, [
       '1, null',
       `2, 'SRID=4326;POLYGON EMPTY'`,
@@ -271,7 +274,7 @@ describe('geometries', () => {
     expect(file.profile).toMatchObject({ row_count: 4, null_geometries: 2, empty_geometries: 1 });
   });
 
-  test('writes a file without rows', async () => {
+  test('can be none: a file without rows', async () => {
     const { geo, rows, columns } = await exported(`name text, n numeric, ${GEOM}`, []);
     expect(rows).toEqual([]);
     expect(columns.map(({ name }) => name)).toEqual(['name', 'n', 'geom', 'bbox']);
@@ -279,7 +282,7 @@ describe('geometries', () => {
     expect(geo.columns.geom).not.toHaveProperty('bbox');
   });
 
-  test('refuses what GeoParquet cannot hold', async () => {
+  test('are rejected when GeoParquet does not support them', async () => {
     await expect(exported(GEOM, [`'SRID=4326;POINT M(1 2 3)'`])).rejects.toMatchObject({ code: 'GEOMETRY_CONTRACT' });
     await expect(exported(GEOM, [`'SRID=4326;CIRCULARSTRING(0 0,1 1,2 0)'`])).rejects.toMatchObject({
       code: 'GEOMETRY_CONTRACT',
@@ -290,7 +293,7 @@ describe('geometries', () => {
     });
   });
 
-  test('writes a geometry of 23 MB', async () => {
+  test('can have 23 MB', async () => {
     await session.query(`drop table if exists processed; create unlogged table processed as
       select 1::bigint as sluice_fid, 'coast' as name, ST_SetSRID(ST_MakeLine(array(select ST_MakePoint(i * 1e-5, sin(i)) from generate_series(1, 1450000) as i)), 4326) as geom`);
     const file = await writeGeoParquet(
@@ -308,7 +311,7 @@ describe('the file', () => {
   const many = (order: string) => `drop table if exists processed; create unlogged table processed as
     select row_number() over (order by ${order})::bigint as sluice_fid, i as n, 'Feature ' || i as name, ST_SetSRID(ST_MakePoint((i::bigint * 7919 % 360) - 180, (i::bigint * 104729 % 180) - 90), 4326) as geom from generate_series(1, 50000) as i`;
 
-  test('is the same, byte by byte, each time', async () => {
+  test('has the same bytes each time', async () => {
     await session.query(many('i'));
     const source = { table: 'processed', geometryColumn: 'geom', crs: epsg4326 };
     const first = await writeGeoParquet(session, source, { folder, name: 'first.parquet' }, never);
@@ -317,7 +320,7 @@ describe('the file', () => {
     expect(await readFile(second.path)).toEqual(await readFile(first.path));
   });
 
-  test('is in Hilbert order, in row groups that a reader of a small area can skip', async () => {
+  test('is in Hilbert order, so that a reader of a small area can skip row groups', async () => {
     await session.query(many('random()'));
     const file = await writeGeoParquet(
       session,
@@ -339,7 +342,7 @@ describe('the file', () => {
     expect(widths.some((area) => area < (360 * 180) / 2)).toBe(true);
   });
 
-  test('is refused when the table is not as it must be', async () => {
+  test('is not written when the table does not exist', async () => {
     const missing = writeGeoParquet(
       session,
       { table: 'no such table', geometryColumn: 'geom', crs: epsg4326 },

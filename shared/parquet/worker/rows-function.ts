@@ -13,15 +13,15 @@ import {
   SMALLINT,
   VARCHAR,
 } from '@duckdb/node-api';
-import type { CopyBinaryReader } from './copy-binary.ts';
-import type { RawColumn, RawType } from './raw-column.ts';
+import type { CopyBinaryReader } from '../copy-binary/reader.ts';
+import type { RawColumn, RawType } from '../copy-binary/raw-column.ts';
 import { CHUNK_ROWS, type ColumnFiller, columnFiller } from './vectors.ts';
 
 export const ROWS_FUNCTION = 'sluice_rows';
-/** A chunk ends early past this: 2,048 geometries of 23 MB would not fit in memory. */
+/** A larger chunk ends before it has all rows, because 2,048 geometries of 23 MB would not fit in memory. */
 const CHUNK_BYTES = 16 * 2 ** 20;
 
-/** The DuckDB type of each. DuckDB knows JSON by its alias, and marks the column as JSON in the file. */
+/** JSON is VARCHAR with an alias; DuckDB then marks the column as JSON in the file. */
 const DUCKDB_TYPE: Record<RawType, DuckDBType> = {
   BOOLEAN,
   SMALLINT,
@@ -35,13 +35,13 @@ const DUCKDB_TYPE: Record<RawType, DuckDBType> = {
 };
 
 /**
- * A table function `sluice_rows()` with columns `c0`, `c1`, … that yields the rows of a COPY BINARY stream, once.
- * DuckDB makes a plain error of what is thrown in it, so the thrown one is left in `broken`.
+ * A table function `sluice_rows()` with columns `c0`, `c1`, … that returns the rows of a COPY BINARY stream, once.
+ * DuckDB keeps only the message of an error in it, so the error itself is stored in `failure`.
  */
-export function copyRows(
+export function rowsFunction(
   columns: RawColumn[],
   source: CopyBinaryReader,
-  broken: { reason?: unknown },
+  failure: { reason?: unknown },
 ): DuckDBTableFunction {
   const rows = new RowReader(columns, source);
   return DuckDBTableFunction.create({
@@ -55,7 +55,7 @@ export function copyRows(
       try {
         rows.fill(output.chunk);
       } catch (thrown) {
-        broken.reason = thrown;
+        failure.reason = thrown;
         info.setError(thrown instanceof Error ? thrown.message : String(thrown));
       }
     },

@@ -3,7 +3,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { ParquetJob, WorkerReply } from './parquet-job.ts';
 import { writeParquet } from './write-parquet.ts';
 
-/** Entry of the worker thread: one job at a time, one reply for each. */
+/** Entry point of the worker thread. It executes one job at a time and sends one reply for each. */
 parentPort?.on('message', (job: ParquetJob) => {
   void writeParquet(job).then(
     (result) => reply({ ok: true, result }),

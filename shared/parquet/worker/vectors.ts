@@ -1,18 +1,18 @@
 import duckdb from '@duckdb/node-bindings';
-import type { CopyBinaryReader } from './copy-binary.ts';
-import { BYTES_PER_VALUE, type RawColumn, type RawType } from './raw-column.ts';
+import type { CopyBinaryReader } from '../copy-binary/reader.ts';
+import { BYTES_PER_VALUE, type RawColumn, type RawType } from '../copy-binary/raw-column.ts';
 
 /**
- * Fills DuckDB vectors from fields of PostgreSQL's binary COPY. The bindings are used directly: the setters of
- * `@duckdb/node-api` make one object per value, which takes three times as long on a wide table.
+ * Fills DuckDB vectors from fields of PostgreSQL's binary COPY. The bindings are used directly, because the setters of
+ * `@duckdb/node-api` create one object per value, which takes three times as long on a wide table.
  */
 
-/** DuckDB's vector size: a chunk holds at most so many rows. */
+/** DuckDB's vector size: the largest number of rows in a chunk. */
 export const CHUNK_ROWS = duckdb.vector_size();
 
 /** One column of a chunk. */
 export interface ColumnFiller {
-  /** Begins a chunk. */
+  /** Starts a chunk. */
   begin(vector: duckdb.Vector): void;
   put(row: number, source: CopyBinaryReader, at: number, length: number): void;
   putNull(row: number): void;
@@ -24,7 +24,7 @@ export function columnFiller(column: RawColumn): ColumnFiller {
   return column.list ? new ListFiller(valuesOf(column.type)) : new FlatFiller(valuesOf(column.type));
 }
 
-/** Where the values of a vector go; `reserve` makes room for `count` of them. */
+/** The values of a vector. `reserve` allocates space for `count` of them. */
 interface Values {
   reserve(count: number): void;
   put(vector: duckdb.Vector, index: number, source: CopyBinaryReader, at: number, length: number): void;
@@ -36,7 +36,7 @@ function valuesOf(type: RawType): Values {
   return width === undefined ? BYTES : new FixedValues(width);
 }
 
-/** Text and blobs: DuckDB copies them, one call each. */
+/** Text and blobs. DuckDB copies each value. */
 const BYTES: Values = {
   reserve: () => undefined,
   put: (vector, index, source, at, length) =>
@@ -44,7 +44,7 @@ const BYTES: Values = {
   flush: () => undefined,
 };
 
-/** Numbers of 1, 2, 4 or 8 bytes: turned from network order to little-endian, and copied as one block. */
+/** Numbers of 1, 2, 4 or 8 bytes: converted from network order to little-endian, and copied as one block. */
 class FixedValues implements Values {
   #width: number;
   #block: Uint8Array;
@@ -87,7 +87,7 @@ class FixedValues implements Values {
   }
 }
 
-/** Which rows of a vector are null: one bit each, 1 is valid. */
+/** The null rows of a vector: one bit for each row, 1 is valid. */
 class Validity {
   #bits = new Uint8Array(CHUNK_ROWS / 8).fill(ALL_VALID);
   #anyNull = false;
@@ -100,7 +100,7 @@ class Validity {
   }
 
   flush(vector: duckdb.Vector, count: number): void {
-    if (!this.#anyNull) return; // A vector comes with all rows valid.
+    if (!this.#anyNull) return; // All rows of a new vector are valid.
     this.#reserve(count);
     duckdb.vector_ensure_validity_writable(vector);
     duckdb.copy_data_to_vector_validity(vector, 0, this.#bits.buffer, 0, Math.ceil(count / 64) * 8);
@@ -108,7 +108,7 @@ class Validity {
     this.#anyNull = false;
   }
 
-  /** DuckDB keeps the bits in words of 64. */
+  /** DuckDB stores the bits in words of 64. */
   #reserve(count: number): void {
     const bytes = Math.ceil(count / 64) * 8;
     if (bytes <= this.#bits.length) return;
@@ -147,7 +147,7 @@ class FlatFiller implements ColumnFiller {
   }
 }
 
-/** A list is an offset and a length in a child vector that all rows share. */
+/** Each row is an offset and a length in a child vector with the elements of all rows. */
 class ListFiller implements ColumnFiller {
   #values: Values;
   #validity = new Validity();
@@ -169,7 +169,10 @@ class ListFiller implements ColumnFiller {
     this.#grow(CHUNK_ROWS);
   }
 
-  /** The field is an array of PostgreSQL: dimensions, null flag, element type; length and lower bound of the dimension; elements. */
+  /**
+   * The field is a PostgreSQL array: dimensions, null flag, element type, length and lower bound of the dimension,
+   * elements.
+   */
   put(row: number, source: CopyBinaryReader, at: number): void {
     const dimensions = source.view.getInt32(at);
     const count = dimensions === 0 ? 0 : source.view.getInt32(at + 12);

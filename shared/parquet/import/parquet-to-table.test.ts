@@ -7,10 +7,10 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type LockedDatabase, openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { createDatabase } from '../../tests/servers.ts';
-import epsg4326 from './epsg-4326.json' with { type: 'json' };
+import { createDatabase } from '../../../tests/servers.ts';
+import epsg4326 from '../export/epsg-4326.json' with { type: 'json' };
 import { parquetToTable } from './parquet-to-table.ts';
-import { writeGeoParquet } from './write-geoparquet.ts';
+import { writeGeoParquet } from '../export/write-geoparquet.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const never = new AbortController().signal;
@@ -38,7 +38,7 @@ async function parquet(select: string): Promise<string> {
   return path;
 }
 
-/** The table with the types that the ledger remembers. */
+/** Imports the file and returns the restored types. */
 async function loaded(path: string, columns: { name: string; type: string }[]) {
   const table = await parquetToTable(session, duckdb, { path, columns }, 'loaded', never);
   const select = columns
@@ -51,7 +51,7 @@ async function loaded(path: string, columns: { name: string; type: string }[]) {
   return { rowCount: table.rowCount, types };
 }
 
-test('a table that was exported comes back as it was: names, types, values, nulls, geometries', async () => {
+test('an exported table is imported without changes: names, types, values, nulls, geometries', async () => {
   await session.query(`create unlogged table original as select n::bigint as sluice_fid, n % 2 = 0 as "Bool", n::smallint as "s m", -n::integer as "int", (n * 1e15)::bigint as big, (n / 3.0)::real as "real", n / 7.0::float8 as double,
     (n / 8.0)::numeric(20, 5) as "numeric", (n * 1000 || '.125')::numeric as loose, repeat('é🚗 "q"' || chr(9) || chr(10) || '\\', n - 1) as "Text #1", ('ab' || n)::varchar(10) as "select",
     decode(repeat('00ff', n), 'hex') as bytes, json_build_object('n', n) as "json", ('00000000-0000-4000-8000-00000000000' || n)::uuid as "uuid",
@@ -95,14 +95,14 @@ test('rows are numbered in the order of the file, over many chunks, with values 
   ).toEqual([{ wrong: 0 }]);
 });
 
-test('a column of the ledger that the file does not have', async () => {
+test('rejects a file without a column of the ledger', async () => {
   const path = await parquet('select 1 as a');
   await expect(
     parquetToTable(session, duckdb, { path, columns: [{ name: 'ä "b"', type: 'text' }] }, 'loaded', never),
   ).rejects.toMatchObject({ code: 'ASSET_CHANGED', details: { column: 'ä "b"' } });
 });
 
-test('a file that ends in the middle is not taken for a whole one', async () => {
+test('rejects a damaged file', async () => {
   const path = await parquet(`select i, md5(i::varchar) as text from range(0, 300000) as t (i)`);
   const file = await open(path, 'r+');
   const { size } = await file.stat();
@@ -126,7 +126,7 @@ test('a file that ends in the middle is not taken for a whole one', async () => 
   expect(await session.query('select 1 as alive')).toEqual([{ alive: 1 }]);
 });
 
-test('an abort ends the copy, and DuckDB is idle then', async () => {
+test('an abort ends the copy, and DuckDB is idle afterwards', async () => {
   const path = await parquet(`select i, md5(i::varchar) as text from range(0, 3000000) as t (i)`);
   const stop = new AbortController();
   const own = await postgis.openSession({ runId: RUN, step: 'join', token: 2 }, stop.signal);

@@ -1,9 +1,11 @@
 import type { GeometryProfile } from './geometry-profile.ts';
 
-/** The struct column with the bounds of each geometry, by which readers skip row groups. */
+/** The struct column with the bounds of each geometry. Readers use its statistics to skip row groups. */
 export const COVERING_NAME = 'bbox';
 
-/** Value of the file's key `geo` (GeoParquet 1.1.0). `crs` is PROJJSON. Edges are planar, which is the default. */
+/**
+ * Value of the key `geo` in the file's metadata (GeoParquet 1.1.0). `crs` is PROJJSON. Edges are planar, the default.
+ */
 export function geoMetadata(
   column: string,
   covering: string,

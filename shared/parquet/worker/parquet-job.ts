@@ -1,8 +1,9 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { RawColumn } from './raw-column.ts';
+import type { RawColumn } from '../copy-binary/raw-column.ts';
 
-/** What the worker needs to write one file; made by the main thread, and copied to the worker. */
+/** The parameters for one Parquet file. The main thread sends them to the worker. */
 export interface ParquetJob {
+  /** The ring buffer with the rows, as COPY BINARY. */
   ring: SharedArrayBuffer;
   /** The folder that DuckDB may use, and the file in it. */
   folder: string;
@@ -15,7 +16,7 @@ export interface ParquetJob {
 }
 
 export interface ParquetResult {
-  /** Rows that the finished file says it has. */
+  /** Rows in the footer of the file. */
   row_count: number;
   /** Version of DuckDB. */
   duckdb: string;

@@ -6,11 +6,11 @@ import { toGeoJson } from 'geoparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
-import { createDatabase } from '../../tests/servers.ts';
+import { createDatabase } from '../../../tests/servers.ts';
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 import { writeGeoParquet } from './write-geoparquet.ts';
 
-/** Readers that share no code with the writer see the same features: geoparquet (JavaScript), geoarrow (Rust). */
+/** Independent readers return the same features: geoparquet (JavaScript), geoarrow (Rust). */
 
 const GEOMETRIES = [
   'POINT(1 2)',
@@ -83,7 +83,7 @@ test('geoparquet', async () => {
   );
 });
 
-// This release of geoarrow panics on a column of several geometry types.
+// This version of geoarrow panics on a column with several geometry types.
 test('geoarrow', () => {
   const geoarrow = createRequire(import.meta.url)(
     '@geoarrow/geoparquet-wasm/node/index.js',

@@ -1,33 +1,35 @@
 /**
- * A stream of bytes from one thread to another through shared memory. The writer waits without blocking its thread, so the
- * main thread stays responsive; the reader blocks, as a DuckDB table function must. Memory is bounded by the ring's size.
+ * A stream of bytes from one thread to another through a ring buffer in shared memory. The writer waits asynchronously,
+ * because it runs in the main thread. The reader blocks its thread, because a DuckDB table function is synchronous.
  */
 
-/** Positions in the control block. Positions of bytes count from the start of the stream, modulo 2^32. */
+/** Indexes in the control block. WRITTEN and READ are positions in the stream, modulo 2^32. */
 const WRITTEN = 0;
 const READ = 1;
 const STATE = 2;
-/** Grows with every write and with the end: what the reader sleeps on, so that no wake-up can be missed. */
-const NEWS = 3;
+/** Increases with every write and at the end. The reader waits for a change of it, so that it misses neither. */
+const CHANGES = 3;
 const CONTROL_BYTES = 16;
 
 const OPEN = 0;
 const ENDED = 1;
 const BROKEN = 2;
 
-/** 4 MiB holds a good 20,000 rows of small polygons: neither side waits for the other on each row. Must be a power of two. */
+/**
+ * Holds about 20,000 rows of small polygons, so that the threads rarely wait for each other. Must be a power of two.
+ */
 const RING_BYTES = 4 * 2 ** 20;
 
 export function createRing(bytes = RING_BYTES): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
 }
 
-/** Empties the ring for another stream. Only while nobody reads or writes it. */
+/** Empties the ring for another stream. It must not be in use. */
 export function resetRing(ring: SharedArrayBuffer): void {
   new Int32Array(ring, 0, CONTROL_BYTES / Int32Array.BYTES_PER_ELEMENT).fill(0);
 }
 
-/** The end that fills the ring. */
+/** Writes to a ring. */
 export class RingWriter {
   #control: Int32Array;
   #bytes: Uint8Array;
@@ -37,7 +39,7 @@ export class RingWriter {
     this.#bytes = new Uint8Array(ring, CONTROL_BYTES);
   }
 
-  /** Resolves when all of the chunk is in the ring; rejects with the signal's reason when it aborts while the ring is full. */
+  /** Resolves when the whole chunk is in the ring. Rejects with the signal's reason when the signal aborts. */
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     let rest = chunk;
     while (rest.length > 0) {
@@ -53,33 +55,33 @@ export class RingWriter {
       const count = Math.min(free, rest.length, this.#bytes.length - start);
       this.#bytes.set(rest.subarray(0, count), start);
       Atomics.store(this.#control, WRITTEN, (written + count) | 0);
-      this.#tell();
+      this.#notify();
       rest = rest.subarray(count);
     }
   }
 
-  /** The stream is complete. */
+  /** Ends a complete stream. */
   end(): void {
     this.#close(ENDED);
   }
 
-  /** The stream is not complete and never will be: the reader stops. */
+  /** Ends an incomplete stream. The reader gets `broken`. */
   break(): void {
     this.#close(BROKEN);
   }
 
   #close(state: number): void {
     Atomics.compareExchange(this.#control, STATE, OPEN, state);
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
-    Atomics.add(this.#control, NEWS, 1);
-    Atomics.notify(this.#control, NEWS);
+  #notify(): void {
+    Atomics.add(this.#control, CHANGES, 1);
+    Atomics.notify(this.#control, CHANGES);
   }
 }
 
-/** Resolves when the value at `index` is not `seen` any more. */
+/** Resolves when the value at `index` differs from `seen`. */
 async function changed(control: Int32Array, index: number, seen: number, signal: AbortSignal): Promise<void> {
   const wait = Atomics.waitAsync(control, index, seen);
   if (!wait.async) return;
@@ -93,7 +95,7 @@ async function changed(control: Int32Array, index: number, seen: number, signal:
   }
 }
 
-/** The end that empties the ring. Blocks its thread while the ring is empty. */
+/** Reads from a ring. Blocks its thread while the ring is empty. */
 export class RingReader {
   #control: Int32Array;
   #bytes: Uint8Array;
@@ -103,11 +105,15 @@ export class RingReader {
     this.#bytes = new Uint8Array(ring, CONTROL_BYTES);
   }
 
-  /** Fills `target` with at least one byte, and says how many; 0 at the end of the stream; `broken` when the writer gave up. */
+  /**
+   * Reads at least one byte into `target` and returns their number; 0 at the end of the stream, `broken` after
+   * `break()`.
+   */
   read(target: Uint8Array): number | 'broken' {
     for (;;) {
-      // News first, then the state, then the position: what was written before the end is then seen.
-      const news = Atomics.load(this.#control, NEWS);
+      // The order of the loads matters: bytes that were written before the end are read before the state ENDED is acted
+      // on.
+      const changes = Atomics.load(this.#control, CHANGES);
       const state = Atomics.load(this.#control, STATE);
       const read = Atomics.load(this.#control, READ);
       const written = Atomics.load(this.#control, WRITTEN);
@@ -122,7 +128,7 @@ export class RingReader {
         return count;
       }
       if (state === ENDED) return 0;
-      Atomics.wait(this.#control, NEWS, news);
+      Atomics.wait(this.#control, CHANGES, changes);
     }
   }
 }

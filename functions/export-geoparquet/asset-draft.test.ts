@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
-import { sourceHash } from './plan-asset.ts';
+import { sourceHash } from './asset-draft.ts';
 
 const file = (path: string, sha256: string): SourceFile => ({
   path,
@@ -24,7 +24,7 @@ const manifest = (paths: string[], fields: object = {}) => ({
 const ready = { recipe: 'default', parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0 }, crs: 'EPSG:4326' };
 const base = sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, ready);
 
-test('the same bytes give the same hash, whatever the files are called and in whatever order', () => {
+test('the same bytes give the same hash, regardless of names and order of the files', () => {
   expect(sourceHash(manifest(['x', 'y']), { files: [file('y', '2'), file('x', '1')] }, ready)).toBe(base);
   expect(
     sourceHash(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { createDatabase } from '../../tests/servers.ts';
+import { createDatabase } from '../../../tests/servers.ts';
 import { copyToParquet } from './copy-to-parquet.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -34,19 +34,19 @@ const integers = (path: string) => ({
   select: [{ expression: 'c0', name: 'n' }],
   metadata: {},
 });
-// In the select list, where PostgreSQL makes them one by one.
+// In the select list, where PostgreSQL creates the rows one by one.
 const numbers = (count: number | string) =>
   `copy (select generate_series(1, ${count}::bigint)) to stdout (format binary)`;
 const ENDLESS = '1000000000000';
 
-test('says how many rows the file has', async () => {
+test('returns the number of rows in the file', async () => {
   await connect();
   expect(await copyToParquet(client, numbers(100_000), integers(join(folder, 'n.parquet')), never)).toMatchObject({
     row_count: 100_000,
   });
 });
 
-test('stops at once when the signal aborts in the middle of the rows', async () => {
+test('stops when the signal aborts between two rows', async () => {
   await connect();
   const stop = new AbortController();
   const path = join(folder, 'endless.parquet');
@@ -57,7 +57,7 @@ test('stops at once when the signal aborts in the middle of the rows', async () 
   await refused;
 });
 
-test('says what PostgreSQL says when a row fails, and the connection goes on', async () => {
+test('a failing row rejects with the error of PostgreSQL, and the connection remains usable', async () => {
   await connect();
   const failing = 'copy (select 1000::bigint / (50000 - generate_series(1, 100000))::bigint) to stdout (format binary)';
   await expect(copyToParquet(client, failing, integers(join(folder, 'failing.parquet')), never)).rejects.toMatchObject({
@@ -66,14 +66,14 @@ test('says what PostgreSQL says when a row fails, and the connection goes on', a
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
 });
 
-test('stops when the file cannot be written', async () => {
+test('stops when the file cannot be created', async () => {
   await connect();
   await expect(
     copyToParquet(client, numbers(ENDLESS), integers(join(folder, 'no such folder', 'n.parquet')), never),
   ).rejects.toMatchObject({ code: 'INTERNAL' });
 });
 
-test('writes nowhere but in its folder', async () => {
+test('cannot write outside of its folder', async () => {
   await connect();
   await expect(
     copyToParquet(client, numbers(1), integers(join(tmpdir(), 'outside.parquet')), never),
@@ -81,7 +81,7 @@ test('writes nowhere but in its folder', async () => {
   expect(existsSync(join(tmpdir(), 'outside.parquet'))).toBe(false);
 });
 
-test('rows that do not fit the plan are an error', async () => {
+test('rejects rows with another number of columns', async () => {
   await connect();
   await expect(
     copyToParquet(

@@ -2,24 +2,24 @@ import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
-/** What GeoParquet's metadata and the ledger say of the geometries of a table. */
+/** Properties of the geometries of a table, for GeoParquet's metadata and for the ledger. */
 export interface GeometryProfile {
   row_count: number;
   null_geometries: number;
   empty_geometries: number;
-  /** As GeoParquet names them, sorted: `MultiPolygon`, `Point Z`. */
+  /** Names of GeoParquet, sorted: `MultiPolygon`, `Point Z`. */
   geometry_types: string[];
-  /** [xmin, ymin, xmax, ymax], or with zmin and zmax when any geometry has Z; null without coordinates. */
+  /** [xmin, ymin, xmax, ymax], or with zmin and zmax when a geometry has Z; null without coordinates. */
   bbox: number[] | null;
 }
 
-/** A group of geometries of one kind. */
+/** The geometries of one type. */
 export interface GeometryGroup {
   type: string | null;
   zm: number | null;
   rows: number;
   empties: number;
-  /** xmin, ymin, zmin, xmax, ymax, zmax; zmin and zmax mean nothing without Z. */
+  /** xmin, ymin, zmin, xmax, ymax, zmax; zmin and zmax are meaningless without Z. */
   box: number[] | null;
 }
 
@@ -35,7 +35,10 @@ const TYPE_NAMES: Record<string, string> = {
 /** ST_Zmflag of geometries with Z and without M. */
 const Z = 2;
 
-/** One parallel scan. Throws GEOMETRY_CONTRACT for a geometry that GeoParquet cannot hold (curves, M values, TINs). */
+/**
+ * Scans the table once. Throws GEOMETRY_CONTRACT for a geometry that GeoParquet does not support (curves, M values,
+ * TINs).
+ */
 export async function readGeometryProfile(
   session: PostgisSession,
   table: string,
@@ -44,8 +47,12 @@ export async function readGeometryProfile(
   // ST_3DExtent is exact; ST_Extent rounds to single precision.
   const groups = await session.query<GeometryGroup & Record<string, unknown>>(
     format(
-      `select type, zm, rows::float8, empties::float8, case when box is not null then array[ST_XMin(box), ST_YMin(box), ST_ZMin(box), ST_XMax(box), ST_YMax(box), ST_ZMax(box)] end as box
-     from (select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, count(*) as rows, count(*) filter (where ST_IsEmpty(%1$I)) as empties, ST_3DExtent(%1$I) as box from %2$I group by 1, 2) as groups`,
+      `select type, zm, rows::float8, empties::float8,
+         case when box is not null then
+           array[ST_XMin(box), ST_YMin(box), ST_ZMin(box), ST_XMax(box), ST_YMax(box), ST_ZMax(box)] end as box
+       from (select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, count(*) as rows,
+           count(*) filter (where ST_IsEmpty(%1$I)) as empties, ST_3DExtent(%1$I) as box
+         from %2$I group by 1, 2) as groups`,
       geometryColumn,
       table,
     ),
@@ -53,7 +60,7 @@ export async function readGeometryProfile(
   return profileOf(groups);
 }
 
-/** Adds the groups up. Throws GEOMETRY_CONTRACT as above. */
+/** The profile of all groups. Throws GEOMETRY_CONTRACT like readGeometryProfile. */
 export function profileOf(groups: GeometryGroup[]): GeometryProfile {
   const sum = (count: (group: GeometryGroup) => number) => groups.reduce((total, group) => total + count(group), 0);
   return {
@@ -67,7 +74,7 @@ export function profileOf(groups: GeometryGroup[]): GeometryProfile {
   };
 }
 
-/** The four horizontal numbers of a GeoParquet bbox: [xmin, ymin, xmax, ymax]. */
+/** A GeoParquet bbox without Z: [xmin, ymin, xmax, ymax]. */
 export function horizontalBounds(bbox: GeometryProfile['bbox']): [number, number, number, number] | null {
   if (bbox === null) return null;
   const [xmin = NaN, ymin = NaN, a = NaN, b = NaN, c = NaN] = bbox;
@@ -79,7 +86,8 @@ function typeName(type: string, zm: number): string {
   if (name === undefined || (zm !== 0 && zm !== Z)) {
     throw new SluiceError(
       'GEOMETRY_CONTRACT',
-      `GeoParquet holds no ${type}${name === undefined ? '' : ' with M values'}; the recipe or join must leave plain geometries.`,
+      `GeoParquet does not support ${type}${name === undefined ? '' : ' with M values'}. ` +
+        'The recipe or join must convert it.',
       { details: { type, zm } },
     );
   }

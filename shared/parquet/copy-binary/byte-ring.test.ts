@@ -4,7 +4,7 @@ import { createRing, resetRing, RingReader, RingWriter } from './byte-ring.ts';
 
 const never = new AbortController().signal;
 
-/** Reads the ring in a thread of its own until it ends, and answers the sum of the bytes and their count. */
+/** Reads the ring in another thread to its end, and returns the sum of the bytes and their count. */
 function sumInThread(ring: SharedArrayBuffer): Promise<{ sum: number; count: number; end: number | string }> {
   const source = `
     const { parentPort, workerData } = require('node:worker_threads');
@@ -38,7 +38,7 @@ test('passes every byte to another thread, in chunks larger and smaller than the
   expect(await read).toEqual({ sum, count, end: 0 });
 });
 
-test('tells the reader that the stream broke', async () => {
+test('the reader of an incomplete stream gets broken', async () => {
   const ring = createRing(1024);
   const read = sumInThread(ring);
   const writer = new RingWriter(ring);
@@ -47,14 +47,14 @@ test('tells the reader that the stream broke', async () => {
   expect(await read).toMatchObject({ end: 'broken' });
 });
 
-test('a write that waits for room ends when the signal aborts', async () => {
+test('a write to a full ring rejects when the signal aborts', async () => {
   const stop = new AbortController();
   const writing = new RingWriter(createRing(1024)).write(new Uint8Array(2000), stop.signal);
   stop.abort();
   await expect(writing).rejects.toMatchObject({ name: 'AbortError' });
 });
 
-test('can be used again', async () => {
+test('can be reused', async () => {
   const ring = createRing(1024);
   const target = new Uint8Array(10);
   for (const byte of [1, 2]) {

@@ -2,19 +2,22 @@ import { deterministicObjectId } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import { horizontalBounds } from '#shared/parquet/geometry-profile.ts';
-import type { GeoParquetFile } from '#shared/parquet/write-geoparquet.ts';
+import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
+import type { GeoParquetFile } from '#shared/parquet/export/write-geoparquet.ts';
 import { RECIPE_VERSION } from '#shared/recipes/registry.ts';
 
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
 
-/** The same for the same run, so that a repeat registers nothing new. */
+/** The id depends on the run only, so that a repeated attempt does not register a second asset. */
 export function assetIdOf(runId: string): string {
   return deterministicObjectId('asset', runId, 'geoparquet');
 }
 
-/** Changes with the files, how they are read, and the recipe with its parameters, which for a join hold both assets by content (sourceHashOf). */
+/**
+ * Hash of the files, of how they are read, and of the recipe with its parameters (sourceHashOf). The parameters of a
+ * join include the content hashes of both assets.
+ */
 export function sourceHash(
   run: Pick<RunDocument, 'manifest'>,
   loaded: Pick<Loaded, 'files'> | undefined,
@@ -24,7 +27,7 @@ export function sourceHash(
   return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }
 
-/** What the ledger is told of the exported file. */
+/** The ledger document of the exported file. */
 export function assetDraft(
   run: RunDocument,
   loaded: Loaded | undefined,

@@ -1,10 +1,10 @@
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 
-/** PROJJSON by code. EPSG:4326, the usual one, is there from the start, so that the usual export starts no program. */
+/** PROJJSON by code. EPSG:4326 is included, so that most exports do not start projinfo. */
 const known = new Map<string, unknown>([['EPSG:4326', epsg4326]]);
 
-/** The PROJJSON of `EPSG:n`; asked of PROJ once per process. Throws FILE_UNREADABLE when PROJ does not know it. */
+/** The PROJJSON of `EPSG:n`, from projinfo once per process. Throws FILE_UNREADABLE when PROJ does not have the CRS. */
 export async function projJson(crs: string, gdal: Gdal, signal: AbortSignal): Promise<unknown> {
   const found = known.get(crs);
   if (found !== undefined) return found;

@@ -1,20 +1,20 @@
 import { quotedIdentifier } from '@duckdb/node-api';
-import type { RawType } from './raw-column.ts';
+import type { RawType } from '../copy-binary/raw-column.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 
-/** How a column of a Parquet file becomes a column of PostgreSQL again: the way back of column-types.ts. */
+/** The conversion of a column of a Parquet file to PostgreSQL, the reverse of export/export-column.ts. */
 export interface ImportColumn {
   /** SQL for DuckDB, over the columns of the file. */
   source: string;
   raw: RawType;
-  /** Type in the table that the rows are copied to. */
+  /** Type of the column in the table that the rows are copied to. */
   staged: string;
-  /** SQL for PostgreSQL that gives the value its type again; `staged` stands for the column as it was copied. */
+  /** SQL for PostgreSQL that restores the type of the value; `staged` is the copied column. */
   value: (staged: string) => string;
 }
 
-/** Types whose bytes are the same in DuckDB and in PostgreSQL's binary format, but for the byte order. */
-const AS_IS: Record<string, { raw: RawType; duckdb: string }> = {
+/** Types whose bytes are equal in DuckDB and in PostgreSQL's binary format, except for the byte order. */
+const SAME_BYTES: Record<string, { raw: RawType; duckdb: string }> = {
   boolean: { raw: 'BOOLEAN', duckdb: 'boolean' },
   smallint: { raw: 'SMALLINT', duckdb: 'smallint' },
   integer: { raw: 'INTEGER', duckdb: 'integer' },
@@ -25,7 +25,7 @@ const AS_IS: Record<string, { raw: RawType; duckdb: string }> = {
   bytea: { raw: 'BLOB', duckdb: 'blob' },
 };
 
-/** Days of a date, and microseconds of the two timestamps, since 2000-01-01, where PostgreSQL begins to count. */
+/** Days of a date, and microseconds of a timestamp, since 2000-01-01, which is PostgreSQL's epoch. */
 const SINCE_2000: Record<string, { raw: RawType; source: (column: string) => string }> = {
   date: { raw: 'INTEGER', source: (column) => `(${column}::date - date '2000-01-01')::integer` },
   'timestamp without time zone': {
@@ -38,30 +38,36 @@ const SINCE_2000: Record<string, { raw: RawType; source: (column: string) => str
   },
 };
 
-/** Types that travel as text, and are made again of it. What is not here is kept as text: its type may belong to another database. */
+/**
+ * Types that are copied as text and then cast. All other types remain text, because they may not exist in this
+ * database.
+ */
 const FROM_TEXT =
   /^(numeric(\(\d+,-?\d+\))?|character varying(\(\d+\))?|character\(\d+\)|jsonb?|uuid|time(\(\d\))? without time zone|interval)$/;
 
 /**
- * The way of one column, by the type that the ledger remembers and the type that it has in the file. Geometries come as WKB, without an SRID.
- * The file holds dates and times that both know (column-types.ts made the others null).
+ * The conversion of one column, from its type in the ledger and its type in the file. Geometries are WKB without an
+ * SRID. All dates and times of the file exist in PostgreSQL, because the export replaced the others by null.
  */
 export function importColumn({ name, type }: Column, fileType: string): ImportColumn {
   const column = quotedIdentifier(name);
   const same = (staged: string) => staged;
   if (type === 'geometry') return { source: column, raw: 'BLOB', staged: 'geometry', value: same };
-  const asIs = AS_IS[type];
-  if (asIs !== undefined) return { source: `${column}::${asIs.duckdb}`, raw: asIs.raw, staged: type, value: same };
+  const sameBytes = SAME_BYTES[type];
+  if (sameBytes !== undefined)
+    return { source: `${column}::${sameBytes.duckdb}`, raw: sameBytes.raw, staged: type, value: same };
   const time = SINCE_2000[withoutPrecision(type)];
   if (time !== undefined) return { source: time.source(column), raw: time.raw, staged: type, value: same };
   const source = fileType.endsWith('[]') ? arrayText(column, fileType) : `${column}::varchar`;
-  return { source, raw: 'VARCHAR', staged: 'text', value: isMade(type) ? (staged) => `${staged}::${type}` : same };
+  const value = isRestorable(type) ? (staged: string) => `${staged}::${type}` : same;
+  return { source, raw: 'VARCHAR', staged: 'text', value };
 }
 
-/** Whether PostgreSQL can make the type of text; of arrays, what it can make the elements of. */
-function isMade(type: string): boolean {
+/** Whether PostgreSQL can cast text to the type; for an array, to the type of its elements. */
+function isRestorable(type: string): boolean {
   const element = type.replace(/\[\]$/, '');
-  return FROM_TEXT.test(element) || (element !== type && (element in AS_IS || withoutPrecision(element) in SINCE_2000));
+  if (FROM_TEXT.test(element)) return true;
+  return element !== type && (element in SAME_BYTES || withoutPrecision(element) in SINCE_2000);
 }
 
 /** `timestamp(3) without time zone` without the `(3)`. */
@@ -69,7 +75,9 @@ function withoutPrecision(type: string): string {
   return type.replace(/\(\d\)/, '');
 }
 
-/** A list as PostgreSQL writes arrays (documentation of arrays, "Array Input and Output Syntax"), each element quoted. */
+/**
+ * A list in PostgreSQL's array syntax (documentation of arrays, "Array Input and Output Syntax"), with quoted elements.
+ */
 function arrayText(column: string, fileType: string): string {
   const text = fileType === 'BLOB[]' ? String.raw`'\x' || hex(e)` : 'e::varchar';
   const quoted = String.raw`'"' || replace(replace(${text}, '\', '\\'), '"', '\"') || '"'`;

@@ -1,0 +1,75 @@
+import format from 'pg-format';
+import type { Note } from '#shared/contracts/facts.ts';
+import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import { counted } from '#shared/text/amounts.ts';
+import { type ColumnStatistics, isRepresentable, TIME_TYPES } from './export-column.ts';
+
+/** Statistics of the columns whose type alone does not determine the type in the file. */
+export interface TableStatistics {
+  byColumn: Map<string, ColumnStatistics>;
+  /** Notes about values that become null in the file. */
+  notes: Note[];
+}
+
+/** Scans the table once, unless no column needs statistics. */
+export async function readColumnStatistics(
+  session: PostgisSession,
+  table: string,
+  columns: TableColumn[],
+): Promise<TableStatistics> {
+  const needed = columns
+    .map((column, index) => ({ column, index, sql: aggregateSql(column) }))
+    .filter(({ sql }) => sql !== undefined);
+  if (needed.length === 0) return { byColumn: new Map(), notes: [] };
+  const select = needed.map(({ sql, index }) => `${sql} as f${index}`).join(', ');
+  const [row = {}] = await session.query<Record<string, Aggregate>>(format('select %s from %I as t', select, table));
+  const statistics: TableStatistics = { byColumn: new Map(), notes: [] };
+  for (const { column, index } of needed) {
+    const found = row[`f${index}`] ?? {};
+    statistics.byColumn.set(column.name, statisticsOf(found));
+    if (found.unrepresentable) statistics.notes.push(unrepresentableNote(column.name, found.unrepresentable));
+  }
+  return statistics;
+}
+
+/** The fields of the JSON object that is computed for one column. */
+interface Aggregate {
+  whole?: number | null;
+  scale?: number | null;
+  special?: boolean | null;
+  dimensions?: number | null;
+  unrepresentable?: number;
+}
+
+function aggregateSql(column: TableColumn): string | undefined {
+  const value = format('t.%I', column.name);
+  if (column.array) return `json_build_object('dimensions', max(array_ndims(${value})))`;
+  if (column.base === 'numeric') {
+    const finite = `${value} not in ('NaN', 'Infinity', '-Infinity')`;
+    return `json_build_object('whole', max(length(trunc(abs(${value}))::text)) filter (where ${finite}),
+      'scale', max(scale(${value})), 'special', bool_or(not (${finite})))`;
+  }
+  if (TIME_TYPES.includes(column.base))
+    return `json_build_object('unrepresentable',
+      count(*) filter (where not ${isRepresentable(value, column.base)}))`;
+  return undefined;
+}
+
+function statisticsOf({ whole, scale, special, dimensions }: Aggregate): ColumnStatistics {
+  return {
+    ...(typeof whole === 'number' ? { digits: { whole, scale: scale ?? 0 } } : {}),
+    special: special ?? false,
+    dimensions: dimensions ?? 0,
+  };
+}
+
+function unrepresentableNote(column: string, count: number): Note {
+  return {
+    code: 'TIME_NOT_REPRESENTABLE',
+    message:
+      `${counted(count, 'value')} of column ${JSON.stringify(column)} became null, ` +
+      'because Parquet has no times that are infinite or after the year 294246.',
+    column,
+  };
+}
