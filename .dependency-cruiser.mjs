@@ -7,7 +7,7 @@ const LAYERS = [
   ['config'],
   ['log'],
   ['contracts'],
-  ['events', 'storage', 'formats', 'duckdb'],
+  ['events', 'storage', 'formats', 'duckdb', 'postgres'],
   ['gdal', 'postgis'],
   ['recipes', 'parquet', 'delimited'],
   ['manifest'],
