@@ -1,3 +1,4 @@
+import { isStorableText } from '#shared/text/storable.ts';
 import { lineAndColumn } from './manifest-text.ts';
 
 /**
@@ -23,7 +24,7 @@ interface Level {
 
 /**
  * Problems that JSON.parse ignores: repeated names in an object (the last value would replace the others), nesting that
- * is too deep, and characters that databases cannot store (NUL, unpaired surrogates). `text` must be valid JSON.
+ * is too deep, and characters that databases cannot store (NUL, lone surrogates). `text` must be valid JSON.
  */
 export function tokenIssues(text: string): FieldIssue[] {
   const issues: FieldIssue[] = [];
@@ -60,8 +61,8 @@ export function tokenIssues(text: string): FieldIssue[] {
         if (level.names.has(value)) report('is repeated', index);
         level.names.add(value);
       }
-      if (value.includes('\0') || !value.isWellFormed())
-        report('contains a character that cannot be stored (NUL, or an unpaired surrogate)', index);
+      if (!isStorableText(value))
+        report('contains a character that cannot be stored (NUL, or a lone surrogate)', index);
     }
   }
   return issues;

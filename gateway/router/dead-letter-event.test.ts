@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { deadLetterEvent, storableError } from './dead-letter-event.ts';
+import { deadLetterEvent } from './dead-letter-event.ts';
 import { assertStorable, jobIdOf } from './delivery.ts';
 
 const event: SluiceEvent = {
@@ -34,14 +34,6 @@ test.each(['x', 'é', '😀', '"'])('shortens a long error of %s to 1,024 bytes 
   expect(data.length).toBeGreaterThan(700);
   expect(JSON.parse(data.toString())).toMatchObject({
     error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string },
-  });
-});
-
-test('replaces characters that PostgreSQL rejects in errors', () => {
-  expect(storableError(new SluiceError('INTERNAL', 'a\0b\ud800', { details: { d: ['\0'] } }))).toEqual({
-    code: 'INTERNAL',
-    message: 'a\ufffdb\ufffd',
-    details: { d: ['\ufffd'] },
   });
 });
 

@@ -6,8 +6,6 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 const MAX_ERROR_BYTES = 1024;
 /** Each step of shortening keeps this share of the message. */
 const SHORTEN_BY = 0.9;
-/** U+FFFD replaces characters that PostgreSQL cannot store. */
-const REPLACEMENT = '\ufffd';
 
 /**
  * The event that the dead-letter sink receives: the original event with the attributes that Knative's sink adds.
@@ -35,12 +33,4 @@ function shortErrorBody(document: ErrorDocument): string {
     if (fits(text) || kept === 0) return text;
     kept = Math.floor(kept * SHORTEN_BY);
   }
-}
-
-/** The error without characters that PostgreSQL rejects. Messages of other programs may contain them. */
-export function storableError(error: SluiceError): ErrorDocument {
-  const clean = (text: string) => text.toWellFormed().replaceAll('\0', REPLACEMENT);
-  return JSON.parse(
-    JSON.stringify(error.toDocument(), (_key, value: unknown) => (typeof value === 'string' ? clean(value) : value)),
-  ) as ErrorDocument;
 }

@@ -1,3 +1,4 @@
+import { findUnstorable } from '#shared/text/storable.ts';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
@@ -42,12 +43,6 @@ export function jobIdOf(event: SluiceEvent, functionName: string): string {
   return deterministicUuid('delivery', event.source, event.id, functionName);
 }
 
-/**
- * Matches a JSON escape that PostgreSQL's jsonb rejects: NUL, or a lone surrogate. After an odd number of other
- * backslashes, the text is not an escape.
- */
-const NOT_STORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
-
 /** Throws EVENT_INVALID for an event that the queue cannot store: too large, or with text that is not valid Unicode. */
 export function assertStorable(event: SluiceEvent): void {
   const text = JSON.stringify(event);
@@ -59,10 +54,11 @@ export function assertStorable(event: SluiceEvent): void {
       `The event ${event.type} has ${bytes} bytes; the limit is ${MAX_EVENT_BYTES} bytes.`,
       { details },
     );
-  if (NOT_STORABLE.test(text))
+  const field = text.includes('\\u') ? findUnstorable(event) : undefined; // JSON escapes such characters.
+  if (field !== undefined)
     throw new SluiceError(
       'EVENT_INVALID',
-      `The event ${event.type} contains a NUL character or a lone surrogate, which PostgreSQL cannot store.`,
-      { details },
+      `The event ${event.type} contains a NUL character or a lone surrogate in ${field}, which cannot be stored.`,
+      { details: { ...details, field } },
     );
 }

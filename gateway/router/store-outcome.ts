@@ -1,9 +1,10 @@
+import { storableValue } from '#shared/text/storable.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './database.ts';
-import { deadLetterEvent, storableError } from './dead-letter-event.ts';
+import { deadLetterEvent } from './dead-letter-event.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
 import type { CallResult, Outcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
@@ -51,7 +52,7 @@ async function storeOnce(parts: RouterParts, job: Job<Delivery>, outcome: Outcom
     case 'give-back':
       return parts.queues.giveBack(job.name, [job.id]);
     case 'retry': {
-      const output = { error: storableError(outcome.error) };
+      const output = { error: storableValue(outcome.error.toDocument()) };
       return putBack(parts, job, outcome.afterSeconds, { ...data, attempt: data.attempt + 1 }, output);
     }
     case 'defer':
@@ -83,7 +84,7 @@ async function storeDone(
 
 /** Completes the job, stores its dead letter and delivers it to the dead-letter sink, in one transaction. */
 async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceError, seconds: number): Promise<void> {
-  const document = storableError(thrown);
+  const document = storableValue(thrown.toDocument());
   const error = new SluiceError(document.code, document.message, { details: document.details });
   const sink = parts.stack.deadLetterSink;
   const { event, attempt } = job.data;

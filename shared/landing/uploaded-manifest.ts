@@ -5,7 +5,7 @@ import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/s
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { ActivityDocument, ManifestDocument } from '#shared/ledger/documents.ts';
-import { storableText } from '#shared/ledger/storable.ts';
+import { storableText } from '#shared/text/storable.ts';
 import { type Manifest, MAX_BATCH_ID } from '#shared/manifest/manifest.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 

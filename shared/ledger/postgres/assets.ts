@@ -4,7 +4,7 @@ import { type AssetDocument, AssetDocumentSchema } from '../documents.ts';
 import type { DatasetVersion, Ledger } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
 import { parseDocument } from '../parse-document.ts';
-import { storableJson } from '../storable.ts';
+import { storableJson } from '#shared/text/storable.ts';
 import { currentClaim, iso, staleClaim } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
 import { listOf } from './list.ts';

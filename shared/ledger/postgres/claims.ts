@@ -4,7 +4,7 @@ import type { Status } from '#shared/contracts/statuses.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { RunDocument } from '../documents.ts';
 import type { ClaimRequest, ClaimResult, Ledger } from '../ledger.ts';
-import { storableJson, storableValue } from '../storable.ts';
+import { storableJson, storableValue } from '#shared/text/storable.ts';
 import type { Database, Statement } from './database.ts';
 import type { RunAnnouncer } from './run-announcer.ts';
 

@@ -1,3 +1,4 @@
+import { databaseFailure } from '#shared/errors/database-failure.ts';
 import pg from 'pg';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';

@@ -9,7 +9,7 @@ import {
 } from '../documents.ts';
 import type { Admission, Ledger } from '../ledger.ts';
 import { parseDocument } from '../parse-document.ts';
-import { storableJson, storableText, storableValue } from '../storable.ts';
+import { storableJson, storableText, storableValue } from '#shared/text/storable.ts';
 import { iso } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
 import type { RunAnnouncer } from './run-announcer.ts';

@@ -7,7 +7,7 @@ import {
 } from '../documents.ts';
 import type { Ledger } from '../ledger.ts';
 import { parseDocument } from '../parse-document.ts';
-import { storableJson, storableValue } from '../storable.ts';
+import { storableJson, storableValue } from '#shared/text/storable.ts';
 import { CLAIM_HELD, EXISTS, WHOLE } from './assets.ts';
 import { currentClaim, staleClaim } from './claims.ts';
 import type { Database, Statement } from './database.ts';

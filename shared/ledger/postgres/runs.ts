@@ -3,7 +3,7 @@ import { isAllowed } from '#shared/contracts/statuses.ts';
 import { type RunDocument, RunDocumentSchema } from '../documents.ts';
 import type { Ledger, RunFilter } from '../ledger.ts';
 import { parseDocument } from '../parse-document.ts';
-import { storableJson, storableValue } from '../storable.ts';
+import { storableJson, storableValue } from '#shared/text/storable.ts';
 import { iso } from './claims.ts';
 import type { Database, Statement } from './database.ts';
 import { listOf } from './list.ts';

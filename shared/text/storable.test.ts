@@ -6,8 +6,8 @@ test.each([
   [{ tags: { 'a\0b': 1 } }, 'tags.a\uFFFDb'],
   [['\ud83d'], '0'],
   ['\udc00 alone', 'the text'],
-])('the field that cannot be stored is named: %j', (document, field) => {
-  expect(findUnstorable(document, '')).toBe(field);
+])('finds the field that cannot be stored in %j', (document, field) => {
+  expect(findUnstorable(document)).toBe(field);
   expect(() => storableJson(document)).toThrow(
     expect.objectContaining({ code: 'REQUEST_INVALID', details: { field } }),
   );
@@ -21,12 +21,12 @@ test.each([
   [{ $set: { 'a.b': null } }],
   [null],
   [[1.5, true]],
-])('%j is stored as it is', (document) => {
+])('%j can be stored unchanged', (document) => {
   expect(JSON.parse(storableJson(document))).toEqual(document);
   expect(storableValue(document)).toEqual(document);
 });
 
-test('what Sluice quotes is made storable', () => {
+test('replaces characters that cannot be stored with U+FFFD', () => {
   expect(storableText('a\0b\ud83d c\ude00 🗺️')).toBe('a\uFFFDb\uFFFD c\uFFFD 🗺️');
   expect(storableValue({ 'k\0': ['v\0', { n: 1, z: null }] })).toEqual({ 'k\uFFFD': ['v\uFFFD', { n: 1, z: null }] });
 });
