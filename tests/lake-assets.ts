@@ -101,7 +101,7 @@ export async function makeWhole(
   run: Pick<RunDocument, 'run_id'>,
   assetId: string,
 ): Promise<AssetDocument> {
-  await ledger.describeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, {
+  await ledger.completeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, {
     iso: {},
     stac_key: `${assetId}.json`,
   });

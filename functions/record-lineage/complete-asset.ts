@@ -41,7 +41,7 @@ async function writeRecords(asset: AssetDocument, claim: Claim, context: Context
   const iso = isoRecord(asset, claim.run, context.env.LAKE_BUCKET);
   const stac_key = await writeItem(asset, iso, claim.run, context);
   try {
-    await context.ledger.describeAsset(claim, asset._id, { iso: { ...iso }, stac_key });
+    await context.ledger.completeAsset(claim, asset._id, { iso: { ...iso }, stac_key });
   } catch (thrown) {
     if ((await context.ledger.getRemovedAsset(asset._id)) !== undefined) await deleteAssetObjects(asset, context);
     throw thrown;

@@ -56,7 +56,7 @@ test('a repeat ends the manifest if the first delivery crashed after it ended th
     ...context,
     ledger: new Proxy(context.ledger, {
       get: (ledger, name) =>
-        name === 'settleManifest'
+        name === 'endManifest'
           ? () => Promise.reject(new Error('killed'))
           : (Reflect.get(ledger, name) as () => unknown).bind(ledger),
     }),

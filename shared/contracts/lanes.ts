@@ -3,7 +3,7 @@
 export const LANES = ['vector', 'raster', 'tabular', 'join'] as const;
 export type Lane = (typeof LANES)[number];
 
-/** The functions that a run of each lane passes through, in order. A run's `steps` are made from this when it is admitted. */
+/** The steps of a run of each lane, in order. Each step is executed by the function of the same name. */
 export const LANE_STEPS = {
   vector: ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'],
   raster: ['export-cog', 'record-lineage', 'archive'],
@@ -12,7 +12,7 @@ export const LANE_STEPS = {
 } as const satisfies Record<Lane, readonly string[]>;
 export type StepName = (typeof LANE_STEPS)[Lane][number];
 
-/** How MANIFEST_ROUTER_ENABLED_LANES and run keys name the lanes. */
+/** The lane groups, which MANIFEST_ROUTER_ENABLED_LANES and run keys use. */
 export const LANE_GROUP = {
   vector: 'ingest',
   raster: 'ingest',

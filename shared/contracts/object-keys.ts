@@ -63,7 +63,9 @@ export function assetKeyPrefix({ dataset_id, run_id }: RunRef): string {
   return `${dataset_id}/${run_id}/`;
 }
 
-/** The key of an asset. It contains the fencing token, so that a stale worker cannot overwrite the asset of a newer one. */
+/**
+ * The key of an asset. It contains the fencing token, so that a stale worker cannot overwrite the asset of a newer one.
+ */
 export function assetKey(run: RunRef, token: number, fileName: string): string {
   return `${assetKeyPrefix(run)}${token}/${fileName}`;
 }

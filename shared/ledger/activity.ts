@@ -3,7 +3,7 @@ import type { ActivityDocument } from './documents.ts';
 
 export interface Activity {
   activity: ActivityDocument['activity'];
-  /** Who did it: an uploader, a user, or `sluice`. */
+  /** An uploader, a user, or `sluice`. */
   operator: string;
   run_id?: string | null;
   batch_id?: string | null;
@@ -11,10 +11,13 @@ export interface Activity {
   details?: Record<string, unknown>;
 }
 
-/** What Sluice itself did. */
+/** Operator of actions that no person requested. */
 export const SLUICE_OPERATOR = 'sluice';
 
-/** An activity of now. Its id depends on the activity and `cause` only, so that a repeat writes no second line. */
+/**
+ * An activity at the current time. Its id depends on the activity and `cause` only, so that a repeat adds no second
+ * entry.
+ */
 export function activityOf(
   { run_id = null, batch_id = null, details = {}, ...activity }: Activity,
   ...cause: string[]

@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { LANES } from '#shared/contracts/lanes.ts';
 import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
-import { z } from 'zod';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 import {
   ColumnSchema,
@@ -11,8 +11,8 @@ import {
 } from '#shared/contracts/facts.ts';
 
 /**
- * The documents of the ledger (design section 6). These schemas are the source: they validate in the app,
- * become MongoDB's `$jsonSchema` validators, and are the types of the whole code base. Times are ISO 8601 in UTC.
+ * The documents of the ledger. These schemas validate documents before they are stored, and define their TypeScript
+ * types. Times are ISO 8601 in UTC.
  */
 
 /** 24 hex digits: the text form of an ObjectId. */
@@ -21,23 +21,23 @@ const Time = z.iso.datetime();
 
 const StatusSchema = z.enum(STATUSES);
 
-/** A CloudEvent kept as the recorded reply of a step. */
+/** The CloudEvent that a step returned. */
 const EventSchema = z.looseObject({ id: z.string(), type: z.string() });
 
 export const StepSchema = z.object({
   name: z.string(),
   status: z.enum(STEP_STATUSES),
-  /** How often it was claimed. */
+  /** Number of claims. */
   attempt: z.number().int().min(0),
-  /** Fencing token of the newest claim; 0 before the first. Grows with every claim of the run. */
+  /** Fencing token of the newest claim, 0 before the first claim. It increases with every claim of the run. */
   token: z.number().int().min(0),
-  /** Process that holds the claim (shared/runtime/owner.ts); null when none does. */
+  /** Process that holds the claim (shared/runtime/owner.ts); null when no process holds it. */
   owner: z.string().nullable(),
-  /** The claim is free after this time. */
+  /** End of the lease. Another process may claim the step after this time. */
   lease_until: Time.nullable(),
   started_at: Time.nullable(),
   finished_at: Time.nullable(),
-  /** The event that it answered; a repeat answers the same. */
+  /** The event that the step returned. A repeated delivery returns it again. */
   reply: EventSchema.nullable(),
   error: ErrorDocumentSchema.nullable(),
 });
@@ -45,9 +45,9 @@ export type Step = z.infer<typeof StepSchema>;
 
 export const ManifestDocumentSchema = z.object({
   _id: ObjectIdSchema,
-  /** Unique for ever. Null for a manifest that was rejected: its batch_id is not used up. */
+  /** Unique, and never reused. Null for a rejected manifest, so that a corrected one can use the same batch_id. */
   batch_id: z.string().nullable(),
-  /** The batch_id that a rejected manifest asked for, when one could be read in it: a person looks for it by that. Null otherwise. */
+  /** The batch_id in a rejected manifest if it was readable, for searches by batch_id. Null otherwise. */
   claimed_batch_id: z.string().nullable(),
   manifest_key: z.string(),
   /** SHA-256 of the manifest as uploaded. */
@@ -57,7 +57,7 @@ export const ManifestDocumentSchema = z.object({
   lane: z.enum(LANES).nullable(),
   /** The manifest as validated; null when it was not valid. */
   body: ManifestSchema.nullable(),
-  /** First 64 KiB of what was uploaded, when it was not valid. */
+  /** The first 64 KiB of an invalid upload. */
   raw: z.string().nullable(),
   error: ErrorDocumentSchema.nullable(),
   archive_key: z.string().nullable(),
@@ -79,25 +79,25 @@ export const TagsSchema = z.object({
 export const RunDocumentSchema = z.object({
   _id: ObjectIdSchema,
   run_id: z.uuid(),
-  /** `{ingest|tabular|join}:{batch_id}`; a rerun appends `:{n}`. Unique. */
+  /** Unique: `{lane group}:{batch_id}`, and `:{n}` for the n-th run of the batch. */
   run_key: z.string(),
   batch_id: z.string(),
   manifest_id: ObjectIdSchema,
   dataset_id: z.string(),
   lane: z.enum(LANES),
   status: StatusSchema,
-  /** Newest fencing token that was given out for any step of this run. */
+  /** The newest fencing token of all steps. */
   fence: z.number().int().min(0),
   steps: z.array(StepSchema),
   asset_ids: z.array(ObjectIdSchema),
   tags: TagsSchema,
-  /** What was asked for; a copy, so that a step needs one read. */
+  /** A copy of the manifest, so that a step reads one document only. */
   manifest: ManifestSchema,
   error: ErrorDocumentSchema.nullable(),
   rerun_of: z.uuid().nullable(),
-  /** How often the run began anew, because PostgreSQL had lost its tables; absent before the first time. */
+  /** Number of restarts after PostgreSQL lost the working tables; absent before the first restart. */
   restarts: z.number().int().min(1).optional(),
-  /** Names the request for a rerun, so that the same request again makes no second run. */
+  /** Identifies the rerun request, so that a repeated request does not start a second run. */
   request_id: z.string().nullable().optional(),
   traceparent: z.string().nullable(),
   created_at: Time,
@@ -106,20 +106,20 @@ export const RunDocumentSchema = z.object({
 });
 export type RunDocument = z.infer<typeof RunDocumentSchema>;
 
-/** [west, south, east, north]; null for an asset without coordinates. */
+/** `[west, south, east, north]`; null for an asset without coordinates. */
 export const BboxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable();
 
 export const BandSchema = z.object({
-  /** GDAL's name: Byte, Int16, UInt16, Int32, Float32, … */
+  /** GDAL's name of the data type: Byte, Int16, UInt16, Int32, Float32, … */
   data_type: z.string(),
   nodata: z.union([z.number(), z.enum(['nan', 'inf', '-inf'])]).nullable(),
   color_interpretation: z.string().nullable(),
   description: z.string().nullable(),
-  /** What is measured = stored value * scale + offset, in `unit`; absent where the file does not say. */
+  /** Measured value = stored value * scale + offset, in `unit`. Absent when the file does not define them. */
   scale: z.number().optional(),
   offset: z.number().optional(),
   unit: z.string().optional(),
-  /** Of the stored values; null when no pixel has data. */
+  /** Statistics of the stored values; null when no pixel has data. */
   statistics: z
     .object({
       minimum: z.number(),
@@ -134,37 +134,38 @@ export const BandSchema = z.object({
 export const RasterSchema = z.object({
   width: z.number().int(),
   height: z.number().int(),
-  /** Size of a pixel in units of the CRS, [x, y], both positive for north-up. */
+  /** Size of a pixel in units of the CRS, `[x, y]`; both are positive for a north-up raster. */
   resolution: z.tuple([z.number(), z.number()]),
   block_size: z.tuple([z.number().int(), z.number().int()]),
-  /** Factors of the overviews: [2, 4, 8]. */
+  /** Factors of the overviews, such as `[2, 4, 8]`. */
   overviews: z.array(z.number().int()),
   compression: z.string(),
-  /** The CRS, when it has no code by which it can be looked up. */
+  /** The CRS as WKT2, when it has no authority code. */
   crs_wkt2: z.string().optional(),
   bands: z.array(BandSchema),
 });
 
-/** The retention rule of its dataset, or the end of its run before the asset was whole. */
+/** `retention`: the rule of its dataset. `run_not_finished`: its run ended before the asset was complete. */
 export const REMOVAL_REASONS = ['retention', 'run_not_finished'] as const;
+export type RemovalReason = (typeof REMOVAL_REASONS)[number];
 
 export const AssetDocumentSchema = z.object({
   _id: ObjectIdSchema,
   dataset_id: z.string(),
-  /** 1, 2, 3, … within the dataset. A number is given once: a removed version leaves a gap. */
+  /** 1, 2, 3, … within the dataset. Numbers are never reused: a removed version leaves a gap. */
   version: z.number().int().min(1),
   kind: z.enum(['spatial', 'tabular', 'raster', 'joined']),
   s3_key: z.string(),
   /** SHA-256 of the object. */
   content_hash: z.string(),
-  /** SHA-256 over inputs, recipe and parameters: the same input is linked, not computed again. */
+  /** SHA-256 of inputs, recipe and parameters. A run with the same hash reuses the asset. */
   source_hash: z.string(),
-  /** `_id` of the run document. */
+  /** `_id` of the run document. In all other documents, `run_id` is the UUID of the run. */
   run_id: ObjectIdSchema,
   crs: z.string().nullable(),
-  /** In EPSG:4326, whatever the CRS of the asset. */
+  /** Bounding box in EPSG:4326. */
   bbox: BboxSchema,
-  /** In the CRS of the asset. */
+  /** Extent in the CRS of the asset. */
   native_bbox: BboxSchema.optional(),
   geometry_types: z.array(z.string()),
   row_count: z.number().int().nullable(),
@@ -176,38 +177,38 @@ export const AssetDocumentSchema = z.object({
     repaired_geometries: z.number().int(),
     notes: z.array(NoteSchema),
   }),
-  /** Assets that it was made from. */
+  /** Assets that this asset was made from. */
   parents: z.array(ObjectIdSchema).optional(),
-  /** Only of a raster asset. */
+  /** Only for a raster asset. */
   raster: RasterSchema.optional(),
-  /** Only of a joined asset: what found no partner. */
+  /** Only for a joined asset: matched and unmatched keys. */
   join: JoinResultSchema.optional(),
-  /** Only of a tabular asset: rows that could not be read, the first of them by line. */
+  /** Only for a tabular asset: the number of rejected rows, and the first ones in the order of their lines. */
   rejected_rows: z
     .object({ count: z.number().int(), sample: z.array(z.object({ line: z.number().int(), reason: z.string() })) })
     .optional(),
-  /** Versions of the programs that made it: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
+  /** Versions of the programs that wrote the asset: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
   software: z.record(z.string(), z.string()).optional(),
   recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),
-  /** `row_count` is null for a raster. */
+  /** The source files. `row_count` is null for a raster. */
   sources: z.array(SourceFileSchema.extend({ row_count: z.number().int().nullable() })),
   iso: z.record(z.string(), z.unknown()).nullable(),
-  /** Set when lineage, STAC item and ISO record stand: then the asset is whole, and others may link it. */
+  /** Set after lineage, STAC item and ISO record are written. From then on the asset is complete and can be reused. */
   stac_key: z.string().nullable(),
   created_at: Time,
-  /** Present when it was removed: since then it does not exist, and only its lineage is left. */
+  /** Present on a removed asset. Reads do not return it any more; only its lineage is kept. */
   removed: z.object({ at: Time, reason: z.enum(REMOVAL_REASONS) }).optional(),
-  /** Of a removed asset: when its objects were deleted, too. */
+  /** When the objects of a removed asset were deleted. */
   purged_at: Time.optional(),
 });
 export type AssetDocument = z.infer<typeof AssetDocumentSchema>;
-/** What a handler knows of an asset; the ledger adds version and time, and what becomes of it. */
+/** An asset before it is registered; the ledger sets the other fields. */
 export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at' | 'removed' | 'purged_at'>;
 
 export const LineageDocumentSchema = z.object({
   _id: ObjectIdSchema,
   asset_id: ObjectIdSchema,
-  /** A file of the landing zone, or an asset. */
+  /** A file of the landing zone or an asset. */
   source: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('file'), path: z.string(), sha256: z.string() }),
     z.object({ kind: z.literal('asset'), asset_id: ObjectIdSchema }),
@@ -215,7 +216,7 @@ export const LineageDocumentSchema = z.object({
   operation: z.string(),
   recipe: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
-  /** Versions of the programs that did it. */
+  /** Versions of the programs that performed the operation. */
   software: z.record(z.string(), z.string()).optional(),
   run_id: z.uuid(),
   created_at: Time,
@@ -239,7 +240,7 @@ export const ACTIVITIES = [
   'asset_removed',
 ] as const;
 export const ActivityDocumentSchema = z.object({
-  /** Deterministic, so that a repeat writes the same line. */
+  /** Deterministic, so that a repeated write adds no second entry. */
   _id: ObjectIdSchema,
   activity: z.enum(ACTIVITIES),
   operator: z.string(),
@@ -252,13 +253,13 @@ export const ActivityDocumentSchema = z.object({
 export type ActivityDocument = z.infer<typeof ActivityDocumentSchema>;
 
 export const DatasetDocumentSchema = z.object({
-  /** Derived from dataset_id. */
+  /** Derived from `dataset_id`. */
   _id: ObjectIdSchema,
   dataset_id: z.string(),
   latest_version: z.number().int().min(0),
-  /** Retention rule: how many of the newest versions stay. Null or absent: all of them. */
+  /** Retention rule: how many of the newest versions are kept. Null or absent: all of them. */
   keep_versions: KeepVersionsSchema.nullable().optional(),
-  /** When the rule was decided on: of two decisions the later one stands, in whatever order they arrive. */
+  /** When the rule was decided. A rule replaces only an earlier one, regardless of the order of the writes. */
   retention_decided_at: Time.optional(),
   created_at: Time,
 });

@@ -1,8 +1,8 @@
 import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import type { EndStatus, Status, UnsuccessfulStatus } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import type { StepName } from '#shared/contracts/lanes.ts';
-import type { Status } from '#shared/contracts/statuses.ts';
 import type {
   ActivityDocument,
   AssetDocument,
@@ -14,123 +14,138 @@ import type {
 } from './documents.ts';
 
 /**
- * The ledger port. Each operation is one atomic conditional write in every implementation, and several
- * processes may use it at once. tests/contract/ledger.ts holds what all implementations must do.
+ * The ledger. Each operation is one atomic conditional write in every implementation, and several processes may use the
+ * ledger at the same time. The tests in tests/contract hold for all implementations. Every operation can throw
+ * DATABASE_UNAVAILABLE.
  */
 export interface Ledger {
-  // Manifests and admission
+  // Manifests
+
   /**
-   * Inserts manifest, run and dataset when the batch_id is new.
-   * A manifest that was recorded without a run (recordManifest) may be admitted later: its document is replaced.
-   * `repeat`: the same manifest (key and sha256) was admitted before; the stored documents come back (a run that a crash left out is inserted).
-   * `batch_taken`: another manifest has the batch_id.
+   * Inserts manifest, run and dataset when the batch_id is new. A manifest that was recorded without a run
+   * (recordManifest) can be admitted later; its document is replaced.
    */
   admitManifest(manifest: ManifestDocument, run: RunDocument, dataset: DatasetDocument): Promise<Admission>;
-  /** Inserts a manifest that starts no run (rejected, or of a disabled lane). A repeat (same _id) changes nothing; the stored one comes back. */
+  /**
+   * Inserts a manifest that starts no run: a rejected one, or one of a disabled lane. A repeat (same `_id`) changes
+   * nothing. Returns the stored manifest. Throws BATCH_ID_TAKEN.
+   */
   recordManifest(manifest: ManifestDocument): Promise<ManifestDocument>;
   getManifest(manifestId: string): Promise<ManifestDocument | undefined>;
-  /** Manifests uploaded under this key, newest first. */
+  /** Manifests that were uploaded under this key, newest first. */
   findManifestsByKey(manifestKey: string): Promise<ManifestDocument[]>;
-  /** The manifest of a batch: the admitted one, else the newest rejected one that asked for it (claimed_batch_id). */
+  /** The admitted manifest of a batch, else the newest rejected one with this `claimed_batch_id`. */
   findManifestByBatch(batchId: string): Promise<ManifestDocument | undefined>;
-  /** running -> status, with the error kept. A repeat changes nothing. Throws TRANSITION_ILLEGAL for another end status. */
-  settleManifest(manifestId: string, status: Exclude<Status, 'running'>, error: ErrorDocument | null): Promise<void>;
+  /** Ends a running manifest. A repeat changes nothing. Throws TRANSITION_ILLEGAL for another end status. */
+  endManifest(manifestId: string, status: EndStatus, error: ErrorDocument | null): Promise<void>;
   markManifestArchived(manifestId: string, archiveKey: string): Promise<void>;
 
   // Runs
-  /** Inserts a run that repeats another one, when no run has its run_key yet; else the stored run of that key comes back. */
+
+  /** Inserts a rerun. When its run_key is stored, returns the stored run instead. */
   insertRerun(run: RunDocument): Promise<{ inserted: boolean; run: RunDocument }>;
   getRun(runId: string): Promise<RunDocument | undefined>;
   /** Newest first. */
   listRuns(filter?: RunFilter): Promise<RunDocument[]>;
   /**
-   * Claims a step: a lease with a new fencing token, when the run allows the step (running; for `archive`: ended),
-   * the step is not done, and no live claim is held. `takeOverFrom` names an owner that the caller knows to be dead.
+   * Ends a running run, whichever step is running: every claim but that of `archive` becomes stale. Returns the run;
+   * `changed` is false for a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL.
    */
-  claimStep(request: ClaimRequest): Promise<ClaimResult>;
-  /** Extends the lease. False when the claim is stale: stop working. */
-  renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
-  /** Marks the step done with its reply, and with `close` ends the run in the same write. A repeat (same token) changes nothing. Throws CLAIM_STALE. */
-  finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
-  /** Gives the claim back after an error, which is kept on the step. A stale claim changes nothing. */
-  releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
-  /**
-   * Makes every step pending again, the claimed one with the error, and counts up `restarts`: the run begins anew. From then on a step can be claimed
-   * only when those before it are done. Returns the run. Throws CLAIM_STALE.
-   */
-  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
-  /** running -> failure or canceled, whatever step is under way: every claim becomes stale. Returns the run; `changed` is false on a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL. */
   endRun(
     runId: string,
-    status: 'failure' | 'canceled',
+    status: UnsuccessfulStatus,
     error: ErrorDocument | null,
   ): Promise<{ changed: boolean; run: RunDocument }>;
   /**
-   * Calls `onChange` after each change of a run, also by other processes, until `signal` aborts or the ledger closes; a renewed claim is no change.
-   * Resolves when it listens. Changes that follow quickly are told once, and some can be missed: read again after a while. Throws DATABASE_UNAVAILABLE.
+   * Calls `onChange` after each change of a run by any process, until `signal` aborts or the ledger closes. Renewed
+   * claims are not changes. Resolves when changes are received. Quick changes may be combined, and changes can be
+   * missed: the caller must read the run again after a while.
    */
   watchRuns(onChange: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
 
-  // Assets
-  /** Registers an asset and adds it to the run, with the next version of its dataset. A repeat (same _id) returns the stored one. Throws CLAIM_STALE. */
+  // Claims; claim-rules.ts states when they are refused
+
+  /** Claims a step: a lease with a new fencing token. Throws RUN_NOT_FOUND. */
+  claimStep(request: ClaimRequest): Promise<ClaimResult>;
+  /** Extends the lease. False when the claim is stale: the worker must stop. */
+  renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
+  /**
+   * Marks the step as done with its reply. With `close`, ends the run in the same write. A repeat with the same token
+   * changes nothing. Throws CLAIM_STALE.
+   */
+  finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
+  /** Releases the claim after an error, which is stored on the step. A stale claim changes nothing. */
+  releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
+  /**
+   * Resets every step to pending, stores the error on the claimed one, and increments `restarts`. From then on a step
+   * can be claimed only after the steps before it are done. Returns the run. Throws CLAIM_STALE.
+   */
+  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
+
+  // Assets; reads do not return removed assets
+
+  /**
+   * Registers an asset with the next version of its dataset, and adds it to the run. A repeat (same `_id`) returns the
+   * stored asset. Throws CLAIM_STALE.
+   */
   registerAsset(claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument>;
-  /** Adds a whole asset (the same source_hash) to the run. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is not whole, or removed. */
+  /** Adds a complete asset to the run. Throws CLAIM_STALE; ASSET_NOT_FOUND when it is removed or not complete. */
   linkAsset(claim: ClaimRef, assetId: string): Promise<void>;
-  /** Adds catalog records to an asset, which makes it whole. Throws CLAIM_STALE, ASSET_NOT_FOUND when it is removed. */
-  describeAsset(claim: ClaimRef, assetId: string, description: Pick<AssetDocument, 'iso' | 'stac_key'>): Promise<void>;
-  /** Undefined also when it was removed, as with all that find assets. */
+  /** Stores the catalog records of an asset, which completes it. Throws CLAIM_STALE; ASSET_NOT_FOUND when removed. */
+  completeAsset(claim: ClaimRef, assetId: string, records: Pick<AssetDocument, 'iso' | 'stac_key'>): Promise<void>;
   getAsset(assetId: string): Promise<AssetDocument | undefined>;
-  /** Several at once, in any order; an id without an asset is left out. */
+  /** In any order; an id without an asset is ignored. */
   getAssets(assetIds: readonly string[]): Promise<AssetDocument[]>;
-  /** The newest whole asset of the dataset made from the same inputs and recipe. */
+  /** The newest complete asset of the dataset with this source_hash. */
   findAssetBySource(datasetId: string, sourceHash: string): Promise<AssetDocument | undefined>;
   findAssetByKey(s3Key: string): Promise<AssetDocument | undefined>;
   /** Newest first. */
   listAssets(filter?: AssetFilter): Promise<AssetDocument[]>;
-  /** All complete versions of a dataset (those with `stac_key`), newest first, with the fields that its STAC collection needs. */
+  /** All complete versions of a dataset, newest first, with the fields that its STAC collection needs. */
   listVersions(datasetId: string): Promise<DatasetVersion[]>;
 
-  // Retention and removal. Removing marks the asset: it does not exist from then on. Its objects are deleted after that (shared/assets/remove-assets.ts).
-  /** Sets how many versions of a dataset stay (null: all), unless a later decision stands already. Returns the dataset as it is then. Throws DATASET_NOT_FOUND. */
+  // Retention and removal; the objects of a removed asset are deleted later (shared/assets/remove-assets.ts)
+
+  /**
+   * Sets how many versions of a dataset are kept, unless a later decision is stored. Returns the dataset.
+   * Throws DATASET_NOT_FOUND.
+   */
   setRetention(datasetId: string, rule: RetentionRule): Promise<DatasetDocument>;
-  /** Removes what the retention rule does not keep; the newest whole versions stay. Returns what it removed. */
+  /** Removes the complete versions beyond the retention rule, and returns them. */
   removeOldVersions(datasetId: string): Promise<AssetDocument[]>;
-  /** Removes the assets that a run made and did not make whole before it failed or was canceled; of any other run nothing. Returns what it removed. */
+  /** Removes the incomplete assets of a failed or canceled run, and returns them. Has no effect for other runs. */
   removeUnfinishedAssets(runId: string): Promise<AssetDocument[]>;
-  /** What the ledger remembers of an asset that was removed. */
   getRemovedAsset(assetId: string): Promise<AssetDocument | undefined>;
-  /** Removed assets whose objects are not deleted yet, the oldest removal first. */
+  /** Removed assets whose objects are not deleted yet, the oldest removal first. `limit` is 100 by default. */
   listRemovals(filter?: { dataset_id?: string; limit?: number }): Promise<AssetDocument[]>;
-  /** Says that the objects of a removed asset are deleted. A repeat changes nothing. */
+  /** Marks the objects of a removed asset as deleted. A repeat changes nothing. */
   markPurged(assetId: string): Promise<void>;
 
-  // Lineage, activity, datasets
-  /** Idempotent by _id. Throws CLAIM_STALE. */
+  // Lineage, activities, datasets
+
+  /** Edges with a stored `_id` are ignored. Throws CLAIM_STALE. */
   insertLineage(claim: ClaimRef, edges: LineageDocument[]): Promise<void>;
-  /** What the asset was made from. */
+  /** The edges to the sources of the asset. */
   listLineage(assetId: string): Promise<LineageDocument[]>;
-  /** What was made from the asset. */
+  /** The edges to the assets that were made from the asset. */
   listDerived(assetId: string): Promise<LineageDocument[]>;
-  /** Idempotent by _id. */
+  /** An activity with a stored `_id` is ignored. */
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */
-  listActivity(filter?: {
-    run_id?: string;
-    batch_id?: string;
-    limit?: number;
-    offset?: number;
-  }): Promise<ActivityDocument[]>;
-  /** By id; only those of which a whole version exists when `published`. */
+  listActivity(filter?: ActivityFilter): Promise<ActivityDocument[]>;
+  /** Ordered by dataset_id. `published`: only datasets with a complete asset. */
   listDatasets(filter?: { published?: boolean }): Promise<DatasetDocument[]>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
 
-  /** Resolves when the ledger answers. Throws DATABASE_UNAVAILABLE. */
+  /** Resolves when the ledger answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 export type Admission =
+  /** `repeat`: the same manifest (key and sha256) was admitted before; the stored documents are returned. */
   | { outcome: 'admitted' | 'repeat'; manifest: ManifestDocument; run: RunDocument }
+  /** Another manifest has the batch_id. */
   | { outcome: 'batch_taken'; manifest: ManifestDocument };
 
 export interface ClaimRequest {
@@ -138,15 +153,19 @@ export interface ClaimRequest {
   step: StepName;
   owner: string;
   leaseSeconds: number;
+  /** An owner that the caller knows to be dead: its claim may be replaced before its lease expires. */
   takeOverFrom?: string | undefined;
 }
 
 export type ClaimResult =
   | { outcome: 'claimed'; token: number; attempt: number; run: RunDocument }
+  /** The step is done. */
   | { outcome: 'done'; reply: SluiceEvent | null; run: RunDocument }
+  /** Another owner has a claim whose lease has not expired. */
   | { outcome: 'held'; owner: string; leaseUntil: string }
+  /** The run has ended. */
   | { outcome: 'closed'; status: Status }
-  /** `archive` before the run has ended; in a run that began anew, a step before its turn. */
+  /** `archive` of a running run, or a step of a restarted run before the steps before it are done. */
   | { outcome: 'early' };
 
 export interface RetentionRule {
@@ -160,7 +179,7 @@ export interface RunFilter {
   status?: Status;
   batch_id?: string;
   dataset_id?: string;
-  /** Whether the archive step is done, which is the last one of every run. */
+  /** Whether the archive step, the last one of every run, is done. */
   archived?: boolean;
   /** Default 50. */
   limit?: number;
@@ -172,8 +191,15 @@ export type DatasetVersion = Pick<AssetDocument, 'version' | 'bbox' | 'created_a
 
 export interface AssetFilter {
   dataset_id?: string;
-  /** run_id (UUID) of a run: the assets that it made or linked. */
+  /** UUID of a run: the assets that it registered or linked. */
   run_id?: string;
+  limit?: number;
+  offset?: number;
+}
+
+export interface ActivityFilter {
+  run_id?: string;
+  batch_id?: string;
   limit?: number;
   offset?: number;
 }

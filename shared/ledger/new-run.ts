@@ -12,24 +12,30 @@ export interface NewRun {
   manifestKey: string;
   lane: Lane;
   datasetId: string;
-  /** Who asked for the run: the uploader, or the person who reran it. */
+  /** The uploader, or the person who requested the rerun. */
   operator: string;
   traceparent?: string | undefined;
-  /** run_id of the run that this one repeats; needs `attemptNo`. */
+  /** UUID of the run that this one repeats; requires `attemptNo`. */
   rerunOf?: string | undefined;
-  /** 1 for the batch's first run (the default), 2 for its first rerun, and so on. */
+  /** 1 for the first run of the batch (the default), 2 for its first rerun, and so on. */
   attemptNo?: number | undefined;
-  /** Names the request for a rerun. */
+  /** Identifies the rerun request. */
   requestId?: string | undefined;
 }
 
-/** `{ingest|tabular|join}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded, so that no batch_id ends like a rerun. */
+/**
+ * `{lane group}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded,
+ * so that a batch_id cannot end like the key of a rerun.
+ */
 export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
   const first = `${LANE_GROUP[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
   return attemptNo === 1 ? first : `${first}:${attemptNo}`;
 }
 
-/** The document of a run that starts now: every step of its lane is pending. Its ids depend on the run key only, so a repeat names the same run. */
+/**
+ * The document of a new run, with all steps of its lane pending. Its ids depend on the run key only, so that a repeated
+ * call returns the same run.
+ */
 export function newRun(request: NewRun): RunDocument {
   const { manifest, lane } = request;
   const key = runKey(lane, manifest.batch_id, request.attemptNo);
@@ -81,7 +87,7 @@ function pendingStep(name: string): Step {
   };
 }
 
-/** The document of a dataset without versions; its `_id` depends on dataset_id only. */
+/** The document of a dataset without versions. Its `_id` depends on `dataset_id` only. */
 export function newDataset(datasetId: string): DatasetDocument {
   return {
     _id: deterministicObjectId('dataset', datasetId),

@@ -10,7 +10,7 @@ import type { Logger } from '#shared/log/log.ts';
 // A run that succeeds is ended by record-lineage, together with its step.
 
 export interface CancelContext {
-  ledger: Pick<Ledger, 'endRun' | 'getRun' | 'settleManifest' | 'appendActivity'>;
+  ledger: Pick<Ledger, 'endRun' | 'getRun' | 'endManifest' | 'appendActivity'>;
   router: { publish(event: SluiceEvent): Promise<void> };
 }
 
@@ -62,7 +62,7 @@ export function canceledBy({ error }: Pick<RunDocument, 'error'>): string {
  * call it.
  */
 export async function recordCancellation(
-  ledger: Pick<Ledger, 'settleManifest' | 'appendActivity'>,
+  ledger: Pick<Ledger, 'endManifest' | 'appendActivity'>,
   run: RunDocument,
 ): Promise<void> {
   await endManifestOfRun(ledger, run);
@@ -96,7 +96,7 @@ export interface RunFailure {
 export async function failRun(
   runId: string,
   { error, step }: RunFailure,
-  { ledger, log }: { ledger: Pick<Ledger, 'endRun' | 'settleManifest' | 'appendActivity'>; log: Logger },
+  { ledger, log }: { ledger: Pick<Ledger, 'endRun' | 'endManifest' | 'appendActivity'>; log: Logger },
 ): Promise<SluiceEvent | undefined> {
   const run = await endAsFailed(runId, error, ledger);
   if (run?.error == null) return undefined;
@@ -136,9 +136,9 @@ async function endAsFailed(
  * archives a run calls it; after a crash, the next of them completes it. A rerun does not change the manifest.
  */
 export async function endManifestOfRun(
-  ledger: Pick<Ledger, 'settleManifest'>,
+  ledger: Pick<Ledger, 'endManifest'>,
   run: Pick<RunDocument, 'manifest_id' | 'rerun_of' | 'status' | 'error'>,
 ): Promise<void> {
   if (run.rerun_of !== null || run.status === 'running') return;
-  await ledger.settleManifest(run.manifest_id, run.status, run.error);
+  await ledger.endManifest(run.manifest_id, run.status, run.error);
 }

@@ -90,10 +90,10 @@ export function assetContract(on: OpenedLedger): void {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const description = { iso: { 'title.de': '$größe', nested: [{ a: null }] }, stac_key: 'stac/é.json' };
-      await on.ledger.describeAsset(claim, asset._id, description);
-      await on.second.describeAsset(claim, asset._id, description);
+      await on.ledger.completeAsset(claim, asset._id, description);
+      await on.second.completeAsset(claim, asset._id, description);
       expect(await on.ledger.getAsset(asset._id)).toEqual({ ...asset, ...description });
-      await expect(on.ledger.describeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({
+      await expect(on.ledger.completeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({
         code: 'ASSET_NOT_FOUND',
       });
     });

@@ -42,7 +42,7 @@ const FENCED: [
     'throws',
   ],
   ['linkAsset', (ledger, { stale, assetId }) => ledger.linkAsset(stale, assetId), 'throws'],
-  ['describeAsset', (ledger, { stale, assetId }) => ledger.describeAsset(stale, assetId, DESCRIPTION), 'throws'],
+  ['describeAsset', (ledger, { stale, assetId }) => ledger.completeAsset(stale, assetId, DESCRIPTION), 'throws'],
   [
     'insertLineage',
     (ledger, { stale, run, assetId }) => ledger.insertLineage(stale, [sampleEdge(run, assetId)]),

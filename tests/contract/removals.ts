@@ -95,7 +95,7 @@ export function removalContract(on: OpenedLedger): void {
         version: 2,
         removed: { reason: 'retention' },
       });
-      await expect(on.second.describeAsset(claim, asset._id, { iso: null, stac_key: 'x' })).rejects.toMatchObject({
+      await expect(on.second.completeAsset(claim, asset._id, { iso: null, stac_key: 'x' })).rejects.toMatchObject({
         code: 'ASSET_NOT_FOUND',
       });
       await expect(on.second.linkAsset(laterClaim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
@@ -151,7 +151,7 @@ export function removalContract(on: OpenedLedger): void {
     const listed = async () => (await on.second.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id);
     const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
     expect(await listed()).not.toContain(run.dataset_id);
-    await on.ledger.describeAsset(claim, asset._id, { iso: null, stac_key: 'k' });
+    await on.ledger.completeAsset(claim, asset._id, { iso: null, stac_key: 'k' });
     await on.ledger.insertLineage(claim, [sampleEdge(run, asset._id)]);
     expect(await listed()).toContain(run.dataset_id);
   });

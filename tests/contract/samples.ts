@@ -152,7 +152,7 @@ export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
 export async function wholeAsset(ledger: Ledger, claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument> {
   const asset = await ledger.registerAsset(claim, draft);
   const description = { iso: { title: 'straße' }, stac_key: `${asset.dataset_id}/v${asset.version}.json` };
-  await ledger.describeAsset(claim, asset._id, description);
+  await ledger.completeAsset(claim, asset._id, description);
   return { ...asset, ...description };
 }
 

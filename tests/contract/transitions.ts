@@ -94,9 +94,9 @@ export function transitionContract(on: OpenedLedger): void {
         test(`${from} ${isAllowed(from, to) ? 'becomes' : from === to ? 'stays' : 'may not become'} ${to}`, async () => {
           const { manifest, run, dataset } = sample();
           await on.ledger.admitManifest(manifest, run, dataset);
-          if (from !== 'running') await on.ledger.settleManifest(manifest._id, from, null);
+          if (from !== 'running') await on.ledger.endManifest(manifest._id, from, null);
           const before = await on.ledger.getManifest(manifest._id);
-          const change = on.second.settleManifest(manifest._id, to, ERROR);
+          const change = on.second.endManifest(manifest._id, to, ERROR);
           if (isAllowed(from, to)) {
             await change;
             expect(await on.ledger.getManifest(manifest._id)).toMatchObject({ status: to, error: ERROR });

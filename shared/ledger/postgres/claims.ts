@@ -1,79 +1,77 @@
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { StepName } from '#shared/contracts/lanes.ts';
-import type { Status } from '#shared/contracts/statuses.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
+import { storableJson } from '#shared/text/storable.ts';
+import {
+  CLAIMABLE_STATUSES,
+  type ClaimState,
+  claimsEndedRun,
+  currentClaim,
+  finishedClaim,
+  STEP_CLAIMED,
+  STEP_DONE,
+  STEP_FAILED,
+  STEP_RESET,
+} from '../claim-rules.ts';
 import type { RunDocument } from '../documents.ts';
-import type { ClaimRequest, ClaimResult, Ledger } from '../ledger.ts';
-import { storableJson, storableValue } from '#shared/text/storable.ts';
+import type { ClaimQueries } from '../operations/claims.ts';
 import type { Database, Statement } from './database.ts';
-import type { RunAnnouncer } from './run-announcer.ts';
+import { iso, jsonb, listOfTexts, NOW } from './sql.ts';
+
+/** Each statement writes the row of one run. */
+
+/** Path in `doc` of the step whose name is the parameter `name`. */
+const stepPath = (name: string): string => `array['steps', (
+      select (ordinality - 1)::text from jsonb_array_elements(doc -> 'steps') with ordinality
+      where value ->> 'name' = ${name})]`;
+
+/** `doc` with fields of one step replaced: constants, then fields with computed values. */
+const withStep = (name: string, constants: object, computed: string): string =>
+  `jsonb_set(doc, ${stepPath(name)},
+      doc #> ${stepPath(name)} || ${jsonb(constants)} || jsonb_build_object(${computed}))`;
+
+/** The time at which a lease of `seconds` that starts at `start` ends. */
+const leaseEnd = (start: string, seconds: string): string =>
+  iso(`(${start} + ${seconds}::float8 * interval '1 second')`);
 
 /**
- * Claims of steps. Each operation is one statement on the run's row, and all times are the server's.
+ * Claims step $2 of run $1 for owner $3, who may take it over from $4, for $5 seconds. Locks the run first, so that the
+ * decision is made on its newest version. Returns the run afterwards.
  */
-
-/** A server time in the form of the documents: ISO 8601, UTC, milliseconds. */
-export const iso = (time: string): string => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-/** The statement's own time would be from before it waited for the row. */
-const NOW = iso('clock_timestamp()');
-const NO_HOLDER = `'owner', null, 'lease_until', null`;
-
-/** What the document of a run holds while the claim is the newest of its step, the step is under way and the run allows it. */
-export function currentClaim(claim: ClaimRef): string {
-  const step = { name: claim.step, token: claim.token, status: 'running' };
-  // `archive` works on a run that has ended; ending the run made all other claims stale.
-  return JSON.stringify(claim.step === 'archive' ? { steps: [step] } : { status: 'running', steps: [step] });
-}
-
-export const staleClaim = (claim: ClaimRef): SluiceError =>
-  new SluiceError(
-    'CLAIM_STALE',
-    `Claim ${claim.token} of ${claim.step} is not the newest any more, or run ${claim.runId} was ended.`,
-    {
-      details: { run_id: claim.runId, step: claim.step, token: claim.token },
-    },
-  );
-
-/** Path in `doc` of the step that parameter `name` names. */
-const stepPath = (name: string): string =>
-  `array['steps', (select (ordinality - 1)::text from jsonb_array_elements(doc -> 'steps') with ordinality where value ->> 'name' = ${name})]`;
-/** `doc` with fields of one step replaced. */
-const withStep = (name: string, fields: string): string =>
-  `jsonb_set(doc, ${stepPath(name)}, doc #> ${stepPath(name)} || jsonb_build_object(${fields}))`;
-
-/** Locks the run first, so that what it decides on is the newest version, and answers the run as it is afterward. */
 const CLAIM: Statement = {
   name: 'ledger.claim',
   text: `
     with run as materialized (
       select _id, doc from ledger.runs where run_id = $1 for update
     ), step as materialized (
-      select run._id, run.doc, value as step, (ordinality - 1)::text as position, clock_timestamp() as at, (run.doc ->> 'fence')::int + 1 as token
+      select run._id, run.doc, value as step, (ordinality - 1)::text as position, clock_timestamp() as at,
+        (run.doc ->> 'fence')::int + 1 as token
       from run, jsonb_array_elements(run.doc -> 'steps') with ordinality
       where value ->> 'name' = $2
     ), claimed as (
       update ledger.runs as r
-      set doc = jsonb_set(step.doc, array['steps', position], step || jsonb_build_object(
-            'status', 'running', 'attempt', (step ->> 'attempt')::int + 1, 'token', token, 'owner', $3::text,
-            'lease_until', ${iso(`(at + $5::float8 * interval '1 second')`)}, 'started_at', ${iso('at')}, 'finished_at', null))
+      set doc = jsonb_set(step.doc, array['steps', position], step || ${jsonb(STEP_CLAIMED)} || jsonb_build_object(
+            'attempt', (step ->> 'attempt')::int + 1, 'token', token, 'owner', $3::text,
+            'lease_until', ${leaseEnd('at', '$5')}, 'started_at', ${iso('at')}))
           || jsonb_build_object('fence', token, 'updated_at', ${iso('at')})
       from step
       where r._id = step._id
-        and (step.doc ->> 'status' = 'running') = ($2 <> 'archive')
-        and (step ->> 'status' in ('pending', 'failed')
+        and (step.doc ->> 'status' = 'running') <> $6::boolean
+        and (step ->> 'status' in ${listOfTexts(CLAIMABLE_STATUSES)}
           or step ->> 'status' = 'running' and ((step ->> 'lease_until')::timestamptz <= at or step ->> 'owner' = $4))
-        -- Events from before a restart may still come.
-        and ($2 = 'archive' or not step.doc ? 'restarts' or position = '0' or step.doc #>> array['steps', (position::int - 1)::text, 'status'] = 'done')
+        and ($6::boolean or not step.doc ? 'restarts' or position = '0'
+          or step.doc #>> array['steps', (position::int - 1)::text, 'status'] = 'done')
       returning r.doc
     )
-    select coalesce(claimed.doc, run.doc) as doc, claimed.doc is not null as claimed from run left join claimed on true`,
+    select coalesce(claimed.doc, run.doc) as doc, claimed.doc is not null as claimed
+    from run left join claimed on true`,
 };
 
 const RENEW: Statement = {
   name: 'ledger.renew',
   text: `
     update ledger.runs
-    set doc = jsonb_set(doc, ${stepPath('$3')} || array['lease_until'], to_jsonb(${iso(`(clock_timestamp() + $4::float8 * interval '1 second')`)}))
+    set doc = jsonb_set(doc, ${stepPath('$3')} || array['lease_until'],
+      to_jsonb(${leaseEnd('clock_timestamp()', '$4')}))
     where run_id = $1 and doc @> $2::jsonb
     returning 1`,
 };
@@ -82,7 +80,7 @@ const FINISH: Statement = {
   name: 'ledger.finish',
   text: `
     update ledger.runs
-    set doc = ${withStep('$3', `'status', 'done', 'reply', $4::jsonb, 'error', null, 'finished_at', ${NOW}, ${NO_HOLDER}`)}
+    set doc = ${withStep('$3', STEP_DONE, `'reply', $4::jsonb, 'finished_at', ${NOW}`)}
       || jsonb_build_object('updated_at', ${NOW})
       || case when $5::text is null then '{}' else jsonb_build_object('status', $5::text, 'finished_at', ${NOW}) end
     where run_id = $1 and doc @> $2::jsonb
@@ -93,7 +91,8 @@ const RELEASE: Statement = {
   name: 'ledger.release',
   text: `
     update ledger.runs
-    set doc = ${withStep('$3', `'status', 'failed', 'error', $4::jsonb, 'finished_at', ${NOW}, ${NO_HOLDER}`)} || jsonb_build_object('updated_at', ${NOW})
+    set doc = ${withStep('$3', STEP_FAILED, `'error', $4::jsonb, 'finished_at', ${NOW}`)}
+      || jsonb_build_object('updated_at', ${NOW})
     where run_id = $1 and doc @> $2::jsonb
     returning status`,
 };
@@ -102,87 +101,56 @@ const RESTART: Statement = {
   name: 'ledger.restart',
   text: `
     update ledger.runs
-    set doc = doc || jsonb_build_object('restarts', coalesce((doc ->> 'restarts')::int, 0) + 1, 'updated_at', ${NOW}, 'steps', (
-      select jsonb_agg(
-        value || jsonb_build_object('status', 'pending', 'reply', null, 'started_at', null, 'finished_at', null, ${NO_HOLDER},
-          'error', case when value ->> 'name' = $3 then $4::jsonb else value -> 'error' end)
-        order by ordinality)
-      from jsonb_array_elements(doc -> 'steps') with ordinality))
+    set doc = doc || jsonb_build_object(
+      'restarts', coalesce((doc ->> 'restarts')::int, 0) + 1,
+      'updated_at', ${NOW},
+      'steps', (
+        select jsonb_agg(value || ${jsonb(STEP_RESET)} || jsonb_build_object(
+          'error', case when value ->> 'name' = $3 then $4::jsonb else value -> 'error' end) order by ordinality)
+        from jsonb_array_elements(doc -> 'steps') with ordinality))
     where run_id = $1 and doc @> $2::jsonb
     returning doc`,
 };
 
-const IS_DONE: Statement = {
+const HAS_STATE: Statement = {
   name: 'ledger.is-done',
   text: 'select 1 from ledger.runs where run_id = $1 and doc @> $2::jsonb',
 };
 
-export function claimOperations(
-  database: Database,
-  runs: RunAnnouncer,
-): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep' | 'restartRun'> {
+export function claimQueries(database: Database): ClaimQueries {
   return {
-    async claimStep(request: ClaimRequest): Promise<ClaimResult> {
-      const { runId, step, owner, takeOverFrom, leaseSeconds } = request;
-      const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, [
-        runId,
-        step,
-        owner,
-        takeOverFrom ?? null,
-        leaseSeconds,
-      ]);
-      if (row === undefined)
-        throw new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
-      if (!row.claimed) return refused(row.doc, step);
-      runs.announce(runId, row.doc.status);
-      return claimed(row.doc, step);
+    async claimStep({ runId, step, owner, takeOverFrom, leaseSeconds }) {
+      const values = [runId, step, owner, takeOverFrom ?? null, leaseSeconds, claimsEndedRun(step)];
+      const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, values);
+      return row && { claimed: row.claimed, run: row.doc };
     },
     async renewClaim(claim, leaseSeconds) {
-      return (await database.query(RENEW, [claim.runId, currentClaim(claim), claim.step, leaseSeconds])).length > 0;
+      return (await database.query(RENEW, [...heldBy(claim), claim.step, leaseSeconds])).length > 0;
     },
     async finishStep(claim, reply, close) {
-      const values = [claim.runId, currentClaim(claim), claim.step, storableJson(reply), close ?? null];
-      const [finished] = await database.query<{ status: Status }>(FINISH, values);
-      if (finished !== undefined) return runs.announce(claim.runId, finished.status);
-      // The answer to the first call may have been lost on the way.
-      const done = JSON.stringify({ steps: [{ name: claim.step, token: claim.token, status: 'done' }] });
-      if ((await database.query(IS_DONE, [claim.runId, done])).length === 0) throw staleClaim(claim);
+      const values = [...heldBy(claim), claim.step, storableJson(reply), close ?? null];
+      return (await database.query<{ status: Status }>(FINISH, values))[0]?.status;
+    },
+    async isFinishedBy(claim) {
+      return (await database.query(HAS_STATE, [claim.runId, containing(finishedClaim(claim))])).length > 0;
     },
     async releaseStep(claim, error) {
-      const values = [claim.runId, currentClaim(claim), claim.step, JSON.stringify(storableValue(error))];
-      const [released] = await database.query<{ status: Status }>(RELEASE, values);
-      if (released !== undefined) runs.announce(claim.runId, released.status);
+      const values = [...heldBy(claim), claim.step, JSON.stringify(error)];
+      return (await database.query<{ status: Status }>(RELEASE, values))[0]?.status;
     },
     async restartRun(claim, error) {
-      const values = [claim.runId, currentClaim(claim), claim.step, JSON.stringify(storableValue(error))];
-      const [restarted] = await database.documents<RunDocument>(RESTART, values);
-      if (restarted === undefined) throw staleClaim(claim);
-      runs.announce(claim.runId, restarted.status);
-      return restarted;
+      const values = [...heldBy(claim), claim.step, JSON.stringify(error)];
+      return (await database.documents<RunDocument>(RESTART, values))[0];
     },
   };
 }
 
-function stepOf(run: RunDocument, name: StepName): RunDocument['steps'][number] {
-  const step = run.steps.find((candidate) => candidate.name === name);
-  if (step !== undefined) return step;
-  throw new SluiceError('REQUEST_INVALID', `Run ${run.run_id} of lane ${run.lane} has no step ${name}.`, {
-    details: { run_id: run.run_id, step: name },
-  });
+/** The values of `$1` and `$2` in a write that needs a current claim. */
+export function heldBy(claim: ClaimRef): [runId: string, state: string] {
+  return [claim.runId, containing(currentClaim(claim))];
 }
 
-function claimed(run: RunDocument, name: StepName): ClaimResult {
-  const { token, attempt } = stepOf(run, name);
-  return { outcome: 'claimed', token, attempt, run };
-}
-
-/** Why a run in this state did not give out the step. */
-function refused(run: RunDocument, name: StepName): ClaimResult {
-  const step = stepOf(run, name);
-  if (step.status === 'done')
-    return { outcome: 'done', reply: step.reply as Extract<ClaimResult, { outcome: 'done' }>['reply'], run };
-  if (name === 'archive' && run.status === 'running') return { outcome: 'early' };
-  if (name !== 'archive' && run.status !== 'running') return { outcome: 'closed', status: run.status };
-  if (step.status !== 'running') return { outcome: 'early' };
-  return { outcome: 'held', owner: step.owner ?? '', leaseUntil: step.lease_until ?? '' };
+/** The right side of `doc @> …`. */
+function containing({ step, ...run }: ClaimState): string {
+  return JSON.stringify({ ...run, steps: [step] });
 }

@@ -1,28 +1,26 @@
-import { databaseFailure } from '#shared/errors/database-failure.ts';
 import pg from 'pg';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { CREATE_TABLES } from './tables.ts';
 
-/** An SQL statement. With a name, each connection parses it once. */
+/** An SQL statement. A statement with a name is parsed once per connection. */
 export interface Statement {
   name?: string;
   text: string;
 }
 
-/** Sessions of one process: operations take about a millisecond, so a few serve many steps, and every function is a process on a cluster. */
-const MAX_SESSIONS = 8;
-/** A server that does not take a connection in this time counts as not answering. */
+/** Operations take about a millisecond, so a few connections suffice. On a cluster, every function has its own pool. */
+const MAX_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** No operation takes long; one that does waits for the lock of a frozen session. */
+/** An operation that takes longer waits for the row lock of a frozen process. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** Name of the lock under which tables are made, so that two processes that start at once don't collide. */
+/** Advisory lock on the creation of the tables: concurrent CREATE IF NOT EXISTS statements fail. */
 const SETUP_LOCK = "hashtext('sluice:ledger:tables')";
 
 const UNIQUE_VIOLATION = '23505';
 const QUERY_CANCELED = '57014';
 
-/** The pool of sessions that all operations of a ledger share. After a restart of the server the next operation connects again. */
+/** The connection pool of a ledger. After a restart of the server, the next operation connects again. */
 export class Database {
   readonly #pool: pg.Pool;
 
@@ -30,15 +28,15 @@ export class Database {
     this.#pool = new pg.Pool({
       connectionString: url,
       application_name: 'sluice:ledger',
-      max: MAX_SESSIONS,
+      max: MAX_CONNECTIONS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
     });
-    this.#pool.on('error', () => undefined); // An idle session broke; the next operation opens another.
+    this.#pool.on('error', () => undefined); // An idle connection was lost; the next operation opens another one.
   }
 
-  /** Rows of one statement, which is one transaction. Throws DATABASE_UNAVAILABLE, DISK_FULL, and INTERNAL for an error of the statement. */
+  /** Executes one statement as one transaction. Throws DATABASE_UNAVAILABLE, DISK_FULL; other errors are INTERNAL. */
   async query<R extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<R[]> {
     try {
       return (await this.#pool.query<R>({ ...statement, values })).rows;
@@ -47,13 +45,13 @@ export class Database {
     }
   }
 
-  /** Documents: the column `doc` of each row. */
+  /** The column `doc` of each row. */
   async documents<D>(statement: Statement, values: unknown[] = []): Promise<D[]> {
     return (await this.query<{ doc: D }>(statement, values)).map((row) => row.doc);
   }
 
   async createTables(): Promise<void> {
-    // Several statements in one simple query are one transaction, which the lock lasts for.
+    // The statements of one simple query are one transaction, which holds the lock.
     await this.query({ text: `select pg_advisory_xact_lock(${SETUP_LOCK}); ${CREATE_TABLES}` });
   }
 
@@ -62,17 +60,18 @@ export class Database {
   }
 }
 
-/** Converts an error of the client or the server. An error of a statement becomes INTERNAL. */
+/** The error of the driver as a SluiceError. */
 export function databaseError(thrown: unknown): SluiceError {
   const code = thrown instanceof Error ? (thrown as { code?: string }).code : undefined;
-  if (code === QUERY_CANCELED)
-    return new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL did not finish an operation of the ledger in time.', {
-      cause: thrown,
-    });
-  return databaseFailure(thrown) ?? asSluiceError(thrown);
+  if (code !== QUERY_CANCELED) return databaseFailure(thrown) ?? asSluiceError(thrown);
+  return new SluiceError(
+    'DATABASE_UNAVAILABLE',
+    `PostgreSQL did not finish an operation of the ledger within ${STATEMENT_TIMEOUT_MS / 1000} s.`,
+    { cause: thrown },
+  );
 }
 
-/** True when a unique index refused the write. */
+/** True when a unique index rejected the write. */
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof SluiceError && (error.cause as { code?: string } | undefined)?.code === UNIQUE_VIOLATION;
 }

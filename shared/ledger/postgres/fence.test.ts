@@ -57,7 +57,7 @@ const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId:
   [
     'describeAsset',
     (claim, _run, assetId) =>
-      expect(ledger.describeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({
+      expect(ledger.completeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({
         code: 'CLAIM_STALE',
       }),
   ],

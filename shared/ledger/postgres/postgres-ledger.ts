@@ -1,22 +1,23 @@
+import { createLedger } from '../create-ledger.ts';
 import type { Ledger } from '../ledger.ts';
-import { assetOperations } from './assets.ts';
-import { claimOperations } from './claims.ts';
+import { assetQueries } from './assets.ts';
+import { claimQueries } from './claims.ts';
 import { Database } from './database.ts';
-import { manifestOperations } from './manifests.ts';
-import { recordOperations } from './records.ts';
-import { removalOperations } from './removals.ts';
+import { manifestQueries } from './manifests.ts';
+import { recordQueries } from './records.ts';
+import { removalQueries } from './removals.ts';
 import { RunAnnouncer } from './run-announcer.ts';
 import { RunFeed } from './run-feed.ts';
-import { runOperations } from './runs.ts';
+import { runQueries } from './runs.ts';
 
 /**
- * The ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Makes its tables when they are missing; several
- * processes may do so at once. Survives a restart of the server: operations throw DATABASE_UNAVAILABLE meanwhile.
+ * Opens the ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Creates missing tables; several
+ * processes may do so at the same time. Operations throw DATABASE_UNAVAILABLE while the server restarts.
  * Throws DATABASE_UNAVAILABLE.
  */
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   const database = new Database(url);
-  const runs = new RunAnnouncer(database);
+  const announcer = new RunAnnouncer(database);
   const feed = new RunFeed(url);
   try {
     await database.createTables();
@@ -24,21 +25,22 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     await database.close();
     throw thrown;
   }
-  return {
-    ...manifestOperations(database, runs),
-    ...runOperations(database, runs),
-    ...claimOperations(database, runs),
-    ...assetOperations(database, runs),
-    ...removalOperations(database),
-    ...recordOperations(database),
+  return createLedger({
+    ...manifestQueries(database),
+    ...runQueries(database),
+    ...claimQueries(database),
+    ...assetQueries(database),
+    ...removalQueries(database),
+    ...recordQueries(database),
+    announceRun: (runId, status) => announcer.announce(runId, status),
     watchRuns: (onChange, signal) => feed.listen(onChange, signal),
     async ping() {
       await database.query({ text: 'select 1' });
     },
     async close() {
       await feed.close();
-      await runs.drain();
+      await announcer.drain();
       await database.close();
     },
-  };
+  });
 }

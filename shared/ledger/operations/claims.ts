@@ -1,0 +1,57 @@
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { Status } from '#shared/contracts/statuses.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { storableValue } from '#shared/text/storable.ts';
+import { claimResult, staleClaim } from '../claim-rules.ts';
+import type { RunDocument } from '../documents.ts';
+import type { ClaimRequest, Ledger } from '../ledger.ts';
+import { type AnnounceRun, runNotFound } from './runs.ts';
+
+/** The writes of claims, each one atomic. claim-rules.ts states their conditions and the fields that they set. */
+export interface ClaimQueries {
+  /** Claims the step if the rules allow it. Returns the run afterwards; undefined when it does not exist. */
+  claimStep(request: ClaimRequest): Promise<{ claimed: boolean; run: RunDocument } | undefined>;
+  /** False when the claim is not current. */
+  renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
+  /** Returns the status of the run afterwards; undefined when the claim is not current. */
+  finishStep(claim: ClaimRef, reply: SluiceEvent | null, close: 'success' | undefined): Promise<Status | undefined>;
+  /** True when this claim finished its step. */
+  isFinishedBy(claim: ClaimRef): Promise<boolean>;
+  /** As finishStep. */
+  releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<Status | undefined>;
+  /** Resets all steps and increments `restarts`. Undefined when the claim is not current. */
+  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument | undefined>;
+}
+
+export function claimOperations(
+  queries: ClaimQueries,
+  announceRun: AnnounceRun,
+): Pick<Ledger, 'claimStep' | 'renewClaim' | 'finishStep' | 'releaseStep' | 'restartRun'> {
+  return {
+    async claimStep(request) {
+      const found = await queries.claimStep(request);
+      if (found === undefined) throw runNotFound(request.runId);
+      const result = claimResult(found.run, request.step, found.claimed);
+      if (found.claimed) announceRun(request.runId, found.run.status);
+      return result;
+    },
+    renewClaim: (claim, leaseSeconds) => queries.renewClaim(claim, leaseSeconds),
+    async finishStep(claim, reply, close) {
+      const status = await queries.finishStep(claim, reply, close);
+      if (status !== undefined) return announceRun(claim.runId, status);
+      // The answer to an earlier call with this claim may have been lost.
+      if (!(await queries.isFinishedBy(claim))) throw staleClaim(claim);
+    },
+    async releaseStep(claim, error) {
+      const status = await queries.releaseStep(claim, storableValue(error));
+      if (status !== undefined) announceRun(claim.runId, status);
+    },
+    async restartRun(claim, error) {
+      const run = await queries.restartRun(claim, storableValue(error));
+      if (run === undefined) throw staleClaim(claim);
+      announceRun(claim.runId, run.status);
+      return run;
+    },
+  };
+}
