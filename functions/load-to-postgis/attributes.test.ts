@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
+import { type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
-/** Names, types and text encodings of attributes. */
+/** Names and types of attributes. */
 
 let landing: LandingFixture;
 beforeAll(async () => {
@@ -10,10 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => landing[Symbol.asyncDispose]());
 
-const feature = (properties: object, coordinates: unknown = [1, 2]) => ({
+const feature = (properties: object) => ({
   type: 'Feature',
   properties,
-  geometry: coordinates === null ? null : { type: 'Point', coordinates },
+  geometry: { type: 'Point', coordinates: [1, 2] },
 });
 const collection = (...features: object[]) => JSON.stringify({ type: 'FeatureCollection', features });
 
@@ -152,27 +151,6 @@ test('loads a column of numbers, strings and objects as text, and one of objects
   ]);
 });
 
-test('rejects a NUL character with its position', async () => {
-  const body = Buffer.from(collection(feature({ n: 'é' }), feature({ n: 'a\0b' })));
-  const byte = body.indexOf(String.raw`\u0000`) + 1;
-  const escaped = await landing.put('nul.geojson', body);
-  await expect(landing.load({ path: escaped, format: 'GeoJSON' })).rejects.toMatchObject({
-    code: 'ENCODING_INVALID',
-    message: String.raw`${escaped} contains a NUL character (\u0000) at byte ${byte}, which PostgreSQL cannot store. Remove it.`,
-    details: { file: escaped, byte },
-  });
-  const csv = await landing.put('nul.csv', `x,y,t\n${'1,2,a\n'.repeat(20_000)}3,4,b\0c\n5,6,d\n`);
-  await expect(landing.load({ path: csv, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({
-    code: 'ENCODING_INVALID',
-    details: { file: csv, byte: 6 + 20_000 * 6 + 6 },
-  });
-  const written = await landing.load({
-    path: await landing.put('backslash.geojson', collection(feature({ n: String.raw`a\u0000` }))),
-    format: 'GeoJSON',
-  });
-  expect(await written.query('select n from raw_data')).toEqual([{ n: String.raw`a\u0000` }]);
-});
-
 test('gives a CSV column a type only if no value changes', async () => {
   const csv =
     'code,n,d,day,at,z,flag,empty,big,lon,lat\n00123,1,1.5,2024-02-29,2024-01-01 10:00,2024-01-01T10:00:00Z,true,,12345678901234567890,1,2\n4567,-2,1e3,2023-12-31,2024-01-01 10:00:30,2024-01-01T10:00:00+02:00,FALSE,,1,3,4\n,,,,,,,,,,\n';
@@ -253,66 +231,4 @@ test('rejects a CSV in which a quotation mark would join rows', async () => {
   });
   const quoted = await landing.put('quoted.csv', 'x,y,t\r\n1,2,"5"" pipe,\r\nlong"\r\n\r\n3,4,""\r\n');
   expect((await landing.load({ path: quoted, format: 'CSV', crs: 'EPSG:4326' })).row_count).toBe(2);
-});
-
-test('reads a Latin-1 .dbf without a .cpg as Latin-1', async () => {
-  const loaded = await landing.load({ path: await landing.upload(dataFile('olinda1.shp')), format: 'ESRI Shapefile' });
-  expect(
-    await loaded.query(
-      `select distinct "NM_BAIR" n from raw_data where "NM_BAIR" ~ '[^ -~]' and "NM_BAIR" like '%ç%' order by 1 limit 1`,
-    ),
-  ).toEqual([{ n: expect.stringMatching(/^[\p{L} ]+ç[\p{L} ]*$/u) as string }]);
-  expect(loaded.row_count).toBe(470);
-});
-
-test('rejects text that is not in the declared encoding, unless the manifest corrects it', async () => {
-  const made = await landing.make(
-    'latin.shp',
-    '-lco',
-    'ENCODING=ISO-8859-1',
-    await landing.make('latin.geojson', '-f', 'GeoJSON', dataFile('nc.shp'), '-sql', `SELECT 'Müller' AS naam FROM nc`),
-  );
-  const parts = ['shp', 'shx', 'dbf', 'prj'];
-  const upload = async (stem: string, cpg: string) => {
-    for (const part of parts)
-      await landing.put(`${stem}.${part.toUpperCase()}`, await readFile(made.replace('.shp', `.${part}`)));
-    return landing.put(`${stem}.cpg`, cpg).then(() => `s3://landing-zone/${stem}.SHP`);
-  };
-  const right = await landing.load({ path: await upload('right', 'ISO-8859-1'), format: 'ESRI Shapefile' });
-  expect(await right.query('select distinct naam from raw_data')).toEqual([{ naam: 'Müller' }]);
-  const wrong = await upload('wrong', 'UTF-8');
-  await expect(landing.load({ path: wrong, format: 'ESRI Shapefile' })).rejects.toMatchObject({
-    code: 'ENCODING_INVALID',
-    details: { file: wrong },
-  });
-  const corrected = await landing.load({ path: wrong, format: 'ESRI Shapefile', encoding: 'ISO-8859-1' });
-  expect(await corrected.query('select distinct naam from raw_data')).toEqual([{ naam: 'Müller' }]);
-  await expect(
-    landing.load({ path: await upload('unknown', 'KLINGON-8'), format: 'ESRI Shapefile' }),
-  ).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
-});
-
-test('converts CSV and GeoJSON to UTF-8 from the encoding of the manifest', async () => {
-  const latin = Buffer.from('naam,x,y\nMüller,1,2\n', 'latin1');
-  const path = await landing.put('latin.csv', latin);
-  await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({
-    code: 'ENCODING_INVALID',
-  });
-  const loaded = await landing.load({ path, format: 'CSV', crs: 'EPSG:4326', encoding: 'windows-1252' });
-  expect(await loaded.query('select naam from raw_data')).toEqual([{ naam: 'Müller' }]);
-  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('naam,x,y\nMüller,1,2\n', 'utf16le')]);
-  expect(
-    await (
-      await landing.load({ path: await landing.put('utf16.csv', utf16), format: 'CSV', crs: 'EPSG:4326' })
-    ).query('select naam from raw_data'),
-  ).toEqual([{ naam: 'Müller' }]);
-  await expect(
-    landing.load({
-      path: await landing.put('g.geojson', Buffer.from(collection(feature({ naam: 'Müller' })), 'latin1')),
-      format: 'GeoJSON',
-    }),
-  ).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
-  await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326', encoding: 'klingon' })).rejects.toMatchObject({
-    code: 'ENCODING_INVALID',
-  });
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
+import { WRITE_ARCHIVES, WRITE_VIEW, WRITE_VIRTUAL_TABLE } from '../../tests/fixtures/hostile-files.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
 /** Rejects files that refer to other files, servers and databases. A listener checks that nothing connects to it. */
@@ -159,13 +160,13 @@ describe.each([
       ['table', '2'],
       ['view', '0'],
     ] as const) {
-      await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), type, rootPage]);
+      await execa('python3', ['-c', WRITE_VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), type, rootPage]);
       await expect(
         landing.load({ path: await landing.upload(made), format }),
         `${type} ${rootPage}`,
       ).rejects.toMatchObject({ code: expect.stringMatching(/^FILE_(FORBIDDEN_CONTENT|UNREADABLE)$/) as string });
     }
-    await execa('python3', ['-c', VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), 'table', '0']);
+    await execa('python3', ['-c', WRITE_VIRTUAL_TABLE, made, dataFile('cycle_hire_xy.csv'), 'table', '0']);
     await expect(landing.load({ path: await landing.upload(made), format })).rejects.toMatchObject({
       code: 'FILE_FORBIDDEN_CONTENT',
       message: expect.stringContaining('"v" of module virtualtext') as string,
@@ -174,7 +175,7 @@ describe.each([
 
   test('rejects a GeoPackage with a view that returns too many rows', async () => {
     const made = await landing.make('view.gpkg', '-f', 'GPKG', dataFile('nc.shp'), '-nlt', 'MULTIPOLYGON');
-    const view = async (select: string) => execa('python3', ['-c', VIEW, made, select]);
+    const view = async (select: string) => execa('python3', ['-c', WRITE_VIEW, made, select]);
     await view('select fid, geom, NAME from nc where fid <= 10');
     expect((await landing.load({ path: await landing.upload(made), format: 'GPKG', layer: 'v' })).row_count).toBe(10);
     await view(`select a.fid, a.geom, printf('%.*c', 50000000, 'x') as t from nc a, nc b`);
@@ -262,7 +263,7 @@ describe.each([
 
   test('rejects archives with unsafe, missing or ambiguous files', async () => {
     const zip = join(landing.folder, 'hostile.zip');
-    await execa('python3', ['-c', ZIPS, landing.folder, dataFile('nc.shp').slice(0, -4)]);
+    await execa('python3', ['-c', WRITE_ARCHIVES, landing.folder, dataFile('nc.shp').slice(0, -4)]);
     for (const [name, code] of [
       ['absolute', 'ARCHIVE_UNSAFE'],
       ['parent', 'ARCHIVE_UNSAFE'],
@@ -288,50 +289,3 @@ describe.each([
     });
   });
 });
-
-/** Writes a virtual table of SpatiaLite into the schema without SpatiaLite. */
-const VIRTUAL_TABLE = `
-import sys, sqlite3
-path, csv, type, root_page = sys.argv[1:]
-database = sqlite3.connect(path)
-database.execute('pragma writable_schema = 1')
-database.execute("delete from sqlite_master where name = 'v'")
-database.execute("insert into sqlite_master (type, name, tbl_name, rootpage, sql) values (?, 'v', 'v', ?, ?)", (type, int(root_page), f"CREATE VIRTUAL TABLE v USING VirtualText('{csv}', 'UTF-8', 1)",))
-database.commit()
-`;
-
-/** Adds a view as a layer to a GeoPackage. */
-const VIEW = `
-import sys, sqlite3
-path, select = sys.argv[1:]
-database = sqlite3.connect(path)
-database.execute('drop view if exists v')
-database.execute('create view v as ' + select)
-database.execute("insert or replace into gpkg_contents (table_name, data_type, identifier, srs_id) values ('v', 'features', 'v', 4267)")
-database.execute("insert or replace into gpkg_geometry_columns values ('v', 'geom', 'MULTIPOLYGON', 4267, 0, 0)")
-database.commit()
-`;
-
-/** Writes malformed and hostile archives. */
-const ZIPS = `
-import sys, zipfile, stat
-folder, stem = sys.argv[1:]
-parts = ['shp', 'shx', 'dbf', 'prj']
-def make(name, fill):
-    with zipfile.ZipFile(f'{folder}/{name}.zip', 'w', zipfile.ZIP_DEFLATED) as z: fill(z)
-def shapefile(z, name, only=parts):
-    for p in only: z.write(f'{stem}.{p}', f'{name}.{p}')
-make('absolute', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('/etc/x.shp'), 'x')))
-make('parent', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('../x.shp'), 'x')))
-make('backslash', lambda z: (shapefile(z, 'a'), z.writestr(zipfile.ZipInfo('x\\\\y.shp'), 'x')))
-def link(z):
-    shapefile(z, 'a')
-    info = zipfile.ZipInfo('a.cpg'); info.create_system = 3; info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    z.writestr(info, '/etc/passwd')
-make('link', link)
-make('bomb', lambda z: (shapefile(z, 'a'), z.writestr('b.dbf', b'0' * 150_000_000, zipfile.ZIP_DEFLATED)))
-make('none', lambda z: z.writestr('read me.txt', 'x'))
-make('two', lambda z: (shapefile(z, 'dir/a'), shapefile(z, 'dir/b'), z.writestr('__MACOSX/dir/._a.shp', 'x')))
-make('half', lambda z: shapefile(z, 'a', ['shp', 'prj']))
-make('empty', lambda z: [z.writestr('a.' + p, '') for p in parts])
-`;

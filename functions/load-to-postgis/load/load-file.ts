@@ -4,7 +4,7 @@ import type { Layer } from '#shared/gdal/layers.ts';
 import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
-import { checkExtent, measureTable } from '../crs/check-extent.ts';
+import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
 import { resolveCrs } from '../crs/resolve-crs.ts';
 import { epsgOf, sridOf } from '../crs/srid.ts';
 import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
@@ -31,7 +31,7 @@ export interface LoadedFile {
 
 /**
  * Loads one downloaded file into `table`. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr, then SQL.
- * Throws the errors of "Reading the files" in docs/errors.md.
+ * Throws the errors that README.md lists.
  */
 export async function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, env, signal } = context;
@@ -51,7 +51,7 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file);
-  const extentNotes = await checkExtent(extent, { crs, srid }, source.file, context);
+  const extentNotes = await checkTableExtent(extent, { crs, srid }, source.file, context);
   return {
     table,
     srid,

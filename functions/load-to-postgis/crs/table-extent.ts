@@ -29,7 +29,7 @@ export async function measureTable(
 }
 
 /** Notes about coordinates that are unusual for their CRS (checkExtentInCrs). Throws CRS_EXTENT_MISMATCH. */
-export async function checkExtent(
+export async function checkTableExtent(
   extent: Extent | null,
   { crs, srid }: { crs: Crs; srid: number },
   file: string,
