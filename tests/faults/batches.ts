@@ -20,7 +20,7 @@ export interface Batch {
   inputs: Batch[];
 }
 
-const COUNTRIES = resolve(import.meta.dirname, '../../gateway/sample/data/countries.zip');
+const COUNTRIES = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
 const data = (path: string) => readFileSync(resolve(import.meta.dirname, '../data', path));
 
 export const VECTOR: Batch = {

@@ -11,7 +11,7 @@ import { testEnv } from '../servers.ts';
 
 /** PostgreSQL (queue, ledger and PostGIS at once) or the object store goes away in the middle of runs, and comes back; or PostgreSQL crashes. */
 
-const SAMPLE = resolve(import.meta.dirname, '../../gateway/sample/data/countries.zip');
+const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
 /** The outage that Sluice promises to sit out. */
 const OUTAGE_MS = 20_000;
 const BATCHES = ['één', 'två #2', 'tři 🌍'];

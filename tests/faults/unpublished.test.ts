@@ -12,7 +12,7 @@ import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
 /** A process dies after it wrote to the ledger what a person asked for, and before it published it: the next start does, at once. */
 
-const SAMPLE = resolve(import.meta.dirname, '../../gateway/sample/data/countries.zip');
+const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
 /** Well below the minute after which monitor-runs would notice. */
 const AT_ONCE_MS = 20_000;
 
