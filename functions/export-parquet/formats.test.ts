@@ -60,7 +60,7 @@ test('text that is not in its encoding is an error with the line', async () => {
   });
   await expect(fixture.ingest({ ...csv('a\n1\n'), encoding: 'klingon' })).rejects.toMatchObject({
     code: 'ENCODING_INVALID',
-    message: expect.stringContaining('"klingon" is not an encoding that Sluice knows') as string,
+    message: expect.stringContaining('has the unknown encoding "klingon"') as string,
   });
 });
 

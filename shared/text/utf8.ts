@@ -1,37 +1,36 @@
 import { isUtf8 } from 'node:buffer';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** Text of any encoding as UTF-8, a chunk at a time. */
-
 const UTF8 = /^utf-?8$/i;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const NEWLINE = 0x0a;
 
-/** A decoder that refuses what is not in its encoding. Throws ENCODING_INVALID for an encoding that is not known. */
+/**
+ * A decoder that throws for bytes that are not valid in its encoding. Throws ENCODING_INVALID for an unknown encoding.
+ */
 export function decoderOf(encoding: string, file: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true });
   } catch (cause) {
     throw new SluiceError(
       'ENCODING_INVALID',
-      `${JSON.stringify(encoding)} is not an encoding that Sluice knows, for ${file}. Use a name such as UTF-8, ISO-8859-1 or windows-1252.`,
+      `${file} has the unknown encoding ${JSON.stringify(encoding)}. ` +
+        'Use the name of an encoding, such as UTF-8, ISO-8859-1 or windows-1252.',
       { cause, details: { file, encoding } },
     );
   }
 }
 
-/** The UTF-16 that a text begins with the mark of; undefined without one. */
+/** The encoding of a text with a byte order mark of UTF-16; undefined without one. */
 export function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
-  return head[0] === 0xff && head[1] === 0xfe
-    ? 'utf-16le'
-    : head[0] === 0xfe && head[1] === 0xff
-      ? 'utf-16be'
-      : undefined;
+  if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
+  return head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : undefined;
 }
 
 /**
- * A text as UTF-8 without a byte order mark. `encoding` is the declared one; without it the text is UTF-8, or UTF-16 when it begins with
- * that mark. Throws ENCODING_INVALID with the line where UTF-8 breaks.
+ * Converts a text to UTF-8 without a byte order mark, in chunks. `encoding` is the declared encoding. Without one, a
+ * text with a byte order mark of UTF-16 is UTF-16, all others are UTF-8. Throws ENCODING_INVALID, for UTF-8 with the
+ * line.
  */
 export async function* asUtf8(
   chunks: AsyncIterable<Buffer>,
@@ -86,14 +85,14 @@ class Transcoder {
     } catch (cause) {
       throw new SluiceError(
         'ENCODING_INVALID',
-        `The text of ${this.#file} is not in ${this.#encoding}. Correct \`encoding\` in the manifest.`,
+        `${this.#file} is not valid text in the encoding ${this.#encoding}. Correct \`encoding\` in the manifest.`,
         { cause, details: { file: this.#file, encoding: this.#encoding } },
       );
     }
   }
 }
 
-/** Passes UTF-8 on as it is; a character that a chunk cuts in two waits for its other half. */
+/** Checks UTF-8 and returns it unchanged. A character that two chunks divide is returned with the second one. */
 class Utf8Check {
   #cut: Buffer = Buffer.alloc(0);
   #started = false;
@@ -137,13 +136,14 @@ class Utf8Check {
     }
     return new SluiceError(
       'ENCODING_INVALID',
-      `Line ${line} of ${this.#file} is not UTF-8. Set \`encoding\` for the file in the manifest, such as windows-1252 or UTF-16LE.`,
+      `Line ${line} of ${this.#file} is not valid UTF-8. ` +
+        'Set `encoding` of the file in the manifest, such as windows-1252 or UTF-16LE.',
       { details: { file: this.#file, line } },
     );
   }
 }
 
-/** Bytes at the end that begin a character which is not whole; 0 to 3. */
+/** The number of bytes of an incomplete character at the end, 0 to 3. */
 function cutLength(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0;

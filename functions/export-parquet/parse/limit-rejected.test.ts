@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { RejectedRows } from '#shared/delimited/rejected-rows.ts';
+import { checkRejected, totalRejected } from './limit-rejected.ts';
+
+const rejectedRows = (count: number) => ({ count, sample: [{ line: 2, reason: 'has 1 value instead of 2' }] });
+
+test.each([
+  ['10 rows', 10, 5, undefined],
+  ['1 % of the rows', 100, 9_900, undefined],
+  ['the declared limit', 3, 0, 3],
+])('%s may be rejected', (_, count, accepted, declared) => {
+  expect(() => checkRejected(rejectedRows(count), accepted, declared)).not.toThrow();
+});
+
+test.each([
+  ['11 rows', 11, 5, undefined, '11 of 16 rows cannot be read; at most 10 may be rejected'],
+  ['more than 1 % of the rows', 101, 9_899, undefined, '101 of 10000 rows cannot be read; at most 100 may be rejected'],
+  ['all rows', 1, 0, undefined, '1 of 1 rows cannot be read; no row is left: line 2 has 1 value instead of 2.'],
+  ['more rows than declared', 1, 9, 0, '1 of 10 rows cannot be read; at most 0 may be rejected'],
+])('%s must not be rejected', (_, count, accepted, declared, message) => {
+  expect(() => checkRejected(rejectedRows(count), accepted, declared)).toThrow(
+    expect.objectContaining({ code: 'ROWS_REJECTED', message: expect.stringContaining(message) as string }),
+  );
+});
+
+test('with several files, the reasons name the file', () => {
+  const [first, second] = [new RejectedRows(), new RejectedRows()];
+  first.add({ line: 7, reason: 'holds a NUL character' });
+  second.add({ line: 3, reason: 'opens a quote that is never closed' }, 5);
+  expect(totalRejected([{ file: 'a.csv', rejected: first }])).toEqual({
+    count: 1,
+    sample: [{ line: 7, reason: 'holds a NUL character' }],
+  });
+  const files = [
+    { file: 'a.csv', rejected: first },
+    { file: 'b.csv', rejected: second },
+  ];
+  expect(totalRejected(files)).toEqual({
+    count: 6,
+    sample: [
+      { line: 7, reason: 'a.csv: holds a NUL character' },
+      { line: 3, reason: 'b.csv: opens a quote that is never closed' },
+    ],
+  });
+});
