@@ -41,9 +41,12 @@ function isExactDouble(value: string): string {
     when ${double}::varchar = ${value} then true else ${hasSameDigits(value, double)} end`;
 }
 
-/** SQL: false for 1e400, which DuckDB casts to infinity, and for 1e-400, which it casts to 0. */
+/**
+ * SQL: false for 1e400, which DuckDB casts to infinity, and for 1e-400, which it casts to 0. CASE instead of OR,
+ * because DuckDB would compute both operands of OR for all values, which takes four times as long.
+ */
 function isInRange(value: string, double: string): string {
-  return `(isfinite(${double}) and (${double} <> 0 or ${significantDigits(value)} = ''))`;
+  return `case when ${double} <> 0 then isfinite(${double}) else ${significantDigits(value)} = '' end`;
 }
 
 /**
