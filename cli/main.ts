@@ -1,6 +1,6 @@
 import { parseEnv } from '#shared/config/env.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { describeError } from '#shared/api/describe-run.ts';
+import { formatError } from '#shared/api/format-run.ts';
 import { EXIT } from './exit-codes.ts';
 import { usageJson } from './output/json-output.ts';
 import { runProgram } from './program.ts';
@@ -13,7 +13,7 @@ export async function main(args: string[], streams: Pick<Terminal, 'stdout' | 's
     return await runProgram(args, streams, parseEnv(process.env));
   } catch (thrown) {
     const error = asSluiceError(thrown).toDocument();
-    streams.stderr.write(`${describeError(error, colorsFor(streams.stderr))}\n`);
+    streams.stderr.write(`${formatError(error, colorsFor(streams.stderr))}\n`);
     if (args.includes('--json')) writeJson(streams, usageJson(args, error));
     return EXIT.usage;
   }

@@ -1,5 +1,5 @@
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
-import { describeError } from '#shared/api/describe-run.ts';
+import { formatError } from '#shared/api/format-run.ts';
 import { EXIT, exitCodeOfError } from './exit-codes.ts';
 import { colorsFor, type Terminal } from './output/terminal.ts';
 
@@ -30,7 +30,7 @@ export async function runCommand(
       return EXIT.interrupted;
     }
     const error = asSluiceError(thrown);
-    terminal.stderr.write(`${describeError(error.toDocument(), colorsFor(terminal.stderr))}\n`);
+    terminal.stderr.write(`${formatError(error.toDocument(), colorsFor(terminal.stderr))}\n`);
     if (terminal.json) writeJson(terminal, errorJson(error));
     return exitCodeOfError(error);
   } finally {

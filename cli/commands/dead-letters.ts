@@ -1,6 +1,6 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/printable.ts';
-import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
+import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';

@@ -118,7 +118,7 @@ describe('ingest', () => {
     await run(['ingest', file, '--dataset', 'again']);
     const { stdout } = await run(['ingest', file, '--dataset', 'again']);
     expect(stdout).toMatch(
-      /so this run gives version 1, made .* UTC\. With --force it is made again, as a new version\./,
+      /so this run returns the existing version 1, created .* UTC\. To create a new version, use --force\./,
     );
     expect(stdout).toContain('again, version 1');
   });

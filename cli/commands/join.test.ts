@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { LineageGraph } from '#shared/api/lineage-graph.ts';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { startTestSluice, type TestSluice } from '../../tests/running-sluice.ts';
 import type { RunJson } from '../output/json-output.ts';
+import type { LineageGraph } from '#shared/api/views.ts';
 
 /** The join lane from end to end, with two assets from the vector and tabular lanes. */
 

@@ -1,8 +1,8 @@
-import type { LineageGraph, LineageNode } from '#shared/api/lineage-graph.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
+import type { LineageGraph, LineageNode } from '#shared/api/views.ts';
 
 /** `sluice lineage ASSET`: shows the sources of an asset, and the assets made from it. */
 export function lineage(assetId: string, client: GatewayClient, terminal: Terminal): Promise<number> {

@@ -67,7 +67,7 @@ describe('rerun', () => {
     const followed = await run(['rerun', document.run_id, '--follow']);
     expect([followed.exitCode, followed.stdout]).toEqual([
       0,
-      expect.stringContaining('so this run gives version 1, made '),
+      expect.stringContaining('so this run returns the existing version 1, created '),
     ]);
     const started = await run(['rerun', document.run_id]);
     expect([started.exitCode, started.stdout]).toEqual([

@@ -1,6 +1,6 @@
 import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import type { RunView } from '#shared/api/views.ts';
-import { describeError, describeRun } from '#shared/api/describe-run.ts';
+import { formatError, formatRun } from '#shared/api/format-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import { followRun } from '../client/follow-run.ts';
 import { formatTable } from '../output/format-table.ts';
@@ -83,6 +83,6 @@ export async function followToEnd(
 /** Writes a run with its result to standard output, and its error to standard error. */
 export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: boolean }): void {
   if (terminal.json) writeJson(terminal, runJson(view));
-  else terminal.stdout.write(`${describeRun(view, colorsFor(terminal.stdout), { steps })}\n`);
-  if (view.error) terminal.stderr.write(`${describeError(view.error, colorsFor(terminal.stderr), view)}\n`);
+  else terminal.stdout.write(`${formatRun(view, colorsFor(terminal.stdout), { steps })}\n`);
+  if (view.error) terminal.stderr.write(`${formatError(view.error, colorsFor(terminal.stderr), view)}\n`);
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { DeadLetter, DeadLetterView } from '#shared/api/dead-letter-view.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { isUploadEvent, uploadedManifestKey } from '#shared/landing/notifications.ts';
 import { activityOf } from '#shared/ledger/activity.ts';
+import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import type { GatewayDeps } from './deps.ts';
 import { type RedriveFacts, redriveRefusal } from './redrive-check.ts';
 

@@ -1,7 +1,7 @@
-import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
+import type { DeadLetter } from '#shared/api/views.ts';
 
 /** The state of the ledger and the landing zone that decides whether a dead letter can be re-driven. */
 export interface RedriveFacts {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
-import { describeError, describeRun } from '#shared/api/describe-run.ts';
+import { formatError, formatRun } from '#shared/api/format-run.ts';
 import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { adviceFor } from '#shared/errors/advice.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
@@ -99,13 +99,13 @@ async function printSampleRun(sluice: RunningSluice, screen: Screen, stop: Abort
     const view = await ingestSample(sluice, stop);
     screen.stopLive();
     screen.print(
-      ...indent(describeRun(view, PLAIN, { steps: true })),
-      ...(view.error ? indent(describeError(view.error, PLAIN, view)) : []),
+      ...indent(formatRun(view, PLAIN, { steps: true })),
+      ...(view.error ? indent(formatError(view.error, PLAIN, view)) : []),
     );
   } catch (thrown) {
     screen.stopLive();
     if (stop.aborted) return;
-    const error = describeError(asSluiceError(thrown).toDocument(), PLAIN);
+    const error = formatError(asSluiceError(thrown).toDocument(), PLAIN);
     screen.print('  Could not ingest the sample.', ...indent(error));
   }
 }

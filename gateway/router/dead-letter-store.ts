@@ -1,6 +1,6 @@
-import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid } from '#shared/events/event.ts';
+import type { DeadLetter } from '#shared/api/views.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 
 const TABLE = 'sluice_router.dead_letters';

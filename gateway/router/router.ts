@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
-import type { DeadLetter } from '#shared/api/dead-letter-view.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
+import type { DeadLetter } from '#shared/api/views.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
 import { Consumer } from './consumer.ts';
 import { QueueDatabase } from './database.ts';

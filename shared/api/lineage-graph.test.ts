@@ -18,7 +18,7 @@ const edge = (asset_id: string, source: LineageDocument['source']): LineageDocum
   created_at: '2026-01-01T00:00:00.000Z',
 });
 
-/** roads and prices were joined; the join was joined again; another asset was made from roads. */
+/** `joined` was made from `roads` and `prices`, `again` from `joined`, and `other` from `roads`. */
 const EDGES = [
   fromFile('roads', 's3://landing-zone/b/straßen #1.zip'),
   fromFile('prices', 's3://landing-zone/b/prices.csv'),
@@ -51,7 +51,7 @@ const ledger = {
     Promise.resolve(EDGES.filter((each) => each.source.kind === 'asset' && each.source.asset_id === id)),
 };
 
-test('shows what an asset was made from and what was made from it, but not its siblings', async () => {
+test('contains the sources and the derived assets of an asset, but not its siblings', async () => {
   const graph = await lineageGraph('joined', ledger);
   expect(graph?.nodes.map((node) => (node.kind === 'file' ? node.path : node.id)).sort()).toEqual([
     'again',
@@ -71,7 +71,7 @@ test('shows what an asset was made from and what was made from it, but not its s
   expect(graph?.truncated).toBe(false);
 });
 
-test('every edge ends at nodes of the graph', async () => {
+test('contains the nodes of every edge', async () => {
   for (const root of known) {
     const graph = await lineageGraph(root, ledger);
     const ids = new Set(graph?.nodes.map(({ id }) => id));
@@ -79,7 +79,7 @@ test('every edge ends at nodes of the graph', async () => {
   }
 });
 
-test('a removed parent is shown as removed, and a ring of edges ends', async () => {
+test('contains removed assets, and stops at a cycle', async () => {
   const ring = {
     ...ledger,
     listLineage: (id: string) =>
@@ -94,12 +94,9 @@ test('a removed parent is shown as removed, and a ring of edges ends', async () 
     version: 2,
     removed_at: '2026-01-02T00:00:00.000Z',
   });
-  expect((await lineageGraph('gone', ring))?.nodes.map(({ id }) => id).sort(), 'the removed one itself').toEqual([
-    'again',
-    'gone',
-  ]);
+  expect((await lineageGraph('gone', ring))?.nodes.map(({ id }) => id).sort()).toEqual(['again', 'gone']);
 });
 
-test('an unknown asset has no graph', async () => {
-  expect(await lineageGraph('nobody', ledger)).toBeUndefined();
+test('returns undefined for an unknown asset', async () => {
+  expect(await lineageGraph('unknown', ledger)).toBeUndefined();
 });

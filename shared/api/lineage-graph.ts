@@ -1,42 +1,14 @@
 import type { AssetDocument, LineageDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { LineageEdge, LineageGraph, LineageNode } from './views.ts';
 
-/** Where an asset comes from, and what was made from it. Edges point from a source to what was made of it. */
-export interface LineageGraph {
-  /** The asset that was asked for. */
-  root: string;
-  nodes: LineageNode[];
-  edges: LineageEdge[];
-  /** True when there is more than the graph shows. */
-  truncated: boolean;
-}
-
-export type LineageNode =
-  | { id: string; kind: 'file'; path: string; sha256: string }
-  | ({ id: string; kind: 'asset' } & Pick<
-      AssetDocument,
-      'dataset_id' | 'version' | 's3_key' | 'content_hash' | 'created_at'
-    > & { asset_kind: AssetDocument['kind'] })
-  /** An asset that was removed, by a retention rule for example; its lineage stays. */
-  | { id: string; kind: 'removed asset'; dataset_id?: string; version?: number; removed_at?: string };
-
-export interface LineageEdge {
-  from: string;
-  to: string;
-  operation: string;
-  recipe: string | null;
-  parameters: Record<string, unknown>;
-  software: Record<string, string>;
-  run_id: string;
-}
-
-/** More than a person can look at; a graph of a popular asset can be endless. */
+/** Limit of the assets in a graph. The graph of a frequently used asset can be very large. */
 const MAX_ASSETS = 500;
 
-type Source = Pick<Ledger, 'getAssets' | 'getRemovedAsset' | 'listLineage' | 'listDerived'>;
+type LineageLedger = Pick<Ledger, 'getAssets' | 'getRemovedAsset' | 'listLineage' | 'listDerived'>;
 
-/** The graph around an asset: all that it was made from, and all that was made from it. Undefined when there never was such an asset. */
-export async function lineageGraph(assetId: string, ledger: Source): Promise<LineageGraph | undefined> {
+/** The sources of an asset and the assets made from it, both transitively. Undefined if the asset never existed. */
+export async function lineageGraph(assetId: string, ledger: LineageLedger): Promise<LineageGraph | undefined> {
   if ((await ledger.getAssets([assetId])).length === 0 && (await ledger.getRemovedAsset(assetId)) === undefined)
     return undefined;
   const up = await walk(assetId, (id) => ledger.listLineage(id), sourceAsset);
@@ -54,7 +26,7 @@ export async function lineageGraph(assetId: string, ledger: Source): Promise<Lin
   return { root: assetId, nodes: [...nodes.values()], edges, truncated: up.truncated || down.truncated };
 }
 
-/** Follows edges from asset to asset, each asset once. */
+/** Follows the edges from asset to asset. Visits each asset once. */
 async function walk(
   from: string,
   edgesOf: (id: string) => Promise<LineageDocument[]>,
@@ -64,7 +36,7 @@ async function walk(
   const edges: LineageDocument[] = [];
   let truncated = false;
   for (const id of assets) {
-    // A set gives what is added while it is walked.
+    // The iteration of a set includes elements that are added during the iteration.
     for (const edge of await edgesOf(id)) {
       const neighbor = next(edge);
       truncated ||= neighbor !== undefined && !assets.has(neighbor) && assets.size >= MAX_ASSETS;
@@ -84,7 +56,7 @@ function fileId({ path, sha256 }: { path: string; sha256: string }): string {
   return `${path}#${sha256.slice(0, 12)}`;
 }
 
-async function assetNodes(ids: string[], ledger: Source): Promise<Map<string, LineageNode>> {
+async function assetNodes(ids: string[], ledger: LineageLedger): Promise<Map<string, LineageNode>> {
   const nodes = new Map<string, LineageNode>(
     (await ledger.getAssets(ids)).map((asset) => [asset._id, assetNode(asset)]),
   );

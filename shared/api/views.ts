@@ -1,27 +1,45 @@
-import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type {
-  ActivityDocument,
-  AssetDocument,
-  DatasetDocument,
-  ManifestDocument,
-  RunDocument,
-  Step,
-} from '#shared/ledger/documents.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import type { ActivityDocument, AssetDocument, DatasetDocument, Step } from '#shared/ledger/documents.ts';
 
-/**
- * What the JSON API and `sluice --json` show of the ledger's documents. These shapes are public: fields are
- * added, never renamed. Pure; `baseUrl` is the gateway as users reach it.
- */
+/** The documents of the JSON API and of `sluice --json`. They are public: fields are added, but never renamed. */
 
 export interface StepView {
   name: string;
   status: Step['status'];
-  /** How often it was started. */
+  /** How often the step was started. */
   attempt: number;
-  /** From the newest start to the end; null until it has ended. */
+  /** Duration of the last attempt; null until it has ended. */
   seconds: number | null;
+}
+
+export interface RunView {
+  /** Null for a manifest that started no run. */
+  run_id: string | null;
+  batch_id: string | null;
+  status: Status;
+  steps: StepView[];
+  /** The first asset of `assets`; null if there is none. */
+  asset: AssetView | null;
+  /** The created or linked assets in the order of the files, without removed ones. Only raster runs have several. */
+  assets: AssetView[];
+  /** Whether the run linked an existing asset of the same input. */
+  reused: boolean;
+  error: ErrorDocument | null;
+  /** Whether the archive step is done. Nothing changes after that. */
+  archived: boolean;
+  dataset_id: string | null;
+  lane: Lane | null;
+  intent: string | null;
+  manifest_key: string;
+  created_at: string;
+  finished_at: string | null;
+  /** The run that this run repeats. */
+  rerun_of: string | null;
+  /** The uploader, or the operator that started a rerun. */
+  operator: string | null;
 }
 
 export type AssetView = Pick<
@@ -43,179 +61,74 @@ export type AssetView = Pick<
   | 'raster'
 > & {
   id: string;
-  /** Answers a plain GET with the object. */
+  /** URL of the object, for GET. */
   url: string;
 };
 
-export interface RunView {
-  /** Null for a manifest that started no run. */
-  run_id: string | null;
-  batch_id: string | null;
-  status: Status;
-  steps: StepView[];
-  /** What it made or linked; null before, and after a retention rule has removed it. The first one, when there are several. */
-  asset: AssetView | null;
-  /** All that it made or linked, in the order of the files; more than one only of rasters. */
-  assets: AssetView[];
-  /** The same input was there before: the asset was linked, not made. */
-  reused: boolean;
-  error: ErrorDocument | null;
-  /** The manifest stands in the archive and the run's tables are gone: nothing more happens. */
-  archived: boolean;
-  dataset_id: string | null;
-  lane: Lane | null;
-  intent: string | null;
-  manifest_key: string;
-  created_at: string;
-  finished_at: string | null;
-  /** The run that this one repeats. */
-  rerun_of: string | null;
-  /** Who started it: the uploader, or whoever reran it. */
-  operator: string | null;
-}
-
-/** An asset with where it comes from. */
+/** An asset with its sources and its processing. */
 export type AssetDetailView = AssetView &
   Pick<
     AssetDocument,
     'recipe' | 'sources' | 'parents' | 'source_hash' | 'native_bbox' | 'rejected_rows' | 'software' | 'iso' | 'stac_key'
   >;
 
-/** One line of the log of acts. */
+/** One entry of the activity log. */
 export type ActivityView = Omit<ActivityDocument, '_id'> & { id: string };
 
 export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' | 'created_at'> & {
-  /** How many of the newest versions stay; null: all. */
+  /** How many of the newest versions are kept; null for all. */
   keep_versions: number | null;
 };
 
-/** A dataset after its retention rule was set, with the versions that were removed at once. */
+/** A dataset after its retention rule was set, with the versions that were removed. */
 export type RetentionView = DatasetView & { removed_versions: number[] };
 
-/** A run, and the assets that it made or found again. */
-export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: string): RunView {
-  const views = assets.map((asset) => assetView(asset, baseUrl));
-  return {
-    run_id: run.run_id,
-    batch_id: run.batch_id,
-    status: run.status,
-    steps: run.steps.map(stepView),
-    asset: views[0] ?? null,
-    assets: views,
-    reused: isReused(run),
-    error: run.error,
-    archived: run.steps.some((step) => step.name === 'archive' && step.status === 'done'),
-    dataset_id: run.dataset_id,
-    lane: run.lane,
-    intent: run.manifest.intent,
-    manifest_key: run.tags.manifest_key,
-    created_at: run.created_at,
-    finished_at: run.finished_at,
-    rerun_of: run.rerun_of,
-    operator: run.tags.operator,
-  };
+/** An event that the router no longer retries. It is kept until an operator re-drives or discards it. */
+export interface DeadLetter {
+  id: string;
+  /** The function that failed. */
+  function: string;
+  event: SluiceEvent;
+  error: ErrorDocument;
+  /** Attempts of the function. */
+  attempts: number;
+  /** ISO 8601 in UTC. */
+  failed_at: string;
 }
 
-/** A manifest that started no run, in the shape of a run: rejected, or of a lane that is switched off. */
-export function manifestView(manifest: ManifestDocument): RunView {
-  return {
-    run_id: manifest.run_id,
-    batch_id: manifest.batch_id ?? manifest.claimed_batch_id,
-    status: manifest.status,
-    steps: [],
-    asset: null,
-    assets: [],
-    reused: false,
-    error: manifest.error,
-    archived: manifest.archive_key !== null,
-    dataset_id: null,
-    lane: manifest.lane,
-    intent: manifest.body?.intent ?? null,
-    manifest_key: manifest.manifest_key,
-    created_at: manifest.created_at,
-    finished_at: manifest.status === 'running' ? null : manifest.updated_at,
-    rerun_of: null,
-    operator: manifest.body?.uploader ?? null,
-  };
+/** A dead letter with the action that is possible. */
+export interface DeadLetterView extends DeadLetter {
+  run_id: string | null;
+  /** False if a re-drive would have no effect. `advice` then gives the reason and the action to take. */
+  redrivable: boolean;
+  advice: string | null;
 }
 
-export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
-  const {
-    dataset_id,
-    version,
-    kind,
-    s3_key,
-    row_count,
-    crs,
-    bbox,
-    geometry_types,
-    columns,
-    quality,
-    content_hash,
-    size_bytes,
-    created_at,
-    join,
-    raster,
-  } = asset;
-  const url = `${baseUrl}/api/assets/${asset._id}/download`;
-  return {
-    id: asset._id,
-    dataset_id,
-    version,
-    kind,
-    s3_key,
-    url,
-    row_count,
-    crs,
-    bbox,
-    geometry_types,
-    columns,
-    quality,
-    content_hash,
-    size_bytes,
-    created_at,
-    ...(join === undefined ? {} : { join }),
-    ...(raster === undefined ? {} : { raster }),
-  };
+/** The sources of an asset, and the assets made from it. Edges point from a source to the asset made from it. */
+export interface LineageGraph {
+  /** Id of the requested asset. */
+  root: string;
+  nodes: LineageNode[];
+  edges: LineageEdge[];
+  /** Whether the graph was cut because it is too large. */
+  truncated: boolean;
 }
 
-export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
-  const { recipe, sources, parents, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
-  return {
-    ...assetView(asset, baseUrl),
-    recipe,
-    sources,
-    ...(parents === undefined ? {} : { parents }),
-    source_hash,
-    native_bbox,
-    rejected_rows,
-    software,
-    iso,
-    stac_key,
-  };
-}
+export type LineageNode =
+  | { id: string; kind: 'file'; path: string; sha256: string }
+  | ({ id: string; kind: 'asset' } & Pick<
+      AssetDocument,
+      'dataset_id' | 'version' | 's3_key' | 'content_hash' | 'created_at'
+    > & { asset_kind: AssetDocument['kind'] })
+  /** An asset that was removed, for example by a retention rule. Its lineage is kept. */
+  | { id: string; kind: 'removed asset'; dataset_id?: string; version?: number; removed_at?: string };
 
-export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {
-  return { id: _id, ...activity };
-}
-
-export function datasetView({
-  dataset_id,
-  latest_version,
-  created_at,
-  keep_versions = null,
-}: DatasetDocument): DatasetView {
-  return { dataset_id, latest_version, created_at, keep_versions };
-}
-
-/** As the step that exported says. */
-function isReused(run: RunDocument): boolean {
-  const exported = run.steps.find(({ reply }) => reply?.type === 'sluice.asset.exported')?.reply;
-  return (exported?.data as { reused?: boolean } | undefined)?.reused === true;
-}
-
-function stepView(step: Step): StepView {
-  const ended = step.started_at !== null && step.finished_at !== null;
-  const seconds = ended ? (Date.parse(step.finished_at!) - Date.parse(step.started_at!)) / 1000 : null;
-  return { name: step.name, status: step.status, attempt: step.attempt, seconds };
+export interface LineageEdge {
+  from: string;
+  to: string;
+  operation: string;
+  recipe: string | null;
+  parameters: Record<string, unknown>;
+  software: Record<string, string>;
+  run_id: string;
 }

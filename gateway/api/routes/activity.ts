@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { activityView } from '#shared/api/views.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { PAGE, parseQuery } from '../http/request-fields.ts';
 import { findRun } from './run-views.ts';
+import { activityView } from '#shared/api/create-views.ts';
 
 const ActivityQuery = z.strictObject({ ...PAGE, batch_id: z.string().optional() });
 const RunActivityQuery = z.strictObject(PAGE);

@@ -1,10 +1,11 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { datasetView, type RetentionView } from '#shared/api/views.ts';
+import { type RetentionView } from '#shared/api/views.ts';
 import { deleteRemovedAssets } from '#shared/assets/remove-assets.ts';
 import { setRetention } from '#shared/assets/remove-assets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
+import { datasetView } from '#shared/api/create-views.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { operatorOf } from '../http/operator-header.ts';
 import { readJson } from '../http/request-body.ts';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
+import type { DeadLetterView } from '#shared/api/views.ts';
 import { admitRun, startGateway, type TestGateway } from '../../../tests/gateway.ts';
-import type { DeadLetterView } from '#shared/api/dead-letter-view.ts';
 
 let gateway: TestGateway;
 /** Runs whose load succeeds. */

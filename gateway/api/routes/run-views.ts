@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type RunView, runView } from '#shared/api/views.ts';
+import { type RunView } from '#shared/api/views.ts';
 import { publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
+import { runView } from '#shared/api/create-views.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 /** Throws RUN_NOT_FOUND. */

@@ -1,10 +1,11 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { manifestView, type RunView } from '#shared/api/views.ts';
+import { type RunView } from '#shared/api/views.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { type ManifestDocument, type RunDocument } from '#shared/ledger/documents.ts';
+import { manifestView } from '#shared/api/create-views.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { manifestView, type RunView } from '#shared/api/views.ts';
+import { type RunView } from '#shared/api/views.ts';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import { manifestView } from '#shared/api/create-views.ts';
 import { viewOfRun } from '../../api/routes/run-views.ts';
 import type { RunningSluice } from '../../start.ts';
 

@@ -1,7 +1,7 @@
 import { createColors } from 'picocolors';
 import { expect, test } from 'vitest';
 import { printable } from '#shared/text/printable.ts';
-import { describeAsset, describeError, describeOutcome, describeRun } from './describe-run.ts';
+import { formatAsset, formatError, formatStatus, formatRun } from './format-run.ts';
 import type { AssetView, RunView } from './views.ts';
 
 const PLAIN = createColors(false);
@@ -57,11 +57,11 @@ const asset: AssetView = {
   created_at: '2025-03-01T10:15:30.000Z',
 };
 
-test('an asset in plain words, without what would steer the terminal', () => {
-  expect(describeAsset(asset, PLAIN)).toBe(`straßen, version 3
+test('formats an asset without control characters', () => {
+  expect(formatAsset(asset, PLAIN)).toBe(`straßen, version 3
   Rows      12,345
   Geometry  Polygon
-  Oddities  1,234 repaired, 2 missing geometries
+  Quality   1,234 repaired, 2 missing geometries
   CRS       EPSG:4326
   Bounds    west -1.23457, south 50, east 1, north 52
   Columns   größe\ufffd[2J (integer)
@@ -72,9 +72,9 @@ test('an asset in plain words, without what would steer the terminal', () => {
   Note      fid became fid_1. (FID_RENAMED)`);
 });
 
-test('an error says code, what, where, and what to do', () => {
+test('formats an error with code, message, location and advice', () => {
   expect(
-    describeError(
+    formatError(
       { code: 'CRS_MISSING', message: 'roads é.shp has no CRS.', details: { file: 'roads é.shp', more: {} } },
       PLAIN,
     ),
@@ -83,26 +83,26 @@ test('an error says code, what, where, and what to do', () => {
   Upload the .prj file, or set \`crs\` of the file in the manifest.`);
 });
 
-test('an error that ended a run says how to repeat it', () => {
-  expect(describeError({ code: 'DISK_FULL', message: 'No space left.', details: {} }, PLAIN, { run_id: 'r1' }))
+test('formats an error that ended a run with the command that repeats it', () => {
+  expect(formatError({ code: 'DISK_FULL', message: 'No space left.', details: {} }, PLAIN, { run_id: 'r1' }))
     .toBe(`DISK_FULL: No space left.
   Free disk space under SLUICE_HOME and SCRATCH_DIR, or on the PostgreSQL server. Then repeat the run: \`npx sluice rerun r1\`.`);
 });
 
-test('an outcome in one line', () => {
-  expect(describeOutcome(view, PLAIN)).toBe('b é: running  run r1');
-  expect(describeOutcome({ ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe(
+test('formats the status of a run in one line', () => {
+  expect(formatStatus(view, PLAIN)).toBe('b é: running  run r1');
+  expect(formatStatus({ ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe(
     'b é: success in 12.3 s  run r1',
   );
   expect(
-    describeOutcome(
+    formatStatus(
       { ...view, run_id: null, status: 'failure', error: { code: 'FILE_MISSING', message: '', details: {} } },
       PLAIN,
     ),
   ).toBe('b é: rejected  manifests/b.json');
 });
 
-test('a run with its steps, and the asset that was there before', () => {
+test('formats a run with its steps and an existing asset', () => {
   const ended: RunView = {
     ...view,
     status: 'success',
@@ -111,16 +111,17 @@ test('a run with its steps, and the asset that was there before', () => {
     assets: [asset],
     reused: true,
   };
-  expect(describeRun(ended, PLAIN, { steps: true }).split('\n').slice(0, 8)).toEqual([
+  expect(formatRun(ended, PLAIN, { steps: true }).split('\n').slice(0, 8)).toEqual([
     'b é: success in 12.3 s  run r1',
     '  load-to-postgis      done, 0.31 s',
-    '  transform-recipe     running, 2 tries',
+    '  transform-recipe     running, 2 attempts',
     '  archive              pending',
     '',
-    'The same input was ingested in the same way before, so this run gives version 3, made 2025-03-01 10:15:30 UTC. With --force it is made again, as a new version.',
+    'The same input was ingested before, so this run returns the existing version 3, ' +
+      'created 2025-03-01 10:15:30 UTC. To create a new version, use --force.',
     '',
     'straßen, version 3',
   ]);
 });
 
-test('control characters', () => expect(printable('a\u0007\u009bb')).toBe('a\ufffd\ufffdb'));
+test('replaces control characters', () => expect(printable('a\u0007\u009bb')).toBe('a\ufffd\ufffdb'));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import type { Step } from '#shared/ledger/documents.ts';
 import { newRun } from '#shared/ledger/new-run.ts';
-import { runView } from './views.ts';
+import { runView } from './create-views.ts';
 
 const manifest = {
   batch_id: 'b1',
@@ -24,7 +24,7 @@ function withStep(name: string, fields: Partial<Step>) {
   return { ...run, steps: run.steps.map((step) => (step.name === name ? { ...step, ...fields } : step)) };
 }
 
-test("shows nothing of the ledger's own bookkeeping", () => {
+test('contains no internal fields of the ledger', () => {
   const view = runView(run, [], 'http://127.0.0.1:8080');
   expect(Object.keys(view).sort()).toEqual([
     'archived',
@@ -48,7 +48,7 @@ test("shows nothing of the ledger's own bookkeeping", () => {
   expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
 });
 
-test('a step has a time when it has ended', () => {
+test('has a duration for each step that has ended', () => {
   const started = { started_at: '2026-01-02T03:04:05.000Z', attempt: 2 };
   const running = withStep('load-to-postgis', { ...started, status: 'running' });
   const done = withStep('load-to-postgis', { ...started, status: 'done', finished_at: '2026-01-02T03:04:06.250Z' });
@@ -66,7 +66,7 @@ test('a step has a time when it has ended', () => {
   });
 });
 
-test('says that the asset was there before', () => {
+test('has `reused` if the asset existed before', () => {
   const exported = (reused: boolean) => ({
     ...makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: ['a'.repeat(24)], reused }),
   });
@@ -75,7 +75,7 @@ test('says that the asset was there before', () => {
   expect(runView(withStep('export-geoparquet', { reply: exported(true) }), [], '').reused).toBe(true);
 });
 
-test('is archived when the archive step is done', () => {
+test('has `archived` if the archive step is done', () => {
   expect(runView(run, [], '').archived).toBe(false);
   expect(runView(withStep('archive', { status: 'done' }), [], '').archived).toBe(true);
 });

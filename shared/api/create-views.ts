@@ -1,0 +1,121 @@
+import type {
+  ActivityDocument,
+  AssetDocument,
+  DatasetDocument,
+  ManifestDocument,
+  RunDocument,
+  Step,
+} from '#shared/ledger/documents.ts';
+import type { ActivityView, AssetDetailView, AssetView, DatasetView, RunView, StepView } from './views.ts';
+
+/** Create the views of ledger documents. `baseUrl` is the address of the gateway for users. */
+
+export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: string): RunView {
+  const views = assets.map((asset) => assetView(asset, baseUrl));
+  return {
+    run_id: run.run_id,
+    batch_id: run.batch_id,
+    status: run.status,
+    steps: run.steps.map(stepView),
+    asset: views[0] ?? null,
+    assets: views,
+    reused: isReused(run),
+    error: run.error,
+    archived: run.steps.some((step) => step.name === 'archive' && step.status === 'done'),
+    dataset_id: run.dataset_id,
+    lane: run.lane,
+    intent: run.manifest.intent,
+    manifest_key: run.tags.manifest_key,
+    created_at: run.created_at,
+    finished_at: run.finished_at,
+    rerun_of: run.rerun_of,
+    operator: run.tags.operator,
+  };
+}
+
+/** A manifest that started no run, as a RunView: it was rejected, or its lane is disabled. */
+export function manifestView(manifest: ManifestDocument): RunView {
+  return {
+    run_id: manifest.run_id,
+    batch_id: manifest.batch_id ?? manifest.claimed_batch_id,
+    status: manifest.status,
+    steps: [],
+    asset: null,
+    assets: [],
+    reused: false,
+    error: manifest.error,
+    archived: manifest.archive_key !== null,
+    dataset_id: null,
+    lane: manifest.lane,
+    intent: manifest.body?.intent ?? null,
+    manifest_key: manifest.manifest_key,
+    created_at: manifest.created_at,
+    finished_at: manifest.status === 'running' ? null : manifest.updated_at,
+    rerun_of: null,
+    operator: manifest.body?.uploader ?? null,
+  };
+}
+
+export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
+  const { join, raster } = asset;
+  return {
+    id: asset._id,
+    dataset_id: asset.dataset_id,
+    version: asset.version,
+    kind: asset.kind,
+    s3_key: asset.s3_key,
+    url: `${baseUrl}/api/assets/${asset._id}/download`,
+    row_count: asset.row_count,
+    crs: asset.crs,
+    bbox: asset.bbox,
+    geometry_types: asset.geometry_types,
+    columns: asset.columns,
+    quality: asset.quality,
+    content_hash: asset.content_hash,
+    size_bytes: asset.size_bytes,
+    created_at: asset.created_at,
+    ...(join === undefined ? {} : { join }),
+    ...(raster === undefined ? {} : { raster }),
+  };
+}
+
+export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDetailView {
+  const { recipe, sources, parents, source_hash, native_bbox, rejected_rows, software, iso, stac_key } = asset;
+  return {
+    ...assetView(asset, baseUrl),
+    recipe,
+    sources,
+    ...(parents === undefined ? {} : { parents }),
+    source_hash,
+    native_bbox,
+    rejected_rows,
+    software,
+    iso,
+    stac_key,
+  };
+}
+
+export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {
+  return { id: _id, ...activity };
+}
+
+export function datasetView({
+  dataset_id,
+  latest_version,
+  created_at,
+  keep_versions = null,
+}: DatasetDocument): DatasetView {
+  return { dataset_id, latest_version, created_at, keep_versions };
+}
+
+/** From the reply of the export step. */
+function isReused(run: RunDocument): boolean {
+  const reply = run.steps.find((step) => step.reply?.type === 'sluice.asset.exported')?.reply;
+  return (reply?.data as { reused?: boolean } | undefined)?.reused === true;
+}
+
+function stepView({ name, status, attempt, started_at, finished_at }: Step): StepView {
+  const ended = started_at !== null && finished_at !== null;
+  const seconds = ended ? (Date.parse(finished_at) - Date.parse(started_at)) / 1000 : null;
+  return { name, status, attempt, seconds };
+}
