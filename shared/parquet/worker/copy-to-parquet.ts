@@ -4,7 +4,7 @@ import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { RingWriter } from '../copy-binary/byte-ring.ts';
 import type { ParquetJob, ParquetResult } from './parquet-job.ts';
-import { takeWorker } from './worker-pool.ts';
+import { startJob } from './worker-pool.ts';
 
 /** Buffer of the COPY stream. More rows are buffered in the ring. */
 const STREAM_BYTES = 2 ** 18;
@@ -21,12 +21,11 @@ export async function copyToParquet(
   job: Omit<ParquetJob, 'ring'>,
   signal: AbortSignal,
 ): Promise<ParquetResult> {
-  const worker = takeWorker();
-  const written = worker.run(job).finally(() => worker.release());
+  const { ring: buffer, result: written } = startJob(job);
   const workerFailure = new AbortController();
   written.catch((reason: unknown) => workerFailure.abort(reason));
   const stop = AbortSignal.any([signal, workerFailure.signal]);
-  const ring = new RingWriter(worker.ring);
+  const ring = new RingWriter(buffer);
   const rowCount = await copyRows(client, copyOut, ring, stop).catch(async (thrown: unknown) => {
     ring.break();
     await written.catch(() => undefined); // The worker does not use the file after this.

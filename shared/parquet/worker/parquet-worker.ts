@@ -1,16 +1,15 @@
-import { parentPort } from 'node:worker_threads';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { ParquetJob, WorkerReply } from './parquet-job.ts';
 import { writeParquet } from './write-parquet.ts';
 
-/** Entry point of the worker thread. It executes one job at a time and sends one reply for each. */
-parentPort?.on('message', (job: ParquetJob) => {
-  void writeParquet(job).then(
-    (result) => reply({ ok: true, result }),
-    (thrown: unknown) => reply({ ok: false, error: asSluiceError(thrown).toDocument() }),
-  );
-});
-
-function reply(message: WorkerReply): void {
-  parentPort?.postMessage(message);
+/**
+ * The task of the worker thread. Without a job it only loads the modules. An error is returned, because it is copied.
+ */
+export default async function executeJob(job: ParquetJob | null): Promise<WorkerReply | null> {
+  if (job === null) return null;
+  try {
+    return { ok: true, result: await writeParquet(job) };
+  } catch (thrown) {
+    return { ok: false, error: asSluiceError(thrown).toDocument() };
+  }
 }
