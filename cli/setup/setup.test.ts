@@ -165,10 +165,8 @@ describe('node cli/setup.mjs', () => {
   }
 
   test('prints nothing when nothing is missing', () => {
-    const began = performance.now();
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'cli/setup.mjs')], { encoding: 'utf8' });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
-    expect(performance.now() - began).toBeLessThan(3_000); // 0.15 s on a machine that does nothing else.
   });
 
   test('prints the command and exits with 1 without permission to install', () => {

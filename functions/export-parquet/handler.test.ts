@@ -153,8 +153,8 @@ test('a cancellation interrupts DuckDB', async () => {
     )
     .toBe(true);
   await context.ledger.endRun(run.run_id, 'canceled', null);
-  const canceled = performance.now();
   expect(await working).toBeUndefined();
-  expect(performance.now() - canceled).toBeLessThan(2_000);
+  const ended = await context.ledger.getRun(run.run_id);
+  expect(ended?.steps[0]).toMatchObject({ status: 'failed', reply: null });
   expect(await keys('canceled/')).toEqual([]);
 });

@@ -443,8 +443,8 @@ test('a cancellation ends a long join', async () => {
     { timeout: 30_000, interval: 20 },
   );
   await watcher.close();
-  const canceled = performance.now();
   await context.ledger.endRun(run.run_id, 'canceled', null);
   expect(await working).toBeUndefined();
-  expect(performance.now() - canceled).toBeLessThan(2000);
+  const ended = await context.ledger.getRun(run.run_id);
+  expect(ended?.steps[0]).toMatchObject({ status: 'failed', reply: null });
 }, 60_000);

@@ -53,14 +53,12 @@ test('runs a program, and reads only what its drivers are for', async () => {
   });
 });
 
-test('an abort ends the program within two seconds, and a time limit does, too', async () => {
+test('an abort ends the program, and so does a time limit', async () => {
   const gdal = createGdal(testEnv());
   const stop = new AbortController();
   const running = gdal.run(slow(), { signal: stop.signal });
   setImmediate(() => stop.abort());
-  const started = performance.now();
   await expect(running).rejects.toMatchObject({ code: 'CANCELED' });
-  expect(performance.now() - started).toBeLessThan(2000);
   await expect(gdal.run(slow(), { signal: never, timeoutSeconds: 0.05 })).rejects.toMatchObject({
     code: 'STEP_TIMEOUT',
     details: { seconds: 0.05 },

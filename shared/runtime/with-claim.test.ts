@@ -109,22 +109,21 @@ describe('a step', () => {
 });
 
 describe('work is interrupted', () => {
-  test('within a second when the run is canceled; nothing is answered or written', async () => {
+  test('when the run is canceled; the function returns and records no reply', async () => {
     const runId = await admit();
-    let abortedAt = 0;
+    const aborted = vi.fn();
     const began = Promise.withResolvers<void>();
-    const call = withClaim(contextOf(), { runId, step: STEP }, async (claim) => {
+    // The claim is not renewed during the test, so that only the notification of the ledger can interrupt the work.
+    const context = contextOf(undefined, { CLAIM_LEASE_SECONDS: '3600' });
+    const call = withClaim(context, { runId, step: STEP }, async (claim) => {
       began.resolve();
-      claim.signal.addEventListener('abort', () => {
-        abortedAt = Date.now();
-      });
+      claim.signal.addEventListener('abort', aborted);
       return untilAborted(claim);
     });
     await began.promise;
-    const canceledAt = Date.now();
     await ledger.endRun(runId, 'canceled', null);
     expect(await call).toBeUndefined();
-    expect(abortedAt - canceledAt).toBeLessThan(1_000);
+    expect(aborted).toHaveBeenCalledOnce();
     expect(await stepOf(runId)).toMatchObject({ status: 'failed', reply: null });
   });
 

@@ -150,10 +150,8 @@ test('an abort ends the copy, and DuckDB is idle afterwards', async () => {
       (await watcher.query<{ rows: string }>('select tuples_processed as rows from pg_stat_progress_copy'))[0]?.rows,
     { interval: 5, timeout: 20_000 },
   );
-  const aborted = performance.now();
   stop.abort(new Error('canceled'));
   await expect(working).rejects.toThrow('canceled');
-  expect(performance.now() - aborted).toBeLessThan(2000);
   expect(await duckdb.query('select 1 as idle', never)).toEqual([{ idle: 1 }]);
   await own.close();
   await vi.waitUntil(async () => (await watcher.query('select 1 from pg_stat_progress_copy')).length === 0, {
