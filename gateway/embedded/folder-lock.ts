@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isDead, OWNER } from '#shared/runtime/owner.ts';
+import { isDeadOnThisMachine, OWNER } from '#shared/runtime/owner.ts';
 
 export interface FolderLock {
   release(): void;
@@ -27,7 +27,7 @@ export function lockFolder(file: string, what: string, url?: string): FolderLock
     for (;;) {
       if (linked(mine, file)) return { release: () => release(file) };
       const holder = readHolder(file);
-      if (holder !== undefined && !isDead(holder.owner)) throw lockedError(file, what, holder);
+      if (holder !== undefined && !isDeadOnThisMachine(holder.owner)) throw lockedError(file, what, holder);
       removeDeadLock(file, `${mine}.old`);
     }
   } finally {
@@ -54,7 +54,7 @@ function removeDeadLock(file: string, aside: string): void {
     throw thrown;
   }
   const moved = readHolder(aside);
-  if (moved !== undefined && !isDead(moved.owner)) linked(aside, file);
+  if (moved !== undefined && !isDeadOnThisMachine(moved.owner)) linked(aside, file);
   unlinkSync(aside);
 }
 
