@@ -84,6 +84,7 @@ export async function admitRun(
   ledger: GatewayDeps['ledger'],
   batchId: string,
   datasetId = 'forêts',
+  traceparent?: string,
 ): Promise<RunDocument> {
   const manifest = {
     batch_id: batchId,
@@ -94,7 +95,15 @@ export async function admitRun(
   };
   const manifestKey = manifestKeyOf(batchId);
   const document = manifestDocument(batchId, { lane: 'vector', body: manifest });
-  const run = newRun({ manifest, manifestId: document._id, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });
+  const run = newRun({
+    manifest,
+    manifestId: document._id,
+    manifestKey,
+    lane: 'vector',
+    datasetId,
+    operator: 'zoë',
+    traceparent,
+  });
   const admission = await ledger.admitManifest({ ...document, run_id: run.run_id }, run, newDataset(datasetId));
   assert(admission.outcome !== 'batch_taken', `The batch ${batchId} is taken.`);
   return admission.run;

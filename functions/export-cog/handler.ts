@@ -7,14 +7,7 @@ import { exportRasters } from './export-rasters.ts';
 export const handler: Handler = (event, context) => {
   const { run_id } = parseEventData(event, 'sluice.run.requested.raster');
   return withClaim(context, { runId: run_id, step: 'export-cog' }, async (claim) => {
-    const started = performance.now();
     const exported = await exportRasters(claim, context);
-    context.log.info({ run_id, ...exported, seconds: (performance.now() - started) / 1000 }, 'Raster:Export:Success');
-    return makeEvent(
-      'sluice.asset.exported',
-      run_id,
-      { run_id, ...exported },
-      { traceparent: claim.run.traceparent ?? undefined },
-    );
+    return makeEvent('sluice.asset.exported', run_id, { run_id, ...exported });
   });
 };

@@ -40,12 +40,11 @@ export const handler: Handler = (event, context) => {
       context,
     );
     const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
-    return makeEvent(
-      'sluice.asset.exported',
-      ready.run_id,
-      { run_id: ready.run_id, asset_ids: [assetId], reused: existing?.reused ?? false },
-      { traceparent: event.traceparent },
-    );
+    return makeEvent('sluice.asset.exported', ready.run_id, {
+      run_id: ready.run_id,
+      asset_ids: [assetId],
+      reused: existing?.reused ?? false,
+    });
   });
 };
 
@@ -67,8 +66,7 @@ async function exportAsset(
   source_hash: string,
   context: Context,
 ): Promise<string> {
-  const { env, log } = context;
-  const started = performance.now();
+  const { env } = context;
   await deleteObjectsOfEarlierAttempts(claim, context);
   await using scratch = await openScratch(env, claim);
   const crs = await projJson(ready.crs, context.gdal, claim.signal);
@@ -88,8 +86,6 @@ async function exportAsset(
       software: await softwareVersions(session, file.duckdb),
     });
     const { _id } = await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context);
-    const seconds = (performance.now() - started) / 1000;
-    log.info({ run_id: claim.runId, asset_id: _id, rows, bytes: file.size_bytes, seconds }, 'Asset:Export:Success');
     return _id;
   } finally {
     await session.close();

@@ -27,7 +27,6 @@ export async function exportTable(
   context: Context,
 ): Promise<string> {
   const { run, signal } = claim;
-  const started = performance.now();
   const inferred = await readTables(claim, files, folder, context);
   const path = join(folder, 'asset.parquet');
   await writeParquet(inferred, path, folder, signal);
@@ -40,16 +39,6 @@ export async function exportTable(
     duckdb: version(),
   });
   const asset = await storeAsset(path, PARQUET_MEDIA_TYPE, draft, claim, context);
-  context.log.info(
-    {
-      run_id: run.run_id,
-      files: files.length,
-      rows: asset.row_count,
-      rejected: draft.rejected_rows?.count,
-      seconds: (performance.now() - started) / 1000,
-    },
-    'Table:Export:Success',
-  );
   return asset._id;
 }
 

@@ -23,11 +23,10 @@ export const handler: Handler = (event, context) => {
       context,
     );
     const assetId = existing?.assetId ?? (await exportTable(claim, files, source_hash, scratch.folder, context));
-    return makeEvent(
-      'sluice.asset.exported',
+    return makeEvent('sluice.asset.exported', run_id, {
       run_id,
-      { run_id, asset_ids: [assetId], reused: existing?.reused ?? false },
-      { traceparent: run.traceparent ?? undefined },
-    );
+      asset_ids: [assetId],
+      reused: existing?.reused ?? false,
+    });
   });
 };

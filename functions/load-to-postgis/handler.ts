@@ -7,18 +7,7 @@ import { loadFiles } from './load/load-files.ts';
 export const handler: Handler = async (event, context) => {
   const { run_id } = parseEventData(event, 'sluice.run.requested.vector');
   return withClaim(context, { runId: run_id, step: 'load-to-postgis' }, async (claim) => {
-    const started = performance.now();
     const loaded = await loadFiles(claim, context);
-    context.log.info(
-      {
-        run_id,
-        files: loaded.files.length,
-        rows: loaded.row_count,
-        srid: loaded.srid,
-        seconds: (performance.now() - started) / 1000,
-      },
-      'File:Load:Success',
-    );
-    return makeEvent('sluice.table.loaded', run_id, loaded, { traceparent: claim.run.traceparent ?? undefined });
+    return makeEvent('sluice.table.loaded', run_id, loaded);
   });
 };

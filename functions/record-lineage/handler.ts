@@ -11,7 +11,7 @@ export const handler: Handler = async (event, context) => {
   const { run_id, asset_ids, reused } = parseEventData(event, 'sluice.asset.exported');
   const reply = await withClaim(context, { runId: run_id, step: 'record-lineage', close: 'success' }, async (claim) => {
     for (const assetId of asset_ids) await completeAsset(assetId, claim, context);
-    return makeEvent('sluice.run.succeeded', run_id, { run_id }, { traceparent: claim.run.traceparent ?? undefined });
+    return makeEvent('sluice.run.succeeded', run_id, { run_id });
   });
   if (reply !== undefined) await recordSuccess(run_id, { asset_ids, reused }, context);
   return reply;

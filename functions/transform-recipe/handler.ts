@@ -20,18 +20,8 @@ export const warmUp: WarmUp = ({ postgis }) => postgis.warmUp();
 export const handler: Handler = (event, context) => {
   const loaded = parseEventData(event, 'sluice.table.loaded');
   return withClaim(context, { runId: loaded.run_id, step: 'transform-recipe' }, async (claim) => {
-    const started = performance.now();
     const ready = await transform(claim, loaded, context);
-    context.log.info(
-      {
-        run_id: loaded.run_id,
-        recipe: ready.recipe,
-        rows: loaded.row_count,
-        seconds: (performance.now() - started) / 1000,
-      },
-      'Table:Transform:Success',
-    );
-    return makeEvent('sluice.table.ready', loaded.run_id, ready, { traceparent: event.traceparent });
+    return makeEvent('sluice.table.ready', loaded.run_id, ready);
   });
 };
 

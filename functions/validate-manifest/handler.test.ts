@@ -27,6 +27,21 @@ const rejectedBy = async (key: string, manifest: unknown, files = [FILE]) => {
   return document;
 };
 
+test('run and rejection have the traceparent of the event that announced the manifest', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const announced = async (key: string, manifest: unknown) => {
+    await putManifest(context, key, manifest, [FILE]);
+    return handler({ ...uploadEvent(key), traceparent }, context);
+  };
+  const reply = await announced('manifests/traced.json', vectorManifest('traced', FILE));
+  expect(reply).toMatchObject({ type: 'sluice.run.requested.vector', traceparent });
+  expect(await context.ledger.getRun(reply?.subject ?? '')).toMatchObject({ traceparent });
+  expect(await announced('manifests/traced wrong.json', '{')).toMatchObject({
+    type: 'sluice.manifest.rejected',
+    traceparent,
+  });
+});
+
 describe('a valid manifest', () => {
   test('is admitted once: run, dataset, activity, and the request for its lane', async () => {
     const key = 'manifests/b 1 + é #2.json';

@@ -41,7 +41,7 @@ export async function storeAsset(
   contentType: string,
   draft: AssetDraft,
   claim: Claim,
-  { objects, ledger, env }: Context,
+  { objects, ledger, env, log }: Context,
 ): Promise<AssetDocument> {
   const deleteObject = () => objects.delete(env.LAKE_BUCKET, draft.s3_key);
   await objects
@@ -62,6 +62,8 @@ export async function storeAsset(
     throw thrown;
   });
   if (asset.s3_key !== draft.s3_key) await deleteObject();
+  const { _id: asset_id, dataset_id, version, row_count, size_bytes } = asset;
+  log.info({ run_id: claim.runId, asset_id, dataset_id, version, row_count, size_bytes }, 'Asset:Register:Done');
   return asset;
 }
 

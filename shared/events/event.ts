@@ -48,17 +48,16 @@ export function makeEvent<T extends EventType>(
   type: T,
   subject: string,
   data: EventData<T>,
-  options: { cause?: string; traceparent?: string | undefined } = {},
+  { cause = '' }: { cause?: string } = {},
 ): SluiceEvent<EventData<T>> {
   return {
     specversion: '1.0',
-    id: deterministicId(type, subject, options.cause ?? ''),
+    id: deterministicId(type, subject, cause),
     source: SOURCE,
     type,
     subject,
     time: new Date().toISOString(),
     datacontenttype: 'application/json',
-    ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
     data: EVENT_SCHEMAS[type].parse(data) as EventData<T>,
   };
 }

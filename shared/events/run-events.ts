@@ -1,71 +1,58 @@
-import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 
-/** Events that several functions emit: the same cause gives the same id, whoever emits it. */
+/** Events that several functions publish. The same cause gives the same id, whichever function publishes it. */
 
 /** The fields of a run document that its events carry. */
 interface RunSource {
   run_id: string;
   traceparent: string | null;
-  /** How often the run was restarted; absent before the first restart. */
+  /** Number of restarts; absent before the first restart. */
   restarts?: number | undefined;
 }
 
-/** Starts the lane of a run; anew, when it lost its tables. */
-export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
-  return afterRestart(
-    run,
-    makeEvent(
-      `sluice.run.requested.${run.lane}`,
-      run.run_id,
-      { run_id: run.run_id },
-      { traceparent: run.traceparent ?? undefined },
-    ),
-  );
+/**
+ * The event with the traceparent of its run, so that all events of a run belong to one trace: the trace of the event
+ * that announced the manifest.
+ */
+export function inTraceOf({ traceparent }: Pick<RunSource, 'traceparent'>, event: SluiceEvent): SluiceEvent {
+  const { traceparent: _other, ...rest } = event;
+  return traceparent === null ? rest : { ...rest, traceparent };
 }
 
-/** The event under an id of its own for each time that the run began anew: it is no repeat of the one from before. */
+/** The event with an id of its own for each restart of the run, so that it is not taken for a repeat. */
 export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: SluiceEvent): SluiceEvent {
   return restarts === undefined ? event : { ...event, id: deterministicId(event.id, 'restart', restarts) };
 }
 
+/** Starts the lane of a run, also after a restart. */
+export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
+  const event = makeEvent(`sluice.run.requested.${run.lane}`, run.run_id, { run_id: run.run_id });
+  return afterRestart(run, inTraceOf(run, event));
+}
+
 export function runFailed(run: RunSource, error: ErrorDocument): SluiceEvent {
-  return makeEvent(
-    'sluice.run.failed',
-    run.run_id,
-    { run_id: run.run_id, error },
-    { traceparent: run.traceparent ?? undefined },
-  );
+  return inTraceOf(run, makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }));
 }
 
 export function runSucceeded(run: RunSource): SluiceEvent {
-  return makeEvent(
-    'sluice.run.succeeded',
-    run.run_id,
-    { run_id: run.run_id },
-    { traceparent: run.traceparent ?? undefined },
-  );
+  return inTraceOf(run, makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }));
 }
 
 export function runCanceled(run: RunSource, operator: string): SluiceEvent {
-  return makeEvent(
-    'sluice.run.canceled',
-    run.run_id,
-    { run_id: run.run_id, operator },
-    { traceparent: run.traceparent ?? undefined },
-  );
+  return inTraceOf(run, makeEvent('sluice.run.canceled', run.run_id, { run_id: run.run_id, operator }));
 }
 
-/** A manifest that starts no run; `error` is null when that is no fault (a lane that is switched off). */
+/** A manifest that starts no run. `error` is null when its lane is disabled. */
 export function manifestRejected(
   manifest: { _id: string; manifest_key: string; error: ErrorDocument | null },
-  traceparent?: string,
+  traceparent: string | undefined,
 ): SluiceEvent {
-  return makeEvent(
-    'sluice.manifest.rejected',
-    manifest._id,
-    { manifest_id: manifest._id, manifest_key: manifest.manifest_key, error: manifest.error },
-    { traceparent },
-  );
+  const event = makeEvent('sluice.manifest.rejected', manifest._id, {
+    manifest_id: manifest._id,
+    manifest_key: manifest.manifest_key,
+    error: manifest.error,
+  });
+  return inTraceOf({ traceparent: traceparent ?? null }, event);
 }

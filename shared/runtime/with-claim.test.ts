@@ -41,6 +41,24 @@ let batches = 0;
 /** A run that has just been admitted. */
 const admit = async () => (await admitRun(ledger, `straßen #${(batches += 1)} é😀`)).run_id;
 
+test('the reply has the traceparent of the run, and the step is logged', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const run = await admitRun(ledger, 'traced é', 'wege', traceparent);
+  const info = vi.fn();
+  const context = { ...contextOf(), log: { ...SILENT_LOG, info } as unknown as Context['log'] };
+  const reply = await withClaim(context, { runId: run.run_id, step: STEP }, () =>
+    Promise.resolve({ ...replyOf(run.run_id), traceparent: '00-other' }),
+  );
+  expect(reply?.traceparent).toBe(traceparent);
+  expect((await stepOf(run.run_id))?.reply).toMatchObject({ traceparent });
+  expect(info.mock.calls).toEqual([
+    [
+      { run_id: run.run_id, step: STEP, attempt: 1, seconds: expect.any(Number) as number, reply: reply?.type },
+      'Step:Execute:Done',
+    ],
+  ]);
+});
+
 describe('a step', () => {
   test('is done once; a repeat answers the recorded reply', async () => {
     const runId = await admit();

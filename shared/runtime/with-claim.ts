@@ -1,25 +1,24 @@
+import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { StepName } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { afterRestart } from '#shared/events/run-events.ts';
+import { afterRestart, inTraceOf } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
-import type { StepName } from '#shared/contracts/lanes.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
 import { restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
 
-/** Several renewals fit in a lease, so that one lost one does no harm. */
+/** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
 const RENEWALS_PER_LEASE = 6;
-/** How soon a step that another worker holds is tried again. */
+/** Delay before a step that another worker holds is tried again. */
 const BUSY_RETRY_SECONDS = 2;
-
-/** Work that does not heed its signal is left behind after this time; the claim is given back, so what it still does is refused. */
+/** Work that ignores its signal is abandoned after this time. Its claim is released, so its later writes are rejected. */
 const ABANDON_MS = 10_000;
 
-/** A claimed step. `signal` aborts when the run is canceled, the claim is lost, time is up, or the process stops. */
+/** A claimed step. `signal` aborts on cancellation, a lost claim, a timeout, or the stop of the process. */
 export interface Claim extends ClaimRef {
   run: RunDocument;
   attempt: number;
@@ -29,137 +28,153 @@ export interface Claim extends ClaimRef {
 interface Target {
   runId: string;
   step: StepName;
+  /** Ends the run with this status in the write that finishes the step. */
   close?: 'success';
 }
 
-/** Steps that this process is at. A claim in its name without such a step is one that it could not give back. */
-const underWay = new Set<string>();
+type Work = (claim: Claim) => Promise<SluiceEvent | undefined>;
+
+/** Steps that this process executes. A claim of this process for another step is one that it could not release. */
+const activeSteps = new Set<string>();
 
 /**
- * Claims (run, step), does `work`, and records the event that it returns; a step that is done already answers its recorded reply.
- * Nothing is answered when the run has ended, or when the claim is lost under way. With `close`, the run ends as success in the
- * same write as the step. When PostgreSQL lost the run's tables, the run begins anew, and the event that starts it is answered. Throws what `work` throws, after giving the claim back, and STEP_BUSY when another worker holds it.
+ * Claims a step of a run, executes `work`, and records the event that it returns. Returns that event with the
+ * traceparent of the run.
+ *
+ * - When the step is done, returns the recorded event without executing `work`.
+ * - When the run has ended, or the claim is lost meanwhile, returns undefined.
+ * - When PostgreSQL lost the working tables of the run, restarts the run and returns the event that starts its lane.
+ *
+ * Throws the error of `work` after the claim is released, and STEP_BUSY when another worker holds the claim.
  */
-export async function withClaim(
-  context: Context,
-  target: Target,
-  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
-): Promise<SluiceEvent | undefined> {
+export async function withClaim(context: Context, target: Target, work: Work): Promise<SluiceEvent | undefined> {
   const key = `${target.runId}/${target.step}`;
-  if (underWay.has(key)) throw refusal('held', target);
-  underWay.add(key);
+  if (activeSteps.has(key)) throw stepBusy('held', target);
+  activeSteps.add(key);
   try {
-    return await claimAndWork(context, target, work);
+    const result = await claimStep(context, target);
+    if (result.outcome === 'claimed') return await executeStep(context, target, result, work);
+    if (result.outcome === 'done') return result.reply ?? undefined;
+    if (result.outcome !== 'closed') throw stepBusy(result.outcome, target);
+    context.log.info({ run_id: target.runId, step: target.step, status: result.status }, 'Step:Claim:RunEnded');
+    return undefined;
   } finally {
-    underWay.delete(key);
+    activeSteps.delete(key);
   }
 }
 
-async function claimAndWork(
-  context: Context,
-  target: Target,
-  work: (claim: Claim) => Promise<SluiceEvent | undefined>,
-): Promise<SluiceEvent | undefined> {
-  const result = await claim(context, target);
-  if (result.outcome === 'done') return result.reply ?? undefined;
-  if (result.outcome === 'closed') {
-    context.log.info({ ...target, status: result.status }, 'Step:Claim:RunHasEnded');
-    return undefined;
-  }
-  if (result.outcome !== 'claimed') throw refusal(result.outcome, target);
-
-  const ref: ClaimRef = { runId: target.runId, step: target.step, token: result.token };
-  const lost = new AbortController();
-  const seconds = context.env.STEP_TIMEOUT_SECONDS;
-  const limits = new CallLimits([context.signal, lost.signal], seconds);
-  const stopRenewing = keepClaim(context, ref, lost);
-  try {
-    const working = work({ ...ref, run: result.run, attempt: result.attempt, signal: limits.signal });
-    const answer = await limits.orAbandon(
-      working,
-      ABANDON_MS,
-      () => new SluiceError('STEP_TIMEOUT', `${target.step} did not end when it was told to.`),
-    );
-    const reply = answer && afterRestart(result.run, answer);
-    await context.ledger.finishStep(ref, reply ?? null, target.close);
-    return reply;
-  } catch (thrown) {
-    const error = explain(thrown, {
-      lost: lost.signal.aborted,
-      timedOut: limits.timedOut,
-      stopping: context.signal.aborted,
-      seconds,
-    });
-    const beginning = await restartAfterLoss({ ...ref, run: result.run }, error, context).catch((reason: unknown) =>
-      context.log.warn({ ...ref, reason }, 'Run:Restart:Failed'),
-    );
-    if (beginning) return beginning;
-    // When the ledger does not answer either, the next delivery finds that this process is not at it any more.
-    await context.ledger
-      .releaseStep(ref, error.toDocument())
-      .catch((reason: unknown) => context.log.warn({ ...ref, reason }, 'Claim:Release:Failed'));
-    if (error.code !== 'CLAIM_STALE') throw error;
-    // Whoever holds the claim now, or ended the run, answers; this delivery is done.
-    context.log.info(ref, 'Step:Finish:ClaimLost');
-    return undefined;
-  } finally {
-    limits.release();
-    stopRenewing();
-  }
-}
-
-async function claim({ ledger, env }: Context, { runId, step }: Target): Promise<ClaimResult> {
+async function claimStep({ ledger, env }: Context, { runId, step }: Target): Promise<ClaimResult> {
   const request = { runId, step, owner: OWNER, leaseSeconds: env.CLAIM_LEASE_SECONDS };
   const result = await ledger.claimStep(request);
   if (result.outcome !== 'held' || (result.owner !== OWNER && !isDead(result.owner))) return result;
   return ledger.claimStep({ ...request, takeOverFrom: result.owner });
 }
 
-function refusal(outcome: 'held' | 'early', target: Target): SluiceError {
-  const details = { run_id: target.runId, step: target.step };
-  const message =
-    outcome === 'early'
-      ? `Run ${target.runId} has not ended yet, so ${target.step} waits.`
-      : `Another worker is doing ${target.step} of run ${target.runId}.`;
-  return new SluiceError('STEP_BUSY', message, { details, retryAfterSeconds: BUSY_RETRY_SECONDS });
+async function executeStep(
+  context: Context,
+  { runId, step, close }: Target,
+  { run, token, attempt }: Extract<ClaimResult, { outcome: 'claimed' }>,
+  work: Work,
+): Promise<SluiceEvent | undefined> {
+  const started = performance.now();
+  const claim: ClaimRef = { runId, step, token };
+  const lost = new AbortController();
+  const limits = new CallLimits([context.signal, lost.signal], context.env.STEP_TIMEOUT_SECONDS);
+  const stopRenewing = keepClaim(context, claim, lost);
+  try {
+    const working = work({ ...claim, run, attempt, signal: limits.signal });
+    const event = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
+    const reply = event && afterRestart(run, inTraceOf(run, event));
+    await context.ledger.finishStep(claim, reply ?? null, close);
+    const seconds = (performance.now() - started) / 1000;
+    context.log.info({ run_id: runId, step, attempt, seconds, ...valuesOf(reply) }, 'Step:Execute:Done');
+    return reply;
+  } catch (thrown) {
+    const error = explainAbort(thrown, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
+    return await endAttempt(context, { ...claim, run }, error);
+  } finally {
+    limits.release();
+    stopRenewing();
+  }
 }
 
-/** Renews the claim until stopped, and watches for the end of the run, so that a cancel is noticed at once. */
-function keepClaim(context: Context, ref: ClaimRef, lost: AbortController): () => void {
+/** Restarts the run after the loss of its tables; after any other error, releases the claim and throws the error. */
+async function endAttempt(
+  context: Context,
+  { run, ...claim }: ClaimRef & { run: RunDocument },
+  error: SluiceError,
+): Promise<SluiceEvent | undefined> {
+  const fields = { run_id: claim.runId, step: claim.step, token: claim.token };
+  const restarted = await restartAfterLoss({ ...claim, run }, error, context).catch((reason: unknown) =>
+    context.log.warn({ ...fields, reason }, 'Run:Restart:Failed'),
+  );
+  if (restarted) return restarted;
+  // If the ledger is unavailable, the claim stays; the next delivery sees that this process does not execute the step.
+  await context.ledger
+    .releaseStep(claim, error.toDocument())
+    .catch((reason: unknown) => context.log.warn({ ...fields, reason }, 'Claim:Release:Failed'));
+  if (error.code !== 'CLAIM_STALE') throw error;
+  // The worker that holds the claim now, or that ended the run, publishes the next event.
+  context.log.info(fields, 'Step:Finish:ClaimLost');
+  return undefined;
+}
+
+/** Renews the claim until stopped. Checks it immediately when the run ends, so that work is canceled without delay. */
+function keepClaim(context: Context, claim: ClaimRef, lost: AbortController): () => void {
   const renew = async () => {
-    const held = await context.ledger.renewClaim(ref, context.env.CLAIM_LEASE_SECONDS).catch(() => true); // No answer: the lease decides.
-    if (!held) lost.abort();
+    // Without an answer the lease decides.
+    const isHeld = await context.ledger.renewClaim(claim, context.env.CLAIM_LEASE_SECONDS).catch(() => true);
+    if (!isHeld) lost.abort();
   };
   const timer = setInterval(() => void renew(), (context.env.CLAIM_LEASE_SECONDS * 1000) / RENEWALS_PER_LEASE);
-  // `archive` works on a run that has ended already.
-  const unwatch = ref.step === 'archive' ? () => undefined : onRunEnded(context.ledger, ref.runId, () => void renew());
+  // `archive` works on a run that has ended.
+  const unsubscribe =
+    claim.step === 'archive' ? () => undefined : onRunEnded(context.ledger, claim.runId, () => void renew());
   return () => {
     clearInterval(timer);
-    unwatch();
+    unsubscribe();
   };
 }
 
-interface Reasons {
-  lost: boolean;
-  timedOut: boolean;
-  stopping: boolean;
-  seconds: number;
+/** The type of a reply and the plain values of its data, such as row counts, for the log. */
+function valuesOf(reply: SluiceEvent | undefined): Record<string, unknown> {
+  const data = Object.entries(reply?.data ?? {});
+  const isPlain = (value: unknown) => ['string', 'number', 'boolean'].includes(typeof value);
+  return { ...Object.fromEntries(data.filter(([, value]) => isPlain(value))), reply: reply?.type };
 }
 
-/** Says why work was interrupted; an aborted program's own error would say only that it was killed. */
-function explain(thrown: unknown, reasons: Reasons): SluiceError {
-  if (reasons.lost)
-    return new SluiceError('CLAIM_STALE', 'The run was ended, or another worker took this step over.', {
+function stepBusy(outcome: 'held' | 'early', { runId, step }: Target): SluiceError {
+  const message =
+    outcome === 'held'
+      ? `Another worker executes ${step} of run ${runId}.`
+      : `The preceding steps of run ${runId} are not done, so ${step} cannot start.`;
+  return new SluiceError('STEP_BUSY', message, {
+    details: { run_id: runId, step },
+    retryAfterSeconds: BUSY_RETRY_SECONDS,
+  });
+}
+
+function abandoned({ runId, step }: ClaimRef): SluiceError {
+  return new SluiceError('STEP_TIMEOUT', `Step ${step} of run ${runId} did not stop after cancellation.`);
+}
+
+/** The reason of an abort. The error of an aborted program contains only that it was killed. */
+function explainAbort(
+  thrown: unknown,
+  { env, signal }: Context,
+  { isLost, hasTimedOut }: { isLost: boolean; hasTimedOut: boolean },
+): SluiceError {
+  if (isLost)
+    return new SluiceError('CLAIM_STALE', 'The run has ended, or another worker claimed the step.', { cause: thrown });
+  if (hasTimedOut) {
+    const seconds = env.STEP_TIMEOUT_SECONDS;
+    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${seconds} s (STEP_TIMEOUT_SECONDS).`, {
       cause: thrown,
-    });
-  if (reasons.timedOut) {
-    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${reasons.seconds} s (STEP_TIMEOUT_SECONDS).`, {
-      cause: thrown,
-      details: { seconds: reasons.seconds },
+      details: { seconds },
     });
   }
-  if (reasons.stopping)
-    return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping; the step is done after the next start.', {
+  if (signal.aborted)
+    return new SluiceError('FUNCTION_UNAVAILABLE', 'Sluice is stopping. The step is repeated after the next start.', {
       cause: thrown,
     });
   return asSluiceError(thrown);
