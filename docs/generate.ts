@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { GENERATED_FILES } from './generators/index.ts';
 
-/** Writes every generated file: `npm run generate`. docs/generate.test.ts fails when one is stale. */
+/** `npm run generate`: writes every generated file. docs/generate.test.ts fails if one is outdated. */
 for (const { path, content } of GENERATED_FILES) {
   await writeFile(new URL(`../${path}`, import.meta.url), await content());
   process.stdout.write(`${path}\n`);

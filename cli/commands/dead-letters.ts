@@ -1,5 +1,5 @@
 import { formatTime } from '#shared/text/amounts.ts';
-import { printable } from '#shared/text/printable.ts';
+import { printable } from '#shared/text/message-text.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../output/format-table.ts';

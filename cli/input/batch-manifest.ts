@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { plainIssue } from '#shared/text/plain-issue.ts';
+import { describeIssue } from '#shared/text/describe-issue.ts';
 
 /** The options of every command that uploads a manifest. */
 export interface BatchOptions {
@@ -84,7 +84,7 @@ export function validManifest(manifest: unknown): Manifest {
   const entry = typeof last === 'number' ? `entry ${last + 1} of ` : '';
   throw new SluiceError(
     'REQUEST_INVALID',
-    `${entry}${field === 'path' ? 'A file name' : option} ${plainIssue(issue)}.`,
+    `${entry}${field === 'path' ? 'A file name' : option} ${describeIssue(issue)}.`,
     { details: { option } },
   );
 }
@@ -95,7 +95,7 @@ function invalidRecipe(issue: z.core.$ZodIssue): SluiceError {
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')
     .slice(1);
-  return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${plainIssue(issue)}.`, {
+  return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${describeIssue(issue)}.`, {
     details: { option: '--recipe', field },
   });
 }

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import { printable } from '#shared/text/printable.ts';
+import { printable } from '#shared/text/message-text.ts';
 
 /** Formats rows as a table with aligned columns. The first row is the header. */
 export function formatTable(rows: string[][]): string {

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { ENV_SCHEMA } from '#shared/config/env.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
-/** Defaults that differ from machine to machine, in words. */
+/** Descriptions of defaults that depend on the machine. */
 const COMPUTED_DEFAULTS: Record<string, string> = { CORES: 'the number of cores of the machine' };
 
-/** .env.example: every variable with what it does and its default. Commented out, so that a copy changes nothing. */
+/** .env.example: every variable with its description and default, commented out, so that a copy changes nothing. */
 export const envExample: GeneratedFile = {
   path: '.env.example',
   content: () => {
@@ -24,9 +24,9 @@ interface VariableSchema {
 }
 
 const HEADER = [
-  '# Made from shared/config/env.ts by `npm run generate`.',
-  '# To change something, copy this file to .env and take the # away from the line: npm start and npx sluice read it.',
-  '# A variable of the environment wins over the file. An empty value counts as not set.',
+  '# Generated from shared/config/env.ts by `npm run generate`. Do not edit.',
+  '# To change a setting, copy this file to .env, and remove the # of its line. npm start and npx sluice read .env.',
+  '# Environment variables override the file. An empty value is the same as no value.',
 ].join('\n');
 
 function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {

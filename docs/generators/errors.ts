@@ -19,8 +19,9 @@ Errors have the form \`{"code", "message", "details"}\`, on runs, in the JSON AP
 - \`message\` describes the problem and names the file, field, row or run.
 - \`details\` contains the same facts in a form for programs.
 
-The router retries errors that are marked *Retried*. When all retries fail, the run fails. Correct the cause, and repeat the
-run with \`npx sluice rerun RUN\`. All other errors end the run immediately. Correct the cause, and upload a new manifest.
+The router retries errors that are marked *Retried*. When all retries fail, the run fails. Correct the cause, and
+repeat the run with \`npx sluice rerun RUN\`. All other errors end the run immediately. Correct the cause, and upload
+a new manifest.
 
 | Code | Meaning | Action | Retried |
 |---|---|---|---|

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 
-/** The part of JSON Schema that zod writes for the manifest. */
+/** The part of JSON Schema that zod generates for the manifest. */
 export interface JsonSchema {
   type?: string;
   description?: string;
   properties?: Record<string, JsonSchema>;
   items?: JsonSchema;
-  /** Of a list of fixed length. */
+  /** The entries of a list of fixed length. */
   prefixItems?: JsonSchema[];
   oneOf?: JsonSchema[];
   const?: unknown;
@@ -27,17 +27,17 @@ export interface FieldRow {
   /** `files[].path` */
   field: string;
   required: boolean;
-  /** In words: `text, at most 128 characters`. */
+  /** The allowed values: `text, at most 128 characters`. */
   values: string;
   meaning: string;
 }
 
-/** The manifest as JSON Schema (draft 2020-12), as a user writes it: defaults may be left out. */
+/** The JSON Schema (draft 2020-12) of a manifest. Fields with a default are optional. */
 export function manifestJsonSchema(): JsonSchema {
   return z.toJSONSchema(ManifestSchema, { io: 'input' }) as JsonSchema;
 }
 
-/** One row for each field of a schema, fields of objects and lists after the field that holds them. */
+/** One row for each field of a schema. Nested fields follow the object or list that contains them. */
 export function fieldRows(schema: JsonSchema, prefix = ''): FieldRow[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
@@ -53,7 +53,7 @@ export function fieldRows(schema: JsonSchema, prefix = ''): FieldRow[] {
   });
 }
 
-/** Zod writes these bounds for any whole number: the largest that a double holds exactly. They tell a reader nothing. */
+/** Zod adds these bounds to every whole number. They are the limits of exact integers in a double. */
 const NO_BOUND = Number.MAX_SAFE_INTEGER;
 
 function valuesOf(schema: JsonSchema): string {
@@ -76,7 +76,8 @@ function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema
         ? `list of ${items.enum.join(', ')}`
         : `list of ${plural(items)}`;
   if (typeof additionalProperties === 'object' && additionalProperties.type !== undefined) {
-    return `object of names to ${additionalProperties.enum?.map((value) => JSON.stringify(value)).join(', ') ?? plural(additionalProperties)}`;
+    const values = additionalProperties.enum?.map((value) => JSON.stringify(value)).join(', ');
+    return `object of names to ${values ?? plural(additionalProperties)}`;
   }
   return (
     { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_MANIFEST_BYTES, type ManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { plainIssue } from '#shared/text/plain-issue.ts';
+import { describeIssue } from '#shared/text/describe-issue.ts';
 import { decodeText, parseJson } from './manifest-text.ts';
 import { type FieldIssue, fieldOf, tokenIssues } from './manifest-tokens.ts';
 
@@ -44,5 +44,5 @@ export function invalidFields(issues: FieldIssue[]): SluiceError {
 function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ field: fieldOf([...issue.path, key]), message: 'is not a field of a manifest' }));
-  return [{ field: fieldOf(issue.path), message: plainIssue(issue) }];
+  return [{ field: fieldOf(issue.path), message: describeIssue(issue) }];
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/reason.ts';
+import { reasonOf } from '#shared/text/message-text.ts';
 import { closeServer } from './http/close-server.ts';
 import { errorResponse } from './http/error-response.ts';
 

@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
 import { expect, test } from 'vitest';
-import { printable } from '#shared/text/printable.ts';
+import { printable } from '#shared/text/message-text.ts';
 import { formatAsset, formatError, formatStatus, formatRun } from './format-run.ts';
 import type { AssetView, RunView } from './views.ts';
 

@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/reason.ts';
+import { reasonOf } from '#shared/text/message-text.ts';
 
 /**
  * Zip archives (and KMZ, which is one), checked from their central directory before anything is unpacked, and unpacked by us with

@@ -4,8 +4,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { readError } from '#shared/events/http-errors.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
-import { reasonOf } from '#shared/text/reason.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
+import { reasonOf } from '#shared/text/message-text.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** Where a function answers, from FUNCTION_URL: `{name}` stands for its name. */

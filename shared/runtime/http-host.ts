@@ -4,8 +4,8 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
 import { writeError } from '#shared/events/http-errors.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { reasonOf } from '#shared/text/reason.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
+import { reasonOf } from '#shared/text/message-text.ts';
 import type { FunctionHost } from './host.ts';
 
 /** One function behind HTTP. */

@@ -1,8 +1,8 @@
-/** Amounts and times as a person reads them: the one way in which the command line and `npm start` write them. */
+/** The formats of amounts and times in the output of the command line and `npm start`. */
 
 const SIZE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
-/** `1.2 MB`; decimal units, as disks have them. */
+/** `1.2 MB`, in decimal units. */
 export function formatBytes(bytes: number): string {
   const power = Math.min(bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3), SIZE_UNITS.length - 1);
   return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${SIZE_UNITS[power]}`;
@@ -23,7 +23,7 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** `2025-03-01 10:15:30`, in UTC as the ledger has it. */
+/** `2025-03-01 10:15:30`, in UTC. */
 export function formatTime(iso: string): string {
   return iso.slice(0, 19).replace('T', ' ');
 }

@@ -20,8 +20,8 @@ const DEFAULT_COLUMNS = 80;
 /**
  * Lines at the bottom of a terminal that are redrawn in place.
  *
- * Written here, because log-update 8.0.0 wraps long lines instead of truncating them, hides the cursor on standard error
- * only, and loads 15 packages; and listr2 11.4.0 runs tasks, while these steps run in other processes.
+ * No package is used: log-update 8.0.0 wraps long lines instead of truncating them, hides the cursor on standard error
+ * only, and loads 15 packages. listr2 11.4.0 executes tasks, while these steps are executed by other processes.
  */
 export class LiveLines {
   #out: OutputStream;

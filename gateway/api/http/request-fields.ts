@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { plainIssue } from '#shared/text/plain-issue.ts';
+import { describeIssue } from '#shared/text/describe-issue.ts';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
@@ -36,7 +36,7 @@ export function parseFields<S extends z.ZodType>(schema: S, value: unknown, sour
   if (result.success) return result.data;
   const issues = result.error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys')
-      return [{ field: issue.path.join('.') || source, message: plainIssue(issue) }];
+      return [{ field: issue.path.join('.') || source, message: describeIssue(issue) }];
     const message = `is an unknown ${FIELD_TERMS[source]}${expectedBy(schema)}`;
     return issue.keys.map((field) => ({ field, message }));
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { plainIssue } from './plain-issue.ts';
+import { describeIssue } from './describe-issue.ts';
 
 test.each([
   [z.string(), undefined, 'is missing'],
@@ -15,5 +15,5 @@ test.each([
   [z.string().regex(/^a/, 'must begin with a'), 'b', 'must begin with a'],
 ])('%#: %j', (schema, value, words) => {
   const [issue] = z.safeParse(schema, value, { reportInput: true }).error?.issues ?? [];
-  expect(issue && plainIssue(issue)).toBe(words);
+  expect(issue && describeIssue(issue)).toBe(words);
 });

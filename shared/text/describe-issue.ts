@@ -1,16 +1,18 @@
 import type { z } from 'zod';
 
-/** What is wrong with a value, in plain words that follow the name of its field: `must be a number, not "abc"`. Needs `reportInput` of the parse. */
-export function plainIssue(issue: z.core.$ZodIssue): string {
+/**
+ * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is
+ * known only if the schema was parsed with `reportInput`.
+ */
+export function describeIssue(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.input === undefined) return 'is missing';
-      // A text that was to become a number: what it was is gone.
-      return `must be ${WITH_ARTICLE[issue.expected] ?? issue.expected}${Number.isNaN(issue.input) ? '' : `, not ${describe(issue.input)}`}`;
+      return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}${notInput(issue.input)}`;
     case 'invalid_value':
       return issue.input === undefined
         ? 'is missing'
-        : `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}, not ${describe(issue.input)}`;
+        : `must be one of ${listOf(issue.values)}, not ${describe(issue.input)}`;
     case 'too_small':
       return issue.origin === 'string' && issue.minimum === 1
         ? 'is empty'
@@ -19,21 +21,32 @@ export function plainIssue(issue: z.core.$ZodIssue): string {
       return `must be ${amount(issue.origin, 'at most', issue.maximum)}`;
     case 'invalid_union':
       if (!('options' in issue) || issue.options === undefined) return issue.message;
-      return `must be one of ${issue.options.map((option) => JSON.stringify(option)).join(', ')}${given(issue.input, issue.discriminator)}`;
+      return `must be one of ${listOf(issue.options)}${notVariant(issue.input, issue.discriminator)}`;
     case 'invalid_key':
-      return issue.issues[0] === undefined ? issue.message : plainIssue(issue.issues[0]);
+      return issue.issues[0] === undefined ? issue.message : describeIssue(issue.issues[0]);
     default:
       return issue.message;
   }
 }
 
-/** What stands where the name of a variant should be. */
-function given(input: unknown, discriminator = ''): string {
+/** The value of the discriminator field, which is not the name of a variant. */
+function notVariant(input: unknown, discriminator = ''): string {
   const value = (input as Record<string, unknown> | undefined)?.[discriminator];
   return value === undefined ? '' : `, not ${describe(value)}`;
 }
 
-const WITH_ARTICLE: Record<string, string> = {
+/** After coercion to a number, the input is NaN, and the original text is unknown. */
+function notInput(input: unknown): string {
+  return Number.isNaN(input) ? '' : `, not ${describe(input)}`;
+}
+
+function listOf(values: readonly unknown[]): string {
+  return values
+    .map((value) => JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)))
+    .join(', ');
+}
+
+const TYPE_NAMES: Record<string, string> = {
   string: 'a text',
   number: 'a number',
   int: 'a whole number',
@@ -49,7 +62,7 @@ function amount(origin: string, bound: string, limit: number | bigint): string {
   return `${bound} ${limit}${unit}`;
 }
 
-/** A short text of a wrong value: never the whole of a long one. */
+/** A short description of an invalid value. Long values are truncated. */
 function describe(input: unknown): string {
   if (input === null) return 'null';
   if (Array.isArray(input)) return 'a list';

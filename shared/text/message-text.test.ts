@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf } from './message-text.ts';
 
 test.each([
   [
@@ -10,4 +10,4 @@ test.each([
   [new SluiceError('INTERNAL', 'unexpected end of file'), 'unexpected end of file'],
   [new TypeError(), 'TypeError'],
   ['Is it there?', 'Is it there?'],
-])('%s stands within a sentence', (thrown, reason) => expect(reasonOf(thrown)).toBe(reason));
+])('%s fits into a sentence', (thrown, reason) => expect(reasonOf(thrown)).toBe(reason));
