@@ -2,19 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { GDAL_PROGRAMS } from '../../shared/gdal/programs.mjs';
 
 /** The oldest tested version of GDAL, from Debian 12. */
 export const OLDEST_GDAL = [3, 6];
-/** The GDAL and PROJ programs that Sluice runs. */
-export const GDAL_PROGRAMS = [
-  'ogr2ogr',
-  'ogrinfo',
-  'gdal_translate',
-  'gdalwarp',
-  'gdalinfo',
-  'gdaltransform',
-  'projinfo',
-];
 
 /**
  * The problem with the GDAL of this machine, or undefined.

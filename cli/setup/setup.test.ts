@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { GDAL_PROGRAMS, gdalProblem, isNewEnough } from './gdal.mjs';
+import { GDAL_PROGRAMS } from '#shared/gdal/programs.mjs';
+import { gdalProblem, isNewEnough } from './gdal.mjs';
 import { packagesAreInstalled } from './npm-packages.mjs';
 import { findPostgres } from '../../gateway/embedded/postgres-programs.mjs';
 import { aptInstall, commandForUser, packagesFor } from './system-packages.mjs';
@@ -150,7 +151,7 @@ describe('node cli/setup.mjs', () => {
   /** Runs setup in a copy of the project with the same packages. The PATH contains only the given programs. */
   function setup(programs: Record<string, string>, variables: Record<string, string> = {}) {
     const root = folder();
-    for (const path of ['cli', 'gateway/embedded/postgres-programs.mjs'])
+    for (const path of ['cli', 'gateway/embedded/postgres-programs.mjs', 'shared/gdal/programs.mjs'])
       cpSync(join(ROOT, path), join(root, path), { recursive: true });
     cpSync(join(ROOT, 'package-lock.json'), join(root, 'package-lock.json'));
     symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));

@@ -1,37 +1,32 @@
-/** A GDAL program to run: argument arrays only. Made by pure functions, run by the one runner. */
+import type { GDAL_PROGRAMS } from './programs.mjs';
+
+/** A GDAL program with its arguments. Pure functions create commands; the runner (runner.ts) executes them. */
 export interface GdalCommand {
-  command:
-    | 'ogrinfo'
-    | 'ogr2ogr'
-    | 'gdalinfo'
-    | 'gdal_translate'
-    | 'gdalwarp'
-    | 'gdaltransform'
-    | 'gdalbuildvrt'
-    | 'gdalsrsinfo'
-    | 'projinfo';
+  command: (typeof GDAL_PROGRAMS)[number];
   args: string[];
-  /** GDAL's short names of the drivers that this command may use; all others are skipped. */
+  /** Short names of the GDAL drivers that the program may use. All other drivers are disabled. */
   drivers: string[];
-  /** Added to the hardened environment, for example open options that have no flag. Never user text. */
+  /** Added to the environment of the sandbox, for example options without a flag. Never user text. */
   environment?: Record<string, string>;
-  /** The one folder of files that it reads and writes; it sees no other file but those of the system. None for a program without files. */
+  /** The only folder that the program can read and write, apart from system folders. */
   folder?: string;
-  /** What it reads from standard input. */
+  /** Standard input. */
   input?: string;
-  /** File that it writes, if any; removed when it fails. */
+  /** The file that the program writes; removed when the program fails. */
   output?: string;
 }
 
 export interface GdalResult {
   stdout: string;
-  /** Warnings and messages, control characters removed, cut to 8 KiB. */
+  /** Warnings and messages, without control characters, cut to 8 KiB. */
   stderr: string;
   seconds: number;
 }
 
-/** The one GDAL runner (shared/gdal/runner.ts). */
 export interface Gdal {
-  /** Runs with time, memory and output limits, without network, in sight of its own files only. Throws FILE_UNREADABLE, STEP_TIMEOUT, CANCELED, GDAL_MISSING, DISK_FULL. */
+  /**
+   * Runs a program in the sandbox: limited time, memory and output, no network, only its own files. Throws
+   * FILE_UNREADABLE, FILE_TOO_LARGE, STEP_TIMEOUT, CANCELED, GDAL_MISSING, DISK_FULL, DATABASE_UNAVAILABLE.
+   */
   run(command: GdalCommand, options: { signal: AbortSignal; timeoutSeconds?: number }): Promise<GdalResult>;
 }
