@@ -4,46 +4,57 @@ import { RASTER_FORMATS, type RasterFormat } from '#shared/formats/raster-format
 export function rasterFormatsMarkdown(): string {
   return `## Raster formats
 
-Every raster becomes a Cloud Optimized GeoTIFF: 512 x 512 blocks, overviews down to one block.
+Every raster becomes a Cloud Optimized GeoTIFF with blocks of 512 x 512 pixels and overviews down to one block.
 
-| \`format\` | also called | files | belong to it | GDAL drivers |
+| \`format\` | aliases | extensions | additional files (**required**) | GDAL drivers |
 |---|---|---|---|---|
 ${RASTER_FORMATS.map(row).join('\n')}
 
-Each of them may be in a \`.zip\`, as a vector file may. VRT, WMS and other descriptions of rasters elsewhere are refused
-(\`FILE_FORBIDDEN_CONTENT\`), whatever they are called, and so is a netCDF-4 file that names another file as the place of its values (external
-storage, virtual datasets, external links of HDF5). \`.aux.xml\`, \`.ovr\` and \`.msk\` files beside a raster are not read.
+Each file may be in a \`.zip\` archive, like a vector file. Files that refer to pixels elsewhere are rejected
+(\`FILE_FORBIDDEN_CONTENT\`): VRT, WMS and similar XML with any extension, and netCDF-4 files with values in another file (HDF5
+external storage, virtual datasets, external links). \`.aux.xml\`, \`.ovr\` and \`.msk\` files are not read.
 
 ### Pixels
 
-- **Values** are copied as they are, band for band. They move only where they must: another \`target_crs\`, a rotated grid or control
-  points (noted as \`GRID_RESAMPLED\`), an upside-down grid (\`GRID_TURNED\`, no value changes), a mosaic.
-- **Classes** (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, also in overviews; everything else
-  bilinear, and by the mean in overviews. \`metadata.raster.resampling\` decides instead.
-- **No data**: the file's value, or \`metadata.raster.nodata\`. Where a warp leaves gaps in a raster without one, floating-point data gets NaN,
-  signed integers their smallest value, and bytes a mask inside the file.
-- **Compression** is deflate with a predictor (none for classes), or \`zstd\`, \`lzw\` by \`metadata.raster.compression\`. It is lossless.
-- **netCDF, GRIB**: \`layer\` names the variable when there are several (\`LAYER_AMBIGUOUS\` lists them); in a TIFF of several pages it is the
-  number of the page. Every other dimension becomes bands, described as \`time=36, level=0\`. Scale, offset and unit of packed values stay on the
-  asset and in the file. A curvilinear grid is refused, and one whose last dimensions are (lon, lat).
-- **Size**: width x height x bands x bytes of a pixel may not pass MAX_FILE_BYTES, whatever the size of the file.
+- **Values** are copied without a change, band by band. Pixels are moved only for another \`target_crs\`, a rotated grid or
+  control points (note \`GRID_RESAMPLED\`), an upside-down grid (note \`GRID_TURNED\`, values do not change), and a mosaic.
+- **Resampling**: classes (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, also in overviews.
+  Other values are resampled bilinearly, and by the mean in overviews. \`metadata.raster.resampling\` overrides both.
+- **Nodata** is \`metadata.raster.nodata\`, else the value of the file. If a warp leaves empty pixels in a raster without
+  nodata, they get NaN in floating-point data, the smallest value in signed integers, and a mask in the file in other types.
+- **Compression** is lossless: deflate with a predictor (without one for classes), or \`zstd\` or \`lzw\` by
+  \`metadata.raster.compression\`.
+- **netCDF and GRIB**: \`layer\` selects a variable when there are several (\`LAYER_AMBIGUOUS\` lists them). For a TIFF with
+  several pages it is the number of the page. Other dimensions become bands with a description such as \`time=36, level=0\`.
+  Scale, offset and unit of packed values are kept in the asset and in the file. Curvilinear grids, and grids whose last
+  dimensions are (lon, lat), are rejected.
+- **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, independent of the size of the file.
 
-### Place
+### Georeference
 
-The georeference is inside the file or in a world file beside it; without either the run fails (\`GEOREFERENCE_MISSING\`). The CRS is the
-file's own, or that of a \`.prj\` beside it, unless the manifest gives \`crs\` (noted as \`CRS_DECLARED_OVERRIDES\` when they differ); none is an error
-(\`CRS_MISSING\`). netCDF with longitudes and latitudes but no grid mapping says none: give \`OGC:CRS84\`. A CRS without a code gets the EPSG code
-that PROJ identifies with certainty. The extent is checked as for vector files. Bounds in EPSG:4326 are those of 21 x 21 points all over the raster;
-across the antimeridian they span all longitudes.
+The georeference is in the file, or in a world file beside it. Without either, the run fails (\`GEOREFERENCE_MISSING\`). The CRS
+is \`crs\` in the manifest, else the CRS of the file or of a \`.prj\` file (note \`CRS_DECLARED_OVERRIDES\` when they differ). A
+raster without a CRS is an error (\`CRS_MISSING\`). netCDF with longitudes and latitudes, but without a grid mapping, has no CRS:
+declare \`OGC:CRS84\`. A CRS without a code gets the EPSG code that PROJ identifies with certainty. The extent is checked like
+that of vector files. The bounding box in EPSG:4326 is that of 21 x 21 points over the raster; across the antimeridian, it
+spans all longitudes.
 
 ### Several files
 
-Each file becomes an asset of a dataset of its own, \`<dataset_id>.<file name without extension>\` (and \`.<layer>\` when a file is named twice). With
-\`metadata.raster.mosaic\` all files become one asset of the dataset itself, later files on top; they must have the same bands and types.
+Each file becomes an asset of the dataset \`<dataset_id>.<file name without extension>\`, with \`.<layer>\` when the manifest lists
+a file twice. With \`metadata.raster.mosaic\`, all files become one asset of the dataset \`<dataset_id>\`, with later files on top.
+They must have the same bands and pixel types.
 `;
 }
 
 function row(format: RasterFormat): string {
   const parts = [...format.required.map((extension) => `**${extension}**`), ...format.optional];
-  return `| \`${format.name}\` | ${format.aliases.join(', ')} | ${format.extensions.join(' ')} | ${parts.join(' ')} | ${format.drivers.join(', ')} |`;
+  const cells = [
+    `\`${format.name}\``,
+    format.aliases.join(', '),
+    format.extensions.join(' '),
+    parts.join(' '),
+    format.drivers.join(', '),
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
