@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
-/** Every format, from files as other programs write them; the pixels of each come out as they went in. */
+/** Every raster format, with files that other programs wrote. The pixels of the asset are those of the file. */
 
 let landing: RasterFixture;
 beforeAll(async () => {
@@ -61,14 +61,14 @@ describe('georeferenced formats', () => {
     expect((await cog.getImage()).getGeoKeys()).toMatchObject({ GeographicTypeGeoKey: 4326 });
   });
 
-  test('an archive with a raster and its side files in a folder', async () => {
+  test('reads an archive with a raster and its side files in a folder', async () => {
     await landing.make('grid.asc', DEM, '-of', 'AAIGrid', '-a_srs', 'EPSG:31985');
     const zip = await landing.zip('grid é.zip', `${landing.folder}/grid.asc`, `${landing.folder}/grid.prj`, DEM);
     const { asset } = await landing.ingest({ path: await landing.upload(zip), format: 'AAIGrid' });
     expect(asset).toMatchObject({ crs: 'EPSG:31985', raster: { width: 111 } });
   });
 
-  test('a float grid without its header is incomplete', async () => {
+  test('rejects a float grid without its header', async () => {
     const path = await landing.put('alone.flt', Buffer.alloc(400));
     await expect(landing.ingest({ path, format: 'FLT' })).rejects.toMatchObject({
       code: 'FILE_INCOMPLETE',
@@ -108,7 +108,7 @@ describe('pictures', () => {
     });
   });
 
-  test('a .prj beside a picture says the CRS; one that differs from the manifest is noted', async () => {
+  test('reads the CRS of a picture from a .prj file, and notes a different CRS in the manifest', async () => {
     const made = await landing.make('mit prj.png', LANDSAT, '-of', 'PNG', '-co', 'WORLDFILE=YES');
     await writeFile(
       `${landing.folder}/mit prj.prj`,
@@ -124,7 +124,7 @@ describe('pictures', () => {
     });
   });
 
-  test('without a place on Earth it is an error that says which file is missing', async () => {
+  test('rejects a picture without a georeference, and names the missing world file', async () => {
     const made = await landing.make('nirgends.png', LANDSAT, '-of', 'PNG');
     const path = await landing.put('nirgends/nirgends.png', await readFile(made));
     await expect(landing.ingest({ path, format: 'PNG', crs: 'EPSG:4326' })).rejects.toMatchObject({
@@ -135,7 +135,7 @@ describe('pictures', () => {
 });
 
 describe('netCDF', () => {
-  test('a variable is chosen by `layer`; without it the variables are listed', async () => {
+  test('chooses a variable by `layer`, and lists the variables without it', async () => {
     const path = await landing.upload(rasterFile('sub.nc'));
     await expect(landing.ingest({ path, format: 'netCDF' })).rejects.toMatchObject({
       code: 'LAYER_AMBIGUOUS',
@@ -164,7 +164,7 @@ describe('netCDF', () => {
     'a regular grid of (lon, lat) is refused as what it is: %s',
     async (name) => {
       const path = await landing.upload(rasterFile(`${name}.nc`));
-      const message = `The grid of ${path} is transposed: its last two dimensions are lon and lat, a map has lat before lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload it again.`;
+      const message = `The grid of ${path} is transposed: its last two dimensions are lon, lat; they must be lat, lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload the file again.`;
       await expect(landing.ingest({ path, format: 'NC', crs: 'EPSG:4326' })).rejects.toMatchObject({
         code: 'GEOREFERENCE_MISSING',
         message,
@@ -172,7 +172,7 @@ describe('netCDF', () => {
     },
   );
 
-  test('one variable needs no name; a curvilinear grid is refused', async () => {
+  test('reads the only variable without `layer`, and rejects a curvilinear grid', async () => {
     expect(
       (await landing.ingest({ path: await landing.upload(rasterFile('cams.nc')), format: 'NC', crs: 'OGC:CRS84' }))
         .asset,

@@ -25,7 +25,7 @@ async function keys(prefix: string): Promise<string[]> {
   return found;
 }
 
-test('makes a COG and an asset that says all about it', async () => {
+test('creates a COG and registers it with its metadata', async () => {
   const path = await landing.upload(DEM, 'b1/Höhe #1 é.tif');
   const { asset, cog, run, event } = await landing.ingest({ path, format: 'GeoTIFF' }, {}, 'höhe');
   expect(event.reused).toBe(false);
@@ -76,12 +76,12 @@ test('makes a COG and an asset that says all about it', async () => {
     metadata: { mongodb_doc_id: asset._id, run_id: run._id, content_hash: asset.content_hash },
   });
   expect(readdirSync(scratchRoot(landing.context.env))).toEqual([]);
-  // A repeat of the event answers the recorded reply, and adds nothing.
+  // A second delivery returns the recorded reply and creates nothing.
   expect((await handler(runRequested(run), landing.context))?.data).toEqual(event);
   expect(await keys('höhe/')).toEqual([asset.s3_key]);
 });
 
-test('links the asset of the same input whatever it is called; other parameters, another way to read it, or force make another, of the same bytes', async () => {
+test('links the asset of the same input under any file name; other parameters, another declaration or force create another asset', async () => {
   const path = await landing.upload(DEM);
   const first = await landing.ingest({ path, format: 'GTiff' }, {}, 'same');
   await recordLineage(makeEvent('sluice.asset.exported', first.run.run_id, first.event), landing.context);
@@ -97,7 +97,7 @@ test('links the asset of the same input whatever it is called; other parameters,
   expect(forced.asset).toMatchObject({ version: 4, content_hash: first.asset.content_hash });
 });
 
-test('an asset whose object is gone is made again', async () => {
+test('creates the asset again when its object was deleted', async () => {
   const path = await landing.upload(DEM);
   const first = await landing.ingest({ path, format: 'GTiff' }, {}, 'gone');
   await recordLineage(makeEvent('sluice.asset.exported', first.run.run_id, first.event), landing.context);
@@ -105,7 +105,7 @@ test('an asset whose object is gone is made again', async () => {
   expect((await landing.ingest({ path, format: 'GTiff' }, {}, 'gone')).event.reused).toBe(false);
 });
 
-test('of several files, none takes the object of another, whatever they are called', async () => {
+test('gives each of several files its own object, for any file names', async () => {
   const named = [
     [DEM, 'x/a.tif'],
     [rasterFile('landsat.tif'), 'y/a.tif'],
@@ -124,7 +124,7 @@ test('of several files, none takes the object of another, whatever they are call
   expect(new Set(assets.map(({ s3_key }) => s3_key)).size).toBe(3);
 });
 
-test('of several files, a worker that died after the first asset makes only the others', async () => {
+test('creates only the missing assets of several files after a crash', async () => {
   const files = [
     { path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' },
     { path: await landing.upload(DEM, 'zwei.tif'), format: 'GTiff' },
@@ -151,7 +151,7 @@ test('of several files, a worker that died after the first asset makes only the 
   expect((await keys('half.')).sort()).toEqual(assets.map(({ s3_key }) => s3_key).sort());
 });
 
-test('a run that was canceled while GDAL worked leaves nothing', async () => {
+test('leaves no object and no file of a run that is canceled while GDAL runs', async () => {
   const big = await landing.make('groß.tif', DEM, '-outsize', '6000', '6000', '-r', 'bilinear');
   const run = await landing.admit({ path: await landing.upload(big), format: 'GTiff' }, {}, 'canceled');
   let began: () => void = () => undefined;
@@ -172,7 +172,7 @@ test('a run that was canceled while GDAL worked leaves nothing', async () => {
   expect(readdirSync(scratchRoot(landing.context.env)).filter((name) => name.startsWith(run.run_id))).toEqual([]);
 });
 
-test('of several files, what a canceled run had uploaded or registered goes from each of their datasets', async () => {
+test('deletes the objects and assets of a canceled run from the datasets of all files', async () => {
   const { context } = landing;
   const files = [
     { path: await landing.upload(DEM, 'eins.tif'), format: 'GTiff' },
@@ -191,8 +191,8 @@ test('of several files, what a canceled run had uploaded or registered goes from
   expect(await context.ledger.listAssets({ dataset_id: 'weg.eins' })).toEqual([]);
 });
 
-test('a file of GDAL that breaks the rules of a COG fails the run for good, and says which', async () => {
-  // As a GDAL would whose COG driver is broken: it writes a plain GeoTIFF.
+test('fails without a retry when the file that GDAL wrote is not a valid COG', async () => {
+  // Simulates a broken COG driver: GDAL writes a plain GeoTIFF.
   const gdal: Gdal = {
     run: (command, options) =>
       landing.context.gdal.run(
@@ -212,11 +212,11 @@ test('a file of GDAL that breaks the rules of a COG fails the run for good, and 
     code: 'OUTPUT_INVALID',
     retryable: false,
     details: { file: path },
-    message: `What GDAL made of ${path} is not a Cloud Optimized GeoTIFF: the image of 111 x 111 is not in tiles of 512.`,
+    message: `GDAL's output for ${path} is not a valid Cloud Optimized GeoTIFF: the image of 111 x 111 is not in tiles of 512.`,
   });
 });
 
-test('a worker that died after its upload leaves nothing', async () => {
+test('deletes the object of an attempt that crashed after its upload', async () => {
   const run = await landing.admit({ path: await landing.upload(DEM), format: 'GTiff' }, {}, 'died');
   const dead = await claimStep(landing.context.ledger, run.run_id, 'export-cog', 0);
   await landing.context.objects.put('data-lake', assetKey(run, dead.token, 'died.tif'), 'half a file');

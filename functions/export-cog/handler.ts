@@ -3,7 +3,7 @@ import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { exportRasters } from './export-rasters.ts';
 
-/** Turns the rasters of the run into Cloud Optimized GeoTIFFs, uploads them and registers the assets. See README.md. */
+/** Converts the rasters of a run to Cloud Optimized GeoTIFFs and registers them as assets. See README.md. */
 export const handler: Handler = (event, context) => {
   const { run_id } = parseEventData(event, 'sluice.run.requested.raster');
   return withClaim(context, { runId: run_id, step: 'export-cog' }, async (claim) => {

@@ -8,7 +8,10 @@ import { createGdal } from '#shared/gdal/runner.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
-/** Rasters that try to read other files, to reach servers, or to fill the disk end as a clean error, and nothing leaves the machine: a listener counts. */
+/**
+ * Rasters that refer to other files or servers, or would fill the disk, are rejected with an error about the file. A local
+ * server counts connections, to prove that there is none.
+ */
 
 let listener: Server;
 let connections = 0;
@@ -31,8 +34,8 @@ afterAll(
     }),
 );
 
-/** A TIFF of one strip, without pixels: what it claims is all that it holds. Values of one tag each: type 4 (32 bits). */
-function claims(width: number, height: number): Buffer {
+/** A TIFF that declares a size, but contains no pixels. Each tag has one value of type 4 (32 bits). */
+function tiffWithoutPixels(width: number, height: number): Buffer {
   const tags: [number, number][] = [
     [256, width],
     [257, height],
@@ -60,7 +63,7 @@ function claims(width: number, height: number): Buffer {
 
 describe.each([
   ['in a sandbox', undefined],
-  ['where nothing but environment variables can be used', UNCONFINED],
+  ['without bwrap, unshare, prlimit and setpriv', UNCONFINED],
 ])('%s', (_name, confinement) => {
   let landing: RasterFixture;
   beforeAll(async () => {
@@ -90,7 +93,12 @@ describe.each([
     ['a PNG as GeoTIFF', 'GTiff', () => Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'FORMAT_MISMATCH'],
     ['half a PNG', 'PNG', () => Buffer.from('\x89PNG\r\n\x1a\n\0\0', 'latin1'), 'FORMAT_MISMATCH|FILE_UNREADABLE'],
     ['half a TIFF', 'GTiff', () => Buffer.from('II*\0\x08\0\0\0', 'latin1'), 'FORMAT_MISMATCH|FILE_UNREADABLE'],
-    ['a TIFF that claims a million pixels a side', 'GTiff', () => claims(1_000_000, 1_000_000), 'FILE_TOO_LARGE'],
+    [
+      'a TIFF that claims a million pixels a side',
+      'GTiff',
+      () => tiffWithoutPixels(1_000_000, 1_000_000),
+      'FILE_TOO_LARGE',
+    ],
     ['an empty file', 'GTiff', () => '', 'FILE_UNREADABLE'],
     [
       'half a netCDF',
@@ -98,7 +106,7 @@ describe.each([
       () => Buffer.from('CDF\x01\0\0\0\0', 'latin1'),
       'FORMAT_MISMATCH|FILE_UNREADABLE|GEOREFERENCE_MISSING',
     ],
-    ['GRIB that is none', 'GRIB', () => 'GRIB, or so it says', 'FORMAT_MISMATCH|FILE_UNREADABLE'],
+    ['text with the signature of GRIB', 'GRIB', () => 'GRIB and text', 'FORMAT_MISMATCH|FILE_UNREADABLE'],
   ];
   test.each(cases)('%s', async (name, format, content, code) => {
     if (format === 'EHdr') await landing.put(`hostile/${name}.hdr`, 'NROWS 20\nNCOLS 20\nNBITS 8\n');
@@ -111,7 +119,7 @@ describe.each([
   });
 
   test.each(['external-storage', 'virtual-dataset', 'external-link'])(
-    'a netCDF-4 file whose values lie in another file: %s',
+    'rejects a netCDF-4 file with values in another file: %s',
     async (name) => {
       const path = await landing.upload(rasterFile(`${name}.nc`));
       await expect(landing.ingest({ path, format: 'netCDF', crs: 'EPSG:4326' })).rejects.toMatchObject({
@@ -121,7 +129,7 @@ describe.each([
     },
   );
 
-  test('a TIFF whose end is cut off', async () => {
+  test('rejects a truncated TIFF', async () => {
     const cut = join(landing.folder, 'ab.tif');
     writeFileSync(cut, (await readFile(rasterFile('landsat.tif'))).subarray(0, 40_000));
     const path = await landing.upload(cut);
@@ -131,7 +139,7 @@ describe.each([
     });
   });
 
-  test('side files that are descriptions are not read', async () => {
+  test('ignores side files that refer to other files', async () => {
     await landing.put(
       'seite/landsat.tif.aux.xml',
       `<PAMDataset><Metadata domain="GEOLOCATION"><MDI key="X_DATASET">/vsicurl/${url}/x</MDI></Metadata></PAMDataset>`,

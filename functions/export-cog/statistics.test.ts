@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { blankStatistics } from './write/clear-statistics.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
-/** Statistics are those of all pixels of the asset, whatever a file says of itself. */
+/** Statistics are computed from all pixels of the asset. Statistics in the file are ignored. */
 
 let landing: RasterFixture;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => landing[Symbol.asyncDispose]());
 
 const LANDSAT = rasterFile('landsat.tif');
-const LIES = {
+const FALSE_METADATA = {
   STATISTICS_MINIMUM: '5',
   STATISTICS_MAXIMUM: '6',
   STATISTICS_MEAN: '-9999',
@@ -22,10 +22,10 @@ const LIES = {
   Höhe: 'über <NN>',
 };
 
-/** A copy of a raster that says false statistics of its bands, and something else besides. */
-async function lying(name: string, source: string, ...args: string[]): Promise<string> {
+/** A copy of a raster with false statistics and another metadata item in its bands. */
+async function withFalseStatistics(name: string, source: string, ...args: string[]): Promise<string> {
   const vrt = await landing.make(`${name}.vrt`, source, '-of', 'VRT', ...args);
-  const items = Object.entries(LIES)
+  const items = Object.entries(FALSE_METADATA)
     .map(([key, value]) => `<MDI key="${key}">${value.replaceAll('<', '&lt;')}</MDI>`)
     .join('');
   await writeFile(
@@ -38,7 +38,7 @@ async function lying(name: string, source: string, ...args: string[]): Promise<s
   return landing.make(name, vrt);
 }
 
-/** Metadata of the bands as GDAL reads them from the bytes. */
+/** The metadata of the bands, read with GDAL. */
 async function bandMetadata(path: string): Promise<Record<string, string>[]> {
   const { stdout } = await execa('gdalinfo', ['-json', path], { env: { GDAL_PAM_ENABLED: 'NO' } });
   return (JSON.parse(stdout) as { bands: { metadata: { '': Record<string, string> } }[] }).bands.map(
@@ -46,26 +46,26 @@ async function bandMetadata(path: string): Promise<Record<string, string>[]> {
   );
 }
 
-test('statistics that come with the file are neither believed nor kept; other metadata are', async () => {
-  const honest = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, {}, 'ehrlich');
-  const liar = await lying('lügt.tif', LANDSAT);
-  expect((await bandMetadata(liar))[0]).toMatchObject(LIES);
-  const { asset, path } = await landing.ingest({ path: await landing.upload(liar), format: 'GTiff' }, {}, 'lügt');
-  expect(asset.raster?.bands).toEqual(honest.asset.raster?.bands);
+test('replaces statistics in the file, and keeps other metadata', async () => {
+  const original = await landing.ingest({ path: await landing.upload(LANDSAT), format: 'GTiff' }, {}, 'ehrlich');
+  const falsified = await withFalseStatistics('lügt.tif', LANDSAT);
+  expect((await bandMetadata(falsified))[0]).toMatchObject(FALSE_METADATA);
+  const { asset, path } = await landing.ingest({ path: await landing.upload(falsified), format: 'GTiff' }, {}, 'lügt');
+  expect(asset.raster?.bands).toEqual(original.asset.raster?.bands);
   expect(await bandMetadata(path)).toEqual([1, 2, 3].map(() => ({ Höhe: 'über <NN>' })));
 });
 
-test('they are counted anew with another nodata value, and a band without a value has none', async () => {
-  const path = await landing.upload(await lying('anders.tif', LANDSAT));
+test('computes statistics with a declared nodata value, and none for a band without values', async () => {
+  const path = await landing.upload(await withFalseStatistics('anders.tif', LANDSAT));
   const { asset } = await landing.ingest({ path, format: 'GTiff' }, { nodata: 255 });
   expect(asset.raster?.bands[0]?.statistics).toMatchObject({ minimum: 25, maximum: 233 });
   const empty = await landing.upload(
-    await lying('nichts.tif', LANDSAT, '-b', '1', '-scale', '0', '1', '7', '7', '-a_nodata', '7'),
+    await withFalseStatistics('nichts.tif', LANDSAT, '-b', '1', '-scale', '0', '1', '7', '7', '-a_nodata', '7'),
   );
   expect((await landing.ingest({ path: empty, format: 'GTiff' })).asset.raster?.bands[0]?.statistics).toBeNull();
 });
 
-test('those of an .aux.xml in an archive are not read either', async () => {
+test('ignores statistics in an .aux.xml file of an archive', async () => {
   const made = await landing.make('beide.tif', LANDSAT);
   await writeFile(
     `${made}.aux.xml`,
@@ -80,7 +80,7 @@ test('those of an .aux.xml in an archive are not read either', async () => {
   expect((await bandMetadata(path))[0]).toBeUndefined();
 });
 
-test('what takes their place is as long', () => {
+test('blanks statistics without a change of length', () => {
   const text =
     '<GDALMetadata>\n  <Item name="note" sample="0">a</Item>\n  <Item name="STATISTICS_MEAN" sample="0">-9999</Item>\n</GDALMetadata>\n';
   expect(blankStatistics(text)).toBe(

@@ -7,7 +7,7 @@ import {
   SLUICE_VERSION,
   storeAsset,
 } from '#shared/assets/store-asset.ts';
-import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
 import { projJson } from '#shared/parquet/export/projjson.ts';
 import { writeGeoParquet } from '#shared/parquet/export/write-geoparquet.ts';
@@ -19,7 +19,8 @@ import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
-import { geographicBounds } from './geographic-bounds.ts';
+import { epsgNumber } from '#shared/contracts/epsg.ts';
+import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
 
 /** Starts the thread that writes Parquet. */
@@ -82,7 +83,7 @@ async function exportAsset(
       ...file,
       s3_key: assetKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
       source_hash,
-      bbox: await geographicBounds(session, horizontalBounds(file.profile.bbox), ready.crs),
+      bbox: await boundingBox(session, horizontalBounds(file.profile.bbox), ready.crs),
       software: await softwareVersions(session, file.duckdb),
     });
     const { _id } = await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context);
@@ -104,4 +105,14 @@ async function softwareVersions(session: PostgisSession, duckdb: string): Promis
     GEOS: versions?.geos ?? '',
     PROJ: versions?.proj ?? '',
   };
+}
+
+/** The bounds of the asset in EPSG:4326; null when it has none, or when they cannot be transformed. */
+async function boundingBox(
+  session: PostgisSession,
+  bounds: AssetDraft['bbox'],
+  crs: string,
+): Promise<AssetDraft['bbox']> {
+  const srid = epsgNumber(crs);
+  return bounds === null || srid === undefined ? null : ((await postgisExtentInDegrees(session, bounds, srid)) ?? null);
 }

@@ -19,34 +19,34 @@ const csv = (body: string | Buffer, fields: Partial<TableFile> = {}): TableFile 
 const ZIP = Buffer.from('504b030414000000080000002100', 'hex');
 
 test.each([
-  ['a workbook named .csv', csv(ZIP), 'FORMAT_MISMATCH', /declared as CSV, but begins like a zip archive/],
-  ['an SQLite database', csv('SQLite format 3\0xxx'), 'FORMAT_MISMATCH', /begins like an SQLite database/],
-  ['a PDF document', csv('%PDF-1.7'), 'FORMAT_MISMATCH', /begins like a PDF document/],
+  ['a workbook named .csv', csv(ZIP), 'FORMAT_MISMATCH', /declared as CSV, but its content looks like a zip archive/],
+  ['an SQLite database', csv('SQLite format 3\0xxx'), 'FORMAT_MISMATCH', /looks like an SQLite database/],
+  ['a PDF document', csv('%PDF-1.7'), 'FORMAT_MISMATCH', /looks like a PDF document/],
   [
     'a web page',
     csv('<!DOCTYPE html><html><body>Not found</body></html>'),
     'FORMAT_MISMATCH',
-    /begins like an XML document <html>/,
+    /looks like an XML document <html>/,
   ],
-  ['JSON', csv('{"a": 1}\n'), 'FORMAT_MISMATCH', /begins like JSON/],
+  ['JSON', csv('{"a": 1}\n'), 'FORMAT_MISMATCH', /looks like JSON/],
   [
     'UTF-16 without a byte order mark',
     csv(Buffer.from('a,b\n', 'utf16le')),
     'FORMAT_MISMATCH',
-    /begins like binary data/,
+    /looks like binary data/,
   ],
   [
     'a CSV declared as JSON lines',
     csv('a,b\n1,2\n', { format: 'JSONL' }),
     'FORMAT_MISMATCH',
-    /declared as JSONL, but begins like text/,
+    /declared as JSONL, but its content looks like text/,
   ],
-  ['one JSON list', csv('[{"a": 1}]', { format: 'JSONL' }), 'FORMAT_MISMATCH', /begins like JSON/],
+  ['one JSON list', csv('[{"a": 1}]', { format: 'JSONL' }), 'FORMAT_MISMATCH', /looks like JSON/],
   [
     'a CSV declared as a workbook',
     csv('a,b\n1,2\n', { format: 'XLSX' }),
     'FORMAT_MISMATCH',
-    /declared as XLSX, but begins like text/,
+    /declared as XLSX, but its content looks like text/,
   ],
   ['an archive that is not a workbook', csv(ZIP, { format: 'XLSX' }), 'ARCHIVE_UNREADABLE', /damaged/],
   ['an empty file', csv(''), 'FILE_UNREADABLE', /is empty/],
@@ -68,7 +68,7 @@ test.each([
     'a format of another lane',
     csv('x', { format: 'GPKG' }),
     'FORMAT_NOT_SUPPORTED',
-    /does not read the tabular format "GPKG"/,
+    /The tabular format "GPKG".* is not supported/,
   ],
 ])('%s is rejected', async (_, file, code, message) => {
   await expect(fixture.ingest(file)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });

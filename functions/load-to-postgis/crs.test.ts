@@ -57,7 +57,7 @@ test('prefers the CRS of the manifest to that of the file, with a note', async (
     {
       code: 'CRS_DECLARED_OVERRIDES',
       file: 's3://landing-zone/declared.shp',
-      message: 'The manifest says EPSG:4269, the file says EPSG:4267; the manifest was believed.',
+      message: 'The manifest declares EPSG:4269, but the file contains EPSG:4267. The CRS of the manifest was used.',
     },
   ]);
 });
@@ -218,13 +218,7 @@ test('loads GML 3 in EPSG:4326, which has latitude first, with longitude first',
 test.each([
   ['meters in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes end at 90 degrees'],
   ['degrees in a projected CRS', -0.1, 51.5, 'EPSG:27700', 'they look like degrees'],
-  [
-    'coordinates far outside of the area of use',
-    2600000,
-    1200000,
-    'EPSG:27700',
-    'degrees away from where this CRS is used',
-  ],
+  ['coordinates far outside of the area of use', 2600000, 1200000, 'EPSG:27700', 'degrees outside its area of use'],
   ['coordinates that cannot be transformed', 1e12, 1e12, 'EPSG:27700', 'cannot be in EPSG:27700'],
 ])('rejects %s', async (_name, x, y, crs, reason) => {
   const path = await landing.put('extent.csv', `x,y\n${x},${y}\n`);
@@ -252,7 +246,8 @@ test('loads a file with an unreadable .prj if the manifest declares the CRS', as
   await landing.put('broken é.prj', 'PROJCS["nothing sensible');
   const path = 's3://landing-zone/broken é.shp';
   await expect(landing.load({ path, format: 'ESRI Shapefile' })).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
-  const message = 'The manifest says EPSG:4267, what the file says cannot be read; the manifest was believed.';
+  const message =
+    'The manifest declares EPSG:4267, but the CRS in the file cannot be read. The CRS of the manifest was used.';
   expect(await landing.load({ path, format: 'ESRI Shapefile', crs: 'EPSG:4267' })).toMatchObject({
     row_count: 100,
     srid: 4267,

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isGzip } from '#shared/formats/table-formats.ts';
+import { isGzip } from '#shared/formats/first-bytes.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
 import { reasonOf } from '#shared/text/message-text.ts';
 

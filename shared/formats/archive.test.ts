@@ -21,7 +21,7 @@ async function archive(name: string, fill: string): Promise<string> {
   return path;
 }
 
-test('lists files and unpacks one', async () => {
+test('lists the files and unpacks one', async () => {
   const path = await archive('plain.zip', "z.writestr('a/é 😀.txt', 'Grüße'); z.writestr('b/', '')");
   const names = await withArchive(path, 'plain.zip', limits, async (members, unpack) => {
     const [first] = members;
@@ -32,7 +32,7 @@ test('lists files and unpacks one', async () => {
   expect(readFileSync(join(folder, 'a', 'é 😀.txt'), 'utf8')).toBe('Grüße');
 });
 
-test('a name that is not UTF-8 is read as Latin-1', async () => {
+test('decodes a name that is not UTF-8 as Latin-1', async () => {
   const path = await archive('latin.zip', "z.writestr('strXsse.shp', 'x')");
   writeFileSync(
     path,
@@ -43,7 +43,7 @@ test('a name that is not UTF-8 is read as Latin-1', async () => {
   ).toEqual(['strßsse.shp']);
 });
 
-test('more than the limit is refused before anything is unpacked', async () => {
+test('rejects an archive larger than the limit before unpacking it', async () => {
   const path = await archive('large.zip', "z.writestr('a', b'0' * 1_000_001)");
   await expect(withArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'FILE_TOO_LARGE',
@@ -51,7 +51,7 @@ test('more than the limit is refused before anything is unpacked', async () => {
   });
 });
 
-test('a file that is larger than the directory says stops while it is unpacked', async () => {
+test('stops unpacking a file that is larger than its declared size', async () => {
   const path = await archive('lies.zip', "z.writestr('a', b'0' * 100_000)");
   const bytes = readFileSync(path);
   const size = Buffer.alloc(4);
@@ -67,7 +67,7 @@ test('a file that is larger than the directory says stops while it is unpacked',
   });
 });
 
-test('an encrypted archive needs no guessing', async () => {
+test('rejects an encrypted archive', async () => {
   const path = await archive('secret.zip', "z.writestr('a', 'x')");
   const bytes = readFileSync(path);
   for (const [signature, flags] of [
@@ -88,17 +88,17 @@ test.each([
   ['empty', Buffer.alloc(0)],
   ['text', Buffer.from('not a zip')],
   ['cut', Buffer.from('PK\u0003\u0004 and then nothing')],
-])('%s is no archive', async (name, bytes) => {
+])('rejects a damaged archive: %s', async (name, bytes) => {
   const path = join(folder, `${name}.zip`);
   writeFileSync(path, bytes);
   await expect(withArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'ARCHIVE_UNREADABLE',
-    message: expect.stringMatching(/^x\.zip is damaged: .*[^.]\. Make the archive again\.$/) as string,
+    message: expect.stringMatching(/^x\.zip is damaged: .*[^.]\. Create the archive again\.$/) as string,
     details: { file: 'x.zip' },
   });
 });
 
-test('local names are harmless, and keep their extension', () => {
+test('localName removes control characters and keeps the extension', () => {
   expect(localName('b1/Straße #1 😀.shp')).toBe('Straße #1 😀.shp');
   expect(localName('a\u0000b\n.shp')).toBe('a_b_.shp');
   expect(localName('..')).toBe('file');

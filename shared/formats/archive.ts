@@ -8,35 +8,35 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/message-text.ts';
 
 /**
- * Zip archives (and KMZ, which is one), checked from their central directory before anything is unpacked, and unpacked by us with
- * limits that hold while bytes flow: what the directory claims about sizes is not believed.
+ * Zip archives, including KMZ. The central directory is checked before anything is unpacked. The declared sizes are
+ * also enforced while a member is unpacked, because the directory of a zip bomb contains wrong sizes.
  */
 
 /** A file in an archive. */
 export interface ArchiveMember {
-  /** As in the archive, `/` between folders. */
+  /** The path in the archive; folders are separated by `/`. */
   name: string;
-  /** What the central directory claims; unpacking stops there. */
+  /** Uncompressed bytes by the central directory. Unpacking more bytes is an error. */
   size: number;
   entry: Entry;
 }
 
-/** A dataset has a handful of files; a thousand layers of one still fit. */
+/** A dataset has fewer than 10 files, so 1,000 layers fit. */
 const MAX_ENTRIES = 10_000;
-/** Text and shapefiles deflate up to about 20:1, runs of equal bytes 1,000:1. */
+/** Text and shapefiles compress up to about 20:1; a zip bomb of equal bytes compresses 1,000:1. */
 const MAX_RATIO = 200;
-/** Below this, the ratio says nothing and does no harm. */
-const RATIO_MATTERS_BYTES = 100 * 2 ** 20;
+/** Smaller archives may have any ratio: a small file of equal bytes is harmless. */
+const RATIO_CHECKED_BYTES = 100 * 2 ** 20;
 const ENCRYPTED_FLAG = 0x1;
 const UTF8_FLAG = 0x800;
 const SYMLINK_MODE = 0o120000;
 const FILE_TYPE_MASK = 0o170000;
-/** File systems take 255 bytes; extensions are added to names. */
+/** File systems allow 255 bytes; some callers append an extension. */
 const MAX_NAME_BYTES = 200;
 
 /**
- * Opens an archive and gives its files to `work`, after checking names, sizes, ratio, links and encryption.
- * `file` is the name that messages use. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE, FILE_TOO_LARGE.
+ * Opens an archive, checks names, sizes, ratio, links and encryption, and calls `work` with its files. `file` is the
+ * path in the manifest, for messages. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE, FILE_TOO_LARGE.
  */
 export async function withArchive<T>(
   path: string,
@@ -53,12 +53,12 @@ export async function withArchive<T>(
   }
 }
 
-/** Unpacks one member to a path whose folder is made when needed. */
+/** Unpacks one member to `target` and creates the folder of `target`. */
 export type Unpack = (member: ArchiveMember, target: string, signal: AbortSignal) => Promise<void>;
 
 async function openArchive(path: string, file: string): Promise<ZipFile> {
   try {
-    // Names stay bytes: yauzl would refuse the whole archive for one name that it can't decode.
+    // With decodeStrings, yauzl rejects the whole archive for one name that it cannot decode.
     return await openPromise(path, {
       lazyEntries: true,
       autoClose: false,
@@ -72,7 +72,7 @@ async function openArchive(path: string, file: string): Promise<ZipFile> {
 
 async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promise<ArchiveMember[]> {
   if (zip.entryCount > MAX_ENTRIES)
-    throw unsafe(file, `holds ${zip.entryCount} entries; at most ${MAX_ENTRIES} are read`);
+    throw unsafe(file, `contains ${zip.entryCount} entries; at most ${MAX_ENTRIES} are allowed`);
   const members: ArchiveMember[] = [];
   let packed = 0;
   let unpacked = 0;
@@ -93,34 +93,34 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
       { details: { file, bytes: unpacked, limit: maxBytes } },
     );
   }
-  if (unpacked > RATIO_MATTERS_BYTES && unpacked > packed * MAX_RATIO)
+  if (unpacked > RATIO_CHECKED_BYTES && unpacked > packed * MAX_RATIO)
     throw unsafe(file, `unpacks to ${Math.round(unpacked / packed)} times its size`);
   return members;
 }
 
-/** The name of an entry. Throws ARCHIVE_UNSAFE, ARCHIVE_UNREADABLE. */
+/** Checks an entry and returns its name. Throws ARCHIVE_UNSAFE, ARCHIVE_UNREADABLE. */
 function checkEntry(entry: Entry, file: string): string {
   const name = decodeName(entry);
   if (name.startsWith('/') || /^[A-Za-z]:/.test(name))
-    throw unsafe(file, `holds the absolute name ${JSON.stringify(name)}`);
-  if (name.includes('\\')) throw unsafe(file, `holds a name with a backslash: ${JSON.stringify(name)}`);
+    throw unsafe(file, `contains the absolute name ${JSON.stringify(name)}`);
+  if (name.includes('\\')) throw unsafe(file, `contains a name with a backslash: ${JSON.stringify(name)}`);
   if (name.split('/').includes('..'))
-    throw unsafe(file, `holds a name that leaves the archive: ${JSON.stringify(name)}`);
+    throw unsafe(file, `contains a name that points outside the archive: ${JSON.stringify(name)}`);
   if (name === '' || /[\u0000-\u001f\u007f]/.test(name))
-    throw unsafe(file, `holds a name with control characters: ${JSON.stringify(name)}`);
+    throw unsafe(file, `contains a name with control characters: ${JSON.stringify(name)}`);
   if (((entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK) === SYMLINK_MODE)
-    throw unsafe(file, `holds the link ${JSON.stringify(name)}`);
+    throw unsafe(file, `contains the symbolic link ${JSON.stringify(name)}`);
   if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) {
     throw new SluiceError(
       'ARCHIVE_UNREADABLE',
-      `${file} is encrypted: ${JSON.stringify(name)} needs a password. Make the archive again without one.`,
+      `${file} is encrypted: ${JSON.stringify(name)} needs a password. Create the archive without a password.`,
       { details: { file, member: name } },
     );
   }
   return name;
 }
 
-/** Names are UTF-8 by flag, or by being valid UTF-8; else Latin-1, which never fails and keeps names distinct. */
+/** Decodes names as UTF-8, and invalid UTF-8 without the UTF-8 flag as Latin-1, which keeps names distinct. */
 function decodeName(entry: Entry): string {
   const raw = entry.fileNameRaw;
   try {
@@ -142,10 +142,8 @@ async function unpackMember(
   const limit = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       left -= chunk.length;
-      done(
-        left < 0 ? unsafe(file, `holds ${JSON.stringify(member.name)}, which unpacks to more than it says`) : null,
-        chunk,
-      );
+      const tooLong = `contains ${JSON.stringify(member.name)}, which unpacks to more than its declared size`;
+      done(left < 0 ? unsafe(file, tooLong) : null, chunk);
     },
   });
   try {
@@ -158,28 +156,28 @@ async function unpackMember(
   }
 }
 
-/** A name that any file system takes, for one that an archive or an object key has; the end, with the extension, is kept. */
+/** A file name that every file system accepts, for a name in an archive or an object key. Keeps the extension. */
 export function localName(name: string): string {
-  const plain = basename(name).replaceAll(/[\u0000-\u001f\u007f/\\]/g, '_');
-  let cut = plain;
+  const safe = basename(name).replaceAll(/[\u0000-\u001f\u007f/\\]/g, '_');
+  let cut = safe;
   while (Buffer.byteLength(cut) > MAX_NAME_BYTES) cut = [...cut].slice(1).join('');
   return cut === '' || cut === '.' || cut === '..' ? 'file' : cut;
 }
 
-/** Where a member is unpacked to: its folders and names, made harmless for the file system. */
+/** The path in `folder` to unpack a member to; every folder and name in it is a localName. */
 export function memberPath(folder: string, name: string): string {
   return join(folder, ...name.split('/').map(localName));
 }
 
-function unsafe(file: string, what: string): SluiceError {
-  return new SluiceError('ARCHIVE_UNSAFE', `${file} ${what}. Make the archive again with plain relative names.`, {
+function unsafe(file: string, problem: string): SluiceError {
+  return new SluiceError('ARCHIVE_UNSAFE', `${file} ${problem}. Create the archive with plain relative names.`, {
     details: { file },
   });
 }
 
 function unreadable(file: string, cause: unknown, member?: string): SluiceError {
-  const what = member === undefined ? file : `${JSON.stringify(member)} in ${file}`;
-  return new SluiceError('ARCHIVE_UNREADABLE', `${what} is damaged: ${reasonOf(cause)}. Make the archive again.`, {
+  const name = member === undefined ? file : `${JSON.stringify(member)} in ${file}`;
+  return new SluiceError('ARCHIVE_UNREADABLE', `${name} is damaged: ${reasonOf(cause)}. Create the archive again.`, {
     cause,
     details: { file, ...(member === undefined ? {} : { member }) },
   });

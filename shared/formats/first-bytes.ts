@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** Reads the first bytes of a file and compares them with the signatures of file formats. */
+/** The first bytes of a file, compared with the signatures of file formats. */
 
 /** The first `count` bytes of the file at `path`; all bytes of a file that is shorter. */
 export async function readFirstBytes(path: string, count: number): Promise<Buffer> {
@@ -13,48 +13,58 @@ export async function readFirstBytes(path: string, count: number): Promise<Buffe
   }
 }
 
-/** A test for these first bytes. */
+/** Returns a test for a file that starts with these bytes. */
 export const startsWithBytes =
   (...bytes: number[]) =>
-  (head: Buffer) =>
-    head.subarray(0, bytes.length).equals(Buffer.from(bytes));
-/** A test for these first characters, one byte each. */
+  (firstBytes: Buffer) =>
+    firstBytes.subarray(0, bytes.length).equals(Buffer.from(bytes));
+
+/** Returns a test for a file that starts with one of these texts, one byte per character. */
 export const startsWithLatin1 =
-  (...beginnings: string[]) =>
-  (head: Buffer) =>
-    beginnings.some((beginning) => head.toString('latin1', 0, beginning.length) === beginning);
-/** A test for a pattern in the text that the first bytes are. */
-export const matchesText = (pattern: RegExp) => (head: Buffer) => pattern.test(decodeFirstBytes(head));
+  (...signatures: string[]) =>
+  (firstBytes: Buffer) =>
+    signatures.some((signature) => firstBytes.toString('latin1', 0, signature.length) === signature);
+
+/** Returns a test for a pattern in the first bytes, decoded as text. */
+export const matchesText = (pattern: RegExp) => (firstBytes: Buffer) => pattern.test(decodeFirstBytes(firstBytes));
 
 export const isSqlite = startsWithLatin1('SQLite format 3\0');
 /** TIFF and BigTIFF, in both byte orders. */
 export const isTiff = startsWithLatin1('II*\0', 'MM\0*', 'II+\0', 'MM\0+');
+export const isZip = startsWithBytes(0x50, 0x4b);
+export const isGzip = startsWithBytes(0x1f, 0x8b);
+export const isShapefile = startsWithBytes(0, 0, 0x27, 0x0a);
 
-/** What they look like, for a message. */
-export function describeFirstBytes(head: Buffer): string {
-  if (head.length === 0) return 'an empty file';
-  if (startsWithBytes(0x50, 0x4b)(head)) return 'a zip archive';
-  if (isSqlite(head)) return 'an SQLite database';
-  if (isTiff(head)) return 'a TIFF image';
-  if (startsWithLatin1('%PDF')(head)) return 'a PDF document';
-  if (startsWithLatin1('\x89PNG')(head)) return 'a PNG image';
-  if (startsWithLatin1('\xff\xd8\xff')(head)) return 'a JPEG image';
-  if (startsWithBytes(0, 0, 0x27, 0x0a)(head)) return 'a shapefile';
-  if (startsWithBytes(0x1f, 0x8b)(head)) return 'a gzip file';
-  const root = /<(?![?!])([\w:.-]{1,64})/.exec(decodeFirstBytes(head))?.[1];
-  if (/^\s*</.test(decodeFirstBytes(head)) && root !== undefined) return `an XML document <${root}>`;
-  if (/^\s*[{[]/.test(decodeFirstBytes(head))) return 'JSON';
-  return head.includes(0) ? 'binary data' : 'text';
+/** The kind of file, in words for an error message: `a zip archive`. */
+export function describeFirstBytes(firstBytes: Buffer): string {
+  if (firstBytes.length === 0) return 'an empty file';
+  if (isZip(firstBytes)) return 'a zip archive';
+  if (isSqlite(firstBytes)) return 'an SQLite database';
+  if (isTiff(firstBytes)) return 'a TIFF image';
+  if (startsWithLatin1('%PDF')(firstBytes)) return 'a PDF document';
+  if (startsWithLatin1('\x89PNG')(firstBytes)) return 'a PNG image';
+  if (startsWithLatin1('\xff\xd8\xff')(firstBytes)) return 'a JPEG image';
+  if (isShapefile(firstBytes)) return 'a shapefile';
+  if (isGzip(firstBytes)) return 'a gzip file';
+  const text = decodeFirstBytes(firstBytes);
+  const root = /<(?![?!])([\w:.-]{1,64})/.exec(text)?.[1];
+  if (/^\s*</.test(text) && root !== undefined) return `an XML document <${root}>`;
+  if (/^\s*[{[]/.test(text)) return 'JSON';
+  return firstBytes.includes(0) ? 'binary data' : 'text';
 }
 
-/** Without its byte order mark; a UTF-8 text comes out as Latin-1, which is enough to look for names. */
-export function decodeFirstBytes(head: Buffer): string {
-  const decoded = isUtf16(head)
-    ? new TextDecoder(head[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(head)
-    : head.toString('latin1');
+/**
+ * The first bytes as text, without a byte order mark. UTF-16 is decoded; all other text is decoded as Latin-1, which is
+ * sufficient to find ASCII names in it.
+ */
+export function decodeFirstBytes(firstBytes: Buffer): string {
+  const decoded = isUtf16(firstBytes)
+    ? new TextDecoder(firstBytes[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(firstBytes)
+    : firstBytes.toString('latin1');
   return decoded.replace(/^(\u00ef\u00bb\u00bf|\ufeff)/, '');
 }
 
-export function isUtf16(head: Buffer): boolean {
-  return startsWithBytes(0xff, 0xfe)(head) || startsWithBytes(0xfe, 0xff)(head);
+/** True for a UTF-16 byte order mark. */
+export function isUtf16(firstBytes: Buffer): boolean {
+  return startsWithBytes(0xff, 0xfe)(firstBytes) || startsWithBytes(0xfe, 0xff)(firstBytes);
 }

@@ -1,53 +1,62 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** A file format as the lanes know it: what a manifest may say, and which files belong to a dataset of it. */
+/** A file format that a lane accepts: its names in a manifest, its files, its GDAL drivers. */
 export interface FileFormat {
-  /** What `format` in a manifest says: GDAL's name of the driver, where a driver reads it. */
+  /** The value of `format` in a manifest: the name of the GDAL driver, where a driver reads the format. */
   name: string;
-  /** Other names that are understood; case, spaces and punctuation never matter. */
+  /** Other accepted names. Case, spaces and punctuation are ignored. */
   aliases: readonly string[];
-  /** Lower case, with the dot; the first is the usual one. */
+  /** Lower case, with the dot. The first one is the most common. */
   extensions: readonly string[];
   /** The only GDAL drivers that may open the file. */
   drivers: readonly string[];
-  /** Extensions of files of the same name that belong to the dataset. */
+  /** Extensions of files with the same stem that the dataset needs. */
   required: readonly string[];
+  /** Extensions of files with the same stem that are fetched when they exist. */
   optional: readonly string[];
-  /** True when the first bytes (16 KiB at most) can begin a file of this format. */
-  matchesSignature: (head: Buffer) => boolean;
+  /** True when a file of this format can start with these bytes (at most 16 KiB). */
+  matchesSignature: (firstBytes: Buffer) => boolean;
 }
 
-/** The formats of a lane, by name. `kind` (`vector`, `raster`) is for messages. */
+/** For formats whose dataset is a single file. */
+export const SINGLE_FILE = { required: [], optional: [] } as const;
+
+/** The formats of a lane, by name and by extension. */
 export class FormatTable<F extends FileFormat> {
   readonly formats: readonly F[];
-  #kind: string;
+  #lane: string;
   #byName: Map<string, F>;
 
-  constructor(kind: string, formats: readonly F[]) {
-    this.#kind = kind;
+  /** `lane` is used in error messages. */
+  constructor(lane: string, formats: readonly F[]) {
+    this.#lane = lane;
     this.formats = formats;
     this.#byName = new Map(
-      formats.flatMap((format) => [format.name, ...format.aliases].map((name) => [plain(name), format] as const)),
+      formats.flatMap((format) =>
+        [format.name, ...format.aliases].map((name) => [normalizeName(name), format] as const),
+      ),
     );
   }
 
-  /** The format of that name or alias; undefined when there is none. */
+  /** The format with this name or alias; undefined when the table has none. */
   find(name: string): F | undefined {
-    return this.#byName.get(plain(name));
+    return this.#byName.get(normalizeName(name));
   }
 
-  /** The same for the file at `path`. Throws FORMAT_NOT_SUPPORTED. */
+  /** Like find, for the file at `path`. Throws FORMAT_NOT_SUPPORTED when the table has no such format. */
   get(name: string, path = ''): F {
     const format = this.find(name);
     if (format !== undefined) return format;
+    const names = this.formats.map((supported) => supported.name).join(', ');
     throw new SluiceError(
       'FORMAT_NOT_SUPPORTED',
-      `Sluice does not read the ${this.#kind} format ${JSON.stringify(name)}${path && ` of ${path}`}. It reads ${this.formats.map((known) => known.name).join(', ')}.`,
+      `The ${this.#lane} format ${JSON.stringify(name)}${path && ` of ${path}`} is not supported. ` +
+        `Supported formats: ${names}.`,
       { details: { format: name, ...(path && { file: path }) } },
     );
   }
 
-  /** By extension, with the dot; a format whose usual one it is comes first. */
+  /** The format with this extension (with the dot). Formats that list it first are preferred. */
   ofExtension(extension: string): F | undefined {
     const wanted = extension.toLowerCase();
     return (
@@ -57,16 +66,16 @@ export class FormatTable<F extends FileFormat> {
   }
 }
 
-function plain(name: string): string {
+function normalizeName(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
-/** Archives that are opened, whatever the format of what they hold. */
-const ARCHIVES = ['.zip', '.shz'];
+/** Archives that are unpacked, for every format. */
+const ARCHIVE_EXTENSIONS = ['.zip', '.shz'];
 
 /** True when the file is an archive to unpack. */
 export function isArchive(path: string): boolean {
-  return ARCHIVES.some((extension) => path.toLowerCase().endsWith(extension));
+  return ARCHIVE_EXTENSIONS.some((extension) => path.toLowerCase().endsWith(extension));
 }
 
 /** True when the name has an extension of the format. */

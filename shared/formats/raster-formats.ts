@@ -1,15 +1,14 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { decodeFirstBytes, startsWithLatin1, matchesText, isTiff } from './first-bytes.ts';
-import { type FileFormat, FormatTable } from './format-table.ts';
+import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
-/** The raster formats that Sluice reads. VRT is none of them: it can name any file or server. */
+/** A raster format that Sluice accepts. VRT is not one of them, because a VRT can name any file or server. */
 export interface RasterFormat extends FileFormat {
-  /** Extension of a file that holds the CRS as WKT and that the driver does not read by itself. */
-  unreadPrj?: '.prj';
+  /** True when a .prj file can hold the CRS, but the driver does not read it. */
+  prjNotReadByDriver?: true;
 }
 
 const WORLD_FILES = ['.wld', '.prj'] as const;
-const NO_PARTS = { required: [], optional: [] } as const;
 
 export const RASTER_FORMATS: readonly RasterFormat[] = [
   {
@@ -19,7 +18,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['GTiff'],
     required: [],
     optional: ['.tfw', '.tifw', '.tiffw', ...WORLD_FILES],
-    unreadPrj: '.prj',
+    prjNotReadByDriver: true,
     matchesSignature: isTiff,
   },
   {
@@ -29,7 +28,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['JP2OpenJPEG'],
     required: [],
     optional: ['.j2w', ...WORLD_FILES],
-    unreadPrj: '.prj',
+    prjNotReadByDriver: true,
     matchesSignature: startsWithLatin1('\0\0\0\x0cjP', '\xff\x4f\xff\x51'),
   },
   {
@@ -37,7 +36,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     aliases: ['NC', 'netCDF4'],
     extensions: ['.nc', '.nc4', '.cdf'],
     drivers: ['netCDF'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     matchesSignature: startsWithLatin1('CDF\x01', 'CDF\x02', 'CDF\x05', '\x89HDF'),
   },
   {
@@ -45,7 +44,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     aliases: ['GRIB1', 'GRIB2', 'GRB'],
     extensions: ['.grib', '.grb', '.grib2', '.grb2'],
     drivers: ['GRIB'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     matchesSignature: matchesText(/GRIB/),
   },
   {
@@ -57,7 +56,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     optional: ['.prj'],
     matchesSignature: matchesText(/^\s*(ncols|nrows|xll|yll|cellsize|dx|dy|nodata)/i),
   },
-  // Raw numbers: what they are stands in the .hdr.
+  // Raw values without a signature. The .hdr file describes them.
   {
     name: 'EHdr',
     aliases: ['ESRI float grid', 'FLT', 'BIL', 'ESRI .hdr Labeled'],
@@ -74,7 +73,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['PNG'],
     required: [],
     optional: ['.pgw', '.pngw', ...WORLD_FILES],
-    unreadPrj: '.prj',
+    prjNotReadByDriver: true,
     matchesSignature: startsWithLatin1('\x89PNG'),
   },
   {
@@ -84,7 +83,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['JPEG'],
     required: [],
     optional: ['.jgw', '.jpgw', '.jpegw', ...WORLD_FILES],
-    unreadPrj: '.prj',
+    prjNotReadByDriver: true,
     matchesSignature: startsWithLatin1('\xff\xd8\xff'),
   },
   {
@@ -98,32 +97,35 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
   },
 ];
 
-/** The same, by name and extension. */
 export const RASTER_TABLE = new FormatTable('raster', RASTER_FORMATS);
 
-/** The raster format that a manifest names, for the file at `path`. Throws FORMAT_NOT_SUPPORTED, and FILE_FORBIDDEN_CONTENT for VRT. */
+/**
+ * The raster format with this name or alias, for the file at `path`. Throws FORMAT_NOT_SUPPORTED, and
+ * FILE_FORBIDDEN_CONTENT for VRT.
+ */
 export function rasterFormat(name: string, path = ''): RasterFormat {
   if (/^\s*vrt\s*$/i.test(name)) {
     throw new SluiceError(
       'FILE_FORBIDDEN_CONTENT',
-      `${path || 'A VRT'} only refers to other files. Upload the rasters themselves; metadata.raster.mosaic joins them.`,
+      `${path || 'A VRT'} only refers to other files. ` +
+        'Upload the rasters themselves; metadata.raster.mosaic combines them.',
       { details: { format: name, ...(path && { file: path }) } },
     );
   }
   return RASTER_TABLE.get(name, path);
 }
 
-/** XML that GDAL would take as the description of a raster elsewhere, whatever the file is called. */
-const DESCRIPTIONS =
+/** Root elements of XML that GDAL opens as a raster stored in other files or on a server. */
+const REFERENCING_XML =
   /<(?:VRTDataset|OGRVRTDataSource|GDAL_W[MC][ST]S?|WMS_|WCS_|GDALTileIndexDataset|Capabilities|WMS_Tile_Service|ESRI_Layer|TileMap)\b/i;
 
-/** Throws FILE_FORBIDDEN_CONTENT for a VRT, WMS or the like under another name. */
-export function rejectReferencingXml(head: Buffer, file: string): void {
-  const beginning = decodeFirstBytes(head);
-  if (!/^\s*</.test(beginning) || !DESCRIPTIONS.test(beginning)) return;
+/** Throws FILE_FORBIDDEN_CONTENT for a VRT, WMS or similar XML, whatever extension the file has. */
+export function rejectReferencingXml(firstBytes: Buffer, file: string): void {
+  const text = decodeFirstBytes(firstBytes);
+  if (!/^\s*</.test(text) || !REFERENCING_XML.test(text)) return;
   throw new SluiceError(
     'FILE_FORBIDDEN_CONTENT',
-    `${file} is a description that refers to other files or servers, not a raster. Upload the rasters themselves.`,
+    `${file} refers to rasters in other files or on servers and contains no pixels. Upload the rasters themselves.`,
     { details: { file } },
   );
 }

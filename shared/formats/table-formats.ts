@@ -1,27 +1,21 @@
-import { describeFirstBytes, isUtf16, startsWithLatin1, startsWithBytes, matchesText } from './first-bytes.ts';
-import { type FileFormat, FormatTable } from './format-table.ts';
+import { describeFirstBytes, isGzip, isUtf16, isZip, matchesText } from './first-bytes.ts';
+import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
-/** The formats of tables that Sluice reads. docs/tabular.md describes them. */
+/** A table format that Sluice accepts. docs/tabular.md describes the formats. */
 export interface TableFormat extends FileFormat {
-  /**
-   * The reader: the scanner of delimited text, the scanner of JSON lines, or GDAL, which writes a sheet as delimited
-   * text.
-   */
+  /** `workbook`: GDAL converts each sheet to delimited text. */
   reader: 'delimited' | 'json-lines' | 'workbook';
-  /** The delimiter of all files of the format. */
+  /** Set when the format allows only this delimiter. */
   delimiter?: string;
 }
 
-const NO_PARTS = { required: [], optional: [] } as const;
-export const isGzip = startsWithBytes(0x1f, 0x8b);
-const zip = startsWithBytes(0x50, 0x4b);
-/** Matches JSON, but not the names in brackets of some exports from databases: `[id],[name]`. */
-const json = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
+/** JSON. A CSV header with names in brackets (`[id],[name]`), which some databases export, does not match. */
+const isJson = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
 
-/** Accepts gzip and text. Bytes of 0 occur only in UTF-16 text. */
-function delimited(head: Buffer): boolean {
-  if (isGzip(head) || isUtf16(head)) return true;
-  return !json(head) && ['text', 'JSON'].includes(describeFirstBytes(head));
+/** Text, compressed or not. Text contains zero bytes only in UTF-16. */
+function isDelimitedText(firstBytes: Buffer): boolean {
+  if (isGzip(firstBytes) || isUtf16(firstBytes)) return true;
+  return !isJson(firstBytes) && ['text', 'JSON'].includes(describeFirstBytes(firstBytes));
 }
 
 export const TABLE_FORMATS: readonly TableFormat[] = [
@@ -30,8 +24,8 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     aliases: ['text', 'delimited'],
     extensions: ['.csv', '.csv.gz', '.txt', '.txt.gz'],
     drivers: [],
-    ...NO_PARTS,
-    matchesSignature: delimited,
+    ...SINGLE_FILE,
+    matchesSignature: isDelimitedText,
     reader: 'delimited',
   },
   {
@@ -39,8 +33,8 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     aliases: ['tab-separated values'],
     extensions: ['.tsv', '.tsv.gz', '.tab', '.tab.gz'],
     drivers: [],
-    ...NO_PARTS,
-    matchesSignature: delimited,
+    ...SINGLE_FILE,
+    matchesSignature: isDelimitedText,
     reader: 'delimited',
     delimiter: '\t',
   },
@@ -49,8 +43,8 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     aliases: ['JSON lines', 'ndjson', 'newline-delimited JSON', 'GeoJSONSeq'],
     extensions: ['.jsonl', '.jsonl.gz', '.ndjson', '.ndjson.gz'],
     drivers: [],
-    ...NO_PARTS,
-    matchesSignature: (head) => isGzip(head) || isUtf16(head) || matchesText(/^\s*\{/)(head),
+    ...SINGLE_FILE,
+    matchesSignature: (firstBytes) => isGzip(firstBytes) || isUtf16(firstBytes) || matchesText(/^\s*\{/)(firstBytes),
     reader: 'json-lines',
   },
   {
@@ -58,8 +52,8 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     aliases: ['Excel'],
     extensions: ['.xlsx', '.xlsm'],
     drivers: ['XLSX'],
-    ...NO_PARTS,
-    matchesSignature: zip,
+    ...SINGLE_FILE,
+    matchesSignature: isZip,
     reader: 'workbook',
   },
   {
@@ -67,22 +61,24 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     aliases: ['OpenDocument spreadsheet'],
     extensions: ['.ods'],
     drivers: ['ODS'],
-    ...NO_PARTS,
-    matchesSignature: startsWithLatin1('PK'),
+    ...SINGLE_FILE,
+    matchesSignature: isZip,
     reader: 'workbook',
   },
 ];
 
 export const TABULAR_TABLE = new FormatTable('tabular', TABLE_FORMATS);
 
-/** The format that a manifest names, for the file at `path`. Throws FORMAT_NOT_SUPPORTED. */
+/**
+ * The table format with this name or alias, for the file at `path`; TSV for a .tsv file that the manifest declares as
+ * CSV, because the alias `CSV` covers all delimited text. Throws FORMAT_NOT_SUPPORTED.
+ */
 export function tableFormat(name: string, path: string): TableFormat {
   const format = TABULAR_TABLE.get(name, path);
-  // Users declare CSV for any delimited text. The name of a .tsv file is more specific.
   return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? TABULAR_TABLE.get('TSV', path) : format;
 }
 
-/** The format of a table by its file name; undefined for another name. */
+/** The table format with the extension of this file name; undefined when there is none. */
 export function tableFormatOfName(name: string): TableFormat | undefined {
   const lower = name.toLowerCase();
   return TABLE_FORMATS.find(({ extensions }) => extensions.some((extension) => lower.endsWith(extension)));

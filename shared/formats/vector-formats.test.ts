@@ -10,5 +10,5 @@ test('finds formats by alias, and chooses between formats of one driver by exten
     ['geo-package', 'a', 'GPKG'],
   ] as const)
     expect(vectorFormat(name, path).name).toBe(found);
-  expect(() => vectorFormat('VRT')).toThrow('Sluice does not read the vector format "VRT"');
+  expect(() => vectorFormat('VRT')).toThrow('The vector format "VRT" is not supported.');
 });

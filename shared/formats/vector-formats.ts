@@ -1,23 +1,19 @@
-import { isUtf16, startsWithBytes, isSqlite, matchesText } from './first-bytes.ts';
-import { type FileFormat, FormatTable } from './format-table.ts';
+import { isShapefile, isSqlite, isUtf16, isZip, matchesText, startsWithBytes } from './first-bytes.ts';
+import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
-/**
- * The vector formats that Sluice reads. docs/formats.md is written from this table.
- */
+/** A vector format that Sluice accepts. docs/formats.md is generated from the table below. */
 export interface VectorFormat extends FileFormat {
-  /** The CRS that the format itself fixes. */
+  /** Set when the standard of the format prescribes the CRS. */
   fixedCrs?: 'OGC:CRS84';
-  /** How `encoding` of the manifest is obeyed: given to the driver, or the file is turned into UTF-8 first. */
+  /** How `encoding` of the manifest is applied: as an open option, or by converting the file to UTF-8. */
   encoding: 'driver' | 'transcode' | 'in file';
-  /** The geometry type that ogrinfo prints says for certain whether there is a Z or M. */
+  /** True when the geometry type that ogrinfo prints is reliable about Z and M. */
   certainDimensions?: true;
-  /** The driver opens the archive itself, after it was checked, because its documents refer to each other. */
+  /** True when the driver opens the zip archive itself, because documents in it refer to each other. */
   isArchive?: true;
-  /** Layers that GDAL derives from other layers; not counted when a layer is chosen. */
+  /** Layers that GDAL derives from other layers. They are ignored when the only layer is chosen. */
   derivedLayers?: readonly string[];
 }
-
-const NO_PARTS = { required: [], optional: [] } as const;
 
 export const VECTOR_FORMATS: readonly VectorFormat[] = [
   {
@@ -27,7 +23,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['ESRI Shapefile'],
     required: ['.shx', '.dbf'],
     optional: ['.prj', '.cpg', '.sbn', '.sbx', '.qix', '.cst'],
-    matchesSignature: startsWithBytes(0, 0, 0x27, 0x0a),
+    matchesSignature: isShapefile,
     encoding: 'driver',
     certainDimensions: true,
   },
@@ -36,7 +32,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['GeoPackage'],
     extensions: ['.gpkg'],
     drivers: ['GPKG'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     matchesSignature: isSqlite,
     encoding: 'in file',
   },
@@ -45,7 +41,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['JSON'],
     extensions: ['.geojson', '.json'],
     drivers: ['GeoJSON', 'GeoJSONSeq'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     fixedCrs: 'OGC:CRS84',
     matchesSignature: matchesText(/^\s*\{/),
     encoding: 'transcode',
@@ -55,7 +51,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['ndjson', 'GeoJSONL', 'GeoJSON Sequence', 'newline-delimited GeoJSON', 'jsonl'],
     extensions: ['.geojsonl', '.geojsons', '.ndjson', '.jsonl', '.geojson', '.json'],
     drivers: ['GeoJSON', 'GeoJSONSeq'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     fixedCrs: 'OGC:CRS84',
     matchesSignature: matchesText(/^[\s\u001e]*\{/),
     encoding: 'transcode',
@@ -65,7 +61,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['FGB'],
     extensions: ['.fgb'],
     drivers: ['FlatGeobuf'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     matchesSignature: startsWithBytes(0x66, 0x67, 0x62),
     encoding: 'in file',
     certainDimensions: true,
@@ -75,7 +71,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['LIBKML'],
     extensions: ['.kml'],
     drivers: ['LIBKML'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     fixedCrs: 'OGC:CRS84',
     matchesSignature: matchesText(/<(?:\w+:)?(?:kml|Document|Folder|Placemark)\b/),
     encoding: 'in file',
@@ -85,9 +81,9 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: [],
     extensions: ['.kmz'],
     drivers: ['LIBKML'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     fixedCrs: 'OGC:CRS84',
-    matchesSignature: startsWithBytes(0x50, 0x4b),
+    matchesSignature: isZip,
     encoding: 'in file',
     isArchive: true,
   },
@@ -126,7 +122,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: [],
     extensions: ['.gpx'],
     drivers: ['GPX'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     fixedCrs: 'OGC:CRS84',
     matchesSignature: matchesText(/<(?:\w+:)?gpx\b/),
     encoding: 'in file',
@@ -137,7 +133,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['SpatiaLite'],
     extensions: ['.sqlite', '.sqlite3', '.db', '.spatialite'],
     drivers: ['SQLite'],
-    ...NO_PARTS,
+    ...SINGLE_FILE,
     matchesSignature: isSqlite,
     encoding: 'in file',
   },
@@ -146,17 +142,16 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     aliases: ['TSV'],
     extensions: ['.csv', '.tsv', '.txt'],
     drivers: ['CSV'],
-    ...NO_PARTS,
-    matchesSignature: (head) => !head.includes(0) || isUtf16(head),
+    ...SINGLE_FILE,
+    matchesSignature: (firstBytes) => !firstBytes.includes(0) || isUtf16(firstBytes),
     encoding: 'transcode',
   },
 ];
 
-/** The same, by name and extension. */
 export const VECTOR_TABLE = new FormatTable('vector', VECTOR_FORMATS);
 
-/** One driver reads both; which it is, the extension says. */
-const TWINS: [string, RegExp, string][] = [
+/** Pairs of formats with one driver: a file declared as the first, with this extension, is of the second. */
+const FORMAT_BY_EXTENSION: [declared: string, extension: RegExp, actual: string][] = [
   ['MapInfo File', /\.(mif|mid)$/i, 'MIF'],
   ['MIF', /\.tab$/i, 'MapInfo File'],
   ['KML', /\.kmz$/i, 'KMZ'],
@@ -164,11 +159,13 @@ const TWINS: [string, RegExp, string][] = [
 ];
 
 /**
- * The format that a manifest names, for the file at `path`: `MapInfo File` is TAB or MIF, `KML` is KML or KMZ.
- * Throws FORMAT_NOT_SUPPORTED.
+ * The vector format with this name or alias, for the file at `path`. The extension decides between TAB and MIF, and
+ * between KML and KMZ. Throws FORMAT_NOT_SUPPORTED.
  */
 export function vectorFormat(name: string, path = ''): VectorFormat {
   const format = VECTOR_TABLE.get(name, path);
-  const twin = TWINS.find(([of, extension]) => of === format.name && extension.test(path))?.[2];
-  return (twin === undefined ? undefined : VECTOR_TABLE.find(twin)) ?? format;
+  const actual = FORMAT_BY_EXTENSION.find(
+    ([declared, extension]) => declared === format.name && extension.test(path),
+  )?.[2];
+  return (actual === undefined ? undefined : VECTOR_TABLE.find(actual)) ?? format;
 }

@@ -4,15 +4,19 @@ import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from './gdal.ts';
 
-/** How a GDAL program ended. */
+/** Converts the exit and the messages of a GDAL program to a SluiceError. */
+
 export interface GdalExit {
-  exitCode: number | undefined;
-  signal: string | undefined;
+  exitCode?: number | undefined;
+  signal?: string | undefined;
   stdout: string;
   stderr: string;
 }
 
-/** First match decides; the surroundings come first, because GDAL adds errors about the file to each of them. */
+/**
+ * The first match decides. Causes outside of the file come first, because GDAL adds errors about the file after them.
+ * GDAL has no error codes for them, so the messages of libc, libpq and the loader are matched.
+ */
 const CAUSES: [RegExp, ErrorCodeName][] = [
   [/No space left on device|could not extend file|disk full|Disk quota exceeded/i, 'DISK_FULL'],
   [
@@ -24,57 +28,54 @@ const CAUSES: [RegExp, ErrorCodeName][] = [
     'FILE_TOO_LARGE',
   ],
 ];
-/** The kernel's signals for a limit that prlimit set. */
+/** Signals of the kernel at the limits that prlimit sets. */
 const LIMIT_SIGNALS: Record<string, { code: ErrorCodeName; message: string }> = {
-  SIGXCPU: { code: 'STEP_TIMEOUT', message: 'used all the processor time that it was allowed' },
+  SIGXCPU: { code: 'STEP_TIMEOUT', message: 'used all of its processor time' },
   SIGXFSZ: { code: 'FILE_TOO_LARGE', message: 'wrote more than MAX_FILE_BYTES' },
 };
-/** bwrap ends as a shell does: with this and the number of the signal that ended the program. */
+/** Like a shell, bwrap exits with 128 + N when the program was ended by signal N. */
 const SIGNAL_EXIT_CODE = 128;
-/** Of two names of one signal, the first is the usual one. */
+/** By exit code. Some signals have two names; the first one is the common one, so it is set last. */
 const SIGNALS = Object.fromEntries(
   Object.entries(constants.signals)
     .reverse()
     .map(([name, number]) => [SIGNAL_EXIT_CODE + number, name]),
 );
-/** A wrapper could not start the program. */
+/** Exit code of a wrapper that found no program. */
 const NOT_FOUND_EXIT_CODE = 127;
-/** Messages kept in details: enough to see the cause, small enough for a ledger document. */
+/** Messages in the details of an error: enough to see the cause, small enough for a ledger document. */
 const MAX_MESSAGES = 5;
 
-/** The error of a program that failed, in GDAL's own words, without paths of this machine. `details.messages` are the first ones. */
+/** The error of a GDAL program that failed. The message and `details.messages` are GDAL's, without local paths. */
 export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
+  const program = command.command;
   const signal = exit.signal ?? SIGNALS[exit.exitCode ?? 0];
   const limit = LIMIT_SIGNALS[signal ?? ''];
-  if (limit !== undefined)
-    return new SluiceError(limit.code, `${command.command} ${limit.message}.`, {
-      details: { program: command.command },
-    });
-  const wrapper = wrapperFailure(command, exit);
+  if (limit !== undefined) return new SluiceError(limit.code, `${program} ${limit.message}.`, { details: { program } });
+  const wrapper = wrapperError(command, exit);
   if (wrapper !== undefined) return wrapper;
   const text = withoutLocalPaths(cleanText(`${exit.stderr}\n${exit.stdout}`), command.args);
   const messages = messagesOf(text);
   const code = CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? 'FILE_UNREADABLE';
-  const said =
-    messages[0] ?? (signal ? `it was ended by ${signal}` : `it ended with code ${exit.exitCode ?? 'unknown'}`);
-  const details = {
-    program: command.command,
-    messages: messages.slice(0, MAX_MESSAGES),
-    ...(signal ? { signal } : {}),
-  };
-  return new SluiceError(code, `GDAL says: ${said}`, { details });
+  const end = signal ? `ended by ${signal}` : `exit code ${exit.exitCode ?? 'unknown'}`;
+  return new SluiceError(code, `GDAL reported: ${messages[0] ?? `${program} failed without a message (${end})`}`, {
+    details: { program, messages: messages.slice(0, MAX_MESSAGES), ...(signal ? { signal } : {}) },
+  });
 }
 
-/** The error when the program was not even begun. */
-function wrapperFailure({ command, args }: GdalCommand, { exitCode, stderr }: GdalExit): SluiceError | undefined {
-  // The loader ends so as well, when it finds no room for its libraries.
-  if (/^bwrap: execvp /.test(stderr) || (exitCode === NOT_FOUND_EXIT_CODE && !/shared librar/.test(stderr))) {
-    return new SluiceError(
-      'GDAL_MISSING',
-      `${command} is not installed. Run npm run setup, or install gdal-bin 3.6 or newer.`,
-      { details: { program: command } },
-    );
-  }
+export function gdalMissing(program: string, cause?: unknown): SluiceError {
+  return new SluiceError(
+    'GDAL_MISSING',
+    `${program} is not installed or cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`,
+    { cause, details: { program } },
+  );
+}
+
+/** The error when a wrapper failed before it started the program. */
+function wrapperError({ command, args }: GdalCommand, { exitCode, stderr }: GdalExit): SluiceError | undefined {
+  // The dynamic loader also exits with 127, when the memory limit leaves no room for shared libraries.
+  if (/^bwrap: execvp /.test(stderr) || (exitCode === NOT_FOUND_EXIT_CODE && !/shared librar/.test(stderr)))
+    return gdalMissing(command);
   if (!/^(bwrap|unshare|prlimit|setpriv): /.test(stderr)) return undefined;
   return new SluiceError(
     'INTERNAL',
@@ -83,17 +84,18 @@ function wrapperFailure({ command, args }: GdalCommand, { exitCode, stderr }: Gd
   );
 }
 
-/** The error of a program that came to a limit, about the file that it worked on; others as they are. */
+/** Adds the file to the error of a program that exceeded a limit; other errors are not changed. */
 export function nameFileInLimitError(error: SluiceError, file: string): SluiceError {
   if (error.code !== 'FILE_TOO_LARGE' || error.details.file !== undefined) return error;
   return new SluiceError(
     'FILE_TOO_LARGE',
-    `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ${error.message} Split it, or raise the limit.`,
+    `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ` +
+      `${error.message} Split the file, or raise the limit.`,
     { cause: error, details: { ...error.details, file } },
   );
 }
 
-/** GDAL's errors (`ERROR n: …`), else its `FAILURE:` lines, without the marks before them. */
+/** GDAL's errors (`ERROR n: …`), then its `FAILURE:` lines, without these prefixes. */
 export function messagesOf(text: string): string[] {
   const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) =>
     oneLine(match[1] ?? ''),
@@ -102,14 +104,14 @@ export function messagesOf(text: string): string[] {
   return [...new Set([...errors, ...failures].filter((message) => message !== ''))];
 }
 
-/** GDAL's warnings, without the marks before them. */
+/** GDAL's warnings, without their prefix. */
 export function warningsOf(text: string): string[] {
   return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) =>
     oneLine(match[1] ?? ''),
   );
 }
 
-/** Advice to whoever runs GDAL, which is not who reads this. */
+/** Advice to set an option of GDAL, which a user of Sluice cannot do. */
 const OPTION_ADVICE =
   / ?(?:You may|You can|Try) set(?:ting)? (?:the )?[A-Z_]{5,} (?:configuration|open) option[^.]*\.?/g;
 
@@ -121,12 +123,12 @@ function oneLine(text: string): string {
     .trim();
 }
 
-/** Text that is safe in a log and a document: no control characters but line breaks. */
+/** Text without control characters other than line breaks, for logs and documents. */
 export function cleanText(text: string): string {
   return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f]/g, ' ');
 }
 
-/** Names files as their owner knows them: paths among the arguments lose their folders. */
+/** Removes the folders from paths that are among the arguments, so that a message has no path of this machine. */
 export function withoutLocalPaths(text: string, args: readonly string[]): string {
   const paths = args.filter((arg) => arg.startsWith('/')).sort((a, b) => b.length - a.length);
   let clean = text;

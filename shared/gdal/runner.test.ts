@@ -16,7 +16,8 @@ const never = new AbortController().signal;
 cpSync(fileURLToPath(new URL('../../tests/data/vector', import.meta.url)), folder, { recursive: true });
 const NC = join(folder, 'nc.shp');
 
-function endlessFile(): string {
+/** A file that takes ogrinfo seconds to read. */
+function largeFile(): string {
   const path = join(folder, 'many.geojsonl');
   if (!existsSync(path))
     writeFileSync(
@@ -28,14 +29,14 @@ function endlessFile(): string {
     );
   return path;
 }
-const slow = (): GdalCommand => ({
-  command: 'ogrinfo',
-  args: ['-ro', '-al', '-q', endlessFile()],
-  drivers: ['GeoJSONSeq'],
-  folder,
-});
+/** ogrinfo on a named pipe without a writer waits without end. */
+function endless(): GdalCommand {
+  const pipe = join(folder, 'pipe.geojsonl');
+  if (!existsSync(pipe)) execFileSync('mkfifo', [pipe]);
+  return { command: 'ogrinfo', args: ['-ro', '-al', '-q', pipe], drivers: ['GeoJSONSeq'], folder };
+}
 
-test('runs a program, and reads only what its drivers are for', async () => {
+test('runs a program with only the drivers of the command', async () => {
   const gdal = createGdal(testEnv());
   expect(
     (
@@ -49,23 +50,23 @@ test('runs a program, and reads only what its drivers are for', async () => {
     gdal.run({ command: 'ogrinfo', args: ['-ro', '-so', NC], drivers: ['GPKG'], folder }, { signal: never }),
   ).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: "GDAL says: Unable to open datasource `nc.shp' with the following drivers.",
+    message: "GDAL reported: Unable to open datasource `nc.shp' with the following drivers.",
   });
 });
 
-test('an abort ends the program, and so does a time limit', async () => {
+test('kills a program that does not end, on an abort and at the time limit', async () => {
   const gdal = createGdal(testEnv());
   const stop = new AbortController();
-  const running = gdal.run(slow(), { signal: stop.signal });
+  const running = gdal.run(endless(), { signal: stop.signal });
   setImmediate(() => stop.abort());
   await expect(running).rejects.toMatchObject({ code: 'CANCELED' });
-  await expect(gdal.run(slow(), { signal: never, timeoutSeconds: 0.05 })).rejects.toMatchObject({
+  await expect(gdal.run(endless(), { signal: never, timeoutSeconds: 0.05 })).rejects.toMatchObject({
     code: 'STEP_TIMEOUT',
     details: { seconds: 0.05 },
   });
 });
 
-test('limits on memory and output hold, and a half-written file is removed', async () => {
+test('enforces limits on memory and output, and removes a partial output', async () => {
   const small = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(60 * 2 ** 20) }));
   await expect(
     small.run({ command: 'ogrinfo', args: ['-ro', NC], drivers: ['ESRI Shapefile'], folder }, { signal: never }),
@@ -81,7 +82,7 @@ test('limits on memory and output hold, and a half-written file is removed', asy
   expect(existsSync(output)).toBe(false);
 });
 
-test('a program that is not there is GDAL_MISSING', async () => {
+test('reports a missing program as GDAL_MISSING', async () => {
   for (const confinement of [undefined, UNCONFINED]) {
     const gdal = createGdal(testEnv(), confinement ? { confinement } : {});
     await expect(
@@ -90,7 +91,7 @@ test('a program that is not there is GDAL_MISSING', async () => {
   }
 });
 
-test('the environment is our own: no secrets of this process, nothing of its home', () => {
+test('passes no secrets of the process and not its home folder', () => {
   const variables = sandboxEnvironment(
     {
       PATH: '/bin',
@@ -118,7 +119,7 @@ test('the environment is our own: no secrets of this process, nothing of its hom
   expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(['PGPASSWORD']));
 });
 
-test('every driver is skipped but those that the command names, and VRT even then', async () => {
+test('disables all drivers except those of the command, and always VRT', async () => {
   const installed = await installedDrivers();
   expect(installed).toEqual(expect.arrayContaining(['ESRI Shapefile', 'UK .NTF', 'GTiff', 'VRT', 'OGR_VRT', 'HTTP']));
   const skipped = driversToSkip(installed, ['GPKG', 'VRT', 'OGR_VRT']);
@@ -130,9 +131,9 @@ test('every driver is skipped but those that the command names, and VRT even the
   ).toEqual(['PCIDSK', 'netCDF']);
 });
 
-test('a program dies with the process that started it', async () => {
+test('ends a program when the process that started it is killed', async () => {
   const script = join(folder, 'starter.mjs');
-  const marker = endlessFile();
+  const marker = largeFile();
   writeFileSync(
     script,
     `

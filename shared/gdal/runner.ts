@@ -2,23 +2,27 @@ import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
-import { cleanText, gdalError, type GdalExit, withoutLocalPaths } from './gdal-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
+import { cleanText, gdalError, gdalMissing, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
+import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
 import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 
-/** A description of many layers with thousands of fields fits; a program that prints without end is stopped. */
+/** The description of many layers with thousands of fields fits. A program that prints more is stopped. */
 const MAX_STDOUT_BYTES = 32 * 2 ** 20;
-/** GDAL warns once per feature at worst; the first ones tell the story. */
-const MAX_STDERR_BYTES = 8 * 2 ** 10;
+/** Bytes of standard error that are read. A program that prints more is stopped. */
+const MAX_STDERR_BYTES = 2 ** 20;
+/** Characters of standard error in the result. GDAL can warn once per feature; the first warnings are sufficient. */
+const KEPT_STDERR_CHARACTERS = 8 * 2 ** 10;
 
-/** The one GDAL runner (see Gdal). `confinement` is for tests of machines that allow less. */
+/** Creates the GDAL runner (see Gdal). Tests pass `confinement` to simulate a machine without some of the wrappers. */
 export function createGdal(env: Env, options: { log?: Logger; confinement?: Confinement } = {}): Gdal {
   return {
     run: async (command, { signal, timeoutSeconds = env.STEP_TIMEOUT_SECONDS }): Promise<GdalResult> => {
       signal.throwIfAborted();
-      const installed = await installedDrivers(); // First: what confines GDAL is tried with GDAL.
+      // Before the confinement is detected: the detection runs a GDAL program, and would report missing GDAL as no
+      // bwrap.
+      const installed = await installedDrivers();
       const confinement = options.confinement ?? (await detectConfinement(options.log ?? SILENT_LOG));
       const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
       const line = confinedCommandLine(command, confinement, limits);
@@ -35,71 +39,70 @@ export function createGdal(env: Env, options: { log?: Logger; confinement?: Conf
 
 async function runLine(
   command: GdalCommand,
-  [program, ...args]: [string, ...string[]],
+  line: [string, ...string[]],
   variables: Record<string, string>,
   { signal, timeoutSeconds }: { signal: AbortSignal; timeoutSeconds: number },
 ): Promise<GdalResult> {
   const started = performance.now();
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
-  const stop = AbortSignal.any([signal, timeout]);
-  const child = execa(program, args, {
-    env: variables,
-    extendEnv: false,
-    cwd: '/',
-    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
-    reject: false,
-    stripFinalNewline: false,
-    detached: true, // A process group of its own, so that all of it can be killed.
-    maxBuffer: { stdout: MAX_STDOUT_BYTES, stderr: 2 ** 20 },
-  });
-  const kill = () => {
-    if (child.pid !== undefined) killGroup(child.pid);
-  };
-  stop.addEventListener('abort', kill);
-  if (stop.aborted) kill(); // Aborted while it started: the listener would wait for ever.
-  const result = await child.finally(() => stop.removeEventListener('abort', kill));
+  const result = await spawnUntilAborted(line, variables, command.input, AbortSignal.any([signal, timeout]));
   if (signal.aborted) throw canceled(signal);
   if (timeout.aborted) {
     throw new SluiceError('STEP_TIMEOUT', `${command.command} took longer than ${timeoutSeconds} s.`, {
       details: { program: command.command, seconds: timeoutSeconds },
     });
   }
-  const exit: GdalExit = {
-    exitCode: result.exitCode,
-    signal: result.signal,
-    stdout: result.stdout,
-    stderr: result.stderr,
-  };
   if (result.isMaxBuffer) {
-    kill();
-    throw new SluiceError('FILE_UNREADABLE', 'The description of the file is larger than Sluice reads.', {
+    throw new SluiceError('FILE_UNREADABLE', `${command.command} printed more than ${MAX_STDOUT_BYTES} bytes.`, {
       details: { program: command.command },
     });
   }
-  if (result.exitCode === undefined && result.signal === undefined) {
-    throw new SluiceError(
-      'GDAL_MISSING',
-      `${command.command} cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`,
-      { cause: result, details: { program: command.command } },
-    );
-  }
-  if (result.failed) throw gdalError(command, exit);
-  const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, MAX_STDERR_BYTES);
+  if (result.exitCode === undefined && result.signal === undefined) throw gdalMissing(command.command, result);
+  if (result.failed) throw gdalError(command, result);
+  const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, KEPT_STDERR_CHARACTERS);
   return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };
 }
 
+/** Runs a command line in its own process group, and kills the group on `stop` and on too much output. */
+async function spawnUntilAborted(
+  [program, ...args]: [string, ...string[]],
+  variables: Record<string, string>,
+  input: string | undefined,
+  stop: AbortSignal,
+) {
+  const child = execa(program, args, {
+    env: variables,
+    extendEnv: false,
+    cwd: '/',
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    reject: false,
+    stripFinalNewline: false,
+    detached: true,
+    maxBuffer: { stdout: MAX_STDOUT_BYTES, stderr: MAX_STDERR_BYTES },
+  });
+  const kill = () => {
+    if (child.pid !== undefined) killGroup(child.pid);
+  };
+  stop.addEventListener('abort', kill);
+  if (stop.aborted) kill(); // A signal that is already aborted does not call the listener.
+  const result = await child.finally(() => stop.removeEventListener('abort', kill));
+  if (result.isMaxBuffer) kill(); // execa stops only the wrapper, not the GDAL program in it.
+  return result;
+}
+
+/** SIGKILL, because partial output is removed anyway. */
 function killGroup(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL'); // GDAL has nothing to tidy: what it wrote is thrown away.
+    process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 }
 
-/** Why a step was interrupted is known to whoever aborted it (withClaim); this says only that it was. */
+/** The reason of the abort, if it is a SluiceError. */
 function canceled(signal: AbortSignal): SluiceError {
   const reason: unknown = signal.reason;
   return reason instanceof SluiceError
     ? reason
-    : new SluiceError('CANCELED', 'The work was interrupted.', { cause: reason });
+    : new SluiceError('CANCELED', 'The GDAL program was canceled.', { cause: reason });
 }

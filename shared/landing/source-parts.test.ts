@@ -21,9 +21,9 @@ test('requires a layer for an archive with several datasets', () => {
   const names = ['x/a.shp', 'x/b.shp', '__MACOSX/x/._a.shp', 'x/._b.shp', 'readme.txt'];
   expect(datasetInArchive(vectorFormat('SHP'), names, 'b', 'f')).toBe('x/b.shp');
   expect(() => datasetInArchive(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
-    'f holds 2 datasets: x/a.shp, x/b.shp. Name one with `layer` in the manifest.',
+    'f contains 2 datasets: x/a.shp, x/b.shp. Name one with `layer` in the manifest.',
   );
   expect(() => datasetInArchive(vectorFormat('SHP'), ['inner.zip'], undefined, 'f')).toThrow(
-    'f holds no .shp file; it holds inner.zip.',
+    'f contains no .shp file; it contains inner.zip.',
   );
 });

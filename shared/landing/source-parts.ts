@@ -1,16 +1,22 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FileFormat, hasExtension } from '#shared/formats/format-table.ts';
 
-/** Which files make up a dataset: a shapefile is five of them, each with its own extension, in any case. */
+/**
+ * The files of one dataset: for example, a shapefile has several files that share a stem. Extensions match in any case.
+ */
 
-/** One file of a dataset, by its name where it lies (an object key, or a name in an archive). */
+/** One file of a dataset. */
 export interface SourcePart {
+  /** An object key, or a name in an archive. */
   name: string;
   /** Lower case, with the dot. */
   extension: string;
 }
 
-/** The name without its extension: what the parts of a dataset share. */
+/** Member names that an error message and its details list. */
+const LISTED_MEMBERS = 20;
+
+/** The name without its extension. All parts of a dataset have the same stem. */
 export function stemOf(name: string): string {
   const dot = name.lastIndexOf('.');
   return dot > name.lastIndexOf('/') + 1 ? name.slice(0, dot) : name;
@@ -21,31 +27,35 @@ export function extensionOf(name: string): string {
   return name.slice(stemOf(name).length).toLowerCase();
 }
 
-/** True when a format has more than one file, so that the others must be looked for. */
+/** The stem without folders. */
+function baseNameOf(name: string): string {
+  return stemOf(name).split('/').at(-1) ?? name;
+}
+
+/** True when a dataset of the format can have more than one file. */
 export function hasParts(format: FileFormat): boolean {
   return format.required.length + format.optional.length > 0;
 }
 
 /**
- * The files that belong to `main`, itself first, among the names beside it. Throws FILE_INCOMPLETE naming what is missing.
- * `file` is the name that messages use.
+ * The files of a dataset: `main` first, then those of `names` that belong to it. Throws FILE_INCOMPLETE with the
+ * missing extensions. `file` is the path in the manifest, for the message.
  */
-export function partsOf(format: FileFormat, main: string, beside: readonly string[], file: string): SourcePart[] {
+export function partsOf(format: FileFormat, main: string, names: readonly string[], file: string): SourcePart[] {
   const stem = stemOf(main);
   const wanted = new Set([...format.required, ...format.optional]);
   const parts = new Map<string, string>();
-  for (const name of [...beside].sort()) {
+  for (const name of [...names].sort()) {
     const extension = extensionOf(name);
     if (stemOf(name) === stem && wanted.has(extension) && !parts.has(extension)) parts.set(extension, name);
   }
   const missing = format.required.filter((extension) => !parts.has(extension));
   if (missing.length > 0) {
+    const needed = [format.extensions[0], ...format.required].join(', ');
     throw new SluiceError(
       'FILE_INCOMPLETE',
-      `${file} lacks ${missing.join(' and ')}; a dataset of format ${format.name} needs ${[format.extensions[0], ...format.required].join(', ')} of the same name.`,
-      {
-        details: { file, missing },
-      },
+      `${file} lacks ${missing.join(' and ')}; a dataset of format ${format.name} needs ${needed} with the same name.`,
+      { details: { file, missing } },
     );
   }
   return [
@@ -54,41 +64,44 @@ export function partsOf(format: FileFormat, main: string, beside: readonly strin
   ];
 }
 
-/** The one dataset of the format in an archive. Throws ARCHIVE_AMBIGUOUS, with the names, when there is none or several to choose from. */
+/**
+ * The main file of the one dataset of the format in an archive. With several datasets, `layer` selects one by its name.
+ * Throws ARCHIVE_AMBIGUOUS with the names when there is no dataset or no unique one.
+ */
 export function datasetInArchive(
   format: FileFormat,
   names: readonly string[],
   layer: string | undefined,
   file: string,
 ): string {
-  const real = names.filter((name) => !isMacResource(name));
-  const candidates = real.filter((name) => hasExtension(format, name)).sort();
+  const members = names.filter((name) => !isMacResource(name));
+  const candidates = members.filter((name) => hasExtension(format, name)).sort();
   const chosen =
-    candidates.length > 1 && layer !== undefined
-      ? candidates.filter((name) => stemOf(name).split('/').at(-1) === layer)
-      : candidates;
+    candidates.length > 1 && layer !== undefined ? candidates.filter((name) => baseNameOf(name) === layer) : candidates;
   if (chosen.length === 1 && chosen[0] !== undefined) return chosen[0];
-  if (candidates.length === 0) {
-    const found = real.slice(0, 20);
-    throw new SluiceError(
-      'ARCHIVE_AMBIGUOUS',
-      `${file} holds no ${format.extensions.join(' or ')} file; it holds ${found.length === 0 ? 'nothing' : found.join(', ')}.`,
-      { details: { file, members: found } },
-    );
-  }
-  const layers = candidates.map((name) => stemOf(name).split('/').at(-1) ?? name);
-  const what =
+  if (candidates.length === 0) throw noDataset(format, members, file);
+  const problem =
     layer === undefined
       ? 'Name one with `layer` in the manifest'
       : `None, or more than one, is named ${JSON.stringify(layer)}`;
   throw new SluiceError(
     'ARCHIVE_AMBIGUOUS',
-    `${file} holds ${candidates.length} datasets: ${candidates.join(', ')}. ${what}.`,
-    { details: { file, layers, members: candidates } },
+    `${file} contains ${candidates.length} datasets: ${candidates.join(', ')}. ${problem}.`,
+    { details: { file, layers: candidates.map(baseNameOf), members: candidates } },
   );
 }
 
-/** macOS adds a `._name` to each file of an archive, with the same extension. */
+function noDataset(format: FileFormat, members: readonly string[], file: string): SluiceError {
+  const listed = members.slice(0, LISTED_MEMBERS);
+  const content = listed.length === 0 ? 'is empty' : `contains ${listed.join(', ')}`;
+  return new SluiceError(
+    'ARCHIVE_AMBIGUOUS',
+    `${file} contains no ${format.extensions.join(' or ')} file; it ${content}.`,
+    { details: { file, members: listed } },
+  );
+}
+
+/** macOS adds a file `._NAME` with the same extension for every file of an archive. */
 function isMacResource(name: string): boolean {
   return name.startsWith('__MACOSX/') || (name.split('/').at(-1) ?? '').startsWith('._');
 }

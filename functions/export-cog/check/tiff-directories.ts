@@ -1,10 +1,16 @@
 import type { FileHandle } from 'node:fs/promises';
 
+/**
+ * Reads the layout of a TIFF or BigTIFF without GDAL, which wrote the file.
+ *
+ * Tried instead: @cogeotiff/core 9.5.0 (same speed) and geotiff 3.0.5. They return the values of tags, but neither the
+ * end of a directory nor the position of GDAL's metadata, and do not end on a circular chain of directories.
+ */
+
 /** One image file directory of a TIFF: the full image, an overview or a mask. Offsets are in bytes. */
 export interface TiffDirectory {
-  /** Where the directory itself stands. */
   offset: number;
-  /** After its last out-of-line value. */
+  /** The end of the directory and of all its values outside of it. */
   end: number;
   width: number;
   height: number;
@@ -13,14 +19,14 @@ export interface TiffDirectory {
   tileHeight: number;
   reducedResolution: boolean;
   mask: boolean;
-  /** Place of the first block that is not empty; undefined when all are. */
+  /** Smallest and largest offset of blocks with data; undefined when all blocks are empty. */
   firstBlock: number | undefined;
   lastBlock: number | undefined;
-  /** Where GDAL's metadata stand, an XML text (tag 42112). */
+  /** The position of GDAL's metadata, an XML text (tag 42112). */
   gdalMetadata?: { offset: number; length: number };
 }
 
-/** Tags of TIFF 6.0 that say how an image is laid out. */
+/** Tags of TIFF 6.0 about the layout. */
 const TAG = {
   subfile: 254,
   width: 256,
@@ -30,135 +36,174 @@ const TAG = {
   tileLength: 323,
   tileOffsets: 324,
 } as const;
+const LAYOUT_TAGS = new Set<number>(Object.values(TAG));
 /** GDAL's own tag, registered with Adobe. */
-const GDAL_METADATA = 42112;
-/** Bytes of one value by field type: TIFF 6.0, and 13, 16 to 18 of BigTIFF. */
-const TYPE_SIZE: Record<number, number> = {
-  1: 1,
-  2: 1,
-  3: 2,
-  4: 4,
-  5: 8,
-  6: 1,
-  7: 1,
-  8: 2,
-  9: 4,
-  10: 8,
-  11: 4,
-  12: 8,
-  13: 4,
-  16: 8,
-  17: 8,
-  18: 8,
+const GDAL_METADATA_TAG = 42112;
+/** Bits of the tag `subfile`. */
+const SUBFILE = { reducedResolution: 1, mask: 4 } as const;
+/** Bytes of one value by field type: 1 to 12 of TIFF 6.0; 13 and 16 to 18 of BigTIFF. */
+const TYPE_BYTES: Record<number, number> = {
+  ...{ 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8 },
+  ...{ 13: 4, 16: 8, 17: 8, 18: 8 },
 };
-/** A damaged file can chain directories for ever; no pyramid has this many. */
+const HEADER_BYTES = 16;
+/** Ends the reading of a damaged file with a long chain. No pyramid has this many overviews. */
 const MAX_DIRECTORIES = 200;
+/** TIFF 6.0 defines fewer than 200 tags. */
+const MAX_ENTRIES = 4096;
 
-/**
- * Reads the directories of a TIFF or BigTIFF in their order, without GDAL, which wrote it.
- * Undefined when the file is not a TIFF or its directories cannot be followed.
- */
+/** The directories in the order of the file; undefined for a file that is not a TIFF, or is damaged. */
 export async function readTiffDirectories(file: FileHandle): Promise<TiffDirectory[] | undefined> {
-  const read = (offset: number, length: number) => readAt(file, offset, length);
-  const head = await read(0, 16);
-  const order = head?.toString('latin1', 0, 2);
-  if (head === undefined || (order !== 'II' && order !== 'MM')) return undefined;
-  const reader = new Fields(order === 'II');
-  const version = reader.int(head, 2, 2);
+  const header = await readAt(file, 0, HEADER_BYTES);
+  const byteOrder = header?.toString('latin1', 0, 2);
+  if (header === undefined || (byteOrder !== 'II' && byteOrder !== 'MM')) return undefined;
+  const isLittleEndian = byteOrder === 'II';
+  const version = readInteger(header, 2, 2, isLittleEndian);
   if (version !== 42 && version !== 43) return undefined;
-  const big = version === 43;
+  const tiff = new TiffReader(file, isLittleEndian, version === 43);
 
   const directories: TiffDirectory[] = [];
-  let next = big ? reader.int(head, 8, 8) : reader.int(head, 4, 4);
+  let next = tiff.firstDirectory(header);
   while (next !== 0) {
-    if (directories.length === MAX_DIRECTORIES || directories.some((directory) => directory.offset === next))
-      return undefined;
-    const parsed = await readDirectory(read, reader, next, big);
-    if (parsed === undefined) return undefined;
-    directories.push(parsed.directory);
-    next = parsed.next;
+    if (directories.length === MAX_DIRECTORIES || directories.some(({ offset }) => offset === next)) return undefined;
+    const entries = await tiff.entriesAt(next);
+    const directory = entries && (await tiff.directory(next, entries));
+    if (entries === undefined || directory === undefined) return undefined;
+    directories.push(directory);
+    next = entries.nextDirectory;
   }
   return directories;
 }
 
-/** Integers of either byte order, up to 2^53. */
-class Fields {
-  #little: boolean;
-
-  constructor(little: boolean) {
-    this.#little = little;
-  }
-
-  int(bytes: Buffer, at: number, size: number): number {
-    if (size === 8) return Number(this.#little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
-    return this.#little ? bytes.readUIntLE(at, size) : bytes.readUIntBE(at, size);
-  }
+/** One entry of a directory. */
+interface Entry {
+  tag: number;
+  /** Bytes of one value, and the number of values. */
+  size: number;
+  count: number;
+  /** The offset of the values in the file, when they are not in the entry. */
+  outside: number | undefined;
+  /** The bytes of the values, when they are in the entry. */
+  inline: Buffer;
 }
 
-type Read = (offset: number, length: number) => Promise<Buffer | undefined>;
+interface Entries {
+  list: Entry[];
+  end: number;
+  nextDirectory: number;
+}
 
-async function readDirectory(
-  read: Read,
-  fields: Fields,
-  offset: number,
-  big: boolean,
-): Promise<{ directory: TiffDirectory; next: number } | undefined> {
-  const countSize = big ? 8 : 2;
-  const entrySize = big ? 20 : 12;
-  const inline = big ? 8 : 4;
-  const countBytes = await read(offset, countSize);
-  if (countBytes === undefined) return undefined;
-  const count = fields.int(countBytes, 0, countSize);
-  if (count > 4096) return undefined; // TIFF 6.0 knows fewer than 200 tags.
-  const entries = await read(offset + countSize, count * entrySize + inline);
-  if (entries === undefined) return undefined;
+class TiffReader {
+  #file: FileHandle;
+  #isLittleEndian: boolean;
+  #isBig: boolean;
+  /** Bytes of an offset in the file. */
+  #offsetBytes: number;
 
-  let end = offset + countSize + entries.length;
-  const values = new Map<number, number[]>();
-  let gdalMetadata: TiffDirectory['gdalMetadata'];
-  for (let at = 0; at < count * entrySize; at += entrySize) {
-    const tag = fields.int(entries, at, 2);
-    const size = TYPE_SIZE[fields.int(entries, at + 2, 2)] ?? 1;
-    const length = fields.int(entries, at + 4, big ? 8 : 4);
-    const place = at + (big ? 12 : 8);
-    const outside = size * length > inline;
-    const from = outside ? fields.int(entries, place, inline) : 0;
-    if (outside) end = Math.max(end, from + size * length);
-    if (tag === GDAL_METADATA && outside) gdalMetadata = { offset: from, length: size * length };
-    if (!Object.values<number>(TAG).includes(tag)) continue;
-    const bytes = outside ? await read(from, size * length) : entries.subarray(place, place + size * length);
+  constructor(file: FileHandle, isLittleEndian: boolean, isBig: boolean) {
+    this.#file = file;
+    this.#isLittleEndian = isLittleEndian;
+    this.#isBig = isBig;
+    this.#offsetBytes = isBig ? 8 : 4;
+  }
+
+  /** The offset of the first directory; 0 when there is none. */
+  firstDirectory(header: Buffer): number {
+    return this.#integer(header, this.#isBig ? 8 : 4, this.#offsetBytes);
+  }
+
+  /** The entries of the directory at `offset`; undefined past the end of the file. */
+  async entriesAt(offset: number): Promise<Entries | undefined> {
+    const countBytes = this.#isBig ? 8 : 2;
+    const entryBytes = this.#isBig ? 20 : 12;
+    const countField = await readAt(this.#file, offset, countBytes);
+    if (countField === undefined) return undefined;
+    const count = this.#integer(countField, 0, countBytes);
+    if (count > MAX_ENTRIES) return undefined;
+    const bytes = await readAt(this.#file, offset + countBytes, count * entryBytes + this.#offsetBytes);
     if (bytes === undefined) return undefined;
-    values.set(
-      tag,
-      Array.from({ length }, (_, index) => fields.int(bytes, index * size, size)),
-    );
+    return {
+      list: Array.from({ length: count }, (_, index) => this.#entry(bytes, index * entryBytes)),
+      end: offset + countBytes + bytes.length,
+      nextDirectory: this.#integer(bytes, count * entryBytes, this.#offsetBytes),
+    };
   }
-  const first = (tag: number) => values.get(tag)?.[0] ?? 0;
-  let firstBlock: number | undefined;
-  let lastBlock: number | undefined;
-  for (const block of values.get(TAG.tileOffsets) ?? values.get(TAG.stripOffsets) ?? []) {
-    if (block === 0) continue; // A sparse tile.
-    firstBlock = Math.min(firstBlock ?? block, block);
-    lastBlock = Math.max(lastBlock ?? block, block);
-  }
-  return {
-    directory: {
+
+  /** The directory with these entries; undefined when its values are past the end of the file. */
+  async directory(offset: number, entries: Entries): Promise<TiffDirectory | undefined> {
+    const values = new Map<number, number[]>();
+    for (const entry of entries.list.filter(({ tag }) => LAYOUT_TAGS.has(tag))) {
+      const numbers = await this.#values(entry);
+      if (numbers === undefined) return undefined;
+      values.set(entry.tag, numbers);
+    }
+    const first = (tag: number) => values.get(tag)?.[0] ?? 0;
+    const metadata = entries.list.find(({ tag, outside }) => tag === GDAL_METADATA_TAG && outside !== undefined);
+    return {
       offset,
-      end,
-      firstBlock,
-      lastBlock,
+      end: Math.max(entries.end, ...entries.list.map(endOfValues)),
+      ...blockRange(values.get(TAG.tileOffsets) ?? values.get(TAG.stripOffsets) ?? []),
       width: first(TAG.width),
       height: first(TAG.height),
       tileWidth: first(TAG.tileWidth),
       tileHeight: first(TAG.tileLength),
-      reducedResolution: (first(TAG.subfile) & 1) !== 0,
-      mask: (first(TAG.subfile) & 4) !== 0,
-      ...(gdalMetadata === undefined ? {} : { gdalMetadata }),
-    },
-    next: fields.int(entries, count * entrySize, inline),
-  };
+      reducedResolution: (first(TAG.subfile) & SUBFILE.reducedResolution) !== 0,
+      mask: (first(TAG.subfile) & SUBFILE.mask) !== 0,
+      ...(metadata?.outside === undefined
+        ? {}
+        : { gdalMetadata: { offset: metadata.outside, length: metadata.size * metadata.count } }),
+    };
+  }
+
+  #entry(bytes: Buffer, at: number): Entry {
+    const size = TYPE_BYTES[this.#integer(bytes, at + 2, 2)] ?? 1;
+    const count = this.#integer(bytes, at + 4, this.#offsetBytes);
+    const valueAt = at + 4 + this.#offsetBytes;
+    const isOutside = size * count > this.#offsetBytes;
+    return {
+      tag: this.#integer(bytes, at, 2),
+      size,
+      count,
+      outside: isOutside ? this.#integer(bytes, valueAt, this.#offsetBytes) : undefined,
+      inline: bytes.subarray(valueAt, valueAt + this.#offsetBytes),
+    };
+  }
+
+  async #values({ size, count, outside, inline }: Entry): Promise<number[] | undefined> {
+    const bytes = outside === undefined ? inline : await readAt(this.#file, outside, size * count);
+    return bytes && Array.from({ length: count }, (_, index) => this.#integer(bytes, index * size, size));
+  }
+
+  #integer(bytes: Buffer, at: number, size: number): number {
+    return readInteger(bytes, at, size, this.#isLittleEndian);
+  }
 }
 
+/** The end of values outside of their entry; 0 for other entries. */
+function endOfValues({ outside, size, count }: Entry): number {
+  return outside === undefined ? 0 : outside + size * count;
+}
+
+/** An offset of 0 marks an empty block of a sparse file. */
+function blockRange(offsets: readonly number[]): Pick<TiffDirectory, 'firstBlock' | 'lastBlock'> {
+  let firstBlock: number | undefined;
+  let lastBlock: number | undefined;
+  // A loop, because Math.min(...offsets) exceeds the stack for large images.
+  for (const offset of offsets) {
+    if (offset === 0) continue;
+    firstBlock = Math.min(firstBlock ?? offset, offset);
+    lastBlock = Math.max(lastBlock ?? offset, offset);
+  }
+  return { firstBlock, lastBlock };
+}
+
+/** An unsigned integer of either byte order, up to 2^53. */
+function readInteger(bytes: Buffer, at: number, size: number, isLittleEndian: boolean): number {
+  if (size === 8) return Number(isLittleEndian ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
+  return isLittleEndian ? bytes.readUIntLE(at, size) : bytes.readUIntBE(at, size);
+}
+
+/** Undefined past the end of the file. */
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.alloc(length);
   const { bytesRead } = await file.read(bytes, 0, length, offset);

@@ -1,23 +1,26 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 
-/** Checks that rasters can be put side by side. Throws RASTERS_DIFFER. */
+/** Checks that rasters can be combined in a mosaic. Throws RASTERS_DIFFER for different bands or pixel types. */
 export function checkMosaic(rasters: readonly DescribedRaster[]): void {
   const [first, ...others] = rasters;
   if (first === undefined) return;
+  const expected = bandsOf(first);
   for (const other of others) {
-    const [a, b] = [kindOf(first), kindOf(other)];
-    if (a === b) continue;
+    const bands = bandsOf(other);
+    if (bands === expected) continue;
     throw new SluiceError(
       'RASTERS_DIFFER',
-      `${other.source.file} has ${b}, but ${first.source.file} has ${a}. A mosaic is made of rasters of one kind.`,
-      { details: { file: other.source.file, bands: b, expected: a } },
+      `${other.source.file} has ${bands}, but ${first.source.file} has ${expected}. ` +
+        'All rasters of a mosaic must have the same bands.',
+      { details: { file: other.source.file, bands, expected } },
     );
   }
 }
 
-/** `3 bands (Byte)`. */
-function kindOf({ info: { bands } }: DescribedRaster): string {
-  const isPalette = bands.some((band) => band.colorInterpretation === 'Palette');
-  return `${bands.length} ${bands.length === 1 ? 'band' : 'bands'} (${[...new Set(bands.map(({ type }) => type))].join(', ')}${isPalette ? ', palette' : ''})`;
+/** For example `3 bands (Byte)`. */
+function bandsOf({ info: { bands } }: DescribedRaster): string {
+  const types = [...new Set(bands.map(({ type }) => type))].join(', ');
+  const palette = bands.some((band) => band.colorInterpretation === 'Palette') ? ', palette' : '';
+  return `${bands.length} ${bands.length === 1 ? 'band' : 'bands'} (${types}${palette})`;
 }

@@ -1,64 +1,72 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type RasterContext, runGdalOn } from '../read/describe-raster.ts';
+import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+import type { CogSource } from './cog-source.ts';
 import { rasterPoints, uncompressedBytes } from './pixel-grid.ts';
-import { type CogPlan, type CogSource, transformation } from './plan-cog.ts';
-import { parseTargetPoints, targetPointsCommand, type TargetPoint, warpedSize } from './warped-size.ts';
+import type { CogPlan } from './plan-cog.ts';
+import { transformation } from './warp-command.ts';
+import { parseTargetPoints, type PlacedRaster, targetPointsCommand, warpedSize } from './warped-size.ts';
+
+/** Characters up to which an error message shows the target CRS: a code, but not WKT. */
+const MAX_SHOWN_CRS = 20;
 
 /**
- * Refuses, before gdalwarp begins, a grid that would fill the disk: of small files that lie far apart, or of one whose place makes its new
- * pixels tiny. Throws FILE_TOO_LARGE.
+ * Checks the size of the new grid before gdalwarp starts. Small files that are far apart, or a raster near a pole, can
+ * become a grid that fills the disk. Throws FILE_TOO_LARGE.
  */
 export async function checkWarpSize(
-  sources: readonly (CogSource & { file: string })[],
+  sources: readonly CogSource[],
   { warp }: Pick<CogPlan, 'warp'>,
   folder: string,
-  surroundings: RasterContext,
+  context: RasterContext,
 ): Promise<void> {
   if (warp === undefined) return;
-  const size = warp.grid?.size ?? warpedSize(await placeAll(sources, folder, warp.target, surroundings));
-  if (size === undefined) return; // Nowhere in the target: gdalwarp says why.
-  const limit = surroundings.env.MAX_FILE_BYTES;
+  const size = warp.grid?.size ?? warpedSize(await placeRasters(sources, folder, warp.target, context));
+  if (size === undefined) return; // No point is in the target CRS. gdalwarp reports the reason.
+  const limit = context.env.MAX_FILE_BYTES;
   const bytes = uncompressedBytes({ size, bands: sources[0]?.info.bands ?? [] });
   if (bytes <= limit) return;
-  const [width, height] = size;
-  const files = sources.map(({ file }) => file);
-  const grid = `a grid of ${width} x ${height} pixels in ${warp.target.length > MAX_TOLD_CRS ? 'its CRS' : warp.target}`;
-  const advice =
-    files.length === 1
-      ? `Check where its pixels lie, or ${TARGET_CRS}`
-      : `Check where they lie, make several mosaics, or ${TARGET_CRS}`;
-  throw new SluiceError(
-    'FILE_TOO_LARGE',
-    `${files.length === 1 ? files[0] : `The mosaic of ${files.length} files`} would become ${grid}, ${bytes} bytes; this installation converts ${limit} (MAX_FILE_BYTES). ${advice}`,
-    {
-      details: { files, width, height, bytes, limit, variable: 'MAX_FILE_BYTES' },
-    },
+  throw tooLarge(
+    sources.map(({ file }) => file),
+    warp.target,
+    { size, bytes, limit },
   );
 }
 
-/** Characters of a CRS in a message: a code, not WKT. */
-const MAX_TOLD_CRS = 20;
-const TARGET_CRS = 'choose another metadata.raster.target_crs.';
-
-async function placeAll(
-  sources: readonly (CogSource & { file: string })[],
+async function placeRasters(
+  sources: readonly CogSource[],
   folder: string,
   target: string,
-  surroundings: RasterContext,
-) {
-  const placed: { size: [number, number]; points: TargetPoint[] }[] = [];
+  context: RasterContext,
+): Promise<PlacedRaster[]> {
+  const placed: PlacedRaster[] = [];
   for (const source of sources) {
-    const stays = source.crs === target && source.info.geoTransform !== undefined;
-    placed.push({ size: source.info.size, points: stays ? rasterPoints(source.info) : await ask(source) });
+    const isInTargetCrs = source.crs === target && source.info.geoTransform !== undefined;
+    const points = isInTargetCrs ? rasterPoints(source.info) : await transformPoints(source, folder, target, context);
+    placed.push({ size: source.info.size, points });
   }
   return placed;
+}
 
-  async function ask(source: CogSource & { file: string }): Promise<TargetPoint[]> {
-    const { stdout } = await runGdalOn(
-      source.file,
-      targetPointsCommand(source, folder, target, transformation([source])),
-      surroundings,
-    );
-    return parseTargetPoints(stdout);
-  }
+async function transformPoints(source: CogSource, folder: string, target: string, context: RasterContext) {
+  const command = targetPointsCommand(source, folder, target, transformation([source]));
+  return parseTargetPoints((await runGdalOn(source.file, command, context)).stdout);
+}
+
+function tooLarge(
+  files: string[],
+  target: string,
+  { size: [width, height], bytes, limit }: { size: [number, number]; bytes: number; limit: number },
+): SluiceError {
+  const isMosaic = files.length > 1;
+  const subject = isMosaic ? `The mosaic of ${files.length} files` : files[0];
+  const crs = target.length > MAX_SHOWN_CRS ? 'its CRS' : target;
+  const advice = isMosaic
+    ? 'Check the positions of the files, make several mosaics, or'
+    : 'Check the position of the file, or';
+  return new SluiceError(
+    'FILE_TOO_LARGE',
+    `${subject} would have ${width} x ${height} pixels in ${crs}, ${bytes} bytes. ` +
+      `The limit is ${limit} (MAX_FILE_BYTES). ${advice} choose another metadata.raster.target_crs.`,
+    { details: { files, width, height, bytes, limit, variable: 'MAX_FILE_BYTES' } },
+  );
 }

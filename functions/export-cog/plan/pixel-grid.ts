@@ -1,10 +1,9 @@
-import type { Extent } from '#shared/gdal/crs/check-extent.ts';
-import { gridPoints } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { type Extent, gridPoints, type Point } from '#shared/contracts/extent.ts';
 import type { RasterInfo } from '../read/raster-info.ts';
 
-/** Where the pixels of a raster lie, in units of its CRS. */
+/** The position of the pixels of a raster, in units of its CRS. */
 
-/** Bytes of one pixel by GDAL's type; a type of a later GDAL counts as the largest. */
+/** Bytes of one pixel by GDAL's type. */
 const PIXEL_BYTES: Record<string, number> = {
   Byte: 1,
   Int8: 1,
@@ -21,8 +20,9 @@ const PIXEL_BYTES: Record<string, number> = {
   CFloat32: 8,
   CFloat64: 16,
 };
+/** For types of newer GDAL versions. */
 const LARGEST_PIXEL_BYTES = 16;
-/** Part of a pixel by which grids may differ and still count as one: rounding in world files. */
+/** Difference, in pixels, up to which two grids are the same: world files contain rounded numbers. */
 const SAME_GRID_TOLERANCE = 0.01;
 
 type Grid = Pick<RasterInfo, 'geoTransform' | 'size'>;
@@ -32,18 +32,18 @@ export function uncompressedBytes({ size: [width, height], bands }: Pick<RasterI
   return width * height * bands.reduce((sum, { type }) => sum + (PIXEL_BYTES[type] ?? LARGEST_PIXEL_BYTES), 0);
 }
 
-/** True when rows run from west to east and from north to south. */
+/** True when rows run from west to east, and columns from north to south. */
 export function isNorthUp({ geoTransform }: Grid): boolean {
   return geoTransform !== undefined && isAxisAligned({ geoTransform }) && geoTransform[1] > 0 && geoTransform[5] < 0;
 }
 
-/** True when rows and columns follow the axes, whatever their direction. */
+/** True when rows and columns are parallel to the axes, in any direction. */
 export function isAxisAligned({ geoTransform }: Pick<Grid, 'geoTransform'>): boolean {
   return geoTransform !== undefined && geoTransform[2] === 0 && geoTransform[4] === 0;
 }
 
-/** Points all over the raster. Without a geotransform there are none. */
-export function rasterPoints({ geoTransform, size: [width, height] }: Grid): (readonly [number, number])[] {
+/** A grid of points over the raster; empty without a geotransform. */
+export function rasterPoints({ geoTransform, size: [width, height] }: Grid): Point[] {
   if (geoTransform === undefined) return [];
   const [x, xByColumn, xByRow, y, yByColumn, yByRow] = geoTransform;
   return gridPoints((across, down) => [
@@ -52,61 +52,54 @@ export function rasterPoints({ geoTransform, size: [width, height] }: Grid): (re
   ]);
 }
 
-/** The bounds of an upright raster. */
+/** The extent of an axis-aligned raster; undefined without a geotransform. */
 export function rasterExtent({ geoTransform, size: [width, height] }: Grid): Extent | undefined {
   if (geoTransform === undefined) return undefined;
   const [x, columnWidth, , y, , rowHeight] = geoTransform;
-  const [xs, ys] = [
-    [x, x + columnWidth * width],
-    [y, y + rowHeight * height],
-  ];
+  const xs = [x, x + columnWidth * width];
+  const ys = [y, y + rowHeight * height];
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-/** A north-up grid: its bounds and the size of a pixel. */
+/** A north-up grid. */
 export interface TargetGrid {
   extent: Extent;
+  /** Width and height of a pixel. */
   resolution: [number, number];
   size: [number, number];
 }
 
 /**
- * The smallest grid that holds all rasters with the pixels of the first, so that pixels of the same grid keep their values.
- * Undefined when a raster is not upright, or its pixels have another size or place.
+ * The smallest grid that contains all rasters and has the pixels of the first raster, so that no value changes.
+ * Undefined when a raster is rotated, or its pixels have another size or position.
  */
 export function commonGrid(rasters: readonly Grid[]): TargetGrid | undefined {
-  const extents = rasters.map((raster) => (isAxisAligned(raster) ? rasterExtent(raster) : undefined));
   const first = rasters[0]?.geoTransform;
-  if (first === undefined || !extents.every((extent) => extent !== undefined)) return undefined;
+  const extents = rasters.map((raster) => (isAxisAligned(raster) ? rasterExtent(raster) : undefined));
+  const [firstExtent] = extents;
+  if (first === undefined || firstExtent === undefined || !extents.every((extent) => extent !== undefined))
+    return undefined;
   const [dx, dy] = [Math.abs(first[1]), Math.abs(first[5])];
-  const origin = [extents[0]?.[0] ?? 0, extents[0]?.[3] ?? 0] as const;
-  const aligned = rasters.every(({ geoTransform }, index) => {
-    const extent = extents[index];
-    if (geoTransform === undefined || extent === undefined) return false;
-    const sameSize =
-      Math.abs(Math.abs(geoTransform[1]) / dx - 1) * widest(rasters) < SAME_GRID_TOLERANCE &&
-      Math.abs(Math.abs(geoTransform[5]) / dy - 1) * widest(rasters) < SAME_GRID_TOLERANCE;
-    return sameSize && isWhole((extent[0] - origin[0]) / dx) && isWhole((origin[1] - extent[3]) / dy);
-  });
-  if (!aligned) return undefined;
-  const columnsBefore = Math.max(...extents.map((extent) => Math.round((origin[0] - extent[0]) / dx)));
-  const rowsBefore = Math.max(...extents.map((extent) => Math.round((extent[3] - origin[1]) / dy)));
-  const columns = Math.max(...extents.map((extent) => Math.round((extent[2] - origin[0]) / dx)));
-  const rows = Math.max(...extents.map((extent) => Math.round((origin[1] - extent[1]) / dy)));
+  const [left, , , top] = firstExtent;
+  const tolerance = SAME_GRID_TOLERANCE / Math.max(...rasters.flatMap(({ size }) => size));
+  const hasSamePixels = rasters.every(
+    ({ geoTransform }) =>
+      geoTransform !== undefined &&
+      Math.abs(Math.abs(geoTransform[1]) / dx - 1) < tolerance &&
+      Math.abs(Math.abs(geoTransform[5]) / dy - 1) < tolerance,
+  );
+  const isAligned = extents.every(([xmin, , , ymax]) => isWhole((xmin - left) / dx) && isWhole((top - ymax) / dy));
+  if (!hasSamePixels || !isAligned) return undefined;
+
+  const columnsBefore = Math.max(...extents.map(([xmin]) => Math.round((left - xmin) / dx)));
+  const rowsBefore = Math.max(...extents.map(([, , , ymax]) => Math.round((ymax - top) / dy)));
+  const columns = Math.max(...extents.map(([, , xmax]) => Math.round((xmax - left) / dx)));
+  const rows = Math.max(...extents.map(([, ymin]) => Math.round((top - ymin) / dy)));
   return {
-    extent: [
-      origin[0] - columnsBefore * dx,
-      origin[1] - rows * dy,
-      origin[0] + columns * dx,
-      origin[1] + rowsBefore * dy,
-    ],
+    extent: [left - columnsBefore * dx, top - rows * dy, left + columns * dx, top + rowsBefore * dy],
     resolution: [dx, dy],
     size: [columns + columnsBefore, rows + rowsBefore],
   };
-}
-
-function widest(rasters: readonly Grid[]): number {
-  return Math.max(...rasters.flatMap(({ size }) => size));
 }
 
 function isWhole(value: number): boolean {

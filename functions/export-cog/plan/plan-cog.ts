@@ -1,27 +1,14 @@
-import type { z } from 'zod';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import type { RasterParametersSchema } from '#shared/manifest/manifest.ts';
 import { BLOCK_SIZE } from '../check/check-cog-layout.ts';
+import type { PixelValue } from '../read/raster-info.ts';
+import { type CogSource, haveOneCrs } from './cog-source.ts';
 import { commonGrid, isNorthUp, type TargetGrid } from './pixel-grid.ts';
-import type { PixelValue, RasterInfo } from '../read/raster-info.ts';
+import type { RasterParameters } from './raster-parameters.ts';
+import { fillOption, warpCommand } from './warp-command.ts';
 
-/** The GDAL commands that make a Cloud Optimized GeoTIFF. Pure. */
+/** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 
-export type RasterParameters = z.infer<typeof RasterParametersSchema>;
-
-/** One raster as the plan sees it. */
-export interface CogSource {
-  /** What GDAL opens: a local file, or an image of one. */
-  name: string;
-  info: RasterInfo;
-  drivers: readonly string[];
-  /** Its CRS as GDAL takes it: a code or WKT. The same text means the same CRS. */
-  crs: string;
-  /** True when GDAL must be told `crs`, because the file says none or another one. */
-  crsOverrides: boolean;
-}
-
-/** What is done, as the asset records it. Defaults are filled in. */
+/** The options of the conversion with their defaults, as the asset records them. */
 export interface CogSettings {
   driver: 'COG';
   compression: string;
@@ -31,95 +18,93 @@ export interface CogSettings {
   categorical: boolean;
   mosaic: boolean;
   nodata?: PixelValue;
-  /** Only where pixels move. */
+  /** Set only when the raster is warped. */
   target_crs?: string;
+  /** Set only when the raster is warped. */
   resampling?: string;
 }
 
 export interface CogPlan {
-  /** Run in this order; the last one writes the output. */
+  /** In the order of execution. The last one writes the output. */
   commands: GdalCommand[];
-  /** Where pixels are moved to. Without a grid, gdalwarp chooses one. */
+  /** Set when the raster is warped. Without `grid`, gdalwarp chooses the grid. */
   warp?: { target: string; grid: TargetGrid | undefined };
   settings: CogSettings;
   steps: ('AssignCrs' | 'Warp' | 'TranslateToCog')[];
 }
 
 export interface CogPaths {
-  /** Holds the sources and the output. */
+  /** Contains the sources and the output. */
   folder: string;
   output: string;
-  /** Threads that compress and warp; they change nothing in the file. */
+  /** Threads of GDAL. The output does not depend on them. */
   cores: number;
 }
 
-/** Memory in which gdalwarp holds a part of source and target, in MB: parts of a large image of 500 Mpx are then some dozens. */
-const WARP_MEMORY_MB = 256;
-
 /**
- * Plans the asset of one raster, or a mosaic of several, the later ones on top. gdal_translate copies pixels as they are. gdalwarp comes
- * before it only where pixels must move: another CRS, a rotated or upside-down grid, control points, or several files; it writes a plain
- * GeoTIFF, since to write a COG it would need the VRT driver, which is never allowed. `target` is given when the CRS really changes.
+ * Plans the asset of one raster, or a mosaic of several with later files on top. `target` is set only if the CRS
+ * changes.
+ *
+ * gdal_translate copies the pixels without a change. gdalwarp runs before it only for another CRS, a rotated or
+ * upside-down grid, control points, or several files. gdalwarp writes a plain GeoTIFF, because it would need the VRT
+ * driver to write a COG, and the sandbox disables that driver.
  */
 export function planCog(
   sources: readonly CogSource[],
   parameters: RasterParameters,
   target: string | undefined,
-  files: CogPaths,
+  paths: CogPaths,
 ): CogPlan {
   const [only] = sources;
-  const categorical = isCategorical(sources, parameters);
-  const treatment = treatmentOf(sources, parameters, categorical);
+  const settings = cogSettings(sources, parameters);
   if (only !== undefined && sources.length === 1 && target === undefined && isNorthUp(only.info)) {
     const assign = only.crsOverrides ? ['-a_srs', only.crs] : [];
-    const command = toCog(
-      only.name,
-      [...assign, ...nodata('-a_nodata', parameters.nodata)],
-      [...only.drivers],
-      treatment,
-      files,
-    );
-    return { commands: [command], settings: treatment, steps: ['TranslateToCog'] };
+    const nodata = parameters.nodata === undefined ? [] : ['-a_nodata', String(parameters.nodata)];
+    const command = toCogCommand(only.name, [...assign, ...nodata], only.drivers, settings, paths);
+    return { commands: [command], settings, steps: ['TranslateToCog'] };
   }
-  const { assigned, commands } = assignCrs(sources, files);
-  const grid = target === undefined && oneCrs(sources) ? commonGrid(sources.map(({ info }) => info)) : undefined;
-  const resampling = parameters.resampling ?? (categorical || grid !== undefined ? 'nearest' : 'bilinear');
-  const empty = sources.length === 1 && grid !== undefined ? {} : emptyPixels(sources, parameters);
-  const targetCrs = target ?? only?.crs ?? '';
-  const warped = warp(assigned, { target: targetCrs, grid, resampling, empty, parameters }, files);
-  const bands = only?.info.bands.length ?? 0;
-  // What was not covered becomes a mask inside the file: the bands stay those of the source.
-  const mask =
-    empty.flag === '-dstalpha'
-      ? [...Array.from({ length: bands }, (_, index) => ['-b', String(index + 1)]).flat(), '-mask', String(bands + 1)]
-      : [];
+  return planWarp(sources, parameters, target, settings, paths);
+}
+
+function planWarp(
+  sources: readonly CogSource[],
+  parameters: RasterParameters,
+  target: string | undefined,
+  settings: CogSettings,
+  paths: CogPaths,
+): CogPlan {
+  const [first] = sources;
+  const { assigned, commands } = assignCrs(sources, paths);
+  const grid = target === undefined && haveOneCrs(sources) ? commonGrid(sources.map(({ info }) => info)) : undefined;
+  const resampling = parameters.resampling ?? (settings.categorical || grid !== undefined ? 'nearest' : 'bilinear');
+  // A single raster that is only turned around fills its grid.
+  const fill = sources.length === 1 && grid !== undefined ? {} : fillOption(sources, parameters.nodata);
+  const targetCrs = target ?? first?.crs ?? '';
+  const warp = warpCommand(
+    assigned,
+    { target: targetCrs, grid, resampling, fill, sourceNodata: parameters.nodata },
+    paths,
+  );
+  const mask = fill.flag === '-dstalpha' ? alphaToMask(first?.info.bands.length ?? 0) : [];
   return {
-    commands: [...commands, warped, toCog(warped.output ?? '', mask, ['GTiff'], treatment, files)],
+    commands: [...commands, warp, toCogCommand(warp.output ?? '', mask, ['GTiff'], settings, paths)],
     warp: { target: targetCrs, grid },
     settings: {
-      ...treatment,
+      ...settings,
       target_crs: targetCrs,
       resampling,
-      ...(empty.value === undefined ? {} : { nodata: empty.value }),
+      ...(fill.value === undefined ? {} : { nodata: fill.value }),
     },
     steps: [...(commands.length > 0 ? (['AssignCrs'] as const) : []), 'Warp', 'TranslateToCog'],
   };
 }
 
-/** Classes, where a mean makes no sense: declared, or a palette. */
-export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: RasterParameters): boolean {
-  return (
-    parameters.categorical ??
-    sources.some(({ info }) => info.bands.some((band) => band.colorInterpretation === 'Palette'))
-  );
-}
-
-/** gdalwarp takes one -s_srs for all files. Files that need different ones are copied first, with theirs. */
+/** gdalwarp has one -s_srs for all files. If files need different ones, each is copied with its CRS first. */
 function assignCrs(
   sources: readonly CogSource[],
   { folder }: CogPaths,
 ): { assigned: CogSource[]; commands: GdalCommand[] } {
-  if (oneCrs(sources)) return { assigned: [...sources], commands: [] };
+  if (haveOneCrs(sources)) return { assigned: [...sources], commands: [] };
   const commands: GdalCommand[] = [];
   const assigned = sources.map((source, index): CogSource => {
     if (!source.crsOverrides) return source;
@@ -136,120 +121,43 @@ function assignCrs(
   return { assigned, commands };
 }
 
-function oneCrs(sources: readonly CogSource[]): boolean {
-  return sources.every(({ crs }) => crs === sources[0]?.crs);
-}
-
-interface Warping {
-  target: string;
-  grid: TargetGrid | undefined;
-  resampling: string;
-  empty: EmptyPixels;
-  parameters: RasterParameters;
-}
-
-function warp(
-  sources: readonly CogSource[],
-  { target, grid, resampling, empty, parameters }: Warping,
-  { folder, cores }: CogPaths,
-): GdalCommand {
-  const output = `${folder}/warped.tif`;
-  const place = grid === undefined ? [] : ['-te', ...grid.extent.map(String), '-tr', ...grid.resolution.map(String)];
-  return {
-    command: 'gdalwarp',
-    args: [
-      '-q',
-      '-of',
-      'GTiff',
-      '-t_srs',
-      target,
-      ...(sources.some(({ crsOverrides }) => crsOverrides) ? ['-s_srs', sources[0]?.crs ?? ''] : []),
-      // Never by a geolocation array or RPCs, which may name other files.
-      ...transformation(sources),
-      ...place,
-      '-r',
-      resampling,
-      ...nodata('-srcnodata', parameters.nodata),
-      ...(empty.flag === undefined ? [] : [empty.flag]),
-      ...(empty.value === undefined ? [] : [String(empty.value)]),
-      '-multi',
-      '-wm',
-      String(WARP_MEMORY_MB),
-      '-wo',
-      `NUM_THREADS=${cores}`,
-      // Blocks that are written twice would otherwise leave holes in a compressed file.
-      '-wo',
-      'OPTIMIZE_SIZE=TRUE',
-      // LZW: the quickest that every GDAL has; the file lives for seconds.
-      '-co',
-      'TILED=YES',
-      '-co',
-      'COMPRESS=LZW',
-      '-co',
-      'BIGTIFF=YES',
-      '-co',
-      `NUM_THREADS=${cores}`,
-      ...sources.map(({ name }) => name),
-      output,
-    ],
-    drivers: [...new Set([...sources.flatMap(({ drivers }) => drivers), 'GTiff'])],
-    folder,
-    output,
-  };
-}
-
-/** How gdalwarp and gdaltransform place the pixels of these sources: an option of both. */
-export function transformation(sources: readonly CogSource[]): string[] {
-  if (sources.every(({ info }) => info.geoTransform !== undefined)) return ['-to', 'SRC_METHOD=GEOTRANSFORM'];
-  return sources.every(({ info }) => info.geoTransform === undefined) ? ['-to', 'SRC_METHOD=GCP_POLYNOMIAL'] : [];
-}
-
-interface EmptyPixels {
-  flag?: '-dstnodata' | '-dstalpha';
-  value?: PixelValue;
-}
-
-/** The smallest value means nothing in measured data of these types; NaN is made for it. */
-const EMPTY_VALUE: Record<string, PixelValue> = { Float32: 'nan', Float64: 'nan', Int16: -32768, Int32: -2147483648 };
-
 /**
- * What stands where no source pixel falls. A nodata value of the source is kept; without one, floating-point data gets NaN, signed
- * integers their smallest value, and unsigned ones, where every value may be data, a mask. A single file that is only turned around has no empty pixels.
+ * Options of gdal_translate that write the last band, alpha, as a mask, so that the asset has the bands of the source.
  */
-function emptyPixels(sources: readonly CogSource[], parameters: RasterParameters): EmptyPixels {
-  const bands = sources[0]?.info.bands ?? [];
-  const value = parameters.nodata ?? bands.find((band) => band.noDataValue !== undefined)?.noDataValue;
-  if (value !== undefined) return { flag: '-dstnodata', value };
-  // gdalwarp makes an alpha band of an alpha band by itself.
-  if (bands.some((band) => band.colorInterpretation === 'Alpha')) return {};
-  const empty = bands.every(({ type }) => type === bands[0]?.type) ? EMPTY_VALUE[bands[0]?.type ?? ''] : undefined;
-  return empty === undefined ? { flag: '-dstalpha' } : { flag: '-dstnodata', value: empty };
+function alphaToMask(bands: number): string[] {
+  const keptBands = Array.from({ length: bands }, (_, index) => ['-b', String(index + 1)]);
+  return [...keptBands.flat(), '-mask', String(bands + 1)];
 }
 
-function nodata(flag: string, value: number | undefined): string[] {
-  return value === undefined ? [] : [flag, String(value)];
+/** True for classes, whose mean has no meaning: declared, or a palette. */
+export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: RasterParameters): boolean {
+  return (
+    parameters.categorical ??
+    sources.some(({ info }) => info.bands.some((band) => band.colorInterpretation === 'Palette'))
+  );
 }
 
-function treatmentOf(sources: readonly CogSource[], parameters: RasterParameters, categorical: boolean): CogSettings {
-  const complex = sources.some(({ info }) => info.bands.some((band) => band.type.startsWith('C')));
-  const value = parameters.nodata ?? sources[0]?.info.bands[0]?.noDataValue;
+function cogSettings(sources: readonly CogSource[], parameters: RasterParameters): CogSettings {
+  const categorical = isCategorical(sources, parameters);
+  const isComplex = sources.some(({ info }) => info.bands.some((band) => band.type.startsWith('C')));
+  const nodata = parameters.nodata ?? sources[0]?.info.bands[0]?.noDataValue;
   return {
     driver: 'COG',
     compression: parameters.compression ?? 'deflate',
-    // Differences of neighbors compress better for measured values; classes don't gain, and complex numbers have no predictor.
-    predictor: categorical || complex ? 'NO' : 'YES',
+    // A predictor improves the compression of measured values, but not of classes. It cannot encode complex numbers.
+    predictor: categorical || isComplex ? 'NO' : 'YES',
     block_size: BLOCK_SIZE,
     overview_resampling: parameters.resampling ?? (categorical ? 'nearest' : 'average'),
     categorical,
     mosaic: parameters.mosaic,
-    ...(value === undefined ? {} : { nodata: value }),
+    ...(nodata === undefined ? {} : { nodata }),
   };
 }
 
-function toCog(
+function toCogCommand(
   input: string,
   args: string[],
-  drivers: string[],
+  drivers: readonly string[],
   { compression, predictor, overview_resampling }: CogSettings,
   { output, folder, cores }: CogPaths,
 ): GdalCommand {
@@ -257,9 +165,9 @@ function toCog(
     `COMPRESS=${compression.toUpperCase()}`,
     `PREDICTOR=${predictor}`,
     `BLOCKSIZE=${BLOCK_SIZE}`,
-    // A file that could pass 4 GiB when the compression is poor is written as BigTIFF from the start.
+    // A classic TIFF cannot exceed 4 GiB, and its size is unknown before it is compressed.
     'BIGTIFF=IF_SAFER',
-    // Overviews of the source may be made by another rule.
+    // Overviews of the source may have been made with another resampling.
     'OVERVIEWS=IGNORE_EXISTING',
     `OVERVIEW_RESAMPLING=${overview_resampling.toUpperCase()}`,
     `NUM_THREADS=${cores}`,

@@ -1,10 +1,12 @@
+import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { RasterParametersSchema } from '#shared/manifest/manifest.ts';
-import type { Manifest } from '#shared/manifest/manifest.ts';
-import type { RasterParameters } from './plan-cog.ts';
+import { type Manifest, RasterParametersSchema } from '#shared/manifest/manifest.ts';
 import type { RasterInfo } from '../read/raster-info.ts';
 
-/** Smallest and largest values of GDAL's whole-number types. */
+/** `metadata.raster` of the manifest. */
+export type RasterParameters = z.infer<typeof RasterParametersSchema>;
+
+/** Smallest and largest values of GDAL's integer types. */
 const RANGES: Record<string, [number, number]> = {
   Byte: [0, 255],
   Int8: [-128, 127],
@@ -19,7 +21,10 @@ export function rasterParameters({ metadata }: Pick<Manifest, 'metadata'>): Rast
   return metadata.raster ?? RasterParametersSchema.parse({});
 }
 
-/** Throws MANIFEST_INVALID for a nodata value that the pixels cannot hold: GDAL would take the nearest one, which may be data. */
+/**
+ * Throws MANIFEST_INVALID for a nodata value outside the range of the pixel type. GDAL would use the nearest possible
+ * value, which may be data.
+ */
 export function checkNodata({ nodata }: RasterParameters, { bands }: Pick<RasterInfo, 'bands'>, file: string): void {
   if (nodata === undefined) return;
   const type = bands
@@ -29,7 +34,9 @@ export function checkNodata({ nodata }: RasterParameters, { bands }: Pick<Raster
       return range !== undefined && (!Number.isInteger(nodata) || nodata < range[0] || nodata > range[1]);
     });
   if (type === undefined) return;
-  const message = `metadata.raster.nodata is ${nodata}, which a pixel of type ${type} of ${file} cannot hold.`;
+  const message =
+    `metadata.raster.nodata is ${nodata}, but the pixels of ${file} are of type ${type}. ` +
+    'Choose a value of that type.';
   throw new SluiceError('MANIFEST_INVALID', message, {
     details: { file, issues: [{ field: 'metadata.raster.nodata', message }] },
   });

@@ -11,29 +11,29 @@ import { type RasterFixture, openRasterFixture, rasterFile } from '../../../test
 import { parseRasterInfo } from '../read/raster-info.ts';
 import { parseTargetPoints, targetPointsCommand, type PlacedRaster, warpedSize } from './warped-size.ts';
 
-/** No .aux.xml beside test data. */
-const UNTOUCHED = { env: { GDAL_PAM_ENABLED: 'NO' } };
+/** Writes no .aux.xml files into the test data. */
+const NO_PAM = { env: { GDAL_PAM_ENABLED: 'NO' } };
 
-/** The places of a raster of 300 x 400 pixels whose corners come to `first` and `last`, and that reaches as far as `others`. */
+/** A raster of 300 x 400 pixels with its first and last corner, and other points, in the target CRS. */
 const raster = (first: [number, number], last: [number, number], ...others: [number, number][]): PlacedRaster => ({
   size: [300, 400],
   points: [first, ...others, last],
 });
 
-describe('the size of a warped raster', () => {
-  test('its diagonal keeps its number of pixels', () => {
+describe('warpedSize', () => {
+  test('keeps the number of pixels on the diagonal', () => {
     expect(warpedSize([raster([0, 400], [300, 0])])).toEqual([300, 400]);
     expect(warpedSize([raster([0, 4], [3, 0])])).toEqual([300, 400]);
   });
-  test('a mosaic is as wide as all of them, in the smallest pixels', () => {
+  test('covers all rasters of a mosaic with the smallest pixels', () => {
     expect(warpedSize([raster([0, 400], [300, 0]), raster([1000, 40], [1030, 0])])).toEqual([10_300, 4000]);
   });
-  test('corners that fall on one line count by the bounds, points without a place not at all', () => {
+  test('uses the extent when both corners are on one line, and ignores points that cannot be transformed', () => {
     expect(warpedSize([raster([0, 0], [300, 0], [10, 400])])).toEqual([300, 400]);
     expect(warpedSize([{ size: [300, 400], points: [undefined, [0, 400], [300, 0], undefined] }])).toEqual([300, 400]);
     expect(warpedSize([{ size: [300, 400], points: [undefined, undefined] }])).toBeUndefined();
   });
-  test('corners that come together make a grid without end', () => {
+  test('is huge when both corners are close together', () => {
     expect(warpedSize([raster([0, 0], [1e-9, 1e-9], [1000, 0])])?.[0]).toBeGreaterThan(1e13);
   });
   test.each([
@@ -43,23 +43,28 @@ describe('the size of a warped raster', () => {
     ['lc.tif', 'EPSG:4326'],
     ['lc.tif', 'EPSG:3413'],
     ['olinda_dem_utm25s.tif', 'EPSG:3857'],
-  ])('is what gdalwarp makes of %s in %s, to a few percent', async (name, target) => {
+  ])('differs from the grid of gdalwarp for %s in %s by less than 5 %', async (name, target) => {
     const path = rasterFile(name);
-    const info = parseRasterInfo((await execa('gdalinfo', ['-json', path], UNTOUCHED)).stdout, name);
+    const info = parseRasterInfo((await execa('gdalinfo', ['-json', path], NO_PAM)).stdout, name);
     const {
       command,
       args,
       input = '',
-    } = targetPointsCommand({ name: path, info, drivers: [], crs: '', crsOverrides: false }, '', target, []);
+    } = targetPointsCommand(
+      { file: name, name: path, info, drivers: [], crs: '', crsOverrides: false },
+      '',
+      target,
+      [],
+    );
     const { stdout } = await execa(command, args, { input });
     const warped = join(mkdtempSync(join(tmpdir(), 'sluice-warp-')), 'größe.tif');
     await execa('gdalwarp', ['-q', '-t_srs', target, path, warped]);
-    const { size } = parseRasterInfo((await execa('gdalinfo', ['-json', warped], UNTOUCHED)).stdout, name);
-    const foreseen = warpedSize([{ size: info.size, points: parseTargetPoints(stdout) }]);
-    for (const axis of [0, 1] as const) expect(Math.abs((foreseen?.[axis] ?? 0) / size[axis] - 1)).toBeLessThan(0.05);
+    const { size } = parseRasterInfo((await execa('gdalinfo', ['-json', warped], NO_PAM)).stdout, name);
+    const estimated = warpedSize([{ size: info.size, points: parseTargetPoints(stdout) }]);
+    for (const axis of [0, 1] as const) expect(Math.abs((estimated?.[axis] ?? 0) / size[axis] - 1)).toBeLessThan(0.05);
     await rm(dirname(warped), { recursive: true });
   });
-  test('a line of gdaltransform is a place, or says that there is none', () => {
+  test('parses points and failed transformations of gdaltransform', () => {
     expect(parseTargetPoints('1 2\ntransformation failed.\n-3.5 inf\n1e3 -2\n')).toEqual([
       [1, 2],
       undefined,
@@ -69,7 +74,7 @@ describe('the size of a warped raster', () => {
   });
 });
 
-describe('a grid that would fill the disk', () => {
+describe('checkWarpSize', () => {
   const ran: string[] = [];
   let landing: RasterFixture;
   beforeAll(async () => {
@@ -84,7 +89,7 @@ describe('a grid that would fill the disk', () => {
   });
   afterAll(() => landing[Symbol.asyncDispose]());
 
-  /** A GeoTIFF of real pixels in another place. */
+  /** A GeoTIFF with the pixels of a test file and another georeference. */
   const placed = async (name: string, transform: number[], crs: string): Promise<string> => {
     const vrt = join(landing.folder, `${name}.vrt`);
     writeFileSync(
@@ -97,15 +102,15 @@ describe('a grid that would fill the disk', () => {
   };
 
   test.each([
-    // Both corners lie within a meter, the other two 64 km away.
+    // Two opposite corners are within one meter; the other two are 64 km away.
     ['of a sheared grid', [500_000, 200.002, -160, 5_000_000, 200.003, -160], 'EPSG:32633', {}],
     [
-      'of a sheared grid in another system',
+      'of a sheared grid in another CRS',
       [500_000, 200.002, -160, 5_000_000, 200.003, -160],
       'EPSG:32633',
       { target_crs: 'EPSG:3857' },
     ],
-  ])('%s is refused before gdalwarp begins', async (name, transform, crs, parameters) => {
+  ])('rejects a raster %s before gdalwarp starts', async (name, transform, crs, parameters) => {
     ran.length = 0;
     const path = await placed(name, transform, crs);
     const error = await landing.ingest({ path, format: 'GTiff' }, parameters).catch((thrown: unknown) => thrown);
@@ -114,11 +119,11 @@ describe('a grid that would fill the disk', () => {
       retryable: false,
       details: { files: [path], limit: 2 ** 30, variable: 'MAX_FILE_BYTES' },
     });
-    expect((error as Error).message).toContain(`${path} would become a grid of `);
+    expect((error as Error).message).toContain(`${path} would have `);
     expect(ran).not.toContain('gdalwarp');
   });
 
-  test('of small rasters far apart is refused, in their own system and in another', async () => {
+  test('rejects a mosaic of small rasters that are far apart, in their CRS and in another', async () => {
     const near = await placed('nah', [500_000, 1, 0, 5_000_000, 0, -1], 'EPSG:32633');
     const far = await placed('fern', [600_000.5, 1, 0, 5_100_000.5, 0, -1], 'EPSG:32633');
     for (const parameters of [{ mosaic: true }, { mosaic: true, target_crs: 'EPSG:4326' }]) {
@@ -131,7 +136,7 @@ describe('a grid that would fill the disk', () => {
         .catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({
         code: 'FILE_TOO_LARGE',
-        message: expect.stringContaining('The mosaic of 2 files would become a grid of ') as string,
+        message: expect.stringContaining('The mosaic of 2 files would have ') as string,
       });
       expect(ran).not.toContain('gdalwarp');
     }

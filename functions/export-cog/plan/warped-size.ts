@@ -1,33 +1,27 @@
-import { gridPoints } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { type Extent, extentOfPoints, gridPoints, type Point } from '#shared/contracts/extent.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import type { CogSource } from './plan-cog.ts';
+import type { CogSource } from './cog-source.ts';
 
-/** How large the grid becomes that gdalwarp chooses by itself. Pure. */
+/** Estimates the size of the grid that gdalwarp chooses. Pure. */
 
-/** A place in the target CRS; undefined for a pixel that has none there. */
-export type TargetPoint = readonly [number, number] | undefined;
+/** A point in the target CRS; undefined for a point that cannot be transformed. */
+export type TargetPoint = Point | undefined;
 
-/** A raster whose pixels are to be moved: its size, and the places of points all over it, from its first corner to the opposite one. */
+/** A raster in the target CRS. */
 export interface PlacedRaster {
   size: readonly [number, number];
+  /** A grid of points over the raster, from its first corner to the opposite one. */
   points: readonly TargetPoint[];
 }
 
-/** Asks for the places of points all over a raster. They come by the same transformation as gdalwarp's. */
+/** Transforms a grid of points over a raster with the transformation of gdalwarp. */
 export function targetPointsCommand(
-  {
-    name,
-    info: {
-      size: [width, height],
-    },
-    drivers,
-    crs,
-    crsOverrides,
-  }: CogSource,
+  { name, info, drivers, crs, crsOverrides }: CogSource,
   folder: string,
   target: string,
   transformation: readonly string[],
 ): GdalCommand {
+  const [width, height] = info.size;
   const points = gridPoints((across, down) => [across * width, down * height]);
   return {
     command: 'gdaltransform',
@@ -38,7 +32,7 @@ export function targetPointsCommand(
   };
 }
 
-/** One place for each line of gdaltransform's output. */
+/** The points in the output of gdaltransform, one per line. */
 export function parseTargetPoints(stdout: string): TargetPoint[] {
   return stdout
     .trim()
@@ -50,37 +44,30 @@ export function parseTargetPoints(stdout: string): TargetPoint[] {
 }
 
 /**
- * Columns and rows of the grid that holds all rasters in the smallest of their new pixels, as gdalwarp chooses it: the diagonal of a raster keeps its
- * number of pixels (GDALSuggestedWarpOutput). It may differ from GDAL's by a few percent. Undefined when no raster has a place in the target.
+ * Columns and rows of the grid that contains all rasters with the smallest of their new pixels. As in gdalwarp, the
+ * diagonal of a raster keeps its number of pixels (GDALSuggestedWarpOutput). The result may differ from GDAL's by a few
+ * percent. Undefined when no raster has a point in the target CRS.
  */
 export function warpedSize(rasters: readonly PlacedRaster[]): [number, number] | undefined {
-  const grids = rasters.flatMap((raster) => gridOf(raster) ?? []);
+  const grids = rasters.flatMap((raster) => warpedGrid(raster) ?? []);
   if (grids.length === 0) return undefined;
-  const side = (axis: 0 | 1) =>
-    Math.max(...grids.map(({ max }) => max[axis])) - Math.min(...grids.map(({ min }) => min[axis]));
   const pixel = Math.min(...grids.map((grid) => grid.pixel));
-  return [Math.ceil(side(0) / pixel), Math.ceil(side(1) / pixel)];
+  const width = Math.max(...grids.map(({ extent }) => extent[2])) - Math.min(...grids.map(({ extent }) => extent[0]));
+  const height = Math.max(...grids.map(({ extent }) => extent[3])) - Math.min(...grids.map(({ extent }) => extent[1]));
+  return [Math.ceil(width / pixel), Math.ceil(height / pixel)];
 }
 
-interface Grid {
-  min: [number, number];
-  max: [number, number];
-  /** Side of a pixel. */
-  pixel: number;
-}
-
-function gridOf({ size: [width, height], points: places }: PlacedRaster): Grid | undefined {
-  const placed = places.filter((place) => place !== undefined);
-  const bound = (choose: typeof Math.min): [number, number] => [
-    choose(...placed.map(([x]) => x)),
-    choose(...placed.map(([, y]) => y)),
-  ];
-  const [min, max] = [bound(Math.min), bound(Math.max)];
-  const [first, last] = [places[0], places.at(-1)];
-  const across = first && last ? ([last[0] - first[0], last[1] - first[1]] as const) : undefined;
-  // GDAL takes the diagonal of the bounds where a corner has no place, or both have the same column or row.
+/** The extent of one raster, and the side of its new pixels. */
+function warpedGrid({ size: [width, height], points }: PlacedRaster): { extent: Extent; pixel: number } | undefined {
+  const extent = extentOfPoints(points.filter((point) => point !== undefined));
+  if (extent === undefined) return undefined;
+  const [first, last] = [points[0], points.at(-1)];
+  const diagonal = first && last ? ([last[0] - first[0], last[1] - first[1]] as const) : undefined;
+  // GDAL uses the diagonal of the extent when a corner has no point, or both have the same column or row.
   const [dx, dy] =
-    across !== undefined && across[0] !== 0 && across[1] !== 0 ? across : [max[0] - min[0], max[1] - min[1]];
+    diagonal !== undefined && diagonal[0] !== 0 && diagonal[1] !== 0
+      ? diagonal
+      : [extent[2] - extent[0], extent[3] - extent[1]];
   const pixel = Math.hypot(dx, dy) / Math.hypot(width, height);
-  return placed.length === 0 || pixel === 0 ? undefined : { min, max, pixel };
+  return pixel === 0 ? undefined : { extent, pixel };
 }

@@ -1,40 +1,45 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Subdataset } from './raster-info.ts';
 
-/** Variables that say where and when the others are; nobody means them unless by name. */
+/** Names of coordinate variables. They describe the grid of other variables, and are chosen only by name. */
 const COORDINATES = /^(lat|lon|latitude|longitude|time|level|x|y)$|_(bnds|bounds|vertices)$|^(lat|lon|time)_/i;
-/** Names that a message tells; details hold all. */
-const TOLD = 20;
+/** Layers that an error message lists; its details contain all of them. */
+const LISTED_LAYERS = 20;
 
 /**
- * Which image of a file to read: the one that the manifest names, else the only one that is no coordinate. Undefined for a plain raster.
- * Throws LAYER_AMBIGUOUS, LAYER_MISSING.
+ * Chooses the image of a file: the layer that the manifest names, else the only one that is not a coordinate variable.
+ * Returns undefined for a file without named images. Throws LAYER_AMBIGUOUS, LAYER_MISSING.
  */
 export function chooseImage(
   images: readonly Subdataset[],
-  named: string | undefined,
+  declaredLayer: string | undefined,
   file: string,
 ): Subdataset | undefined {
   const layers = images.map(({ layer }) => layer);
-  if (named !== undefined) {
-    const chosen = images.find(({ layer }) => layer === named);
-    if (chosen !== undefined) return chosen;
-    const has = images.length === 0 ? 'it holds one image without a name. Leave `layer` out' : `it has ${told(layers)}`;
-    throw new SluiceError('LAYER_MISSING', `${file} has no variable ${JSON.stringify(named)}; ${has}.`, {
-      details: { file, layer: named, layers },
-    });
+  if (declaredLayer !== undefined) {
+    const image = images.find(({ layer }) => layer === declaredLayer);
+    if (image !== undefined) return image;
+    throw layerMissing(declaredLayer, layers, file);
   }
   if (images.length <= 1) return images[0];
-  const measured = images.filter(({ layer }) => !COORDINATES.test(layer));
-  if (measured.length === 1) return measured[0];
+  const data = images.filter(({ layer }) => !COORDINATES.test(layer));
+  if (data.length === 1) return data[0];
   throw new SluiceError(
     'LAYER_AMBIGUOUS',
-    `${file} has ${images.length} variables: ${told(layers)}. Name one with \`layer\` in the manifest.`,
+    `${file} has ${images.length} variables: ${list(layers)}. Name one with \`layer\` in the manifest.`,
     { details: { file, layers } },
   );
 }
 
-function told(layers: string[]): string {
-  const names = layers.slice(0, TOLD).map((layer) => JSON.stringify(layer));
-  return `${names.join(', ')}${layers.length > TOLD ? ` and ${layers.length - TOLD} more` : ''}`;
+function layerMissing(layer: string, layers: string[], file: string): SluiceError {
+  const existing =
+    layers.length === 0 ? 'it contains one image without a name. Remove `layer`' : `it has ${list(layers)}`;
+  return new SluiceError('LAYER_MISSING', `${file} has no variable ${JSON.stringify(layer)}; ${existing}.`, {
+    details: { file, layer, layers },
+  });
+}
+
+function list(layers: string[]): string {
+  const names = layers.slice(0, LISTED_LAYERS).map((layer) => JSON.stringify(layer));
+  return `${names.join(', ')}${layers.length > LISTED_LAYERS ? ` and ${layers.length - LISTED_LAYERS} more` : ''}`;
 }

@@ -21,11 +21,9 @@ test.each([
   ['external-link.nc', 'external link'],
   ['sub.nc', undefined],
   ['landsat.tif', undefined],
-])('%s has as reference: %s', async (name, reference) =>
-  expect(await findHdf5Reference(data(name), signal)).toBe(reference),
-);
+])('finds in %s: %s', async (name, reference) => expect(await findHdf5Reference(data(name), signal)).toBe(reference));
 
-test('a netCDF-4 file with its own values has none', async () => {
+test('finds no reference in a netCDF-4 file with its own values', async () => {
   const path = join(folder, 'eigene.nc');
   await execa('gdal_translate', [
     '-q',
@@ -41,12 +39,12 @@ test('a netCDF-4 file with its own values has none', async () => {
   expect(await findHdf5Reference(path, signal)).toBeUndefined();
 });
 
-test('a reference is found far into a large file, also across the border of two reads', async () => {
+test('finds a reference far into a large file, across the boundary of two chunks', async () => {
   const small = await readFile(data('external-storage.nc'));
   const path = join(folder, 'groß.nc');
   const heap = small.indexOf('HEAP');
   const without = withoutHeapAddresses(small);
-  // The message that names the heap lies across the end of what is read first.
+  // The message that refers to the heap crosses the end of the first chunk.
   const message = Buffer.alloc(16);
   message.set([1, 0, 0, 0, 1, 0, 1, 0]);
   message.writeBigUInt64LE(BigInt(heap), 8);

@@ -2,18 +2,24 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { startsWithLatin1 } from '#shared/formats/first-bytes.ts';
 
 /**
- * HDF5 files, as netCDF-4 is, can say that the values of a dataset lie in another file: raw bytes of any file (external storage), other
- * HDF5 files (virtual datasets, external links). The library opens them by itself, whatever GDAL allows. They are found here by the
- * structures of the HDF5 file format specification (version 3.0), anywhere in the file: an address in such a structure must point at the heap that holds the names.
+ * Finds references to other files in HDF5 files, including netCDF-4: raw bytes of any file (external storage), and
+ * other HDF5 files (virtual datasets, external links). The HDF5 library opens these files itself, so disabled GDAL
+ * drivers do not prevent it. The search looks for the structures of the HDF5 File Format Specification 3.0 at every
+ * position of the file. To avoid false matches, an address in a structure must point to a heap, which contains the file
+ * names.
  */
+
 export type Hdf5Reference = 'external storage' | 'virtual dataset' | 'external link';
 
 const isHdf5 = startsWithLatin1('\x89HDF\r\n\x1a\n');
-/** Signatures of the heaps that hold the names of other files: local (III.D) and global (III.E). */
+/** Signatures of the heaps that contain file names: local (III.D) and global (III.E). */
 const LOCAL_HEAP = Buffer.from('HEAP');
 const GLOBAL_HEAP = Buffer.from('GCOL');
 const CHUNK_BYTES = 8 * 2 ** 20;
-/** A structure that lies across two chunks is seen whole in the second: longest are the names in a link, of 64 KiB each at most. */
+/**
+ * Chunks overlap by the longest structure, so that one chunk contains it completely: a link with two names of up to 64
+ * KiB.
+ */
 const OVERLAP_BYTES = 160 * 2 ** 10;
 /** Data layout message (IV.A.2.i), version 4, class 3: a virtual dataset. */
 const VIRTUAL_LAYOUT = Buffer.from([4, 3]);
@@ -23,17 +29,17 @@ const EXTERNAL_LINK_TYPE = 64;
 /** Bits of the flags of a link message. */
 const LINK = { nameLengthSize: 0b11, creationOrder: 0b100, hasType: 0b1000, charset: 0b10000 } as const;
 
-/** The first reference to another file in an HDF5 file; undefined when there is none, or the file is no HDF5. */
+/** The kind of the first reference to another file; undefined for a file without one, and for other formats. */
 export async function findHdf5Reference(path: string, signal: AbortSignal): Promise<Hdf5Reference | undefined> {
   const file = await open(path);
   try {
-    const head = await readAt(file, 0, 16);
-    if (!isHdf5(head)) return undefined;
-    const addressBytes = sizeOfAddresses(head);
+    const superblock = await readAt(file, 0, 16);
+    if (!isHdf5(superblock)) return undefined;
+    const addressBytes = sizeOfAddresses(superblock);
     const heaps = { local: new Set<number>(), global: new Set<number>() };
     for await (const { chunk, offset } of chunksOf(file, LOCAL_HEAP.length, signal)) {
-      for (const at of placesOf(LOCAL_HEAP, chunk)) heaps.local.add(offset + at);
-      for (const at of placesOf(GLOBAL_HEAP, chunk)) heaps.global.add(offset + at);
+      for (const at of offsetsOf(LOCAL_HEAP, chunk)) heaps.local.add(offset + at);
+      for (const at of offsetsOf(GLOBAL_HEAP, chunk)) heaps.global.add(offset + at);
     }
     for await (const { chunk } of chunksOf(file, OVERLAP_BYTES, signal)) {
       const address = (at: number) => (at + addressBytes <= chunk.length ? readAddress(chunk, at, addressBytes) : -1);
@@ -41,7 +47,7 @@ export async function findHdf5Reference(path: string, signal: AbortSignal): Prom
         return 'external storage';
       if (
         heaps.global.size > 0 &&
-        placesOf(VIRTUAL_LAYOUT, chunk).some((at) => heaps.global.has(address(at + VIRTUAL_LAYOUT.length)))
+        offsetsOf(VIRTUAL_LAYOUT, chunk).some((at) => heaps.global.has(address(at + VIRTUAL_LAYOUT.length)))
       )
         return 'virtual dataset';
       if (hasExternalLink(chunk)) return 'external link';
@@ -52,10 +58,10 @@ export async function findHdf5Reference(path: string, signal: AbortSignal): Prom
   }
 }
 
-/** "Size of offsets" of the superblock, by its version. */
-function sizeOfAddresses(head: Buffer): number {
-  const version = head[8] ?? 0;
-  const size = head[version < 2 ? 13 : 9] ?? 8;
+/** The field "Size of Offsets". Its position depends on the version of the superblock. */
+function sizeOfAddresses(superblock: Buffer): number {
+  const version = superblock[8] ?? 0;
+  const size = superblock[version < 2 ? 13 : 9] ?? 8;
   return size === 2 || size === 4 ? size : 8;
 }
 
@@ -63,7 +69,10 @@ function readAddress(chunk: Buffer, at: number, bytes: number): number {
   return bytes === 8 ? Number(chunk.readBigUInt64LE(at)) : chunk.readUIntLE(at, bytes);
 }
 
-/** External data files message (IV.A.2.h): version 1, 3 bytes, slots allocated and used (16 bits each), address of a local heap. */
+/**
+ * External data files message (IV.A.2.h): version 1, 3 bytes, allocated and used slots (16 bits each), address of a
+ * local heap.
+ */
 function hasExternalStorage(chunk: Buffer, isHeap: (at: number) => boolean): boolean {
   for (let at = chunk.indexOf(1); at !== -1 && at + 8 < chunk.length; at = chunk.indexOf(1, at + 1)) {
     const used = chunk.readUInt16LE(at + 6);
@@ -72,7 +81,7 @@ function hasExternalStorage(chunk: Buffer, isHeap: (at: number) => boolean): boo
   return false;
 }
 
-/** A link message of type 64 whose value is what such a link holds: version and flags 0, a file name, a path, each ended by NUL. */
+/** Link message of type 64. Its value is: version and flags (0), a file name and a path, each with a final NUL. */
 function hasExternalLink(chunk: Buffer): boolean {
   for (let at = chunk.indexOf(EXTERNAL_LINK_TYPE); at !== -1; at = chunk.indexOf(EXTERNAL_LINK_TYPE, at + 1)) {
     const flags = chunk[at - 1] ?? 0;
@@ -94,13 +103,13 @@ function hasExternalLink(chunk: Buffer): boolean {
   return false;
 }
 
-function placesOf(wanted: Buffer, chunk: Buffer): number[] {
-  const places: number[] = [];
-  for (let at = chunk.indexOf(wanted); at !== -1; at = chunk.indexOf(wanted, at + 1)) places.push(at);
-  return places;
+function offsetsOf(wanted: Buffer, chunk: Buffer): number[] {
+  const offsets: number[] = [];
+  for (let at = chunk.indexOf(wanted); at !== -1; at = chunk.indexOf(wanted, at + 1)) offsets.push(at);
+  return offsets;
 }
 
-/** The file in pieces, each beginning with the last `overlap` bytes of the one before. */
+/** Reads the file in chunks. Each chunk also contains the first `overlap` bytes of the next one. */
 async function* chunksOf(
   file: FileHandle,
   overlap: number,

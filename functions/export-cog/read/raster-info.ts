@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 
-/** What Sluice reads of `gdalinfo -json`. Sizes in pixels, coordinates in units of the CRS. */
+/** The part of `gdalinfo -json` that Sluice uses. Sizes are in pixels, coordinates in units of the CRS. */
 
 const Domains = z.record(z.string(), z.unknown()).default({});
 const BandInfoSchema = z.object({
@@ -11,7 +11,7 @@ const BandInfoSchema = z.object({
   colorInterpretation: z.string().optional(),
   description: z.string().optional(),
   colorTable: z.unknown().optional(),
-  noDataValue: z.union([z.number(), z.string()]).transform(wordOrNumber).optional(),
+  noDataValue: z.union([z.number(), z.string()]).transform(toPixelValue).optional(),
   scale: z.number().optional().catch(undefined),
   offset: z.number().optional().catch(undefined),
   unit: z.string().optional(),
@@ -21,7 +21,7 @@ const BandInfoSchema = z.object({
 });
 const InfoSchema = z.object({
   driverShortName: z.string(),
-  /** Every file that GDAL opens to read this one. */
+  /** All files that GDAL opens to read the raster. */
   files: z.array(z.string()).default([]),
   size: z.tuple([z.number().int(), z.number().int()]),
   coordinateSystem: z.object({ wkt: z.string() }).optional(),
@@ -35,16 +35,16 @@ const InfoSchema = z.object({
 export type RasterInfo = z.infer<typeof InfoSchema>;
 export type BandInfo = z.infer<typeof BandInfoSchema>;
 
-/** JSON has no NaN and no infinity; GDAL writes them bare or as words. */
+/** The value of a pixel. JSON has no NaN and no infinity, so they are written as words. */
 export type PixelValue = number | 'nan' | 'inf' | '-inf';
 
-function wordOrNumber(value: number | string): PixelValue {
+function toPixelValue(value: number | string): PixelValue {
   if (typeof value === 'number') return value;
   if (/nan/i.test(value)) return 'nan';
   return value.startsWith('-') ? '-inf' : 'inf';
 }
 
-/** Describes a raster in `folder`. With `statistics`, every pixel is read. */
+/** Describes a raster in `folder`. With `statistics`, GDAL reads every pixel. */
 export function infoCommand(
   name: string,
   folder: string,
@@ -53,14 +53,15 @@ export function infoCommand(
 ): GdalCommand {
   return {
     command: 'gdalinfo',
-    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name], // Attribute tables can be long and are not used.
+    // -norat: attribute tables can be long and are not used.
+    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name],
     drivers: [...drivers],
     folder,
-    environment: { GDAL_PAM_ENABLED: 'NO' }, // Statistics would be written beside the file; nobody's .aux.xml is read.
+    environment: { GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
   };
 }
 
-/** Parses the output of `infoCommand`. Throws FILE_UNREADABLE. */
+/** Parses the output of `infoCommand`, in which GDAL writes NaN and infinity without quotes. Throws FILE_UNREADABLE. */
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
   const json = stdout.replace(
     /("(?:[^"\\]|\\.)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
@@ -69,29 +70,32 @@ export function parseRasterInfo(stdout: string, file: string): RasterInfo {
   try {
     return InfoSchema.parse(JSON.parse(json));
   } catch (cause) {
-    throw new SluiceError('FILE_UNREADABLE', `GDAL's description of ${file} cannot be understood.`, {
+    throw new SluiceError('FILE_UNREADABLE', `The output of gdalinfo for ${file} cannot be parsed.`, {
       cause,
       details: { file },
     });
   }
 }
 
-/** A metadata item of a raster or a band; undefined when there is none. The default domain has the name ''. */
+/** A metadata item of a raster or a band; undefined when there is none. The name of the default domain is ''. */
 export function metadataItem({ metadata }: Pick<RasterInfo, 'metadata'>, key: string, domain = ''): string | undefined {
   const items = metadata[domain];
   const value = typeof items === 'object' && items !== null ? (items as Record<string, unknown>)[key] : undefined;
   return typeof value === 'string' ? value : undefined;
 }
 
-/** One image of a file that holds several: a variable of a netCDF file, a page of a TIFF. */
+/** One image of a file with several: a variable of a netCDF file, or a page of a TIFF. */
 export interface Subdataset {
-  /** The variable, or the number of the page. */
+  /** The name of the variable, or the number of the page. */
   layer: string;
-  /** What GDAL opens. */
+  /** The name that GDAL opens. */
   name: string;
 }
 
-/** The images of a file that holds several; none for a plain raster. Only names of the container's own driver and of this file count. */
+/**
+ * The images of a file with several; empty for a file with one. Names of other drivers or other files are ignored,
+ * because GDAL would open them.
+ */
 export function subdatasets(info: RasterInfo, path: string): Subdataset[] {
   const listed = info.metadata.SUBDATASETS;
   if (typeof listed !== 'object' || listed === null) return [];

@@ -1,29 +1,43 @@
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { nameFileInLimitError, messagesOf, warningsOf } from '#shared/gdal/gdal-error.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-error.ts';
+import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
+import type { Context } from '#shared/runtime/context.ts';
 
-/** What GDAL says of a raster, as errors and notes about the user's file. */
+/** Runs GDAL programs on rasters and converts their messages to errors and notes about the file of the user. */
 
-/** PROJ tells of points outside of a projection, which become "no data". */
+export type RasterContext = Pick<Context, 'gdal' | 'env'> & { signal: AbortSignal };
+
+/** Messages about points outside of a projection. Such points become nodata. */
 const ABOUT_PROJ = /^PROJ: |^proj_|^Reprojection failed|^Too many points/;
-/** Said although nothing is lost. */
+/** Warnings without a loss of data. */
 const HARMLESS =
   /not a (?:Longitude\/X|Latitude\/Y) dimension|PREDICTOR|TIFFReadDirectory:Unknown field|Point outside of projection domain/i;
-/** The first ones tell the story. */
+const WRONG_FORMAT = /not recognized as (?:a|being in a) supported file format|does not exist in the file system/;
+/** GDAL can warn once per block; the first warnings are sufficient. */
 const MAX_NOTES = 10;
 
-/** The error of a failed gdalinfo, gdal_translate or gdalwarp, about the file. */
-export function rasterError(error: SluiceError, file: string): SluiceError {
+/** Runs a GDAL program. Its errors name `file`. */
+export async function runGdalOn(
+  file: string,
+  command: GdalCommand,
+  { gdal, signal }: RasterContext,
+): Promise<GdalResult> {
+  try {
+    return await gdal.run(command, { signal });
+  } catch (thrown) {
+    throw rasterError(asSluiceError(thrown), file);
+  }
+}
+
+/** The error of a GDAL program that failed, about `file`. */
+function rasterError(error: SluiceError, file: string): SluiceError {
   if (error.code !== 'FILE_UNREADABLE') return nameFileInLimitError(error, file);
   const messages = (error.details.messages ?? []) as string[];
-  if (
-    messages.some((message) =>
-      /not recognized as (?:a|being in a) supported file format|does not exist in the file system/.test(message),
-    )
-  ) {
+  if (messages.some((message) => WRONG_FORMAT.test(message))) {
     return new SluiceError(
       'FORMAT_MISMATCH',
-      `${file} is not of the format that the manifest says: GDAL cannot open it as such. Correct \`format\`, or the file.`,
+      `${file} cannot be opened in the format that the manifest declares. Correct \`format\`, or the file.`,
       { cause: error, details: { file, messages } },
     );
   }
@@ -33,11 +47,14 @@ export function rasterError(error: SluiceError, file: string): SluiceError {
   });
 }
 
-/** Notes from what GDAL printed although it succeeded. Throws FILE_UNREADABLE for an error that it went past: pixels behind it may be missing. */
+/**
+ * Notes from the warnings of a GDAL program that succeeded. Throws FILE_UNREADABLE for an error message, because pixels
+ * may be missing although the program continued.
+ */
 export function notesFromGdalOutput(stderr: string, file: string): Note[] {
   const errors = messagesOf(stderr).filter((message) => !ABOUT_PROJ.test(message));
   if (errors[0] !== undefined)
-    throw new SluiceError('FILE_UNREADABLE', `${file} is damaged; GDAL says: ${errors[0]}`, {
+    throw new SluiceError('FILE_UNREADABLE', `${file} is damaged. GDAL reported: ${errors[0]}`, {
       details: { file, messages: errors.slice(0, MAX_NOTES) },
     });
   return [...new Set(warningsOf(stderr))]

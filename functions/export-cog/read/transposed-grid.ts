@@ -1,26 +1,24 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { metadataItem, type RasterInfo } from './raster-info.ts';
 
-/** What GDAL's netCDF driver says of the last two dimensions when they are not in its order. */
-const NOT_ACROSS = /dimension #\d+ \((.+)\) is not a Longitude\/X dimension/;
-const NOT_DOWN = /dimension #\d+ \((.+)\) is not a Latitude\/Y dimension/;
+/** Warnings of GDAL's netCDF driver about the last two dimensions when they are not (y, x). */
+const NOT_X = /dimension #\d+ \((.+)\) is not a Longitude\/X dimension/;
+const NOT_Y = /dimension #\d+ \((.+)\) is not a Latitude\/Y dimension/;
 
-/** Throws GEOREFERENCE_MISSING for a grid whose columns run along latitude: GDAL would take latitudes for x, or finds no place at all. */
+/**
+ * Throws GEOREFERENCE_MISSING for a netCDF grid with the dimensions (lon, lat). GDAL would read latitudes as x, or find
+ * no georeference.
+ */
 export function rejectTransposedGrid(info: Pick<RasterInfo, 'metadata'>, stderr: string, file: string): void {
-  const [across, down] = [NOT_ACROSS.exec(stderr)?.[1], NOT_DOWN.exec(stderr)?.[1]];
-  if (
-    across === undefined ||
-    down === undefined ||
-    !isAxis(info, across, 'latitude') ||
-    !isAxis(info, down, 'longitude')
-  )
-    return;
+  const [last, secondLast] = [NOT_X.exec(stderr)?.[1], NOT_Y.exec(stderr)?.[1]];
+  if (last === undefined || secondLast === undefined) return;
+  if (!isAxis(info, last, 'latitude') || !isAxis(info, secondLast, 'longitude')) return;
   throw new SluiceError(
     'GEOREFERENCE_MISSING',
-    `The grid of ${file} is transposed: its last two dimensions are ${down} and ${across}, a map has ${across} before ${down}. Change their order (ncpdq -a ${across},${down} IN.nc OUT.nc) and upload it again.`,
-    {
-      details: { file, dimensions: [down, across] },
-    },
+    `The grid of ${file} is transposed: its last two dimensions are ${secondLast}, ${last}; ` +
+      `they must be ${last}, ${secondLast}. ` +
+      `Change their order (ncpdq -a ${last},${secondLast} IN.nc OUT.nc) and upload the file again.`,
+    { details: { file, dimensions: [secondLast, last] } },
   );
 }
 

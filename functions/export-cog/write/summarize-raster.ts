@@ -1,14 +1,14 @@
 import type { z } from 'zod';
-import type { Crs } from '#shared/gdal/crs/wkt.ts';
+import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
-import { type BandInfo, metadataItem, type RasterInfo } from '../read/raster-info.ts';
 import type { TiffDirectory } from '../check/tiff-directories.ts';
+import { type BandInfo, metadataItem, type RasterInfo } from '../read/raster-info.ts';
 
-/** What the asset says of its raster. */
+/** The field `raster` of the asset document. */
 export type RasterSummary = z.infer<typeof RasterSchema>;
 type Band = z.infer<typeof BandSchema>;
 
-/** Summarizes the written file: its description with statistics, and its layout as it stands in the file. `crs` is the one that it is in. */
+/** Summarizes the written file from its gdalinfo with statistics, its TIFF directories, and its CRS. */
 export function summarizeRaster(
   info: RasterInfo,
   directories: readonly TiffDirectory[],
@@ -33,21 +33,20 @@ export function summarizeRaster(
 }
 
 function summarizeBand(band: BandInfo): Band {
+  const isScaled = band.scale !== undefined && (band.scale !== 1 || (band.offset ?? 0) !== 0);
   return {
     data_type: band.type,
     nodata: band.noDataValue ?? null,
     color_interpretation: band.colorInterpretation === 'Undefined' ? null : (band.colorInterpretation ?? null),
-    description: band.description || dimensionsOf(band) || null,
-    ...(band.scale === undefined || (band.scale === 1 && (band.offset ?? 0) === 0)
-      ? {}
-      : { scale: band.scale, offset: band.offset ?? 0 }),
+    description: band.description || netcdfDimensions(band) || null,
+    ...(isScaled ? { scale: band.scale, offset: band.offset ?? 0 } : {}),
     ...(band.unit ? { unit: band.unit } : {}),
     statistics: statisticsOf(band),
   };
 }
 
-/** netCDF: which time, level, … a band is of: `time=36, level=0`. */
-function dimensionsOf({ metadata }: BandInfo): string {
+/** The dimensions of a netCDF band, for example `time=36, level=0`. */
+function netcdfDimensions({ metadata }: BandInfo): string {
   const items = Object.entries((metadata[''] ?? {}) as Record<string, unknown>);
   return items
     .flatMap(([key, value]) =>
@@ -56,25 +55,13 @@ function dimensionsOf({ metadata }: BandInfo): string {
     .join(', ');
 }
 
-/** Null for a band without a single value, and for complex numbers, which have no order. */
+/** Null for a band without values, and for complex numbers, which have no order. */
 function statisticsOf(band: BandInfo): Band['statistics'] {
-  const [minimum, maximum, mean, stddev, valid_percent] = ['MINIMUM', 'MAXIMUM', 'MEAN', 'STDDEV', 'VALID_PERCENT'].map(
-    (name) => Number(metadataItem(band, `STATISTICS_${name}`) ?? Number.NaN),
-  );
-  if (
-    band.type.startsWith('C') ||
-    minimum === undefined ||
-    maximum === undefined ||
-    mean === undefined ||
-    stddev === undefined
-  )
-    return null;
+  if (band.type.startsWith('C')) return null;
+  const statistic = (name: string) => Number(metadataItem(band, `STATISTICS_${name}`) ?? Number.NaN);
+  const [minimum, maximum] = [statistic('MINIMUM'), statistic('MAXIMUM')];
+  const [mean, stddev] = [statistic('MEAN'), statistic('STDDEV')];
   if (![minimum, maximum, mean, stddev].every(Number.isFinite)) return null;
-  return {
-    minimum,
-    maximum,
-    mean,
-    stddev,
-    valid_percent: valid_percent !== undefined && Number.isFinite(valid_percent) ? valid_percent : 100,
-  };
+  const validPercent = statistic('VALID_PERCENT');
+  return { minimum, maximum, mean, stddev, valid_percent: Number.isFinite(validPercent) ? validPercent : 100 };
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { checkCrsName } from '#shared/gdal/crs/crs.ts';
+import { checkCrsName } from '#shared/gdal/crs/crs-text.ts';
 import { topLevelMembers } from './json-members.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { CRS84, lookUpCrs } from '#shared/gdal/crs/crs.ts';
+import { type Crs, CRS84 } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { parseEmbeddedCrs, type ChosenCrs, chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
-import type { Crs } from '#shared/gdal/crs/wkt.ts';
+import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 import type { LoadContext } from '../load-context.ts';
 import { readGeojsonCrs } from './geojson-crs.ts';

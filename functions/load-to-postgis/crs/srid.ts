@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { crsLabel, inXyOrder } from '#shared/gdal/crs/crs.ts';
-import type { Crs } from '#shared/gdal/crs/wkt.ts';
+import { crsLabel, inXyOrder, type Crs } from '#shared/gdal/crs/crs.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /** Finds the SRID of a CRS: its number in PostGIS's table spatial_ref_sys. */

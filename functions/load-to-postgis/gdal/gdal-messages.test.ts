@@ -42,11 +42,11 @@ test('names row and column of a value that PostgreSQL rejects', () => {
 });
 
 test('names the file and the setting for a limit that GDAL reached', () => {
-  const limit = explainGdalFailure(new SluiceError('FILE_TOO_LARGE', 'GDAL says: std::bad_alloc.'), 'größe.gml');
+  const limit = explainGdalFailure(new SluiceError('FILE_TOO_LARGE', 'GDAL reported: std::bad_alloc.'), 'größe.gml');
   expect(limit).toMatchObject({
     code: 'FILE_TOO_LARGE',
     message:
-      'größe.gml needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): GDAL says: std::bad_alloc. Split it, or raise the limit.',
+      'größe.gml needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): GDAL reported: std::bad_alloc. Split the file, or raise the limit.',
     details: { file: 'größe.gml' },
   });
   expect(explainGdalFailure(limit, 'other')).toBe(limit);

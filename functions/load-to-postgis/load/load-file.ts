@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { crsLabel } from '#shared/gdal/crs/crs.ts';
+import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import type { Crs } from '#shared/gdal/crs/wkt.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';

@@ -1,58 +1,62 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Extent } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
-import { crsLabel } from './crs.ts';
-import type { Crs } from './wkt.ts';
+import { type Crs, crsLabel } from './crs.ts';
 
-/** Do coordinates fit the CRS that they are said to be in? */
+/** Checks that coordinates are possible in their CRS. */
 
-/** [xmin, ymin, xmax, ymax] in units of the CRS. */
-export type Extent = [number, number, number, number];
-
-/** Rounding at the poles and the antimeridian; about 10 m. */
+/** Tolerance for rounding at the poles and the antimeridian; about 10 m. */
 const TOLERANCE_DEGREES = 0.0001;
-/** Some data counts longitudes from 0 to 360. */
-const FARTHEST_LONGITUDE = 360;
-/** Data of a neighboring zone or a sea area lies a few degrees outside of the area of use; this is a third of a continent away. */
-const FAR_DEGREES = 15;
+/** Some data has longitudes from 0 to 360. */
+const MAX_LONGITUDE = 360;
+/**
+ * Data of a neighboring zone or a sea area is a few degrees outside the area of use. 15 degrees is a third of a
+ * continent.
+ */
+const MAX_DISTANCE_DEGREES = 15;
 
 /**
- * Notes about coordinates that are odd for their CRS. `onEarth` gives the extent in degrees, or undefined when it cannot be transformed.
- * Throws CRS_EXTENT_MISMATCH when they cannot be in it: outside of the globe, degrees in a projected CRS, or wholly more than 15 degrees
- * away from the CRS's area of use.
+ * Returns notes about coordinates that are unusual in their CRS. `extentInDegrees` transforms the extent, and returns
+ * undefined when that fails. Throws CRS_EXTENT_MISMATCH for coordinates that cannot be in the CRS: outside of the
+ * globe, degrees in a projected CRS, or more than 15 degrees away from the area of use of the CRS.
  */
 export async function checkExtentInCrs(
   crs: Crs,
   extent: Extent,
   file: string,
-  onEarth: () => Promise<Extent | undefined>,
+  extentInDegrees: () => Promise<Extent | undefined>,
 ): Promise<Note[]> {
   if (crs.kind === 'geocentric') return [];
-  if (!extent.every(Number.isFinite)) throw mismatch(crs, extent, file, 'they are not finite numbers');
+  if (!extent.every(Number.isFinite)) throw extentMismatch(crs, extent, file, 'they are not finite numbers');
   if (crs.kind === 'geographic') return geographicNotes(crs, extent, file);
-  if (looksLikeDegrees(crs, extent)) throw mismatch(crs, extent, file, 'they look like degrees');
-  const degrees = await onEarth();
-  if (degrees === undefined) throw mismatch(crs, extent, file, 'they cannot be transformed to longitude and latitude');
+  if (looksLikeDegrees(crs, extent)) throw extentMismatch(crs, extent, file, 'they look like degrees');
+  const degrees = await extentInDegrees();
+  if (degrees === undefined)
+    throw extentMismatch(crs, extent, file, 'they cannot be transformed to longitude and latitude');
   return areaNotes(crs, extent, degrees, file);
 }
 
-/** The rule for longitudes and latitudes, in whatever unit of angle. */
+/** Checks longitudes and latitudes, in the angular unit of the CRS. Throws CRS_EXTENT_MISMATCH. */
 export function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
   const [west, south, east, north] = extent.map((value) => value * crs.degreesPerUnit) as Extent;
-  if (Math.max(Math.abs(south), Math.abs(north)) > 90 + TOLERANCE_DEGREES)
-    throw mismatch(crs, extent, file, 'latitudes end at 90 degrees');
-  if (Math.max(Math.abs(west), Math.abs(east)) > FARTHEST_LONGITUDE + TOLERANCE_DEGREES)
-    throw mismatch(crs, extent, file, 'longitudes end at 180 degrees (360, when they count from 0)');
-  if (Math.max(Math.abs(west), Math.abs(east)) <= 180 + TOLERANCE_DEGREES) return [];
+  const [latitude, longitude] = [Math.max(Math.abs(south), Math.abs(north)), Math.max(Math.abs(west), Math.abs(east))];
+  if (latitude > 90 + TOLERANCE_DEGREES) throw extentMismatch(crs, extent, file, 'latitudes end at 90 degrees');
+  if (longitude > MAX_LONGITUDE + TOLERANCE_DEGREES)
+    throw extentMismatch(crs, extent, file, 'longitudes end at 180 degrees (360, when they count from 0)');
+  if (longitude <= 180 + TOLERANCE_DEGREES) return [];
   return [
     {
       code: 'LONGITUDE_BEYOND_180',
       file,
-      message: `Longitudes of ${file} reach from ${west} to ${east} degrees; they were kept as they are.`,
+      message: `The longitudes of ${file} are between ${west} and ${east} degrees. They were not changed.`,
     },
   ];
 }
 
-/** A projected CRS with a code has its origin far from data that is this small: 180 by 90 meters. A single point at 0, 0 is a common stand-in for "none". */
+/**
+ * True for coordinates in the range of degrees in a projected CRS with a code: the origin of such a CRS is far from
+ * data of 180 by 90 meters. A single point at 0, 0 is excepted, because it is often written for a missing value.
+ */
 export function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
   const isOrigin = x1 === 0 && y1 === 0 && x2 === 0 && y2 === 0;
   return (
@@ -63,58 +67,63 @@ export function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
   );
 }
 
-/** The rule for a projected CRS, by where its coordinates lie on Earth. */
-export function areaNotes(crs: Crs, extent: Extent, onEarth: Extent, file: string): Note[] {
+/** Checks the distance of projected coordinates from the area of use of the CRS. Throws CRS_EXTENT_MISMATCH. */
+export function areaNotes(crs: Crs, extent: Extent, degrees: Extent, file: string): Note[] {
   if (crs.areaOfUse === undefined) return [];
-  const distance = distanceFromArea(onEarth, crs.areaOfUse);
-  if (distance > FAR_DEGREES)
-    throw mismatch(crs, extent, file, `that is ${Math.round(distance)} degrees away from where this CRS is used`);
+  const distance = distanceInDegrees(degrees, crs.areaOfUse);
+  if (distance > MAX_DISTANCE_DEGREES)
+    throw extentMismatch(crs, extent, file, `that is ${Math.round(distance)} degrees outside its area of use`);
   if (distance === 0) return [];
   return [
     {
       code: 'CRS_OUTSIDE_AREA_OF_USE',
       file,
-      message: `The coordinates lie outside of the area that ${crsLabel(crs)} is made for; distances may be distorted.`,
+      message: `The coordinates are outside the area of use of ${crsLabel(crs)}; distances may be distorted.`,
     },
   ];
 }
 
-/** The rule for a CRS to which data is transformed that lies on Earth there: it is done, however far that is. `field` asked for it. */
-export function targetNotes(crs: Crs, onEarth: Extent, field: string): Note[] {
-  const distance = crs.areaOfUse === undefined ? 0 : distanceFromArea(onEarth, crs.areaOfUse);
+/**
+ * Notes about data outside the area of use of the CRS that it is transformed to. `field` is the manifest field of the
+ * CRS.
+ */
+export function targetNotes(crs: Crs, degrees: Extent, field: string): Note[] {
+  const distance = crs.areaOfUse === undefined ? 0 : distanceInDegrees(degrees, crs.areaOfUse);
   if (distance === 0) return [];
+  const far = distance < 1 ? 'less than 1 degree' : `${Math.round(distance)} degrees`;
   return [
     {
       code: 'CRS_OUTSIDE_AREA_OF_USE',
-      message: `The data lies ${distance < 1 ? 'less than 1 degree' : `${Math.round(distance)} degrees`} outside of the area that ${crsLabel(crs)} (${field}) is made for; shapes and distances are distorted. Choose a CRS that is made for it.`,
+      message:
+        `The data is ${far} outside the area of use of ${crsLabel(crs)} (${field}). ` +
+        'Shapes and distances are distorted. Choose a CRS for the area of the data.',
     },
   ];
 }
 
-/** Degrees between two boxes; 0 when they touch. */
-function distanceFromArea(
-  [west, south, east, north]: Extent,
-  [areaWest, areaSouth, areaEast, areaNorth]: Extent,
-): number {
-  const areas: Extent[] =
+/** Degrees between a box and an area of use, which can cross the antimeridian; 0 when they touch. */
+function distanceInDegrees([west, south, east, north]: Extent, area: Extent): number {
+  const [areaWest, areaSouth, areaEast, areaNorth] = area;
+  const parts: Extent[] =
     areaWest <= areaEast
-      ? [[areaWest, areaSouth, areaEast, areaNorth]]
+      ? [area]
       : [
           [areaWest, areaSouth, 180, areaNorth],
           [-180, areaSouth, areaEast, areaNorth],
         ];
-  return Math.min(...areas.map(([w, s, e, n]) => Math.max(0, w - east, west - e, s - north, south - n)));
+  return Math.min(...parts.map(([w, s, e, n]) => Math.max(0, w - east, west - e, s - north, south - n)));
 }
 
-function mismatch(crs: Crs, extent: Extent, file: string, why: string): SluiceError {
+function extentMismatch(crs: Crs, extent: Extent, file: string, reason: string): SluiceError {
   const [x1, y1, x2, y2] = extent;
+  const [west, south, east, north] = crs.areaOfUse ?? [];
   const area =
-    crs.areaOfUse === undefined
-      ? ''
-      : ` (used between longitudes ${crs.areaOfUse[0]} and ${crs.areaOfUse[2]}, latitudes ${crs.areaOfUse[1]} and ${crs.areaOfUse[3]})`;
+    crs.areaOfUse === undefined ? '' : ` (area of use: longitudes ${west} to ${east}, latitudes ${south} to ${north})`;
   return new SluiceError(
     'CRS_EXTENT_MISMATCH',
-    `The coordinates of ${file} reach from x ${x1}, y ${y1} to x ${x2}, y ${y2}; they cannot be in ${crsLabel(crs)}${area}: ${why}. Correct the CRS of the file, or \`crs\` in the manifest.`,
+    `The coordinates of ${file} are between x ${x1}, y ${y1} and x ${x2}, y ${y2}. ` +
+      `They cannot be in ${crsLabel(crs)}${area}: ${reason}. ` +
+      'Correct the CRS of the file, or `crs` in the manifest.',
     {
       details: {
         file,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { checkCrsName, checkCrsText, CRS84, crsLabel, isSameCrs } from './crs.ts';
-import { parseCrs, isHorizontal2D, onOneLine, parseWkt } from './wkt.ts';
+import { CRS84, crsLabel, isSameCrs, parseCrs, isHorizontal2D } from './crs.ts';
+import { onOneLine, parseWkt } from './wkt.ts';
+import { checkCrsName, checkCrsText } from './crs-text.ts';
 
 const NAD27 = `GEOGCRS["NAD27",
     DATUM["North American Datum 1927", ELLIPSOID["Clarke 1866",6378206.4,294.978698213898, LENGTHUNIT["metre",1]]],
@@ -22,7 +23,7 @@ test('reads name, code, kind and area of use', () => {
   expect(crs.wkt).toContain('"North and ""central"" America"');
 });
 
-test('the code of a part is not the code of the whole', () => {
+test('does not use the code of a part as the code of the CRS', () => {
   const mine = parseCrs(
     'PROJCS["mine",GEOGCS["WGS 84",UNIT["degree",0.017],AUTHORITY["EPSG","4326"]],UNIT["metre",1]]',
   );
@@ -40,7 +41,7 @@ test('the code of a part is not the code of the whole', () => {
   expect(bound.authority).toBeUndefined();
 });
 
-test('grads are not degrees, and a local system is local', () => {
+test('reads grads, local systems, and geographic systems written as GEODCRS', () => {
   expect(
     parseCrs(
       'GEOGCS["NTF (Paris)",DATUM["x",SPHEROID["y",6378249.2,293.4]],PRIMEM["Paris",2.5969213],UNIT["grad",0.015707963267949]]',
@@ -59,7 +60,7 @@ test.each([
   [false, 'GEOGCRS["a",CS[ellipsoidal,3]]'],
   [false, 'VERTCRS["a",CS[vertical,1]]'],
   [false, 'COMPOUNDCRS["a",PROJCRS["b",CS[Cartesian,2]],VERTCRS["c",CS[vertical,1]]]'],
-])('a pair of numbers is a place: %j %s', (expected, wkt) => expect(isHorizontal2D(parseCrs(wkt))).toBe(expected));
+])('isHorizontal2D is %j for %s', (expected, wkt) => expect(isHorizontal2D(parseCrs(wkt))).toBe(expected));
 
 test.each([
   '',
@@ -74,18 +75,18 @@ test.each([
   'GEOGCS["a" "b"]',
   `${'A['.repeat(100)}1${']'.repeat(100)}`,
   `GEOGCS["${'x'.repeat(70_000)}"]`,
-])('%j is not a CRS', (text) => {
+])('rejects %j', (text) => {
   expect(() => parseCrs(text)).toThrow(expect.objectContaining({ code: 'CRS_UNREADABLE' }) as Error);
 });
 
-test('brackets may be round, and numbers have exponents', () => {
+test('accepts round brackets and exponents', () => {
   expect(parseWkt('A("x",-1.5E-3,B(+2))')).toEqual({
     keyword: 'A',
     values: ['x', -0.0015, { keyword: 'B', values: [2] }],
   });
 });
 
-test('names of CRSs are codes or WKT, never something to open', () => {
+test('accepts codes and WKT, and rejects texts that PROJ or GDAL would open', () => {
   expect(checkCrsText(' epsg:27700 ')).toBe('EPSG:27700');
   expect(checkCrsText('urn:ogc:def:crs:OGC:1.3:CRS84')).toBe('OGC:CRS84');
   expect(checkCrsText('ESRI:54009')).toBe('ESRI:54009');
@@ -110,7 +111,7 @@ test('names of CRSs are codes or WKT, never something to open', () => {
   ).not.toThrow();
 });
 
-test('CRS84 and EPSG:4326 are the same here, where longitude always comes first', () => {
+test('treats CRS84 and EPSG:4326 as the same CRS', () => {
   expect(isSameCrs(CRS84, { ...CRS84, authority: { name: 'EPSG', code: '4326' } })).toBe(true);
   expect(isSameCrs(CRS84, parseCrs(NAD27))).toBe(false);
   expect(crsLabel(CRS84)).toBe('OGC:CRS84');

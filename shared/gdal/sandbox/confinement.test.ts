@@ -29,7 +29,7 @@ describe('the command line', () => {
       seconds: 3,
     });
 
-  test('with a view of its own, and without', () => {
+  test('uses bwrap, or the other wrappers without it', () => {
     expect(line(bwrap, { folder: '/s' })).toEqual([
       'bwrap',
       '--ro-bind',
@@ -58,7 +58,7 @@ describe('the command line', () => {
     ]);
   });
 
-  test('only PostgreSQL over TCP keeps the network', () => {
+  test('allows the network only for PostgreSQL over TCP', () => {
     const postgres = (environment: Record<string, string>) => ({ drivers: ['PostgreSQL'], environment });
     expect(line(unshare, postgres({ PGHOST: '/tmp/socket' }))[0]).toBe('unshare');
     expect(line(unshare, postgres({ PGHOST: 'db.example' }))[0]).toBe('prlimit');
@@ -68,10 +68,10 @@ describe('the command line', () => {
   });
 });
 
-describe('what is visible', () => {
+describe('visible files', () => {
   const shown = (args: string[]) => args.flatMap((arg, index) => (arg === '--ro-bind-try' ? [args[index + 1]] : []));
 
-  test('an installation outside of /usr: its libraries and data, not the folders around them', () => {
+  test('contain only libraries and data of an installation outside of /usr', () => {
     const outside = (path: string | undefined) =>
       !['/usr', '/bin', '/lib', '/lib64', '/nix/store', '/etc/ld.so.cache', '/etc/alternatives'].includes(path ?? '');
     expect(shown(systemMounts({}, '/usr/bin')).filter(outside)).toEqual([]);
@@ -85,7 +85,7 @@ describe('what is visible', () => {
     ).toEqual(['/opt/é/data', '/opt/conda/bin', '/opt/conda/lib', '/opt/conda/share/gdal', '/opt/conda/share/proj']);
   });
 
-  test('PostgreSQL: its socket, or what finds a server on the network', () => {
+  test('contain the socket of PostgreSQL, or the files to find and verify a server', () => {
     const command = (environment: Record<string, string>): GdalCommand => ({
       command: 'ogr2ogr',
       args: [],
@@ -106,9 +106,9 @@ describe('what is visible', () => {
 
 const here = await detectConfinement(SILENT_LOG);
 
-// A container may forbid it; that the tests of hostile files pass without it as well is theirs to say.
+// Some containers forbid bwrap. The tests of hostile files also run without it.
 describe.runIf(here.ownView.length > 0)(
-  'a program with a view of its own (needs bubblewrap: apt-get install bubblewrap, and leave to use it)',
+  'a program in bwrap (needs bubblewrap: apt-get install bubblewrap, and permission to use it)',
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-own é-'));
     const others = mkdtempSync(join(tmpdir(), 'sluice-others-'));
@@ -116,7 +116,7 @@ describe.runIf(here.ownView.length > 0)(
     writeFileSync(secret, 'geheim');
     afterAll(() => [folder, others].forEach((path) => rmSync(path, { recursive: true, force: true })));
 
-    /** Runs a shell where GDAL would run. */
+    /** Runs a shell in the sandbox. */
     const shell = async (script: string, command: Partial<GdalCommand> = {}) => {
       const [program, ...args] = confinedCommandLine(
         { command: 'sh' as 'ogrinfo', args: ['-c', script], drivers: [], folder, ...command },
@@ -126,7 +126,7 @@ describe.runIf(here.ownView.length > 0)(
       return execa(program, args, { reject: false, cwd: '/', stdin: 'ignore' });
     };
 
-    test('sees the system and its folder, and nothing else', async () => {
+    test('sees only the system and its folder', async () => {
       expect(
         (await shell('ls /')).stdout.split('\n').filter((name) => !['bin', 'lib', 'lib64', 'nix'].includes(name)),
       ).toEqual(['dev', 'etc', 'tmp', 'usr']);
@@ -148,7 +148,7 @@ describe.runIf(here.ownView.length > 0)(
       expect((await shell(`ls '${dirname(folder)}'`)).stdout.split('\n')).toEqual([basename(folder)]);
     });
 
-    test('writes into its folder only', async () => {
+    test('can write only to its folder', async () => {
       expect(await shell(`echo ja > '${folder}/own' && cat '${folder}/own'`)).toMatchObject({
         exitCode: 0,
         stdout: 'ja',
@@ -158,7 +158,7 @@ describe.runIf(here.ownView.length > 0)(
         expect((await shell(`: > ${path}`)).stderr).toMatch(/Read-only file system/);
     });
 
-    test('has no privileges, no other processes, no network, and its limits', async () => {
+    test('has no privileges, sees no other processes and no network, and is limited', async () => {
       expect((await shell(`kill -0 ${process.pid}`)).exitCode).not.toBe(0);
       expect((await shell(`mount -t tmpfs none '${folder}'`)).exitCode).not.toBe(0);
       expect(await shell(`head -c 2000000 /dev/urandom > '${folder}/large'`)).toMatchObject({ exitCode: 153 }); // SIGXFSZ
@@ -176,7 +176,7 @@ describe.runIf(here.ownView.length > 0)(
       server.close();
     });
 
-    test('that cannot be set up is no fault of the file, and is tried again', async () => {
+    test('reports a sandbox that cannot be set up as an internal error', async () => {
       const running = createGdal(testEnv(), { confinement: here }).run(
         { command: 'ogrinfo', args: [], drivers: [], folder: join(others, 'removed') },
         { signal: new AbortController().signal },
@@ -188,7 +188,7 @@ describe.runIf(here.ownView.length > 0)(
       });
     });
 
-    test('a file that names another one does not bring it, where GDAL is told to follow', async () => {
+    test('cannot read a file that an XML entity names', async () => {
       const gml = join(folder, 'entity.gml');
       writeFileSync(
         gml,

@@ -6,111 +6,106 @@ import type { GdalCommand } from '../gdal.ts';
 import { commandMounts, systemMounts } from './visible-files.ts';
 
 /**
- * What the kernel keeps from a GDAL program: other files than its own (bwrap), the network, other processes, privileges, and more
- * memory, processor time and disk than it may use. A machine or a container may forbid some of it; what is left is used.
+ * Restricts a GDAL program with features of the kernel: it sees only its own files (bwrap), no network and no other
+ * processes, has no privileges, and limited memory, processor time and file size. Some machines and containers forbid
+ * some of the wrappers; the others are still used.
  */
 
-/** Beginnings of a command line; empty where the machine forbids it. */
+/** The wrappers that work on this machine, as the start of a command line. Empty when a wrapper does not work. */
 export interface Confinement {
-  /** `bwrap …`: a view of the file system of its own, no privileges, no other processes; it dies with us. The next and the last are then not needed. */
+  /**
+   * `bwrap …`: own file system, no privileges, no other processes, ends with Sluice. Replaces noNetwork and
+   * dieWithParent.
+   */
   ownView: string[];
-  /** `unshare …`: no network but unix sockets. */
+  /** `unshare …`: no network except unix sockets. */
   noNetwork: string[];
   /** True when prlimit works. */
   limits: boolean;
-  /** `setpriv …`: the program dies with us, even when we are killed. */
+  /** `setpriv …`: the kernel ends the program when Sluice ends, even by SIGKILL. */
   dieWithParent: string[];
 }
 
-/** A machine that allows nothing. */
+/** A machine on which no wrapper works. */
 export const UNCONFINED: Confinement = { ownView: [], noNetwork: [], limits: false, dieWithParent: [] };
 
-/** Processor seconds allowed per second of wall time: GDAL rarely uses more threads. */
+/** Processor seconds per second of the time limit. GDAL rarely uses more than 8 threads. */
 const CPU_PER_WALL_SECOND = 8;
 
 let confinement: Promise<Confinement> | undefined;
 
-/** What works here; tried once per process, and logged. GDAL must be installed. */
+/** Detects and logs the wrappers that work; once per process. GDAL must be installed. */
 export function detectConfinement(log: Logger): Promise<Confinement> {
-  confinement ??= probe(log);
+  confinement ??= tryWrappers(log);
   return confinement;
 }
 
-async function probe(log: Logger): Promise<Confinement> {
+async function tryWrappers(log: Logger): Promise<Confinement> {
   const programFolder = process.env.PATH?.split(':').find((folder) => existsSync(join(folder, 'ogrinfo')));
-  // Privileges are dropped explicitly, because root keeps them by default.
   const bwrap = [
     'bwrap',
     '--die-with-parent',
     '--unshare-pid',
     '--unshare-ipc',
+    // bwrap keeps the capabilities of root by default.
     '--cap-drop',
     'ALL',
     ...systemMounts(process.env, programFolder),
   ];
-  const [refusal, asRoot, asUser, limits, dies] = await Promise.all([
-    refusalOf([...bwrap, '--unshare-net', '--remount-ro', '/', '--', 'ogrinfo', '--version']),
-    works(['unshare', '-n', '--', 'true']),
-    works(['unshare', '-r', '-n', '--', 'true']),
-    works(['prlimit', '--fsize=1000000', '--', 'true']),
-    works(['setpriv', '--pdeathsig', 'KILL', '--', 'true']),
+  const [bwrapFailure, unshareAsRoot, unshareAsUser, prlimit, setpriv] = await Promise.all([
+    failureOf([...bwrap, '--unshare-net', '--remount-ro', '/', '--', 'ogrinfo', '--version']),
+    succeeds(['unshare', '-n', '--', 'true']),
+    succeeds(['unshare', '-r', '-n', '--', 'true']),
+    succeeds(['prlimit', '--fsize=1000000', '--', 'true']),
+    succeeds(['setpriv', '--pdeathsig', 'KILL', '--', 'true']),
   ]);
   const found: Confinement = {
-    ownView: refusal === undefined ? bwrap : [],
-    noNetwork: asRoot ? ['unshare', '-n', '--'] : asUser ? ['unshare', '-r', '-n', '--'] : [],
-    limits,
-    dieWithParent: dies ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [],
+    ownView: bwrapFailure === undefined ? bwrap : [],
+    noNetwork: unshareAsRoot ? ['unshare', '-n', '--'] : unshareAsUser ? ['unshare', '-r', '-n', '--'] : [],
+    limits: prlimit,
+    dieWithParent: setpriv ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [],
   };
-  report(log, found, refusal);
+  logResult(found, bwrapFailure, log);
   return found;
 }
 
-function report(log: Logger, { noNetwork, limits }: Confinement, refusal: string | undefined): void {
-  if (refusal === undefined) log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Probe:Done');
-  else
-    log.warn(
-      {
-        files: 'all',
-        network: noNetwork.length > 0 ? 'none' : 'all',
-        limits,
-        bwrap: refusal,
-        advice: 'Install bubblewrap, or allow it: GDAL programs then see no files but those of their run.',
-      },
-      'Sandbox:Probe:Limited',
-    );
+function logResult({ noNetwork, limits }: Confinement, bwrapFailure: string | undefined, log: Logger): void {
+  if (bwrapFailure === undefined) {
+    log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Detect:Success');
+    return;
+  }
+  log.warn(
+    {
+      files: 'all',
+      network: noNetwork.length > 0 ? 'none' : 'all',
+      limits,
+      bwrap: bwrapFailure,
+      advice: 'Install bubblewrap, or allow it, so that GDAL programs see only the files of their run.',
+    },
+    'Sandbox:Detect:Limited',
+  );
 }
 
-async function works(line: string[]): Promise<boolean> {
-  return (await refusalOf(line)) === undefined;
+async function succeeds(line: string[]): Promise<boolean> {
+  return (await failureOf(line)) === undefined;
 }
 
-/** Why a command line fails; undefined when it works. */
-async function refusalOf([program = '', ...args]: string[]): Promise<string | undefined> {
+/** The reason for which a command line fails; undefined when it succeeds. */
+async function failureOf([program = '', ...args]: string[]): Promise<string | undefined> {
   const result = await execa(program, args, { reject: false, stdin: 'ignore' });
-  return result.failed
-    ? result.stderr?.trim() || result.originalMessage || `it ended with code ${result.exitCode}`
-    : undefined;
+  return result.failed ? result.stderr?.trim() || result.originalMessage || `exit code ${result.exitCode}` : undefined;
 }
 
-/** The command line with its confinement before it. PostgreSQL over TCP needs the network; over its unix socket it doesn't. */
+/** The command line with its wrappers. The network is allowed only for PostgreSQL over TCP. */
 export function confinedCommandLine(
   command: GdalCommand,
   confinement: Confinement,
   limits: { memoryBytes: number; fileBytes: number; seconds: number },
 ): [string, ...string[]] {
-  const postgres = command.drivers.includes('PostgreSQL');
-  const socket = postgres && isSocketFolder(command.environment?.PGHOST);
-  const network = postgres && !socket;
-  const limited = confinement.limits
-    ? [
-        'prlimit',
-        `--as=${limits.memoryBytes}`,
-        `--fsize=${limits.fileBytes}`,
-        `--cpu=${Math.ceil(limits.seconds * CPU_PER_WALL_SECOND)}`,
-        '--core=0',
-        '--',
-      ]
-    : [];
+  const usesPostgres = command.drivers.includes('PostgreSQL');
+  const socket = usesPostgres && isSocketFolder(command.environment?.PGHOST);
+  const network = usesPostgres && !socket;
+  const prlimit = confinement.limits ? prlimitWrapper(limits) : [];
   const wrappers =
     confinement.ownView.length > 0
       ? [
@@ -118,14 +113,26 @@ export function confinedCommandLine(
           ...(network ? [] : ['--unshare-net']),
           ...commandMounts(command, { network, socket }),
           '--',
-          ...limited,
+          ...prlimit,
         ]
-      : [...(network ? [] : confinement.noNetwork), ...limited, ...confinement.dieWithParent]; // Last: a change of credentials would undo it.
+      : // setpriv comes last, because a change of credentials resets its setting.
+        [...(network ? [] : confinement.noNetwork), ...prlimit, ...confinement.dieWithParent];
   const [first = command.command, ...rest] = [...wrappers, command.command, ...command.args];
   return [first, ...rest];
 }
 
-/** libpq takes a host that is an absolute path as the folder of the server's unix socket. */
+function prlimitWrapper(limits: { memoryBytes: number; fileBytes: number; seconds: number }): string[] {
+  return [
+    'prlimit',
+    `--as=${limits.memoryBytes}`,
+    `--fsize=${limits.fileBytes}`,
+    `--cpu=${Math.ceil(limits.seconds * CPU_PER_WALL_SECOND)}`,
+    '--core=0',
+    '--',
+  ];
+}
+
+/** libpq reads a host that is an absolute path as the folder of a unix socket. */
 function isSocketFolder(host: string | undefined): boolean {
   return host !== undefined && host.split(',').every((part) => part.startsWith('/'));
 }

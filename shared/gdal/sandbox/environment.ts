@@ -1,18 +1,21 @@
 import { execa } from 'execa';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { gdalMissing } from '../gdal-error.ts';
 import type { GdalCommand } from '../gdal.ts';
 
 /**
- * The sandbox of a GDAL program. Here: only the drivers that its command names, and no inherited variables. In confinement.ts: what the
- * kernel keeps from it. A file that a stranger made is read inside it (GDAL's security page; measured in tests).
+ * The environment of a GDAL program in the sandbox: only the drivers of its command, and no inherited variables.
+ * confinement.ts restricts files, network and resources. Files of unknown users are read with both (see GDAL's page on
+ * security).
  */
 
-/** Drivers that read other files, servers or code whatever they are asked to read: never allowed, not even by name. */
-const NEVER = new Set(['VRT', 'OGR_VRT', 'HTTP', 'WMS', 'WFS', 'DERIVED']);
-/** Variables that say where GDAL and PROJ are installed; the only ones that are inherited. */
+/** Drivers that open other files or servers, or run code. They are disabled even if a command names them. */
+const FORBIDDEN_DRIVERS = new Set(['VRT', 'OGR_VRT', 'HTTP', 'WMS', 'WFS', 'DERIVED']);
+/** The only inherited variables: where GDAL and PROJ are installed. */
 const INHERITED = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'GDAL_DATA', 'PROJ_LIB', 'PROJ_DATA'];
+/** A port of this machine without a listener. */
+const NO_PROXY = 'http://127.0.0.1:1';
 
-/** The whole environment of a program. `skip` is every driver that it must not use. */
+/** All variables of a program. `skip` are the disabled drivers. */
 export function sandboxEnvironment(
   inherited: NodeJS.ProcessEnv,
   skip: string[],
@@ -21,34 +24,35 @@ export function sandboxEnvironment(
   const kept = INHERITED.flatMap((name) => (inherited[name] ? [[name, inherited[name]] as const] : []));
   return {
     ...Object.fromEntries(kept),
-    HOME: '/nonexistent', // No ~/.gdal/gdalrc, no ~/.aws, no ~/.pgpass.
+    HOME: '/nonexistent', // Ignores ~/.gdal/gdalrc, ~/.aws and ~/.pgpass.
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
-    ...(command.folder === undefined ? {} : { CPL_TMPDIR: command.folder, TMPDIR: command.folder }), // GDAL's, and that of its libraries, such as SQLite.
-    OGR_SKIP: skip.join(','), // Takes the names of raster drivers as well, and, unlike GDAL_SKIP, names with spaces.
+    // For GDAL, and for its libraries, such as SQLite.
+    ...(command.folder === undefined ? {} : { CPL_TMPDIR: command.folder, TMPDIR: command.folder }),
+    OGR_SKIP: skip.join(','), // Also applies to raster drivers, and, unlike GDAL_SKIP, accepts names with spaces.
     GDAL_DRIVER_PATH: 'disable',
     GDAL_VRT_ENABLE_PYTHON: 'NO',
-    GDAL_HTTP_PROXY: 'http://127.0.0.1:1', // Nothing listens there: the last resort where the network can't be taken away.
-    GDAL_HTTPS_PROXY: 'http://127.0.0.1:1',
+    GDAL_HTTP_PROXY: NO_PROXY, // Blocks HTTP on machines where the network namespace is not available.
+    GDAL_HTTPS_PROXY: NO_PROXY,
     GDAL_HTTP_MAX_RETRY: '0',
     CPL_VSIL_CURL_ALLOWED_EXTENSIONS: '{noext}',
     PROJ_NETWORK: 'OFF',
     GML_DOWNLOAD_SCHEMA: 'NO',
-    GML_PARSER: 'EXPAT', // Xerces, GDAL's choice for some encodings, follows entities to other files.
-    OGR_SQLITE_STATIC_VIRTUAL_OGR: 'NO', // No virtual tables on other files in an SQLite database, neither GDAL's own
-    SPATIALITE_LOAD: 'NO', // nor SpatiaLite's.
-    OGR_GEOJSON_MAX_OBJ_SIZE: '0', // Single features may be very large; memory has its own limit.
+    GML_PARSER: 'EXPAT', // Xerces, which GDAL uses for some encodings, resolves entities in other files.
+    OGR_SQLITE_STATIC_VIRTUAL_OGR: 'NO', // Disables virtual tables on other files, of GDAL
+    SPATIALITE_LOAD: 'NO', // and of SpatiaLite.
+    OGR_GEOJSON_MAX_OBJ_SIZE: '0', // Accepts very large features. The memory limit of the program still applies.
     ...command.environment,
   };
 }
 
-/** The drivers to skip: the complement of what the command allows, so that a new driver of a newer GDAL is skipped too. */
+/** The drivers to disable: all except those of the command, so that drivers of a newer GDAL are disabled, too. */
 export function driversToSkip(installed: readonly string[], allowed: readonly string[]): string[] {
-  const kept = new Set(allowed.filter((name) => !NEVER.has(name)));
+  const kept = new Set(allowed.filter((name) => !FORBIDDEN_DRIVERS.has(name)));
   return installed.filter((name) => !kept.has(name));
 }
 
-/** Names from the output of `ogrinfo --formats` or `gdalinfo --formats`. */
+/** The names in the output of `ogrinfo --formats` or `gdalinfo --formats`. */
 export function driverNames(listing: string): string[] {
   return [...listing.matchAll(/^ {2}(\S.*?) -[a-z, ]+- \(/gm)]
     .map((match) => match[1] ?? '')
@@ -57,12 +61,12 @@ export function driverNames(listing: string): string[] {
 
 let installed: Promise<string[]> | undefined;
 
-/** Every driver of this machine's GDAL; asked once per process. Throws GDAL_MISSING. */
+/** All drivers of the installed GDAL; determined once per process. Throws GDAL_MISSING. */
 export function installedDrivers(): Promise<string[]> {
   installed ??= Promise.all(['ogrinfo', 'gdalinfo'].map(listDrivers)).then(
     (lists) => [...new Set(lists.flat())].sort(),
     (thrown: unknown) => {
-      installed = undefined; // GDAL may be installed while we run.
+      installed = undefined; // A user may install GDAL while this process runs.
       throw thrown;
     },
   );
@@ -77,9 +81,5 @@ async function listDrivers(program: string): Promise<string[]> {
   });
   const names = driverNames(result.stdout ?? '');
   if (names.length > 0) return names;
-  throw new SluiceError(
-    'GDAL_MISSING',
-    `${program} is not installed or does not run. Run npm run setup, or install gdal-bin 3.6 or newer.`,
-    { details: { program } },
-  );
+  throw gdalMissing(program);
 }

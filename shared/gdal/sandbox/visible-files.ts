@@ -2,48 +2,53 @@ import { dirname } from 'node:path';
 import type { GdalCommand } from '../gdal.ts';
 
 /**
- * What a confined program sees of the file system, as arguments of bwrap(1). Its root is empty; what is listed here appears in it, read-only
- * but for the command's folder. Pure.
+ * The files that a confined program sees, as arguments of bwrap(1). Its file system is empty except for these mounts.
+ * All of them are read-only except the folder of the command.
  */
 
-/** Programs, libraries and their data; what is not there is left out. Debian's libraries go by links of /etc/alternatives. */
+/** Programs, libraries and their data. Debian finds some libraries through links in /etc/alternatives. */
 const SYSTEM = ['/usr', '/bin', '/lib', '/lib64', '/nix/store', '/etc/ld.so.cache', '/etc/alternatives'];
 const DEVICES = ['/dev/null', '/dev/urandom'];
-/** How names of servers are looked up, and their certificates are checked. */
+/** Files for name resolution and for the verification of certificates. */
 const NETWORK = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/ssl/certs', '/etc/pki/tls/certs'];
-/** Variables that hold folders of an installation outside of /usr, separated by colons. */
+/** Variables with folders, separated by colons, of a GDAL installation outside of /usr. */
 const FOLDER_VARIABLES = ['LD_LIBRARY_PATH', 'GDAL_DATA', 'PROJ_LIB', 'PROJ_DATA'];
+/** Folders of a GDAL installation outside of /usr, relative to its prefix. */
+const PREFIX_FOLDERS = ['lib', 'share/gdal', 'share/proj'];
 /** libpq's default. */
 const POSTGRES_PORT = '5432';
 
-/** The system and its GDAL. `programFolder` holds the programs of GDAL; outside of /usr, of its prefix only what GDAL needs is seen. */
+/** Mounts of the system and of GDAL, whose programs are in `programFolder`. */
 export function systemMounts(variables: NodeJS.ProcessEnv, programFolder: string | undefined): string[] {
-  const named = FOLDER_VARIABLES.flatMap((name) => (variables[name] ?? '').split(':'));
-  const prefix =
+  const fromVariables = FOLDER_VARIABLES.flatMap((name) => (variables[name] ?? '').split(':'));
+  const fromPrefix =
     programFolder === undefined
       ? []
-      : ['lib', 'share/gdal', 'share/proj'].map((folder) => `${dirname(programFolder)}/${folder}`);
-  const own = [...named, ...(programFolder === undefined ? [] : [programFolder]), ...prefix].filter(
+      : [programFolder, ...PREFIX_FOLDERS.map((folder) => `${dirname(programFolder)}/${folder}`)];
+  const outsideSystem = [...fromVariables, ...fromPrefix].filter(
     (path) => path.startsWith('/') && path !== '/' && !SYSTEM.some((shown) => `${path}/`.startsWith(`${shown}/`)),
   );
-  return [...[...SYSTEM, ...new Set(own)].flatMap(readOnly), ...DEVICES.flatMap((path) => ['--dev-bind', path, path])];
+  return [
+    ...[...SYSTEM, ...new Set(outsideSystem)].flatMap(readOnlyMount),
+    ...DEVICES.flatMap((path) => ['--dev-bind', path, path]),
+  ];
 }
 
-/** The files of one command: its folder, PostgreSQL's socket, and, with the network, what is needed to find a server. */
+/** Mounts of one command: its folder, and what it needs to connect to PostgreSQL by a socket or over the network. */
 export function commandMounts(
   { folder, environment = {} }: GdalCommand,
-  sees: { network: boolean; socket: boolean },
+  access: { network: boolean; socket: boolean },
 ): string[] {
+  const certificate = environment.PGSSLROOTCERT;
   return [
-    ...(sees.network
-      ? [...NETWORK, ...[environment.PGSSLROOTCERT].filter((path) => path?.startsWith('/') === true)]
-      : []
-    ).flatMap((path) => readOnly(path ?? '')),
-    // The socket alone: its folder may belong to the server's account, which nobody without privileges passes.
-    ...(sees.socket
+    ...(access.network
+      ? [...NETWORK, ...(certificate?.startsWith('/') ? [certificate] : [])].flatMap(readOnlyMount)
+      : []),
+    // Only the socket: a program without privileges cannot pass a folder that belongs to the account of the server.
+    ...(access.socket
       ? (environment.PGHOST ?? '')
           .split(',')
-          .flatMap((host) => readOnly(`${host}/.s.PGSQL.${environment.PGPORT ?? POSTGRES_PORT}`))
+          .flatMap((host) => readOnlyMount(`${host}/.s.PGSQL.${environment.PGPORT ?? POSTGRES_PORT}`))
       : []),
     ...(folder === undefined ? [] : ['--bind', folder, folder]),
     '--remount-ro',
@@ -51,6 +56,7 @@ export function commandMounts(
   ];
 }
 
-function readOnly(path: string): string[] {
+/** Missing paths are skipped. */
+function readOnlyMount(path: string): string[] {
   return ['--ro-bind-try', path, path];
 }

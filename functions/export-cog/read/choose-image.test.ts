@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { chooseImage } from './choose-image.ts';
+
+test('chooses the only variable that is not a coordinate', () => {
+  const images = (...layers: string[]) => layers.map((layer) => ({ layer, name: layer }));
+  expect(chooseImage(images('lat_bnds', 'tas', 'time_bnds'), undefined, 'f')?.layer).toBe('tas');
+  expect(() => chooseImage(images('pr', 'tas'), undefined, 'f')).toThrow(
+    'f has 2 variables: "pr", "tas". Name one with `layer` in the manifest.',
+  );
+  expect(() => chooseImage([], 'tas', 'f')).toThrow(
+    'f has no variable "tas"; it contains one image without a name. Remove `layer`.',
+  );
+});

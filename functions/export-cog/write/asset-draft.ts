@@ -1,0 +1,54 @@
+import { crsLabel } from '#shared/gdal/crs/crs.ts';
+import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
+import type { PlannedAsset } from '../plan/plan-assets.ts';
+import type { DescribedRaster } from '../read/describe-raster.ts';
+import type { RasterSource } from '../read/fetch-raster.ts';
+import type { CogFile } from './write-cog.ts';
+
+/** The media type of OGC 21-026. */
+export const COG_MEDIA_TYPE = 'image/tiff; application=geotiff; profile=cloud-optimized';
+
+/** The ledger document of a source file, from the manifest: before GDAL has read the file. */
+export function sourceDocument(source: RasterSource): AssetDraft['sources'][number] {
+  return {
+    path: source.file,
+    sha256: source.sha256,
+    size_bytes: source.sizeBytes,
+    format: source.format.name,
+    layer: source.declared.layer ?? null,
+    crs: source.declared.crs ?? null,
+    row_count: null,
+  };
+}
+
+/** The ledger document of a written file. */
+export function buildAssetDraft(
+  run: RunDocument,
+  planned: PlannedAsset,
+  rasters: readonly DescribedRaster[],
+  file: CogFile & { s3_key: string; source_hash: string; software: Record<string, string> },
+): AssetDraft {
+  return {
+    _id: planned._id,
+    dataset_id: planned.dataset_id,
+    kind: 'raster',
+    s3_key: file.s3_key,
+    content_hash: file.sha256,
+    source_hash: file.source_hash,
+    run_id: run._id,
+    crs: file.crs,
+    bbox: file.bbox,
+    native_bbox: file.nativeBbox,
+    geometry_types: [],
+    row_count: null,
+    columns: [],
+    size_bytes: file.sizeBytes,
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: file.notes },
+    raster: file.raster,
+    software: file.software,
+    recipe: { name: 'cog', parameters: { ...file.settings }, steps: [...file.steps] },
+    sources: rasters.map(({ source, layer, crs }) => ({ ...sourceDocument(source), layer, crs: crsLabel(crs) })),
+    iso: null,
+    stac_key: null,
+  };
+}
