@@ -161,7 +161,7 @@ describe('netCDF', () => {
   });
 
   test.each(['transposed', 'transposed-bare'])(
-    'a regular grid of (lon, lat) is refused as what it is: %s',
+    'rejects a regular grid of (lon, lat) as transposed: %s',
     async (name) => {
       const path = await landing.upload(rasterFile(`${name}.nc`));
       const message = `The grid of ${path} is transposed: its last two dimensions are lon, lat; they must be lat, lon. Change their order (ncpdq -a lat,lon IN.nc OUT.nc) and upload the file again.`;

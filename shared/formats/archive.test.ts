@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const signal = new AbortController().signal;
 const limits = { maxBytes: 1_000_000 };
 
-/** Makes an archive with Python, whose zipfile writes what it is told. */
+/** Creates an archive with Python. Its zipfile module also writes invalid names. */
 async function archive(name: string, fill: string): Promise<string> {
   const path = join(folder, name);
   await execa('python3', [
@@ -52,18 +52,18 @@ test('rejects an archive larger than the limit before unpacking it', async () =>
 });
 
 test('stops unpacking a file that is larger than its declared size', async () => {
-  const path = await archive('lies.zip', "z.writestr('a', b'0' * 100_000)");
+  const path = await archive('wrong-size.zip', "z.writestr('a', b'0' * 100_000)");
   const bytes = readFileSync(path);
   const size = Buffer.alloc(4);
   size.writeUInt32LE(100_000);
   for (let at = bytes.indexOf(size); at >= 0; at = bytes.indexOf(size, at + 1)) bytes.writeUInt32LE(10, at);
   writeFileSync(path, bytes);
-  const unpacking = withArchive(path, 'lies.zip', limits, async ([member], unpack) => {
-    if (member !== undefined) await unpack(member, join(folder, 'lies'), signal);
+  const unpacking = withArchive(path, 'wrong-size.zip', limits, async ([member], unpack) => {
+    if (member !== undefined) await unpack(member, join(folder, 'wrong-size'), signal);
   });
   await expect(unpacking).rejects.toMatchObject({
     code: expect.stringMatching(/^ARCHIVE_/) as string,
-    details: { file: 'lies.zip' },
+    details: { file: 'wrong-size.zip' },
   });
 });
 

@@ -119,7 +119,7 @@ export function rasterFormat(name: string, path = ''): RasterFormat {
 const REFERENCING_XML =
   /<(?:VRTDataset|OGRVRTDataSource|GDAL_W[MC][ST]S?|WMS_|WCS_|GDALTileIndexDataset|Capabilities|WMS_Tile_Service|ESRI_Layer|TileMap)\b/i;
 
-/** Throws FILE_FORBIDDEN_CONTENT for a VRT, WMS or similar XML, whatever extension the file has. */
+/** Throws FILE_FORBIDDEN_CONTENT for a VRT, WMS or similar XML with any file extension. */
 export function rejectReferencingXml(firstBytes: Buffer, file: string): void {
   const text = decodeFirstBytes(firstBytes);
   if (!/^\s*</.test(text) || !REFERENCING_XML.test(text)) return;

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { PostgisSession } from './postgis.ts';
+import { postgisExtentInDegrees } from './extent-in-degrees.ts';
+
+/** A session that answers a query with these points. */
+const session = (answer: () => { x: number; y: number }[]): Pick<PostgisSession, 'query'> => ({
+  query: (async () => answer()) as unknown as PostgisSession['query'],
+});
+const failure = (code: string) => () => {
+  throw Object.assign(new Error('transform failed'), { code });
+};
+
+test('returns an extent in EPSG:4326 without a query', async () => {
+  expect(await postgisExtentInDegrees(session(failure('XX000')), [1, 2, 3, 4], 4326)).toEqual([1, 2, 3, 4]);
+});
+
+test('returns the bounding box of the transformed points, without infinite ones', async () => {
+  const points = [
+    { x: 1, y: 50 },
+    { x: Infinity, y: Infinity },
+    { x: 3, y: 48 },
+  ];
+  expect(
+    await postgisExtentInDegrees(
+      session(() => points),
+      [0, 0, 9, 9],
+      27700,
+    ),
+  ).toEqual([1, 48, 3, 50]);
+});
+
+test('is undefined when PROJ cannot transform a point, and rejects with other errors', async () => {
+  expect(await postgisExtentInDegrees(session(failure('XX000')), [0, 0, 9, 9], 27700)).toBeUndefined();
+  await expect(postgisExtentInDegrees(session(failure('57P01')), [0, 0, 9, 9], 27700)).rejects.toMatchObject({
+    code: '57P01',
+  });
+});
