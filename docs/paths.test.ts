@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** The documents may name only files and folders that exist. */
+
+const ROOT = resolve(import.meta.dirname, '..');
+const FOLDERS = ['bench', 'cli', 'docs', 'functions', 'gateway', 'shared', 'tests'];
+/** Parts of paths that stand for any name. */
+const PLACEHOLDER = /[*<>{}…]|\b[A-Z]{2,}\b(?!\.md)/;
+
+const functions = readdirSync(join(ROOT, 'functions'));
+const documents = [
+  'ARCHITECTURE.md',
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
+  ...functions.map((name) => `functions/${name}/README.md`),
+];
+
+/** Paths in backticks that begin with a folder of the repository. */
+function quotedPaths(text: string): string[] {
+  return [...text.matchAll(/`([\w.-]+\/[\w./-]*)`/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => FOLDERS.includes(path.split('/')[0] ?? '') && !PLACEHOLDER.test(path));
+}
+
+/** Relative targets of Markdown links. */
+function linkTargets(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, path = '']) => path);
+}
+
+/** Names such as `load-file.ts`, without a folder. */
+function bareNames(text: string): string[] {
+  return [...text.matchAll(/`([\w.-]+\.(?:ts|mjs))`/g)].map(([, name = '']) => name);
+}
+
+test.each(documents)('%s names only paths that exist', (document) => {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const missing = [
+    ...quotedPaths(text).filter((path) => !existsSync(join(ROOT, path))),
+    ...linkTargets(text).filter((path) => !existsSync(join(ROOT, dirname(document), path))),
+  ];
+  expect(missing).toEqual([]);
+});
+
+/** Names of all files in folders, without their paths. */
+function fileNames(...folders: string[]): Set<string> {
+  const paths = folders.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }));
+  return new Set(paths.map((path) => basename(path)));
+}
+
+test.each(functions)('the README of %s names only files of its folder and of shared', (name) => {
+  const files = fileNames(`functions/${name}`, 'shared');
+  const text = readFileSync(join(ROOT, 'functions', name, 'README.md'), 'utf8');
+  expect(bareNames(text).filter((file) => !files.has(file))).toEqual([]);
+});
+
+describe('ARCHITECTURE.md', () => {
+  const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+
+  test('names files of functions without a folder only if they exist', () => {
+    const files = fileNames('functions');
+    expect(bareNames(text).filter((name) => !files.has(name) && !existsSync(join(ROOT, name)))).toEqual([]);
+  });
+
+  test('lists the layers of .dependency-cruiser.mjs', () => {
+    const source = readFileSync(join(ROOT, '.dependency-cruiser.mjs'), 'utf8');
+    const [, layers = ''] = /const LAYERS = \[\n([^;]*)\];/.exec(source) ?? [];
+    const declared = layers.split('\n').flatMap((line) => {
+      const folders = [...line.matchAll(/'([\w-]+)'/g)].map(([, folder]) => folder);
+      return folders.length === 0 ? [] : [folders];
+    });
+    const listed = [...text.matchAll(/^\| \d+ \| (.*) \|$/gm)].map(([, cell = '']) => cell.match(/[\w-]+/g));
+    expect(listed).toEqual(declared);
+  });
+});
