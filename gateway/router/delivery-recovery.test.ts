@@ -158,7 +158,7 @@ describe('after a crash', () => {
         topic: 'a',
         run: () => {
           failed.resolve();
-          return Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away'));
+          return Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'unavailable'));
         },
       },
     });

@@ -165,7 +165,7 @@ describe('errors', () => {
         run: () => {
           at.push(Date.now());
           return at.length < 3
-            ? Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away'))
+            ? Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'unavailable'))
             : Promise.resolve(undefined);
         },
       },
@@ -244,7 +244,7 @@ describe('errors', () => {
 
   test('stores a dead letter after the last retry', async () => {
     const router = await start(
-      { f: { topic: 'a', run: () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away')) } },
+      { f: { topic: 'a', run: () => Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'unavailable')) } },
       { RETRY_LIMIT: '1' },
     );
     await router.publish(testEvent('a', '1'));

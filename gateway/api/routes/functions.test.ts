@@ -38,7 +38,7 @@ beforeAll(async () => {
     offline: {
       topic: 'none',
       run: async () => {
-        throw new SluiceError('STORE_UNAVAILABLE', 'Away.');
+        throw new SluiceError('STORE_UNAVAILABLE', 'Unavailable.');
       },
     },
   });
@@ -135,8 +135,8 @@ test.each([
 });
 
 test('returns 404 for an unknown function and 400 for a call without an event', async () => {
-  expect((await send('/function/nobody', event('x'))).status).toBe(404);
-  expect((await send('/async-function/nobody', event('x'))).status).toBe(404);
+  expect((await send('/function/unknown', event('x'))).status).toBe(404);
+  expect((await send('/async-function/unknown', event('x'))).status).toBe(404);
   expect((await gateway.app.request('/function/answer')).status).toBe(400);
 });
 

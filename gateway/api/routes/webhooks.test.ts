@@ -117,13 +117,13 @@ test('is disabled if WEBHOOK_TOKEN is not set', async () => {
 });
 
 test('returns 503 while the database is unavailable, so that MinIO keeps the notification', async () => {
-  const away = await startGateway(
+  const unavailable = await startGateway(
     { f: { topic: 'com.amazonaws.s3.ObjectCreated:Put', run: async () => undefined } },
     { WEBHOOK_TOKEN: TOKEN },
   );
-  await away.deps.router.stop();
+  await unavailable.deps.router.stop();
   try {
-    const reply = await away.app.request('/webhooks/minio', {
+    const reply = await unavailable.app.request('/webhooks/minio', {
       method: 'POST',
       headers: { authorization: `Bearer ${TOKEN}` },
       body: JSON.stringify(notification('manifests/x.json')),
@@ -131,6 +131,6 @@ test('returns 503 while the database is unavailable, so that MinIO keeps the not
     expect(reply.status).toBe(503);
     expect(reply.headers.get('retry-after')).toBe('1');
   } finally {
-    await away.stop();
+    await unavailable.stop();
   }
 });
