@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '#shared/runtime/call-limits.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { formatError, formatRun } from '#shared/api/format-run.ts';
@@ -130,9 +131,6 @@ function stopOnSignal(screen: Screen, log: Logger): AbortSignal {
   }
   return stop.signal;
 }
-
-/** The longest timer of Node.js: 24.8 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Keeps the process alive with a timer, because nothing else needs to. */
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '#shared/runtime/call-limits.ts';
 import type { Job, Queues } from './queues.ts';
 
 /** Processes one job and stores its outcome. Never throws. */
@@ -7,9 +8,6 @@ export type ProcessJob<T extends object> = (job: Job<T>) => Promise<void>;
 const POLL_MS = 5_000;
 /** Delay after a failed fetch: the database is unavailable. */
 const RETRY_FETCH_MS = 500;
-/** The longest delay of setTimeout. The poll finds a job that is due later. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /**
  * The loop that takes deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not
  * grow with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended

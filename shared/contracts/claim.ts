@@ -1,6 +1,6 @@
 import type { StepName } from './lanes.ts';
 
-/** What every write of a step names. */
+/** Identifies a claim. Every write of a step contains it. */
 export interface ClaimRef {
   runId: string;
   step: StepName;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 
-/** Facts about data and failures that events and ledger documents share. */
+/** Schemas that events and ledger documents share. */
 
 export const ErrorDocumentSchema = z.object({
   code: z.enum(Object.keys(ERROR_CODES) as [ErrorCodeName, ...ErrorCodeName[]]),
@@ -9,10 +9,10 @@ export const ErrorDocumentSchema = z.object({
   details: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** A column of an asset: `name` as in the source, `type` as PostgreSQL's format_type() names it. */
+/** A column of an asset: `name` as in the source, `type` as returned by format_type() of PostgreSQL. */
 export const ColumnSchema = z.object({ name: z.string(), type: z.string() });
 
-/** One source file as it was read. `sha256` is of the object(s) in the landing zone. */
+/** A source file. `sha256` is the hash of its objects in the landing zone. */
 export const SourceFileSchema = z.object({
   path: z.string(),
   sha256: z.string(),
@@ -23,7 +23,7 @@ export const SourceFileSchema = z.object({
   row_count: z.number().int(),
 });
 
-/** What a person should know about how the files were read: assumptions, renamed columns, repairs. */
+/** Information for the user about how a file was read: an assumption, a renamed column, a repair. */
 export const NoteSchema = z.object({
   code: z.string(),
   message: z.string(),
@@ -31,14 +31,14 @@ export const NoteSchema = z.object({
   column: z.string().optional(),
 });
 
-/** What a join matched. Keys count once, however many rows have them. */
+/** The result of a join. Each key is counted once, regardless of its number of rows. */
 export const JoinResultSchema = z.object({
-  /** Rows of the result that have a row of the table. */
+  /** Rows of the result with a matching row of the table. */
   matched_rows: z.number().int(),
   /** Unmatched keys of each side: their number, and the first of them. */
   unmatched_spatial: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
   unmatched_tabular: z.object({ count: z.number().int(), sample: z.array(z.string()) }),
-  /** Rows without a key, which never match. */
+  /** Rows without a key. They never match. */
   null_keys: z.object({ spatial: z.number().int(), tabular: z.number().int() }).optional(),
 });
 

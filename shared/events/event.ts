@@ -13,37 +13,35 @@ export interface SluiceEvent<D = unknown> {
   time: string;
   datacontenttype: 'application/json';
   traceparent?: string;
-  /** On a dead letter, as Knative names them: the function that failed, the HTTP status, and its reply body in base64. */
+  /** On a dead letter, as defined by Knative: the failed function, the HTTP status, and the response body in base64. */
   knativeerrordest?: string;
   knativeerrorcode?: string;
   knativeerrordata?: string;
   data: D;
 }
 
-/** `source` of every event that a function emits. */
+/** `source` of every event that a function publishes. */
 const SOURCE = '/sluice';
 
-/** Hex id that is the same for the same cause, so that a repeat is recognizable. */
+/** A hexadecimal id that depends on `cause` only, so that repeats can be recognized. */
 export function deterministicId(...cause: (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(cause)).digest('hex').slice(0, 32);
 }
 
-/** 24 hex digits, the text form of a MongoDB ObjectId, the same for the same cause. */
+/** As deterministicId, with 24 digits: the text form of a MongoDB ObjectId. */
 export function deterministicObjectId(...cause: (string | number)[]): string {
   return deterministicId(...cause).slice(0, 24);
 }
 
-/** UUID (version 8, RFC 9562: the bits are ours) that is the same for the same cause. */
+/** As deterministicId, as a UUID of version 8 (RFC 9562, application-defined bits). */
 export function deterministicUuid(...cause: (string | number)[]): string {
   const hex = deterministicId(...cause);
   const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const groups = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `${variant}${hex.slice(17, 20)}`];
+  return [...groups, hex.slice(20, 32)].join('-');
 }
 
-/**
- * A new event. Its id depends on type, subject and `cause` only; `time` is when it was first made,
- * and stays as recorded when the reply is repeated from the ledger.
- */
+/** A new event at the current time. Its id depends on type, subject and `cause` only. */
 export function makeEvent<T extends EventType>(
   type: T,
   subject: string,
@@ -62,7 +60,7 @@ export function makeEvent<T extends EventType>(
   };
 }
 
-/** The event's data when it is of one of the types given. Throws EVENT_INVALID with the fields that are wrong. */
+/** The data of an event of one of the given types. Throws EVENT_INVALID that names the invalid fields. */
 export function parseEventData<T extends EventType>(event: SluiceEvent, ...types: T[]): EventData<T> {
   const type = types.find((candidate) => candidate === event.type);
   if (type === undefined) {
@@ -72,7 +70,7 @@ export function parseEventData<T extends EventType>(event: SluiceEvent, ...types
   }
   const result = EVENT_SCHEMAS[type].safeParse(event.data);
   if (result.success) return result.data as EventData<T>;
-  throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is wrong: ${z.prettifyError(result.error)}`, {
+  throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is invalid: ${z.prettifyError(result.error)}`, {
     details: { type: event.type },
   });
 }

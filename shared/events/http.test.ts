@@ -129,7 +129,7 @@ describe('errors over HTTP', () => {
   ])('status %i without an error document is %s', (status, code, retryable) => {
     const error = readError('load-to-postgis', status, undefined, '<html>Bad Gateway</html>');
     expect([error.code, error.retryable]).toEqual([code, retryable]);
-    expect(error.message).toContain(`load-to-postgis answered ${status}: <html>`);
+    expect(error.message).toContain(`load-to-postgis responded with status ${status}: <html>`);
   });
 
   test('when the document and the status disagree about another try, the status counts, as it does for a broker', () => {

@@ -3,9 +3,9 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from './event.ts';
 
 /**
- * CloudEvents over HTTP: the HTTP protocol binding 1.0.2, binary and structured mode, JSON data.
- * The `cloudevents` package does the mapping; what it leaves out is done here: percent-encoding of header values
- * (binding 3.1.3.2), parameters of content types, and rejecting events that lack a required attribute.
+ * CloudEvents over HTTP: the HTTP protocol binding 1.0.2, binary and structured mode, JSON data. The package
+ * `cloudevents` maps attributes. It lacks the percent-encoding of header values (binding 3.1.3.2), parameters of
+ * content types, and the rejection of events without a required attribute; these are implemented here.
  */
 export interface HttpReply {
   status: number;
@@ -15,14 +15,14 @@ export interface HttpReply {
 
 export type RequestHeaders = Record<string, string | string[] | undefined>;
 
-/** Largest event: a run over 1,000 files with 1,600 columns fits; a queue row stays small. Data belongs in objects. */
+/** Largest event. The events of a run with 1,000 files and 1,600 columns are smaller. */
 export const MAX_EVENT_BYTES = 2 ** 20;
 
 const STRUCTURED = 'application/cloudevents+json';
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
-/** The event of a request or reply. Throws EVENT_INVALID that says what is missing or wrong. */
+/** Parses the event of a request or reply. Throws EVENT_INVALID that names the missing or invalid attribute. */
 export function readEvent(headers: RequestHeaders, body: string | Uint8Array): SluiceEvent {
   const text = typeof body === 'string' ? body : decodeUtf8(body);
   if (Buffer.byteLength(text) > MAX_EVENT_BYTES) throw invalid(`it is larger than ${MAX_EVENT_BYTES} bytes`);
@@ -104,7 +104,7 @@ function validated(attributes: Record<string, unknown>): SluiceEvent {
     datacontenttype: 'application/json',
   };
   try {
-    // Strict: checks names, types and formats of all attributes against the specification. Data may be anything.
+    // Checks the names, types and formats of all attributes. Data is not checked here.
     new CloudEvent({ ...event, data: undefined } as Partial<CloudEventV1<undefined>>, true);
   } catch (thrown) {
     if (thrown instanceof Error) throw invalid(reasonOf(thrown), thrown);
@@ -113,7 +113,7 @@ function validated(attributes: Record<string, unknown>): SluiceEvent {
   return event as SluiceEvent;
 }
 
-/** ajv's errors name the attribute as `/source`. */
+/** The errors of ajv contain the attribute as `/source`. */
 function reasonOf(thrown: Error): string {
   const errors =
     thrown instanceof ValidationError && Array.isArray(thrown.errors)
@@ -125,7 +125,7 @@ function reasonOf(thrown: Error): string {
   return named.length > 0 ? named.join('; ') : (thrown.message.split('\n')[0] ?? thrown.message);
 }
 
-/** Binding 3.1.3.2: space, double quote, percent sign and all that is not printable ASCII are percent-encoded as UTF-8. */
+/** Binding 3.1.3.2: encodes space, double quote, percent sign and everything but printable ASCII, as UTF-8. */
 function percentEncode(value: string): string {
   return value
     .toWellFormed()
@@ -134,9 +134,9 @@ function percentEncode(value: string): string {
     );
 }
 
-/** Tolerant as the binding demands: a value that was sent without encoding stays as it is. */
+/** Tolerant, as the binding requires: a value that is not encoded is returned unchanged. */
 function percentDecode(value: string): string {
-  const utf8 = Buffer.from(value, 'latin1'); // Node reads header bytes as Latin-1; some senders put plain UTF-8 there.
+  const utf8 = Buffer.from(value, 'latin1'); // Node decodes headers as Latin-1; some clients send UTF-8.
   const text = /[\x80-\xff]/.test(value) ? new TextDecoder().decode(utf8) : value;
   return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (encoded) => {
     try {
@@ -164,5 +164,5 @@ function parseJson(text: string, what: string): unknown {
 }
 
 function invalid(reason: string, cause?: unknown): SluiceError {
-  return new SluiceError('EVENT_INVALID', `This is not a CloudEvent that Sluice accepts: ${reason}.`, { cause });
+  return new SluiceError('EVENT_INVALID', `Invalid CloudEvent: ${reason}.`, { cause });
 }

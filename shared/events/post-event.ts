@@ -4,15 +4,20 @@ import type { SluiceEvent } from './event.ts';
 import { writeEvent } from './http.ts';
 import { readError } from './http-errors.ts';
 
-/** A gateway or broker stores an event in milliseconds; one that is away is asked again with the next tick. */
+/** A gateway or broker stores an event within milliseconds. monitor-runs repeats a failed post. */
 const TIMEOUT_MS = 10_000;
 
-/** Where a function in a process of its own posts events: a Knative broker (K_SINK, set by a SinkBinding), else the gateway. */
+/**
+ * Where a function in a separate process posts events: a Knative broker (K_SINK, set by a SinkBinding) or the gateway.
+ */
 export function eventSink(env: Env): URL {
   return new URL(env.K_SINK ?? `${(env.SLUICE_URL ?? publicUrl(env)).replace(/\/+$/, '')}/events`);
 }
 
-/** Posts an event in binary mode; resolves when the sink has stored it. Throws SLUICE_UNREACHABLE, and what the sink answers. */
+/**
+ * Posts an event in binary mode. Resolves when the sink has stored it. Throws SLUICE_UNREACHABLE and the error of the
+ * sink.
+ */
 export async function postEvent(sink: URL, event: SluiceEvent, signal: AbortSignal): Promise<void> {
   const { headers, body } = writeEvent(event);
   let response: Response;
@@ -24,11 +29,11 @@ export async function postEvent(sink: URL, event: SluiceEvent, signal: AbortSign
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
   } catch (cause) {
-    throw new SluiceError('SLUICE_UNREACHABLE', `Nobody takes events at ${sink.href}.`, {
+    throw new SluiceError('SLUICE_UNREACHABLE', `Could not connect to ${sink.href} to publish the event.`, {
       cause,
       details: { url: sink.href },
     });
   }
-  const said = await response.text();
-  if (!response.ok) throw readError('events', response.status, response.headers.get('retry-after') ?? undefined, said);
+  const text = await response.text();
+  if (!response.ok) throw readError('events', response.status, response.headers.get('retry-after') ?? undefined, text);
 }

@@ -7,7 +7,7 @@ import {
 } from '#shared/contracts/facts.ts';
 import { z } from 'zod';
 
-/** The facts of the ingestion chain and the data that each carries (design section 3). `subject` is the run id. */
+/** The event types of the pipeline and the data of each. `subject` is the run_id. */
 
 const RunRef = z.object({ run_id: z.uuid() });
 
@@ -21,7 +21,7 @@ export const EVENT_SCHEMAS = {
   'sluice.run.requested.raster': RunRef,
   'sluice.run.requested.tabular': RunRef,
   'sluice.run.requested.join': RunRef,
-  /** `raw_data` stands in the run's schema, with one geometry column in the CRS named by `srid`. */
+  /** The schema of the run contains `raw_data`, with one geometry column in the CRS `srid`. */
   'sluice.table.loaded': RunRef.extend({
     files: z.array(SourceFileSchema),
     srid: z.number().int(),
@@ -29,7 +29,7 @@ export const EVENT_SCHEMAS = {
     columns: z.array(ColumnSchema),
     notes: z.array(NoteSchema),
   }),
-  /** `processed` stands in the run's schema. */
+  /** The schema of the run contains `processed`. */
   'sluice.table.ready': RunRef.extend({
     recipe: z.string(),
     parameters: z.record(z.string(), z.unknown()),
@@ -42,9 +42,9 @@ export const EVENT_SCHEMAS = {
       empty_geometries: z.number().int(),
       repaired_geometries: z.number().int(),
     }),
-    /** What the recipe or the join did to the data that a person should know. */
+    /** Changes of the data by the recipe or the join that the user should know. */
     notes: z.array(NoteSchema).optional(),
-    /** Ids of the assets that it was made from; only of a join. */
+    /** Only of a join: ids of the assets that the table was made from. */
     parents: z.array(z.string()).optional(),
     join: JoinResultSchema.optional(),
   }),

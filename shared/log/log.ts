@@ -7,8 +7,8 @@ export type Logger = pino.Logger;
 export const SILENT_LOG: Logger = pino({ level: 'silent' });
 
 /**
- * The logger of a process: JSON lines on standard error or in LOG_FILE. Each call passes an object first, then a name of
- * the form `Noun:Verb:Outcome`.
+ * The logger of a process: JSON lines on standard error or in LOG_FILE. Each call passes an object first, then a name
+ * of the form `Noun:Verb:Outcome`.
  */
 export function createLogger(env: Pick<Env, 'LOG_LEVEL' | 'LOG_FILE'>): Logger {
   return pino(

@@ -1,29 +1,32 @@
+/** Longest delay of setTimeout: 24.8 days. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
- * What ends a call: signals from outside, and a time limit. `signal` is for the work. Release it when the work has ended: without that,
- * the long-lived signals would hold on to every call that there was (as AbortSignal.any does while anything listens).
+ * The limits of one call: source signals and a time limit, combined in `signal`. Call release() when the call has
+ * ended: otherwise the long-lived source signals would keep a reference to every call, as they do with AbortSignal.any.
  */
 export class CallLimits {
   readonly #controller = new AbortController();
   readonly #sources: AbortSignal[];
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #end: () => void;
+  readonly #abort: () => void;
   #abandon: NodeJS.Timeout | undefined;
   #timedOut = false;
 
   constructor(sources: AbortSignal[], seconds?: number) {
     this.#sources = sources;
-    this.#end = () => this.#controller.abort();
+    this.#abort = () => this.#controller.abort();
     for (const source of sources) {
-      if (source.aborted) this.#end();
-      else source.addEventListener('abort', this.#end, { once: true });
+      if (source.aborted) this.#abort();
+      else source.addEventListener('abort', this.#abort, { once: true });
     }
     if (seconds === undefined) return;
     this.#timer = setTimeout(
       () => {
         this.#timedOut = true;
-        this.#end();
+        this.#abort();
       },
-      Math.min(seconds * 1000, TIMER_MAX_MS),
+      Math.min(seconds * 1000, MAX_TIMER_MS),
     );
   }
 
@@ -31,12 +34,12 @@ export class CallLimits {
     return this.#controller.signal;
   }
 
-  /** True when it was the time limit that ended the call. */
+  /** True when the time limit aborted the call. */
   get timedOut(): boolean {
     return this.#timedOut;
   }
 
-  /** Settles as `work` does; rejects with `error()` when it goes on for `milliseconds` after it was told to end. */
+  /** The result of `work`; rejects with `error()` when it continues for `milliseconds` after the abort. */
   async orAbandon<T>(work: Promise<T>, milliseconds: number, error: () => Error): Promise<T> {
     const abandoned = new Promise<never>((_resolve, reject) => {
       const leave = () => {
@@ -51,9 +54,6 @@ export class CallLimits {
   release(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#abandon);
-    for (const source of this.#sources) source.removeEventListener('abort', this.#end);
+    for (const source of this.#sources) source.removeEventListener('abort', this.#abort);
   }
 }
-
-/** setTimeout can't wait longer than 24.8 days. */
-const TIMER_MAX_MS = 2 ** 31 - 1;

@@ -9,7 +9,7 @@ import type { Postgis } from '#shared/postgis/postgis.ts';
 
 // shared/runtime executes functions: their context, their claims, and the hosts that call them.
 
-/** What a handler may use: the ports. Nothing above them knows which way of running Sluice it is in. */
+/** The ports that a handler uses. Handlers do not depend on how Sluice is deployed. */
 export interface Context {
   env: Env;
   log: Logger;
@@ -19,14 +19,17 @@ export interface Context {
   gdal: Gdal;
   /** Lanes that a function of this installation executes. */
   servedLanes: ReadonlySet<Lane>;
-  /** Sends an event beyond the reply; resolves when it is stored. The same id again adds nothing. Throws EVENT_INVALID, SLUICE_UNREACHABLE, DATABASE_UNAVAILABLE. */
+  /**
+   * Publishes an event in addition to the reply. Resolves when the event is stored; a repeated id has no effect.
+   * Throws EVENT_INVALID, SLUICE_UNREACHABLE, DATABASE_UNAVAILABLE.
+   */
   publish: (event: SluiceEvent) => Promise<void>;
-  /** Aborts on cancel, lost claim, timeout or shutdown. */
+  /** Aborts on cancellation, a lost claim, a timeout, or the stop of the process. */
   signal: AbortSignal;
 }
 
-/** A function: one event in, one event or nothing out. Throws SluiceError. */
+/** A function: receives one event and returns one event or nothing. Throws SluiceError. */
 export type Handler = (event: SluiceEvent, context: Context) => Promise<SluiceEvent | undefined>;
 
-/** What a function can do ahead of its first event, so that this one does not wait for it: `warmUp` of its handler.ts, if it exports one. */
+/** The optional export `warmUp` of handler.ts: work that would otherwise delay the first event. */
 export type WarmUp = (context: Pick<Context, 'postgis'>) => void | Promise<void>;

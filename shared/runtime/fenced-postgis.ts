@@ -3,9 +3,10 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 
 /**
- * PostGIS behind the ledger's fence: a run that has ended gets no session, and no schema. PostGIS forgets a run with its schema, so a worker
- * that slept while its run was canceled and archived would make the schema anew. The ledger is asked after the schema was made: either
- * the run has ended by then, and the schema goes at once, or it ends later, and its archive step drops the schema and ends the session.
+ * PostGIS that opens no session for an ended run. A worker that was suspended while its run was canceled and archived
+ * would create the schema of the run again. So the status is read after the schema is created: when the run has ended
+ * before, the schema is dropped immediately; when it ends later, its archive step drops the schema and ends the
+ * session.
  */
 export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>): Postgis {
   return {
@@ -17,7 +18,7 @@ export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>):
         await postgis.dropSchema(claim.runId);
         throw new SluiceError(
           'CLAIM_STALE',
-          `Run ${claim.runId} has ended (${run.status}), so ${claim.step} gets no tables.`,
+          `Run ${claim.runId} has ended (${run.status}), so ${claim.step} cannot use its working tables.`,
           { details: { run_id: claim.runId, step: claim.step } },
         );
       } catch (thrown) {

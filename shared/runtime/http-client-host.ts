@@ -8,26 +8,26 @@ import { readAtMost } from '#shared/text/read-at-most.ts';
 import { reasonOf } from '#shared/text/message-text.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
-/** Where a function answers, from FUNCTION_URL: `{name}` stands for its name. */
+/** The URL of each function, from FUNCTION_URL: `{name}` is replaced by the name of the function. */
 export function functionUrls(template: string): (name: string) => string {
   return (name) => template.replaceAll('{name}', encodeURIComponent(name));
 }
 
-/** An idle connection is probed so often: a step may take an hour, and firewalls forget silent connections sooner. */
+/** TCP keep-alive interval. A step may take an hour, and firewalls drop idle connections sooner. */
 const KEEP_ALIVE_MS = 30_000;
-/** A reply may hold an event and a little around it; more than that is not from a function. */
+/** A structured event is larger than its data; the limit allows for that. */
 const MAX_REPLY_BYTES = 2 * MAX_EVENT_BYTES;
 
 /**
- * Calls functions that run elsewhere: posts the event in binary mode to the URL of the function. There is no time limit of its own
- * (node:http has none, while fetch gives up after five minutes); the caller's signal is the limit.
+ * Calls functions over HTTP: posts the event in binary mode to the URL of the function. The only time limit is the
+ * signal of the caller. It uses node:http, because fetch fails after five minutes without a response.
  */
 export class HttpClientHost implements FunctionHost {
   #urlOf: (name: string) => string | undefined;
   #http = new HttpAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
   #https = new HttpsAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
 
-  /** `urlOf` says where a function answers; undefined when there is none of this name. */
+  /** `urlOf` returns the URL of a function; undefined when there is no function of this name. */
   constructor(urlOf: (name: string) => string | undefined) {
     this.#urlOf = urlOf;
   }
@@ -58,7 +58,7 @@ export class HttpClientHost implements FunctionHost {
     url: string,
     message: Pick<HttpReply, 'headers' | 'body'>,
     signal: AbortSignal,
-    again = false,
+    isRetry = false,
   ): Promise<HttpReply> {
     const secure = new URL(url).protocol === 'https:';
     const options = {
@@ -72,11 +72,11 @@ export class HttpClientHost implements FunctionHost {
     try {
       return await exchange(request, message.body);
     } catch (cause) {
-      // The function closed a kept connection at the moment that we used it: it has not seen this request.
-      const stale = request.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
-      if (stale && !again && !signal.aborted) return this.#post(name, url, message, signal, true);
-      const reason = signal.aborted ? 'the call was ended' : reasonOf(cause);
-      throw new SluiceError('FUNCTION_UNAVAILABLE', `Function ${name} does not answer at ${url}: ${reason}.`, {
+      // The function closed the kept-alive connection before this request reached it, so a second attempt is safe.
+      const isStaleSocket = request.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (isStaleSocket && !isRetry && !signal.aborted) return this.#post(name, url, message, signal, true);
+      const reason = signal.aborted ? 'the call was aborted' : reasonOf(cause);
+      throw new SluiceError('FUNCTION_UNAVAILABLE', `Could not call function ${name} at ${url}: ${reason}.`, {
         cause,
         details: { function: name, url },
       });
@@ -113,7 +113,7 @@ function readReply(name: string, reply: HttpReply): SluiceEvent {
     return readEvent(reply.headers, reply.body);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SluiceError('EVENT_INVALID', `Function ${name} replied something that is not a CloudEvent. ${reason}`, {
+    throw new SluiceError('EVENT_INVALID', `The reply of function ${name} is not a CloudEvent. ${reason}`, {
       cause,
       details: { function: name },
     });

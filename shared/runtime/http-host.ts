@@ -8,10 +8,10 @@ import { readAtMost } from '#shared/text/read-at-most.ts';
 import { reasonOf } from '#shared/text/message-text.ts';
 import type { FunctionHost } from './host.ts';
 
-/** One function behind HTTP. */
+/** An HTTP server for one function. */
 export interface FunctionServer {
   port: number;
-  /** Takes no more calls, lets the running ones end for `graceMs`, then aborts their signal and answers 503. */
+  /** Rejects new calls, waits `graceMs` for running ones, then aborts them; they respond with 503. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -21,21 +21,21 @@ export interface FunctionServerOptions {
   port: number;
   /** Address to listen on. */
   address: string;
-  /** Rejects when what the function needs does not answer. */
+  /** Rejects when a port of the function does not answer. */
   ready: () => Promise<void>;
   log: Logger;
 }
 
-/** After the abort, handlers kill their programs and give their claims back; that takes milliseconds. */
+/** After the abort, handlers stop their programs and release their claims, which takes milliseconds. */
 const ABORT_MS = 5_000;
-/** Readiness must be told sooner than a prober gives up. */
+/** Shorter than the timeouts of readiness probes. */
 const READY_TIMEOUT_MS = 3_000;
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
 /**
- * Serves one function: `POST /` with a CloudEvent in binary or structured mode answers its reply in binary mode (200, empty when it
- * replies nothing), 422 for a permanent error, 503 for a transient one, 409 when the step is busy. `/_/health` and `/_/ready` are the
- * watchdog's probes.
+ * Serves one function. `POST /` accepts a CloudEvent in binary or structured mode and responds with the reply in binary
+ * mode (200; empty when there is no reply), 422 for a permanent error, 503 for a transient one, and 409 when the step
+ * is busy. `/_/health` and `/_/ready` are the probes of the OpenFaaS watchdog.
  */
 export async function serveFunction(options: FunctionServerOptions): Promise<FunctionServer> {
   const stopping = new AbortController();
@@ -70,9 +70,9 @@ async function answer(
   if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
   if (path === '/_/ready') return send(response, await readiness(options));
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
-  const began = performance.now();
+  const started = performance.now();
   const reply = await call(options, request, stopping);
-  const seconds = Number(((performance.now() - began) / 1000).toFixed(6));
+  const seconds = Number(((performance.now() - started) / 1000).toFixed(6));
   options.log.info(
     {
       function: options.name,
@@ -94,7 +94,8 @@ async function call(
   try {
     const event = readEvent(request.headers, await readBody(request));
     const callId = request.headers['x-call-id'];
-    // A caller that goes away does not end the work: brokers give up after minutes and deliver again, and then the reply is recorded.
+    // A disconnected caller does not abort the call: brokers disconnect after minutes and deliver again, and the second
+    // delivery returns the recorded reply.
     const reply = await host.invoke(name, event, { signal, ...(typeof callId === 'string' ? { callId } : {}) });
     return reply === undefined ? NO_REPLY : writeEvent(reply);
   } catch (thrown) {
@@ -132,7 +133,9 @@ function listen(server: Server, port: number, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
-        new SluiceError('SETUP_FAILED', `The function can't listen on port ${port}: ${reasonOf(cause)}.`, { cause }),
+        new SluiceError('SETUP_FAILED', `The function could not listen on port ${port}: ${reasonOf(cause)}.`, {
+          cause,
+        }),
       ),
     );
     server.listen(port, address, () => resolve());

@@ -36,7 +36,7 @@ export class InProcessHost implements FunctionHost {
     }
   }
 
-  /** Loads functions ahead of their first events. One that cannot be loaded tells so at its first event. */
+  /** Loads functions before their first events. An error is logged, and thrown at the first event. */
   async warmUp(names: readonly string[]): Promise<void> {
     for (const name of names) {
       if (this.#context.signal.aborted) return;
@@ -59,7 +59,7 @@ export class InProcessHost implements FunctionHost {
     if (known) return known;
     const loading = this.#load(name);
     this.#handlers.set(name, loading);
-    loading.catch(() => this.#handlers.delete(name)); // A function that is added later is found then.
+    loading.catch(() => this.#handlers.delete(name)); // So that a function that is added later is found.
     return loading;
   }
 }

@@ -3,8 +3,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * The owner of claims: `host/boot/namespace/pid/start`. Process ids are unique within one PID namespace of one boot of a
- * machine, and are reused; the start time tells a process from a later one with the same id.
+ * The owner of claims: `host/boot/namespace/pid/start`. Process ids are unique within one PID namespace of one boot of
+ * a machine, and are reused; the start time tells a process from a later one with the same id.
  */
 interface Owner {
   host: string;

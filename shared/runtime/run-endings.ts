@@ -3,8 +3,8 @@ import type { Status } from '#shared/contracts/statuses.ts';
 
 type Listener = () => void;
 
-/** Tells the claims of this process when their run has ended, through one feed for each ledger. */
-class RunEndings {
+/** Notifies the claims of this process of the end of their runs. Uses one feed for each ledger. */
+class RunEndFeed {
   #listeners = new Map<string, Set<Listener>>();
   #stop: AbortController | undefined;
   #ledger: Ledger;
@@ -26,25 +26,25 @@ class RunEndings {
   #watch(): void {
     if (this.#stop !== undefined) return;
     this.#stop = new AbortController();
-    // Without the feed, renewal still notices the end within a few seconds; the next claim tries to listen again.
+    // Without the feed, the renewal of the claim detects the end within seconds. The next claim opens the feed again.
     this.#ledger
-      .watchRuns((runId, status) => this.#tell(runId, status), this.#stop.signal)
+      .watchRuns((runId, status) => this.#notify(runId, status), this.#stop.signal)
       .catch(() => {
         this.#stop = undefined;
       });
   }
 
-  #tell(runId: string, status: Status): void {
+  #notify(runId: string, status: Status): void {
     if (status === 'running') return;
     for (const listener of this.#listeners.get(runId) ?? []) listener();
   }
 }
 
-const feeds = new WeakMap<Ledger, RunEndings>();
+const feeds = new WeakMap<Ledger, RunEndFeed>();
 
-/** Calls `listener` when the run has ended, until the returned function is called. An ending can be missed. */
+/** Calls `listener` when the run has ended, until the returned function is called. A call can be missed. */
 export function onRunEnded(ledger: Ledger, runId: string, listener: Listener): () => void {
-  const feed = feeds.get(ledger) ?? new RunEndings(ledger);
+  const feed = feeds.get(ledger) ?? new RunEndFeed(ledger);
   feeds.set(ledger, feed);
   return feed.subscribe(runId, listener);
 }

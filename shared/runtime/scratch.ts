@@ -3,24 +3,26 @@ import { join, resolve } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 
-/** The folder below which every step works on files. */
+/** The folder that contains the scratch folders of all claims. */
 export function scratchRoot(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>): string {
   return resolve(env.SCRATCH_DIR ?? `${env.SLUICE_HOME}/scratch`);
 }
 
-/** The name of a claim's folder: a sweep finds the run of a folder that a killed process left. */
+/**
+ * The name of the scratch folder of a claim. It contains the run, so that a folder of a killed process can be deleted.
+ */
 export function scratchName(claim: ClaimRef): string {
   return `${claim.runId}.${claim.step}.${claim.token}`;
 }
 
-/** The run id of a scratch folder's name, or undefined when it is none of ours. */
+/** The run_id in the name of a scratch folder; undefined for any other name. */
 export function runOfScratch(name: string): string | undefined {
   return /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[a-z-]+\.\d+$/.exec(name)?.[1];
 }
 
 /**
- * An empty folder for a claimed step, removed when disposed. Folders of older claims of the same step go first: their workers
- * are dead, or work for nothing.
+ * Creates the scratch folder of a claim; disposing it deletes the folder. Deletes the folders of older claims of the
+ * same step first: their workers are dead, or their results will be rejected.
  */
 export async function openScratch(
   env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>,

@@ -15,7 +15,9 @@ import { onRunEnded } from './run-endings.ts';
 const RENEWALS_PER_LEASE = 6;
 /** Delay before a step that another worker holds is tried again. */
 const BUSY_RETRY_SECONDS = 2;
-/** Work that ignores its signal is abandoned after this time. Its claim is released, so its later writes are rejected. */
+/**
+ * Work that ignores its signal is abandoned after this time. Its claim is released, so its later writes are rejected.
+ */
 const ABANDON_MS = 10_000;
 
 /** A claimed step. `signal` aborts on cancellation, a lost claim, a timeout, or the stop of the process. */
