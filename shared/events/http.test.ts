@@ -19,14 +19,14 @@ const structured = (attributes: object) =>
   readEvent({ 'content-type': 'application/cloudevents+json' }, JSON.stringify({ ...event, ...attributes }));
 
 describe('events over HTTP', () => {
-  test('binary mode is read as it was written, with text that is not ASCII in attributes', () => {
+  test('binary mode keeps text that is not ASCII in attributes', () => {
     const { status, headers, body } = writeEvent(event);
     expect(status).toBe(200);
     expect(headers['ce-id']).toBe('1/%C3%A9%20#%F0%9F%98%80%20%22a%22%20100%25');
     expect(readEvent(headers, Buffer.from(body))).toEqual(event);
   });
 
-  test('structured mode is read, whatever parameters and case the content type has', () => {
+  test('structured mode is accepted with any parameters and case of the content type', () => {
     expect(
       readEvent(
         { 'Content-Type': 'Application/CloudEvents+JSON; charset=UTF-8; profile="a;b"' },
@@ -35,12 +35,12 @@ describe('events over HTTP', () => {
     ).toEqual(event);
   });
 
-  test('binary mode takes JSON types with parameters and suffixes', () => {
+  test('binary mode accepts JSON types with parameters and suffixes', () => {
     const { headers, body } = writeEvent(event);
     expect(readEvent({ ...headers, 'content-type': 'application/vnd.sluice+json;charset=utf-8' }, body)).toEqual(event);
   });
 
-  test('a header with plain UTF-8 bytes, as Node hands them over, is read as text', () => {
+  test('a header with plain UTF-8 bytes, as decoded by Node, is read as text', () => {
     const { headers, body } = writeEvent(event);
     expect(readEvent({ ...headers, 'ce-subject': Buffer.from('straße 7').toString('latin1') }, body).subject).toBe(
       'straße 7',
@@ -132,7 +132,7 @@ describe('errors over HTTP', () => {
     expect(error.message).toContain(`load-to-postgis responded with status ${status}: <html>`);
   });
 
-  test('when the document and the status disagree about another try, the status counts, as it does for a broker', () => {
+  test('when document and status disagree about a retry, the status decides, as for a broker', () => {
     const error = readError(
       'f',
       500,

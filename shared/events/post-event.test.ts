@@ -19,12 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-test('an event that a function posts reaches those who subscribed to it, once', async () => {
+test('an event that a function posts is delivered to its subscribers once', async () => {
   for (let time = 0; time < 2; time += 1) await postEvent(eventSink(testEnv({ SLUICE_URL: `${url}/` })), event, never);
   await expect.poll(() => received).toEqual([event]);
 });
 
-test('the sink is the broker that Knative names, else the gateway', () => {
+test('the sink is the broker in K_SINK, else the gateway', () => {
   expect(
     eventSink(testEnv({ K_SINK: 'http://broker.knative/ns/default', SLUICE_URL: 'http://gateway:8080' })).href,
   ).toBe('http://broker.knative/ns/default');
@@ -32,7 +32,7 @@ test('the sink is the broker that Knative names, else the gateway', () => {
   expect(eventSink(testEnv({ PORT: '8081' })).href).toBe('http://127.0.0.1:8081/events');
 });
 
-test('says when nobody is there, and what the sink answers', async () => {
+test('reports an unreachable sink and the error of the sink', async () => {
   await expect(postEvent(new URL('http://127.0.0.1:1/events'), event, never)).rejects.toMatchObject({
     code: 'SLUICE_UNREACHABLE',
   });

@@ -24,7 +24,7 @@ test.each([
   expect(runKey(lane, batchId, attemptNo)).toBe(expected);
 });
 
-test.each(LANES)('a run of the %s lane is of its schema, and every step waits', (lane) => {
+test.each(LANES)('a new run of the %s lane matches its schema, and all its steps are pending', (lane) => {
   const run = newRun({ ...request, lane, traceparent: '00-abc' });
   expect(RunDocumentSchema.parse(run)).toEqual(run);
   expect(run.steps.map((step) => step.name)).toEqual(LANE_STEPS[lane]);
@@ -38,7 +38,7 @@ test.each(LANES)('a run of the %s lane is of its schema, and every step waits', 
   expect(new Set(run.steps.map((step) => step.status))).toEqual(new Set(['pending']));
 });
 
-test('the same batch names the same run, and a rerun another', () => {
+test('the same batch has the same run ids, and a rerun has others', () => {
   const first = newRun({ ...request, lane: 'vector' });
   const again = newRun({ ...request, lane: 'vector', operator: 'eve' });
   const rerun = newRun({ ...request, lane: 'vector', rerunOf: first.run_id, attemptNo: 2 });
@@ -47,7 +47,7 @@ test('the same batch names the same run, and a rerun another', () => {
   expect(rerun).toMatchObject({ run_key: 'ingest:Straße #1:2', rerun_of: first.run_id, batch_id: first.batch_id });
 });
 
-test('a dataset is named by its dataset_id alone', () => {
+test('the id of a dataset depends on its dataset_id only', () => {
   expect(newDataset('straßen')._id).toBe(newDataset('straßen')._id);
   expect(newDataset('straßen')).toMatchObject({ dataset_id: 'straßen', latest_version: 0 });
 });

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import { CallLimits } from './call-limits.ts';
 
-test('any source ends the call, also one that aborted before', () => {
+test('any source signal aborts the call, also one that is aborted already', () => {
   const [first, second] = [new AbortController(), new AbortController()];
   const limits = new CallLimits([first.signal, second.signal]);
   second.abort();
@@ -10,7 +10,7 @@ test('any source ends the call, also one that aborted before', () => {
   expect(new CallLimits([second.signal]).signal.aborted).toBe(true);
 });
 
-test('the time limit ends the call, and says that it did', () => {
+test('the time limit aborts the call and is reported', () => {
   vi.useFakeTimers();
   const limits = new CallLimits([], 3600);
   vi.advanceTimersByTime(3_599_999);
@@ -20,7 +20,7 @@ test('the time limit ends the call, and says that it did', () => {
   vi.useRealTimers();
 });
 
-test('work that goes on after it was told to end is left behind', async () => {
+test('work that continues after the abort is abandoned', async () => {
   vi.useFakeTimers();
   const limits = new CallLimits([], 1);
   const call = limits.orAbandon(new Promise(() => undefined), 10_000, () => new Error('left'));
@@ -29,7 +29,7 @@ test('work that goes on after it was told to end is left behind', async () => {
   vi.useRealTimers();
 });
 
-test('a released call leaves nothing behind: no listener, no timer', () => {
+test('a released call keeps no listener and no timer', () => {
   vi.useFakeTimers();
   const source = new AbortController();
   const limits = new CallLimits([source.signal], 10);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => context[Symbol.asyncDispose]());
 
-test('a run under way gets its tables; once it has ended and they are gone, a worker that wakes up makes none', async () => {
+test('opens sessions for a running run only, and leaves no schema of an ended one', async () => {
   const { run } = await startRun(context, 'späte é #1');
   const claim = await claimStep(context.ledger, run.run_id, 'load-to-postgis');
   const session = await context.postgis.openSession(claim, context.signal);

@@ -24,7 +24,7 @@ const event = (data: unknown): SluiceEvent => ({
 });
 const never = new AbortController().signal;
 
-/** A handler that does what the event says; it uses no port. */
+/** A handler that executes the instructions in the event. It uses no port. */
 const obedient: Handler = async (received, { signal }) => {
   const { fail, wait, silent } = received.data as {
     fail?: 'CRS_MISSING' | 'STORE_UNAVAILABLE' | 'STEP_BUSY';
@@ -42,7 +42,7 @@ const obedient: Handler = async (received, { signal }) => {
   }
   return silent ? undefined : { ...received, id: 'reply/ü', data: { got: received.data } };
 };
-// Only `signal` of the context is used by this handler.
+// The handler uses only `signal` of the context.
 const context = { log: SILENT_LOG, signal: never } as Context;
 const inProcess = new InProcessHost(context, {
   load: (name) => (name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name)),
@@ -69,14 +69,14 @@ describe.each<[string, FunctionHost]>([
   ['in process', inProcess],
   ['over HTTP', http],
 ])('a function %s', (_where, host) => {
-  test('answers its reply event', async () => {
+  test('returns its reply event', async () => {
     expect(await host.invoke('obedient', event({ name: 'Dùn Èideann 😀' }), { signal: never })).toEqual({
       ...event({ got: { name: 'Dùn Èideann 😀' } }),
       id: 'reply/ü',
     });
   });
 
-  test('may answer nothing', async () => {
+  test('can return nothing', async () => {
     expect(await host.invoke('obedient', event({ silent: true }), { signal: never })).toBeUndefined();
   });
 
@@ -94,7 +94,7 @@ describe.each<[string, FunctionHost]>([
     });
   });
 
-  test('is told to end by the signal', async () => {
+  test('is aborted by the signal', async () => {
     const stop = new AbortController();
     const call = host.invoke('obedient', event({ wait: true }), { signal: stop.signal });
     stop.abort();
@@ -106,7 +106,7 @@ describe('the HTTP host', () => {
   const post = (headers: Record<string, string>, body: string) =>
     fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', headers, body });
 
-  test('takes structured mode, and answers in binary mode', async () => {
+  test('accepts structured mode and responds in binary mode', async () => {
     const response = await post(
       { 'content-type': 'application/cloudevents+json; charset=utf-8' },
       JSON.stringify(event({ a: 1 })),
@@ -131,7 +131,7 @@ describe('the HTTP host', () => {
     });
   });
 
-  test('refuses what is not an event, and what is too large', async () => {
+  test('rejects requests that are not events or are too large', async () => {
     for (const body of ['{}', JSON.stringify(event('x'.repeat(2 ** 21)))]) {
       const response = await post({ 'content-type': 'application/cloudevents+json' }, body);
       expect(response.status).toBe(422);
@@ -139,7 +139,7 @@ describe('the HTTP host', () => {
     }
   });
 
-  test('answers the probes; readiness says what is away', async () => {
+  test('responds to the probes; readiness names an unavailable port', async () => {
     const sick = await serveFunction({
       name: 'sick',
       host: inProcess,
@@ -158,7 +158,7 @@ describe('the HTTP host', () => {
     await sick.close(0);
   });
 
-  test('when it is told to end, a running call is aborted and answered, and no connection stays', async () => {
+  test('when it closes, a running call is aborted and gets a response, and no connection stays open', async () => {
     const began = Promise.withResolvers<void>();
     const waiting: Handler = (received, given) => {
       began.resolve();
@@ -198,7 +198,7 @@ describe('the HTTP client', () => {
     plain.close();
   });
 
-  test('a connection that the function closed while it was idle is opened again', async () => {
+  test('an idle connection that the function closed is opened again', async () => {
     let connections = 0;
     const brief = createServer((request, response) => {
       request.resume().on('end', () => response.end());
@@ -213,13 +213,13 @@ describe('the HTTP client', () => {
     await once(brief, 'listening');
     const client = new HttpClientHost(() => `http://127.0.0.1:${(brief.address() as AddressInfo).port}/`);
     await client.invoke('f', event({}), { signal: never });
-    await client.invoke('f', event({ long: 'x'.repeat(2_000) }), { signal: never }); // Its first connection is destroyed now.
+    await client.invoke('f', event({ long: 'x'.repeat(2_000) }), { signal: never }); // Destroys the first connection.
     expect(connections).toBe(2);
     client.close();
     brief.close();
   });
 
-  test('a name that nobody serves is FUNCTION_NOT_FOUND, without a request', async () => {
+  test('an unknown name is FUNCTION_NOT_FOUND, without a request', async () => {
     await expect(new HttpClientHost(() => undefined).invoke('x', event({}), { signal: never })).rejects.toMatchObject({
       code: 'FUNCTION_NOT_FOUND',
     });
@@ -233,8 +233,8 @@ test.each(['../gateway/main', 'a/b', 'A', '', 'validate-manifest/../archive', 'n
   },
 );
 
-test('functions are warmed up ahead of their first events; one that is missing does no harm', async () => {
+test('functions are warmed up before their first events; a missing function is ignored', async () => {
   const thread = once(process, 'worker');
   await inProcess.warmUp(['no-such-function', 'export-geoparquet']);
-  await thread; // The one that writes Parquet.
+  await thread; // The thread that writes Parquet.
 });

@@ -11,7 +11,7 @@ const claim = (token: number) => ({
   token,
 });
 
-test('a claim has a folder of its own, which ends with it; those of older claims go, others stay', async () => {
+test('each claim has its own folder; it deletes the folders of older claims of the step only', async () => {
   const env = testEnv();
   const [older, newer, other] = [
     scratchName(claim(2)),
@@ -28,7 +28,7 @@ test('a claim has a folder of its own, which ends with it; those of older claims
   expect(existsSync(own)).toBe(false);
 });
 
-test('the run of a folder is in its name', () => {
+test('the name of a folder contains its run', () => {
   expect(runOfScratch(scratchName(claim(7)))).toBe(claim(7).runId);
   expect(runOfScratch('somebody else')).toBeUndefined();
 });

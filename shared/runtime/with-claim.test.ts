@@ -38,7 +38,7 @@ const stepOf = async (runId: string, name: StepName = STEP) =>
   (await ledger.getRun(runId))?.steps.find((step) => step.name === name);
 
 let batches = 0;
-/** A run that has just been admitted. */
+/** Admits a new run. */
 const admit = async () => (await admitRun(ledger, `straßen #${(batches += 1)} é😀`)).run_id;
 
 test('the reply has the traceparent of the run, and the step is logged', async () => {
@@ -60,7 +60,7 @@ test('the reply has the traceparent of the run, and the step is logged', async (
 });
 
 describe('a step', () => {
-  test('is done once; a repeat answers the recorded reply', async () => {
+  test('is executed once; a repeat returns the recorded reply', async () => {
     const runId = await admit();
     const work = vi.fn((claim: Claim) => Promise.resolve(replyOf(claim.run.run_id)));
     const first = await withClaim(contextOf(), { runId, step: STEP }, work);
@@ -70,7 +70,7 @@ describe('a step', () => {
     expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 1, owner: null, error: null });
   });
 
-  test('that is under way here is refused as busy, and goes on', async () => {
+  test('that this process executes is busy, and continues', async () => {
     const runId = await admit();
     const release = Promise.withResolvers<undefined>();
     const began = Promise.withResolvers<void>();
@@ -88,7 +88,7 @@ describe('a step', () => {
     expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 1 });
   });
 
-  test('that failed is given back with its error, and can be claimed again at once', async () => {
+  test('that failed is released with its error, and can be claimed again immediately', async () => {
     const runId = await admit();
     const failed = withClaim(contextOf(), { runId, step: STEP }, () =>
       Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'away', { details: { key: 'a b#é' } })),
@@ -106,7 +106,7 @@ describe('a step', () => {
     ).toBeDefined();
   });
 
-  test('of a run that has ended is not done, and archive waits for the end', async () => {
+  test('of an ended run is not executed, and archive waits for the end of the run', async () => {
     const runId = await admit();
     await expect(withClaim(contextOf(), { runId, step: 'archive' }, untilAborted)).rejects.toMatchObject({
       code: 'STEP_BUSY',
@@ -127,7 +127,7 @@ describe('a step', () => {
 });
 
 describe('work is interrupted', () => {
-  test('when the run is canceled; the function returns and records no reply', async () => {
+  test('when the run is canceled; the function returns nothing and records no reply', async () => {
     const runId = await admit();
     const aborted = vi.fn();
     const began = Promise.withResolvers<void>();
@@ -145,7 +145,7 @@ describe('work is interrupted', () => {
     expect(await stepOf(runId)).toMatchObject({ status: 'failed', reply: null });
   });
 
-  test('when it takes longer than STEP_TIMEOUT_SECONDS, with an error that says so', async () => {
+  test('when it takes longer than STEP_TIMEOUT_SECONDS, with an error that names the limit', async () => {
     const runId = await admit();
     const context = contextOf(undefined, { STEP_TIMEOUT_SECONDS: '1' });
     await expect(withClaim(context, { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
@@ -155,7 +155,7 @@ describe('work is interrupted', () => {
     expect(await stepOf(runId)).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } });
   });
 
-  test('when the process stops; the step is free for the next start', async () => {
+  test('when the process stops; the step can be claimed after the next start', async () => {
     const runId = await admit();
     const stopping = new AbortController();
     const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, (claim) => {
@@ -166,11 +166,11 @@ describe('work is interrupted', () => {
     expect(await stepOf(runId)).toMatchObject({ owner: null });
   });
 
-  test('and left behind when it does not heed its signal', async () => {
+  test('and abandoned when it ignores its signal', async () => {
     const runId = await admit();
     const stopping = new AbortController();
     const call = withClaim(contextOf(stopping.signal), { runId, step: STEP }, async () => {
-      await Promise.resolve(); // Now the claim watches its signal.
+      await Promise.resolve(); // The claim observes its signal from here on.
       vi.useFakeTimers({ toFake: ['setTimeout'] });
       stopping.abort();
       vi.runAllTimers();
@@ -183,7 +183,7 @@ describe('work is interrupted', () => {
 });
 
 describe('a claim that another worker took over', () => {
-  test('writes nothing: the other one answers', async () => {
+  test('cannot write; the other worker returns the reply', async () => {
     const runId = await admit();
     const call = withClaim(contextOf(), { runId, step: STEP }, async () => {
       expect(
@@ -206,7 +206,7 @@ describe('a claim that another worker took over', () => {
     });
   });
 
-  test('is not given back by the loser when its work fails', async () => {
+  test('is not released by the first worker when its work fails', async () => {
     const runId = await admit();
     const call = withClaim(contextOf(), { runId, step: STEP }, async () => {
       await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30, takeOverFrom: OWNER });
@@ -227,11 +227,11 @@ describe('a claim that is held', () => {
       },
     );
     expect((await once(worker.stdout, 'data')).toString()).toBe('claimed\n');
-    // Wrapped: the worker itself is a promise of its end.
+    // Wrapped in an object, because the worker itself is a promise of its end.
     return { worker };
   };
 
-  test('by a living process is busy; by one that was killed is taken over at once', async () => {
+  test('by a running process is busy; by a killed process is taken over immediately', async () => {
     const runId = await admit();
     const { worker } = await hold(runId);
     await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
@@ -245,7 +245,7 @@ describe('a claim that is held', () => {
     expect(await stepOf(runId)).toMatchObject({ status: 'done', attempt: 2, token: 2 });
   });
 
-  test('by a process of another machine is busy, for nobody here knows whether it lives', async () => {
+  test('by a process of another machine is busy', async () => {
     const runId = await admit();
     await ledger.claimStep({ runId, step: STEP, owner: 'elsewhere/boot/1/1', leaseSeconds: 30 });
     await expect(withClaim(contextOf(), { runId, step: STEP }, untilAborted)).rejects.toMatchObject({
@@ -253,7 +253,7 @@ describe('a claim that is held', () => {
     });
   });
 
-  test('by this process, which is not at it any more (it could not be given back while the ledger was away), is taken over', async () => {
+  test('by this process without executing its step, because it could not be released, is taken over', async () => {
     const runId = await admit();
     await ledger.claimStep({ runId, step: STEP, owner: OWNER, leaseSeconds: 30 });
     expect(await withClaim(contextOf(), { runId, step: STEP }, () => Promise.resolve(replyOf(runId)))).toBeDefined();

@@ -17,7 +17,7 @@ export function admissionContract(on: OpenedLedger): void {
       expect(await on.second.listDatasets()).toContainEqual(dataset);
     });
 
-    test('the same manifest again is a repeat, with the documents as they are now', async () => {
+    test('the same manifest again is a repeat, and returns the stored documents', async () => {
       const { manifest, run, dataset } = sample();
       await on.ledger.admitManifest(manifest, run, dataset);
       await on.ledger.endRun(run.run_id, 'canceled', null);
@@ -44,7 +44,7 @@ export function admissionContract(on: OpenedLedger): void {
       expect(await on.ledger.listRuns({ batch_id: first.run.batch_id })).toEqual([first.run]);
     });
 
-    test('of many deliveries of one manifest at once, one is admitted', async () => {
+    test('concurrent deliveries of one manifest admit it once', async () => {
       const { manifest, run, dataset } = sample();
       const results = await Promise.all(
         Array.from({ length: 40 }, (_, index) =>
@@ -58,7 +58,7 @@ export function admissionContract(on: OpenedLedger): void {
       expect(await on.ledger.listRuns({ batch_id: run.batch_id })).toHaveLength(1);
     });
 
-    test('of different manifests with one batch_id at once, one is admitted and the others name it', async () => {
+    test('of different manifests with one batch_id at the same time, one is admitted and the others return it', async () => {
       const batchId = newBatchId();
       const samples = Array.from({ length: 20 }, (_, index) => sample({ batchId, content: `body ${index}` }));
       const results = await Promise.all(
@@ -71,7 +71,7 @@ export function admissionContract(on: OpenedLedger): void {
       expect(new Set(results.map((result) => result.manifest._id))).toEqual(new Set([winner?.manifest._id]));
     });
 
-    test('a rejected manifest leaves its batch_id free, is found by it, and can be admitted when what was wrong is mended', async () => {
+    test('a rejected manifest does not use its batch_id, is found by it, and can be admitted later', async () => {
       const { manifest, run, dataset } = sample();
       const refused = rejected({ manifest, run, dataset }, '{"batch_id": …');
       expect(await on.ledger.recordManifest(refused)).toEqual(refused);
@@ -82,7 +82,7 @@ export function admissionContract(on: OpenedLedger): void {
       expect((await on.second.admitManifest(manifest, run, dataset)).outcome).toBe('repeat');
     });
 
-    test('another manifest may use the batch_id that a rejected one asked for; the admitted one is found', async () => {
+    test('another manifest can use the batch_id of a rejected one; the admitted one is found', async () => {
       const wrong = sample();
       await on.ledger.recordManifest(rejected(wrong, '{'));
       const right = sample({ batchId: wrong.run.batch_id, content: 'corrected' });
@@ -101,14 +101,14 @@ export function admissionContract(on: OpenedLedger): void {
       });
     });
 
-    test('what is not there is undefined', async () => {
+    test('a missing document is undefined', async () => {
       expect(await on.ledger.getManifest('0'.repeat(24))).toBeUndefined();
       expect(await on.ledger.findManifestByBatch('no such batch')).toBeUndefined();
       expect(await on.ledger.findManifestsByKey('manifests/none.json')).toEqual([]);
       expect(await on.ledger.getRun('00000000-0000-8000-8000-000000000000')).toBeUndefined();
     });
 
-    test('the archive key is kept; a repeat changes nothing', async () => {
+    test('the archive key is stored; a repeat changes nothing', async () => {
       const { manifest, run, dataset } = sample();
       await on.ledger.admitManifest(manifest, run, dataset);
       await on.ledger.markManifestArchived(manifest._id, 'archive/a b.json');
@@ -119,7 +119,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
   });
 
-  describe('hostile text', () => {
+  describe('text that databases reject', () => {
     const tags = {
       $where: '1',
       'a.b.c': { $set: { 'x.y': 1 } },
@@ -133,7 +133,7 @@ export function admissionContract(on: OpenedLedger): void {
       long: 'x'.repeat(70_000),
     };
 
-    test('tags come back as they were', async () => {
+    test('tags are stored unchanged', async () => {
       const { manifest, run, dataset } = sample({ tags });
       await on.ledger.admitManifest(manifest, run, dataset);
       expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
@@ -152,12 +152,12 @@ export function admissionContract(on: OpenedLedger): void {
       expect(await on.ledger.getRun(run.run_id)).toBeUndefined();
     });
 
-    test('the text that spells a NUL character is not one', async () => {
+    test('a backslash escape in the text is not a NUL character', async () => {
       const run = await admitted(on.ledger, { tags: { note: '\\u0000 and \\\\u0000' } });
       expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
     });
 
-    test('the raw text and error of a rejected manifest are kept whatever they hold', async () => {
+    test('the raw text and the error of a rejected manifest can contain any character', async () => {
       const document = rejected(sample(), 'raw \0 and \ud83d');
       const stored = await on.ledger.recordManifest({
         ...document,
@@ -171,7 +171,7 @@ export function admissionContract(on: OpenedLedger): void {
       });
     });
 
-    test('a document that is not of its schema is refused with its field', async () => {
+    test('rejects an invalid document and names the field', async () => {
       const { manifest, run, dataset } = sample();
       const wrong = on.ledger.admitManifest(manifest, { ...run, run_id: 'not a uuid' }, dataset);
       await expect(wrong).rejects.toMatchObject({

@@ -9,7 +9,7 @@ export function assetContract(on: OpenedLedger): void {
   };
 
   describe('assets', () => {
-    test('an asset is registered with the next version, on the dataset and on the run', async () => {
+    test('an asset gets the next version of its dataset and is added to the run', async () => {
       const { run, claim } = await exporting();
       const draft = sampleDraft(run);
       const asset = await on.ledger.registerAsset(claim, draft);
@@ -25,7 +25,7 @@ export function assetContract(on: OpenedLedger): void {
       );
     });
 
-    test('registering again returns the stored asset and counts no version', async () => {
+    test('a repeated registration returns the stored asset and adds no version', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       expect(await on.second.registerAsset(claim, { ...sampleDraft(run), row_count: 99 })).toEqual(asset);
@@ -33,7 +33,7 @@ export function assetContract(on: OpenedLedger): void {
       expect((await on.ledger.registerAsset(claim, sampleDraft(run, 'other'))).version).toBe(2);
     });
 
-    test('one asset registered many times at once is stored once', async () => {
+    test('concurrent registrations of one asset store it once', async () => {
       const { run, claim } = await exporting();
       const results = await Promise.all(
         Array.from({ length: 16 }, (_, index) =>
@@ -59,7 +59,7 @@ export function assetContract(on: OpenedLedger): void {
       );
     });
 
-    test('an asset of another run is linked once', async () => {
+    test('links an asset of another run once', async () => {
       const first = await exporting();
       const asset = await wholeAsset(on.ledger, first.claim, sampleDraft(first.run));
       const second = await exporting(first.run.dataset_id);
@@ -86,7 +86,7 @@ export function assetContract(on: OpenedLedger): void {
       expect(await on.second.listVersions(newDatasetId())).toEqual([]);
     });
 
-    test('catalog records are added; a repeat changes nothing', async () => {
+    test('catalog records complete an asset; a repeat changes nothing', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const description = { iso: { 'title.de': '$größe', nested: [{ a: null }] }, stac_key: 'stac/é.json' };
@@ -98,7 +98,7 @@ export function assetContract(on: OpenedLedger): void {
       });
     });
 
-    test('the newest asset of the same source is found, and none of another dataset', async () => {
+    test('finds the newest asset of the same source in the same dataset', async () => {
       const { run, claim } = await exporting();
       await wholeAsset(on.ledger, claim, sampleDraft(run, 'older'));
       const newer = await wholeAsset(on.ledger, claim, sampleDraft(run, 'newer'));
@@ -106,7 +106,7 @@ export function assetContract(on: OpenedLedger): void {
       expect(await on.ledger.findAssetBySource('another', newer.source_hash)).toBeUndefined();
     });
 
-    test('one that is not whole yet is neither found by its source nor linked: its run may still be canceled', async () => {
+    test('an incomplete asset is neither found by its source nor linked, because its run can still be canceled', async () => {
       const first = await exporting();
       const asset = await on.ledger.registerAsset(first.claim, sampleDraft(first.run));
       const second = await exporting(first.run.dataset_id);
@@ -114,7 +114,7 @@ export function assetContract(on: OpenedLedger): void {
       await expect(on.ledger.linkAsset(second.claim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
     });
 
-    test('a document that is not of its schema is refused and counts no version', async () => {
+    test('rejects an invalid document and adds no version', async () => {
       const { run, claim } = await exporting();
       await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run), size_bytes: 0.5 })).rejects.toMatchObject({
         code: 'REQUEST_INVALID',
@@ -125,7 +125,7 @@ export function assetContract(on: OpenedLedger): void {
   });
 
   describe('lineage', () => {
-    test('edges are stored once, whatever is repeated', async () => {
+    test('repeated edges are stored once', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const edges = [sampleEdge(run, asset._id), sampleEdge(run, asset._id, 's3://landing-zone/zweite Straße.gpkg')];
@@ -137,7 +137,7 @@ export function assetContract(on: OpenedLedger): void {
       await on.ledger.insertLineage(claim, []);
     });
 
-    test('an asset knows what was made from it', async () => {
+    test('lists the assets that were made from an asset', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const parent = 'feedfacefeedfacefeedface';

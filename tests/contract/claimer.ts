@@ -5,7 +5,7 @@ import type { StepName } from '#shared/contracts/lanes.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { Opener } from './opened-ledger.ts';
 
-/** What tests/contract/processes.ts asks another process to do. */
+/** The work that tests/contract/processes.ts starts in another process. */
 export type Job =
   | { kind: 'claim'; runId: string; step: StepName; claimers: number; name: string }
   | { kind: 'register'; work: { claim: ClaimRef; draft: AssetDraft }[] };

@@ -6,7 +6,7 @@ import { LANE_STEPS, LANES, type StepName } from '#shared/contracts/lanes.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, LEASE_SECONDS, OWNER, sampleReply } from './samples.ts';
 
-/** Long enough for a claim to be seen as held, short enough to wait for. */
+/** Long enough to observe a held claim, short enough to wait for its end. */
 const TINY_LEASE_SECONDS = 0.2;
 const ERROR = { code: 'FILE_UNREADABLE' as const, message: 'größe.shp is damaged', details: { file: 'größe.shp' } };
 
@@ -17,7 +17,7 @@ export function claimContract(on: OpenedLedger): void {
     (await on.second.getRun(run.run_id))?.steps.find((step) => step.name === name);
 
   describe('claims', () => {
-    test('a free step is claimed: the next token, a lease by the clock of the ledger, and the run as it is then', async () => {
+    test('a claim has the next token, a lease by the clock of the ledger, and the run after the claim', async () => {
       const run = await admitted(on.ledger);
       const result = await claim(run, 'load-to-postgis');
       expect(result).toMatchObject({
@@ -52,7 +52,7 @@ export function claimContract(on: OpenedLedger): void {
       },
     );
 
-    test('a held step says who holds it and until when', async () => {
+    test('a held step returns its owner and the end of the lease', async () => {
       const run = await admitted(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
       const held = await on.second.claimStep({
@@ -69,7 +69,7 @@ export function claimContract(on: OpenedLedger): void {
       expect((await stepOf(run, 'load-to-postgis'))?.token).toBe(1);
     });
 
-    test('a done step answers its recorded reply, also after the run has ended', async () => {
+    test('a done step returns its recorded reply, also after the run has ended', async () => {
       const run = await admitted(on.ledger);
       const reply = sampleReply(run);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), reply);
@@ -84,7 +84,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await claim(run, 'load-to-postgis', { takeOverFrom: OWNER })).toMatchObject({ outcome: 'done', reply });
     });
 
-    test('a lease that ran out is free, and the older claim is stale', async () => {
+    test('an expired claim can be replaced, and is stale then', async () => {
       const run = await admitted(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis', TINY_LEASE_SECONDS);
       expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
@@ -101,7 +101,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await stepOf(run, 'load-to-postgis')).toMatchObject({ status: 'running', owner: 'another', token: 2 });
     });
 
-    test('a lease that ran out but was not taken is still good for its holder', async () => {
+    test('an expired claim that was not replaced is still current', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis', 0);
       expect(await on.ledger.renewClaim(ref, LEASE_SECONDS)).toBe(true);
@@ -109,7 +109,7 @@ export function claimContract(on: OpenedLedger): void {
       await on.ledger.finishStep(ref, null);
     });
 
-    test('a renewed lease is held on', async () => {
+    test('a renewed claim is held longer', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis', 1);
       const before = await stepOf(run, 'load-to-postgis');
@@ -119,7 +119,7 @@ export function claimContract(on: OpenedLedger): void {
       expect({ ...after, lease_until: null }).toEqual({ ...before, lease_until: null });
     });
 
-    test('a claim is taken over from the owner that is named, and from nobody else', async () => {
+    test('a claim is taken over only from the owner that the request names', async () => {
       const run = await admitted(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis');
       expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe(
@@ -133,7 +133,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await on.ledger.renewClaim(older, LEASE_SECONDS)).toBe(false);
     });
 
-    test('a released step keeps its error and is free', async () => {
+    test('a released step has its error and can be claimed', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.releaseStep(ref, ERROR);
@@ -147,7 +147,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await stepOf(run, 'load-to-postgis')).toMatchObject({ status: 'done', error: null });
     });
 
-    test('an error with text that cannot be stored is kept all the same', async () => {
+    test('an error with characters that cannot be stored is kept', async () => {
       const run = await admitted(on.ledger);
       await on.ledger.releaseStep(await claimed(on.ledger, run, 'load-to-postgis'), {
         ...ERROR,
@@ -156,7 +156,7 @@ export function claimContract(on: OpenedLedger): void {
       expect((await stepOf(run, 'load-to-postgis'))?.error?.message).toBe('near \uFFFD and \uFFFD');
     });
 
-    test('finishing again with the same token changes nothing', async () => {
+    test('a repeated finish with the same token changes nothing', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.finishStep(ref, sampleReply(run));
@@ -165,7 +165,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await on.ledger.getRun(run.run_id)).toEqual(before);
     });
 
-    test('the step that closes the run ends it as success in the same write', async () => {
+    test('a step that closes its run ends it with success in the same write', async () => {
       const run = await admitted(on.ledger);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
       const stored = await on.second.getRun(run.run_id);
@@ -173,7 +173,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(stored?.finished_at).toBe(stored?.updated_at);
     });
 
-    test('archive is early while the run is running, and all else is closed when it has ended', async () => {
+    test('archive is early while the run is running; other steps are closed after it has ended', async () => {
       const run = await admitted(on.ledger);
       expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });
       await on.ledger.endRun(run.run_id, 'canceled', null);
@@ -183,7 +183,7 @@ export function claimContract(on: OpenedLedger): void {
       expect((await claim(run, 'archive')).outcome).toBe('done');
     });
 
-    test('a run that begins anew has every step before it again, in turn, and keeps its tokens', async () => {
+    test('a restarted run executes its steps again, in order, and continues its tokens', async () => {
       const run = await admitted(on.ledger);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), sampleReply(run));
       const ref = await claimed(on.ledger, run, 'transform-recipe');
@@ -211,7 +211,7 @@ export function claimContract(on: OpenedLedger): void {
       });
     });
 
-    test('a run that has ended does not begin anew', async () => {
+    test('an ended run is not restarted', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.endRun(run.run_id, 'canceled', null);
@@ -219,7 +219,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await on.ledger.getRun(run.run_id)).toMatchObject({ status: 'canceled' });
     });
 
-    test('a run or step that does not exist is named', async () => {
+    test('an unknown run or step is an error that names it', async () => {
       const run = await admitted(on.ledger);
       await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({
         code: 'RUN_NOT_FOUND',
@@ -230,7 +230,7 @@ export function claimContract(on: OpenedLedger): void {
       });
     });
 
-    test('of many claimers at once through two sets of connections, one wins', async () => {
+    test('of concurrent claims through two connection pools, one succeeds', async () => {
       const run = await admitted(on.ledger);
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) =>
@@ -249,7 +249,7 @@ export function claimContract(on: OpenedLedger): void {
   });
 
   describe('changes of runs', () => {
-    test('a change is told, with the status, also to another process, until nobody listens', async () => {
+    test('a change is announced with its status, also to another process, until the listener stops', async () => {
       const stop = new AbortController();
       const changes: [string, string][] = [];
       await on.second.watchRuns((runId, status) => changes.push([runId, status]), stop.signal);
@@ -271,7 +271,7 @@ export function claimContract(on: OpenedLedger): void {
       stopOther.abort();
     });
 
-    test('a renewed claim is no change', async () => {
+    test('the renewal of a claim is not announced', async () => {
       const run = await admitted(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       const heard: string[] = [];

@@ -10,14 +10,14 @@ interface Scene {
   run: RunDocument;
   /** The claim of the worker that lost it. */
   stale: ClaimRef;
-  /** An asset of the run that was registered in time. */
+  /** An asset of the run that was registered before the claim became stale. */
   assetId: string;
 }
 
 const ERROR = { code: 'INTERNAL' as const, message: 'a stale worker says so', details: {} };
 const DESCRIPTION = { iso: { title: 'stale' }, stac_key: 'stale.json' };
 
-/** Every operation that names a claim. `refused` is what a stale claim is answered. */
+/** Every operation that needs a claim. `refused` is its result for a stale claim. */
 const FENCED: [
   name: string,
   operation: (ledger: Ledger, scene: Scene) => Promise<unknown>,
@@ -50,7 +50,7 @@ const FENCED: [
   ],
 ];
 
-/** Every way in which a worker loses its claim. */
+/** The ways in which a worker loses its claim. */
 const LOSSES: [name: string, lose: (ledger: Ledger, claim: ClaimRef) => Promise<ClaimRef>][] = [
   [
     'was taken over',
@@ -107,7 +107,7 @@ const LOSSES: [name: string, lose: (ledger: Ledger, claim: ClaimRef) => Promise<
 export function fenceContract(on: OpenedLedger): void {
   const STEP: StepName = 'export-geoparquet';
 
-  /** Everything that a stale write could have changed. */
+  /** All documents that a stale write could change. */
   const state = async ({ run, assetId }: Scene) => ({
     run: await on.second.getRun(run.run_id),
     assets: await on.second.listAssets({ dataset_id: run.dataset_id }),
@@ -115,7 +115,7 @@ export function fenceContract(on: OpenedLedger): void {
     lineage: await on.second.listLineage(assetId),
   });
 
-  describe.each(LOSSES)('a claim that %s writes nothing', (_loss, lose) => {
+  describe.each(LOSSES)('a claim that %s cannot write', (_loss, lose) => {
     test.each(FENCED)('%s', async (_name, operation, refused) => {
       const run = await admitted(on.ledger);
       const claim = await claimed(on.ledger, run, STEP);
@@ -129,7 +129,7 @@ export function fenceContract(on: OpenedLedger): void {
     });
   });
 
-  test('an end of the run and a write of a step at once: the write is whole before it, or refused', async () => {
+  test('a write concurrent with the end of its run is complete before it or is rejected', async () => {
     for (let round = 0; round < 20; round++) {
       const run = await admitted(on.ledger);
       const claim = await claimed(on.ledger, run, STEP);

@@ -10,7 +10,7 @@ import { removalContract } from './removals.ts';
 import { rerunContract } from './reruns.ts';
 import { transitionContract } from './transitions.ts';
 
-/** What every implementation of the ledger must do, whatever keeps its documents. */
+/** The tests of every implementation of the ledger. */
 export function ledgerContract(name: string, open: () => Promise<OpenedLedger>): void {
   describe(`the ledger on ${name}`, () => {
     const opened = {} as OpenedLedger;

@@ -3,7 +3,7 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 /** An implementation under test. */
 export interface OpenedLedger {
   ledger: Ledger;
-  /** The same data through other connections, as another process has it. */
+  /** The same data through other connections, as in another process. */
   second: Ledger;
   /** How another process opens it: a function that a module exports, and its argument. */
   opener: Opener;

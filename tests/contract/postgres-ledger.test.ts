@@ -4,7 +4,7 @@ import { ledgerContract } from './ledger.ts';
 
 ledgerContract('PostgreSQL', async () => {
   const database = await createDatabase();
-  // Both at once: neither minds that the other makes the tables.
+  // Opened concurrently: both create the tables.
   const [ledger, second] = await Promise.all([openPostgresLedger(database.url), openPostgresLedger(database.url)]);
   return {
     ledger,

@@ -5,7 +5,7 @@ import type { Job, JobResult } from './claimer.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitted, claimed, newDatasetId, sampleDraft } from './samples.ts';
 
-/** What must hold between operating-system processes, which share nothing but the ledger. */
+/** The tests with several operating-system processes, which share only the ledger. */
 export function processContract(on: OpenedLedger): void {
   describe('two processes', () => {
     let children: ChildProcess[] = [];
@@ -28,7 +28,7 @@ export function processContract(on: OpenedLedger): void {
       );
     });
 
-    /** Both are told before either has answered. */
+    /** Both processes start before either has finished. */
     const perform = async (jobs: Job[]) => {
       const results = await Promise.all(
         children.map(async (child, index) => {
@@ -39,7 +39,7 @@ export function processContract(on: OpenedLedger): void {
       return results.flat();
     };
 
-    test('of 50 claimers of one step, exactly one wins', async () => {
+    test('of 50 claims of one step, exactly one succeeds', async () => {
       for (let round = 0; round < 10; round++) {
         const run = await admitted(on.ledger);
         const outcomes = await perform(

@@ -30,7 +30,7 @@ export function recordContract(on: OpenedLedger): void {
       expect(await on.second.listRuns({ dataset_id: 'none' })).toEqual([]);
     });
 
-    test('runs that are not archived are listed by themselves, whatever their status', async () => {
+    test('lists the runs that are not archived, with any status', async () => {
       const datasetId = newDatasetId();
       const [archived, ended, running] = [
         await admitted(on.ledger, { datasetId }),
@@ -72,7 +72,7 @@ export function recordContract(on: OpenedLedger): void {
       at: at(second),
     });
 
-    test('lines are kept once, and listed newest first by run and by batch', async () => {
+    test('activities are stored once, and listed newest first by run and by batch', async () => {
       const { run } = sample();
       for (const second of [1, 3, 2]) await on.ledger.appendActivity(activity(run, second));
       await on.second.appendActivity(activity(run, 2, 'a repeat'));
@@ -82,7 +82,7 @@ export function recordContract(on: OpenedLedger): void {
       expect((await on.ledger.listActivity()).length).toBeGreaterThanOrEqual(3);
     });
 
-    test('a line that quotes text which cannot be stored is kept all the same', async () => {
+    test('an activity that quotes characters which cannot be stored is kept', async () => {
       const { run } = sample();
       await on.ledger.appendActivity(activity(run, 1, 'near \0'));
       expect((await on.ledger.listActivity({ run_id: run.run_id }))[0]?.message).toBe('near \uFFFD');

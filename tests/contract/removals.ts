@@ -11,7 +11,7 @@ export function removalContract(on: OpenedLedger): void {
     const run = await admitted(on.ledger, { datasetId });
     return { run, claim: await claimed(on.ledger, run, 'export-geoparquet') };
   };
-  /** A dataset with whole versions 1 to `count`, each of a run of its own. */
+  /** A dataset with complete versions 1 to `count`, each of another run. */
   const datasetOf = async (count: number) => {
     const datasetId = newDatasetId();
     const assets: AssetDocument[] = [];
@@ -23,7 +23,7 @@ export function removalContract(on: OpenedLedger): void {
   };
 
   describe('retention', () => {
-    test('of two decisions the later one stands, in whatever order they arrive', async () => {
+    test('the later of two decisions applies, regardless of the order of the writes', async () => {
       const { datasetId } = await datasetOf(1);
       expect(await on.ledger.setRetention(datasetId, { keep_versions: 3, decided_at: at(5) })).toMatchObject({
         dataset_id: datasetId,
@@ -39,7 +39,7 @@ export function removalContract(on: OpenedLedger): void {
       expect(await on.second.getDataset(datasetId)).toMatchObject({ keep_versions: null, retention_decided_at: at(6) });
     });
 
-    test('an unknown dataset has no rule, and a rule keeps at least one version', async () => {
+    test('rejects a rule for an unknown dataset and a rule that keeps no version', async () => {
       await expect(
         on.ledger.setRetention(newDatasetId(), { keep_versions: 1, decided_at: at(1) }),
       ).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
@@ -50,7 +50,7 @@ export function removalContract(on: OpenedLedger): void {
         });
     });
 
-    test('the oldest versions are removed: nothing finds them any more, but what they were is remembered until their objects are gone, and after', async () => {
+    test('removes the oldest versions; their documents stay readable as removed assets, also after the deletion of their objects', async () => {
       const { datasetId, assets } = await datasetOf(4);
       expect(await on.ledger.removeOldVersions(datasetId), 'without a rule').toEqual([]);
       await on.ledger.setRetention(datasetId, { keep_versions: 2, decided_at: at(1) });
@@ -82,7 +82,7 @@ export function removalContract(on: OpenedLedger): void {
       expect(await on.second.getRemovedAsset(oldest._id)).toMatchObject({ purged_at: expect.any(String) });
     });
 
-    test('the number of a removed version is not given again, and its run gets no second asset', async () => {
+    test('the number of a removed version is not reused, and its run gets no second asset', async () => {
       const { datasetId } = await datasetOf(1);
       const { run, claim } = await exporting(datasetId);
       const asset = await wholeAsset(on.ledger, claim, sampleDraft(run));
@@ -103,7 +103,7 @@ export function removalContract(on: OpenedLedger): void {
       expect(await on.second.getDataset(datasetId)).toMatchObject({ latest_version: 3, keep_versions: 1 });
     });
 
-    test('an asset that is not whole yet is neither kept nor removed: the newest whole versions stay', async () => {
+    test('an incomplete asset is neither counted nor removed; the newest complete versions are kept', async () => {
       const { datasetId } = await datasetOf(2);
       const { run, claim } = await exporting(datasetId);
       await on.ledger.registerAsset(claim, sampleDraft(run));
@@ -112,7 +112,7 @@ export function removalContract(on: OpenedLedger): void {
       expect(versions(await on.ledger.listAssets({ dataset_id: datasetId }))).toEqual([2, 3]);
     });
 
-    test('many at once remove each version once, while others are registered', async () => {
+    test('concurrent removals remove each version once while others are registered', async () => {
       const { datasetId } = await datasetOf(6);
       await on.ledger.setRetention(datasetId, { keep_versions: 2, decided_at: at(1) });
       const registered = Promise.all(
@@ -131,8 +131,8 @@ export function removalContract(on: OpenedLedger): void {
     });
   });
 
-  describe('assets of a run that did not succeed', () => {
-    test('are removed when they are not whole, and only when the run has ended so', async () => {
+  describe('assets of an unsuccessful run', () => {
+    test('are removed when they are incomplete and the run has failed or was canceled', async () => {
       const { run, claim } = await exporting(newDatasetId());
       const whole = await wholeAsset(on.ledger, claim, sampleDraft(run, 'whole'));
       const half = await on.ledger.registerAsset(claim, sampleDraft(run, 'half'));
@@ -146,7 +146,7 @@ export function removalContract(on: OpenedLedger): void {
     });
   });
 
-  test('datasets without a whole version are not published', async () => {
+  test('datasets without a complete version are not published', async () => {
     const { run, claim } = await exporting(newDatasetId());
     const listed = async () => (await on.second.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id);
     const asset = await on.ledger.registerAsset(claim, sampleDraft(run));

@@ -7,7 +7,7 @@ export function rerunContract(on: OpenedLedger): void {
   const request = (requestId: string) => ({ operator: 'zoë', requestId, force: true });
 
   describe('reruns', () => {
-    test('a rerun is kept beside the run that it repeats, and its steps can be claimed', async () => {
+    test('a rerun is stored in addition to the run that it repeats, and its steps can be claimed', async () => {
       const run = await admitted(on.ledger);
       await on.ledger.endRun(run.run_id, 'failure', null);
       const again = planRerun(run, [run], request('r-1'));
@@ -20,7 +20,7 @@ export function rerunContract(on: OpenedLedger): void {
       expect(await on.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
     });
 
-    test('of many at once for one run key, one is inserted and all get that one', async () => {
+    test('of concurrent reruns with one run key, one is inserted and all calls return it', async () => {
       const run = await admitted(on.ledger);
       const results = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
@@ -32,7 +32,7 @@ export function rerunContract(on: OpenedLedger): void {
       expect(await on.ledger.listRuns({ batch_id: run.batch_id })).toHaveLength(2);
     });
 
-    test('a run key that is there gives the run as it is now', async () => {
+    test('a stored run key returns the stored run', async () => {
       const run = await admitted(on.ledger);
       const again = planRerun(run, [run], request('r-1'));
       await on.ledger.insertRerun(again);

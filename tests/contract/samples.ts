@@ -15,12 +15,12 @@ import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Lane, StepName } from '#shared/contracts/lanes.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 
-/** Long enough that no claim of a test runs out. */
+/** Longer than any test, so that no claim expires. */
 export const LEASE_SECONDS = 600;
 export const OWNER = 'host-ä/boot/1/2';
 
 const unique = () => randomBytes(6).toString('hex');
-/** Names that nobody chose for the convenience of a database. */
+/** Names with characters that databases and URLs treat specially. */
 export const newBatchId = () => `straße #1 "${unique()}" $set.a.b`;
 export const newDatasetId = () => `dörfer.v1-${unique()}`;
 
@@ -47,7 +47,7 @@ export interface Sample {
   dataset: ReturnType<typeof newDataset>;
 }
 
-/** A manifest that is ready to be admitted, with its run. */
+/** A manifest to be admitted, with its run. */
 export function sample(
   options: {
     batchId?: string;
@@ -83,7 +83,7 @@ export function sample(
   return { manifest, run, dataset: newDataset(datasetId) };
 }
 
-/** The same manifest as it is recorded when it is rejected. */
+/** The same manifest as a rejected one. */
 export function rejected({ manifest }: Sample, raw: string): ManifestDocument {
   const error = { code: 'FILE_MISSING' as const, message: 'roads & rivers.zip is not there', details: {} };
   return {
@@ -105,7 +105,7 @@ export async function admitted(ledger: Ledger, options: Parameters<typeof sample
   return run;
 }
 
-/** Claims a step that must be free. */
+/** Claims a step that must be claimable. */
 export async function claimed(
   ledger: Ledger,
   run: RunDocument,
@@ -148,7 +148,7 @@ export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
   };
 }
 
-/** Registers an asset and gives it its catalog records. */
+/** Registers an asset and completes it. */
 export async function wholeAsset(ledger: Ledger, claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument> {
   const asset = await ledger.registerAsset(claim, draft);
   const description = { iso: { title: 'straße' }, stac_key: `${asset.dataset_id}/v${asset.version}.json` };

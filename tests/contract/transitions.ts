@@ -19,7 +19,7 @@ export function transitionContract(on: OpenedLedger): void {
     for (const from of STATUSES) {
       for (const to of ['failure', 'canceled'] as const) {
         if (isAllowed(from, to)) {
-          test(`${from} becomes ${to}, and its error is kept`, async () => {
+          test(`${from} becomes ${to} and stores its error`, async () => {
             const run = await runThatIs(from);
             const { changed, run: ended } = await on.ledger.endRun(run.run_id, to, ERROR);
             expect(changed).toBe(true);
@@ -35,7 +35,7 @@ export function transitionContract(on: OpenedLedger): void {
             expect(await on.ledger.getRun(run.run_id)).toEqual(before);
           });
         } else {
-          test(`${from} may not become ${to}`, async () => {
+          test(`${from} cannot become ${to}`, async () => {
             const run = await runThatIs(from);
             const before = await on.ledger.getRun(run.run_id);
             await expect(on.second.endRun(run.run_id, to, ERROR)).rejects.toMatchObject({
@@ -47,7 +47,7 @@ export function transitionContract(on: OpenedLedger): void {
         }
       }
       if (from !== 'running') {
-        test(`${from} may not become success`, async () => {
+        test(`${from} cannot become success`, async () => {
           const run = await admitted(on.ledger);
           const claim = await claimed(on.ledger, run, 'record-lineage');
           if (from === 'success')
@@ -60,7 +60,7 @@ export function transitionContract(on: OpenedLedger): void {
       }
     }
 
-    test('a step under way ends with its run, and says why', async () => {
+    test('a running step ends with its run and gets the error of the run', async () => {
       const run = await admitted(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
       const { run: ended } = await on.ledger.endRun(run.run_id, 'canceled', ERROR);
@@ -70,7 +70,7 @@ export function transitionContract(on: OpenedLedger): void {
       ]);
     });
 
-    test('of a cancel and a failure at once, one wins', async () => {
+    test('of a concurrent cancellation and failure, one succeeds', async () => {
       for (let round = 0; round < 10; round++) {
         const run = await admitted(on.ledger);
         const results = await Promise.allSettled([
@@ -81,7 +81,7 @@ export function transitionContract(on: OpenedLedger): void {
       }
     });
 
-    test('a run that does not exist is named', async () => {
+    test('an unknown run is an error that names it', async () => {
       await expect(on.ledger.endRun('00000000-0000-8000-8000-000000000000', 'canceled', null)).rejects.toMatchObject({
         code: 'RUN_NOT_FOUND',
       });
@@ -91,7 +91,7 @@ export function transitionContract(on: OpenedLedger): void {
   describe('status of manifests', () => {
     for (const from of STATUSES) {
       for (const to of ENDS) {
-        test(`${from} ${isAllowed(from, to) ? 'becomes' : from === to ? 'stays' : 'may not become'} ${to}`, async () => {
+        test(`${from} ${isAllowed(from, to) ? 'becomes' : from === to ? 'stays' : 'cannot become'} ${to}`, async () => {
           const { manifest, run, dataset } = sample();
           await on.ledger.admitManifest(manifest, run, dataset);
           if (from !== 'running') await on.ledger.endManifest(manifest._id, from, null);

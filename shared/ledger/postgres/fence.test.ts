@@ -10,7 +10,7 @@ import type { ClaimRef } from '#shared/contracts/claim.ts';
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let ledger: Ledger;
 let blocker: pg.Client;
-/** Not the blocker: a transaction sees the list of sessions as it was when it first looked. */
+/** A separate connection: a transaction sees the list of sessions as of its first query. */
 let observer: pg.Client;
 beforeAll(async () => {
   database = await createDatabase();
@@ -25,8 +25,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Resolves when so many sessions wait for a row. */
-const waiting = (count: number) =>
+/** Resolves when `count` sessions wait for a row lock. */
+const untilWaiting = (count: number) =>
   vi.waitFor(
     async () => {
       const { rows } = await observer.query<{ n: number }>(
@@ -79,9 +79,9 @@ test.each(WRITES)(
     await blocker.query('begin');
     await blocker.query('select from ledger.runs where run_id = $1 for update', [run.run_id]);
     const ended = ledger.endRun(run.run_id, 'canceled', null);
-    await waiting(1);
+    await untilWaiting(1);
     const written = write(claim, run, asset._id);
-    await waiting(2); // Both have seen the run as running; the cancel is first in the queue.
+    await untilWaiting(2); // Both have read the run as running; the cancellation is first in the queue.
     await blocker.query('commit');
     const [{ run: canceled }] = await Promise.all([ended, written]);
 
@@ -92,15 +92,15 @@ test.each(WRITES)(
   },
 );
 
-test('a claim that waited for the row sees what happened meanwhile, and leases from now on', async () => {
+test('a claim that waited for the row decides on its newest version, and its lease starts after the wait', async () => {
   const run = await admitted(ledger);
   await blocker.query('begin');
   await blocker.query('select from ledger.runs where run_id = $1 for update', [run.run_id]);
   const request = { runId: run.run_id, step: 'load-to-postgis' as const, leaseSeconds: 60 };
   const first = ledger.claimStep({ ...request, owner: 'first' });
-  await waiting(1);
+  await untilWaiting(1);
   const second = ledger.claimStep({ ...request, owner: 'second' });
-  await waiting(2);
+  await untilWaiting(2);
   const { rows } = await blocker.query<{ at: string }>('select clock_timestamp()::text as at');
   await blocker.query('commit');
   expect(await first).toMatchObject({ outcome: 'claimed', token: 1 });

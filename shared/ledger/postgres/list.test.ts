@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { listOf } from './list.ts';
 
-test('only the conditions that are asked for stand in the statement', () => {
+test('the statement contains only the requested conditions', () => {
   expect(
     listOf('runs', {
       equal: { status: undefined, batch_id: "b'; drop", dataset_id: 'd' },

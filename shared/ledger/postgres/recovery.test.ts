@@ -7,7 +7,7 @@ import { admitted, claimed } from '../../../tests/contract/samples.ts';
 import type { Ledger } from '../ledger.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
 
-/** A server of its own, since this test stops it. */
+/** A separate server, because the test stops it. */
 let folder: string;
 let postgres: EmbeddedPostgres;
 let ledger: Ledger;
@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('while the server is away operations say so; when it is back they work, and changes are heard again', async () => {
+test('operations fail while the server is stopped, and work after its start; changes are received again', async () => {
   const heard: string[] = [];
   await ledger.watchRuns((runId) => heard.push(runId), new AbortController().signal);
   const run = await admitted(ledger);
@@ -50,7 +50,7 @@ test('while the server is away operations say so; when it is back they work, and
   );
 });
 
-test('a server that ends every session in the middle of work does no harm', async () => {
+test('operations succeed after the server terminated every session', async () => {
   const run = await admitted(ledger);
   const work = Promise.allSettled(Array.from({ length: 200 }, () => ledger.getRun(run.run_id)));
   await postgres.stop();
@@ -61,7 +61,7 @@ test('a server that ends every session in the middle of work does no harm', asyn
   expect(await ledger.getRun(run.run_id)).toEqual(run);
 });
 
-test('without a server nothing is opened', async () => {
+test('opening fails without a server', async () => {
   await expect(openPostgresLedger('postgresql://nobody@127.0.0.1:1/none')).rejects.toMatchObject({
     code: 'DATABASE_UNAVAILABLE',
   });
