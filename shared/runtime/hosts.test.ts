@@ -192,7 +192,7 @@ describe('the HTTP client', () => {
     const client = new HttpClientHost(functionUrls(`http://127.0.0.1:${(plain.address() as AddressInfo).port}/{name}`));
     await expect(client.invoke('load-to-postgis', event({}), { signal: never })).rejects.toMatchObject({
       code: 'EVENT_INVALID',
-      message: expect.stringContaining('load-to-postgis replied something') as string,
+      message: expect.stringContaining('The reply of function load-to-postgis is not a CloudEvent') as string,
     });
     client.close();
     plain.close();
