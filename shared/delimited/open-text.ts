@@ -1,14 +1,14 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isGzip } from '#shared/formats/first-bytes.ts';
+import { isGzip, readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
 import { reasonOf } from '#shared/text/message-text.ts';
 
 /** Bytes that are read and scanned together. The event loop waits about 2 ms for them. */
 const CHUNK_BYTES = 2 ** 18;
+const GZIP_SIGNATURE_BYTES = 2;
 /** The limit of zip archives, too: text compresses up to about 20:1, repeated bytes 1,000:1. */
 const MAX_RATIO = 200;
 /** A smaller text is accepted with any ratio, because it cannot exhaust the disk. */
@@ -33,18 +33,10 @@ export async function* openText(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const bytes = createReadStream(text.path, { highWaterMark: CHUNK_BYTES, signal });
-  const plain = (await isGzipFile(text.path)) ? decompress(bytes, text, limits) : (bytes as AsyncIterable<Buffer>);
+  const plain = isGzip(await readFirstBytes(text.path, GZIP_SIGNATURE_BYTES))
+    ? decompress(bytes, text, limits)
+    : (bytes as AsyncIterable<Buffer>);
   yield* asUtf8(plain, text.encoding, text.file);
-}
-
-async function isGzipFile(path: string): Promise<boolean> {
-  const handle = await open(path);
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return isGzip(buffer);
-  } finally {
-    await handle.close();
-  }
 }
 
 async function* decompress(
