@@ -1,14 +1,14 @@
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
-import type { SluiceEvent } from '#shared/events/event.ts';
+import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
 import { handler as validateManifest } from '../functions/validate-manifest/handler.ts';
 import { putManifest, uploadEvent, vectorManifest } from './function-context.ts';
+import { assetDraft } from './fixtures/documents.ts';
 
 /** Admits a batch through validate-manifest, and returns its run and the event that starts it. */
 export async function startRun(
@@ -21,11 +21,11 @@ export async function startRun(
   await putManifest(context, manifestKey, vectorManifest(batchId, file, fields), [file]);
   const requested = await validateManifest(uploadEvent(manifestKey), context);
   const run = await context.ledger.getRun(requested?.subject ?? '');
-  assert(requested !== undefined && run !== undefined, `The batch ${batchId} was not admitted.`);
+  assert(requested !== undefined && run !== undefined, `Batch ${batchId} was not admitted.`);
   return { run, requested, manifestKey };
 }
 
-/** Does a step of the run without its work: claimed, `work` called, the reply recorded. */
+/** Claims a step of the run, calls `work` instead of the function, and records the event that it returns. */
 export function doStep(
   context: Context,
   runId: string,
@@ -35,53 +35,35 @@ export function doStep(
   return withClaim(context, { runId, step }, work);
 }
 
-/** What stands in for a GeoParquet file. */
+/** The bytes of the asset. They are not a GeoParquet file, because no test reads them as one. */
 const CONTENT = 'data';
 
-/** Puts an object into the lake and registers it as the run's asset, as an export does. Returns the event that follows. */
+/** Stores and registers an asset of the run as export-geoparquet does. Returns the event of export-geoparquet. */
 export async function exportAsset(
   context: Context,
   run: RunDocument,
   fields: Partial<AssetDraft> = {},
 ): Promise<SluiceEvent> {
-  const key = `${run.dataset_id}/${run.run_id}/asset.parquet`;
-  const _id = deterministicObjectId('asset', run.run_id);
   for (const step of ['load-to-postgis', 'transform-recipe'] as const)
     await doStep(context, run.run_id, step, async () => undefined);
   const reply = await doStep(context, run.run_id, 'export-geoparquet', async (claim) => {
-    const draft: AssetDraft = {
-      _id,
-      dataset_id: run.dataset_id,
-      kind: 'spatial',
-      s3_key: key,
+    const draft = assetDraft(run, {
       content_hash: createHash('sha256').update(CONTENT).digest('hex'),
-      source_hash: 'b'.repeat(64),
-      run_id: run._id,
-      crs: 'EPSG:4326',
-      bbox: [-1, 50, 1.5, 52],
-      geometry_types: ['Polygon'],
-      row_count: 3,
-      columns: [{ name: 'größe', type: 'double precision' }],
-      size_bytes: 4,
-      quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
-      recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS', 'MakeValid'] },
-      sources: [
-        {
-          path: run.manifest.files[0]?.path ?? '',
-          sha256: 'c'.repeat(64),
-          size_bytes: 4,
-          format: 'ESRI Shapefile',
-          layer: null,
-          crs: 'EPSG:27700',
-          row_count: 3,
-        },
-      ],
-      iso: null,
-      stac_key: null,
+      size_bytes: CONTENT.length,
+      sources: run.manifest.files.map(({ path, format }) => ({
+        path,
+        sha256: 'c'.repeat(64),
+        size_bytes: 4,
+        format,
+        layer: null,
+        crs: 'EPSG:27700',
+        row_count: 3,
+      })),
       ...fields,
-    };
-    await context.objects.put('data-lake', key, CONTENT, {
-      metadata: { mongodb_doc_id: _id, run_id: run._id, content_hash: draft.content_hash },
+    });
+    const { _id, s3_key, content_hash } = draft;
+    await context.objects.put('data-lake', s3_key, CONTENT, {
+      metadata: { mongodb_doc_id: _id, run_id: run._id, content_hash },
     });
     await context.ledger.registerAsset(claim, draft);
     return makeEvent('sluice.asset.exported', run.run_id, { run_id: run.run_id, asset_ids: [_id], reused: false });

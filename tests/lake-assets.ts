@@ -6,19 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { quotedString } from '@duckdb/node-api';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
-import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
+import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Column } from '#shared/contracts/facts.ts';
+import { assetDraft } from './fixtures/documents.ts';
 import { putManifest, uploadEvent } from './function-context.ts';
 import { claimStep, loadedRun } from './loaded-run.ts';
 import { handler as exportGeoparquet } from '../functions/export-geoparquet/handler.ts';
 import { handler as validateManifest } from '../functions/validate-manifest/handler.ts';
 
-/** Assets in a real lake, for tests of the join. */
+/** Assets in the lake and in the ledger, for tests of the join. */
 
-/** A spatial asset as the vector lane leaves it. `select` gives sluice_fid, attributes and geom. */
+/** Exports a complete spatial asset. `select` returns sluice_fid, attributes and geom. */
 export async function spatialAsset(
   context: Context,
   datasetId: string,
@@ -45,10 +46,10 @@ export async function spatialAsset(
     context,
   );
   await context.postgis.dropSchema(run.run_id);
-  return makeWhole(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
+  return completeAsset(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
 }
 
-/** A tabular asset: the rows of `select`, in DuckDB's SQL, with the types that the ledger is told. */
+/** Exports the rows of `select`, in DuckDB's SQL, as a complete tabular asset. `columns` are stored in the ledger. */
 export async function tabularAsset(
   context: Context,
   datasetId: string,
@@ -70,33 +71,27 @@ export async function tabularAsset(
   const s3_key = `${datasetId}/${run.run_id}/1/${datasetId}.parquet`;
   await context.objects.put('data-lake', s3_key, bytes);
   const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
-  const asset = await context.ledger.registerAsset(claim, {
-    _id: deterministicObjectId(run.run_id),
-    dataset_id: datasetId,
+  const draft = assetDraft(run, {
     kind: 'tabular',
     s3_key,
     content_hash,
     source_hash: content_hash,
-    run_id: run._id,
     crs: null,
     bbox: null,
     geometry_types: [],
     row_count: counted?.rows ?? null,
     columns,
     size_bytes: bytes.length,
-    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
     recipe: { name: 'table', parameters: {}, steps: [] },
-    sources: [],
-    iso: null,
-    stac_key: null,
   });
+  const asset = await context.ledger.registerAsset(claim, draft);
   await context.ledger.finishStep(claim, null);
   await context.postgis.dropSchema(run.run_id);
-  return makeWhole(context, run, asset._id);
+  return completeAsset(context, run, asset._id);
 }
 
-/** As record-lineage does it: from then on the asset is whole. */
-export async function makeWhole(
+/** Completes an asset, as record-lineage does. */
+export async function completeAsset(
   { ledger }: Context,
   run: Pick<RunDocument, 'run_id'>,
   assetId: string,

@@ -1,17 +1,14 @@
-import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { deterministicObjectId, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
+import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { newDataset, newRun } from '#shared/ledger/new-run.ts';
-import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
+import { admitBatch } from './fixtures/documents.ts';
 
 export interface LoadedRun {
   run: RunDocument;
-  /** What load-to-postgis answered. */
+  /** The event that load-to-postgis returned. */
   loaded: SluiceEvent<EventData<'sluice.table.loaded'>>;
 }
 
@@ -19,48 +16,24 @@ export interface LoadedTable {
   datasetId?: string;
   intent?: string;
   srid: number;
-  /** Statements that make raw_data in the run's schema. */
+  /** Statements that create the table raw_data in the run schema. */
   sql: string;
   rowCount: number;
-  /** Hash of the file; runs with the same one have the same input. */
+  /** SHA-256 of the source file. Runs with the same hash have the same input. */
   sha256?: string;
   metadata?: Record<string, unknown>;
 }
 
-/** A vector run whose raw_data stands in PostGIS, as load-to-postgis leaves it. */
+/** Admits a vector run, and creates its table raw_data as load-to-postgis does. */
 export async function loadedRun({ ledger, postgis, signal }: Context, table: LoadedTable): Promise<LoadedRun> {
-  const path = `s3://landing-zone/${table.datasetId ?? 'roads'}/Straßen #1 é.gpkg`;
-  const manifest = ManifestSchema.parse({
-    batch_id: randomUUID(),
-    uploader: 'zoë',
-    intent: table.intent ?? 'ingest_vector',
-    files: [{ path, type: 'vector', format: 'GPKG' }],
-    metadata: table.metadata ?? {},
+  const { datasetId = 'roads' } = table;
+  const path = `s3://landing-zone/${datasetId}/Straßen #1 é.gpkg`;
+  const run = await admitBatch(ledger, {
+    datasetId,
+    files: [{ path, format: 'GPKG' }],
+    ...(table.intent === undefined ? {} : { intent: table.intent }),
+    ...(table.metadata === undefined ? {} : { metadata: table.metadata }),
   });
-  const manifestKey = manifestKeyOf(manifest.batch_id);
-  const manifestId = deterministicObjectId('manifest', manifestKey);
-  const datasetId = table.datasetId ?? 'roads';
-  const run = newRun({ manifest, manifestId, manifestKey, lane: 'vector', datasetId, operator: 'zoë' });
-  await ledger.admitManifest(
-    {
-      _id: manifestId,
-      batch_id: manifest.batch_id,
-      claimed_batch_id: null,
-      manifest_key: manifestKey,
-      sha256: 'a'.repeat(64),
-      status: 'running',
-      run_id: run.run_id,
-      lane: 'vector',
-      body: manifest,
-      raw: null,
-      error: null,
-      archive_key: null,
-      created_at: run.created_at,
-      updated_at: run.created_at,
-    },
-    run,
-    newDataset(datasetId),
-  );
   const claim = await claimStep(ledger, run.run_id, 'load-to-postgis');
   const session = await postgis.openSession(claim, signal);
   await session.query(table.sql);
@@ -87,7 +60,7 @@ export async function loadedRun({ ledger, postgis, signal }: Context, table: Loa
   return { run, loaded };
 }
 
-/** Claims a step as another worker would; `owner` lives on another machine. */
+/** Claims a step for an owner on another machine. Fails if the step cannot be claimed. */
 export async function claimStep(ledger: Context['ledger'], runId: string, step: StepName, leaseSeconds = 30) {
   const result = await ledger.claimStep({ runId, step, owner: 'elsewhere/boot/1/1', leaseSeconds });
   assert(result.outcome === 'claimed', `${step} of ${runId} is ${result.outcome}.`);

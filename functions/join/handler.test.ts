@@ -13,7 +13,7 @@ import { readGeoParquet } from '../../tests/geoparquet.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler as exportGeoparquet } from '../export-geoparquet/handler.ts';
 import { handler } from './handler.ts';
-import { makeWhole, requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
+import { completeAsset, requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
 
 let context: Context & AsyncDisposable;
 let länder: AssetDocument;
@@ -202,7 +202,7 @@ test('the exported joined asset has the same rows for an independent reader', as
   expect(geo.columns.geom).toMatchObject({ geometry_types: ['Point'], bbox: [2, 42, 12, 51] });
 
   // A repeated join reuses the asset. A joined asset can be joined again.
-  const whole = await makeWhole(context, { run_id: ready.subject ?? '' }, asset?._id ?? '');
+  const whole = await completeAsset(context, { run_id: ready.subject ?? '' }, asset?._id ?? '');
   const repeat = await exportGeoparquet((await joined({ columns: ['größe'] })).ready, context);
   expect(repeat?.data).toMatchObject({ reused: true, asset_ids: [whole._id] });
   const again = await joined({ spatial_asset_id: whole._id, columns: ['größe'] });

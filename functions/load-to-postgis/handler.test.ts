@@ -1,12 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../../tests/servers.ts';
-import { deterministicObjectId, makeEvent } from '#shared/events/event.ts';
+import { makeEvent } from '#shared/events/event.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { newRun } from '#shared/ledger/new-run.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { handler } from './handler.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 import { loadFiles } from './load/load-files.ts';
@@ -29,51 +28,14 @@ afterAll(async () => {
   await landing[Symbol.asyncDispose]();
 });
 
-async function admit(batchId: string, path: string): Promise<string> {
-  const manifest: Manifest = {
-    batch_id: batchId,
-    uploader: 'ana',
-    intent: 'ingest_vector',
-    files: [{ path, type: 'vector', format: 'ESRI Shapefile' }],
-    metadata: {},
-  };
-  const manifestId = deterministicObjectId('manifest', batchId);
-  const run = newRun({
-    manifest,
-    manifestId,
-    manifestKey: `manifests/${batchId}.json`,
-    lane: 'vector',
-    datasetId: 'counties',
-    operator: 'ana',
-  });
-  const now = run.created_at;
-  await ledger.admitManifest(
-    {
-      _id: manifestId,
-      batch_id: batchId,
-      claimed_batch_id: null,
-      manifest_key: `manifests/${batchId}.json`,
-      sha256: batchId,
-      status: 'running',
-      run_id: run.run_id,
-      lane: 'vector',
-      body: manifest,
-      raw: null,
-      error: null,
-      archive_key: null,
-      created_at: now,
-      updated_at: now,
-    },
-    run,
-    { _id: deterministicObjectId('dataset', 'counties'), dataset_id: 'counties', latest_version: 0, created_at: now },
-  );
-  return run.run_id;
+async function admit(path: string): Promise<string> {
+  return (await admitBatch(ledger, { files: [{ path, format: 'ESRI Shapefile' }] })).run_id;
 }
 
 const scratch = () => readdirSync(landing.env.SCRATCH_DIR ?? '');
 
 test('loads a run once, and returns the recorded reply for a repeated event', async () => {
-  const runId = await admit('counties 1', await landing.upload(dataFile('nc.shp')));
+  const runId = await admit(await landing.upload(dataFile('nc.shp')));
   const event = makeEvent('sluice.run.requested.vector', runId, { run_id: runId });
   const reply = await handler(event, context);
   expect(reply).toMatchObject({
@@ -86,7 +48,7 @@ test('loads a run once, and returns the recorded reply for a repeated event', as
 });
 
 test('leaves no file after a failure, and releases the claim with its error', async () => {
-  const runId = await admit('counties 2', 's3://landing-zone/not there.shp');
+  const runId = await admit('s3://landing-zone/not there.shp');
   await landing.put('not there.shx', 'x');
   await landing.put('not there.dbf', 'x');
   await expect(

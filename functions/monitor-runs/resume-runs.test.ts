@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runCanceled, runFailed, runRequested, runSucceeded } from '#shared/events/run-events.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
-import { newRun } from '#shared/ledger/new-run.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 import { canceledError } from '#shared/run-control/end-run.ts';
 import { roundOf, decide } from './resume-runs.ts';
 
@@ -9,14 +9,7 @@ const NOW = Date.parse('2026-05-01T12:00:00.000Z');
 const MINUTE_MS = 60_000;
 const STUCK_MS = 360 * MINUTE_MS;
 const ago = (minutes: number) => new Date(NOW - minutes * MINUTE_MS).toISOString();
-const fresh = newRun({
-  manifest: { batch_id: 'é #1', uploader: 'ana', intent: 'ingest_vector', files: [], metadata: {} },
-  manifestId: 'a'.repeat(24),
-  manifestKey: 'manifests/é.json',
-  lane: 'vector',
-  datasetId: 'é',
-  operator: 'ana',
-});
+const { run: fresh } = newBatch();
 const reply = { ...runRequested(fresh), type: 'sluice.table.loaded', id: 'loaded' };
 const run = (
   idleMinutes: number,

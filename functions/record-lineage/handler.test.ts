@@ -40,7 +40,7 @@ test('ends run and manifest with success and writes the records; a repeat return
     identificationInfo: {
       citation: { title: 'straßen', edition: '1' },
       abstract: 'Roads of Kent',
-      descriptiveKeywords: ['ALPHA', 'ingest_vector', 'Polygon'],
+      descriptiveKeywords: ['ALPHA', 'ingest_vector', 'MultiPolygon'],
     },
   });
   expect((await context.ledger.listActivity({ run_id: run.run_id })).map(({ activity }) => activity)).toEqual([

@@ -1,24 +1,10 @@
 import { expect, test } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import type { Step } from '#shared/ledger/documents.ts';
-import { newRun } from '#shared/ledger/new-run.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 import { runView } from './create-views.ts';
 
-const manifest = {
-  batch_id: 'b1',
-  uploader: 'zoë',
-  intent: 'ingest_vector',
-  metadata: {},
-  files: [{ path: 's3://landing-zone/b1/roads.zip', type: 'vector' as const, format: 'ESRI Shapefile' }],
-};
-const run = newRun({
-  manifest,
-  manifestId: 'a'.repeat(24),
-  manifestKey: 'manifests/b1.json',
-  lane: 'vector',
-  datasetId: 'roads',
-  operator: 'zoë',
-});
+const { run } = newBatch();
 
 function withStep(name: string, fields: Partial<Step>) {
   return { ...run, steps: run.steps.map((step) => (step.name === name ? { ...step, ...fields } : step)) };

@@ -31,7 +31,7 @@ async function versionOf(
     context,
   );
   if (succeeded !== undefined) await archive(succeeded, context);
-  const asset = await context.ledger.findAssetByKey(`${datasetId}/${run.run_id}/asset.parquet`);
+  const [asset] = await context.ledger.listAssets({ run_id: run.run_id });
   assert(asset !== undefined, `${batchId} has no asset.`);
   return asset;
 }
@@ -122,10 +122,12 @@ describe('a canceled run', () => {
   test('loses an asset that it registered but did not complete', async () => {
     const { run } = await startRun(context, 'zurück', { metadata: { tags: { dataset_id: 'zurück' } } });
     await exportAsset(context, run);
+    const [asset] = await context.ledger.listAssets({ dataset_id: 'zurück' });
+    expect(await context.objects.head('data-lake', asset?.s3_key ?? '')).toBeDefined();
     const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
     await archive(runCanceled(ended, 'zoë'), context);
     expect(await context.ledger.listAssets({ dataset_id: 'zurück' })).toEqual([]);
-    expect(await context.objects.head('data-lake', `zurück/${run.run_id}/asset.parquet`)).toBeUndefined();
+    expect(await context.objects.head('data-lake', asset?.s3_key ?? '')).toBeUndefined();
     expect((await context.ledger.listActivity({ limit: 5 })).map(({ message }) => message)).toContain(
       'Version 1 of zurück was removed: its run ended before the asset was complete.',
     );

@@ -1,23 +1,14 @@
 import { expect, test } from 'vitest';
-import type { AssetDocument } from '#shared/ledger/documents.ts';
+import { assetDocument } from '../../tests/fixtures/documents.ts';
 import { isoRecord } from './iso.ts';
 
-const asset: AssetDocument = {
-  _id: '0123456789abcdef01234567',
+const asset = assetDocument({
   dataset_id: 'straßen',
   version: 3,
-  kind: 'spatial',
   s3_key: 'straßen/r/straßen.parquet',
-  content_hash: 'a'.repeat(64),
-  source_hash: 'b'.repeat(64),
-  run_id: '0123456789abcdef01234567',
-  crs: 'EPSG:4326',
   bbox: [-1, 50, 1.5, 52],
   geometry_types: ['Polygon'],
-  row_count: 3,
-  columns: [],
   size_bytes: 4,
-  quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
   recipe: { name: 'default', parameters: { simplify_tolerance: 0.00001 }, steps: ['NormalizeCRS', 'MakeValid'] },
   sources: [
     {
@@ -30,10 +21,7 @@ const asset: AssetDocument = {
       row_count: 3,
     },
   ],
-  iso: null,
-  stac_key: null,
-  created_at: '2025-03-01T10:15:30.000Z',
-};
+});
 const run = {
   run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab',
   manifest: { batch_id: 'b', uploader: 'zoë', intent: 'ingest_vector', files: [], metadata: {} },

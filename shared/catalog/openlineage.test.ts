@@ -45,7 +45,15 @@ test('a successful run makes START and COMPLETE events with files, asset, column
     outputs: [
       {
         namespace: 's3://data-lake',
-        facets: { schema: { fields: [{ name: 'größe', type: 'double precision' }] }, version: { datasetVersion: '1' } },
+        facets: {
+          schema: {
+            fields: [
+              { name: 'größe', type: 'double precision' },
+              { name: 'select', type: 'text' },
+            ],
+          },
+          version: { datasetVersion: '1' },
+        },
         outputFacets: { outputStatistics: { rowCount: 3, size: 4 } },
       },
     ],

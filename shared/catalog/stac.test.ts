@@ -1,46 +1,12 @@
 import { expect, test } from 'vitest';
-import type { AssetDocument } from '#shared/ledger/documents.ts';
+import { assetDocument } from '../../tests/fixtures/documents.ts';
 import { stacProblems } from '../../tests/stac-schemas.ts';
 import { stacCatalog, stacCollection, stacItem } from './stac.ts';
 import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 
-const SPATIAL: AssetDocument = {
-  _id: '0123456789abcdef01234567',
-  dataset_id: 'straßen',
-  version: 2,
-  kind: 'spatial',
-  s3_key: 'straßen/0d4a1f6e-2f64-8c11-9a3e-0123456789ab/3/straßen.parquet',
-  content_hash: 'a'.repeat(64),
-  source_hash: 'b'.repeat(64),
-  run_id: '0123456789abcdef01234568',
-  crs: 'EPSG:4326',
-  bbox: [-7.5, 49.9, 1.7, 60.8],
-  geometry_types: ['LineString'],
-  row_count: 12,
-  columns: [
-    { name: 'name', type: 'text' },
-    { name: 'geom', type: 'geometry(LineString,4326)' },
-  ],
-  size_bytes: 4242,
-  quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0, notes: [] },
-  software: { GDAL: '3.6.2' },
-  recipe: { name: 'default', parameters: {}, steps: ['NormalizeCRS'] },
-  sources: [],
-  iso: null,
-  stac_key: null,
-  created_at: '2026-01-02T03:04:05.678Z',
-};
-const { bbox: _bbox, ...WITHOUT_BOX } = SPATIAL;
-const TABULAR: AssetDocument = {
-  ...WITHOUT_BOX,
-  dataset_id: 'prices',
-  kind: 'tabular',
-  crs: null,
-  bbox: null,
-  geometry_types: [],
-};
-const RASTER: AssetDocument = {
-  ...SPATIAL,
+const SPATIAL = assetDocument({ dataset_id: 'straßen', version: 2, software: { GDAL: '3.6.2' } });
+const TABULAR = assetDocument({ dataset_id: 'prices', kind: 'tabular', crs: null, bbox: null, geometry_types: [] });
+const RASTER = assetDocument({
   dataset_id: 'elevation',
   kind: 'raster',
   crs: 'EPSG:31985',
@@ -64,7 +30,7 @@ const RASTER: AssetDocument = {
       },
     ],
   },
-};
+});
 
 test.each([SPATIAL, TABULAR, RASTER])('the item of a $kind asset is valid STAC', (asset) => {
   expect(stacProblems(stacItem(asset, { parents: [RASTER] }))).toEqual([]);

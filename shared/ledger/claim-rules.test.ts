@@ -2,22 +2,9 @@ import { expect, test } from 'vitest';
 import { STATUSES, statusesBefore, STEP_STATUSES } from '#shared/contracts/statuses.ts';
 import { claimResult, currentClaim, finishedClaim, staleClaim } from './claim-rules.ts';
 import type { RunDocument } from './documents.ts';
-import { newRun } from './new-run.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 
-const RUN = newRun({
-  manifest: {
-    batch_id: 'Straße #1',
-    uploader: 'zoë',
-    intent: 'ingest_vector',
-    files: [{ path: 's3://landing-zone/b/x.zip', type: 'vector', format: 'ESRI Shapefile' }],
-    metadata: {},
-  },
-  manifestId: '0'.repeat(24),
-  manifestKey: 'manifests/Straße #1.json',
-  lane: 'vector',
-  datasetId: 'straßen',
-  operator: 'zoë',
-});
+const { run: RUN } = newBatch();
 const CLAIM = { runId: RUN.run_id, step: 'transform-recipe', token: 7 } as const;
 
 /** RUN with one step changed. */

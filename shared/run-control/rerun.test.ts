@@ -1,23 +1,10 @@
 import { expect, test } from 'vitest';
 import { RunDocumentSchema } from '#shared/ledger/documents.ts';
-import { newRun } from '#shared/ledger/new-run.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 import { runNumber, planRerun, findRunOfRequest } from './rerun.ts';
 
-const first = newRun({
-  manifest: {
-    batch_id: 'Straße: 7',
-    uploader: 'ana',
-    intent: 'ingest_vector',
-    files: [],
-    metadata: { project: 'ALPHA' },
-  },
-  manifestId: 'a'.repeat(24),
-  manifestKey: 'manifests/Straße 7.json',
-  lane: 'vector',
-  datasetId: 'straßen',
-  operator: 'ana',
-});
-const request = { operator: 'zoë', requestId: 'r-1', force: false };
+const { run: first } = newBatch({ batchId: 'Straße: 7', datasetId: 'straßen', metadata: { project: 'ALPHA' } });
+const request = { operator: 'ana', requestId: 'r-1', force: false };
 
 test('plans a run of the same manifest, lane and dataset with the next run key and the operator of the request', () => {
   const second = planRerun(first, [first], request);
@@ -30,7 +17,7 @@ test('plans a run of the same manifest, lane and dataset with the next run key a
     manifest_id: first.manifest_id,
     dataset_id: 'straßen',
     status: 'running',
-    tags: { ...first.tags, operator: 'zoë' },
+    tags: { ...first.tags, operator: 'ana' },
   });
   expect(planRerun(second, [second, first], { ...request, requestId: 'r-2' })).toMatchObject({
     run_key: 'ingest:Straße%3A 7:3',
@@ -46,10 +33,10 @@ test('numbers the run after the highest number, in any order of the runs', () =>
 
 test('sets force in a copy of the manifest', () => {
   expect(planRerun(first, [first], { ...request, force: true }).manifest.metadata).toEqual({
-    project: 'ALPHA',
+    ...first.manifest.metadata,
     force: true,
   });
-  expect(first.manifest.metadata).toEqual({ project: 'ALPHA' });
+  expect(first.manifest.metadata).toEqual({ project: 'ALPHA', tags: { dataset_id: 'straßen' } });
 });
 
 test('finds the run of a request by the request id', () => {

@@ -7,7 +7,7 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { scratchName, scratchRoot } from '#shared/runtime/scratch.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { admitRun, assetDraft } from '../../tests/gateway.ts';
+import { admitBatch, assetDraft } from '../../tests/fixtures/documents.ts';
 import { createDatabase, startObjectStore, testEnv } from '../../tests/servers.ts';
 import { deleteWorkingData, deleteLateUploads } from './working-data.ts';
 
@@ -23,7 +23,10 @@ async function open() {
     openObjectStore(env),
     new PgPostgis(database.url),
   ];
-  const [ended, running] = [await admitRun(ledger, 'ended'), await admitRun(ledger, 'läuft #1')];
+  const [ended, running] = [
+    await admitBatch(ledger, { batchId: 'ended' }),
+    await admitBatch(ledger, { batchId: 'läuft #1' }),
+  ];
   return {
     parts: { env, ledger, objects, postgis, log: SILENT_LOG },
     ended,

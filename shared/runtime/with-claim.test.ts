@@ -8,7 +8,7 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import { admitRun } from '../../tests/gateway.ts';
+import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { createDatabase, testEnv } from '../../tests/servers.ts';
 import type { Context } from './context.ts';
 import { OWNER } from './owner.ts';
@@ -39,11 +39,11 @@ const stepOf = async (runId: string, name: StepName = STEP) =>
 
 let batches = 0;
 /** Admits a new run. */
-const admit = async () => (await admitRun(ledger, `straßen #${(batches += 1)} é😀`)).run_id;
+const admit = async () => (await admitBatch(ledger, { batchId: `straßen #${(batches += 1)} é😀` })).run_id;
 
 test('the reply has the traceparent of the run, and the step is logged', async () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-  const run = await admitRun(ledger, 'traced é', 'wege', traceparent);
+  const run = await admitBatch(ledger, { batchId: 'traced é', traceparent });
   const info = vi.fn();
   const context = { ...contextOf(), log: { ...SILENT_LOG, info } as unknown as Context['log'] };
   const reply = await withClaim(context, { runId: run.run_id, step: STEP }, () =>

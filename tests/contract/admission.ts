@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, newBatchId, rejected, sample } from './samples.ts';
+import { admitBatch, newBatch, newBatchId } from '../fixtures/documents.ts';
+import { rejected } from './samples.ts';
+import { deterministicId } from '#shared/events/event.ts';
 import { LANE_STEPS, LANES } from '#shared/contracts/lanes.ts';
 
 export function admissionContract(on: OpenedLedger): void {
   describe('admission', () => {
     test.each(LANES)('a new %s manifest starts a run whose steps are pending', async (lane) => {
-      const { manifest, run, dataset } = sample({ lane });
+      const { manifest, run, dataset } = newBatch({ lane });
       expect(await on.ledger.admitManifest(manifest, run, dataset)).toEqual({ outcome: 'admitted', manifest, run });
       expect(await on.second.getManifest(manifest._id)).toEqual(manifest);
       const stored = await on.second.getRun(run.run_id);
@@ -18,7 +20,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('the same manifest again is a repeat, and returns the stored documents', async () => {
-      const { manifest, run, dataset } = sample();
+      const { manifest, run, dataset } = newBatch();
       await on.ledger.admitManifest(manifest, run, dataset);
       await on.ledger.endRun(run.run_id, 'canceled', null);
       const later = { ...manifest, created_at: new Date().toISOString() };
@@ -31,11 +33,11 @@ export function admissionContract(on: OpenedLedger): void {
 
     test.each([
       ['under another key', (batchId: string) => ({ batchId, key: 'manifests/copy.json' })],
-      ['with another body', (batchId: string) => ({ batchId, content: 'changed' })],
+      ['with another body', (batchId: string) => ({ batchId, sha256: 'c'.repeat(64) })],
     ])('the batch_id of an admitted manifest is taken for one %s', async (_label, other) => {
-      const first = sample();
+      const first = newBatch();
       await on.ledger.admitManifest(first.manifest, first.run, first.dataset);
-      const second = sample(other(first.manifest.batch_id ?? ''));
+      const second = newBatch(other(first.manifest.batch_id ?? ''));
       expect(await on.second.admitManifest(second.manifest, second.run, second.dataset)).toEqual({
         outcome: 'batch_taken',
         manifest: first.manifest,
@@ -45,7 +47,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('concurrent deliveries of one manifest admit it once', async () => {
-      const { manifest, run, dataset } = sample();
+      const { manifest, run, dataset } = newBatch();
       const results = await Promise.all(
         Array.from({ length: 40 }, (_, index) =>
           (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset),
@@ -60,7 +62,9 @@ export function admissionContract(on: OpenedLedger): void {
 
     test('of different manifests with one batch_id at the same time, one is admitted and the others return it', async () => {
       const batchId = newBatchId();
-      const samples = Array.from({ length: 20 }, (_, index) => sample({ batchId, content: `body ${index}` }));
+      const samples = Array.from({ length: 20 }, (_, index) =>
+        newBatch({ batchId, sha256: deterministicId('body', index) }),
+      );
       const results = await Promise.all(
         samples.map(({ manifest, run, dataset }, index) =>
           (index % 2 ? on.ledger : on.second).admitManifest(manifest, run, dataset),
@@ -72,7 +76,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('a rejected manifest does not use its batch_id, is found by it, and can be admitted later', async () => {
-      const { manifest, run, dataset } = sample();
+      const { manifest, run, dataset } = newBatch();
       const refused = rejected({ manifest, run, dataset }, '{"batch_id": …');
       expect(await on.ledger.recordManifest(refused)).toEqual(refused);
       expect(await on.ledger.recordManifest({ ...refused, raw: 'changed' })).toEqual(refused);
@@ -83,9 +87,9 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('another manifest can use the batch_id of a rejected one; the admitted one is found', async () => {
-      const wrong = sample();
+      const wrong = newBatch();
       await on.ledger.recordManifest(rejected(wrong, '{'));
-      const right = sample({ batchId: wrong.run.batch_id, content: 'corrected' });
+      const right = newBatch({ batchId: wrong.run.batch_id, sha256: 'c'.repeat(64) });
       expect((await on.ledger.admitManifest(right.manifest, right.run, right.dataset)).outcome).toBe('admitted');
       expect(await on.ledger.findManifestByBatch(right.run.batch_id)).toEqual(right.manifest);
       expect(
@@ -94,8 +98,8 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('a recorded manifest cannot take the batch_id of an admitted one', async () => {
-      const run = await admitted(on.ledger);
-      const other = sample({ batchId: run.batch_id, content: 'other' });
+      const run = await admitBatch(on.ledger);
+      const other = newBatch({ batchId: run.batch_id, sha256: 'c'.repeat(64) });
       await expect(on.second.recordManifest({ ...other.manifest, run_id: null, lane: null })).rejects.toMatchObject({
         code: 'BATCH_ID_TAKEN',
       });
@@ -109,7 +113,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('the archive key is stored; a repeat changes nothing', async () => {
-      const { manifest, run, dataset } = sample();
+      const { manifest, run, dataset } = newBatch();
       await on.ledger.admitManifest(manifest, run, dataset);
       await on.ledger.markManifestArchived(manifest._id, 'archive/a b.json');
       const marked = await on.ledger.getManifest(manifest._id);
@@ -134,7 +138,7 @@ export function admissionContract(on: OpenedLedger): void {
     };
 
     test('tags are stored unchanged', async () => {
-      const { manifest, run, dataset } = sample({ tags });
+      const { manifest, run, dataset } = newBatch({ metadata: { tags } });
       await on.ledger.admitManifest(manifest, run, dataset);
       expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
       expect((await on.second.getManifest(manifest._id))?.body).toEqual(manifest.body);
@@ -145,7 +149,7 @@ export function admissionContract(on: OpenedLedger): void {
       ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a\uFFFDb'],
       ['half of a surrogate pair', { note: 'x\ud83d' }, 'metadata.tags.note'],
     ])('%s is refused, and nothing is stored', async (_label, hostile, field) => {
-      const { manifest, run, dataset } = sample({ tags: hostile });
+      const { manifest, run, dataset } = newBatch({ metadata: { tags: hostile } });
       const refusal = on.ledger.admitManifest(manifest, run, dataset);
       await expect(refusal).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining(field) });
       expect(await on.ledger.getManifest(manifest._id)).toBeUndefined();
@@ -153,12 +157,12 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('a backslash escape in the text is not a NUL character', async () => {
-      const run = await admitted(on.ledger, { tags: { note: '\\u0000 and \\\\u0000' } });
+      const run = await admitBatch(on.ledger, { metadata: { tags: { note: '\\u0000 and \\\\u0000' } } });
       expect((await on.second.getRun(run.run_id))?.manifest).toEqual(run.manifest);
     });
 
     test('the raw text and the error of a rejected manifest can contain any character', async () => {
-      const document = rejected(sample(), 'raw \0 and \ud83d');
+      const document = rejected(newBatch(), 'raw \0 and \ud83d');
       const stored = await on.ledger.recordManifest({
         ...document,
         error: { code: 'MANIFEST_NOT_JSON', message: 'near "\0"', details: { 'at\0': ['\udc00'] } },
@@ -172,7 +176,7 @@ export function admissionContract(on: OpenedLedger): void {
     });
 
     test('rejects an invalid document and names the field', async () => {
-      const { manifest, run, dataset } = sample();
+      const { manifest, run, dataset } = newBatch();
       const wrong = on.ledger.admitManifest(manifest, { ...run, run_id: 'not a uuid' }, dataset);
       await expect(wrong).rejects.toMatchObject({
         code: 'REQUEST_INVALID',

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge, wholeAsset } from './samples.ts';
+import { admitBatch, newDatasetId } from '../fixtures/documents.ts';
+import { claimed, sampleDraft, sampleEdge, registerCompleteAsset } from './samples.ts';
 
 export function assetContract(on: OpenedLedger): void {
   const exporting = async (datasetId = newDatasetId()) => {
-    const run = await admitted(on.ledger, { datasetId });
+    const run = await admitBatch(on.ledger, { datasetId });
     return { run, claim: await claimed(on.ledger, run, 'export-geoparquet') };
   };
 
@@ -61,7 +62,7 @@ export function assetContract(on: OpenedLedger): void {
 
     test('links an asset of another run once', async () => {
       const first = await exporting();
-      const asset = await wholeAsset(on.ledger, first.claim, sampleDraft(first.run));
+      const asset = await registerCompleteAsset(on.ledger, first.claim, sampleDraft(first.run));
       const second = await exporting(first.run.dataset_id);
       await on.ledger.linkAsset(second.claim, asset._id);
       await on.second.linkAsset(second.claim, asset._id);
@@ -75,8 +76,8 @@ export function assetContract(on: OpenedLedger): void {
     test('the complete versions of a dataset are listed, newest first, without removed and incomplete ones', async () => {
       const { run, claim } = await exporting();
       const bbox: [number, number, number, number] = [-7.5, 49.9, 1.7, 60.8];
-      const first = await wholeAsset(on.ledger, claim, { ...sampleDraft(run, 'first'), bbox });
-      const second = await wholeAsset(on.ledger, claim, { ...sampleDraft(run, 'second'), bbox: null });
+      const first = await registerCompleteAsset(on.ledger, claim, { ...sampleDraft(run, 'first'), bbox });
+      const second = await registerCompleteAsset(on.ledger, claim, { ...sampleDraft(run, 'second'), bbox: null });
       await on.ledger.registerAsset(claim, sampleDraft(run, 'incomplete'));
       const versionOf = ({ version, bbox, created_at }: typeof first) => ({ version, bbox, created_at });
       expect(await on.second.listVersions(run.dataset_id)).toEqual([versionOf(second), versionOf(first)]);
@@ -100,8 +101,8 @@ export function assetContract(on: OpenedLedger): void {
 
     test('finds the newest asset of the same source in the same dataset', async () => {
       const { run, claim } = await exporting();
-      await wholeAsset(on.ledger, claim, sampleDraft(run, 'older'));
-      const newer = await wholeAsset(on.ledger, claim, sampleDraft(run, 'newer'));
+      await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'older'));
+      const newer = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'newer'));
       expect(await on.ledger.findAssetBySource(run.dataset_id, newer.source_hash)).toEqual(newer);
       expect(await on.ledger.findAssetBySource('another', newer.source_hash)).toBeUndefined();
     });

@@ -4,7 +4,8 @@ import { type RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimRequest } from '#shared/ledger/ledger.ts';
 import { LANE_STEPS, LANES, type StepName } from '#shared/contracts/lanes.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, LEASE_SECONDS, OWNER, sampleReply } from './samples.ts';
+import { admitBatch } from '../fixtures/documents.ts';
+import { claimed, LEASE_SECONDS, OWNER, sampleReply } from './samples.ts';
 
 /** Long enough to observe a held claim, short enough to wait for its end. */
 const TINY_LEASE_SECONDS = 0.2;
@@ -18,7 +19,7 @@ export function claimContract(on: OpenedLedger): void {
 
   describe('claims', () => {
     test('a claim has the next token, a lease by the clock of the ledger, and the run after the claim', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const result = await claim(run, 'load-to-postgis');
       expect(result).toMatchObject({
         outcome: 'claimed',
@@ -35,7 +36,7 @@ export function claimContract(on: OpenedLedger): void {
     test.each(LANES)(
       'every step of the %s lane is claimed and finished in turn, with tokens that grow',
       async (lane) => {
-        const run = await admitted(on.ledger, { lane });
+        const run = await admitBatch(on.ledger, { lane });
         for (const [index, step] of LANE_STEPS[lane].entries()) {
           const ref = await claimed(on.ledger, run, step);
           expect(ref.token).toBe(index + 1);
@@ -53,7 +54,7 @@ export function claimContract(on: OpenedLedger): void {
     );
 
     test('a held step returns its owner and the end of the lease', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
       const held = await on.second.claimStep({
         runId: run.run_id,
@@ -70,7 +71,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a done step returns its recorded reply, also after the run has ended', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const reply = sampleReply(run);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), reply);
       expect(await claim(run, 'load-to-postgis')).toEqual({
@@ -85,7 +86,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('an expired claim can be replaced, and is stale then', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis', TINY_LEASE_SECONDS);
       expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
       await vi.waitFor(
@@ -102,7 +103,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('an expired claim that was not replaced is still current', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis', 0);
       expect(await on.ledger.renewClaim(ref, LEASE_SECONDS)).toBe(true);
       expect((await claim(run, 'load-to-postgis')).outcome).toBe('held');
@@ -110,7 +111,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a renewed claim is held longer', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis', 1);
       const before = await stepOf(run, 'load-to-postgis');
       expect(await on.ledger.renewClaim(ref, LEASE_SECONDS)).toBe(true);
@@ -120,7 +121,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a claim is taken over only from the owner that the request names', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis');
       expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe(
         'held',
@@ -134,7 +135,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a released step has its error and can be claimed', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.releaseStep(ref, ERROR);
       const released = await stepOf(run, 'load-to-postgis');
@@ -148,7 +149,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('an error with characters that cannot be stored is kept', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await on.ledger.releaseStep(await claimed(on.ledger, run, 'load-to-postgis'), {
         ...ERROR,
         message: 'near \0 and \ud83d',
@@ -157,7 +158,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a repeated finish with the same token changes nothing', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.finishStep(ref, sampleReply(run));
       const before = await on.ledger.getRun(run.run_id);
@@ -166,7 +167,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a step that closes its run ends it with success in the same write', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
       const stored = await on.second.getRun(run.run_id);
       expect(stored?.status).toBe('success');
@@ -174,7 +175,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('archive is early while the run is running; other steps are closed after it has ended', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });
       await on.ledger.endRun(run.run_id, 'canceled', null);
       for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'] as const)
@@ -184,7 +185,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('a restarted run executes its steps again, in order, and continues its tokens', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), sampleReply(run));
       const ref = await claimed(on.ledger, run, 'transform-recipe');
       const restarted = await on.ledger.restartRun(ref, ERROR);
@@ -212,7 +213,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('an ended run is not restarted', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.endRun(run.run_id, 'canceled', null);
       await expect(on.ledger.restartRun(ref, ERROR)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
@@ -220,7 +221,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('an unknown run or step is an error that names it', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await expect(claim({ ...run, run_id: deterministicUuid('none') }, 'archive')).rejects.toMatchObject({
         code: 'RUN_NOT_FOUND',
       });
@@ -231,7 +232,7 @@ export function claimContract(on: OpenedLedger): void {
     });
 
     test('of concurrent claims through two connection pools, one succeeds', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) =>
           (index % 2 ? on.ledger : on.second).claimStep({
@@ -253,7 +254,7 @@ export function claimContract(on: OpenedLedger): void {
       const stop = new AbortController();
       const changes: [string, string][] = [];
       await on.second.watchRuns((runId, status) => changes.push([runId, status]), stop.signal);
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       await on.ledger.finishStep(ref, null);
       await on.ledger.endRun(run.run_id, 'canceled', null);
@@ -265,19 +266,19 @@ export function claimContract(on: OpenedLedger): void {
       const heard: string[] = [];
       const stopOther = new AbortController();
       await on.second.watchRuns((runId) => heard.push(runId), stopOther.signal);
-      const later = await admitted(on.ledger);
+      const later = await admitBatch(on.ledger);
       await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 10_000 });
       expect(changes).toHaveLength(count);
       stopOther.abort();
     });
 
     test('the renewal of a claim is not announced', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       const heard: string[] = [];
       const stop = new AbortController();
       const barrier = async () => {
-        const later = await admitted(on.ledger);
+        const later = await admitBatch(on.ledger);
         await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 10_000 });
       };
       await on.second.watchRuns((runId) => heard.push(runId), stop.signal);

@@ -4,7 +4,8 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
 import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, LEASE_SECONDS, OWNER, sampleDraft, sampleEdge, sampleReply } from './samples.ts';
+import { admitBatch } from '../fixtures/documents.ts';
+import { claimed, LEASE_SECONDS, OWNER, sampleDraft, sampleEdge, sampleReply } from './samples.ts';
 
 interface Scene {
   run: RunDocument;
@@ -117,7 +118,7 @@ export function fenceContract(on: OpenedLedger): void {
 
   describe.each(LOSSES)('a claim that %s cannot write', (_loss, lose) => {
     test.each(FENCED)('%s', async (_name, operation, refused) => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const claim = await claimed(on.ledger, run, STEP);
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
       const scene = { run, assetId: asset._id, stale: await lose(on.ledger, claim) };
@@ -131,7 +132,7 @@ export function fenceContract(on: OpenedLedger): void {
 
   test('a write concurrent with the end of its run is complete before it or is rejected', async () => {
     for (let round = 0; round < 20; round++) {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const claim = await claimed(on.ledger, run, STEP);
       const [registered] = await Promise.allSettled([
         on.ledger.registerAsset(claim, sampleDraft(run)),

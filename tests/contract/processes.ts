@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Job, JobResult } from './claimer.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, newDatasetId, sampleDraft } from './samples.ts';
+import { admitBatch, newDatasetId } from '../fixtures/documents.ts';
+import { claimed, sampleDraft } from './samples.ts';
 
 /** The tests with several operating-system processes, which share only the ledger. */
 export function processContract(on: OpenedLedger): void {
@@ -41,7 +42,7 @@ export function processContract(on: OpenedLedger): void {
 
     test('of 50 claims of one step, exactly one succeeds', async () => {
       for (let round = 0; round < 10; round++) {
-        const run = await admitted(on.ledger);
+        const run = await admitBatch(on.ledger);
         const outcomes = await perform(
           [0, 1].map((child) => ({
             kind: 'claim',
@@ -60,7 +61,7 @@ export function processContract(on: OpenedLedger): void {
       const datasetId = newDatasetId();
       const work = await Promise.all(
         Array.from({ length: 20 }, async () => {
-          const run = await admitted(on.ledger, { datasetId });
+          const run = await admitBatch(on.ledger, { datasetId });
           return { claim: await claimed(on.ledger, run, 'export-geoparquet'), draft: sampleDraft(run) };
         }),
       );

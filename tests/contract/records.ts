@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, newDatasetId, sample } from './samples.ts';
+import { admitBatch, newBatch, newDatasetId } from '../fixtures/documents.ts';
+import { claimed } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
@@ -13,7 +14,7 @@ export function recordContract(on: OpenedLedger): void {
       const datasetId = newDatasetId();
       const runs: RunDocument[] = [];
       for (let second = 0; second < 5; second++) {
-        const { manifest, run, dataset } = sample({ datasetId });
+        const { manifest, run, dataset } = newBatch({ datasetId });
         runs.unshift({ ...run, created_at: at(second) });
         await on.ledger.admitManifest(manifest, { ...run, created_at: at(second) }, dataset);
       }
@@ -33,9 +34,9 @@ export function recordContract(on: OpenedLedger): void {
     test('lists the runs that are not archived, with any status', async () => {
       const datasetId = newDatasetId();
       const [archived, ended, running] = [
-        await admitted(on.ledger, { datasetId }),
-        await admitted(on.ledger, { datasetId }),
-        await admitted(on.ledger, { datasetId }),
+        await admitBatch(on.ledger, { datasetId }),
+        await admitBatch(on.ledger, { datasetId }),
+        await admitBatch(on.ledger, { datasetId }),
       ];
       for (const run of [archived, ended]) await on.ledger.endRun(run.run_id, 'failure', null);
       await on.ledger.finishStep(await claimed(on.ledger, archived, 'archive'), null);
@@ -51,7 +52,7 @@ export function recordContract(on: OpenedLedger): void {
       const datasetId = newDatasetId();
       await Promise.all(
         Array.from({ length: 55 }, async () => {
-          const { manifest, run, dataset } = sample({ datasetId });
+          const { manifest, run, dataset } = newBatch({ datasetId });
           await on.ledger.admitManifest(manifest, run, dataset);
         }),
       );
@@ -73,7 +74,7 @@ export function recordContract(on: OpenedLedger): void {
     });
 
     test('activities are stored once, and listed newest first by run and by batch', async () => {
-      const { run } = sample();
+      const { run } = newBatch();
       for (const second of [1, 3, 2]) await on.ledger.appendActivity(activity(run, second));
       await on.second.appendActivity(activity(run, 2, 'a repeat'));
       const expected = [3, 2, 1].map((second) => activity(run, second));
@@ -83,7 +84,7 @@ export function recordContract(on: OpenedLedger): void {
     });
 
     test('an activity that quotes characters which cannot be stored is kept', async () => {
-      const { run } = sample();
+      const { run } = newBatch();
       await on.ledger.appendActivity(activity(run, 1, 'near \0'));
       expect((await on.ledger.listActivity({ run_id: run.run_id }))[0]?.message).toBe('near \uFFFD');
     });

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, newDatasetId, sampleDraft, sampleEdge, wholeAsset } from './samples.ts';
+import { admitBatch, newDatasetId } from '../fixtures/documents.ts';
+import { claimed, sampleDraft, sampleEdge, registerCompleteAsset } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 const versions = (assets: AssetDocument[]) => assets.map(({ version }) => version).sort((a, b) => a - b);
 
 export function removalContract(on: OpenedLedger): void {
   const exporting = async (datasetId: string) => {
-    const run = await admitted(on.ledger, { datasetId });
+    const run = await admitBatch(on.ledger, { datasetId });
     return { run, claim: await claimed(on.ledger, run, 'export-geoparquet') };
   };
   /** A dataset with complete versions 1 to `count`, each of another run. */
@@ -17,7 +18,7 @@ export function removalContract(on: OpenedLedger): void {
     const assets: AssetDocument[] = [];
     for (let made = 0; made < count; made += 1) {
       const { run, claim } = await exporting(datasetId);
-      assets.push(await wholeAsset(on.ledger, claim, sampleDraft(run)));
+      assets.push(await registerCompleteAsset(on.ledger, claim, sampleDraft(run)));
     }
     return { datasetId, assets };
   };
@@ -85,10 +86,10 @@ export function removalContract(on: OpenedLedger): void {
     test('the number of a removed version is not reused, and its run gets no second asset', async () => {
       const { datasetId } = await datasetOf(1);
       const { run, claim } = await exporting(datasetId);
-      const asset = await wholeAsset(on.ledger, claim, sampleDraft(run));
+      const asset = await registerCompleteAsset(on.ledger, claim, sampleDraft(run));
       await on.ledger.setRetention(datasetId, { keep_versions: 1, decided_at: at(1) });
       const { run: later, claim: laterClaim } = await exporting(datasetId);
-      expect((await wholeAsset(on.ledger, laterClaim, sampleDraft(later))).version).toBe(3);
+      expect((await registerCompleteAsset(on.ledger, laterClaim, sampleDraft(later))).version).toBe(3);
       expect(versions(await on.ledger.removeOldVersions(datasetId))).toEqual([1, 2]);
       expect(await on.second.registerAsset(claim, sampleDraft(run))).toMatchObject({
         _id: asset._id,
@@ -118,7 +119,7 @@ export function removalContract(on: OpenedLedger): void {
       const registered = Promise.all(
         Array.from({ length: 4 }, async () => {
           const { run, claim } = await exporting(datasetId);
-          return wholeAsset(on.second, claim, sampleDraft(run));
+          return registerCompleteAsset(on.second, claim, sampleDraft(run));
         }),
       );
       const removed = await Promise.all(
@@ -134,7 +135,7 @@ export function removalContract(on: OpenedLedger): void {
   describe('assets of an unsuccessful run', () => {
     test('are removed when they are incomplete and the run has failed or was canceled', async () => {
       const { run, claim } = await exporting(newDatasetId());
-      const whole = await wholeAsset(on.ledger, claim, sampleDraft(run, 'whole'));
+      const whole = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'whole'));
       const half = await on.ledger.registerAsset(claim, sampleDraft(run, 'half'));
       expect(await on.ledger.removeUnfinishedAssets(run.run_id)).toEqual([]);
       await on.ledger.endRun(run.run_id, 'canceled', null);

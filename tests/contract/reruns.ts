@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed } from './samples.ts';
+import { admitBatch } from '../fixtures/documents.ts';
+import { claimed } from './samples.ts';
 import { planRerun } from '#shared/run-control/rerun.ts';
 
 export function rerunContract(on: OpenedLedger): void {
@@ -8,7 +9,7 @@ export function rerunContract(on: OpenedLedger): void {
 
   describe('reruns', () => {
     test('a rerun is stored in addition to the run that it repeats, and its steps can be claimed', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await on.ledger.endRun(run.run_id, 'failure', null);
       const again = planRerun(run, [run], request('r-1'));
       expect(await on.ledger.insertRerun(again)).toEqual({ inserted: true, run: again });
@@ -21,7 +22,7 @@ export function rerunContract(on: OpenedLedger): void {
     });
 
     test('of concurrent reruns with one run key, one is inserted and all calls return it', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const results = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           (index % 2 ? on.ledger : on.second).insertRerun(planRerun(run, [run], request(`r-${index}`))),
@@ -33,7 +34,7 @@ export function rerunContract(on: OpenedLedger): void {
     });
 
     test('a stored run key returns the stored run', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       const again = planRerun(run, [run], request('r-1'));
       await on.ledger.insertRerun(again);
       const { run: ended } = await on.second.endRun(again.run_id, 'canceled', null);

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { type Status, STATUSES, isAllowed } from '#shared/contracts/statuses.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
-import { admitted, claimed, sample, sampleReply } from './samples.ts';
+import { admitBatch, newBatch } from '../fixtures/documents.ts';
+import { claimed, sampleReply } from './samples.ts';
 
 const ERROR = { code: 'CANCELED' as const, message: 'ana müller canceled it', details: { operator: 'ana müller' } };
 const ENDS = STATUSES.filter((status) => status !== 'running');
 
 export function transitionContract(on: OpenedLedger): void {
   const runThatIs = async (status: Status) => {
-    const run = await admitted(on.ledger);
+    const run = await admitBatch(on.ledger);
     if (status === 'success')
       await on.ledger.finishStep(await claimed(on.ledger, run, 'record-lineage'), sampleReply(run), 'success');
     else if (status !== 'running') await on.ledger.endRun(run.run_id, status, null);
@@ -48,7 +49,7 @@ export function transitionContract(on: OpenedLedger): void {
       }
       if (from !== 'running') {
         test(`${from} cannot become success`, async () => {
-          const run = await admitted(on.ledger);
+          const run = await admitBatch(on.ledger);
           const claim = await claimed(on.ledger, run, 'record-lineage');
           if (from === 'success')
             await on.ledger.finishStep(await claimed(on.ledger, run, 'export-geoparquet'), null, 'success');
@@ -61,7 +62,7 @@ export function transitionContract(on: OpenedLedger): void {
     }
 
     test('a running step ends with its run and gets the error of the run', async () => {
-      const run = await admitted(on.ledger);
+      const run = await admitBatch(on.ledger);
       await claimed(on.ledger, run, 'load-to-postgis');
       const { run: ended } = await on.ledger.endRun(run.run_id, 'canceled', ERROR);
       expect(ended.steps.map((step) => [step.status, step.owner, step.error])).toEqual([
@@ -72,7 +73,7 @@ export function transitionContract(on: OpenedLedger): void {
 
     test('of a concurrent cancellation and failure, one succeeds', async () => {
       for (let round = 0; round < 10; round++) {
-        const run = await admitted(on.ledger);
+        const run = await admitBatch(on.ledger);
         const results = await Promise.allSettled([
           on.ledger.endRun(run.run_id, 'canceled', null),
           on.second.endRun(run.run_id, 'failure', ERROR),
@@ -92,7 +93,7 @@ export function transitionContract(on: OpenedLedger): void {
     for (const from of STATUSES) {
       for (const to of ENDS) {
         test(`${from} ${isAllowed(from, to) ? 'becomes' : from === to ? 'stays' : 'cannot become'} ${to}`, async () => {
-          const { manifest, run, dataset } = sample();
+          const { manifest, run, dataset } = newBatch();
           await on.ledger.admitManifest(manifest, run, dataset);
           if (from !== 'running') await on.ledger.endManifest(manifest._id, from, null);
           const before = await on.ledger.getManifest(manifest._id);

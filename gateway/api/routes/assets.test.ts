@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
-import { admitRun, assetDraft, startGateway, type TestGateway } from '../../../tests/gateway.ts';
+import { admitBatch, assetDraft } from '../../../tests/fixtures/documents.ts';
+import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
 const BYTES = Buffer.from('0123456789');
 const SHA256 = createHash('sha256').update(BYTES).digest('hex');
@@ -15,12 +16,12 @@ beforeAll(async () => {
   gateway = await startGateway({}, { PUBLIC_URL: 'https://sluice.example/' });
   url = await gateway.listen();
   const { ledger, objects } = gateway.deps;
-  run = await admitRun(ledger, 'b1', 'forêts');
+  run = await admitBatch(ledger, { batchId: 'b1', datasetId: 'forêts' });
   const claim = await ledger.claimStep({ runId: run.run_id, step: 'load-to-postgis', owner: 'test', leaseSeconds: 60 });
   assert(claim.outcome === 'claimed', `The claim is ${claim.outcome}.`);
   asset = await ledger.registerAsset(
     { runId: run.run_id, step: 'load-to-postgis', token: claim.token },
-    assetDraft(run, { content_hash: SHA256 }),
+    assetDraft(run, { content_hash: SHA256, size_bytes: BYTES.length }),
   );
   await objects.put('data-lake', asset.s3_key, BYTES);
 });
@@ -35,9 +36,12 @@ const view = () => ({
   url: `https://sluice.example/api/assets/${asset._id}/download`,
   row_count: 3,
   crs: 'EPSG:4326',
-  bbox: [-1, 50, 1, 52],
-  geometry_types: ['Polygon'],
-  columns: [{ name: 'größe', type: 'double precision' }],
+  bbox: [-1, 50, 1.5, 52],
+  geometry_types: ['MultiPolygon'],
+  columns: [
+    { name: 'größe', type: 'double precision' },
+    { name: 'select', type: 'text' },
+  ],
   quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 1, notes: [] },
   content_hash: SHA256,
   size_bytes: 10,

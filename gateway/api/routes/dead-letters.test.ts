@@ -3,7 +3,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import type { DeadLetterView } from '#shared/api/views.ts';
-import { admitRun, startGateway, type TestGateway } from '../../../tests/gateway.ts';
+import { admitBatch } from '../../../tests/fixtures/documents.ts';
+import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
 let gateway: TestGateway;
 /** Runs whose load succeeds. */
@@ -32,7 +33,7 @@ const letterOf = async (runId: string) =>
   ((await call('GET', '/api/dead-letters')).body as DeadLetterView[]).find((letter) => letter.run_id === runId);
 /** A run whose first event became a dead letter. */
 const deadRun = async (batchId: string) => {
-  const run = await admitRun(gateway.deps.ledger, batchId);
+  const run = await admitBatch(gateway.deps.ledger, { batchId });
   await gateway.deps.router.publish(runRequested(run));
   await expect.poll(() => letterOf(run.run_id)).toBeDefined();
   return { run, letter: (await letterOf(run.run_id)) as DeadLetterView };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { admitRun, startGateway, type TestGateway } from '../../../tests/gateway.ts';
+import { admitBatch } from '../../../tests/fixtures/documents.ts';
+import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 import type { RunView } from '#shared/api/views.ts';
 
 let gateway: TestGateway;
@@ -40,7 +41,7 @@ const activities = async (path: string) =>
   }[];
 /** A run of a new batch that has ended. */
 const endedRun = async (batchId: string) => {
-  const run = await admitRun(gateway.deps.ledger, batchId);
+  const run = await admitBatch(gateway.deps.ledger, { batchId });
   await gateway.deps.ledger.endRun(run.run_id, 'failure', { code: 'CRS_MISSING', message: 'No CRS.', details: {} });
   return run;
 };
@@ -95,7 +96,7 @@ describe('rerun', () => {
   });
 
   test('rejects a running run, an unknown run, an unknown field and an invalid operator', async () => {
-    const running = await admitRun(gateway.deps.ledger, 'under way');
+    const running = await admitBatch(gateway.deps.ledger, { batchId: 'under way' });
     expect(await post(`/api/runs/${running.run_id}/rerun`)).toMatchObject({
       status: 409,
       body: { error: { code: 'TRANSITION_ILLEGAL', message: expect.stringContaining('is still running') as string } },
@@ -128,7 +129,7 @@ describe('rerun', () => {
 
 describe('cancel', () => {
   test('ends the run, logs the operator and publishes the event for the archive step', async () => {
-    const run = await admitRun(gateway.deps.ledger, 'canceled é');
+    const run = await admitBatch(gateway.deps.ledger, { batchId: 'canceled é' });
     const { status, body } = await post(`/api/runs/${run.run_id}/cancel`);
     expect([status, body]).toMatchObject([
       200,
@@ -141,7 +142,7 @@ describe('cancel', () => {
   });
 
   test('has no effect when repeated, also by another operator', async () => {
-    const run = await admitRun(gateway.deps.ledger, 'canceled twice');
+    const run = await admitBatch(gateway.deps.ledger, { batchId: 'canceled twice' });
     const first = await post(`/api/runs/${run.run_id}/cancel`);
     expect(await post(`/api/runs/${run.run_id}/cancel`, undefined, 'eve')).toEqual(first);
     expect(await activities(`/api/runs/${run.run_id}/activity`)).toMatchObject([

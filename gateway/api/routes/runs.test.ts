@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { deterministicObjectId } from '#shared/events/event.ts';
-import { admitRun, manifestDocument, startGateway, type TestGateway } from '../../../tests/gateway.ts';
+import { admitBatch, manifestDocument } from '../../../tests/fixtures/documents.ts';
+import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 import type { RunView } from '#shared/api/views.ts';
 
 let gateway: TestGateway;
@@ -21,7 +21,7 @@ const get = async (path: string) => {
 const REJECTION = { code: 'MANIFEST_INVALID' as const, message: 'files: is missing.', details: { issues: [] } };
 
 test('returns a run by its id and by its batch', async () => {
-  const run = await admitRun(gateway.deps.ledger, 'Lot n° 1 # é');
+  const run = await admitBatch(gateway.deps.ledger, { batchId: 'Lot n° 1 # é', datasetId: 'forêts' });
   const expected = {
     run_id: run.run_id,
     batch_id: 'Lot n° 1 # é',
@@ -56,7 +56,7 @@ test('returns a run by its id and by its batch', async () => {
 
 test('returns a rejected manifest as a RunView', async () => {
   await gateway.deps.ledger.recordManifest(
-    manifestDocument('rejected/1', {
+    manifestDocument({
       batch_id: null,
       claimed_batch_id: 'rejected/1',
       status: 'failure',
@@ -78,11 +78,10 @@ test('returns a rejected manifest as a RunView', async () => {
 });
 
 test('distinguishes the manifest that has a batch_id from one that was rejected for it', async () => {
-  const run = await admitRun(gateway.deps.ledger, 'twice');
+  const run = await admitBatch(gateway.deps.ledger, { batchId: 'twice' });
   const taken = { code: 'BATCH_ID_TAKEN' as const, message: 'Another manifest has used it.', details: {} };
   await gateway.deps.ledger.recordManifest(
-    manifestDocument('x', {
-      _id: deterministicObjectId('second'),
+    manifestDocument({
       batch_id: null,
       claimed_batch_id: 'twice',
       manifest_key: 'manifests/second.json',
@@ -109,12 +108,12 @@ test('returns the newest upload of a manifest_key, and 404 until it was read', a
       run_id?: string | null;
       error: { code: string } | null;
     };
-  const run = await admitRun(ledger, 'again é');
+  const run = await admitBatch(ledger, { batchId: 'again é' });
   await ledger.markManifestArchived(run.manifest_id, 'archive/manifests/again é.json');
   expect(await shown()).toMatchObject({ run_id: run.run_id });
 
-  const rejected = async (name: string, text: string) => {
-    const document = manifestDocument(name, {
+  const rejected = async (text: string) => {
+    const document = manifestDocument({
       batch_id: null,
       claimed_batch_id: 'again é',
       manifest_key: 'manifests/again é.json',
@@ -127,7 +126,7 @@ test('returns the newest upload of a manifest_key, and 404 until it was read', a
   };
   await upload('{"batch_id":"again é"}');
   expect(await shown()).toMatchObject({ error: { code: 'BATCH_NOT_FOUND' } });
-  const second = await rejected('second', '{"batch_id":"again é"}');
+  const second = await rejected('{"batch_id":"again é"}');
   expect(await shown()).toMatchObject({ run_id: null, error: { code: 'MANIFEST_INVALID' } });
   await upload('{"batch_id":"again é","files":[]}');
   expect(await shown()).toMatchObject({ error: { code: 'BATCH_NOT_FOUND' } });
@@ -176,7 +175,7 @@ test('follows a batch from before its manifest was read until it is archived', a
   const following = (async () => {
     for await (const state of states('/api/batches/live/events')) seen.push(state);
   })();
-  const run = await admitRun(ledger, 'live');
+  const run = await admitBatch(ledger, { batchId: 'live' });
   const steps = ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive'] as const;
   for (const step of steps) {
     const claim = await ledger.claimStep({ runId: run.run_id, step, owner: 'test', leaseSeconds: 60 });
@@ -199,7 +198,7 @@ test('follows a rejected manifest', async () => {
     for await (const state of states('/api/batches/refused/events')) if (state.archived) return state;
     return undefined;
   })();
-  const document = manifestDocument('refused', {
+  const document = manifestDocument({
     batch_id: null,
     claimed_batch_id: 'refused',
     status: 'failure',

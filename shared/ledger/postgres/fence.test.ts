@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { admitted, claimed, sampleDraft, sampleEdge, sampleReply } from '../../../tests/contract/samples.ts';
+import { admitBatch } from '../../../tests/fixtures/documents.ts';
+import { claimed, sampleDraft, sampleEdge, sampleReply } from '../../../tests/contract/samples.ts';
 import { createDatabase } from '../../../tests/servers.ts';
 import type { RunDocument } from '../documents.ts';
 import type { Ledger } from '../ledger.ts';
@@ -71,9 +72,9 @@ const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId:
 test.each(WRITES)(
   '%s that began while the run was running, and comes to its row after a cancel, writes nothing',
   async (_name, write) => {
-    const other = await admitted(ledger);
+    const other = await admitBatch(ledger);
     const asset = await ledger.registerAsset(await claimed(ledger, other, 'export-geoparquet'), sampleDraft(other));
-    const run = await admitted(ledger);
+    const run = await admitBatch(ledger);
     const claim = await claimed(ledger, run, 'export-geoparquet');
 
     await blocker.query('begin');
@@ -93,7 +94,7 @@ test.each(WRITES)(
 );
 
 test('a claim that waited for the row decides on its newest version, and its lease starts after the wait', async () => {
-  const run = await admitted(ledger);
+  const run = await admitBatch(ledger);
   await blocker.query('begin');
   await blocker.query('select from ledger.runs where run_id = $1 for update', [run.run_id]);
   const request = { runId: run.run_id, step: 'load-to-postgis' as const, leaseSeconds: 60 };

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../../gateway/embedded/postgres.ts';
-import { admitted, claimed } from '../../../tests/contract/samples.ts';
+import { admitBatch } from '../../../tests/fixtures/documents.ts';
+import { claimed } from '../../../tests/contract/samples.ts';
 import type { Ledger } from '../ledger.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
 
@@ -27,7 +28,7 @@ afterAll(async () => {
 test('operations fail while the server is stopped, and work after its start; changes are received again', async () => {
   const heard: string[] = [];
   await ledger.watchRuns((runId) => heard.push(runId), new AbortController().signal);
-  const run = await admitted(ledger);
+  const run = await admitBatch(ledger);
   await vi.waitFor(() => expect(heard).toContain(run.run_id));
 
   await postgres.stop();
@@ -43,7 +44,7 @@ test('operations fail while the server is stopped, and work after its start; cha
   await vi.waitFor(
     async () => {
       await ledger.releaseStep(claim, { code: 'INTERNAL', message: 'again', details: {} });
-      const later = await admitted(ledger);
+      const later = await admitBatch(ledger);
       await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 500 });
     },
     { timeout: 30_000 },
@@ -51,7 +52,7 @@ test('operations fail while the server is stopped, and work after its start; cha
 });
 
 test('operations succeed after the server terminated every session', async () => {
-  const run = await admitted(ledger);
+  const run = await admitBatch(ledger);
   const work = Promise.allSettled(Array.from({ length: 200 }, () => ledger.getRun(run.run_id)));
   await postgres.stop();
   const results = await work;
