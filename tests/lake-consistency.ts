@@ -21,7 +21,7 @@ interface Link {
   title?: string;
 }
 
-/** More than a test makes. */
+/** More documents than any test creates. */
 const ALL = { limit: 100_000 };
 
 /** All that there is, read once. */
@@ -34,8 +34,9 @@ interface Lake {
 }
 
 /**
- * Whatever ledger, objects, their metadata, STAC, ISO records and lineage say differently of the same thing, one line each; empty for a
- * lake that is consistent. For a lake at rest: while runs are under way, some of it is still to come.
+ * Compares ledger, objects, object metadata, STAC documents, ISO records and lineage. Returns one line for each
+ * discrepancy; empty for a consistent lake. All runs must have ended, because running runs write these documents one
+ * after another.
  */
 export async function inconsistencies(parts: Parts): Promise<string[]> {
   const lake = await readLake(parts);
@@ -57,7 +58,7 @@ export async function inconsistencies(parts: Parts): Promise<string[]> {
   found.push(
     ...(await checkRoot(lake, parts)),
     ...checkObjects(lake),
-    ...(await parts.ledger.listRemovals()).map(({ s3_key }) => `${s3_key} is removed, but not purged`),
+    ...(await parts.ledger.listRemovals()).map(({ s3_key }) => `${s3_key} was removed, but its object was not deleted`),
   );
   return found;
 }
@@ -77,7 +78,7 @@ async function readLake({ ledger, objects, env }: Parts): Promise<Lake> {
 function differences(expected: Json, actual: Json, where: string): string[] {
   return Object.entries(expected).flatMap(([name, value]) => {
     const [wanted, is] = [JSON.stringify(value), JSON.stringify(actual[name])];
-    return wanted === is ? [] : [`${where} says ${name} ${is}, not ${wanted}`];
+    return wanted === is ? [] : [`${where} has ${name} ${is} instead of ${wanted}`];
   });
 }
 
@@ -86,7 +87,10 @@ async function readJson({ objects, env }: Parts, key: string): Promise<Json> {
   return JSON.parse(bytes.toString('utf8')) as Json;
 }
 
-/** Versions without gaps up to the newest, of which a rule keeps the last ones; the collection names just these. */
+/**
+ * The versions have no gaps; a retention rule keeps the newest ones. The collection links exactly the existing
+ * versions.
+ */
 async function checkDataset(
   { dataset_id, latest_version, keep_versions = null }: DatasetDocument,
   lake: Lake,
@@ -100,11 +104,11 @@ async function checkDataset(
     return lake.keys.has(collectionKey(dataset_id)) ? [`${dataset_id} has a collection without versions`] : [];
   const found: string[] = [];
   if (versions.at(-1) !== latest_version)
-    found.push(`${dataset_id}: the newest version is ${versions.at(-1)}, the dataset says ${latest_version}`);
+    found.push(`${dataset_id}: the newest version is ${versions.at(-1)}, but latest_version is ${latest_version}`);
   const count = keep_versions === null ? latest_version : Math.min(keep_versions, latest_version);
   const wanted = Array.from({ length: count }, (_, index) => latest_version - count + 1 + index);
   if (versions.join() !== wanted.join())
-    found.push(`${dataset_id}: versions are ${versions.join()}, not ${wanted.join()}`);
+    found.push(`${dataset_id}: versions are ${versions.join()} instead of ${wanted.join()}`);
   if (!lake.keys.has(collectionKey(dataset_id))) return [...found, `${dataset_id} has no collection`];
   const collection = await readJson(parts, collectionKey(dataset_id));
   const items = linksOf(collection)
@@ -113,7 +117,7 @@ async function checkDataset(
     .sort();
   const expected = versions.map((version) => itemKey(dataset_id, version)).sort();
   if (items.join() !== expected.join())
-    found.push(`${dataset_id}: the collection lists ${items.join()}, not ${expected.join()}`);
+    found.push(`${dataset_id}: the collection links ${items.join()} instead of ${expected.join()}`);
   return [
     ...found,
     ...stacProblems(collection).map((problem) => `${collectionKey(dataset_id)}: ${problem}`),
@@ -121,10 +125,10 @@ async function checkDataset(
   ];
 }
 
-/** The bytes, and what the object says of itself. */
+/** The object has the size, the hash and the metadata that the ledger states. */
 async function checkObject(asset: AssetDocument, { objects, env }: Parts): Promise<string[]> {
   const head = await objects.head(env.LAKE_BUCKET, asset.s3_key);
-  if (head === undefined) return [`there is no object ${asset.s3_key}`];
+  if (head === undefined) return [`the object ${asset.s3_key} does not exist`];
   const hash = createHash('sha256');
   for await (const chunk of await objects.read(env.LAKE_BUCKET, asset.s3_key)) hash.update(chunk as Buffer);
   return [
@@ -143,15 +147,15 @@ async function checkObject(asset: AssetDocument, { objects, env }: Parts): Promi
 
 function checkRun(asset: AssetDocument, { runs }: Lake): string[] {
   const run = runs.get(asset.run_id);
-  if (run === undefined) return [`there is no run ${asset.run_id}`];
-  return run.asset_ids.includes(asset._id) ? [] : [`run ${run.run_id}, which made it, does not name it`];
+  if (run === undefined) return [`the run ${asset.run_id} does not exist`];
+  return run.asset_ids.includes(asset._id) ? [] : [`asset_ids of its run ${run.run_id} do not contain it`];
 }
 
 async function checkItem(asset: AssetDocument, lake: Lake, parts: Parts): Promise<string[]> {
   const key = itemKey(asset.dataset_id, asset.version);
   if (asset.stac_key !== key || !lake.keys.has(key))
     return [
-      `stac_key is ${asset.stac_key}, and ${key} ${lake.keys.has(key) ? 'stands' : 'does not stand'} in the lake`,
+      `stac_key is ${asset.stac_key}, and ${key} ${lake.keys.has(key) ? 'exists' : 'does not exist'} in the lake`,
     ];
   const item = await readJson(parts, key);
   const data = (item.assets as Record<string, { href: string }>).data ?? { href: '' };
@@ -180,14 +184,14 @@ async function checkItem(asset: AssetDocument, lake: Lake, parts: Parts): Promis
     ),
     ...parents
       .filter((parent) => !derivedFrom.includes(parent))
-      .map((parent) => `the STAC item is not derived_from ${parent}`),
+      .map((parent) => `the STAC item has no derived_from link to ${parent}`),
     ...brokenLinks(item, key, lake),
   ];
 }
 
 async function checkIso(asset: AssetDocument, lake: Lake, parts: Parts): Promise<string[]> {
   const key = isoKey(asset.s3_key);
-  if (asset.iso === null || !lake.keys.has(key)) return ['it has no ISO record'];
+  if (asset.iso === null || !lake.keys.has(key)) return ['the ISO record does not exist'];
   const record = asset.iso as {
     identificationInfo: { citation: Json };
     distributionInfo: { transferOptions: Json };
@@ -207,21 +211,24 @@ async function checkIso(asset: AssetDocument, lake: Lake, parts: Parts): Promise
       record.distributionInfo.transferOptions,
       'the ISO record',
     ),
-    ...(lineage.statement.includes(runId) ? [] : [`the ISO record does not name run ${runId}`]),
+    ...(lineage.statement.includes(runId) ? [] : [`the ISO record does not contain run ${runId}`]),
     ...asset.sources
       .filter(
         ({ path, sha256 }) =>
           !lineage.source.some(({ description }) => description.includes(path) && description.includes(sha256)),
       )
-      .map(({ path }) => `the ISO record does not name ${path}`),
-    // The ledger orders the fields of a document in its own way.
-    ...(sorted(await readJson(parts, key)) === sorted(asset.iso)
+      .map(({ path }) => `the ISO record does not contain ${path}`),
+    // jsonb does not keep the order of fields.
+    ...(sortedJson(await readJson(parts, key)) === sortedJson(asset.iso)
       ? []
-      : ['the ISO record in the lake differs from that in the ledger']),
+      : ['the ISO record in the lake differs from the one in the ledger']),
   ];
 }
 
-/** Each source and parent has its edge, and each edge a source with the same bytes and a run that gave this asset. */
+/**
+ * Each source file and each parent has an edge. Each edge has a source with the same hash, and a run that returned this
+ * asset.
+ */
 async function checkLineage(asset: AssetDocument, lake: Lake, { ledger }: Parts): Promise<string[]> {
   const edges = await ledger.listLineage(asset._id);
   const files = edges.flatMap(({ source }) => (source.kind === 'file' ? [`${source.path} ${source.sha256}`] : []));
@@ -230,10 +237,10 @@ async function checkLineage(asset: AssetDocument, lake: Lake, { ledger }: Parts)
   const found = [
     ...asset.sources
       .filter(({ path, sha256 }) => !files.includes(`${path} ${sha256}`))
-      .map(({ path }) => `no edge leads from ${path}`),
+      .map(({ path }) => `the lineage has no edge from ${path}`),
     ...(asset.parents ?? [])
       .filter((parent) => !parents.includes(parent))
-      .map((parent) => `no edge leads from asset ${parent}`),
+      .map((parent) => `the lineage has no edge from asset ${parent}`),
   ];
   for (const edge of edges) found.push(...(await checkEdge(edge, asset, known, lake, ledger)));
   return found;
@@ -247,17 +254,17 @@ async function checkEdge(
   ledger: Parts['ledger'],
 ): Promise<string[]> {
   const run = [...lake.runs.values()].find((other) => other.run_id === run_id);
-  const ofRun = run?.asset_ids.includes(asset._id) ? [] : [`an edge names run ${run_id}, which did not give the asset`];
+  const ofRun = run?.asset_ids.includes(asset._id) ? [] : [`an edge has run ${run_id}, which did not return the asset`];
   if (source.kind === 'file')
-    return known.has(source.sha256) ? ofRun : [...ofRun, `an edge leads from other bytes of ${source.path}`];
+    return known.has(source.sha256) ? ofRun : [...ofRun, `an edge has another hash of ${source.path}`];
   const parent = (await ledger.getAsset(source.asset_id)) ?? (await ledger.getRemovedAsset(source.asset_id));
-  return parent === undefined ? [...ofRun, `an edge leads from asset ${source.asset_id}, which never was`] : ofRun;
+  return parent === undefined ? [...ofRun, `an edge starts at asset ${source.asset_id}, which never existed`] : ofRun;
 }
 
-/** The events of each ended run name the objects of its assets. */
+/** The OpenLineage events of each run list the objects of its assets as outputs. */
 async function checkOpenLineage(run: RunDocument, lake: Lake, { objects, env }: Parts): Promise<string[]> {
   const key = openLineageKey(run.run_id);
-  if (run.status === 'running') return [`run ${run.run_id} is under way`];
+  if (run.status === 'running') return [`run ${run.run_id} has not ended`];
   if (!lake.keys.has(key)) return [`run ${run.run_id} has no OpenLineage events`];
   const text = (await objects.readBytes(env.LAKE_BUCKET, key, { maxBytes: 2 ** 24 })).toString('utf8');
   const events = text
@@ -269,25 +276,25 @@ async function checkOpenLineage(run: RunDocument, lake: Lake, { objects, env }: 
   return [
     ...events
       .filter((event) => event.run.runId !== run.run_id)
-      .map((event) => `${key} tells of run ${event.run.runId}`),
-    ...made.filter((name) => !outputs.includes(name)).map((name) => `${key} does not name the output ${name}`),
+      .map((event) => `${key} has an event of run ${event.run.runId}`),
+    ...made.filter((name) => !outputs.includes(name)).map((name) => `${key} lacks the output ${name}`),
   ];
 }
 
 async function checkRoot(lake: Lake, parts: Parts): Promise<string[]> {
   const wanted = [...new Set(lake.assets.map(({ dataset_id }) => collectionKey(dataset_id)))].sort();
-  if (!lake.keys.has(ROOT_KEY)) return wanted.length === 0 ? [] : ['there is no root catalog'];
+  if (!lake.keys.has(ROOT_KEY)) return wanted.length === 0 ? [] : ['the root catalog does not exist'];
   const root = await readJson(parts, ROOT_KEY);
   const children = linksOf(root)
     .filter(({ rel }) => rel === 'child')
     .map(({ href }) => resolve(ROOT_KEY, href))
     .sort();
   const listed =
-    children.join() === wanted.join() ? [] : [`the root catalog lists ${children.join()}, not ${wanted.join()}`];
+    children.join() === wanted.join() ? [] : [`the root catalog links ${children.join()} instead of ${wanted.join()}`];
   return [...listed, ...stacProblems(root), ...brokenLinks(root, ROOT_KEY, lake)];
 }
 
-/** Nothing stands in the lake that the ledger does not know. */
+/** Every object of the lake belongs to an asset of the ledger. */
 function checkObjects({ assets, keys }: Lake): string[] {
   const items = new Set(assets.map(({ dataset_id, version }) => itemKey(dataset_id, version)));
   const data = new Set(assets.map(({ s3_key }) => s3_key));
@@ -295,14 +302,14 @@ function checkObjects({ assets, keys }: Lake): string[] {
     .filter((key) =>
       /\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(describedAssetKey(key)),
     )
-    .map((key) => `the lake holds ${key}, which belongs to no asset`);
+    .map((key) => `the object ${key} belongs to no asset`);
 }
 
 function linksOf(document: Json): Link[] {
   return document.links as Link[];
 }
 
-/** The key that a relative link of a document leads to. */
+/** The key that a relative link resolves to. */
 function resolve(from: string, href: string): string {
   return posix.normalize(posix.join(posix.dirname(from), href.split('/').map(decodeURIComponent).join('/')));
 }
@@ -311,12 +318,10 @@ function brokenLinks(document: Json, key: string, { keys }: Lake): string[] {
   const hrefs = [...linksOf(document), ...Object.values((document.assets ?? {}) as Record<string, Link>)].map(
     ({ href }) => href,
   );
-  return hrefs
-    .filter((href) => !keys.has(resolve(key, href)))
-    .map((href) => `the link ${href} of ${key} leads nowhere`);
+  return hrefs.filter((href) => !keys.has(resolve(key, href))).map((href) => `the link ${href} of ${key} is broken`);
 }
 
-function sorted(value: unknown): string {
+function sortedJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

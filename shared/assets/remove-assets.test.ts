@@ -70,7 +70,7 @@ test('after a crash at any write, the next call completes the removal, and every
     );
     expect(survived || n < 20).toBe(true);
     const broken = (await inconsistencies(context)).filter(
-      (problem) => problem.includes('leads nowhere') || problem.includes('no object'),
+      (problem) => problem.includes('is broken') || problem.includes('does not exist'),
     );
     expect(broken, `after write ${n}`).toEqual([]);
     await deleteRemovedAssets(context, dataset);

@@ -7,9 +7,9 @@ import type { RetentionView, RunView } from '#shared/api/views.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** A batch takes well under a second; twenty on a loaded machine take their time. */
-const PATIENCE = { timeout: 50_000, interval: 50 };
-const AT_ONCE = 20;
+/** A batch takes less than a second; 20 concurrent batches on a busy machine take longer. */
+const POLL = { timeout: 50_000, interval: 50 };
+const CONCURRENT_RUNS = 20;
 const RASTER = new URL('../data/raster/olinda_dem_utm25s.tif', import.meta.url);
 
 let sluice: TestSluice;
@@ -25,12 +25,12 @@ const versions = async (datasetId: string) =>
   (await sluice.context.ledger.listAssets({ dataset_id: datasetId, limit: 100 }))
     .map(({ version }) => version)
     .sort((a, b) => a - b);
-const acts = async () =>
+const activities = async () =>
   (await sluice.context.ledger.listActivity({ limit: 1000 })).map(
     ({ activity, operator, message }) => `${operator}: ${activity}: ${message}`,
   );
 
-/** Trees of a park, different ones for each `seed`. */
+/** A GeoJSON file of five points, which differ for each `seed`. */
 function points(seed: number): string {
   const features = range(1, 5).map((n) => ({
     type: 'Feature',
@@ -40,7 +40,7 @@ function points(seed: number): string {
   return JSON.stringify({ type: 'FeatureCollection', features });
 }
 
-/** Uploads file and manifest as a user does. */
+/** Uploads a GeoJSON file and its manifest. */
 async function upload(
   batchId: string,
   datasetId: string,
@@ -49,7 +49,7 @@ async function upload(
   file = `${batchId}/bäume #1.geojson`,
 ): Promise<void> {
   await sluice.context.objects.put('landing-zone', file, content);
-  await order(
+  await uploadManifest(
     batchId,
     datasetId,
     { intent: 'ingest_vector', files: [{ path: `s3://landing-zone/${file}`, type: 'vector', format: 'GeoJSON' }] },
@@ -57,7 +57,12 @@ async function upload(
   );
 }
 
-async function order(batchId: string, datasetId: string, fields: object, metadata: object = {}): Promise<void> {
+async function uploadManifest(
+  batchId: string,
+  datasetId: string,
+  fields: object,
+  metadata: object = {},
+): Promise<void> {
   await sluice.context.objects.put(
     'landing-zone',
     `manifests/${batchId}.json`,
@@ -70,14 +75,14 @@ async function order(batchId: string, datasetId: string, fields: object, metadat
   );
 }
 
-/** The run of a batch, when its last step is done. */
+/** Waits until all steps of the run are done, and returns the run. */
 async function finished(batchId: string): Promise<RunDocument> {
   const run = await vi.waitUntil(
     async () =>
       (await sluice.context.ledger.listRuns({ batch_id: batchId })).find(({ steps }) =>
         steps.every(({ status }) => status === 'done'),
       ),
-    PATIENCE,
+    POLL,
   );
   expect(run).toMatchObject({ status: 'success', error: null });
   return run;
@@ -94,11 +99,11 @@ async function assetOf(batchId: string): Promise<AssetDocument> {
   return asset;
 }
 
-test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive versions, and everything agrees`, async () => {
-  const batches = range(1, AT_ONCE).map((n) => `park ${n} #é`);
+test(`${CONCURRENT_RUNS} concurrent runs of one dataset give ${CONCURRENT_RUNS} consecutive versions and a consistent lake`, async () => {
+  const batches = range(1, CONCURRENT_RUNS).map((n) => `park ${n} #é`);
   await Promise.all(batches.map((batchId, index) => upload(batchId, 'park', points(index))));
   for (const batchId of batches) await finished(batchId);
-  expect(await versions('park')).toEqual(range(1, AT_ONCE));
+  expect(await versions('park')).toEqual(range(1, CONCURRENT_RUNS));
   const collection = JSON.parse(
     (await sluice.context.objects.readBytes('data-lake', 'park/collection.json', { maxBytes: 1e6 })).toString(),
   ) as { links: { rel: string; href: string }[] };
@@ -108,14 +113,14 @@ test(`${AT_ONCE} runs of one dataset at once give ${AT_ONCE} consecutive version
       .map(({ href }) => href)
       .sort(),
   ).toEqual(
-    range(1, AT_ONCE)
+    range(1, CONCURRENT_RUNS)
       .map((version) => `./v${version}.json`)
       .sort(),
   );
   expect(await inconsistencies(sluice.context)).toEqual([]);
 });
 
-test('assets of every kind agree with all that is said of them, and the kinds keep apart', async () => {
+test('assets of every kind have consistent documents, also after the removal of a parent', async () => {
   const { objects } = sluice.context;
   await objects.put('landing-zone', 'arten/höhe #1.tif', await readFile(RASTER));
   await objects.put(
@@ -123,11 +128,11 @@ test('assets of every kind agree with all that is said of them, and the kinds ke
     'arten/preise é.csv',
     'Art;Preis\n"Linde № 7.1 🌳";"1,5"\n"Linde № 7.2 🌳";"2,5"\nEsche;3\n',
   );
-  await order('arten raster', 'höhe', {
+  await uploadManifest('arten raster', 'höhe', {
     intent: 'ingest_raster',
     files: [{ path: 's3://landing-zone/arten/höhe #1.tif', type: 'raster', format: 'GTiff' }],
   });
-  await order('arten tabelle', 'preise', {
+  await uploadManifest('arten tabelle', 'preise', {
     intent: 'ingest_tabular',
     files: [{ path: 's3://landing-zone/arten/preise é.csv', type: 'tabular', format: 'CSV' }],
   });
@@ -140,7 +145,7 @@ test('assets of every kind agree with all that is said of them, and the kinds ke
     right_key: 'Art',
     how: 'left',
   };
-  await order('arten verbund', 'linden-preise', { intent: 'join_datasets', files: [] }, { join_config });
+  await uploadManifest('arten verbund', 'linden-preise', { intent: 'join_datasets', files: [] }, { join_config });
   const joined = await assetOf('arten verbund');
   expect([spatial, tabular, raster, joined].map(({ kind, version }) => [kind, version])).toEqual([
     ['spatial', 1],
@@ -151,7 +156,7 @@ test('assets of every kind agree with all that is said of them, and the kinds ke
   expect([...(joined.parents ?? [])].sort()).toEqual([spatial._id, tabular._id].sort());
   expect(await inconsistencies(sluice.context)).toEqual([]);
 
-  // A parent of the join makes room for its next version.
+  // The retention rule removes a parent of the joined asset.
   await ingest('arten vektor 2', 'linden', points(8), { keep_versions: 1 });
   const graph = await json<{ nodes: object[] }>(`/api/assets/${joined._id}/lineage`);
   expect(graph.nodes).toContainEqual({
@@ -165,7 +170,7 @@ test('assets of every kind agree with all that is said of them, and the kinds ke
 });
 
 describe('the same input again', () => {
-  test('is linked, which the run and the log say, and its file joins the lineage under its other name', async () => {
+  test('reuses the asset, reports it in the run and the activity log, and adds its file to the lineage', async () => {
     const first = await ingest('gleich 1', 'gleich', points(50));
     const again = await ingest('gleich 2', 'gleich', points(50), {}, 'anderswo/kopie +1.geojson');
     expect(again.asset._id).toBe(first.asset._id);
@@ -177,7 +182,7 @@ describe('the same input again', () => {
       reused: true,
       asset: { id: first.asset._id, version: 1 },
     });
-    expect(await acts()).toContain(
+    expect(await activities()).toContain(
       `sluice: run_succeeded: Run ${again.run.run_id} of gleich 2 succeeded. It reused ${first.asset._id}, because the same input was processed before.`,
     );
     const edges = await sluice.context.ledger.listLineage(first.asset._id);
@@ -188,7 +193,7 @@ describe('the same input again', () => {
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
-  test('is computed once more when somebody replaced the object behind the ledger', async () => {
+  test('is computed again if the object of the asset was replaced', async () => {
     const first = await ingest('ersetzt 1', 'ersetzt', points(52));
     await sluice.context.objects.put('data-lake', first.asset.s3_key, 'garbage');
     const again = await ingest('ersetzt 2', 'ersetzt', points(52));
@@ -203,7 +208,7 @@ describe('the same input again', () => {
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
-  test('with force is a new version of the same bytes', async () => {
+  test('with force gives a new version with the same bytes', async () => {
     const first = await ingest('zwang 1', 'zwang', points(51));
     const again = await ingest('zwang 2', 'zwang', points(51), { force: true });
     expect(again.asset).toMatchObject({
@@ -216,14 +221,14 @@ describe('the same input again', () => {
 });
 
 describe('retention', () => {
-  test('a manifest sets how many versions stay; older ones go from ledger, catalog and lake, each with a line in the log', async () => {
+  test('a manifest sets the rule; older versions are removed from ledger, catalog and lake, and logged', async () => {
     const made = [];
     for (const n of range(1, 5)) made.push(await ingest(`wenige ${n}`, 'wenige', points(60 + n), { keep_versions: 2 }));
     expect(await versions('wenige')).toEqual([4, 5]);
     const [oldest] = made as [(typeof made)[0]];
     const gone = [oldest.asset.s3_key, itemKey('wenige', 1), `${oldest.asset.s3_key}.iso.json`];
     for (const key of gone) expect(await sluice.context.objects.head('data-lake', key), key).toBeUndefined();
-    expect(await acts()).toEqual(
+    expect(await activities()).toEqual(
       expect.arrayContaining([
         ...range(1, 3).map(
           (version) =>
@@ -245,12 +250,12 @@ describe('retention', () => {
     expect(graph.edges).toHaveLength(1);
 
     const again = await ingest('wenige again', 'wenige', points(61));
-    expect(again.asset.version, 'a removed version is made again, under a new number').toBe(6);
+    expect(again.asset.version, 'a removed version is computed again, with a new number').toBe(6);
     expect(await versions('wenige')).toEqual([5, 6]);
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
-  test('an operator sets it, at once and for later runs; what an older manifest says does not overrule it', async () => {
+  test('an operator sets the rule, with immediate effect; an older manifest does not change it', async () => {
     const runs = [];
     for (const n of range(1, 3))
       runs.push(await ingest(`hand ${n}`, 'hand', points(70 + n), n === 1 ? { keep_versions: 1 } : {}));
@@ -271,10 +276,12 @@ describe('retention', () => {
       method: 'POST',
       body: JSON.stringify({ force: true }),
     });
-    await vi.waitUntil(async () => (await json<RunView>(`/api/runs/${run_id}`)).archived, PATIENCE);
+    await vi.waitUntil(async () => (await json<RunView>(`/api/runs/${run_id}`)).archived, POLL);
     expect(await versions('hand')).toEqual([3, 4]);
     expect((await (await set(1)).json()) as RetentionView).toMatchObject({ keep_versions: 1, removed_versions: [3] });
-    expect(await acts()).toContain('Zoë 🗺: retention_set: Zoë 🗺 decided to keep only the newest version of hand.');
+    expect(await activities()).toContain(
+      'Zoë 🗺: retention_set: Zoë 🗺 decided to keep only the newest version of hand.',
+    );
     expect([(await set(0)).status, (await set('2')).status]).toEqual([400, 400]);
     expect(
       (await fetch(`${sluice.url}/api/datasets/nobody/retention`, { method: 'PUT', body: '{"keep_versions":1}' }))
@@ -283,19 +290,19 @@ describe('retention', () => {
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
-  test(`${AT_ONCE} runs at once of a dataset that keeps 3 leave the 3 newest versions`, async () => {
-    const batches = range(1, AT_ONCE).map((n) => `gedränge ${n}`);
+  test(`${CONCURRENT_RUNS} concurrent runs of a dataset that keeps 3 versions leave the 3 newest ones`, async () => {
+    const batches = range(1, CONCURRENT_RUNS).map((n) => `gedränge ${n}`);
     await Promise.all(
       batches.map((batchId, index) => upload(batchId, 'gedränge', points(100 + index), { keep_versions: 3 })),
     );
     for (const batchId of batches) await finished(batchId);
-    await vi.waitFor(async () => expect(await sluice.context.ledger.listRemovals()).toEqual([]), PATIENCE);
+    await vi.waitFor(async () => expect(await sluice.context.ledger.listRemovals()).toEqual([]), POLL);
     expect(await versions('gedränge')).toEqual([18, 19, 20]);
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 });
 
-describe('what does not agree is found:', () => {
+describe('the check finds', () => {
   let asset: AssetDocument;
   beforeAll(async () => {
     ({ asset } = await ingest('schaden', 'schaden', points(90)));
@@ -306,7 +313,7 @@ describe('what does not agree is found:', () => {
   test.each<[string, string, () => Promise<void>]>([
     [
       'other bytes',
-      'schaden version 1 (spatial): the object says sha256',
+      'schaden version 1 (spatial): the object has sha256',
       async () =>
         put(asset.s3_key, 'x'.repeat(asset.size_bytes), {
           mongodb_doc_id: asset._id,
@@ -316,23 +323,23 @@ describe('what does not agree is found:', () => {
     ],
     [
       'an object without its metadata',
-      'the metadata of the object says mongodb_doc_id',
+      'the metadata of the object has mongodb_doc_id',
       async () => put(asset.s3_key, 'x'),
     ],
-    ['a missing object', `there is no object`, async () => sluice.context.objects.delete('data-lake', asset.s3_key)],
+    ['a missing object', 'does not exist', async () => sluice.context.objects.delete('data-lake', asset.s3_key)],
     [
       'a missing item',
       'stac_key is schaden/v1.json',
       async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1)),
     ],
     [
-      'an object that nobody registered',
-      'the lake holds schaden/übrig.parquet',
+      'an unregistered object',
+      'the object schaden/übrig.parquet belongs to no asset',
       async () => put('schaden/übrig.parquet', 'x'),
     ],
     [
-      'a link that leads nowhere',
-      'of schaden/collection.json leads nowhere',
+      'a broken link',
+      'of schaden/collection.json is broken',
       async () => sluice.context.objects.delete('data-lake', itemKey('schaden', 1)),
     ],
   ])('%s', async (_, problem, damage) => {
