@@ -5,18 +5,18 @@ import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 
-/** One batch for each way through Sluice, so that a test of faults holds for all of them. */
+/** One batch for each lane and variant, so that the fault tests cover all of them. */
 
 export interface Batch {
-  /** What it shows. */
+  /** The kind of batch, for test names. */
   title: string;
   lane: Lane;
   intent: string;
   files: (Pick<ManifestFile, 'type' | 'format'> & { name: string; body: Buffer | string })[];
   metadata: Record<string, unknown>;
-  /** What follows the dataset id in the dataset of each asset, in their order. */
+  /** The suffix of the dataset id of each asset, in the order of the assets. */
   assets: string[];
-  /** Batches whose assets it joins; they are made first, under `inputDataset`. */
+  /** Batches whose assets the batch joins. They are processed before, with the dataset id `inputDataset`. */
   inputs: Batch[];
 }
 
@@ -99,20 +99,20 @@ export const JOIN: Batch = {
   },
 };
 
-/** The vector batch first: by default, what later ones share with it is not tried again with each of them. */
+/** By default, writes of a kind that an earlier batch has are skipped for later batches (sample-points.ts). */
 export const BATCHES = [VECTOR, RASTERS, MOSAIC, TABLES, JOIN];
 
-/** The dataset of a batch that others join. */
+/** The dataset id of a batch that is joined by another one. */
 export function inputDataset({ title }: Pick<Batch, 'title'>): string {
   return `input-${title.replaceAll(' ', '-')}`;
 }
 
-/** The dataset of each of its assets. */
+/** The dataset id of each asset of the batch. */
 export function datasetsOf({ assets }: Batch, datasetId: string): string[] {
   return assets.map((suffix) => datasetId + suffix);
 }
 
-/** Uploads the files, then the manifest. Returns its key. */
+/** Uploads the files, and then the manifest. Returns the key of the manifest. */
 export async function uploadBatch(
   { intent, files, metadata }: Batch,
   batchId: string,

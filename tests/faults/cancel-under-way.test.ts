@@ -6,36 +6,39 @@ import { isArchived } from '#shared/run-control/resume-run.ts';
 import { loadedRun } from '../loaded-run.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** A canceledError ends the active program and the active statement. Without it, neither ends within the timeout of the test. */
+/**
+ * The cancellation of a run ends its active program and its active statement. Without the cancellation, neither would
+ * end within the timeout of the test.
+ */
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 /** Enough for the load to be observed before it ends. */
 const POINTS = 500_000;
 /** A ring through this many random points has about a million self-intersections. Its repair in GEOS takes minutes. */
 const KNOT_POINTS = 2_500;
 
 let sluice: TestSluice;
-let watcher: pg.Client;
+let observer: pg.Client;
 beforeAll(async () => {
   sluice = await startTestSluice();
-  watcher = new pg.Client({ connectionString: sluice.env.POSTGIS_URL });
-  await watcher.connect();
+  observer = new pg.Client({ connectionString: sluice.env.POSTGIS_URL });
+  await observer.connect();
 });
 afterAll(async () => {
-  await watcher.end();
+  await observer.end();
   await sluice[Symbol.asyncDispose]();
 });
 
-/** Statements of the run's sessions that are under way. */
+/** The active statements of the sessions of a step. */
 const statements = async (runId: string, step: string) => {
-  const { rows } = await watcher.query<{ query: string }>(
+  const { rows } = await observer.query<{ query: string }>(
     `select query from pg_stat_activity where starts_with(application_name, $1) and state = 'active'`,
     [`sluice:${runId.replaceAll('-', '')}:${step}:`],
   );
   return rows.map(({ query }) => query);
 };
 
-/** Programs that write to the run's schema: they know its session by their environment. */
+/** The process ids of the programs that write to the run schema. Their PGAPPNAME contains the run id. */
 const programs = (runId: string) =>
   readdirSync('/proc').filter((pid) => {
     try {
@@ -44,7 +47,7 @@ const programs = (runId: string) =>
         readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`PGAPPNAME=sluice:${runId.replaceAll('-', '')}:`)
       );
     } catch {
-      return false; // It has ended, or is not ours.
+      return false; // The process has ended, or belongs to another user.
     }
   });
 
@@ -58,12 +61,12 @@ const cancelAndWait = async (runId: string) => {
         await statements(runId, 'transform-recipe'),
         programs(runId),
       ],
-      { timeout: PATIENCE_MS, interval: 10 },
+      { timeout: TIMEOUT_MS, interval: 10 },
     )
     .toEqual([[], [], []]);
   await expect
     .poll(async () => isArchived((await sluice.context.ledger.getRun(runId)) ?? { steps: [] }), {
-      timeout: PATIENCE_MS,
+      timeout: TIMEOUT_MS,
     })
     .toBe(true);
   expect(await sluice.context.ledger.getRun(runId)).toMatchObject({ status: 'canceled' });
@@ -71,7 +74,7 @@ const cancelAndWait = async (runId: string) => {
 };
 
 test(
-  'a load by ogr2ogr',
+  'a cancellation ends a load by ogr2ogr',
   async () => {
     const { objects, ledger } = sluice.context;
     const rows = Array.from(
@@ -102,20 +105,20 @@ test(
       (await ledger.listRuns({ batch_id: 'viele' }))[0]?.run_id ?? '00000000-0000-8000-8000-000000000000';
     await expect
       .poll(async () => (await statements(await runId(), 'load-to-postgis')).join(), {
-        timeout: PATIENCE_MS,
+        timeout: TIMEOUT_MS,
         interval: 10,
       })
       .toMatch(/^COPY/);
     expect(programs(await runId()).length).toBeGreaterThan(0);
-    // Stopped programs do not end by themselves, so only the canceledError can end them.
+    // Stopped programs do not end by themselves, so only the cancellation can end them.
     for (const pid of programs(await runId())) process.kill(Number(pid), 'SIGSTOP');
     await cancelAndWait(await runId());
   },
-  2 * PATIENCE_MS,
+  2 * TIMEOUT_MS,
 );
 
 test(
-  'a statement of a recipe',
+  'a cancellation ends a statement of a recipe',
   async () => {
     const { run, loaded } = await loadedRun(sluice.context, {
       srid: 27700,
@@ -126,11 +129,11 @@ test(
     await sluice.router.publish(loaded);
     await expect
       .poll(async () => (await statements(run.run_id, 'transform-recipe')).join(), {
-        timeout: PATIENCE_MS,
+        timeout: TIMEOUT_MS,
         interval: 10,
       })
       .toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
     await cancelAndWait(run.run_id);
   },
-  2 * PATIENCE_MS,
+  2 * TIMEOUT_MS,
 );

@@ -3,15 +3,17 @@ import { syncBuiltinESMExports } from 'node:module';
 import { S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
 
-/** One durable write of a process: what it does, and which time that is since the process started. */
+/** One durable write of a process. */
 export interface WritePoint {
-  /** Statement, S3 command or program, without ids and numbers, so that it is the same in every run. */
+  /** Statement, S3 command or program. Ids and numbers are replaced, so that the name is the same in every run. */
   name: string;
+  /** 1 for the first write with this name since the process started; 0 while writes are not counted. */
   occurrence: number;
 }
 
-/** Asked whether writes count now; told before each durable write begins and after it is durable. What it does before is done first. */
+/** `before` is called before each durable write starts, and `after` when it is durable. */
 export interface WriteObserver {
+  /** Whether writes are counted now. */
   counts(): boolean;
   before(point: WritePoint): void;
   after(point: WritePoint): void;
@@ -28,8 +30,8 @@ const S3_WRITES = new Set([
 const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
 
 /**
- * Watches every durable write of this process where it leaves it: SQL statements, S3 requests, and GDAL programs that write to
- * PostGIS. It stands below all of Sluice's code, so that no write can be missed and nothing in Sluice knows of it.
+ * Observes every durable write of this process: SQL statements, S3 requests, and GDAL programs that write to PostGIS.
+ * It replaces functions of the drivers, so that it observes all writes without changes in Sluice.
  */
 export function watchWrites(observer: WriteObserver): void {
   const counts = new Map<string, number>();
@@ -46,7 +48,7 @@ export function watchWrites(observer: WriteObserver): void {
 
 type Next = (name: string) => WritePoint;
 
-/** The same name for the same statement of any run. */
+/** A name that is the same for a statement in every run. */
 function nameOf(statement: string): string {
   return statement
     .replaceAll(/proc_[0-9a-f_]{36}/g, 'proc')
@@ -96,12 +98,12 @@ function watchPrograms(next: Next, observer: WriteObserver): void {
   childProcess.spawn = function watched(...args: unknown[]): ChildProcess {
     const program = PROGRAMS.exec([args[0], ...(Array.isArray(args[1]) ? (args[1] as string[]) : [])].join(' '))?.[1];
     if (program === undefined) return spawn(...args);
-    const begins = next(`program ${program}`);
-    const underWay = next(`program ${program}, under way`);
-    observer.before(begins);
+    const start = next(`program ${program}`);
+    const running = next(`program ${program}, running`);
+    observer.before(start);
     const child = spawn(...args);
-    child.once('spawn', () => setImmediate(() => observer.before(underWay)));
-    child.once('exit', () => observer.after(begins));
+    child.once('spawn', () => setImmediate(() => observer.before(running)));
+    child.once('exit', () => observer.after(start));
     return child;
   } as typeof childProcess.spawn;
   syncBuiltinESMExports();

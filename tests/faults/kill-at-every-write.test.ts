@@ -4,22 +4,26 @@ import { startSluice } from '../../gateway/start.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { testEnv } from '../servers.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
-import { MISSED_AT_MOST, pointSampler } from './sample-points.ts';
-import { openVictims } from './victims.ts';
-import { PATIENCE_MS } from './worker-process.ts';
+import { MAX_MISSED_SHARE, pointSampler } from './sample-points.ts';
+import { openKilledSluices } from './victims.ts';
+import { TIMEOUT_MS } from './worker-process.ts';
 
 /**
- * The process is killed (-9) around durable writes of a run: SQL, objects, programs. Then Sluice starts again, and each time there
- * must be one run, the same assets with the same bytes, and nothing left behind. SLUICE_TEST_ALL kills it around every one.
+ * Kills Sluice (SIGKILL) before or after durable writes of a run: SQL statements, S3 requests and programs. After the
+ * next start, the batch must have one run and the same assets as without a kill, and no working data may remain. By
+ * default, a sample of the writes is tested; SLUICE_TEST_ALL tests all of them.
  */
 
-const victims = await openVictims();
-const { context, variables } = victims;
+const servers = await openKilledSluices();
+const { context, variables } = servers;
 const { ledger, postgis } = context;
-afterAll(victims.close);
+afterAll(servers.close);
 
-/** Dead before a write and dead after the one that precedes it is the same, unless the store or a program works on alone. */
-const WORKS_ON_ALONE = /^(s3|program)(?!.*under way)/;
+/**
+ * A kill after a write has the same effect as a kill before the next write, except for writes that the object store or
+ * a program can complete after the kill.
+ */
+const COMPLETED_BY_OTHERS = /^(s3|program)(?!.*running)/;
 
 const [sampleBefore, sampleAfter] = [pointSampler(), pointSampler()];
 const recorded: {
@@ -28,20 +32,20 @@ const recorded: {
   kills: { when: 'before' | 'after'; index: number; point: object; name: string }[];
 }[] = [];
 for (const batch of BATCHES) {
-  const points = await victims.record(batch);
+  const points = await servers.record(batch);
   recorded.push({
     batch,
     points: points.map(({ name }) => name.toLowerCase()).join('\n'),
     kills: [
       ...sampleBefore(points).map((trial) => ({ when: 'before' as const, ...trial })),
-      ...sampleAfter(points.filter(({ name }, index) => WORKS_ON_ALONE.test(name) || index === points.length - 1)).map(
-        (trial) => ({ when: 'after' as const, ...trial }),
-      ),
+      ...sampleAfter(
+        points.filter(({ name }, index) => COMPLETED_BY_OTHERS.test(name) || index === points.length - 1),
+      ).map((trial) => ({ when: 'after' as const, ...trial })),
     ],
   });
 }
 
-test('writes of every kind are watched', () => {
+test('writes of every kind are observed', () => {
   const all = recorded.map(({ points }) => points).join('\n');
   for (const part of [
     'pgboss',
@@ -64,43 +68,43 @@ describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
   const missed: string[] = [];
 
   test.each(kills)(
-    'a kill $when $name loses nothing and leaves nothing',
+    'after a kill $when $name, the run succeeds and no working data remain',
     async ({ when, index, point, name }) => {
       const batchId = `${when} ${index} ${batch.title}`;
-      const victim = await victims.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
-      const dead = once(victim, 'close');
+      const child = await servers.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
+      const dead = once(child, 'close');
       await uploadBatch(batch, batchId, datasetOf(batchId), context);
-      victim.stdin?.write('go\n');
-      // Some writes do not occur in every run, such as those of a retry. Then the process is killed at the end of the run.
+      child.stdin?.write('go\n');
+      // Some writes, such as those of a retry, do not occur in every run. Then the process is killed after the run.
       const killed = await Promise.race([
         dead.then(() => true),
         vi
-          .waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 })
+          .waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 50 })
           .then(
             () => false,
             () => false,
           ),
       ]);
       if (!killed) missed.push(`${when} ${name}`);
-      victim.kill('SIGKILL');
+      child.kill('SIGKILL');
       await dead;
 
       const sluice = await startSluice(testEnv(variables));
       try {
         expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
-        await nothingLeft();
+        await expectNoWorkingData();
       } finally {
         await sluice.stop();
       }
     },
-    2 * PATIENCE_MS,
+    2 * TIMEOUT_MS,
   );
 
-  test('most writes occur, so that the process is killed there', () => {
-    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(kills.length * MISSED_AT_MOST);
+  test('most of the selected writes occur, so that the process is killed', () => {
+    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(kills.length * MAX_MISSED_SHARE);
   });
 
-  test('the ledger, the lake and the catalog agree afterward', async () => {
+  test('the ledger, the lake and the catalog are consistent', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });
@@ -109,7 +113,7 @@ function datasetOf(batchId: string): string {
   return batchId.replaceAll(' ', '-');
 }
 
-/** What of the assets is the same in each run of the batch. */
+/** The fields of the assets that are the same in each run of the batch. */
 async function assetsOf(batch: Batch, datasetId: string) {
   const versions = await Promise.all(
     datasetsOf(batch, datasetId).map((dataset_id) => ledger.listAssets({ dataset_id })),
@@ -126,9 +130,9 @@ async function assetsOf(batch: Batch, datasetId: string) {
   );
 }
 
-/** Waits until the only run of the batch is over to the last step, and tells its assets. */
+/** Waits until the only run of the batch is archived, and returns its assets. */
 async function finished(batch: Batch, batchId: string, datasetId: string) {
-  await vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 50 });
+  await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 50 });
   const runs = await ledger.listRuns({ batch_id: batchId });
   expect(runs.map(({ status }) => status)).toEqual(['success']);
   const assets = await ledger.getAssets(runs[0]?.asset_ids ?? []);
@@ -140,17 +144,17 @@ async function finished(batch: Batch, batchId: string, datasetId: string) {
   return assetsOf(batch, datasetId);
 }
 
-/** No schema, no scratch file, no manifest that waits, no object in the lake that no asset names. */
-async function nothingLeft(): Promise<void> {
+/** No run schemas, scratch folders, unprocessed manifests or unregistered objects exist. */
+async function expectNoWorkingData(): Promise<void> {
   await vi.waitFor(
     async () => {
       expect({
         schemas: await postgis.listRunSchemas(),
-        scratch: victims.scratch(),
-        waiting: await victims.keys('landing-zone', 'manifests/'),
-        unregistered: await victims.unregistered(),
+        scratch: servers.scratch(),
+        waiting: await servers.keys('landing-zone', 'manifests/'),
+        unregistered: await servers.unregistered(),
       }).toEqual({ schemas: [], scratch: [], waiting: [], unregistered: [] });
     },
-    { timeout: PATIENCE_MS, interval: 100 },
+    { timeout: TIMEOUT_MS, interval: 100 },
   );
 }

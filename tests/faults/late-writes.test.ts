@@ -12,62 +12,63 @@ import { createRouter } from '../../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, uploadBatch } from './batches.ts';
-import { MISSED_AT_MOST, pointSampler, type Trial } from './sample-points.ts';
-import { openVictims } from './victims.ts';
-import { isStopped, PATIENCE_MS } from './worker-process.ts';
+import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
+import { openKilledSluices } from './victims.ts';
+import { isStopped, TIMEOUT_MS } from './worker-process.ts';
 
 /**
- * A worker is frozen (SIGSTOP) at durable writes of a run, in PostGIS, the object store and the ledger. Meanwhile the run is
- * canceled, and archived by another process. Then the worker wakes up and goes on as if nothing had happened: nothing of it may land.
+ * Stops a worker (SIGSTOP) at durable writes of a run: in PostGIS, the object store and the ledger. Another process
+ * cancels and archives the run. After that, the worker continues (SIGCONT), and none of its writes may succeed.
  */
 
-const victims = await openVictims();
-const { context, variables } = victims;
+const servers = await openKilledSluices();
+const { context, variables } = servers;
 const { ledger, postgis } = context;
-afterAll(victims.close);
+afterAll(servers.close);
 
 const sample = pointSampler();
-const recorded: { batch: Batch; freezes: Trial[] }[] = [];
+const recorded: { batch: Batch; stops: Trial[] }[] = [];
 for (const batch of BATCHES) {
-  const points = await victims.record(batch);
-  // From the run's admission to its success: before and after, there is nothing to cancel.
+  const points = await servers.record(batch);
+  // A run can be canceled between its admission and its success only.
   const first = points.findIndex(({ name }) => name.startsWith('sql with manifest'));
   const last = points.findIndex(({ name }) => name.startsWith('sql update ledger.manifests'));
-  recorded.push({ batch, freezes: sample(points.slice(first + 1, last)) });
+  recorded.push({ batch, stops: sample(points.slice(first + 1, last)) });
 }
 const tables = await tablesOutsideRuns();
 
-describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
+describe.each(recorded)('$batch.title:', ({ batch, stops }) => {
   const missed: string[] = [];
 
-  test.for(freezes)(
-    'a worker that is frozen before $name and resumes after the canceledError writes nothing',
-    { timeout: 2 * PATIENCE_MS },
+  test.for(stops)(
+    'a worker that is stopped before $name and continues after the cancellation writes nothing',
+    { timeout: 2 * TIMEOUT_MS },
     async ({ index, point, name }, { skip }) => {
       const batchId = `späte #${index} ${batch.title}`;
-      const worker = await victims.start({
+      const worker = await servers.start({
         VICTIM_POINT: JSON.stringify(point),
         VICTIM_WHEN: 'before',
         VICTIM_SIGNAL: 'SIGSTOP',
       });
       const ended = once(worker, 'close');
       try {
-        const run = await frozenRun(batch, batchId, worker);
+        const run = await runOfStoppedWorker(batch, batchId, worker);
         if (run?.status !== 'running') {
           worker.kill('SIGCONT');
-          await vi.waitUntil(() => victims.isOver(batchId), { timeout: PATIENCE_MS, interval: 10 });
-          expect(await victims.runOf(batchId)).toMatchObject({ status: 'success' });
+          await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 10 });
+          expect(await servers.runOf(batchId)).toMatchObject({ status: 'success' });
           missed.push(name);
           return skip('The run ended before this write, so it could not be canceled.');
         }
         await cancelAndArchive(run);
         const datasets = datasetsOf(batch, run.dataset_id);
-        const before = await landed(run, datasets);
+        const before = await writtenBy(run, datasets);
         worker.kill('SIGCONT');
-        worker.kill('SIGTERM'); // It lets the work under way end for a moment, and that is when a late write would come.
+        // Before the worker ends, it waits for its active functions, which is when a late write could happen.
+        worker.kill('SIGTERM');
         await ended;
-        expect(await landed(run, datasets)).toEqual(before);
-        await nothingLeft(run, datasets);
+        expect(await writtenBy(run, datasets)).toEqual(before);
+        await expectNoWorkingData(run, datasets);
       } finally {
         worker.kill('SIGKILL');
         await ended;
@@ -75,27 +76,31 @@ describe.each(recorded)('$batch.title:', ({ batch, freezes }) => {
     },
   );
 
-  test('most writes occur, so that the worker is frozen there', () => {
-    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(freezes.length * MISSED_AT_MOST);
+  test('most of the selected writes occur, so that the worker is stopped', () => {
+    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(stops.length * MAX_MISSED_SHARE);
   });
 
-  test('the ledger, the lake and the catalog agree afterward', async () => {
+  test('the ledger, the lake and the catalog are consistent', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });
 
-/** The run as it stands when the worker is frozen. Where the write does not come this time, it goes on to its end. */
-async function frozenRun(batch: Batch, batchId: string, worker: ChildProcess): Promise<RunDocument | undefined> {
+/** The run when the worker is stopped. If the write does not occur this time, the run when it is archived. */
+async function runOfStoppedWorker(
+  batch: Batch,
+  batchId: string,
+  worker: ChildProcess,
+): Promise<RunDocument | undefined> {
   await uploadBatch(batch, batchId, `d-${batchId.replace(/\W+/g, '-')}`, context);
   worker.stdin?.write('go\n');
-  await vi.waitUntil(async () => isStopped(worker) || (await victims.isOver(batchId)), {
-    timeout: PATIENCE_MS,
+  await vi.waitUntil(async () => isStopped(worker) || (await servers.isOver(batchId)), {
+    timeout: TIMEOUT_MS,
     interval: 10,
   });
-  return victims.runOf(batchId);
+  return servers.runOf(batchId);
 }
 
-/** As another gateway does it, with workers of its own. */
+/** Cancels and archives the run with another router and its own functions. */
 async function cancelAndArchive(run: RunDocument): Promise<void> {
   const stack = await readStack();
   const router = await createRouter({
@@ -109,28 +114,28 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
   try {
     await router.start();
     await cancelRun(run.run_id, 'ana', { ledger, router });
-    await vi.waitUntil(() => victims.isOver(run.batch_id), { timeout: PATIENCE_MS, interval: 10 });
+    await vi.waitUntil(() => servers.isOver(run.batch_id), { timeout: TIMEOUT_MS, interval: 10 });
   } finally {
     await router.stop();
   }
 }
 
 /**
- * All that a run can write and that outlives it. An asset that was registered before the cancel stays, and its catalog records, which
- * follow from it, may come late; so may the line that says that the run began.
+ * Everything that a run can write and that is kept after it. Two writes may be late and are not included: the catalog
+ * documents of an asset that was registered before the cancellation, and the activity run_started.
  */
-async function landed(run: RunDocument, datasets: string[]) {
+async function writtenBy(run: RunDocument, datasets: string[]) {
   return {
     run: await ledger.getRun(run.run_id),
     manifest: await ledger.getManifest(run.manifest_id),
     assets: await assetsOf(datasets),
     activity: (await ledger.listActivity({ run_id: run.run_id })).filter(({ activity }) => activity !== 'run_started'),
     lake: await objectsOf(datasets),
-    landing: await victims.keys('landing-zone', run.tags.manifest_key),
+    landing: await servers.keys('landing-zone', run.tags.manifest_key),
   };
 }
 
-async function nothingLeft(run: RunDocument, datasets: string[]): Promise<void> {
+async function expectNoWorkingData(run: RunDocument, datasets: string[]): Promise<void> {
   const now = await ledger.getRun(run.run_id);
   expect(now).toMatchObject({ status: 'canceled', error: { code: 'CANCELED' } });
   expect(now?.steps.map(({ status }) => status)).not.toContain('running');
@@ -141,20 +146,21 @@ async function nothingLeft(run: RunDocument, datasets: string[]): Promise<void> 
   expect(await objectsOf(datasets)).toEqual((await assetsOf(datasets)).map(({ s3_key }) => s3_key));
   expect(await postgis.listRunSchemas()).not.toContain(schemaOfRun(run.run_id));
   expect(await tablesOutsideRuns()).toEqual(tables);
-  await deleteWorkingData(context, { ownPostgis: true }); // A worker that was told to stop may not have had the time; the next start does it.
-  expect(victims.scratch().filter((name) => name.startsWith(run.run_id))).toEqual([]);
+  // The worker may have ended before it deleted its scratch folder. The next start of Sluice deletes it.
+  await deleteWorkingData(context, { ownPostgis: true });
+  expect(servers.scratch().filter((name) => name.startsWith(run.run_id))).toEqual([]);
 }
 
 const assetsOf = async (datasets: string[]) =>
   (await Promise.all(datasets.map((dataset_id) => ledger.listAssets({ dataset_id })))).flat();
 
-/** Data of the lake, without the records about it. */
+/** The keys of data files in the lake, without catalog documents. */
 const objectsOf = async (datasets: string[]) =>
-  (await Promise.all(datasets.map((dataset) => victims.keys('data-lake', `${dataset}/`))))
+  (await Promise.all(datasets.map((dataset) => servers.keys('data-lake', `${dataset}/`))))
     .flat()
     .filter((key) => /\.(parquet|tif)$/.test(key));
 
-/** Tables that a statement without its schema would make in another one. */
+/** Tables outside the run schemas. A statement without a schema name could create one. */
 async function tablesOutsideRuns(): Promise<string[]> {
   const client = new pg.Client({ connectionString: variables.POSTGIS_URL });
   await client.connect();

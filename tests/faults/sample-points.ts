@@ -1,45 +1,45 @@
 import type { WritePoint } from './durable-writes.ts';
 
-/** A point to be tried, with its place among all points of its batch. */
+/** A selected write. `index` is its position among all writes of the batch. */
 export interface Trial {
   index: number;
   point: WritePoint;
   name: string;
 }
 
-/** Share of the points at which the write may not occur: retries and timers differ from run to run. */
-export const MISSED_AT_MOST = 0.2;
+/** Largest accepted share of selected writes that do not occur. Retries and timers differ between runs. */
+export const MAX_MISSED_SHARE = 0.2;
 
-/** Writes by which batches differ: programs, objects of the lake, and what is registered of them. */
-const OWN = /^(program|s3 \w+ data-lake|sql with claim)/;
-/** Of each kind of these the first two: with several assets, the second comes while the first one stands. */
-const OWN_SHOWN = 2;
-/** Of all others every so-many-th, in case that a place matters and not only the kind. */
-const SPREAD = 15;
+/** Writes that differ between batches: programs, objects of the lake, and their registration. */
+const SPECIFIC = /^(program|s3 \w+ data-lake|sql with claim)/;
+/** Of each specific kind, the first two are selected: with several assets, the first exists during the second write. */
+const SPECIFIC_PER_KIND = 2;
+/** Every n-th write is selected regardless of its kind, to cover different positions in the run. */
+const EVERY_NTH = 15;
 
 /**
- * All points with SLUICE_TEST_ALL; else of each batch one of each kind that the batches before it have not shown, those
- * that are its own, and a spread of the others. Call it with the batches in turn.
+ * Selects writes of a batch: all of them with SLUICE_TEST_ALL. By default, it selects kinds that no earlier batch has,
+ * the specific writes of the batch, and every n-th write. Call the returned function once for each batch, in order.
  */
 export function pointSampler(): (points: readonly WritePoint[]) => Trial[] {
-  const shown = new Set<string>();
+  const seen = new Set<string>();
   return (points) =>
     points
       .map((point, index) => ({ index, point, name: `${point.name} (${point.occurrence})` }))
       .filter(({ index, point: { name, occurrence } }) => {
         const kind = kindOf(name);
-        const isNew = !shown.has(kind);
-        shown.add(kind);
+        const isNew = !seen.has(kind);
+        seen.add(kind);
         return (
           process.env.SLUICE_TEST_ALL !== undefined ||
           isNew ||
-          (OWN.test(name) && occurrence <= OWN_SHOWN) ||
-          index % SPREAD === 0
+          (SPECIFIC.test(name) && occurrence <= SPECIFIC_PER_KIND) ||
+          index % EVERY_NTH === 0
         );
       });
 }
 
-/** Statements of the queue are alike, whichever function's table they are about. */
+/** Statements of the queue differ in the table only, so the table is removed. */
 function kindOf(name: string): string {
   const [verb = name, ofQueue] = name.split('pgboss.', 2);
   return ofQueue === undefined ? name : verb;

@@ -9,16 +9,16 @@ import { startPostgres } from '../../gateway/embedded/postgres.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { testEnv } from '../servers.ts';
 
-/** PostgreSQL (queue, ledger and PostGIS at once) or the object store goes away in the middle of runs, and comes back; or PostgreSQL crashes. */
+/** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
 
 const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
-/** The outage that Sluice promises to sit out. */
+/** The outage that the documentation promises to tolerate. */
 const OUTAGE_MS = 20_000;
 const BATCHES = ['één', 'två #2', 'tři 🌍'];
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 test.each(['PostgreSQL', 'object store'] as const)(
-  '%s goes away for 20 s in the middle of runs: every run succeeds, once, and nothing is left',
+  'after an outage of the %s for 20 s during runs, every run succeeds once and no working data remain',
   async (server) => {
     await withServers(async (servers) => {
       for (const batch of BATCHES) await upload(servers.sluice, batch);
@@ -28,19 +28,19 @@ test.each(['PostgreSQL', 'object store'] as const)(
           (await servers.sluice.context.ledger.listRuns()).some((run) =>
             run.steps.some(({ status }) => status === 'running'),
           ),
-        { timeout: PATIENCE_MS, interval: 5 },
+        { timeout: TIMEOUT_MS, interval: 5 },
       );
-      await servers.takeAway(server);
+      await servers.stop(server);
       await wait(OUTAGE_MS);
-      await servers.bringBack(server);
-      await vi.waitFor(() => everythingIsDone(servers.sluice), { timeout: PATIENCE_MS, interval: 200 });
+      await servers.restart(server);
+      await vi.waitFor(() => expectAllDone(servers.sluice), { timeout: TIMEOUT_MS, interval: 200 });
     });
   },
-  3 * PATIENCE_MS,
+  3 * TIMEOUT_MS,
 );
 
 test(
-  'PostgreSQL crashes after a table was loaded: the run begins anew, every run succeeds, once, and nothing is left',
+  'after a crash of PostgreSQL, loaded runs are restarted, every run succeeds once, and no working data remain',
   async () => {
     await withServers(async ({ sluice, crashPostgres }) => {
       const { ledger } = sluice.context;
@@ -50,10 +50,10 @@ test(
         steps.some(({ name, status }) => name === 'load-to-postgis' && status === 'done');
       await vi.waitUntil(
         async () => (await ledger.listRuns()).some((run) => run.status === 'running' && isLoaded(run.steps)),
-        { timeout: PATIENCE_MS, interval: 2 },
+        { timeout: TIMEOUT_MS, interval: 2 },
       );
       crashPostgres();
-      await vi.waitFor(() => everythingIsDone(sluice), { timeout: PATIENCE_MS, interval: 200 });
+      await vi.waitFor(() => expectAllDone(sluice), { timeout: TIMEOUT_MS, interval: 200 });
       const restarted = (await ledger.listRuns()).filter(({ restarts }) => restarts !== undefined);
       expect(restarted.length).toBeGreaterThan(0);
       for (const run of restarted)
@@ -62,14 +62,14 @@ test(
         );
     });
   },
-  3 * PATIENCE_MS,
+  3 * TIMEOUT_MS,
 );
 
 interface Servers {
   sluice: RunningSluice;
-  takeAway(server: 'PostgreSQL' | 'object store'): Promise<void>;
-  bringBack(server: 'PostgreSQL' | 'object store'): Promise<void>;
-  /** Ends all its processes at once, without a last write; it is started again by itself. */
+  stop(server: 'PostgreSQL' | 'object store'): Promise<void>;
+  restart(server: 'PostgreSQL' | 'object store'): Promise<void>;
+  /** Sends SIGQUIT: PostgreSQL ends without a checkpoint. The embedded server is restarted automatically. */
   crashPostgres(): void;
 }
 
@@ -96,8 +96,8 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
   try {
     await work({
       sluice,
-      takeAway: (server) => (server === 'PostgreSQL' ? postgres.stop() : store.stop()),
-      bringBack: async (server) => {
+      stop: (server) => (server === 'PostgreSQL' ? postgres.stop() : store.stop()),
+      restart: async (server) => {
         if (server === 'PostgreSQL') postgres = await startPostgres(join(folder, 'postgres'));
         else store = await startObjectStore({ ...storeOptions, port });
       },
@@ -125,7 +125,7 @@ async function upload({ context }: RunningSluice, batch: string): Promise<void> 
   );
 }
 
-async function everythingIsDone({ context, env, router }: RunningSluice): Promise<void> {
+async function expectAllDone({ context, env, router }: RunningSluice): Promise<void> {
   const runs = await context.ledger.listRuns();
   expect(
     runs.map((run) => [run.status, run.steps.every(({ status }) => status === 'done'), run.asset_ids.length]).sort(),

@@ -17,11 +17,11 @@ import {
   uploadBatch,
   VECTOR,
 } from './batches.ts';
-import { drive, isStopped, PATIENCE_MS, startWorker, state } from './worker-process.ts';
+import { durableState, executeFunctions, isStopped, startWorker, TIMEOUT_MS } from './worker-process.ts';
 
 /**
- * A worker is stopped (SIGSTOP) in the middle of a step, longer than its claim lasts. Another one takes over and ends the run.
- * Then the first wakes up and goes on: nothing that it still writes may show.
+ * Stops a worker (SIGSTOP) during a step until its lease has expired. Another worker claims the step and ends the run.
+ * After that, the first worker continues (SIGCONT), and its writes must not change anything.
  */
 
 const LEASE_SECONDS = 1;
@@ -30,21 +30,25 @@ let context: Context & AsyncDisposable;
 beforeAll(async () => {
   context = await openFunctionContext({ CLAIM_LEASE_SECONDS: String(LEASE_SECONDS) });
   for (const input of new Set(BATCHES.flatMap(({ inputs }) => inputs))) {
-    await drive(context, LANE_STEPS[input.lane], await admit(input, inputDataset(input), inputDataset(input)));
+    await executeFunctions(
+      context,
+      LANE_STEPS[input.lane],
+      await admit(input, inputDataset(input), inputDataset(input)),
+    );
   }
 });
 afterAll(() => context[Symbol.asyncDispose]());
 
 async function admit(batch: Batch, batchId: string, datasetId: string) {
   const event = await validateManifest(uploadEvent(await uploadBatch(batch, batchId, datasetId, context)), context);
-  assert(event?.subject !== undefined, `The batch ${batchId} was not admitted.`);
+  assert(event?.subject !== undefined, `Batch ${batchId} was not admitted.`);
   return event;
 }
 
 const stops: [Batch, step: string, stopAt: string][] = [
   [VECTOR, 'load-to-postgis', 'create schema'],
   [VECTOR, 'load-to-postgis', 'program ogr2ogr \\('],
-  [VECTOR, 'load-to-postgis', 'program ogr2ogr, under way'],
+  [VECTOR, 'load-to-postgis', 'program ogr2ogr, running'],
   [VECTOR, 'load-to-postgis', 'rename to raw_data'],
   [VECTOR, 'load-to-postgis', 'update ledger.runs'],
   [VECTOR, 'transform-recipe', 'create unlogged table'],
@@ -60,13 +64,13 @@ const stops: [Batch, step: string, stopAt: string][] = [
   [RASTERS, 'export-cog', 'program gdal_translate \\(1'],
   [RASTERS, 'export-cog', 's3 PutObjectCommand data-lake \\(1'],
   [RASTERS, 'export-cog', 'with claim as .*\\(1\\)$'],
-  [RASTERS, 'export-cog', 'program gdal_translate, under way \\(2'],
+  [RASTERS, 'export-cog', 'program gdal_translate, running \\(2'],
   [RASTERS, 'export-cog', 's3 PutObjectCommand data-lake \\(2'],
   [RASTERS, 'export-cog', 'with claim as .*\\(2\\)$'],
   [RASTERS, 'export-cog', 'update ledger.runs'],
   [RASTERS, 'record-lineage', 's3 PutObjectCommand data-lake \\(6'],
   [MOSAIC, 'export-cog', 'program gdalwarp \\('],
-  [MOSAIC, 'export-cog', 'program gdalwarp, under way'],
+  [MOSAIC, 'export-cog', 'program gdalwarp, running'],
   [MOSAIC, 'export-cog', 's3 PutObjectCommand data-lake'],
 
   [TABLES, 'export-parquet', 's3 PutObjectCommand data-lake'],
@@ -86,21 +90,21 @@ const stops: [Batch, step: string, stopAt: string][] = [
 ];
 
 test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, step, stopAt })))(
-  '$title: a worker stopped in $step before "$stopAt" changes nothing when it wakes up',
+  '$title: a worker stopped in $step before "$stopAt" changes nothing after it continues',
   async ({ batch, step, stopAt }) => {
     const batchId = `${batch.title} ${step} ${stopAt}`.replaceAll(/\W+/g, '-');
     const requested = await admit(batch, batchId, batchId);
     const runId = requested.subject ?? '';
-    const chain: readonly string[] = LANE_STEPS[batch.lane];
-    const before = chain.slice(0, chain.indexOf(step));
-    const event = await drive(context, before, requested);
+    const steps: readonly string[] = LANE_STEPS[batch.lane];
+    const before = steps.slice(0, steps.indexOf(step));
+    const event = await executeFunctions(context, before, requested);
 
     const worker = startWorker(context, step, event, stopAt);
     const ended = once(worker.child, 'close');
-    await vi.waitUntil(() => isStopped(worker.child), { timeout: PATIENCE_MS, interval: 20 });
-    await drive(context, chain.slice(before.length), event);
+    await vi.waitUntil(() => isStopped(worker.child), { timeout: TIMEOUT_MS, interval: 20 });
+    await executeFunctions(context, steps.slice(before.length), event);
     const datasets = datasetsOf(batch, batchId);
-    const after = await state(context, runId, datasets);
+    const after = await durableState(context, runId, datasets);
     expect(after).toMatchObject({
       run: { status: 'success' },
       assets: datasets.map((dataset_id) => ({ dataset_id, version: 1 })),
@@ -111,8 +115,8 @@ test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, ste
 
     worker.child.kill('SIGCONT');
     await ended;
-    expect(JSON.parse(worker.said())).toMatchObject({ stopped: true });
-    expect(await state(context, runId, datasets)).toEqual(after);
+    expect(JSON.parse(worker.output())).toMatchObject({ stopped: true });
+    expect(await durableState(context, runId, datasets)).toEqual(after);
   },
-  2 * PATIENCE_MS,
+  2 * TIMEOUT_MS,
 );

@@ -6,8 +6,9 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { watchWrites } from './durable-writes.ts';
 
 /**
- * One function at work on one event (WORKER_FUNCTION, WORKER_EVENT), which stops (SIGSTOP) before the first write of which
- * `NAME (OCCURRENCE)` matches WORKER_STOP. When it is let go on, it finishes as it can and ends.
+ * Calls the function WORKER_FUNCTION with the event WORKER_EVENT, and stops its own process (SIGSTOP) before the first
+ * write whose `NAME (OCCURRENCE)` matches the regular expression WORKER_STOP. After SIGCONT it continues, prints the
+ * outcome, and ends.
  */
 const handler = await loadHandler(process.env.WORKER_FUNCTION ?? '');
 const event = JSON.parse(process.env.WORKER_EVENT ?? '') as SluiceEvent;
@@ -32,4 +33,4 @@ const outcome = await handler(event, context).then(
 );
 process.stdout.write(JSON.stringify({ stopped, ...outcome }));
 await context[Symbol.asyncDispose]();
-process.exit(0); // A warm export thread would keep it.
+process.exit(0); // An idle export thread would keep the process alive.

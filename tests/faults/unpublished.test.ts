@@ -10,11 +10,14 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
-/** A process dies after it wrote to the ledger what a person asked for, and before it published it: the next start does, at once. */
+/**
+ * A process crashes after it stored a rerun or a cancellation in the ledger, and before it published the event. The
+ * next start of Sluice publishes it immediately.
+ */
 
 const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
-/** Well below the minute after which monitor-runs would notice. */
-const AT_ONCE_MS = 20_000;
+/** Shorter than the minute after which monitor-runs would resume the run. */
+const TIMEOUT_MS = 20_000;
 
 const [control, spatial, store] = await Promise.all([
   createDatabase(),
@@ -34,7 +37,7 @@ afterAll(async () => {
   await Promise.all([control.drop(), spatial.drop()]);
 });
 
-test('a rerun, and the cancel of it, that no event tells of are taken up by the next start', async () => {
+test('the next start executes a rerun, and archives a canceled run, whose events were not published', async () => {
   const first = await withSluice(async (sluice) => {
     await upload(sluice, 'wiederholt é #1');
     return archived(sluice, (run) => run.batch_id === 'wiederholt é #1');
@@ -71,7 +74,7 @@ async function withSluice<T>(work: (sluice: RunningSluice) => Promise<T>): Promi
   }
 }
 
-/** The ledger as a process leaves it that never gets to the queue. */
+/** Changes the ledger without a router, so that no event is published. */
 async function withLedger<T>(work: (ledger: RunningSluice['context']['ledger']) => Promise<T>): Promise<T> {
   await using context = await openContext(env, SILENT_LOG);
   return await work(context.ledger);
@@ -92,13 +95,13 @@ async function upload({ context, publishWaitingManifests }: RunningSluice, batch
   await publishWaitingManifests();
 }
 
-async function archived({ context }: RunningSluice, isIt: (run: RunDocument) => boolean): Promise<RunDocument> {
+async function archived({ context }: RunningSluice, matches: (run: RunDocument) => boolean): Promise<RunDocument> {
   return vi.waitFor(
     async () => {
-      const run = (await context.ledger.listRuns()).find(isIt);
+      const run = (await context.ledger.listRuns()).find(matches);
       expect(run?.steps.at(-1)).toMatchObject({ name: 'archive', status: 'done' });
       return run as RunDocument;
     },
-    { timeout: AT_ONCE_MS, interval: 50 },
+    { timeout: TIMEOUT_MS, interval: 50 },
   );
 }

@@ -4,32 +4,32 @@ import { startSluice } from '../../gateway/start.ts';
 import { watchWrites, type WritePoint } from './durable-writes.ts';
 
 /**
- * A Sluice that is killed (-9) at one durable write: VICTIM_POINT names it, VICTIM_WHEN says `before` or `after`. VICTIM_SIGNAL
- * is another signal that it gets instead: SIGSTOP freezes it there.
- * With VICTIM_RECORD it lives, and appends the name of each write to that file.
+ * A Sluice that sends itself a signal at one durable write. VICTIM_POINT is the write, VICTIM_WHEN is `before` or
+ * `after`, and VICTIM_SIGNAL is SIGKILL by default. With VICTIM_RECORD, it appends every write to that file instead.
  */
 const record = process.env.VICTIM_RECORD;
-const at = process.env.VICTIM_POINT === undefined ? undefined : (JSON.parse(process.env.VICTIM_POINT) as WritePoint);
-let armed = false;
+const target =
+  process.env.VICTIM_POINT === undefined ? undefined : (JSON.parse(process.env.VICTIM_POINT) as WritePoint);
+let counting = false;
 
-const dieAt = (when: 'before' | 'after') => (point: WritePoint) => {
+const signalAt = (when: 'before' | 'after') => (point: WritePoint) => {
   if (point.occurrence === 0) return;
   if (record !== undefined && when === 'before') appendFileSync(record, `${JSON.stringify(point)}\n`);
   if (
-    at !== undefined &&
+    target !== undefined &&
     when === process.env.VICTIM_WHEN &&
-    point.name === at.name &&
-    point.occurrence === at.occurrence
+    point.name === target.name &&
+    point.occurrence === target.occurrence
   )
     process.kill(process.pid, process.env.VICTIM_SIGNAL ?? 'SIGKILL');
 };
-watchWrites({ counts: () => armed, before: dieAt('before'), after: dieAt('after') });
+watchWrites({ counts: () => counting, before: signalAt('before'), after: signalAt('after') });
 
 const sluice = await startSluice(parseEnv(process.env));
 process.stdout.write('ready\n');
-// From here on writes count; any line on standard input says that the manifest was uploaded.
+// The test writes a line to standard input after it uploaded the manifest. Writes are counted from then on.
 process.stdin.once('data', () => {
-  armed = true;
+  counting = true;
   void sluice.publishWaitingManifests();
 });
-process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0))); // Standard input would keep it.
+process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0))); // The open standard input would keep the process alive.

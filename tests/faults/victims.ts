@@ -14,20 +14,20 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
-import { PATIENCE_MS } from './worker-process.ts';
+import { TIMEOUT_MS } from './worker-process.ts';
 
-/** Servers that outlive the Sluices that a test file kills or stops on them (victim.ts). */
-export type Victims = Awaited<ReturnType<typeof openVictims>>;
-
-/** Opens them, with a look from outside at what is durable. */
-export async function openVictims() {
+/**
+ * Starts databases and an object store for Sluice processes that the tests kill or stop (victim.ts). Returns functions
+ * to start such a process and to read what is stored.
+ */
+export async function openKilledSluices() {
   const [control, spatial, store] = await Promise.all([
     createDatabase(),
     createDatabase({ postgis: true }),
     startObjectStore(),
   ]);
-  const home = mkdtempSync(join(tmpdir(), 'sluice-victims-'));
-  // The sources are compiled once, not by each victim.
+  const home = mkdtempSync(join(tmpdir(), 'sluice-killed-'));
+  // The sources are compiled once instead of by each process.
   const compiled = { NODE_COMPILE_CACHE: join(home, 'compiled') };
   const variables = {
     SLUICE_HOME: home,
@@ -42,7 +42,7 @@ export async function openVictims() {
 
   const runOf = async (batchId: string): Promise<RunDocument | undefined> =>
     (await ledger.listRuns({ batch_id: batchId }))[0];
-  /** To the last step, whatever became of it. */
+  /** True after the last step of the run, with any status. */
   const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
 
   const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
@@ -51,11 +51,11 @@ export async function openVictims() {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
-    await Promise.race([ready, once(child, 'close').then(() => assert.fail('The victim ended before it was ready.'))]);
+    await Promise.race([ready, once(child, 'close').then(() => assert.fail('Sluice ended before it was ready.'))]);
     return child;
   };
 
-  /** Takes a batch through a Sluice that nobody disturbs, and returns each durable write on the way. Its assets are inputs of others (inputDataset). */
+  /** Processes a batch without a kill, and returns all durable writes. Its assets can be joined (inputDataset). */
   const record = async (batch: Batch): Promise<WritePoint[]> => {
     const file = join(home, `${inputDataset(batch)}.jsonl`);
     const child = await start({ VICTIM_RECORD: file });
@@ -63,7 +63,7 @@ export async function openVictims() {
     try {
       await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
       child.stdin?.write('go\n');
-      await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: PATIENCE_MS, interval: 50 });
+      await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
     } finally {
       child.kill('SIGTERM');
       await ended;
@@ -89,9 +89,10 @@ export async function openVictims() {
     runOf,
     isOver,
     keys,
-    /** Objects of the lake that no asset names. */
+    /** Objects of the lake that belong to no registered asset. */
     unregistered: async (): Promise<string[]> => {
-      const stored = await keys('data-lake'); // First: what is uploaded meanwhile is registered later.
+      // Listed before the assets, because an object is uploaded before its asset is registered.
+      const stored = await keys('data-lake');
       const registered = new Set(
         (await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key),
       );

@@ -8,27 +8,37 @@ import type { Context } from '#shared/runtime/context.ts';
 import { loadHandler } from '#shared/runtime/functions.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
 
-/** How long anything may take on a busy machine. */
-export const PATIENCE_MS = 60_000;
+/** Longest time that a test waits for one condition, on a busy machine. */
+export const TIMEOUT_MS = 60_000;
 
-/** Calls the functions in turn with each other's replies; a claim that is still held is waited for, as the router does. */
-export async function drive(context: Context, functions: readonly string[], first: SluiceEvent): Promise<SluiceEvent> {
+/**
+ * Calls the functions in order, each with the event that the previous one returned. Repeats a call whose step is still
+ * claimed, as the router does. Returns the last event.
+ */
+export async function executeFunctions(
+  context: Context,
+  functions: readonly string[],
+  first: SluiceEvent,
+): Promise<SluiceEvent> {
   let event = first;
   for (const name of functions) {
     const handler = await loadHandler(name);
-    const reply = await vi.waitFor(() => handler(event, context), { timeout: PATIENCE_MS, interval: 100 });
+    const reply = await vi.waitFor(() => handler(event, context), { timeout: TIMEOUT_MS, interval: 100 });
     event = reply ?? event;
   }
   return event;
 }
 
-/** One function at work on one event in a process of its own, which stops before the first write that matches `stopAt`: `NAME (OCCURRENCE)` (stopped-worker.ts). */
+/**
+ * Calls a function in a separate process, which stops before the first write whose `NAME (OCCURRENCE)` matches `stopAt`
+ * (stopped-worker.ts).
+ */
 export function startWorker(
   context: Context,
   name: string,
   event: SluiceEvent,
   stopAt: string,
-): { child: ChildProcess; said(): string } {
+): { child: ChildProcess; output(): string } {
   const variables = Object.fromEntries(
     Object.entries(context.env).map(([variable, value]) => [variable, String(value ?? '')]),
   );
@@ -47,24 +57,29 @@ export function startWorker(
   child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  return { child, said: () => text };
+  return { child, output: () => text };
 }
 
-/** proc(5): the third field is the state, T when stopped by a signal. */
+/** True if the process was stopped by a signal: the third field of /proc/PID/stat is T (proc(5)). */
 export function isStopped(child: ChildProcess): boolean {
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
 }
 
-/** Everything durable that a worker of the run could touch. */
-export async function state({ ledger, objects, postgis, env }: Context, runId: string, datasets: readonly string[]) {
+/** Everything durable that a worker of the run can write. */
+export async function durableState(
+  { ledger, objects, postgis, env }: Context,
+  runId: string,
+  datasets: readonly string[],
+) {
   const run = await ledger.getRun(runId);
   const assets = (await Promise.all(datasets.map((dataset_id) => ledger.listAssets({ dataset_id })))).flat();
   const stored: string[] = [];
   const unregistered: string[] = [];
   for (const bucket of ['landing-zone', 'data-lake']) {
     for await (const { key, etag } of objects.list(bucket, '')) {
-      if (!isCatalogKey(key)) stored.push(`${bucket}/${key} ${etag}`); // Collections and the root follow from all runs.
+      // Catalog documents also depend on other runs.
+      if (!isCatalogKey(key)) stored.push(`${bucket}/${key} ${etag}`);
       if (
         bucket === 'data-lake' &&
         !isCatalogKey(key) &&
