@@ -7,7 +7,7 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { eventsOfNotification } from '#shared/landing/notifications.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
 
-/** What a handler gets, on a real ledger, PostGIS and object store of its own. */
+/** The context of a handler, with a new database for the ledger and PostGIS, and a new object store. */
 export async function openFunctionContext(variables: Record<string, string> = {}): Promise<Context & AsyncDisposable> {
   const [database, store] = await Promise.all([createDatabase({ postgis: true }), startObjectStore()]);
   const context = await openContext(
@@ -28,7 +28,7 @@ export async function openFunctionContext(variables: Record<string, string> = {}
   };
 }
 
-/** The event of an upload, as the gateway makes it of a notification. The same `upload` is the same notification. */
+/** The event that the gateway creates from the notification of an upload. The same `upload` gives the same event id. */
 export function uploadEvent(key: string, upload: string = randomUUID(), bucket = 'landing-zone'): SluiceEvent {
   const [event] = eventsOfNotification({
     Records: [
@@ -42,11 +42,11 @@ export function uploadEvent(key: string, upload: string = randomUUID(), bucket =
       },
     ],
   });
-  assert(event !== undefined, `No event for ${key}.`);
+  assert(event !== undefined, `The notification of ${key} gave no event.`);
   return event;
 }
 
-/** Puts a manifest into the landing zone, and the files that it names when `files` is given. */
+/** Uploads `files` with arbitrary content, and then the manifest. */
 export async function putManifest(
   { objects }: Pick<Context, 'objects'>,
   key: string,
@@ -61,7 +61,7 @@ export async function putManifest(
   );
 }
 
-/** A valid manifest of one zipped shapefile. */
+/** A valid manifest with one zipped shapefile. */
 export function vectorManifest(batchId: string, fileKey: string, fields: object = {}): Record<string, unknown> {
   return {
     batch_id: batchId,

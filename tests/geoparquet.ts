@@ -4,13 +4,13 @@ import { Ajv } from 'ajv';
 import { type FileMetaData, parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 
-/** A GeoParquet file as an independent reader (hyparquet) sees it; the geometry column is WKB. */
+/** A GeoParquet file as read by hyparquet, which shares no code with the writer. Geometries are WKB. */
 export interface ReadGeoParquet {
   metadata: FileMetaData;
-  /** The file's key `geo`. */
+  /** The value of the metadata key `geo`. */
   geo: GeoMetadata;
   rows: Record<string, unknown>[];
-  /** Root columns in order, with their type in the file: `INT64 TIMESTAMP`, `BYTE_ARRAY`, `group`. */
+  /** Root columns in the order of the file, with their types, such as `INT64 TIMESTAMP`, `BYTE_ARRAY` or `group`. */
   columns: { name: string; type: string }[];
 }
 
@@ -29,7 +29,7 @@ export interface GeoMetadata {
   >;
 }
 
-/** Reads the file whole, and checks that its metadata is as GeoParquet 1.1.0 says. */
+/** Reads the whole file. Fails if its metadata is not valid GeoParquet 1.1.0. */
 export async function readGeoParquet(path: string): Promise<ReadGeoParquet> {
   const bytes = await readFile(path);
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
@@ -64,16 +64,16 @@ function rootColumns({ schema }: FileMetaData): { name: string; type: string }[]
   return roots;
 }
 
-const side = (name: string) => ({
+const bboxField = (name: string) => ({
   type: 'array',
   minItems: 2,
   maxItems: 2,
   items: [{ type: 'string', minLength: 1 }, { const: name }],
 });
-const SIDES = ['xmin', 'ymin', 'xmax', 'ymax'];
+const BBOX_FIELDS = ['xmin', 'ymin', 'xmax', 'ymax'];
 
-/** The rules of GeoParquet 1.1.0 for the value of `geo`, and those of ours: a CRS, a covering. */
-const RULES = {
+/** JSON Schema of `geo` in GeoParquet 1.1.0. Sluice also requires a CRS and a covering. */
+const GEO_SCHEMA = {
   type: 'object',
   required: ['version', 'primary_column', 'columns'],
   properties: {
@@ -118,8 +118,8 @@ const RULES = {
             properties: {
               bbox: {
                 type: 'object',
-                required: SIDES,
-                properties: Object.fromEntries(SIDES.map((name) => [name, side(name)])),
+                required: BBOX_FIELDS,
+                properties: Object.fromEntries(BBOX_FIELDS.map((name) => [name, bboxField(name)])),
               },
             },
           },
@@ -129,9 +129,9 @@ const RULES = {
   },
 };
 
-const validate = new Ajv({ allErrors: true, strict: false }).compile(RULES);
+const validate = new Ajv({ allErrors: true, strict: false }).compile(GEO_SCHEMA);
 
-/** What is wrong with a value of `geo`; empty when it is as it should be. */
+/** The errors in a value of `geo`; empty for a valid value. */
 export function geoMetadataProblems(geo: unknown): string[] {
   return validate(geo) ? [] : (validate.errors ?? []).map((error) => `${error.instancePath}: ${error.message}`);
 }

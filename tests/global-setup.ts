@@ -6,14 +6,15 @@ import { startPostgres } from '../gateway/embedded/postgres.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** URL of the test cluster's `postgres` database; tests/servers.ts makes databases in it. */
+    /** URL of the `postgres` database in the test cluster. tests/servers.ts creates databases there. */
     postgresUrl: string;
   }
 }
 
 /**
- * One private PostgreSQL cluster for the whole test run, in which each test file makes its own databases; and one folder for temporary files, which goes
- * at the end with whatever tests, and processes that they killed, left in it.
+ * Starts one private PostgreSQL cluster for the whole test run, in which each test file creates its own databases.
+ * Also creates one folder for temporary files. It is deleted at the end, with the files that tests or killed processes
+ * did not delete.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 
-/** What a test that needs MinIO says when it is skipped. */
+/** The reason that skipped tests print. */
 export const NEEDS_MINIO =
   'needs MinIO: set MINIO_BIN, or go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c';
 
-/** Longest that a start on a busy machine has taken, several times over. */
+/** Several times the longest start that was measured on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 50;
 
@@ -20,15 +20,15 @@ export interface RunningMinio {
   accessKey: string;
   secretKey: string;
   process: ResultPromise;
-  /** Ends the server and deletes its data. */
+  /** Stops the server and deletes its data. */
   stop(): Promise<void>;
-  /** kill -9, and the data stays: `restart` finds it. */
+  /** Kills the server with SIGKILL and keeps its data for `restart`. */
   kill(): Promise<void>;
   /** Starts the server again on the same port and data after `kill`. */
   restart(): Promise<void>;
 }
 
-/** The MinIO program: MINIO_BIN, else `minio` on the PATH; undefined when there is none. */
+/** The path of the MinIO program: MINIO_BIN, or `minio` on the PATH; undefined if neither is executable. */
 export function findMinio(): string | undefined {
   const onPath = (process.env.PATH ?? '')
     .split(delimiter)
@@ -46,7 +46,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A real MinIO with random credentials on free ports, in a folder of its own; undefined when it is not installed. */
+/** Starts MinIO with random credentials, on free ports, with a new data folder. Undefined if MinIO is not installed. */
 export async function startMinio(options: { env?: Record<string, string> } = {}): Promise<RunningMinio | undefined> {
   const program = findMinio();
   if (program === undefined) return undefined;
@@ -81,14 +81,14 @@ export async function startMinio(options: { env?: Record<string, string> } = {})
     },
     restart: async () => {
       minio.process = launch();
-      await answers(endpoint, minio.process);
+      await waitUntilReady(endpoint, minio.process);
     },
   };
-  await answers(endpoint, minio.process);
+  await waitUntilReady(endpoint, minio.process);
   return minio;
 }
 
-async function answers(endpoint: string, server: ResultPromise): Promise<void> {
+async function waitUntilReady(endpoint: string, server: ResultPromise): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let exited = false;
   void server.then(() => {
@@ -100,13 +100,13 @@ async function answers(endpoint: string, server: ResultPromise): Promise<void> {
       () => false,
     );
     if (ready) return;
-    if (exited) assert.fail(`MinIO does not start: ${String((await server).stderr)}`);
-    if (Date.now() > deadline) assert.fail(`MinIO does not answer on ${endpoint}.`);
+    if (exited) assert.fail(`MinIO ended during its start: ${String((await server).stderr)}`);
+    if (Date.now() > deadline) assert.fail(`MinIO did not respond at ${endpoint} within ${START_TIMEOUT_MS / 1000} s.`);
     await new Promise((done) => setTimeout(done, PROBE_EVERY_MS));
   }
 }
 
-/** Ports that nobody listens on. All are held until the last is found, so that they differ. */
+/** Unused ports. All probes stay open until the last port is found, so that the ports differ. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

@@ -46,7 +46,7 @@ export async function recipeDatabase(): Promise<RecipeDatabase> {
   };
 }
 
-/** Runs a recipe on raw_data of the session, as transform-recipe does. */
+/** Runs a recipe on the table raw_data of the session, as transform-recipe does. */
 export async function runRecipeOf(
   session: PostgisSession,
   { intent = 'ingest_vector', srid = 4326, parameters: given = {} }: RecipeRun,

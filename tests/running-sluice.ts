@@ -9,7 +9,7 @@ export interface TestSluice extends RunningSluice, AsyncDisposable {
   url: string;
 }
 
-/** A whole Sluice on free ports: all functions, the router, the embedded store, and databases of the test cluster. */
+/** Starts a complete Sluice on free ports, with the embedded object store and new databases in the test cluster. */
 export async function startTestSluice(variables: Record<string, string> = {}): Promise<TestSluice> {
   const home = await mkdtemp(join(tmpdir(), 'sluice-home-'));
   const [control, spatial] = await Promise.all([createDatabase(), createDatabase({ postgis: true })]);

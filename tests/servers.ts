@@ -8,7 +8,7 @@ import { inject } from 'vitest';
 import { type Env, parseEnv } from '#shared/config/env.ts';
 import { startObjectStore as startEmbeddedStore } from '../gateway/embedded/object-store.ts';
 
-/** A fresh database in the test cluster; with PostGIS when asked. Drop it with `drop`. */
+/** Creates a database in the test cluster, optionally with PostGIS. */
 export async function createDatabase(
   options: { postgis?: boolean } = {},
 ): Promise<{ url: string; drop(): Promise<void> }> {
@@ -31,7 +31,7 @@ async function run(url: string, sql: string): Promise<void> {
   }
 }
 
-/** The embedded object store with empty buckets, on a free port. */
+/** Starts the embedded object store on a free port, with empty buckets. */
 export async function startObjectStore(
   onNotification: (body: unknown) => void = () => undefined,
 ): Promise<{ endpoint: string; stop(): Promise<void> }> {
@@ -51,7 +51,7 @@ export async function startObjectStore(
   };
 }
 
-/** The environment of a test: defaults, with these variables set. */
+/** The default environment with these variables, without log output, and with a new scratch folder. */
 export function testEnv(variables: Record<string, string> = {}): Env {
   return parseEnv({ LOG_LEVEL: 'silent', SCRATCH_DIR: mkdtempSync(join(tmpdir(), 'sluice-scratch-')), ...variables });
 }

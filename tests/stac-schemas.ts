@@ -11,10 +11,10 @@ const SCHEMA: Record<StacType, string> = {
   Catalog: 'https://schemas.stacspec.org/v1.1.0/catalog-spec/json-schema/catalog.json',
 };
 
-/** What the schemas of STAC 1.1.0 find wrong with a document; empty when it is valid. */
+/** The errors that the JSON Schemas of STAC 1.1.0 report for a document; empty for a valid one. */
 export function stacProblems(document: Record<string, unknown>): string[] {
   const validate = validators().getSchema(SCHEMA[document.type as StacType]);
-  if (validate === undefined) return [`there is no schema for type ${String(document.type)}`];
+  if (validate === undefined) return [`STAC has no type ${String(document.type)}`];
   return validate(document) ? [] : (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message}`);
 }
 
@@ -29,7 +29,7 @@ function validators(): Ajv {
       .addFormat('iri-reference', (value) => URL.canParse(value, 'http://base'));
     for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json'))) {
       const schema = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as { $id: string };
-      // The files refer to each other by name; their $id differ from that in details (a missing dot, a trailing #).
+      // The schemas refer to common.json by file name, but its $id lacks the dot.
       if (name === 'common.json') schema.$id = schema.$id.replace('commonjson', 'common.json');
       loaded.addSchema(schema);
     }

@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, vi } from 'vitest';
 
-/** The program as a child process, as `npm start` runs it after the setup. */
+/** Sluice as a child process, started in the same way as by `npm start`. */
 export interface Program {
   child: ChildProcess;
   port: number;
   /** The output so far. */
-  seen(): string;
+  output(): string;
   /** Resolves when the output contains the text. Throws with the output if the program ends before. */
-  sees(text: string | RegExp, timeoutMs?: number): Promise<void>;
+  waitForOutput(text: string | RegExp, timeoutMs?: number): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** The exit code, or the signal that ended the program. */
   ended: Promise<number | NodeJS.Signals | null>;
@@ -52,11 +52,11 @@ export async function startProgram(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
-  const hear = (chunk: Buffer) => {
+  const append = (chunk: Buffer) => {
     text += chunk.toString();
   };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
+  child.stdout.on('data', append);
+  child.stderr.on('data', append);
   let over = false;
   const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => {
     over = true;
@@ -69,8 +69,8 @@ export async function startProgram(
   return {
     child,
     port,
-    seen: () => text,
-    sees: async (wanted, timeoutMs = START_TIMEOUT_MS) => {
+    output: () => text,
+    waitForOutput: async (wanted, timeoutMs = START_TIMEOUT_MS) => {
       const found = () => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
       await vi.waitUntil(() => found() || over, { timeout: timeoutMs, interval: 20 });
       assert(found(), `The program ended before it printed ${String(wanted)}. Output:\n${text}`);

@@ -13,27 +13,27 @@ const START = 'Press Ctrl-C to stop Sluice.';
 test('the first start ingests the sample, Ctrl-C leaves no process, and the second start keeps the asset', async () => {
   const home = homeFolder();
   const first = await startProgram(home);
-  await first.sees(START);
-  expect(first.seen()).toMatch(/success in \d.* run [0-9a-f-]{36}\n/);
+  await first.waitForOutput(START);
+  expect(first.output()).toMatch(/success in \d.* run [0-9a-f-]{36}\n/);
   for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage', 'archive']) {
-    expect(first.seen()).toMatch(new RegExp(`${step} +done, [0-9.]+ s`));
+    expect(first.output()).toMatch(new RegExp(`${step} +done, [0-9.]+ s`));
   }
-  expect(first.seen()).toMatch(/\n {2}countries, version 1\n {4}Rows +177\n/);
-  expect(first.seen()).toMatch(/Bounds +west -180, south -89\.9\d*, east (180|179\.9+), north 83\.6\d*\n/);
-  expect(first.seen()).toMatch(/Object +countries\/.+\.parquet\n/);
+  expect(first.output()).toMatch(/\n {2}countries, version 1\n {4}Rows +177\n/);
+  expect(first.output()).toMatch(/Bounds +west -180, south -89\.9\d*, east (180|179\.9+), north 83\.6\d*\n/);
+  expect(first.output()).toMatch(/Object +countries\/.+\.parquet\n/);
 
-  const url = /Download +(\S+)/.exec(first.seen())?.[1] ?? '';
+  const url = /Download +(\S+)/.exec(first.output())?.[1] ?? '';
   const bytes = Buffer.from(await (await fetch(url)).arrayBuffer());
   expect(bytes.subarray(0, 4).toString()).toBe('PAR1');
 
   first.signal('SIGINT');
   expect(await first.ended).toBe(0);
-  expect(first.seen()).toContain('Stopped.');
+  expect(first.output()).toContain('Stopped.');
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]));
 
   const second = await startProgram(home);
-  await second.sees(START);
-  expect(second.seen()).not.toContain('First start');
+  await second.waitForOutput(START);
+  expect(second.output()).not.toContain('First start');
   const assets = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as {
     dataset_id: string;
     version: number;
@@ -44,13 +44,13 @@ test('the first start ingests the sample, Ctrl-C leaves no process, and the seco
 test('kill -9 during the first run leaves no process, and the next start finishes the run once', async () => {
   const home = homeFolder();
   const first = await startProgram(home);
-  await first.sees('First start');
+  await first.waitForOutput('First start');
   first.signal('SIGKILL');
   await first.ended;
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
 
   const second = await startProgram(home);
-  await second.sees(START);
+  await second.waitForOutput(START);
   const assets = await vi.waitUntil(
     async () => {
       const found = (await (await fetch(`http://127.0.0.1:${second.port}/api/assets`)).json()) as {
@@ -66,7 +66,7 @@ test('kill -9 during the first run leaves no process, and the next start finishe
   expect(runs).toHaveLength(1);
 });
 
-test('names a port in use, the variable to change, and a Sluice that uses it', async () => {
+test('reports a port in use, the variable to change, and whether another Sluice uses the port', async () => {
   const other = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
   onTestFinished(() => void other.close());
   await once(other, 'listening');
@@ -75,7 +75,7 @@ test('names a port in use, the variable to change, and a Sluice that uses it', a
     const home = homeFolder();
     const program = await startProgram(home, { variables: { [variable]: String(port) } });
     expect(await program.ended).toBe(1);
-    expect(program.seen()).toContain(
+    expect(program.output()).toContain(
       `Port ${port} is in use by another program. Stop it, or set ${variable} to another port, ` +
         `for example: ${variable}=${port + 1} npm start`,
     );
@@ -83,20 +83,20 @@ test('names a port in use, the variable to change, and a Sluice that uses it', a
   }
 
   const running = await startProgram(homeFolder(), { args: ['--no-sample'] });
-  await running.sees(START);
+  await running.waitForOutput(START);
   const refused = await startProgram(homeFolder(), { variables: { PORT: String(running.port) } });
   expect(await refused.ended).toBe(1);
-  expect(refused.seen()).toContain(`Port ${running.port} is in use by another Sluice.`);
+  expect(refused.output()).toContain(`Port ${running.port} is in use by another Sluice.`);
 });
 
-test('rejects a second start in the same folder, without disturbing the first', async () => {
+test('rejects a second start in the same folder, and the first Sluice continues', async () => {
   const home = homeFolder();
   const first = await startProgram(home, { args: ['--no-sample'] });
-  await first.sees(START);
+  await first.waitForOutput(START);
   const second = await startProgram(home);
   expect(await second.ended).toBe(1);
-  expect(second.seen()).toContain(`Sluice is already running in this folder at http://127.0.0.1:`);
-  expect(second.seen()).toContain(`(process ${first.child.pid})`);
+  expect(second.output()).toContain(`Sluice is already running in this folder at http://127.0.0.1:`);
+  expect(second.output()).toContain(`(process ${first.child.pid})`);
   expect((await fetch(`http://127.0.0.1:${first.port}/healthz`)).status).toBe(200);
 });
 
@@ -111,10 +111,10 @@ test('SIGTERM during the start stops the parts that were started', async () => {
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
 });
 
-test('names an invalid variable of the environment', async () => {
+test('reports an invalid variable of the environment', async () => {
   const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
   expect(await program.ended).toBe(1);
-  expect(program.seen()).toBe(
+  expect(program.output()).toBe(
     '\nSluice cannot start. The environment is invalid: RETRY_LIMIT is "many", but must be a whole number from 1. .env.example lists every variable.\n\n',
   );
 });

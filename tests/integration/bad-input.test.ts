@@ -7,8 +7,8 @@ import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 const COUNTRIES = new URL('../../gateway/console/sample/countries.zip', import.meta.url);
 const GOOD_FILE = 'gut #1/länder + é.zip';
-/** A batch takes well under a second; a loaded machine may take its time. */
-const PATIENCE = { timeout: 30_000, interval: 50 };
+/** A batch takes less than a second on an idle machine. */
+const POLL = { timeout: 30_000, interval: 50 };
 
 let sluice: TestSluice;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => sluice[Symbol.asyncDispose]());
 
-/** Uploads a manifest as a user does, and waits until it is archived. */
+/** Uploads a manifest, waits until it is archived, and returns its document. */
 async function untilArchived(key: string, body: string | Buffer | object): Promise<ManifestDocument> {
   const { objects, ledger } = sluice.context;
   await objects.put(
@@ -29,21 +29,21 @@ async function untilArchived(key: string, body: string | Buffer | object): Promi
     const [document] = await ledger.findManifestsByKey(key);
     expect(document?.archive_key, `${key} is archived`).toBe(`archive/${key}`);
     return document;
-  }, PATIENCE);
-  expect(await objects.head('landing-zone', key), `${key} is gone from manifests/`).toBeUndefined();
+  }, POLL);
+  expect(await objects.head('landing-zone', key), `${key} was moved`).toBeUndefined();
   expect((await objects.head('landing-zone', `archive/${key}`))?.size).toBeTypeOf('number');
-  assert(archived !== undefined, `${key} is not known.`);
+  assert(archived !== undefined, `${key} has no document.`);
   return archived;
 }
 
-/** The next good batch runs as if nothing had been, and nothing is left of the bad one. */
-async function expectUnharmed(batchId: string): Promise<void> {
+/** A valid batch succeeds, and no working data and no dead letters remain. */
+async function expectValidBatchSucceeds(batchId: string): Promise<void> {
   const document = await untilArchived(
     `manifests/${batchId}.json`,
     vectorManifest(batchId, GOOD_FILE, { metadata: { tags: { dataset_id: 'gut' } } }),
   );
   expect(document).toMatchObject({ status: 'success', error: null });
-  await vi.waitFor(async () => expect(await sluice.context.postgis.listRunSchemas()).toEqual([]), PATIENCE);
+  await vi.waitFor(async () => expect(await sluice.context.postgis.listRunSchemas()).toEqual([]), POLL);
   expect(await sluice.router.listDeadLetters()).toEqual([]);
 }
 
@@ -51,7 +51,7 @@ const good = vectorManifest('x', GOOD_FILE);
 const withPath = (path: string) => ({ ...good, files: [{ path, type: 'vector', format: 'GPKG' }] });
 const MEGABYTE = 2 ** 20;
 
-test.each<[name: string, code: string, said: RegExp, body: string | Buffer | object]>([
+test.each<[name: string, code: string, message: RegExp, body: string | Buffer | object]>([
   ['text', 'MANIFEST_NOT_JSON', /line 1, column 1/, 'batch: 1'],
   ['a cut manifest', 'MANIFEST_NOT_JSON', /line 1, column 15/, '{"batch_id": "'],
   ['nothing', 'MANIFEST_NOT_JSON', /is empty/, ' '],
@@ -101,24 +101,24 @@ test.each<[name: string, code: string, said: RegExp, body: string | Buffer | obj
   ['/vsi', 'FILE_OUTSIDE_LANDING_ZONE', /virtual path of GDAL/, withPath('/vsicurl/http://127.0.0.1:9/x.shp')],
   ['a file of the machine', 'FILE_OUTSIDE_LANDING_ZONE', /does not start with s3:/, withPath('/etc/passwd')],
   ['a database', 'FILE_OUTSIDE_LANDING_ZONE', /does not start with s3:/, withPath('PG:dbname=postgres')],
-])('%s is rejected with %s and archived', async (name, code, said, body) => {
+])('%s is rejected with %s and archived', async (name, code, message, body) => {
   const document = await untilArchived(`manifests/${name.replaceAll('/', '_')} é #.json`, body);
   expect(document).toMatchObject({
     status: 'failure',
     run_id: null,
     batch_id: null,
-    error: { code, message: expect.stringMatching(said) },
+    error: { code, message: expect.stringMatching(message) },
   });
 });
 
-test('the next batch is unharmed by all of them', () => expectUnharmed('nach allen'));
+test('a valid batch succeeds after all of them', () => expectValidBatchSucceeds('nach allen'));
 
 test.each<[name: string, code: string, content: string, format: string]>([
   ['a corrupt zip.zip', 'ARCHIVE_UNREADABLE', 'PK\x03\x04 no more', 'ESRI Shapefile'],
   ['a GeoPackage that is text.gpkg', 'FORMAT_MISMATCH', 'this is not a database', 'GPKG'],
   ['an unknown format.dwg', 'FORMAT_NOT_SUPPORTED', 'AC1032', 'DWG'],
 ])(
-  '%s: the run fails with %s, the manifest is archived, and the next batch is unharmed',
+  '%s: the run fails with %s, the manifest is archived, and the next batch succeeds',
   async (name, code, content, format) => {
     const file = `schlecht/${name}`;
     await sluice.context.objects.put('landing-zone', file, content);
@@ -134,6 +134,6 @@ test.each<[name: string, code: string, content: string, format: string]>([
       error: { code },
     });
     for (const { id } of await sluice.router.listDeadLetters()) await sluice.router.discard(id);
-    await expectUnharmed(`nach ${name}`);
+    await expectValidBatchSucceeds(`nach ${name}`);
   },
 );

@@ -12,11 +12,11 @@ import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
-/** The lane takes two seconds; seven processes that start on two cores take some more. */
+/** The lane takes two seconds on an idle machine; the processes of all functions start concurrently. */
 const RUN_TIMEOUT_MS = 50_000;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A function as a process of its own, behind the HTTP host. */
+/** A function in a separate process with the HTTP server. */
 class FunctionProcess {
   url: string | undefined;
   calls = 0;
@@ -29,7 +29,7 @@ class FunctionProcess {
     this.#variables = variables;
   }
 
-  /** Resolves when it serves; the port is told in its log. */
+  /** Resolves when the server is started. Its log contains the port. */
   async start(): Promise<void> {
     const child = execa('node', ['shared/runtime/serve.ts', this.#name], {
       cwd: ROOT,
@@ -98,7 +98,7 @@ afterAll(async () => {
   for (const step of close) await step();
 });
 
-/** Uploads a GeoJSON file and a manifest, and tells the router, as the store's notification does. */
+/** Uploads a GeoJSON file and a manifest, and publishes the event of the upload. */
 async function upload(batchId: string, geojson: string): Promise<void> {
   const key = `${batchId}/wege #1 é.geojson`;
   const manifestKey = `manifests/${batchId}.json`;
@@ -146,7 +146,7 @@ function pathsFrom(...starts: number[]): string {
   return JSON.stringify({ type: 'FeatureCollection', features });
 }
 
-/** The run of a batch, when archive (its last step) is done. */
+/** Waits until the archive step is done, and returns the run. */
 const ended = (batchId: string) =>
   vi.waitFor(
     async () => {
@@ -158,7 +158,7 @@ const ended = (batchId: string) =>
   );
 
 describe('the vector lane with every function in its own process, called by URL', () => {
-  test('takes a batch from the landing zone to the lake', async () => {
+  test('executes a run', async () => {
     await upload('prozesse é', pathsFrom(1, 2));
     const run = await ended('prozesse é');
     expect([run.status, run.error]).toEqual(['success', null]);
@@ -177,8 +177,8 @@ describe('the vector lane with every function in its own process, called by URL'
     });
   });
 
-  test('a wrong file is a dead letter over HTTP, and the run fails with the reason', async () => {
-    await upload('kaputt', pathsFrom(1).slice(0, -9)); // Its end is missing.
+  test('an unreadable file becomes a dead letter, and the run fails with its error', async () => {
+    await upload('kaputt', pathsFrom(1).slice(0, -9)); // Truncated.
     const run = await ended('kaputt');
     expect(run.status).toBe('failure');
     expect(run.error?.code).toBe('FILE_UNREADABLE');
@@ -187,7 +187,7 @@ describe('the vector lane with every function in its own process, called by URL'
     ]);
   });
 
-  test('a function that was killed is waited for, and the run ends right', async () => {
+  test('deliveries to a killed function are retried, and the run succeeds after its restart', async () => {
     await processes.get('transform-recipe')?.end('SIGKILL');
     await upload('gekillt', pathsFrom(3));
     await vi.waitFor(
@@ -202,7 +202,7 @@ describe('the vector lane with every function in its own process, called by URL'
     expect([run.status, run.error]).toEqual(['success', null]);
   });
 
-  test('SIGTERM ends a function with 0', async () => {
+  test('SIGTERM ends a function with exit code 0', async () => {
     expect(await processes.get('archive')?.end('SIGTERM')).toBe(0);
   });
 });

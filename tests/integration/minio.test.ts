@@ -29,19 +29,19 @@ import { createDatabase, testEnv } from '../servers.ts';
 const ARNS = ['arn:minio:sqs::SLUICE_QUEUED:webhook', 'arn:minio:sqs::SLUICE_DIRECT:webhook'];
 const AUDIT = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
 const TOKEN = 'token-of-the-test';
-/** The queue folder is replayed by a timer of 3 s; several small runs wait for each other on two cores. */
+/** MinIO sends the events of its queue folder every 3 s, and several runs share two cores. */
 const RUNS_TIMEOUT_MS = 60_000;
-/** The outage that issue 3 names. */
+/** Longer than several connection attempts of MinIO. */
 const OUTAGE_MS = 30_000;
 const OUTAGE_MANIFESTS = 20;
 
-/** Sluice with all functions in this process, on a MinIO that notifies it. The gateway can go away and come back on its port. */
+/** Sluice with all functions in this process, and MinIO, which notifies it. The gateway can be restarted. */
 interface Installation {
   env: Env;
   context: Context & AsyncDisposable;
   router: Router;
   minio: RunningMinio;
-  /** Gateway answers on its port. */
+  /** Starts the gateway on its port. */
   up(): Promise<void>;
   down(): Promise<void>;
   metrics(): Promise<string>;
@@ -53,7 +53,7 @@ async function install(): Promise<Installation> {
   const port = await freePort();
   const queueFolder = mkdtempSync(join(tmpdir(), 'sluice-minio-queue-'));
   const webhook = { url: `http://127.0.0.1:${port}/webhooks/minio`, token: TOKEN, queueFolder };
-  // A target of somebody else, which setup-storage must leave alone.
+  // Another target, which setup-storage must not change.
   const audit = {
     MINIO_NOTIFY_WEBHOOK_ENABLE_AUDIT: 'on',
     MINIO_NOTIFY_WEBHOOK_ENDPOINT_AUDIT: `http://127.0.0.1:${port}/audit`,
@@ -116,7 +116,7 @@ async function freePort(): Promise<number> {
   });
 }
 
-/** Uploads one polygon and then its manifest, under the names given. */
+/** Uploads a GeoJSON file with one polygon, and then its manifest. */
 async function uploadBatch(
   { context, env }: Installation,
   batchId: string,
@@ -174,7 +174,7 @@ async function routedNotifications(sluice: Installation): Promise<number> {
   return Number(/^sluice_notifications_total\{outcome="routed"\} (\d+)/m.exec(await sluice.metrics())?.[1] ?? 0);
 }
 
-describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, () => {
+describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => {
   let sluice: Installation;
   beforeAll(async () => {
     sluice = await install();
@@ -182,7 +182,7 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
   });
   afterAll(() => sluice?.stop());
 
-  test('setup-storage repeats without harm and keeps the rules of others', async () => {
+  test('setup-storage can be repeated and keeps other rules', async () => {
     const client = createS3Client(sluice.env);
     const Bucket = sluice.env.LANDING_BUCKET;
     await client.send(
@@ -191,10 +191,10 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
         NotificationConfiguration: { QueueConfigurations: [AUDIT] },
       }),
     );
-    const said: string[] = [];
-    await setupStorage(sluice.env, (line) => said.push(line));
-    await setupStorage(sluice.env, (line) => said.push(line));
-    expect(said.filter((line) => line.includes('announces'))).toEqual([
+    const printed: string[] = [];
+    await setupStorage(sluice.env, (line) => printed.push(line));
+    await setupStorage(sluice.env, (line) => printed.push(line));
+    expect(printed.filter((line) => line.includes('notifies'))).toEqual([
       'Bucket landing-zone now notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
       'Bucket landing-zone already notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
     ]);
@@ -207,7 +207,7 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
   });
 
   test(
-    'names with spaces, #, + and é arrive, twice, and are archived, and make one run each',
+    'manifests whose names contain spaces, #, + and é are delivered twice, executed once, and archived',
     { timeout: 3 * RUNS_TIMEOUT_MS },
     async () => {
       const before = await routedNotifications(sluice);
@@ -239,15 +239,16 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
   );
 
   test(
-    `${OUTAGE_MANIFESTS} manifests that arrive while the gateway is down for ${OUTAGE_MS / 1000} s make ${OUTAGE_MANIFESTS} runs when it is back`,
+    `${OUTAGE_MANIFESTS} manifests that are uploaded while the gateway is stopped for ${OUTAGE_MS / 1000} s give ${OUTAGE_MANIFESTS} runs`,
     { timeout: 3 * RUNS_TIMEOUT_MS },
     async () => {
       const batches = Array.from({ length: OUTAGE_MANIFESTS }, (_, index) => `outage ${index}`);
-      const goneAt = Date.now();
+      const stoppedAt = Date.now();
       await sluice.down();
       for (const batch of batches)
         await uploadBatch(sluice, batch, `outage/${batch}.geojson`, `manifests/${batch}.json`);
-      await sleep(OUTAGE_MS - (Date.now() - goneAt)); // The length of the outage is what is tested: MinIO has given up connecting several times by then.
+      // The test needs an outage of this length, so that MinIO retries several times.
+      await sleep(OUTAGE_MS - (Date.now() - stoppedAt));
       await sluice.up();
       const runs = await endedRuns(sluice, batches);
       expect(runs).toHaveLength(OUTAGE_MANIFESTS);
@@ -255,13 +256,13 @@ describe.skipIf(findMinio() === undefined)(`on a real MinIO (${NEEDS_MINIO})`, (
     },
   );
 
-  test('refuses a token that MinIO would not send', async () => {
+  test('rejects a token that MinIO cannot send', async () => {
     await expect(setupStorage({ ...sluice.env, WEBHOOK_TOKEN: 'two words' }, () => undefined)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });
   });
 
-  test('names the settings that a server without the targets lacks', async () => {
+  test('prints the settings that a server without the targets needs', async () => {
     const bare = await startMinio();
     try {
       const env = {

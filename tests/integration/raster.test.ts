@@ -9,7 +9,7 @@ import type { AssetDetailView } from '#shared/api/views.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
-/** The raster lane as a person uses it: the command line against a whole Sluice, the asset fetched by its link. */
+/** The raster lane through the command line of a running Sluice. The asset is downloaded by its URL. */
 
 const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
 const data = (name: string) => fileURLToPath(new URL(`../data/raster/${name}`, import.meta.url));
@@ -49,7 +49,7 @@ async function ingest(...args: string[]) {
   };
 }
 
-test('a GeoTIFF becomes a COG with lineage and catalog that agree, and a repeat is linked', async () => {
+test('a GeoTIFF becomes a COG with lineage and catalog, and a repeat reuses the asset', async () => {
   const path = join(folder, 'Höhe 🌳 #1.tif');
   await copyFile(data('olinda_dem_utm25s.tif'), path);
   const { document, exitCode, stderr } = await ingest(path, '--dataset', 'höhe', '--crs', 'EPSG:31985');
@@ -85,7 +85,7 @@ test('a GeoTIFF becomes a COG with lineage and catalog that agree, and a repeat 
   );
 });
 
-test('a person is told pixels and bands, of each asset', async () => {
+test('the command line prints pixels and bands of each asset', async () => {
   const { stdout, exitCode } = await run(
     'ingest',
     data('landsat.tif'),
@@ -106,7 +106,7 @@ test('a person is told pixels and bands, of each asset', async () => {
   expect(both.stdout).toContain('viele.lc, version 1');
 });
 
-test('options become parameters; those of rasters are refused with other files', async () => {
+test('options become parameters; raster options are rejected for other files', async () => {
   const west = join(folder, 'west.tif');
   const east = join(folder, 'ost.tif');
   await execa('gdal_translate', ['-q', '-srcwin', '0', '0', '100', '200', data('landsat.tif'), west]);
@@ -149,7 +149,7 @@ test('options become parameters; those of rasters are refused with other files',
   ]);
 });
 
-test('an error names the file and what to do, and afterward everything in the lake agrees', async () => {
+test('a file with external references fails the run, and the lake stays consistent', async () => {
   const { document, exitCode } = await ingest(data('external-storage.nc'), '--dataset', 'fremd', '--crs', 'EPSG:4326');
   expect([exitCode, document]).toMatchObject([1, { status: 'failure', error: { code: 'FILE_FORBIDDEN_CONTENT' } }]);
   expect(await inconsistencies(sluice.context)).toEqual([]);

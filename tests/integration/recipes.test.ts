@@ -21,7 +21,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A square of a thousandth of a degree. */
+/** A square with a side of 0.001 degrees. */
 const square = (x: number, y: number) => [
   [
     [x, y],
@@ -74,7 +74,7 @@ const RECIPE = {
   ],
 };
 
-/** Runs `sluice ingest` of the buildings as a person does. */
+/** Runs `sluice ingest` with the buildings. */
 async function ingest(recipe: unknown): Promise<{ exitCode: number | undefined; run: RunView & { reused?: boolean } }> {
   const [file, recipeFile] = [join(folder, 'Häuser #1 + é.geojson'), join(folder, 'recipe ü.json')];
   await writeFile(
@@ -103,7 +103,7 @@ async function ingest(recipe: unknown): Promise<{ exitCode: number | undefined; 
   return { exitCode, run: JSON.parse(stdout) as RunView & { reused?: boolean } };
 }
 
-/** The asset of a run as the API shows it, and its file as an independent reader sees it. */
+/** The asset view of a run, and its file as read by hyparquet. */
 async function assetOf(run: RunView) {
   const asset = (await (await fetch(`${sluice.url}/api/assets/${run.asset?.id}`)).json()) as AssetDetailView;
   const path = join(folder, `${run.run_id}.parquet`);
@@ -120,7 +120,7 @@ test('the asset of a recipe with many steps has notes of what they changed', asy
   const values = rows
     .map(({ Viertel, houses, highest, area_m2 }) => [Viertel, houses, highest, Math.round(Number(area_m2))])
     .sort();
-  // A thousandth of a degree is 70.6 m from west to east there, and 111.2 m from south to north.
+  // At this latitude, 0.001 degrees are 70.6 m from west to east, and 111.2 m from south to north.
   expect(values).toEqual([
     ['Nord', 2n, 12.5, expect.closeTo(15_720, -2)],
     ['Süd', 1n, 7, expect.closeTo(7_860, -2)],
@@ -172,7 +172,7 @@ test('the asset of a recipe with many steps has notes of what they changed', asy
   );
 });
 
-test('the same steps are the same source; another value or order is another one', async () => {
+test('the same steps give the same source hash; other steps or another order give another one', async () => {
   const first = await ingest({ steps: [{ step: 'explode' }, { step: 'centroid' }] });
   const hash = (await assetOf(first.run)).asset.source_hash;
   const again = await ingest({ steps: [{ step: 'explode' }, { step: 'centroid' }] });
@@ -187,7 +187,7 @@ test('the same steps are the same source; another value or order is another one'
   expect(new Set(hashes).size).toBe(4);
 });
 
-test('a step that does not fit the table fails the run, by name', async () => {
+test('a step with an unknown column fails the run, and the error names the step', async () => {
   const { run, exitCode } = await ingest({
     steps: [
       { step: 'drop_columns', columns: ['OBJECTID'] },
@@ -205,7 +205,7 @@ test('a step that does not fit the table fails the run, by name', async () => {
   });
 });
 
-test('a recipe file that is wrong is told before anything is uploaded', async () => {
+test('an invalid recipe file is rejected before the upload', async () => {
   const { run, exitCode } = await ingest({ steps: [{ step: 'clip', bounds: [1, 0, 0, 1] }] });
   expect(exitCode).toBe(2);
   expect(run).toMatchObject({
