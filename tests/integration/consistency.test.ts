@@ -226,8 +226,8 @@ describe('retention', () => {
     for (const n of range(1, 5)) made.push(await ingest(`wenige ${n}`, 'wenige', points(60 + n), { keep_versions: 2 }));
     expect(await versions('wenige')).toEqual([4, 5]);
     const [oldest] = made as [(typeof made)[0]];
-    const gone = [oldest.asset.s3_key, itemKey('wenige', 1), `${oldest.asset.s3_key}.iso.json`];
-    for (const key of gone) expect(await sluice.context.objects.head('data-lake', key), key).toBeUndefined();
+    const deletedKeys = [oldest.asset.s3_key, itemKey('wenige', 1), `${oldest.asset.s3_key}.iso.json`];
+    for (const key of deletedKeys) expect(await sluice.context.objects.head('data-lake', key), key).toBeUndefined();
     expect(await activities()).toEqual(
       expect.arrayContaining([
         ...range(1, 3).map(
@@ -284,7 +284,7 @@ describe('retention', () => {
     );
     expect([(await set(0)).status, (await set('2')).status]).toEqual([400, 400]);
     expect(
-      (await fetch(`${sluice.url}/api/datasets/nobody/retention`, { method: 'PUT', body: '{"keep_versions":1}' }))
+      (await fetch(`${sluice.url}/api/datasets/unknown/retention`, { method: 'PUT', body: '{"keep_versions":1}' }))
         .status,
     ).toBe(404);
     expect(await inconsistencies(sluice.context)).toEqual([]);
