@@ -123,7 +123,7 @@ export function claimContract(on: OpenedLedger): void {
     test('a claim is taken over only from the owner that the request names', async () => {
       const run = await admitBatch(on.ledger);
       const older = await claimed(on.ledger, run, 'load-to-postgis');
-      expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'somebody else' })).outcome).toBe(
+      expect((await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: 'another owner' })).outcome).toBe(
         'held',
       );
       expect(await claim(run, 'load-to-postgis', { owner: 'new', takeOverFrom: OWNER })).toMatchObject({

@@ -15,7 +15,7 @@ interface Scene {
   assetId: string;
 }
 
-const ERROR = { code: 'INTERNAL' as const, message: 'a stale worker says so', details: {} };
+const ERROR = { code: 'INTERNAL' as const, message: 'error of a stale worker', details: {} };
 const DESCRIPTION = { iso: { title: 'stale' }, stac_key: 'stale.json' };
 
 /** Every operation that needs a claim. `refused` is its result for a stale claim. */
@@ -43,7 +43,7 @@ const FENCED: [
     'throws',
   ],
   ['linkAsset', (ledger, { stale, assetId }) => ledger.linkAsset(stale, assetId), 'throws'],
-  ['describeAsset', (ledger, { stale, assetId }) => ledger.completeAsset(stale, assetId, DESCRIPTION), 'throws'],
+  ['completeAsset', (ledger, { stale, assetId }) => ledger.completeAsset(stale, assetId, DESCRIPTION), 'throws'],
   [
     'insertLineage',
     (ledger, { stale, run, assetId }) => ledger.insertLineage(stale, [sampleEdge(run, assetId)]),

@@ -135,7 +135,7 @@ export function removalContract(on: OpenedLedger): void {
   describe('assets of an unsuccessful run', () => {
     test('are removed when they are incomplete and the run has failed or was canceled', async () => {
       const { run, claim } = await exporting(newDatasetId());
-      const whole = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'whole'));
+      const complete = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'complete'));
       const half = await on.ledger.registerAsset(claim, sampleDraft(run, 'half'));
       expect(await on.ledger.removeUnfinishedAssets(run.run_id)).toEqual([]);
       await on.ledger.endRun(run.run_id, 'canceled', null);
@@ -143,7 +143,7 @@ export function removalContract(on: OpenedLedger): void {
         { ...half, removed: { at: expect.any(String), reason: 'run_not_finished' } },
       ]);
       expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([]);
-      expect(await on.second.listAssets({ dataset_id: run.dataset_id })).toEqual([whole]);
+      expect(await on.second.listAssets({ dataset_id: run.dataset_id })).toEqual([complete]);
     });
   });
 
