@@ -145,7 +145,7 @@ test('options become parameters; raster options are rejected for other files', a
   );
   expect([vector.exitCode, vector.stderr]).toMatchObject([
     2,
-    expect.stringContaining('options for rasters were given'),
+    expect.stringContaining('raster options do not apply to it'),
   ]);
 });
 
