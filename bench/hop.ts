@@ -10,8 +10,7 @@ import { startPostgres } from '../gateway/embedded/postgres.ts';
 import { createRouter } from '../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { NoOpLane } from './no-op-lane.ts';
-import type { Benchmark } from './report.ts';
-import { median, percentile } from './statistics.ts';
+import { type Benchmark, median, percentile } from './report.ts';
 
 /** Measures the overhead of Sluice: the vector lane of stack.yml, with functions that only claim and finish a step. */
 

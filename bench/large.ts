@@ -3,8 +3,7 @@ import { type FinishedBatch, finished, sendManifest, uploadFiles } from './batch
 import { polygonFile } from './data.ts';
 import { startInstance } from './instance.ts';
 import { type PeakMemory, residentBytes, watchMemory } from './memory.ts';
-import type { Benchmark, Measure } from './report.ts';
-import { median } from './statistics.ts';
+import { type Benchmark, type Measure, median } from './report.ts';
 
 export interface LargeOptions {
   /** The number of pairs of a Sluice run and a run of the bare tools. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { describeMachine } from './machine.ts';
-import { significant } from './statistics.ts';
+import { execa } from 'execa';
 
 /** One result of a benchmark. */
 export interface Measure {
@@ -55,4 +55,54 @@ export async function record(benchmark: Benchmark): Promise<string> {
   };
   await writeFile(path, `${JSON.stringify({ machine: await describeMachine(), ...rounded }, undefined, 2)}\n`);
   return path;
+}
+
+/** The machine of a measurement. Only ratios can be compared between machines. */
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memory_gib: number;
+  system: string;
+  node: string;
+  gdal: string;
+  commit: string;
+  measured_at: string;
+}
+
+const GIB = 2 ** 30;
+
+export async function describeMachine(): Promise<Machine> {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memory_gib: Math.round(totalmem() / GIB),
+    system: `${platform()} ${release()}`,
+    node: process.version,
+    gdal: await firstLine('ogrinfo', ['--version']),
+    commit: await firstLine('git', ['rev-parse', '--short', 'HEAD']),
+    measured_at: new Date().toISOString(),
+  };
+}
+
+async function firstLine(program: string, args: string[]): Promise<string> {
+  const { stdout, failed } = await execa(program, args, { reject: false });
+  return failed ? 'unknown' : (stdout.split('\n')[0] ?? '');
+}
+
+/** The percentile of `share` (0 to 1) by the nearest-rank method. NaN without values. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  if (sorted.length === 0) return Number.NaN;
+  return Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!;
+}
+
+/** Rounds to `digits` significant digits. More digits vary between measurements. */
+export function significant(value: number, digits = 3): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
 }

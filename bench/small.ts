@@ -2,8 +2,7 @@ import { type BareTimes, prepareBareTools } from './bare-tools.ts';
 import { type FinishedBatch, finished, sendManifest, uploadFiles } from './batch.ts';
 import { polygonFile, type PolygonFile } from './data.ts';
 import { type Instance, startInstance } from './instance.ts';
-import type { Benchmark, Measure } from './report.ts';
-import { median, percentile } from './statistics.ts';
+import { type Benchmark, type Measure, median, percentile } from './report.ts';
 
 export interface SmallOptions {
   /** Batches one at a time, each with a run of the bare tools. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { median, percentile, significant } from './statistics.ts';
+import { median, percentile, significant } from './report.ts';
 
 test('a percentile is one of the values', () => {
   expect(percentile([40, 10, 30, 20], 0.5)).toBe(20);

@@ -5,17 +5,22 @@ import type { GatewayClient } from './client/gateway-client.ts';
 import { activity } from './commands/activity.ts';
 import { assets } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
-import { ingest, type IngestFlags } from './commands/ingest.ts';
-import { join, type JoinFlags } from './commands/join.ts';
+import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
 import { lineage } from './commands/lineage.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
 import { cancel, type OperatorFlags, rerun, type RerunFlags } from './commands/run-control.ts';
 import { run, runs } from './commands/runs.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
-import { addBatchOptions, addListOptions, jsonOption, operatorOption, parseCount } from './input/options.ts';
-import { addRasterOptions } from './input/raster-options.ts';
-import { addTabularOptions } from './input/tabular-options.ts';
+import {
+  addBatchOptions,
+  addListOptions,
+  jsonOption,
+  operatorOption,
+  parseCount,
+  addRasterOptions,
+  addTabularOptions,
+} from './input/options.ts';
 import type { Terminal } from './output/terminal.ts';
 
 /** What the commands need: the environment, the gateway and the terminal. */

@@ -1,10 +1,10 @@
-import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import { dropOutputs, runRecipe } from '../functions/transform-recipe/run-recipe.ts';
 import { readStepContext } from '../functions/transform-recipe/read-step-context.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { createDatabase } from './servers.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';

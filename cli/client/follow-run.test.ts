@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { serverEvents } from './follow-run.ts';
+import { serverEvents } from './gateway-client.ts';
 
 test('server-sent events are complete, however the stream is split into chunks', async () => {
   const text = ': heartbeat\n\nevent: run\ndata: {"é":\r\ndata: "🌳"}\r\n\r\nid: 1\ndata\n\ndata: incomplete';

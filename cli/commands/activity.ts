@@ -1,10 +1,9 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import type { ActivityView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice activity`: lists the activities of one run or of all runs, newest first. */
 export function activity(

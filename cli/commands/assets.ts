@@ -1,11 +1,10 @@
 import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
 import type { AssetView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { assetJson } from '../output/json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice assets`: lists the assets of the lake or of one dataset, newest first. */
 export function assets(

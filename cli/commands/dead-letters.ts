@@ -1,11 +1,10 @@
 import { formatTime } from '#shared/text/amounts.ts';
-import { printable } from '#shared/text/message-text.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
+import { printable } from '#shared/text/describe-issue.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { type Terminal, formatTable } from '../output/terminal.ts';
 import type { OperatorFlags } from './run-control.ts';
 
 /** `sluice dead-letters`: lists the events that could not be delivered, with the recommended action for each. */

@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
-import { type RasterFlags, rasterParameters } from '../input/raster-options.ts';
+import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
+import { type JoinOptions, planJoinBatch } from '../input/join-batch.ts';
+import {
+  userName,
+  type RasterFlags,
+  rasterParameters,
+  type TabularFlags,
+  tabularParameters,
+} from '../input/options.ts';
 import { findSourceFiles } from '../input/source-files.ts';
-import { type TabularFlags, tabularParameters } from '../input/tabular-options.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { userName } from '../input/options.ts';
 import { submitBatch } from './submit-batch.ts';
 
 export interface IngestFlags
@@ -67,4 +72,23 @@ async function readRecipeFile(path: string): Promise<unknown> {
       cause,
     });
   }
+}
+
+export interface JoinFlags extends Omit<JoinOptions, 'uploader'> {
+  uploader?: string;
+}
+
+/** `sluice join SPATIAL TABULAR`: joins two assets, follows the run, and shows the new asset. */
+export function join(
+  spatial: string,
+  tabular: string,
+  flags: JoinFlags,
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  return submitBatch(
+    (moment) => planJoinBatch(spatial, tabular, { ...flags, uploader: flags.uploader ?? userName() }, moment),
+    client,
+    terminal,
+  );
 }

@@ -3,10 +3,9 @@ import type { Discrepancy } from '#shared/reconcile/compare-lake.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatTable } from '../output/format-table.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice reconcile`: shows the differences between ledger and lake. Exits with 1 when there are any. */
 export function reconcile(flags: { deep?: boolean }, client: GatewayClient, terminal: Terminal): Promise<number> {

@@ -2,13 +2,11 @@ import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import type { RunView } from '#shared/api/views.ts';
 import { formatError, formatRun } from '#shared/api/format-run.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import { followRun } from '../client/follow-run.ts';
-import { formatTable } from '../output/format-table.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import { type GatewayClient, followRun } from '../client/gateway-client.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress } from '../output/progress.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import { colorsFor, type Terminal } from '../output/terminal.ts';
+import { colorsFor, type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice runs`: lists runs, newest first. */
 export function runs(

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunView } from '#shared/api/views.ts';
-import { followRun } from '../client/follow-run.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import { type GatewayClient, followRun } from '../client/gateway-client.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
 import type { Batch } from '../input/batch.ts';
 import { errorJson, runJson } from '../output/json-output.ts';

@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import { userInfo } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DECLARABLE_TYPES } from '#shared/contracts/facts.ts';
+import { KeepVersionsSchema, type Manifest, RasterParametersSchema } from '#shared/manifest/manifest.ts';
 
 /** Options of several commands. */
 
@@ -64,4 +65,137 @@ export function userName(): string {
   } catch {
     return String(process.getuid?.() ?? 'unknown');
   }
+}
+
+type RasterParameters = NonNullable<Manifest['metadata']['raster']>;
+
+/** The raster options, as commander returns them. */
+export interface RasterFlags {
+  targetCrs?: string;
+  resampling?: RasterParameters['resampling'];
+  categorical?: boolean;
+  nodata?: number;
+  compression?: RasterParameters['compression'];
+  mosaic?: boolean;
+}
+
+const { resampling, compression } = RasterParametersSchema.shape;
+
+/** Adds the options for `metadata.raster`. */
+export function addRasterOptions(command: Command): Command {
+  return command
+    .optionsGroup('Rasters:')
+    .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); default: that of the file')
+    .addOption(
+      new Option('--resampling <method>', 'resampling for --target-crs and overviews').choices(
+        resampling.unwrap().options,
+      ),
+    )
+    .option('--categorical', 'pixel values are classes, so they are not averaged; default for palettes')
+    .option('--nodata <value>', 'nodata value; overrides the value of the file', parseNumber)
+    .addOption(
+      new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(
+        compression.unwrap().options,
+      ),
+    )
+    .option('--mosaic', 'create one asset from all files, instead of one for each');
+}
+
+/** Converts the options to `metadata.raster`; undefined when none is set. */
+export function rasterParameters({
+  targetCrs,
+  resampling: method,
+  categorical,
+  nodata,
+  compression: packing,
+  mosaic,
+}: RasterFlags): Partial<RasterParameters> | undefined {
+  const fields = { target_crs: targetCrs, resampling: method, categorical, nodata, compression: packing, mosaic };
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It must be a number.');
+}
+
+type TabularParameters = NonNullable<Manifest['metadata']['tabular']>;
+type DeclarableType = (typeof DECLARABLE_TYPES)[number];
+
+/** The table options, as commander returns them. */
+export interface TabularFlags {
+  delimiter?: string;
+  decimal?: '.' | ',';
+  sheet?: string;
+  /** False with --no-header; true by default, also without an option. */
+  header?: boolean;
+  null?: string[];
+  columnType?: Record<string, DeclarableType>;
+  maxRejected?: number;
+}
+
+/** Adds the options for `metadata.tabular`. */
+export function addTabularOptions(command: Command): Command {
+  return command
+    .optionsGroup('Tables:')
+    .option('--delimiter <character>', 'delimiter, \\t for a tab; detected by default', (text) =>
+      text === '\\t' ? '\t' : text,
+    )
+    .option('--decimal <character>', 'decimal separator, "." or ","', parseDecimal)
+    .option('--sheet <name>', 'sheet of a workbook; default: the first')
+    .option('--no-header', 'the first row contains data, not column names')
+    .option('--null <text>', 'text that represents a missing value (NA); repeatable', (text, before: string[] = []) => [
+      ...before,
+      text,
+    ])
+    .option(
+      '--column-type <name=type>',
+      `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; repeatable`,
+      parseColumnType,
+    )
+    .option('--max-rejected <count>', 'maximum number of unreadable rows; more fail the run', parseWholeNumber);
+}
+
+/** Converts the options to `metadata.tabular`; undefined when none is set. */
+export function tabularParameters({
+  delimiter,
+  decimal,
+  sheet,
+  header,
+  null: nullValues,
+  columnType,
+  maxRejected,
+}: TabularFlags): TabularParameters | undefined {
+  const fields = {
+    delimiter,
+    decimal_separator: decimal,
+    sheet,
+    header: header === false ? false : undefined,
+    null_values: nullValues,
+    columns: columnType,
+    max_rejected_rows: maxRejected,
+  };
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
+}
+
+function parseDecimal(text: string): '.' | ',' {
+  if (text === '.' || text === ',') return text;
+  throw new InvalidArgumentError('It must be "." or ",".');
+}
+
+/** Column names may contain "=", so the type follows the last one. */
+function parseColumnType(text: string, before: Record<string, DeclarableType> = {}): Record<string, DeclarableType> {
+  const [, name, type] = /^(.+)=([^=]+)$/s.exec(text) ?? [];
+  const known = DECLARABLE_TYPES.find((candidate) => candidate === type);
+  if (name === undefined || known === undefined)
+    throw new InvalidArgumentError(`It must be NAME=TYPE, with one of ${DECLARABLE_TYPES.join(', ')}.`);
+  return { ...before, [name]: known };
+}
+
+function parseWholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number, 0 or more.');
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { addTabularOptions, type TabularFlags, tabularParameters } from './tabular-options.ts';
+import { addTabularOptions, type TabularFlags, tabularParameters } from './options.ts';
 
 function parse(...args: string[]) {
   const command = addTabularOptions(new Command('x'))

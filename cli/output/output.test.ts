@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunView } from '#shared/api/views.ts';
-import { formatTable } from './format-table.ts';
 import { createProgress, stepLines } from './progress.ts';
-import { colorsFor } from './terminal.ts';
+import { colorsFor, formatTable } from './terminal.ts';
 
 const print = (): void => undefined;
 const PLAIN = colorsFor({ write: print });

@@ -1,5 +1,7 @@
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
+import stringWidth from 'string-width';
+import { printable } from '#shared/text/describe-issue.ts';
 import type { OutputStream } from '#shared/text/live-lines.ts';
 
 /** The output of a command: results to standard output; progress and errors to standard error. */
@@ -13,4 +15,12 @@ export interface Terminal {
 /** Colors for a stream. Without a terminal, or with NO_COLOR (https://no-color.org), the functions add no colors. */
 export function colorsFor(stream: OutputStream, variables: NodeJS.ProcessEnv = process.env): Colors {
   return createColors(stream.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
+}
+
+/** Formats rows as a table with aligned columns. The first row is the header. */
+export function formatTable(rows: string[][]): string {
+  const clean = rows.map((row) => row.map(printable));
+  const widths = (clean[0] ?? []).map((_, column) => Math.max(...clean.map((row) => stringWidth(row[column] ?? ''))));
+  const pad = (value: string, column: number) => value + ' '.repeat((widths[column] ?? 0) - stringWidth(value));
+  return clean.map((row) => row.map(pad).join('  ').trimEnd()).join('\n');
 }

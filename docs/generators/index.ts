@@ -1,5 +1,4 @@
-import { envExample } from './env-example.ts';
-import { errorsDocument } from './errors.ts';
+import { envExample, errorsDocument } from './env-example.ts';
 import { formatsDocument } from './formats.ts';
 import { functionReadmes } from './function-readmes.ts';
 import type { GeneratedFile } from './generated-file.ts';

@@ -1,8 +1,8 @@
 import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import { type ManifestObject, readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 
 type Storage = Pick<Context, 'env' | 'log' | 'objects' | 'signal'>;
 

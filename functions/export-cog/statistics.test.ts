@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { blankStatistics } from './write/clear-statistics.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
+import { blankStatistics } from './write/summarize-raster.ts';
 
 /** Statistics are computed from all pixels of the asset. Statistics in the file are ignored. */
 

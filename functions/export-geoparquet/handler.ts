@@ -9,18 +9,18 @@ import {
 } from '#shared/assets/store-asset.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
-import { projJson } from '#shared/parquet/export/projjson.ts';
 import { writeGeoParquet } from '#shared/parquet/export/write-geoparquet.ts';
 import { checkTableKept } from '#shared/postgis/table-checks.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
-import { epsgNumber } from '#shared/contracts/epsg.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
+import { epsgNumber } from '#shared/contracts/facts.ts';
+import { sessionSettings } from '#shared/postgis/session-pool.ts';
+import { projJson } from '#shared/parquet/export/geo-metadata.ts';
 import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
 
 /** Starts the thread that writes Parquet. */

@@ -3,12 +3,12 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runFailed } from '#shared/events/run-events.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { deadLetterEvent } from '../../gateway/router/dead-letter-event.ts';
 import { openFunctionContext, putManifest, uploadEvent, vectorManifest } from '../../tests/function-context.ts';
 import { doStep, exportAsset, startRun } from '../../tests/function-runs.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { handler as validateManifest } from '../validate-manifest/handler.ts';
 import { handler } from './handler.ts';
+import { deadLetterEvent } from '../../gateway/router/dead-letter-store.ts';
 
 let context: Context & AsyncDisposable;
 beforeAll(async () => {

@@ -3,8 +3,7 @@ import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { JoinConfigSchema } from '#shared/manifest/manifest.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 import { duplicatesSql, joinSql, keysSql, unmatchedSql } from './join-sql.ts';
-import { areComparable } from './key-types.ts';
-import { matchNotes } from './match-keys.ts';
+import { matchNotes, areComparable } from './match-keys.ts';
 import { planJoin } from './plan-join.ts';
 
 const asset = (dataset_id: string, columns: Column[]) =>

@@ -4,7 +4,7 @@ import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import { MAX_TABLE_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { assetLabel, type JoinAssets } from './find-assets.ts';
-import { checkKeyTypes } from './key-types.ts';
+import { checkKeyTypes } from './match-keys.ts';
 
 /** A column to read from an asset, with its name in the result; undefined for a key that is not kept. */
 export interface JoinColumn extends Column {

@@ -1,9 +1,9 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { endManifestOfRun } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 import { completeAsset } from './complete-asset.ts';
 
 /** Completes the assets of a run (lineage, catalog) and ends the run with success. See README.md. */

@@ -2,7 +2,7 @@ import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { FeatureCheck, FeatureFailure, RecipeStep, StepContext } from '#shared/recipes/recipe-step.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /** Features that an error names. More are of no use, because the source is corrected as a whole. */
 const MAX_FEATURES = 5;

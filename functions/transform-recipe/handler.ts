@@ -1,12 +1,12 @@
 import { makeEvent, parseEventData } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
-import { sessionSettings } from '#shared/postgis/session-settings.ts';
 import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
 import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import type { Context, Handler, WarmUp } from '#shared/runtime/context.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
+import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { readStepContext } from './read-step-context.ts';
 import { dropOutputs, runRecipe } from './run-recipe.ts';
 

@@ -2,8 +2,7 @@ import format from 'pg-format';
 import type { Env } from '#shared/config/env.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
-import { checkGeometryContract } from '#shared/postgis/table-checks.ts';
-import { readColumns } from '#shared/postgis/table-columns.ts';
+import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
 import { invalidParameter } from '#shared/recipes/parameters/columns.ts';
 import {
   boxesToTransform,

@@ -1,7 +1,6 @@
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
-import { activityOf } from '#shared/ledger/activity.ts';
 import type { ManifestDocument } from '#shared/ledger/documents.ts';
 import {
   type Rejection,
@@ -10,6 +9,7 @@ import {
   type ManifestObject,
 } from '#shared/landing/uploaded-manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { activityOf } from '#shared/ledger/new-run.ts';
 import type { ManifestDecision } from './check-manifest.ts';
 import { planRun } from './plan-run.ts';
 

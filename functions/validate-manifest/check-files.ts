@@ -1,7 +1,9 @@
+import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
-import type { NamedFile } from './file-paths.ts';
+import { invalidFields } from './parse-manifest.ts';
 
 /** Concurrent HEAD requests: enough to hide the latency of a store, and fewer than its connections. */
 const PARALLEL_HEADS = 16;
@@ -58,4 +60,72 @@ function rejectLarge({ field, path }: NamedFile, size: number, limit: number): v
       details: { field, path, size_bytes: size, limit_bytes: limit, variable: 'MAX_FILE_BYTES' },
     },
   );
+}
+
+/** A file of a manifest, with its object key. */
+export interface NamedFile {
+  /** The field of the manifest: `files[0].path`. */
+  field: string;
+  path: string;
+  key: string;
+}
+
+/** Sluice moves the objects below these prefixes, so they cannot be data files. */
+const RESERVED_PREFIXES = [MANIFESTS_PREFIX, ARCHIVE_PREFIX];
+
+/**
+ * The objects of the files that a manifest lists. Paths are not decoded: `%20`, `#`, `?` and `+` are characters of the
+ * key. Throws FILE_OUTSIDE_LANDING_ZONE for a path that is not s3://BUCKET/KEY, and MANIFEST_INVALID for a file that is
+ * listed twice.
+ */
+export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): NamedFile[] {
+  const files = manifest.files.map(({ path }, index) => ({
+    field: `files[${index}].path`,
+    path,
+    key: path.slice(`s3://${bucket}/`.length),
+  }));
+  const invalid = files.flatMap((file) => {
+    const problem = problemOf(file.path, bucket);
+    return problem === undefined ? [] : [{ field: file.field, path: file.path, message: problem }];
+  });
+  if (invalid[0] !== undefined) {
+    const { field, path, message } = invalid[0];
+    const more = invalid.length - 1;
+    const others = more === 0 ? '' : more === 1 ? ' 1 more path is invalid.' : ` ${more} more paths are invalid.`;
+    throw new SluiceError(
+      'FILE_OUTSIDE_LANDING_ZONE',
+      `${field} ${JSON.stringify(path)} ${message}. Write the path as s3://${bucket}/KEY.${others}`,
+      { details: { files: invalid } },
+    );
+  }
+  rejectRepeats(manifest);
+  return files;
+}
+
+/** Why a path is invalid, as the end of a sentence; undefined for a valid path. */
+function problemOf(path: string, bucket: string): string | undefined {
+  if (/^\/?vsi[a-z0-9_]*(\/|$)/i.test(path)) return 'is a virtual path of GDAL, which is not allowed';
+  const [, found, key] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(path) ?? [];
+  if (found === undefined || key === undefined) return 'does not start with s3://';
+  if (found !== bucket) return `names the bucket ${JSON.stringify(found)}`;
+  if (key === '' || key.endsWith('/')) return 'names a folder, not a file';
+  if (key.includes('\\')) return 'contains a backslash';
+  const problem = userKeyProblem(key);
+  if (problem !== undefined) return problem;
+  const folders = key.split('/').slice(0, -1);
+  if (folders.some((name) => /^vsi[a-z0-9_]+$/i.test(name)))
+    return 'contains a virtual path of GDAL, which is not allowed';
+  const reserved = RESERVED_PREFIXES.find((prefix) => key.startsWith(prefix));
+  return reserved === undefined ? undefined : `is below ${reserved}, which is reserved for manifests`;
+}
+
+/** Rejects a repeated pair of path and layer, which would load every row twice. */
+function rejectRepeats({ files }: Pick<Manifest, 'files'>): void {
+  const seen = new Map<string, number>();
+  for (const [index, { path, layer }] of files.entries()) {
+    const earlier = seen.get(JSON.stringify([path, layer]));
+    if (earlier !== undefined)
+      throw invalidFields([{ field: `files[${index}].path`, message: `is the same file as in files[${earlier}]` }]);
+    seen.set(JSON.stringify([path, layer]), index);
+  }
 }

@@ -4,8 +4,7 @@ import type { ManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { checkFiles } from './check-files.ts';
-import { filesOf } from './file-paths.ts';
+import { checkFiles, filesOf } from './check-files.ts';
 import { parseManifest } from './parse-manifest.ts';
 
 /** Whether a manifest starts a run. `error` is null if its lane is disabled, which is no error. */

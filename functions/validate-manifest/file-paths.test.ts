@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { filesOf } from './file-paths.ts';
+import { filesOf } from './check-files.ts';
 
 const file = (path: string, layer?: string) => ({ path, layer, type: 'vector' as const, format: 'GPKG' });
 const named =

@@ -3,8 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_MANIFEST_BYTES, type ManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
-import { decodeText, parseJson } from './manifest-text.ts';
-import { type FieldIssue, fieldOf, tokenIssues } from './manifest-tokens.ts';
+import { decodeText, parseJson, type FieldIssue, fieldOf, tokenIssues } from './manifest-text.ts';
 
 /** Issues in `details` of the error. */
 const MAX_ISSUES = 50;

@@ -8,14 +8,13 @@ import { activityRoutes } from './routes/activity.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
-import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
 import { runActionRoutes } from './routes/run-actions.ts';
 import { runRoutes } from './routes/runs.ts';
-import { webhookRoutes } from './routes/webhooks.ts';
+import { webhookRoutes, eventRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';
 

@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
-import { closeServer } from './http/close-server.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 import { errorResponse } from './http/error-response.ts';
 
 /** How long closing waits for running requests. A progress stream does not end before. */
@@ -78,4 +77,14 @@ async function isSluice(host: string, port: number): Promise<boolean> {
   } catch {
     return false; // The program does not use HTTP.
   }
+}
+
+/** Stops accepting connections, waits `drainMs` for running requests, and then closes their connections. */
+export async function closeServer(server: Server, drainMs: number): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(timer);
 }

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
-import { closeServer } from '../api/http/close-server.ts';
 import { makeWritesAtomic, removeAbandonedUploads, repairStaging, type S3rverStore } from './atomic-writes.ts';
+import { closeServer } from '../api/listen.ts';
 
 /** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */
 export interface EmbeddedObjectStore {

@@ -5,8 +5,7 @@ import pg from 'pg';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { lockFolder } from './folder-lock.ts';
-import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
-import { stopOrphans } from './postgres-orphans.ts';
+import { dataFolder, serverAccount, socketFolder, stopOrphans } from './postgres-folders.ts';
 import {
   binariesFor,
   type Cluster,

@@ -1,6 +1,5 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { writeError } from '#shared/events/http-errors.ts';
-import { type HttpReply, writeEvent } from '#shared/events/http.ts';
+import { type HttpReply, writeEvent, writeError } from '#shared/events/http.ts';
 import { CallLimits } from '#shared/runtime/call-limits.ts';
 import type { AsyncCall } from './delivery.ts';
 import { type CallResult, decideOutcome } from './outcome.ts';

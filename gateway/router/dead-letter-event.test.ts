@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { deadLetterEvent } from './dead-letter-event.ts';
 import { assertStorable, jobIdOf } from './delivery.ts';
+import { deadLetterEvent } from './dead-letter-store.ts';
 
 const event: SluiceEvent = {
   specversion: '1.0',

@@ -4,11 +4,11 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './database.ts';
-import { deadLetterEvent } from './dead-letter-event.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
 import type { CallResult, Outcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
+import { deadLetterEvent } from './dead-letter-store.ts';
 
 /** Delay before the outcome is stored again while the database is unavailable. */
 const STORE_AGAIN_MS = 500;

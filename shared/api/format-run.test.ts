@@ -1,8 +1,8 @@
 import { createColors } from 'picocolors';
 import { expect, test } from 'vitest';
-import { printable } from '#shared/text/message-text.ts';
 import { formatAsset, formatError, formatStatus, formatRun } from './format-run.ts';
 import type { AssetView, RunView } from './views.ts';
+import { printable } from '#shared/text/describe-issue.ts';
 
 const PLAIN = createColors(false);
 const step = (

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EpsgCodeSchema, epsgNumber } from './epsg.ts';
+import { EpsgCodeSchema, epsgNumber } from './facts.ts';
 
 test('reads the number of an EPSG code', () => {
   expect(epsgNumber('EPSG:4326')).toBe(4326);

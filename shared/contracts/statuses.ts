@@ -1,3 +1,5 @@
+import type { StepName } from './lanes.ts';
+
 /** Statuses of runs, manifests and steps, and the allowed changes between them. */
 
 export const STATUSES = ['running', 'success', 'failure', 'canceled'] as const;
@@ -29,4 +31,11 @@ export function isAllowed(from: Status, to: Status): boolean {
 /** The statuses that may change to `status`. */
 export function statusesBefore(status: Status): Status[] {
   return STATUSES.filter((from) => isAllowed(from, status));
+}
+
+/** Identifies a claim. Every write of a step contains it. */
+export interface ClaimRef {
+  runId: string;
+  step: StepName;
+  token: number;
 }

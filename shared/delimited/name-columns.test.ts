@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nameColumns } from './name-columns.ts';
+import { nameColumns } from './dialect.ts';
 
 test('columns have the names of the header; columns without a name are numbered, with a note', () => {
   const { names, notes } = nameColumns(['größe', '', 'Größe'], 4, 'x é.csv');

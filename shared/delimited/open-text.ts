@@ -4,7 +4,7 @@ import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isGzip, readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /** Bytes that are read and scanned together. The event loop waits about 2 ms for them. */
 const CHUNK_BYTES = 2 ** 18;

@@ -1,5 +1,4 @@
-import { RejectedRows } from './rejected-rows.ts';
-import { MAX_ROW_BYTES, RowWriter } from './row-writer.ts';
+import { MAX_ROW_BYTES, RowWriter, RejectedRows } from './row-writer.ts';
 import { ESCAPE, SEPARATOR } from './staged-form.ts';
 
 export interface DelimitedOptions {

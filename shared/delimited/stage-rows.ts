@@ -3,8 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type DeclaredDialect, detectDialect, type Dialect, separatorLine } from './dialect.ts';
-import type { RejectedRows } from './rejected-rows.ts';
-import { MAX_ROW_BYTES } from './row-writer.ts';
+import { MAX_ROW_BYTES, type RejectedRows } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
 import { ESCAPE_TEXT, SEPARATOR_TEXT } from './staged-form.ts';
 

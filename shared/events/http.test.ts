@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from './event.ts';
-import { MAX_EVENT_BYTES, readEvent, writeEvent } from './http.ts';
-import { readError, writeError } from './http-errors.ts';
+import { MAX_EVENT_BYTES, readEvent, writeEvent, readError, writeError } from './http.ts';
 
 const event: SluiceEvent = {
   specversion: '1.0',

@@ -1,8 +1,7 @@
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from './event.ts';
-import { writeEvent } from './http.ts';
-import { readError } from './http-errors.ts';
+import { writeEvent, readError } from './http.ts';
 
 /** A gateway or broker stores an event within milliseconds. monitor-runs repeats a failed post. */
 const TIMEOUT_MS = 10_000;

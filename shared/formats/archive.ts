@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /**
  * Zip archives, including KMZ. The central directory is checked before anything is unpacked. The declared sizes are

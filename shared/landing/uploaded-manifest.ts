@@ -3,11 +3,11 @@ import { buffer } from 'node:stream/consumers';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { ActivityDocument, ManifestDocument } from '#shared/ledger/documents.ts';
 import { storableText } from '#shared/text/storable.ts';
 import { type Manifest, MAX_BATCH_ID } from '#shared/manifest/manifest.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 
 // An uploaded manifest: reading the object, and the ledger document of a manifest that starts no run.
 

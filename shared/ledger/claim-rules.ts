@@ -1,6 +1,5 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import type { Status, StepStatus } from '#shared/contracts/statuses.ts';
+import type { Status, StepStatus, ClaimRef } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument, Step } from './documents.ts';
 import type { ClaimResult } from './ledger.ts';

@@ -1,6 +1,5 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import type { EndStatus, Status, UnsuccessfulStatus } from '#shared/contracts/statuses.ts';
+import type { EndStatus, Status, UnsuccessfulStatus, ClaimRef } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createDatabase } from '../../tests/servers.ts';
-import { activityOf } from './activity.ts';
 import { openLedger } from './open-ledger.ts';
+import { activityOf } from './new-run.ts';
 
 test.each([
   ['mongodb://user:geheim@127.0.0.1:27017/sluice', 'LEDGER_URL begins with mongodb://'],

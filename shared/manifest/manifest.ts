@@ -1,8 +1,7 @@
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { z } from 'zod';
-import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
-import { DECLARABLE_TYPES } from '#shared/contracts/value-types.ts';
+import { DECLARABLE_TYPES, EpsgCodeSchema } from '#shared/contracts/facts.ts';
 
 /**
  * The manifest, which a user uploads to `landing-zone/manifests/` after the files (design section 5).

@@ -2,7 +2,7 @@ import pg from 'pg';
 import format from 'pg-format';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { Postgis, PostgisSession } from './postgis.ts';
 import { schemaOfRun } from './run-schema.ts';
 import { type PooledClient, SessionPool } from './session-pool.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 
 /** The spatial database. It holds the working tables of runs; a run's schema is dropped when the run ends. */
 export interface Postgis {

@@ -1,8 +1,8 @@
+import pg from 'pg';
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from './postgis.ts';
 import { PROCESSED_TABLE } from './run-schema.ts';
-import type { TableColumn } from './table-columns.ts';
 
 /** PostGIS types of spatial columns. */
 const SPATIAL_TYPES = new Set(['geometry', 'geography']);
@@ -57,4 +57,28 @@ export async function countGeometries(
   );
   const [counts] = await session.query<{ rows: number; nulls: number; empties: number }>(sql);
   return counts ?? { rows: 0, nulls: 0, empties: 0 };
+}
+
+/** A column of a table, from PostgreSQL's catalog. */
+export interface TableColumn {
+  name: string;
+  /** The result of format_type(): `numeric(10,2)`, `timestamp with time zone`, `integer[]`. */
+  type: string;
+  /** pg_type.typname; for an array, the one of its elements. */
+  base: string;
+  array: boolean;
+}
+
+const COLUMNS_SQL = `
+  select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, coalesce(element.typname, t.typname) as base,
+    element.oid is not null as array
+  from pg_attribute a join pg_type t on t.oid = a.atttypid
+    left join pg_type element on t.typcategory = 'A' and element.oid = t.typelem
+  where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum`;
+
+/** The columns of a table in the session's schema, in order. Empty when the table does not exist. */
+export function readColumns(session: PostgisSession, table: string): Promise<TableColumn[]> {
+  return session.query<TableColumn & pg.QueryResultRow>(COLUMNS_SQL, [
+    `${pg.escapeIdentifier(session.schema)}.${pg.escapeIdentifier(table)}`,
+  ]);
 }

@@ -4,7 +4,7 @@ import { planRecipe } from './plan-recipe.ts';
 import { recipeOf, stepsOf } from './registry.ts';
 import type { CrsUnit, StepContext } from './recipe-step.ts';
 import { bindSteps, STEP_DEFINITIONS } from './step-list.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 const column = (name: string, type: string, base = type, array = false): TableColumn => ({ name, type, base, array });
 const CONTEXT: StepContext = {

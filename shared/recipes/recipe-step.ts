@@ -1,6 +1,6 @@
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 /** An SQL statement of a recipe step. */
 export interface SqlStep {

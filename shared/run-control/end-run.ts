@@ -1,10 +1,10 @@
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runCanceled, runFailed } from '#shared/events/run-events.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 
 // shared/run-control: operations that change a whole run (cancel, fail, rerun, resume), for functions and gateway.
 // A run that succeeds is ended by record-lineage, together with its step.

@@ -2,10 +2,9 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
-import { activityOf } from '#shared/ledger/activity.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { newRun } from '#shared/ledger/new-run.ts';
+import { newRun, activityOf } from '#shared/ledger/new-run.ts';
 
 export interface RerunRequest {
   operator: string;

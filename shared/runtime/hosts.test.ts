@@ -6,11 +6,10 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
-import { loadHandler } from './functions.ts';
 import type { FunctionHost } from './host.ts';
 import { functionUrls, HttpClientHost } from './http-client-host.ts';
 import { type FunctionServer, serveFunction } from './http-host.ts';
-import { InProcessHost } from './in-process-host.ts';
+import { InProcessHost, loadHandler } from './in-process-host.ts';
 
 const event = (data: unknown): SluiceEvent => ({
   specversion: '1.0',

@@ -2,10 +2,9 @@ import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { readError } from '#shared/events/http-errors.ts';
-import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
+import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, readError } from '#shared/events/http.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** The URL of each function, from FUNCTION_URL: `{name}` is replaced by the name of the function. */

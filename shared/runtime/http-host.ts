@@ -1,11 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent } from '#shared/events/http.ts';
-import { writeError } from '#shared/events/http-errors.ts';
+import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 import type { FunctionHost } from './host.ts';
 
 /** An HTTP server for one function. */

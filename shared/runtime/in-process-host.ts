@@ -1,11 +1,11 @@
-import type { Stack } from '#shared/config/stack.ts';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { existsSync } from 'node:fs';
+import { FUNCTION_NAME, type Stack } from '#shared/config/stack.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { CallLimits } from './call-limits.ts';
-import type { Context, Handler } from './context.ts';
-import { withDeclaredPorts } from './declared-ports.ts';
-import { loadHandler, warmUpFunction } from './functions.ts';
+import type { Context, Handler, WarmUp } from './context.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
+import { withDeclaredPorts } from './make-context.ts';
 
 /** Runs the functions in this process; all calls share the ports of one context. */
 export class InProcessHost implements FunctionHost {
@@ -62,4 +62,27 @@ export class InProcessHost implements FunctionHost {
     loading.catch(() => this.#handlers.delete(name)); // So that a function that is added later is found.
     return loading;
   }
+}
+
+const FUNCTIONS = new URL('../../functions/', import.meta.url);
+
+/** The handler of a function: `handler` of `functions/<name>/handler.ts`. Throws FUNCTION_NOT_FOUND. */
+export async function loadHandler(name: string): Promise<Handler> {
+  const { handler } = await loadModule(name);
+  if (typeof handler === 'function') return handler;
+  throw new SluiceError('FUNCTION_NOT_FOUND', `functions/${name}/handler.ts exports no \`handler\`.`);
+}
+
+/** Loads a function and executes its `warmUp`. Throws FUNCTION_NOT_FOUND and the errors of `warmUp`. */
+export async function warmUpFunction(name: string, context: Parameters<WarmUp>[0]): Promise<void> {
+  const { warmUp } = await loadModule(name);
+  await warmUp?.(context);
+}
+
+async function loadModule(name: string): Promise<{ handler?: Handler; warmUp?: WarmUp }> {
+  const file = new URL(`${name}/handler.ts`, FUNCTIONS);
+  // A valid name contains no dots, slashes or escapes, so a name from a request cannot leave the folder of functions.
+  if (!FUNCTION_NAME.test(name) || !existsSync(file))
+    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
+  return (await import(file.href)) as { handler?: Handler; warmUp?: WarmUp };
 }

@@ -3,9 +3,8 @@ import { parseStack, readStack } from '#shared/config/stack.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { createDatabase, startObjectStore, testEnv } from '../../tests/servers.ts';
 import type { Context } from './context.ts';
-import { withDeclaredPorts } from './declared-ports.ts';
 import { InProcessHost } from './in-process-host.ts';
-import { openContext } from './make-context.ts';
+import { openContext, withDeclaredPorts } from './make-context.ts';
 
 const UNREACHABLE = 'postgresql://nobody@127.0.0.1:1/none';
 const SIGNAL = new AbortController().signal;

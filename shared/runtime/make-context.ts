@@ -3,14 +3,14 @@ import { type PortName, PORTS, type Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { eventSink, postEvent } from '#shared/events/post-event.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { lanesServedBy } from '#shared/manifest/lanes.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
+import type { Postgis } from '#shared/postgis/postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
-import { undeclaredPort } from './declared-ports.ts';
-import { fencedPostgis } from './fenced-postgis.ts';
 
 export interface OpenContext extends Context, AsyncDisposable {
   /** Resolves when every opened port answers. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE. */
@@ -109,4 +109,61 @@ function postgisUrl({ POSTGIS_URL }: Env): string {
   throw new SluiceError('CONFIG_INVALID', 'POSTGIS_URL is not set, so PostGIS cannot be opened.', {
     details: { variable: 'POSTGIS_URL' },
   });
+}
+
+/**
+ * The context of one function. A port that `needs` does not list throws CONFIG_INVALID at its first use, so that a
+ * missing declaration in stack.yml is found in development, where all ports are open, and not only in a container.
+ */
+export function withDeclaredPorts(context: Context, functionName: string, needs: readonly PortName[]): Context {
+  const undeclared = PORTS.filter((port) => !needs.includes(port));
+  return {
+    ...context,
+    ...Object.fromEntries(undeclared.map((port) => [port, undeclaredPort(functionName, port)])),
+  };
+}
+
+/** Takes the place of a port that a function does not declare. */
+export function undeclaredPort<T extends object>(functionName: string, port: PortName): T {
+  return new Proxy({} as T, {
+    get() {
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `Function ${functionName} uses the port ${port}, which its annotation sluice.needs in stack.yml does not list.`,
+        { details: { function: functionName, port } },
+      );
+    },
+  });
+}
+
+/**
+ * PostGIS that opens no session for an ended run. A worker that was suspended while its run was canceled and archived
+ * would create the schema of the run again. So the status is read after the schema is created: when the run has ended
+ * before, the schema is dropped immediately; when it ends later, its archive step drops the schema and ends the
+ * session.
+ */
+export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>): Postgis {
+  return {
+    openSession: async (claim, signal) => {
+      const session = await postgis.openSession(claim, signal);
+      try {
+        const run = await ledger.getRun(claim.runId);
+        if (run === undefined || run.status === 'running') return session;
+        await postgis.dropSchema(claim.runId);
+        throw new SluiceError(
+          'CLAIM_STALE',
+          `Run ${claim.runId} has ended (${run.status}), so ${claim.step} cannot use its working tables.`,
+          { details: { run_id: claim.runId, step: claim.step } },
+        );
+      } catch (thrown) {
+        await session.close();
+        throw thrown;
+      }
+    },
+    dropSchema: (runId) => postgis.dropSchema(runId),
+    listRunSchemas: () => postgis.listRunSchemas(),
+    ping: () => postgis.ping(),
+    warmUp: () => postgis.warmUp(),
+    close: () => postgis.close(),
+  };
 }

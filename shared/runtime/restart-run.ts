@@ -1,9 +1,9 @@
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 import type { Context } from './context.ts';
 
 /** A run that loses its tables more often may itself be the reason why PostgreSQL crashes. */

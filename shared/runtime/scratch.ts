@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 
 /** The folder that contains the scratch folders of all claims. */
 export function scratchRoot(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>): string {

@@ -2,9 +2,8 @@ import { type Env, parseEnv } from '#shared/config/env.ts';
 import { readStackIfPresent } from '#shared/config/stack.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
-import { loadHandler } from './functions.ts';
 import { serveFunction } from './http-host.ts';
-import { InProcessHost } from './in-process-host.ts';
+import { InProcessHost, loadHandler } from './in-process-host.ts';
 import { openContext } from './make-context.ts';
 
 /**

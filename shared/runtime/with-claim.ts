@@ -1,10 +1,10 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { afterRestart, inTraceOf } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from './message-text.ts';
+import { reasonOf } from './describe-issue.ts';
 
 test.each([
   [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { AssetDraft } from '#shared/ledger/documents.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { Opener } from './opened-ledger.ts';
 
 /** The work that tests/contract/processes.ts starts in another process. */

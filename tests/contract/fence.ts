@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitBatch } from '../fixtures/documents.ts';
 import { claimed, LEASE_SECONDS, OWNER, sampleDraft, sampleEdge, sampleReply } from './samples.ts';

@@ -9,7 +9,7 @@ import type {
 } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { assetDraft, type Batch } from '../fixtures/documents.ts';
 
 /** Longer than any test, so that no claim expires. */

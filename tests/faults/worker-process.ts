@@ -5,8 +5,8 @@ import { vi } from 'vitest';
 import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { loadHandler } from '#shared/runtime/functions.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
+import { loadHandler } from '#shared/runtime/in-process-host.ts';
 
 /** Longest time that a test waits for one condition, on a busy machine. */
 export const TIMEOUT_MS = 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseImage } from './choose-image.ts';
+import { chooseImage } from './fetch-raster.ts';
 
 test('chooses the only variable that is not a coordinate', () => {
   const images = (...layers: string[]) => layers.map((layer) => ({ layer, name: layer }));

@@ -8,12 +8,10 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
-import { chooseImage } from './choose-image.ts';
-import type { RasterSource } from './fetch-raster.ts';
+import { type RasterSource, chooseImage } from './fetch-raster.ts';
 import { gdalReadsCrs, readRasterCrs } from './raster-crs.ts';
-import { infoCommand, parseRasterInfo, type RasterInfo, subdatasets } from './raster-info.ts';
+import { infoCommand, parseRasterInfo, type RasterInfo, subdatasets, rejectTransposedGrid } from './raster-info.ts';
 import { type RasterContext, runGdalOn } from './run-gdal.ts';
-import { rejectTransposedGrid } from './transposed-grid.ts';
 
 /** A raster that can be converted. */
 export interface DescribedRaster {

@@ -3,6 +3,7 @@ import { type RasterFormat, rasterFormat, rejectReferencingXml } from '#shared/f
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { findHdf5Reference } from './hdf5-references.ts';
+import type { Subdataset } from './raster-info.ts';
 
 /** A raster file of the manifest, downloaded. */
 export type RasterSource = Source<RasterFormat>;
@@ -36,4 +37,47 @@ async function rejectHdf5Reference(path: string, file: string, signal: AbortSign
       'Copy the values into the file; Sluice reads only uploaded files.',
     { details: { file, reference } },
   );
+}
+
+/** Names of coordinate variables. They describe the grid of other variables, and are chosen only by name. */
+const COORDINATES = /^(lat|lon|latitude|longitude|time|level|x|y)$|_(bnds|bounds|vertices)$|^(lat|lon|time)_/i;
+/** Layers that an error message lists; its details contain all of them. */
+const LISTED_LAYERS = 20;
+
+/**
+ * Chooses the image of a file: the layer that the manifest names, else the only one that is not a coordinate variable.
+ * Returns undefined for a file without named images. Throws LAYER_AMBIGUOUS, LAYER_MISSING.
+ */
+export function chooseImage(
+  images: readonly Subdataset[],
+  declaredLayer: string | undefined,
+  file: string,
+): Subdataset | undefined {
+  const layers = images.map(({ layer }) => layer);
+  if (declaredLayer !== undefined) {
+    const image = images.find(({ layer }) => layer === declaredLayer);
+    if (image !== undefined) return image;
+    throw layerMissing(declaredLayer, layers, file);
+  }
+  if (images.length <= 1) return images[0];
+  const data = images.filter(({ layer }) => !COORDINATES.test(layer));
+  if (data.length === 1) return data[0];
+  throw new SluiceError(
+    'LAYER_AMBIGUOUS',
+    `${file} has ${images.length} variables: ${list(layers)}. Name one with \`layer\` in the manifest.`,
+    { details: { file, layers } },
+  );
+}
+
+function layerMissing(layer: string, layers: string[], file: string): SluiceError {
+  const existing =
+    layers.length === 0 ? 'it contains one image without a name. Remove `layer`' : `it has ${list(layers)}`;
+  return new SluiceError('LAYER_MISSING', `${file} has no variable ${JSON.stringify(layer)}; ${existing}.`, {
+    details: { file, layer, layers },
+  });
+}
+
+function list(layers: string[]): string {
+  const names = layers.slice(0, LISTED_LAYERS).map((layer) => JSON.stringify(layer));
+  return `${names.join(', ')}${layers.length > LISTED_LAYERS ? ` and ${layers.length - LISTED_LAYERS} more` : ''}`;
 }

@@ -6,17 +6,15 @@ import { type Crs, crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { checkOutput } from '../check/check-output.ts';
-import { checkWarpSize } from '../plan/check-warp-size.ts';
 import { cogSource } from '../plan/cog-source.ts';
 import { rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
-import type { RasterParameters } from '../plan/raster-parameters.ts';
-import { chooseTargetCrs, targetCrsNotes } from '../plan/target-crs.ts';
+import { type RasterParameters, chooseTargetCrs, targetCrsNotes } from '../plan/raster-parameters.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { notesFromGdalOutput, type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import { clearStatistics } from './clear-statistics.ts';
 import { gridNotes } from './grid-notes.ts';
-import { type RasterSummary, summarizeRaster } from './summarize-raster.ts';
+import { type RasterSummary, summarizeRaster, clearStatistics } from './summarize-raster.ts';
+import { checkWarpSize } from '../plan/warped-size.ts';
 
 /** A written and checked Cloud Optimized GeoTIFF. */
 export interface CogFile {

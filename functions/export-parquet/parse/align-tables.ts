@@ -1,6 +1,6 @@
-import type { ValueType } from '#shared/contracts/value-types.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ValueType } from '#shared/contracts/facts.ts';
 import type { SourceTable } from './source-table.ts';
 
 /** Differences in a message. The details list all columns. */

@@ -1,5 +1,5 @@
-import type { ValueType } from '#shared/contracts/value-types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ValueType } from '#shared/contracts/facts.ts';
 import type { TabularParameters } from './source-table.ts';
 
 const MAX_COLUMNS_IN_DETAILS = 100;

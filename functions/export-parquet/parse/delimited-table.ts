@@ -1,9 +1,8 @@
-import type { Note, SourceFile } from '#shared/contracts/facts.ts';
-import type { ValueType } from '#shared/contracts/value-types.ts';
+import type { Note, SourceFile, ValueType } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
-import { nameColumns } from '#shared/delimited/name-columns.ts';
 import { type StagedDelimited, stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
+import { nameColumns } from '#shared/delimited/dialect.ts';
 import { declaredTypes } from './declared-types.ts';
 import type { SourceTable, TabularParameters } from './source-table.ts';
 

@@ -1,12 +1,11 @@
 import { quotedString } from '@duckdb/node-api';
-import type { SourceFile } from '#shared/contracts/facts.ts';
-import type { ValueType } from '#shared/contracts/value-types.ts';
+import type { SourceFile, ValueType } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
-import { nameColumns } from '#shared/delimited/name-columns.ts';
-import { MAX_REJECTED_SAMPLE } from '#shared/delimited/rejected-rows.ts';
 import { MAX_TABLE_COLUMNS, type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { nameColumns } from '#shared/delimited/dialect.ts';
+import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
 import { declaredTypes } from './declared-types.ts';
 import type { SourceTable, TabularParameters } from './source-table.ts';
 

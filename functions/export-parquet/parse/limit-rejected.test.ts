@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { RejectedRows } from '#shared/delimited/rejected-rows.ts';
 import { checkRejected, totalRejected } from './limit-rejected.ts';
+import { RejectedRows } from '#shared/delimited/row-writer.ts';
 
 const rejectedRows = (count: number) => ({ count, sample: [{ line: 2, reason: 'has 1 value instead of 2' }] });
 

@@ -1,6 +1,5 @@
-import type { RejectedRow, RejectedRows } from '#shared/delimited/rejected-rows.ts';
-import { MAX_REJECTED_SAMPLE } from '#shared/delimited/rejected-rows.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type RejectedRow, type RejectedRows, MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
 
 /** The default limit: a few rejected rows do not fail a large file, and a file that is read in the wrong way fails. */
 const DEFAULT_LIMIT_ROWS = 10;

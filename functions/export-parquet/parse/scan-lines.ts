@@ -1,5 +1,4 @@
-import { RejectedRows } from '#shared/delimited/rejected-rows.ts';
-import { MAX_ROW_BYTES, RowWriter } from '#shared/delimited/row-writer.ts';
+import { MAX_ROW_BYTES, RowWriter, RejectedRows } from '#shared/delimited/row-writer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,12 +1,12 @@
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ValueType } from '#shared/contracts/value-types.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { TableFormat } from '#shared/formats/table-formats.ts';
 import { type ArchiveMember, type Unpack, withArchive } from '#shared/formats/archive.ts';
 import { messagesOf } from '#shared/gdal/gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
+import type { ValueType } from '#shared/contracts/facts.ts';
 import { plainNumberFormats } from './number-formats.ts';
 import { replaceMember } from './replace-member.ts';
 

@@ -1,8 +1,7 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
 import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
-import type { Note, SourceFile } from '#shared/contracts/facts.ts';
-import { ledgerType } from '#shared/contracts/value-types.ts';
+import { type Note, type SourceFile, ledgerType } from '#shared/contracts/facts.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { type RejectedTotal, totalRejected } from '../parse/limit-rejected.ts';

@@ -1,8 +1,8 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
-import type { ColumnType } from '#shared/contracts/value-types.ts';
 import { convertedSql, readableRowSql, type TextTable } from '#shared/delimited/infer/text-table.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ColumnType } from '#shared/contracts/facts.ts';
 
 /** The default of zstd. Level 15 saves less than 1 % and takes 5 to 10 times as long. */
 const ZSTD_LEVEL = 3;

@@ -4,8 +4,8 @@ import type { Layer } from '#shared/gdal/layers.ts';
 import { parseEmbeddedCrs, type ChosenCrs, chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
-import type { LoadContext } from '../load-context.ts';
 import { readGeojsonCrs } from './geojson-crs.ts';
+import type { LoadContext } from '../gdal/run-gdal.ts';
 
 /** Names of GeoPackage's srs_id -1 and 0, which mean that the CRS is undefined. */
 const UNDEFINED_NAMES = /^Undefined (Cartesian|geographic) SRS/i;

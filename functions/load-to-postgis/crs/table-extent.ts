@@ -6,7 +6,7 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import type { LoadContext } from '../load-context.ts';
+import type { LoadContext } from '../gdal/run-gdal.ts';
 
 /** The number of rows and the extent of a table; the extent is null when the table has no coordinates. */
 export async function measureTable(

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import format from 'pg-format';
 import { to as copyTo } from 'pg-copy-streams';
-import { ledgerType } from '#shared/contracts/value-types.ts';
 import { inferTypes } from '#shared/delimited/infer/infer-types.ts';
 import type { TextTable } from '#shared/delimited/infer/text-table.ts';
 import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
@@ -10,6 +9,7 @@ import { DelimitedScanner } from '#shared/delimited/scan-delimited.ts';
 import { stageRows, stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { ledgerType } from '#shared/contracts/facts.ts';
 
 /** Rows from which the candidate types of a column are taken. */
 const SAMPLE_ROWS = 1_000;

@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { readColumns } from '#shared/postgis/table-columns.ts';
+import { readColumns } from '#shared/postgis/table-checks.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from '../load/plan-load.ts';
 import type { CsvGeometry } from './geometry-columns.ts';
 import { inferColumnTypes, type InferenceContext } from './infer-types.ts';

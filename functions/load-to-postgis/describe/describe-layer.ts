@@ -1,7 +1,6 @@
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
-import { openOptions, runGdal } from '../gdal/run-gdal.ts';
-import type { LoadContext } from '../load-context.ts';
+import { openOptions, runGdal, type LoadContext } from '../gdal/run-gdal.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { cachePrj, describePlainShapefile } from './shapefile-header.ts';
 

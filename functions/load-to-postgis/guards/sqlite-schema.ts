@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/message-text.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /**
  * Checks the schema of an SQLite database before GDAL opens the file. Statements of the schema can make SQLite and

@@ -1,9 +1,9 @@
 import format from 'pg-format';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { readColumns, type TableColumn } from '#shared/postgis/table-columns.ts';
 import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { Note } from '#shared/contracts/facts.ts';
+import { readColumns, type TableColumn } from '#shared/postgis/table-checks.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 
 export interface Rename {

@@ -1,8 +1,8 @@
 import format from 'pg-format';
 import type { LayerField } from '#shared/gdal/layers.ts';
-import { readColumns } from '#shared/postgis/table-columns.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { readColumns } from '#shared/postgis/table-checks.ts';
 import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
 
 /** GDAL's type for a column of objects or arrays, and for a column whose values have different types. */

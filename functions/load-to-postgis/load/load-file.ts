@@ -10,14 +10,13 @@ import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
 import { checkCsvRows } from '../csv/count-records.ts';
 import { typeCsvTable } from '../csv/type-table.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
-import { ensureUtf8 } from '../fetch/ensure-utf8.ts';
-import type { VectorSource } from '../fetch/fetch-vector.ts';
+import { type VectorSource, ensureUtf8 } from '../fetch/fetch-vector.ts';
 import { notesFromMessages } from '../gdal/gdal-messages.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
-import type { LoadContext } from '../load-context.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
+import type { LoadContext } from '../gdal/run-gdal.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
 export interface LoadedFile {

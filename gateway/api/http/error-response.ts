@@ -1,6 +1,6 @@
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
-import { writeError } from '#shared/events/http-errors.ts';
+import { writeError } from '#shared/events/http.ts';
 
 /** Error codes with a more precise HTTP status than 422 (permanent) or 503 (transient). */
 const STATUS: Partial<Record<ErrorCodeName, number>> = {

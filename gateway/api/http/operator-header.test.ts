@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseOperator } from './operator-header.ts';
+import { parseOperator } from './request-fields.ts';
 
 test.each([
   [undefined, 'anonymous'],

@@ -2,8 +2,8 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import type { GatewayDeps } from '../deps.ts';
 import { PAGE, parseQuery } from '../http/request-fields.ts';
-import { findRun } from './run-views.ts';
 import { activityView } from '#shared/api/create-views.ts';
+import { findRun } from './runs.ts';
 
 const ActivityQuery = z.strictObject({ ...PAGE, batch_id: z.string().optional() });
 const RunActivityQuery = z.strictObject(PAGE);

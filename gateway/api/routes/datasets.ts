@@ -7,9 +7,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import { datasetView } from '#shared/api/create-views.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { operatorOf } from '../http/operator-header.ts';
 import { readJson } from '../http/request-body.ts';
-import { noQuery } from '../http/request-fields.ts';
+import { noQuery, operatorOf } from '../http/request-fields.ts';
 
 const RetentionBody = z.strictObject({ keep_versions: KeepVersionsSchema.nullable() });
 

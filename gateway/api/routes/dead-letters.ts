@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { discardDeadLetter, getDeadLetter, listDeadLetters, redriveDeadLetter } from '../dead-letter-actions.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { operatorOf } from '../http/operator-header.ts';
-import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
+import { noQuery, PAGE, parseQuery, operatorOf } from '../http/request-fields.ts';
 
 const DeadLettersQuery = z.strictObject(PAGE);
 

@@ -4,10 +4,9 @@ import { z } from 'zod';
 import { cancelRun } from '#shared/run-control/end-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { operatorOf } from '../http/operator-header.ts';
 import { readJson } from '../http/request-body.ts';
-import { noQuery } from '../http/request-fields.ts';
-import { findRun, viewOfRun } from './run-views.ts';
+import { noQuery, operatorOf } from '../http/request-fields.ts';
+import { findRun, viewOfRun } from './runs.ts';
 
 const MAX_REQUEST_ID_CHARACTERS = 128;
 const RerunBody = z.strictObject({

@@ -5,8 +5,8 @@ import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { manifestView } from '#shared/api/create-views.ts';
-import { viewOfRun } from '../../api/routes/run-views.ts';
 import type { RunningSluice } from '../../start.ts';
+import { viewOfRun } from '../../api/routes/runs.ts';
 
 /** Its source and license are in gateway/console/sample/README.md. */
 const FILE = new URL('./countries.zip', import.meta.url);

@@ -1,6 +1,5 @@
 import { quotedString } from '@duckdb/node-api';
-import type { Note } from '#shared/contracts/facts.ts';
-import type { ColumnType } from '#shared/contracts/value-types.ts';
+import type { Note, ColumnType } from '#shared/contracts/facts.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { aggregateColumns } from './aggregate-columns.ts';
 import { allFitSql, readableRowSql, type TextColumn, type TextTable, unreadableTests, valueSql } from './text-table.ts';

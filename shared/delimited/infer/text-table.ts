@@ -1,9 +1,9 @@
 import { quotedString } from '@duckdb/node-api';
-import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/value-types.ts';
-import type { RejectedRows } from '../rejected-rows.ts';
 import { ESCAPE_TEXT, ESCAPED } from '../staged-form.ts';
 import { convertSql, fitsSql, readableSql } from './value-sql.ts';
 import { acceptsAnyText } from './value-types.ts';
+import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { RejectedRows } from '../row-writer.ts';
 
 /** A column of a file whose type is not decided yet. */
 export interface TextColumn {

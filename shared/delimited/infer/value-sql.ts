@@ -1,6 +1,6 @@
 import { quotedString } from '@duckdb/node-api';
-import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/value-types.ts';
 import { hasDecimals, TRUE_TEXTS, TYPE_RULES, type TypeRule } from './value-types.ts';
+import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
 
 /** SQL for DuckDB that tests and converts values. Parameters named `text` and `value` are SQL expressions. */
 

@@ -1,4 +1,4 @@
-import type { DecimalSeparator, ValueType } from '#shared/contracts/value-types.ts';
+import type { DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
 
 /** How the values of one type are written, as regular expressions that both JavaScript and DuckDB (RE2) read. */
 export interface TypeRule {

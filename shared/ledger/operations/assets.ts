@@ -1,5 +1,5 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { staleClaim } from '../claim-rules.ts';
 import { type AssetDocument, AssetDocumentSchema, type AssetDraft, type DatasetDocument } from '../documents.ts';
 import type { AssetFilter, DatasetVersion, Ledger } from '../ledger.ts';

@@ -1,5 +1,4 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
-import type { Status } from '#shared/contracts/statuses.ts';
+import type { Status, ClaimRef } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { storableValue } from '#shared/text/storable.ts';

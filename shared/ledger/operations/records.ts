@@ -1,5 +1,5 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
 import { storableValue } from '#shared/text/storable.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { staleClaim } from '../claim-rules.ts';
 import {
   type ActivityDocument,

@@ -1,5 +1,4 @@
-import type { ClaimRef } from '#shared/contracts/claim.ts';
-import type { Status } from '#shared/contracts/statuses.ts';
+import type { Status, ClaimRef } from '#shared/contracts/statuses.ts';
 import { storableJson } from '#shared/text/storable.ts';
 import {
   CLAIMABLE_STATUSES,

@@ -6,7 +6,7 @@ import { createDatabase } from '../../../tests/servers.ts';
 import type { RunDocument } from '../documents.ts';
 import type { Ledger } from '../ledger.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
-import type { ClaimRef } from '#shared/contracts/claim.ts';
+import type { ClaimRef } from '#shared/contracts/statuses.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let ledger: Ledger;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listOf } from './list.ts';
+import { listOf } from './sql.ts';
 
 test('the statement contains only the requested conditions', () => {
   expect(

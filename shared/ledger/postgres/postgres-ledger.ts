@@ -1,14 +1,11 @@
 import { createLedger } from '../create-ledger.ts';
 import type { Ledger } from '../ledger.ts';
-import { assetQueries } from './assets.ts';
+import { assetQueries, removalQueries } from './assets.ts';
 import { claimQueries } from './claims.ts';
 import { Database } from './database.ts';
 import { manifestQueries } from './manifests.ts';
-import { recordQueries } from './records.ts';
-import { removalQueries } from './removals.ts';
-import { RunAnnouncer } from './run-announcer.ts';
-import { RunFeed } from './run-feed.ts';
-import { runQueries } from './runs.ts';
+import { recordQueries, runQueries } from './records.ts';
+import { RunFeed, RunAnnouncer } from './run-feed.ts';
 
 /**
  * Opens the ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Creates missing tables; several

@@ -1,5 +1,5 @@
 import duckdb from '@duckdb/node-bindings';
-import { BYTES_PER_VALUE, type RawType } from './raw-column.ts';
+import { BYTES_PER_VALUE, type RawType } from './reader.ts';
 
 /** Signature, no flags, no header extension. */
 export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');

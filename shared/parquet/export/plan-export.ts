@@ -1,12 +1,12 @@
 import format from 'pg-format';
 import type { Column, Note } from '#shared/contracts/facts.ts';
 import { unusedName } from '#shared/postgis/column-names.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import type { ParquetJob } from '../worker/parquet-job.ts';
-import { distinctNames } from './column-names.ts';
 import { type ColumnStatistics, exportColumn, type ExportColumn } from './export-column.ts';
 import { COVERING_NAME, geoMetadata } from './geo-metadata.ts';
 import type { GeometryProfile } from './geometry-profile.ts';
+import { distinctNames } from './column-statistics.ts';
 
 /** The statement for PostgreSQL, and the job for the worker. */
 export interface ExportPlan extends Pick<ParquetJob, 'columns' | 'select' | 'metadata'> {

@@ -1,6 +1,6 @@
 import { quotedIdentifier } from '@duckdb/node-api';
-import type { RawType } from '../copy-binary/raw-column.ts';
 import type { Column } from '#shared/contracts/facts.ts';
+import type { RawType } from '../copy-binary/reader.ts';
 
 /** The conversion of a column of a Parquet file to PostgreSQL, the reverse of export/export-column.ts. */
 export interface ImportColumn {

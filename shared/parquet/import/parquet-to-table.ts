@@ -10,7 +10,7 @@ import type { Column } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { COPY_HEADER, COPY_TRAILER, copyBytes } from '../copy-binary/writer.ts';
 import { importColumn, type ImportColumn } from './import-column.ts';
-import type { RawType } from '../copy-binary/raw-column.ts';
+import type { RawType } from '../copy-binary/reader.ts';
 
 /** A table with the columns of a Parquet file. */
 export interface ImportedTable {

@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { RawColumn } from '../copy-binary/raw-column.ts';
+import type { RawColumn } from '../copy-binary/reader.ts';
 
 /** The parameters for one Parquet file. The main thread sends them to the worker. */
 export interface ParquetJob {

@@ -13,8 +13,7 @@ import {
   SMALLINT,
   VARCHAR,
 } from '@duckdb/node-api';
-import type { CopyBinaryReader } from '../copy-binary/reader.ts';
-import type { RawColumn, RawType } from '../copy-binary/raw-column.ts';
+import type { CopyBinaryReader, RawColumn, RawType } from '../copy-binary/reader.ts';
 import { CHUNK_ROWS, type ColumnFiller, columnFiller } from './vectors.ts';
 
 export const ROWS_FUNCTION = 'sluice_rows';

@@ -1,6 +1,5 @@
 import duckdb from '@duckdb/node-bindings';
-import type { CopyBinaryReader } from '../copy-binary/reader.ts';
-import { BYTES_PER_VALUE, type RawColumn, type RawType } from '../copy-binary/raw-column.ts';
+import { type CopyBinaryReader, BYTES_PER_VALUE, type RawColumn, type RawType } from '../copy-binary/reader.ts';
 
 /**
  * Fills DuckDB vectors from fields of PostgreSQL's binary COPY. The bindings are used directly, because the setters of

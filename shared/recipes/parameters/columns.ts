@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import type { StepContext } from '../recipe-step.ts';
 
 /** Columns that a message lists; a table can have 1,600. */

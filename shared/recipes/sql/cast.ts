@@ -1,7 +1,7 @@
 import format from 'pg-format';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { type ColumnClass, classOf } from '../parameters/columns.ts';
 import { columnSql } from './select.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 /** Types that a column can be cast to. Tabular manifests use the same names. */
 export const CAST_TYPES = [

@@ -1,6 +1,5 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import {
   attributeColumn,
   type ColumnClass,
@@ -11,6 +10,7 @@ import {
 } from '../parameters/columns.ts';
 import type { StepContext } from '../recipe-step.ts';
 import { columnSql } from './select.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 /** Longest text that a column is compared with. */
 const MAX_TEXT_LENGTH = 1024;

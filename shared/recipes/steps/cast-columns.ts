@@ -1,11 +1,11 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { attributeColumn, ColumnName, invalidParameter, postgresText } from '../parameters/columns.ts';
 import type { FeatureCheck, StepContext, StepTables } from '../recipe-step.ts';
 import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, parsesDates } from '../sql/cast.ts';
 import { columnSql, selectInto } from '../sql/select.ts';
 import { defineStep } from '../step-definition.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 const MAX_NULL_VALUES = 20;
 const MAX_NULL_VALUE_LENGTH = 64;

@@ -1,8 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import { counted } from '#shared/text/amounts.ts';
-import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import { type Note, EpsgCodeSchema } from '#shared/contracts/facts.ts';
 import type { SqlStep, StepContext, StepCounts, StepTables } from '../recipe-step.ts';
 import { areaKey, BoundsSchema, boxSql, type ClipBox, sridOf } from '../sql/clip-area.ts';
 import { columnSql, createTableAs, geometryOf, isCollection } from '../sql/select.ts';

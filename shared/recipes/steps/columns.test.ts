@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { readColumns } from '#shared/postgis/table-columns.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { readColumns } from '#shared/postgis/table-checks.ts';
 import { type RecipeDatabase, recipeDatabase, runSteps } from '../../../tests/recipe-session.ts';
 
 let database: RecipeDatabase;

@@ -1,11 +1,11 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
 import { attributeColumn, checkFreeName, ColumnName, classOf, invalidParameter } from '../parameters/columns.ts';
 import type { RecipeStep, StepContext } from '../recipe-step.ts';
 import { type Aggregate, aggregateColumn, AggregateSchema } from '../sql/aggregates.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';
 import { defineStep } from '../step-definition.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
 /** Columns to group by, and aggregates of a group. */
 const MAX_GROUP_COLUMNS = 100;

@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import { EpsgCodeSchema } from '#shared/contracts/epsg.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import { EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumns, checkFreeName, invalidParameter, NewColumnName } from '../parameters/columns.ts';
 import type { RecipeStep, StepContext } from '../recipe-step.ts';
 import { sridOf } from '../sql/clip-area.ts';

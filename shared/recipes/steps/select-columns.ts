@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_TABLE_COLUMNS } from '#shared/postgis/run-schema.ts';
-import type { TableColumn } from '#shared/postgis/table-columns.ts';
+import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumnsNamed, ColumnName } from '../parameters/columns.ts';
 import type { RecipeStep, StepContext } from '../recipe-step.ts';
 import { selectColumns } from '../sql/select.ts';
