@@ -15,7 +15,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // An async function turns a throw into a rejection, also where it awaits nothing.
       '@typescript-eslint/require-await': 'off',
-      '@stylistic/max-len': ['off', LINE_LENGTH],
+      '@stylistic/max-len': ['error', LINE_LENGTH],
       'no-restricted-syntax': [
         'error',
         {
@@ -32,7 +32,7 @@ export default tseslint.config(
       // Matchers such as expect.any() are of type any; spies are methods without their object.
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/unbound-method': 'off',
-      '@stylistic/max-len': ['off', { ...LINE_LENGTH, ignoreStrings: true, ignoreTemplateLiterals: true }],
+      '@stylistic/max-len': ['error', { ...LINE_LENGTH, ignoreStrings: true, ignoreTemplateLiterals: true }],
     },
   },
   { files: ['**/*.mjs', '**/*.js'], extends: [tseslint.configs.disableTypeChecked] },

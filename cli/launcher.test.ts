@@ -128,7 +128,7 @@ describe('on a Node that is too old, the launcher starts another Node', () => {
     const closed = once(launcher, 'close'); // All processes have closed its streams.
     await once(launcher.stderr, 'data');
     launcher.kill('SIGKILL');
-    await closed;
+    expect(await closed).toEqual([null, 'SIGKILL']);
   });
 
   test('which handles Ctrl-C', async () => {

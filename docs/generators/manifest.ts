@@ -60,7 +60,8 @@ ${JSON.stringify(MANIFEST_EXAMPLE, undefined, 2)}
 \`\`\`
 
 The encoding is UTF-8, and the maximum size is ${MAX_MANIFEST_BYTES / 1024} KiB. Unknown fields and duplicate
-fields are errors, so that typing errors are found. Every manifest is moved to \`landing-zone/archive/manifests/\`, whether it is valid or
+fields are errors, so that typing errors are found. Every manifest is moved to \`landing-zone/archive/manifests/\`,
+whether it is valid or
 not. \`GET /api/batches/BATCH_ID\` of the gateway returns the error of a rejected manifest, with a code of
 [errors.md](errors.md).
 

@@ -79,7 +79,8 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
         store.getResourcePath(object.bucket, object.key, resource),
       ]);
       await writeSynced(join(folder, 'writing'), JSON.stringify(moves));
-      await rename(join(folder, 'writing'), join(folder, JOURNAL)); // From here on, the next start completes the upload.
+      // From here on, the next start completes the upload.
+      await rename(join(folder, 'writing'), join(folder, JOURNAL));
       moveAll(folder, moves);
       return written;
     } catch (thrown) {

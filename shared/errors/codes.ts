@@ -1,6 +1,6 @@
 /**
- * Every error code, with its meaning and the action that the user should take. Codes are stable, because clients compare
- * them. The router retries errors that are `retryable`. In an action, RUN is a placeholder for a run id.
+ * Every error code, with its meaning and the action that the user should take. Codes are stable, because clients
+ * compare them. The router retries errors that are `retryable`. In an action, RUN is a placeholder for a run id.
  * docs/errors.md is generated from this table (`npm run generate`).
  */
 export interface ErrorCode {
@@ -302,7 +302,8 @@ export const ERROR_CODES = {
   ),
   WORKER_DIED: permanent(
     'The process crashed repeatedly while it executed this step.',
-    'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), or re-drive the dead letter.',
+    'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), ' +
+      'or re-drive the dead letter.',
   ),
   INTERNAL: transient('An unexpected error occurred.', 'Report the error with its details, if it persists.'),
 } as const satisfies Record<string, ErrorCode>;

@@ -20,9 +20,9 @@ const LATE_UPLOAD_MS = 24 * 3600 * 1000;
 const RUNS_PER_PAGE = 100;
 
 /**
- * Deletes schemas and scratch folders of ended runs, which crashed processes could not delete. Running runs are skipped:
- * their next step needs the data, or their archive step deletes it. `ownPostgis`: no other installation uses the PostGIS
- * server, so that a schema of an unknown run is deleted, too.
+ * Deletes schemas and scratch folders of ended runs, which crashed processes could not delete. Running runs are
+ * skipped: their next step needs the data, or their archive step deletes it. `ownPostgis`: no other installation uses
+ * the PostGIS server, so that a schema of an unknown run is deleted, too.
  */
 export async function deleteWorkingData(
   services: Services,

@@ -9,8 +9,8 @@ import { testEnv } from '../../tests/servers.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
 /**
- * Rasters that refer to other files or servers, or would fill the disk, are rejected with an error about the file. A local
- * server counts connections, to prove that there is none.
+ * Rasters that refer to other files or servers, or would fill the disk, are rejected with an error about the file.
+ * A local server counts connections, to prove that there is none.
  */
 
 let listener: Server;
