@@ -13,68 +13,51 @@ function formatsMarkdown(): string {
 ## Vector formats
 
 \`format\` in a manifest is one of these names. Case, spaces and punctuation are ignored. Only the listed drivers may
-open the
-file. The format is never detected, so a file in another format is an error.
+open the file. The format is never detected, so a file in another format is an error.
 
 | \`format\` | aliases | extensions | additional files (**required**) | CRS | GDAL drivers |
 |---|---|---|---|---|---|
 ${VECTOR_FORMATS.map(vectorRow).join('\n')}
 
 Each file may be in a \`.zip\` archive (\`.shz\` for a shapefile). An archive contains one dataset; of several,
-\`layer\` selects
-the one to load. Other files in the archive are ignored. These archives are rejected: absolute names, \`..\`,
-backslashes,
-links, encryption, more than 10,000 entries, more than MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more
-than
-200 times the compressed size.
+\`layer\` selects the one to load. Other files in the archive are ignored. These archives are rejected: absolute names,
+\`..\`, backslashes, links, encryption, more than 10,000 entries, more than MAX_FILE_BYTES unpacked, or more than 100
+MiB unpacked and more than 200 times the compressed size.
 
 ### How files are read
 
 - **Column names** are not changed, with two exceptions: reserved names (the geometry column, \`sluice_fid\`, \`bbox\`,
-  PostgreSQL's system columns, names that differ only in case) and names longer than 63 bytes. They get a suffix
-  \`_1\`, \`_2\`,
-  …, and the asset has a note \`COLUMN_RENAMED\`.
+  PostgreSQL's system columns, names that differ only in case) and names longer than 63 bytes. They get a suffix \`_1\`,
+  \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
 - **Types** are those of the file: booleans, integers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC;
-  without a
-  time zone they are read as UTC), bytes, JSON and lists. A JSON column with strings and other values becomes text
-  (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
+  without a time zone they are read as UTC), bytes, JSON and lists. A JSON column with strings and other values becomes
+  text (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
 - **CSV** columns have a type when every value is written in the notation of that type, as [tables](tabular.md#types)
-  do, so
-  \`00123\` stays text. The geometry is created from \`x_column\` and \`y_column\` (which are kept), from
-  \`wkt_column\`, or from
-  columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`,
-  \`wkt\`, \`geom\`,
-  \`geometry\`). A coordinate or WKT that cannot be read is an error with its row.
+  do, so \`00123\` stays text. The geometry is created from \`x_column\` and \`y_column\` (which are kept), from
+  \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`,
+  \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A coordinate or WKT that cannot be read is an error with
+  its row.
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1. CSV and GeoJSON are
-  UTF-8, or
-  UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The other formats contain their
-  encoding. Text
-  that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in CSV or GeoJSON is an error;
-  in binary
-  formats it ends the text.
+  UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The other formats contain their
+  encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in CSV or GeoJSON
+  is an error; in binary formats it ends the text.
 - **Geometries** keep Z and M. Single, multi, curved, empty and missing geometries are not converted. GDAL reads an
-  empty
-  geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M, they
-  are
-  kept only when one of them is not 0.
+  empty geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M,
+  they are kept only when one of them is not 0.
 - **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
   \`route_points\` and \`track_points\` are ignored.
 
 ### Coordinate reference systems
 
 The CRS is \`crs\` in the manifest, else the CRS of the file. If they differ, the asset has a note
-\`CRS_DECLARED_OVERRIDES\`.
-A file without a CRS is an error (\`CRS_MISSING\`), and so is a CRS that cannot be read (\`CRS_UNREADABLE\`); there is
-no default.
-GeoJSON without a \`crs\` member is OGC:CRS84 (RFC 7946). \`"crs": null\` before the features means no CRS, and a
-linked CRS is
-rejected. Coordinates are stored with longitude or easting first, independent of the axis order of the CRS.
+\`CRS_DECLARED_OVERRIDES\`. A file without a CRS is an error (\`CRS_MISSING\`), and so is a CRS that cannot be read
+(\`CRS_UNREADABLE\`); there is no default. GeoJSON without a \`crs\` member is OGC:CRS84 (RFC 7946). \`"crs": null\`
+before the features means no CRS, and a linked CRS is rejected. Coordinates are stored with longitude or easting first,
+independent of the axis order of the CRS.
 
 The extent is checked. These are errors (\`CRS_EXTENT_MISMATCH\`): latitudes beyond 90 degrees, degrees in a projected
-CRS, and
-coordinates more than 15 degrees outside the area of use of the CRS. Longitudes from 180 to 360, and coordinates up to
-15
-degrees outside the area of use, are noted.
+CRS, and coordinates more than 15 degrees outside the area of use of the CRS. Longitudes from 180 to 360, and
+coordinates up to 15 degrees outside the area of use, are noted.
 
 ${rasterFormatsMarkdown()}`;
 }
@@ -110,53 +93,41 @@ ${RASTER_FORMATS.map(rasterRow).join('\n')}
 
 Each file may be in a \`.zip\` archive, like a vector file. Files that refer to pixels elsewhere are rejected
 (\`FILE_FORBIDDEN_CONTENT\`): VRT, WMS and similar XML with any extension, and netCDF-4 files with values in another
-file (HDF5
-external storage, virtual datasets, external links). \`.aux.xml\`, \`.ovr\` and \`.msk\` files are not read.
+file (HDF5 external storage, virtual datasets, external links). \`.aux.xml\`, \`.ovr\` and \`.msk\` files are not read.
 
 ### Pixels
 
-- **Values** are copied without a change, band by band. Pixels are moved only for another \`target_crs\`, a rotated
-  grid or
-  control points (note \`GRID_RESAMPLED\`), an upside-down grid (note \`GRID_TURNED\`, values do not change), and a
+- **Values** are copied without a change, band by band. Pixels are moved only for another \`target_crs\`, a rotated grid
+  or control points (note \`GRID_RESAMPLED\`), an upside-down grid (note \`GRID_TURNED\`, values do not change), and a
   mosaic.
 - **Resampling**: classes (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, also in
-  overviews.
-  Other values are resampled bilinearly, and by the mean in overviews. \`metadata.raster.resampling\` overrides both.
+  overviews. Other values are resampled bilinearly, and by the mean in overviews. \`metadata.raster.resampling\`
+  overrides both.
 - **Nodata** is \`metadata.raster.nodata\`, else the value of the file. If a warp leaves empty pixels in a raster
-  without
-  nodata, they get NaN in floating-point data, the smallest value in signed integers, and a mask in the file in other
-  types.
+  without nodata, they get NaN in floating-point data, the smallest value in signed integers, and a mask in the file in
+  other types.
 - **Compression** is lossless: deflate with a predictor (without one for classes), or \`zstd\` or \`lzw\` by
   \`metadata.raster.compression\`.
-- **netCDF and GRIB**: \`layer\` selects a variable when there are several (\`LAYER_AMBIGUOUS\` lists them). For a
-  TIFF with
-  several pages it is the number of the page. Other dimensions become bands with a description such as \`time=36,
-  level=0\`.
-  Scale, offset and unit of packed values are kept in the asset and in the file. Curvilinear grids, and grids whose last
-  dimensions are (lon, lat), are rejected.
+- **netCDF and GRIB**: \`layer\` selects a variable when there are several (\`LAYER_AMBIGUOUS\` lists them). For a TIFF
+  with several pages it is the number of the page. Other dimensions become bands with a description such as \`time=36,
+  level=0\`. Scale, offset and unit of packed values are kept in the asset and in the file. Curvilinear grids, and grids
+  whose last dimensions are (lon, lat), are rejected.
 - **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, independent of the size of the file.
 
 ### Georeference
 
-The georeference is in the file, or in a world file beside it. Without either, the run fails
-(\`GEOREFERENCE_MISSING\`). The CRS
-is \`crs\` in the manifest, else the CRS of the file or of a \`.prj\` file (note \`CRS_DECLARED_OVERRIDES\` when they
-differ). A
-raster without a CRS is an error (\`CRS_MISSING\`). netCDF with longitudes and latitudes, but without a grid mapping,
-has no CRS:
-declare \`OGC:CRS84\`. A CRS without a code gets the EPSG code that PROJ identifies with certainty. The extent is
-checked like
-that of vector files. The bounding box in EPSG:4326 is that of 21 x 21 points over the raster; across the
-antimeridian, it
-spans all longitudes.
+The georeference is in the file, or in a world file beside it. Without either, the run fails (\`GEOREFERENCE_MISSING\`).
+The CRS is \`crs\` in the manifest, else the CRS of the file or of a \`.prj\` file (note \`CRS_DECLARED_OVERRIDES\` when
+they differ). A raster without a CRS is an error (\`CRS_MISSING\`). netCDF with longitudes and latitudes, but without a
+grid mapping, has no CRS: declare \`OGC:CRS84\`. A CRS without a code gets the EPSG code that PROJ identifies with
+certainty. The extent is checked like that of vector files. The bounding box in EPSG:4326 is that of 21 x 21 points over
+the raster; across the antimeridian, it spans all longitudes.
 
 ### Several files
 
 Each file becomes an asset of the dataset \`<dataset_id>.<file name without extension>\`, with \`.<layer>\` when the
-manifest lists
-a file twice. With \`metadata.raster.mosaic\`, all files become one asset of the dataset \`<dataset_id>\`, with later
-files on top.
-They must have the same bands and pixel types.
+manifest lists a file twice. With \`metadata.raster.mosaic\`, all files become one asset of the dataset
+\`<dataset_id>\`, with later files on top. They must have the same bands and pixel types.
 `;
 }
 
