@@ -42,7 +42,7 @@ export async function runProgram(args: string[], streams: Streams, env: Env): Pr
 
 function createProgram({ stdout, stderr }: Streams, parts: CommandParts): Command {
   const program = new Command('sluice')
-    .description('Ingests spatial files into the data lake, and shows its contents.')
+    .description('Ingest spatial files into the data lake, and show its contents.')
     .version(SLUICE_VERSION, '--version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })

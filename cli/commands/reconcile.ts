@@ -45,7 +45,10 @@ function problemAndAction(finding: Discrepancy): [problem: string, action: strin
     case 'catalog_changed':
       return ['differs from the ledger', 'Delete it; it is written again within an hour.'];
     case 'object_unregistered':
-      return [`belongs to no asset (${formatBytes(finding.size_bytes)})`, 'Delete it, if you did not put it there.'];
+      return [
+        `belongs to no asset (${formatBytes(finding.size_bytes)})`,
+        'Delete it, unless another program needs it.',
+      ];
     case 'object_missing':
       return [`missing object of ${versionOf(finding)}`, RESTORE];
     case 'object_changed':

@@ -47,7 +47,7 @@ export function addBatchOptions(command: Command): Command {
 
 export function parseCount(text: string): number {
   const result = KeepVersionsSchema.safeParse(Number(text));
-  if (!result.success) throw new InvalidArgumentError('It must be a whole number from 1.');
+  if (!result.success) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
   return result.data;
 }
 

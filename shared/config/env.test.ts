@@ -5,7 +5,7 @@ test.each([
   ['PORT', 'abc', 'must be a whole number from 0 to 65535'],
   ['PORT', '70000', 'must be a whole number from 0 to 65535'],
   ['S3_EMBEDDED_PORT', '-1.5', 'must be a whole number from 0 to 65535'],
-  ['RETRY_LIMIT', '0', 'must be a whole number from 1'],
+  ['RETRY_LIMIT', '0', 'must be a whole number, 1 or more'],
   ['LOG_LEVEL', 'loud é', 'must be one of trace, debug, info, warn, error, silent'],
   ['SLUICE_URL', 'localhost:8080', 'must be a URL such as http://127.0.0.1:8080'],
   ['MANIFEST_ROUTER_ENABLED_LANES', 'ingest,rasters', 'must be a comma-separated list of ingest, tabular and join'],

@@ -14,7 +14,7 @@ const port = (value: number) => {
   return z.coerce.number(rule).int(rule).min(0, rule).max(65535, rule).default(value);
 };
 const positive = (value: number) => {
-  const rule = 'must be a whole number from 1';
+  const rule = 'must be a whole number, 1 or more';
   return z.coerce.number(rule).int(rule).positive(rule).default(value);
 };
 const optional = z.string().trim().min(1).optional().catch(undefined);
