@@ -28,7 +28,7 @@ async function values(path: string): Promise<number[]> {
 }
 
 describe('overviews', () => {
-  test('go down to one block, contain means, agree with another reader, and do not depend on the number of cores', async () => {
+  test('are created down to one block, contain means, agree with another reader, and do not depend on the number of cores', async () => {
     const made = await landing.make('groß.tif', DEM, '-outsize', '1500', '1300', '-r', 'bilinear');
     const path = await landing.upload(made);
     const { asset, cog } = await landing.ingest({ path, format: 'GTiff' }, {}, 'pyramid');
@@ -210,7 +210,7 @@ describe('grids', () => {
     await expect(landing.ingest({ path, format: 'GTiff' }, { target_crs: 'EPSG:999999' })).rejects.toMatchObject({
       code: 'CRS_UNREADABLE',
       message: expect.stringContaining(
-        'metadata.raster.target_crs: PROJ does not know the coordinate reference system EPSG:999999.',
+        'metadata.raster.target_crs: PROJ has no coordinate reference system EPSG:999999.',
       ) as string,
     });
   });

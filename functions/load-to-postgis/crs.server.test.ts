@@ -216,7 +216,7 @@ test('loads GML 3 in EPSG:4326, which has latitude first, with longitude first',
 });
 
 test.each([
-  ['meters in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes end at 90 degrees'],
+  ['meters in a geographic CRS', 530000, 180000, 'EPSG:4326', 'latitudes are at most 90 degrees'],
   ['degrees in a projected CRS', -0.1, 51.5, 'EPSG:27700', 'they look like degrees'],
   ['coordinates far outside of the area of use', 2600000, 1200000, 'EPSG:27700', 'degrees outside its area of use'],
   ['coordinates that cannot be transformed', 1e12, 1e12, 'EPSG:27700', 'cannot be in EPSG:27700'],

@@ -48,7 +48,7 @@ async function runLine(
   const result = await spawnUntilAborted(line, variables, command.input, AbortSignal.any([signal, timeout]));
   if (signal.aborted) throw canceled(signal);
   if (timeout.aborted) {
-    throw new SluiceError('STEP_TIMEOUT', `${command.command} took longer than ${timeoutSeconds} s.`, {
+    throw new SluiceError('STEP_TIMEOUT', `${command.command} exceeded its time limit of ${timeoutSeconds} s.`, {
       details: { program: command.command, seconds: timeoutSeconds },
     });
   }

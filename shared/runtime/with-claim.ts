@@ -170,7 +170,7 @@ function explainAbort(
     return new SluiceError('CLAIM_STALE', 'The run has ended, or another worker claimed the step.', { cause: thrown });
   if (hasTimedOut) {
     const seconds = env.STEP_TIMEOUT_SECONDS;
-    return new SluiceError('STEP_TIMEOUT', `The step took longer than ${seconds} s (STEP_TIMEOUT_SECONDS).`, {
+    return new SluiceError('STEP_TIMEOUT', `The step exceeded ${seconds} s (STEP_TIMEOUT_SECONDS).`, {
       cause: thrown,
       details: { seconds },
     });

@@ -9,7 +9,7 @@ const reply = (httpStatusCode: number, name: string) =>
 
 test.each([
   [
-    'refused connection, whatever the port',
+    'refused connection, on any port',
     nodeError('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:5432'),
     'STORE_UNAVAILABLE',
   ],

@@ -224,7 +224,7 @@ for (const [name, start, available] of SERVERS) {
         contentType: 'image/tiff',
         signal: never,
       });
-      await expect(put).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { announced: declared } });
+      await expect(put).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { declared } });
       expect(await objects.head(BUCKET, key)).toBeUndefined();
     });
 

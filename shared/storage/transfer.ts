@@ -167,7 +167,7 @@ function exactLength(target: PutObjectCommandInput, size: number): Transform {
   const name = objectName({ bucket: target.Bucket ?? '', key: target.Key });
   const wrongLength = () =>
     new SluiceError('REQUEST_INVALID', `The content of ${name} does not have the declared length of ${size} bytes.`, {
-      details: { announced: size, seen },
+      details: { declared: size, received: seen },
     });
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {

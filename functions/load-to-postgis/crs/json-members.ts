@@ -16,7 +16,7 @@ const OPEN_BRACKET = 0x5b;
 /** 1 for the bytes that structure a JSON text outside of strings. */
 const IS_STRUCTURAL = new Uint8Array(256);
 for (const character of '"{}[],:') IS_STRUCTURAL[character.charCodeAt(0)] = 1;
-/** Length of `\uXXXX`, which can stand for any character of a key. */
+/** Length of `\uXXXX`, which can encode any character of a key. */
 const ESCAPED_CHARACTER_BYTES = 6;
 
 /**

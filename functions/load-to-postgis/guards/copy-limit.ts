@@ -71,7 +71,7 @@ function limitExceeded(file: string, maxBytes: number): SluiceError {
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} produced more than ${maxBytes} bytes of rows, too many for its size. ` +
-      'The layer may be a view without an end. Save it as a table.',
+      'The layer may be a view that returns unlimited rows. Save it as a table.',
     { details: { file, limit: maxBytes } },
   );
 }

@@ -75,7 +75,7 @@ test.each<[string, string | Buffer]>([
   ['a declaration that is too long', `<?xml ${' '.repeat(2000)}?><r/>`],
   ['gzip', Buffer.from('\x1f\x8b<r>', 'latin1')],
   ['a document that consists of a comment', comment(10)],
-  ['a comment without an end', '<!-- x'],
+  ['an unterminated comment', '<!-- x'],
   ['a blank document', ' '],
   ['an entity declaration without a document type', '<!ENTITY x "y"><r/>'],
 ])('rejects %s', async (_name, document) => {

@@ -4,7 +4,7 @@ import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /**
  * Checks the schema of an SQLite database before GDAL opens the file. Statements of the schema can make SQLite and
- * SpatiaLite read other files or run without an end.
+ * SpatiaLite read other files or run without a limit.
  */
 
 /**
@@ -90,7 +90,7 @@ export function rejectUnsafeSchema(path: string, file: string): void {
 }
 
 /**
- * Why a statement of a schema is rejected: it reads outside of the database or may run without an end. The text
+ * Why a statement of a schema is rejected: it reads outside of the database or may run without a limit. The text
  * follows `contains`; undefined for a safe statement.
  */
 export function reasonToRejectStatement(name: string, sql: string): string | undefined {

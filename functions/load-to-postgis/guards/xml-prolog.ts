@@ -121,7 +121,7 @@ function reasonToRejectEncoding(text: string, utf16: Utf16): RejectionReason {
   if (!/^\s*</.test(text) || text.includes('\0')) return NOT_XML;
   if (!/^\s*<\?xml/.test(text)) return undefined;
   const end = text.indexOf(INSTRUCTION_END);
-  if (end < 0) return 'has an XML declaration without an end. Correct the declaration.';
+  if (end < 0) return 'has an unterminated XML declaration. Correct the declaration.';
   const declaration = text.slice(0, end);
   const encodings = [...declaration.matchAll(/encoding[^"']*(?:"([^"]*)"|'([^']*)')/gi)].map(
     (match) => match[1] ?? match[2] ?? '',

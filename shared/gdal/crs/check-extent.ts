@@ -40,9 +40,9 @@ export async function checkExtentInCrs(
 export function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
   const [west, south, east, north] = extent.map((value) => value * crs.degreesPerUnit) as Extent;
   const [latitude, longitude] = [Math.max(Math.abs(south), Math.abs(north)), Math.max(Math.abs(west), Math.abs(east))];
-  if (latitude > 90 + TOLERANCE_DEGREES) throw extentMismatch(crs, extent, file, 'latitudes end at 90 degrees');
+  if (latitude > 90 + TOLERANCE_DEGREES) throw extentMismatch(crs, extent, file, 'latitudes are at most 90 degrees');
   if (longitude > MAX_LONGITUDE + TOLERANCE_DEGREES)
-    throw extentMismatch(crs, extent, file, 'longitudes end at 180 degrees (360, when they count from 0)');
+    throw extentMismatch(crs, extent, file, 'longitudes are at most 180 degrees, or 360 if they start at 0');
   if (longitude <= 180 + TOLERANCE_DEGREES) return [];
   return [
     {
