@@ -33,7 +33,7 @@ export async function archiveManifest(manifestId: string, runId: string | null, 
 }
 
 /**
- * Moves a manifest and returns its key in the archive. This takes three writes: put, delete, and the mark in the
+ * Moves a manifest and returns its key in the archive. It makes three writes: put, delete, and the mark in the
  * ledger. After a crash between them, a repeat recognizes the archived object by its hash and continues. A newer
  * manifest under the same key is not touched. Another manifest in the archive is kept, and this one is stored beside
  * it.
@@ -73,7 +73,7 @@ async function write(
 ): Promise<void> {
   if (uploaded?.tooLarge) return objects.copy(env.LANDING_BUCKET, manifest.manifest_key, archiveKey);
   if (uploaded === undefined)
-    log.warn({ manifest_id: manifest._id, manifest_key: manifest.manifest_key }, 'Manifest:Archive:ReplacedByUser');
+    log.warn({ manifest_id: manifest._id, manifest_key: manifest.manifest_key }, 'Manifest:Archive:ObjectReplaced');
   // Write the bytes that were read, because a copy could read an object that replaced it since. If it was replaced
   // before, only the text in the ledger is left.
   const body = uploaded?.bytes ?? manifest.raw ?? JSON.stringify(manifest.body, undefined, 2);

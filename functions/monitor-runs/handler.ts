@@ -49,8 +49,8 @@ async function publishManifests({ objects, env, publish, signal }: Context): Pro
 
 async function runTask(name: string, run: () => Promise<unknown>, { log }: Context): Promise<void> {
   try {
-    log.debug({ task: name, result: await run() }, 'Monitor:Task:Done');
+    log.debug({ task: name, result: await run() }, 'Task:Execute:Done');
   } catch (thrown) {
-    log.error({ task: name, error: asSluiceError(thrown).toDocument() }, 'Monitor:Task:Failed');
+    log.error({ task: name, error: asSluiceError(thrown).toDocument() }, 'Task:Execute:Failed');
   }
 }

@@ -66,7 +66,7 @@ export async function reject(
   await context.ledger.appendActivity(rejectionActivity(stored));
   context.log.info(
     { manifest_key: key, batch_id: stored.claimed_batch_id, error: stored.error },
-    stored.error ? 'Manifest:Validate:Rejected' : 'Manifest:Route:LaneDisabled',
+    stored.error ? 'Manifest:Validate:Rejected' : 'Manifest:Admit:LaneDisabled',
   );
   return manifestRejected(stored, event.traceparent);
 }

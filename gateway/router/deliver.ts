@@ -81,6 +81,6 @@ function logOutcome(log: Logger, job: Job<Delivery>, outcome: Outcome, seconds: 
     case 'dead':
       return log.error({ ...fields, error: outcome.error.toDocument() }, 'Delivery:Call:DeadLetter');
     default:
-      return log.debug({ ...fields, outcome: outcome.kind }, 'Delivery:Call:PutBack');
+      return log.debug({ ...fields, outcome: outcome.kind }, 'Delivery:Call:Deferred');
   }
 }

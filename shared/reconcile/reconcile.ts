@@ -148,7 +148,7 @@ export async function repairCatalog(services: RepairServices, signal: AbortSigna
   for (const discrepancy of findings) {
     signal.throwIfAborted();
     if (!(await repairDocument(discrepancy, services))) continue;
-    services.log.warn({ key: discrepancy.key }, 'Catalog:Repair:Written');
+    services.log.warn({ key: discrepancy.key }, 'Catalog:Repair:Done');
     repaired += 1;
   }
   return repaired;
