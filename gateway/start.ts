@@ -41,8 +41,8 @@ export interface StartOptions {
 
 /**
  * Starts the servers that `env` does not name (PostgreSQL, object store), the router with the functions, and the
- * gateway. Removes the leftovers of a dead process, and publishes manifests and events that it did not publish. Throws
- * SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE; everything is stopped then.
+ * gateway. Deletes the working data of a dead process, and publishes manifests and events that it did not publish.
+ * Throws SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE; everything is stopped then.
  */
 export async function startSluice(
   given: Env,
@@ -66,12 +66,7 @@ export async function startSluice(
     opened,
     onFailure,
     onNotification: (body) => onNotification(body),
-    track: async (part, work) => {
-      onProgress(part, 'begins');
-      const result = await work;
-      onProgress(part, 'ready');
-      return result;
-    },
+    track: (part, work) => trackProgress(part, work, onProgress),
   });
   const env: Env = { ...given, ...servers, PORT: listener.port };
   const stack = await readStack();
@@ -113,6 +108,17 @@ export async function startSluice(
     broken,
     stop: () => running.disposeAsync(),
   };
+}
+
+async function trackProgress<T>(
+  part: string,
+  work: Promise<T>,
+  onProgress: NonNullable<StartOptions['onProgress']>,
+): Promise<T> {
+  onProgress(part, 'begins');
+  const result = await work;
+  onProgress(part, 'ready');
+  return result;
 }
 
 /** The host of the functions: this process, or the containers at FUNCTION_URL. */
