@@ -23,7 +23,7 @@ const POINTS = VERTICES + 1;
 const CONTENT_BYTES = 4 + 32 + 8 + 4 + 16 * POINTS;
 const RECORD_BYTES = 8 + CONTENT_BYTES;
 const SHP_HEADER_BYTES = 100;
-/** Polygons written at once. */
+/** Polygons written in one call. */
 const BATCH = 4096;
 
 const FIELDS = [

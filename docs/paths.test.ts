@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDERS = ['bench', 'cli', 'docs', 'functions', 'gateway', 'shared', 'tests'];
-/** Parts of paths that stand for any name. */
+/** Placeholders in paths, which match any name. */
 const PLACEHOLDER = /[*<>{}…]|\b[A-Z]{2,}\b(?!\.md)/;
 
 const functions = readdirSync(join(ROOT, 'functions'));

@@ -37,8 +37,8 @@ describe('the end of a run', () => {
   test('moves the manifest, drops the schema, deletes unregistered objects, and keeps the asset', async () => {
     const { run, manifestKey, succeeded } = await succeed('archiv é #1');
     const [asset] = await context.ledger.listAssets({ run_id: run.run_id });
-    const leftover = `${run.dataset_id}/${run.run_id}/1/half.parquet`;
-    await context.objects.put('data-lake', leftover, 'x');
+    const unregistered = `${run.dataset_id}/${run.run_id}/1/half.parquet`;
+    await context.objects.put('data-lake', unregistered, 'x');
     // A schema that was created without the fence of the ledger, like one of an older version.
     const unfenced = new PgPostgis(context.env.POSTGIS_URL ?? '');
     const session = await unfenced.openSession(
@@ -52,7 +52,7 @@ describe('the end of a run', () => {
     expect([await exists(manifestKey), await exists(`archive/${manifestKey}`)]).toEqual([false, true]);
     expect(JSON.parse(await content(`archive/${manifestKey}`))).toMatchObject({ batch_id: 'archiv é #1' });
     expect(await context.postgis.listRunSchemas()).toEqual([]);
-    expect([await exists(leftover, 'data-lake'), await exists(asset?.s3_key ?? '', 'data-lake')]).toEqual([
+    expect([await exists(unregistered, 'data-lake'), await exists(asset?.s3_key ?? '', 'data-lake')]).toEqual([
       false,
       true,
     ]);

@@ -80,7 +80,7 @@ test('ignores statistics in an .aux.xml file of an archive', async () => {
   expect((await bandMetadata(path))[0]).toBeUndefined();
 });
 
-test('blanks statistics without a change of length', () => {
+test('overwrites statistics with spaces of the same length', () => {
   const text =
     '<GDALMetadata>\n  <Item name="note" sample="0">a</Item>\n  <Item name="STATISTICS_MEAN" sample="0">-9999</Item>\n</GDALMetadata>\n';
   expect(blankStatistics(text)).toBe(

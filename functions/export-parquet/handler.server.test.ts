@@ -80,7 +80,7 @@ test('the same files with the same parameters reuse the asset, unless force is s
   const ingest = async (files: { name: string; body: string }[], options = {}) => {
     const { requested } = await fixture.startRun(files, { datasetId: 'same', ...options });
     const exported = await handler(requested, fixture.context);
-    if (exported !== undefined) await recordLineage(exported, fixture.context); // An asset is linked when it is whole.
+    if (exported !== undefined) await recordLineage(exported, fixture.context); // Only complete assets are linked.
     return exported;
   };
   const other = { name: 'b.csv', body: 'id,preis\n3,3.5\n' };

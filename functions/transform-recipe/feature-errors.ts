@@ -8,7 +8,7 @@ import { reasonOf } from '#shared/text/describe-issue.ts';
 const MAX_FEATURES = 5;
 /** SQLSTATEs of errors that data cause: internal errors, which PostGIS raises, and data exceptions. */
 const DATA_ERROR = /^(XX000|22)/;
-/** A setting of the session that returns the result of a DO block, which has no result of its own. */
+/** A setting of the session that holds the result of a DO block, because a DO block cannot return one. */
 const RESULT_SETTING = 'sluice.failing_features';
 
 interface FailingFeature {

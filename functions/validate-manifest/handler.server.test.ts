@@ -27,16 +27,16 @@ const rejectedBy = async (key: string, manifest: unknown, files = [FILE]) => {
   return document;
 };
 
-test('run and rejection have the traceparent of the event that announced the manifest', async () => {
+test('run and rejection have the traceparent of the notification of the manifest', async () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-  const announced = async (key: string, manifest: unknown) => {
+  const notify = async (key: string, manifest: unknown) => {
     await putManifest(context, key, manifest, [FILE]);
     return handler({ ...uploadEvent(key), traceparent }, context);
   };
-  const reply = await announced('manifests/traced.json', vectorManifest('traced', FILE));
+  const reply = await notify('manifests/traced.json', vectorManifest('traced', FILE));
   expect(reply).toMatchObject({ type: 'sluice.run.requested.vector', traceparent });
   expect(await context.ledger.getRun(reply?.subject ?? '')).toMatchObject({ traceparent });
-  expect(await announced('manifests/traced wrong.json', '{')).toMatchObject({
+  expect(await notify('manifests/traced wrong.json', '{')).toMatchObject({
     type: 'sluice.manifest.rejected',
     traceparent,
   });

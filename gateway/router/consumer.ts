@@ -9,7 +9,7 @@ const POLL_MS = 5_000;
 /** Delay after a failed fetch: the database is unavailable. */
 const RETRY_FETCH_MS = 500;
 /**
- * The loop that takes deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not
+ * The loop that fetches deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not
  * grow with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended
  * and more may be waiting, and every POLL_MS.
  */

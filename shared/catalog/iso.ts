@@ -53,7 +53,7 @@ interface IsoContact {
 }
 
 /**
- * Language of the metadata (ISO 639-2). Sluice does not know the language of the data, and writes the same code for it.
+ * Language of the metadata (ISO 639-2). The language of the data is unknown, so the same code is written for it.
  */
 const LANGUAGE = 'eng';
 

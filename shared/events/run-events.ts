@@ -14,14 +14,14 @@ interface RunSource {
 
 /**
  * The event with the traceparent of its run, so that all events of a run belong to one trace: the trace of the event
- * that announced the manifest.
+ * that reported the upload of the manifest.
  */
 export function inTraceOf({ traceparent }: Pick<RunSource, 'traceparent'>, event: SluiceEvent): SluiceEvent {
   const { traceparent: _other, ...rest } = event;
   return traceparent === null ? rest : { ...rest, traceparent };
 }
 
-/** The event with an id of its own for each restart of the run, so that it is not taken for a repeat. */
+/** The event with a separate id for each restart of the run, so that the queue does not treat it as a repeat. */
 export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: SluiceEvent): SluiceEvent {
   return restarts === undefined ? event : { ...event, id: deterministicId(event.id, 'restart', restarts) };
 }

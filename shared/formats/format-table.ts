@@ -21,15 +21,15 @@ export interface FileFormat {
 /** For formats whose dataset is a single file. */
 export const SINGLE_FILE = { required: [], optional: [] } as const;
 
-/** The formats of a lane, by name and by extension. */
+/** The formats of one kind of file, by name and by extension. */
 export class FormatTable<F extends FileFormat> {
   readonly formats: readonly F[];
-  #lane: string;
+  #kind: string;
   #byName: Map<string, F>;
 
-  /** `lane` is used in error messages. */
-  constructor(lane: string, formats: readonly F[]) {
-    this.#lane = lane;
+  /** `kind`, such as `vector`, is used in error messages. */
+  constructor(kind: string, formats: readonly F[]) {
+    this.#kind = kind;
     this.formats = formats;
     this.#byName = new Map(
       formats.flatMap((format) =>
@@ -50,7 +50,7 @@ export class FormatTable<F extends FileFormat> {
     const names = this.formats.map((supported) => supported.name).join(', ');
     throw new SluiceError(
       'FORMAT_NOT_SUPPORTED',
-      `The ${this.#lane} format ${JSON.stringify(name)}${path && ` of ${path}`} is not supported. ` +
+      `The ${this.#kind} format ${JSON.stringify(name)}${path && ` of ${path}`} is not supported. ` +
         `Supported formats: ${names}.`,
       { details: { format: name, ...(path && { file: path }) } },
     );

@@ -134,7 +134,7 @@ const subjects = async (uploadedBefore?: string) => {
   return found;
 };
 
-test('lists an event for each manifest, whatever its name, and for no other object', async () => {
+test('lists an event for each manifest with any name, and for no other object', async () => {
   expect(await subjects()).toEqual(['manifests/a é #1+2.json', 'manifests/b.json']);
 });
 

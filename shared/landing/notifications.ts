@@ -175,7 +175,7 @@ export function objectNotification(
     Records: [
       {
         eventVersion: '2.0',
-        eventSource: 'sluice:sweep',
+        eventSource: 'sluice:list',
         eventName: 's3:ObjectCreated:Put',
         eventTime: new Date().toISOString(),
         s3: { bucket: { name: bucket }, object: { key: escaped, eTag: etag, size, sequencer: modified } },

@@ -17,7 +17,7 @@ const SETTINGS = `-c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchron
 const CANCEL_INTERVAL_MS = 100;
 /** How long pg_terminate_backend waits for the end of a session. */
 const TERMINATE_TIMEOUT_MS = 5_000;
-/** Connections for statements outside of sessions: cancel requests, sweeps, pings. */
+/** Connections for statements outside of sessions: cancel requests, the deletion of schemas, pings. */
 const MAX_SERVICE_CONNECTIONS = 4;
 /** SQLSTATEs of two sessions that create the same schema or table at the same time. */
 const ALREADY_CREATED = ['23505', '42P06', '42P07'];

@@ -18,7 +18,7 @@ export interface ListenOptions {
   onError?: (reason: unknown) => void;
 }
 
-/** A session of its own for LISTEN, outside of any pool. It reconnects in the background when it is lost. */
+/** A separate session for LISTEN, outside of any pool. It reconnects in the background when it is lost. */
 export class ListenConnection {
   readonly #options: ListenOptions;
   #client: pg.Client | undefined;

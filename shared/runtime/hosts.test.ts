@@ -83,7 +83,7 @@ describe.each<[string, FunctionHost]>([
     ['CRS_MISSING', false, undefined],
     ['STORE_UNAVAILABLE', true, 7],
     ['STEP_BUSY', true, 7],
-  ] as const)('fails with %s, and says whether to try again', async (fail, retryable, retryAfterSeconds) => {
+  ] as const)('fails with %s, and states whether a retry can succeed', async (fail, retryable, retryAfterSeconds) => {
     await expect(host.invoke('obedient', event({ fail }), { signal: never })).rejects.toMatchObject({
       code: fail,
       message: `${fail} of a b#é.shp`,

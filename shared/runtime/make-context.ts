@@ -123,7 +123,7 @@ export function withDeclaredPorts(context: Context, functionName: string, needs:
   };
 }
 
-/** Takes the place of a port that a function does not declare. */
+/** Replaces a port that a function does not declare. */
 export function undeclaredPort<T extends object>(functionName: string, port: PortName): T {
   return new Proxy({} as T, {
     get() {

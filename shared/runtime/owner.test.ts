@@ -51,7 +51,7 @@ test('a process is dead after it ended', async () => {
 
 const canUnshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 describe.runIf(canUnshare)('in another PID namespace (needs unshare --pid as root)', () => {
-  test('a process of the other namespace is never judged dead, and judges none of this one', async () => {
+  test('a process of another namespace is not reported dead, and does not report this process dead', async () => {
     const program = ['--pid', '--fork', '--kill-child', '--mount-proc', process.execPath, '-e', PRINT_OWNER, OWNER];
     const child = execa('unshare', program, { reject: false });
     const [owner = '', judgedDead] = (await firstLine(child.stdout)).split(' ');
@@ -64,7 +64,7 @@ describe.runIf(canUnshare)('in another PID namespace (needs unshare --pid as roo
   });
 });
 
-/** Prints the owner of a new process, and whether it judges the owner in its argument to be dead; then waits. */
+/** Prints the owner of a new process, and whether it reports the owner in its argument as dead; then waits. */
 const PRINT_OWNER = `
   const { isDead, OWNER } = await import(${JSON.stringify(new URL('./owner.ts', import.meta.url).href)});
   console.log(OWNER, isDead(process.argv[1] ?? ''));

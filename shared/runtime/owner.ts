@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 
 /**
  * The owner of claims: `host/boot/namespace/pid/start`. Process ids are unique within one PID namespace of one boot of
- * a machine, and are reused; the start time tells a process from a later one with the same id.
+ * a machine, and are reused; the start time distinguishes a process from a later one with the same id.
  */
 interface Owner {
   host: string;

@@ -250,7 +250,7 @@ export function claimContract(on: OpenedLedger): void {
   });
 
   describe('changes of runs', () => {
-    test('a change is announced with its status, also to another process, until the listener stops', async () => {
+    test('a listener gets each change with its status, also from another process, until it stops', async () => {
       const stop = new AbortController();
       const changes: [string, string][] = [];
       await on.second.watchRuns((runId, status) => changes.push([runId, status]), stop.signal);
@@ -272,7 +272,7 @@ export function claimContract(on: OpenedLedger): void {
       stopOther.abort();
     });
 
-    test('the renewal of a claim is not announced', async () => {
+    test('listeners do not get the renewal of a claim', async () => {
       const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');
       const heard: string[] = [];

@@ -3,7 +3,7 @@ import type { Gdal } from '#shared/gdal/gdal.ts';
 
 let gdalVersions: Promise<Record<string, string>> | undefined;
 
-/** The versions of Sluice, GDAL and PROJ, for the asset. GDAL is asked once per process. */
+/** The versions of Sluice, GDAL and PROJ, for the asset. They are read from GDAL once per process. */
 export async function softwareVersions(gdal: Gdal, signal: AbortSignal): Promise<Record<string, string>> {
   gdalVersions ??= readGdalVersions(gdal, signal).catch((thrown: unknown) => {
     gdalVersions = undefined;

@@ -21,21 +21,21 @@ export interface FetchedTable {
  * Downloads the files of the manifest. The result has the order of the manifest. Throws FORMAT_NOT_SUPPORTED,
  * FORMAT_MISMATCH and the errors of fetchSource.
  */
-export async function fetchTables(files: readonly ManifestFile[], surroundings: FetchContext): Promise<FetchedTable[]> {
+export async function fetchTables(files: readonly ManifestFile[], target: FetchContext): Promise<FetchedTable[]> {
   const fetched: FetchedTable[] = [];
   const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
   const fetchRemaining = async () => {
     for (const [index, declared] of remaining) {
-      const folder = join(surroundings.folder, String(index));
+      const folder = join(target.folder, String(index));
       await mkdir(folder);
-      fetched[index] = { folder, source: await fetchTable(declared, { ...surroundings, folder }) };
+      fetched[index] = { folder, source: await fetchTable(declared, { ...target, folder }) };
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
   return fetched;
 }
 
-function fetchTable(declared: ManifestFile, surroundings: FetchContext): Promise<Source<TableFormat>> {
+function fetchTable(declared: ManifestFile, target: FetchContext): Promise<Source<TableFormat>> {
   return fetchSource(
     declared,
     tableFormat(declared.format, declared.path),
@@ -43,7 +43,7 @@ function fetchTable(declared: ManifestFile, surroundings: FetchContext): Promise
       const isWide = WIDE_ENCODING.test(declared.encoding ?? '');
       if (!(isWide && describeFirstBytes(head) === 'binary data')) checkSignature(format, head, file);
     },
-    surroundings,
+    target,
   );
 }
 

@@ -192,7 +192,7 @@ const LIST_REMOVALS: Statement = {
     order by doc -> 'removed' ->> 'at', _id limit $2`,
 };
 const MARK_PURGED: Statement = {
-  name: 'ledger.mark-purged',
+  name: 'ledger.mark-objects-deleted',
   text: `
     update ledger.assets set doc = doc || jsonb_build_object('purged_at', ${NOW})
     where _id = $1 and doc ? 'removed' and not doc ? 'purged_at'`,

@@ -56,7 +56,7 @@ const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId:
     (claim, _run, assetId) => expect(ledger.linkAsset(claim, assetId)).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
   ],
   [
-    'describeAsset',
+    'completeAsset',
     (claim, _run, assetId) =>
       expect(ledger.completeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({
         code: 'CLAIM_STALE',
@@ -70,7 +70,7 @@ const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId:
 ];
 
 test.each(WRITES)(
-  '%s that began while the run was running, and comes to its row after a cancel, writes nothing',
+  '%s that starts before a cancellation and gets the row lock after it writes nothing',
   async (_name, write) => {
     const other = await admitBatch(ledger);
     const asset = await ledger.registerAsset(await claimed(ledger, other, 'export-geoparquet'), sampleDraft(other));

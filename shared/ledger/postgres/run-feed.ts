@@ -2,7 +2,7 @@ import type { Status } from '#shared/contracts/statuses.ts';
 import { ListenConnection } from '#shared/postgres/listen-connection.ts';
 import { type Database, databaseError, type Statement } from './database.ts';
 
-/** Channel on which each change of a run is announced, as `{status} {run_id}`. */
+/** Channel to which each change of a run is sent, as `{status} {run_id}`. */
 export const CHANNEL = 'sluice_ledger_runs';
 
 export type RunListener = (runId: string, status: Status) => void;
