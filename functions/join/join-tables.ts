@@ -1,4 +1,5 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { EventData } from '#shared/events/types.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
@@ -55,18 +56,19 @@ export async function joinTables(
     },
   );
   signal.throwIfAborted();
-  const { rowCount } = await session.client.query(
-    joinSql({
-      how: target.config.how,
-      leftKey: keys.left,
-      rightKey: keys.right,
-      mostRows,
-      srid: target.srid,
-      geometryColumn: target.geometryColumn,
-      geometry: valueAt(spatial, plan.spatial.length)('s'),
-      columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
-    }),
-  );
+  const sql = joinSql({
+    how: target.config.how,
+    leftKey: keys.left,
+    rightKey: keys.right,
+    mostRows,
+    srid: target.srid,
+    geometryColumn: target.geometryColumn,
+    geometry: valueAt(spatial, plan.spatial.length)('s'),
+    columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
+  });
+  const { rowCount } = await session.client.query(sql).catch((thrown: unknown) => {
+    throw databaseFailure(thrown) ?? thrown;
+  });
   steps.push({ step: 'Join', output: PROCESSED_TABLE, seconds: secondsSince(started), row_count: rowCount });
   return { steps, result };
 }

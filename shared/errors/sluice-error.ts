@@ -38,35 +38,13 @@ export class SluiceError extends Error {
   }
 }
 
-/** Converts any thrown value. Known system errors get their code; all others get INTERNAL. */
+/**
+ * Converts any thrown value. A full disk is DISK_FULL; all other errors are INTERNAL. Errors of PostgreSQL and of the
+ * object store get their codes where their clients are called (databaseFailure, storeError).
+ */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
-  const code = systemErrorCode(thrown);
+  const code = (thrown as NodeJS.ErrnoException | null)?.code === 'ENOSPC' ? 'DISK_FULL' : 'INTERNAL';
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return new SluiceError(code, message, { cause: thrown });
-}
-
-const NETWORK_ERRORS = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENOENT_SOCKET',
-]);
-/** SQLSTATE classes of transient errors: connection, shutdown, resources, serialization. */
-const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;
-
-function systemErrorCode(thrown: unknown): ErrorCodeName {
-  if (!(thrown instanceof Error)) return 'INTERNAL';
-  const { code, syscall } = thrown as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === '53100') return 'DISK_FULL';
-  if (code !== undefined && TRANSIENT_SQLSTATE.test(code)) return 'DATABASE_UNAVAILABLE';
-  if (/Connection terminated|not queryable|timeout exceeded when trying to connect/.test(thrown.message))
-    return 'DATABASE_UNAVAILABLE';
-  if (syscall === 'connect' && /\.s\.PGSQL\./.test(thrown.message)) return 'DATABASE_UNAVAILABLE';
-  if (code !== undefined && NETWORK_ERRORS.has(code)) return 'STORE_UNAVAILABLE';
-  return 'INTERNAL';
 }

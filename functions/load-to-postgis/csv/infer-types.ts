@@ -8,6 +8,7 @@ import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
 import { DelimitedScanner } from '#shared/delimited/scan-delimited.ts';
 import { stageRows, stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { databaseFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { ledgerType } from '#shared/contracts/facts.ts';
 
@@ -55,7 +56,12 @@ async function stageTable(
   const sample = await session.query<Record<string, string | null>>(`${select} limit ${SAMPLE_ROWS}`);
   const rows = session.client.query(copyTo(`copy (${select}) to stdout (format csv)`));
   const scanner = new DelimitedScanner({ delimiter: ',', columns: columns.length, hasHeader: false, nullValues: [] });
-  const staged = await stageRows(scanner, rows as AsyncIterable<Buffer>, path, { columns: columns.length, signal });
+  const staged = await stageRows(scanner, rows as AsyncIterable<Buffer>, path, {
+    columns: columns.length,
+    signal,
+  }).catch((thrown: unknown) => {
+    throw databaseFailure(thrown) ?? thrown;
+  });
   return {
     columns: columns.map((name, position) => ({
       name,
