@@ -1,6 +1,7 @@
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ObjectIdSchema } from '#shared/ledger/documents.ts';
+import { DATASET_PREFIX } from '#shared/manifest/manifest.ts';
 import type { Batch } from './batch.ts';
 import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
 
@@ -43,8 +44,6 @@ export function planJoinBatch(
   };
   return { batchId, manifestKey: manifestKeyOf(folder), uploads: [], manifest: validManifest(manifest) };
 }
-
-const DATASET_PREFIX = 'dataset:';
 
 /** Any name that is not an asset id is the name of a dataset, and refers to its newest version. */
 function assetReference(name: string): string {

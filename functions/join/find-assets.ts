@@ -1,7 +1,7 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import type { JoinConfig } from '#shared/manifest/manifest.ts';
+import { DATASET_PREFIX, type JoinConfig } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 
 export interface JoinAssets {
@@ -16,8 +16,6 @@ const KINDS = {
 } as const satisfies Record<string, readonly AssetDocument['kind'][]>;
 type Field = keyof typeof KINDS;
 
-/** Prefix of a reference to the newest version of a dataset. */
-const DATASET_PREFIX = 'dataset:';
 /** The newest versions can belong to runs that have not ended. A dataset never has more such runs than this. */
 const NEWEST_VERSIONS = 100;
 

@@ -2,7 +2,7 @@ import type { Column, Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
-import { MAX_TABLE_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
+import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { assetLabel, type JoinAssets } from './find-assets.ts';
 import { checkKeyTypes } from './match-keys.ts';
 
@@ -23,7 +23,7 @@ export interface JoinPlan {
 }
 
 /** Attributes of the result. The table has two more columns: the key column and the geometry. */
-const MAX_ATTRIBUTES = MAX_TABLE_COLUMNS - 2;
+const MAX_ATTRIBUTES = MAX_POSTGRES_COLUMNS - 2;
 
 /**
  * Selects the columns to read from both assets, and their names in the result. Columns of the spatial asset keep their

@@ -79,7 +79,7 @@ async function viewOf(letter: DeadLetter, deps: Deps): Promise<DeadLetterView> {
 
 async function factsOf({ event }: DeadLetter, { ledger, objects, env }: Deps): Promise<RedriveFacts> {
   const runId = runIdOf(event);
-  const manifestKey = manifestKeyOf(event, env);
+  const manifestKey = manifestKeyOfUpload(event, env);
   const [run, manifest] = await Promise.all([
     runId === undefined ? undefined : ledger.getRun(runId),
     manifestKey === undefined ? undefined : objects.head(env.LANDING_BUCKET, manifestKey),
@@ -94,7 +94,7 @@ function runIdOf({ data }: SluiceEvent): string | undefined {
 }
 
 /** Undefined also for an invalid notification. */
-function manifestKeyOf(event: SluiceEvent, env: Deps['env']): string | undefined {
+function manifestKeyOfUpload(event: SluiceEvent, env: Deps['env']): string | undefined {
   if (!isUploadEvent(event)) return undefined;
   try {
     return uploadedManifestKey(event, env);

@@ -2,9 +2,10 @@ import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parame
 import { z } from 'zod';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
 import { DECLARABLE_TYPES, EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
 /**
- * The manifest, which a user uploads to `landing-zone/manifests/` after the files (design section 5).
+ * The manifest, which a user uploads to `landing-zone/manifests/` after the files.
  * Unknown fields are errors, so that typing mistakes are found. Free values belong in `metadata.tags`.
  * docs/manifest.md and docs/manifest.schema.json are generated from these schemas and their descriptions.
  */
@@ -48,6 +49,9 @@ export const ManifestFileSchema = z.strictObject({
 });
 export type ManifestFile = z.infer<typeof ManifestFileSchema>;
 
+/** Prefix of a reference to the newest version of a dataset, in place of an asset id. */
+export const DATASET_PREFIX = 'dataset:';
+
 export const JoinConfigSchema = z.strictObject({
   spatial_asset_id: z
     .string()
@@ -67,7 +71,7 @@ export const JoinConfigSchema = z.strictObject({
     .describe('`left` keeps features without a matching row, `inner` drops them.'),
   columns: z
     .array(text(128))
-    .max(1600)
+    .max(MAX_POSTGRES_COLUMNS)
     .optional()
     .describe('Columns of the table to keep. Default: all, except a key column that has the same name on both sides.'),
   prefix: text(32).default('t_').describe('Prefix for columns of the table whose name the spatial asset also has.'),

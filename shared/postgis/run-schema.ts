@@ -35,4 +35,4 @@ export const RESERVED_COLUMNS: readonly string[] = [
 ];
 
 /** Columns that a table of PostgreSQL can have (MaxHeapAttributeNumber). */
-export const MAX_TABLE_COLUMNS = 1600;
+export const MAX_POSTGRES_COLUMNS = 1600;

@@ -1,9 +1,10 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
+import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
-/** PostgreSQL's limit of 1,600 columns, less the columns that Sluice adds. */
-const MAX_COLUMNS = 1590;
+/** Leaves room for the columns that Sluice adds: the key, the geometry, and those of the loading. */
+const MAX_COLUMNS = MAX_POSTGRES_COLUMNS - 10;
 /** Layers named in a message. The details of the error hold all of them. */
 const MAX_LISTED_LAYERS = 20;
 

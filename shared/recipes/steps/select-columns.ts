@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_TABLE_COLUMNS } from '#shared/postgis/run-schema.ts';
+import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumnsNamed, ColumnName } from '../parameters/columns.ts';
 import type { RecipeStep, StepContext } from '../recipe-step.ts';
@@ -12,7 +12,7 @@ export const keepColumns = defineStep({
     step: z.literal('keep_columns'),
     columns: z
       .array(ColumnName)
-      .max(MAX_TABLE_COLUMNS)
+      .max(MAX_POSTGRES_COLUMNS)
       .describe('Names of columns. An empty list keeps the geometry only.'),
   }),
   example: { step: 'keep_columns', columns: ['name', 'height'] },
@@ -30,7 +30,7 @@ export const dropColumns = defineStep({
   summary: 'Removes the listed columns.',
   schema: z.strictObject({
     step: z.literal('drop_columns'),
-    columns: z.array(ColumnName).min(1).max(MAX_TABLE_COLUMNS).describe('Names of columns.'),
+    columns: z.array(ColumnName).min(1).max(MAX_POSTGRES_COLUMNS).describe('Names of columns.'),
   }),
   example: { step: 'drop_columns', columns: ['OBJECTID', 'Shape_Leng'] },
   bind: ({ columns }, path) =>
