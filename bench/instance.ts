@@ -95,7 +95,7 @@ async function waitUntilReady(url: string, ended: () => boolean): Promise<void> 
     if (reply?.ok) return;
     await wait(START_POLL_MS);
   }
-  throw new SluiceError('SETUP_FAILED', `Sluice did not answer at ${url}; run npm start to see why.`);
+  throw new SluiceError('SETUP_FAILED', `Sluice did not respond at ${url}; run npm start to see why.`);
 }
 
 /** Finds two unused ports. */

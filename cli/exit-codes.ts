@@ -9,7 +9,7 @@ export const EXIT = {
   failed: 1,
   /** Wrong usage, including a file, run or asset that does not exist. */
   usage: 2,
-  /** Sluice does not answer, or is still starting. */
+  /** Sluice does not respond, or is still starting. */
   unreachable: 3,
   /** Ctrl-C: 128 + SIGINT, the convention of shells. */
   interrupted: 130,

@@ -54,7 +54,7 @@ function createProgram({ stdout, stderr }: Streams, parts: CommandParts): Comman
 
 const HELP = `
 The gateway is at SLUICE_URL, or at HOST and PORT as npm start uses them. While Sluice starts, commands wait for it.
-Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not answer.
+Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not respond.
 
   npx sluice ingest roads.zip --dataset roads
   npx sluice ingest points.csv --dataset trees --crs EPSG:4326 --x-column lon --y-column lat

@@ -17,8 +17,8 @@ const STARTING_POLL_MS = 500;
 
 /**
  * The HTTP client of the gateway. Every method throws the error that the gateway returns, or SLUICE_UNREACHABLE when it
- * does not answer. While Sluice is starting, all methods except `open` wait for at most a minute, and call `onStarting`
- * once.
+ * does not respond. While Sluice is starting, all methods except `open` wait for at most a minute, and call
+ * `onStarting` once.
  */
 export class GatewayClient {
   readonly baseUrl: string;
@@ -171,7 +171,7 @@ const RECONNECT_MS = 500;
 
 /**
  * Yields each state of a run until the run has ended. Opens a lost connection again: each event contains the complete
- * state, so no state is missing. Throws SLUICE_UNREACHABLE when the gateway does not answer for a minute.
+ * state, so no state is missing. Throws SLUICE_UNREACHABLE when the gateway does not respond for a minute.
  */
 export async function* followRun(client: GatewayClient, path: string, signal: AbortSignal): AsyncGenerator<RunView> {
   let unreachableSince: number | undefined;

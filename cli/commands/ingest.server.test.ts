@@ -175,7 +175,7 @@ describe('wrong usage exits with 2', () => {
   });
 });
 
-test('exits with 3 when Sluice does not answer, with the reason in JSON', async () => {
+test('exits with 3 when Sluice does not respond, with the reason in JSON', async () => {
   const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'x', '--json'], {
     SLUICE_URL: 'http://127.0.0.1:1',
   });

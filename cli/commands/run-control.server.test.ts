@@ -176,7 +176,7 @@ test.each([
   expect([exitCode, stdout, stderr.length > 0]).toEqual([code, '', true]);
 });
 
-test('exits with 3 when Sluice does not answer', async () => {
+test('exits with 3 when Sluice does not respond', async () => {
   for (const args of [['rerun', NO_RUN], ['cancel', NO_RUN], ['dead-letters']])
     expect((await run(args, { SLUICE_URL: 'http://127.0.0.1:1' })).exitCode).toBe(3);
 });

@@ -177,7 +177,7 @@ function notifiesOfManifests(rule: QueueConfiguration, arn: string): boolean {
   );
 }
 
-/** The maximum number of events that MinIO stores while the gateway does not answer. This is MinIO's default. */
+/** The maximum number of events that MinIO stores while the gateway does not respond. This is MinIO's default. */
 const QUEUE_LIMIT = 100_000;
 
 /**

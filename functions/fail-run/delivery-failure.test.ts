@@ -55,7 +55,7 @@ test('prefers the complete error in the ledger, unless the reply has another cod
   const failure = { functionName: 'load-to-postgis', httpStatus: '422', error: { ...missing, details: {} } };
   const unavailable: ErrorDocument = {
     code: 'DATABASE_UNAVAILABLE',
-    message: 'PostgreSQL does not answer.',
+    message: 'PostgreSQL does not respond.',
     details: {},
   };
   expect(chooseError(failure, { name: 'load-to-postgis', error: missing })).toBe(missing);
@@ -65,7 +65,7 @@ test('prefers the complete error in the ledger, unless the reply has another cod
     chooseError({ ...failure, error: undefined, httpStatus: '504' }, { name: 'load-to-postgis', error: null }),
   ).toEqual({
     code: 'FUNCTION_UNAVAILABLE',
-    message: 'load-to-postgis did not answer (HTTP 504).',
+    message: 'load-to-postgis did not respond (HTTP 504).',
     details: { function: 'load-to-postgis', http_status: '504' },
   });
 });

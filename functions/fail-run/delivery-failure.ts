@@ -61,7 +61,7 @@ export function chooseError(failure: DeliveryFailure, step?: Pick<Step, 'name' |
   const status = failure.httpStatus === undefined ? '' : ` (HTTP ${failure.httpStatus})`;
   return {
     code: 'FUNCTION_UNAVAILABLE',
-    message: `${name} did not answer${status}.`,
+    message: `${name} did not respond${status}.`,
     details: { function: name, http_status: failure.httpStatus ?? null },
   };
 }

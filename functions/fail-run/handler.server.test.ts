@@ -57,7 +57,7 @@ describe('a dead letter of a step', () => {
       knativeerrordata: Buffer.from('<html>').toString('base64'),
     };
     expect(await handler(event, context)).toMatchObject({
-      data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis did not answer (HTTP 502).' } },
+      data: { error: { code: 'FUNCTION_UNAVAILABLE', message: 'load-to-postgis did not respond (HTTP 502).' } },
     });
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
   });

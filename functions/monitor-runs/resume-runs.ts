@@ -53,14 +53,14 @@ async function resumeOrFail(
 
 /** What to do with a run that is not archived. */
 export type RunDecision =
-  /** A function works on it, or did so recently. */
+  /** A function executes one of its steps, or did so recently. */
   | { action: 'wait' }
   | { action: 'resume'; event: SluiceEvent }
   | { action: 'fail'; error: ErrorDocument; step: string | null };
 
 /**
  * Decides from the ledger only, because the queue can be a Knative broker. Publishing an event too often is harmless: a
- * step that is done answers from the ledger. Pure.
+ * step that is done returns the reply in the ledger. Pure.
  */
 export function decide(run: RunDocument, now: number, stuckAfterMs: number): RunDecision {
   const idleMs = now - Date.parse(run.updated_at);

@@ -11,7 +11,7 @@ export type Executor = Pick<BossDatabase, 'executeSql'>;
 
 /** Connections per pool. The router's statements are short, so a few connections are enough. */
 const POOL_SIZE = 6;
-/** A server that does not answer within this time counts as unavailable; the connection is closed. */
+/** A server that does not respond within this time counts as unavailable; the connection is closed. */
 const QUERY_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 

@@ -4,7 +4,7 @@
 export type Extent = [number, number, number, number];
 export type Point = readonly [x: number, y: number];
 
-/** A straight side in a projected CRS is a curve in degrees, so that the corners alone are not sufficient. */
+/** A straight side in a projected CRS is a curve in degrees, so the corners alone are not sufficient. */
 const POINTS_PER_SIDE = 21;
 
 /**

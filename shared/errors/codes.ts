@@ -274,7 +274,7 @@ export const ERROR_CODES = {
     'Correct the setting in the message. .env.example lists all environment variables.',
   ),
   STORE_UNAVAILABLE: transient(
-    'The object store does not answer.',
+    'The object store does not respond.',
     'Check that the object store runs, and that S3_ENDPOINT is its address.',
   ),
   STORE_DENIED: permanent(
@@ -282,14 +282,14 @@ export const ERROR_CODES = {
     'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
   ),
   DATABASE_UNAVAILABLE: transient(
-    'PostgreSQL does not answer.',
+    'PostgreSQL does not respond.',
     'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
   ),
-  FUNCTION_UNAVAILABLE: transient('A function does not answer.', 'Check that the function runs, and read its log.'),
+  FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
   SLUICE_STARTING: transient('Sluice is starting.', 'Wait until `npm start` prints "Ready".'),
   SLUICE_UNREACHABLE: transient(
-    'The gateway of Sluice does not answer.',
+    'The gateway of Sluice does not respond.',
     'Start Sluice with `npm start`, or set SLUICE_URL to its address.',
   ),
   DISK_FULL: transient(

@@ -18,7 +18,7 @@ import type { ClaimResult } from './ledger.ts';
  */
 export const CLAIMABLE_STATUSES = ['pending', 'failed'] as const satisfies readonly StepStatus[];
 
-/** True for the step that works on an ended run. All other steps work on a running one. */
+/** True for the step of an ended run. All other steps are steps of a running run. */
 export function claimsEndedRun(step: StepName): boolean {
   return step === 'archive';
 }

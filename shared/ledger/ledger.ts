@@ -136,7 +136,7 @@ export interface Ledger {
   listDatasets(filter?: { published?: boolean }): Promise<DatasetDocument[]>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
 
-  /** Resolves when the ledger answers. */
+  /** Resolves when the ledger responds. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -152,7 +152,7 @@ export interface ClaimRequest {
   step: StepName;
   owner: string;
   leaseSeconds: number;
-  /** An owner that the caller knows to be dead: its claim may be replaced before its lease expires. */
+  /** An owner whose process has ended: its claim may be replaced before its lease expires. */
   takeOverFrom?: string | undefined;
 }
 

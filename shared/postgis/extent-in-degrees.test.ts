@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { PostgisSession } from './postgis.ts';
 import { postgisExtentInDegrees } from './extent-in-degrees.ts';
 
-/** A session that answers a query with these points. */
+/** A session whose queries return these points. */
 const session = (answer: () => { x: number; y: number }[]): Pick<PostgisSession, 'query'> => ({
   query: (async () => answer()) as unknown as PostgisSession['query'],
 });

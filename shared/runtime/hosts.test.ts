@@ -122,7 +122,7 @@ describe('the HTTP host', () => {
     ['CRS_MISSING', 422, null],
     ['STORE_UNAVAILABLE', 503, '7'],
     ['STEP_BUSY', 409, '7'],
-  ])('answers %s with %i', async (fail, status, retryAfter) => {
+  ])('responds to %s with %i', async (fail, status, retryAfter) => {
     const response = await post({ 'content-type': 'application/cloudevents+json' }, JSON.stringify(event({ fail })));
     expect([response.status, response.headers.get('retry-after')]).toEqual([status, retryAfter]);
     expect(await response.json()).toEqual({

@@ -20,7 +20,7 @@ export interface FunctionServerOptions {
   port: number;
   /** Address to listen on. */
   address: string;
-  /** Rejects when a port of the function does not answer. */
+  /** Rejects when a port of the function does not respond. */
   ready: () => Promise<void>;
   log: Logger;
 }

@@ -13,7 +13,7 @@ import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
 
 export interface OpenContext extends Context, AsyncDisposable {
-  /** Resolves when every opened port answers. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE. */
+  /** Resolves when every opened port responds. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE. */
   ping(): Promise<void>;
 }
 

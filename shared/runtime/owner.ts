@@ -29,8 +29,8 @@ const SELF: Owner = {
 export const OWNER = [SELF.host, SELF.boot, SELF.namespace, SELF.pid, SELF.start].join('/');
 
 /**
- * True when the owner was a process of this machine and PID namespace that has ended. For every other owner the answer
- * is unknown, and false: its claim is free when its lease expires.
+ * True when the owner was a process of this machine and PID namespace that has ended. For every other owner this is
+ * unknown, and the result is false: its claim is free when its lease expires.
  */
 export function isDead(owner: string): boolean {
   const [host, boot, namespace, pid, start] = owner.split('/');

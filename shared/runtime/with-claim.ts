@@ -111,7 +111,7 @@ async function endAttempt(
     context.log.warn({ ...fields, reason }, 'Run:Restart:Failed'),
   );
   if (restarted) return restarted;
-  // If the ledger is unavailable, the claim stays; the next delivery sees that this process does not execute the step.
+  // If the ledger is unavailable, the claim stays. The next delivery detects that this process does not execute it.
   await context.ledger
     .releaseStep(claim, error.toDocument())
     .catch((reason: unknown) => context.log.warn({ ...fields, reason }, 'Claim:Release:Failed'));
@@ -124,7 +124,7 @@ async function endAttempt(
 /** Renews the claim until stopped. Checks it immediately when the run ends, so that work is canceled without delay. */
 function keepClaim(context: Context, claim: ClaimRef, lost: AbortController): () => void {
   const renew = async () => {
-    // Without an answer the lease decides.
+    // If the ledger does not respond, the claim is kept until its lease expires.
     const isHeld = await context.ledger.renewClaim(claim, context.env.CLAIM_LEASE_SECONDS).catch(() => true);
     if (!isHeld) lost.abort();
   };

@@ -59,7 +59,7 @@ function errorWithoutReply(thrown: unknown, object: ObjectRef): SluiceError {
   const { name = '', code = '', message = '' } = thrown as ThrownError;
   if (code === 'ENOSPC') return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
   if (NO_REPLY.has(name) || NETWORK_ERRORS.has(code)) {
-    const text = `The object store did not answer the request for ${objectName(object)}: ${message}`;
+    const text = `The object store did not respond to the request for ${objectName(object)}: ${message}`;
     return newError('STORE_UNAVAILABLE', text, object, thrown);
   }
   return asSluiceError(thrown);

@@ -13,7 +13,7 @@ export interface ByteRange {
  * the range is outside the object.
  *
  * range-parser 1.3.0 was tried: it rejects a suffix that is longer than the object, which a reader of Parquet footers
- * sends, and it answers the invalid header `bytes=9-1` with an error instead of ignoring it.
+ * sends, and it rejects the invalid header `bytes=9-1` instead of ignoring it.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '');

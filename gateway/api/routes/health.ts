@@ -4,7 +4,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
-/** A server that does not answer within this time counts as down. */
+/** A server that does not respond within this time counts as down. */
 const PING_TIMEOUT_MS = 5_000;
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
-/** Every route answers an invalid id, parameter or body with JSON: a stable code, and the name of the field. */
+/** Every route responds to an invalid id, parameter or body with JSON: a stable code, and the name of the field. */
 
 const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const NO_ASSET = '0'.repeat(24);

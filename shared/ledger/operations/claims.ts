@@ -39,7 +39,7 @@ export function claimOperations(
     async finishStep(claim, reply, close) {
       const status = await queries.finishStep(claim, reply, close);
       if (status !== undefined) return announceRun(claim.runId, status);
-      // The answer to an earlier call with this claim may have been lost.
+      // The response to an earlier call with this claim may have been lost.
       if (!(await queries.isFinishedBy(claim))) throw staleClaim(claim);
     },
     async releaseStep(claim, error) {
