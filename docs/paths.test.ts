@@ -49,9 +49,17 @@ function fileNames(...folders: string[]): Set<string> {
   return new Set(paths.map((path) => basename(path)));
 }
 
+/** Paths such as `load/load-file.ts`, relative to the folder of the document. */
+function relativePaths(text: string): string[] {
+  return [...text.matchAll(/`([\w.-]+\/[\w./-]*\.(?:ts|mjs))`/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => !FOLDERS.includes(path.split('/')[0] ?? ''));
+}
+
 test.each(functions)('the README of %s names only files of its folder and of shared', (name) => {
   const files = fileNames(`functions/${name}`, 'shared');
   const text = readFileSync(join(ROOT, 'functions', name, 'README.md'), 'utf8');
+  expect(relativePaths(text).filter((path) => !existsSync(join(ROOT, 'functions', name, path)))).toEqual([]);
   expect(bareNames(text).filter((file) => !files.has(file))).toEqual([]);
 });
 

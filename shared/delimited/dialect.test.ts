@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DeclaredDialect, detectDialect, separatorLine } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, nameColumns, separatorLine } from './dialect.ts';
 
 const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(Buffer.from(text), true, declared);
 
@@ -61,3 +61,17 @@ test.each([
   ['separator\n', undefined],
   ['a\nsep=;\n', undefined],
 ])('the separator line of %j is %j', (text, line) => expect(separatorLine(Buffer.from(text))).toEqual(line));
+
+test('columns have the names of the header; columns without a name are numbered, with a note', () => {
+  const { names, notes } = nameColumns(['größe', '', 'Größe'], 4, 'x é.csv');
+  expect(names).toEqual(['größe', 'column_2', 'Größe_1', 'column_4']);
+  expect(notes.map(({ code, column }) => [code, column])).toEqual([
+    ['COLUMN_RENAMED', 'column_2'],
+    ['COLUMN_RENAMED', 'Größe_1'],
+  ]);
+  expect(notes[0]?.message).toBe('Column 2 has no name in the file; it was named "column_2".');
+});
+
+test('without a header columns are numbered without notes', () => {
+  expect(nameColumns(undefined, 2, 'x.csv')).toEqual({ names: ['column_1', 'column_2'], notes: [] });
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { describeIssue } from './describe-issue.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { describeIssue, reasonOf } from './describe-issue.ts';
 
 test.each([
   [z.string(), undefined, 'is missing'],
@@ -17,3 +18,13 @@ test.each([
   const [issue] = z.safeParse(schema, value, { reportInput: true }).error?.issues ?? [];
   expect(issue && describeIssue(issue)).toBe(words);
 });
+
+test.each([
+  [
+    new SluiceError('INTERNAL', 'End of central directory record signature not found. '),
+    'End of central directory record signature not found',
+  ],
+  [new SluiceError('INTERNAL', 'unexpected end of file'), 'unexpected end of file'],
+  [new TypeError(), 'TypeError'],
+  ['Is it there?', 'Is it there?'],
+])('%s fits into a sentence', (thrown, reason) => expect(reasonOf(thrown)).toBe(reason));
