@@ -73,10 +73,7 @@ export const ERROR_CODES = {
     'The file refers to other files, servers or databases.',
     'Remove the references. Sluice reads only uploaded files.',
   ),
-  ARCHIVE_UNREADABLE: permanent(
-    'The archive is damaged or encrypted.',
-    'Create the archive again, without a password.',
-  ),
+  ARCHIVE_UNREADABLE: permanent('The archive is damaged or encrypted.', 'Create the archive again without a password.'),
   ARCHIVE_UNSAFE: permanent(
     'The archive contains absolute paths, `..` or links, or its compression ratio is too high.',
     'Create the archive again with relative paths and regular files only.',
@@ -101,18 +98,12 @@ export const ERROR_CODES = {
     'The files of the manifest have different columns.',
     'Write one manifest for each set of files with the same columns.',
   ),
-  COLUMN_MISSING: permanent(
-    'The file does not contain a column of the manifest.',
-    'Use one of the columns in `details`.',
-  ),
+  COLUMN_MISSING: permanent('A column of the manifest is not in the file.', 'Use one of the columns in `details`.'),
   ROWS_REJECTED: permanent(
     'The table has more unreadable rows than allowed.',
     'Correct the lines in `details`, or raise metadata.tabular.max_rejected_rows.',
   ),
-  TOO_MANY_COLUMNS: permanent(
-    'The table has more columns than Sluice supports.',
-    'Remove columns, or split the table.',
-  ),
+  TOO_MANY_COLUMNS: permanent('The table has more columns than Sluice supports.', 'Remove columns or split the table.'),
   ENCODING_INVALID: permanent(
     'The text of the file is not valid in its encoding.',
     'Correct the .cpg file, or set `encoding` in the manifest.',
@@ -224,10 +215,7 @@ export const ERROR_CODES = {
     'The requested change of status is not allowed.',
     'Repeat an ended run instead: `npx sluice rerun RUN`.',
   ),
-  STEP_TIMEOUT: transient(
-    'A step exceeded its time limit.',
-    'Raise the limit that the message names, or split the file.',
-  ),
+  STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
   RUN_STUCK: permanent(
     'The run made no progress, although its next event was published again.',
     'Find the reason in the log. Then repeat the run: `npx sluice rerun RUN`.',

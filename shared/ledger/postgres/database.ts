@@ -12,7 +12,7 @@ export interface Statement {
 /** Operations take about a millisecond, so a few connections suffice. On a cluster, every function has its own pool. */
 const MAX_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** An operation that takes longer waits for the row lock of a frozen process. */
+/** An operation that takes longer waits for the row lock of a suspended process. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** Advisory lock on the creation of the tables: concurrent CREATE IF NOT EXISTS statements fail. */
 const SETUP_LOCK = "hashtext('sluice:ledger:tables')";
