@@ -1,36 +1,16 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { readEvent } from '#shared/events/http.ts';
-import { createDatabase } from '../../tests/servers.ts';
-import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
-import type { Router } from './router.ts';
+import { openRouter, testEvent } from '../../tests/fixtures/router.ts';
+import { eventually, RoutersOfTest } from '../../tests/fixtures/routers-of-test.ts';
 
-let database: Awaited<ReturnType<typeof createDatabase>>;
-const routers: Router[] = [];
-const start = async (functions: TestFunctions, variables?: Record<string, string>) => {
-  const router = await startRouter(database.url, functions, variables);
-  routers.push(router);
-  return router;
-};
-const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
+const routers = new RoutersOfTest();
+const start: RoutersOfTest['start'] = (functions, variables) => routers.start(functions, variables);
 
 /** Jobs are found only by wake-ups. Call it before the router starts. */
 function disablePolling(): void {
   vi.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
 }
-
-beforeEach(async () => {
-  database = await createDatabase();
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await Promise.all(routers.splice(0).map((router) => router.stop()));
-  await database.drop();
-});
 
 describe('publishing', () => {
   test('delivers an event to every subscribed function, and publishes the replies', async () => {
@@ -109,10 +89,10 @@ describe('publishing', () => {
         },
       },
     });
-    const other = await openRouter(database.url, {
+    const other = await openRouter(routers.databaseUrl, {
       f: { topic: 't', concurrency: 1, run: () => Promise.resolve(undefined) },
     });
-    routers.push(other); // Not started, so it only publishes.
+    routers.stopAfterTest(other); // Not started, so it only publishes.
     await other.publish(testEvent('t', '1'));
     await eventually(() => expect(seen.a).toBe(1));
     await start({
@@ -297,111 +277,5 @@ describe('errors', () => {
     await eventually(async () =>
       expect(await router.listDeadLetters()).toMatchObject([{ error: { code: 'EVENT_INVALID' } }]),
     );
-  });
-});
-
-describe('dead letters', () => {
-  test('re-drives an event to the failed function only, although its id is not new', async () => {
-    const calls: string[] = [];
-    let broken = true;
-    const router = await start({
-      f: {
-        topic: 'a',
-        run: (event) => {
-          calls.push(`f ${event.id} ${event.knativeerrordest}`);
-          return broken ? Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) : Promise.resolve(undefined);
-        },
-      },
-      g: {
-        topic: 'a',
-        run: () => {
-          calls.push('g');
-          return Promise.resolve(undefined);
-        },
-      },
-    });
-    await router.publish(testEvent('a', '1'));
-    const first = await eventually(async () => (await router.listDeadLetters())[0] ?? expect.unreachable());
-    await router.redrive(first.id);
-    const second = await eventually(async () => (await router.listDeadLetters())[0] ?? expect.unreachable());
-    expect(second.id).not.toBe(first.id);
-    broken = false;
-    await router.redrive(second.id);
-    await eventually(() => expect(calls.toSorted()).toEqual(['f 1 undefined', 'f 1 undefined', 'f 1 undefined', 'g']));
-    expect(await router.listDeadLetters()).toEqual([]);
-  });
-
-  test('discards a dead letter, and rejects an unknown id', async () => {
-    const router = await start({
-      f: { topic: 'a', run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) },
-    });
-    await router.publish(testEvent('a', '1'));
-    const { id } = await eventually(async () => (await router.listDeadLetters())[0] ?? expect.unreachable());
-    expect(await router.discard(id)).toMatchObject({ function: 'f' });
-    await expect(router.discard(id)).rejects.toMatchObject({ code: 'DEAD_LETTER_NOT_FOUND' });
-    await expect(router.redrive('not a uuid')).rejects.toMatchObject({ code: 'DEAD_LETTER_NOT_FOUND' });
-  });
-});
-
-describe('asynchronous calls', () => {
-  const listen = async () => {
-    const posts: { headers: Record<string, unknown>; body: string }[] = [];
-    const server = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk: Buffer) => {
-        body += chunk.toString();
-      });
-      request.on('end', () => {
-        posts.push({ headers: request.headers, body });
-        response.writeHead(posts.length === 1 ? 500 : 200).end(); // The first post fails.
-      });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      posts,
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/a%20b`,
-      close: () => server.close(),
-    };
-  };
-
-  test('publishes the reply, and posts it to the callback URL until that returns 2xx', async () => {
-    const callback = await listen();
-    const routed: string[] = [];
-    const router = await start({
-      f: { run: (_event, { callId }) => Promise.resolve(testEvent('b', `of ${callId}`)) },
-      g: {
-        topic: 'b',
-        run: (event) => {
-          routed.push(event.id);
-          return Promise.resolve(undefined);
-        },
-      },
-    });
-    await router.publishTo('f', testEvent('any', '1'), { callId: 'call-7', callbackUrl: callback.url });
-    await eventually(() => expect(callback.posts).toHaveLength(2));
-    expect(routed).toEqual(['of call-7']);
-    expect(callback.posts[1]?.headers).toMatchObject({
-      'x-call-id': 'call-7',
-      'x-function-status': '200',
-      'x-function-name': 'f',
-      'x-duration-seconds': expect.stringMatching(/^\d+\.\d+$/) as string,
-    });
-    expect(readEvent(callback.posts[1]?.headers as Record<string, string>, callback.posts[1]?.body ?? '')).toEqual(
-      testEvent('b', 'of call-7'),
-    );
-    callback.close();
-  });
-
-  test('posts the error of a failed call, and rejects a call of an unknown function', async () => {
-    const callback = await listen();
-    const router = await start({ f: { run: () => Promise.reject(new SluiceError('NO_GEOMETRY', 'none')) } });
-    await router.publishTo('f', testEvent('any', '1'), { callId: 'call-8', callbackUrl: callback.url });
-    await eventually(() => expect(callback.posts).toHaveLength(2));
-    expect(callback.posts[0]?.headers['x-function-status']).toBe('422');
-    expect(JSON.parse(callback.posts[0]?.body ?? '')).toMatchObject({ error: { code: 'NO_GEOMETRY' } });
-    await expect(router.publishTo('nope', testEvent('any', '1'), { callId: '1' })).rejects.toMatchObject({
-      code: 'FUNCTION_NOT_FOUND',
-    });
-    callback.close();
   });
 });
