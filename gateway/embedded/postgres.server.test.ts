@@ -206,7 +206,9 @@ describe('the lock of a folder', () => {
   test('is replaced if it is incomplete', () => {
     const file = join(root, 'c.lock');
     writeFileSync(file, '{"owner":');
-    lockFolder(file, 'Sluice').release();
+    const lock = lockFolder(file, 'Sluice');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty('owner');
+    lock.release();
   });
 });
 
