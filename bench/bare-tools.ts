@@ -1,26 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { readSync } from 'node:fs';
 import { join } from 'node:path';
-import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { execa } from 'execa';
 import pg from 'pg';
 import format from 'pg-format';
 import { parseEnv } from '#shared/config/env.ts';
-import { CopyBinaryReader } from '#shared/parquet/copy-binary/reader.ts';
 import { readColumnStatistics } from '#shared/parquet/export/column-statistics.ts';
-import { readGeometryProfile } from '#shared/parquet/export/geometry-profile.ts';
 import { type ExportPlan, planExport } from '#shared/parquet/export/plan-export.ts';
-import type { ParquetJob } from '#shared/parquet/worker/parquet-job.ts';
-import { ROWS_FUNCTION, rowsFunction } from '#shared/parquet/worker/rows-function.ts';
+import { readGeometryProfile } from '#shared/parquet/export/geometry-profile.ts';
+import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { PgPostgis, withParameters } from '#shared/postgis/pg-postgis.ts';
+import { readColumns } from '#shared/postgis/table-checks.ts';
+import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
+import { runRecipe } from '../functions/transform-recipe/run-recipe.ts';
+import type { StepContext } from '#shared/recipes/recipe-step.ts';
+import { readStepContext } from '../functions/transform-recipe/read-step-context.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
-import { sessionSettings } from '#shared/postgis/session-pool.ts';
-import { readColumns } from '#shared/postgis/table-checks.ts';
-import type { StepContext } from '#shared/recipes/recipe-step.ts';
-import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
-import { readStepContext } from '../functions/transform-recipe/read-step-context.ts';
-import { runRecipe } from '../functions/transform-recipe/run-recipe.ts';
+import type { BareExportJob } from './bare-export.ts';
 import type { PolygonFile } from './data.ts';
 import type { Instance } from './instance.ts';
 
@@ -201,27 +197,3 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   await work();
   return (performance.now() - started) / 1000;
 }
-
-/**
- * A program that writes PostgreSQL's COPY BINARY from standard input to the Parquet file of the job in its argument.
- * This is the fastest known way (docs/benchmarks.md): one thread, without streams, hashes and checks.
- */
-
-export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
-
-/** The same options as in shared/parquet/worker/write-parquet.ts, so that both compress equally. */
-const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
-const STANDARD_INPUT = 0;
-
-const job = JSON.parse(process.argv[2] ?? '') as BareExportJob;
-const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
-const connection = await instance.connect();
-connection.registerTableFunction(
-  rowsFunction(job.columns, new CopyBinaryReader((target) => readSync(STANDARD_INPUT, target)), {}),
-);
-const columns = job.select.map(({ expression, name }) => `${expression} as ${quotedIdentifier(name)}`);
-const metadata = Object.entries(job.metadata).map(([key, value]) => `${quotedIdentifier(key)}: ${quotedString(value)}`);
-const options = [...OPTIONS, `kv_metadata {${metadata.join(', ')}}`].join(', ');
-const select = `select ${columns.join(', ')} from ${ROWS_FUNCTION}()`;
-await connection.run(`copy (${select}) to ${quotedString(job.path)} (${options})`);
-instance.closeSync();
