@@ -31,6 +31,17 @@ test('--version prints the version of the package', async () => {
   expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: manifest.version });
 });
 
+test('a closed pipe ends the program without an error message', async () => {
+  const child = spawn(process.execPath, [LAUNCHER, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let message = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    message += chunk.toString();
+  });
+  expect(await once(child, 'close')).toEqual([141, null]);
+  expect(message).toBe('');
+});
+
 describe('while Sluice is starting', () => {
   test('a command waits with a message, and continues when the gateway is ready', async () => {
     const child = run(['runs', '--json']);

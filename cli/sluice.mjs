@@ -16,6 +16,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const EXIT_USAGE = 2;
 /** 128 + SIGHUP, the convention of shells for a program whose parent has ended. */
 const EXIT_PARENT_ENDED = 129;
+/** 128 + SIGPIPE, the convention of shells for a program whose reader has ended. */
+const EXIT_READER_ENDED = 141;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > OLDEST_NODE.major || (major === OLDEST_NODE.major && minor >= OLDEST_NODE.minor)) await runHere();
@@ -23,6 +25,7 @@ else runWith(join(ROOT, 'node_modules', '.bin', 'node'));
 
 async function runHere() {
   endWithParent();
+  endWithReader();
   try {
     // The same settings as `npm start`.
     if (existsSync(join(ROOT, '.env'))) process.loadEnvFile(join(ROOT, '.env'));
@@ -39,6 +42,15 @@ async function runHere() {
 function endWithParent() {
   process.once('disconnect', () => process.exit(EXIT_PARENT_ENDED));
   process.channel?.unref(); // The listener alone must not keep the process alive.
+}
+
+/** Ends this process when the reader of its output, such as `head`, has ended. */
+function endWithReader() {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(EXIT_READER_ENDED);
+    });
 }
 
 /** @param {string} node */
