@@ -39,9 +39,11 @@ const LAND_USES = ['pasture', 'arable', 'woodland', 'orchard', 'built-up', 'wate
 const PLACES = ['Llanfair', 'Coedpoeth', 'Ynys Môn', 'Dùn Èideann', 'Penzance', 'Great Snoring'];
 
 const BRITISH_NATIONAL_GRID =
-  'PROJCS["British_National_Grid",GEOGCS["GCS_OSGB_1936",DATUM["D_OSGB_1936",SPHEROID["Airy_1830",6377563.396,299.3249646]],PRIMEM["Greenwich",0.0],' +
-  'UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",400000.0],PARAMETER["False_Northing",-100000.0],' +
-  'PARAMETER["Central_Meridian",-2.0],PARAMETER["Scale_Factor",0.9996012717],PARAMETER["Latitude_Of_Origin",49.0],UNIT["Meter",1.0]]';
+  'PROJCS["British_National_Grid",GEOGCS["GCS_OSGB_1936",DATUM["D_OSGB_1936",' +
+  'SPHEROID["Airy_1830",6377563.396,299.3249646]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],' +
+  'PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",400000.0],PARAMETER["False_Northing",-100000.0],' +
+  'PARAMETER["Central_Meridian",-2.0],PARAMETER["Scale_Factor",0.9996012717],' +
+  'PARAMETER["Latitude_Of_Origin",49.0],UNIT["Meter",1.0]]';
 
 export interface PolygonFile {
   /** The path of the `.shp`; the other parts are in the same folder. */

@@ -34,7 +34,9 @@ export async function benchLarge(options: LargeOptions): Promise<Benchmark> {
   for (const rows of options.memoryRows) memory.push(await memoryOf(rows));
   return {
     name: 'large',
-    title: `${options.polygons} polygons from a shapefile to GeoParquet, ${options.repeats} times, and with the bare tools`,
+    title:
+      `${options.polygons} polygons from a shapefile to GeoParquet, ` +
+      `${options.repeats} times, and with the bare tools`,
     measures: [...speedMeasures(pairs, options.polygons), ...memoryMeasures(memory)],
     repeats: pairs.map(({ sluice, bare, memory: peak }) => ({
       sluice_asset: sluice.times.asset,

@@ -27,7 +27,10 @@ const RESULTS = join(import.meta.dirname, 'results');
 export function asText({ title, measures }: Benchmark): string {
   const width = Math.max(...measures.map((measure) => measure.name.length));
   const lines = measures.map((measure) =>
-    `  ${measure.name.padEnd(width)}  ${String(significant(measure.value)).padStart(9)} ${measure.unit.padEnd(11)} ${goalText(measure)}`.trimEnd(),
+    (
+      `  ${measure.name.padEnd(width)}  ${String(significant(measure.value)).padStart(9)} ` +
+      `${measure.unit.padEnd(11)} ${goalText(measure)}`
+    ).trimEnd(),
   );
   return [title, ...lines, ''].join('\n');
 }
