@@ -36,3 +36,18 @@ export async function selectNextDueTimes(executor: Executor): Promise<{ queue: s
   );
   return rows as { queue: string; due: Date }[];
 }
+
+/**
+ * Whether a job is in this state and was fetched this many times; the transaction that changed the job calls it.
+ * `findJobs` would also read and parse the event of the job, at each outcome of a delivery.
+ */
+export async function hasState(
+  executor: Executor,
+  { queue, id, state, retryCount }: { queue: string; id: string; state: string; retryCount: number },
+): Promise<boolean> {
+  const { rows } = await executor.executeSql(
+    `select 1 from ${PGBOSS_SCHEMA}.job where name = $1 and id = $2 and state = $3 and retry_count = $4`,
+    [queue, id, state, retryCount],
+  );
+  return rows.length > 0;
+}

@@ -3,7 +3,7 @@ import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Executor, QueueDatabase } from './database.ts';
 import { isDatabaseUnavailable } from './database-status.ts';
-import { PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
+import { hasState, PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
 
 /** A job of pg-boss with typed data. */
 export type Job<T extends object> = Pick<JobWithMetadata<T>, 'id' | 'name' | 'data' | 'retryCount' | 'startAfter'>;
@@ -162,8 +162,7 @@ export class Queues {
    * count, so the retry count serves as the fencing token of a job.
    */
   async #assertHeld(transaction: Executor, { name, id, retryCount }: Job<object>, state: string): Promise<void> {
-    const [found] = await this.#boss.findJobs(name, { id, db: transaction });
-    if (found?.state !== state || found.retryCount !== retryCount)
+    if (!(await hasState(transaction, { queue: name, id, state, retryCount })))
       throw new DeliveryLost(`Job ${id} of ${name} was fetched by another router.`);
   }
 }

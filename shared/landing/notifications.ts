@@ -29,6 +29,9 @@ const RecordSchema = z.looseObject({
 });
 type S3Record = z.infer<typeof RecordSchema>;
 
+/** The part of a record that names the object. zod compiles a schema at its first use, so it is built only once. */
+const ObjectRecordSchema = RecordSchema.pick({ s3: true });
+
 const NotificationSchema = z.looseObject({ Records: z.array(z.unknown()) });
 
 export interface Notification {
@@ -127,7 +130,7 @@ export function uploadedManifestKey(event: SluiceEvent, env: Pick<Env, 'LANDING_
     throw new SluiceError('EVENT_INVALID', `This function accepts ${OBJECT_CREATED}*, not ${event.type}.`, {
       details: { type: event.type },
     });
-  const record = RecordSchema.pick({ s3: true }).safeParse(event.data);
+  const record = ObjectRecordSchema.safeParse(event.data);
   if (!record.success)
     throw new SluiceError(
       'EVENT_INVALID',
