@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeEvent } from '#shared/events/event.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
@@ -142,15 +143,24 @@ test('cancel stops an active run, and exits with 1 for an ended run', async () =
   });
 });
 
-test('dead letters are listed with an action, and can be discarded', async () => {
+test('dead letters are listed with an action, and can be discarded; an error in a file is not one', async () => {
   const csv = join(folder, 'tot.csv');
   await writeFile(csv, 'x,y\n2600000,1200000\n');
   const { document } = await json('ingest', csv, '--dataset', 'tot', '--x-column', 'x', '--y-column', 'y');
-  const letters = JSON.parse((await run(['dead-letters', '--json'])).stdout) as { id: string; run_id: string }[];
-  const id = letters.find((letter) => letter.run_id === document.run_id)?.id ?? '';
+  expect(document).toMatchObject({ status: 'failure', error: { code: 'CRS_MISSING' } });
+  const letterOfRun = async () =>
+    (JSON.parse((await run(['dead-letters', '--json'])).stdout) as { id: string; run_id: string }[]).find(
+      (letter) => letter.run_id === document.run_id,
+    );
+  expect(await letterOfRun()).toBeUndefined();
+
+  // load-to-postgis does not accept this type.
+  const event = makeEvent('sluice.run.requested.raster', document.run_id, { run_id: document.run_id });
+  await sluice.router.publishTo('load-to-postgis', event, { callId: 'tot' });
+  const id = (await vi.waitFor(async () => (await letterOfRun()) ?? expect.unreachable(), 30_000)).id;
   expect((await run(['dead-letters'])).stdout).toMatch(
     new RegExp(
-      `${id} +load-to-postgis +CRS_MISSING +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`,
+      `${id} +load-to-postgis +EVENT_INVALID +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`,
     ),
   );
   const rejected = await run(['dead-letters', 'redrive', id]);
@@ -159,7 +169,7 @@ test('dead letters are listed with an action, and can be discarded', async () =>
     expect.stringContaining(`npx sluice rerun ${document.run_id}`),
   ]);
   expect((await run(['dead-letters', 'discard', id, '--operator', 'ana'])).stdout).toBe(
-    'The dead letter of load-to-postgis (sluice.run.requested.vector) was discarded.',
+    'The dead letter of load-to-postgis (sluice.run.requested.raster) was discarded.',
   );
   expect(await activities(document.run_id)).toContain('ana: dead_letter_discarded');
   expect((await run(['dead-letters', 'discard', id])).exitCode).toBe(2);

@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { parseEventData, type SluiceEvent } from '#shared/events/event.ts';
+import { isStepEvent, STEP_EVENTS } from '#shared/events/types.ts';
 import { isUploadEvent } from '#shared/landing/notifications.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { failRun } from '#shared/run-control/end-run.ts';
@@ -7,24 +8,11 @@ import type { Context, Handler } from '#shared/runtime/context.ts';
 import { chooseError, findFailedStep, readFailure } from './delivery-failure.ts';
 import { failManifest } from './fail-manifest.ts';
 
-/**
- * Events of a running run. The other events (run ended, manifest rejected) are received by archive only; its failure
- * fails no run.
- */
-const STEP_EVENTS = [
-  'sluice.run.requested.vector',
-  'sluice.run.requested.raster',
-  'sluice.run.requested.tabular',
-  'sluice.run.requested.join',
-  'sluice.table.loaded',
-  'sluice.table.ready',
-  'sluice.asset.exported',
-] as const;
-
 /** Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. */
 export const handler: Handler = async (event, context) => {
   if (isUploadEvent(event)) return failManifest(event, context);
-  if (!STEP_EVENTS.some((type) => type === event.type)) {
+  // The other events (run ended, manifest rejected) are received by archive only; its failure fails no run.
+  if (!isStepEvent(event)) {
     const { type, subject } = event;
     context.log.warn({ type, subject, failure: readFailure(event) }, 'DeadLetter:Ignore:NoRun');
     return undefined;

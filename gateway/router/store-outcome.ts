@@ -1,7 +1,10 @@
 import { storableValue } from '#shared/text/storable.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { isSystemFailure } from '#shared/errors/system-failure.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
+import { isStepEvent } from '#shared/events/types.ts';
+import { isUploadEvent } from '#shared/landing/notifications.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './database.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
@@ -82,7 +85,10 @@ async function storeDone(
   for (const queue of queues) parts.wake(queue, 0);
 }
 
-/** Completes the job, stores its dead letter and delivers it to the dead-letter sink, in one transaction. */
+/**
+ * Completes the job, stores its dead letter and delivers it to the dead-letter sink, in one transaction. An error in
+ * the input of a user is delivered to the sink only (isRecordedBySink).
+ */
 async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceError, seconds: number): Promise<void> {
   const document = storableValue(thrown.toDocument());
   const error = new SluiceError(document.code, document.message, { details: document.details });
@@ -90,7 +96,8 @@ async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceE
   const { event, attempt } = job.data;
   const queues = await parts.database.transaction('relaxed', async (tx) => {
     await parts.queues.complete(tx, job, { error: document, seconds });
-    await parts.deadLetters.add(tx, job.id, { function: job.name, event, error: document, attempts: attempt });
+    if (!isRecordedBySink(job, error, sink))
+      await parts.deadLetters.add(tx, job.id, { function: job.name, event, error: document, attempts: attempt });
     const callbackQueues = await addCallback(parts, tx, job, seconds, { error });
     // A dead letter of the sink is only stored: delivering it to the sink again could repeat without end.
     if (sink === undefined || job.name === sink) return callbackQueues;
@@ -99,6 +106,15 @@ async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceE
     return [...callbackQueues, sink];
   });
   for (const queue of queues) parts.wake(queue, 0);
+}
+
+/**
+ * True if the sink records the error on the run or the manifest, and a repeat of the event would fail again: no dead
+ * letter is kept, because nothing can be re-driven.
+ */
+function isRecordedBySink({ name, data: { event } }: Job<Delivery>, { code }: SluiceError, sink?: string): boolean {
+  if (sink === undefined || name === sink || isSystemFailure(code)) return false;
+  return isStepEvent(event) || isUploadEvent(event);
 }
 
 async function putBack(

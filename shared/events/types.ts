@@ -56,3 +56,18 @@ export const EVENT_SCHEMAS = {
 
 export type EventType = keyof typeof EVENT_SCHEMAS;
 export type EventData<T extends EventType> = z.infer<(typeof EVENT_SCHEMAS)[T]>;
+
+/** Events that start a step of a running run. */
+export const STEP_EVENTS = [
+  'sluice.run.requested.vector',
+  'sluice.run.requested.raster',
+  'sluice.run.requested.tabular',
+  'sluice.run.requested.join',
+  'sluice.table.loaded',
+  'sluice.table.ready',
+  'sluice.asset.exported',
+] as const satisfies readonly EventType[];
+
+export function isStepEvent({ type }: { type: string }): boolean {
+  return STEP_EVENTS.some((name) => name === type);
+}
