@@ -16,6 +16,18 @@ export default tseslint.config(
       // An async function turns a throw into a rejection, also where it awaits nothing.
       '@typescript-eslint/require-await': 'off',
       '@stylistic/max-len': ['error', LINE_LENGTH],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'node:fs',
+              importNames: ['createReadStream', 'createWriteStream'],
+              message: 'Use shared/text/file-streams.ts: an error event without a listener ends the process.',
+            },
+          ],
+        },
+      ],
       'no-restricted-syntax': [
         'error',
         {
@@ -25,10 +37,12 @@ export default tseslint.config(
       ],
     },
   },
+  { files: ['shared/text/file-streams.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: [...TESTS, 'cli/*.mjs', 'cli/setup/*.mjs'],
     rules: {
       'no-restricted-syntax': 'off',
+      'no-restricted-imports': 'off',
       // Matchers such as expect.any() are of type any; spies are methods without their object.
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/unbound-method': 'off',

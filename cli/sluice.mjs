@@ -66,6 +66,10 @@ function runWith(node) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
+  child.on('error', (error) => {
+    console.error(`sluice: could not start ${node}: ${error.message}`);
+    process.exitCode = EXIT_USAGE;
+  });
   // A terminal sends Ctrl-C to both processes. The child handles it, and this process waits for its exit code.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));

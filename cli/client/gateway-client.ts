@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -10,6 +9,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { RunView } from '#shared/api/views.ts';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
 const START_TIMEOUT_MS = 60_000;
@@ -92,7 +92,7 @@ export class GatewayClient {
     const { size } = await stat(path);
     await this.#whenReady(() => {
       // A file that grows during the upload must not exceed its Content-Length.
-      const file = createReadStream(path, size > 0 ? { end: size - 1 } : {});
+      const file = readFileStream(path, size > 0 ? { end: size - 1 } : {});
       let sent = 0;
       file.on('data', (chunk) => onSent((sent += chunk.length)));
       return this.#put(key, file, size, signal);

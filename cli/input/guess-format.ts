@@ -4,6 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { FileFormat } from '#shared/formats/format-table.ts';
 import { RASTER_FORMATS, RASTER_TABLE } from '#shared/formats/raster-formats.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats/table-formats.ts';
 
@@ -120,6 +121,7 @@ async function memberNames(path: string): Promise<string[]> {
   const names: string[] = [];
   try {
     const zip = await openPromise(path, { lazyEntries: true, strictFileNames: false });
+    zip.on('error', ignoreError); // The iterator throws the same error.
     for await (const entry of zip.eachEntry()) names.push(entry.fileName);
   } catch {
     return [];

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '@duckdb/node-api';
 import { PARQUET_MEDIA_TYPE, storeAsset } from '#shared/assets/store-asset.ts';
@@ -8,6 +7,7 @@ import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import { alignTables } from './parse/align-tables.ts';
 import type { FetchedTable } from './parse/fetch-tables.ts';
 import { checkRejected } from './parse/limit-rejected.ts';
@@ -30,7 +30,7 @@ export async function exportTable(
   const inferred = await readTables(claim, files, folder, context);
   const path = join(folder, 'asset.parquet');
   await writeParquet(inferred, path, folder, signal);
-  const { sha256: content_hash, size: size_bytes } = await hashStream(createReadStream(path), signal);
+  const { sha256: content_hash, size: size_bytes } = await hashStream(readFileStream(path), signal);
   const draft = assetDraft(run, inferred, {
     s3_key: assetKey(run, claim.token, `${run.dataset_id}.parquet`),
     content_hash,

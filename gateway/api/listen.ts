@@ -5,6 +5,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { errorResponse } from './http/error-response.ts';
 
 /** How long closing waits for running requests. A progress stream does not end before. */
@@ -26,6 +27,7 @@ export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener>
   let answer: (request: Request) => Response | Promise<Response> = () =>
     errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is starting.', { retryAfterSeconds: 1 }));
   const server = createAdaptorServer({ fetch: (request) => answer(request), hostname: env.HOST }) as Server;
+  server.on('error', ignoreError); // `once` below rejects with the error of `listen`.
   server.listen(env.PORT, env.HOST);
   try {
     await once(server, 'listening');

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 
 /**
  * The store of s3rver, with the methods that this module replaces. s3rver 3.7 writes an object directly to its final
@@ -65,6 +66,8 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
     return path;
   };
   store.putObject = async (object) => {
+    // The content can fail while the folder is created.
+    if (object.content instanceof Readable) object.content.on('error', ignoreError);
     const folder = join(staging, randomUUID());
     await mkdir(folder);
     try {
@@ -94,7 +97,7 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
       bucket,
       key,
       metadata: pickMetadata(metadata),
-      content: createReadStream(store.getResourcePath(fromBucket, fromKey, 'object')),
+      content: readFileStream(store.getResourcePath(fromBucket, fromKey, 'object')),
     });
     return store.getMetadata(bucket, key);
   };
@@ -108,7 +111,7 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
   store.putPart = async (bucket, uploadId, partNumber, content) => {
     const path = join(store.getResourcePath(bucket, undefined, 'uploads'), uploadId, String(Number(partNumber)));
     const part = join(staging, randomUUID());
-    const written = await writeSynced(part, content);
+    const written = await writeSynced(part, content.on('error', ignoreError));
     await writeFile(`${path}.md5`, written.md5);
     await rename(part, path);
     return written;
@@ -188,10 +191,10 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
       size += chunk.length;
       done(null, chunk);
     },
-  });
+  }).on('error', ignoreError);
   const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
   try {
-    await pipeline(source, measure, createWriteStream(path));
+    await pipeline(source, measure, writeFileStream(path));
     const file = await open(path, 'r');
     await file.sync().finally(() => file.close());
     return { size, md5: hash.digest('hex') };

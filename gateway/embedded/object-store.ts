@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, removeAbandonedUploads, repairStaging, type S3rverStore } from './atomic-writes.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { closeServer } from '../api/listen.ts';
 
 /** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */
@@ -68,7 +69,7 @@ export async function startObjectStore({
   server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();
   // `run` of s3rver is not used: if the port is in use, it never resolves, and it ends the process.
-  const http = createServer(server.callback());
+  const http = createServer(server.callback()).on('error', ignoreError); // `once` below rejects with it.
   http.listen(port, ADDRESS);
   await once(http, 'listening');
   return {

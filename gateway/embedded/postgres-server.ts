@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chownSync,
   closeSync,
@@ -133,7 +132,8 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   closeSync(logFile);
   server.stdin?.on('error', () => undefined); // The watcher has ended.
   let running = true;
-  const ended = once(server, 'exit').then(() => {
+  // `error` without `exit`: /bin/sh could not be started.
+  const ended = new Promise((resolve) => server.on('error', resolve).on('exit', resolve)).then(() => {
     running = false;
     server.stdin?.end('ended\n');
   });

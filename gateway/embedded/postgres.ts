@@ -146,6 +146,7 @@ async function createDatabase(adminUrl: string, name: string): Promise<void> {
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // The running statement rejects with the same error.
   await client.connect();
   try {
     await work(client);

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isGzip, readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
 
@@ -32,10 +32,9 @@ export async function* openText(
   limits: { maxBytes: number },
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const bytes = createReadStream(text.path, { highWaterMark: CHUNK_BYTES, signal });
-  const plain = isGzip(await readFirstBytes(text.path, GZIP_SIGNATURE_BYTES))
-    ? decompress(bytes, text, limits)
-    : (bytes as AsyncIterable<Buffer>);
+  const isCompressed = isGzip(await readFirstBytes(text.path, GZIP_SIGNATURE_BYTES));
+  const bytes = readFileStream(text.path, { highWaterMark: CHUNK_BYTES, signal });
+  const plain = isCompressed ? decompress(bytes, text, limits) : (bytes as AsyncIterable<Buffer>);
   yield* asUtf8(plain, text.encoding, text.file);
 }
 
@@ -45,7 +44,8 @@ async function* decompress(
   { maxBytes }: { maxBytes: number },
 ): AsyncGenerator<Buffer> {
   // The loop below throws the error of the pipeline.
-  const gunzip = pipeline(bytes, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES }).on('error', ignoreError);
+  pipeline(bytes, gunzip, ignoreError);
   let size = 0;
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {

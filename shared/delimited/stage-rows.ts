@@ -1,7 +1,7 @@
-import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { writeFileStream } from '#shared/text/file-streams.ts';
 import { type DeclaredDialect, detectDialect, type Dialect, separatorLine } from './dialect.ts';
 import { MAX_ROW_BYTES, type RejectedRows } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
@@ -78,7 +78,7 @@ export async function stageRows(
   path: string,
   { columns, signal }: { columns: number; signal: AbortSignal },
 ): Promise<StagedRows> {
-  await pipeline(scan(scanner, text), createWriteStream(path), { signal });
+  await pipeline(scan(scanner, text), writeFileStream(path), { signal });
   const { rows, longestRow, rejected } = scanner;
   return { path, columns, rows, longestRow, escaped: [], rejected };
 }

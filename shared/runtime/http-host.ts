@@ -5,6 +5,7 @@ import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } fr
 import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import type { FunctionHost } from './host.ts';
 
 /** An HTTP server for one function. */
@@ -43,7 +44,7 @@ export async function serveFunction(options: FunctionServerOptions): Promise<Fun
     const call = answer(options, request, response, stopping.signal);
     running.add(call);
     void call.finally(() => running.delete(call));
-  });
+  }).on('error', ignoreError); // `listen` rejects with the error of the port.
   await listen(server, options.port, options.address);
   return {
     port: (server.address() as AddressInfo).port,

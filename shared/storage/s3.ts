@@ -13,10 +13,11 @@ import {
 import type { Env } from '#shared/config/env.ts';
 import { keyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
 import { createS3Client } from './s3-client.ts';
 import { objectName, type ObjectRef, storeError } from './s3-errors.ts';
-import { hashStream, ignoreError, readToBuffer, tooLarge, uploadFile, uploadStream, writeToFile } from './transfer.ts';
+import { hashStream, readToBuffer, tooLarge, uploadFile, uploadStream, writeToFile } from './transfer.ts';
 
 /**
  * Opens the object store at S3_ENDPOINT. Throws CONFIG_INVALID without one. The operations throw STORE_UNAVAILABLE and

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +6,7 @@ import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aw
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
+import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { objectName, type ObjectRef } from './s3-errors.ts';
 
 /** Size and hash of transferred bytes. */
@@ -68,7 +68,7 @@ export async function writeToFile(
           yield chunk;
         }
       },
-      createWriteStream(path, { highWaterMark: FILE_CHUNK_BYTES }),
+      writeFileStream(path, { highWaterMark: FILE_CHUNK_BYTES }),
       { signal: options.signal },
     );
   } catch (thrown) {
@@ -101,7 +101,7 @@ export async function uploadFile(
 ): Promise<number> {
   const { size } = await stat(path);
   if (size > IN_MEMORY_BYTES) {
-    await uploadStream(client, target, createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+    await uploadStream(client, target, readFileStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
     return size;
   }
   const bytes = await readFile(path);
@@ -126,7 +126,6 @@ export async function uploadStream(
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const body = exactLength(target, size);
-  body.on('error', ignoreError);
   source.on('error', ignoreError);
   const reading = pipeline(source, body, { signal: stop });
   reading.catch((reason: unknown) => failed.abort(reason));
@@ -152,12 +151,6 @@ export async function uploadStream(
 }
 
 /**
- * Listener for `error` events of streams: an event without a listener ends the process. The reader of the stream gets
- * the same error.
- */
-export function ignoreError(): void {}
-
-/**
  * A transform that fails unless it gets exactly `size` bytes. It holds back the last chunk until the source ends, so
  * that no request with a source of another length completes.
  */
@@ -181,7 +174,7 @@ function exactLength(target: PutObjectCommandInput, size: number): Transform {
       if (seen === size) done(null, last);
       else done(wrongLength());
     },
-  });
+  }).on('error', ignoreError);
 }
 
 async function uploadParts(

@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Extent, gridOfExtent } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { type Crs, crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import { checkOutput } from '../check/check-output.ts';
 import { cogSource } from '../plan/cog-source.ts';
 import { rasterExtent } from '../plan/pixel-grid.ts';
@@ -57,7 +57,7 @@ export async function writeCog(
   await clearStatistics(path);
   const [{ info, directories }, { sha256, size }] = await Promise.all([
     checkOutput(path, rasters, plan, file, context),
-    hashStream(createReadStream(path), context.signal),
+    hashStream(readFileStream(path), context.signal),
   ]);
   const nativeBbox = rasterExtent(info) ?? null;
   const bbox = await boundingBox(nativeBbox, crs, context);

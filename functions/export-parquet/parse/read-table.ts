@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openText } from '#shared/delimited/open-text.ts';
 import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import { extractSheet } from '../workbook/extract-sheet.ts';
 import { delimitedTable } from './delimited-table.ts';
 import { type FetchedTable, sourceFile } from './fetch-tables.ts';
@@ -67,7 +67,7 @@ async function readSheet(fetched: FetchedTable, context: ReadContext): Promise<S
     // GDAL writes a comma after the name of the only column, and after its cells without a value.
     width: sheet.types.length === 1 ? 1 : undefined,
   };
-  const text = createReadStream(sheet.path) as AsyncIterable<Buffer>;
+  const text = readFileStream(sheet.path) as AsyncIterable<Buffer>;
   const staged = await stageDelimited(text, rowsPath(fetched), dialect, file, signal);
   await Promise.all([path, sheet.path].map((unused) => rm(unused)));
   if (!hasHeader) staged.dialect.header = undefined;

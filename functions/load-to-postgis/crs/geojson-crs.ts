@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName } from '#shared/gdal/crs/crs-text.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import { topLevelMembers } from './json-members.ts';
 
 /**
@@ -26,7 +26,7 @@ const CHUNK_BYTES = 2 ** 20;
 export async function readGeojsonCrs(path: string, file: string, signal: AbortSignal): Promise<DeclaredCrs> {
   let declared: DeclaredCrs = { kind: 'undeclared' };
   let unreadable: SluiceError | undefined;
-  const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   for await (const member of topLevelMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
     try {
       const next = parseMember(member, file);

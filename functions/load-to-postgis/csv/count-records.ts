@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 
 const QUOTE = 0x22;
 const LF = 0x0a;
@@ -24,7 +24,7 @@ export interface CsvRecords {
  */
 export async function checkCsvRows(path: string, rows: number, file: string, signal: AbortSignal): Promise<void> {
   const { records, openQuoteLine } = await countRecords(
-    createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>,
+    readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>,
   );
   if (openQuoteLine !== undefined)
     throw new SluiceError(

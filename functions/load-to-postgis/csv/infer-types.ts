@@ -10,6 +10,7 @@ import { stageRows, stagedTableSql, stagedValuesSql } from '#shared/delimited/st
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { ledgerType } from '#shared/contracts/facts.ts';
 
 /** Rows from which the candidate types of a column are taken. */
@@ -54,7 +55,7 @@ async function stageTable(
 ): Promise<TextTable> {
   const select = selectValues(table, columns);
   const sample = await session.query<Record<string, string | null>>(`${select} limit ${SAMPLE_ROWS}`);
-  const rows = session.client.query(copyTo(`copy (${select}) to stdout (format csv)`));
+  const rows = session.client.query(copyTo(`copy (${select}) to stdout (format csv)`)).on('error', ignoreError);
   const scanner = new DelimitedScanner({ delimiter: ',', columns: columns.length, hasHeader: false, nullValues: [] });
   const staged = await stageRows(scanner, rows as AsyncIterable<Buffer>, path, {
     columns: columns.length,

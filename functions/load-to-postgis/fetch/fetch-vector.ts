@@ -1,4 +1,3 @@
-import { createReadStream, createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/first-bytes.ts';
@@ -6,6 +5,7 @@ import { type VectorFormat, vectorFormat } from '#shared/formats/vector-formats.
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
+import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
 import { checkShapefileCounts } from '../guards/shapefile-counts.ts';
 
@@ -45,9 +45,9 @@ export async function ensureUtf8(source: VectorSource, signal: AbortSignal): Pro
   if (encoding === undefined || UTF8.test(encoding)) return;
   const target = `${source.path}.utf8`;
   await pipeline(
-    createReadStream(source.path),
+    readFileStream(source.path),
     (chunks: AsyncIterable<Buffer>) => asUtf8(chunks, encoding, source.file),
-    createWriteStream(target),
+    writeFileStream(target),
     { signal },
   );
   await rename(target, source.path);

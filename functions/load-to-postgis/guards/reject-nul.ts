@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 
 /**
@@ -15,7 +15,7 @@ const CHUNK_BYTES = 2 ** 20;
 /** Reads a text file to its end. Throws ENCODING_INVALID with the position of the first NUL character. */
 export async function rejectNul({ path, file, format }: VectorSource, signal: AbortSignal): Promise<void> {
   if (format.encoding !== 'transcode') return;
-  const chunks = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   const found = await findNul(chunks, { escapes: format.drivers.includes('GeoJSON') });
   if (found === undefined) return;
   const notation = found.escaped ? ` (${NUL_ESCAPE.toString()})` : '';

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 
 /**
  * Checks that the parts of a shapefile belong together. The .dbf file has one record for each record of the .shx file
@@ -53,7 +53,7 @@ async function countDbfRecords(path: string): Promise<number | undefined> {
 async function findRepeatedShape(path: string, shapes: number, signal: AbortSignal): Promise<number | undefined> {
   if (shapes === 0) return undefined;
   const records = { start: SHX_HEADER_BYTES, end: SHX_HEADER_BYTES + shapes * SHX_RECORD_BYTES - 1 };
-  const chunks = createReadStream(path, { ...records, highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readFileStream(path, { ...records, highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   let previous: number | undefined;
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { utf16Of } from '#shared/text/utf8.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 
 /**
  * Checks the prolog of an XML document: everything before its root element. A document type declaration, and with it
@@ -36,7 +36,7 @@ const INSTRUCTION_END = '?>';
 /** Reads the prolog of the document at `path` in chunks and returns the reason to reject the document, if any. */
 export async function reasonToRejectXml(path: string): Promise<RejectionReason> {
   const reader = new PrologReader();
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+  for await (const chunk of readFileStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     reader.add(chunk);
     if (reader.result !== undefined) break;
   }

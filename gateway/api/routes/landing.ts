@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { ARCHIVE_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 const PREFIX = '/api/landing/';
@@ -26,13 +27,16 @@ async function upload(c: Context, { env, objects }: GatewayDeps): Promise<Respon
     );
   const key = landingKey(pathname.slice(PREFIX.length)); // Not c.req.path, which is partly decoded.
   const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
-  const body =
-    c.req.raw.body === null
-      ? Readable.from([])
-      : Readable.fromWeb(c.req.raw.body as Parameters<typeof Readable.fromWeb>[0]);
+  const body = bodyStream(c.req.raw.body);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   await objects.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal: c.req.raw.signal });
   return c.json({ path: `s3://${env.LANDING_BUCKET}/${key}`, key, size_bytes: size }, 201);
+}
+
+/** The body of a request. A lost connection is an `error` event of it, which putStream rejects with. */
+function bodyStream(body: Request['body']): Readable {
+  const stream = body === null ? Readable.from([]) : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+  return stream.on('error', ignoreError);
 }
 
 /**

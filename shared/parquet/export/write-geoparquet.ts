@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +7,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
+import { readFileStream } from '#shared/text/file-streams.ts';
 import { copyToParquet } from '../worker/copy-to-parquet.ts';
 import { readColumnStatistics } from './column-statistics.ts';
 import { type GeometryProfile, readGeometryProfile } from './geometry-profile.ts';
@@ -73,6 +73,6 @@ export async function writeGeoParquet(
 
 async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: HASH_CHUNK_BYTES }), hash, { signal });
+  await pipeline(readFileStream(path, { highWaterMark: HASH_CHUNK_BYTES }), hash, { signal });
   return hash.digest('hex');
 }

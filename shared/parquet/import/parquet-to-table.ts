@@ -8,6 +8,7 @@ import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { COPY_HEADER, COPY_TRAILER, copyBytes } from '../copy-binary/writer.ts';
 import { importColumn, type ImportColumn } from './import-column.ts';
 import type { RawType } from '../copy-binary/reader.ts';
@@ -98,7 +99,7 @@ async function copyRows(
   table: string,
   signal: AbortSignal,
 ): Promise<number> {
-  const copy = client.query(copyFrom(format('copy %I from stdin (format binary)', table)));
+  const copy = client.query(copyFrom(format('copy %I from stdin (format binary)', table))).on('error', ignoreError);
   const reading = new ChunkReader(connection, selectSql(source.path, columns));
   try {
     await pipeline(rowsOf(reading, ['BIGINT', ...columns.map(({ raw }) => raw)]), copy, { signal });

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { RingWriter } from '../copy-binary/byte-ring.ts';
 import type { ParquetJob, ParquetResult } from './parquet-job.ts';
 import { startJob } from './worker-pool.ts';
@@ -44,7 +45,7 @@ export async function copyToParquet(
 
 /** Copies the rows into the ring and ends its stream. Resolves with PostgreSQL's row count. */
 async function copyRows(client: pg.Client, copyOut: string, ring: RingWriter, stop: AbortSignal): Promise<number> {
-  const rows = client.query(copyTo(copyOut, { highWaterMark: STREAM_BYTES }));
+  const rows = client.query(copyTo(copyOut, { highWaterMark: STREAM_BYTES })).on('error', ignoreError);
   // Ends the loop below even while PostgreSQL sends no rows.
   const destroy = () => rows.destroy(stop.reason as Error);
   stop.addEventListener('abort', destroy, { once: true });

@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 import { createRing, resetRing } from '../copy-binary/byte-ring.ts';
 import type { ParquetJob, ParquetResult, WorkerReply } from './parquet-job.ts';
 
@@ -55,6 +56,6 @@ function workers(): Piscina<ParquetJob | null, WorkerReply> {
     idleTimeout: IDLE_MS,
     resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_GENERATION_MB },
     atomics: 'disabled', // An idle worker does not block its thread.
-  });
+  }).on('error', ignoreError); // An idle worker ended. The next job starts another one.
   return pool;
 }
