@@ -104,4 +104,6 @@ test('localName removes control characters and keeps the extension', () => {
   expect(localName('..')).toBe('file');
   expect(localName(`${'é'.repeat(300)}.shp`)).toMatch(/^é+\.shp$/);
   expect(Buffer.byteLength(localName(`${'é'.repeat(300)}.shp`))).toBeLessThanOrEqual(200);
+  // The longest name in an archive.
+  expect(localName(`${'😀'.repeat(16_000)}.shp`)).toMatch(/^(😀){49}\.shp$/u);
 });

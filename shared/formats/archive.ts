@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -6,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
+import { ignoreError, writeFileStream } from '#shared/text/file-streams.ts';
 
 /**
  * Zip archives, including KMZ. The central directory is checked before anything is unpacked. The declared sizes are
@@ -59,12 +59,13 @@ export type Unpack = (member: ArchiveMember, target: string, signal: AbortSignal
 async function openArchive(path: string, file: string): Promise<ZipFile> {
   try {
     // With decodeStrings, yauzl rejects the whole archive for one name that it cannot decode.
-    return await openPromise(path, {
+    const zip = await openPromise(path, {
       lazyEntries: true,
       autoClose: false,
       decodeStrings: false,
       validateEntrySizes: true,
     });
+    return zip.on('error', ignoreError); // listMembers and unpackMember get the same error.
   } catch (cause) {
     throw unreadable(file, cause);
   }
@@ -145,10 +146,10 @@ async function unpackMember(
       const tooLong = `contains ${JSON.stringify(member.name)}, which unpacks to more than its declared size`;
       done(left < 0 ? unsafe(file, tooLong) : null, chunk);
     },
-  });
+  }).on('error', ignoreError);
   try {
-    const content = await zip.openReadStreamPromise(member.entry);
-    await pipeline(content, limit, createWriteStream(target), { signal });
+    const content = (await zip.openReadStreamPromise(member.entry)).on('error', ignoreError);
+    await pipeline(content, limit, writeFileStream(target), { signal });
   } catch (thrown) {
     signal.throwIfAborted();
     const error = asSluiceError(thrown);
@@ -158,10 +159,21 @@ async function unpackMember(
 
 /** A file name that every file system accepts, for a name in an archive or an object key. Keeps the extension. */
 export function localName(name: string): string {
-  const safe = basename(name).replaceAll(/[\u0000-\u001f\u007f/\\]/g, '_');
-  let cut = safe;
-  while (Buffer.byteLength(cut) > MAX_NAME_BYTES) cut = [...cut].slice(1).join('');
+  const cut = lastBytes(basename(name).replaceAll(/[\u0000-\u001f\u007f/\\]/g, '_'), MAX_NAME_BYTES);
   return cut === '' || cut === '.' || cut === '..' ? 'file' : cut;
+}
+
+/** The last characters of a text that fit into `maxBytes` of UTF-8. */
+function lastBytes(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  let from = Math.max(0, bytes.length - maxBytes);
+  while (isContinuation(bytes[from])) from++;
+  return bytes.toString('utf8', from);
+}
+
+/** Whether a byte of UTF-8 is not the first byte of a character. */
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** The path in `folder` to unpack a member to; every folder and name in it is a localName. */
