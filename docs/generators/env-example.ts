@@ -4,7 +4,10 @@ import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 
 /** Descriptions of defaults that depend on the machine. */
-const COMPUTED_DEFAULTS: Record<string, string> = { CORES: 'the number of cores of the machine' };
+const COMPUTED_DEFAULTS: Record<string, string> = {
+  CORES: 'the number of cores of the machine',
+  GDAL_MEMORY_BYTES: 'half of the memory of the machine or container, from 1 to 8 GiB',
+};
 
 /** .env.example: every variable with its description and default, commented out, so that a copy changes nothing. */
 export const envExample: GeneratedFile = {

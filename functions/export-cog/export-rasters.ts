@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
+import { namingFile } from '#shared/gdal/gdal-error.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
@@ -88,7 +89,7 @@ async function describeSources(
 ): Promise<DescribedRaster[]> {
   const rasters: DescribedRaster[] = [];
   for (const source of sources) {
-    const raster = await describeRaster(source, context);
+    const raster = await namingFile(source.file, () => describeRaster(source, context));
     checkNodata(parameters, raster.info, source.file);
     rasters.push(raster);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseEnv } from './env.ts';
+import { defaultGdalMemory, parseEnv } from './env.ts';
 
 test.each([
   ['PORT', 'abc', 'must be a whole number from 0 to 65535'],
@@ -23,4 +23,13 @@ test.each([
 test('names every invalid variable; an empty variable counts as not set', () => {
   expect(() => parseEnv({ PORT: 'x', CORES: 'many' })).toThrow(/PORT is "x".*; CORES is "many"/);
   expect(parseEnv({ PORT: ' ', SLUICE_URL: '' })).toEqual(parseEnv({}));
+});
+
+test('limits a GDAL program to half of the memory of the machine or container, from 1 to 8 GiB', () => {
+  const gib = 2 ** 30;
+  expect(defaultGdalMemory(64 * gib, undefined)).toBe(8 * gib);
+  expect(defaultGdalMemory(64 * gib, 2 ** 63)).toBe(8 * gib);
+  expect(defaultGdalMemory(64 * gib, 6 * gib)).toBe(3 * gib);
+  expect(defaultGdalMemory(8 * gib, 0)).toBe(4 * gib);
+  expect(defaultGdalMemory(gib, undefined)).toBe(gib);
 });

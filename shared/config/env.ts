@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
@@ -17,6 +17,20 @@ const positive = (value: number) => {
   const rule = 'must be a whole number, 1 or more';
   return z.coerce.number(rule).int(rule).positive(rule).default(value);
 };
+/** GDAL reads most formats feature by feature or block by block, so a larger address space is rarely needed. */
+const MAX_GDAL_MEMORY = 8 * 2 ** 30;
+/** Less leaves too little room for shared libraries and the stacks of threads. */
+const MIN_GDAL_MEMORY = 2 ** 30;
+
+/**
+ * Half of the memory of the machine or container, from 1 to 8 GiB, so that one program cannot exhaust the memory.
+ * `constrained` is 0, undefined or a huge number without a limit of the container.
+ */
+export function defaultGdalMemory(machine: number, constrained: number | undefined): number {
+  const memory = constrained === undefined || constrained === 0 ? machine : Math.min(machine, constrained);
+  return Math.min(MAX_GDAL_MEMORY, Math.max(MIN_GDAL_MEMORY, Math.floor(memory / 2)));
+}
+
 const optional = z.string().trim().min(1).optional().catch(undefined);
 
 /**
@@ -100,7 +114,12 @@ export const ENV_SCHEMA = z.object({
   RETRY_DELAY_SECONDS: positive(1).describe('Delay before the first retry. It doubles with each retry.'),
   RETRY_DELAY_MAX_SECONDS: positive(60).describe('Longest delay between two attempts.'),
   MAX_FILE_BYTES: positive(50 * 2 ** 30).describe('Largest file, and largest extracted size of an archive.'),
-  GDAL_MEMORY_BYTES: positive(8 * 2 ** 30).describe('Address space limit of one GDAL process.'),
+  GDAL_MEMORY_BYTES: positive(defaultGdalMemory(totalmem(), process.constrainedMemory())).describe(
+    'Address space limit of one GDAL process. Without prlimit, limit of its resident memory.',
+  ),
+  GDAL_STALLED_CPU_SECONDS: positive(300).describe(
+    'Processor seconds that a GDAL program may use without reading or writing. Needs /proc (Linux).',
+  ),
   CORES: positive(cpus().length).describe('Number of cores for GDAL and PostGIS work.'),
 });
 

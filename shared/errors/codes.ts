@@ -216,6 +216,14 @@ export const ERROR_CODES = {
     'Repeat an ended run instead: `npx sluice rerun RUN`.',
   ),
   STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
+  STEP_NO_PROGRESS: permanent(
+    'A program used processor time for long without reading or writing data.',
+    'Simplify or split the file, or raise the limit in the message.',
+  ),
+  PROGRAM_KILLED: transient(
+    'Another process, or the kernel when memory ran out, killed a GDAL program.',
+    'Look for "out of memory" in the kernel log. Add memory, or lower CORES or GDAL_MEMORY_BYTES.',
+  ),
   RUN_STUCK: permanent(
     'The run made no progress, although its next event was published again.',
     'Find the reason in the log. Then repeat the run: `npx sluice rerun RUN`.',

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from './gdal.ts';
+import type { ExceededLimit, WatchLimits } from './program-watch.ts';
 
 /** Converts the exit and the messages of a GDAL program to a SluiceError. */
 
@@ -28,6 +29,8 @@ const CAUSES: [RegExp, ErrorCodeName][] = [
     'FILE_TOO_LARGE',
   ],
 ];
+/** Signals of other processes, and of the kernel without free memory. No GDAL program sends them to itself. */
+const KILL_SIGNALS = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']);
 /** Signals of the kernel at the limits that prlimit sets. */
 const LIMIT_SIGNALS: Record<string, { code: ErrorCodeName; message: string }> = {
   SIGXCPU: { code: 'STEP_TIMEOUT', message: 'used all of its processor time' },
@@ -43,18 +46,28 @@ const SIGNALS = Object.fromEntries(
 );
 /** Exit code of a wrapper that found no program. */
 const NOT_FOUND_EXIT_CODE = 127;
+/** Characters of standard output that are searched for messages. GDAL writes almost all messages to standard error. */
+const MAX_SEARCHED_CHARACTERS = 2 ** 16;
 /** Messages in the details of an error: enough to see the cause, small enough for a ledger document. */
 const MAX_MESSAGES = 5;
 
-/** The error of a GDAL program that failed. The message and `details.messages` are GDAL's, without local paths. */
+/**
+ * The error of a GDAL program that failed. The message and `details.messages` are GDAL's, without local paths. A signal
+ * of another process says nothing about the file, so the error is retried; a crash is an error of the file.
+ */
 export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
   const program = command.command;
   const signal = exit.signal ?? SIGNALS[exit.exitCode ?? 0];
   const limit = LIMIT_SIGNALS[signal ?? ''];
   if (limit !== undefined) return new SluiceError(limit.code, `${program} ${limit.message}.`, { details: { program } });
+  if (KILL_SIGNALS.has(signal ?? ''))
+    return new SluiceError('PROGRAM_KILLED', `Another process or the kernel ended ${program} with ${signal}.`, {
+      details: { program, signal },
+    });
   const wrapper = wrapperError(command, exit);
   if (wrapper !== undefined) return wrapper;
-  const text = withoutLocalPaths(cleanText(`${exit.stderr}\n${exit.stdout}`), command.args);
+  const output = `${exit.stderr}\n${exit.stdout.slice(0, MAX_SEARCHED_CHARACTERS)}`;
+  const text = withoutLocalPaths(cleanText(output), command.args);
   const messages = messagesOf(text);
   const code = CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? 'FILE_UNREADABLE';
   const end = signal ? `ended by ${signal}` : `exit code ${exit.exitCode ?? 'unknown'}`;
@@ -84,15 +97,59 @@ function wrapperError({ command, args }: GdalCommand, { exitCode, stderr }: Gdal
   );
 }
 
-/** Adds the file to the error of a program that exceeded a limit; other errors are not changed. */
+/** The error of a program that Sluice stopped. `limits` holds the limit that was exceeded. */
+export function limitExceeded(
+  program: string,
+  exceeded: ExceededLimit | 'output',
+  limits: Partial<WatchLimits> & { outputBytes?: number },
+): SluiceError {
+  switch (exceeded) {
+    case 'progress':
+      return new SluiceError(
+        'STEP_NO_PROGRESS',
+        `${program} used ${limits.stalledCpuSeconds} s of processor time without reading or writing ` +
+          '(GDAL_STALLED_CPU_SECONDS).',
+        { details: { program, seconds: limits.stalledCpuSeconds, variable: 'GDAL_STALLED_CPU_SECONDS' } },
+      );
+    case 'memory':
+      return new SluiceError('FILE_TOO_LARGE', `${program} used more than ${limits.memoryBytes} bytes of memory.`, {
+        details: { program, limit: limits.memoryBytes, variable: 'GDAL_MEMORY_BYTES' },
+      });
+    case 'output':
+      return new SluiceError('FILE_TOO_LARGE', `${program} printed more than ${limits.outputBytes} bytes.`, {
+        details: { program, output_limit: limits.outputBytes },
+      });
+  }
+}
+
+/** Adds the file to the error of a program that exceeded a limit or was killed; other errors are not changed. */
 export function nameFileInLimitError(error: SluiceError, file: string): SluiceError {
-  if (error.code !== 'FILE_TOO_LARGE' || error.details.file !== undefined) return error;
+  if (error.details.file !== undefined) return error;
+  const options = { cause: error, details: { ...error.details, file } };
+  if (error.code === 'STEP_NO_PROGRESS' || error.code === 'PROGRAM_KILLED')
+    return new SluiceError(error.code, `${file}: ${error.message}`, options);
+  if (error.code !== 'FILE_TOO_LARGE') return error;
+  if (error.details.output_limit !== undefined)
+    return new SluiceError(
+      'FILE_TOO_LARGE',
+      `The description of ${file} is too long: ${error.message} Remove layers, fields or metadata from the file.`,
+      options,
+    );
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ` +
       `${error.message} Split the file, or raise the limit.`,
-    { cause: error, details: { ...error.details, file } },
+    options,
   );
+}
+
+/** Runs `work` for a file. The errors of its programs that exceeded a limit or were killed name the file. */
+export async function namingFile<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw thrown instanceof SluiceError ? nameFileInLimitError(thrown, file) : thrown;
+  }
 }
 
 /** GDAL's errors (`ERROR n: …`), then its `FAILURE:` lines, without these prefixes. */

@@ -26,7 +26,8 @@ export interface GdalResult {
 export interface Gdal {
   /**
    * Runs a program in the sandbox: limited time, memory and output, no network, only its own files. Throws
-   * FILE_UNREADABLE, FILE_TOO_LARGE, STEP_TIMEOUT, CANCELED, GDAL_MISSING, DISK_FULL, DATABASE_UNAVAILABLE.
+   * FILE_UNREADABLE, FILE_TOO_LARGE, STEP_TIMEOUT, STEP_NO_PROGRESS, PROGRAM_KILLED, CANCELED, GDAL_MISSING, DISK_FULL,
+   * DATABASE_UNAVAILABLE.
    */
   run(command: GdalCommand, options: { signal: AbortSignal; timeoutSeconds?: number }): Promise<GdalResult>;
 }

@@ -2,9 +2,12 @@ import { execFileSync, fork } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
+import type { SluiceError } from '#shared/errors/sluice-error.ts';
+import { nameFileInLimitError } from './gdal-error.ts';
 import { UNCONFINED } from './sandbox/confinement.ts';
 import type { GdalCommand } from './gdal.ts';
 import { createGdal } from './runner.ts';
@@ -80,6 +83,82 @@ test('enforces limits on memory and output, and removes a partial output', async
     ),
   ).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
   expect(existsSync(output)).toBe(false);
+});
+
+/** Sends a signal to the GDAL program that reads `path`, once it runs. bwrap and prlimit have other first arguments. */
+async function killProgram(path: string, signal: NodeJS.Signals): Promise<void> {
+  const find = () =>
+    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .find((line) => /^ *\d+ ogrinfo /.test(line) && line.includes(path));
+  await expect.poll(find, { timeout: 20_000 }).toBeDefined();
+  process.kill(Number.parseInt(find() ?? ''), signal);
+}
+
+test.each([undefined, UNCONFINED])(
+  'retries a program that another process killed (confinement %o)',
+  async (confinement) => {
+    const gdal = createGdal(testEnv(), confinement ? { confinement } : {});
+    for (const [signal, code, retryable] of [
+      ['SIGKILL', 'PROGRAM_KILLED', true],
+      ['SIGTERM', 'PROGRAM_KILLED', true],
+      ['SIGSEGV', 'FILE_UNREADABLE', false],
+      ['SIGABRT', 'FILE_UNREADABLE', false],
+    ] as const) {
+      const command = endless();
+      const [error] = await Promise.all([
+        gdal.run(command, { signal: never }).catch((thrown: unknown) => thrown),
+        killProgram(command.args.at(-1) ?? '', signal),
+      ]);
+      expect(error, signal).toMatchObject({ code, retryable, details: { program: 'ogrinfo', signal } });
+      expect(nameFileInLimitError(error as SluiceError, 'a é.json').message, signal).toMatch(
+        retryable ? /^a é\.json: Another process or the kernel ended ogrinfo with SIG/ : /^GDAL reported/,
+      );
+    }
+  },
+);
+
+test.runIf(existsSync('/proc/self/io'))('ends a program that computes without reading or writing', async () => {
+  const path = join(folder, 'endless.sqlite');
+  const database = new DatabaseSync(path);
+  database.exec('create table t (a)');
+  database.close();
+  const sql = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) as n from c';
+  const command: GdalCommand = {
+    command: 'ogrinfo',
+    args: ['-ro', '-q', '-sql', sql, path],
+    drivers: ['SQLite'],
+    folder,
+  };
+  for (const confinement of [undefined, UNCONFINED]) {
+    const gdal = createGdal(testEnv({ GDAL_STALLED_CPU_SECONDS: '1' }), confinement ? { confinement } : {});
+    const error = await gdal.run(command, { signal: never }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'STEP_NO_PROGRESS', retryable: false, details: { seconds: 1 } });
+    expect(nameFileInLimitError(error as SluiceError, 's3://b/x.gpkg')).toMatchObject({
+      message:
+        's3://b/x.gpkg: ogrinfo used 1 s of processor time without reading or writing (GDAL_STALLED_CPU_SECONDS).',
+      details: { file: 's3://b/x.gpkg' },
+    });
+  }
+});
+
+test.runIf(existsSync('/proc/self/io'))('limits the resident memory where prlimit is missing', async () => {
+  const gdal = createGdal(testEnv({ GDAL_MEMORY_BYTES: '1000000' }), { confinement: UNCONFINED });
+  await expect(gdal.run(endless(), { signal: never })).rejects.toMatchObject({
+    code: 'FILE_TOO_LARGE',
+    message: 'ogrinfo used more than 1000000 bytes of memory.',
+  });
+});
+
+test('ends a program that prints too much, and names the file and the limit', async () => {
+  const error = await createGdal(testEnv())
+    .run({ command: 'ogrinfo', args: ['-ro', '-al', largeFile()], drivers: ['GeoJSONSeq'], folder }, { signal: never })
+    .catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'FILE_TOO_LARGE', details: { output_limit: 2 ** 24 } });
+  expect(nameFileInLimitError(error as SluiceError, 'a.json').message).toBe(
+    'The description of a.json is too long: ogrinfo printed more than 16777216 bytes. ' +
+      'Remove layers, fields or metadata from the file.',
+  );
 });
 
 test('reports a missing program as GDAL_MISSING', async () => {

@@ -3,13 +3,14 @@ import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
-import { cleanText, gdalError, gdalMissing, withoutLocalPaths } from './gdal-error.ts';
+import { cleanText, gdalError, gdalMissing, limitExceeded, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
+import { type ExceededLimit, watchProgram, type WatchLimits } from './program-watch.ts';
 import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
 import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 
-/** The description of many layers with thousands of fields fits. A program that prints more is stopped. */
-const MAX_STDOUT_BYTES = 32 * 2 ** 20;
+/** A hundred layers with a thousand fields each fit. A program that prints more is stopped. */
+const MAX_STDOUT_BYTES = 16 * 2 ** 20;
 /** Bytes of standard error that are read. A program that prints more is stopped. */
 const MAX_STDERR_BYTES = 2 ** 20;
 /** Characters of standard error in the result. GDAL can warn once per feature; the first warnings are sufficient. */
@@ -27,8 +28,12 @@ export function createGdal(env: Env, options: { log?: Logger; confinement?: Conf
       const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
       const line = confinedCommandLine(command, confinement, limits);
       const variables = sandboxEnvironment(process.env, driversToSkip(installed, command.drivers), command);
+      const watchLimits: WatchLimits = {
+        stalledCpuSeconds: env.GDAL_STALLED_CPU_SECONDS,
+        memoryBytes: confinement.limits ? undefined : env.GDAL_MEMORY_BYTES,
+      };
       try {
-        return await runLine(command, line, variables, { signal, timeoutSeconds });
+        return await runLine(command, line, variables, { signal, timeoutSeconds, watchLimits });
       } catch (thrown) {
         if (command.output !== undefined) await rm(command.output, { force: true, recursive: true });
         throw thrown;
@@ -41,21 +46,22 @@ async function runLine(
   command: GdalCommand,
   line: [string, ...string[]],
   variables: Record<string, string>,
-  { signal, timeoutSeconds }: { signal: AbortSignal; timeoutSeconds: number },
+  { signal, timeoutSeconds, watchLimits }: { signal: AbortSignal; timeoutSeconds: number; watchLimits: WatchLimits },
 ): Promise<GdalResult> {
   const started = performance.now();
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
-  const result = await spawnUntilAborted(line, variables, command.input, AbortSignal.any([signal, timeout]));
+  const stop = AbortSignal.any([signal, timeout]);
+  const { result, exceeded } = await spawnUntilStopped(line, variables, command.input, { stop, watchLimits });
   if (signal.aborted) throw canceled(signal);
+  if (exceeded !== undefined) throw limitExceeded(command.command, exceeded, watchLimits);
   if (timeout.aborted) {
     throw new SluiceError('STEP_TIMEOUT', `${command.command} exceeded its time limit of ${timeoutSeconds} s.`, {
       details: { program: command.command, seconds: timeoutSeconds },
     });
   }
   if (result.isMaxBuffer) {
-    throw new SluiceError('FILE_UNREADABLE', `${command.command} printed more than ${MAX_STDOUT_BYTES} bytes.`, {
-      details: { program: command.command },
-    });
+    const limit = result.stderr.length >= MAX_STDERR_BYTES ? MAX_STDERR_BYTES : MAX_STDOUT_BYTES;
+    throw limitExceeded(command.command, 'output', { outputBytes: limit });
   }
   if (result.exitCode === undefined && result.signal === undefined) throw gdalMissing(command.command, result);
   if (result.failed) throw gdalError(command, result);
@@ -63,12 +69,12 @@ async function runLine(
   return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Runs a command line in its own process group, and kills the group on `stop` and on too much output. */
-async function spawnUntilAborted(
+/** Runs a command line in its own process group. Kills the group on `stop`, and when it exceeds a limit. */
+async function spawnUntilStopped(
   [program, ...args]: [string, ...string[]],
   variables: Record<string, string>,
   input: string | undefined,
-  stop: AbortSignal,
+  { stop, watchLimits }: { stop: AbortSignal; watchLimits: WatchLimits },
 ) {
   const child = execa(program, args, {
     env: variables,
@@ -80,14 +86,24 @@ async function spawnUntilAborted(
     detached: true,
     maxBuffer: { stdout: MAX_STDOUT_BYTES, stderr: MAX_STDERR_BYTES },
   });
+  const { pid } = child;
+  let exceeded: ExceededLimit | undefined;
   const kill = () => {
-    if (child.pid !== undefined) killGroup(child.pid);
+    if (pid !== undefined) killGroup(pid);
   };
+  const killOver = (limit: ExceededLimit) => {
+    exceeded = limit;
+    kill();
+  };
+  const stopWatching = pid === undefined ? () => undefined : watchProgram(pid, watchLimits, killOver);
   stop.addEventListener('abort', kill);
   if (stop.aborted) kill(); // A signal that is already aborted does not call the listener.
-  const result = await child.finally(() => stop.removeEventListener('abort', kill));
+  const result = await child.finally(() => {
+    stop.removeEventListener('abort', kill);
+    stopWatching();
+  });
   if (result.isMaxBuffer) kill(); // execa stops only the wrapper, not the GDAL program in it.
-  return result;
+  return { result, exceeded };
 }
 
 /** SIGKILL, because partial output is removed anyway. */

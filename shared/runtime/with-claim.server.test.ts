@@ -106,6 +106,24 @@ describe('a step', () => {
     ).toBeDefined();
   });
 
+  test('whose programs were killed reports the number of attempts and the likely reason', async () => {
+    const runId = await admit();
+    const killed = new SluiceError('PROGRAM_KILLED', 'é.zip: The kernel ended ogr2ogr.', {
+      details: { file: 'é.zip' },
+    });
+    const fail = (error: SluiceError) =>
+      withClaim(contextOf(), { runId, step: STEP }, () => Promise.reject(error)).catch((thrown: unknown) => thrown);
+    expect(await fail(killed)).toMatchObject({ message: killed.message, retryable: true, details: { kills: 1 } });
+    await fail(killed);
+    const message =
+      'é.zip: The kernel ended ogr2ogr. Programs of this step were killed 3 times in a row. ' +
+      'A likely reason is too little memory.';
+    expect(await fail(killed)).toMatchObject({ message, details: { file: 'é.zip', kills: 3 } });
+    expect(await stepOf(runId)).toMatchObject({ error: { code: 'PROGRAM_KILLED', message, details: { kills: 3 } } });
+    await fail(new SluiceError('DISK_FULL', 'full'));
+    expect(await fail(killed)).toMatchObject({ message: killed.message, details: { kills: 1 } });
+  });
+
   test('of an ended run is not executed, and archive waits for the end of the run', async () => {
     const runId = await admit();
     await expect(withClaim(contextOf(), { runId, step: 'archive' }, untilAborted)).rejects.toMatchObject({

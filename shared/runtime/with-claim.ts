@@ -93,7 +93,7 @@ async function executeStep(
     return reply;
   } catch (thrown) {
     const error = explainAbort(thrown, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
-    return await endAttempt(context, { ...claim, run }, error);
+    return await endAttempt(context, { ...claim, run }, countKills(error, run, step));
   } finally {
     limits.release();
     stopRenewing();
@@ -119,6 +119,21 @@ async function endAttempt(
   // The worker that holds the claim now, or that ended the run, publishes the next event.
   context.log.info(fields, 'Step:Finish:ClaimLost');
   return undefined;
+}
+
+/**
+ * Adds to a PROGRAM_KILLED error in how many attempts in a row it occurred, so that the error after the last retry
+ * names the likely reason. The error of the attempt before is in the document of the run.
+ */
+function countKills(error: SluiceError, run: RunDocument, step: StepName): SluiceError {
+  if (error.code !== 'PROGRAM_KILLED') return error;
+  const last = run.steps.find(({ name }) => name === step)?.error;
+  const kills = 1 + (last?.code === 'PROGRAM_KILLED' ? Number(last.details.kills ?? 1) : 0);
+  const repeated = ` Programs of this step were killed ${kills} times in a row. A likely reason is too little memory.`;
+  return new SluiceError(error.code, `${error.message}${kills > 1 ? repeated : ''}`, {
+    cause: error,
+    details: { ...error.details, kills },
+  });
 }
 
 /** Renews the claim until stopped. Checks it immediately when the run ends, so that work is canceled without delay. */

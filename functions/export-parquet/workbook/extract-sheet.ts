@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { TableFormat } from '#shared/formats/table-formats.ts';
 import { type ArchiveMember, type Unpack, withArchive } from '#shared/formats/archive.ts';
-import { messagesOf } from '#shared/gdal/gdal-error.ts';
+import { messagesOf, nameFileInLimitError } from '#shared/gdal/gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import type { ValueType } from '#shared/contracts/facts.ts';
@@ -143,7 +143,7 @@ async function run(
     return result;
   } catch (thrown) {
     const error = asSluiceError(thrown);
-    if (error.code !== 'FILE_UNREADABLE' || error.details.file !== undefined) throw error;
+    if (error.code !== 'FILE_UNREADABLE' || error.details.file !== undefined) throw nameFileInLimitError(error, file);
     throw new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}`, {
       cause: thrown,
       details: { ...error.details, file },

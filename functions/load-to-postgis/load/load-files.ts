@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import format from 'pg-format';
 import type { EventData } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { namingFile } from '#shared/gdal/gdal-error.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
@@ -33,7 +34,9 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   const session = await context.postgis.openSession(claim, signal);
   const load = async (source: VectorSource, index: number) => {
     const folder = folderOf(index);
-    const loaded = await loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal });
+    const loaded = await namingFile(source.file, () =>
+      loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal }),
+    );
     await rm(folder, { recursive: true }); // So that the disk holds one file at a time.
     return loaded;
   };

@@ -21,7 +21,7 @@ describe('the command line', () => {
     dieWithParent: ['setpriv', '--'],
   };
   const bwrap = { ...unshare, ownView: ['bwrap', '--ro-bind', '/usr', '/usr'] };
-  const limited = ['prlimit', '--as=1', '--fsize=2', '--cpu=24', '--core=0', '--'];
+  const limited = ['prlimit', '--as=1', '--fsize=2', '--cpu=24:29', '--core=0', '--'];
   const line = (confinement: Confinement, command: Partial<GdalCommand>) =>
     confinedCommandLine({ command: 'ogr2ogr', args: ['a'], drivers: ['GPKG'], ...command }, confinement, {
       memoryBytes: 1,

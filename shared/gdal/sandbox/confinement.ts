@@ -31,6 +31,8 @@ export const UNCONFINED: Confinement = { ownView: [], noNetwork: [], limits: fal
 
 /** Processor seconds per second of the time limit. GDAL rarely uses more than 8 threads. */
 const CPU_PER_WALL_SECOND = 8;
+/** The kernel sends SIGKILL at the hard limit, like another process would do. SIGXCPU at the soft limit comes first. */
+const CPU_HARD_LIMIT_SECONDS = 5;
 
 let confinement: Promise<Confinement> | undefined;
 
@@ -122,11 +124,12 @@ export function confinedCommandLine(
 }
 
 function prlimitWrapper(limits: { memoryBytes: number; fileBytes: number; seconds: number }): string[] {
+  const cpuSeconds = Math.ceil(limits.seconds * CPU_PER_WALL_SECOND);
   return [
     'prlimit',
     `--as=${limits.memoryBytes}`,
     `--fsize=${limits.fileBytes}`,
-    `--cpu=${Math.ceil(limits.seconds * CPU_PER_WALL_SECOND)}`,
+    `--cpu=${cpuSeconds}:${cpuSeconds + CPU_HARD_LIMIT_SECONDS}`,
     '--core=0',
     '--',
   ];
