@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { parseEnv } from '#shared/config/env.ts';
 import { createLogger } from '#shared/log/log.ts';
 import { startConsole } from './console/start-console.ts';
+import { prepareHome } from './embedded/home-folder.ts';
 
 /**
  * `npm start`: starts Sluice in a terminal. It prints its progress on standard output and logs to a file. `--no-sample`
@@ -17,15 +18,16 @@ const root = resolve(import.meta.dirname, '..');
 if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
 const home = resolve(process.env.SLUICE_HOME || join(root, '.sluice'));
 process.env.SLUICE_HOME = home;
-process.env.LOG_FILE ||= rotatedLogFile(join(home, 'sluice.log'));
 
 try {
+  prepareHome(home);
+  process.env.LOG_FILE ||= rotatedLogFile(join(home, 'sluice.log'));
   const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
   const env = parseEnv(process.env);
   const logFile = relativePath(process.env.LOG_FILE);
   await startConsole({ env, log: createLogger(env), sample: !values['no-sample'], logFile });
 } catch (thrown) {
-  // The error of an invalid variable or argument names it, so a stack is not needed.
+  // The error of an invalid variable, argument or folder names it, so a stack is not needed.
   process.stderr.write(`\nSluice cannot start. ${thrown instanceof Error ? thrown.message : String(thrown)}\n\n`);
   process.exitCode = 1;
 }

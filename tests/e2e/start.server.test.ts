@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { homeFolder, processesOf, startProgram } from './program.ts';
@@ -109,6 +109,17 @@ test('SIGTERM during the start stops the parts that were started', async () => {
   program.signal('SIGTERM');
   expect(await program.ended).toBe(0);
   await vi.waitFor(() => expect(processesOf(home)).toEqual([]), { timeout: 20_000 });
+});
+
+test('reports a home folder that is a file', async () => {
+  const file = homeFolder();
+  writeFileSync(file, '');
+  const program = await startProgram(file);
+  expect(await program.ended).toBe(1);
+  expect(program.output()).toBe(
+    `\nSluice cannot start. ${file} (SLUICE_HOME) must be a folder, but ${file} is a file. Remove it, ` +
+      'or set SLUICE_HOME to another folder.\n\n',
+  );
 });
 
 test('reports an invalid variable of the environment', async () => {
