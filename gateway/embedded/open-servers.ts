@@ -52,6 +52,7 @@ async function openObjectStore(env: Env, { home, log, opened, onNotification }: 
   const directory = join(home, 's3');
   const store = await startObjectStore({ directory, port, buckets, log, onNotification }).catch(
     async (thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).syscall !== 'listen') throw thrown; // For example, the disk is full.
       throw await listenError(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
     },
   );

@@ -8,13 +8,15 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
+import { reportsFullDisk } from '#shared/errors/disk-full.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { findPostgres } from './postgres-programs.mjs';
 import type { Account } from './postgres-folders.ts';
@@ -94,7 +96,10 @@ export function binariesFor(data: string): string {
   );
 }
 
-/** Creates the cluster if it is missing, in a temporary folder that is renamed at the end. Throws SETUP_FAILED. */
+/**
+ * Creates the cluster if it is missing, in a temporary folder that is renamed at the end. Throws DISK_FULL,
+ * SETUP_FAILED.
+ */
 export async function ensureCluster({ bin, data, account }: Cluster): Promise<void> {
   if (existsSync(join(data, 'PG_VERSION'))) return;
   const unfinished = `${data}.new`;
@@ -111,13 +116,18 @@ export async function ensureCluster({ bin, data, account }: Cluster): Promise<vo
       reject: false,
     },
   );
-  if (failed)
-    throw new SluiceError('SETUP_FAILED', `Could not create the data folder ${data}. Output of initdb: ${all}`);
+  if (failed) {
+    rmSync(unfinished, { recursive: true, force: true });
+    throw startError(data, `Could not create the data folder ${data}. Output of initdb: ${all}`, all ?? '');
+  }
   rmSync(data, { recursive: true, force: true }); // Empty, or the result of an interrupted initdb.
   renameSync(unfinished, data);
 }
 
-/** Starts the server and waits until it accepts connections. Throws SETUP_FAILED with the output of the server. */
+/**
+ * Starts the server and waits until it accepts connections. Throws DISK_FULL, and SETUP_FAILED with the output of the
+ * server.
+ */
 export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   const { bin, data, socket, account } = cluster;
   const logFile = openLog(cluster.logFile);
@@ -140,7 +150,10 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   await untilReady(
     databaseUrl(socket, 'postgres'),
     () => running,
-    () => readFileSync(cluster.logFile, 'utf8').slice(begin),
+    () => {
+      const output = readFileSync(cluster.logFile, 'utf8').slice(begin).trim();
+      return startError(data, `PostgreSQL cannot start. Its output: ${output || 'none'}`, output);
+    },
   );
   return {
     pid: server.pid ?? 0,
@@ -181,7 +194,7 @@ export function isStarting(thrown: unknown): boolean {
   return STARTING.has(code) || message === CLOSED_EARLY;
 }
 
-async function untilReady(url: string, isRunning: () => boolean, output: () => string): Promise<void> {
+async function untilReady(url: string, isRunning: () => boolean, failure: () => SluiceError): Promise<void> {
   while (isRunning()) {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => undefined); // `connect` rejects with the same error.
@@ -197,5 +210,17 @@ async function untilReady(url: string, isRunning: () => boolean, output: () => s
       await wait(POLL_MS);
     }
   }
-  throw new SluiceError('SETUP_FAILED', `PostgreSQL cannot start. Its output: ${output().trim() || 'none'}`);
+  throw failure();
+}
+
+/** Size of a WAL segment. The server cannot run without free space for one. */
+const WAL_SEGMENT_BYTES = 16 * 2 ** 20;
+
+/** The error of a program of PostgreSQL that failed. On a full disk, its output may be missing too. */
+function startError(data: string, message: string, output: string): SluiceError {
+  const { bavail, bsize } = statfsSync(dirname(data));
+  if (!reportsFullDisk(output) && bavail * bsize >= WAL_SEGMENT_BYTES) return new SluiceError('SETUP_FAILED', message);
+  return new SluiceError('DISK_FULL', `PostgreSQL cannot start, because the disk of ${data} is full.`, {
+    details: { folder: data, output },
+  });
 }

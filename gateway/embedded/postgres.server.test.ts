@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
+import pino from 'pino';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { mountSmallDisk } from '../../tests/small-disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { binariesFor, isStarting } from './postgres-server.ts';
@@ -90,6 +92,35 @@ describe('the private PostgreSQL', () => {
     process.kill(killed, 'SIGKILL');
     await busy;
     await vi.waitUntil(() => postgres.pid !== killed, { timeout: 20_000 });
+    expect(await query(url, 'select a from kept')).toEqual([[1]]);
+  });
+
+  test('reports a full disk when the cluster cannot be created, and leaves no unfinished folder', async ({ skip }) => {
+    const disk = mountSmallDisk(16) ?? skip('mount is not permitted');
+    const directory = join(disk.folder, 'postgres');
+    await expect(startPostgres(directory)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: `PostgreSQL cannot start, because the disk of ${directory} is full.`,
+    });
+    expect(readdirSync(disk.folder)).toEqual([]);
+  });
+
+  test('restarts a killed server when the full disk has space again', async ({ skip }) => {
+    const disk = mountSmallDisk(128) ?? skip('mount is not permitted');
+    const lines: string[] = [];
+    const postgres = await startPostgres(join(disk.folder, 'postgres'), {
+      log: pino({}, { write: (line: string) => void lines.push(line) }),
+    });
+    onTestFinished(() => postgres.stop());
+    const url = await postgres.database('kept');
+    await query(url, 'create table kept as select 1 as a');
+    const killed = postgres.pid;
+    disk.fill();
+    process.kill(killed, 'SIGKILL');
+    await vi.waitUntil(() => lines.some((line) => line.includes('Postgres:Restart:Failed')), { timeout: 30_000 });
+    expect(lines.join('')).toContain('"code":"DISK_FULL"');
+    disk.empty();
+    await vi.waitUntil(() => postgres.pid !== killed, { timeout: 30_000 });
     expect(await query(url, 'select a from kept')).toEqual([[1]]);
   });
 

@@ -75,7 +75,10 @@ export async function startPostgres(directory: string, options: PostgresOptions 
   }
 }
 
-/** The delays before each attempt to restart a server that died. After the last attempt, `onGiveUp` is called. */
+/**
+ * The delays before each attempt to restart a server that died. After the last attempt, `onGiveUp` is called. While the
+ * disk is full, the last delay is repeated without end.
+ */
 const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
 
 /** Restarts the server when it ends without a request. */
@@ -117,8 +120,8 @@ class Supervisor {
   /** Returns false if all attempts failed or a stop was requested. */
   async #restart(): Promise<boolean> {
     let lastError: unknown;
-    for (const milliseconds of RESTART_DELAYS_MS) {
-      await wait(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    for (let attempt = 0; attempt < RESTART_DELAYS_MS.length;) {
+      await wait(RESTART_DELAYS_MS[attempt], undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return false;
       try {
         // Backends continue after their postmaster was killed.
@@ -130,6 +133,7 @@ class Supervisor {
       } catch (thrown) {
         lastError = thrown;
         this.#log.error({ reason: thrown }, 'Postgres:Restart:Failed');
+        attempt = asSluiceError(thrown).code === 'DISK_FULL' ? RESTART_DELAYS_MS.length - 1 : attempt + 1;
       }
     }
     this.#onGiveUp?.(asSluiceError(lastError));

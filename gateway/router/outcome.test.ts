@@ -4,7 +4,7 @@ import { decideOutcome, type DeliveryHistory } from './outcome.ts';
 
 const POLICY = { RETRY_LIMIT: 5, RETRY_DELAY_SECONDS: 1, RETRY_DELAY_MAX_SECONDS: 60 };
 const history = (attempt: number, deferrals = 0): DeliveryHistory => ({ attempt, deferrals, crashes: 0 });
-const failed = (code: 'STORE_UNAVAILABLE' | 'STEP_BUSY' | 'CRS_MISSING', retryAfterSeconds?: number) => ({
+const failed = (code: 'STORE_UNAVAILABLE' | 'DISK_FULL' | 'STEP_BUSY' | 'CRS_MISSING', retryAfterSeconds?: number) => ({
   error: new SluiceError(code, code, { retryAfterSeconds }),
 });
 const decide = (result: ReturnType<typeof failed>, at: DeliveryHistory, random = 0) =>
@@ -25,6 +25,14 @@ describe('the outcome of a delivery', () => {
     expect(
       decideOutcome(failed('STORE_UNAVAILABLE'), history(20), { ...POLICY, RETRY_LIMIT: 100 }, false, 0),
     ).toMatchObject({ afterSeconds: 60 });
+  });
+
+  test('is a retry after the longest delay when the disk is full', () => {
+    expect([1, 5].map((attempt) => decide(failed('DISK_FULL'), history(attempt)))).toMatchObject([
+      { kind: 'retry', afterSeconds: 60 },
+      { kind: 'retry', afterSeconds: 60 },
+    ]);
+    expect(decide(failed('DISK_FULL'), history(6)).kind).toBe('dead');
   });
 
   test('has a random delay that is not shorter than the error requests', () => {

@@ -59,11 +59,12 @@ export function decideOutcome(
 
 /**
  * RETRY_DELAY_SECONDS doubled with each attempt, at most RETRY_DELAY_MAX_SECONDS, and not shorter than the error
- * requests.
+ * requests. After DISK_FULL always RETRY_DELAY_MAX_SECONDS, because somebody must free disk space.
  */
 function retryDelay(error: SluiceError, attempt: number, policy: RetryPolicy, random: number): number {
-  const doubled = Math.min(policy.RETRY_DELAY_MAX_SECONDS, policy.RETRY_DELAY_SECONDS * 2 ** (attempt - 1));
-  return Math.max(error.retryAfterSeconds ?? 0, doubled * (1 - JITTER * random));
+  const doubled = error.code === 'DISK_FULL' ? Infinity : policy.RETRY_DELAY_SECONDS * 2 ** (attempt - 1);
+  const delay = Math.min(policy.RETRY_DELAY_MAX_SECONDS, doubled);
+  return Math.max(error.retryAfterSeconds ?? 0, delay * (1 - JITTER * random));
 }
 
 function deferDelay(error: SluiceError, deferrals: number): number {

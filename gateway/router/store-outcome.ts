@@ -13,12 +13,12 @@ import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
 import { deadLetterEvent } from './dead-letter-store.ts';
 
-/** Delay before the outcome is stored again while the database is unavailable. */
+/** Delay before the outcome is stored again while the database is unavailable or its disk is full. */
 const STORE_AGAIN_MS = 500;
 
 /**
- * Stores the outcome of a delivery, and waits while the database is unavailable. If the process dies before, the event
- * is delivered again and the handler returns its recorded reply. Never throws.
+ * Stores the outcome of a delivery, and waits while the database is unavailable or its disk is full. If the process
+ * dies before, the event is delivered again and the handler returns its recorded reply. Never throws.
  */
 export async function storeOutcome(
   parts: RouterParts,
@@ -33,7 +33,7 @@ export async function storeOutcome(
     } catch (thrown) {
       if (thrown instanceof DeliveryLost) return; // The router that fetched the job stores its own outcome.
       const error = asSluiceError(thrown);
-      if (error.code !== 'DATABASE_UNAVAILABLE') {
+      if (error.code !== 'DATABASE_UNAVAILABLE' && error.code !== 'DISK_FULL') {
         parts.log.error({ function: job.name, job: job.id, reason: error.message }, 'Delivery:Store:Failed');
         // Its heartbeat expires and the event is delivered again, at most MAX_CRASHES times.
         if (outcome.kind === 'dead') return;

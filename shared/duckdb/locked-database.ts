@@ -1,4 +1,5 @@
 import { type DuckDBConnection, DuckDBInstance, quotedString } from '@duckdb/node-api';
+import { isDiskFull } from '#shared/errors/disk-full.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The memory limit of DuckDB. Larger intermediate results are written to the folder. */
@@ -81,7 +82,7 @@ async function interruptible<T>(connection: DuckDBConnection, signal: AbortSigna
 /** The error for a failure of DuckDB that has no disk space or memory left; undefined for other failures. */
 export function resourceError(thrown: unknown): SluiceError | undefined {
   if (!(thrown instanceof Error)) return undefined;
-  if (/No space left on device|Disk quota exceeded/.test(thrown.message))
+  if (isDiskFull(thrown))
     return new SluiceError('DISK_FULL', 'DuckDB cannot write to the scratch folder (SCRATCH_DIR): the disk is full.', {
       cause: thrown,
     });

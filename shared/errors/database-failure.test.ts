@@ -13,6 +13,8 @@ test.each([
   ['DATABASE_UNAVAILABLE', new Error('Connection terminated unexpectedly')],
   ['DATABASE_UNAVAILABLE', new Error('Client has encountered a connection error and is not queryable')],
   ['DISK_FULL', withCode('53100')],
+  ['DISK_FULL', withCode('XX000', 'could not write to file "base/1": Disk quota exceeded')],
+  ['DISK_FULL', withCode('58030', 'could not fsync file "base/1": No space left on device')],
 ])('%s: %s', (code, thrown) => expect(databaseFailure(thrown)).toMatchObject({ code, cause: thrown }));
 
 test('a connection error without a message names the code', () => {

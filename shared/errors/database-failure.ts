@@ -1,3 +1,4 @@
+import { isDiskFull } from './disk-full.ts';
 import { SluiceError } from './sluice-error.ts';
 
 /** SQLSTATE classes after which a retry can succeed: connection, resources, shutdown, serialization. */
@@ -28,7 +29,9 @@ const DRIVER_ERRORS =
 export function databaseFailure(thrown: unknown): SluiceError | undefined {
   if (!(thrown instanceof Error) || thrown instanceof SluiceError) return undefined;
   const { code = '' } = thrown as { code?: string };
-  if (code === SQLSTATE_DISK_FULL) return new SluiceError('DISK_FULL', messageOf(thrown), { cause: thrown });
+  // A reached quota has no SQLSTATE of its own, only the text of libc.
+  if (code === SQLSTATE_DISK_FULL || isDiskFull(thrown))
+    return new SluiceError('DISK_FULL', messageOf(thrown), { cause: thrown });
   if (TRANSIENT_SQLSTATE.test(code) || CONNECTION_ERRORS.has(code) || DRIVER_ERRORS.test(thrown.message))
     return new SluiceError('DATABASE_UNAVAILABLE', messageOf(thrown), { cause: thrown });
   return undefined;

@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCodeName } from './codes.ts';
+import { isDiskFull } from './disk-full.ts';
 
 /** The form of an error in replies, run documents and the API. */
 export interface ErrorDocument {
@@ -44,7 +45,7 @@ export class SluiceError extends Error {
  */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
-  const code = (thrown as NodeJS.ErrnoException | null)?.code === 'ENOSPC' ? 'DISK_FULL' : 'INTERNAL';
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-  return new SluiceError(code, message, { cause: thrown });
+  if (isDiskFull(thrown)) return new SluiceError('DISK_FULL', `The disk is full: ${message}`, { cause: thrown });
+  return new SluiceError('INTERNAL', message, { cause: thrown });
 }

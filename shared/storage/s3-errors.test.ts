@@ -17,6 +17,7 @@ test.each([
   ['unknown host', nodeError('EAI_AGAIN'), 'STORE_UNAVAILABLE'],
   ['time-out of the SDK', Object.assign(new Error('slow'), { name: 'TimeoutError' }), 'STORE_UNAVAILABLE'],
   ['full disk of this machine', nodeError('ENOSPC'), 'DISK_FULL'],
+  ['used up quota of this machine', nodeError('EDQUOT'), 'DISK_FULL'],
   ['full disk of the store', reply(507, 'XMinioStorageFull'), 'DISK_FULL'],
   ['missing bucket', reply(404, 'NoSuchBucket'), 'STORE_UNAVAILABLE'],
   ['missing object', reply(404, 'NoSuchKey'), 'FILE_MISSING'],

@@ -1,3 +1,4 @@
+import { isDiskFull } from '#shared/errors/disk-full.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The object or bucket of a request, for messages. */
@@ -14,7 +15,7 @@ interface ThrownError {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** Error names of MinIO and AWS for a full disk. Retrying does not help. */
+/** Error names of MinIO and of the embedded store for a full disk. */
 const STORE_FULL = new Set(['XMinioStorageFull', 'InsufficientStorage']);
 /** Error names for wrong credentials. Servers send them with status 403 or 400. */
 const DENIED = new Set([
@@ -57,7 +58,7 @@ export function storeError(thrown: unknown, object: ObjectRef, signal?: AbortSig
 
 function errorWithoutReply(thrown: unknown, object: ObjectRef): SluiceError {
   const { name = '', code = '', message = '' } = thrown as ThrownError;
-  if (code === 'ENOSPC') return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
+  if (isDiskFull(thrown)) return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
   if (NO_REPLY.has(name) || NETWORK_ERRORS.has(code)) {
     const text = `The object store did not respond to the request for ${objectName(object)}: ${message}`;
     return newError('STORE_UNAVAILABLE', text, object, thrown);
