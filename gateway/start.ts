@@ -6,12 +6,14 @@ import { createLogger, type Logger } from '#shared/log/log.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
+import type { FunctionHost } from '#shared/runtime/host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createGateway } from './api/app.ts';
 import { listen } from './api/listen.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
 import { openServers } from './embedded/open-servers.ts';
+import { SupervisedHost } from './hosts/supervised-host.ts';
 import { runCron } from './jobs/cron.ts';
 import { publishNextEvents, publishUploads, publishWaitingManifests } from './jobs/publish-pending.ts';
 import { createRouter, type Router } from './router/router.ts';
@@ -72,7 +74,7 @@ export async function startSluice(
   const stack = await readStack();
   const context = await openContext(env, log, { stack });
   opened.defer(() => context[Symbol.asyncDispose]());
-  const host = openFunctionHost(env, context, stack, (event) => router.publish(event));
+  const host = await openFunctionHost({ ...context, env, publish: (event) => router.publish(event) }, stack, opened);
   const router = await createRouter({ databaseUrl: servers.CONTROL_DATABASE_URL, stack, host, env, log });
   opened.defer(() => router.stop());
 
@@ -121,11 +123,14 @@ async function trackProgress<T>(
   return result;
 }
 
-/** The host of the functions: this process, or the containers at FUNCTION_URL. */
-function openFunctionHost(env: Env, context: Context, stack: Stack, publish: Context['publish']) {
-  return env.FUNCTION_URL === undefined
-    ? new InProcessHost({ ...context, publish }, { stack })
-    : new HttpClientHost(functionUrls(env.FUNCTION_URL));
+/** The host of the functions: containers at FUNCTION_URL, supervised processes, or this process. */
+async function openFunctionHost(context: Context, stack: Stack, opened: AsyncDisposableStack): Promise<FunctionHost> {
+  const { env, log } = context;
+  if (env.FUNCTION_URL !== undefined) return new HttpClientHost(functionUrls(env.FUNCTION_URL));
+  if (env.FUNCTION_PROCESSES === 0) return new InProcessHost(context, { stack });
+  const host = await SupervisedHost.start({ env, log });
+  opened.defer(() => host.stop());
+  return host;
 }
 
 /** Work that runs beside the router. Its errors are logged. */

@@ -6,6 +6,7 @@ import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 /** Descriptions of defaults that depend on the machine. */
 const COMPUTED_DEFAULTS: Record<string, string> = {
   CORES: 'the number of cores of the machine',
+  FUNCTION_MEMORY_BYTES: '60 % of the memory of the machine, at least 2 GiB',
   GDAL_MEMORY_BYTES: 'half of the memory of the machine or container, from 1 to 8 GiB',
 };
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import type { Step } from '#shared/ledger/documents.ts';
-import { chooseError, findFailedStep, readFailure } from './delivery-failure.ts';
+import { chooseError, findFailedStep, readFailure, withFiles } from './delivery-failure.ts';
 
 const event = runRequested({ run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', lane: 'vector', traceparent: null });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -68,4 +68,18 @@ test('prefers the complete error in the ledger, unless the reply has another cod
     message: 'load-to-postgis did not respond (HTTP 504).',
     details: { function: 'load-to-postgis', http_status: '504' },
   });
+});
+
+test('the error of a process that ended names the files of the step', () => {
+  const died: ErrorDocument = { code: 'WORKER_DIED', message: 'The process ended.', details: { deaths: 3 } };
+  expect(withFiles(died, ['a.csv'])).toEqual({
+    code: 'WORKER_DIED',
+    message: 'The process ended. The step was reading the file a.csv.',
+    details: { deaths: 3, files: ['a.csv'] },
+  });
+  expect(withFiles(died, ['1', '2', '3', '4', '5', '6', '7']).message).toBe(
+    'The process ended. The step was reading the files 1, 2, 3, 4, 5 and 2 more.',
+  );
+  expect(withFiles(missing, ['a.csv'])).toBe(missing);
+  expect(withFiles(died, [])).toBe(died);
 });

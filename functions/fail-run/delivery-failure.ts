@@ -65,3 +65,20 @@ export function chooseError(failure: DeliveryFailure, step?: Pick<Step, 'name' |
     details: { function: name, http_status: failure.httpStatus ?? null },
   };
 }
+
+/** Errors of a process that ended during the step. It could not report which file it was reading. */
+const ENDED_PROCESS = ['WORKER_DIED', 'MEMORY_LIMIT'];
+const MAX_NAMED_FILES = 5;
+
+/** Adds the files that the step was reading to the error of a process that ended. Other errors stay unchanged. */
+export function withFiles(error: ErrorDocument, files: string[]): ErrorDocument {
+  if (!ENDED_PROCESS.includes(error.code) || files.length === 0 || 'files' in error.details) return error;
+  const named = files.slice(0, MAX_NAMED_FILES).join(', ');
+  const more = files.length > MAX_NAMED_FILES ? ` and ${files.length - MAX_NAMED_FILES} more` : '';
+  const noun = files.length === 1 ? 'file' : 'files';
+  return {
+    ...error,
+    message: `${error.message} The step was reading the ${noun} ${named}${more}.`,
+    details: { ...error.details, files: files.slice(0, MAX_NAMED_FILES) },
+  };
+}

@@ -4,7 +4,7 @@ import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
 import { uploadedManifestKey } from '#shared/landing/notifications.ts';
 import { readManifestObject, rejectedManifest, rejectionActivity } from '#shared/landing/uploaded-manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { chooseError, readFailure } from './delivery-failure.ts';
+import { chooseError, readFailure, withFiles } from './delivery-failure.ts';
 
 /**
  * Handles a dead letter of validate-manifest. If the manifest was admitted, only the request for the run is missing,
@@ -25,7 +25,7 @@ export async function failManifest(event: SluiceEvent, context: Context): Promis
     return run?.status === 'running' && run.steps[0]?.status === 'pending' ? runRequested(run) : undefined;
   }
   const stored = await ledger.recordManifest(
-    rejectedManifest({ eventId: event.id, key, object, error: chooseError(readFailure(event)) }),
+    rejectedManifest({ eventId: event.id, key, object, error: withFiles(chooseError(readFailure(event)), [key]) }),
   );
   await ledger.appendActivity(rejectionActivity(stored));
   context.log.warn({ manifest_key: key, error: stored.error }, 'Manifest:Validate:Failed');

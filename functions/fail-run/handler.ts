@@ -5,7 +5,7 @@ import { isUploadEvent } from '#shared/landing/notifications.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { failRun } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { chooseError, findFailedStep, readFailure } from './delivery-failure.ts';
+import { chooseError, findFailedStep, readFailure, withFiles } from './delivery-failure.ts';
 import { failManifest } from './fail-manifest.ts';
 
 /** Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. */
@@ -30,7 +30,11 @@ export const handler: Handler = async (event, context) => {
 function failStep(run: RunDocument, event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
   const failure = readFailure(event);
   const step = findFailedStep(run, failure);
-  return failRun(run.run_id, { error: chooseError(failure, step), step: step?.name ?? null }, context);
+  const error = withFiles(
+    chooseError(failure, step),
+    run.manifest.files.map((file) => file.path),
+  );
+  return failRun(run.run_id, { error, step: step?.name ?? null }, context);
 }
 
 /**

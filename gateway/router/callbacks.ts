@@ -57,7 +57,7 @@ export async function deliverCallback(
     () => ({ reply: undefined }),
     (thrown: unknown) => ({ error: asSluiceError(thrown) }),
   );
-  const history = { attempt: callback.attempt, deferrals: 0, crashes: 0 };
+  const history = { attempt: callback.attempt, deferrals: 0, crashes: 0, workerDeaths: 0 };
   const outcome = decideOutcome(result, history, env, stopping.aborted, Math.random());
   try {
     if (outcome.kind === 'give-back') return await queues.giveBack(job.name, [job.id]);

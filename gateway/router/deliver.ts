@@ -15,9 +15,11 @@ const ABANDON_MS = 10_000;
 /** Calls the function with the event of a job, and stores the outcome. Never throws. */
 export async function deliver(parts: RouterParts, job: Job<Delivery>): Promise<void> {
   const startedAt = Date.now();
-  const { attempt, deferrals, published_at } = job.data;
-  // Every fetch after the first increments the retry count of pg-boss: after a retry, a deferral or a crash.
-  const history = { attempt, deferrals, crashes: job.retryCount - (attempt - 1) - deferrals };
+  const { attempt, deferrals, worker_deaths: workerDeaths = 0, published_at } = job.data;
+  // Every fetch after the first increments the retry count of pg-boss: after a retry, a deferral, the end of the
+  // process of the function, or a crash of the router.
+  const crashes = job.retryCount - (attempt - 1) - deferrals - workerDeaths;
+  const history = { attempt, deferrals, workerDeaths, crashes };
   parts.metrics.observeHop(job.name, (startedAt - Math.max(published_at, job.startAfter.getTime())) / 1000);
   const result = await callFunction(parts, job, history);
   const seconds = (Date.now() - startedAt) / 1000;
@@ -27,7 +29,11 @@ export async function deliver(parts: RouterParts, job: Job<Delivery>): Promise<v
   await storeOutcome(parts, job, outcome, seconds);
 }
 
-async function callFunction(parts: RouterParts, job: Job<Delivery>, { crashes }: DeliveryHistory): Promise<CallResult> {
+async function callFunction(
+  parts: RouterParts,
+  job: Job<Delivery>,
+  { crashes, workerDeaths }: DeliveryHistory,
+): Promise<CallResult> {
   if (crashes > MAX_CRASHES) return { error: crashError(job.name, crashes) };
   if (!DeliverySchema.safeParse(job.data).success)
     return { error: new SluiceError('EVENT_INVALID', `Job ${job.id} of ${job.name} does not contain an event.`) };
@@ -36,6 +42,7 @@ async function callFunction(parts: RouterParts, job: Job<Delivery>, { crashes }:
     const { event, call } = job.data;
     const invocation = parts.host.invoke(job.name, event, {
       signal: limits.signal,
+      alone: workerDeaths > 0,
       ...(call ? { callId: call.id } : {}),
     });
     const reply = await limits.orAbandon(
@@ -74,6 +81,7 @@ function logOutcome(log: Logger, job: Job<Delivery>, outcome: Outcome, seconds: 
     case 'done':
       return log.debug(fields, 'Delivery:Call:Done');
     case 'retry':
+    case 'repeat-alone':
       return log.warn(
         { ...fields, afterSeconds: outcome.afterSeconds, error: outcome.error.toDocument() },
         'Delivery:Call:Retried',

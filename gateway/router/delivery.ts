@@ -11,6 +11,8 @@ export interface Delivery {
   attempt: number;
   /** How often the step was busy. Such a delivery does not count as an attempt. */
   deferrals: number;
+  /** How often the process of the function ended during a call. Absent before the first time. */
+  worker_deaths?: number | undefined;
   /** Time of publication in milliseconds since 1970: the start of the measured latency of a hop. */
   published_at: number;
   /** The asynchronous call that requested the delivery. */
@@ -27,6 +29,7 @@ export const DeliverySchema = z.object({
   event: z.looseObject({ id: z.string(), source: z.string(), type: z.string() }),
   attempt: z.number().int().min(1),
   deferrals: z.number().int().min(0),
+  worker_deaths: z.number().int().min(0).optional(),
   published_at: z.number(),
   call: z.object({ id: z.string(), callback_url: z.string().optional() }).optional(),
 });

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type DeathReason, WorkerDeath } from '#shared/runtime/host.ts';
 import { decideOutcome, type DeliveryHistory } from './outcome.ts';
 
 const POLICY = { RETRY_LIMIT: 5, RETRY_DELAY_SECONDS: 1, RETRY_DELAY_MAX_SECONDS: 60 };
-const history = (attempt: number, deferrals = 0): DeliveryHistory => ({ attempt, deferrals, crashes: 0 });
+const history = (attempt: number, deferrals = 0): DeliveryHistory => ({
+  attempt,
+  deferrals,
+  crashes: 0,
+  workerDeaths: 0,
+});
 const failed = (code: 'STORE_UNAVAILABLE' | 'DISK_FULL' | 'STEP_BUSY' | 'CRS_MISSING', retryAfterSeconds?: number) => ({
   error: new SluiceError(code, code, { retryAfterSeconds }),
 });
@@ -49,6 +55,26 @@ describe('the outcome of a delivery', () => {
     expect([0, 1, 2, 100].map((deferrals) => decide(failed('STEP_BUSY', 2), history(6, deferrals)))).toEqual(
       [2, 3, 4.5, 10].map((afterSeconds) => ({ kind: 'defer', afterSeconds })),
     );
+  });
+
+  test('is a repetition alone when the process of the function ended, and a dead letter after the third end', () => {
+    const died = (reason: DeathReason) => ({
+      error: new WorkerDeath('load-to-postgis', reason, 'it ended with SIGKILL'),
+    });
+    const after = (workerDeaths: number, reason: DeathReason = 'exited') =>
+      decideOutcome(died(reason), { ...history(6), workerDeaths }, POLICY, false, 0);
+    expect([0, 1].map((deaths) => after(deaths))).toMatchObject([
+      { kind: 'repeat-alone', afterSeconds: 0.5 },
+      { kind: 'repeat-alone', afterSeconds: 1 },
+    ]);
+    expect(after(2)).toMatchObject({
+      kind: 'dead',
+      error: {
+        code: 'WORKER_DIED',
+        message: 'The process of load-to-postgis ended 3 times during this step: it ended with SIGKILL.',
+      },
+    });
+    expect(after(2, 'memory')).toMatchObject({ kind: 'dead', error: { code: 'MEMORY_LIMIT' } });
   });
 
   test('is a return to the queue when the call failed because the router stops', () => {

@@ -1,5 +1,6 @@
 import type { Env } from '#shared/config/env.ts';
-import type { SluiceError } from '#shared/errors/sluice-error.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { WorkerDeath } from '#shared/runtime/host.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 
 /** The result of a function call. */
@@ -11,6 +12,8 @@ export type Outcome =
   | { kind: 'retry'; afterSeconds: number; error: SluiceError }
   /** The step is claimed by another process: deliver again later, as the same attempt. */
   | { kind: 'defer'; afterSeconds: number }
+  /** The process of the function ended: call the function again in a process of its own, as the same attempt. */
+  | { kind: 'repeat-alone'; afterSeconds: number; error: WorkerDeath }
   /** The delivery becomes a dead letter. */
   | { kind: 'dead'; error: SluiceError }
   /** The router is stopping: the delivery returns to the queue unchanged. */
@@ -24,8 +27,10 @@ export interface DeliveryHistory {
   attempt: number;
   /** Deliveries that found the step busy. */
   deferrals: number;
-  /** Deliveries that ended because the process died. */
+  /** Deliveries that ended because the process of the router died. */
   crashes: number;
+  /** Deliveries that ended because the process of the function died. */
+  workerDeaths: number;
 }
 
 /** The longest delay after which a busy step is called again. */
@@ -35,6 +40,13 @@ const MIN_DEFER_SECONDS = 1;
 const DEFER_GROWTH = 1.5;
 /** An event that crashes the process (out of memory, for example) becomes a dead letter after this many crashes. */
 export const MAX_CRASHES = 20;
+/**
+ * An event becomes a dead letter when the process of its function has ended this often during its calls. All calls
+ * after the first end are made alone, so an event that only shared a process with another one is executed by then.
+ */
+export const MAX_WORKER_DEATHS = 3;
+/** Delay before an event is called alone. It doubles with each end of the process. */
+const REPEAT_ALONE_SECONDS = 0.5;
 /**
  * A delay is shortened by a random share up to this one, so that deliveries that failed together are not retried
  * together.
@@ -52,9 +64,21 @@ export function decideOutcome(
   if ('reply' in result) return { kind: 'done', reply: result.reply };
   const { error } = result;
   if (stopping) return { kind: 'give-back' };
+  if (error instanceof WorkerDeath) return afterWorkerDeath(error, history.workerDeaths + 1);
   if (error.code === 'STEP_BUSY') return { kind: 'defer', afterSeconds: deferDelay(error, history.deferrals) };
   if (!error.retryable || history.attempt > policy.RETRY_LIMIT) return { kind: 'dead', error };
   return { kind: 'retry', afterSeconds: retryDelay(error, history.attempt, policy, random), error };
+}
+
+function afterWorkerDeath(error: WorkerDeath, deaths: number): Outcome {
+  if (deaths < MAX_WORKER_DEATHS)
+    return { kind: 'repeat-alone', afterSeconds: REPEAT_ALONE_SECONDS * 2 ** (deaths - 1), error };
+  const code = error.reason === 'memory' ? 'MEMORY_LIMIT' : 'WORKER_DIED';
+  const message = `The process of ${error.functionName} ended ${deaths} times during this step: ${error.description}.`;
+  return {
+    kind: 'dead',
+    error: new SluiceError(code, message, { details: { function: error.functionName, reason: error.reason, deaths } }),
+  };
 }
 
 /**

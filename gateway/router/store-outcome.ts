@@ -58,6 +58,16 @@ async function storeOnce(parts: RouterParts, job: Job<Delivery>, outcome: Outcom
       const output = { error: storableValue(outcome.error.toDocument()) };
       return putBack(parts, job, outcome.afterSeconds, { ...data, attempt: data.attempt + 1 }, output);
     }
+    case 'repeat-alone': {
+      const output = { error: storableValue(outcome.error.toDocument()) };
+      return putBack(
+        parts,
+        job,
+        outcome.afterSeconds,
+        { ...data, worker_deaths: (data.worker_deaths ?? 0) + 1 },
+        output,
+      );
+    }
     case 'defer':
       return putBack(parts, job, outcome.afterSeconds, { ...data, deferrals: data.deferrals + 1 }, { busy: true });
   }

@@ -13,10 +13,11 @@ const port = (value: number) => {
   const rule = 'must be a whole number from 0 to 65535';
   return z.coerce.number(rule).int(rule).min(0, rule).max(65535, rule).default(value);
 };
-const positive = (value: number) => {
-  const rule = 'must be a whole number, 1 or more';
-  return z.coerce.number(rule).int(rule).positive(rule).default(value);
+const wholeNumber = (value: number, { min }: { min: number }) => {
+  const rule = `must be a whole number, ${min} or more`;
+  return z.coerce.number(rule).int(rule).min(min, rule).default(value);
 };
+const positive = (value: number) => wholeNumber(value, { min: 1 });
 /** GDAL reads most formats feature by feature or block by block, so a larger address space is rarely needed. */
 const MAX_GDAL_MEMORY = 8 * 2 ** 30;
 /** Less leaves too little room for shared libraries and the stacks of threads. */
@@ -72,7 +73,14 @@ export const ENV_SCHEMA = z.object({
 
   FUNCTION_URL: optional.describe(
     'URL of the functions; {name} is replaced by the function name: http://{name}:8080. ' +
-      'Without it, functions run in the process of the gateway.',
+      'Without it, the gateway starts processes for the functions.',
+  ),
+  FUNCTION_PROCESSES: wholeNumber(1, { min: 0 }).describe(
+    'Number of processes that execute the functions, unless FUNCTION_URL is set. ' +
+      'With 0, functions run in the process of the gateway, for debugging: a file that crashes a function ends Sluice.',
+  ),
+  FUNCTION_MEMORY_BYTES: positive(Math.max(2 * 2 ** 30, Math.floor(totalmem() * 0.6))).describe(
+    'Memory limit of one process of the functions. A process that exceeds it is restarted, and its steps are repeated.',
   ),
 
   K_SINK: httpUrl.describe(

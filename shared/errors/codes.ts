@@ -296,8 +296,12 @@ export const ERROR_CODES = {
     'Sluice cannot start or set up a component.',
     'Follow the instructions in the message, then start again.',
   ),
+  MEMORY_LIMIT: permanent(
+    'The step needs more memory than its process may use.',
+    'Split the file into smaller ones, or raise FUNCTION_MEMORY_BYTES. Then upload it again, or repeat the run.',
+  ),
   WORKER_DIED: permanent(
-    'The process crashed repeatedly while it executed this step.',
+    'The process crashed or stopped responding repeatedly while it executed this step.',
     'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), ' +
       'or re-drive the dead letter.',
   ),

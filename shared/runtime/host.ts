@@ -1,3 +1,4 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 
 export interface InvokeOptions {
@@ -5,6 +6,31 @@ export interface InvokeOptions {
   signal: AbortSignal;
   /** Id of an asynchronous call; sent as `X-Call-Id`. */
   callId?: string;
+  /**
+   * Calls the function in a process in which no other call runs. Set for an event whose earlier call ended with the
+   * process. Hosts that do not start processes ignore it.
+   */
+  alone?: boolean;
+}
+
+/** Why the process of a function ended during a call. */
+export type DeathReason = 'exited' | 'frozen' | 'memory';
+
+/** The process of a function ended during a call. The call may be repeated. */
+export class WorkerDeath extends SluiceError {
+  readonly functionName: string;
+  readonly reason: DeathReason;
+  /** Completes the sentence "The process ended during the call: …". */
+  readonly description: string;
+
+  constructor(functionName: string, reason: DeathReason, description: string) {
+    super('FUNCTION_UNAVAILABLE', `The process of ${functionName} ended during the call: ${description}.`, {
+      details: { function: functionName, reason },
+    });
+    this.functionName = functionName;
+    this.reason = reason;
+    this.description = description;
+  }
 }
 
 /** Executes functions. The router and the gateway call functions through this port only. */

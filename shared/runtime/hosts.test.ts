@@ -8,7 +8,7 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
 import type { FunctionHost } from './host.ts';
 import { functionUrls, HttpClientHost } from './http-client-host.ts';
-import { type FunctionServer, serveFunction } from './http-host.ts';
+import { type FunctionServer, serveFunctions } from './http-host.ts';
 import { InProcessHost, loadHandler } from './in-process-host.ts';
 
 const event = (data: unknown): SluiceEvent => ({
@@ -50,11 +50,10 @@ const inProcess = new InProcessHost(context, {
 let server: FunctionServer;
 const http = new HttpClientHost(() => `http://127.0.0.1:${server.port}/`);
 beforeAll(async () => {
-  server = await serveFunction({
-    name: 'obedient',
+  server = await serveFunctions({
+    functionAt: () => 'obedient',
     host: inProcess,
-    port: 0,
-    address: '127.0.0.1',
+    listenOn: { port: 0, address: '127.0.0.1' },
     ready: () => Promise.resolve(),
     log: SILENT_LOG,
   });
@@ -139,11 +138,10 @@ describe('the HTTP host', () => {
   });
 
   test('responds to the probes; readiness names an unavailable port', async () => {
-    const sick = await serveFunction({
-      name: 'sick',
+    const sick = await serveFunctions({
+      functionAt: () => 'sick',
       host: inProcess,
-      port: 0,
-      address: '127.0.0.1',
+      listenOn: { port: 0, address: '127.0.0.1' },
       ready: () => Promise.reject(new SluiceError('DATABASE_UNAVAILABLE', 'away')),
       log: SILENT_LOG,
     });
@@ -163,11 +161,10 @@ describe('the HTTP host', () => {
       began.resolve();
       return obedient(received, given);
     };
-    const own = await serveFunction({
-      name: 'w',
+    const own = await serveFunctions({
+      functionAt: () => 'w',
       host: new InProcessHost(context, { load: () => Promise.resolve(waiting) }),
-      port: 0,
-      address: '127.0.0.1',
+      listenOn: { port: 0, address: '127.0.0.1' },
       ready: () => Promise.resolve(),
       log: SILENT_LOG,
     });

@@ -23,12 +23,17 @@ const MAX_REPLY_BYTES = 2 * MAX_EVENT_BYTES;
  */
 export class HttpClientHost implements FunctionHost {
   #urlOf: (name: string) => string | undefined;
+  #socketPath: string | undefined;
   #http = new HttpAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
   #https = new HttpsAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
 
-  /** `urlOf` returns the URL of a function; undefined when there is no function of this name. */
-  constructor(urlOf: (name: string) => string | undefined) {
+  /**
+   * `urlOf` returns the URL of a function; undefined when there is no function of this name. With `socketPath`, the
+   * calls go to that Unix socket, and only the path of the URL is used.
+   */
+  constructor(urlOf: (name: string) => string | undefined, socketPath?: string) {
     this.#urlOf = urlOf;
+    this.#socketPath = socketPath;
   }
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
@@ -64,6 +69,7 @@ export class HttpClientHost implements FunctionHost {
       method: 'POST',
       headers: { ...message.headers, 'content-length': String(Buffer.byteLength(message.body)) },
       signal,
+      ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
     };
     const request = secure
       ? httpsRequest(url, { ...options, agent: this.#https })

@@ -8,19 +8,19 @@ import { reasonOf } from '#shared/text/describe-issue.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import type { FunctionHost } from './host.ts';
 
-/** An HTTP server for one function. */
+/** An HTTP server for functions. */
 export interface FunctionServer {
+  /** 0 for a server on a Unix socket. */
   port: number;
   /** Rejects new calls, waits `graceMs` for running ones, then aborts them; they respond with 503. */
   close(graceMs: number): Promise<void>;
 }
 
 export interface FunctionServerOptions {
-  name: string;
+  /** The function of a request path; undefined if there is none. A process of one function ignores the path. */
+  functionAt: (path: string) => string | undefined;
   host: FunctionHost;
-  port: number;
-  /** Address to listen on. */
-  address: string;
+  listenOn: { port: number; address: string } | { socket: string };
   /** Rejects when a port of the function does not respond. */
   ready: () => Promise<void>;
   log: Logger;
@@ -33,11 +33,11 @@ const READY_TIMEOUT_MS = 3_000;
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
 /**
- * Serves one function. `POST /` accepts a CloudEvent in binary or structured mode and responds with the reply in binary
+ * Serves functions. `POST` accepts a CloudEvent in binary or structured mode and responds with the reply in binary
  * mode (200; empty when there is no reply), 422 for a permanent error, 503 for a transient one, and 409 when the step
  * is busy. `/_/health` and `/_/ready` are the probes of the OpenFaaS watchdog.
  */
-export async function serveFunction(options: FunctionServerOptions): Promise<FunctionServer> {
+export async function serveFunctions(options: FunctionServerOptions): Promise<FunctionServer> {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
@@ -45,9 +45,9 @@ export async function serveFunction(options: FunctionServerOptions): Promise<Fun
     running.add(call);
     void call.finally(() => running.delete(call));
   }).on('error', ignoreError); // `listen` rejects with the error of the port.
-  await listen(server, options.port, options.address);
+  await listen(server, options.listenOn);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: 'socket' in options.listenOn ? 0 : (server.address() as AddressInfo).port,
     close: async (graceMs) => {
       const closed = new Promise((done) => server.close(done));
       server.closeIdleConnections();
@@ -70,12 +70,15 @@ async function answer(
   if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
   if (path === '/_/ready') return send(response, await readiness(options));
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
+  const name = options.functionAt(path);
+  if (name === undefined)
+    return send(response, writeError(new SluiceError('FUNCTION_NOT_FOUND', `There is no function at ${path}.`)));
   const started = performance.now();
-  const reply = await call(options, request, stopping);
+  const reply = await call(options, name, request, stopping);
   const seconds = Number(((performance.now() - started) / 1000).toFixed(6));
   options.log.info(
     {
-      function: options.name,
+      function: name,
       status: reply.status,
       seconds,
       call_id: request.headers['x-call-id'],
@@ -87,7 +90,8 @@ async function answer(
 }
 
 async function call(
-  { name, host, log }: FunctionServerOptions,
+  { host, log }: FunctionServerOptions,
+  name: string,
   request: IncomingMessage,
   signal: AbortSignal,
 ): Promise<HttpReply> {
@@ -129,16 +133,16 @@ function send(response: ServerResponse, reply: HttpReply): void {
   response.end(reply.body);
 }
 
-function listen(server: Server, port: number, address: string): Promise<void> {
+function listen(server: Server, listenOn: FunctionServerOptions['listenOn']): Promise<void> {
   return new Promise((resolve, reject) => {
+    const place = 'socket' in listenOn ? `the socket ${listenOn.socket}` : `port ${listenOn.port}`;
     server.once('error', (cause) =>
       reject(
-        new SluiceError('SETUP_FAILED', `The function could not listen on port ${port}: ${reasonOf(cause)}.`, {
-          cause,
-        }),
+        new SluiceError('SETUP_FAILED', `The function could not listen on ${place}: ${reasonOf(cause)}.`, { cause }),
       ),
     );
-    server.listen(port, address, () => resolve());
+    if ('socket' in listenOn) server.listen(listenOn.socket, () => resolve());
+    else server.listen(listenOn.port, listenOn.address, () => resolve());
   });
 }
 

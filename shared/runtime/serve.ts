@@ -1,36 +1,66 @@
+import { parseArgs } from 'node:util';
 import { type Env, parseEnv } from '#shared/config/env.ts';
-import { readStackIfPresent } from '#shared/config/stack.ts';
+import { readStack, readStackIfPresent } from '#shared/config/stack.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
-import { serveFunction } from './http-host.ts';
+import { type FunctionServer, serveFunctions } from './http-host.ts';
 import { InProcessHost, loadHandler } from './in-process-host.ts';
-import { openContext } from './make-context.ts';
+import { type OpenContext, openContext } from './make-context.ts';
+import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
 
 /**
- * Serves one function as a process: `node shared/runtime/serve.ts NAME`, on HOST and PORT. SIGTERM and SIGINT stop it:
- * running calls may finish within GRACE_MS; after that they are aborted and their claims are released.
+ * Serves functions as a process:
+ *
+ * - `node shared/runtime/serve.ts NAME` serves one function, on HOST and PORT.
+ * - `node shared/runtime/serve.ts --socket FILE` serves every function of stack.yml at `/NAME` of a Unix socket. The
+ *   gateway starts this process and supervises it over the IPC channel (gateway/hosts).
+ *
+ * SIGTERM and SIGINT stop it: running calls may finish within the grace time; after that they are aborted and their
+ * claims are released.
  */
 
 /** Below Kubernetes' 30 s between SIGTERM and SIGKILL, with time left for the abort. */
 const GRACE_MS = 20_000;
+/** The gateway has waited for the calls already when it stops this process. */
+const SUPERVISED_GRACE_MS = 0;
 
-async function serve(name: string, env: Env, log: Logger): Promise<void> {
+async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   await loadHandler(name); // A wrong name ends the process now, not at the first event.
   const context = await openContext(env, log, { stack: await readStackIfPresent(), functionName: name });
   const host = new InProcessHost(context);
-  const server = await serveFunction({
-    name,
+  const server = await serveFunctions({
+    functionAt: () => name,
     host,
-    address: env.HOST,
-    port: env.PORT,
+    listenOn: { address: env.HOST, port: env.PORT },
     ready: () => context.ping(),
     log,
   });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
+  stopOnSignal(server, context, GRACE_MS, log);
   void host.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
+}
+
+async function serveAll(socket: string, env: Env, log: Logger): Promise<void> {
+  sendHeartbeats();
+  const stack = await readStack();
+  const context = await openContext(env, log, { stack });
+  const host = new InProcessHost(context, { stack });
+  const server = await serveFunctions({
+    functionAt: (path) => stack.find(path.slice(1))?.name,
+    host,
+    listenOn: { socket },
+    ready: () => context.ping(),
+    log,
+  });
+  stopOnSignal(server, context, SUPERVISED_GRACE_MS, log);
+  sendToSupervisor('ready');
+  void host.warmUp(stack.functions.map(({ name }) => name));
+}
+
+function stopOnSignal(server: FunctionServer, context: OpenContext, graceMs: number, log: Logger): void {
   const stop = () =>
     void server
-      .close(GRACE_MS)
+      .close(graceMs)
       .then(() => context[Symbol.asyncDispose]())
       .then(
         () => process.exit(0), // Work that ignores its signal, and warm threads, would keep the process running.
@@ -41,19 +71,23 @@ async function serve(name: string, env: Env, log: Logger): Promise<void> {
 }
 
 function fail(log: Logger, thrown: unknown): never {
-  log.fatal({ error: asSluiceError(thrown).toDocument() }, 'Function:Serve:Failed');
+  const error = asSluiceError(thrown);
+  log.fatal({ error: error.toDocument() }, 'Function:Serve:Failed');
+  sendToSupervisor({ failed: error.toDocument() });
   process.exit(1);
 }
 
 async function main(): Promise<void> {
   let log = createLogger({ LOG_LEVEL: 'info', LOG_FILE: undefined });
   try {
-    const name = process.argv[2];
-    if (name === undefined)
-      throw new SluiceError('CONFIG_INVALID', 'The function name is missing: node shared/runtime/serve.ts NAME.');
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { socket: { type: 'string' } } });
+    const [name] = positionals;
     const env = parseEnv(process.env);
     log = createLogger(env);
-    await serve(name, env, log);
+    if (values.socket !== undefined) return await serveAll(values.socket, env, log);
+    if (name === undefined)
+      throw new SluiceError('CONFIG_INVALID', 'The function name is missing: node shared/runtime/serve.ts NAME.');
+    await serveOne(name, env, log);
   } catch (thrown) {
     fail(log, thrown);
   }

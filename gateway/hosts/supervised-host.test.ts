@@ -1,0 +1,127 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseEnv } from '#shared/config/env.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
+import { SupervisedHost } from './supervised-host.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../tests/fixtures/misbehaving-host.worker.ts', import.meta.url));
+const MEBIBYTE = 2 ** 20;
+const never = new AbortController().signal;
+const event = (subject: string): SluiceEvent => ({
+  specversion: '1.0',
+  id: 'e',
+  source: '/test',
+  type: 't',
+  subject,
+  time: '2026-01-02T03:04:05Z',
+  datacontenttype: 'application/json',
+  data: {},
+});
+
+let home: string;
+let host: SupervisedHost;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'sluice host é#'));
+  host = await SupervisedHost.start({
+    env: parseEnv({ SLUICE_HOME: home }),
+    log: SILENT_LOG,
+    program: PROGRAM,
+    limits: { memoryBytes: 400 * MEBIBYTE },
+  });
+});
+afterEach(async () => {
+  await host.stop();
+  await rm(home, { recursive: true, force: true });
+});
+
+const call = (name: string, subject = 'x', alone = false) =>
+  host.invoke(name, event(subject), { signal: never, alone });
+const pidOf = async (alone = false) => ((await call('echo', 'x', alone))?.data as { pid: number }).pid;
+
+describe('a process of functions', () => {
+  test('executes calls, and is followed by another one when it ends', async () => {
+    const first = await pidOf();
+    expect(first).not.toBe(process.pid);
+    await expect(call('die')).rejects.toMatchObject({
+      code: 'FUNCTION_UNAVAILABLE',
+      reason: 'exited',
+      description: 'it ended with exit code 7',
+    });
+    const second = await pidOf();
+    expect(second).not.toBe(first);
+    await expect(call('kill')).rejects.toMatchObject({ reason: 'exited', description: 'it ended with SIGKILL' });
+    expect(await pidOf()).not.toBe(second);
+  });
+
+  test('ends all calls that run in it, and calls that arrive during the restart wait for the next one', async () => {
+    const waiting = call('wait', '60000');
+    const caught = waiting.catch((thrown: unknown) => thrown);
+    const dying = call('die').catch((thrown: unknown) => thrown);
+    expect(await Promise.all([caught, dying])).toMatchObject([{ reason: 'exited' }, { reason: 'exited' }]);
+    expect((await Promise.all([pidOf(), pidOf(), pidOf()])).every((pid) => pid === host.pids[0])).toBe(true);
+  });
+
+  test('is ended when its event loop is blocked', async () => {
+    await expect(call('freeze')).rejects.toMatchObject({
+      reason: 'frozen',
+      description: 'it did not respond for 10 s and was stopped',
+    });
+    expect(await pidOf()).toBeGreaterThan(0);
+  });
+
+  test.runIf(process.platform === 'linux')('is ended when it uses too much memory', async () => {
+    await expect(call('fill')).rejects.toMatchObject({ reason: 'memory' });
+  });
+
+  test('is ended by V8 when its heap is full', async () => {
+    await expect(call('fill-heap')).rejects.toMatchObject({
+      reason: 'memory',
+      description: 'its JavaScript heap was full',
+    });
+  });
+});
+
+test('calls that run alone use another process, one after the other', async () => {
+  const shared = await pidOf();
+  const [first, second] = await Promise.all([pidOf(true), pidOf(true)]);
+  expect(first).toBe(second);
+  expect(first).not.toBe(shared);
+
+  const dying = call('die', 'x', true).catch((thrown: unknown) => thrown);
+  const after = pidOf(true);
+  expect(await dying).toMatchObject({ reason: 'exited' });
+  expect([first, shared]).not.toContain(await after);
+  expect(await pidOf()).toBe(shared);
+});
+
+test('a call that waits for a process is aborted by its signal', async () => {
+  const blocking = call('wait', '60000', true).catch((thrown: unknown) => thrown);
+  await sleep(0);
+  const abort = new AbortController();
+  const call2 = host.invoke('echo', event('x'), { signal: abort.signal });
+  abort.abort();
+  await expect(call2).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+  await host.stop();
+  expect(await blocking).toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+});
+
+test('a frozen process does not prevent the stop, and no file stays', async () => {
+  const frozen = call('freeze').catch((thrown: unknown) => thrown);
+  await call('wait', '10').catch(() => undefined);
+  await host.stop();
+  expect(await frozen).toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+  expect(host.pids).toEqual([]);
+  expect(await readdir(home)).toEqual([]);
+});
+
+test('a program that cannot start fails the start with its reason', async () => {
+  const program = fileURLToPath(new URL('../../tests/fixtures/no-such.worker.ts', import.meta.url));
+  await expect(
+    SupervisedHost.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program }),
+  ).rejects.toMatchObject({ code: 'SETUP_FAILED', message: expect.stringContaining('no-such.worker.ts') as string });
+});
