@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 
@@ -70,12 +71,18 @@ const OPTIONS: Record<string, string> = {
   tabular_asset_id: 'the table',
   left_key: '--on',
   right_key: '--on',
+  target_crs: '--target-crs',
+  decimal_separator: '--decimal',
+  header: '--no-header',
+  null_values: '--null',
+  'tabular.columns': '--column-type',
+  max_rejected_rows: '--max-rejected',
 };
 
 /** Validates a manifest and adds its defaults. Throws REQUEST_INVALID with the name of the wrong option. */
 export function validManifest(manifest: unknown): Manifest {
   const result = ManifestSchema.safeParse(manifest, { reportInput: true });
-  if (result.success) return result.data;
+  if (result.success) return withoutUnused(result.data);
   const issue = result.error.issues[0] as z.core.$ZodIssue; // A failed parse has at least one issue.
   const field = String(issue.path.findLast((part) => typeof part === 'string') ?? '');
   if (issue.path[1] === 'recipe') throw invalidRecipe(issue);
@@ -87,6 +94,17 @@ export function validManifest(manifest: unknown): Manifest {
     `${entry}${field === 'path' ? 'A file name' : option} ${describeIssue(issue)}.`,
     { details: { option } },
   );
+}
+
+/** Throws REQUEST_INVALID for an option without an effect. */
+function withoutUnused(manifest: Manifest): Manifest {
+  const [unused] = fieldsWithoutEffect(manifest, manifest.files[0]?.type ?? 'join');
+  if (unused === undefined) return manifest;
+  const [, group, name] = /^metadata\.(\w+)(?:\.(\w+))?$/.exec(unused.field) ?? [];
+  const first = Object.keys(manifest.metadata[group as 'raster' | 'tabular'] ?? {})[0];
+  const field = name ?? (group === 'raster' || group === 'tabular' ? first : group) ?? unused.field.split('.').at(-1);
+  const option = OPTIONS[`${group}.${field}`] ?? OPTIONS[field ?? ''] ?? `--${field}`;
+  throw new SluiceError('REQUEST_INVALID', `${option} ${unused.message}.`, { details: { option } });
 }
 
 function invalidRecipe(issue: z.core.$ZodIssue): SluiceError {

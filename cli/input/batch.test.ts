@@ -71,3 +71,32 @@ test.each([
     expect.objectContaining({ code: 'REQUEST_INVALID', message }),
   );
 });
+
+test('an option for files is set on the files in which it has an effect', () => {
+  const csv = { ...source('punkte.csv'), format: 'CSV' };
+  const { manifest } = planBatch(
+    [csv, { ...source('roads.geojson'), format: 'GeoJSON' }, source('roads.shp')],
+    { dataset: 'a', uploader: 'ana', xColumn: 'lon', encoding: 'windows-1252', crs: 'EPSG:4326' },
+    names,
+  );
+  expect(manifest.files.map(({ x_column, encoding, crs }) => [x_column, encoding, crs])).toEqual([
+    ['lon', 'windows-1252', 'EPSG:4326'],
+    [undefined, 'windows-1252', 'EPSG:4326'],
+    [undefined, 'windows-1252', 'EPSG:4326'],
+  ]);
+});
+
+test.each([
+  [{ xColumn: 'x' }, '--x-column', 'vector files of format CSV without wkt_column'],
+  [{ layer: 'a' }, '--layer', 'archives, and formats with several layers in a file'],
+  [{ raster: { target_crs: 'EPSG:3857' } }, '--target-crs', 'raster files'],
+  [{ tabular: { columns: { a: 'text' as const } } }, '--column-type', 'tabular files'],
+])('%j is rejected for a shapefile, because it has no effect', (options, option, appliesTo) => {
+  expect(() => planBatch([source('x.shp')], { dataset: 'a', uploader: 'ana', ...options }, names)).toThrow(
+    expect.objectContaining({
+      code: 'REQUEST_INVALID',
+      message: `${option} has no effect, because it applies only to ${appliesTo}.`,
+      details: { option },
+    }),
+  );
+});

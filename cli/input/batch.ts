@@ -1,6 +1,6 @@
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { basename } from 'node:path';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { fileFieldHasEffect } from '#shared/manifest/field-effects.ts';
 import type { Manifest, ManifestFile } from '#shared/manifest/manifest.ts';
 import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
 import type { FilePart, SourceFile } from './source-files.ts';
@@ -46,19 +46,20 @@ export function planBatch(
   options: IngestOptions,
   { now, random, bucket }: { now: Date; random: string; bucket: string },
 ): Batch {
-  rejectRasterOptionsOfOtherFiles(files, options);
   const { batchId, folder } = batchNames(options, { now, random });
   const folders = foldersFor(files, folder);
   const manifest = {
     batch_id: batchId,
     uploader: options.uploader,
     intent: options.intent ?? INTENT_OF_TYPE[files[0]?.type ?? 'vector'],
-    files: files.map((file, index) => ({
-      path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`,
-      type: file.type,
-      format: file.format,
-      ...fileFields(options),
-    })),
+    files: withFields(
+      files.map((file, index) => ({
+        path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`,
+        type: file.type,
+        format: file.format,
+      })),
+      options,
+    ),
     metadata: {
       ...batchMetadata(options),
       ...definedFields({ recipe: options.recipe, tabular: options.tabular, raster: options.raster }),
@@ -74,20 +75,21 @@ export function planBatch(
   };
 }
 
-function rejectRasterOptionsOfOtherFiles(files: SourceFile[], { raster }: IngestOptions): void {
-  const other = raster === undefined ? undefined : files.find((file) => file.type !== 'raster');
-  if (other === undefined) return;
-  throw new SluiceError(
-    'REQUEST_INVALID',
-    `${other.path} is a ${other.type} file; raster options do not apply to it.`,
-    {
-      details: { file: other.path, options: Object.keys(raster ?? {}) },
-    },
-  );
-}
-
-function fileFields({ crs, layer, encoding, xColumn, yColumn, wktColumn }: IngestOptions) {
-  return definedFields({ crs, layer, encoding, x_column: xColumn, y_column: yColumn, wkt_column: wktColumn });
+/**
+ * Adds the fields of the options to each file in which they have an effect. A field without an effect in any file is
+ * added to all files, so that validManifest rejects its option.
+ */
+function withFields(files: ManifestFile[], options: IngestOptions): ManifestFile[] {
+  const { crs, layer, encoding, xColumn, yColumn, wktColumn } = options;
+  const fields = definedFields({ crs, layer, encoding, x_column: xColumn, y_column: yColumn, wkt_column: wktColumn });
+  const all = files.map((file) => ({ ...file, ...fields }));
+  return all.map((file) => {
+    const unused = Object.keys(fields).filter((name) => {
+      const field = name as keyof typeof fields;
+      return !fileFieldHasEffect(field, file) && all.some((other) => fileFieldHasEffect(field, other));
+    });
+    return Object.fromEntries(Object.entries(file).filter(([name]) => !unused.includes(name))) as ManifestFile;
+  });
 }
 
 /** The folder of each file: the same for all, unless two files have the same name (`2023/roads.shp 2024/roads.shp`). */

@@ -1,5 +1,6 @@
 import { type FieldRow, fieldRows, manifestJsonSchema } from './manifest-fields.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
+import { scopeOf } from '#shared/manifest/field-effects.ts';
 import { MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
 
 /** docs/manifest.md: the reference of manifests. */
@@ -59,11 +60,10 @@ starts the run. \`npx sluice ingest\` does both.
 ${JSON.stringify(MANIFEST_EXAMPLE, undefined, 2)}
 \`\`\`
 
-The encoding is UTF-8, and the maximum size is ${MAX_MANIFEST_BYTES / 1024} KiB. Unknown fields and duplicate
-fields are errors, so that typing errors are found. Every manifest is moved to \`landing-zone/archive/manifests/\`,
-whether it is valid or
-not. \`GET /api/batches/BATCH_ID\` of the gateway returns the error of a rejected manifest, with a code of
-[errors.md](errors.md).
+The encoding is UTF-8, and the maximum size is ${MAX_MANIFEST_BYTES / 1024} KiB. Unknown fields, duplicate fields and
+fields without an effect are errors, so that mistakes are found. Every manifest is moved to
+\`landing-zone/archive/manifests/\`, whether it is valid or not. \`GET /api/batches/BATCH_ID\` of the gateway returns
+the error of a rejected manifest, with a code of [errors.md](errors.md).
 
 ## Intents
 
@@ -93,6 +93,8 @@ The JSON Schema for editors is [manifest.schema.json](manifest.schema.json).
 }
 
 function toRow({ field, required, values, meaning }: FieldRow): string {
+  const scope = scopeOf(field);
+  const text = scope === undefined ? meaning : `${meaning} Only for ${scope}.`;
   const name = required ? `**\`${field}\`**` : `\`${field}\``;
-  return `| ${name} | ${values.replaceAll('|', '\\|')} | ${meaning.replaceAll('|', '\\|')} |`;
+  return `| ${name} | ${values.replaceAll('|', '\\|')} | ${text.replaceAll('|', '\\|')} |`;
 }

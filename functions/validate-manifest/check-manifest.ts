@@ -1,11 +1,12 @@
 import type { Lane } from '#shared/contracts/lanes.ts';
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ManifestObject } from '#shared/landing/uploaded-manifest.ts';
+import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { checkFiles, filesOf } from './check-files.ts';
-import { parseManifest } from './parse-manifest.ts';
+import { invalidFields, parseManifest } from './parse-manifest.ts';
 
 /** Whether a manifest starts a run. `error` is null if its lane is disabled, which is no error. */
 export type ManifestDecision =
@@ -22,6 +23,8 @@ export async function checkManifest(
   try {
     manifest = parseManifest(object);
     lane = laneOf(manifest);
+    const unused = fieldsWithoutEffect(manifest, lane);
+    if (unused.length > 0) throw invalidFields(unused);
     // The files of a disabled lane are not checked.
     if (!isEnabled(lane, context.env)) return { accepted: false, manifest, lane, error: null };
     if (!context.servedLanes.has(lane)) throw laneNotAvailable(manifest, lane);

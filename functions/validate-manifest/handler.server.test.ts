@@ -153,6 +153,12 @@ describe('an invalid manifest', () => {
     ['manifests/fields.json', { batch_id: 'fields', files: [] }, [], 'MANIFEST_INVALID'],
     ['manifests/path.json', vectorManifest('path', '../x.zip'), [], 'FILE_OUTSIDE_LANDING_ZONE'],
     ['manifests/missing.json', vectorManifest('missing', 'nö/x.zip'), [], 'FILE_MISSING'],
+    [
+      'manifests/unused.json',
+      vectorManifest('unused', FILE, { metadata: { tabular: { sheet: 'S' } } }),
+      [FILE],
+      'MANIFEST_INVALID',
+    ],
     ['manifests/lane.json', vectorManifest('lane', FILE, { intent: 'ingest_raster' }), [], 'MANIFEST_INVALID'],
   ])('%s is recorded with its error and text', async (key, manifest, files, code) => {
     const document = await rejectedBy(key, manifest, files);

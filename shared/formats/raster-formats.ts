@@ -54,6 +54,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['AAIGrid'],
     required: [],
     optional: ['.prj'],
+    isSingleLayer: true,
     matchesSignature: matchesText(/^\s*(ncols|nrows|xll|yll|cellsize|dx|dy|nodata)/i),
   },
   // Raw values without a signature. The .hdr file describes them.
@@ -64,6 +65,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     drivers: ['EHdr'],
     required: ['.hdr'],
     optional: ['.prj', '.clr'],
+    isSingleLayer: true,
     matchesSignature: () => true,
   },
   {
@@ -74,6 +76,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     required: [],
     optional: ['.pgw', '.pngw', ...WORLD_FILES],
     prjNotReadByDriver: true,
+    isSingleLayer: true,
     matchesSignature: startsWithLatin1('\x89PNG'),
   },
   {
@@ -84,6 +87,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     required: [],
     optional: ['.jgw', '.jpgw', '.jpegw', ...WORLD_FILES],
     prjNotReadByDriver: true,
+    isSingleLayer: true,
     matchesSignature: startsWithLatin1('\xff\xd8\xff'),
   },
   {

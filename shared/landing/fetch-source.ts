@@ -59,6 +59,19 @@ export async function fetchSource<F extends FileFormat>(
   return source;
 }
 
+/**
+ * The name of the layer to read from a fetched file with these layers; undefined when the manifest names none. `layer`
+ * of the manifest can name a file of an archive instead of a layer.
+ */
+export function layerInside(
+  { declared: { layer }, format, file, path }: Source,
+  layers: readonly string[],
+): string | undefined {
+  if (layer === undefined || format.isSingleLayer === true) return undefined;
+  const namesFile = isArchive(file) && stemOf(basename(path)) === layer;
+  return namesFile && !layers.includes(layer) ? undefined : layer;
+}
+
 /** Throws FORMAT_MISMATCH when the file does not start with the signature of its format. */
 export function checkSignature(format: FileFormat, firstBytes: Buffer, file: string): void {
   if (format.matchesSignature(firstBytes)) return;

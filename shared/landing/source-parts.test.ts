@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
+import { layerInside, type Source } from './fetch-source.ts';
 import { datasetInArchive, partsOf, stemOf } from './source-parts.ts';
 
 test('finds the parts of a dataset without regard to case, and names missing parts', () => {
@@ -26,4 +27,36 @@ test('requires a layer for an archive with several datasets', () => {
   expect(() => datasetInArchive(vectorFormat('SHP'), ['inner.zip'], undefined, 'f')).toThrow(
     'f contains no .shp file; it contains inner.zip.',
   );
+});
+
+test('the name of the only dataset of one layer must be that of the layer', () => {
+  const select = (format: string, layer: string) =>
+    datasetInArchive(vectorFormat(format), ['x/a.shp', 'b.gpkg'], layer, 'f');
+  expect(select('SHP', 'a')).toBe('x/a.shp');
+  expect(select('GPKG', 'roads'), 'a layer in the file').toBe('b.gpkg');
+  expect(() => select('SHP', 'roads')).toThrow(
+    expect.objectContaining({
+      code: 'LAYER_MISSING',
+      message: 'f contains the dataset "a", but `layer` in the manifest is "roads". Correct or remove `layer`.',
+      details: { file: 'f', layer: 'roads', layers: ['a'] },
+    }),
+  );
+});
+
+test('`layer` names a layer of the file, or the file in its archive', () => {
+  const source = (file: string, format: string, layer?: string): Source => ({
+    file,
+    path: '/scratch/unpacked/a.gpkg',
+    format: vectorFormat(format),
+    declared: { path: file, type: 'vector', format, layer },
+    parts: [],
+    sha256: '',
+    sizeBytes: 1,
+  });
+  expect(layerInside(source('x.zip', 'GPKG', 'a'), ['roads'])).toBeUndefined();
+  expect(layerInside(source('x.zip', 'GPKG', 'a'), ['roads', 'a'])).toBe('a');
+  expect(layerInside(source('x.zip', 'GPKG', 'b'), ['roads'])).toBe('b');
+  expect(layerInside(source('a.gpkg', 'GPKG', 'a'), ['roads'])).toBe('a');
+  expect(layerInside(source('x.zip', 'CSV', 'a'), ['a'])).toBeUndefined();
+  expect(layerInside(source('x.zip', 'GPKG'), ['a'])).toBeUndefined();
 });

@@ -65,8 +65,9 @@ export function partsOf(format: FileFormat, main: string, names: readonly string
 }
 
 /**
- * The main file of the one dataset of the format in an archive. With several datasets, `layer` selects one by its name.
- * Throws ARCHIVE_AMBIGUOUS with the names when there is no dataset or no unique one.
+ * The main file of the one dataset of the format in an archive. With several datasets, and for a format of one layer,
+ * `layer` selects one by its name. Throws ARCHIVE_AMBIGUOUS with the names when there is no dataset or no unique one,
+ * and LAYER_MISSING when the only dataset has another name.
  */
 export function datasetInArchive(
   format: FileFormat,
@@ -76,10 +77,11 @@ export function datasetInArchive(
 ): string {
   const members = names.filter((name) => !isMacResource(name));
   const candidates = members.filter((name) => hasExtension(format, name)).sort();
-  const chosen =
-    candidates.length > 1 && layer !== undefined ? candidates.filter((name) => baseNameOf(name) === layer) : candidates;
+  const selects = layer !== undefined && (candidates.length > 1 || format.isSingleLayer === true);
+  const chosen = selects ? candidates.filter((name) => baseNameOf(name) === layer) : candidates;
   if (chosen.length === 1 && chosen[0] !== undefined) return chosen[0];
   if (candidates.length === 0) throw noDataset(format, members, file);
+  if (candidates.length === 1) throw otherDataset(candidates.map(baseNameOf), layer ?? '', file);
   const problem =
     layer === undefined
       ? 'Name one with `layer` in the manifest'
@@ -88,6 +90,15 @@ export function datasetInArchive(
     'ARCHIVE_AMBIGUOUS',
     `${file} contains ${candidates.length} datasets: ${candidates.join(', ')}. ${problem}.`,
     { details: { file, layers: candidates.map(baseNameOf), members: candidates } },
+  );
+}
+
+function otherDataset(layers: string[], layer: string, file: string): SluiceError {
+  return new SluiceError(
+    'LAYER_MISSING',
+    `${file} contains the dataset ${JSON.stringify(layers[0])}, but \`layer\` in the manifest is ` +
+      `${JSON.stringify(layer)}. Correct or remove \`layer\`.`,
+    { details: { file, layer, layers } },
   );
 }
 

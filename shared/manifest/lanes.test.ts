@@ -44,10 +44,6 @@ test.each([
   [manifest('ingest_tabular', []), 'files is empty. Intent ingest_tabular requires at least one file.'],
   [manifest('join_datasets', []), 'metadata.join_config is missing. Intent join_datasets requires it.'],
   [
-    manifest('ingest_tabular', [file('tabular')], { recipe: { steps: [{ step: 'explode' }] } }),
-    'metadata.recipe applies to vector files only, but intent ingest_tabular uses the tabular lane. Remove it.',
-  ],
-  [
     manifest('join_datasets', [file('vector')], { join_config }),
     'files must be empty for intent join_datasets, because it joins assets of the lake.',
   ],

@@ -22,16 +22,11 @@ export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LA
   return env.MANIFEST_ROUTER_ENABLED_LANES.split(',').some((name) => name.trim() === LANE_GROUP[lane]);
 }
 
-/** The lane of a manifest. Throws MANIFEST_INVALID if files or metadata do not match the intent. */
+/** The lane of a manifest. Throws MANIFEST_INVALID if the files do not match the intent. */
 export function laneOf(manifest: Manifest): Lane {
   const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
   if (lane === 'join') checkJoin(manifest);
   else checkFileTypes(manifest, lane);
-  if (lane !== 'vector' && manifest.metadata.recipe !== undefined)
-    throw invalid(
-      'metadata.recipe',
-      `metadata.recipe applies to vector files only, but intent ${manifest.intent} uses the ${lane} lane. Remove it.`,
-    );
   return lane;
 }
 

@@ -43,9 +43,9 @@ export const ManifestFileSchema = z.strictObject({
   encoding: text(32)
     .optional()
     .describe('Encoding of the text, such as `ISO-8859-1`, if the file does not declare it or declares it wrongly.'),
-  x_column: text(128).optional().describe('CSV: column with the x coordinate (longitude, easting).'),
-  y_column: text(128).optional().describe('CSV: column with the y coordinate (latitude, northing).'),
-  wkt_column: text(128).optional().describe('CSV: column with the geometry as WKT.'),
+  x_column: text(128).optional().describe('Column with the x coordinate (longitude, easting).'),
+  y_column: text(128).optional().describe('Column with the y coordinate (latitude, northing).'),
+  wkt_column: text(128).optional().describe('Column with the geometry as WKT.'),
 });
 export type ManifestFile = z.infer<typeof ManifestFileSchema>;
 
@@ -148,9 +148,9 @@ export const ManifestMetadataSchema = z.strictObject({
     .optional()
     .describe('Free values. Only `dataset_id` has a meaning.'),
   recipe: RecipeParametersSchema.optional().describe(
-    'Parameters and additional steps of the recipe (docs/recipes.md). Only for vector files.',
+    'Parameters and additional steps of the recipe (docs/recipes.md).',
   ),
-  join_config: JoinConfigSchema.optional().describe('Assets and keys to join. Only with intent `join_datasets`.'),
+  join_config: JoinConfigSchema.optional().describe('Assets and keys to join.'),
   raster: RasterParametersSchema.optional().describe('Conversion of rasters to Cloud Optimized GeoTIFFs.'),
   tabular: TabularParametersSchema.optional().describe('How tables are read. Values that are not given are detected.'),
   force: z.boolean().optional().describe('Compute the asset again, even if one of the same input and recipe exists.'),

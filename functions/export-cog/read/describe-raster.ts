@@ -6,6 +6,7 @@ import { checkExtentInCrs } from '#shared/gdal/crs/check-extent.ts';
 import { chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
 import { type RasterSource, chooseImage } from './fetch-raster.ts';
@@ -35,7 +36,12 @@ export interface DescribedRaster {
 export async function describeRaster(source: RasterSource, context: RasterContext): Promise<DescribedRaster> {
   const { file, path } = source;
   const container = await readInfo(path, source, context);
-  const image = chooseImage(subdatasets(container, path), source.declared.layer, file);
+  const images = subdatasets(container, path);
+  const named = layerInside(
+    source,
+    images.map(({ layer }) => layer),
+  );
+  const image = chooseImage(images, named, file);
   const info = image === undefined ? container : await readInfo(image.name, source, context);
   checkInfo(info, source, context.env.MAX_FILE_BYTES);
   const { crs, overrides, notes } = await chooseCrs(

@@ -1,4 +1,5 @@
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
+import { layerInside } from '#shared/landing/fetch-source.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../gdal/run-gdal.ts';
 import { chooseLayer } from './choose-layer.ts';
@@ -18,7 +19,7 @@ export async function describeLayer(
   source: VectorSource,
   context: Pick<LoadContext, 'gdal' | 'folder' | 'signal'>,
 ): Promise<LayerDescription> {
-  const { format, file, path, parts, declared } = source;
+  const { format, file, path, parts } = source;
   const isShapefile = format.name === 'ESRI Shapefile';
   const plain = isShapefile ? await describePlainShapefile(path, parts.includes('.prj')) : undefined;
   if (plain !== undefined)
@@ -29,9 +30,11 @@ export async function describeLayer(
   });
   const { stdout, stderr } = await runGdal(source, command, context);
   const layers = parseLayers(stdout);
-  // Shapefiles and CSV files have one layer, named after the file. In an archive, `layer` has chosen the file already.
-  const name = isShapefile || format.name === 'CSV' ? undefined : declared.layer;
-  const layer = chooseLayer(layers, format, name, file);
+  const named = layerInside(
+    source,
+    layers.map(({ name }) => name),
+  );
+  const layer = chooseLayer(layers, format, named, file);
   if (isShapefile && parts.includes('.prj')) await cachePrj(path, layer);
   return { layer, singleLayer: layers.length === 1, stderr };
 }

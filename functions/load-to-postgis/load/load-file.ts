@@ -55,7 +55,7 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
     srid,
     columns: finished.columns.map(({ name, type }) => ({ name, type })),
     source: describeSource(source, description, crs, rowCount),
-    notes: [...crsNotes, ...encodingNotes(source), ...messageNotes, ...jsonNotes, ...finished.notes, ...extentNotes],
+    notes: [...crsNotes, ...messageNotes, ...jsonNotes, ...finished.notes, ...extentNotes],
   };
 }
 
@@ -116,12 +116,6 @@ function describeSource(
     crs: crsLabel(crs),
     row_count: rowCount,
   };
-}
-
-function encodingNotes({ format, declared, file }: VectorSource): Note[] {
-  if (declared.encoding === undefined || format.encoding !== 'in file') return [];
-  const message = `\`encoding\` was ignored, because a ${format.name} file declares its own encoding.`;
-  return [{ code: 'ENCODING_IGNORED', file, message }];
 }
 
 function fieldNames(layer: Layer): string[] {
