@@ -47,7 +47,8 @@ export async function openKilledSluices() {
 
   const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
     const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
-      env: { ...process.env, LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra },
+      // The functions run in the same process, so that the signal stops them too.
+      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
