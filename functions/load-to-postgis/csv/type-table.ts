@@ -2,7 +2,7 @@ import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
-import { STAGED_GEOMETRY, STAGED_KEY } from '../load/plan-load.ts';
+import type { StagedNames } from '../load/plan-load.ts';
 import type { CsvGeometry } from './geometry-columns.ts';
 import { inferColumnTypes, type InferenceContext } from './infer-types.ts';
 
@@ -12,6 +12,7 @@ const MAX_VALUE_CHARACTERS = 100;
 
 export interface CsvTableOptions extends InferenceContext {
   geometry: CsvGeometry;
+  names: StagedNames;
   /** The names of the columns in the file. */
   originals: readonly string[];
   srid: number;
@@ -24,18 +25,19 @@ export interface CsvTableOptions extends InferenceContext {
  * GEOMETRY_INVALID.
  */
 export async function typeCsvTable(session: PostgisSession, table: string, options: CsvTableOptions): Promise<void> {
-  const staged = (await readColumns(session, table)).map((column) => column.name).filter((name) => name !== STAGED_KEY);
+  const { names, file } = options;
+  const staged = (await readColumns(session, table)).map((column) => column.name).filter((name) => name !== names.key);
   const geometry = stagedGeometry(options.geometry, staged, options.originals);
   const attributes = geometry.kind === 'wkt' ? staged.filter((name) => name !== geometry.column) : staged;
   const types = await inferColumnTypes(session, table, attributes, options);
-  await checkCoordinates(session, table, geometry, options.file);
+  await checkCoordinates(session, table, geometry, names.key, file);
   const columns = attributes.map((name, index) =>
     format(`nullif(%I, '')::${types[index] ?? 'character varying'} as %I`, name, name),
   );
   try {
-    await session.query(rewriteSql(table, [...columns, geometryColumnSql(geometry, options.srid)]));
+    await session.query(rewriteSql(table, names.key, [...columns, geometryColumnSql(geometry, options)]));
   } catch (thrown) {
-    throw (await findInvalidWkt(session, table, geometry, options.file)) ?? thrown;
+    throw (await findInvalidWkt(session, table, geometry, names.key, file)) ?? thrown;
   }
 }
 
@@ -51,24 +53,24 @@ function stagedGeometry(geometry: CsvGeometry, staged: readonly string[], origin
     : { kind: 'xy', x: stagedName(geometry.x), y: stagedName(geometry.y) };
 }
 
-function rewriteSql(table: string, columns: readonly string[]): string {
+function rewriteSql(table: string, key: string, columns: readonly string[]): string {
   const typed = `${table}_typed`;
-  const select = [format('%I', STAGED_KEY), ...columns].join(', ');
+  const select = [format('%I', key), ...columns].join(', ');
   return [
     format('create unlogged table %I as select %s from %I', typed, select, table),
     format('drop table %I', table),
     format('alter table %I rename to %I', typed, table),
-    format('alter table %I add primary key (%I)', table, STAGED_KEY),
+    format('alter table %I add primary key (%I)', table, key),
   ].join(';\n');
 }
 
-function geometryColumnSql(geometry: CsvGeometry, srid: number): string {
+function geometryColumnSql(geometry: CsvGeometry, { srid, names }: Pick<CsvTableOptions, 'srid' | 'names'>): string {
   if (geometry.kind === 'wkt')
     return format(
       `st_setsrid(st_geomfromewkt(nullif(btrim(%I), '')), %s) as %I`,
       geometry.column,
       srid,
-      STAGED_GEOMETRY,
+      names.geometry,
     );
   const coordinate = (name: string) => format(`nullif(btrim(%I), '')::float8`, name);
   return format(
@@ -76,7 +78,7 @@ function geometryColumnSql(geometry: CsvGeometry, srid: number): string {
     coordinate(geometry.x),
     coordinate(geometry.y),
     srid,
-    STAGED_GEOMETRY,
+    names.geometry,
   );
 }
 
@@ -84,6 +86,7 @@ async function checkCoordinates(
   session: PostgisSession,
   table: string,
   geometry: CsvGeometry,
+  key: string,
   file: string,
 ): Promise<void> {
   if (geometry.kind !== 'xy') return;
@@ -94,7 +97,7 @@ async function checkCoordinates(
         where btrim(%2$I) <> '' and %2$I !~ %4$L
         order by 1
         limit 1`,
-      STAGED_KEY,
+      key,
       column,
       table,
       NUMBER,
@@ -121,6 +124,7 @@ async function findInvalidWkt(
   session: PostgisSession,
   table: string,
   geometry: CsvGeometry,
+  key: string,
   file: string,
 ): Promise<SluiceError | undefined> {
   if (geometry.kind !== 'wkt') return undefined;
@@ -134,7 +138,7 @@ async function findInvalidWkt(
           order by 1) as t
       where error is not null
       limit 1`,
-    STAGED_KEY,
+    key,
     geometry.column,
     table,
   );

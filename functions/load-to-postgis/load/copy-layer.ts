@@ -3,7 +3,7 @@ import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from '../fetch/fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../gdal/run-gdal.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
-import { planLoad } from './plan-load.ts';
+import { planLoad, type StagedNames } from './plan-load.ts';
 
 export interface CopiedLayer {
   /** True when the geometries got a Z and an M that they may not have (LoadPlan). */
@@ -21,7 +21,7 @@ export interface CopiedLayer {
 export async function copyLayer(
   source: VectorSource,
   { layer, singleLayer }: LayerDescription,
-  { table, epsg }: { table: string; epsg: number | undefined },
+  { table, epsg, names }: { table: string; epsg: number | undefined; names: StagedNames },
   context: LoadContext,
 ): Promise<CopiedLayer> {
   const { session, folder, gdal, signal } = context;
@@ -33,6 +33,7 @@ export async function copyLayer(
     singleLayer,
     schema: session.schema,
     table,
+    names,
     epsg,
     openOptions: openOptions(source),
     environment: libpqEnvironment(session),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { finishSql, planColumns } from './finish-table.ts';
+import { stagedNames } from './plan-load.ts';
 
 test('planColumns keeps the name of the first of several equal columns', () => {
   expect(planColumns(['A', 'a2', 'geom', 'a_1'], ['A', 'a', 'geom', 'a_1'], 'geom', 'f')).toMatchObject({
@@ -14,6 +15,7 @@ test('planColumns keeps the name of the first of several equal columns', () => {
 
 test('finishSql renames columns in two steps', () => {
   const plan = {
+    names: stagedNames(['a', 'b', 'g', 'g2']),
     renames: [
       { from: 'b', to: 'a' },
       { from: 'a', to: 'a_1' },

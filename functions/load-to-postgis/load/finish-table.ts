@@ -4,7 +4,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { readColumns, type TableColumn } from '#shared/postgis/table-checks.ts';
-import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
+import type { StagedNames } from './plan-load.ts';
 
 export interface Rename {
   from: string;
@@ -13,12 +13,14 @@ export interface Rename {
 
 /** The changes that give a staged table the columns of `raw_data`. */
 export interface FinishPlan {
+  names: StagedNames;
   renames: Rename[];
   dropped: string[];
   geometry: { staged: string; dimensionsGuessed: boolean; srid: number | undefined };
 }
 
 export interface FinishOptions {
+  names: StagedNames;
   /** The column names of the file, in the order of the staged columns. */
   originals: readonly string[];
   geometryColumn: string;
@@ -39,8 +41,8 @@ export async function finishTable(
 ): Promise<{ columns: TableColumn[]; notes: Note[] }> {
   const staged = await readColumns(session, table);
   const geometries = staged.filter((column) => column.base === 'geometry' && !column.array);
-  const kept = geometries.find((column) => column.name === STAGED_GEOMETRY) ?? geometries[0];
-  const attributes = staged.filter((column) => column.name !== STAGED_KEY && !geometries.includes(column));
+  const kept = geometries.find((column) => column.name === options.names.geometry) ?? geometries[0];
+  const attributes = staged.filter((column) => column.name !== options.names.key && !geometries.includes(column));
   const { renames, names, notes } = planColumns(
     attributes.map((column) => column.name),
     options.originals,
@@ -49,10 +51,11 @@ export async function finishTable(
   );
   const dropped = geometries.filter((column) => column !== kept).map((column) => column.name);
   const plan: FinishPlan = {
+    names: options.names,
     renames,
     dropped,
     geometry: {
-      staged: kept?.name ?? STAGED_GEOMETRY,
+      staged: kept?.name ?? options.names.geometry,
       dimensionsGuessed: options.dimensionsGuessed,
       srid: options.sridToSet,
     },
@@ -96,16 +99,15 @@ export function planColumns(
  * name of another column.
  */
 export function finishSql(table: string, plan: FinishPlan, geometryColumn: string): string[] {
-  const temporary = (index: number) => `sluice~renamed~${index}`;
   const { staged } = plan.geometry;
   const expression = geometryExpression(plan.geometry);
   return [
     ...plan.dropped.map((name) => format('alter table %I drop column %I', table, name)),
     ...plan.renames.map(({ from }, index) =>
-      format('alter table %I rename column %I to %I', table, from, temporary(index)),
+      format('alter table %I rename column %I to %I', table, from, plan.names.renamed(index)),
     ),
     ...plan.renames.map(({ to }, index) =>
-      format('alter table %I rename column %I to %I', table, temporary(index), to),
+      format('alter table %I rename column %I to %I', table, plan.names.renamed(index), to),
     ),
     // Remove the type modifier, so that rows of other files with other dimensions can be appended. PostgreSQL rewrites
     // the table only for `using`.
@@ -116,7 +118,7 @@ export function finishSql(table: string, plan: FinishPlan, geometryColumn: strin
       expression === undefined ? '' : ` using ${expression}`,
     ),
     format('alter table %I rename column %I to %I', table, staged, geometryColumn),
-    format('alter table %I rename column %I to %I', table, STAGED_KEY, KEY_COLUMN),
+    format('alter table %I rename column %I to %I', table, plan.names.key, KEY_COLUMN),
   ];
 }
 

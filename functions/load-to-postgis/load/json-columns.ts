@@ -3,7 +3,7 @@ import type { LayerField } from '#shared/gdal/layers.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
-import { STAGED_GEOMETRY, STAGED_KEY } from './plan-load.ts';
+import type { StagedNames } from './plan-load.ts';
 
 /** GDAL's type for a column of objects or arrays, and for a column whose values have different types. */
 const JSON_FIELD = 'String(JSON)';
@@ -18,12 +18,13 @@ export async function convertJsonColumns(
   session: PostgisSession,
   table: string,
   fields: readonly LayerField[],
+  names: StagedNames,
   file: string,
 ): Promise<Note[]> {
   if (!fields.some(isJson)) return [];
   const staged = (await readColumns(session, table))
     .map(({ name }) => name)
-    .filter((name) => name !== STAGED_KEY && name !== STAGED_GEOMETRY);
+    .filter((name) => name !== names.key && name !== names.geometry);
   // With a second geometry column, fields and columns cannot be matched. The columns stay text, which loses nothing.
   if (staged.length !== fields.length) return [];
   const columns = fields.flatMap((field, index) =>

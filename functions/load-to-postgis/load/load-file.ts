@@ -16,6 +16,7 @@ import { rejectNul } from '../guards/reject-nul.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
+import { type StagedNames, stagedNames } from './plan-load.ts';
 import type { LoadContext } from '../gdal/run-gdal.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
@@ -40,10 +41,11 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
-  const copied = await copyLayer(source, description, { table, epsg: epsgOf(crs, srid) }, context);
-  if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid }, context);
-  const jsonNotes = await convertJsonColumns(session, table, description.layer.fields, source.file);
-  const finished = await finishColumns(source, table, description.layer, { csv, srid, copied }, context);
+  const names = stagedNames(fieldNames(description.layer));
+  const copied = await copyLayer(source, description, { table, epsg: epsgOf(crs, srid), names }, context);
+  if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid, names }, context);
+  const jsonNotes = await convertJsonColumns(session, table, description.layer.fields, names, source.file);
+  const finished = await finishColumns(source, table, description.layer, { csv, srid, names, copied }, context);
   const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
@@ -77,23 +79,33 @@ async function typeCsvColumns(
   { file }: VectorSource,
   table: string,
   layer: Layer,
-  { csv, srid }: { csv: CsvGeometry; srid: number },
+  { csv, srid, names }: { csv: CsvGeometry; srid: number; names: StagedNames },
   { session, env, folder, signal }: LoadContext,
 ): Promise<void> {
   const originals = fieldNames(layer);
-  await typeCsvTable(session, table, { geometry: csv, originals, srid, file, folder, threads: env.CORES, signal });
+  await typeCsvTable(session, table, {
+    geometry: csv,
+    originals,
+    srid,
+    names,
+    file,
+    folder,
+    threads: env.CORES,
+    signal,
+  });
 }
 
 async function finishColumns(
   { file }: VectorSource,
   table: string,
   layer: Layer,
-  { csv, srid, copied }: { csv: CsvGeometry | undefined; srid: number; copied: CopiedLayer },
+  { csv, srid, names, copied }: { csv: CsvGeometry | undefined; srid: number; names: StagedNames; copied: CopiedLayer },
   { session, env }: LoadContext,
 ) {
   const originals = fieldNames(layer);
   return finishTable(session, table, {
     originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
+    names,
     geometryColumn: env.GEOMETRY_COLUMN,
     file,
     dimensionsGuessed: copied.dimensionsGuessed,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
-import { planLoad, stagingTable } from './plan-load.ts';
+import { planLoad, stagedNames, stagingTable } from './plan-load.ts';
 
 describe('planLoad', () => {
   const layer = {
@@ -16,6 +16,7 @@ describe('planLoad', () => {
     singleLayer: false,
     schema: 'proc_1',
     table: stagingTable(3, 0),
+    names: stagedNames(['Name']),
     epsg: 27700,
     openOptions: [],
     environment: { PGHOST: '/tmp' },
@@ -73,4 +74,14 @@ describe('planLoad', () => {
       certain.command.args.includes('-dim'),
     ]).toEqual([false, false, false]);
   });
+});
+
+test('stagedNames begins all names in a way that the name of no field begins', () => {
+  const { key, geometry, attribute, renamed } = stagedNames(['Name', 'SLUICE~KEY', 'sluice1~', 'x sluice2~']);
+  expect([key, geometry, attribute(0), renamed(1)]).toEqual([
+    'sluice2~key',
+    'sluice2~geometry',
+    'sluice2~0',
+    'sluice2~renamed~1',
+  ]);
 });

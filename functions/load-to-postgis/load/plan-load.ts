@@ -1,13 +1,33 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
-import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
+import { asciiCaseless, MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 
 /** Plans how ogr2ogr copies a layer into a staging table. */
 
-/** Columns that ogr2ogr adds, with names that no attribute has. finishTable gives them their final names. */
-export const STAGED_GEOMETRY = 'sluice~geometry';
-export const STAGED_KEY = 'sluice~key';
+/** Names in a staging table that no attribute of the file has. finishTable gives the columns their final names. */
+export interface StagedNames {
+  /** The columns that ogr2ogr adds. */
+  geometry: string;
+  key: string;
+  /** The attribute at this position, if PostgreSQL would reject or cut its name. */
+  attribute: (index: number) => string;
+  /** A column between its old name and its new one. */
+  renamed: (index: number) => string;
+}
+
+/** The names for a layer with these fields. They have a common beginning, which the name of no field has. */
+export function stagedNames(fields: readonly string[]): StagedNames {
+  const taken = fields.map(asciiCaseless);
+  let beginning = 'sluice~';
+  for (let number = 1; taken.some((name) => name.startsWith(beginning)); number++) beginning = `sluice${number}~`;
+  return {
+    geometry: `${beginning}geometry`,
+    key: `${beginning}key`,
+    attribute: (index) => `${beginning}${index}`,
+    renamed: (index) => `${beginning}renamed~${index}`,
+  };
+}
 
 /** Column names that PostgreSQL rejects. */
 const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
@@ -28,6 +48,7 @@ export interface LoadOptions {
   singleLayer: boolean;
   schema: string;
   table: string;
+  names: StagedNames;
   /** The EPSG code of the CRS if PostGIS has it; ogr2ogr then writes the SRID, and the table is written only once. */
   epsg: number | undefined;
   openOptions: readonly string[];
@@ -55,7 +76,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         'PostgreSQL',
         'PG:',
         options.path,
-        ...layerArguments(layer, options.singleLayer),
+        ...layerArguments(layer, options.singleLayer, options.names),
         '-nln',
         options.table,
         ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }),
@@ -67,7 +88,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         '-unsetDefault', // Files contain rows that violate the declared constraints; the rows are loaded.
         '-gt',
         'unlimited', // One transaction: all rows or none.
-        ...creationOptions(options.schema).flatMap((option) => ['-lco', option]),
+        ...creationOptions(options.schema, options.names).flatMap((option) => ['-lco', option]),
         ...options.openOptions.flatMap((option) => ['-oo', option]),
       ],
       drivers: [...format.drivers, 'PostgreSQL'],
@@ -80,11 +101,11 @@ export function planLoad(options: LoadOptions): LoadPlan {
 }
 
 /** Layer creation options (-lco) of GDAL's PostgreSQL driver. */
-function creationOptions(schema: string): string[] {
+function creationOptions(schema: string, names: StagedNames): string[] {
   return [
     `SCHEMA=${schema}`,
-    `GEOMETRY_NAME=${STAGED_GEOMETRY}`,
-    `FID=${STAGED_KEY}`,
+    `GEOMETRY_NAME=${names.geometry}`,
+    `FID=${names.key}`,
     'FID64=YES',
     'UNLOGGED=ON',
     'SPATIAL_INDEX=NONE',
@@ -110,11 +131,11 @@ function geometryArguments(
  * Selects the layer by name, or by a query when a name requires it: ogr2ogr reads a layer name that starts with "-" as
  * an option, and PostgreSQL rejects or truncates some column names.
  */
-function layerArguments(layer: Layer, singleLayer: boolean): string[] {
+function layerArguments(layer: Layer, singleLayer: boolean, names: StagedNames): string[] {
   if (!layer.name.startsWith('-') && !layer.fields.some((field) => needsAlias(field.name)))
     return singleLayer ? [] : [layer.name];
   const columns = layer.fields.map((field, index) =>
-    needsAlias(field.name) ? `${quoted(field.name)} AS ${quoted(`sluice~${index}`)}` : quoted(field.name),
+    needsAlias(field.name) ? `${quoted(field.name)} AS ${quoted(names.attribute(index))}` : quoted(field.name),
   );
   const selection = columns.length === 0 ? '*' : columns.join(', ');
   return ['-dialect', 'OGRSQL', '-sql', `SELECT ${selection} FROM ${quoted(layer.name)}`];
