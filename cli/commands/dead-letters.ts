@@ -1,6 +1,6 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
-import { printable } from '#shared/text/describe-issue.ts';
+import { printable } from '#shared/text/visible-text.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';

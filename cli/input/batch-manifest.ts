@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
+import { printable } from '#shared/text/visible-text.ts';
 
 /** The options of every command that uploads a manifest. */
 export interface BatchOptions {
@@ -25,14 +26,13 @@ export function batchNames(
   { dataset, batchId: requested }: BatchOptions,
   { now, random }: { now: Date; random: string },
 ): { batchId: string; folder: string } {
-  if (!DATASET_ID.safeParse(dataset).success) {
+  const issue = DATASET_ID.safeParse(dataset).error?.issues[0];
+  if (issue !== undefined)
     throw new SluiceError(
       'REQUEST_INVALID',
-      `--dataset ${JSON.stringify(dataset)} must be 1 to 100 letters, digits, ".", "_" or "-", ` +
-        'and begin with a letter or digit.',
+      `--dataset ${printable(JSON.stringify(dataset))} ${describeIssue(issue)}.`,
       { details: { option: '--dataset' } },
     );
-  }
   const batchId = requested ?? `${dataset}-${compactTime(now)}-${random}`;
   return { batchId, folder: requested === undefined ? batchId : `${folderName(requested)}-${random}` };
 }

@@ -61,10 +61,15 @@ test('--batch-id is preserved, and its folder gets a safe and unique name', () =
 test.each([
   [
     { dataset: 'a b' },
-    '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or digit.',
+    '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and start with a letter or digit.',
   ],
   [{ dataset: 'a', intent: 'NO' }, '--intent must be lower-case letters, digits and "_".'],
-  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not contain control characters.'],
+  [{ dataset: 'a', batchId: 'a\nb' }, '--batch-id must not contain the control character U+000A.'],
+  [{ dataset: 'a', batchId: '\u202e' }, '--batch-id must not contain the bidirectional control character U+202E.'],
+  [
+    { dataset: 'cafe\u0301' },
+    '--dataset "cafe\u0301" must be in the Unicode normalization form NFC: write U+0065 U+0301 as U+00E9.',
+  ],
   [{ dataset: 'a', project: '' }, '--project is empty.'],
 ])('%j is rejected with the name of the option', (options, message) => {
   expect(() => planBatch([source('x.shp')], { uploader: 'ana', ...options }, names)).toThrow(

@@ -1,7 +1,7 @@
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
 import stringWidth from 'string-width';
-import { printable } from '#shared/text/describe-issue.ts';
+import { printable } from '#shared/text/visible-text.ts';
 import type { OutputStream } from '#shared/text/live-lines.ts';
 
 /** The output of a command: results to standard output; progress and errors to standard error. */

@@ -82,6 +82,11 @@ run. The \`batch_id\` of a rejected manifest can be used again: correct the mani
 
 ## Fields
 
+Names and texts must contain a visible character. Control characters, bidirectional control characters, and invisible,
+private-use or unassigned characters are errors. \`batch_id\`, \`uploader\` and \`dataset_id\` must be in the Unicode
+normalization form NFC, so that identifiers that look equal are equal. Layers, sheets and columns are named as in the
+file.
+
 A field in **bold** is required (within the object that contains it).
 
 | Field | Value | Meaning |

@@ -44,7 +44,7 @@ test.each([
   ['s3://landing-zone/b/./x', 'contains a "." or ".." segment'],
   ['s3://landing-zone/vsicurl/x', 'contains a virtual path of GDAL'],
   ['s3://landing-zone/b\\..\\x', 'contains a backslash'],
-  ['s3://landing-zone/b\nx', 'contains a control character'],
+  ['s3://landing-zone/b\nx', 'contains the control character U+000A'],
   ['s3://landing-zone/manifests/b.json', 'is below manifests/'],
   ['s3://landing-zone/archive/manifests/b.json', 'is below archive/'],
   [`s3://landing-zone/${'é'.repeat(513)}`, 'is longer than 1024 bytes'],

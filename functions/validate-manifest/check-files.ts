@@ -1,6 +1,7 @@
 import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import { printable } from '#shared/text/visible-text.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { invalidFields } from './parse-manifest.ts';
@@ -94,7 +95,7 @@ export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): Name
     const others = more === 0 ? '' : more === 1 ? ' 1 more path is invalid.' : ` ${more} more paths are invalid.`;
     throw new SluiceError(
       'FILE_OUTSIDE_LANDING_ZONE',
-      `${field} ${JSON.stringify(path)} ${message}. Write the path as s3://${bucket}/KEY.${others}`,
+      `${field} ${printable(JSON.stringify(path))} ${message}. Write the path as s3://${bucket}/KEY.${others}`,
       { details: { files: invalid } },
     );
   }

@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isStorableText } from '#shared/text/storable.ts';
+import { printable } from '#shared/text/visible-text.ts';
 
 /** Decodes a manifest, without its byte order mark. Throws MANIFEST_NOT_UTF8. */
 export function decodeText(bytes: Uint8Array): string {
@@ -142,7 +143,7 @@ export function fieldOf(path: readonly PropertyKey[]): string {
   const parts = path.map((part) => {
     if (typeof part === 'number') return `[${part}]`;
     const name = String(part);
-    return /^[\p{L}\p{N}_-]+$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+    return /^[\p{L}\p{N}_-]+$/u.test(name) ? `.${name}` : `[${printable(JSON.stringify(name))}]`;
   });
   return parts.join('').replace(/^\./, '') || 'manifest';
 }

@@ -132,7 +132,28 @@ describe('fields', () => {
     ['batch_id is missing', JSON.stringify({ ...good, batch_id: undefined })],
     ['batch_id is empty', JSON.stringify({ ...good, batch_id: '' })],
     ['batch_id must be a text, not 5', JSON.stringify({ ...good, batch_id: 5 })],
-    ['batch_id must not contain control characters', JSON.stringify({ ...good, batch_id: 'a\nb' })],
+    ['batch_id must not contain the control character U+000A', JSON.stringify({ ...good, batch_id: 'a\nb' })],
+    ['batch_id must contain a visible character, not only U+0020', JSON.stringify({ ...good, batch_id: ' ' })],
+    [
+      'uploader must not contain the bidirectional control character U+202E',
+      JSON.stringify({ ...good, uploader: '\u202eana' }),
+    ],
+    [
+      'metadata.tags.dataset_id must not contain the invisible character U+3164',
+      JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'a\u3164' } } }),
+    ],
+    [
+      'metadata.tags.note[1] must not contain the private-use character U+E000',
+      JSON.stringify({ ...good, metadata: { tags: { note: ['', '\ue000'] } } }),
+    ],
+    [
+      'metadata.tags["a\ufffd"] has a name that must not contain the invisible character U+200B',
+      JSON.stringify({ ...good, metadata: { tags: { 'a\u200b': 1 } } }),
+    ],
+    [
+      'metadata.description must contain a visible character, not only U+000A, U+0020',
+      JSON.stringify({ ...good, metadata: { description: '\n ' } }),
+    ],
     ['uploader must be at most 128 characters long', JSON.stringify({ ...good, uploader: 'x'.repeat(129) })],
     ['files must be a list, not "roads.zip"', JSON.stringify({ ...good, files: 'roads.zip' })],
     [

@@ -2,7 +2,7 @@ import { createColors } from 'picocolors';
 import { expect, test } from 'vitest';
 import { formatAsset, formatError, formatStatus, formatRun } from './format-run.ts';
 import type { AssetView, RunView } from './views.ts';
-import { printable } from '#shared/text/describe-issue.ts';
+import { printable } from '#shared/text/visible-text.ts';
 
 const PLAIN = createColors(false);
 const step = (

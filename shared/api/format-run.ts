@@ -2,7 +2,7 @@ import type { Colors } from 'picocolors/types.js';
 import { adviceFor, type Ended } from '#shared/errors/advice.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { formatBytes, formatCount, formatSeconds, formatTime } from '#shared/text/amounts.ts';
-import { printable } from '#shared/text/describe-issue.ts';
+import { printable } from '#shared/text/visible-text.ts';
 import type { AssetView, RunView } from './views.ts';
 
 /** Runs, assets and errors as text, for `npm start` and the command line. */
@@ -119,7 +119,7 @@ export function formatStatus(run: RunView, colors: Colors): string {
       : ` in ${formatSeconds((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000)}`;
   const status =
     run.run_id === null
-      ? `${color(run.error === null ? 'no run' : 'rejected')}  ${run.manifest_key}`
+      ? `${color(run.error === null ? 'no run' : 'rejected')}  ${printable(run.manifest_key)}`
       : `${color(run.status)}${duration}  run ${run.run_id}`;
   return `${printable(run.batch_id ?? run.manifest_key)}: ${status}`;
 }

@@ -58,7 +58,8 @@ test.each([
 });
 
 test.each([
-  ['a\nb', 'contains a control character'],
+  ['a\nb', 'contains the control character U+000A'],
+  ['a\u202eb', 'contains the bidirectional control character U+202E'],
   ['a//b', 'contains an empty segment'],
   ['a/', 'contains an empty segment'],
 ])('a user cannot choose the key %j', (key, problem) => {

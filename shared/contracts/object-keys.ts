@@ -1,3 +1,5 @@
+import { refusedCharacter } from '#shared/text/visible-text.ts';
+
 /** The keys of all objects that Sluice reads or writes. No other module builds or parses a key. */
 
 /** Longest object key of S3, in bytes of UTF-8. */
@@ -17,7 +19,8 @@ export function keyProblem(key: string): string | undefined {
 
 /** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
 export function userKeyProblem(key: string): string | undefined {
-  if (/[\u0000-\u001f\u007f]/.test(key)) return 'contains a control character';
+  const refused = refusedCharacter(key);
+  if (refused !== undefined) return `contains ${refused}`;
   if (key !== '' && key.split('/').includes('')) return 'contains an empty segment';
   return keyProblem(key);
 }

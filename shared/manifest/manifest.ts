@@ -1,5 +1,6 @@
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { z } from 'zod';
+import { textProblem, visibleText } from '#shared/text/visible-text.ts';
 import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
 import { DECLARABLE_TYPES, EpsgCodeSchema } from '#shared/contracts/facts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
@@ -10,8 +11,8 @@ import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
  * docs/manifest.md and docs/manifest.schema.json are generated from these schemas and their descriptions.
  */
 
-/** Text without control characters, because it is written to logs, object metadata and SQL comments. */
-const text = (max: number) =>
+/** The name of a layer, sheet or column, as it is in a file. It can contain any character except control characters. */
+const nameInFile = (max: number) =>
   z
     .string()
     .min(1)
@@ -21,6 +22,10 @@ const text = (max: number) =>
 /** A dataset id. It is the first part of the keys of the dataset's objects in the lake. */
 export const DATASET_ID = z
   .string()
+  .refine((id) => id === '' || textProblem(id, { identifier: true }) === undefined, {
+    error: ({ input }) => textProblem(input as string, { identifier: true }),
+    abort: true,
+  })
   .regex(
     /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u,
     'must be 1 to 100 letters, digits, ".", "_" or "-", and start with a letter or digit',
@@ -32,20 +37,20 @@ export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const;
 export const ManifestFileSchema = z.strictObject({
   path: z.string().min(1).max(2048).describe('The object, as `s3://landing-zone/KEY`. The key is not percent-encoded.'),
   type: z.enum(FILE_TYPES).describe('Kind of data in the file. All files of a manifest must have the same type.'),
-  format: text(64).describe('Name of the GDAL driver, such as `ESRI Shapefile`. docs/formats.md lists them.'),
+  format: visibleText(64).describe('Name of the GDAL driver, such as `ESRI Shapefile`. docs/formats.md lists them.'),
   crs: z
     .string()
     .min(1)
     .max(8192)
     .optional()
     .describe('Coordinate reference system, replaces the one in the file: `EPSG:n`, `OGC:CRS84` or WKT.'),
-  layer: text(256).optional().describe('The layer to read. Required if the file has more than one.'),
-  encoding: text(32)
+  layer: nameInFile(256).optional().describe('The layer to read. Required if the file has more than one.'),
+  encoding: visibleText(32)
     .optional()
     .describe('Encoding of the text, such as `ISO-8859-1`, if the file does not declare it or declares it wrongly.'),
-  x_column: text(128).optional().describe('Column with the x coordinate (longitude, easting).'),
-  y_column: text(128).optional().describe('Column with the y coordinate (latitude, northing).'),
-  wkt_column: text(128).optional().describe('Column with the geometry as WKT.'),
+  x_column: nameInFile(128).optional().describe('Column with the x coordinate (longitude, easting).'),
+  y_column: nameInFile(128).optional().describe('Column with the y coordinate (latitude, northing).'),
+  wkt_column: nameInFile(128).optional().describe('Column with the geometry as WKT.'),
 });
 export type ManifestFile = z.infer<typeof ManifestFileSchema>;
 
@@ -63,18 +68,20 @@ export const JoinConfigSchema = z.strictObject({
     .min(1)
     .max(128)
     .describe('Id of a tabular asset, or `dataset:NAME` for the newest version of a dataset.'),
-  left_key: text(128).describe('Key column of the spatial asset.'),
-  right_key: text(128).describe('Key column of the tabular asset.'),
+  left_key: nameInFile(128).describe('Key column of the spatial asset.'),
+  right_key: nameInFile(128).describe('Key column of the tabular asset.'),
   how: z
     .enum(['left', 'inner'])
     .default('left')
     .describe('`left` keeps features without a matching row, `inner` drops them.'),
   columns: z
-    .array(text(128))
+    .array(nameInFile(128))
     .max(MAX_POSTGRES_COLUMNS)
     .optional()
     .describe('Columns of the table to keep. Default: all, except a key column that has the same name on both sides.'),
-  prefix: text(32).default('t_').describe('Prefix for columns of the table whose name the spatial asset also has.'),
+  prefix: visibleText(32)
+    .default('t_')
+    .describe('Prefix for columns of the table whose name the spatial asset also has.'),
   allow_duplicate_keys: z
     .boolean()
     .default(false)
@@ -119,7 +126,7 @@ export const TabularParametersSchema = z.strictObject({
     .max(20)
     .optional()
     .describe('Unquoted texts that mean "no value", in addition to the empty field.'),
-  sheet: text(128).optional().describe('Sheet of a workbook. Default: the first.'),
+  sheet: nameInFile(128).optional().describe('Sheet of a workbook. Default: the first.'),
   columns: z
     .record(z.string().min(1).max(128), z.enum(DECLARABLE_TYPES))
     .optional()
@@ -136,14 +143,38 @@ export const TabularParametersSchema = z.strictObject({
 const MAX_KEEP_VERSIONS = 100_000;
 export const KeepVersionsSchema = z.number().int().min(1).max(MAX_KEEP_VERSIONS);
 
+interface InvisibleText {
+  path: PropertyKey[];
+  message: string;
+}
+
+/** The names and texts in tags that contain characters which are not visible. A text can be empty. */
+function* invisibleTexts(value: unknown, path: PropertyKey[] = []): Generator<InvisibleText> {
+  if (typeof value === 'string') {
+    const problem = value === '' ? undefined : textProblem(value, { multiline: true });
+    if (problem !== undefined) yield { path, message: problem };
+  } else if (Array.isArray(value)) {
+    for (const [index, entry] of value.entries()) yield* invisibleTexts(entry, [...path, index]);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, field] of Object.entries(value)) {
+      const problem = textProblem(name);
+      if (problem !== undefined) yield { path: [...path, name], message: `has a name that ${problem}` };
+      yield* invisibleTexts(field, [...path, name]);
+    }
+  }
+}
+
 export const ManifestMetadataSchema = z.strictObject({
-  project: text(256).optional().describe('Keyword of the asset.'),
-  description: z.string().max(10_000).optional().describe('Abstract of the asset.'),
+  project: visibleText(256).optional().describe('Keyword of the asset.'),
+  description: visibleText(10_000, { multiline: true }).optional().describe('Abstract of the asset.'),
   tags: z
     .looseObject({
       dataset_id: DATASET_ID.optional().describe(
         'The dataset that gets the asset as a new version. Default: a generated id.',
       ),
+    })
+    .superRefine((tags, context) => {
+      for (const { path, message } of invisibleTexts(tags)) context.addIssue({ code: 'custom', path, message });
     })
     .optional()
     .describe('Free values. Only `dataset_id` has a meaning.'),
@@ -163,10 +194,10 @@ export const ManifestMetadataSchema = z.strictObject({
 export const MAX_BATCH_ID = 128;
 
 export const ManifestSchema = z.strictObject({
-  batch_id: text(MAX_BATCH_ID).describe(
+  batch_id: visibleText(MAX_BATCH_ID, { identifier: true }).describe(
     'Identifies the batch. Must never be reused: a second manifest with it is rejected.',
   ),
-  uploader: text(128).describe('Person or system that uploaded the batch.'),
+  uploader: visibleText(128, { identifier: true }).describe('Person or system that uploaded the batch.'),
   intent: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower-case letters, digits and "_"')

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { printable } from './visible-text.ts';
 
 /**
  * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is
@@ -67,13 +68,8 @@ function describe(input: unknown): string {
   if (input === null) return 'null';
   if (Array.isArray(input)) return 'a list';
   if (typeof input === 'object') return 'an object';
-  const text = JSON.stringify(input) ?? typeof input;
+  const text = printable(JSON.stringify(input) ?? typeof input);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-/** Replaces control characters in text of files and servers, because they would control the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
 }
 
 /** The message of an error of a library or program, without a final full stop, for use inside a sentence. */

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { textProblem } from '#shared/text/visible-text.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -65,13 +66,16 @@ export function operatorOf(c: Context): string {
   return parseOperator(c.req.header(OPERATOR_HEADER));
 }
 
-/** Throws REQUEST_INVALID for control characters, invalid percent-encoding, and a name that is too long. */
+/** Throws REQUEST_INVALID for invisible characters, invalid percent-encoding, and a name that is too long. */
 export function parseOperator(header: string | undefined): string {
   if (header === undefined || header.trim() === '') return ANONYMOUS;
-  const operator = decode(header);
-  if (/[\u0000-\u001f\u007f]/.test(operator)) throw invalidOperator('contains control characters');
+  const decoded = decode(header);
+  const operator = decoded.trim();
+  if (/^ *$/.test(decoded)) return ANONYMOUS;
+  const problem = textProblem(decoded) ?? textProblem(operator, { identifier: true });
+  if (problem !== undefined) throw invalidOperator(problem);
   if ([...operator].length > MAX_CHARACTERS) throw invalidOperator(`is longer than ${MAX_CHARACTERS} characters`);
-  return operator.trim() || ANONYMOUS;
+  return operator;
 }
 
 function decode(header: string): string {

@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono';
 import { ARCHIVE_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
+import { printable } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 const PREFIX = '/api/landing/';
@@ -51,7 +52,9 @@ export function landingKey(encodedPath: string): string {
       ? `is below ${ARCHIVE_PREFIX}, which is reserved for archived manifests`
       : undefined);
   if (problem === undefined) return key;
-  throw new SluiceError('REQUEST_INVALID', `The key ${JSON.stringify(key)} ${problem}.`, { details: { key } });
+  throw new SluiceError('REQUEST_INVALID', `The key ${printable(JSON.stringify(key))} ${problem}.`, {
+    details: { key },
+  });
 }
 
 function contentLength(header: string | undefined, maxBytes: number): number {

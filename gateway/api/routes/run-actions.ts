@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { cancelRun } from '#shared/run-control/end-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
+import { visibleText } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { readJson } from '../http/request-body.ts';
 import { noQuery, operatorOf } from '../http/request-fields.ts';
@@ -10,12 +11,7 @@ import { findRun, viewOfRun } from './runs.ts';
 
 const MAX_REQUEST_ID_CHARACTERS = 128;
 const RerunBody = z.strictObject({
-  request_id: z
-    .string()
-    .min(1)
-    .max(MAX_REQUEST_ID_CHARACTERS)
-    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters')
-    .optional(),
+  request_id: visibleText(MAX_REQUEST_ID_CHARACTERS, { identifier: true }).optional(),
   force: z.boolean().default(false),
 });
 

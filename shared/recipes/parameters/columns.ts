@@ -3,6 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
 import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
+import { visibleText } from '#shared/text/visible-text.ts';
 import type { StepContext } from '../recipe-step.ts';
 
 /** Columns that a message lists; a table can have 1,600. */
@@ -19,16 +20,11 @@ export function postgresText(error?: string): z.ZodString {
 /** Name of an existing column. */
 export const ColumnName = postgresText().min(1).max(MAX_NAME_LENGTH);
 
-/** Name of a new column. Control characters are rejected, because logs and terminals show the name. */
-export const NewColumnName = z
-  .string()
-  .min(1)
-  .max(MAX_IDENTIFIER_BYTES)
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters')
-  .refine(
-    (name) => Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES,
-    `must be at most ${MAX_IDENTIFIER_BYTES} bytes long in UTF-8`,
-  );
+/** Name of a new column. */
+export const NewColumnName = visibleText(MAX_IDENTIFIER_BYTES, { identifier: true }).refine(
+  (name) => Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES,
+  `must be at most ${MAX_IDENTIFIER_BYTES} bytes long in UTF-8`,
+);
 
 /** RECIPE_INVALID for a parameter. `path` is its place in the manifest; `problem` is the sentence after it. */
 export function invalidParameter(path: string, problem: string, details: Record<string, unknown> = {}): SluiceError {
