@@ -5,6 +5,7 @@ import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { printable, refusedCharacter } from '#shared/text/visible-text.ts';
 import { checkFiles, filesOf } from './check-files.ts';
 import { invalidFields, parseManifest } from './parse-manifest.ts';
 
@@ -15,13 +16,14 @@ export type ManifestDecision =
 
 /** Checks an uploaded manifest and the files that it lists. Throws only transient errors. */
 export async function checkManifest(
-  object: ManifestObject,
+  { key, object }: { key: string; object: ManifestObject },
   context: Pick<Context, 'objects' | 'env' | 'signal' | 'servedLanes'>,
 ): Promise<ManifestDecision> {
   let manifest: Manifest | null = null;
   let lane: Lane | null = null;
   try {
     manifest = parseManifest(object);
+    rejectInvisibleKey(key);
     lane = laneOf(manifest);
     const unused = fieldsWithoutEffect(manifest, lane);
     if (unused.length > 0) throw invalidFields(unused);
@@ -35,6 +37,17 @@ export async function checkManifest(
     if (error.retryable) throw error;
     return { accepted: false, manifest, lane, error: error.toDocument() };
   }
+}
+
+/** Lists and logs show the key of a manifest. Throws MANIFEST_INVALID. */
+function rejectInvisibleKey(key: string): void {
+  const refused = refusedCharacter(key);
+  if (refused === undefined) return;
+  throw new SluiceError(
+    'MANIFEST_INVALID',
+    `The object key ${printable(JSON.stringify(key))} of the manifest contains ${refused}. Rename the object.`,
+    { details: { issues: [{ field: 'manifest', message: `has a key that contains ${refused}` }] } },
+  );
 }
 
 function laneNotAvailable({ intent }: Manifest, lane: Lane): SluiceError {

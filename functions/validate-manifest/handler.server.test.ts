@@ -159,6 +159,7 @@ describe('an invalid manifest', () => {
       [FILE],
       'MANIFEST_INVALID',
     ],
+    ['manifests/\u202enosj.json', vectorManifest('key', FILE), [FILE], 'MANIFEST_INVALID'],
     ['manifests/lane.json', vectorManifest('lane', FILE, { intent: 'ingest_raster' }), [], 'MANIFEST_INVALID'],
   ])('%s is recorded with its error and text', async (key, manifest, files, code) => {
     const document = await rejectedBy(key, manifest, files);
@@ -220,7 +221,9 @@ describe('an invalid manifest', () => {
 
 test('rejects a manifest of a lane that no function serves', async () => {
   const object = { bytes: Buffer.from(JSON.stringify(vectorManifest('unserved', FILE))), tooLarge: false, sha256: '' };
-  expect(await checkManifest(object, { ...context, servedLanes: new Set<Lane>(['raster']) })).toMatchObject({
+  expect(
+    await checkManifest({ key: 'manifests/b.json', object }, { ...context, servedLanes: new Set<Lane>(['raster']) }),
+  ).toMatchObject({
     accepted: false,
     error: { code: 'LANE_NOT_AVAILABLE', details: { lane: 'vector' } },
   });

@@ -14,7 +14,7 @@ export const handler: Handler = async (event, context) => {
   const object = await readManifestObject(context.objects, context.env.LANDING_BUCKET, key, context.signal);
   if (object === undefined) return handleMissing(event, key, context);
   const upload = { event, key, object };
-  const decision = await checkManifest(object, context);
+  const decision = await checkManifest(upload, context);
   if (decision.accepted) return admit(upload, decision, context);
   const { manifest, lane } = decision;
   // The manifest was admitted before. Its run continues, even if files were deleted or the lane was disabled since.
