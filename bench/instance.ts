@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -46,6 +47,8 @@ export async function startInstance(): Promise<Instance> {
     CONTROL_DATABASE_URL: controlUrl,
     POSTGIS_URL: postgisUrl,
     LOG_LEVEL: 'warn',
+    S3_ACCESS_KEY_ID: 'SLUICEBENCH',
+    S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
   };
   const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], {
     env: variables,

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { prepareHome } from './embedded/home-folder.ts';
+import { KEYS_FILE } from './embedded/store-access/store-keys.ts';
 
 /**
  * `npm start`: starts Sluice in a terminal. It prints its progress on standard output and logs to a file. `--no-sample`
@@ -31,8 +32,8 @@ try {
   ]);
   const { values } = parseArgs({ options: { 'no-sample': { type: 'boolean', default: false } } });
   const env = parseEnv(process.env);
-  const logFile = relativePath(process.env.LOG_FILE);
-  await startConsole({ env, log: createLogger(env), sample: !values['no-sample'], logFile });
+  const files = { logFile: relativePath(process.env.LOG_FILE), keysFile: relativePath(join(home, KEYS_FILE)) };
+  await startConsole({ env, log: createLogger(env), sample: !values['no-sample'], ...files });
 } catch (thrown) {
   // The error of an invalid variable, argument or folder names it, so a stack is not needed.
   process.stderr.write(`\nSluice cannot start. ${thrown instanceof Error ? thrown.message : String(thrown)}\n\n`);

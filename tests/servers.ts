@@ -31,6 +31,14 @@ async function run(url: string, sql: string): Promise<void> {
   }
 }
 
+/** The keys of the object stores of the tests. `testEnv` contains them. */
+export const STORE_KEYS = { accessKeyId: 'SLUICETEST', secretAccessKey: 'secret-of-the-tests' };
+/** The variables with these keys, for programs that do not use `testEnv`. */
+export const STORE_KEY_VARIABLES = {
+  S3_ACCESS_KEY_ID: STORE_KEYS.accessKeyId,
+  S3_SECRET_ACCESS_KEY: STORE_KEYS.secretAccessKey,
+};
+
 /** Starts the embedded object store on a free port, with empty buckets. */
 export async function startObjectStore(
   onNotification: (body: unknown) => void = () => undefined,
@@ -40,6 +48,7 @@ export async function startObjectStore(
     directory,
     port: 0,
     buckets: ['landing-zone', 'data-lake'],
+    keys: STORE_KEYS,
     onNotification,
   });
   return {
@@ -53,5 +62,6 @@ export async function startObjectStore(
 
 /** The default environment with these variables, without log output, and with a new scratch folder. */
 export function testEnv(variables: Record<string, string> = {}): Env {
-  return parseEnv({ LOG_LEVEL: 'silent', SCRATCH_DIR: mkdtempSync(join(tmpdir(), 'sluice-scratch-')), ...variables });
+  const scratch = mkdtempSync(join(tmpdir(), 'sluice-scratch-'));
+  return parseEnv({ LOG_LEVEL: 'silent', SCRATCH_DIR: scratch, ...STORE_KEY_VARIABLES, ...variables });
 }

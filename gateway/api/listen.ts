@@ -67,7 +67,7 @@ export async function listenError(
   }
 }
 
-/** A gateway is recognized by its health, an embedded object store by s3rver as the owner of its buckets. */
+/** A gateway is recognized by its health, an embedded object store by its response to a request without signature. */
 async function isSluice(host: string, port: number): Promise<boolean> {
   const address = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   const read = async (path: string) => {
@@ -75,7 +75,9 @@ async function isSluice(host: string, port: number): Promise<boolean> {
     return response.text();
   };
   try {
-    return /"checks":\{"ledger"|SLUICE_STARTING/.test(await read('/healthz')) || (await read('/')).includes('S3rver');
+    return (
+      /"checks":\{"ledger"|SLUICE_STARTING/.test(await read('/healthz')) || (await read('/')).includes('SLUICE_HOME')
+    );
   } catch {
     return false; // The program does not use HTTP.
   }

@@ -32,6 +32,8 @@ export interface ConsoleOptions {
   sample: boolean;
   /** Path of the log file to print. */
   logFile: string;
+  /** Path to print of the file with the generated keys of the embedded object store. */
+  keysFile: string;
 }
 
 interface Console extends ConsoleOptions {
@@ -82,13 +84,15 @@ export async function startConsole(options: ConsoleOptions): Promise<void> {
 async function printSummary(sluice: RunningSluice, console: Console, seconds: number): Promise<void> {
   const { env, context, embeddedStore } = sluice;
   const { screen, stop, logFile } = console;
+  const hasGeneratedKeys = embeddedStore && console.env.S3_ACCESS_KEY_ID === undefined;
+  const keysFile = hasGeneratedKeys ? console.keysFile : undefined;
   screen.print('', `Ready after ${formatSeconds(seconds)}: ${publicUrl(env)}`);
   if (!isLoopbackOnly(env)) screen.print('', ...NETWORK_WARNING);
   const firstStart = console.sample && (await isFirstStart(context.ledger));
   if (firstStart) await printSampleRun(sluice, screen, stop);
   if (stop.aborted) return;
   if (!firstStart) screen.print(...datasetLines(await context.ledger.listDatasets()));
-  screen.print('', 'Addresses:', ...addressLines(env, { logFile, embeddedStore }));
+  screen.print('', 'Addresses:', ...addressLines(env, { logFile, keysFile }));
   screen.print('', 'To ingest a file:  npx sluice ingest FILE --dataset NAME', 'Press Ctrl-C to stop Sluice.', '');
 }
 

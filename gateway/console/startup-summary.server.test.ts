@@ -4,12 +4,12 @@ import { datasetLines, addressLines } from './startup-summary.ts';
 
 test('prints the addresses of the environment', () => {
   const env = testEnv({ PUBLIC_URL: 'https://lake.example/', S3_ENDPOINT: 'http://127.0.0.1:9000' });
-  const addresses = addressLines(env, { logFile: '.sluice/sluice.log', embeddedStore: false });
+  const addresses = addressLines(env, { logFile: '.sluice/sluice.log' });
   expect(addresses).toContain('  Runs          https://lake.example/api/runs');
   expect(addresses).toContain('  Log           .sluice/sluice.log');
   expect(addresses).toContain('  Landing zone  http://127.0.0.1:9000 bucket landing-zone (S3)');
-  expect(addressLines(env, { embeddedStore: true })).toContain(
-    '  Landing zone  http://127.0.0.1:9000 bucket landing-zone (S3; access key and secret: S3RVER)',
+  expect(addressLines(env, { keysFile: '.sluice/s3-credentials' })).toContain(
+    '  Landing zone  http://127.0.0.1:9000 bucket landing-zone (S3; keys in .sluice/s3-credentials)',
   );
 });
 

@@ -4,15 +4,15 @@ import type { DatasetDocument } from '#shared/ledger/documents.ts';
 /** Limit, so that the addresses below stay on the screen. */
 const MAX_DATASETS = 5;
 
-/** The addresses of the running Sluice. Shows the credentials of the embedded object store only. */
-export function addressLines(env: Env, options: { embeddedStore: boolean; logFile?: string }): string[] {
+/** The addresses of the running Sluice. Names the file of the generated keys, but does not show the keys. */
+export function addressLines(env: Env, options: { keysFile?: string | undefined; logFile?: string }): string[] {
   const url = publicUrl(env);
-  const credentials = options.embeddedStore ? `; access key and secret: ${env.S3_ACCESS_KEY_ID}` : '';
+  const keys = options.keysFile === undefined ? '' : `; keys in ${options.keysFile}`;
   const addresses = [
     ['Gateway', `${url}/healthz`],
     ['Runs', `${url}/api/runs`],
     ['Assets', `${url}/api/assets`],
-    ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3${credentials})`],
+    ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3${keys})`],
     ...(options.logFile === undefined ? [] : [['Log', options.logFile]]),
   ];
   return addresses.map(([name = '', address = '']) => `  ${name.padEnd(13)} ${address}`);

@@ -6,6 +6,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
 /**
  * The store of s3rver, with the methods that this module replaces. s3rver 3.7 writes an object directly to its final
@@ -149,10 +150,10 @@ const JOURNAL = 'journal.json';
 /** A file of the staging folder, and its final path. */
 type Move = [resource: string, path: string];
 
-function pickMetadata(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => STORED_HEADERS.has(name) || name.startsWith('x-amz-meta-')),
-  );
+function pickMetadata({ 'content-encoding': sent, ...headers }: Record<string, string>): Record<string, string> {
+  const encoding = sent === undefined ? undefined : contentEncoding(sent);
+  const stored = Object.entries(headers).filter(([name]) => STORED_HEADERS.has(name) || name.startsWith('x-amz-meta-'));
+  return { ...Object.fromEntries(stored), ...(encoding === undefined ? {} : { 'content-encoding': encoding }) };
 }
 
 function removeEmptyFolders(folder: string, bucket: string): void {
@@ -194,7 +195,7 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
   }).on('error', ignoreError);
   const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
   try {
-    await pipeline(source, measure, writeFileStream(path));
+    await pipeline([source, ...bodyTransforms(content), measure, writeFileStream(path)]);
     const file = await open(path, 'r');
     await file.sync().finally(() => file.close());
     return { size, md5: hash.digest('hex') };

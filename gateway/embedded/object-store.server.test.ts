@@ -19,7 +19,9 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventsOfNotification } from '#shared/landing/notifications.ts';
-import { EMBEDDED_CREDENTIALS, type EmbeddedObjectStore, startObjectStore } from './object-store.ts';
+import { signRequest } from '../../tests/signed-request.ts';
+import { STORE_KEYS } from '../../tests/servers.ts';
+import { type EmbeddedObjectStore, startObjectStore } from './object-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice s3 #é '));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -39,6 +41,7 @@ async function start(
     directory,
     port: 0,
     buckets: [Bucket, 'data-lake'],
+    keys: STORE_KEYS,
     ...(onNotification ? { onNotification } : {}),
   });
   const s3 = client(store.endpoint);
@@ -50,7 +53,7 @@ async function start(
 }
 
 function client(endpoint: string): S3Client {
-  return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: EMBEDDED_CREDENTIALS });
+  return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: STORE_KEYS });
 }
 
 async function read(s3: S3Client, Key: string): Promise<string | undefined> {
@@ -66,10 +69,9 @@ async function keys(s3: S3Client): Promise<string[]> {
 /** Starts an upload and sends half of it. Resolves when the server has received that half. */
 async function beginUpload(endpoint: string, key: string, directory: string) {
   const half = Buffer.alloc(1 << 20, 'x');
-  const upload = request(`${endpoint}/${Bucket}/${key}`, {
-    method: 'PUT',
-    headers: { 'content-length': half.length * 2 },
-  });
+  const path = `/${Bucket}/${key}`;
+  const headers = { ...signRequest(endpoint, 'PUT', path), 'content-length': half.length * 2 };
+  const upload = request(endpoint, { path, method: 'PUT', headers });
   upload.on('error', () => undefined);
   upload.write(half);
   await vi.waitUntil(() => readdirSync(join(directory, 'incoming')).length > 0);
@@ -148,7 +150,7 @@ describe('the embedded object store', () => {
   test('stores nothing of an upload during which the store was killed', async () => {
     const directory = folder();
     const script = `import { startObjectStore } from ${JSON.stringify(join(import.meta.dirname, 'object-store.ts'))};
-      console.log((await startObjectStore({ directory: ${JSON.stringify(directory)}, port: 0, buckets: ['${Bucket}'] })).endpoint);`;
+      console.log((await startObjectStore({ directory: ${JSON.stringify(directory)}, port: 0, buckets: ['${Bucket}'], keys: ${JSON.stringify(STORE_KEYS)} })).endpoint);`;
     const server = spawn('node', ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => void server.kill('SIGKILL'));
     const [endpoint] = (await once(server.stdout, 'data')) as [Buffer];
@@ -201,7 +203,11 @@ describe('the embedded object store', () => {
       '/../escaped',
       '/%2e%2e/escaped',
     ]) {
-      const upload = request(store.endpoint, { path, method: 'PUT' });
+      const upload = request(store.endpoint, {
+        path,
+        method: 'PUT',
+        headers: signRequest(store.endpoint, 'PUT', path),
+      });
       upload.end('x');
       const [response] = (await once(upload, 'response')) as [IncomingMessage];
       expect(response.statusCode).toBeGreaterThanOrEqual(400);
@@ -215,7 +221,7 @@ describe('the embedded object store', () => {
     onTestFinished(() => void other.close());
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    await expect(startObjectStore({ directory: folder(), port, buckets: [] })).rejects.toMatchObject({
+    await expect(startObjectStore({ directory: folder(), port, buckets: [], keys: STORE_KEYS })).rejects.toMatchObject({
       code: 'EADDRINUSE',
       port,
     });

@@ -8,6 +8,7 @@ import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, removeAbandonedUploads, repairStaging, type S3rverStore } from './atomic-writes.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { closeServer } from '../api/listen.ts';
+import { type StoreAccess, withAccessControl } from './store-access/check-request.ts';
 
 /** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */
 export interface EmbeddedObjectStore {
@@ -16,19 +17,15 @@ export interface EmbeddedObjectStore {
   stop(): Promise<void>;
 }
 
-export interface ObjectStoreOptions {
+export interface ObjectStoreOptions extends StoreAccess {
   /** Folder of the objects. Created if it is missing. */
   directory: string;
   /** 0 selects a free port. */
   port: number;
-  buckets: string[];
   log?: Logger;
   /** Called with an S3 notification after each write and delete, before the client gets the response. */
   onNotification?: (body: unknown) => void;
 }
-
-/** The only credentials that s3rver accepts. */
-export const EMBEDDED_CREDENTIALS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
 const ADDRESS = '127.0.0.1';
 /** How long a stop waits for running requests. */
@@ -48,6 +45,7 @@ export async function startObjectStore({
   buckets,
   log = SILENT_LOG,
   onNotification,
+  ...access
 }: ObjectStoreOptions): Promise<EmbeddedObjectStore> {
   const root = join(directory, 'objects');
   const staging = join(directory, 'incoming');
@@ -69,7 +67,9 @@ export async function startObjectStore({
   server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();
   // `run` of s3rver is not used: if the port is in use, it never resolves, and it ends the process.
-  const http = createServer(server.callback()).on('error', ignoreError); // `once` below rejects with it.
+  const answer = withAccessControl(server.callback(), { ...access, buckets });
+  const http = createServer((request, response) => void answer(request, response));
+  http.on('error', ignoreError); // `once` below rejects with it.
   http.listen(port, ADDRESS);
   await once(http, 'listening');
   return {

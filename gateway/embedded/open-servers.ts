@@ -3,8 +3,9 @@ import type { Env } from '#shared/config/env.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { listenError } from '../api/listen.ts';
-import { EMBEDDED_CREDENTIALS, startObjectStore } from './object-store.ts';
+import { startObjectStore } from './object-store.ts';
 import { startPostgres } from './postgres.ts';
+import { embeddedStoreKeys } from './store-access/store-keys.ts';
 
 export interface EmbeddedServerOptions {
   /** Folder of the data. */
@@ -50,13 +51,15 @@ async function openObjectStore(env: Env, { home, log, opened, onNotification }: 
   const port = env.S3_EMBEDDED_PORT;
   const buckets = [env.LANDING_BUCKET, env.LAKE_BUCKET];
   const directory = join(home, 's3');
-  const store = await startObjectStore({ directory, port, buckets, log, onNotification }).catch(
+  const keys = embeddedStoreKeys(env, home);
+  const access = { keys, buckets, publicUrl: env.PUBLIC_URL };
+  const store = await startObjectStore({ directory, port, ...access, log, onNotification }).catch(
     async (thrown: unknown) => {
       if ((thrown as NodeJS.ErrnoException).syscall !== 'listen') throw thrown; // For example, the disk is full.
       throw await listenError(thrown, { host: '127.0.0.1', port, variable: 'S3_EMBEDDED_PORT' });
     },
   );
   opened.defer(() => store.stop());
-  const { accessKeyId, secretAccessKey } = EMBEDDED_CREDENTIALS;
+  const { accessKeyId, secretAccessKey } = keys;
   return { S3_ENDPOINT: store.endpoint, S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey };
 }

@@ -57,8 +57,12 @@ export const ENV_SCHEMA = z.object({
     'S3 server, such as http://127.0.0.1:9000. Without it, an embedded object store is started.',
   ),
   S3_REGION: z.string().default('us-east-1').describe('Region that S3 requests are signed for.'),
-  S3_ACCESS_KEY_ID: z.string().default('S3RVER').describe('Access key of the object store.'),
-  S3_SECRET_ACCESS_KEY: z.string().default('S3RVER').describe('Secret key of the object store.'),
+  S3_ACCESS_KEY_ID: optional.describe(
+    'Access key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
+  ),
+  S3_SECRET_ACCESS_KEY: optional.describe(
+    'Secret key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
+  ),
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
   LANDING_BUCKET: z.string().default('landing-zone').describe('Bucket that users upload to.'),
   LAKE_BUCKET: z.string().default('data-lake').describe('Bucket of the assets.'),

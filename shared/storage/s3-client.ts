@@ -11,7 +11,7 @@ const IDLE_TIMEOUT_MS = 60_000;
 
 /**
  * Opens the S3 client of an environment, with path-style URLs because buckets have no host names. Throws CONFIG_INVALID
- * without S3_ENDPOINT.
+ * without S3_ENDPOINT and its keys.
  */
 export function createS3Client(env: Env): S3Client {
   if (env.S3_ENDPOINT === undefined)
@@ -19,11 +19,14 @@ export function createS3Client(env: Env): S3Client {
       'CONFIG_INVALID',
       'S3_ENDPOINT is not set. Set it to the URL of the object store, such as http://127.0.0.1:9000.',
     );
+  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new SluiceError('CONFIG_INVALID', 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set.');
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   return new S3Client({
     endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,
-    credentials: { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY },
+    credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,

@@ -268,8 +268,7 @@ for (const [name, start, available] of SERVERS) {
       expect(listed.map((head) => head.key)).toEqual(keys);
     });
 
-    // s3rver does not check credentials.
-    test.skipIf(name === 's3rver')(`wrong credentials are STORE_DENIED (${NEEDS_MINIO})`, async () => {
+    test('wrong credentials are STORE_DENIED', async () => {
       const wrong = openObjectStore(testEnv({ ...server?.env, S3_SECRET_ACCESS_KEY: 'wrong-secret-key' }));
       await expect(wrong.ping()).rejects.toMatchObject({ code: 'STORE_DENIED' });
       await expect(wrong.put(BUCKET, 'a', 'x')).rejects.toMatchObject({ code: 'STORE_DENIED' });

@@ -7,7 +7,7 @@ import type { Step } from '#shared/ledger/documents.ts';
 import { startObjectStore } from '../../gateway/embedded/object-store.ts';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
-import { testEnv } from '../servers.ts';
+import { STORE_KEYS, testEnv } from '../servers.ts';
 
 /** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
 
@@ -80,6 +80,7 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
   const storeOptions = {
     directory: join(folder, 's3'),
     buckets: ['landing-zone', 'data-lake'],
+    keys: STORE_KEYS,
     onNotification: () => undefined,
   };
   let store = await startObjectStore({ ...storeOptions, port: 0 });

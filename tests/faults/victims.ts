@@ -11,7 +11,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
+import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
 import { TIMEOUT_MS } from './worker-process.ts';
@@ -36,6 +36,7 @@ export async function openKilledSluices() {
     CONTROL_DATABASE_URL: control.url,
     POSTGIS_URL: spatial.url,
     S3_ENDPOINT: store.endpoint,
+    ...STORE_KEY_VARIABLES,
   };
   const context = await openContext(testEnv(variables), SILENT_LOG);
   const { ledger, objects } = context;

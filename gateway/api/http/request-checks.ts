@@ -20,8 +20,11 @@ export interface RequestFacts {
   fetchSite: string | undefined;
 }
 
+/** The settings that a check needs. */
+export type GatewayAddress = Pick<Env, 'HOST' | 'PORT' | 'PUBLIC_URL'>;
+
 /** Rejects a request from a page of another site. Throws ORIGIN_FORBIDDEN. */
-export function rejectCrossSite(request: RequestFacts, env: Env): void {
+export function rejectCrossSite(request: RequestFacts, env: GatewayAddress): void {
   if (isLoopbackOnly(env) && !isOwnHost(request.host, env)) {
     const header = request.host === undefined ? 'Missing Host header' : `Unrecognized Host header "${request.host}"`;
     throw new SluiceError('ORIGIN_FORBIDDEN', `${header}. Set PUBLIC_URL to the address that users open.`, {
@@ -75,7 +78,7 @@ function isCrossSiteFetch(site: string | undefined): boolean {
   return site === 'cross-site' || site === 'same-site';
 }
 
-function isOwnOrigin(origin: string, host: string | undefined, env: Env): boolean {
+function isOwnOrigin(origin: string, host: string | undefined, env: GatewayAddress): boolean {
   return (
     origin === new URL(publicUrl(env)).origin ||
     (host !== undefined && URL.canParse(origin) && new URL(origin).host === host)
@@ -86,7 +89,7 @@ function isOwnOrigin(origin: string, host: string | undefined, env: Env): boolea
  * Whether no page of the internet can use the host name: an IP address, a single label, a reserved domain (RFC 6761,
  * .internal), or the host of PUBLIC_URL.
  */
-function isOwnHost(host: string | undefined, env: Env): boolean {
+function isOwnHost(host: string | undefined, env: GatewayAddress): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
   if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || !hostname.includes('.')) return true;
