@@ -1,23 +1,28 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { combinationProblems } from './env-combinations.ts';
+import {
+  bucketName,
+  databaseUrl,
+  folder,
+  functionUrl,
+  geometryColumn,
+  headerText,
+  hostName,
+  httpUrl,
+  oneOf,
+  optional,
+  port,
+  signatureText,
+  webhookArns,
+  wholeNumber,
+} from './env-rules.ts';
 
-/** Rules complete the sentence "VARIABLE is VALUE, but …". */
-const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, `must be one of ${values.join(', ')}`);
-const httpUrl = z
-  .string()
-  .trim()
-  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be a URL such as http://127.0.0.1:8080')
-  .optional();
-const port = (value: number) => {
-  const rule = 'must be a whole number from 0 to 65535';
-  return z.coerce.number(rule).int(rule).min(0, rule).max(65535, rule).default(value);
-};
-const wholeNumber = (value: number, { min }: { min: number }) => {
-  const rule = `must be a whole number, ${min} or more`;
-  return z.coerce.number(rule).int(rule).min(min, rule).default(value);
-};
-const positive = (value: number) => wholeNumber(value, { min: 1 });
+/** pg-boss repeats a job after at most a day. A step and its margin must end before. */
+const MAX_STEP_SECONDS = 84_600;
+/** The largest object of S3. */
+const MAX_OBJECT_BYTES = 5 * 2 ** 40;
 /** GDAL reads most formats feature by feature or block by block, so a larger address space is rarely needed. */
 const MAX_GDAL_MEMORY = 8 * 2 ** 30;
 /** Less leaves too little room for shared libraries and the stacks of threads. */
@@ -32,8 +37,6 @@ export function defaultGdalMemory(machine: number, constrained: number | undefin
   return Math.min(MAX_GDAL_MEMORY, Math.max(MIN_GDAL_MEMORY, Math.floor(memory / 2)));
 }
 
-const optional = z.string().trim().min(1).optional().catch(undefined);
-
 /**
  * Every environment variable that Sluice reads. `.env.example` is generated from this schema.
  * An empty value counts as not set.
@@ -44,9 +47,9 @@ export const ENV_SCHEMA = z.object({
     .describe('Lowest level of log messages that are written.'),
   LOG_FILE: optional.describe('Log file. Default: SLUICE_HOME/sluice.log for npm start, else standard error.'),
 
-  SLUICE_HOME: z.string().default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
-  SCRATCH_DIR: optional.describe('Folder for the temporary files of steps. Default: SLUICE_HOME/scratch.'),
-  HOST: z.string().default('127.0.0.1').describe('Address that the gateway listens on.'),
+  SLUICE_HOME: folder.default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
+  SCRATCH_DIR: folder.optional().describe('Folder for the temporary files of steps. Default: SLUICE_HOME/scratch.'),
+  HOST: hostName.default('127.0.0.1').describe('Address that the gateway listens on.'),
   PORT: port(8080).describe('Port of the gateway.'),
   SLUICE_URL: httpUrl.describe('URL of the gateway for the command line. Default: http://HOST:PORT.'),
   PUBLIC_URL: httpUrl.describe(
@@ -56,34 +59,41 @@ export const ENV_SCHEMA = z.object({
   S3_ENDPOINT: httpUrl.describe(
     'S3 server, such as http://127.0.0.1:9000. Without it, an embedded object store is started.',
   ),
-  S3_REGION: z.string().default('us-east-1').describe('Region that S3 requests are signed for.'),
-  S3_ACCESS_KEY_ID: optional.describe(
-    'Access key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
-  ),
-  S3_SECRET_ACCESS_KEY: optional.describe(
-    'Secret key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
-  ),
+  S3_REGION: signatureText.default('us-east-1').describe('Region that S3 requests are signed for.'),
+  S3_ACCESS_KEY_ID: signatureText
+    .optional()
+    .describe(
+      'Access key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
+    ),
+  S3_SECRET_ACCESS_KEY: headerText
+    .optional()
+    .describe(
+      'Secret key of the object store. Default for the embedded one: generated, in SLUICE_HOME/s3-credentials.',
+    ),
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
-  LANDING_BUCKET: z.string().default('landing-zone').describe('Bucket that users upload to.'),
-  LAKE_BUCKET: z.string().default('data-lake').describe('Bucket of the assets.'),
-  S3_NOTIFICATION_ARNS: z
-    .string()
+  LANDING_BUCKET: bucketName.default('landing-zone').describe('Bucket that users upload to.'),
+  LAKE_BUCKET: bucketName.default('data-lake').describe('Bucket of the assets.'),
+  S3_NOTIFICATION_ARNS: webhookArns
     .default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
     .describe(
       'Webhook targets of the object store that receive upload notifications, comma-separated: ' +
         'one with a queue folder (durable) and one without (immediate).',
     ),
-  WEBHOOK_TOKEN: optional.describe('Bearer token of /webhooks/minio. Without it, that route is closed.'),
+  WEBHOOK_TOKEN: headerText.optional().describe('Bearer token of /webhooks/minio. Without it, that route is closed.'),
 
-  FUNCTION_URL: optional.describe(
+  FUNCTION_URL: functionUrl.describe(
     'URL of the functions; {name} is replaced by the function name: http://{name}:8080. ' +
       'Without it, the gateway starts processes for the functions.',
   ),
-  FUNCTION_PROCESSES: wholeNumber(1, { min: 0 }).describe(
+  FUNCTION_PROCESSES: wholeNumber(1, 0, 64).describe(
     'Number of processes that execute the functions, unless FUNCTION_URL is set. ' +
       'With 0, functions run in the process of the gateway, for debugging: a file that crashes a function ends Sluice.',
   ),
-  FUNCTION_MEMORY_BYTES: positive(Math.max(2 * 2 ** 30, Math.floor(totalmem() * 0.6))).describe(
+  FUNCTION_MEMORY_BYTES: wholeNumber(
+    Math.max(2 * 2 ** 30, Math.floor(totalmem() * 0.6)),
+    64 * 2 ** 20,
+    64 * 2 ** 40,
+  ).describe(
     'Memory limit of one process of the functions. A process that exceeds it is restarted, and its steps are repeated.',
   ),
 
@@ -92,18 +102,18 @@ export const ENV_SCHEMA = z.object({
       'Default: /events at SLUICE_URL.',
   ),
 
-  CONTROL_DATABASE_URL: optional.describe(
+  CONTROL_DATABASE_URL: databaseUrl.describe(
     'PostgreSQL database of the queue. Without it, a private PostgreSQL server is started.',
   ),
-  LEDGER_URL: optional.describe('PostgreSQL database of the ledger. Default: CONTROL_DATABASE_URL.'),
-  POSTGIS_URL: optional.describe(
+  LEDGER_URL: databaseUrl.describe('PostgreSQL database of the ledger. Default: CONTROL_DATABASE_URL.'),
+  POSTGIS_URL: databaseUrl.describe(
     'PostgreSQL database with PostGIS for spatial processing. Without it, a private PostgreSQL server is started.',
   ),
 
   OPENLINEAGE_URL: httpUrl.describe(
     'Server that receives the OpenLineage events of every run, such as http://127.0.0.1:5000.',
   ),
-  OPENLINEAGE_API_KEY: optional.describe('Bearer token for OPENLINEAGE_URL.'),
+  OPENLINEAGE_API_KEY: headerText.optional().describe('Bearer token for OPENLINEAGE_URL.'),
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
 
   MANIFEST_ROUTER_ENABLED_LANES: z
@@ -114,45 +124,66 @@ export const ENV_SCHEMA = z.object({
     )
     .default('ingest,tabular,join')
     .describe('Lane groups whose manifests start runs, comma-separated.'),
-  GEOMETRY_COLUMN: z.string().min(1).default('geom').describe('Name of the geometry column.'),
-  CLAIM_LEASE_SECONDS: positive(30).describe(
+  GEOMETRY_COLUMN: geometryColumn.default('geom').describe('Name of the geometry column.'),
+  CLAIM_LEASE_SECONDS: wholeNumber(30, 1, 3600).describe(
     'Lease of a claim. When a worker on another machine has died, its step can be claimed again after this time.',
   ),
-  RUN_STUCK_MINUTES: positive(360).describe(
+  RUN_STUCK_MINUTES: wholeNumber(360, 1, 525_600).describe(
     'A run fails when no worker holds a claim and nothing has changed for this time.',
   ),
-  STEP_TIMEOUT_SECONDS: positive(3600).describe('Time limit of one step.'),
-  RETRY_LIMIT: positive(5).describe('Retries of a step after the first attempt.'),
-  RETRY_DELAY_SECONDS: positive(1).describe('Delay before the first retry. It doubles with each retry.'),
-  RETRY_DELAY_MAX_SECONDS: positive(60).describe('Longest delay between two attempts.'),
-  MAX_FILE_BYTES: positive(50 * 2 ** 30).describe('Largest file, and largest extracted size of an archive.'),
-  GDAL_MEMORY_BYTES: positive(defaultGdalMemory(totalmem(), process.constrainedMemory())).describe(
-    'Address space limit of one GDAL process. Without prlimit, limit of its resident memory.',
+  STEP_TIMEOUT_SECONDS: wholeNumber(3600, 1, MAX_STEP_SECONDS).describe('Time limit of one step.'),
+  RETRY_LIMIT: wholeNumber(5, 1, 100).describe('Retries of a step after the first attempt.'),
+  RETRY_DELAY_SECONDS: wholeNumber(1, 1, 3600).describe('Delay before the first retry. It doubles with each retry.'),
+  RETRY_DELAY_MAX_SECONDS: wholeNumber(60, 1, 86_400).describe('Longest delay between two attempts.'),
+  MAX_FILE_BYTES: wholeNumber(50 * 2 ** 30, 1, MAX_OBJECT_BYTES).describe(
+    'Largest file, and largest extracted size of an archive.',
   ),
-  GDAL_STALLED_CPU_SECONDS: positive(300).describe(
+  GDAL_MEMORY_BYTES: wholeNumber(
+    defaultGdalMemory(totalmem(), process.constrainedMemory()),
+    32 * 2 ** 20,
+    64 * 2 ** 40,
+  ).describe('Address space limit of one GDAL process. Without prlimit, limit of its resident memory.'),
+  GDAL_STALLED_CPU_SECONDS: wholeNumber(300, 1, MAX_STEP_SECONDS).describe(
     'Processor seconds that a GDAL program may use without reading or writing. Needs /proc (Linux).',
   ),
-  CORES: positive(cpus().length).describe('Number of cores for GDAL and PostGIS work.'),
+  CORES: wholeNumber(cpus().length, 1, 1024).describe('Number of cores for GDAL and PostGIS work.'),
 });
 
 export type Env = z.infer<typeof ENV_SCHEMA>;
 
-/** Parses environment variables. Throws CONFIG_INVALID with each invalid variable, its value and its rule. */
+/** Variables whose values are not repeated in messages. */
+const SECRETS: ReadonlySet<string> = new Set<keyof Env>([
+  'S3_SECRET_ACCESS_KEY',
+  'WEBHOOK_TOKEN',
+  'OPENLINEAGE_API_KEY',
+  'CONTROL_DATABASE_URL',
+  'LEDGER_URL',
+  'POSTGIS_URL',
+]);
+
+/**
+ * Parses environment variables. Throws CONFIG_INVALID with each invalid variable, its value and its rule, and with each
+ * combination that is not permitted.
+ */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
   const set = Object.fromEntries(
     Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
   const result = ENV_SCHEMA.safeParse(set);
-  if (result.success) return result.data;
-  const described = result.error.issues.map(
-    ({ path: [name], message }) => `${String(name)} is ${JSON.stringify(set[String(name)])}, but ${message}`,
-  );
-  const issues = [...new Set(described)];
+  const issues = result.success
+    ? combinationProblems(result.data)
+    : result.error.issues.map(({ path: [name], message }) => describeProblem(String(name), set, message));
+  if (result.success && issues.length === 0) return result.data;
+  const unique = [...new Set(issues)];
   throw new SluiceError(
     'CONFIG_INVALID',
-    `The environment is invalid: ${issues.join('; ')}. .env.example lists every variable.`,
-    { details: { issues } },
+    `The environment is invalid: ${unique.join('; ')}. .env.example lists every variable.`,
+    { details: { issues: unique } },
   );
+}
+
+function describeProblem(name: string, variables: NodeJS.ProcessEnv, rule: string): string {
+  return SECRETS.has(name) ? `${name} ${rule}` : `${name} is ${JSON.stringify(variables[name])}, but ${rule}`;
 }
 
 const WILDCARD_ADDRESSES = new Set(['0.0.0.0', '::']);

@@ -126,6 +126,6 @@ test('reports an invalid variable of the environment', async () => {
   const program = await startProgram(homeFolder(), { variables: { RETRY_LIMIT: 'many' } });
   expect(await program.ended).toBe(1);
   expect(program.output()).toBe(
-    '\nSluice cannot start. The environment is invalid: RETRY_LIMIT is "many", but must be a whole number, 1 or more. .env.example lists every variable.\n\n',
+    '\nSluice cannot start. The environment is invalid: RETRY_LIMIT is "many", but must be a whole number from 1 to 100. .env.example lists every variable.\n\n',
   );
 });

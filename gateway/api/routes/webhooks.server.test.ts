@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
-const TOKEN = 'a long token';
+const TOKEN = 'a-long-token';
 const received: string[] = [];
 let gateway: TestGateway;
 

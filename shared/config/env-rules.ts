@@ -1,0 +1,106 @@
+import { isIP } from 'node:net';
+import { resolve, sep } from 'node:path';
+import { z } from 'zod';
+
+/** Rules of single environment variables. Each rule completes the sentence "VARIABLE is VALUE, but …". */
+
+export const oneOf = <const V extends readonly string[]>(values: V) =>
+  z.enum(values, `must be one of ${values.join(', ')}`);
+
+export const optional = z.string().trim().min(1).optional();
+
+/** Paths are appended to these URLs. */
+export const httpUrl = z.string().trim().refine(isHttpUrl, 'must be a URL such as http://127.0.0.1:8080').optional();
+
+export const port = (value: number) => wholeNumber(value, 0, 65535);
+
+/** A whole number from `min` to `max`. `value` is the default. */
+export function wholeNumber(value: number, min: number, max: number) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z.coerce.number(rule).int(rule).min(min, rule).max(max, rule).default(value);
+}
+
+/** General purpose buckets of S3, whose names s3rver also uses as folder names. */
+export const bucketName = z
+  .string()
+  .refine(
+    isBucketName,
+    'must be a bucket name: 3 to 63 lowercase letters, digits, hyphens and dots, with a letter or digit before and ' +
+      'after each dot, and not an IP address',
+  );
+
+export const hostName = z.string().trim().refine(isHostName, 'must be an IP address or a host name, such as 127.0.0.1');
+
+export const folder = z
+  .string()
+  .trim()
+  .refine((path) => resolve(path) !== sep, 'must be a folder other than the root folder');
+
+/** Text that HTTP headers can carry. */
+export const headerText = z
+  .string()
+  .trim()
+  .regex(/^[\x21-\x7e]+$/, 'must consist of visible ASCII characters without spaces');
+
+/** Part of the scope of a signature, in which `/` and `,` separate the parts. */
+export const signatureText = headerText.regex(/^[^/,=]+$/, 'must not contain the characters / , and =');
+
+export const databaseUrl = z
+  .string()
+  .trim()
+  .regex(/^postgres(?:ql)?:\/\/\S+$/, 'must be a URL such as postgresql://user:password@127.0.0.1:5432/database')
+  .optional();
+
+/** `{name}` is the name of a function. */
+export const functionUrl = z
+  .string()
+  .trim()
+  .refine(
+    (template) => template.includes('{name}') && isHttpUrl(template.replaceAll('{name}', 'name')),
+    'must be a URL with {name}, such as http://{name}:8080',
+  )
+  .optional();
+
+/** Amazon resource names of webhook targets, comma-separated. */
+export const webhookArns = z
+  .string()
+  .refine(
+    (list) => list.split(',').every((arn) => /^arn:[^:\s]+:sqs:[^:\s]*:[^:\s]+:webhook$/.test(arn.trim())),
+    'must be a comma-separated list of ARNs such as arn:minio:sqs::SLUICE_QUEUED:webhook',
+  );
+
+/** PostgreSQL truncates longer names. */
+const MAX_NAME_BYTES = 63;
+/** System columns of PostgreSQL and columns of Sluice, which a geometry column would replace. */
+const RESERVED_NAMES = new Set(['bbox', 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
+
+export const geometryColumn = z
+  .string()
+  .refine(
+    (name) =>
+      name.trim() === name &&
+      Buffer.byteLength(name) <= MAX_NAME_BYTES &&
+      !/\p{C}/u.test(name) &&
+      !name.toLowerCase().startsWith('sluice') &&
+      !RESERVED_NAMES.has(name.toLowerCase()),
+    `must be a column name of at most ${MAX_NAME_BYTES} bytes that is not reserved ` +
+      `(sluice…, ${[...RESERVED_NAMES].join(', ')})`,
+  );
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+function isBucketName(name: string): boolean {
+  return name.length >= 3 && name.length <= 63 && isIP(name) === 0 && name.split('.').every(isLowerLabel);
+}
+
+function isLowerLabel(label: string): boolean {
+  return /^[a-z\d-]+$/.test(label) && !label.startsWith('-') && !label.endsWith('-');
+}
+
+function isHostName(text: string): boolean {
+  return isIP(text) !== 0 || (text.length <= 253 && text.toLowerCase().split('.').every(isLowerLabel));
+}
