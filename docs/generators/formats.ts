@@ -45,7 +45,8 @@ MiB unpacked and more than 200 times the compressed size.
   empty geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M,
   they are kept only when one of them is not 0.
 - **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
-  \`route_points\` and \`track_points\` are ignored.
+  \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
+  skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`).
 
 ### Coordinate reference systems
 

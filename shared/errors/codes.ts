@@ -90,6 +90,10 @@ export const ERROR_CODES = {
     'The file has several layers, and the manifest does not name one.',
     'Set `layer` to one of the layers in `details`.',
   ),
+  LAYER_NOT_TABLE: permanent(
+    'The layer is a view or a virtual table. Sluice loads tables only.',
+    'Save the layer as a table, as in the message.',
+  ),
   NO_GEOMETRY: permanent(
     'The file has no geometry.',
     'Use the intent ingest_tabular, or name the coordinate columns with x_column and y_column, or wkt_column.',

@@ -7,10 +7,11 @@ import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
+import type { SqliteSchema } from '../guards/sqlite-schema.ts';
 import { checkShapefileCounts } from '../guards/shapefile-counts.ts';
 
-/** A vector file of the manifest after its download. */
-export type VectorSource = Source<VectorFormat>;
+/** A vector file of the manifest after its download. A database has a schema. */
+export type VectorSource = Source<VectorFormat> & { schema?: SqliteSchema | undefined };
 
 /**
  * Downloads a vector file (fetchSource). Checks that its first bytes match its format, that its parts belong together
@@ -19,16 +20,18 @@ export type VectorSource = Source<VectorFormat>;
  */
 export async function fetchVector(declared: ManifestFile, context: FetchContext): Promise<VectorSource> {
   const { folder, env, signal } = context;
-  return fetchSource(
+  let schema: SqliteSchema | undefined;
+  const fetched = await fetchSource(
     declared,
     vectorFormat(declared.format, declared.path),
     async (source, head) => {
       checkSignature(source.format, head, source.file);
       if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
-      await rejectReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
+      schema = await rejectReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
     },
     context,
   );
+  return { ...fetched, schema };
 }
 
 const UTF8 = /^utf-?8$/i;

@@ -29,9 +29,12 @@ const MAX_NOTES = 10;
 /**
  * The notes for the messages of programs that succeeded. Throws ENCODING_INVALID for text that could not be decoded,
  * FILE_FORBIDDEN_CONTENT for a reference, and FILE_UNREADABLE for an error that GDAL ignored: features may be missing.
+ * `views` are the removed views of a database; GDAL reports that they are missing.
  */
-export function notesFromMessages(stderr: string, file: string): Note[] {
-  const [errors, warnings] = [messagesOf(stderr), warningsOf(stderr)];
+export function notesFromMessages(stderr: string, file: string, views: readonly string[] = []): Note[] {
+  const [errors, warnings] = [messagesOf(stderr), warningsOf(stderr)].map((messages) =>
+    messages.filter((message) => !views.some((view) => isAboutView(message, view))),
+  ) as [string[], string[]];
   const encoding = [...errors, ...warnings].find((message) => ENCODING.test(message));
   if (encoding !== undefined) throw encodingInvalid(file, encoding);
   if (errors.some((message) => NETWORK_ACCESS.test(message))) throw externalReference(file, errors);
@@ -44,6 +47,11 @@ export function notesFromMessages(stderr: string, file: string): Note[] {
     .filter((message) => !HARMLESS.test(message))
     .slice(0, MAX_NOTES)
     .map((message) => ({ code: DATA_LOSS.test(message) ? 'VALUES_CHANGED' : 'GDAL_WARNING', message, file }));
+}
+
+/** Messages of GDAL's drivers for GeoPackage and for SpatiaLite about a view that was removed. */
+function isAboutView(message: string, view: string): boolean {
+  return message.startsWith(`Table/view ${view} is referenced in `) || message.endsWith(` no such table: ${view}.`);
 }
 
 /** The error of a failed ogrinfo or ogr2ogr as an error about the file, with its cause as the code. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { reasonToRejectStatement } from './sqlite-schema.ts';
+import { tokensOf } from './sql-tokens.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';
 
 test.each([
@@ -26,6 +27,18 @@ test.each([
   'CREATE TRIGGER "rtree_a" AFTER INSERT ON a BEGIN INSERT INTO rtree_a VALUES (NEW.fid, ST_MinX(NEW.geom)); END',
 ])('accepts the statement %s', (sql) => {
   expect(reasonToRejectStatement('v', sql)).toBeUndefined();
+});
+
+test('reads a statement in linear time, and a text or comment without an end to the end', () => {
+  expect([...tokensOf('Create"a""b"\'c -- /*\'`d`[e]]--f\n/* g */\ufeffx$é(1)[h')]).toEqual([
+    ...['create', 'a""b', 'c -- /*', 'd', 'e', ']', 'x$é', '(', '1', ')', ''],
+  ]);
+  const count = 2 ** 20;
+  for (const mark of ['[', '"', "'", '`', '/*', '/**/', '(', '- ']) {
+    let tokens = 0;
+    for (const token of tokensOf(`create view v as select 1;${mark.repeat(count)}`)) tokens += token === '' ? 0 : 1;
+    expect(tokens, mark).toBeLessThanOrEqual(count + 9);
+  }
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-xml é-'));

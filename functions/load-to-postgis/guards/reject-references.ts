@@ -6,7 +6,7 @@ import { isSqlite } from '#shared/formats/first-bytes.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';
-import { rejectUnsafeSchema } from './sqlite-schema.ts';
+import { secureSchema, type SqliteSchema } from './sqlite-schema.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';
 
 /**
@@ -29,21 +29,22 @@ export interface ReferenceCheckOptions {
 }
 
 /**
- * Throws FILE_FORBIDDEN_CONTENT for a file that refers to other files, FILE_UNREADABLE for a damaged database, and
- * for a KMZ the errors of withArchive. `head` holds the first bytes of the file.
+ * Throws FILE_FORBIDDEN_CONTENT for a file that refers to other files, the errors of secureSchema for a database, and
+ * for a KMZ the errors of withArchive. `head` holds the first bytes of the file. Returns the schema of a database.
  */
 export async function rejectReferences(
   source: Source<VectorFormat>,
   head: Buffer,
   options: ReferenceCheckOptions,
-): Promise<void> {
+): Promise<SqliteSchema | undefined> {
   const { path, file, format, parts } = source;
-  if (isSqlite(head)) rejectUnsafeSchema(path, file);
+  const schema = isSqlite(head) ? await secureSchema(path, file) : undefined;
   if (format.isArchive) await rejectXmlInArchive(source, options);
   else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await rejectXml(path, file, file);
   if (parts.includes('.xsd')) await rejectXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
   if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif'))
     await rejectMapinfoView(path, file);
+  return schema;
 }
 
 /** `document` is the name of the XML document in the message; `file` is the file of the manifest. */

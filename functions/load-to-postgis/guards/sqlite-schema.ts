@@ -1,10 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
+import { tokensOf } from './sql-tokens.ts';
+import { checkSchemaSize } from './sqlite-size.ts';
 
 /**
- * Checks the schema of an SQLite database before GDAL opens the file. Statements of the schema can make SQLite and
- * SpatiaLite read other files or run without a limit.
+ * Checks the schema of an SQLite database before GDAL opens the file. Virtual tables and functions can make SQLite and
+ * SpatiaLite read other files. A view can run without a limit, and GDAL runs views even to list the layers of a file.
  */
 
 /**
@@ -65,56 +67,81 @@ const UNSAFE_FUNCTIONS = new Set([
   'exportgeojson2',
 ]);
 
-/**
- * SQLite's rules for tokens: blank or comment, quoted text, word, other character. No two rules match the same text,
- * so a statement has exactly one reading. SQLite treats a byte order mark as a blank.
- */
-const TOKENS =
-  /([\t-\r \ufeff]+|\/\*[^]*?(?:\*\/|$)|--[^\n]*)|("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\])|([\w$\u0080-\u{10ffff}]+)|([^])/gu;
+/** What SQLite can open as a table although it is none: GDAL would run a query. */
+export interface SqliteSchema {
+  /** The names of views that were removed from the local copy, without those of SpatiaLite. */
+  views: string[];
+  virtualTables: string[];
+}
+
+/** Views of the system tables of SpatiaLite. They are no layers. */
+const SPATIALITE_VIEWS =
+  /^(?:vector_layers|vector_coverages|raster_coverages|geom_cols_ref_sys|spatial_ref_sys_all|SE_|rl2map_|iso_metadata|wms_)/i;
 
 /**
- * Throws FILE_FORBIDDEN_CONTENT when a statement of the database at `path` is unsafe, FILE_UNREADABLE when the
- * database is damaged. The check uses the statement's text only, as SQLite does; the type column of the schema can be
- * wrong.
+ * Makes the local copy of a database safe for GDAL: removes all views, so that neither GDAL nor SQLite can run one.
+ * Returns the names of views and virtual tables. Throws FILE_FORBIDDEN_CONTENT when a statement of the schema is
+ * unsafe, FILE_TOO_LARGE when the schema exceeds a limit, FILE_UNREADABLE when the database is damaged. The check uses
+ * the text of the statements only, as SQLite does; the type column of the schema can be wrong.
  */
-export function rejectUnsafeSchema(path: string, file: string): void {
-  for (const { name, sql } of readSchema(path, file)) {
+export async function secureSchema(path: string, file: string): Promise<SqliteSchema> {
+  await checkSchemaSize(path, file);
+  const statements = readSchema(path, file);
+  for (const { name, sql } of statements) {
     const reason = reasonToRejectStatement(name, sql);
-    if (reason !== undefined)
-      throw new SluiceError(
-        'FILE_FORBIDDEN_CONTENT',
-        `${file} contains ${reason}. Remove it; Sluice reads uploaded files only.`,
-        { details: { file } },
-      );
+    if (reason !== undefined) throw forbidden(file, reason);
   }
+  const namesOf = (kind: StatementKind) => statements.filter(({ sql }) => kindOf(sql) === kind).map(({ name }) => name);
+  const views = namesOf('view');
+  if (views.length > 0) dropViews(path, file, views);
+  return { views: views.filter((name) => !SPATIALITE_VIEWS.test(name)), virtualTables: namesOf('virtual table') };
 }
 
 /**
- * Why a statement of a schema is rejected: it reads outside of the database or may run without a limit. The text
- * follows `contains`; undefined for a safe statement.
+ * Why a statement of a schema is rejected: it reads outside of the database. The text follows `contains`; undefined for
+ * a safe statement.
  */
 export function reasonToRejectStatement(name: string, sql: string): string | undefined {
-  const tokens = tokenize(sql);
-  while (tokens[0] === ';') tokens.shift();
-  const [first, second] = tokens.filter((token) => token !== 'temp' && token !== 'temporary');
-  if (first === 'create' && second === 'virtual') {
-    const module = findModule(tokens);
+  const kind = kindOf(sql);
+  if (kind === 'table') return undefined; // In a table, only columns can have the names of functions.
+  if (kind === 'virtual table') {
+    const module = findModule(firstTokens(sql, MODULE_WITHIN_TOKENS));
     if (module !== undefined && SAFE_MODULES.has(module)) return undefined;
     const ofModule = module === undefined ? '' : ` of module ${module}`;
     return `the virtual table ${JSON.stringify(name)}${ofModule}, which can read other files`;
   }
-  if (first === 'create' && second === 'view' && tokens.includes('recursive'))
-    return `the recursive view ${JSON.stringify(name)}, which may return rows without end`;
-  if (first === 'create' && second === 'table') return undefined; // In a table, only columns can have these names.
-  const unsafe = tokens.find((token, index) => UNSAFE_FUNCTIONS.has(token) && tokens[index + 1] === '(');
-  return unsafe === undefined ? undefined : `${JSON.stringify(name)}, which calls the function ${unsafe}()`;
+  let previous = '';
+  for (const token of tokensOf(sql)) {
+    if (token === '(' && UNSAFE_FUNCTIONS.has(previous))
+      return `${JSON.stringify(name)}, which calls the function ${previous}()`;
+    previous = token;
+  }
+  return undefined;
 }
 
-/** The words and signs of a statement in lower case, without comments and quotes. */
-function tokenize(sql: string): string[] {
-  return [...sql.matchAll(TOKENS)].flatMap(([, blank, quoted, word, sign]) =>
-    blank !== undefined ? [] : [(quoted?.slice(1, -1) ?? word ?? sign ?? '').toLowerCase()],
-  );
+type StatementKind = 'table' | 'view' | 'virtual table' | 'other';
+
+/** Tokens of a statement that tell its kind: `create`, `temp`, and the kind. */
+const KIND_WITHIN_TOKENS = 3;
+/** Tokens before the module: `create temp virtual table if not exists schema . name using module`. */
+const MODULE_WITHIN_TOKENS = 12;
+
+function kindOf(sql: string): StatementKind {
+  const tokens = firstTokens(sql, KIND_WITHIN_TOKENS);
+  const [first, second] = tokens.filter((token) => token !== 'temp' && token !== 'temporary');
+  if (first !== 'create') return 'other';
+  if (second === 'virtual') return 'virtual table';
+  return second === 'table' || second === 'view' ? second : 'other';
+}
+
+/** The first tokens, without the semicolons and blanks that SQLite skips before a statement. */
+function firstTokens(sql: string, count: number): string[] {
+  const tokens: string[] = [];
+  for (const token of tokensOf(sql)) {
+    if (token === ';' && tokens.length === 0) continue;
+    if (tokens.push(token) >= count) break;
+  }
+  return tokens;
 }
 
 /** The module in `create virtual table [if not exists] [schema.]name using module`, by SQLite's grammar. */
@@ -122,6 +149,30 @@ function findModule(tokens: readonly string[]): string | undefined {
   const name = tokens.slice(3, 6).join(' ') === 'if not exists' ? 6 : 3;
   const using = tokens[name + 1] === '.' ? name + 3 : name + 1;
   return tokens[2] === 'table' && tokens[using] === 'using' ? tokens[using + 1] : undefined;
+}
+
+/**
+ * Drops the views in the local copy. DROP VIEW also drops the triggers on a view, and runs neither. A view whose entry
+ * in the schema was changed by hand may stay, so the schema is read again.
+ */
+function dropViews(path: string, file: string, views: readonly string[]): void {
+  try {
+    using database = new DatabaseSync(path, { allowExtension: false });
+    for (const view of views) database.exec(`drop view "${view.replaceAll('"', '""')}"`);
+  } catch (cause) {
+    throw forbidden(file, `a view that cannot be removed (${reasonOf(cause)})`, cause);
+  }
+  const left = readSchema(path, file).find(({ sql }) => kindOf(sql) === 'view');
+  if (left !== undefined)
+    throw forbidden(file, `the view ${JSON.stringify(left.name)}, whose name is not that of its statement`);
+}
+
+function forbidden(file: string, content: string, cause?: unknown): SluiceError {
+  return new SluiceError(
+    'FILE_FORBIDDEN_CONTENT',
+    `${file} contains ${content}. Remove it; Sluice reads uploaded files only.`,
+    { cause, details: { file } },
+  );
 }
 
 /** Reads the schema as text. SQLite loads a module only when a table is used, so reading the schema is safe. */

@@ -50,14 +50,14 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
-  const messageNotes = notesFromMessages(messages, source.file);
+  const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
   const extentNotes = await checkTableExtent(extent, { crs, srid }, source.file, context);
   return {
     table,
     srid,
     columns: finished.columns.map(({ name, type }) => ({ name, type })),
     source: describeSource(source, description, crs, rowCount),
-    notes: [...crsNotes, ...messageNotes, ...jsonNotes, ...finished.notes, ...extentNotes],
+    notes: [...crsNotes, ...viewNotes(source), ...messageNotes, ...jsonNotes, ...finished.notes, ...extentNotes],
   };
 }
 
@@ -128,6 +128,18 @@ function describeSource(
     crs: crsLabel(crs),
     row_count: rowCount,
   };
+}
+
+/** Views that a note lists. A database can have thousands. */
+const MAX_LISTED_VIEWS = 20;
+
+function viewNotes({ schema, file }: VectorSource): Note[] {
+  const { views = [] } = schema ?? {};
+  if (views.length === 0) return [];
+  const names = views.slice(0, MAX_LISTED_VIEWS).map((view) => JSON.stringify(view));
+  const more = views.length > names.length ? ` and ${views.length - names.length} more` : '';
+  const message = `Views were skipped: ${names.join(', ')}${more}. Sluice loads tables only.`;
+  return [{ code: 'VIEWS_SKIPPED', file, message }];
 }
 
 function fieldNames(layer: Layer): string[] {
