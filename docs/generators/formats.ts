@@ -43,7 +43,9 @@ MiB unpacked and more than 200 times the compressed size.
   is an error; in binary formats it ends the text.
 - **Geometries** keep Z and M. Single, multi, curved, empty and missing geometries are not converted. GDAL reads an
   empty geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M,
-  they are kept only when one of them is not 0.
+  they are kept only when one of them is not 0. A geometry that cannot be read, or has a coordinate that is not finite,
+  is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such geometries and names the first rows.
+  More than 1 % of them is an error (\`GEOMETRY_INVALID\`).
 - **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
   \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
   skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`).

@@ -6,25 +6,36 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { emptyPointSql, type GeometryCounts, notFiniteSql } from '../guards/unreadable-geometries.ts';
 import type { LoadContext } from '../gdal/run-gdal.ts';
 
-/** The number of rows and the extent of a table; the extent is null when the table has no coordinates. */
+/** Counts of a table, by one scan, and its extent; the extent is null when the table has no coordinates. */
 export async function measureTable(
   session: PostgisSession,
   table: string,
   geometryColumn: string,
-): Promise<{ rowCount: number; extent: Extent | null }> {
-  const [row] = await session.query<{ count: string } & Record<'x1' | 'y1' | 'x2' | 'y2', number | null>>(
-    format(
-      `select count, st_xmin(e) x1, st_ymin(e) y1, st_xmax(e) x2, st_ymax(e) y2
-       from (select count(*), st_extent(%I) e from %I) t`,
-      geometryColumn,
-      table,
-    ),
+): Promise<GeometryCounts & { extent: Extent | null }> {
+  const geometry = format('%I', geometryColumn);
+  const [row] = await session.query<
+    Record<'count' | 'missing' | 'empty' | 'infinite', string> & Record<'x1' | 'y1' | 'x2' | 'y2', number | null>
+  >(
+    `select count, count - present as missing, empty, infinite,
+       st_xmin(e) x1, st_ymin(e) y1, st_xmax(e) x2, st_ymax(e) y2
+     from (
+       select count(*), count(${geometry}) as present,
+         count(*) filter (where ${emptyPointSql(geometryColumn)}) as empty,
+         count(*) filter (where ${notFiniteSql(geometryColumn)}) as infinite, st_extent(${geometry}) e
+       from ${format('%I', table)}) t`,
   );
   const corners = [row?.x1, row?.y1, row?.x2, row?.y2];
   const extent = corners.every((corner): corner is number => typeof corner === 'number') ? (corners as Extent) : null;
-  return { rowCount: Number(row?.count ?? 0), extent };
+  return {
+    rowCount: Number(row?.count ?? 0),
+    missing: Number(row?.missing ?? 0),
+    emptyPoints: Number(row?.empty ?? 0),
+    notFinite: Number(row?.infinite ?? 0),
+    extent,
+  };
 }
 
 /** Notes about coordinates that are unusual for their CRS (checkExtentInCrs). Throws CRS_EXTENT_MISMATCH. */

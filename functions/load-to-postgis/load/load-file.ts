@@ -12,6 +12,7 @@ import { typeCsvTable } from '../csv/type-table.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
 import { type VectorSource, ensureUtf8 } from '../fetch/fetch-vector.ts';
 import { notesFromMessages } from '../gdal/gdal-messages.ts';
+import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
@@ -33,7 +34,7 @@ export interface LoadedFile {
  * Throws the errors that README.md lists.
  */
 export async function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
-  const { session, env, signal } = context;
+  const { session, signal } = context;
   await ensureUtf8(source, signal);
   await rejectNul(source, signal);
   const description = await describeLayer(source, context);
@@ -46,7 +47,7 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid, names }, context);
   const jsonNotes = await convertJsonColumns(session, table, description.layer.fields, names, source.file);
   const finished = await finishColumns(source, table, description.layer, { csv, srid, names, copied }, context);
-  const { rowCount, extent } = await measureTable(session, table, env.GEOMETRY_COLUMN);
+  const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, context);
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
@@ -57,8 +58,25 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
     srid,
     columns: finished.columns.map(({ name, type }) => ({ name, type })),
     source: describeSource(source, description, crs, rowCount),
-    notes: [...crsNotes, ...viewNotes(source), ...messageNotes, ...jsonNotes, ...finished.notes, ...extentNotes],
+    notes: [
+      ...crsNotes,
+      ...viewNotes(source),
+      ...messageNotes,
+      ...jsonNotes,
+      ...finished.notes,
+      ...unreadableNotes,
+      ...extentNotes,
+    ],
   };
+}
+
+/** Measures the table after the removal of unreadable geometries. A table without them is scanned once. */
+async function measureReadable(source: VectorSource, table: string, { session, env, signal }: LoadContext) {
+  const geometryColumn = env.GEOMETRY_COLUMN;
+  const measured = await measureTable(session, table, geometryColumn);
+  const note = await removeUnreadable(source, table, measured, { session, geometryColumn, signal });
+  if (note === undefined) return { ...measured, notes: [] };
+  return { ...(await measureTable(session, table, geometryColumn)), notes: [note] };
 }
 
 function csvGeometryOf({ format, declared, file }: VectorSource, layer: Layer): CsvGeometry | undefined {
