@@ -35,7 +35,7 @@ export interface ServerProcess {
   pid: number;
   /** Resolves when the process has ended. */
   ended: Promise<void>;
-  /** Fast shutdown: closes the sessions and keeps committed data. */
+  /** Closes the sessions and keeps committed data. */
   stop(): Promise<void>;
 }
 
@@ -75,6 +75,8 @@ const SERVER_AND_WATCHER =
 /** A larger log file is truncated at the next start. */
 const MAX_LOG_FILE_BYTES = 10 * 2 ** 20;
 const POLL_MS = 20;
+/** A fast shutdown takes milliseconds, and longer only after many changes since the last checkpoint. */
+const FAST_SHUTDOWN_MS = 3_000;
 
 /** Folder of the programs for a data folder: of its version, or the newest with PostGIS. Throws SETUP_FAILED. */
 export function binariesFor(data: string): string {
@@ -160,7 +162,10 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
     ended,
     stop: async () => {
       server.kill('SIGINT'); // PostgreSQL's fast shutdown.
+      // A statement in GEOS does not react to it. An immediate shutdown ends it; committed data are kept.
+      const immediate = setTimeout(() => server.kill('SIGQUIT'), FAST_SHUTDOWN_MS);
       await ended;
+      clearTimeout(immediate);
     },
   };
 }

@@ -43,6 +43,8 @@ const PROGRAM = fileURLToPath(new URL('../../shared/runtime/serve.ts', import.me
 const STOP_MS = 2_000;
 /** A closed connection is reported before the end of the process. */
 const END_MS = 2_000;
+/** The import of all modules sends no heartbeats, and takes a multiple of the usual time on a busy machine. */
+const START_FACTOR = 6;
 /** The end of standard error that is kept to explain why a process ended. */
 const MAX_OUTPUT = 4_000;
 /** V8's heap may use this share of the memory limit; the rest is for buffers, DuckDB and threads. */
@@ -70,6 +72,7 @@ export class HostProcess {
   #killedFor: Death | undefined;
   #startError: SluiceError | undefined;
   #output = '';
+  #isReady = false;
   #missed = 0;
   #timer: NodeJS.Timeout;
 
@@ -97,11 +100,6 @@ export class HostProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
-  }
-
-  /** Undefined while the process runs. */
-  get death(): Death | undefined {
-    return this.#death;
   }
 
   /** Resolves when the process accepts calls. Throws SETUP_FAILED, or the error of the process, if it ends before. */
@@ -151,8 +149,9 @@ export class HostProcess {
   #check(): void {
     const { limits } = this.#options;
     this.#missed += 1;
-    const seconds = Math.round((limits.missedHeartbeats * limits.checkMs) / 1000);
-    if (this.#missed > limits.missedHeartbeats)
+    const limit = this.#isReady ? limits.missedHeartbeats : limits.missedHeartbeats * START_FACTOR;
+    const seconds = Math.round((limit * limits.checkMs) / 1000);
+    if (this.#missed > limit)
       this.#kill({ reason: 'frozen', description: `it did not respond for ${seconds} s and was stopped` });
     else if (residentBytes(this.pid) > limits.memoryBytes)
       this.#kill({ reason: 'memory', description: `it used more than ${limits.memoryBytes} bytes and was stopped` });
@@ -167,7 +166,10 @@ export class HostProcess {
   #onMessage(message: SupervisionMessage): void {
     this.#missed = 0;
     if (message === 'alive') return;
-    if (message === 'ready') return this.#ready.resolve();
+    if (message === 'ready') {
+      this.#isReady = true;
+      return this.#ready.resolve();
+    }
     const { code, message: text, details } = message.failed;
     this.#startError = new SluiceError(code, text, { details });
   }
