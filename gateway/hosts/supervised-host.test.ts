@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
+import type { HostLimits } from './host-process.ts';
 import { SupervisedHost } from './supervised-host.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../tests/fixtures/misbehaving-host.worker.ts', import.meta.url));
@@ -25,14 +26,11 @@ const event = (subject: string): SluiceEvent => ({
 
 let home: string;
 let host: SupervisedHost;
+const start = (limits: Partial<HostLimits>) =>
+  SupervisedHost.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program: PROGRAM, limits });
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'sluice host é#'));
-  host = await SupervisedHost.start({
-    env: parseEnv({ SLUICE_HOME: home }),
-    log: SILENT_LOG,
-    program: PROGRAM,
-    limits: { memoryBytes: 400 * MEBIBYTE },
-  });
+  host = await start({ memoryBytes: 400 * MEBIBYTE });
 });
 afterEach(async () => {
   await host.stop();
@@ -67,9 +65,11 @@ describe('a process of functions', () => {
   });
 
   test('is ended when its event loop is blocked', async () => {
+    await host.stop();
+    host = await start({ missedHeartbeats: 3 });
     await expect(call('freeze')).rejects.toMatchObject({
       reason: 'frozen',
-      description: 'it did not respond for 10 s and was stopped',
+      description: 'it did not respond for 3 s and was stopped',
     });
     expect(await pidOf()).toBeGreaterThan(0);
   });
