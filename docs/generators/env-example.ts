@@ -7,6 +7,8 @@ import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 const COMPUTED_DEFAULTS: Record<string, string> = {
   CORES: 'the number of cores of the machine',
   FUNCTION_MEMORY_BYTES: '60 % of the memory of the machine, at least 2 GiB',
+  POSTGRES_MEMORY_BYTES:
+    'the memory of the machine or container divided by its cores, at most a quarter, at least 1.5 GiB',
   GDAL_MEMORY_BYTES: 'half of the memory of the machine or container, from 1 to 8 GiB',
 };
 

@@ -1,5 +1,5 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { EventData } from '#shared/events/types.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
@@ -67,7 +67,7 @@ export async function joinTables(
     columns: [...resultColumns(plan.spatial, spatial, 's'), ...resultColumns(plan.tabular, tabular, 't')],
   });
   const { rowCount } = await session.client.query(sql).catch((thrown: unknown) => {
-    throw databaseFailure(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? thrown;
   });
   steps.push({ step: 'Join', output: PROCESSED_TABLE, seconds: secondsSince(started), row_count: rowCount });
   return { steps, result };

@@ -1,4 +1,5 @@
 import format from 'pg-format';
+import { isOutOfMemory } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { FeatureCheck, FeatureFailure, RecipeStep, StepContext } from '#shared/recipes/recipe-step.ts';
@@ -6,6 +7,11 @@ import { reasonOf } from '#shared/text/describe-issue.ts';
 
 /** Features that an error names. More are of no use, because the source is corrected as a whole. */
 const MAX_FEATURES = 5;
+/** The error of a feature that alone exceeds the memory of a PostgreSQL process. */
+const TOO_LARGE: FeatureFailure = {
+  code: 'GEOMETRY_TOO_COMPLEX',
+  predicate: 'needs more memory than PostgreSQL may use',
+};
 /** SQLSTATEs of errors that data cause: internal errors, which PostGIS raises, and data exceptions. */
 const DATA_ERROR = /^(XX000|22)/;
 /** A setting of the session that holds the result of a DO block, because a DO block cannot return one. */
@@ -38,12 +44,14 @@ export async function explainFailure(
   signal: AbortSignal,
 ): Promise<unknown> {
   const { code } = thrown as { code?: string };
-  if (signal.aborted || step.failure === undefined || !DATA_ERROR.test(code ?? '')) return thrown;
+  const outOfMemory = isOutOfMemory(thrown);
+  if (signal.aborted || step.failure === undefined || !(outOfMemory || DATA_ERROR.test(code ?? ''))) return thrown;
   const features =
     step.expression === undefined
       ? []
       : await findFailingFeatures(session, step.expression(context), input, context.keyColumn);
-  if (features.length > 0) return featureError(step.failure, features, thrown);
+  if (features.length > 0) return featureError(outOfMemory ? TOO_LARGE : step.failure, features, thrown);
+  if (outOfMemory) return thrown;
   return new SluiceError(step.failure.code, `${step.name}: a feature ${step.failure.predicate}: ${reasonOf(thrown)}.`, {
     details: { step: step.name },
     cause: thrown,
@@ -69,7 +77,7 @@ function evaluationBlock(expression: string, input: string, keyColumn: string): 
     begin
       for t in select * from %1$I order by %2$I loop
         begin perform %3$s;
-        exception when internal_error or data_exception then
+        exception when internal_error or data_exception or out_of_memory then
           failing := failing || jsonb_build_object('feature', t.%2$I, 'reason', sqlerrm);
         end;
         exit when jsonb_array_length(failing) = %4$s;

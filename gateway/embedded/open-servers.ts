@@ -37,7 +37,11 @@ export async function openServers(env: Env, options: EmbeddedServerOptions) {
 async function openDatabases(env: Env, { home, log, opened, onFailure }: EmbeddedServerOptions) {
   if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
     return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
-  const postgres = await startPostgres(join(home, 'postgres'), { log, onGiveUp: onFailure });
+  const postgres = await startPostgres(join(home, 'postgres'), {
+    log,
+    onGiveUp: onFailure,
+    memoryBytes: env.POSTGRES_MEMORY_BYTES,
+  });
   opened.defer(() => postgres.stop());
   const [CONTROL_DATABASE_URL, POSTGIS_URL] = await Promise.all([
     env.CONTROL_DATABASE_URL ?? postgres.database('sluice_control'),

@@ -27,6 +27,8 @@ export interface Cluster {
   data: string;
   socket: string;
   logFile: string;
+  /** Address space limit of each server process, in bytes. Undefined: no limit. */
+  memoryBytes: number | undefined;
   account: Account | undefined;
 }
 
@@ -68,9 +70,12 @@ const SETTINGS = [
  * Runs the server and a watcher. The watcher stops the server when standard input is closed without a line, which
  * happens when this process is killed. After a line, the watcher only ends itself. It runs as a grandchild of the
  * server's process: PostgreSQL would treat the end of a child as a crashed backend.
+ *
+ * The first argument is the limit of `ulimit -v` (RLIMIT_AS) in KiB. With it, a statement that needs too much memory
+ * fails, and the kernel does not kill a process, which would end all sessions. macOS does not support this limit.
  */
 const SERVER_AND_WATCHER =
-  'exec 3<&0; ( ( read -r word <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec "$@" </dev/null 3<&-';
+  'ulimit -v "$1" 2>/dev/null; shift; exec 3<&0; ( ( read -r word <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec "$@" </dev/null 3<&-';
 
 /** A larger log file is truncated at the next start. */
 const MAX_LOG_FILE_BYTES = 10 * 2 ** 20;
@@ -135,7 +140,7 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
   const logFile = openLog(cluster.logFile);
   const begin = statSync(cluster.logFile).size;
   const program = [join(bin, 'postgres'), '-D', data, '-k', socket, ...SETTINGS.flatMap((setting) => ['-c', setting])];
-  const server = spawn('/bin/sh', ['-c', SERVER_AND_WATCHER, 'sh', ...program], {
+  const server = spawn('/bin/sh', ['-c', SERVER_AND_WATCHER, 'sh', addressSpace(cluster), ...program], {
     ...accountOptions(account),
     // A separate session, so that Ctrl-C in the terminal does not reach the server. Sluice stops it after its own work.
     detached: true,
@@ -168,6 +173,11 @@ export async function startServer(cluster: Cluster): Promise<ServerProcess> {
       clearTimeout(immediate);
     },
   };
+}
+
+/** The argument of `ulimit -v`, in KiB. */
+function addressSpace({ memoryBytes }: Cluster): string {
+  return memoryBytes === undefined ? 'unlimited' : String(Math.floor(memoryBytes / 1024));
 }
 
 export function databaseUrl(socket: string, database: string): string {

@@ -14,7 +14,7 @@ import { mountSmallDisk } from '../../tests/small-disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { binariesFor, isStarting } from './postgres-server.ts';
-import { startPostgres } from './postgres.ts';
+import { type PostgresOptions, startPostgres } from './postgres.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice pg #é '));
 chmodSync(root, 0o755);
@@ -27,8 +27,8 @@ function folder(name: string): string {
   return join(path, 'postgres');
 }
 
-async function start(directory: string) {
-  const postgres = await startPostgres(directory);
+async function start(directory: string, options?: PostgresOptions) {
+  const postgres = await startPostgres(directory, options);
   onTestFinished(() => postgres.stop());
   return postgres;
 }
@@ -268,3 +268,21 @@ async function failureToConnect(config: pg.ClientConfig): Promise<unknown> {
     (reason: unknown) => reason,
   );
 }
+
+test.runIf(process.platform === 'linux')(
+  'a statement over the memory limit fails, and the server continues',
+  async () => {
+    const postgres = await start(folder('memory'), { memoryBytes: 2 ** 30 });
+    const url = await postgres.database('limited');
+    const { pid } = postgres;
+    const keeper = new pg.Client({ connectionString: url });
+    await keeper.connect();
+    onTestFinished(() => keeper.end());
+    await expect(
+      query(url, `select array_agg(repeat('x', 1000000) || n) from generate_series(1, 5000) as n`),
+    ).rejects.toMatchObject({ code: '53200' });
+    // A crash of one server process would end the other sessions.
+    expect((await keeper.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    expect(postgres.pid).toBe(pid);
+  },
+);

@@ -28,6 +28,8 @@ export interface EmbeddedPostgres {
 
 export interface PostgresOptions {
   log?: Logger;
+  /** Address space limit of each server process, in bytes. */
+  memoryBytes?: number;
   /** Called when the server has died and cannot be restarted. */
   onGiveUp?: (error: SluiceError) => void;
 }
@@ -47,6 +49,7 @@ export async function startPostgres(directory: string, options: PostgresOptions 
       data,
       socket: socketFolder(data, account),
       logFile: `${data}.log`,
+      memoryBytes: options.memoryBytes,
       account,
     };
     await stopOrphans(data, cluster.socket, log);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultGdalMemory, parseEnv } from './env.ts';
+import { defaultGdalMemory, defaultPostgresMemory, parseEnv } from './env.ts';
 
 const ARNS = 'must be a comma-separated list of ARNs such as arn:minio:sqs::SLUICE_QUEUED:webhook';
 const GEOMETRY =
@@ -127,4 +127,12 @@ test.each([
   expect(() => parseEnv({ [name]: value })).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.not.stringContaining(value) as string }),
   );
+});
+
+test('limits a PostgreSQL process to its share of the memory of the machine or container, from 1.5 GiB', () => {
+  const gib = 2 ** 30;
+  expect(defaultPostgresMemory(64 * gib, undefined, 16)).toBe(4 * gib);
+  expect(defaultPostgresMemory(24 * gib, 0, 2)).toBe(6 * gib);
+  expect(defaultPostgresMemory(64 * gib, 8 * gib, 2)).toBe(2 * gib);
+  expect(defaultPostgresMemory(4 * gib, undefined, 8)).toBe(1.5 * gib);
 });

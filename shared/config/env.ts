@@ -33,8 +33,22 @@ const MIN_GDAL_MEMORY = 2 ** 30;
  * `constrained` is 0, undefined or a huge number without a limit of the container.
  */
 export function defaultGdalMemory(machine: number, constrained: number | undefined): number {
-  const memory = constrained === undefined || constrained === 0 ? machine : Math.min(machine, constrained);
+  const memory = availableMemory(machine, constrained);
   return Math.min(MAX_GDAL_MEMORY, Math.max(MIN_GDAL_MEMORY, Math.floor(memory / 2)));
+}
+
+function availableMemory(machine: number, constrained: number | undefined): number {
+  return constrained === undefined || constrained === 0 ? machine : Math.min(machine, constrained);
+}
+
+/** Less memory is not enough for the shared memory and a sort of one session. */
+const MIN_POSTGRES_MEMORY = 1.5 * 2 ** 30;
+const MIN_POSTGRES_SHARES = 4;
+
+/** A share of the memory of the machine or container for each session that works at the same time. */
+export function defaultPostgresMemory(machine: number, constrained: number | undefined, cores: number): number {
+  const memory = availableMemory(machine, constrained);
+  return Math.floor(Math.max(MIN_POSTGRES_MEMORY, memory / Math.max(MIN_POSTGRES_SHARES, cores)));
 }
 
 /**
@@ -132,6 +146,9 @@ export const ENV_SCHEMA = z.object({
     'A run fails when no worker holds a claim and nothing has changed for this time.',
   ),
   STEP_TIMEOUT_SECONDS: wholeNumber(3600, 1, MAX_STEP_SECONDS).describe('Time limit of one step.'),
+  STATEMENT_TIMEOUT_SECONDS: wholeNumber(1800, 1, MAX_STEP_SECONDS).describe(
+    'Time limit of one SQL statement on the tables of a run. PostgreSQL enforces it.',
+  ),
   RETRY_LIMIT: wholeNumber(5, 1, 100).describe('Retries of a step after the first attempt.'),
   RETRY_DELAY_SECONDS: wholeNumber(1, 1, 3600).describe('Delay before the first retry. It doubles with each retry.'),
   RETRY_DELAY_MAX_SECONDS: wholeNumber(60, 1, 86_400).describe('Longest delay between two attempts.'),
@@ -145,6 +162,14 @@ export const ENV_SCHEMA = z.object({
   ).describe('Address space limit of one GDAL process. Without prlimit, limit of its resident memory.'),
   GDAL_STALLED_CPU_SECONDS: wholeNumber(300, 1, MAX_STEP_SECONDS).describe(
     'Processor seconds that a GDAL program may use without reading or writing. Needs /proc (Linux).',
+  ),
+  POSTGRES_MEMORY_BYTES: wholeNumber(
+    defaultPostgresMemory(totalmem(), process.constrainedMemory(), cpus().length),
+    2 ** 30,
+    64 * 2 ** 40,
+  ).describe(
+    'Address space limit of each process of the private PostgreSQL server. It includes 0.5 GB of shared memory and ' +
+      'libraries.',
   ),
   CORES: wholeNumber(cpus().length, 1, 1024).describe('Number of cores for GDAL and PostGIS work.'),
 });

@@ -124,6 +124,10 @@ export const ERROR_CODES = {
     'A geometry cannot be read or repaired.',
     'Correct the feature in `details`, and upload the file again.',
   ),
+  GEOMETRY_TOO_COMPLEX: permanent(
+    'A geometry crosses itself so often that PostGIS cannot repair it within its limits of time and memory.',
+    'Correct the feature in `details` or remove it, and upload the file again.',
+  ),
 
   // Coordinate reference systems
   CRS_MISSING: permanent(
@@ -218,6 +222,15 @@ export const ERROR_CODES = {
   TRANSITION_ILLEGAL: permanent(
     'The requested change of status is not allowed.',
     'Repeat an ended run instead: `npx sluice rerun RUN`.',
+  ),
+  STATEMENT_TIMEOUT: permanent(
+    'PostgreSQL canceled a statement that exceeded its time limit.',
+    'Split the file, or raise STATEMENT_TIMEOUT_SECONDS and repeat the run: `npx sluice rerun RUN`.',
+  ),
+  OUT_OF_MEMORY: permanent(
+    'A statement needed more memory than a process of PostgreSQL may use.',
+    'Split the file or its largest feature, or raise POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
+      '`npx sluice rerun RUN`.',
   ),
   STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
   STEP_NO_PROGRESS: permanent(

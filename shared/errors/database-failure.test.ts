@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { databaseFailure } from './database-failure.ts';
+import { databaseFailure, statementFailure } from './database-failure.ts';
 import { SluiceError } from './sluice-error.ts';
 
 const withCode = (code: string, message = 'm') => Object.assign(new Error(message), { code });
@@ -28,3 +28,18 @@ test.each([
   ['an error of Sluice', new SluiceError('CLAIM_STALE', 'm')],
   ['a value that is not an error', 'ECONNREFUSED'],
 ])('%s is not a failure of the database', (_name, thrown) => expect(databaseFailure(thrown)).toBeUndefined());
+
+test.each([
+  ['OUT_OF_MEMORY', withCode('53200', 'out of memory')],
+  ['OUT_OF_MEMORY', withCode('XX000', 'GEOSUnaryUnion: std::bad_alloc')],
+  ['STATEMENT_TIMEOUT', withCode('57014', 'canceling statement due to statement timeout')],
+  ['DATABASE_UNAVAILABLE', withCode('57P01')],
+  ['DISK_FULL', withCode('53100')],
+])('a statement on the tables of a run fails with %s: %s', (code, thrown) =>
+  expect(statementFailure(thrown)).toMatchObject({ code, cause: thrown }),
+);
+
+test.each([
+  ['an internal error of PostGIS', withCode('XX000', 'lwgeom_intersection: TopologyException')],
+  ['an error of Sluice', new SluiceError('CLAIM_STALE', 'out of memory')],
+])('%s is not a limit of a statement', (_name, thrown) => expect(statementFailure(thrown)).toBeUndefined());

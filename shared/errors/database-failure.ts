@@ -4,6 +4,11 @@ import { SluiceError } from './sluice-error.ts';
 /** SQLSTATE classes after which a retry can succeed: connection, resources, shutdown, serialization. */
 const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;
 const SQLSTATE_DISK_FULL = '53100';
+const SQLSTATE_OUT_OF_MEMORY = '53200';
+/** SQLSTATE of a statement that was canceled, by statement_timeout or on request. */
+const SQLSTATE_CANCELED = '57014';
+/** How GEOS reports in an internal error of PostGIS (XX000) that it got no more memory. */
+const GEOS_OUT_OF_MEMORY = /bad_alloc/;
 
 /** Errors of Node.js while it connects to the server or uses the connection. ENOENT: the Unix socket does not exist. */
 const CONNECTION_ERRORS = new Set([
@@ -35,6 +40,29 @@ export function databaseFailure(thrown: unknown): SluiceError | undefined {
   if (TRANSIENT_SQLSTATE.test(code) || CONNECTION_ERRORS.has(code) || DRIVER_ERRORS.test(thrown.message))
     return new SluiceError('DATABASE_UNAVAILABLE', messageOf(thrown), { cause: thrown });
   return undefined;
+}
+
+/**
+ * As databaseFailure, for statements on the tables of a run, which have limits. A statement that exceeds a limit would
+ * exceed it again, so it is not retried: STATEMENT_TIMEOUT, OUT_OF_MEMORY. The error of a statement that was canceled
+ * on request is also STATEMENT_TIMEOUT; the caller that aborted it reports the abort instead.
+ */
+export function statementFailure(thrown: unknown): SluiceError | undefined {
+  if (isOutOfMemory(thrown))
+    return new SluiceError('OUT_OF_MEMORY', `PostgreSQL ran out of memory (${messageOf(thrown)}).`, { cause: thrown });
+  if (thrown instanceof Error && (thrown as { code?: string }).code === SQLSTATE_CANCELED)
+    return new SluiceError(
+      'STATEMENT_TIMEOUT',
+      'PostgreSQL canceled a statement that exceeded STATEMENT_TIMEOUT_SECONDS.',
+      { cause: thrown },
+    );
+  return databaseFailure(thrown);
+}
+
+/** Whether PostgreSQL or GEOS got no more memory for a statement. */
+export function isOutOfMemory(thrown: unknown): thrown is Error {
+  if (!(thrown instanceof Error) || thrown instanceof SluiceError) return false;
+  return (thrown as { code?: string }).code === SQLSTATE_OUT_OF_MEMORY || GEOS_OUT_OF_MEMORY.test(thrown.message);
 }
 
 /** An AggregateError, thrown when a host has several addresses, has no message. */

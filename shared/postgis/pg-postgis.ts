@@ -1,6 +1,6 @@
 import pg from 'pg';
 import format from 'pg-format';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { Postgis, PostgisSession } from './postgis.ts';
@@ -13,6 +13,11 @@ const FENCE_TABLE = 'sluice_fence';
 const LOCK_TIMEOUT_MS = 60_000;
 /** Settings of every connection. */
 const SETTINGS = `-c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchronous_commit=off`;
+/**
+ * The default of `statement_timeout`. It also ends the statements of a worker that is suspended, and that cannot cancel
+ * them itself.
+ */
+const DEFAULT_STATEMENT_SECONDS = 1800;
 /** A cancel request that arrives before the statement has no effect, so it is repeated until the session is closed. */
 const CANCEL_INTERVAL_MS = 100;
 /** How long pg_terminate_backend waits for the end of a session. */
@@ -28,9 +33,11 @@ export class PgPostgis implements Postgis {
   #pool: pg.Pool;
   #sessions: SessionPool;
 
-  constructor(url: string) {
+  /** `statementSeconds`: time limit of one statement of a session, but not of the programs that it starts. */
+  constructor(url: string, { statementSeconds = DEFAULT_STATEMENT_SECONDS } = {}) {
     this.#url = url;
-    this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options: SETTINGS }));
+    const options = `${SETTINGS} -c statement_timeout=${statementSeconds}s`;
+    this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options }));
     this.#pool = new pg.Pool({
       connectionString: url,
       max: MAX_SERVICE_CONNECTIONS,
@@ -171,7 +178,7 @@ async function withCode<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (thrown) {
-    throw databaseFailure(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? thrown;
   }
 }
 

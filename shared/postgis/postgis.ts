@@ -28,8 +28,8 @@ export interface PostgisSession {
    */
   client: pg.Client;
   /**
-   * Throws DATABASE_UNAVAILABLE or DISK_FULL for a failure of the server, and the error of `pg` for one of the
-   * statement.
+   * Throws DATABASE_UNAVAILABLE or DISK_FULL for a failure of the server, STATEMENT_TIMEOUT or OUT_OF_MEMORY for a
+   * statement that exceeds a limit, and the error of `pg` for another error of the statement.
    */
   query<R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   /** Connection string of libpq for ogr2ogr and psql, with the same application_name and search_path. */

@@ -86,7 +86,10 @@ async function openPorts(
     ports.objects = objects;
   }
   if (needs.includes('postgis')) {
-    const postgis = fencedPostgis(new PgPostgis(postgisUrl(env)), ports.ledger);
+    const postgis = fencedPostgis(
+      new PgPostgis(postgisUrl(env), { statementSeconds: env.STATEMENT_TIMEOUT_SECONDS }),
+      ports.ledger,
+    );
     onOpened(() => postgis.close());
     ports.postgis = postgis;
   }

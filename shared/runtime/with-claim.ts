@@ -7,6 +7,7 @@ import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { CallLimits } from './call-limits.ts';
 import type { Context } from './context.ts';
+import { nameInput } from './name-input.ts';
 import { isDead, OWNER } from './owner.ts';
 import { restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
@@ -93,7 +94,7 @@ async function executeStep(
     return reply;
   } catch (thrown) {
     const error = explainAbort(thrown, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
-    return await endAttempt(context, { ...claim, run }, countKills(error, run, step));
+    return await endAttempt(context, { ...claim, run }, nameInput(countKills(error, run, step), step, run));
   } finally {
     limits.release();
     stopRenewing();

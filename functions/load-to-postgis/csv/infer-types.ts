@@ -8,7 +8,7 @@ import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
 import { DelimitedScanner } from '#shared/delimited/scan-delimited.ts';
 import { stageRows, stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { ledgerType } from '#shared/contracts/facts.ts';
@@ -61,7 +61,7 @@ async function stageTable(
     columns: columns.length,
     signal,
   }).catch((thrown: unknown) => {
-    throw databaseFailure(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? thrown;
   });
   return {
     columns: columns.map((name, position) => ({

@@ -4,7 +4,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
 import { pipeline } from 'node:stream/promises';
 import { resourceError, type LockedDatabase } from '#shared/duckdb/locked-database.ts';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Column } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
@@ -106,7 +106,7 @@ async function copyRows(
     return copy.rowCount;
   } catch (thrown) {
     signal.throwIfAborted();
-    throw databaseFailure(thrown) ?? invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? invalidValue(thrown, source.columns) ?? resourceError(thrown) ?? thrown;
   } finally {
     await reading.idle(); // The caller closes DuckDB after this.
   }

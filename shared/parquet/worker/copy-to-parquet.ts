@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { RingWriter } from '../copy-binary/byte-ring.ts';
@@ -55,7 +55,7 @@ async function copyRows(client: pg.Client, copyOut: string, ring: RingWriter, st
     return rows.rowCount;
   } catch (thrown) {
     stop.throwIfAborted();
-    throw databaseFailure(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? thrown;
   } finally {
     stop.removeEventListener('abort', destroy);
   }
