@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg';
 import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
-import { databaseFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
@@ -104,6 +104,7 @@ async function runStep(
     if (statement.counts === 'repaired_geometries') outcome.repaired += outcome.rows;
     if (statement.counts === 'changed_features') outcome.changed += outcome.rows;
     if (statement.stopWhenEmpty && outcome.rows === 0) return { ...outcome, executed: false };
+    for (const check of statement.checks ?? []) await runCheck(session, check);
   }
   if (outcome.executed) for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);
   return outcome;
@@ -122,7 +123,8 @@ async function execute(
     const { rowCount }: QueryResult = await session.client.query(statement.sql);
     return rowCount ?? 0;
   } catch (thrown) {
-    throw databaseFailure(thrown) ?? (await explainFailure(session, step, tables.input, context, thrown, signal));
+    const explained = await explainFailure(session, step, tables.input, context, thrown, signal);
+    throw statementFailure(explained) ?? explained;
   }
 }
 

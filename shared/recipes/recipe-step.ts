@@ -12,6 +12,8 @@ export interface SqlStep {
   stopWhenEmpty?: true;
   /** What the row count of the statement means. */
   counts?: 'repaired_geometries' | 'changed_features';
+  /** Checks to run after the statement. */
+  checks?: FeatureCheck[];
 }
 
 /** Names of tables in the schema of the run. */

@@ -1,65 +1,108 @@
 import format from 'pg-format';
-import type { RecipeStep, StepContext } from '../recipe-step.ts';
+import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
+import { findEntangled, MAX_CROSSINGS, MAX_SMALL_VERTICES } from '../sql/crossings.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
 
 /**
- * Repairs invalid geometries. One parallel scan finds them; only they are repaired and stored in the findings table.
- * When all geometries are valid, no table is written. Of a repair that gives several kinds of geometry, the parts with
- * the original dimension are kept. A repair without such parts (a polygon without area) is kept as it is, so that no
- * feature is lost.
+ * Repairs invalid geometries. One parallel scan finds them, and repairs those with few vertices; they are stored in the
+ * findings table. The others are repaired while the output is written, after a check that none of them crosses itself
+ * too often. When all geometries are valid, no table is written. Of a repair that gives several kinds of geometry, the
+ * parts with the original dimension are kept. A repair without such parts (a polygon without area) is kept as it is, so
+ * that no feature is lost.
  */
 export const makeValid: RecipeStep = {
   name: 'MakeValid',
   createsTable: true,
-  plan: ({ input, output, findings }, context) => [
-    { sql: findInvalid(input, findings, context), stopWhenEmpty: true, counts: 'repaired_geometries' },
+  plan: (tables, context) => [
     {
-      sql: createTableAs(
-        output,
-        format('%I as t left join %I as repair on repair.feature = t.%I', input, findings, context.keyColumn),
-        `coalesce(repair.geometry, ${geometryOf(context)})`,
-        context,
-      ),
+      sql: findInvalid(tables, context),
+      stopWhenEmpty: true,
+      counts: 'repaired_geometries',
+      checks: [
+        {
+          code: 'GEOMETRY_INVALID',
+          predicate: 'has a coordinate that is infinite or not a number',
+          sql: format(`select feature, reason from %I where reason like 'Invalid Coordinate%%'`, tables.findings),
+        },
+        {
+          code: 'GEOMETRY_TOO_COMPLEX',
+          predicate: 'cannot be repaired',
+          sql: `select feature, format('its lines cross about %s times; the limit is ${MAX_CROSSINGS}', round(crossings))
+                  as reason
+                from (${findEntangled(tables, context)}) as entangled`,
+        },
+      ],
     },
+    { sql: writeRepaired(tables, context), checks: [findUnrepaired(tables, context)] },
   ],
-  expression: (context) => repaired(geometryOf(context)),
+  expression: (context) => `ST_MakeValid(${geometryOf(context)})`,
   failure: { code: 'GEOMETRY_INVALID', predicate: 'cannot be repaired' },
-  checks: ({ findings }) => [
-    {
-      code: 'GEOMETRY_INVALID',
-      predicate: 'has a coordinate that is infinite or not a number',
-      sql: format(`select feature, reason from %I where reason like 'Invalid Coordinate%%'`, findings),
-    },
-  ],
 };
 
-/**
- * SQL for the findings: feature, reason and repaired geometry of each invalid one. `offset 0` prevents the planner from
- * computing a repair once for each reference.
- */
-function findInvalid(input: string, findings: string, context: StepContext): string {
+/** SQL for the findings: feature and reason of each invalid geometry, and its repair if it has few vertices. */
+function findInvalid({ input, findings }: StepTables, context: StepContext): string {
   const geometry = geometryOf(context);
-  const repairs = format(
-    'select t.%I as feature, %s as original, %s as valid from %I as t where not ST_IsValid(%s) offset 0',
+  const invalid = format(
+    `select t.%I as feature, %s as original,
+       case when ST_NPoints(%s) <= ${MAX_SMALL_VERTICES} then ST_MakeValid(%s) end as valid
+     from %I as t where not ST_IsValid(%s) offset 0`,
     context.keyColumn,
     geometry,
-    repaired(geometry),
+    geometry,
+    geometry,
     input,
     geometry,
   );
-  const parts = `select *, ST_CollectionExtract(valid, ST_Dimension(original) + 1) as extracted
-    from (${repairs}) as repairs offset 0`;
   return format(
     `create unlogged table %I as
      select feature, ST_IsValidReason(original) as reason, %s as geometry from (%s) as parts`,
     findings,
     KEPT_PARTS,
-    parts,
+    extracted(invalid),
   );
 }
 
-function repaired(geometry: string): string {
-  return `ST_MakeValid(${geometry})`;
+/** SQL that writes the output with the repairs of the findings, and repairs the geometries that have none there. */
+function writeRepaired({ input, output, findings }: StepTables, context: StepContext): string {
+  const geometry = geometryOf(context);
+  const repair = `select ${geometry} as original, ST_MakeValid(${geometry}) as valid
+    where repair.feature is not null and repair.geometry is null offset 0`;
+  const source = format(
+    `%I as t left join %I as repair on repair.feature = t.%I
+     left join lateral (select %s as geometry from (%s) as parts) as large on true`,
+    input,
+    findings,
+    context.keyColumn,
+    KEPT_PARTS,
+    extracted(repair),
+  );
+  const repaired = `case when repair.feature is null then ${geometry} else coalesce(repair.geometry, large.geometry) end`;
+  return createTableAs(output, source, repaired, context);
+}
+
+/** ST_MakeValid returns null when GEOS fails, which happens when it gets no more memory. */
+function findUnrepaired({ output, findings }: StepTables, context: StepContext): FeatureCheck {
+  return {
+    code: 'GEOMETRY_TOO_COMPLEX',
+    predicate: 'cannot be repaired',
+    sql: format(
+      `select f.feature, 'GEOS failed, probably because it needed more memory than PostgreSQL may use' as reason
+       from %I as f join %I as t on t.%I = f.feature where f.geometry is null and t.%I is null`,
+      findings,
+      output,
+      context.keyColumn,
+      context.geometryColumn,
+    ),
+  };
+}
+
+/**
+ * Adds the parts of the original dimension to a query for `original` and `valid`. `offset 0` prevents the planner from
+ * computing a repair once for each reference.
+ */
+function extracted(repairs: string): string {
+  return `select *, ST_CollectionExtract(valid, ST_Dimension(original) + 1) as extracted
+    from (${repairs}) as repairs offset 0`;
 }
 
 /**

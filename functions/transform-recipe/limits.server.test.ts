@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SILENT_LOG } from '#shared/log/log.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { openContext } from '#shared/runtime/make-context.ts';
+import { openFunctionContext } from '../../tests/function-context.ts';
+import { loadedRun } from '../../tests/loaded-run.ts';
+import { handler } from './handler.ts';
+
+let context: Context & AsyncDisposable;
+beforeAll(async () => {
+  context = await openFunctionContext();
+});
+afterAll(() => context[Symbol.asyncDispose]());
+
+/** SQL for raw_data with a valid feature 1, and a polygon as feature 2 whose vertices the query `points` returns. */
+const rawData = (points: string) => `
+  create unlogged table raw_data as select 1::bigint as sluice_fid, ST_MakeEnvelope(0, 0, 1, 1, 4326) as geom
+  union all select 2, ST_MakePolygon(ST_AddPoint(ring, ST_StartPoint(ring)))
+  from (select ST_SetSRID(ST_MakeLine(ST_MakePoint(x, y) order by n), 4326) as ring from (${points}) as points) as rings`;
+
+/** A ring of random vertices. About a quarter of all pairs of its segments cross. */
+const tangle = (vertices: number) =>
+  rawData(
+    `select n, random() as x, random() as y from (select setseed(0.5)) as seed, generate_series(1, ${vertices}) as n`,
+  );
+
+/** A ring that crosses itself in each unit of its length. */
+const twisted = (length: number) =>
+  rawData(`select n, n * 0.001 as x, n % 2 as y from generate_series(0, ${length}) as n
+    union all select ${2 * length + 1} - n, n * 0.001, 1 - n % 2 from generate_series(0, ${length}) as n`);
+
+test.each([600, 6_000, 60_000])('names a polygon of %i vertices that crosses itself too often', async (vertices) => {
+  const { loaded, run } = await loadedRun(context, { srid: 4326, sql: tangle(vertices), rowCount: 2 });
+  const error = await handler(loaded, context).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: 'GEOMETRY_TOO_COMPLEX',
+    retryable: false,
+    details: {
+      features: [{ feature: 2 }],
+      step: 'transform-recipe',
+      files: ['s3://landing-zone/roads/Straßen #1 é.gpkg'],
+    },
+    message: expect.stringMatching(
+      /^s3:\/\/landing-zone\/roads\/Straßen #1 é\.gpkg: Feature 2, counted from 1, cannot be repaired: its lines cross about \d+ times; the limit is 20000\. Step: transform-recipe\.$/,
+    ) as string,
+  });
+  expect(
+    (await context.ledger.getRun(run.run_id))?.steps.find(({ name }) => name === 'transform-recipe')?.error?.code,
+  ).toBe('GEOMETRY_TOO_COMPLEX');
+});
+
+test('repairs a large polygon with few crossings', async () => {
+  const { loaded } = await loadedRun(context, { srid: 4326, sql: twisted(300), rowCount: 2 });
+  const ready = await handler(loaded, context);
+  expect(ready?.data).toMatchObject({
+    quality: { repaired_geometries: 1, null_geometries: 0, empty_geometries: 0 },
+  });
+});
+
+test('names step, setting and file of a statement that exceeds its time limit', async () => {
+  await using limited = await openContext({ ...context.env, STATEMENT_TIMEOUT_SECONDS: 1 }, SILENT_LOG);
+  // The simplification takes minutes.
+  const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(ST_Buffer(ST_MakePoint(0, 0), n, 2000), 4326) as geom
+    from generate_series(1, 2000) as n`;
+  const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 2000 });
+  await expect(handler(loaded, limited)).rejects.toMatchObject({
+    code: 'STATEMENT_TIMEOUT',
+    retryable: false,
+    message:
+      's3://landing-zone/roads/Straßen #1 é.gpkg: PostgreSQL canceled a statement that exceeded ' +
+      'STATEMENT_TIMEOUT_SECONDS. Step: transform-recipe.',
+  });
+});
