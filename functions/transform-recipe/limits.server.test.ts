@@ -41,7 +41,7 @@ test.each([600, 6_000, 60_000])('names a polygon of %i vertices that crosses its
       files: ['s3://landing-zone/roads/Straßen #1 é.gpkg'],
     },
     message: expect.stringMatching(
-      /^s3:\/\/landing-zone\/roads\/Straßen #1 é\.gpkg: Feature 2, counted from 1, cannot be repaired: its lines cross about \d+ times; the limit is 20000\. Step: transform-recipe\.$/,
+      /^s3:\/\/landing-zone\/roads\/Straßen #1 é\.gpkg: Feature 2, counted from 1, cannot be repaired: its lines cross about \d+ times; the limit is 10000\. Step: transform-recipe\.$/,
     ) as string,
   });
   expect(

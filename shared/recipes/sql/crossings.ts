@@ -3,11 +3,12 @@ import type { StepContext, StepTables } from '../recipe-step.ts';
 
 /**
  * Invalid geometries with more crossings of their boundary are not repaired. The time of ST_MakeValid grows with the
- * square of the crossings: GEOS 3.11 needs 20 to 400 s for this number, depending on the shape.
+ * square of the crossings, and GEOS does not react to a cancel request for most of it. GEOS 3.11 needs 25 to 100 s for
+ * this number, depending on the shape.
  */
-export const MAX_CROSSINGS = 20_000;
+export const MAX_CROSSINGS = 10_000;
 /** Vertices of a geometry whose segments cannot cross more than MAX_CROSSINGS times: n (n - 3) / 2. */
-export const MAX_SMALL_VERTICES = 200;
+export const MAX_SMALL_VERTICES = 140;
 
 /** Segments of a geometry that are compared with all others. */
 const SAMPLED_SEGMENTS = 32;
