@@ -75,7 +75,8 @@ const SETTINGS = [
  * fails, and the kernel does not kill a process, which would end all sessions. macOS does not support this limit.
  */
 const SERVER_AND_WATCHER =
-  'ulimit -v "$1" 2>/dev/null; shift; exec 3<&0; ( ( read -r word <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec "$@" </dev/null 3<&-';
+  'ulimit -v "$1" 2>/dev/null; shift; ' +
+  'exec 3<&0; ( ( read -r word <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec "$@" </dev/null 3<&-';
 
 /** A larger log file is truncated at the next start. */
 const MAX_LOG_FILE_BYTES = 10 * 2 ** 20;

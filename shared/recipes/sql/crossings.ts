@@ -58,7 +58,8 @@ export function findEntangled({ input, findings }: StepTables, context: StepCont
       from segments where n % greatest(1, total / ${SAMPLED_SEGMENTS}) = 0),
     estimates as (
       select a.feature, count(*) as found,
-        count(*) * (max(a.vertices)::float8 / max(a.sampled)) * (max(a.vertices)::float8 / max(a.total)) / 2 as crossings
+        count(*) * (max(a.vertices)::float8 / max(a.sampled)) * (max(a.vertices)::float8 / max(a.total)) / 2
+          as crossings
       from samples as a join segments as b on a.feature = b.feature and a.i <> b.i and ${CROSS}
       group by a.feature)
     select feature, crossings from estimates

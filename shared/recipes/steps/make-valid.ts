@@ -27,8 +27,8 @@ export const makeValid: RecipeStep = {
         {
           code: 'GEOMETRY_TOO_COMPLEX',
           predicate: 'cannot be repaired',
-          sql: `select feature, format('its lines cross about %s times; the limit is ${MAX_CROSSINGS}', round(crossings))
-                  as reason
+          sql: `select feature,
+                  format('its lines cross about %s times; the limit is ${MAX_CROSSINGS}', round(crossings)) as reason
                 from (${findEntangled(tables, context)}) as entangled`,
         },
       ],
@@ -76,7 +76,8 @@ function writeRepaired({ input, output, findings }: StepTables, context: StepCon
     KEPT_PARTS,
     extracted(repair),
   );
-  const repaired = `case when repair.feature is null then ${geometry} else coalesce(repair.geometry, large.geometry) end`;
+  const repaired = `case when repair.feature is null then ${geometry}
+    else coalesce(repair.geometry, large.geometry) end`;
   return createTableAs(output, source, repaired, context);
 }
 
