@@ -1,11 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { IncomingMessage } from 'node:http';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { makePartsAtomic } from './multipart-uploads.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
 /**
@@ -22,6 +24,11 @@ export interface S3rverStore {
     uploadId: string,
     partNumber: string,
     content: Readable,
+  ): Promise<{ size: number; md5: string }>;
+  putObjectMultipart(
+    bucket: string,
+    uploadId: string,
+    parts: { number: number }[],
   ): Promise<{ size: number; md5: string }>;
   copyObject(
     fromBucket: string,
@@ -52,8 +59,6 @@ const STORED_HEADERS = new Set([
   'expires',
   'x-amz-storage-class',
 ]);
-/** An incomplete multipart upload of this age is removed. S3 does that with a lifecycle rule. */
-const ABANDONED_UPLOAD_MS = 24 * 3600 * 1000;
 
 /** Makes the writes of a store atomic. `staging` must be on the same file system as the objects. */
 export function makeWritesAtomic(store: S3rverStore, root: string, staging: string): void {
@@ -109,14 +114,7 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
     for (const path of paths.toReversed()) rmSync(path, { force: true });
     removeEmptyFolders(dirname(paths[0] ?? root), resolve(root, bucket));
   };
-  store.putPart = async (bucket, uploadId, partNumber, content) => {
-    const path = join(store.getResourcePath(bucket, undefined, 'uploads'), uploadId, String(Number(partNumber)));
-    const part = join(staging, randomUUID());
-    const written = await writeSynced(part, content.on('error', ignoreError));
-    await writeFile(`${path}.md5`, written.md5);
-    await rename(part, path);
-    return written;
-  };
+  makePartsAtomic(store, staging, writeSynced);
 }
 
 /** Completes the interrupted uploads that have a journal, and removes the others. */
@@ -131,17 +129,6 @@ export async function repairStaging(staging: string): Promise<{ completed: numbe
     found[journal === undefined ? 'removed' : 'completed'] += 1;
   }
   return found;
-}
-
-/** Removes old incomplete multipart uploads. */
-export async function removeAbandonedUploads(root: string, buckets: string[], now = Date.now()): Promise<void> {
-  for (const bucket of buckets) {
-    const uploads = join(root, bucket, '._S3rver_uploads');
-    for (const name of await readdir(uploads).catch(() => [])) {
-      const { mtimeMs } = await stat(join(uploads, name));
-      if (now - mtimeMs > ABANDONED_UPLOAD_MS) await rm(join(uploads, name), { recursive: true, force: true });
-    }
-  }
 }
 
 /** The files of an object, in the order in which they are moved: the content is last. */
@@ -182,7 +169,7 @@ function moveAll(folder: string, moves: Move[]): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Writes a file and syncs it to disk. Rejects and removes the file if the source fails. */
+/** Writes a file and syncs it to disk. Rejects and removes the file if the source or the file fails. */
 async function writeSynced(path: string, content: Readable | Buffer | string): Promise<{ size: number; md5: string }> {
   const hash = createHash('md5');
   let size = 0;
@@ -193,9 +180,8 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
       done(null, chunk);
     },
   }).on('error', ignoreError);
-  const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
   try {
-    await pipeline([source, ...bodyTransforms(content), measure, writeFileStream(path)]);
+    await pipeline([sourceOf(content), ...bodyTransforms(content), measure, writeFileStream(path)]);
     const file = await open(path, 'r');
     await file.sync().finally(() => file.close());
     return { size, md5: hash.digest('hex') };
@@ -203,4 +189,10 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
     await rm(path, { force: true });
     throw thrown;
   }
+}
+
+/** A request as an iterator: the pipeline would close its connection when the file fails, before the response. */
+function sourceOf(content: Readable | Buffer | string): AsyncIterable<Buffer> {
+  if (content instanceof IncomingMessage) return content.on('error', ignoreError).iterator({ destroyOnReturn: false });
+  return content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
 }

@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
-import { makeWritesAtomic, removeAbandonedUploads, repairStaging, type S3rverStore } from './atomic-writes.ts';
+import { makeWritesAtomic, repairStaging, type S3rverStore } from './atomic-writes.ts';
+import { answerAborts, removeAbandonedUploads } from './multipart-uploads.ts';
+import { convertErrors } from './s3-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { closeServer } from '../api/listen.ts';
 import { type StoreAccess, withAccessControl } from './store-access/check-request.ts';
@@ -30,11 +32,13 @@ export interface ObjectStoreOptions extends StoreAccess {
 const ADDRESS = '127.0.0.1';
 /** How long a stop waits for running requests. */
 const DRAIN_MS = 2_000;
+/** How often abandoned multipart uploads are removed. */
+const SWEEP_MS = 10 * 60_000;
 
 /** Members of s3rver and of Koa, its base, that the types of s3rver omit. */
 type S3rverInternals = S3rver & {
   store: S3rverStore;
-  middleware: ((ctx: { req: IncomingMessage }, next: () => Promise<void>) => Promise<void>)[];
+  middleware: ((ctx: { req: IncomingMessage; status: number }, next: () => Promise<void>) => Promise<void>)[];
   on(event: 'event' | 'error', listener: (body: unknown) => void): void;
 };
 
@@ -52,7 +56,7 @@ export async function startObjectStore({
   await mkdir(root, { recursive: true });
   const repaired = await repairStaging(staging);
   if (repaired.completed + repaired.removed > 0) log.warn(repaired, 'Upload:Repair:Done');
-  await removeAbandonedUploads(root, buckets);
+  await removeAbandonedUploads(root, buckets, { starting: true });
 
   const configureBuckets = buckets.map((name) => ({ name, configs: [] }));
   const server = new S3rver({
@@ -62,7 +66,7 @@ export async function startObjectStore({
     configureBuckets,
   }) as S3rverInternals;
   makeWritesAtomic(server.store, root, staging);
-  server.middleware.unshift(decodeCopySource);
+  server.middleware.unshift(convertErrors, decodeCopySource, answerAborts(server.store));
   server.on('event', (body) => onNotification?.(body));
   server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();
@@ -72,9 +76,15 @@ export async function startObjectStore({
   http.on('error', ignoreError); // `once` below rejects with it.
   http.listen(port, ADDRESS);
   await once(http, 'listening');
+  const sweep = setInterval(() => {
+    removeAbandonedUploads(root, buckets, { starting: false }).catch((reason: unknown) => logFailure(log, reason));
+  }, SWEEP_MS).unref();
   return {
     endpoint: `http://${ADDRESS}:${(http.address() as AddressInfo).port}`,
-    stop: () => closeServer(http, DRAIN_MS),
+    stop: () => {
+      clearInterval(sweep);
+      return closeServer(http, DRAIN_MS);
+    },
   };
 }
 

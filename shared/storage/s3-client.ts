@@ -6,6 +6,10 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 const MAX_SOCKETS = 128;
 /** Time to accept a connection. Long, because the embedded store shares a process that can be busy. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The SDK would print warnings on standard error. Its errors are thrown, and logged where they are handled. */
+const NO_LOGGER = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+/** Part of the User-Agent header of every request of Sluice. */
+export const S3_USER_AGENT = 'sluice-object-store';
 /** A connection that transfers nothing for this time is closed, and the request fails as transient. */
 const IDLE_TIMEOUT_MS = 60_000;
 
@@ -28,6 +32,8 @@ export function createS3Client(env: Env): S3Client {
     region: env.S3_REGION,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
+    customUserAgent: S3_USER_AGENT,
+    logger: NO_LOGGER,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,
@@ -40,3 +46,5 @@ export function createS3Client(env: Env): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
 }
+
+function ignore(): void {}

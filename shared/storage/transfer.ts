@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
@@ -136,18 +141,30 @@ export async function uploadStream(
   stop.addEventListener('abort', onStop, { once: true });
   const sending =
     size > MULTIPART_BYTES
-      ? uploadParts(client, { ...target, Body: body }, size, stop)
+      ? uploadParts(client, { ...target, Body: body }, size)
       : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
           abortSignal: abortRequest.signal,
         });
-  try {
-    if (stop.aborted) onStop();
-    await Promise.all([reading, sending]);
-  } catch (thrown) {
-    source.destroy();
-    body.destroy();
-    throw thrown;
-  }
+  if (stop.aborted) onStop();
+  // Each side ends when the other one has failed, so that an upload has ended when its error is thrown.
+  sending.catch(() => void body.destroy());
+  const [read, sent] = await Promise.allSettled([reading, sending]);
+  if (read.status === 'fulfilled' && sent.status === 'fulfilled') return;
+  source.destroy();
+  throw causeOf(read, sent);
+}
+
+/**
+ * The error that ended an upload: a reply of the store, else the error of the source, unless the source was only closed
+ * after the failure of the request.
+ */
+function causeOf(read: PromiseSettledResult<unknown>, sent: PromiseSettledResult<unknown>): unknown {
+  const ofSource: unknown = read.status === 'rejected' ? read.reason : undefined;
+  const ofStore: unknown = sent.status === 'rejected' ? sent.reason : undefined;
+  const reply = (ofStore as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
+  const isConsequence = (ofSource as { code?: string } | undefined)?.code === 'ERR_STREAM_PREMATURE_CLOSE';
+  if (reply === undefined && ofSource !== undefined && !isConsequence) return ofSource;
+  return ofStore ?? ofSource;
 }
 
 /**
@@ -177,23 +194,26 @@ function exactLength(target: PutObjectCommandInput, size: number): Transform {
   }).on('error', ignoreError);
 }
 
-async function uploadParts(
-  client: S3Client,
-  params: PutObjectCommandInput,
-  size: number,
-  signal: AbortSignal,
-): Promise<void> {
+/**
+ * Uploads parts until `params.Body` ends. If the body or a part fails, the upload is aborted before the error is
+ * thrown, so that the store deletes the parts. The parts in progress have ended by then.
+ */
+async function uploadParts(client: S3Client, params: PutObjectCommandInput, size: number): Promise<void> {
   const upload = new Upload({
     client,
     params,
     partSize: Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS)),
     queueSize: CONCURRENT_PARTS,
+    // lib-storage would throw the error of a failed abort instead of its cause.
+    leavePartsOnError: true,
   });
-  const abort = () => void upload.abort();
-  signal.addEventListener('abort', abort, { once: true });
   try {
     await upload.done();
-  } finally {
-    signal.removeEventListener('abort', abort);
+  } catch (thrown) {
+    const { Bucket, Key } = params;
+    const { uploadId: UploadId } = upload;
+    if (UploadId !== undefined)
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(ignoreError);
+    throw thrown;
   }
 }
