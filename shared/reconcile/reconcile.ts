@@ -7,7 +7,8 @@ import {
   ROOT_KEY,
   runIdOfAssetKey,
 } from '#shared/contracts/object-keys.ts';
-import type { AssetDocument } from '#shared/ledger/documents.ts';
+import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
+import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { compareCatalog, compareObject } from './compare-contents.ts';
@@ -36,7 +37,8 @@ const ASSETS_PER_PAGE = 500;
  * Compares every asset of the ledger with the objects of the lake, by key and size. With `deep`, it also reads each
  * object to compare hash and metadata, and compares the catalog documents with the ledger. Changes nothing. Runs can
  * continue during the comparison: each discrepancy is checked a second time, and those that belong to a run that is not
- * archived are omitted. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE.
+ * archived are omitted, unless all attempts of its archive step have failed. Throws DATABASE_UNAVAILABLE,
+ * STORE_UNAVAILABLE.
  */
 export async function reconcile(
   services: Services,
@@ -92,7 +94,7 @@ async function isConfirmed(
     case 'catalog_missing':
       return head === undefined && (await isCatalogExpected(key, assets, ledger));
     case 'object_unregistered':
-      return head !== undefined && !(await isAccountedFor(key, ledger));
+      return head !== undefined && !(await isAccountedFor(key, { ledger, env }));
     default:
       if ((await ledger.getAsset(discrepancy.asset_id)) === undefined) return false; // Removed since.
       return discrepancy.kind === 'object_changed'
@@ -119,19 +121,33 @@ async function isCatalogExpected(
 }
 
 /**
- * True if the object was registered since, if its run can still register or delete it, or if it belongs to a removed
- * asset.
+ * True if the object was registered since, if its run can still register or delete it, or if it belongs to an asset
+ * that was removed recently and will be deleted.
  */
-async function isAccountedFor(key: string, ledger: Services['ledger']): Promise<boolean> {
+async function isAccountedFor(key: string, { ledger, env }: Pick<Services, 'ledger' | 'env'>): Promise<boolean> {
   if ((await ledger.findAssetByKey(describedAssetKey(key))) !== undefined) return true;
   const [dataset_id = '', runId = ''] = key.split('/');
   const runs = RUN_ID.test(runId)
     ? [await ledger.getRun(runId)]
     : await ledger.listRuns({ dataset_id, archived: false, limit: 1 });
-  if (runs.some((run) => run !== undefined && !isArchived(run))) return true;
-  return (await ledger.listRemovals({ dataset_id })).some((asset) =>
-    [asset.s3_key, isoKey(asset.s3_key), itemKey(dataset_id, asset.version)].includes(key),
+  const unarchived = runs.flatMap((run) => (run === undefined || isArchived(run) ? [] : [run]));
+  if (unarchived.some((run) => !archiveHasFailed(run, env.RETRY_LIMIT))) return true;
+  if (unarchived.length > 0) return false;
+  return (await ledger.listRemovals({ dataset_id })).some(
+    (asset) =>
+      Date.now() - Date.parse(asset.removed?.at ?? '') < REMOVAL_MS &&
+      [asset.s3_key, isoKey(asset.s3_key), itemKey(dataset_id, asset.version)].includes(key),
   );
+}
+
+/** The objects of a removed asset are deleted within minutes. When they exist for longer, the deletion fails. */
+const REMOVAL_MS = 3600 * 1000;
+
+/** True if the archive step of an ended run has failed and is not retried, so that it deletes nothing any more. */
+function archiveHasFailed({ steps }: Pick<RunDocument, 'steps'>, retryLimit: number): boolean {
+  const archive = steps.find(({ name }) => name === 'archive');
+  if (archive?.status !== 'failed' || archive.error === null) return false;
+  return !ERROR_CODES[archive.error.code].retryable || archive.attempt > retryLimit;
 }
 
 const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
