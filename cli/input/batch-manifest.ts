@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
+import { firstBytes } from '#shared/text/first-bytes.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { printable } from '#shared/text/visible-text.ts';
 
@@ -33,8 +34,9 @@ export function batchNames(
       `--dataset ${printable(JSON.stringify(dataset))} ${describeIssue(issue)}.`,
       { details: { option: '--dataset' } },
     );
-  const batchId = requested ?? `${dataset}-${compactTime(now)}-${random}`;
-  return { batchId, folder: requested === undefined ? batchId : `${folderName(requested)}-${random}` };
+  const end = `${compactTime(now)}-${random}`;
+  if (requested !== undefined) return { batchId: requested, folder: `${folderName(requested)}-${random}` };
+  return { batchId: `${dataset}-${end}`, folder: `${firstBytes(dataset, MAX_FOLDER_BYTES)}-${end}` };
 }
 
 /** The `metadata` fields of these options. */
@@ -52,9 +54,12 @@ function compactTime(now: Date): string {
   return now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
 }
 
+/** Part of the folder name that comes from the dataset or the batch_id. The whole name is limited to 233 bytes. */
+const MAX_FOLDER_BYTES = 150;
+
 /** A batch_id may contain any characters, such as `/` and `..`; the name of a folder may not. */
 function folderName(batchId: string): string {
-  return batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_').slice(0, 64);
+  return firstBytes(batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_'), MAX_FOLDER_BYTES);
 }
 
 /** The command-line option for each manifest field, for messages. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { keyProblem } from '#shared/contracts/object-keys.ts';
 import { planBatch } from './batch.ts';
 import type { SourceFile } from './source-files.ts';
 
@@ -58,7 +59,19 @@ test('--batch-id is preserved, and its folder gets a safe and unique name', () =
   expect([batchId, manifestKey]).toEqual(['../März #1/é', 'manifests/_März_1_é-c0ffee.json']);
 });
 
+test('the keys of a long dataset name are shortened to what a store can hold', () => {
+  const dataset = '道路'.repeat(35);
+  const { batchId, manifestKey, uploads } = planBatch([source('x.shp')], { dataset, uploader: 'ana' }, names);
+  expect(batchId).toBe(`${dataset}-20250301T101530-c0ffee`);
+  expect(manifestKey).toBe(`manifests/${'道路'.repeat(25)}-20250301T101530-c0ffee.json`);
+  for (const key of [manifestKey, ...uploads.map((upload) => upload.key)]) expect(keyProblem(key)).toBeUndefined();
+});
+
 test.each([
+  [
+    { dataset: '道'.repeat(72) },
+    `--dataset "${'道'.repeat(72)}" must be at most 215 bytes of UTF-8, because file names start with it.`,
+  ],
   [
     { dataset: 'a b' },
     '--dataset "a b" must be 1 to 100 letters, digits, ".", "_" or "-", and start with a letter or digit.',

@@ -48,6 +48,7 @@ test.each([
   ['s3://landing-zone/manifests/b.json', 'is below manifests/'],
   ['s3://landing-zone/archive/manifests/b.json', 'is below archive/'],
   [`s3://landing-zone/${'é'.repeat(513)}`, 'is longer than 1024 bytes'],
+  [`s3://landing-zone/b/${'é'.repeat(115)}.zip`, 'has a name of more than 233 bytes'],
 ])('rejects %s', (path, reason) => {
   expect(named(path)).toThrow(
     expect.objectContaining({

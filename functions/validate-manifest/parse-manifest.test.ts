@@ -161,6 +161,10 @@ describe('fields', () => {
       JSON.stringify({ ...good, files: Array.from({ length: 1001 }, () => good.files[0]) }),
     ],
     [
+      'metadata.tags.dataset_id must be at most 215 bytes of UTF-8, because file names start with it',
+      JSON.stringify({ ...good, metadata: { tags: { dataset_id: '道'.repeat(72) } } }),
+    ],
+    [
       'metadata.tags.dataset_id must not be "catalog.json", which is the key of the root catalog',
       JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'Catalog.json' } } }),
     ],

@@ -7,7 +7,9 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
+import { s3Error } from './s3-error.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
 /**
@@ -60,10 +62,13 @@ const STORED_HEADERS = new Set([
   'x-amz-storage-class',
 ]);
 
+const KEY_TOO_LONG = `A key has at most ${MAX_KEY_BYTES} bytes, and at most ${MAX_SEGMENT_BYTES} between two slashes.`;
+
 /** Makes the writes of a store atomic. `staging` must be on the same file system as the objects. */
 export function makeWritesAtomic(store: S3rverStore, root: string, staging: string): void {
   const plainPath = store.getResourcePath.bind(store);
   store.getResourcePath = (bucket, key, resource) => {
+    if (key !== undefined && isTooLong(key)) throw s3Error(400, 'KeyTooLongError', KEY_TOO_LONG);
     const path = plainPath(bucket, key, resource);
     const bucketFolder = resolve(root, bucket);
     // s3rver uses buckets and keys as paths, so `..` could leave the bucket.

@@ -194,6 +194,20 @@ describe('the embedded object store', () => {
     expect(await keys(s3)).toEqual([]);
   });
 
+  test('stores keys up to the limit, and rejects longer ones with KeyTooLongError', async () => {
+    const { s3 } = await start(folder());
+    const longest = `${'é'.repeat(116)}x/${'é'.repeat(116)}x`;
+    await s3.send(new PutObjectCommand({ Bucket, Key: longest, Body: 'one' }));
+    expect(await read(s3, longest)).toBe('one');
+    for (const Key of [`${longest}y`, `é${longest}`, 'é/'.repeat(342)]) {
+      const rejected = { name: 'KeyTooLongError', $metadata: { httpStatusCode: 400 } };
+      await expect(s3.send(new PutObjectCommand({ Bucket, Key, Body: 'one' }))).rejects.toMatchObject(rejected);
+      await expect(read(s3, Key)).rejects.toMatchObject(rejected);
+    }
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: longest }));
+    expect(await keys(s3)).toEqual([]);
+  });
+
   test('rejects keys outside their bucket', async () => {
     const directory = folder();
     const { store } = await start(directory);

@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
+import { MAX_DATASET_ID_BYTES } from '#shared/contracts/object-keys.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
+import { firstBytes } from '#shared/text/first-bytes.ts';
 
-/** Longest dataset id (DATASET_ID). */
+/** Longest dataset id (DATASET_ID), in characters. */
 const MAX_DATASET_ID = 100;
 
 /** The datasets that a run adds versions to. Only they can contain objects of the run. */
@@ -25,7 +27,7 @@ export function rasterDatasets({
     const stem = stems[index] ?? '';
     const isRepeated = stems.filter((other) => other === stem).length > 1;
     const variable = isRepeated && file.layer !== undefined ? `.${toDatasetIdPart(file.layer)}` : '';
-    return `${dataset_id}.${stem}${variable}`.slice(0, MAX_DATASET_ID);
+    return cutDatasetId(`${dataset_id}.${stem}${variable}`);
   });
   return numberRepeated(names);
 }
@@ -42,11 +44,17 @@ function numberRepeated(names: readonly string[]): string[] {
     let unique = name;
     for (let number = 2; used.has(foldCase(unique)) || (unique !== name && original.has(foldCase(unique))); number++) {
       const suffix = `-${number}`;
-      unique = `${name.slice(0, MAX_DATASET_ID - suffix.length)}${suffix}`;
+      unique = `${cutDatasetId(name, suffix.length)}${suffix}`;
     }
     used.add(foldCase(unique));
     return unique;
   });
+}
+
+/** The first characters of a name that can be a dataset id with `space` more ASCII characters. */
+function cutDatasetId(name: string, space = 0): string {
+  const characters = [...name].slice(0, MAX_DATASET_ID - space).join('');
+  return firstBytes(characters, MAX_DATASET_ID_BYTES - space);
 }
 
 function foldCase(name: string): string {

@@ -9,6 +9,7 @@ import {
   isoKey,
   itemKey,
   keyProblem,
+  MAX_DATASET_ID_BYTES,
   manifestKeyOf,
   openLineageKey,
   runIdOfAssetKey,
@@ -43,6 +44,26 @@ test('a manifest is archived under its own key, or under a key with its id', () 
   expect(archiveKeyOf(key, '64b0c0ffee')).toBe('archive/manifests/Straße #1.64b0c0ffee.json');
 });
 
+test.each([
+  ['a name of 233 bytes', `manifests/${'道'.repeat(76)}.json`],
+  [
+    'a key of 1024 bytes',
+    `manifests/${'a'.repeat(200)}/${'b'.repeat(200)}/${'c'.repeat(200)}/${'d'.repeat(200)}/${'e'.repeat(205)}.json`,
+  ],
+])('a manifest with %s is archived under keys that a store can hold', (_name, key) => {
+  expect(keyProblem(key)).toBeUndefined();
+  const keys = [archiveKeyOf(key), archiveKeyOf(key, '64b0c0ffee64b0c0ffee6464')];
+  expect(keys.map(keyProblem)).toEqual([undefined, undefined]);
+  expect(keys[1]).toMatch(/^archive\/manifests\/.*\.64b0c0ffee64b0c0ffee6464\.json$/);
+});
+
+test('all objects of the longest dataset id have keys that a store can hold', () => {
+  const dataset_id = 'é'.repeat(Math.floor(MAX_DATASET_ID_BYTES / 2));
+  const asset = assetKey({ ...RUN, dataset_id }, 2 ** 31, `${dataset_id}_1000.tif`);
+  expect(Buffer.byteLength(dataset_id)).toBeGreaterThan(MAX_DATASET_ID_BYTES - 2);
+  for (const key of [isoKey(asset), itemKey(dataset_id, 2 ** 31)]) expect(keyProblem(key)).toBeUndefined();
+});
+
 test.each(['manifests/notes.txt', 'archive/manifests/b.json', 'b1/manifests/b.json'])('%s is not a manifest', (key) => {
   expect(isManifestKey(key)).toBe(false);
 });
@@ -50,6 +71,7 @@ test.each(['manifests/notes.txt', 'archive/manifests/b.json', 'b1/manifests/b.js
 test.each([
   ['', 'is empty'],
   ['é'.repeat(513), 'is longer than 1024 bytes'],
+  [`a/${'é'.repeat(117)}/b`, 'has a name of more than 233 bytes'],
   ['a\0b', 'contains a NUL character'],
   ['a/../b', 'contains a "." or ".." segment'],
   ['./a', 'contains a "." or ".." segment'],
@@ -67,6 +89,9 @@ test.each([
   expect(userKeyProblem(key)).toBe(problem);
 });
 
-test.each(['b1/roads.zip', 'manifests/Roads #1 é 🗺.json', 'é'.repeat(512)])('%j is a valid key', (key) => {
-  expect(userKeyProblem(key)).toBeUndefined();
-});
+test.each(['b1/roads.zip', 'manifests/Roads #1 é 🗺.json', `${'é'.repeat(116)}x/`.repeat(4) + 'é'.repeat(44)])(
+  '%j is a valid key',
+  (key) => {
+    expect(userKeyProblem(key)).toBeUndefined();
+  },
+);

@@ -1,9 +1,15 @@
+import { firstBytes } from '#shared/text/first-bytes.ts';
 import { refusedCharacter } from '#shared/text/visible-text.ts';
 
 /** The keys of all objects that Sluice reads or writes. No other module builds or parses a key. */
 
 /** Longest object key of S3, in bytes of UTF-8. */
 export const MAX_KEY_BYTES = 1024;
+/**
+ * Longest part of a key between two slashes, in bytes of UTF-8, that every object store can hold. MinIO and s3rver
+ * store it as a file name, which has at most 255 bytes on most file systems. s3rver appends `._S3rver_metadata.json`.
+ */
+export const MAX_SEGMENT_BYTES = 255 - '._S3rver_metadata.json'.length;
 
 /**
  * Why no object can have this key, as the end of a sentence about it; undefined for a valid key. MinIO refuses `.` and
@@ -12,9 +18,18 @@ export const MAX_KEY_BYTES = 1024;
 export function keyProblem(key: string): string | undefined {
   if (key === '') return 'is empty';
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`;
+  if (isTooLong(key)) return `has a name of more than ${MAX_SEGMENT_BYTES} bytes`;
   if (key.includes('\0')) return 'contains a NUL character';
   if (key.split('/').some((segment) => segment === '.' || segment === '..')) return 'contains a "." or ".." segment';
   return undefined;
+}
+
+/** Whether a key, or a part of it between two slashes, has too many bytes. */
+export function isTooLong(key: string): boolean {
+  return (
+    Buffer.byteLength(key) > MAX_KEY_BYTES ||
+    key.split('/').some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
+  );
 }
 
 /** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
@@ -43,11 +58,15 @@ export function isManifestKey(key: string): boolean {
 
 /**
  * Where a manifest is archived. With `manifestId` the key is unique to that manifest: used when another manifest of the
- * same key was archived before.
+ * same key was archived before. A name that would be too long with the prefix or the id is shortened.
  */
 export function archiveKeyOf(manifestKey: string, manifestId?: string): string {
   const suffix = manifestId === undefined ? MANIFEST_SUFFIX : `.${manifestId}${MANIFEST_SUFFIX}`;
-  return `${ARCHIVE_PREFIX}${manifestKey.replace(/\.json$/, suffix)}`;
+  const stem = manifestKey.replace(/\.json$/, '');
+  const key = `${ARCHIVE_PREFIX}${stem}${suffix}`;
+  if (keyProblem(key) === undefined) return key;
+  const name = stem.slice(stem.lastIndexOf('/') + 1);
+  return `${ARCHIVE_PREFIX}${MANIFESTS_PREFIX}${firstBytes(name, MAX_SEGMENT_BYTES - suffix.length)}${suffix}`;
 }
 
 // Data lake: a folder for each dataset holds its collection, its items, and a folder for each run with the assets.
@@ -55,6 +74,10 @@ export function archiveKeyOf(manifestKey: string, manifestId?: string): string {
 export const ROOT_KEY = 'catalog.json';
 const ISO_SUFFIX = '.iso.json';
 const OPENLINEAGE_PREFIX = '_openlineage/';
+/** Longest end of a key after the dataset id: the ISO record of the last of 1,000 rasters of a manifest. */
+const LONGEST_SUFFIX = `_1000.tif${ISO_SUFFIX}`;
+/** Longest dataset id, in bytes of UTF-8: the names of its assets and their records start with it. */
+export const MAX_DATASET_ID_BYTES = MAX_SEGMENT_BYTES - LONGEST_SUFFIX.length;
 
 interface RunRef {
   dataset_id: string;

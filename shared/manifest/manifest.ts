@@ -1,7 +1,7 @@
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { z } from 'zod';
 import { textProblem, visibleText } from '#shared/text/visible-text.ts';
-import { ROOT_KEY } from '#shared/contracts/object-keys.ts';
+import { MAX_DATASET_ID_BYTES, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 import { DECLARABLE_TYPES, EpsgCodeSchema } from '#shared/contracts/facts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
@@ -29,6 +29,10 @@ export const DATASET_ID = z
   .regex(
     /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u,
     'must be 1 to 100 letters, digits, ".", "_" or "-", and start with a letter or digit',
+  )
+  .refine(
+    (id) => Buffer.byteLength(id) <= MAX_DATASET_ID_BYTES,
+    `must be at most ${MAX_DATASET_ID_BYTES} bytes of UTF-8, because file names start with it`,
   )
   .refine((id) => id.toLowerCase() !== ROOT_KEY, `must not be "${ROOT_KEY}", which is the key of the root catalog`);
 
@@ -170,7 +174,8 @@ export const ManifestMetadataSchema = z.strictObject({
   tags: z
     .looseObject({
       dataset_id: DATASET_ID.optional().describe(
-        'The dataset that gets the asset as a new version. Default: a generated id.',
+        'The dataset that gets the asset as a new version, at most ' +
+          `${MAX_DATASET_ID_BYTES} bytes of UTF-8. Default: a generated id.`,
       ),
     })
     .superRefine((tags, context) => {

@@ -170,7 +170,8 @@ class S3ObjectStore implements ObjectStore {
   }
 
   async delete(bucket: string, key: string): Promise<void> {
-    const object = checkKey({ bucket, key });
+    if (keyProblem(key) !== undefined) return; // No object can have this key.
+    const object = { bucket, key };
     await mapErrors(object, undefined, () => this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })));
   }
 

@@ -38,6 +38,12 @@ describe('datasets of several files', () => {
       [100, '-2'],
     ]);
   });
+  test('are cut to names that a store can hold, between two characters', () => {
+    const names = planned([{ path: `s3://l/${'道'.repeat(70)}1.tif` }, { path: `s3://l/${'道'.repeat(70)}2.tif` }]);
+    expect(names).toEqual([`elev.${'道'.repeat(70)}`, `elev.${'道'.repeat(69)}-2`]);
+    const astral = planned([{ path: `s3://l/${'𠀀'.repeat(56)}.tif` }, { path: 's3://l/b.tif' }]);
+    expect(astral).toEqual([`elev.${'𠀀'.repeat(52)}`, 'elev.b']);
+  });
   test.each([
     [
       ['x/a', 'y/a', 'z/a-2'],

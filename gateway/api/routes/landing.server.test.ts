@@ -100,6 +100,7 @@ test.each([
   'a%00b',
   'a%0Ab',
   'é'.repeat(513),
+  `${'é'.repeat(115)}.zip`,
   'archive/manifests/b1.json',
 ])('rejects the path %j', (path) => {
   expect(() => landingKey(path)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
