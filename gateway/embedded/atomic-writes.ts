@@ -10,46 +10,15 @@ import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-
 import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
 import { s3Error } from './s3-error.ts';
+import type { S3rverStore } from './s3rver-store.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
 /**
- * The store of s3rver, with the methods that this module replaces. s3rver 3.7 writes an object directly to its final
- * file. After an interrupted upload it serves a partial object, an overwritten object is lost, an upload is
- * acknowledged before its last bytes are written, and concurrent deletes in one folder fail. The replacements write to
- * a staging folder, sync, and move the files to their final place. A journal allows the next start to complete the
- * moves.
+ * s3rver 3.7 writes an object directly to its final file. After an interrupted upload it serves a partial object, an
+ * overwritten object is lost, an upload is acknowledged before its last bytes are written, and concurrent deletes in
+ * one folder fail. The methods of this module write to a staging folder, sync, and move the files to their final place.
+ * A journal allows the next start to complete the moves.
  */
-export interface S3rverStore {
-  putObject(object: S3rverObject): Promise<{ size: number; md5: string }>;
-  putPart(
-    bucket: string,
-    uploadId: string,
-    partNumber: string,
-    content: Readable,
-  ): Promise<{ size: number; md5: string }>;
-  putObjectMultipart(
-    bucket: string,
-    uploadId: string,
-    parts: { number: number }[],
-  ): Promise<{ size: number; md5: string }>;
-  copyObject(
-    fromBucket: string,
-    fromKey: string,
-    toBucket: string,
-    toKey: string,
-    replacement: Record<string, string> | null,
-  ): Promise<Record<string, string>>;
-  deleteObject(bucket: string, key: string): Promise<void>;
-  getMetadata(bucket: string, key: string): Promise<Record<string, string>>;
-  getResourcePath(bucket: string, key: string | undefined, resource: string): string;
-}
-
-interface S3rverObject {
-  bucket: string;
-  key: string;
-  content: Readable | Buffer;
-  metadata: Record<string, string>;
-}
 
 /** The headers of an upload that S3 stores, in addition to `x-amz-meta-…`. */
 const STORED_HEADERS = new Set([
@@ -197,7 +166,8 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
 }
 
 /** A request as an iterator: the pipeline would close its connection when the file fails, before the response. */
-function sourceOf(content: Readable | Buffer | string): AsyncIterable<Buffer> {
-  if (content instanceof IncomingMessage) return content.on('error', ignoreError).iterator({ destroyOnReturn: false });
+function sourceOf(content: Readable | Buffer | string): Readable {
+  if (content instanceof IncomingMessage)
+    return Readable.from(content.on('error', ignoreError).iterator({ destroyOnReturn: false }));
   return content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
 }

@@ -13,7 +13,7 @@ import {
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createS3Client, S3_USER_AGENT } from '#shared/storage/s3-client.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { testEnv } from '../../tests/servers.ts';
+import { STORE_KEYS, testEnv } from '../../tests/servers.ts';
 import { mountSmallDisk } from '../../tests/small-disk.ts';
 import { removeAbandonedUploads } from './multipart-uploads.ts';
 import { startObjectStore } from './object-store.ts';
@@ -41,7 +41,7 @@ function newFolder(): string {
 }
 
 async function start(directory = newFolder()) {
-  const store = await startObjectStore({ directory, port: 0, buckets: [Bucket] });
+  const store = await startObjectStore({ directory, port: 0, buckets: [Bucket], keys: STORE_KEYS });
   const env = testEnv({ S3_ENDPOINT: store.endpoint });
   const s3 = createS3Client(env);
   const objects = openObjectStore(env);

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { S3_USER_AGENT } from '#shared/storage/s3-client.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import type { S3rverStore } from './atomic-writes.ts';
 import { s3Error } from './s3-error.ts';
+import type { S3rverStore } from './s3rver-store.ts';
 
 /** Multipart uploads of the embedded store. s3rver has no request that aborts one. */
 
