@@ -107,3 +107,15 @@ test('localName removes control characters and keeps the extension', () => {
   // The longest name in an archive.
   expect(localName(`${'😀'.repeat(16_000)}.shp`)).toMatch(/^(😀){49}\.shp$/u);
 });
+
+test('rejects a directory whose names and comments would fill the memory', async () => {
+  const path = await archive(
+    'directory.zip',
+    `for i in range(100):
+        info = zipfile.ZipInfo(f'{i}.txt'); info.comment = b'x' * 60000; z.writestr(info, '')`,
+  );
+  await expect(withArchive(path, 'a é.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'ARCHIVE_UNSAFE',
+    message: expect.stringContaining('a é.zip has a directory of more than 4000000 bytes') as string,
+  });
+});

@@ -23,6 +23,8 @@ export interface ArchiveMember {
 
 /** A dataset has fewer than 10 files, so 1,000 layers fit. */
 const MAX_ENTRIES = 10_000;
+/** Bytes of names, comments and extra fields of all entries, which are held in memory: 400 for each entry. */
+const MAX_DIRECTORY_BYTES = 4_000_000;
 /** Text and shapefiles compress up to about 20:1; a zip bomb of equal bytes compresses 1,000:1. */
 const MAX_RATIO = 200;
 /** Smaller archives may have any ratio: a small file of equal bytes is harmless. */
@@ -75,10 +77,14 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
   if (zip.entryCount > MAX_ENTRIES)
     throw unsafe(file, `contains ${zip.entryCount} entries; at most ${MAX_ENTRIES} are allowed`);
   const members: ArchiveMember[] = [];
+  let directory = 0;
   let packed = 0;
   let unpacked = 0;
   try {
     for await (const entry of zip.eachEntry()) {
+      directory += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+      if (directory > MAX_DIRECTORY_BYTES)
+        throw unsafe(file, `has a directory of more than ${MAX_DIRECTORY_BYTES} bytes`);
       const name = checkEntry(entry, file);
       packed += entry.compressedSize;
       unpacked += entry.uncompressedSize;

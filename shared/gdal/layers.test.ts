@@ -23,3 +23,11 @@ test('parseLayers reads names that look like other lines of the output', () => {
     },
   ]);
 });
+
+test('parseLayers reads each line once, when a name imitates the heading of a CRS many times', () => {
+  const heading = 'Layer SRS WKT:\n';
+  const layer = (text: string) => parseLayers(`Layer name: t\n${text}Geometry: Point\n`)[0];
+  expect(layer(heading.repeat(300_000))).toEqual({ name: 't', geometryType: 'Point', fields: [] });
+  expect(layer(`${heading}(unknown)\n`.repeat(300_000))?.wkt).toBeUndefined();
+  expect(layer(`${heading}(unknown)\n${heading}A[]\nData axis to CRS axis mapping: 1\n`)?.wkt).toBe('A[]');
+});

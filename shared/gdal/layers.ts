@@ -43,6 +43,8 @@ const FIELD =
   /^(.*): ((?:Integer|Integer64|Real|String|Date|Time|DateTime|Binary|IntegerList|Integer64List|RealList|StringList)(?:\([A-Za-z0-9]+\))?) \(\d+\.\d+\)/;
 const GEOMETRY = /^Geometry(?: \(.*\))?: (.+)$/;
 const FEATURE_COUNT = /^Feature Count: (\d+)$/;
+/** The line after a WKT. */
+const CRS_END = /^Data axis to CRS axis mapping|^\(unknown\)$/;
 const CRS_HEADING = /^(Layer SRS WKT|SRS WKT \(.*\)):$/;
 
 /** Parses the output of describeLayersCommand. Names in a file can imitate lines, but only of their own layer. */
@@ -51,9 +53,11 @@ export function parseLayers(stdout: string): Layer[] {
   return sections.map(parseLayer);
 }
 
+/** Reads each line once: names in a file can imitate the heading of a CRS any number of times. */
 function parseLayer(section: string): Layer {
   const [name = '', ...lines] = section.split('\n');
   const layer: Layer = { name, geometryType: 'None', fields: [] };
+  let hasCrsEnd = true;
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? '';
     const [, fieldName, fieldType] = FIELD.exec(line) ?? [];
@@ -62,20 +66,15 @@ function parseLayer(section: string): Layer {
     if (fieldName !== undefined && fieldType !== undefined) layer.fields.push({ name: fieldName, type: fieldType });
     else if (geometryType !== undefined && layer.geometryType === 'None') layer.geometryType = geometryType;
     else if (count !== undefined) layer.featureCount = Number(count);
-    else if (CRS_HEADING.test(line) && layer.wkt === undefined) {
-      const end = endOfCrs(lines, at);
-      if (end > at && lines[end] !== '(unknown)') layer.wkt = lines.slice(at + 1, end).join('\n');
-      if (end > at) at = end;
+    else if (hasCrsEnd && layer.wkt === undefined && CRS_HEADING.test(line)) {
+      let end = at + 1;
+      while (end < lines.length && !CRS_END.test(lines[end] ?? '')) end++;
+      hasCrsEnd = end < lines.length;
+      if (hasCrsEnd && lines[end] !== '(unknown)') layer.wkt = lines.slice(at + 1, end).join('\n');
+      if (hasCrsEnd) at = end;
     }
   }
   return layer;
-}
-
-/** The line after the WKT that follows the heading; -1 when there is none. */
-function endOfCrs(lines: string[], heading: number): number {
-  return lines.findIndex(
-    (line, index) => index > heading && (line.startsWith('Data axis to CRS axis mapping') || line === '(unknown)'),
-  );
 }
 
 /**

@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/formats/archive.ts';
 import { describeFirstBytes, readFirstBytes } from '#shared/formats/first-bytes.ts';
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { datasetInArchive, extensionOf, hasParts, partsOf, type SourcePart, stemOf } from './source-parts.ts';
+import {
+  datasetInArchive,
+  extensionOf,
+  hasParts,
+  partsOf,
+  type SourcePart,
+  stemOf,
+  maxPartBytes,
+  partTooLarge,
+} from './source-parts.ts';
 
 /** A file of the manifest, downloaded and checked without GDAL. */
 export interface Source<F extends FileFormat = FileFormat> {
@@ -98,10 +107,14 @@ async function fetchObjects(
   const downloads = await Promise.all(
     parts.map(async (part) => {
       const path = `${stem}${localExtension(part, format, part.name === key)}`;
-      const { sha256, size } = await objects.download(env.LANDING_BUCKET, part.name, path, {
-        maxBytes: env.MAX_FILE_BYTES,
-        signal,
-      });
+      const limit = part.name === key ? undefined : maxPartBytes(part.extension);
+      const maxBytes = Math.min(limit ?? Infinity, env.MAX_FILE_BYTES);
+      const { sha256, size } = await objects
+        .download(env.LANDING_BUCKET, part.name, path, { maxBytes, signal })
+        .catch((thrown: unknown) => {
+          if (limit === undefined || asSluiceError(thrown).code !== 'FILE_TOO_LARGE') throw thrown;
+          throw partTooLarge(part.extension, declared.path, limit);
+        });
       return { name: part.name, path, sha256, size };
     }),
   );
@@ -160,6 +173,8 @@ function unpackDataset(
     for (const part of parts) {
       const member = byName.get(part.name);
       if (member === undefined) continue;
+      const limit = part.name === main ? undefined : maxPartBytes(part.extension);
+      if (limit !== undefined && member.size > limit) throw partTooLarge(part.extension, declared.path, limit);
       const target = memberPath(folder, `${stemOf(part.name)}${extensionOf(part.name)}`);
       await unpack(member, target, signal);
       paths.push(target);

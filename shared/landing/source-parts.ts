@@ -13,6 +13,29 @@ export interface SourcePart {
   extension: string;
 }
 
+/**
+ * Limits for parts that GDAL or Sluice reads as a whole, in bytes: the text of a CRS, an encoding, a georeference or a
+ * header has a few kilobytes, and a schema a few hundred.
+ */
+const PART_LIMITS: [extension: RegExp, maxBytes: number][] = [
+  [/^\.(?:prj|cpg|cst|hdr|clr|wld|\w{1,4}w)$/, 2 ** 16],
+  [/^\.xsd$/, 2 ** 24],
+];
+
+/** The size limit of a part that is read as a whole, in bytes; undefined for other parts. */
+export function maxPartBytes(extension: string): number | undefined {
+  return PART_LIMITS.find(([pattern]) => pattern.test(extension))?.[1];
+}
+
+/** The error for a part that exceeds maxPartBytes. `file` is the path in the manifest. */
+export function partTooLarge(extension: string, file: string, limit: number): SluiceError {
+  return new SluiceError(
+    'FILE_TOO_LARGE',
+    `The ${extension} file of ${file} has more than ${limit} bytes. Remove it, or export the dataset again.`,
+    { details: { file, part: extension, limit } },
+  );
+}
+
 /** Member names that an error message and its details list. */
 const LISTED_MEMBERS = 20;
 

@@ -2,7 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type RasterFormat, rasterFormat, rejectReferencingXml } from '#shared/formats/raster-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { findHdf5Reference } from './hdf5-references.ts';
+import { findHdf5Reference, MAX_HEAPS } from './hdf5-references.ts';
 import type { Subdataset } from './raster-info.ts';
 
 /** A raster file of the manifest, downloaded. */
@@ -31,6 +31,12 @@ export async function fetchRaster(declared: ManifestFile, context: FetchContext)
 async function rejectHdf5Reference(path: string, file: string, signal: AbortSignal): Promise<void> {
   const reference = await findHdf5Reference(path, signal);
   if (reference === undefined) return;
+  if (reference === 'too many heaps')
+    throw new SluiceError(
+      'FILE_TOO_LARGE',
+      `${file} has more heaps (HDF5) than Sluice can check: the limit is ${MAX_HEAPS}. Convert it to GeoTIFF.`,
+      { details: { file, limit: MAX_HEAPS } },
+    );
   throw new SluiceError(
     'FILE_FORBIDDEN_CONTENT',
     `${file} refers to values in another file (HDF5 ${reference}). ` +

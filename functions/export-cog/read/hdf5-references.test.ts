@@ -69,3 +69,13 @@ function withoutHeapAddresses(bytes: Buffer): Buffer {
   }
   return without;
 }
+
+test('does not collect the addresses of heaps without a limit', async () => {
+  const path = join(folder, 'heaps.nc');
+  const head = (await readFile(data('sub.nc'))).subarray(0, 512);
+  await writeFile(
+    path,
+    Buffer.concat([Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), head, Buffer.alloc(4_100_000, 'HEAP')]),
+  );
+  expect(await findHdf5Reference(path, signal)).toBe('too many heaps');
+});

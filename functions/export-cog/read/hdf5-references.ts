@@ -9,12 +9,14 @@ import { startsWithLatin1 } from '#shared/formats/first-bytes.ts';
  * names.
  */
 
-export type Hdf5Reference = 'external storage' | 'virtual dataset' | 'external link';
+export type Hdf5Reference = 'external storage' | 'virtual dataset' | 'external link' | 'too many heaps';
 
 const isHdf5 = startsWithLatin1('\x89HDF\r\n\x1a\n');
 /** Signatures of the heaps that contain file names: local (III.D) and global (III.E). */
 const LOCAL_HEAP = Buffer.from('HEAP');
 const GLOBAL_HEAP = Buffer.from('GCOL');
+/** Addresses of heaps that are held in memory. A file has one local heap per group and few global ones. */
+export const MAX_HEAPS = 1_000_000;
 const CHUNK_BYTES = 8 * 2 ** 20;
 /**
  * Chunks overlap by the longest structure, so that one chunk contains it completely: a link with two names of up to 64
@@ -40,6 +42,7 @@ export async function findHdf5Reference(path: string, signal: AbortSignal): Prom
     for await (const { chunk, offset } of chunksOf(file, LOCAL_HEAP.length, signal)) {
       for (const at of offsetsOf(LOCAL_HEAP, chunk)) heaps.local.add(offset + at);
       for (const at of offsetsOf(GLOBAL_HEAP, chunk)) heaps.global.add(offset + at);
+      if (Math.max(heaps.local.size, heaps.global.size) > MAX_HEAPS) return 'too many heaps';
     }
     for await (const { chunk } of chunksOf(file, OVERLAP_BYTES, signal)) {
       const address = (at: number) => (at + addressBytes <= chunk.length ? readAddress(chunk, at, addressBytes) : -1);
@@ -92,13 +95,8 @@ function hasExternalLink(chunk: Buffer): boolean {
     const valueAt = lengthAt + nameSize + readAddress(chunk, lengthAt, nameSize);
     if (valueAt + 2 > chunk.length) continue;
     const value = chunk.subarray(valueAt + 2, valueAt + 2 + chunk.readUInt16LE(valueAt));
-    if (
-      value.length >= 3 &&
-      value[0] === 0 &&
-      value.at(-1) === 0 &&
-      value.subarray(1).filter((byte) => byte === 0).length === 2
-    )
-      return true;
+    const endOfFileName = value[0] === 0 ? value.indexOf(0, 1) : -1;
+    if (endOfFileName > 0 && value.indexOf(0, endOfFileName + 1) === value.length - 1) return true;
   }
   return false;
 }

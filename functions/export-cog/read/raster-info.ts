@@ -64,7 +64,7 @@ export function infoCommand(
 /** Parses the output of `infoCommand`, in which GDAL writes NaN and infinity without quotes. Throws FILE_UNREADABLE. */
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
   const json = stdout.replace(
-    /("(?:[^"\\]|\\.)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
+    /("[^"\\]*(?:\\.[^"\\]*)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
     (_, text: string | undefined, bare: string | undefined) => text ?? `"${bare}"`,
   );
   try {

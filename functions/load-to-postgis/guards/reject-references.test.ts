@@ -68,6 +68,12 @@ test.each(
   ).toBeUndefined();
 });
 
+test('skips many short comments, and rejects a prolog that is too long', async () => {
+  expect(await reasonToReject(`<!---->\n `.repeat(1_500_000) + '<r/>')).toBeUndefined();
+  expect(await reasonToReject(`<!---->\n `.repeat(1_500_000) + DTD + '<r/>')).toContain('<!DOCTYPE>');
+  expect(await reasonToReject(`<!---->\n `.repeat(2_000_000) + '<r/>')).toContain('more than 16777216 bytes');
+});
+
 test.each(['le', 'be'] as const)('finds a document type in UTF-16 (%s)', async (order) => {
   expect(await reasonToReject(utf16(`${declared('UTF-16')}${comment(70_000)}${DTD}<r/>`, order))).toContain(
     '<!DOCTYPE>',

@@ -58,6 +58,10 @@ describe('a shapefile', () => {
   });
 
   test('is rejected when more than 1 % of its geometries are unreadable', async () => {
+    const mixed = await upload('mixed', { types: [[4, 99]], points: [2, 7, 8, 9].map((row) => [row, [Infinity, 1]]) });
+    await expect(landing.load(mixed)).rejects.toMatchObject({
+      message: expect.stringContaining(': rows 2, 4, 7, 8, 9. At most 4 of 400') as string,
+    });
     const file = await upload('random', { types: Array.from({ length: 200 }, (_, index) => [index * 2 + 1, 99]) });
     await expect(landing.load(file)).rejects.toMatchObject({
       code: 'GEOMETRY_INVALID',

@@ -78,16 +78,21 @@ export async function removeUnreadable(
   // The rows with a missing geometry come first, because the next step adds missing geometries.
   if (counts.missing > 0)
     await found.addAll(missingRows(source, keysWithoutGeometry(session, table, geometryColumn), signal));
-  const conditions = [
-    ...(counts.notFinite > 0 ? [notFiniteSql(geometryColumn)] : []),
-    ...(counts.emptyPoints > 0 && WITHOUT_EMPTY_POINTS.has(source.format.name) ? [emptyPointSql(geometryColumn)] : []),
-  ];
-  if (conditions.length > 0 && !found.isOver) {
-    const update = format('update %I set %I = null where ', table, geometryColumn);
+  const emptyPoints = WITHOUT_EMPTY_POINTS.has(source.format.name) ? counts.emptyPoints : 0;
+  if (counts.notFinite + emptyPoints > 0) {
+    const [key, geometry] = [KEY_COLUMN, geometryColumn].map((column) => format('%I', column));
+    const where = [
+      ...(counts.notFinite > 0 ? [notFiniteSql(geometryColumn)] : []),
+      ...(emptyPoints > 0 ? [emptyPointSql(geometryColumn)] : []),
+    ].join(' or ');
+    const isOver = found.count + counts.notFinite + emptyPoints > limit;
     const rows = await session.query<{ key: string }>(
-      `${update} ${conditions.join(' or ')} returning ${format('%I', KEY_COLUMN)} as key`,
+      isOver
+        ? `select ${key} as key from ${format('%I', table)} where ${where} order by 1 limit ${MAX_NAMED_ROWS}`
+        : `update ${format('%I', table)} set ${geometry} = null where ${where} returning ${key} as key`,
     );
-    for (const { key } of rows) found.add(Number(key));
+    for (const row of rows) found.add(Number(row.key));
+    found.count += counts.notFinite + emptyPoints - rows.length;
   }
   if (found.count === 0) return undefined;
   if (found.isOver) throw tooManyUnreadable(source.file, counts.rowCount, found, limit);

@@ -14,7 +14,11 @@ export type RejectionReason = string | undefined;
 
 /** Limit for the XML declaration, which usually has 40 bytes. */
 const MAX_DECLARATION_BYTES = 1024;
+/** Limit for comments and instructions before the root element. */
+const MAX_PROLOG_BYTES = 16 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 16;
+/** Blanks of XML. */
+const BLANKS = /[ \t\r\n]*/y;
 
 /**
  * Encodings in which markup has its ASCII bytes, and in which these bytes mean nothing else. Other encodings, such as
@@ -27,6 +31,8 @@ const NOT_XML = 'does not start like an XML document. Export it again as XML in 
 const DOCUMENT_TYPE =
   'has a document type declaration (<!DOCTYPE>), which can declare entities that refer to other files ' +
   'or expand without limit. Remove the declaration.';
+
+const TOO_LONG = `has more than ${MAX_PROLOG_BYTES} bytes before its root element. Remove the comments.`;
 
 const COMMENT_START = '<!--';
 const COMMENT_END = '-->';
@@ -54,8 +60,14 @@ class PrologReader {
   /** The bytes before the encoding is certain. */
   #start: Buffer = Buffer.alloc(0);
   #decode: ((chunk: Buffer) => string) | undefined;
+  #bytes = 0;
+  /** The position in #unread up to which it is skipped. */
+  #at = 0;
 
   add(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_PROLOG_BYTES) this.result = { reason: TOO_LONG };
+    if (this.result !== undefined) return;
     if (this.#decode !== undefined) return this.#read(this.#decode(chunk));
     this.#start = Buffer.concat([this.#start, chunk]);
     if (this.#start.length >= MAX_DECLARATION_BYTES) this.#readStart();
@@ -77,30 +89,34 @@ class PrologReader {
   }
 
   #read(text: string): void {
-    this.#unread += text;
+    this.#unread = this.#unread.slice(this.#at) + text;
+    this.#at = 0;
     while (this.#skipToEndMark()) {
-      this.#unread = this.#unread.replace(/^[ \t\r\n]+/, '');
-      if (this.#unread.startsWith(INSTRUCTION_START)) this.#skipFrom(INSTRUCTION_START, INSTRUCTION_END);
-      else if (this.#unread.startsWith(COMMENT_START)) this.#skipFrom(COMMENT_START, COMMENT_END);
+      BLANKS.lastIndex = this.#at;
+      BLANKS.test(this.#unread);
+      this.#at = BLANKS.lastIndex;
+      if (this.#unread.startsWith(INSTRUCTION_START, this.#at)) this.#skipFrom(INSTRUCTION_START, INSTRUCTION_END);
+      else if (this.#unread.startsWith(COMMENT_START, this.#at)) this.#skipFrom(COMMENT_START, COMMENT_END);
       else break;
     }
-    if (this.#endMark === undefined) this.result = classifyMarkup(this.#unread.slice(0, COMMENT_START.length));
+    if (this.#endMark === undefined)
+      this.result = classifyMarkup(this.#unread.slice(this.#at, this.#at + COMMENT_START.length));
   }
 
   #skipFrom(startMark: string, endMark: string): void {
-    this.#unread = this.#unread.slice(startMark.length);
+    this.#at += startMark.length;
     this.#endMark = endMark;
   }
 
   /** Skips the open comment or instruction. Returns false when it does not end in the text read so far. */
   #skipToEndMark(): boolean {
     if (this.#endMark === undefined) return true;
-    const end = this.#unread.indexOf(this.#endMark);
+    const end = this.#unread.indexOf(this.#endMark, this.#at);
     if (end < 0) {
-      this.#unread = this.#unread.slice(1 - this.#endMark.length); // The end mark can span two chunks.
+      this.#at = Math.max(this.#at, this.#unread.length - this.#endMark.length + 1); // The mark can span two chunks.
       return false;
     }
-    this.#unread = this.#unread.slice(end + this.#endMark.length);
+    this.#at = end + this.#endMark.length;
     this.#endMark = undefined;
     return true;
   }
