@@ -33,18 +33,16 @@ export async function spatialAsset(
     rowCount: options.rows,
     sha256: createHash('sha256').update(select).digest('hex'),
   });
-  await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), null);
-  const exported = await exportGeoparquet(
-    makeEvent('sluice.table.ready', run.run_id, {
-      run_id: run.run_id,
-      recipe: 'default',
-      parameters: {},
-      steps: [],
-      crs: options.crs ?? 'EPSG:4326',
-      quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
-    }),
-    context,
-  );
+  const ready = makeEvent('sluice.table.ready', run.run_id, {
+    run_id: run.run_id,
+    recipe: 'default',
+    parameters: {},
+    steps: [],
+    crs: options.crs ?? 'EPSG:4326',
+    quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 0 },
+  });
+  await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), ready);
+  const exported = await exportGeoparquet(ready, context);
   await context.postgis.dropSchema(run.run_id);
   return completeAsset(context, run, (exported?.data as EventData<'sluice.asset.exported'>).asset_ids[0] ?? '');
 }
@@ -70,6 +68,7 @@ export async function tabularAsset(
   const content_hash = createHash('sha256').update(bytes).digest('hex');
   const s3_key = `${datasetId}/${run.run_id}/1/${datasetId}.parquet`;
   await context.objects.put('data-lake', s3_key, bytes);
+  await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), null);
   const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
   const draft = assetDraft(run, {
     kind: 'tabular',
@@ -96,10 +95,9 @@ export async function completeAsset(
   run: Pick<RunDocument, 'run_id'>,
   assetId: string,
 ): Promise<AssetDocument> {
-  await ledger.completeAsset(await claimStep(ledger, run.run_id, 'record-lineage'), assetId, {
-    iso: {},
-    stac_key: `${assetId}.json`,
-  });
+  const claim = await claimStep(ledger, run.run_id, 'record-lineage');
+  await ledger.describeAsset(claim, assetId, { iso: {}, item_key: `${assetId}.json` });
+  await ledger.finishStep(claim, null, 'success');
   const asset = await ledger.getAsset(assetId);
   assert(asset !== undefined, `There is no asset ${assetId}.`);
   return asset;

@@ -1,10 +1,10 @@
 import { deleteRemovedAssets, deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
 import { datasetsOfRun } from '#shared/assets/run-datasets.ts';
-import { addVersionToCatalog } from '#shared/catalog/write-catalog.ts';
 import { writeOpenLineage } from '#shared/catalog/write-openlineage.ts';
-import { parseEventData } from '#shared/events/event.ts';
+import { parseEventData, parseRunId } from '#shared/events/event.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { endManifestOfRun, recordCancellation } from '#shared/run-control/end-run.ts';
+import { recordSuccess } from '#shared/run-control/record-success.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { archiveManifest } from './archive-manifest.ts';
@@ -16,12 +16,15 @@ import { archiveManifest } from './archive-manifest.ts';
 export const handler: Handler = async (event, context) => {
   if (event.type === 'sluice.manifest.rejected') {
     const { manifest_id } = parseEventData(event, 'sluice.manifest.rejected');
-    await archiveManifest(manifest_id, null, context);
+    // The manifest of a run is archived after the end of the run, by the event of that end.
+    const manifest = await context.ledger.getManifest(manifest_id);
+    if (manifest?.run_id != null) context.log.warn({ manifest_id, run_id: manifest.run_id }, 'Event:Check:NotRejected');
+    else await archiveManifest(manifest_id, null, context);
     return undefined;
   }
-  const { run_id } = parseEventData(event, 'sluice.run.succeeded', 'sluice.run.failed', 'sluice.run.canceled');
-  return withClaim(context, { runId: run_id, step: 'archive' }, async ({ run, signal }) => {
-    await (run.status === 'canceled' ? recordCancellation(context.ledger, run) : endManifestOfRun(context.ledger, run));
+  const run_id = parseRunId(event, 'sluice.run.succeeded', 'sluice.run.failed', 'sluice.run.canceled');
+  return withClaim(context, { runId: run_id, step: 'archive', event }, async ({ run, signal }) => {
+    await recordEnd(run, context);
     await archiveManifest(run.manifest_id, run_id, { ...context, signal });
     await context.postgis.dropSchema(run_id);
     await finishAssets(run, context);
@@ -31,9 +34,16 @@ export const handler: Handler = async (event, context) => {
   });
 };
 
+/** The records of the end of the run, whose writer may have crashed before it wrote them. */
+function recordEnd(run: RunDocument, context: Context): Promise<void> {
+  if (run.status === 'canceled') return recordCancellation(context.ledger, run);
+  if (run.status === 'success') return recordSuccess(run.run_id, context);
+  return endManifestOfRun(context.ledger, run);
+}
+
 /**
- * Removes the incomplete assets of a failed or canceled run, and adds its complete ones to the catalog. Then deletes
- * all removed assets of the datasets of the run, also those that an earlier run did not delete because it crashed.
+ * Removes the assets of a failed or canceled run, which are incomplete. Then deletes all removed assets of the datasets
+ * of the run, also those that an earlier run did not delete because it crashed.
  */
 async function finishAssets(
   run: RunDocument,
@@ -43,7 +53,6 @@ async function finishAssets(
   const removed =
     run.status === 'success' || run.asset_ids.length === 0 ? [] : await ledger.removeUnfinishedAssets(run.run_id);
   const assets = await ledger.getAssets(run.asset_ids);
-  if (run.status !== 'success') for (const asset of assets) await addVersionToCatalog(asset, context);
   const datasets = new Set([
     ...datasetsOfRun(run),
     ...removed.map(({ dataset_id }) => dataset_id),

@@ -36,6 +36,7 @@ async function readyRun(table: Partial<LoadedTable> & { crs?: string } = {}) {
     quality: { null_geometries: 0, empty_geometries: 0, repaired_geometries: 3 },
     notes: [{ code: 'FEATURES_DROPPED', message: 'One.' }],
   });
+  await context.ledger.finishStep(await claimStep(context.ledger, run.run_id, 'transform-recipe'), ready);
   return { run, ready };
 }
 

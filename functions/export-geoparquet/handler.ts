@@ -1,4 +1,4 @@
-import { makeEvent, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
+import { makeEvent, parseEventData, parseRunId, type SluiceEvent } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import {
   deleteObjectsOfEarlierAttempts,
@@ -14,6 +14,7 @@ import { checkTableKept } from '#shared/postgis/table-checks.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
+import { inputOfStep } from '#shared/runtime/step-input.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
@@ -31,8 +32,9 @@ type Ready = EventData<'sluice.table.ready'>;
 
 /** Streams `processed` into a GeoParquet file, uploads it and registers the asset. See README.md. */
 export const handler: Handler = (event, context) => {
-  const ready = parseEventData(event, 'sluice.table.ready');
-  return withClaim(context, { runId: ready.run_id, step: 'export-geoparquet' }, async (claim) => {
+  const runId = parseRunId(event, 'sluice.table.ready');
+  return withClaim(context, { runId, step: 'export-geoparquet', event }, async (claim) => {
+    const ready = inputOfStep(claim, 'sluice.table.ready');
     const loaded = loadedOf(claim.run);
     const source_hash = sourceHash(claim.run, loaded, ready);
     const existing = await findExistingAsset(
@@ -41,8 +43,8 @@ export const handler: Handler = (event, context) => {
       context,
     );
     const assetId = existing?.assetId ?? (await exportAsset(claim, loaded, ready, source_hash, context));
-    return makeEvent('sluice.asset.exported', ready.run_id, {
-      run_id: ready.run_id,
+    return makeEvent('sluice.asset.exported', runId, {
+      run_id: runId,
       asset_ids: [assetId],
       reused: existing?.reused ?? false,
     });

@@ -1,5 +1,5 @@
 import { deleteObjectsOfEarlierAttempts, findExistingAsset } from '#shared/assets/store-asset.ts';
-import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
@@ -9,8 +9,8 @@ import { assetIdOf, tabularSourceHash } from './write/tabular-asset.ts';
 
 /** Writes the tables of a manifest into one Parquet file, uploads it and registers the asset. See README.md. */
 export const handler: Handler = (event, context) => {
-  const { run_id } = parseEventData(event, 'sluice.run.requested.tabular');
-  return withClaim(context, { runId: run_id, step: 'export-parquet' }, async (claim) => {
+  const run_id = parseRunId(event, 'sluice.run.requested.tabular');
+  return withClaim(context, { runId: run_id, step: 'export-parquet', event }, async (claim) => {
     const { run, signal } = claim;
     await deleteObjectsOfEarlierAttempts(claim, context);
     await using scratch = await openScratch(context.env, claim);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { ErrorDocumentSchema } from '#shared/contracts/facts.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
@@ -12,6 +13,8 @@ export interface DeliveryFailure {
   error: ErrorDocument | undefined;
   httpStatus: string | undefined;
 }
+
+const STEP_NAMES = new Set<string>(Object.values(LANE_STEPS).flat());
 
 const ReplySchema = z.object({ error: ErrorDocumentSchema });
 
@@ -42,6 +45,16 @@ function replyError(data: string | undefined): ErrorDocument | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * False if the run cannot have produced the event: its lane does not have the step of the function, or the step before
+ * that one is not done. Then the event was posted by another client, or is from before a restart.
+ */
+export function isDue(run: Pick<RunDocument, 'steps'>, { functionName }: DeliveryFailure): boolean {
+  if (!STEP_NAMES.has(functionName ?? '')) return true;
+  const index = run.steps.findIndex((step) => step.name === functionName);
+  return index === 0 || run.steps[index - 1]?.status === 'done';
 }
 
 /** The step that failed: the one of the function, or the first that is not done if the function is unknown. */

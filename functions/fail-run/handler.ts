@@ -1,11 +1,11 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { parseEventData, type SluiceEvent } from '#shared/events/event.ts';
+import { parseRunId, type SluiceEvent } from '#shared/events/event.ts';
 import { isStepEvent, STEP_EVENTS } from '#shared/events/types.ts';
 import { isUploadEvent } from '#shared/landing/notifications.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { failRun } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { chooseError, findFailedStep, readFailure, withFiles } from './delivery-failure.ts';
+import { chooseError, findFailedStep, isDue, readFailure, withFiles } from './delivery-failure.ts';
 import { failManifest } from './fail-manifest.ts';
 
 /** Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. */
@@ -17,12 +17,16 @@ export const handler: Handler = async (event, context) => {
     context.log.warn({ type, subject, failure: readFailure(event) }, 'DeadLetter:Ignore:NoRun');
     return undefined;
   }
-  const { run_id } = parseEventData(event, ...STEP_EVENTS);
+  const run_id = parseRunId(event, ...STEP_EVENTS);
   const run = await context.ledger.getRun(run_id);
   if (run === undefined)
     throw new SluiceError('RUN_NOT_FOUND', `The dead letter is for run ${run_id}, which is not in the ledger.`, {
       details: { run_id },
     });
+  if (!isDue(run, readFailure(event))) {
+    context.log.warn({ run_id, type: event.type, failure: readFailure(event) }, 'DeadLetter:Ignore:NotDue');
+    return undefined;
+  }
   if (run.status === 'running' || run.status === 'failure') return failStep(run, event, context);
   return recordedReply(run, event);
 };

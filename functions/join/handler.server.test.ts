@@ -395,7 +395,7 @@ test('joins a table without rows', async () => {
 
 test('rejects an asset of a run that has not ended', async () => {
   const { run } = await requestJoin(context, config());
-  const claim = await claimStep(context.ledger, run.run_id, 'export-geoparquet');
+  const claim = await claimStep(context.ledger, run.run_id, 'join');
   const { version: _version, created_at: _created, ...draft } = zahlen;
   const unfinished = await context.ledger.registerAsset(claim, {
     ...draft,

@@ -1,12 +1,12 @@
-import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { joinAssets } from './join-assets.ts';
 
 /** Joins a spatial and a tabular asset of the lake into `processed`. See README.md. */
 export const handler: Handler = (event, context) => {
-  const { run_id } = parseEventData(event, 'sluice.run.requested.join');
-  return withClaim(context, { runId: run_id, step: 'join' }, async (claim) => {
+  const run_id = parseRunId(event, 'sluice.run.requested.join');
+  return withClaim(context, { runId: run_id, step: 'join', event }, async (claim) => {
     const ready = await joinAssets(claim, context);
     return makeEvent('sluice.table.ready', run_id, ready);
   });

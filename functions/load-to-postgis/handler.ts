@@ -1,12 +1,12 @@
-import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
 import { loadFiles } from './load/load-files.ts';
 
 /** Downloads the files of the run and loads them into `raw_data` in the schema of the run. */
 export const handler: Handler = async (event, context) => {
-  const { run_id } = parseEventData(event, 'sluice.run.requested.vector');
-  return withClaim(context, { runId: run_id, step: 'load-to-postgis' }, async (claim) => {
+  const run_id = parseRunId(event, 'sluice.run.requested.vector');
+  return withClaim(context, { runId: run_id, step: 'load-to-postgis', event }, async (claim) => {
     const loaded = await loadFiles(claim, context);
     return makeEvent('sluice.table.loaded', run_id, loaded);
   });

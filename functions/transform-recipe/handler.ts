@@ -1,10 +1,11 @@
-import { makeEvent, parseEventData } from '#shared/events/event.ts';
+import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { EventData } from '#shared/events/types.ts';
 import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
 import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import type { Context, Handler, WarmUp } from '#shared/runtime/context.ts';
+import { inputOfStep } from '#shared/runtime/step-input.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { readStepContext } from './read-step-context.ts';
@@ -18,10 +19,10 @@ export const warmUp: WarmUp = ({ postgis }) => postgis.warmUp();
 
 /** Runs the recipe of the run's intent: raw_data -> step_0 -> … -> processed. See README.md. */
 export const handler: Handler = (event, context) => {
-  const loaded = parseEventData(event, 'sluice.table.loaded');
-  return withClaim(context, { runId: loaded.run_id, step: 'transform-recipe' }, async (claim) => {
-    const ready = await transform(claim, loaded, context);
-    return makeEvent('sluice.table.ready', loaded.run_id, ready);
+  const runId = parseRunId(event, 'sluice.table.loaded');
+  return withClaim(context, { runId, step: 'transform-recipe', event }, async (claim) => {
+    const ready = await transform(claim, inputOfStep(claim, 'sluice.table.loaded'), context);
+    return makeEvent('sluice.table.ready', runId, ready);
   });
 };
 

@@ -13,6 +13,8 @@ export interface SluiceEvent<D = unknown> {
   time: string;
   datacontenttype: 'application/json';
   traceparent?: string;
+  /** The claim of the step that returned the event, as STEP/TOKEN. */
+  sluiceclaim?: string;
   /** On a dead letter, as defined by Knative: the failed function, the HTTP status, and the response body in base64. */
   knativeerrordest?: string;
   knativeerrorcode?: string;
@@ -60,17 +62,35 @@ export function makeEvent<T extends EventType>(
   };
 }
 
+const RunRef = z.object({ run_id: z.uuid() });
+
+/**
+ * The run that an event of one of the given types is about. The other data are not checked. Throws EVENT_INVALID.
+ */
+export function parseRunId(event: SluiceEvent, ...types: EventType[]): string {
+  checkType(event, types);
+  const result = RunRef.safeParse(event.data);
+  if (result.success) return result.data.run_id;
+  throw invalidData(event, result.error);
+}
+
 /** The data of an event of one of the given types. Throws EVENT_INVALID that names the invalid fields. */
 export function parseEventData<T extends EventType>(event: SluiceEvent, ...types: T[]): EventData<T> {
-  const type = types.find((candidate) => candidate === event.type);
-  if (type === undefined) {
-    throw new SluiceError('EVENT_INVALID', `This function accepts ${types.join(', ')}, not ${event.type}.`, {
-      details: { type: event.type },
-    });
-  }
-  const result = EVENT_SCHEMAS[type].safeParse(event.data);
+  const result = EVENT_SCHEMAS[checkType(event, types)].safeParse(event.data);
   if (result.success) return result.data as EventData<T>;
-  throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is invalid: ${z.prettifyError(result.error)}`, {
+  throw invalidData(event, result.error);
+}
+
+function checkType<T extends EventType>(event: SluiceEvent, types: T[]): T {
+  const type = types.find((candidate) => candidate === event.type);
+  if (type !== undefined) return type;
+  throw new SluiceError('EVENT_INVALID', `This function accepts ${types.join(', ')}, not ${event.type}.`, {
     details: { type: event.type },
+  });
+}
+
+function invalidData({ type }: SluiceEvent, error: z.ZodError): SluiceError {
+  return new SluiceError('EVENT_INVALID', `The data of ${type} is invalid: ${z.prettifyError(error)}`, {
+    details: { type },
   });
 }

@@ -193,7 +193,9 @@ export const AssetDocumentSchema = z.object({
   /** The source files. `row_count` is null for a raster. */
   sources: z.array(SourceFileSchema.extend({ row_count: z.number().int().nullable() })),
   iso: z.record(z.string(), z.unknown()).nullable(),
-  /** Set after lineage, STAC item and ISO record are written. From then on the asset is complete and can be reused. */
+  /** Key of the STAC item of an asset whose run has not succeeded yet: the item exists, but no collection lists it. */
+  item_key: z.string().optional(),
+  /** Key of the STAC item, set when the run succeeds. From then on the asset is complete and can be reused. */
   stac_key: z.string().nullable(),
   created_at: Time,
   /** Present on a removed asset. Reads do not return it any more; only its lineage is kept. */
@@ -203,7 +205,7 @@ export const AssetDocumentSchema = z.object({
 });
 export type AssetDocument = z.infer<typeof AssetDocumentSchema>;
 /** An asset before it is registered; the ledger sets the other fields. */
-export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at' | 'removed' | 'purged_at'>;
+export type AssetDraft = Omit<AssetDocument, 'version' | 'created_at' | 'item_key' | 'removed' | 'purged_at'>;
 
 export const LineageDocumentSchema = z.object({
   _id: ObjectIdSchema,

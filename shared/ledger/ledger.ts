@@ -69,15 +69,16 @@ export interface Ledger {
   /** Extends the lease. False when the claim is stale: the worker must stop. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
   /**
-   * Marks the step as done with its reply. With `close`, ends the run in the same write. A repeat with the same token
-   * changes nothing. Throws CLAIM_STALE.
+   * Marks the step as done with its reply. With `close`, the same write ends the run and completes the described assets
+   * that it registered, so that an unsuccessful run never has a complete asset. A repeat with the same token changes
+   * nothing. Throws CLAIM_STALE.
    */
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
   /** Releases the claim after an error, which is stored on the step. A stale claim changes nothing. */
   releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
   /**
-   * Resets every step to pending, stores the error on the claimed one, and increments `restarts`. From then on a step
-   * can be claimed only after the steps before it are done. Returns the run. Throws CLAIM_STALE.
+   * Resets every step to pending, stores the error on the claimed one, and increments `restarts`. Returns the run.
+   * Throws CLAIM_STALE.
    */
   restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
 
@@ -90,8 +91,11 @@ export interface Ledger {
   registerAsset(claim: ClaimRef, draft: AssetDraft): Promise<AssetDocument>;
   /** Adds a complete asset to the run. Throws CLAIM_STALE; ASSET_NOT_FOUND when it is removed or not complete. */
   linkAsset(claim: ClaimRef, assetId: string): Promise<void>;
-  /** Stores the catalog records of an asset, which completes it. Throws CLAIM_STALE; ASSET_NOT_FOUND when removed. */
-  completeAsset(claim: ClaimRef, assetId: string, records: Pick<AssetDocument, 'iso' | 'stac_key'>): Promise<void>;
+  /**
+   * Stores the catalog records of an asset. The write that ends its run with success completes it (finishStep). Throws
+   * CLAIM_STALE; ASSET_NOT_FOUND when removed.
+   */
+  describeAsset(claim: ClaimRef, assetId: string, records: AssetRecords): Promise<void>;
   getAsset(assetId: string): Promise<AssetDocument | undefined>;
   /** In any order; an id without an asset is ignored. */
   getAssets(assetIds: readonly string[]): Promise<AssetDocument[]>;
@@ -164,7 +168,7 @@ export type ClaimResult =
   | { outcome: 'held'; owner: string; leaseUntil: string }
   /** The run has ended. */
   | { outcome: 'closed'; status: Status }
-  /** `archive` of a running run, or a step of a restarted run before the steps before it are done. */
+  /** `archive` of a running run, or another step while the step before it is not done. */
   | { outcome: 'early' };
 
 export interface RetentionRule {
@@ -187,6 +191,9 @@ export interface RunFilter {
 
 /** One version of a dataset, without the rest of its asset document. */
 export type DatasetVersion = Pick<AssetDocument, 'version' | 'bbox' | 'created_at'>;
+
+/** The records of an asset in the catalog: its ISO record, and the key of its STAC item. */
+export type AssetRecords = Required<Pick<AssetDocument, 'iso' | 'item_key'>>;
 
 export interface AssetFilter {
   dataset_id?: string;

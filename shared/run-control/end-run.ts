@@ -38,9 +38,10 @@ async function endAsCanceled(runId: string, operator: string, ledger: CancelCont
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.code !== 'TRANSITION_ILLEGAL') throw thrown;
     const { from } = thrown.details;
+    const published = from === 'success' ? ' Its versions are published.' : '';
     throw new SluiceError(
       'TRANSITION_ILLEGAL',
-      `Run ${runId} has already ended with status "${String(from)}". Only a running run can be canceled.`,
+      `Run ${runId} has already ended with status "${String(from)}".${published} Only a running run can be canceled.`,
       { cause: thrown, details: thrown.details },
     );
   }

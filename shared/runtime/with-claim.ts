@@ -11,6 +11,7 @@ import { nameInput } from './name-input.ts';
 import { isDead, OWNER } from './owner.ts';
 import { restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
+import { claimOfEvent, isFromRecordedClaim } from './step-input.ts';
 
 /** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
 const RENEWALS_PER_LEASE = 6;
@@ -31,6 +32,8 @@ export interface Claim extends ClaimRef {
 interface Target {
   runId: string;
   step: StepName;
+  /** The delivered event. It only starts the step: the input of the step is in the ledger (inputOfStep). */
+  event?: SluiceEvent;
   /** Ends the run with this status in the write that finishes the step. */
   close?: 'success';
 }
@@ -42,7 +45,7 @@ const activeSteps = new Set<string>();
 
 /**
  * Claims a step of a run, executes `work`, and records the event that it returns. Returns that event with the
- * traceparent of the run.
+ * traceparent of the run and the claim that produced it.
  *
  * - When the step is done, returns the recorded event without executing `work`.
  * - When the run has ended, or the claim is lost meanwhile, returns undefined.
@@ -75,19 +78,21 @@ async function claimStep({ ledger, env }: Context, { runId, step }: Target): Pro
 
 async function executeStep(
   context: Context,
-  { runId, step, close }: Target,
+  { runId, step, event, close }: Target,
   { run, token, attempt }: Extract<ClaimResult, { outcome: 'claimed' }>,
   work: Work,
 ): Promise<SluiceEvent | undefined> {
   const started = performance.now();
   const claim: ClaimRef = { runId, step, token };
+  if (event !== undefined && !isFromRecordedClaim(event, { run, step }))
+    context.log.warn({ run_id: runId, step, event: event.id, claim: event.sluiceclaim }, 'Event:Check:OtherClaim');
   const lost = new AbortController();
   const limits = new CallLimits([context.signal, lost.signal], context.env.STEP_TIMEOUT_SECONDS);
   const stopRenewing = keepClaim(context, claim, lost);
   try {
     const working = work({ ...claim, run, attempt, signal: limits.signal });
-    const event = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
-    const reply = event && afterRestart(run, inTraceOf(run, event));
+    const returned = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
+    const reply = returned && { ...afterRestart(run, inTraceOf(run, returned)), sluiceclaim: claimOfEvent(claim) };
     await context.ledger.finishStep(claim, reply ?? null, close);
     const seconds = (performance.now() - started) / 1000;
     context.log.info({ run_id: runId, step, attempt, seconds, ...valuesOf(reply) }, 'Step:Execute:Done');

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitBatch, newDatasetId } from '../fixtures/documents.ts';
-import { claimed, sampleDraft, sampleEdge, registerCompleteAsset } from './samples.ts';
+import {
+  claimed,
+  registerCompleteAsset,
+  registerDescribedAsset,
+  sampleDraft,
+  sampleEdge,
+  succeedWith,
+} from './samples.ts';
 
 export function assetContract(on: OpenedLedger): void {
   const exporting = async (datasetId = newDatasetId()) => {
@@ -76,9 +84,12 @@ export function assetContract(on: OpenedLedger): void {
     test('the complete versions of a dataset are listed, newest first, without removed and incomplete ones', async () => {
       const { run, claim } = await exporting();
       const bbox: [number, number, number, number] = [-7.5, 49.9, 1.7, 60.8];
-      const first = await registerCompleteAsset(on.ledger, claim, { ...sampleDraft(run, 'first'), bbox });
-      const second = await registerCompleteAsset(on.ledger, claim, { ...sampleDraft(run, 'second'), bbox: null });
+      const drafts = [
+        { ...sampleDraft(run, 'first'), bbox },
+        { ...sampleDraft(run, 'second'), bbox: null },
+      ];
       await on.ledger.registerAsset(claim, sampleDraft(run, 'incomplete'));
+      const [first, second] = (await succeedWith(on.ledger, claim, drafts)) as [AssetDocument, AssetDocument];
       const versionOf = ({ version, bbox, created_at }: typeof first) => ({ version, bbox, created_at });
       expect(await on.second.listVersions(run.dataset_id)).toEqual([versionOf(second), versionOf(first)]);
       await on.ledger.setRetention(run.dataset_id, { keep_versions: 1, decided_at: first.created_at });
@@ -87,22 +98,45 @@ export function assetContract(on: OpenedLedger): void {
       expect(await on.second.listVersions(newDatasetId())).toEqual([]);
     });
 
-    test('catalog records complete an asset; a repeat changes nothing', async () => {
+    test('the success of the run completes a described asset; a repeat changes nothing', async () => {
       const { run, claim } = await exporting();
       const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
-      const description = { iso: { 'title.de': '$größe', nested: [{ a: null }] }, stac_key: 'stac/é.json' };
-      await on.ledger.completeAsset(claim, asset._id, description);
-      await on.second.completeAsset(claim, asset._id, description);
+      const iso = { 'title.de': '$größe', nested: [{ a: null }] };
+      const description = { iso, item_key: 'stac/é.json' };
+      await on.ledger.describeAsset(claim, asset._id, description);
+      await on.second.describeAsset(claim, asset._id, description);
       expect(await on.ledger.getAsset(asset._id)).toEqual({ ...asset, ...description });
-      await expect(on.ledger.completeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({
+      expect(await on.ledger.listVersions(run.dataset_id), 'before the end of the run').toEqual([]);
+      await expect(on.ledger.describeAsset(claim, 'f'.repeat(24), description)).rejects.toMatchObject({
         code: 'ASSET_NOT_FOUND',
       });
+      await on.ledger.finishStep(claim, null, 'success');
+      await on.second.finishStep(claim, null, 'success');
+      expect(await on.ledger.getAsset(asset._id)).toEqual({ ...asset, iso, stac_key: 'stac/é.json' });
+    });
+
+    test('of a cancellation and the success of a run, one happens: an asset is complete only after the success', async () => {
+      const outcomes = new Set<string>();
+      for (let round = 0; round < 20; round++) {
+        const { run, claim } = await exporting();
+        const { _id } = await registerDescribedAsset(on.ledger, claim, sampleDraft(run));
+        const cancel = () => on.second.endRun(run.run_id, 'canceled', null);
+        const finish = () => on.ledger.finishStep(claim, null, 'success');
+        await Promise.allSettled(round % 2 ? [cancel(), finish()] : [finish(), cancel()]);
+        const { status } = (await on.ledger.getRun(run.run_id)) ?? expect.unreachable();
+        outcomes.add(status);
+        const isComplete = (await on.ledger.getAsset(_id))?.stac_key != null;
+        expect([status, isComplete]).toEqual(status === 'success' ? ['success', true] : ['canceled', false]);
+        if (status === 'canceled')
+          expect((await on.ledger.removeUnfinishedAssets(run.run_id)).map((asset) => asset._id)).toEqual([_id]);
+      }
+      expect([...outcomes]).not.toContain('running');
     });
 
     test('finds the newest asset of the same source in the same dataset', async () => {
       const { run, claim } = await exporting();
-      await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'older'));
-      const newer = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'newer'));
+      const drafts = [sampleDraft(run, 'older'), sampleDraft(run, 'newer')];
+      const newer = (await succeedWith(on.ledger, claim, drafts))[1] ?? expect.unreachable();
       expect(await on.ledger.findAssetBySource(run.dataset_id, newer.source_hash)).toEqual(newer);
       expect(await on.ledger.findAssetBySource('another', newer.source_hash)).toBeUndefined();
     });

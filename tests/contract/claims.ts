@@ -174,6 +174,20 @@ export function claimContract(on: OpenedLedger): void {
       expect(stored?.finished_at).toBe(stored?.updated_at);
     });
 
+    test.each(LANES)('a step of the %s lane is early until the step before it is done', async (lane) => {
+      const run = await admitBatch(on.ledger, { lane });
+      const steps = LANE_STEPS[lane].slice(0, -1);
+      for (const [index, step] of steps.entries()) {
+        for (const later of steps.slice(index + 1)) expect(await claim(run, later)).toEqual({ outcome: 'early' });
+        const ref = await claimed(on.ledger, run, step);
+        for (const later of steps.slice(index + 1)) expect(await claim(run, later)).toEqual({ outcome: 'early' });
+        await on.ledger.releaseStep(ref, ERROR);
+        for (const later of steps.slice(index + 1)) expect(await claim(run, later)).toEqual({ outcome: 'early' });
+        await on.ledger.finishStep(await claimed(on.ledger, run, step), sampleReply(run));
+      }
+      expect(await on.ledger.getRun(run.run_id)).toMatchObject({ status: 'running' });
+    });
+
     test('archive is early while the run is running; other steps are closed after it has ended', async () => {
       const run = await admitBatch(on.ledger);
       expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });

@@ -16,7 +16,7 @@ interface Scene {
 }
 
 const ERROR = { code: 'INTERNAL' as const, message: 'error of a stale worker', details: {} };
-const DESCRIPTION = { iso: { title: 'stale' }, stac_key: 'stale.json' };
+const DESCRIPTION = { iso: { title: 'stale' }, item_key: 'stale.json' };
 
 /** Every operation that needs a claim. `refused` is its result for a stale claim. */
 const FENCED: [
@@ -43,7 +43,7 @@ const FENCED: [
     'throws',
   ],
   ['linkAsset', (ledger, { stale, assetId }) => ledger.linkAsset(stale, assetId), 'throws'],
-  ['completeAsset', (ledger, { stale, assetId }) => ledger.completeAsset(stale, assetId, DESCRIPTION), 'throws'],
+  ['describeAsset', (ledger, { stale, assetId }) => ledger.describeAsset(stale, assetId, DESCRIPTION), 'throws'],
   [
     'insertLineage',
     (ledger, { stale, run, assetId }) => ledger.insertLineage(stale, [sampleEdge(run, assetId)]),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitBatch, newDatasetId } from '../fixtures/documents.ts';
-import { claimed, sampleDraft, sampleEdge, registerCompleteAsset } from './samples.ts';
+import { claimed, sampleDraft, sampleEdge, registerCompleteAsset, registerDescribedAsset } from './samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 const versions = (assets: AssetDocument[]) => assets.map(({ version }) => version).sort((a, b) => a - b);
@@ -91,15 +91,16 @@ export function removalContract(on: OpenedLedger): void {
       const { run: later, claim: laterClaim } = await exporting(datasetId);
       expect((await registerCompleteAsset(on.ledger, laterClaim, sampleDraft(later))).version).toBe(3);
       expect(versions(await on.ledger.removeOldVersions(datasetId))).toEqual([1, 2]);
-      expect(await on.second.registerAsset(claim, sampleDraft(run))).toMatchObject({
+      const { claim: newest } = await exporting(datasetId);
+      expect(await on.second.registerAsset(newest, sampleDraft(run))).toMatchObject({
         _id: asset._id,
         version: 2,
         removed: { reason: 'retention' },
       });
-      await expect(on.second.completeAsset(claim, asset._id, { iso: null, stac_key: 'x' })).rejects.toMatchObject({
+      await expect(on.second.describeAsset(newest, asset._id, { iso: null, item_key: 'x' })).rejects.toMatchObject({
         code: 'ASSET_NOT_FOUND',
       });
-      await expect(on.second.linkAsset(laterClaim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
+      await expect(on.second.linkAsset(newest, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
       expect(await on.second.listAssets({ run_id: run.run_id })).toEqual([]);
       expect(await on.second.getDataset(datasetId)).toMatchObject({ latest_version: 3, keep_versions: 1 });
     });
@@ -133,17 +134,19 @@ export function removalContract(on: OpenedLedger): void {
   });
 
   describe('assets of an unsuccessful run', () => {
-    test('are removed when they are incomplete and the run has failed or was canceled', async () => {
+    test('are removed when the run has failed or was canceled, also if they are described', async () => {
       const { run, claim } = await exporting(newDatasetId());
-      const complete = await registerCompleteAsset(on.ledger, claim, sampleDraft(run, 'complete'));
-      const half = await on.ledger.registerAsset(claim, sampleDraft(run, 'half'));
+      const described = await registerDescribedAsset(on.ledger, claim, sampleDraft(run, 'described'));
+      const registered = await on.ledger.registerAsset(claim, sampleDraft(run, 'registered'));
       expect(await on.ledger.removeUnfinishedAssets(run.run_id)).toEqual([]);
       await on.ledger.endRun(run.run_id, 'canceled', null);
-      expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([
-        { ...half, removed: { at: expect.any(String), reason: 'run_not_finished' } },
+      const removed = { at: expect.any(String) as string, reason: 'run_not_finished' };
+      expect((await on.second.removeUnfinishedAssets(run.run_id)).toSorted((a, b) => a.version - b.version)).toEqual([
+        { ...described, removed },
+        { ...registered, removed },
       ]);
       expect(await on.second.removeUnfinishedAssets(run.run_id)).toEqual([]);
-      expect(await on.second.listAssets({ dataset_id: run.dataset_id })).toEqual([complete]);
+      expect(await on.second.listAssets({ dataset_id: run.dataset_id })).toEqual([]);
     });
   });
 
@@ -152,8 +155,10 @@ export function removalContract(on: OpenedLedger): void {
     const listed = async () => (await on.second.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id);
     const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
     expect(await listed()).not.toContain(run.dataset_id);
-    await on.ledger.completeAsset(claim, asset._id, { iso: null, stac_key: 'k' });
+    await on.ledger.describeAsset(claim, asset._id, { iso: null, item_key: 'k' });
     await on.ledger.insertLineage(claim, [sampleEdge(run, asset._id)]);
+    expect(await listed()).not.toContain(run.dataset_id);
+    await on.ledger.finishStep(claim, null, 'success');
     expect(await listed()).toContain(run.dataset_id);
   });
 }

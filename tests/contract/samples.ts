@@ -36,16 +36,29 @@ export function rejected({ manifest }: Batch, raw: string): ManifestDocument {
   };
 }
 
-/** Claims a step that must be claimable. */
+/** Finishes the steps before the claimed one, and claims it. */
 export async function claimed(
   ledger: Ledger,
   run: RunDocument,
   step: StepName,
   leaseSeconds = LEASE_SECONDS,
 ): Promise<ClaimRef> {
+  if (step !== 'archive') await finishStepsBefore(ledger, run, step);
   const result = await ledger.claimStep({ runId: run.run_id, step, owner: OWNER, leaseSeconds });
   assert(result.outcome === 'claimed', `The outcome of the claim of ${step} is ${result.outcome}.`);
   return { runId: run.run_id, step, token: result.token };
+}
+
+async function finishStepsBefore(ledger: Ledger, run: RunDocument, step: StepName): Promise<void> {
+  for (const { name } of run.steps.slice(
+    0,
+    run.steps.findIndex((each) => each.name === step),
+  )) {
+    const earlier = name as StepName;
+    const result = await ledger.claimStep({ runId: run.run_id, step: earlier, owner: OWNER, leaseSeconds: 60 });
+    if (result.outcome === 'claimed')
+      await ledger.finishStep({ runId: run.run_id, step: earlier, token: result.token }, sampleReply(run));
+  }
 }
 
 export function sampleReply(run: RunDocument): SluiceEvent {
@@ -57,16 +70,35 @@ export function sampleDraft(run: RunDocument, name = 'asset'): AssetDraft {
   return assetDraft(run, { _id: deterministicObjectId(name, run.run_id) });
 }
 
-/** Registers an asset and completes it. */
-export async function registerCompleteAsset(
+/** Registers and describes an asset. The success of its run completes it. */
+export async function registerDescribedAsset(
   ledger: Ledger,
   claim: ClaimRef,
   draft: AssetDraft,
 ): Promise<AssetDocument> {
   const asset = await ledger.registerAsset(claim, draft);
-  const description = { iso: { title: 'straße' }, stac_key: `${asset.dataset_id}/v${asset.version}.json` };
-  await ledger.completeAsset(claim, asset._id, description);
+  const description = { iso: { title: 'straße' }, item_key: `${asset.dataset_id}/v${asset.version}.json` };
+  await ledger.describeAsset(claim, asset._id, description);
   return { ...asset, ...description };
+}
+
+/** Registers assets and ends their run with success, which completes them. Returns the complete assets. */
+export async function succeedWith(ledger: Ledger, claim: ClaimRef, drafts: AssetDraft[]): Promise<AssetDocument[]> {
+  const described: AssetDocument[] = [];
+  for (const draft of drafts) described.push(await registerDescribedAsset(ledger, claim, draft));
+  await ledger.finishStep(claim, null, 'success');
+  return described.map(({ item_key, ...asset }) => ({ ...asset, stac_key: item_key ?? null }));
+}
+
+/** As succeedWith, with one asset. */
+export async function registerCompleteAsset(
+  ledger: Ledger,
+  claim: ClaimRef,
+  draft: AssetDraft,
+): Promise<AssetDocument> {
+  const [asset] = await succeedWith(ledger, claim, [draft]);
+  assert(asset !== undefined, 'No asset was registered.');
+  return asset;
 }
 
 export function sampleEdge(

@@ -18,7 +18,8 @@ import { isStopped, TIMEOUT_MS } from './worker-process.ts';
 
 /**
  * Stops a worker (SIGSTOP) at durable writes of a run: in PostGIS, the object store and the ledger. Another process
- * cancels and archives the run. After that, the worker continues (SIGCONT), and none of its writes may succeed.
+ * cancels and archives the run. After that, the worker continues (SIGCONT), and none of its writes may succeed: a
+ * canceled run leaves no version in the ledger, the lake and the catalog.
  */
 
 const servers = await openKilledSluices();
@@ -26,14 +27,18 @@ const { context, variables } = servers;
 const { ledger, postgis } = context;
 afterAll(servers.close);
 
+/** The write that ends a run with success and completes its assets. */
+const SUCCESS = 'sql with run as ( update ledger.runs';
+
 const sample = pointSampler();
 const recorded: { batch: Batch; stops: Trial[] }[] = [];
 for (const batch of BATCHES) {
   const points = await servers.record(batch);
   // A run can be canceled between its admission and its success only.
   const first = points.findIndex(({ name }) => name.startsWith('sql with manifest'));
-  const last = points.findIndex(({ name }) => name.startsWith('sql update ledger.manifests'));
-  recorded.push({ batch, stops: sample(points.slice(first + 1, last)) });
+  const last = points.findIndex(({ name }) => name.startsWith(SUCCESS));
+  expect(last, 'the write that ends the run with success').toBeGreaterThan(first);
+  recorded.push({ batch, stops: sample(points.slice(first + 1, last + 1)) });
 }
 const tables = await tablesOutsideRuns();
 
@@ -121,8 +126,7 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
 }
 
 /**
- * Everything that a run can write and that is kept after it. Two writes may be late and are not included: the catalog
- * documents of an asset that was registered before the cancellation, and the activity run_started.
+ * Everything that a run can write and that is kept after it. The activity run_started may be late and is not included.
  */
 async function writtenBy(run: RunDocument, datasets: string[]) {
   return {
@@ -143,7 +147,8 @@ async function expectNoWorkingData(run: RunDocument, datasets: string[]): Promis
     status: 'canceled',
     archive_key: `archive/${run.tags.manifest_key}`,
   });
-  expect(await objectsOf(datasets)).toEqual((await assetsOf(datasets)).map(({ s3_key }) => s3_key));
+  expect(await assetsOf(datasets), 'versions of a canceled run').toEqual([]);
+  for (const dataset of datasets) expect(await servers.keys('data-lake', `${dataset}/`)).toEqual([]);
   expect(await postgis.listRunSchemas()).not.toContain(schemaOfRun(run.run_id));
   expect(await tablesOutsideRuns()).toEqual(tables);
   // The worker may have ended before it deleted its scratch folder. The next start of Sluice deletes it.

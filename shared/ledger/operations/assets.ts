@@ -2,7 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { staleClaim } from '../claim-rules.ts';
 import { type AssetDocument, AssetDocumentSchema, type AssetDraft, type DatasetDocument } from '../documents.ts';
-import type { AssetFilter, DatasetVersion, Ledger } from '../ledger.ts';
+import type { AssetFilter, AssetRecords, DatasetVersion, Ledger } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
 import { parseDocument } from '../parse-document.ts';
 import type { AnnounceRun } from './runs.ts';
@@ -20,11 +20,7 @@ export interface AssetQueries {
   insertAsset(claim: ClaimRef, draft: AssetDraft, dataset: DatasetDocument): Promise<AssetDocument | undefined>;
   /** Adds a complete asset to the run. */
   linkAsset(claim: ClaimRef, assetId: string): Promise<AssetWrite>;
-  completeAsset(
-    claim: ClaimRef,
-    assetId: string,
-    records: Pick<AssetDocument, 'iso' | 'stac_key'>,
-  ): Promise<AssetWrite>;
+  describeAsset(claim: ClaimRef, assetId: string, records: AssetRecords): Promise<AssetWrite>;
   getAsset(assetId: string): Promise<AssetDocument | undefined>;
   getAssets(assetIds: readonly string[]): Promise<AssetDocument[]>;
   findAssetBySource(datasetId: string, sourceHash: string): Promise<AssetDocument | undefined>;
@@ -37,7 +33,7 @@ type AssetOperations = Pick<
   Ledger,
   | 'registerAsset'
   | 'linkAsset'
-  | 'completeAsset'
+  | 'describeAsset'
   | 'getAsset'
   | 'getAssets'
   | 'findAssetBySource'
@@ -58,8 +54,8 @@ export function assetOperations(queries: AssetQueries, announceRun: AnnounceRun)
       checkWritten(await queries.linkAsset(claim, assetId), claim, assetId);
       announceRun(claim.runId, 'running'); // In any other status the claim is stale.
     },
-    async completeAsset(claim, assetId, records) {
-      checkWritten(await queries.completeAsset(claim, assetId, records), claim, assetId);
+    async describeAsset(claim, assetId, records) {
+      checkWritten(await queries.describeAsset(claim, assetId, records), claim, assetId);
     },
     getAsset: (assetId) => queries.getAsset(assetId),
     getAssets: (assetIds) => (assetIds.length === 0 ? Promise.resolve([]) : queries.getAssets(assetIds)),

@@ -48,8 +48,8 @@ const LINK: Statement = {
     select asset._id as found from claim left join asset on true`,
 };
 
-const COMPLETE_ASSET: Statement = {
-  name: 'ledger.complete-asset',
+const DESCRIBE: Statement = {
+  name: 'ledger.describe-asset',
   text: `
     with ${CLAIM_HELD}, asset as (
       update ledger.assets set doc = doc || $4::jsonb
@@ -110,8 +110,8 @@ export function assetQueries(database: Database): AssetQueries {
       }
     },
     linkAsset: (claim, assetId) => write(LINK, [...heldBy(claim), assetId]),
-    completeAsset: (claim, assetId, { iso, stac_key }) =>
-      write(COMPLETE_ASSET, [...heldBy(claim), assetId, storableJson({ iso, stac_key })]),
+    describeAsset: (claim, assetId, { iso, item_key }) =>
+      write(DESCRIBE, [...heldBy(claim), assetId, storableJson({ iso, item_key })]),
     getAsset: (assetId) => first(GET, [assetId]),
     getAssets: (assetIds) => database.documents<AssetDocument>(GET_SEVERAL, [[...assetIds]]),
     findAssetBySource: (datasetId, sourceHash) => first(FIND_BY_SOURCE, [datasetId, sourceHash]),

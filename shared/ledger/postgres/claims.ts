@@ -57,7 +57,7 @@ const CLAIM: Statement = {
         and (step.doc ->> 'status' = 'running') <> $6::boolean
         and (step ->> 'status' in ${listOfTexts(CLAIMABLE_STATUSES)}
           or step ->> 'status' = 'running' and ((step ->> 'lease_until')::timestamptz <= at or step ->> 'owner' = $4))
-        and ($6::boolean or not step.doc ? 'restarts' or position = '0'
+        and ($6::boolean or position = '0'
           or step.doc #>> array['steps', (position::int - 1)::text, 'status'] = 'done')
       returning r.doc
     )
@@ -81,9 +81,26 @@ const FINISH: Statement = {
     update ledger.runs
     set doc = ${withStep('$3', STEP_DONE, `'reply', $4::jsonb, 'finished_at', ${NOW}`)}
       || jsonb_build_object('updated_at', ${NOW})
-      || case when $5::text is null then '{}' else jsonb_build_object('status', $5::text, 'finished_at', ${NOW}) end
     where run_id = $1 and doc @> $2::jsonb
     returning status`,
+};
+
+/** As FINISH, ends the run with status $5, and completes its described assets. */
+const CLOSE: Statement = {
+  name: 'ledger.close',
+  text: `
+    with run as (
+      update ledger.runs
+      set doc = ${withStep('$3', STEP_DONE, `'reply', $4::jsonb, 'finished_at', ${NOW}`)}
+        || jsonb_build_object('updated_at', ${NOW}, 'status', $5::text, 'finished_at', ${NOW})
+      where run_id = $1 and doc @> $2::jsonb
+      returning _id, status
+    ), completed as (
+      update ledger.assets as asset
+      set doc = (asset.doc - 'item_key') || jsonb_build_object('stac_key', asset.doc -> 'item_key')
+      from run where asset.run_id = run._id and asset.doc ? 'item_key' and not asset.doc ? 'removed'
+    )
+    select status from run`,
 };
 
 const RELEASE: Statement = {
@@ -127,8 +144,11 @@ export function claimQueries(database: Database): ClaimQueries {
       return (await database.query(RENEW, [...heldBy(claim), claim.step, leaseSeconds])).length > 0;
     },
     async finishStep(claim, reply, close) {
-      const values = [...heldBy(claim), claim.step, storableJson(reply), close ?? null];
-      return (await database.query<{ status: Status }>(FINISH, values))[0]?.status;
+      const values = [...heldBy(claim), claim.step, storableJson(reply)];
+      const [row] = await (close === undefined
+        ? database.query<{ status: Status }>(FINISH, values)
+        : database.query<{ status: Status }>(CLOSE, [...values, close]));
+      return row?.status;
     },
     async isFinishedBy(claim) {
       return (await database.query(HAS_STATE, [claim.runId, containing(finishedClaim(claim))])).length > 0;

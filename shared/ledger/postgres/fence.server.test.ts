@@ -56,9 +56,9 @@ const WRITES: [name: string, write: (claim: ClaimRef, run: RunDocument, assetId:
     (claim, _run, assetId) => expect(ledger.linkAsset(claim, assetId)).rejects.toMatchObject({ code: 'CLAIM_STALE' }),
   ],
   [
-    'completeAsset',
+    'describeAsset',
     (claim, _run, assetId) =>
-      expect(ledger.completeAsset(claim, assetId, { iso: {}, stac_key: 'x' })).rejects.toMatchObject({
+      expect(ledger.describeAsset(claim, assetId, { iso: {}, item_key: 'x' })).rejects.toMatchObject({
         code: 'CLAIM_STALE',
       }),
   ],
