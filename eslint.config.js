@@ -28,6 +28,10 @@ export default tseslint.config(
           ],
         },
       ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'AbortSignal', property: 'any', message: 'Use JoinedSignal, which has an end (shared/signals).' },
+      ],
       'no-restricted-syntax': [
         'error',
         {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '#shared/runtime/call-limits.ts';
+import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { formatError, formatRun } from '#shared/api/format-run.ts';

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '#shared/runtime/call-limits.ts';
+import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import type { Job, Queues } from './queues.ts';
 
 /** Processes one job and stores its outcome. Never throws. */

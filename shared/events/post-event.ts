@@ -1,5 +1,6 @@
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { SluiceEvent } from './event.ts';
 import { writeEvent, readError } from './http.ts';
 
@@ -19,14 +20,10 @@ export function eventSink(env: Env): URL {
  */
 export async function postEvent(sink: URL, event: SluiceEvent, signal: AbortSignal): Promise<void> {
   const { headers, body } = writeEvent(event);
+  using stop = new JoinedSignal([signal], TIMEOUT_MS);
   let response: Response;
   try {
-    response = await fetch(sink, {
-      method: 'POST',
-      headers,
-      body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
+    response = await fetch(sink, { method: 'POST', headers, body, signal: stop.signal });
   } catch (cause) {
     throw new SluiceError('SLUICE_UNREACHABLE', `Could not connect to ${sink.href} to publish the event.`, {
       cause,

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { cleanText, gdalError, gdalMissing, limitExceeded, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
 import { type ExceededLimit, watchProgram, type WatchLimits } from './program-watch.ts';
@@ -49,12 +50,14 @@ async function runLine(
   { signal, timeoutSeconds, watchLimits }: { signal: AbortSignal; timeoutSeconds: number; watchLimits: WatchLimits },
 ): Promise<GdalResult> {
   const started = performance.now();
-  const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
-  const stop = AbortSignal.any([signal, timeout]);
-  const { result, exceeded } = await spawnUntilStopped(line, variables, command.input, { stop, watchLimits });
+  using limited = new JoinedSignal([signal], timeoutSeconds * 1000);
+  const { result, exceeded } = await spawnUntilStopped(line, variables, command.input, {
+    stop: limited.signal,
+    watchLimits,
+  });
   if (signal.aborted) throw canceled(signal);
   if (exceeded !== undefined) throw limitExceeded(command.command, exceeded, watchLimits);
-  if (timeout.aborted) {
+  if (limited.timedOut) {
     throw new SluiceError('STEP_TIMEOUT', `${command.command} exceeded its time limit of ${timeoutSeconds} s.`, {
       details: { program: command.command, seconds: timeoutSeconds },
     });

@@ -1,42 +1,11 @@
-/** Longest delay of setTimeout: 24.8 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 
-/**
- * The limits of one call: source signals and a time limit, combined in `signal`. Call release() when the call has
- * ended: otherwise the long-lived source signals would keep a reference to every call, as they do with AbortSignal.any.
- */
-export class CallLimits {
-  readonly #controller = new AbortController();
-  readonly #sources: AbortSignal[];
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #abort: () => void;
+/** The limits of one call: source signals and a time limit, combined in `signal`. Call release() after the call. */
+export class CallLimits extends JoinedSignal {
   #abandon: NodeJS.Timeout | undefined;
-  #timedOut = false;
 
-  constructor(sources: AbortSignal[], seconds?: number) {
-    this.#sources = sources;
-    this.#abort = () => this.#controller.abort();
-    for (const source of sources) {
-      if (source.aborted) this.#abort();
-      else source.addEventListener('abort', this.#abort, { once: true });
-    }
-    if (seconds === undefined) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#timedOut = true;
-        this.#abort();
-      },
-      Math.min(seconds * 1000, MAX_TIMER_MS),
-    );
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** True when the time limit aborted the call. */
-  get timedOut(): boolean {
-    return this.#timedOut;
+  constructor(sources: readonly AbortSignal[], seconds?: number) {
+    super(sources, seconds === undefined ? undefined : seconds * 1000);
   }
 
   /** The result of `work`; rejects with `error()` when it continues for `milliseconds` after the abort. */
@@ -52,8 +21,7 @@ export class CallLimits {
   }
 
   release(): void {
-    clearTimeout(this.#timer);
     clearTimeout(this.#abandon);
-    for (const source of this.#sources) source.removeEventListener('abort', this.#abort);
+    this[Symbol.dispose]();
   }
 }

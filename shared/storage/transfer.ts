@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { objectName, type ObjectRef } from './s3-errors.ts';
@@ -129,7 +130,8 @@ export async function uploadStream(
 ): Promise<void> {
   // The SDK does not detect an error of the source: it would wait for the rest of the body until the server times out.
   const failed = new AbortController();
-  const stop = AbortSignal.any([signal, failed.signal]);
+  using joined = new JoinedSignal([signal, failed.signal]);
+  const stop = joined.signal;
   const body = exactLength(target, size);
   source.on('error', ignoreError);
   const reading = pipeline(source, body, { signal: stop });

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 
 /**
@@ -44,12 +45,13 @@ export async function withCopyLimit<T>(
   load: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limit = new AbortController();
+  using joined = new JoinedSignal([signal, limit.signal]);
   const ended = new AbortController();
   const watching = waitUntilExceeded(session, maxBytes, ended.signal).then((exceeded) => {
     if (exceeded) limit.abort(limitExceeded(file, maxBytes));
   });
   try {
-    return await load(AbortSignal.any([signal, limit.signal]));
+    return await load(joined.signal);
   } finally {
     ended.abort();
     await watching;

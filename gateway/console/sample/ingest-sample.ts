@@ -4,6 +4,7 @@ import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { manifestView } from '#shared/api/create-views.ts';
 import type { RunningSluice } from '../../start.ts';
 import { viewOfRun } from '../../api/routes/runs.ts';
@@ -56,10 +57,11 @@ function sampleManifest(landingBucket: string): Manifest {
 }
 
 async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocument | ManifestDocument> {
-  const watching = new AbortController();
+  const ended = new AbortController();
+  using watching = new JoinedSignal([signal, ended.signal]);
   let wake: () => void = () => undefined;
   // If the watch fails, the run is read every REREAD_MS.
-  await ledger.watchRuns(() => wake(), AbortSignal.any([signal, watching.signal])).catch(() => undefined);
+  await ledger.watchRuns(() => wake(), watching.signal).catch(() => undefined);
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -74,7 +76,7 @@ async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocum
       await Promise.race([changed, sleep(REREAD_MS)]);
     }
   } finally {
-    watching.abort();
+    ended.abort();
   }
 }
 

@@ -31,6 +31,9 @@ export function geoMetadata(
 
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 
+/** A process exports to few CRS. The limit bounds the memory of one that meets many. */
+const CACHED_CRS = 256;
+
 /** PROJJSON by code. EPSG:4326 is included, so that most exports do not start projinfo. */
 const known = new Map<string, unknown>([['EPSG:4326', epsg4326]]);
 
@@ -43,6 +46,7 @@ export async function projJson(crs: string, gdal: Gdal, signal: AbortSignal): Pr
     { signal },
   );
   const parsed: unknown = JSON.parse(stdout);
+  if (known.size >= CACHED_CRS) known.clear();
   known.set(crs, parsed);
   return parsed;
 }

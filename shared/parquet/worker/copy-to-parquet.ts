@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { RingWriter } from '../copy-binary/byte-ring.ts';
 import type { ParquetJob, ParquetResult } from './parquet-job.ts';
@@ -25,9 +26,9 @@ export async function copyToParquet(
   const { ring: buffer, result: written } = startJob(job);
   const workerFailure = new AbortController();
   written.catch((reason: unknown) => workerFailure.abort(reason));
-  const stop = AbortSignal.any([signal, workerFailure.signal]);
+  using stop = new JoinedSignal([signal, workerFailure.signal]);
   const ring = new RingWriter(buffer);
-  const rowCount = await copyRows(client, copyOut, ring, stop).catch(async (thrown: unknown) => {
+  const rowCount = await copyRows(client, copyOut, ring, stop.signal).catch(async (thrown: unknown) => {
     ring.break();
     await written.catch(() => undefined); // The worker does not use the file after this.
     throw thrown;
