@@ -15,8 +15,12 @@ import { startPostgres } from '../gateway/embedded/postgres.ts';
 
 /** A separate Sluice to measure: the gateway of `npm start`, in a separate process, with empty databases. */
 export interface Instance {
-  /** The gateway process, with functions, router and object store. */
+  /** The gateway process, with router and object store. Its children are the processes of the functions. */
   pid: number;
+  /** Address of the gateway. */
+  url: string;
+  /** SLUICE_HOME. */
+  home: string;
   objects: ObjectStore;
   landingBucket: string;
   ledger: Ledger;
@@ -30,8 +34,8 @@ export interface Instance {
 const START_TIMEOUT_MS = 60_000;
 const START_POLL_MS = 50;
 
-/** Starts an instance, and waits until it is ready. */
-export async function startInstance(): Promise<Instance> {
+/** Starts an instance, and waits until it is ready. `extraVariables` are added to its environment. */
+export async function startInstance(extraVariables: Record<string, string> = {}): Promise<Instance> {
   await mkdir('.cache/bench', { recursive: true });
   const home = await mkdtemp(resolve('.cache/bench/home-'));
   const postgres = await startPostgres(join(home, 'postgres'));
@@ -49,6 +53,7 @@ export async function startInstance(): Promise<Instance> {
     LOG_LEVEL: 'warn',
     S3_ACCESS_KEY_ID: 'SLUICEBENCH',
     S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
+    ...extraVariables,
   };
   const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], {
     env: variables,
@@ -78,6 +83,8 @@ export async function startInstance(): Promise<Instance> {
   await mkdir(scratch);
   return {
     pid: gateway.pid ?? 0,
+    url: `http://127.0.0.1:${port}`,
+    home,
     objects,
     ledger,
     postgisUrl,

@@ -46,7 +46,7 @@ function kibibytes(pid: number, field: string): number {
 }
 
 /** All direct and indirect children of the process, of each of its threads. */
-function descendants(pid: number): number[] {
+export function descendants(pid: number): number[] {
   const direct = threads(pid).flatMap((thread) => childrenOf(pid, thread));
   return direct.flatMap((child) => [child, ...descendants(child)]);
 }
