@@ -2,16 +2,13 @@ import { type Command, Option } from 'commander';
 import type { Env } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
 import type { GatewayClient } from './client/gateway-client.ts';
-import { activity } from './commands/activity.ts';
-import { assets } from './commands/assets.ts';
+import { assets, lineage } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
-import { lineage } from './commands/lineage.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
 import { cancel, type OperatorFlags, rerun, type RerunFlags } from './commands/run-control.ts';
-import { run, runs } from './commands/runs.ts';
-import { setupStorageCommand } from './commands/setup-storage.ts';
+import { run, runs, activity } from './commands/runs.ts';
 import {
   addBatchOptions,
   addListOptions,
@@ -22,6 +19,7 @@ import {
   addTabularOptions,
 } from './input/options.ts';
 import type { Terminal } from './output/terminal.ts';
+import { setupStorageCommand } from './commands/setup-storage.ts';
 
 /** What the commands need: the environment, the gateway and the terminal. */
 export interface CommandParts {

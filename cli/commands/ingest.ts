@@ -1,19 +1,25 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { RunView } from '#shared/api/views.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
-import { type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
+import { followRun, type GatewayClient } from '../client/gateway-client.ts';
+import { exitCodeOfStatus } from '../exit-codes.ts';
+import { type Batch, type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
 import { type JoinOptions, planJoinBatch } from '../input/join-batch.ts';
 import {
-  userName,
   type RasterFlags,
   rasterParameters,
   type TabularFlags,
   tabularParameters,
+  userName,
 } from '../input/options.ts';
 import { findSourceFiles } from '../input/source-files.ts';
+import { errorJson, runJson } from '../output/json-output.ts';
+import { createProgress, type Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { submitBatch } from './submit-batch.ts';
+import { runCommand } from '../run-command.ts';
+import { showRun } from './runs.ts';
 
 export interface IngestFlags
   extends Omit<IngestOptions, 'uploader' | 'recipe' | 'tabular' | 'raster'>, TabularFlags, RasterFlags {
@@ -91,4 +97,68 @@ export function join(
     client,
     terminal,
   );
+}
+
+/** The parts of generated names that make them unique. */
+interface BatchMoment {
+  now: Date;
+  /** Hexadecimal digits. */
+  random: string;
+}
+
+/** Two batches of the same second differ in these bytes. */
+const RANDOM_BYTES = 3;
+
+/** Uploads a batch, follows its run to the end, and shows the asset. Returns the exit code. */
+function submitBatch(
+  plan: (moment: BatchMoment) => Batch | Promise<Batch>,
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  const progress = createProgress(terminal);
+  let batch: Batch | undefined;
+  let last: RunView | undefined;
+  return runCommand(
+    async (signal) => {
+      batch = await plan({ now: new Date(), random: randomBytes(RANDOM_BYTES).toString('hex') });
+      try {
+        await uploadBatch(batch, client, progress, signal);
+        for await (last of followRun(client, eventsPath(batch), signal)) progress.run(last);
+      } finally {
+        progress.end();
+      }
+      if (last === undefined)
+        throw new SluiceError('BATCH_NOT_FOUND', `The gateway returned no state of the batch ${batch.batchId}.`);
+      showRun(last, terminal, { steps: false }); // The progress display has shown the steps.
+      return exitCodeOfStatus(last.status);
+    },
+    terminal,
+    {
+      errorJson: (error) => (last ? runJson(last) : errorJson(error.toDocument(), batch?.batchId)),
+      interrupted: () => interruptedText(batch, last),
+    },
+  );
+}
+
+/** Uploads the files, then the manifest: a run must not start before its files are complete. */
+async function uploadBatch(batch: Batch, client: GatewayClient, progress: Progress, signal: AbortSignal) {
+  const total = batch.uploads.reduce((sum, { size }) => sum + size, 0);
+  let sent = 0;
+  for (const { path, key, size } of batch.uploads) {
+    await client.uploadFile(key, path, { signal, onSent: (bytes) => progress.uploading(sent + bytes, total) });
+    sent += size;
+  }
+  await client.uploadText(batch.manifestKey, `${JSON.stringify(batch.manifest, undefined, 2)}\n`, signal);
+  progress.uploaded(batch.uploads.length, total);
+}
+
+function eventsPath({ batchId, manifestKey }: Batch): string {
+  return `/api/batches/${encodeURIComponent(batchId)}/events?${new URLSearchParams({ manifest_key: manifestKey })}`;
+}
+
+function interruptedText(batch: Batch | undefined, last: RunView | undefined): string {
+  if (last?.run_id) return `Interrupted. The run continues. To show it: npx sluice run ${last.run_id}`;
+  if (batch === undefined) return 'Interrupted. Nothing was uploaded.';
+  const condition = `If the manifest ${batch.manifestKey} was uploaded, its run continues.`;
+  return `Interrupted. ${condition} To list runs: npx sluice runs`;
 }

@@ -1,12 +1,12 @@
-import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
-import type { RunView } from '#shared/api/views.ts';
 import { formatError, formatRun } from '#shared/api/format-run.ts';
+import type { ActivityView, RunView } from '#shared/api/views.ts';
+import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
+import { followRun, type GatewayClient } from '../client/gateway-client.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import { type GatewayClient, followRun } from '../client/gateway-client.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress } from '../output/progress.ts';
+import { colorsFor, formatTable, type Terminal } from '../output/terminal.ts';
 import { runCommand, writeJson } from '../run-command.ts';
-import { colorsFor, type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice runs`: lists runs, newest first. */
 export function runs(
@@ -83,4 +83,26 @@ export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: b
   if (terminal.json) writeJson(terminal, runJson(view));
   else terminal.stdout.write(`${formatRun(view, colorsFor(terminal.stdout), { steps })}\n`);
   if (view.error) terminal.stderr.write(`${formatError(view.error, colorsFor(terminal.stderr), view)}\n`);
+}
+
+/** `sluice activity`: lists the activities of one run or of all runs, newest first. */
+export function activity(
+  flags: { run?: string; limit: number },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
+  return runCommand(async (signal) => {
+    const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
+    const activities = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
+    if (terminal.json) writeJson(terminal, activities);
+    else terminal.stdout.write(`${activities.length === 0 ? 'There are no activities.' : activityTable(activities)}\n`);
+    return EXIT.success;
+  }, terminal);
+}
+
+function activityTable(activities: ActivityView[]): string {
+  return formatTable([
+    ['WHEN (UTC)', 'WHO', 'WHAT'],
+    ...activities.map(({ at, operator, message }) => [formatTime(at), operator, message]),
+  ]);
 }

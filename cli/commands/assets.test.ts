@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeLineage } from './lineage.ts';
+import { describeLineage } from './assets.ts';
 
 const made = {
   operation: 'join_datasets',
