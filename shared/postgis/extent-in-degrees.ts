@@ -9,7 +9,7 @@ const INTERNAL_ERROR = 'XX000';
 /**
  * The bounding box of an extent in degrees, transformed with PostGIS, which starts no program. Undefined when PROJ
  * cannot transform one of the points: the corners of a world map are outside the range of many projections.
- * shared/gdal/crs/extent-in-degrees.ts transforms the remaining points in this case.
+ * shared/gdal/crs/check-extent.ts transforms the remaining points in this case.
  */
 export async function postgisExtentInDegrees(
   session: Pick<PostgisSession, 'query'>,

@@ -1,9 +1,8 @@
 import format from 'pg-format';
 import { type Extent, gridOfExtent } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
-import { checkExtentInCrs } from '#shared/gdal/crs/check-extent.ts';
+import { checkExtentInCrs, gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
-import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { emptyPointSql, type GeometryCounts, notFiniteSql } from '../guards/unreadable-geometries.ts';

@@ -1,7 +1,8 @@
-import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Extent } from '#shared/contracts/extent.ts';
+import { boxInDegrees, type Extent, type Point } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
-import { type Crs, crsLabel } from './crs.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Gdal, GdalCommand } from '../gdal.ts';
+import { type Crs, CRS84, crsArgument, crsLabel, isSameCrs } from './crs.ts';
 
 /** Checks that coordinates are possible in their CRS. */
 
@@ -37,7 +38,7 @@ export async function checkExtentInCrs(
 }
 
 /** Checks longitudes and latitudes, in the angular unit of the CRS. Throws CRS_EXTENT_MISMATCH. */
-export function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
+function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
   const [west, south, east, north] = extent.map((value) => value * crs.degreesPerUnit) as Extent;
   const [latitude, longitude] = [Math.max(Math.abs(south), Math.abs(north)), Math.max(Math.abs(west), Math.abs(east))];
   if (latitude > 90 + TOLERANCE_DEGREES) throw extentMismatch(crs, extent, file, 'latitudes are at most 90 degrees');
@@ -57,7 +58,7 @@ export function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] 
  * True for coordinates in the range of degrees in a projected CRS with a code: the origin of such a CRS is far from
  * data of 180 by 90 meters. A single point at 0, 0 is excepted, because it is often written for a missing value.
  */
-export function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
+function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
   const isOrigin = x1 === 0 && y1 === 0 && x2 === 0 && y2 === 0;
   return (
     crs.authority !== undefined &&
@@ -68,7 +69,7 @@ export function looksLikeDegrees(crs: Crs, [x1, y1, x2, y2]: Extent): boolean {
 }
 
 /** Checks the distance of projected coordinates from the area of use of the CRS. Throws CRS_EXTENT_MISMATCH. */
-export function areaNotes(crs: Crs, extent: Extent, degrees: Extent, file: string): Note[] {
+function areaNotes(crs: Crs, extent: Extent, degrees: Extent, file: string): Note[] {
   if (crs.areaOfUse === undefined) return [];
   const distance = distanceInDegrees(degrees, crs.areaOfUse);
   if (distance > MAX_DISTANCE_DEGREES)
@@ -133,4 +134,38 @@ function extentMismatch(crs: Crs, extent: Extent, file: string, reason: string):
       },
     },
   );
+}
+
+/** Transforms points to longitude and latitude with GDAL. shared/postgis/extent-in-degrees.ts does it with PostGIS. */
+
+/** The bounding box of points in degrees; undefined when none of them can be transformed. */
+export async function gdalExtentInDegrees(
+  points: readonly Point[],
+  crs: Crs,
+  gdal: Gdal,
+  signal: AbortSignal,
+): Promise<Extent | undefined> {
+  if (isSameCrs(crs, CRS84)) return boxInDegrees(points);
+  const { stdout } = await gdal.run(transformCommand(points, crsArgument(crs)), { signal });
+  return boxInDegrees(parseTransformedPoints(stdout));
+}
+
+/** `crs` is a code or WKT that checkCrsText allows. Input and output have x or longitude first. */
+function transformCommand(points: readonly Point[], crs: string): GdalCommand {
+  return {
+    command: 'gdaltransform',
+    args: ['-s_srs', crs, '-t_srs', 'OGC:CRS84', '-output_xy'],
+    drivers: [],
+    input: points.map(([x, y]) => `${x} ${y}\n`).join(''),
+  };
+}
+
+/**
+ * The points in the output of gdaltransform, without those that have no position, such as the corners of a full disk.
+ */
+export function parseTransformedPoints(stdout: string): Point[] {
+  return stdout.split('\n').flatMap((line) => {
+    const [x, y] = line.trim().split(/\s+/).map(Number);
+    return x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y) ? [[x, y] as const] : [];
+  });
 }
