@@ -11,8 +11,7 @@ import { checkNodata, type RasterParameters, rasterParameters } from './plan/ras
 import { type DescribedRaster, describeRaster } from './read/describe-raster.ts';
 import { fetchRaster, type RasterSource } from './read/fetch-raster.ts';
 import type { RasterContext } from './read/run-gdal.ts';
-import { buildAssetDraft, COG_MEDIA_TYPE, sourceDocument } from './write/asset-draft.ts';
-import { softwareVersions } from './write/software-versions.ts';
+import { buildAssetDraft, COG_MEDIA_TYPE, sourceDocument, softwareVersions } from './write/asset-draft.ts';
 import { writeCog } from './write/write-cog.ts';
 
 interface ExportedAsset {

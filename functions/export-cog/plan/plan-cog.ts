@@ -1,5 +1,4 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import { BLOCK_SIZE } from '../check/check-cog-layout.ts';
 import type { PixelValue } from '../read/raster-info.ts';
 import { type CogSource, haveOneCrs } from './cog-source.ts';
 import { commonGrid, isNorthUp, type TargetGrid } from './pixel-grid.ts';
@@ -7,6 +6,9 @@ import type { RasterParameters } from './raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
+
+/** Block size of every asset, in pixels. */
+export const BLOCK_SIZE = 512;
 
 /** The options of the conversion with their defaults, as the asset records them. */
 export interface CogSettings {

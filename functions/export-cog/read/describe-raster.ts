@@ -1,17 +1,18 @@
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { extentOfPoints } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { checkExtentInCrs } from '#shared/gdal/crs/check-extent.ts';
-import { chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
-import type { Crs } from '#shared/gdal/crs/crs.ts';
-import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
+import { checkExtentInCrs, gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
+import { chooseCrs, parseEmbeddedCrs } from '#shared/gdal/crs/choose-crs.ts';
+import { checkCrsText } from '#shared/gdal/crs/crs-text.ts';
+import { type Crs, parseCrs } from '#shared/gdal/crs/crs.ts';
+import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
-import { type RasterSource, chooseImage } from './fetch-raster.ts';
-import { gdalReadsCrs, readRasterCrs } from './raster-crs.ts';
-import { infoCommand, parseRasterInfo, type RasterInfo, subdatasets, rejectTransposedGrid } from './raster-info.ts';
+import { chooseImage, type RasterSource } from './fetch-raster.ts';
+import { infoCommand, parseRasterInfo, type RasterInfo, rejectTransposedGrid, subdatasets } from './raster-info.ts';
 import { type RasterContext, runGdalOn } from './run-gdal.ts';
 
 /** A raster that can be converted. */
@@ -128,4 +129,41 @@ async function extentNotes(info: RasterInfo, crs: Crs, file: string, { gdal, sig
   const extent = (isAxisAligned(info) ? rasterExtent(info) : undefined) ?? extentOfPoints(points);
   if (extent === undefined) return [];
   return checkExtentInCrs(crs, extent, file, () => gdalExtentInDegrees(points, crs, gdal, signal));
+}
+
+/** A .prj file has a few thousand characters; a compound CRS with grids also fits. */
+const MAX_PRJ_BYTES = 65_536;
+
+/** The CRS that a raster or its .prj file contains; undefined when there is none. Throws CRS_UNREADABLE. */
+async function readRasterCrs(
+  { file, format, parts, path }: RasterSource,
+  info: RasterInfo,
+  { gdal, signal }: RasterContext,
+): Promise<Crs | undefined> {
+  const wkt = wktOf(info);
+  if (wkt !== undefined) return parseEmbeddedCrs(wkt, file);
+  if (!parts.includes('.prj')) return undefined;
+  const text = format.prjNotReadByDriver ? await readPrj(`${stemOf(path)}.prj`) : '';
+  // projinfo converts Esri's names of datums and projections.
+  if (text.length > 0) return lookUpCrs(gdal, checkCrsText(text), signal);
+  throw new SluiceError(
+    'CRS_UNREADABLE',
+    `The .prj file of ${file} cannot be read. Correct it, or set \`crs\` for the file in the manifest.`,
+    { details: { file } },
+  );
+}
+
+/** True when GDAL reads the CRS from the file, including the code if Sluice has identified one. */
+function gdalReadsCrs(info: RasterInfo, { authority }: Crs): boolean {
+  const wkt = wktOf(info);
+  return wkt !== undefined && (authority === undefined || parseCrs(wkt).authority !== undefined);
+}
+
+function wktOf(info: RasterInfo): string | undefined {
+  return info.coordinateSystem?.wkt || info.gcps?.coordinateSystem?.wkt || undefined;
+}
+
+/** The trimmed text of a .prj file; empty for a file that is too large. */
+async function readPrj(path: string): Promise<string> {
+  return (await stat(path)).size > MAX_PRJ_BYTES ? '' : (await readFile(path, 'utf8')).trim();
 }

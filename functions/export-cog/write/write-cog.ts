@@ -2,19 +2,18 @@ import { join } from 'node:path';
 import { type Extent, gridOfExtent } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { type Crs, crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
-import { gdalExtentInDegrees } from '#shared/gdal/crs/extent-in-degrees.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
+import { gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { checkOutput } from '../check/check-output.ts';
 import { cogSource } from '../plan/cog-source.ts';
-import { rasterExtent } from '../plan/pixel-grid.ts';
+import { isAxisAligned, isNorthUp, rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
-import { type RasterParameters, chooseTargetCrs, targetCrsNotes } from '../plan/raster-parameters.ts';
+import { chooseTargetCrs, type RasterParameters, targetCrsNotes } from '../plan/raster-parameters.ts';
+import { checkWarpSize } from '../plan/warped-size.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { notesFromGdalOutput, type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import { gridNotes } from './grid-notes.ts';
-import { type RasterSummary, summarizeRaster, clearStatistics } from './summarize-raster.ts';
-import { checkWarpSize } from '../plan/warped-size.ts';
+import { clearStatistics, type RasterSummary, summarizeRaster } from './summarize-raster.ts';
 
 /** A written and checked Cloud Optimized GeoTIFF. */
 export interface CogFile {
@@ -96,4 +95,36 @@ async function boundingBox(
 ): Promise<Extent | null> {
   if (nativeBbox === null) return null;
   return (await gdalExtentInDegrees(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null;
+}
+
+/** Notes about rasters whose pixels were resampled or reordered to make the grid north-up. */
+function gridNotes(rasters: readonly DescribedRaster[]): Note[] {
+  return rasters.flatMap(({ info, source: { file } }): Note[] => {
+    if (info.geoTransform === undefined)
+      return [
+        {
+          code: 'GRID_RESAMPLED',
+          file,
+          message: `${file} is georeferenced by control points. Its pixels were resampled to a regular grid.`,
+        },
+      ];
+    if (isNorthUp(info)) return [];
+    if (isAxisAligned(info))
+      return [
+        {
+          code: 'GRID_TURNED',
+          file,
+          message:
+            `The rows of ${file} did not run from west to east and from north to south. ` +
+            'They were reordered without a change of values.',
+        },
+      ];
+    return [
+      {
+        code: 'GRID_RESAMPLED',
+        file,
+        message: `The grid of ${file} is rotated. Its pixels were resampled to a north-up grid.`,
+      },
+    ];
+  });
 }

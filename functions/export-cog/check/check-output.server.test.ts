@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { rasterFile } from '../../../tests/fixtures/raster.ts';
-import { checkCogLayout } from './check-cog-layout.ts';
 import { readTiffDirectories, type TiffDirectory } from './tiff-directories.ts';
+import { checkCogLayout } from './check-output.ts';
 
 const image = (fields: Partial<TiffDirectory>): TiffDirectory => ({
   offset: 16,
