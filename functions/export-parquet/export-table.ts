@@ -8,11 +8,10 @@ import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { alignTables } from './parse/align-tables.ts';
 import type { FetchedTable } from './parse/fetch-tables.ts';
 import { checkRejected } from './parse/limit-rejected.ts';
 import { readTable } from './parse/read-table.ts';
-import type { SourceTable } from './parse/source-table.ts';
+import { type SourceTable, alignTables } from './parse/source-table.ts';
 import { assetDraft, rejectedOf } from './write/tabular-asset.ts';
 import { writeTable } from './write/write-table.ts';
 

@@ -3,8 +3,7 @@ import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
 import { type StagedDelimited, stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
 import { nameColumns } from '#shared/delimited/dialect.ts';
-import { declaredTypes } from './declared-types.ts';
-import type { SourceTable, TabularParameters } from './source-table.ts';
+import { type SourceTable, type TabularParameters, declaredTypes } from './source-table.ts';
 
 /**
  * A staged delimited file as a table. `fixed` are the types of the columns of a workbook; a declared type overrides

@@ -6,8 +6,7 @@ import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { nameColumns } from '#shared/delimited/dialect.ts';
 import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
-import { declaredTypes } from './declared-types.ts';
-import type { SourceTable, TabularParameters } from './source-table.ts';
+import { type SourceTable, type TabularParameters, declaredTypes } from './source-table.ts';
 
 /**
  * A staged file of JSON lines as a table with a column for each key, in the order in which the keys first occur. The
