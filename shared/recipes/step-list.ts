@@ -2,16 +2,14 @@ import { z } from 'zod';
 import { quoted } from './parameters/columns.ts';
 import type { RecipeStep } from './recipe-step.ts';
 import type { StepDefinition } from './step-definition.ts';
-import { castColumns } from './steps/cast-columns.ts';
+import { castColumns, dropColumns, keepColumns, renameColumns } from './steps/columns.ts';
 import { clip } from './steps/clip.ts';
 import { explode } from './steps/explode.ts';
 import { filter } from './steps/filter.ts';
 import { collect, dissolve } from './steps/group-features.ts';
 import { keepGeometries } from './steps/keep-geometries.ts';
 import { addArea, addLength, addPerimeter } from './steps/measure.ts';
-import { renameColumns } from './steps/rename-columns.ts';
 import { centroid, pointOnSurface } from './steps/replace-by-point.ts';
-import { dropColumns, keepColumns } from './steps/select-columns.ts';
 
 /** Every recipe step that a manifest can add, in the order of docs/recipes.md. */
 export const STEP_DEFINITIONS = [

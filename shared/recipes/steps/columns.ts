@@ -1,11 +1,21 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import { attributeColumn, ColumnName, invalidParameter, postgresText } from '../parameters/columns.ts';
-import type { FeatureCheck, StepContext, StepTables } from '../recipe-step.ts';
-import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, parsesDates } from '../sql/cast.ts';
-import { columnSql, selectInto } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
+import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
+import {
+  attributeColumn,
+  attributeColumns,
+  attributeColumnsNamed,
+  checkFreeName,
+  ColumnName,
+  invalidParameter,
+  NewColumnName,
+  postgresText,
+} from '../parameters/columns.ts';
+import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
+import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, parsesDates } from '../sql/cast.ts';
+import { columnSql, selectColumns, selectInto } from '../sql/select.ts';
+import { defineStep } from '../step-definition.ts';
 
 const MAX_NULL_VALUES = 20;
 const MAX_NULL_VALUE_LENGTH = 64;
@@ -87,4 +97,89 @@ function checkCast(name: string, to: CastType, context: StepContext, path: strin
       column: name,
       type: column.type,
     });
+}
+
+export const keepColumns = defineStep({
+  summary: 'Keeps the listed columns, in the order of the table, and the geometry. Removes all other columns.',
+  schema: z.strictObject({
+    step: z.literal('keep_columns'),
+    columns: z
+      .array(ColumnName)
+      .max(MAX_POSTGRES_COLUMNS)
+      .describe('Names of columns. An empty list keeps the geometry only.'),
+  }),
+  example: { step: 'keep_columns', columns: ['name', 'height'] },
+  bind: ({ columns }, path) =>
+    selectionStep((context) => {
+      const kept = attributeColumnsNamed(columns, context, `${path}.columns`);
+      return context.columns.filter(
+        (column) =>
+          column.name === context.keyColumn || column.name === context.geometryColumn || kept.includes(column),
+      );
+    }),
+});
+
+export const dropColumns = defineStep({
+  summary: 'Removes the listed columns.',
+  schema: z.strictObject({
+    step: z.literal('drop_columns'),
+    columns: z.array(ColumnName).min(1).max(MAX_POSTGRES_COLUMNS).describe('Names of columns.'),
+  }),
+  example: { step: 'drop_columns', columns: ['OBJECTID', 'Shape_Leng'] },
+  bind: ({ columns }, path) =>
+    selectionStep((context) => {
+      const dropped = attributeColumnsNamed(columns, context, `${path}.columns`);
+      return context.columns.filter((column) => !dropped.includes(column));
+    }),
+});
+
+/** A step that keeps the columns which `columnsAfter` returns. */
+function selectionStep(
+  columnsAfter: (context: StepContext) => TableColumn[],
+): Pick<RecipeStep, 'plan' | 'columnsAfter'> {
+  return {
+    columnsAfter,
+    plan: ({ input, output }, context) => [{ sql: selectColumns(output, input, columnsAfter(context)) }],
+  };
+}
+
+export const renameColumns = defineStep({
+  summary: 'Renames columns. All names change at the same time, so two columns can exchange their names.',
+  schema: z.strictObject({
+    step: z.literal('rename_columns'),
+    columns: z.record(ColumnName, NewColumnName).describe('New names by current names.'),
+  }),
+  example: { step: 'rename_columns', columns: { NAME_1: 'district', Shape_Area: 'area' } },
+  bind: ({ columns }, path) => {
+    const names = new Map(Object.entries(columns));
+    const nameAfter = (name: string) => names.get(name) ?? name;
+    return {
+      columnsAfter: (context) => {
+        checkNames(names, context, `${path}.columns`);
+        return context.columns.map((column) => ({ ...column, name: nameAfter(column.name) }));
+      },
+      plan: ({ input, output }, context) => [
+        {
+          sql: selectInto(
+            output,
+            context.columns.map(({ name }) => [nameAfter(name), columnSql(name)]),
+            format('%I as t', input),
+          ),
+        },
+      ],
+    };
+  },
+});
+
+function checkNames(names: ReadonlyMap<string, string>, context: StepContext, path: string): void {
+  const unchanged = attributeColumns(context)
+    .filter(({ name }) => !names.has(name))
+    .map(({ name }) => name);
+  const given: string[] = [];
+  for (const [before, after] of names) {
+    const place = `${path}[${JSON.stringify(before)}]`;
+    attributeColumn(before, context, place);
+    checkFreeName(after, [...unchanged, ...given], context, place);
+    given.push(after);
+  }
 }
