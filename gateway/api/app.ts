@@ -12,8 +12,7 @@ import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
-import { runActionRoutes } from './routes/run-actions.ts';
-import { runRoutes } from './routes/runs.ts';
+import { runRoutes, runActionRoutes } from './routes/runs.ts';
 import { webhookRoutes, eventRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { manifestView, runView } from '#shared/api/create-views.ts';
@@ -7,8 +8,12 @@ import { STATUSES } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
+import { cancelRun } from '#shared/run-control/end-run.ts';
+import { rerun } from '#shared/run-control/rerun.ts';
+import { visibleText } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
+import { readJson } from '../http/request-body.ts';
+import { noQuery, operatorOf, PAGE, parseQuery } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';
 
 const RunsQuery = z.strictObject({
@@ -112,7 +117,7 @@ export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: st
 const MAX_ASSETS = 100;
 
 /** The views of runs with their assets, in the same order. Uses one query for the assets of all runs. */
-export async function viewsOfRuns(
+async function viewsOfRuns(
   { ledger, env }: Pick<GatewayDeps, 'ledger' | 'env'>,
   runs: RunDocument[],
 ): Promise<RunView[]> {
@@ -126,4 +131,35 @@ export async function viewsOfRuns(
 export async function viewOfRun(deps: Pick<GatewayDeps, 'ledger' | 'env'>, run: RunDocument): Promise<RunView> {
   const [view] = await viewsOfRuns(deps, [run]);
   return view as RunView;
+}
+
+const MAX_REQUEST_ID_CHARACTERS = 128;
+const RerunBody = z.strictObject({
+  request_id: visibleText(MAX_REQUEST_ID_CHARACTERS, { identifier: true }).optional(),
+  force: z.boolean().default(false),
+});
+
+/**
+ * Actions of an operator on a run. Both return a RunView; an unknown id is 404 RUN_NOT_FOUND.
+ *
+ * POST /api/runs/:run_id/rerun `{request_id?, force?}` starts a new run of the same manifest and returns 201. A
+ * repeated request_id returns the run of the first request with 200. A running run is 409 TRANSITION_ILLEGAL. Without
+ * `force`, the run links an existing asset of the same input.
+ *
+ * POST /api/runs/:run_id/cancel ends the run with status canceled. A repeated request returns the same. A run that
+ * ended with another status is 409 TRANSITION_ILLEGAL.
+ */
+export function runActionRoutes(deps: GatewayDeps): Hono {
+  return new Hono()
+    .post('/api/runs/:run_id/rerun', noQuery, async (c) => {
+      const { run_id } = await findRun(deps, c.req.param('run_id'));
+      const { request_id, force } = await readJson(c.req.raw, RerunBody);
+      const request = { operator: operatorOf(c), requestId: request_id ?? randomUUID(), force };
+      const { run, created } = await rerun(run_id, request, deps);
+      return c.json(await viewOfRun(deps, run), created ? 201 : 200);
+    })
+    .post('/api/runs/:run_id/cancel', noQuery, async (c) => {
+      const { run_id } = await findRun(deps, c.req.param('run_id'));
+      return c.json(await viewOfRun(deps, await cancelRun(run_id, operatorOf(c), deps)));
+    });
 }
