@@ -1,6 +1,7 @@
 import { type FieldRow, fieldRows, manifestJsonSchema } from './manifest-fields.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { scopeOf } from '#shared/manifest/field-effects.ts';
+import { MAX_NAMES } from '../../functions/validate-manifest/manifest-tokens.ts';
 import { MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
 
 /** docs/manifest.md: the reference of manifests. */
@@ -60,10 +61,10 @@ starts the run. \`npx sluice ingest\` does both.
 ${JSON.stringify(MANIFEST_EXAMPLE, undefined, 2)}
 \`\`\`
 
-The encoding is UTF-8, and the maximum size is ${MAX_MANIFEST_BYTES / 1024} KiB. Unknown fields, duplicate fields and
-fields without an effect are errors, so that mistakes are found. Every manifest is moved to
-\`landing-zone/archive/manifests/\`, whether it is valid or not. \`GET /api/batches/BATCH_ID\` of the gateway returns
-the error of a rejected manifest, with a code of [errors.md](errors.md).
+The encoding is UTF-8, and the maximum size is ${MAX_MANIFEST_BYTES / 1024} KiB, with at most ${MAX_NAMES} names of
+fields. Unknown fields, duplicate fields and fields without an effect are errors, so that mistakes are found. Every
+manifest is moved to \`landing-zone/archive/manifests/\`, whether it is valid or not. \`GET /api/batches/BATCH_ID\` of
+the gateway returns the error of a rejected manifest, with a code of [errors.md](errors.md).
 
 ## Intents
 

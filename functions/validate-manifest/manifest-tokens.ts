@@ -1,0 +1,105 @@
+import { isStorableText } from '#shared/text/storable.ts';
+import { FieldIssues, fieldOf } from './field-issues.ts';
+import { TextLines } from './text-lines.ts';
+
+/**
+ * A manifest has 5 levels. Deeper nesting in the tags could exhaust the stack of programs that serialize the document.
+ */
+const MAX_DEPTH = 32;
+/**
+ * Names of fields in a manifest. 1,000 files with all of their fields have 10,000. The validation of a manifest with
+ * 100,000 invalid fields takes several seconds, in which the process does nothing else.
+ */
+export const MAX_NAMES = 20_000;
+
+interface Level {
+  /** The names of the object so far; undefined in an array. */
+  names: Set<string> | undefined;
+  /** The current name or index. */
+  at: string | number;
+  expectsName: boolean;
+}
+
+/**
+ * Problems that JSON.parse ignores: repeated names in an object (the last value would replace the others), nesting that
+ * is too deep, too many names, and characters that databases cannot store (NUL, lone surrogates). `text` must be valid
+ * JSON. Takes time linear in its length.
+ */
+export function tokenIssues(text: string): FieldIssues {
+  return new TokenCheck(text).run();
+}
+
+class TokenCheck {
+  readonly #text: string;
+  readonly #issues = new FieldIssues();
+  readonly #levels: Level[] = [];
+  #names = 0;
+  /** Made for the first issue. */
+  #lines: TextLines | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Stops at the first limit that is exceeded. */
+  run(): FieldIssues {
+    for (let at = 0; at < this.#text.length; at++) {
+      const character = this.#text[at];
+      const level = this.#levels.at(-1);
+      if (character === '{' || character === '[') {
+        if (this.#levels.length === MAX_DEPTH) {
+          this.#report(`is nested deeper than ${MAX_DEPTH} levels`, at);
+          break;
+        }
+        this.#open(character === '{');
+      } else if (character === '}' || character === ']') {
+        this.#levels.pop();
+      } else if (character === ',' && level !== undefined) {
+        if (typeof level.at === 'number') level.at += 1;
+        else level.expectsName = true;
+      } else if (character === '"') {
+        const end = endOfString(this.#text, at);
+        this.#checkString(JSON.parse(this.#text.slice(at, end)) as string, at, level);
+        if (this.#names > MAX_NAMES) {
+          this.#report(`is name ${this.#names} of the manifest; at most ${MAX_NAMES} are allowed`, at);
+          break;
+        }
+        at = end - 1;
+      }
+    }
+    return this.#issues;
+  }
+
+  #open(isObject: boolean): void {
+    this.#levels.push({ names: isObject ? new Set() : undefined, at: isObject ? '' : 0, expectsName: isObject });
+  }
+
+  #checkString(value: string, at: number, level: Level | undefined): void {
+    if (level?.expectsName && level.names !== undefined) {
+      level.at = value;
+      level.expectsName = false;
+      this.#names += 1;
+      if (level.names.has(value)) this.#report('is repeated', at);
+      level.names.add(value);
+    }
+    if (!isStorableText(value))
+      this.#report('contains a character that cannot be stored (NUL, or a lone surrogate)', at);
+  }
+
+  #report(message: string, offset: number): void {
+    this.#issues.add(() => {
+      const { line, column } = (this.#lines ??= new TextLines(this.#text)).positionOf(offset);
+      return {
+        field: fieldOf(this.#levels.map((level) => level.at)),
+        message: `${message} (line ${line}, column ${column})`,
+      };
+    });
+  }
+}
+
+/** The offset after the string literal that starts at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
