@@ -7,7 +7,7 @@ import { messagesOf, nameFileInLimitError } from '#shared/gdal/gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import type { ValueType } from '#shared/contracts/facts.ts';
-import { plainNumberFormats } from './number-formats.ts';
+import { MAX_NUMBER_FORMATS, plainNumberFormats } from './number-formats.ts';
 import { replaceMember } from './replace-member.ts';
 
 /** A sheet of a workbook that GDAL wrote as delimited text, with the types of its columns. */
@@ -39,8 +39,8 @@ const TYPE_OF_FIELD: Record<string, ValueType> = {
 
 /** The member of an XLSX file from which GDAL reads the number formats of cells. */
 const STYLES = 'xl/styles.xml';
-/** Styles are read into memory. Excel writes at most 64,000 of them, which have a tenth of this size. */
-const MAX_STYLES_BYTES = 64 * 2 ** 20;
+/** Styles are read into memory. Excel writes at most 64,000 of them, which have a fifth of this size. */
+const MAX_STYLES_BYTES = 32 * 2 ** 20;
 
 /**
  * Writes one sheet as CSV to `target`, which is in the folder of the workbook. Its first line holds the names of the
@@ -74,18 +74,22 @@ async function replaceNumberFormats(
   unpack: Unpack,
   signal: AbortSignal,
 ): Promise<void> {
-  if (styles.size > MAX_STYLES_BYTES)
-    throw new SluiceError(
-      'FILE_TOO_LARGE',
-      `${file} has ${styles.size} bytes of styles; Sluice reads at most ${MAX_STYLES_BYTES}. Save its sheet as CSV.`,
-      { details: { file, limit: MAX_STYLES_BYTES } },
-    );
+  if (styles.size > MAX_STYLES_BYTES) throw stylesTooLarge(file, `${styles.size} bytes of styles`, MAX_STYLES_BYTES);
   const unpacked = join(dirname(path), 'styles.xml');
   await unpack(styles, unpacked, signal);
   const original = await readFile(unpacked, 'utf8');
   await rm(unpacked);
   const plain = plainNumberFormats(original);
+  if (plain === undefined) throw stylesTooLarge(file, 'too many number formats', MAX_NUMBER_FORMATS);
   if (plain !== original) await replaceMember(path, file, members, styles, Buffer.from(plain));
+}
+
+function stylesTooLarge(file: string, found: string, limit: number): SluiceError {
+  return new SluiceError(
+    'FILE_TOO_LARGE',
+    `${file} has ${found}; Sluice reads at most ${limit}. Save its sheet as CSV.`,
+    { details: { file, limit } },
+  );
 }
 
 function sheetCommand(workbook: Workbook, sheet: string, target: string): GdalCommand {

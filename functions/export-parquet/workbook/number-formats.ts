@@ -13,10 +13,10 @@ const PLAIN_FORMAT = {
 /** The kind of value that a cell with the format shows. A duration (`[h]:mm`) is a number of days. */
 export function kindOfFormat(format: string): keyof typeof PLAIN_FORMAT {
   const bare = withoutText(format);
-  const [first = ''] = bare.split(';');
+  const [first = ''] = bare.split(';', 1);
   if (/\[(h+|m+|s+)\]/i.test(first)) return 'number';
   const letters = first
-    .replaceAll(/\[[^\]]*\]/g, '')
+    .replaceAll(/\[[^[\]]*\]/g, '')
     .replaceAll(/general/gi, '')
     .toLowerCase();
   const hasTime = /[hs]/.test(letters);
@@ -31,17 +31,55 @@ function withoutText(format: string): string {
   return format.replaceAll(/"[^"]*"?|[\\*_]./gs, '').replaceAll(/am\/pm|a\/p/gi, 'h');
 }
 
-const NUMBER_FORMAT = /<numFmt\s(?:"[^"]*"|'[^']*'|[^"'>])*>/g;
+const NUMBER_FORMAT = '<numFmt';
+/** Excel allows about 250 formats in a workbook, other programs write a few thousand. */
+export const MAX_NUMBER_FORMATS = 20_000;
 const FORMAT_CODE = /(\sformatCode\s*=\s*)(?:"([^"]*)"|'([^']*)')/;
 
-/** The styles of a workbook (xl/styles.xml) with each number format replaced by its plain format. */
-export function plainNumberFormats(styles: string): string {
-  return styles.replaceAll(NUMBER_FORMAT, (element) =>
-    element.replace(FORMAT_CODE, (_, name: string, double?: string, single?: string) => {
-      const kind = kindOfFormat(unescapeXml(double ?? single ?? ''));
-      return `${name}"${PLAIN_FORMAT[kind]}"`;
-    }),
-  );
+/**
+ * The styles of a workbook (xl/styles.xml) with each number format replaced by its plain format. Undefined for styles
+ * with more than MAX_NUMBER_FORMATS formats.
+ */
+export function plainNumberFormats(styles: string): string | undefined {
+  const parts: string[] = [];
+  let copied = 0;
+  for (const { start, end } of numberFormats(styles)) {
+    if (parts.length === 2 * MAX_NUMBER_FORMATS) return undefined;
+    parts.push(styles.slice(copied, start), plainElement(styles.slice(start, end)));
+    copied = end;
+  }
+  return parts.join('') + styles.slice(copied);
+}
+
+/** The places of the elements <numFmt …>. An element that is not closed ends the search, because the XML is damaged. */
+function* numberFormats(styles: string): Generator<{ start: number; end: number }> {
+  for (let start = styles.indexOf(NUMBER_FORMAT); start >= 0;) {
+    const attributes = start + NUMBER_FORMAT.length;
+    const end = /\s/.test(styles[attributes] ?? '') ? endOfTag(styles, attributes) : attributes;
+    if (end === undefined) return;
+    if (end > attributes) yield { start, end };
+    start = styles.indexOf(NUMBER_FORMAT, end);
+  }
+}
+
+/** The offset after the `>` of a tag. A `>` in quotes belongs to the value of an attribute. */
+function endOfTag(text: string, from: number): number | undefined {
+  let quote = '';
+  for (let at = from; at < text.length; at++) {
+    const character = text[at] ?? '';
+    if (quote !== '') {
+      if (character === quote) quote = '';
+    } else if (character === '>') return at + 1;
+    else if (character === '"' || character === "'") quote = character;
+  }
+  return undefined;
+}
+
+function plainElement(element: string): string {
+  return element.replace(FORMAT_CODE, (_, name: string, double?: string, single?: string) => {
+    const kind = kindOfFormat(unescapeXml(double ?? single ?? ''));
+    return `${name}"${PLAIN_FORMAT[kind]}"`;
+  });
 }
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
