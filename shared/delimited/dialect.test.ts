@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DeclaredDialect, detectDialect, nameColumns, separatorLine } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, MAX_TABLE_COLUMNS, nameColumns, separatorLine } from './dialect.ts';
 
 const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(Buffer.from(text), true, declared);
 
@@ -74,4 +74,31 @@ test('columns have the names of the header; columns without a name are numbered,
 
 test('without a header columns are numbered without notes', () => {
   expect(nameColumns(undefined, 2, 'x.csv')).toEqual({ names: ['column_1', 'column_2'], notes: [] });
+});
+
+test('5,000 columns with the same long name get different names', () => {
+  const long = 'x'.repeat(200);
+  const { names, notes } = nameColumns(
+    Array.from({ length: 5_000 }, () => `${long}é`),
+    5_000,
+    'a.csv',
+  );
+  expect(new Set(names).size).toBe(5_000);
+  expect(names.slice(0, 2)).toEqual([`${'x'.repeat(61)}_1`, `${'x'.repeat(61)}_2`]);
+  expect(names.at(-1)).toBe(`${'x'.repeat(58)}_5000`);
+  expect(notes[0]?.message).toContain(`Column "${long}…" was renamed to`);
+});
+
+test('a row of 8 million values is not read to its end', () => {
+  const wide = Buffer.alloc(2 ** 23, ',');
+  expect(detectDialect(wide, false, {})?.columns).toBe(MAX_TABLE_COLUMNS + 2);
+  expect(detectDialect(Buffer.concat([Buffer.from('a,b\n1,2\n'), wide]), true, {})).toMatchObject({
+    columns: 2,
+    header: ['a', 'b'],
+  });
+});
+
+test('a value of a million digits is a number', () => {
+  expect(detect(`a,b\nx,${'1'.repeat(1_000_000)}\n`)?.hasHeader).toBe(true);
+  expect(detect(`a,b\nx,${'1'.repeat(1_000_000)}x\n`)?.hasHeader).toBe(true);
 });

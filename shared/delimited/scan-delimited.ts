@@ -6,6 +6,8 @@ export interface DelimitedOptions {
   delimiter: string;
   /** Values in a row. Undefined accepts rows of any length. */
   columns: number | undefined;
+  /** The scan stops in a row with more values. No limit by default. */
+  maxColumns?: number;
   hasHeader: boolean;
   /** Texts that mean "no value" where they are not quoted. */
   nullValues: readonly string[];
@@ -55,6 +57,7 @@ export class DelimitedScanner {
   readonly #options: DelimitedOptions;
   readonly #delimiter: number;
   readonly #nulls: Uint8Array[];
+  readonly #maxColumns: number;
   /** Is 1 for the bytes that have a meaning. All others are copied unchanged. */
   readonly #special = new Uint8Array(256);
   readonly #out = new RowWriter();
@@ -78,7 +81,13 @@ export class DelimitedScanner {
     this.#delimiter = code(options.delimiter);
     this.#nulls = options.nullValues.filter((text) => text !== '').map((text) => new TextEncoder().encode(text));
     this.#headerDue = options.hasHeader;
+    this.#maxColumns = options.maxColumns ?? Number.POSITIVE_INFINITY;
     for (const byte of [LF, CR, QUOTE, NUL, SEPARATOR, ESCAPE, this.#delimiter]) this.#special[byte] = 1;
+  }
+
+  /** True in a row with more than `maxColumns` values. */
+  get hasStopped(): boolean {
+    return this.#fields > this.#maxColumns;
   }
 
   get longestRow(): number {
@@ -92,8 +101,10 @@ export class DelimitedScanner {
     for (let at = 0; at < chunk.length; at++) {
       if (this.#fields === 0) this.#startRow(chunk.length - at);
       const byte = chunk[at] ?? 0;
-      if (special[byte] === 1) this.#scanSpecial(byte);
-      else if (this.#state === IN_FIELD || this.#state === IN_QUOTES) {
+      if (special[byte] === 1) {
+        this.#scanSpecial(byte);
+        if (this.hasStopped) break;
+      } else if (this.#state === IN_FIELD || this.#state === IN_QUOTES) {
         const out = this.#out;
         let end = at;
         for (let next = byte; special[next] === 0 && end < chunk.length; next = chunk[end] ?? 0) {

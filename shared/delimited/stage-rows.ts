@@ -2,16 +2,10 @@ import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeFileStream } from '#shared/text/file-streams.ts';
-import { type DeclaredDialect, detectDialect, type Dialect, separatorLine } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, type Dialect, MAX_TABLE_COLUMNS, separatorLine } from './dialect.ts';
 import { MAX_ROW_BYTES, type RejectedRows } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
 import { ESCAPE_TEXT, SEPARATOR_TEXT } from './staged-form.ts';
-
-/**
- * The time that DuckDB needs to plan a statement grows with the square of its columns. With 5,000 it takes 5 s to
- * write one row.
- */
-export const MAX_TABLE_COLUMNS = 5_000;
 
 /** The rows of one file in the staged form (staged-form.ts), in the scratch folder. */
 export interface StagedRows {
@@ -58,7 +52,7 @@ export async function stageDelimited(
   const head = beginning.subarray(separator?.bytes ?? 0);
   const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
   if (dialect === undefined) throw noRows(file);
-  if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file, dialect.columns);
+  if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file);
   const scanner = new DelimitedScanner({
     delimiter: dialect.delimiter,
     columns: dialect.columns,
@@ -150,11 +144,11 @@ function noRows(file: string): SluiceError {
   return new SluiceError('FILE_UNREADABLE', `${file} has no rows. Upload a file with data.`, { details: { file } });
 }
 
-function tooManyColumns(file: string, columns: number): SluiceError {
+function tooManyColumns(file: string): SluiceError {
   return new SluiceError(
     'TOO_MANY_COLUMNS',
-    `${file} has ${columns} columns; Sluice reads at most ${MAX_TABLE_COLUMNS}. ` +
+    `${file} has more than ${MAX_TABLE_COLUMNS} columns. ` +
       'Store one value per row instead of one per column, or split the table.',
-    { details: { file, columns, limit: MAX_TABLE_COLUMNS } },
+    { details: { file, limit: MAX_TABLE_COLUMNS } },
   );
 }

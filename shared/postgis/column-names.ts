@@ -2,6 +2,8 @@ import type { Note } from '#shared/contracts/facts.ts';
 
 /** PostgreSQL silently cuts longer identifiers, so two names could become equal. */
 export const MAX_IDENTIFIER_BYTES = 63;
+/** Characters of a name that a note shows. */
+const SHOWN_CHARACTERS = 200;
 
 /**
  * Names for columns, in order. A name gets the suffix `_1`, `_2`, … when it is empty, longer than 63 bytes, reserved,
@@ -14,8 +16,9 @@ export function namesForColumns(
 ): { names: string[]; notes: Note[] } {
   const taken = new Set(reserved.map(caseless));
   const inSource = new Set(sources.map(caseless));
+  const numbers = new Map<string, number>();
   const names = sources.map((source) => {
-    const name = freeName(source, taken, inSource);
+    const name = freeName(source, taken, inSource, numbers);
     taken.add(caseless(name));
     return name;
   });
@@ -27,22 +30,38 @@ export function namesForColumns(
 }
 
 function renameNote(source: string, name: string, file: string): Note {
+  const shown = source.length > SHOWN_CHARACTERS ? `${source.slice(0, SHOWN_CHARACTERS)}…` : source;
   const reason = Buffer.byteLength(source) > MAX_IDENTIFIER_BYTES ? 'too long' : 'already used or reserved';
   return {
     code: 'COLUMN_RENAMED',
     column: name,
     file,
-    message: `Column ${JSON.stringify(source)} was renamed to ${JSON.stringify(name)}: its name is ${reason}.`,
+    message: `Column ${JSON.stringify(shown)} was renamed to ${JSON.stringify(name)}: its name is ${reason}.`,
   };
 }
 
-function freeName(source: string, taken: ReadonlySet<string>, inSource: ReadonlySet<string>): string {
+/** Bytes that a suffix leaves for the name, in a table of 9,999 columns. */
+const STEM_BYTES = MAX_IDENTIFIER_BYTES - '_9999'.length;
+
+/**
+ * `numbers` has the last suffix for each beginning of names. Without it, the time would grow with the square of the
+ * number of columns with the same name.
+ */
+function freeName(
+  source: string,
+  taken: ReadonlySet<string>,
+  inSource: ReadonlySet<string>,
+  numbers: Map<string, number>,
+): string {
   const short = cutTo(source, MAX_IDENTIFIER_BYTES);
   if (short === source && source !== '' && !taken.has(caseless(source))) return source;
-  for (let number = 1; ; number++) {
+  const stem = caseless(cutTo(source, STEM_BYTES));
+  for (let number = (numbers.get(stem) ?? 0) + 1; ; number++) {
     const suffix = `_${number}`;
     const name = cutTo(source, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
-    if (!taken.has(caseless(name)) && !inSource.has(caseless(name))) return name;
+    if (taken.has(caseless(name)) || inSource.has(caseless(name))) continue;
+    numbers.set(stem, number);
+    return name;
   }
 }
 

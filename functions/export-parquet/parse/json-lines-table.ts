@@ -1,7 +1,8 @@
 import { quotedString } from '@duckdb/node-api';
 import type { SourceFile, ValueType } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
-import { MAX_TABLE_COLUMNS, type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
+import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
+import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { nameColumns } from '#shared/delimited/dialect.ts';
