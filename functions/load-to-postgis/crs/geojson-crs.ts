@@ -17,7 +17,10 @@ export type DeclaredCrs = { kind: 'undeclared' } | { kind: 'null' } | { kind: 'n
 const MAX_MEMBER_BYTES = 4096;
 /** Limit for a CRS name in a message. */
 const MAX_NAME_LENGTH = 100;
-const CHUNK_BYTES = 2 ** 20;
+/** Members in a file whose values are parsed. Only members that differ from the one before them count. */
+const MAX_MEMBERS = 1_000;
+/** The event loop waits for each chunk. A crafted one consists of 30,000 members. */
+const CHUNK_BYTES = 2 ** 18;
 
 /**
  * Reads the `crs` member of the file at `path`. Throws FILE_FORBIDDEN_CONTENT for a link, and CRS_UNREADABLE for an
@@ -27,7 +30,9 @@ export async function readGeojsonCrs(path: string, file: string, signal: AbortSi
   let declared: DeclaredCrs = { kind: 'undeclared' };
   let unreadable: SluiceError | undefined;
   const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  let members = 0;
   for await (const member of topLevelMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
+    if (++members > MAX_MEMBERS) throw tooManyMembers(file);
     try {
       const next = parseMember(member, file);
       requireSameCrs(declared, next, file);
@@ -40,6 +45,15 @@ export async function readGeojsonCrs(path: string, file: string, signal: AbortSi
   }
   if (unreadable !== undefined) throw unreadable;
   return declared;
+}
+
+function tooManyMembers(file: string): SluiceError {
+  return new SluiceError(
+    'FILE_FORBIDDEN_CONTENT',
+    `${file} declares its CRS in more than ${MAX_MEMBERS} ways. ` +
+      'Remove its `crs` members, and set `crs` in the manifest.',
+    { details: { file, field: 'crs' } },
+  );
 }
 
 /** Programs differ in which of two members they use, so the members must be equal. */

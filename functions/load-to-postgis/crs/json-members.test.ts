@@ -1,4 +1,8 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readGeojsonCrs } from './geojson-crs.ts';
 import { topLevelMembers } from './json-members.ts';
 
 const MAX_BYTES = 64;
@@ -32,4 +36,23 @@ test.each<[string, string, string[]]>([
 ])('finds %s', async (_name, json, expected) => {
   for (const chunkBytes of [1, 2, 3, 5, 7, 1000])
     expect(await members(json, chunkBytes), String(chunkBytes)).toEqual(expected);
+});
+
+test('yields a repeated value once', async () => {
+  expect(await members('{"crs":1,"crs":1,"x":2,"crs":3,"crs":1}', 5)).toEqual(['1', '3', '1']);
+});
+
+test('rejects a file with more than 1,000 different CRS members', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-crs-'));
+  const path = join(folder, 'a b.geojson');
+  const write = (count: number) =>
+    writeFile(path, `{${Array.from({ length: count }, (_, index) => `"crs":${index}`).join(',')}}`);
+  const read = () => readGeojsonCrs(path, 'a b.geojson', new AbortController().signal);
+  await write(1_000);
+  await expect(read()).rejects.toMatchObject({ code: 'CRS_UNREADABLE' });
+  await write(100_000);
+  await expect(read()).rejects.toMatchObject({
+    code: 'FILE_FORBIDDEN_CONTENT',
+    message: expect.stringMatching(/^a b\.geojson declares its CRS in more than 1000 ways\./),
+  });
 });

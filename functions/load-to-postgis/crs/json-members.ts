@@ -20,8 +20,9 @@ for (const character of '"{}[],:') IS_STRUCTURAL[character.charCodeAt(0)] = 1;
 const ESCAPED_CHARACTER_BYTES = 6;
 
 /**
- * Yields the values of the top-level members called `name`, as they are written and in their order. A longer value is
- * cut off after `maxBytes`, so that it is no valid JSON. `name` must be ASCII.
+ * Yields the values of the top-level members called `name`, as they are written and in their order. A value that equals
+ * the one before it is not repeated. A longer value is cut off after `maxBytes`, so that it is no valid JSON. `name`
+ * must be ASCII, without quotation marks and backslashes.
  */
 export async function* topLevelMembers(
   chunks: AsyncIterable<Buffer>,
@@ -40,6 +41,7 @@ class MemberScanner {
   readonly #name: string;
   readonly #key: Capture;
   readonly #value: Capture;
+  #last: string | undefined;
   #depth = 0;
   #inString = false;
   /** True when the previous chunk ended with a backslash in a string. */
@@ -107,15 +109,20 @@ class MemberScanner {
   }
 
   #isName(): boolean {
+    const { text } = this.#key;
+    if (!text.includes('\\')) return text === `"${this.#name}"`;
     try {
-      return JSON.parse(this.#key.text) === this.#name;
+      return JSON.parse(text) === this.#name;
     } catch {
       return false; // The key is longer than the name, or it is not a string.
     }
   }
 
   #endMember(chunk: Buffer, at: number): void {
-    if (this.#value.isOpen) this.found.push(this.#value.stop(chunk, at));
+    if (!this.#value.isOpen) return;
+    const value = this.#value.stop(chunk, at);
+    if (value !== this.#last) this.found.push(value);
+    this.#last = value;
   }
 }
 
