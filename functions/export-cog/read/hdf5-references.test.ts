@@ -79,3 +79,24 @@ test('does not collect the addresses of heaps without a limit', async () => {
   );
   expect(await findHdf5Reference(path, signal)).toBe('too many heaps');
 });
+
+test('checks a value once to which every link message of a file refers', async () => {
+  // A signature, link messages with the flags 0b1010 (4 bytes of name length), and a value of 64 KiB without two texts.
+  const count = 100_000;
+  const bytes = Buffer.alloc(16 + count * 7 + 65_540, 7);
+  bytes.write('\x89HDF\r\n\x1a\n', 'latin1');
+  const valueAt = 16 + count * 7;
+  for (let at = 16; at < valueAt; at += 7) {
+    bytes.set([1, 0b1010, 64], at);
+    bytes.writeUInt32LE(valueAt - at - 7, at + 3);
+  }
+  bytes.writeUInt16LE(65_535, valueAt);
+  bytes[valueAt + 2] = 0;
+  bytes[valueAt + 2 + 65_534] = 0;
+  const path = join(folder, 'links.nc');
+  await writeFile(path, bytes);
+  expect(await findHdf5Reference(path, signal)).toBeUndefined();
+  bytes[valueAt + 100] = 0;
+  await writeFile(path, bytes);
+  expect(await findHdf5Reference(path, signal)).toBe('external link');
+});

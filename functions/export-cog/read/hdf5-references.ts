@@ -17,7 +17,8 @@ const LOCAL_HEAP = Buffer.from('HEAP');
 const GLOBAL_HEAP = Buffer.from('GCOL');
 /** Addresses of heaps that are held in memory. A file has one local heap per group and few global ones. */
 export const MAX_HEAPS = 1_000_000;
-const CHUNK_BYTES = 8 * 2 ** 20;
+/** The event loop waits for each chunk. With a crafted file, every byte can be the beginning of a structure. */
+const CHUNK_BYTES = 2 ** 20;
 /**
  * Chunks overlap by the longest structure, so that one chunk contains it completely: a link with two names of up to 64
  * KiB.
@@ -86,6 +87,7 @@ function hasExternalStorage(chunk: Buffer, isHeap: (at: number) => boolean): boo
 
 /** Link message of type 64. Its value is: version and flags (0), a file name and a path, each with a final NUL. */
 function hasExternalLink(chunk: Buffer): boolean {
+  const checked = new Set<number>(); // Every byte of a crafted file can refer to the same value.
   for (let at = chunk.indexOf(EXTERNAL_LINK_TYPE); at !== -1; at = chunk.indexOf(EXTERNAL_LINK_TYPE, at + 1)) {
     const flags = chunk[at - 1] ?? 0;
     if (at < 2 || chunk[at - 2] !== LINK_VERSION || (flags & LINK.hasType) === 0 || flags > 0b11111) continue;
@@ -93,7 +95,8 @@ function hasExternalLink(chunk: Buffer): boolean {
     const lengthAt = at + 1 + ((flags & LINK.creationOrder) === 0 ? 0 : 8) + ((flags & LINK.charset) === 0 ? 0 : 1);
     if (lengthAt + nameSize > chunk.length) continue;
     const valueAt = lengthAt + nameSize + readAddress(chunk, lengthAt, nameSize);
-    if (valueAt + 2 > chunk.length) continue;
+    if (valueAt + 2 > chunk.length || checked.has(valueAt)) continue;
+    checked.add(valueAt);
     const value = chunk.subarray(valueAt + 2, valueAt + 2 + chunk.readUInt16LE(valueAt));
     const endOfFileName = value[0] === 0 ? value.indexOf(0, 1) : -1;
     if (endOfFileName > 0 && value.indexOf(0, endOfFileName + 1) === value.length - 1) return true;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { rasterInfo } from '../../../tests/fixtures/raster-info.ts';
-import { parseRasterInfo, subdatasets } from './raster-info.ts';
+import { metadataItem, parseRasterInfo, subdatasets } from './raster-info.ts';
 
 test('reads unquoted nan and inf, and does not change these words in strings', () => {
   const parsed = parseRasterInfo(
@@ -32,4 +32,14 @@ test('lists only images of the file itself by its own driver', () => {
     { layer: 'u', name: 'NETCDF:"/s/a.nc":u' },
     { layer: '2', name: 'GTIFF_DIR:2:/s/a.nc' },
   ]);
+});
+
+test('reads a text of 16 MiB, and rejects a file with too many bands', () => {
+  const json = (more: object) => JSON.stringify({ driverShortName: 'netCDF', size: [1, 1], ...more });
+  const text = '\\"nan '.repeat(2 ** 21);
+  expect(metadataItem(parseRasterInfo(json({ metadata: { '': { text } } }), 'f'), 'text')).toHaveLength(text.length);
+  const bands = Array.from({ length: 20_001 }, () => ({ type: 'Byte' }));
+  expect(() => parseRasterInfo(json({ bands }), 'a b.nc')).toThrow(
+    'a b.nc has 20001 bands; Sluice reads at most 20000. Split the file.',
+  );
 });

@@ -63,18 +63,64 @@ export function infoCommand(
 
 /** Parses the output of `infoCommand`, in which GDAL writes NaN and infinity without quotes. Throws FILE_UNREADABLE. */
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
-  const json = stdout.replace(
-    /("[^"\\]*(?:\\.[^"\\]*)*")|(-?\b(?:nan|inf|infinity)\b)/gi,
-    (_, text: string | undefined, bare: string | undefined) => text ?? `"${bare}"`,
-  );
   try {
-    return InfoSchema.parse(JSON.parse(json));
+    const info: unknown = JSON.parse(quoteSpecialNumbers(stdout));
+    const bands = (info as { bands?: unknown[] }).bands?.length ?? 0;
+    if (bands > MAX_BANDS) throw tooManyBands(file, bands);
+    return InfoSchema.parse(info);
   } catch (cause) {
+    if (cause instanceof SluiceError) throw cause;
     throw new SluiceError('FILE_UNREADABLE', `The output of gdalinfo for ${file} cannot be parsed.`, {
       cause,
       details: { file },
     });
   }
+}
+
+/** Hourly values of two years. The description of one band takes about 20 µs to validate. */
+const MAX_BANDS = 20_000;
+
+function tooManyBands(file: string, bands: number): SluiceError {
+  return new SluiceError(
+    'FILE_TOO_LARGE',
+    `${file} has ${bands} bands; Sluice reads at most ${MAX_BANDS}. Split the file.`,
+    { details: { file, bands, limit: MAX_BANDS } },
+  );
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const LETTERS = /[a-z]+/iy;
+const SPECIAL_NUMBERS = new Set(['nan', 'inf', 'infinity']);
+
+/** JSON with quotes around the numbers that JSON does not have. Texts are not changed. */
+function quoteSpecialNumbers(json: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = 0; at < json.length;) {
+    const letters = json.charCodeAt(at) === QUOTE ? '' : lettersAt(json, at);
+    if (SPECIAL_NUMBERS.has(letters.toLowerCase())) {
+      const start = json[at - 1] === '-' ? at - 1 : at;
+      parts.push(json.slice(copied, start), `"${json.slice(start, at + letters.length)}"`);
+      copied = at + letters.length;
+    }
+    at = json.charCodeAt(at) === QUOTE ? endOfText(json, at) : at + Math.max(1, letters.length);
+  }
+  return parts.join('') + json.slice(copied);
+}
+
+/** The letters at an offset outside of a text; empty for another character. */
+function lettersAt(json: string, at: number): string {
+  if (json.charCodeAt(at) < 0x41) return ''; // Digits, blanks and punctuation: most characters.
+  LETTERS.lastIndex = at;
+  return LETTERS.exec(json)?.[0] ?? '';
+}
+
+/** The offset after the JSON text that starts with the quotation mark at `start`. */
+function endOfText(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json.charCodeAt(at) !== QUOTE) at += json.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return at + 1;
 }
 
 /** A metadata item of a raster or a band; undefined when there is none. The name of the default domain is ''. */
