@@ -46,10 +46,14 @@ const SIGNALS = Object.fromEntries(
 );
 /** Exit code of a wrapper that found no program. */
 const NOT_FOUND_EXIT_CODE = 127;
-/** Characters of standard output that are searched for messages. GDAL writes almost all messages to standard error. */
-const MAX_SEARCHED_CHARACTERS = 2 ** 16;
 /** Messages in the details of an error: enough to see the cause, small enough for a ledger document. */
 const MAX_MESSAGES = 5;
+/** Different messages that are read. GDAL can report every feature. */
+const MAX_READ_MESSAGES = 1_000;
+/** Characters at the beginning and at the end of a message. GDAL quotes names and values of any length. */
+const MESSAGE_END_CHARACTERS = 500;
+/** Characters at the beginning and at the end of an output that are searched for messages. */
+const SEARCHED_CHARACTERS = 2 ** 16;
 
 /**
  * The error of a GDAL program that failed. The message and `details.messages` are GDAL's, without local paths. A signal
@@ -66,8 +70,7 @@ export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
     });
   const wrapper = wrapperError(command, exit);
   if (wrapper !== undefined) return wrapper;
-  const output = `${exit.stderr}\n${exit.stdout.slice(0, MAX_SEARCHED_CHARACTERS)}`;
-  const text = withoutLocalPaths(cleanText(output), command.args);
+  const text = withoutLocalPaths(cleanText(`${bothEnds(exit.stderr)}\n${bothEnds(exit.stdout)}`), command.args);
   const messages = messagesOf(text);
   const code = CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? 'FILE_UNREADABLE';
   const end = signal ? `ended by ${signal}` : `exit code ${exit.exitCode ?? 'unknown'}`;
@@ -92,7 +95,7 @@ function wrapperError({ command, args }: GdalCommand, { exitCode, stderr }: Gdal
   if (!/^(bwrap|unshare|prlimit|setpriv): /.test(stderr)) return undefined;
   return new SluiceError(
     'INTERNAL',
-    `The sandbox of ${command} could not be set up: ${withoutLocalPaths(cleanText(stderr), args).trim()}`,
+    `The sandbox of ${command} could not be set up: ${withoutLocalPaths(cleanText(bothEnds(stderr)), args).trim()}`,
     { details: { program: command } },
   );
 }
@@ -154,18 +157,37 @@ export async function namingFile<T>(file: string, work: () => Promise<T>): Promi
 
 /** GDAL's errors (`ERROR n: …`), then its `FAILURE:` lines, without these prefixes. */
 export function messagesOf(text: string): string[] {
-  const errors = [...text.matchAll(/^ERROR \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) =>
-    oneLine(match[1] ?? ''),
-  );
-  const failures = [...text.matchAll(/^FAILURE:?\s*(.+)/gm)].map((match) => oneLine(match[1] ?? ''));
+  const errors = matches(text, /^ERROR \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm);
+  const failures = matches(text, /^FAILURE:?\s*(.+)/gm);
   return [...new Set([...errors, ...failures].filter((message) => message !== ''))];
 }
 
 /** GDAL's warnings, without their prefix. */
 export function warningsOf(text: string): string[] {
-  return [...text.matchAll(/^Warning \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm)].map((match) =>
-    oneLine(match[1] ?? ''),
-  );
+  return matches(text, /^Warning \d+: (.+(?:\n(?!ERROR \d|Warning \d|FAILURE|INFO|\n).+)*)/gm);
+}
+
+/** The first different messages that match, each on one line. */
+function matches(text: string, pattern: RegExp): string[] {
+  const found = new Set<string>();
+  for (const [, message = ''] of text.matchAll(pattern)) {
+    found.add(oneLine(shortened(message)));
+    if (found.size === MAX_READ_MESSAGES) break;
+  }
+  return [...found];
+}
+
+/** The whole lines at the beginning and at the end of an output, where GDAL writes the cause of a failure. */
+function bothEnds(output: string): string {
+  if (output.length <= 2 * SEARCHED_CHARACTERS) return output;
+  const [beginning, end] = [output.slice(0, SEARCHED_CHARACTERS), output.slice(-SEARCHED_CHARACTERS)];
+  return `${beginning.slice(0, beginning.lastIndexOf('\n') + 1 || undefined)}\n${end.slice(end.indexOf('\n') + 1)}`;
+}
+
+/** A message without its middle. PostgreSQL writes the place of an error at its end. */
+function shortened(message: string): string {
+  const kept = MESSAGE_END_CHARACTERS;
+  return message.length <= 2 * kept ? message : `${message.slice(0, kept)}…${message.slice(-kept)}`;
 }
 
 /** Advice to set an option of GDAL, which a user of Sluice cannot do. */

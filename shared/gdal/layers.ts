@@ -60,7 +60,8 @@ function parseLayer(section: string): Layer {
   let hasCrsEnd = true;
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? '';
-    const [, fieldName, fieldType] = FIELD.exec(line) ?? [];
+    if (!line.includes(':')) continue;
+    const [, fieldName, fieldType] = (line.includes(' (') && FIELD.exec(line)) || [];
     const geometryType = GEOMETRY.exec(line)?.[1];
     const count = FEATURE_COUNT.exec(line)?.[1];
     if (fieldName !== undefined && fieldType !== undefined) layer.fields.push({ name: fieldName, type: fieldType });

@@ -16,6 +16,8 @@ const MAX_STDOUT_BYTES = 16 * 2 ** 20;
 const MAX_STDERR_BYTES = 2 ** 20;
 /** Characters of standard error in the result. GDAL can warn once per feature; the first warnings are sufficient. */
 const KEPT_STDERR_CHARACTERS = 8 * 2 ** 10;
+/** Local paths are removed from this part. A part without them can be longer than the kept one. */
+const READ_STDERR_CHARACTERS = 8 * KEPT_STDERR_CHARACTERS;
 
 /** Creates the GDAL runner (see Gdal). Tests pass `confinement` to simulate a machine without some of the wrappers. */
 export function createGdal(env: Env, options: { log?: Logger; confinement?: Confinement } = {}): Gdal {
@@ -68,8 +70,12 @@ async function runLine(
   }
   if (result.exitCode === undefined && result.signal === undefined) throw gdalMissing(command.command, result);
   if (result.failed) throw gdalError(command, result);
-  const stderr = withoutLocalPaths(cleanText(result.stderr), command.args).slice(0, KEPT_STDERR_CHARACTERS);
-  return { stdout: result.stdout, stderr, seconds: (performance.now() - started) / 1000 };
+  const stderr = withoutLocalPaths(cleanText(result.stderr.slice(0, READ_STDERR_CHARACTERS)), command.args);
+  return {
+    stdout: result.stdout,
+    stderr: stderr.slice(0, KEPT_STDERR_CHARACTERS),
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** Runs a command line in its own process group. Kills the group on `stop`, and when it exceeds a limit. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { messagesOf } from '#shared/gdal/gdal-error.ts';
+import { gdalError, messagesOf } from '#shared/gdal/gdal-error.ts';
 import { explainGdalFailure, notesFromMessages } from './gdal-messages.ts';
 
 test('turns a message of GDAL into a note, or into an error when data can be lost', () => {
@@ -58,4 +58,27 @@ test('removes advice about configuration options from messages', () => {
       'ERROR 1: Geometry of feature 0 cannot be parsed. You may set the GML_SKIP_CORRUPTED_FEATURES configuration option to YES to skip to the next feature\n',
     ),
   ).toEqual(['Geometry of feature 0 cannot be parsed.']);
+});
+
+// With an expression that takes quadratic time, these texts take minutes.
+
+test('reads messages that quote a megabyte of a file', () => {
+  const command = { command: 'ogr2ogr' as const, args: ['/tmp/a b'], drivers: [] };
+  const fail = (stderr: string, stdout = '') => gdalError(command, { exitCode: 1, stderr, stdout });
+  const quoted = fail(`ERROR 1: ${'row size '.repeat(110_000)}`);
+  expect(explainGdalFailure(quoted, 'f').code).toBe('FILE_UNREADABLE');
+  expect(quoted.message.length).toBeLessThan(1_100);
+  const many = fail('ERROR 1: first\n'.repeat(60_000), 'ERROR 1: x\n'.repeat(1_000_000));
+  expect(many.details.messages).toEqual(['first', 'x']);
+});
+
+test('names row and column of a rejected value of any length', () => {
+  const stderr =
+    `ERROR 1: COPY statement failed.\nERROR: invalid input syntax for type integer: "${'HINT: ERROR: '.repeat(9_000)}"\n` +
+    'CONTEXT: COPY load_1_0, line 7, column a b: "HINT…"';
+  const command = { command: 'ogr2ogr' as const, args: [], drivers: [] };
+  expect(explainGdalFailure(gdalError(command, { exitCode: 1, stderr, stdout: '' }), 'f').details).toMatchObject({
+    row: 7,
+    column: 'a b',
+  });
 });

@@ -21,8 +21,8 @@ const DATA_LOSS =
   /parsed incompletely|truncated|not successfully written|out of range|Invalid value type|could not be (?:set|converted)/i;
 const TOO_MANY_COLUMNS = /tables can have at most 1600 columns|row size .* exceeds|row is too big/;
 const NOT_OPENED = /^Unable to open datasource/;
-/** PostgreSQL's error for a value that COPY rejects: message, row, column. */
-const REJECTED_VALUE = /ERROR: (.+?)(?: HINT: .*)? CONTEXT: COPY \S+, line (\d+), column (.+?):/;
+/** The place that PostgreSQL adds to the error for a value that COPY rejects: row, column. */
+const COPY_PLACE = / CONTEXT: COPY \S+, line (\d+), column (.+?):/;
 /** GDAL repeats a message for each feature; the first messages show the cause. */
 const MAX_NOTES = 10;
 
@@ -80,14 +80,22 @@ export function explainGdalFailure(error: SluiceError, file: string): SluiceErro
 
 /** The error for a value that PostgreSQL rejected; undefined when that was not the cause. */
 function rejectedValue(error: SluiceError, messages: readonly string[], file: string): SluiceError | undefined {
-  const match = REJECTED_VALUE.exec(messages.join(' '));
-  if (match === null) return undefined;
-  const [, reason, row, column] = match;
+  const [, reported] = splitAt(messages.join(' '), 'ERROR: ');
+  const place = COPY_PLACE.exec(reported);
+  if (place === null) return undefined;
+  const [, row, column] = place;
+  const [reason] = splitAt(reported.slice(0, place.index), ' HINT: ');
   return new SluiceError(
     'FILE_UNREADABLE',
     `Row ${row} of ${file}, column ${JSON.stringify(column)}: ${reason}. Correct the value, or leave it empty.`,
     { cause: error, details: { file, row: Number(row), column, messages } },
   );
+}
+
+/** The text before and after the first separator. */
+function splitAt(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 function unreadable(error: SluiceError, messages: readonly string[], file: string): SluiceError {

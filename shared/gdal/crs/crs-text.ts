@@ -9,7 +9,7 @@ const OPENGIS_URL =
   /^https?:\/\/www\.opengis\.net\/(?:def\/crs\/(EPSG|OGC)\/[^/]{1,8}\/|gml\/srs\/(epsg)\.xml#)([A-Za-z0-9]{1,32})$/i;
 const WKT = /^\s*[A-Za-z_]+\s*[[(]/;
 /** A grid may have a plain file name. A name with a folder or a scheme could be any file or URL. */
-const FILE_REFERENCE = /\+(?:nadgrids|geoidgrids|grids)=[^\s"]*[/\\:]|\+init=/i;
+const GRID = /\+(?:nadgrids|geoidgrids|grids)=/i;
 /** Characters of the text that an error message shows. */
 const SHOWN_CHARACTERS = 100;
 
@@ -50,6 +50,18 @@ function refersToFile(node: WktNode): boolean {
     node.keyword === 'PARAMETERFILE' || (node.keyword === 'EXTENSION' && node.values[0] === 'PROJ4_GRIDS');
   return node.values.some((value) => {
     if (typeof value === 'object') return refersToFile(value);
-    return typeof value === 'string' && (FILE_REFERENCE.test(value) || (namesGrid && /[/\\:]/.test(value)));
+    return typeof value === 'string' && (namesFile(value) || (namesGrid && hasPath(value)));
   });
+}
+
+/** Whether a PROJ string names a grid by a path, or a file of definitions. */
+function namesFile(projString: string): boolean {
+  return projString.split(/[\s"]/).some((parameter) => {
+    const grid = parameter.search(GRID);
+    return (grid >= 0 && hasPath(parameter.slice(grid))) || /\+init=/i.test(parameter);
+  });
+}
+
+function hasPath(text: string): boolean {
+  return /[/\\:]/.test(text);
 }

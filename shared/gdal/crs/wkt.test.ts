@@ -116,3 +116,21 @@ test('treats CRS84 and EPSG:4326 as the same CRS', () => {
   expect(isSameCrs(CRS84, parseCrs(NAD27))).toBe(false);
   expect(crsLabel(CRS84)).toBe('OGC:CRS84');
 });
+
+test('finds a grid with a path after other parameters', () => {
+  const projString = (text: string) => `PROJCS["a",EXTENSION["PROJ4","${text}"]]`;
+  for (const text of ['+proj=merc +nadgrids=a/b.gsb', '+grids=+grids=C:x', '+nadgrids=@null +INIT=epsg:1'])
+    expect(() => checkCrsText(projString(text)), text).toThrow('refers to a file');
+  expect(() => checkCrsText(projString('+nadgrids=a.gsb +x=/'))).not.toThrow();
+});
+
+// With an expression that takes quadratic time, these texts take minutes.
+test.each([
+  ['blanks before its end', `A["x"${' '.repeat(60_000)}`, 'it ends too early'],
+  ['grids without a path', `A["${'+grids='.repeat(9_000)}"`, 'it ends too early'],
+  ['quotation marks', `A["${'""'.repeat(30_000)}`, 'found'],
+])('rejects a text of 60 KB with %s', (_name, text, reason) => expect(() => checkCrsText(text)).toThrow(reason));
+
+test('removes blanks outside of texts', () => {
+  expect(onOneLine(' A[\n  "x ""y"" ", B [1]]\n')).toBe('A["x ""y"" ",B[1]]');
+});

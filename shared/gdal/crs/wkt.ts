@@ -17,8 +17,8 @@ export interface WktNode {
 const MAX_WKT_LENGTH = 65_536;
 /** The deepest CRS in the EPSG register has fewer than 12 levels. */
 const MAX_DEPTH = 40;
-/** Groups: quoted text, keyword, number, bracket or comma, any other character. */
-const TOKEN = /\s*(?:("(?:[^"]|"")*")|([A-Za-z_]\w*)|([-+]?[\d.]+(?:[eE][-+]?\d+)?)|([[\](),])|(\S))/g;
+/** Groups: quoted text, keyword, number, bracket or comma, any other character except a space. */
+const TOKEN = /("(?:[^"]|"")*")|([A-Za-z_]\w*)|([-+]?[\d.]+(?:[eE][-+]?\d+)?)|([[\](),])|(\S)/g;
 
 /** Parses a WKT text. Throws CRS_UNREADABLE that names the unexpected token. */
 export function parseWkt(text: string): WktNode {
@@ -31,7 +31,7 @@ export function parseWkt(text: string): WktNode {
 
 /** WKT without line breaks and indentation. Quoted texts are not changed. */
 export function onOneLine(text: string): string {
-  return text.replaceAll(/("(?:[^"]|"")*")|\s+/g, (_match, quoted: string | undefined) => quoted ?? '');
+  return text.replaceAll(/("[^"]*")|\s+/g, (_match, quoted: string | undefined) => quoted ?? '');
 }
 
 /** The child nodes with one of these keywords. */
@@ -87,7 +87,7 @@ class WktParser {
   }
 
   #text(index: number): string | undefined {
-    return this.#tokens[index]?.[0].trim();
+    return this.#tokens[index]?.[0];
   }
 
   #unexpected(expected: string): SluiceError {
