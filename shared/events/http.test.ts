@@ -66,6 +66,11 @@ describe('events over HTTP', () => {
       /: source is missing/,
     ],
     ['version 0.3', () => structured({ specversion: '0.3' }), /specversion is 0\.3/],
+    [
+      '100,000 attributes',
+      () => structured(Object.fromEntries(Array.from({ length: 80_000 }, (_, index) => [`x${index}`, 1]))),
+      /it has 80009 attributes; at most 100 are allowed/,
+    ],
     ['an id that is a number', () => structured({ id: 1 }), /id is missing/],
     ['a time that is none', () => structured({ time: 'yesterday' }), /time must match format "date-time"/],
     ['an extension with a capital', () => structured({ traceParent: 'x' }), /invalid extension name: traceParent/],

@@ -18,6 +18,10 @@ export type RequestHeaders = Record<string, string | string[] | undefined>;
 
 /** Largest event. The events of a run with 1,000 files and 1,600 columns are smaller. */
 export const MAX_EVENT_BYTES = 2 ** 20;
+/** An event of Sluice has 8. The validation of 100,000 attributes takes seconds. */
+const MAX_ATTRIBUTES = 100;
+/** Characters of a content type in a message. */
+const SHOWN_CHARACTERS = 100;
 
 const STRUCTURED = 'application/cloudevents+json';
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
@@ -69,13 +73,14 @@ function fromBody(mediaType: string, text: string): Record<string, unknown> {
   const parsed = parseJson(text, 'the body');
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalid('the body is not a JSON object');
+  limitAttributes(parsed);
   const { data_base64: base64, ...event } = parsed as Record<string, unknown>;
   const type =
     typeof event.datacontenttype === 'string'
       ? (event.datacontenttype.split(';')[0]?.trim().toLowerCase() ?? '')
       : 'application/json';
   if (!JSON_TYPE.test(type))
-    throw invalid(`datacontenttype is ${JSON.stringify(event.datacontenttype)}; only JSON is accepted`);
+    throw invalid(`datacontenttype is ${JSON.stringify(type.slice(0, SHOWN_CHARACTERS))}; only JSON is accepted`);
   if (base64 === undefined) return event;
   if (typeof base64 !== 'string') throw invalid('data_base64 is not a string');
   return { ...event, data: parseJson(decodeUtf8(Buffer.from(base64, 'base64')), 'data_base64') };
@@ -92,10 +97,16 @@ function fromHeaders(
     if (/^[a-z0-9]+$/.test(attribute) && attribute !== 'data' && value !== undefined)
       attributes[attribute] = percentDecode(value);
   }
+  limitAttributes(attributes);
   if (Object.keys(attributes).length === 0) throw invalid('the request has neither ce- headers nor a structured body');
   if (text !== '' && !JSON_TYPE.test(mediaType))
     throw invalid(`content type ${mediaType || '(none)'} is not accepted; data must be JSON`);
   return { ...attributes, data: text === '' ? undefined : parseJson(text, 'the data') };
+}
+
+function limitAttributes(event: object): void {
+  const count = Object.keys(event).length;
+  if (count > MAX_ATTRIBUTES) throw invalid(`it has ${count} attributes; at most ${MAX_ATTRIBUTES} are allowed`);
 }
 
 function validated(attributes: Record<string, unknown>): SluiceEvent {

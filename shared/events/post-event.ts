@@ -1,6 +1,7 @@
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
+import { trimEndOf } from '#shared/text/trim-end.ts';
 import type { SluiceEvent } from './event.ts';
 import { writeEvent, readError } from './http.ts';
 
@@ -11,7 +12,7 @@ const TIMEOUT_MS = 10_000;
  * Where a function in a separate process posts events: a Knative broker (K_SINK, set by a SinkBinding) or the gateway.
  */
 export function eventSink(env: Env): URL {
-  return new URL(env.K_SINK ?? `${(env.SLUICE_URL ?? publicUrl(env)).replace(/\/+$/, '')}/events`);
+  return new URL(env.K_SINK ?? `${trimEndOf(env.SLUICE_URL ?? publicUrl(env), '/')}/events`);
 }
 
 /**

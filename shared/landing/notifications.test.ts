@@ -141,3 +141,9 @@ test('lists an event for each manifest with any name, and for no other object', 
 test('omits manifests that were uploaded after uploadedBefore', async () => {
   expect(await subjects('2026-05-01T10:02:00.000Z')).toEqual(['manifests/a é #1+2.json']);
 });
+
+test('reads the first 1,000 of 300,000 records, and reports the others', () => {
+  const { events, problems } = readNotification({ Records: Array.from({ length: 300_000 }, () => ({})) });
+  expect([events.length, problems.length]).toEqual([0, 1_001]);
+  expect(problems[0]).toBe('The body has 300000 records; only the first 1000 are read.');
+});

@@ -34,6 +34,9 @@ const ObjectRecordSchema = RecordSchema.pick({ s3: true });
 
 const NotificationSchema = z.looseObject({ Records: z.array(z.unknown()) });
 
+/** Stores send one record in a notification. Lost notifications are found by listing the bucket. */
+const MAX_RECORDS = 1_000;
+
 export interface Notification {
   events: SluiceEvent[];
   /** Why records were skipped, for the log: one text for each record, or one for the body. */
@@ -51,7 +54,10 @@ export function readNotification(body: unknown): Notification {
   if (!notification.success) return { events: [], problems: ['The body has no list of Records.'] };
   const events: SluiceEvent[] = [];
   const problems: string[] = [];
-  notification.data.Records.forEach((record, index) => {
+  const records = notification.data.Records;
+  if (records.length > MAX_RECORDS)
+    problems.push(`The body has ${records.length} records; only the first ${MAX_RECORDS} are read.`);
+  records.slice(0, MAX_RECORDS).forEach((record, index) => {
     const parsed = RecordSchema.safeParse(record);
     const key = parsed.success ? objectKey(parsed.data) : undefined;
     if (!parsed.success) problems.push(`Records[${index}]: ${z.prettifyError(parsed.error)}`);

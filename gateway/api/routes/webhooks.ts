@@ -31,7 +31,7 @@ export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono 
 function authorize(header: string | undefined, token: string | undefined): void {
   if (token === undefined)
     throw new SluiceError('UNAUTHORIZED', '/webhooks/minio is disabled because WEBHOOK_TOKEN is not set.');
-  const sentToken = /^Bearer +(.*)$/i.exec(header ?? '')?.[1] ?? '';
+  const sentToken = /^Bearer (.*)$/i.exec(header ?? '')?.[1]?.trimStart() ?? '';
   // timingSafeEqual needs equal lengths, and hashes do not reveal the length of the token.
   const hash = (text: string) => createHash('sha256').update(text).digest();
   if (!timingSafeEqual(hash(sentToken), hash(token)))
