@@ -1,4 +1,5 @@
 import stylistic from '@stylistic/eslint-plugin';
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 const TESTS = ['**/*.test.ts', 'tests/**', 'bench/**'];
@@ -9,13 +10,16 @@ export default tseslint.config(
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { '@stylistic': stylistic },
+    plugins: { '@stylistic': stylistic, regexp },
     rules: {
       // A name that starts with _ is unused on purpose.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // An async function turns a throw into a rejection, also where it awaits nothing.
       '@typescript-eslint/require-await': 'off',
       '@stylistic/max-len': ['error', LINE_LENGTH],
+      // User content must not freeze a process, so each expression takes time linear in the length of its input.
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential', ignoreSticky: false }],
       'no-restricted-imports': [
         'error',
         {
@@ -47,6 +51,8 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': 'off',
       'no-restricted-imports': 'off',
+      'regexp/no-super-linear-backtracking': 'off',
+      'regexp/no-super-linear-move': 'off',
       // Matchers such as expect.any() are of type any; spies are methods without their object.
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/unbound-method': 'off',

@@ -9,6 +9,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { RunView } from '#shared/api/views.ts';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { trimEndOf } from '#shared/text/trim-end.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
@@ -26,7 +27,7 @@ export class GatewayClient {
   #onStarting: (() => void) | undefined;
 
   constructor(baseUrl: string, onStarting?: () => void) {
-    this.baseUrl = baseUrl.replace(/\/+$/, '');
+    this.baseUrl = trimEndOf(baseUrl, '/');
     this.#onStarting = onStarting;
   }
 

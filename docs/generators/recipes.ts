@@ -3,6 +3,7 @@ import { ALL_RECIPES, type Recipe, stepsOf } from '#shared/recipes/registry.ts';
 import type { StepDefinition } from '#shared/recipes/step-definition.ts';
 import { STEP_DEFINITIONS } from '#shared/recipes/step-list.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
+import { trimEndOf } from '#shared/text/trim-end.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
 
@@ -147,7 +148,7 @@ function recipeRow(recipe: Recipe): string {
   const prepared = recipe.prepare.length;
   const steps = stepsOf(recipe).map(({ name }) => name);
   const { degrees, meters } = recipe.tolerance;
-  const tolerance = meters === 0 ? 'off' : `${degrees.toFixed(6).replace(/0+$/, '')}° or ${meters} m`;
+  const tolerance = meters === 0 ? 'off' : `${trimEndOf(degrees.toFixed(6), '0')}° or ${meters} m`;
   const name = recipe.name === 'default' ? 'any other (`default`)' : `\`${recipe.name}\``;
   const names = [...steps.slice(0, prepared), '…', ...steps.slice(prepared)].join(', ');
   return `| ${name} | ${recipe.summary} | ${names} | ${tolerance} |`;

@@ -103,11 +103,14 @@ export function filesOf(manifest: Pick<Manifest, 'files'>, bucket: string): Name
   return files;
 }
 
+const SCHEME = 's3://';
+
 /** Why a path is invalid, as the end of a sentence; undefined for a valid path. */
 function problemOf(path: string, bucket: string): string | undefined {
   if (/^\/?vsi[a-z0-9_]*(\/|$)/i.test(path)) return 'is a virtual path of GDAL, which is not allowed';
-  const [, found, key] = /^s3:\/\/([^/]*)\/?(.*)$/s.exec(path) ?? [];
-  if (found === undefined || key === undefined) return 'does not start with s3://';
+  if (!path.startsWith(SCHEME)) return 'does not start with s3://';
+  const [found = '', ...segments] = path.slice(SCHEME.length).split('/');
+  const key = segments.join('/');
   if (found !== bucket) return `names the bucket ${JSON.stringify(found)}`;
   if (key === '' || key.endsWith('/')) return 'names a folder, not a file';
   if (key.includes('\\')) return 'contains a backslash';

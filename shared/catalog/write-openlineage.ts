@@ -3,6 +3,7 @@ import { openLineageKey } from '#shared/contracts/object-keys.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { trimEndOf } from '#shared/text/trim-end.ts';
 import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
 
 /** Longest wait for the lineage server, so that a slow server does not delay the archive step. */
@@ -35,7 +36,7 @@ export async function writeOpenLineage(
     { contentType: 'application/x-ndjson' },
   );
   if (env.OPENLINEAGE_URL === undefined) return;
-  const url = new URL(ENDPOINT, `${env.OPENLINEAGE_URL.replace(/\/+$/, '')}/`);
+  const url = new URL(ENDPOINT, `${trimEndOf(env.OPENLINEAGE_URL, '/')}/`);
   try {
     for (const event of events) await post(url, event, env.OPENLINEAGE_API_KEY);
   } catch (thrown) {

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { trimEndOf } from '#shared/text/trim-end.ts';
 import { combinationProblems } from './env-combinations.ts';
 import {
   bucketName,
@@ -222,5 +223,5 @@ export function isLoopbackOnly(env: Pick<Env, 'HOST'>): boolean {
 /** The URL of the gateway for users, without a trailing slash. Without PUBLIC_URL, a wildcard HOST becomes loopback. */
 export function publicUrl(env: Pick<Env, 'HOST' | 'PORT' | 'PUBLIC_URL'>): string {
   const host = WILDCARD_ADDRESSES.has(env.HOST) ? '127.0.0.1' : env.HOST;
-  return (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
+  return trimEndOf(env.PUBLIC_URL ?? `http://${host}:${env.PORT}`, '/');
 }

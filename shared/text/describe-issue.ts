@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { trimEndOf } from './trim-end.ts';
 import { printable } from './visible-text.ts';
 
 /**
@@ -72,8 +73,15 @@ function describe(input: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** The message of an error of a library or program, without a final full stop, for use inside a sentence. */
+/** Characters of a message of a library. PostgreSQL and DuckDB quote values of any length. */
+const MAX_REASON = 1_000;
+const SENTENCE_END = ' \t\r\n.;:,';
+
+/**
+ * The message of an error of a library or program, without a final full stop, for use inside a sentence. A long message
+ * is cut off.
+ */
 export function reasonOf(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-  return message.replace(/[\s.;:,]+$/, '');
+  return message.length > MAX_REASON ? `${message.slice(0, MAX_REASON)}…` : trimEndOf(message, SENTENCE_END);
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { readFirstBytes } from '#shared/formats/first-bytes.ts';
 import type { Layer, LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
@@ -23,11 +22,13 @@ const DBF_READ_BYTES = DBF_HEADER_BYTES + 2048 * DBF_FIELD_BYTES;
 /** The WKT that GDAL returned for a .prj text; undefined for a text that GDAL cannot read. */
 const wktOfPrj = new Map<string, string | undefined>();
 const MAX_CACHED_PRJ = 256;
+/** A longer .prj text is not cached, and GDAL describes the shapefile. Usual ones have a few hundred bytes. */
+const MAX_PRJ_BYTES = 65_536;
 
 /** The layer of a plain shapefile; undefined when GDAL must describe it. `path` is the .shp file. */
 export async function describePlainShapefile(path: string, hasPrj: boolean): Promise<Layer | undefined> {
   const prj = hasPrj ? await readPrj(path) : undefined;
-  if (prj !== undefined && !wktOfPrj.has(prj)) return undefined;
+  if (hasPrj && (prj === undefined || !wktOfPrj.has(prj))) return undefined;
   const [shp, dbf] = await Promise.all([
     readFirstBytes(path, SHP_HEADER_BYTES),
     readFirstBytes(`${stemOf(path)}.dbf`, DBF_READ_BYTES),
@@ -41,12 +42,16 @@ export async function describePlainShapefile(path: string, hasPrj: boolean): Pro
 
 /** Caches the WKT of a layer that GDAL described, for other shapefiles with the same .prj text. */
 export async function cachePrj(path: string, layer: Layer): Promise<void> {
+  const prj = await readPrj(path);
+  if (prj === undefined) return;
   if (wktOfPrj.size >= MAX_CACHED_PRJ) wktOfPrj.clear();
-  wktOfPrj.set(await readPrj(path), layer.wkt);
+  wktOfPrj.set(prj, layer.wkt);
 }
 
-function readPrj(path: string): Promise<string> {
-  return readFile(`${stemOf(path)}.prj`, 'latin1');
+/** The text of the .prj file; undefined when it is longer than MAX_PRJ_BYTES. */
+async function readPrj(path: string): Promise<string | undefined> {
+  const bytes = await readFirstBytes(`${stemOf(path)}.prj`, MAX_PRJ_BYTES + 1);
+  return bytes.length > MAX_PRJ_BYTES ? undefined : bytes.toString('latin1');
 }
 
 /** The fields of a dBASE table; undefined when they are damaged, not ASCII, or equal apart from case. */

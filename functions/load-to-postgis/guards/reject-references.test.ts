@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { VECTOR_TABLE } from '#shared/formats/vector-formats.ts';
+import type { VectorSource } from '../fetch/fetch-vector.ts';
+import { rejectReferences } from './reject-references.ts';
 import { reasonToRejectStatement } from './sqlite-schema.ts';
 import { tokensOf } from './sql-tokens.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';
@@ -109,4 +112,27 @@ test.each<[string, string]>([
   ['Shift_JIS', `${declared('Shift_JIS')}<r/>`],
 ])('accepts %s', async (_name, document) => {
   expect(await reasonToReject(document)).toBeUndefined();
+});
+
+test.each([
+  ['open table', '\n \topen   table "x"', true],
+  ['a view', 'Fields 1\rCREATE\tVIEW v', true],
+  ['a seamless table', '"\\IsSeamless" = "TRUE"', true],
+  ['the words in a line', 'a open table', false],
+  // With an expression that takes quadratic time, these take minutes.
+  ['a megabyte of line breaks', '\n'.repeat(2 ** 20), false],
+  ['a megabyte of blanks', `${' '.repeat(2 ** 20 - 1)}x`, false],
+  ['blanks after a word', `open${' '.repeat(2 ** 20 - 5)}x`, false],
+])('a MapInfo table with %s', async (_name, content, refers) => {
+  const path = join(folder, 'a b.tab');
+  writeFileSync(path, content);
+  const format = VECTOR_TABLE.get('MapInfo File', path);
+  const source = { path, file: 'a b.tab', format, parts: ['.tab'], declared: {}, sha256: '', sizeBytes: 0 };
+  const checked = rejectReferences(source as unknown as VectorSource, Buffer.alloc(0), {
+    folder,
+    maxBytes: 1,
+    signal: new AbortController().signal,
+  });
+  if (refers) await expect(checked).rejects.toMatchObject({ code: 'FILE_FORBIDDEN_CONTENT' });
+  else await expect(checked).resolves.not.toThrow();
 });

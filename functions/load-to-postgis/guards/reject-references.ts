@@ -18,7 +18,7 @@ const XML_DRIVERS = new Set(['GML', 'GPX', 'LIBKML']);
 /** A .tab file is a text of a few kilobytes: field definitions and metadata. */
 const MAX_TAB_BYTES = 2 ** 20;
 /** GDAL treats a .tab file with one of these lines, at any place, as a table that consists of other tables. */
-const OTHER_TABLES = /^\s*(?:open\s+table|create\s+view)|IsSeamless"?\s*=\s*"?TRUE/im;
+const OTHER_TABLES = /(?:^|[\r\n])[^\S\r\n]*(?:open\s+table|create\s+view)|IsSeamless"?\s*=\s*"?TRUE/i;
 
 export interface ReferenceCheckOptions {
   /** Folder for files unpacked from a KMZ. */
@@ -40,16 +40,16 @@ export async function rejectReferences(
   const { path, file, format, parts } = source;
   const schema = isSqlite(head) ? await secureSchema(path, file) : undefined;
   if (format.isArchive) await rejectXmlInArchive(source, options);
-  else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await rejectXml(path, file, file);
-  if (parts.includes('.xsd')) await rejectXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file);
+  else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await rejectXml(path, file, file, options.signal);
+  if (parts.includes('.xsd')) await rejectXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file, options.signal);
   if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif'))
     await rejectMapinfoView(path, file);
   return schema;
 }
 
 /** `document` is the name of the XML document in the message; `file` is the file of the manifest. */
-async function rejectXml(path: string, document: string, file: string): Promise<void> {
-  const reason = await reasonToRejectXml(path);
+async function rejectXml(path: string, document: string, file: string, signal: AbortSignal): Promise<void> {
+  const reason = await reasonToRejectXml(path, signal);
   if (reason !== undefined) throw forbiddenContent(`${document} ${reason}`, file);
 }
 
@@ -62,7 +62,7 @@ async function rejectXmlInArchive(
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
       await unpack(member, target, signal);
-      await rejectXml(target, `${JSON.stringify(member.name)} in ${file}`, file);
+      await rejectXml(target, `${JSON.stringify(member.name)} in ${file}`, file, signal);
     }
   });
 }

@@ -40,9 +40,10 @@ const INSTRUCTION_START = '<?';
 const INSTRUCTION_END = '?>';
 
 /** Reads the prolog of the document at `path` in chunks and returns the reason to reject the document, if any. */
-export async function reasonToRejectXml(path: string): Promise<RejectionReason> {
+export async function reasonToRejectXml(path: string, signal?: AbortSignal): Promise<RejectionReason> {
   const reader = new PrologReader();
-  for await (const chunk of readFileStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  for await (const chunk of chunks) {
     reader.add(chunk);
     if (reader.result !== undefined) break;
   }
