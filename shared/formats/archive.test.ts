@@ -119,3 +119,11 @@ test('rejects a directory whose names and comments would fill the memory', async
     message: expect.stringContaining('a é.zip has a directory of more than 4000000 bytes') as string,
   });
 });
+
+test('rejects a name that is longer than the key of an object', async () => {
+  const path = await archive('long.zip', "z.writestr('é' * 511 + '/', ''); z.writestr('a' * 1025, '')");
+  await expect(withArchive(path, 'long.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'ARCHIVE_UNSAFE',
+    message: expect.stringContaining('contains a name of 1025 bytes; at most 1024 are allowed'),
+  });
+});

@@ -33,6 +33,8 @@ const ENCRYPTED_FLAG = 0x1;
 const UTF8_FLAG = 0x800;
 const SYMLINK_MODE = 0o120000;
 const FILE_TYPE_MASK = 0o170000;
+/** The longest key of an object. Messages list names, and a longer one would not be readable. */
+const MAX_ENTRY_NAME_BYTES = 1_024;
 /** File systems allow 255 bytes; some callers append an extension. */
 const MAX_NAME_BYTES = 200;
 
@@ -107,6 +109,11 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
 
 /** Checks an entry and returns its name. Throws ARCHIVE_UNSAFE, ARCHIVE_UNREADABLE. */
 function checkEntry(entry: Entry, file: string): string {
+  if (entry.fileNameRaw.length > MAX_ENTRY_NAME_BYTES)
+    throw unsafe(
+      file,
+      `contains a name of ${entry.fileNameRaw.length} bytes; at most ${MAX_ENTRY_NAME_BYTES} are allowed`,
+    );
   const name = decodeName(entry);
   if (name.startsWith('/') || /^[A-Za-z]:/.test(name))
     throw unsafe(file, `contains the absolute name ${JSON.stringify(name)}`);

@@ -109,10 +109,12 @@ export function datasetInArchive(
     layer === undefined
       ? 'Name one with `layer` in the manifest'
       : `None, or more than one, is named ${JSON.stringify(layer)}`;
+  const listed = candidates.slice(0, LISTED_MEMBERS);
+  const more = candidates.length > listed.length ? ` and ${candidates.length - listed.length} more` : '';
   throw new SluiceError(
     'ARCHIVE_AMBIGUOUS',
-    `${file} contains ${candidates.length} datasets: ${candidates.join(', ')}. ${problem}.`,
-    { details: { file, layers: candidates.map(baseNameOf), members: candidates } },
+    `${file} contains ${candidates.length} datasets: ${listed.join(', ')}${more}. ${problem}.`,
+    { details: { file, layers: listed.map(baseNameOf), members: listed } },
   );
 }
 
