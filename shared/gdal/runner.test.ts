@@ -231,3 +231,11 @@ test('ends a program when the process that started it is killed', async () => {
   starter.kill('SIGKILL');
   await expect.poll(programs, { timeout: 10_000 }).toEqual([]);
 });
+
+test('reports arguments that are too long for the operating system', async () => {
+  const command = { command: 'ogrinfo' as const, args: ['-sql', 'x'.repeat(2 ** 18)], drivers: [], folder };
+  await expect(createGdal(testEnv()).run(command, { signal: never })).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: expect.stringMatching(/^ogrinfo cannot be started with arguments of 262149 bytes\. Shorten the names/),
+  });
+});

@@ -68,6 +68,7 @@ async function runLine(
     const limit = result.stderr.length >= MAX_STDERR_BYTES ? MAX_STDERR_BYTES : MAX_STDOUT_BYTES;
     throw limitExceeded(command.command, 'output', { outputBytes: limit });
   }
+  if (result.code === 'E2BIG') throw tooManyArguments(command);
   if (result.exitCode === undefined && result.signal === undefined) throw gdalMissing(command.command, result);
   if (result.failed) throw gdalError(command, result);
   const stderr = withoutLocalPaths(cleanText(result.stderr.slice(0, READ_STDERR_CHARACTERS)), command.args);
@@ -76,6 +77,16 @@ async function runLine(
     stderr: stderr.slice(0, KEPT_STDERR_CHARACTERS),
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** The operating system limits each argument to 128 KiB. Names of layers and columns are arguments. */
+function tooManyArguments({ command, args }: GdalCommand): SluiceError {
+  const bytes = Buffer.byteLength(args.join(' '));
+  return new SluiceError(
+    'FILE_UNREADABLE',
+    `${command} cannot be started with arguments of ${bytes} bytes. Shorten the names of columns, or remove columns.`,
+    { details: { program: command, bytes } },
+  );
 }
 
 /** Runs a command line in its own process group. Kills the group on `stop`, and when it exceeds a limit. */

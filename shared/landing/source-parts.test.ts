@@ -60,6 +60,7 @@ test('`layer` names a layer of the file, or the file in its archive', () => {
   expect(layerInside(source('x.zip', 'CSV', 'a'), ['a'])).toBeUndefined();
   expect(layerInside(source('x.zip', 'GPKG'), ['a'])).toBeUndefined();
 });
+
 test('lists the first 20 of many datasets', () => {
   const names = Array.from({ length: 10_000 }, (_, index) => `${index + 10_000}.shp`);
   expect(() => datasetInArchive(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
