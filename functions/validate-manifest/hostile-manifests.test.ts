@@ -91,3 +91,18 @@ test('positions count LF, CR LF and CR', () => {
     '5:2',
   ]);
 });
+
+test('checks the normalization of a batch id with 500,000 combining marks', () => {
+  const batch_id = `a${'\u0300\u0316'.repeat(250_000)}`;
+  const issues = invalid(JSON.stringify({ batch_id, metadata: { tags: { dataset_id: batch_id } } })).details.issues;
+  expect(issues.map(({ field }) => field)).toEqual(
+    expect.arrayContaining(['batch_id', 'metadata.tags.dataset_id']) as string[],
+  );
+});
+
+test('reports the first of 200,000 invisible texts in tags', () => {
+  const texts = fill('"\u200b"').slice(0, 200_000);
+  const { code, message } = invalid(`{"metadata":{"tags":{"x":[${texts.join(',')}]}}}`);
+  expect(code).toBe('MANIFEST_INVALID');
+  expect(message).toMatch(/; and \d+ more\.$/);
+});

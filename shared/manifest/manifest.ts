@@ -147,6 +147,9 @@ export const TabularParametersSchema = z.strictObject({
 const MAX_KEEP_VERSIONS = 100_000;
 export const KeepVersionsSchema = z.number().int().min(1).max(MAX_KEEP_VERSIONS);
 
+/** Invisible texts in tags that are reported. 1 MiB of tags can have 300,000. */
+const MAX_INVISIBLE_TEXTS = 100;
+
 interface InvisibleText {
   path: PropertyKey[];
   message: string;
@@ -179,7 +182,9 @@ export const ManifestMetadataSchema = z.strictObject({
       ),
     })
     .superRefine((tags, context) => {
-      for (const { path, message } of invisibleTexts(tags)) context.addIssue({ code: 'custom', path, message });
+      // Without `input`, every issue would contain all tags in the message of the error of zod.
+      for (const { path, message } of invisibleTexts(tags).take(MAX_INVISIBLE_TEXTS))
+        context.addIssue({ code: 'custom', path, message, input: undefined });
     })
     .optional()
     .describe('Free values. Only `dataset_id` has a meaning.'),

@@ -17,6 +17,12 @@ const LINE_BREAKS = /[\t\n\r]/g;
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
+/**
+ * Every identifier is shorter. The normalization of a text with many combining marks takes time that grows with the
+ * square of its length.
+ */
+const MAX_NORMALIZED_CHARACTERS = 1_000;
+
 export interface TextRule {
   /** For names that are compared: the text must be in the normalization form NFC, and not begin or end with a space. */
   identifier?: boolean;
@@ -34,7 +40,8 @@ export function textProblem(
   if (!VISIBLE.test(text)) return `must contain a visible character, not only ${codePointsOf(text)}`;
   if (!identifier) return undefined;
   if (text !== text.trim()) return 'must not begin or end with a space';
-  return text === text.normalize('NFC') ? undefined : notNormalized(text);
+  const beginning = text.slice(0, MAX_NORMALIZED_CHARACTERS);
+  return beginning === beginning.normalize('NFC') ? undefined : notNormalized(beginning);
 }
 
 /** The first character that is refused, such as `the bidirectional control character U+202E`. */
