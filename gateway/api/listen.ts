@@ -7,6 +7,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { errorResponse } from './http/error-response.ts';
+import { closeStalledConnections } from './stalled-connections.ts';
 
 /** How long closing waits for running requests. A progress stream does not end before. */
 const DRAIN_MS = 1_000;
@@ -27,6 +28,7 @@ export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener>
   let answer: (request: Request) => Response | Promise<Response> = () =>
     errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is starting.', { retryAfterSeconds: 1 }));
   const server = createAdaptorServer({ fetch: (request) => answer(request), hostname: env.HOST }) as Server;
+  closeStalledConnections(server);
   server.on('error', ignoreError); // `once` below rejects with the error of `listen`.
   server.listen(env.PORT, env.HOST);
   try {

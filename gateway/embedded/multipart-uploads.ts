@@ -1,12 +1,11 @@
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { S3_USER_AGENT } from '#shared/storage/s3-client.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import { s3Error } from './s3-error.ts';
-import type { S3rverStore } from './s3rver-store.ts';
+import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 
 /** Multipart uploads of the embedded store. s3rver has no request that aborts one. */
 
@@ -64,7 +63,7 @@ async function* concatenate(paths: string[]): AsyncIterable<Buffer> {
 
 /** Middleware of Koa: answers AbortMultipartUpload, `DELETE /BUCKET/KEY?uploadId=ID`. */
 export function answerAborts(store: S3rverStore) {
-  return async (context: { req: IncomingMessage; status: number }, next: () => Promise<void>): Promise<void> => {
+  return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams } = new URL(context.req.url ?? '/', 'http://localhost');
     const uploadId = searchParams.get('uploadId');
     if (context.req.method !== 'DELETE' || uploadId === null) return next();

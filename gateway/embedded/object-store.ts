@@ -7,10 +7,12 @@ import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
 import { answerAborts, removeAbandonedUploads } from './multipart-uploads.ts';
+import { keepAliveWhileCompleting } from './complete-upload.ts';
 import { convertErrors } from './s3-error.ts';
-import type { S3rverStore } from './s3rver-store.ts';
+import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { closeServer } from '../api/listen.ts';
+import { closeStalledConnections, STALL_MS } from '../api/stalled-connections.ts';
 import { type StoreAccess, withAccessControl } from './store-access/check-request.ts';
 
 /** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */
@@ -39,7 +41,7 @@ const SWEEP_MS = 10 * 60_000;
 /** Members of s3rver and of Koa, its base, that the types of s3rver omit. */
 type S3rverInternals = S3rver & {
   store: S3rverStore;
-  middleware: ((ctx: { req: IncomingMessage; status: number }, next: () => Promise<void>) => Promise<void>)[];
+  middleware: ((context: KoaContext, next: () => Promise<void>) => Promise<void>)[];
   on(event: 'event' | 'error', listener: (body: unknown) => void): void;
 };
 
@@ -67,7 +69,7 @@ export async function startObjectStore({
     configureBuckets,
   }) as S3rverInternals;
   makeWritesAtomic(server.store, root, staging);
-  server.middleware.unshift(convertErrors, decodeCopySource, answerAborts(server.store));
+  server.middleware.unshift(convertErrors, keepAliveWhileCompleting(), decodeCopySource, answerAborts(server.store));
   server.on('event', (body) => onNotification?.(body));
   server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();
@@ -75,6 +77,8 @@ export async function startObjectStore({
   const answer = withAccessControl(server.callback(), { ...access, buckets });
   const http = createServer((request, response) => void answer(request, response));
   http.on('error', ignoreError); // `once` below rejects with it.
+  // Longer than the limit of the gateway, which forwards the uploads of its clients.
+  closeStalledConnections(http, { stallMs: 2 * STALL_MS, keepSlowReaders: true });
   http.listen(port, ADDRESS);
   await once(http, 'listening');
   const sweep = setInterval(() => {

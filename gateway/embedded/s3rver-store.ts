@@ -1,4 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+
+/** A request of Koa, the base of s3rver. */
+export interface KoaContext {
+  req: IncomingMessage;
+  res: ServerResponse;
+  status: number;
+  body?: unknown;
+  /** False if Koa must send no response, because a middleware sends it. */
+  respond?: boolean;
+}
 
 /** The store of s3rver, with the methods that atomic-writes.ts and multipart-uploads.ts replace. */
 export interface S3rverStore {

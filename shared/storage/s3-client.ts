@@ -1,6 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { createAgent } from './stalled-requests.ts';
 
 /** Enough for all functions of one process. Idle sockets are reused. */
 const MAX_SOCKETS = 128;
@@ -10,8 +11,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const NO_LOGGER = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 /** Part of the User-Agent header of every request of Sluice. */
 export const S3_USER_AGENT = 'sluice-object-store';
-/** A connection that transfers nothing for this time is closed, and the request fails as transient. */
-const IDLE_TIMEOUT_MS = 60_000;
+/** A request on which the store makes no progress for this time fails as transient. */
+const STALL_MS = 60_000;
 
 /**
  * Opens the S3 client of an environment, with path-style URLs because buckets have no host names. Throws CONFIG_INVALID
@@ -36,9 +37,10 @@ export function createS3Client(env: Env): S3Client {
     logger: NO_LOGGER,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
+      // This limit of the SDK would also count pauses of this process, for example of a slow client of the gateway.
+      socketTimeout: 0,
+      httpAgent: createAgent('http:', agent, STALL_MS),
+      httpsAgent: createAgent('https:', agent, STALL_MS),
     },
     // Sluice compares SHA-256 hashes itself. Also, s3rver would store the chunk framing of a body with a trailing
     // checksum.

@@ -309,6 +309,32 @@ describe('a server that fails', () => {
     server.close();
   });
 
+  test('a stream that pauses before its first byte is stored, although the server closes unused connections', async () => {
+    const stored: string[] = [];
+    const server = createServer((upload, reply) => {
+      void upload.setEncoding('utf8').on('data', (text: string) => stored.push(text));
+      // With this header, Node.js does not announce the limit to the client, like other servers.
+      upload.on('end', () => reply.setHeader('connection', 'keep-alive').end());
+    });
+    server.keepAliveTimeout = 500;
+    server.keepAliveTimeoutBuffer = 0;
+    const closed = new Promise((done) => server.on('connection', (socket) => socket.on('close', done)));
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const objects = openObjectStore(
+      testEnv({ S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+    );
+    await objects.put(BUCKET, 'opens a connection', '');
+    async function* paused() {
+      await closed;
+      yield Buffer.from('after the pause');
+    }
+    const options = { size: 15, contentType: 'x/y', signal: never };
+    await objects.putStream(BUCKET, 'paused', Readable.from(paused()), options);
+    expect(stored.join('')).toBe('after the pause');
+    objects.close();
+    server.close();
+  });
+
   test('an incomplete reply is STORE_UNAVAILABLE and leaves no file', async () => {
     const server = createServer((_request, reply) => {
       reply.writeHead(200, { 'content-length': '1000' }).write('half');

@@ -144,9 +144,11 @@ export async function uploadStream(
   const sending =
     size > MULTIPART_BYTES
       ? uploadParts(client, { ...target, Body: body }, size)
-      : client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
-          abortSignal: abortRequest.signal,
-        });
+      : untilReadable(body).then(() =>
+          client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
+            abortSignal: abortRequest.signal,
+          }),
+        );
   if (stop.aborted) onStop();
   // Each side ends when the other one has failed, so that an upload has ended when its error is thrown.
   sending.catch(() => void body.destroy());
@@ -154,6 +156,16 @@ export async function uploadStream(
   if (read.status === 'fulfilled' && sent.status === 'fulfilled') return;
   source.destroy();
   throw causeOf(read, sent);
+}
+
+/**
+ * Resolves when a stream has data, or has ended or failed. Node.js sends the head of a request with the first bytes of
+ * its body. A server may close a connection on which it has not received the head for a few seconds.
+ */
+async function untilReadable(stream: Readable): Promise<void> {
+  await new Promise<void>((resolve) => {
+    stream.once('readable', resolve).once('close', resolve);
+  });
 }
 
 /**
