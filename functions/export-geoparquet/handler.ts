@@ -21,7 +21,7 @@ import { assetKey } from '#shared/contracts/object-keys.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import { epsgNumber } from '#shared/contracts/facts.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
-import { projJson } from '#shared/parquet/export/geo-metadata.ts';
+import { projJson } from '#shared/parquet/export/plan-export.ts';
 import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
 
 /** Starts the thread that writes Parquet. */

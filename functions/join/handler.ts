@@ -1,7 +1,21 @@
+import { join } from 'node:path';
+import { epsgNumber } from '#shared/contracts/facts.ts';
+import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
-import type { Handler } from '#shared/runtime/context.ts';
-import { withClaim } from '#shared/runtime/with-claim.ts';
-import { joinAssets } from './join-assets.ts';
+import type { EventData } from '#shared/events/types.ts';
+import type { AssetDocument } from '#shared/ledger/documents.ts';
+import type { JoinConfig } from '#shared/manifest/manifest.ts';
+import { sessionSettings } from '#shared/postgis/session-pool.ts';
+import { countGeometries } from '#shared/postgis/table-checks.ts';
+import type { Context, Handler } from '#shared/runtime/context.ts';
+import { openScratch } from '#shared/runtime/scratch.ts';
+import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
+import { assetLabel, fetchAsset, findAssets, type JoinAssets } from './find-assets.ts';
+import { DROP_TABLES } from './join-sql.ts';
+import { joinTables } from './join-tables.ts';
+import { matchNotes } from './match-keys.ts';
+import { planJoin } from './plan-join.ts';
 
 /** Joins a spatial and a tabular asset of the lake into `processed`. See README.md. */
 export const handler: Handler = (event, context) => {
@@ -11,3 +25,100 @@ export const handler: Handler = (event, context) => {
     return makeEvent('sluice.table.ready', run_id, ready);
   });
 };
+
+/**
+ * Loads the two assets of the run's join_config into its schema, and joins them into `processed`. After a crash, the
+ * next claim removes the tables and files. All SQL uses the fenced session of the claim.
+ */
+async function joinAssets(claim: Claim, context: Context): Promise<EventData<'sluice.table.ready'>> {
+  const { env, ledger, postgis } = context;
+  const config = configOf(claim);
+  const assets = await findAssets(config, ledger);
+  const crs = crsOf(assets.spatial);
+  const plan = planJoin(config, assets, env.GEOMETRY_COLUMN);
+  await using scratch = await openScratch(env, claim);
+  const paths = await fetchBoth(assets, scratch.folder, context, claim.signal);
+  using database = await openLockedDatabase(scratch.folder, { threads: 1, preserveOrder: true });
+  const session = await postgis.openSession(claim, claim.signal);
+  try {
+    await session.query(`${sessionSettings(env, assets.spatial.row_count ?? Infinity)}; ${DROP_TABLES}`);
+    const files = {
+      spatial: { asset: assets.spatial, path: paths.spatial },
+      tabular: { asset: assets.tabular, path: paths.tabular },
+    };
+    const { steps, result } = await joinTables(
+      session,
+      database,
+      files,
+      plan,
+      { config, srid: crs.srid, geometryColumn: env.GEOMETRY_COLUMN },
+      claim.signal,
+    );
+    const counts = await countGeometries(session, env.GEOMETRY_COLUMN);
+    return {
+      run_id: claim.runId,
+      recipe: 'join',
+      parameters: parametersOf(config, assets),
+      steps,
+      crs: crs.name,
+      quality: { null_geometries: counts.nulls, empty_geometries: counts.empties, repaired_geometries: 0 },
+      notes: [...plan.notes, ...matchNotes(result, { left: config.left_key, right: config.right_key })],
+      parents: [assets.spatial._id, assets.tabular._id],
+      join: result,
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+function configOf({ run }: Claim): JoinConfig {
+  const config = run.manifest.metadata.join_config;
+  if (config !== undefined) return config;
+  throw new SluiceError('MANIFEST_INVALID', 'metadata.join_config is missing. The intent join_datasets requires it.', {
+    details: { field: 'metadata.join_config' },
+  });
+}
+
+/** The CRS of an asset. All recipes transform to a CRS of the EPSG register. */
+function crsOf(asset: AssetDocument): { name: string; srid: number } {
+  const srid = epsgNumber(asset.crs);
+  if (srid !== undefined) return { name: `EPSG:${srid}`, srid };
+  throw new SluiceError(
+    'CRS_MISSING',
+    `The CRS of ${assetLabel(asset)} is ${asset.crs ?? 'unknown'}, which is not in the EPSG register. ` +
+      'Ingest it again with metadata.recipe.target_crs.',
+    { details: { asset_id: asset._id, crs: asset.crs } },
+  );
+}
+
+async function fetchBoth(
+  assets: JoinAssets,
+  folder: string,
+  context: Context,
+  signal: AbortSignal,
+): Promise<{ spatial: string; tabular: string }> {
+  const paths = { spatial: join(folder, 'spatial.parquet'), tabular: join(folder, 'tabular.parquet') };
+  // Waits for both downloads before throwing, because the caller then deletes the folder.
+  const results = await Promise.allSettled([
+    fetchAsset(assets.spatial, paths.spatial, context, signal),
+    fetchAsset(assets.tabular, paths.tabular, context, signal),
+  ]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return paths;
+}
+
+/**
+ * The parameters for the source hash. They include the content of both assets, so that an equal join reuses its asset.
+ */
+function parametersOf(
+  { spatial_asset_id: _spatial, tabular_asset_id: _tabular, ...options }: JoinConfig,
+  { spatial, tabular }: JoinAssets,
+): Record<string, unknown> {
+  return {
+    ...options,
+    spatial_asset_id: spatial._id,
+    spatial_content_hash: spatial.content_hash,
+    tabular_asset_id: tabular._id,
+    tabular_content_hash: tabular.content_hash,
+  };
+}

@@ -1,9 +1,14 @@
+import { deleteAssetObjects } from '#shared/assets/remove-assets.ts';
+import { lineageEdges } from '#shared/assets/store-asset.ts';
+import { isoRecord } from '#shared/catalog/iso.ts';
+import { writeItem } from '#shared/catalog/write-catalog.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
+import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { recordSuccess } from '#shared/run-control/record-success.ts';
-import type { Handler } from '#shared/runtime/context.ts';
+import type { Context, Handler } from '#shared/runtime/context.ts';
 import { inputOfStep } from '#shared/runtime/step-input.ts';
-import { withClaim } from '#shared/runtime/with-claim.ts';
-import { describeAsset } from './describe-asset.ts';
+import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 
 /** Writes the lineage and the catalog records of a run's assets, and ends the run with success. See README.md. */
 export const handler: Handler = async (event, context) => {
@@ -18,3 +23,39 @@ export const handler: Handler = async (event, context) => {
   if (reply !== undefined) await recordSuccess(run_id, context);
   return reply;
 };
+
+/**
+ * Writes what an asset of the run needs to be complete: lineage, ISO record, STAC item. The end of the run completes
+ * it. Every write can be repeated. A reused asset is already complete, and an asset that was removed meanwhile is
+ * skipped.
+ */
+export async function describeAsset(assetId: string, claim: Claim, context: Context): Promise<void> {
+  claim.signal.throwIfAborted();
+  const asset = await getAssetOfRun(assetId, claim, context);
+  if (asset.removed !== undefined || asset.run_id !== claim.run._id) return;
+  await context.ledger.insertLineage(claim, lineageEdges(asset, claim.run));
+  await writeRecords(asset, claim, context);
+}
+
+async function getAssetOfRun(assetId: string, claim: Claim, { ledger }: Context): Promise<AssetDocument> {
+  const asset = (await ledger.getAsset(assetId)) ?? (await ledger.getRemovedAsset(assetId));
+  if (asset !== undefined) return asset;
+  throw new SluiceError('ASSET_NOT_FOUND', `Asset ${assetId} of run ${claim.runId} is not registered.`, {
+    details: { asset_id: assetId },
+  });
+}
+
+/**
+ * Writes item and ISO record, then their key in the ledger. If the asset was removed while this worker was stopped,
+ * because its run was canceled, the written objects are deleted again.
+ */
+async function writeRecords(asset: AssetDocument, claim: Claim, context: Context): Promise<void> {
+  const iso = isoRecord(asset, claim.run, context.env.LAKE_BUCKET);
+  const item_key = await writeItem(asset, iso, claim.run, context);
+  try {
+    await context.ledger.describeAsset(claim, asset._id, { iso: { ...iso }, item_key });
+  } catch (thrown) {
+    if ((await context.ledger.getRemovedAsset(asset._id)) !== undefined) await deleteAssetObjects(asset, context);
+    throw thrown;
+  }
+}

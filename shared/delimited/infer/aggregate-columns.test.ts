@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
 import { aggregateColumns } from './aggregate-columns.ts';
-import { delimitedTable } from '../../../functions/export-parquet/parse/delimited-table.ts';
 import { stageDelimited } from '../stage-rows.ts';
 import { allFitSql, valueSql } from './text-table.ts';
+import { delimitedTable } from '../../../functions/export-parquet/parse/read-table.ts';
 
 let folder: string;
 beforeAll(async () => {
