@@ -45,13 +45,20 @@ function factsTable(name: string, fn: StackFunction | undefined, code: CodeFacts
     [fn.topics.includes(CRON_TOPIC) ? 'Publishes' : 'Returns', listOf(eventsOf(code)) || 'nothing'],
     ['Step of the lanes', listOf(lanesOf(name))],
     ['Retries', `at most ${defaultOf('RETRY_LIMIT')}, after transient errors (\`RETRY_LIMIT\`)`],
-    ['Concurrency', fn.concurrency === 'cores' ? 'number of cores (`CORES`)' : String(fn.concurrency)],
+    ['Concurrency', concurrencyText(fn)],
     ['Template', `\`${fn.lang}\``],
     ['Uses', usedBy(name, code).join(', ')],
     ['[Error codes](../../docs/errors.md)', listOf(errorsOf(code))],
   ];
   const shown = rows.filter(([, value]) => value !== '').map(([label, value]) => `| ${label} | ${value} |`);
   return ['| | |', '|---|---|', ...shown].join('\n');
+}
+
+function concurrencyText({ concurrency, smallConcurrency }: StackFunction): string {
+  const text = (calls: number | 'cores') => (calls === 'cores' ? 'number of cores (`CORES`)' : String(calls));
+  if (smallConcurrency === 0) return text(concurrency);
+  const small = smallConcurrency === concurrency ? 'as many' : text(smallConcurrency);
+  return `${text(concurrency)}, and ${small} for small inputs (\`SMALL_INPUT_BYTES\`)`;
 }
 
 function receivedBy({ topics, schedule, annotations }: StackFunction): string {

@@ -12,6 +12,7 @@ import type { DatasetDocument, ManifestDocument, RunDocument } from '#shared/led
 import { activityOf, newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { sizeOfAssets } from './check-files.ts';
 import type { ManifestDecision } from './check-manifest.ts';
 
 /** A manifest, with the notification of its upload. */
@@ -27,11 +28,18 @@ export interface Upload {
  */
 export async function admit(
   upload: Upload,
-  { manifest, lane }: Extract<ManifestDecision, { accepted: true }>,
+  { manifest, lane, inputBytes = undefined }: Extract<ManifestDecision, { accepted: true }>,
   context: Context,
 ): Promise<SluiceEvent> {
   const { event, key, object } = upload;
-  const plan = planRun({ key, sha256: object.sha256, manifest, lane, traceparent: event.traceparent });
+  const plan = planRun({
+    key,
+    sha256: object.sha256,
+    manifest,
+    lane,
+    traceparent: event.traceparent,
+    inputBytes: inputBytes ?? (await sizeOfAssets(manifest, context.ledger)),
+  });
   const admission = await context.ledger.admitManifest(plan.manifest, plan.run, plan.dataset);
   if (admission.outcome === 'batch_taken' || (await isUploadedAgain(admission.manifest, upload, context))) {
     return reject(upload, { manifest, lane, error: batchTaken(admission.manifest, manifest.batch_id) }, context);
@@ -133,6 +141,7 @@ interface AcceptedManifest {
   manifest: Manifest;
   lane: Lane;
   traceparent?: string | undefined;
+  inputBytes?: number | undefined;
 }
 
 /** Hex digits of a generated dataset id. With 48 bits, a collision is unlikely below millions of datasets. */
@@ -150,7 +159,7 @@ function datasetIdOf(manifest: Manifest): string {
  * The ledger documents of a valid manifest. Their ids depend on the batch id only, so that a repeat creates no second
  * run.
  */
-function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest): {
+function planRun({ key, sha256, manifest, lane, traceparent, inputBytes }: AcceptedManifest): {
   manifest: ManifestDocument;
   run: RunDocument;
   dataset: DatasetDocument;
@@ -165,6 +174,7 @@ function planRun({ key, sha256, manifest, lane, traceparent }: AcceptedManifest)
     datasetId,
     operator: manifest.uploader,
     traceparent,
+    inputBytes,
   });
   const document: ManifestDocument = {
     _id: manifestId,

@@ -1,6 +1,6 @@
 import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Manifest } from '#shared/manifest/manifest.ts';
+import { DATASET_PREFIX, type Manifest } from '#shared/manifest/manifest.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
@@ -10,13 +10,13 @@ import { invalidFields } from './parse-manifest.ts';
 const PARALLEL_HEADS = 16;
 
 /**
- * Checks that the files are in the landing zone and within MAX_FILE_BYTES. Throws FILE_MISSING, FILE_TOO_LARGE,
- * STORE_UNAVAILABLE.
+ * Checks that the files are in the landing zone and within MAX_FILE_BYTES. Returns their total size in bytes. Throws
+ * FILE_MISSING, FILE_TOO_LARGE, STORE_UNAVAILABLE.
  */
 export async function checkFiles(
   files: NamedFile[],
   { objects, env, signal }: Pick<Context, 'objects' | 'env' | 'signal'>,
-): Promise<void> {
+): Promise<number> {
   const heads = new Map<NamedFile, ObjectHead | undefined>();
   const queue = files.values(); // Shared by the workers, so that each file is checked once.
   const work = async () => {
@@ -28,6 +28,24 @@ export async function checkFiles(
   await Promise.all(Array.from({ length: Math.min(PARALLEL_HEADS, files.length) }, work));
   rejectMissing(files.filter((file) => heads.get(file) === undefined));
   for (const file of files) rejectLarge(file, heads.get(file)?.size ?? 0, env.MAX_FILE_BYTES);
+  return files.reduce((total, file) => total + (heads.get(file)?.size ?? 0), 0);
+}
+
+/** Total size of the newest versions of the assets that a join names; undefined if one is missing. */
+export async function sizeOfAssets(
+  { metadata: { join_config: config } }: Pick<Manifest, 'metadata'>,
+  ledger: Context['ledger'],
+): Promise<number | undefined> {
+  if (config === undefined) return undefined;
+  const sizeOf = async (reference: string) => {
+    const asset = reference.startsWith(DATASET_PREFIX)
+      ? (await ledger.listAssets({ dataset_id: reference.slice(DATASET_PREFIX.length), limit: 1 }))[0]
+      : await ledger.getAsset(reference);
+    return asset?.size_bytes ?? Number.NaN;
+  };
+  const [spatial, tabular] = await Promise.all([sizeOf(config.spatial_asset_id), sizeOf(config.tabular_asset_id)]);
+  const total = spatial + tabular;
+  return Number.isNaN(total) ? undefined : total;
 }
 
 /** Missing files in the message of the error. `details` has all of them. */

@@ -9,9 +9,12 @@ import { printable, refusedCharacter } from '#shared/text/visible-text.ts';
 import { checkFiles, filesOf } from './check-files.ts';
 import { invalidFields, parseManifest } from './parse-manifest.ts';
 
-/** Whether a manifest starts a run. `error` is null if its lane is disabled, which is no error. */
+/**
+ * Whether a manifest starts a run. `inputBytes` is the total size of its files; absent for a join. `error` is null if
+ * its lane is disabled, which is no error.
+ */
 export type ManifestDecision =
-  | { accepted: true; manifest: Manifest; lane: Lane }
+  | { accepted: true; manifest: Manifest; lane: Lane; inputBytes?: number }
   | { accepted: false; manifest: Manifest | null; lane: Lane | null; error: ErrorDocument | null };
 
 /** Checks an uploaded manifest and the files that it lists. Throws only transient errors. */
@@ -30,8 +33,9 @@ export async function checkManifest(
     // The files of a disabled lane are not checked.
     if (!isEnabled(lane, context.env)) return { accepted: false, manifest, lane, error: null };
     if (!context.servedLanes.has(lane)) throw laneNotAvailable(manifest, lane);
-    await checkFiles(filesOf(manifest, context.env.LANDING_BUCKET), context);
-    return { accepted: true, manifest, lane };
+    const files = filesOf(manifest, context.env.LANDING_BUCKET);
+    const inputBytes = await checkFiles(files, context);
+    return { accepted: true, manifest, lane, ...(files.length === 0 ? {} : { inputBytes }) };
   } catch (thrown) {
     const error = asSluiceError(thrown);
     if (error.retryable) throw error;

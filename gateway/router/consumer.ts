@@ -1,5 +1,6 @@
 import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
-import type { Job, Queues } from './queues.ts';
+import { SMALL_PRIORITY } from './delivery.ts';
+import type { Job, Priorities, Queues } from './queues.ts';
 
 /** Processes one job and stores its outcome. Never throws. */
 export type ProcessJob<T extends object> = (job: Job<T>) => Promise<void>;
@@ -8,17 +9,44 @@ export type ProcessJob<T extends object> = (job: Job<T>) => Promise<void>;
 const POLL_MS = 5_000;
 /** Delay after a failed fetch: the database is unavailable. */
 const RETRY_FETCH_MS = 500;
+/** A small input normally needs less time in a function. */
+const SLOW_MS = 10_000;
+
+/** The jobs of a queue that one consumer processes. */
+export interface Share {
+  /** Jobs that it processes at the same time. */
+  concurrency: number;
+  /** Which jobs; all by default. */
+  priorities?: Priorities;
+  /**
+   * Jobs that may run without a place after SLOW_MS, so that a few small files that are slow to process do not delay
+   * all other small files. 0 by default.
+   */
+  slowJobs?: number;
+}
+
+/** The shares of the queue of a function. Small and large inputs do not wait for each other if both have places. */
+export function sharesOf({ all, small }: { all: number; small: number }): Share[] {
+  if (small === 0) return [{ concurrency: all }];
+  return [
+    { concurrency: all, priorities: { maxPriority: SMALL_PRIORITY - 1 } },
+    { concurrency: small, priorities: { minPriority: SMALL_PRIORITY }, slowJobs: small },
+  ];
+}
+
 /**
- * The loop that fetches deliveries from one queue. It fetches at most as many jobs as can run now, so memory does not
- * grow with the queue. It fetches only after a wake-up (a publication, the due time of a retry), when a job has ended
- * and more may be waiting, and every POLL_MS.
+ * The loop that fetches deliveries from one queue, or those of one share. It fetches at most as many jobs as can run
+ * now, so memory does not grow with the queue. It fetches only after a wake-up (a publication, the due time of a
+ * retry), when a job has ended and more may be waiting, and every POLL_MS.
  */
 export class Consumer<T extends object> {
   readonly queueName: string;
+  readonly share: Share;
   #queues: Queues;
-  #concurrency: number;
   #process: ProcessJob<T>;
   #active = new Set<string>();
+  /** Active jobs that take no place any more. */
+  #slow = new Set<string>();
   #running = false;
   #fetching = false;
   #mayHaveMore = false;
@@ -26,11 +54,17 @@ export class Consumer<T extends object> {
   #timers = new Set<NodeJS.Timeout>();
   #waitingForIdle: (() => void)[] = [];
 
-  constructor(queues: Queues, queueName: string, concurrency: number, process: ProcessJob<T>) {
+  constructor(queues: Queues, queueName: string, share: Share, process: ProcessJob<T>) {
     this.#queues = queues;
     this.queueName = queueName;
-    this.#concurrency = concurrency;
+    this.share = share;
     this.#process = process;
+  }
+
+  /** Whether it fetches jobs with this priority. */
+  fetches(priority: number): boolean {
+    const { minPriority = -Infinity, maxPriority = Infinity } = this.share.priorities ?? {};
+    return minPriority <= priority && priority <= maxPriority;
   }
 
   /** Ids of the running jobs. */
@@ -77,10 +111,10 @@ export class Consumer<T extends object> {
     if (this.#fetching) return;
     this.#fetching = true;
     try {
-      while (this.#running && this.#mayHaveMore && this.#active.size < this.#concurrency) {
-        const free = this.#concurrency - this.#active.size;
+      while (this.#running && this.#mayHaveMore && this.#freePlaces > 0) {
+        const free = this.#freePlaces;
         this.#mayHaveMore = false;
-        const jobs = await this.#queues.fetch<T>(this.queueName, free);
+        const jobs = await this.#queues.fetch<T>(this.queueName, free, this.share.priorities);
         if (jobs.length === free) this.#mayHaveMore = true;
         for (const job of jobs) void this.#run(job);
       }
@@ -96,13 +130,26 @@ export class Consumer<T extends object> {
 
   async #run(job: Job<T>): Promise<void> {
     this.#active.add(job.id);
+    const slow = this.share.slowJobs ? setTimeout(() => this.#releasePlace(job.id), SLOW_MS) : undefined;
     try {
       await this.#process(job);
     } finally {
+      clearTimeout(slow);
       this.#active.delete(job.id);
+      this.#slow.delete(job.id);
       if (this.#mayHaveMore) void this.#fetch();
       this.#notifyIdle();
     }
+  }
+
+  get #freePlaces(): number {
+    return this.share.concurrency - (this.#active.size - this.#slow.size);
+  }
+
+  #releasePlace(id: string): void {
+    if (this.#slow.size >= (this.share.slowJobs ?? 0)) return;
+    this.#slow.add(id);
+    if (this.#mayHaveMore) void this.#fetch();
   }
 
   #notifyIdle(): void {

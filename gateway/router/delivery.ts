@@ -1,3 +1,5 @@
+import type { Env } from '#shared/config/env.ts';
+import type { StackFunction } from '#shared/config/stack.ts';
 import { findUnstorable } from '#shared/text/storable.ts';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -36,6 +38,19 @@ export const DeliverySchema = z.object({
 
 export function firstDelivery(event: SluiceEvent, now: number, call?: AsyncCall): Delivery {
   return { event, attempt: 1, deferrals: 0, published_at: now, ...(call ? { call } : {}) };
+}
+
+/** Priority of jobs with a small input, in a queue that has places for them. All other jobs have priority 0. */
+export const SMALL_PRIORITY = 1;
+
+/** The priority of an event in the queue of a function. An input of unknown size counts as large. */
+export function priorityOf(
+  { inputbytes }: Pick<SluiceEvent, 'inputbytes'>,
+  { smallConcurrency }: Pick<StackFunction, 'smallConcurrency'>,
+  { SMALL_INPUT_BYTES }: Pick<Env, 'SMALL_INPUT_BYTES'>,
+): number {
+  if (smallConcurrency === 0 || inputbytes === undefined) return 0;
+  return Number(inputbytes) <= SMALL_INPUT_BYTES ? SMALL_PRIORITY : 0;
 }
 
 /**

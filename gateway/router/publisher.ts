@@ -1,34 +1,47 @@
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Stack } from '#shared/config/stack.ts';
 import type { Executor } from './database.ts';
-import { firstDelivery, jobIdOf } from './delivery.ts';
+import type { Env } from '#shared/config/env.ts';
+import { firstDelivery, jobIdOf, priorityOf } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Queues } from './queues.ts';
+
+/** A queue with a new job. */
+export interface Wakeup {
+  queue: string;
+  /** Without it, all consumers of the queue are woken. */
+  priority?: number;
+}
 
 /** Adds an event to the queue of each function that subscribes to its type. */
 export class Publisher {
   #queues: Queues;
   #stack: Stack;
   #metrics: RouterMetrics;
+  #env: Pick<Env, 'SMALL_INPUT_BYTES'>;
 
-  constructor(queues: Queues, stack: Stack, metrics: RouterMetrics) {
+  constructor(queues: Queues, stack: Stack, metrics: RouterMetrics, env: Pick<Env, 'SMALL_INPUT_BYTES'>) {
     this.#queues = queues;
     this.#stack = stack;
     this.#metrics = metrics;
+    this.#env = env;
   }
 
   subscribers(event: SluiceEvent): string[] {
     return this.#stack.subscribers(event.type);
   }
 
-  /** Adds the jobs; a repeated event adds none. Returns the queues to wake after the transaction is committed. */
-  async add(executor: Executor, event: SluiceEvent): Promise<string[]> {
-    const queues: string[] = [];
+  /** Adds the jobs; a repeated event adds none. Returns what to wake after the transaction is committed. */
+  async add(executor: Executor, event: SluiceEvent): Promise<Wakeup[]> {
+    const wakeups: Wakeup[] = [];
     for (const name of this.subscribers(event)) {
-      const added = await this.#queues.add(executor, name, jobIdOf(event, name), firstDelivery(event, Date.now()));
+      const fn = this.#stack.find(name);
+      const priority = fn === undefined ? 0 : priorityOf(event, fn, this.#env);
+      const delivery = firstDelivery(event, Date.now());
+      const added = await this.#queues.add(executor, name, jobIdOf(event, name), delivery, priority);
       this.#metrics.countPublished(added);
-      if (added) queues.push(name);
+      if (added) wakeups.push({ queue: name, priority });
     }
-    return queues;
+    return wakeups;
   }
 }

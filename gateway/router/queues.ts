@@ -8,6 +8,12 @@ import { hasState, PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from '.
 /** A job of pg-boss with typed data. */
 export type Job<T extends object> = Pick<JobWithMetadata<T>, 'id' | 'name' | 'data' | 'retryCount' | 'startAfter'>;
 
+/** The priorities of the jobs that a consumer fetches; all when empty. */
+export interface Priorities {
+  minPriority?: number;
+  maxPriority?: number;
+}
+
 /** Number of jobs of a queue. */
 export interface QueueCounts {
   queue: string;
@@ -90,14 +96,19 @@ export class Queues {
   }
 
   /** Adds a job. Returns false, and changes nothing, if the queue has a job with this id. */
-  async add(executor: Executor, queue: string, id: string, data: object): Promise<boolean> {
-    const ids = await this.#boss.insert(queue, [{ id, data }], { db: executor, returnId: true });
+  async add(executor: Executor, queue: string, id: string, data: object, priority = 0): Promise<boolean> {
+    const ids = await this.#boss.insert(queue, [{ id, data, priority }], { db: executor, returnId: true });
     return ids !== null && ids.length > 0;
   }
 
-  /** Fetches up to `limit` jobs that are due, oldest first, and marks them active. */
-  fetch<T extends object>(queue: string, limit: number): Promise<Job<T>[]> {
-    return this.#boss.fetch<T>(queue, { batchSize: limit, includeMetadata: true, db: this.#database.relaxed });
+  /** Fetches up to `limit` jobs with these priorities that are due, oldest first, and marks them active. */
+  fetch<T extends object>(queue: string, limit: number, priorities: Priorities = {}): Promise<Job<T>[]> {
+    return this.#boss.fetch<T>(queue, {
+      ...priorities,
+      batchSize: limit,
+      includeMetadata: true,
+      db: this.#database.relaxed,
+    });
   }
 
   /**

@@ -19,8 +19,8 @@ export interface RouterParts {
   stack: Stack;
   env: Env;
   log: Logger;
-  /** Wakes the consumer of a queue when a job is due after `afterSeconds`. */
-  wake: (queue: string, afterSeconds: number) => void;
+  /** Wakes the consumers of a queue when a job is due after `afterSeconds`; with `priority`, only its consumer. */
+  wake: (queue: string, afterSeconds: number, priority?: number) => void;
   /** Aborts when the router stops and running calls must end. */
   stopping: AbortSignal;
 }

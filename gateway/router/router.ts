@@ -8,7 +8,7 @@ import type { FunctionHost } from '#shared/runtime/host.ts';
 import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
-import { Consumer } from './consumer.ts';
+import { Consumer, sharesOf } from './consumer.ts';
 import { QueueDatabase } from './database.ts';
 import { asDatabaseError, DatabaseStatus } from './database-status.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
@@ -88,7 +88,7 @@ class QueueRouter implements Router {
   #deadLetters: DeadLetterStore;
   #metrics: RouterMetrics;
   #publisher: Publisher;
-  #consumers: Map<string, Consumer<Delivery> | Consumer<Callback>>;
+  #consumers: (Consumer<Delivery> | Consumer<Callback>)[];
   #recovery: DeliveryRecovery;
   #stopping = new AbortController();
 
@@ -110,9 +110,9 @@ class QueueRouter implements Router {
       queueCounts: () => this.#queues.counts(),
       deadLetters: () => this.#deadLetters.count(),
     });
-    this.#publisher = new Publisher(this.#queues, stack, this.#metrics);
-    this.#consumers = new Map(this.#createConsumers().map((consumer) => [consumer.queueName, consumer]));
-    this.#recovery = new DeliveryRecovery(this.#queues, this.#connection, () => [...this.#consumers.values()], log);
+    this.#publisher = new Publisher(this.#queues, stack, this.#metrics, env);
+    this.#consumers = this.#createConsumers();
+    this.#recovery = new DeliveryRecovery(this.#queues, this.#connection, () => this.#consumers, log);
   }
 
   get registry(): Registry {
@@ -122,7 +122,7 @@ class QueueRouter implements Router {
   async open(): Promise<void> {
     try {
       await this.#connection.open();
-      await this.#queues.open([...this.#consumers.keys()]);
+      await this.#queues.open([...new Set(this.#consumers.map(({ queueName }) => queueName))]);
       await this.#deadLetters.open();
     } catch (thrown) {
       await this.#close();
@@ -142,7 +142,7 @@ class QueueRouter implements Router {
       subscribers.length === 1
         ? this.#publisher.add(this.#database.durable, event)
         : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, event));
-    for (const queue of await withSluiceErrors(add)) this.#wake(queue, 0);
+    for (const { queue, priority } of await withSluiceErrors(add)) this.#wake(queue, 0, priority);
   }
 
   async publishTo(
@@ -161,13 +161,13 @@ class QueueRouter implements Router {
 
   async start(): Promise<void> {
     await withSluiceErrors(() => this.#recovery.start());
-    for (const consumer of this.#consumers.values()) consumer.start();
+    for (const consumer of this.#consumers) consumer.start();
     for (const { queue, due } of await withSluiceErrors(() => this.#queues.nextDueTimes()))
       this.#wake(queue, (due.getTime() - Date.now()) / 1000);
   }
 
   async stop(): Promise<void> {
-    const consumers = [...this.#consumers.values()];
+    const consumers = this.#consumers;
     for (const consumer of consumers) consumer.pause();
     const idle = Promise.all(consumers.map((consumer) => consumer.idle()));
     await Promise.race([idle, sleep(this.#options.drainMs ?? DRAIN_MS, undefined, { ref: false })]);
@@ -216,26 +216,33 @@ class QueueRouter implements Router {
       publisher: this.#publisher,
       deadLetters: this.#deadLetters,
       metrics: this.#metrics,
-      wake: (queue: string, afterSeconds: number) => this.#wake(queue, afterSeconds),
+      wake: (queue: string, afterSeconds: number, priority?: number) => this.#wake(queue, afterSeconds, priority),
       stopping: this.#stopping.signal,
     };
     const { stack, env } = this.#options;
     return [
-      ...stack.functions.map(
-        (fn) => new Consumer<Delivery>(this.#queues, fn.name, concurrencyOf(fn, env), (job) => deliver(parts, job)),
+      ...stack.functions.flatMap((fn) =>
+        sharesOf(concurrencyOf(fn, env)).map(
+          (share) => new Consumer<Delivery>(this.#queues, fn.name, share, (job) => deliver(parts, job)),
+        ),
       ),
-      new Consumer<Callback>(this.#queues, CALLBACK_QUEUE, CALLBACK_CONCURRENCY, (job) => deliverCallback(parts, job)),
+      new Consumer<Callback>(this.#queues, CALLBACK_QUEUE, { concurrency: CALLBACK_CONCURRENCY }, (job) =>
+        deliverCallback(parts, job),
+      ),
     ];
   }
 
-  #wake(queue: string, afterSeconds: number): void {
-    const consumer = this.#consumers.get(queue);
-    if (afterSeconds <= 0) consumer?.wake();
-    else consumer?.wakeAfter(afterSeconds * 1000);
+  /** Wakes the consumers of a queue; with `priority`, only the one that fetches such jobs. */
+  #wake(queue: string, afterSeconds: number, priority?: number): void {
+    for (const consumer of this.#consumers) {
+      if (consumer.queueName !== queue || (priority !== undefined && !consumer.fetches(priority))) continue;
+      if (afterSeconds <= 0) consumer.wake();
+      else consumer.wakeAfter(afterSeconds * 1000);
+    }
   }
 
   #wakeAll(): void {
-    for (const consumer of this.#consumers.values()) consumer.wake();
+    for (const consumer of this.#consumers) consumer.wake();
   }
 
   async #close(): Promise<void> {

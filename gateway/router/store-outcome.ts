@@ -8,6 +8,7 @@ import { isUploadEvent } from '#shared/landing/notifications.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './database.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
+import type { Wakeup } from './publisher.ts';
 import type { CallResult, Outcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -83,16 +84,17 @@ async function storeDone(
   const output = { seconds, ...(reply ? { reply: reply.id, type: reply.type } : {}) };
   const publishReply = async (tx: Executor) => (reply ? parts.publisher.add(tx, reply) : []);
   const store = async (tx: Executor) => {
-    const queues = await publishReply(tx);
+    const wakeups = await publishReply(tx);
     await parts.queues.complete(tx, job, output);
-    return [...queues, ...(await addCallback(parts, tx, job, seconds, { reply }))];
+    const callbacks = await addCallback(parts, tx, job, seconds, { reply });
+    return [...wakeups, ...callbacks.map((queue): Wakeup => ({ queue }))];
   };
-  const queues = await parts.database.transaction('relaxed', store).catch((thrown: unknown) => {
+  const wakeups = await parts.database.transaction('relaxed', store).catch((thrown: unknown) => {
     // The router that fetched the job since publishes the same reply, and its event id makes the two one event.
     if (thrown instanceof DeliveryLost) return parts.database.transaction('relaxed', publishReply);
     throw thrown;
   });
-  for (const queue of queues) parts.wake(queue, 0);
+  for (const { queue, priority } of wakeups) parts.wake(queue, 0, priority);
 }
 
 /**

@@ -150,6 +150,9 @@ export const ENV_SCHEMA = z.object({
   STATEMENT_TIMEOUT_SECONDS: wholeNumber(1800, 1, MAX_STEP_SECONDS).describe(
     'Time limit of one SQL statement on the tables of a run. PostgreSQL enforces it.',
   ),
+  SMALL_INPUT_BYTES: wholeNumber(4 * 2 ** 20, 1, MAX_OBJECT_BYTES).describe(
+    'Runs whose input is not larger do not wait for runs with a larger one.',
+  ),
   RETRY_LIMIT: wholeNumber(5, 1, 100).describe('Retries of a step after the first attempt.'),
   RETRY_DELAY_SECONDS: wholeNumber(1, 1, 3600).describe('Delay before the first retry. It doubles with each retry.'),
   RETRY_DELAY_MAX_SECONDS: wholeNumber(60, 1, 86_400).describe('Longest delay between two attempts.'),

@@ -38,11 +38,11 @@ test('an event has as subscribers the functions whose topics contain its exact t
 });
 
 test.each([
-  [{ 'sluice.concurrency': 'cores' }, 3],
-  [{ 'sluice.concurrency': '8' }, 8],
-  [{}, 4],
-])('the concurrency of %j on 3 cores is %i', (annotations, concurrency) => {
-  expect(concurrencyOf(stackOf(annotations).functions[0]!, { CORES: 3 })).toBe(concurrency);
+  [{ 'sluice.concurrency': 'cores', 'sluice.small-concurrency': '2' }, 3, 2],
+  [{ 'sluice.concurrency': '8', 'sluice.small-concurrency': 'cores' }, 8, 3],
+  [{}, 4, 0],
+])('the concurrency of %j on 3 cores is %i, and %i for small inputs', (annotations, concurrency, small) => {
+  expect(concurrencyOf(stackOf(annotations).functions[0]!, { CORES: 3 })).toEqual({ all: concurrency, small });
 });
 
 test.each([

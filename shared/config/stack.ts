@@ -13,6 +13,7 @@ import type { Env } from './env.ts';
  * | `topic` | comma-separated event types that the function receives, or `cron-function` |
  * | `schedule` | cron expression of a function with the topic `cron-function` |
  * | `sluice.concurrency` | how many calls run at the same time: a number, or `cores`; default 4 |
+ * | `sluice.small-concurrency` | how many more calls run for inputs up to SMALL_INPUT_BYTES; default 0 |
  * | `sluice.needs` | comma-separated ports that the function uses (PORTS); default all |
  * | `sluice.dead-letter-sink` | `true` for the one function that receives every dead letter |
  */
@@ -30,6 +31,8 @@ export interface StackFunction extends z.infer<typeof FunctionSchema> {
   /** Event types that it receives. */
   topics: string[];
   concurrency: number | 'cores';
+  /** Additional calls for small inputs. With 0, small inputs have no places of their own. */
+  smallConcurrency: number | 'cores';
   /** Ports of the context that it uses; only these are opened and checked. */
   needs: readonly PortName[];
   /** Cron expression of a function whose topic is `cron-function`. */
@@ -70,6 +73,7 @@ const StackSchema = z.object({
 });
 
 const ConcurrencySchema = z.union([z.literal('cores'), z.coerce.number().int().min(1).max(1000)]);
+const SmallConcurrencySchema = z.union([z.literal('cores'), z.coerce.number().int().min(0).max(1000)]);
 
 /** Reads and checks a stack file. Throws CONFIG_INVALID that names the invalid field. */
 export async function readStack(
@@ -109,9 +113,13 @@ export function parseStack(text: string, variables: NodeJS.ProcessEnv = {}): Sta
   };
 }
 
-/** How many calls of a function run at the same time. */
-export function concurrencyOf(fn: StackFunction, env: Pick<Env, 'CORES'>): number {
-  return fn.concurrency === 'cores' ? env.CORES : fn.concurrency;
+/** How many calls of a function run at the same time, and how many more with small inputs. */
+export function concurrencyOf(fn: StackFunction, { CORES }: Pick<Env, 'CORES'>): { all: number; small: number } {
+  const { concurrency, smallConcurrency } = fn;
+  return {
+    all: concurrency === 'cores' ? CORES : concurrency,
+    small: smallConcurrency === 'cores' ? CORES : smallConcurrency,
+  };
 }
 
 /**
@@ -139,6 +147,8 @@ function parseFunction(name: string, spec: z.infer<typeof FunctionSchema>): Stac
     invalid(`functions.${name}.annotations.${annotation} ${reason}`);
   const concurrency = ConcurrencySchema.safeParse(annotations['sluice.concurrency'] ?? DEFAULT_CONCURRENCY);
   if (!concurrency.success) throw wrong('sluice.concurrency', 'must be "cores" or a number from 1 to 1000');
+  const small = SmallConcurrencySchema.safeParse(annotations['sluice.small-concurrency'] ?? 0);
+  if (!small.success) throw wrong('sluice.small-concurrency', 'must be "cores" or a number from 0 to 1000');
 
   const needs = annotations['sluice.needs'] === undefined ? PORTS : listOf(annotations['sluice.needs']);
   if (!needs.every(isPort)) throw wrong('sluice.needs', `must list ports out of ${PORTS.join(', ')}`);
@@ -151,7 +161,7 @@ function parseFunction(name: string, spec: z.infer<typeof FunctionSchema>): Stac
     if (!schedule) throw wrong('schedule', `is missing, but the topic is ${CRON_TOPIC}`);
     if (!isCronExpression(schedule)) throw wrong('schedule', `is ${JSON.stringify(schedule)}, not a cron expression`);
   }
-  return { ...spec, name, topics, concurrency: concurrency.data, needs, schedule };
+  return { ...spec, name, topics, concurrency: concurrency.data, smallConcurrency: small.data, needs, schedule };
 }
 
 function listOf(text: string): string[] {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   afterRestart,
-  inTraceOf,
+  ofRun,
   manifestRejected,
   runCanceled,
   runFailed,
@@ -22,8 +22,8 @@ test('every event of a run has the traceparent of the run', () => {
 
 test('the traceparent of the run replaces any other one', () => {
   const event = { ...runSucceeded(RUN), traceparent: '00-other' };
-  expect(inTraceOf(RUN, event).traceparent).toBe(TRACE);
-  expect(inTraceOf({ traceparent: null }, event)).not.toHaveProperty('traceparent');
+  expect(ofRun(RUN, event).traceparent).toBe(TRACE);
+  expect(ofRun({ traceparent: null }, event)).not.toHaveProperty('traceparent');
 });
 
 test('an event has another id after each restart', () => {

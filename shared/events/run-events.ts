@@ -8,17 +8,24 @@ import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 interface RunSource {
   run_id: string;
   traceparent: string | null;
+  /** Absent for an input of unknown size. */
+  input_bytes?: number | undefined;
   /** Number of restarts; absent before the first restart. */
   restarts?: number | undefined;
 }
 
 /**
- * The event with the traceparent of its run, so that all events of a run belong to one trace: the trace of the event
- * that reported the upload of the manifest.
+ * The event with two attributes of its run. The traceparent makes all events of a run belong to one trace: the trace of
+ * the event that reported the upload of the manifest. `inputbytes` is for the router, which delivers small inputs
+ * beside large ones.
  */
-export function inTraceOf({ traceparent }: Pick<RunSource, 'traceparent'>, event: SluiceEvent): SluiceEvent {
-  const { traceparent: _other, ...rest } = event;
-  return traceparent === null ? rest : { ...rest, traceparent };
+export function ofRun(run: Pick<RunSource, 'traceparent' | 'input_bytes'>, event: SluiceEvent): SluiceEvent {
+  const { traceparent: _trace, inputbytes: _size, ...rest } = event;
+  return {
+    ...rest,
+    ...(run.traceparent === null ? {} : { traceparent: run.traceparent }),
+    ...(run.input_bytes === undefined ? {} : { inputbytes: String(run.input_bytes) }),
+  };
 }
 
 /** The event with a separate id for each restart of the run, so that the queue does not treat it as a repeat. */
@@ -29,19 +36,19 @@ export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: S
 /** Starts the lane of a run, also after a restart. */
 export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
   const event = makeEvent(`sluice.run.requested.${run.lane}`, run.run_id, { run_id: run.run_id });
-  return afterRestart(run, inTraceOf(run, event));
+  return afterRestart(run, ofRun(run, event));
 }
 
 export function runFailed(run: RunSource, error: ErrorDocument): SluiceEvent {
-  return inTraceOf(run, makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }));
+  return ofRun(run, makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }));
 }
 
 export function runSucceeded(run: RunSource): SluiceEvent {
-  return inTraceOf(run, makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }));
+  return ofRun(run, makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }));
 }
 
 export function runCanceled(run: RunSource, operator: string): SluiceEvent {
-  return inTraceOf(run, makeEvent('sluice.run.canceled', run.run_id, { run_id: run.run_id, operator }));
+  return ofRun(run, makeEvent('sluice.run.canceled', run.run_id, { run_id: run.run_id, operator }));
 }
 
 /** A manifest that starts no run. `error` is null when its lane is disabled. */
@@ -54,5 +61,5 @@ export function manifestRejected(
     manifest_key: manifest.manifest_key,
     error: manifest.error,
   });
-  return inTraceOf({ traceparent: traceparent ?? null }, event);
+  return ofRun({ traceparent: traceparent ?? null }, event);
 }

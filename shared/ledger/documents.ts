@@ -95,6 +95,8 @@ export const RunDocumentSchema = z.object({
   manifest: ManifestSchema,
   error: ErrorDocumentSchema.nullable(),
   rerun_of: z.uuid().nullable(),
+  /** Total size of the files or assets that the run reads; absent when it is unknown. */
+  input_bytes: z.number().int().min(0).optional(),
   /** Number of restarts after PostgreSQL lost the working tables; absent before the first restart. */
   restarts: z.number().int().min(1).optional(),
   /** Identifies the rerun request, so that a repeated request does not start a second run. */

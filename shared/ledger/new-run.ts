@@ -15,6 +15,8 @@ export interface NewRun {
   /** The uploader, or the person who requested the rerun. */
   operator: string;
   traceparent?: string | undefined;
+  /** Total size of the files or assets that the run reads. */
+  inputBytes?: number | undefined;
   /** UUID of the run that this one repeats; requires `attemptNo`. */
   rerunOf?: string | undefined;
   /** 1 for the first run of the batch (the default), 2 for its first rerun, and so on. */
@@ -63,6 +65,7 @@ export function newRun(request: NewRun): RunDocument {
     },
     manifest,
     error: null,
+    ...(request.inputBytes === undefined ? {} : { input_bytes: request.inputBytes }),
     rerun_of: request.rerunOf ?? null,
     request_id: request.requestId ?? null,
     traceparent: request.traceparent ?? null,

@@ -136,6 +136,7 @@ export function planRerun(
     manifestKey: original.tags.manifest_key,
     lane: original.lane,
     datasetId: original.dataset_id,
+    inputBytes: original.input_bytes,
     operator,
     requestId,
     rerunOf: original.run_id,

@@ -1,7 +1,7 @@
 import type { StepName } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { afterRestart, inTraceOf } from '#shared/events/run-events.ts';
+import { afterRestart, ofRun } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
@@ -92,7 +92,7 @@ async function executeStep(
   try {
     const working = work({ ...claim, run, attempt, signal: limits.signal });
     const returned = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
-    const reply = returned && { ...afterRestart(run, inTraceOf(run, returned)), sluiceclaim: claimOfEvent(claim) };
+    const reply = returned && { ...afterRestart(run, ofRun(run, returned)), sluiceclaim: claimOfEvent(claim) };
     await context.ledger.finishStep(claim, reply ?? null, close);
     const seconds = (performance.now() - started) / 1000;
     context.log.info({ run_id: runId, step, attempt, seconds, ...valuesOf(reply) }, 'Step:Execute:Done');
