@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from './deps.ts';
+import { requireTokenBeyondLoopback } from './http/bearer-token.ts';
 import { errorResponse } from './http/error-response.ts';
 import { rejectCrossSite, rejectInvalidEncoding } from './http/request-checks.ts';
 import { createMetrics } from './metrics.ts';
@@ -39,6 +40,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     );
     await next();
   });
+  for (const route of ['/events', '/function/*', '/async-function/*']) app.use(route, requireTokenBeyondLoopback(env));
   app.use('/api/*', async (c, next) => {
     rejectInvalidEncoding(new URL(c.req.url));
     await next();

@@ -1,4 +1,5 @@
 import { resolve, sep } from 'node:path';
+import { isLoopbackHost } from './env-rules.ts';
 
 /** Rules of several environment variables. Each returned line names the variables. */
 
@@ -15,6 +16,10 @@ export interface ComparedVariables {
   SCRATCH_DIR?: string | undefined;
   RETRY_DELAY_SECONDS: number;
   RETRY_DELAY_MAX_SECONDS: number;
+  HOST: string;
+  FUNCTION_URL?: string | undefined;
+  WEBHOOK_TOKEN?: string | undefined;
+  K_SINK?: string | undefined;
   OPENLINEAGE_URL?: string | undefined;
   OPENLINEAGE_API_KEY?: string | undefined;
 }
@@ -70,5 +75,9 @@ function otherProblems(env: ComparedVariables): string[] {
     );
   if (env.OPENLINEAGE_API_KEY !== undefined && env.OPENLINEAGE_URL === undefined)
     problems.push('OPENLINEAGE_URL is not set, but must be set together with OPENLINEAGE_API_KEY');
+  // The functions post events to the gateway, which requires the token on this address.
+  const postToGateway = env.FUNCTION_URL !== undefined && env.K_SINK === undefined;
+  if (postToGateway && !isLoopbackHost(env.HOST) && env.WEBHOOK_TOKEN === undefined)
+    problems.push(`WEBHOOK_TOKEN is not set, but must be set together with FUNCTION_URL if HOST is "${env.HOST}"`);
   return problems;
 }

@@ -42,6 +42,13 @@ export const headerText = z
   .trim()
   .regex(/^[\x21-\x7e]+$/, 'must consist of visible ASCII characters without spaces');
 
+const LOOPBACK_ADDRESSES = new Set(['127.0.0.1', 'localhost', '::1', '[::1]']);
+
+/** Whether only this machine can connect to the address. */
+export function isLoopbackHost(host: string): boolean {
+  return LOOPBACK_ADDRESSES.has(host);
+}
+
 /** Part of the scope of a signature, in which `/` and `,` separate the parts. */
 export const signatureText = headerText.regex(/^[^/,=]+$/, 'must not contain the characters / , and =');
 

@@ -99,6 +99,11 @@ test.each([
     { OPENLINEAGE_API_KEY: 'x' },
     'OPENLINEAGE_URL is not set, but must be set together with OPENLINEAGE_API_KEY',
   ],
+  [
+    'functions that cannot post events',
+    { FUNCTION_URL: 'http://{name}:8080', HOST: '0.0.0.0' },
+    'WEBHOOK_TOKEN is not set, but must be set together with FUNCTION_URL if HOST is "0.0.0.0"',
+  ],
 ])('rejects %s', (_what, variables, problem) => {
   expect(() => parseEnv(variables)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', details: { issues: [problem] } }),

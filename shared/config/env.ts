@@ -12,6 +12,7 @@ import {
   headerText,
   hostName,
   httpUrl,
+  isLoopbackHost,
   oneOf,
   optional,
   port,
@@ -94,7 +95,12 @@ export const ENV_SCHEMA = z.object({
       'Webhook targets of the object store that receive upload notifications, comma-separated: ' +
         'one with a queue folder (durable) and one without (immediate).',
     ),
-  WEBHOOK_TOKEN: headerText.optional().describe('Bearer token of /webhooks/minio. Without it, that route is closed.'),
+  WEBHOOK_TOKEN: headerText
+    .optional()
+    .describe(
+      'Bearer token of /webhooks/minio. Also of /events, /function and /async-function, if HOST or PUBLIC_URL is an ' +
+        'address that other machines can reach. Without it, these routes are closed.',
+    ),
 
   FUNCTION_URL: functionUrl.describe(
     'URL of the functions; {name} is replaced by the function name: http://{name}:8080. ' +
@@ -216,11 +222,17 @@ function describeProblem(name: string, variables: NodeJS.ProcessEnv, rule: strin
 }
 
 const WILDCARD_ADDRESSES = new Set(['0.0.0.0', '::']);
-const LOOPBACK_ADDRESSES = new Set(['127.0.0.1', 'localhost', '::1']);
 
 /** True when the gateway accepts connections from this machine only. */
 export function isLoopbackOnly(env: Pick<Env, 'HOST'>): boolean {
-  return LOOPBACK_ADDRESSES.has(env.HOST);
+  return isLoopbackHost(env.HOST);
+}
+
+/** True when other machines can send requests to the gateway, directly or through a proxy at PUBLIC_URL. */
+export function isReachableFromNetwork(env: Pick<Env, 'HOST' | 'PUBLIC_URL'>): boolean {
+  return (
+    !isLoopbackHost(env.HOST) || (env.PUBLIC_URL !== undefined && !isLoopbackHost(new URL(env.PUBLIC_URL).hostname))
+  );
 }
 
 /** The URL of the gateway for users, without a trailing slash. Without PUBLIC_URL, a wildcard HOST becomes loopback. */

@@ -25,16 +25,19 @@ test('an event that a function posts is delivered to its subscribers once', asyn
 });
 
 test('the sink is the broker in K_SINK, else the gateway', () => {
-  expect(
-    eventSink(testEnv({ K_SINK: 'http://broker.knative/ns/default', SLUICE_URL: 'http://gateway:8080' })).href,
-  ).toBe('http://broker.knative/ns/default');
-  expect(eventSink(testEnv({ SLUICE_URL: 'http://gateway:8080' })).href).toBe('http://gateway:8080/events');
-  expect(eventSink(testEnv({ PORT: '8081' })).href).toBe('http://127.0.0.1:8081/events');
+  const gatewayVariables = { SLUICE_URL: 'http://gateway:8080', WEBHOOK_TOKEN: 't' };
+  expect(eventSink(testEnv({ ...gatewayVariables, K_SINK: 'http://broker.knative/ns/default' }))).toEqual({
+    url: new URL('http://broker.knative/ns/default'),
+  });
+  expect(eventSink(testEnv(gatewayVariables))).toEqual({ url: new URL('http://gateway:8080/events'), token: 't' });
+  expect(eventSink(testEnv({ PORT: '8081' })).url.href).toBe('http://127.0.0.1:8081/events');
 });
 
 test('reports an unreachable sink and the error of the sink', async () => {
-  await expect(postEvent(new URL('http://127.0.0.1:1/events'), event, never)).rejects.toMatchObject({
+  await expect(postEvent({ url: new URL('http://127.0.0.1:1/events') }, event, never)).rejects.toMatchObject({
     code: 'SLUICE_UNREACHABLE',
   });
-  await expect(postEvent(new URL(`${url}/nowhere`), event, never)).rejects.toMatchObject({ code: 'ROUTE_NOT_FOUND' });
+  await expect(postEvent({ url: new URL(`${url}/nowhere`) }, event, never)).rejects.toMatchObject({
+    code: 'ROUTE_NOT_FOUND',
+  });
 });

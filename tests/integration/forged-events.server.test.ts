@@ -138,7 +138,7 @@ test('a run succeeds with its asset while every event type is posted to /events'
   const runNow = async () => (await ledger.listRuns({ batch_id: 'ernst' }))[0] ?? expect.unreachable();
   const run = await vi.waitFor(runNow, 30_000);
   for (const type of TYPES)
-    await postEvent(new URL('/events', sluice.url), forge(type, run), AbortSignal.timeout(30_000));
+    await postEvent({ url: new URL('/events', sluice.url) }, forge(type, run), AbortSignal.timeout(30_000));
   await vi.waitFor(async () => expect(isArchived(await runNow())).toBe(true), { timeout: 90_000, interval: 50 });
   expect(await runNow()).toMatchObject({ status: 'success', asset_ids: [expect.any(String)] });
   expect(await ledger.listAssets({ run_id: run.run_id })).toMatchObject([{ version: 1, stac_key: expect.any(String) }]);

@@ -106,7 +106,7 @@ test('a posted event', async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  expect(await growth((signal, index) => postEvent(url, testEvent('a', String(index)), signal))).toBe(0);
+  expect(await growth((signal, index) => postEvent({ url }, testEvent('a', String(index)), signal))).toBe(0);
   server.closeAllConnections();
   server.close();
 });

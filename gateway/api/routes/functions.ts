@@ -12,7 +12,7 @@ const CALL_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Function calls, compatible with OpenFaaS's gateway. `NAME` may have a namespace (`NAME.openfaas-fn`) and a path; both
- * are ignored.
+ * are ignored. If other machines can reach the gateway, calls require `Authorization: Bearer WEBHOOK_TOKEN`.
  *
  * Any method on /function/NAME calls the function with the CloudEvent of the request. It returns the reply event in
  * binary mode (200, with an empty body if there is no reply) or the error (422 permanent, 503 transient, 409 busy). The

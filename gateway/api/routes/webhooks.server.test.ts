@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../../../tests/gateway.ts';
 
 const TOKEN = 'a-long-token';
@@ -94,7 +94,11 @@ test('rejects a wrong or missing token', async () => {
     const reply = await post(notification('manifests/x.json'), token);
     expect(reply.status).toBe(401);
     expect(await reply.json()).toEqual({
-      error: { code: 'UNAUTHORIZED', message: 'The bearer token does not match WEBHOOK_TOKEN.', details: {} },
+      error: {
+        code: 'UNAUTHORIZED',
+        message: 'The bearer token for /webhooks/minio is missing or does not match WEBHOOK_TOKEN.',
+        details: {},
+      },
     });
   }
 });
@@ -132,5 +136,23 @@ test('returns 503 while the database is unavailable, so that MinIO keeps the not
     expect(reply.headers.get('retry-after')).toBe('1');
   } finally {
     await unavailable.stop();
+  }
+});
+
+test('event and function routes need the token when other machines can reach the gateway', async () => {
+  const reachable = await startGateway(
+    { answer: { topic: 'none', run: async () => undefined } },
+    { HOST: '0.0.0.0', WEBHOOK_TOKEN: TOKEN },
+  );
+  onTestFinished(() => reachable.stop());
+  const event = JSON.stringify({ specversion: '1.0', id: '1', source: '/test', type: 'test.plain', data: {} });
+  const status = async (path: string, headers: Record<string, string> = {}) => {
+    const request = { method: 'POST', body: event };
+    const json = { 'content-type': 'application/cloudevents+json', ...headers };
+    return (await reachable.app.request(path, { ...request, headers: json })).status;
+  };
+  for (const path of ['/events', '/function/answer', '/function/answer/x', '/async-function/answer']) {
+    expect([path, await status(path)]).toEqual([path, 401]);
+    expect([path, await status(path, { authorization: `Bearer ${TOKEN}` })]).not.toEqual([path, 401]);
   }
 });

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES, readEvent } from '#shared/events/http.ts';
 import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { checkToken } from '../http/bearer-token.ts';
 import { readBody } from '../http/request-body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
@@ -16,7 +16,7 @@ import type { GatewayMetrics } from '../metrics.ts';
  */
 export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   return new Hono().post('/webhooks/minio', async (c) => {
-    authorize(c.req.header('authorization'), deps.env.WEBHOOK_TOKEN);
+    checkToken(c.req.header('authorization'), deps.env.WEBHOOK_TOKEN, c.req.path);
     const { events, problems } = readNotification(await readJsonIfValid(c.req.raw));
     if (problems.length > 0) deps.log.warn({ problems }, 'Notification:Read:Invalid');
     metrics.notifications.inc({ outcome: 'invalid' }, problems.length);
@@ -25,17 +25,6 @@ export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono 
     for (const event of manifests) metrics.notifications.inc({ outcome: await publish(deps, event) });
     return c.json({ routed: manifests.length });
   });
-}
-
-/** Throws UNAUTHORIZED, also if WEBHOOK_TOKEN is not set. */
-function authorize(header: string | undefined, token: string | undefined): void {
-  if (token === undefined)
-    throw new SluiceError('UNAUTHORIZED', '/webhooks/minio is disabled because WEBHOOK_TOKEN is not set.');
-  const sentToken = /^Bearer (.*)$/i.exec(header ?? '')?.[1]?.trimStart() ?? '';
-  // timingSafeEqual needs equal lengths, and hashes do not reveal the length of the token.
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  if (!timingSafeEqual(hash(sentToken), hash(token)))
-    throw new SluiceError('UNAUTHORIZED', 'The bearer token does not match WEBHOOK_TOKEN.');
 }
 
 /** The JSON body; undefined, which is not a notification, if the body is not JSON or too large. */
@@ -64,7 +53,8 @@ async function publish(deps: GatewayDeps, event: SluiceEvent): Promise<'routed' 
 
 /**
  * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the event is stored durably.
- * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID.
+ * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID. If other machines can reach the
+ * gateway, it requires `Authorization: Bearer WEBHOOK_TOKEN`.
  */
 export function eventRoutes({ router }: GatewayDeps): Hono {
   return new Hono().post('/events', async (c) => {
