@@ -9,6 +9,7 @@ import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.t
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
+import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway } from './api/app.ts';
 import { listen } from './api/listen.ts';
 import { lockFolder } from './embedded/folder-lock.ts';
@@ -92,7 +93,9 @@ export async function startSluice(
   void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
   void jobs.run('Upload:Delete:Failed', deleteLateUploads(context, jobs.signal));
 
-  const { fetch } = createGateway({ ...context, env, router, host, stack, log });
+  const transfers = openObjectStore(env, { maxSockets: Infinity });
+  opened.defer(() => transfers.close());
+  const { fetch } = createGateway({ ...context, transfers, env, router, host, stack, log });
   listener.answerWith((request) => fetch(request));
   opened.defer(() => listener.close()); // Stops first, so that no new request arrives.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Done');

@@ -53,8 +53,10 @@ export async function startGateway(
   const router = await createRouter({ databaseUrl: database.url, stack, host, env, log: SILENT_LOG });
   await router.start();
   const objects = openObjectStore(env);
+  const transfers = openObjectStore(env, { maxSockets: Infinity });
   const postgis = new PgPostgis(database.url);
-  const deps = { env, router, host, stack, servedLanes: new Set(LANES), ledger, objects, postgis, log: SILENT_LOG };
+  const servedLanes = new Set(LANES);
+  const deps = { env, router, host, stack, servedLanes, ledger, objects, transfers, postgis, log: SILENT_LOG };
   const app = createGateway(deps);
   let server: ServerType | undefined;
   return {
@@ -73,6 +75,7 @@ export async function startGateway(
       await Promise.allSettled([router.stop()]);
       await Promise.allSettled([ledger.close(), postgis.close()]);
       objects.close();
+      transfers.close();
       await Promise.allSettled([store.stop(), database.drop()]);
     },
   };

@@ -14,7 +14,9 @@ import { readFileStream } from '#shared/text/file-streams.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
 const START_TIMEOUT_MS = 60_000;
-const STARTING_POLL_MS = 500;
+/** Uploads of other clients can take long. */
+const BUSY_TIMEOUT_MS = 10 * 60_000;
+const POLL_MS = 500;
 
 /**
  * The HTTP client of the gateway. Every method throws the error that the gateway returns, or SLUICE_UNREACHABLE when it
@@ -56,19 +58,23 @@ export class GatewayClient {
     return this.#request(path, { signal });
   }
 
-  /** Repeats a request while Sluice is starting. Until then, the gateway executes no request. */
+  /** Repeats a request while Sluice is starting or serves too many uploads. The gateway executes no such request. */
   async #whenReady<T>(send: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const giveUpAt = Date.now() + START_TIMEOUT_MS;
+    const begun = Date.now();
     for (;;) {
+      let code: string | undefined;
       try {
         return await send();
       } catch (thrown) {
-        if (!(thrown instanceof SluiceError) || thrown.code !== 'SLUICE_STARTING' || Date.now() > giveUpAt)
-          throw thrown;
+        code = thrown instanceof SluiceError ? thrown.code : undefined;
+        const timeout = { SLUICE_STARTING: START_TIMEOUT_MS, TOO_MANY_TRANSFERS: BUSY_TIMEOUT_MS }[code ?? ''];
+        if (timeout === undefined || Date.now() - begun > timeout) throw thrown;
       }
-      this.#onStarting?.();
-      this.#onStarting = undefined;
-      await setTimeout(STARTING_POLL_MS, undefined, { signal });
+      if (code === 'SLUICE_STARTING') {
+        this.#onStarting?.();
+        this.#onStarting = undefined;
+      }
+      await setTimeout(POLL_MS, undefined, { signal });
     }
   }
 
@@ -126,7 +132,10 @@ export class GatewayClient {
       throw this.#unreachable(thrown);
     }
     const document: unknown = await json(response).catch(() => undefined);
-    if (response.statusCode !== 201) throw errorOf(response.statusCode ?? 0, document);
+    if (response.statusCode !== 201) {
+      request.destroy(); // The rest of the file is not sent.
+      throw errorOf(response.statusCode ?? 0, document);
+    }
     await sent;
   }
 

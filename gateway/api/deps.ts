@@ -21,6 +21,11 @@ export interface GatewayDeps {
   servedLanes: ReadonlySet<Lane>;
   ledger: Ledger;
   objects: ObjectStore;
+  /**
+   * The object store for uploads and downloads, with sockets of its own: slow clients must not delay other requests.
+   * The routes limit its use.
+   */
+  transfers: ObjectStore;
   /** For /healthz only. */
   postgis: Pick<Postgis, 'ping'>;
   log: Logger;

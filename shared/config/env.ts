@@ -89,6 +89,12 @@ export const ENV_SCHEMA = z.object({
   S3_EMBEDDED_PORT: port(9000).describe('Port of the embedded object store.'),
   LANDING_BUCKET: bucketName.default('landing-zone').describe('Bucket that users upload to.'),
   LAKE_BUCKET: bucketName.default('data-lake').describe('Bucket of the assets.'),
+  MAX_UPLOADS: wholeNumber(512, 1, 10_000).describe(
+    'Uploads that the gateway receives at the same time. Further uploads get status 503 with Retry-After.',
+  ),
+  MAX_DOWNLOADS: wholeNumber(512, 1, 10_000).describe(
+    'Downloads that the gateway sends at the same time. Further downloads get status 503 with Retry-After.',
+  ),
   S3_NOTIFICATION_ARNS: webhookArns
     .default('arn:minio:sqs::SLUICE_QUEUED:webhook,arn:minio:sqs::SLUICE_DIRECT:webhook')
     .describe(

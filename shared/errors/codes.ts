@@ -272,6 +272,10 @@ export const ERROR_CODES = {
     'Send a smaller body. Upload data as files to the landing zone.',
   ),
   LENGTH_REQUIRED: permanent('The upload has no Content-Length header.', 'Send the Content-Length header.'),
+  TOO_MANY_TRANSFERS: transient(
+    'The gateway already serves its limit of uploads or downloads.',
+    'Repeat the request later, or raise MAX_UPLOADS or MAX_DOWNLOADS.',
+  ),
   RANGE_INVALID: permanent(
     'The requested byte range is outside the object.',
     'Request a range within the size in `details`.',

@@ -16,9 +16,9 @@ const STALL_MS = 60_000;
 
 /**
  * Opens the S3 client of an environment, with path-style URLs because buckets have no host names. Throws CONFIG_INVALID
- * without S3_ENDPOINT and its keys.
+ * without S3_ENDPOINT and its keys. Requests above `maxSockets` wait.
  */
-export function createS3Client(env: Env): S3Client {
+export function createS3Client(env: Env, maxSockets = MAX_SOCKETS): S3Client {
   if (env.S3_ENDPOINT === undefined)
     throw new SluiceError(
       'CONFIG_INVALID',
@@ -27,7 +27,7 @@ export function createS3Client(env: Env): S3Client {
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (accessKeyId === undefined || secretAccessKey === undefined)
     throw new SluiceError('CONFIG_INVALID', 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set.');
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const agent = { keepAlive: true, maxSockets };
   return new S3Client({
     endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,

@@ -23,8 +23,8 @@ import { hashStream, readToBuffer, tooLarge, uploadFile, uploadStream, writeToFi
  * Opens the object store at S3_ENDPOINT. Throws CONFIG_INVALID without one. The operations throw STORE_UNAVAILABLE and
  * STORE_DENIED, and the reason of the signal when it is aborted.
  */
-export function openObjectStore(env: Env): ObjectStore {
-  return new S3ObjectStore(createS3Client(env), env.LANDING_BUCKET);
+export function openObjectStore(env: Env, options: { maxSockets?: number } = {}): ObjectStore {
+  return new S3ObjectStore(createS3Client(env, options.maxSockets), env.LANDING_BUCKET);
 }
 
 class S3ObjectStore implements ObjectStore {

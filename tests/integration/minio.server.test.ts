@@ -74,7 +74,7 @@ async function install(): Promise<Installation> {
   const host = new InProcessHost(context, { stack });
   const router = await createRouter({ databaseUrl: control.url, stack, host, env, log: context.log });
   await router.start();
-  const app = createGateway({ ...context, stack, host, router });
+  const app = createGateway({ ...context, transfers: context.objects, stack, host, router });
   let server: ServerType | undefined;
   const down = async () => {
     if (server && 'closeAllConnections' in server) server.closeAllConnections();

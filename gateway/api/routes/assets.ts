@@ -10,6 +10,7 @@ import { assetDetailView, assetView } from '#shared/api/create-views.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { attachment, parseRange } from '../http/download-headers.ts';
 import { errorResponse } from '../http/error-response.ts';
+import { TransferLimit } from '../http/transfer-limit.ts';
 import { noQuery, PAGE, parseQuery } from '../http/request-fields.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });
@@ -20,12 +21,13 @@ const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() 
  * GET /api/assets?dataset_id&limit&offset returns AssetView[], newest first.
  * GET /api/assets/:id returns an AssetDetailView.
  * GET /api/assets/:id/download returns the object with Content-Length, an ETag (its SHA-256) and a file name, and
- * supports ranges; also HEAD.
+ * supports ranges; also HEAD. Above MAX_DOWNLOADS concurrent downloads, it is 503 with Retry-After.
  * GET /api/assets/:id/lineage returns the LineageGraph, also of a removed asset.
  */
 export function assetRoutes(deps: GatewayDeps): Hono {
   const { ledger, env } = deps;
   const baseUrl = publicUrl(env);
+  const downloads = new TransferLimit('downloads', env.MAX_DOWNLOADS);
   const isId = (id: string) => ObjectIdSchema.safeParse(id).success;
   const findAsset = async (id: string) => (isId(id) ? await ledger.getAsset(id) : undefined) ?? unknownAsset(id);
   const findGraph = async (id: string) => (isId(id) ? await lineageGraph(id, ledger) : undefined) ?? unknownAsset(id);
@@ -34,12 +36,23 @@ export function assetRoutes(deps: GatewayDeps): Hono {
       c.json((await ledger.listAssets(parseQuery(AssetsQuery, c))).map((asset) => assetView(asset, baseUrl))),
     )
     .get('/api/assets/:id', noQuery, async (c) => c.json(assetDetailView(await findAsset(c.req.param('id')), baseUrl)))
-    .get('/api/assets/:id/download', async (c) => download(c, deps, await findAsset(c.req.param('id'))))
+    .get('/api/assets/:id/download', async (c) => {
+      const asset = await findAsset(c.req.param('id'));
+      const open = (range: ByteRange) =>
+        downloads.untilClosed(() => openObject(deps, asset, { ...range, signal: c.req.raw.signal }));
+      return download(c, asset, open);
+    })
     .get('/api/assets/:id/lineage', noQuery, async (c) => c.json(await findGraph(c.req.param('id'))));
 }
 
 function unknownAsset(id: string): never {
   throw new SluiceError('ASSET_NOT_FOUND', `Asset ${id} does not exist.`, { details: { asset_id: id } });
+}
+
+/** First and last byte. The whole object by default. */
+interface ByteRange {
+  start?: number;
+  end?: number;
 }
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -51,7 +64,11 @@ const CONTENT_TYPES: Record<string, string> = {
  * An asset never changes, so its hash is the strong validator that ranges and caches need (RFC 9110, sections 8.8 and
  * 13).
  */
-async function download(c: Context, deps: GatewayDeps, asset: AssetDocument): Promise<Response> {
+async function download(
+  c: Context,
+  asset: AssetDocument,
+  open: (range: ByteRange) => Promise<Readable>,
+): Promise<Response> {
   const extension = extname(asset.s3_key);
   const size = asset.size_bytes;
   const etag = `"${asset.content_hash}"`;
@@ -76,7 +93,7 @@ async function download(c: Context, deps: GatewayDeps, asset: AssetDocument): Pr
   };
   const status = range ? 206 : 200;
   if (c.req.method === 'HEAD') return new Response(null, { status, headers });
-  const stream = await openObject(deps, asset, { ...range, signal: c.req.raw.signal });
+  const stream = await open(range ?? {});
   return new Response(Readable.toWeb(stream) as ReadableStream, { status, headers });
 }
 
@@ -87,12 +104,12 @@ function requestedRange(c: Context, etag: string, size: number) {
 }
 
 async function openObject(
-  { objects, env }: GatewayDeps,
+  { transfers, env }: GatewayDeps,
   { _id, s3_key }: AssetDocument,
   options: { start?: number; end?: number; signal: AbortSignal },
 ): Promise<Readable> {
   try {
-    return await objects.read(env.LAKE_BUCKET, s3_key, options);
+    return await transfers.read(env.LAKE_BUCKET, s3_key, options);
   } catch (thrown) {
     if ((thrown as { code?: string }).code !== 'FILE_MISSING') throw thrown;
     throw new SluiceError(

@@ -5,6 +5,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { TransferLimit } from '../http/transfer-limit.ts';
 
 const PREFIX = '/api/landing/';
 
@@ -12,13 +13,14 @@ const PREFIX = '/api/landing/';
  * PUT /api/landing/KEY (percent-encoded) uploads a file or a manifest of at most MAX_FILE_BYTES to the landing zone. It
  * requires Content-Length (411) and returns 201 `{"path":"s3://landing-zone/KEY","key","size_bytes"}` when the object
  * is stored. An interrupted upload stores nothing. Upload the manifest after the files: its notification starts the
- * run.
+ * run. Above MAX_UPLOADS concurrent uploads, it is 503 with Retry-After.
  */
 export function landingRoutes(deps: GatewayDeps): Hono {
-  return new Hono().put(`${PREFIX}*`, (c) => upload(c, deps));
+  const uploads = new TransferLimit('uploads', deps.env.MAX_UPLOADS);
+  return new Hono().put(`${PREFIX}*`, (c) => upload(c, deps, uploads));
 }
 
-async function upload(c: Context, { env, objects }: GatewayDeps): Promise<Response> {
+async function upload(c: Context, { env, transfers }: GatewayDeps, uploads: TransferLimit): Promise<Response> {
   const { pathname, search } = new URL(c.req.url);
   if (search !== '')
     throw new SluiceError(
@@ -30,7 +32,8 @@ async function upload(c: Context, { env, objects }: GatewayDeps): Promise<Respon
   const size = contentLength(c.req.header('content-length'), env.MAX_FILE_BYTES);
   const body = bodyStream(c.req.raw.body);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
-  await objects.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal: c.req.raw.signal });
+  const { signal } = c.req.raw;
+  await uploads.during(() => transfers.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal }));
   return c.json({ path: `s3://${env.LANDING_BUCKET}/${key}`, key, size_bytes: size }, 201);
 }
 
