@@ -88,7 +88,7 @@ export class HostProcess {
       stdio: ['pipe', 'ignore', 'pipe', 'ignore', 'ipc'],
       detached: true,
     });
-    this.#child.once('error', (cause) => this.#onExit(`could not start: ${cause.message}`));
+    this.#child.on('error', (cause) => this.#onExit(`could not start: ${cause.message}`));
     this.#child.once('exit', (code, signal) => this.#onExit(signal === null ? `exit code ${code}` : signal));
     this.#child.on('message', (message) => this.#onMessage(message as SupervisionMessage));
     this.#child.stdin?.on('error', () => undefined); // The watcher may have ended.
