@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { IncomingMessage } from 'node:http';
 import { dirname, join, resolve, sep } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
@@ -165,9 +165,21 @@ async function writeSynced(path: string, content: Readable | Buffer | string): P
   }
 }
 
-/** A request as an iterator: the pipeline would close its connection when the file fails, before the response. */
 function sourceOf(content: Readable | Buffer | string): Readable {
-  if (content instanceof IncomingMessage)
-    return Readable.from(content.on('error', ignoreError).iterator({ destroyOnReturn: false }));
+  if (content instanceof IncomingMessage) return copyOf(content);
   return content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
+}
+
+/**
+ * The body of a request as another stream. When the file fails, the pipeline destroys the copy only: the connection
+ * stays open for the response, and the rest of the body can be read and dropped (convertErrors).
+ */
+function copyOf(request: IncomingMessage): Readable {
+  const copy = new PassThrough().on('error', ignoreError);
+  const stop = () => {
+    if (!request.readableEnded) copy.destroy(new Error('The client closed the connection during the upload.'));
+  };
+  request.once('error', stop).once('close', stop);
+  if (request.destroyed) stop();
+  return request.pipe(copy);
 }

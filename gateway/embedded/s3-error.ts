@@ -21,6 +21,7 @@ export async function convertErrors({ req }: { req: IncomingMessage }, next: () 
   try {
     await next();
   } catch (thrown) {
+    req.unpipe(); // Otherwise `resume` waits for the file that failed.
     req.resume();
     if (isDiskFull(thrown)) throw s3Error(507, 'InsufficientStorage', 'The disk of the object store is full.');
     throw thrown;

@@ -143,10 +143,10 @@ test.runIf(existsSync('/proc/self/io'))('ends a program that computes without re
 });
 
 test.runIf(existsSync('/proc/self/io'))('limits the resident memory where prlimit is missing', async () => {
-  const gdal = createGdal(testEnv({ GDAL_MEMORY_BYTES: '1000000' }), { confinement: UNCONFINED });
+  const gdal = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(32 * 2 ** 20) }), { confinement: UNCONFINED });
   await expect(gdal.run(endless(), { signal: never })).rejects.toMatchObject({
     code: 'FILE_TOO_LARGE',
-    message: 'ogrinfo used more than 1000000 bytes of memory.',
+    message: 'ogrinfo used more than 33554432 bytes of memory.',
   });
 });
 

