@@ -37,6 +37,7 @@ export function textProblem(
 ): string | undefined {
   const refused = refusedCharacter(multiline ? text.replaceAll(LINE_BREAKS, ' ') : text);
   if (refused !== undefined) return `must not contain ${refused}`;
+  if (text === '') return 'must not be empty';
   if (!VISIBLE.test(text)) return `must contain a visible character, not only ${codePointsOf(text)}`;
   if (!identifier) return undefined;
   if (text !== text.trim()) return 'must not begin or end with a space';

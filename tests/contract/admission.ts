@@ -131,7 +131,6 @@ export function admissionContract(on: OpenedLedger): void {
       'quote\' " \\ `': '\' " \\ ` ;--',
       emoji: '🗺️',
       größe: 'ﬀ ß',
-      '': 'empty name',
       deep: [[{ a: null }]],
       number: 1e308,
       long: 'x'.repeat(70_000),
