@@ -177,9 +177,13 @@ function sourceOf(content: Readable | Buffer | string): Readable {
 function copyOf(request: IncomingMessage): Readable {
   const copy = new PassThrough().on('error', ignoreError);
   const stop = () => {
-    if (!request.readableEnded) copy.destroy(new Error('The client closed the connection during the upload.'));
+    if (!request.readableEnded) copy.destroy(uploadInterrupted());
   };
   request.once('error', stop).once('close', stop);
   if (request.destroyed) stop();
   return request.pipe(copy);
+}
+
+function uploadInterrupted(): SluiceError {
+  return new SluiceError('REQUEST_INVALID', 'The client closed the connection during the upload.');
 }
