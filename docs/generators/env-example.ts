@@ -53,7 +53,7 @@ function errorsMarkdown(): string {
     ([code, { meaning, action, retryable }]) =>
       `| <a id="${code}"></a>\`${code}\` | ${cell(meaning)} | ${cell(action)} | ${retryable ? 'yes' : 'no'} |`,
   );
-  return `${generatedFrom('shared/errors/codes.ts')}
+  return `${generatedFrom('shared/errors/input-codes.ts and shared/errors/operation-codes.ts')}
 
 # Error codes
 

@@ -1,0 +1,132 @@
+import { type ErrorCode, permanent, transient } from './error-code.ts';
+
+/** Codes of errors of runs, requests, and the installation. */
+export const OPERATION_CODES = {
+  // Runs
+  RUN_NOT_FOUND: permanent('The run does not exist.', 'List the runs with `npx sluice runs`.'),
+  DATASET_NOT_FOUND: permanent(
+    'The dataset does not exist.',
+    'List the assets and their datasets with `npx sluice assets`.',
+  ),
+  ASSET_NOT_FOUND: permanent('The asset does not exist.', 'List the assets with `npx sluice assets`.'),
+  RUN_CLOSED: permanent(
+    'The run has ended, so the step is not executed.',
+    'No action is required. To repeat the run: `npx sluice rerun RUN`.',
+  ),
+  CLAIM_STALE: permanent(
+    'Another worker has claimed the step, or the run has ended.',
+    'No action is required: the write was rejected to protect the newer result.',
+  ),
+  STEP_BUSY: transient(
+    'Another worker is executing the step.',
+    'No action is required: the event is delivered again later.',
+  ),
+  TRANSITION_ILLEGAL: permanent(
+    'The requested change of status is not allowed.',
+    'Repeat an ended run instead: `npx sluice rerun RUN`.',
+  ),
+  STATEMENT_TIMEOUT: permanent(
+    'PostgreSQL canceled a statement that exceeded its time limit.',
+    'Split the file, or raise STATEMENT_TIMEOUT_SECONDS and repeat the run: `npx sluice rerun RUN`.',
+  ),
+  OUT_OF_MEMORY: permanent(
+    'A statement needed more memory than a process of PostgreSQL may use.',
+    'Split the file or its largest feature, or raise POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
+      '`npx sluice rerun RUN`.',
+  ),
+  STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
+  STEP_NO_PROGRESS: permanent(
+    'A program used processor time for long without reading or writing data.',
+    'Simplify or split the file, or raise the limit in the message.',
+  ),
+  PROGRAM_KILLED: transient(
+    'Another process, or the kernel when memory ran out, killed a GDAL program.',
+    'Look for "out of memory" in the kernel log. Add memory, or lower CORES or GDAL_MEMORY_BYTES.',
+  ),
+  RUN_STUCK: permanent(
+    'The run made no progress, although its next event was published again.',
+    'Find the reason in the log. Then repeat the run: `npx sluice rerun RUN`.',
+  ),
+  CANCELED: permanent('The run was canceled.', 'To repeat the run: `npx sluice rerun RUN`.'),
+
+  // Requests
+  REQUEST_INVALID: permanent('The request is not valid.', 'Correct the argument or field in the message.'),
+  EVENT_INVALID: permanent(
+    'The event is not a CloudEvent that the function accepts.',
+    'Send a CloudEvents 1.0 event of an accepted type.',
+  ),
+  UNAUTHORIZED: permanent(
+    'The credentials are missing or wrong.',
+    'Send the bearer token or the password of this installation.',
+  ),
+  DEAD_LETTER_NOT_FOUND: permanent(
+    'The dead letter does not exist.',
+    'List the dead letters with `npx sluice dead-letters`. Re-driven and discarded ones are removed.',
+  ),
+  FUNCTION_NOT_FOUND: permanent('The function does not exist.', 'List the functions with `faas-cli list`.'),
+  ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method of the request.'),
+  BATCH_NOT_FOUND: permanent(
+    'Sluice has not received a manifest with this batch_id.',
+    'Upload the manifest, or wait for its notification.',
+  ),
+  REQUEST_TOO_LARGE: permanent(
+    'The request body exceeds the size limit.',
+    'Send a smaller body. Upload data as files to the landing zone.',
+  ),
+  LENGTH_REQUIRED: permanent('The upload has no Content-Length header.', 'Send the Content-Length header.'),
+  TOO_MANY_TRANSFERS: transient(
+    'The gateway already serves its limit of uploads or downloads.',
+    'Repeat the request later, or raise MAX_UPLOADS or MAX_DOWNLOADS.',
+  ),
+  RANGE_INVALID: permanent(
+    'The requested byte range is outside the object.',
+    'Request a range within the size in `details`.',
+  ),
+  ORIGIN_FORBIDDEN: permanent(
+    'The request comes from a page of another site, or has an unknown host name.',
+    'Use the address of this installation. If it has another name, set PUBLIC_URL.',
+  ),
+
+  // Installation
+  CONFIG_INVALID: permanent(
+    'A setting is missing or invalid.',
+    'Correct the setting in the message. .env.example lists all environment variables.',
+  ),
+  STORE_UNAVAILABLE: transient(
+    'The object store does not respond.',
+    'Check that the object store runs, and that S3_ENDPOINT is its address.',
+  ),
+  STORE_DENIED: permanent(
+    'The object store rejected the credentials or the operation.',
+    'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
+  ),
+  DATABASE_UNAVAILABLE: transient(
+    'PostgreSQL does not respond.',
+    'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
+  ),
+  FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
+  GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
+  SLUICE_STARTING: transient('Sluice is starting.', 'Wait until `npm start` prints "Ready".'),
+  SLUICE_UNREACHABLE: transient(
+    'The gateway of Sluice does not respond.',
+    'Start Sluice with `npm start`, or set SLUICE_URL to its address.',
+  ),
+  DISK_FULL: transient(
+    'The disk is full.',
+    'Free disk space under SLUICE_HOME and SCRATCH_DIR, or on the PostgreSQL server.',
+  ),
+  SETUP_FAILED: permanent(
+    'Sluice cannot start or set up a component.',
+    'Follow the instructions in the message, then start again.',
+  ),
+  MEMORY_LIMIT: permanent(
+    'The step needs more memory than its process may use.',
+    'Split the file into smaller ones, or raise FUNCTION_MEMORY_BYTES. Then upload it again, or repeat the run.',
+  ),
+  WORKER_DIED: permanent(
+    'The process crashed or stopped responding repeatedly while it executed this step.',
+    'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), ' +
+      'or re-drive the dead letter.',
+  ),
+  INTERNAL: transient('An unexpected error occurred.', 'Report the error with its details, if it persists.'),
+} as const satisfies Record<string, ErrorCode>;
