@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { posix } from 'node:path';
 import {
   describedAssetKey,
   collectionKey,
@@ -10,28 +9,19 @@ import {
   ROOT_KEY,
 } from '#shared/contracts/object-keys.ts';
 import type { AssetDocument, DatasetDocument, LineageDocument, RunDocument } from '#shared/ledger/documents.ts';
-import type { Context } from '#shared/runtime/context.ts';
+import {
+  brokenLinks,
+  differences,
+  type Json,
+  type Lake,
+  linksOf,
+  type Parts,
+  readJson,
+  readLake,
+  resolve,
+  sortedJson,
+} from './lake-contents.ts';
 import { stacProblems } from './stac-schemas.ts';
-
-type Parts = Pick<Context, 'ledger' | 'objects' | 'env'>;
-type Json = Record<string, unknown>;
-interface Link {
-  rel: string;
-  href: string;
-  title?: string;
-}
-
-/** More documents than any test creates. */
-const ALL = { limit: 100_000 };
-
-/** All that there is, read once. */
-interface Lake {
-  datasets: DatasetDocument[];
-  assets: AssetDocument[];
-  runs: Map<string, RunDocument>;
-  /** Objects of the lake by key. */
-  keys: Set<string>;
-}
 
 /**
  * Compares ledger, objects, object metadata, STAC documents, ISO records and lineage. Returns one line for each
@@ -61,30 +51,6 @@ export async function inconsistencies(parts: Parts): Promise<string[]> {
     ...(await parts.ledger.listRemovals()).map(({ s3_key }) => `${s3_key} was removed, but its object was not deleted`),
   );
   return found;
-}
-
-async function readLake({ ledger, objects, env }: Parts): Promise<Lake> {
-  const keys = new Set<string>();
-  for await (const { key } of objects.list(env.LAKE_BUCKET, '')) keys.add(key);
-  const runs = await ledger.listRuns(ALL);
-  return {
-    datasets: await ledger.listDatasets(),
-    assets: await ledger.listAssets(ALL),
-    runs: new Map(runs.map((run) => [run._id, run])),
-    keys,
-  };
-}
-
-function differences(expected: Json, actual: Json, where: string): string[] {
-  return Object.entries(expected).flatMap(([name, value]) => {
-    const [wanted, is] = [JSON.stringify(value), JSON.stringify(actual[name])];
-    return wanted === is ? [] : [`${where} has ${name} ${is} instead of ${wanted}`];
-  });
-}
-
-async function readJson({ objects, env }: Parts, key: string): Promise<Json> {
-  const bytes = await objects.readBytes(env.LAKE_BUCKET, key, { maxBytes: 2 ** 24 });
-  return JSON.parse(bytes.toString('utf8')) as Json;
 }
 
 /**
@@ -303,28 +269,4 @@ function checkObjects({ assets, keys }: Lake): string[] {
       /\/v\d+\.json$/.test(key) ? !items.has(key) : !isCatalogKey(key) && !data.has(describedAssetKey(key)),
     )
     .map((key) => `the object ${key} belongs to no asset`);
-}
-
-function linksOf(document: Json): Link[] {
-  return document.links as Link[];
-}
-
-/** The key that a relative link resolves to. */
-function resolve(from: string, href: string): string {
-  return posix.normalize(posix.join(posix.dirname(from), href.split('/').map(decodeURIComponent).join('/')));
-}
-
-function brokenLinks(document: Json, key: string, { keys }: Lake): string[] {
-  const hrefs = [...linksOf(document), ...Object.values((document.assets ?? {}) as Record<string, Link>)].map(
-    ({ href }) => href,
-  );
-  return hrefs.filter((href) => !keys.has(resolve(key, href))).map((href) => `the link ${href} of ${key} is broken`);
-}
-
-function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

@@ -3,6 +3,7 @@ import type { OpenedLedger } from './opened-ledger.ts';
 import { admissionContract } from './admission.ts';
 import { assetContract } from './assets.ts';
 import { claimContract } from './claims.ts';
+import { runChangeContract } from './run-changes.ts';
 import { fenceContract } from './fence.ts';
 import { processContract } from './processes.ts';
 import { recordContract } from './records.ts';
@@ -21,6 +22,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
 
     admissionContract(opened);
     claimContract(opened);
+    runChangeContract(opened);
     fenceContract(opened);
     transitionContract(opened);
     rerunContract(opened);
