@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { StepName } from '#shared/contracts/lanes.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
@@ -8,11 +8,12 @@ import { type Batch, datasetsOf, RASTERS, TABLES, uploadBatch, VECTOR } from './
 
 /**
  * The process of the functions is killed or stopped again and again while batches are processed. The gateway restarts
- * it, and each run ends as if nothing had happened. The signals meet a different moment in each repetition.
+ * it, and each run ends as if nothing had happened.
  */
 
 const BATCHES = [VECTOR, RASTERS, TABLES];
 const RUN_TIMEOUT_MS = 55_000;
+const isLinux = globalThis.process.platform === 'linux';
 
 let sluice: TestSluice;
 beforeAll(async () => {
@@ -51,14 +52,20 @@ async function process(batch: Batch, batchId: string): Promise<void> {
     expect(await sluice.context.ledger.listAssets({ dataset_id: dataset })).toHaveLength(1);
 }
 
-// A delay in milliseconds from the upload to the signal.
-test.runIf(globalThis.process.platform === 'linux').each([20, 150, 400, 900])(
-  'a process that is killed %i ms after the uploads fails no run',
-  async (delay) => {
+/** Waits until the process has begun a step of a run. */
+const begun = (batchId: string, step: StepName) =>
+  vi.waitUntil(
+    async () => (await runOf(batchId))?.steps.some(({ name, status }) => name === step && status !== 'pending'),
+    { timeout: RUN_TIMEOUT_MS, interval: 1 },
+  );
+
+test.runIf(isLinux).each<StepName>(['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'])(
+  'a process that is killed during %s fails no run (needs /proc of Linux)',
+  async (step) => {
     const before = hostProcess();
     expect(before).toBeDefined();
-    const batches = Promise.all(BATCHES.map((batch, index) => process(batch, `killed-${delay}-${index}`)));
-    await sleep(delay);
+    const batches = Promise.all(BATCHES.map((batch, index) => process(batch, `killed-${step}-${index}`)));
+    await begun(`killed-${step}-0`, step);
     globalThis.process.kill(before!, 'SIGKILL');
     await batches;
     expect(hostProcess()).not.toBe(before);
@@ -66,10 +73,10 @@ test.runIf(globalThis.process.platform === 'linux').each([20, 150, 400, 900])(
   },
 );
 
-test.runIf(globalThis.process.platform === 'linux')('a process that is stopped is replaced', async () => {
+test.runIf(isLinux)('a process that is stopped is replaced (needs /proc of Linux)', async () => {
   const before = hostProcess();
   const batches = Promise.all(BATCHES.map((batch, index) => process(batch, `stopped-${index}`)));
-  await sleep(100);
+  await begun('stopped-0', 'load-to-postgis');
   globalThis.process.kill(before!, 'SIGSTOP');
   await batches;
   expect(hostProcess()).not.toBe(before);
