@@ -28,7 +28,7 @@ test('rejects a file, and a folder below a file', () => {
     );
 });
 
-test.skipIf(process.getuid?.() === 0)('rejects a folder without permission', () => {
+test.skipIf(process.getuid?.() === 0)('rejects a folder without permission (needs a user other than root)', () => {
   const home = folder();
   chmodSync(home, 0o500);
   expect(() => prepareHome(home)).toThrow(`${home} (SLUICE_HOME) is not writable for this user.`);

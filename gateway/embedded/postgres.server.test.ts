@@ -270,7 +270,7 @@ async function failureToConnect(config: pg.ClientConfig): Promise<unknown> {
 }
 
 test.runIf(process.platform === 'linux')(
-  'a statement over the memory limit fails, and the server continues',
+  'a statement over the memory limit fails, and the server continues (needs ulimit -v of Linux)',
   async () => {
     const postgres = await start(folder('memory'), { memoryBytes: 2 ** 30 });
     const url = await postgres.database('limited');

@@ -118,37 +118,43 @@ test.each([undefined, UNCONFINED])(
   },
 );
 
-test.runIf(existsSync('/proc/self/io'))('ends a program that computes without reading or writing', async () => {
-  const path = join(folder, 'endless.sqlite');
-  const database = new DatabaseSync(path);
-  database.exec('create table t (a)');
-  database.close();
-  const sql = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) as n from c';
-  const command: GdalCommand = {
-    command: 'ogrinfo',
-    args: ['-ro', '-q', '-sql', sql, path],
-    drivers: ['SQLite'],
-    folder,
-  };
-  for (const confinement of [undefined, UNCONFINED]) {
-    const gdal = createGdal(testEnv({ GDAL_STALLED_CPU_SECONDS: '1' }), confinement ? { confinement } : {});
-    const error = await gdal.run(command, { signal: never }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'STEP_NO_PROGRESS', retryable: false, details: { seconds: 1 } });
-    expect(nameFileInLimitError(error as SluiceError, 's3://b/x.gpkg')).toMatchObject({
-      message:
-        's3://b/x.gpkg: ogrinfo used 1 s of processor time without reading or writing (GDAL_STALLED_CPU_SECONDS).',
-      details: { file: 's3://b/x.gpkg' },
-    });
-  }
-});
+test.runIf(existsSync('/proc/self/io'))(
+  'ends a program that computes without reading or writing (needs /proc of Linux)',
+  async () => {
+    const path = join(folder, 'endless.sqlite');
+    const database = new DatabaseSync(path);
+    database.exec('create table t (a)');
+    database.close();
+    const sql = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) as n from c';
+    const command: GdalCommand = {
+      command: 'ogrinfo',
+      args: ['-ro', '-q', '-sql', sql, path],
+      drivers: ['SQLite'],
+      folder,
+    };
+    for (const confinement of [undefined, UNCONFINED]) {
+      const gdal = createGdal(testEnv({ GDAL_STALLED_CPU_SECONDS: '1' }), confinement ? { confinement } : {});
+      const error = await gdal.run(command, { signal: never }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'STEP_NO_PROGRESS', retryable: false, details: { seconds: 1 } });
+      expect(nameFileInLimitError(error as SluiceError, 's3://b/x.gpkg')).toMatchObject({
+        message:
+          's3://b/x.gpkg: ogrinfo used 1 s of processor time without reading or writing (GDAL_STALLED_CPU_SECONDS).',
+        details: { file: 's3://b/x.gpkg' },
+      });
+    }
+  },
+);
 
-test.runIf(existsSync('/proc/self/io'))('limits the resident memory where prlimit is missing', async () => {
-  const gdal = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(32 * 2 ** 20) }), { confinement: UNCONFINED });
-  await expect(gdal.run(endless(), { signal: never })).rejects.toMatchObject({
-    code: 'FILE_TOO_LARGE',
-    message: 'ogrinfo used more than 33554432 bytes of memory.',
-  });
-});
+test.runIf(existsSync('/proc/self/io'))(
+  'limits the resident memory where prlimit is missing (needs /proc of Linux)',
+  async () => {
+    const gdal = createGdal(testEnv({ GDAL_MEMORY_BYTES: String(32 * 2 ** 20) }), { confinement: UNCONFINED });
+    await expect(gdal.run(endless(), { signal: never })).rejects.toMatchObject({
+      code: 'FILE_TOO_LARGE',
+      message: 'ogrinfo used more than 33554432 bytes of memory.',
+    });
+  },
+);
 
 test('ends a program that prints too much, and names the file and the limit', async () => {
   const error = await createGdal(testEnv())
