@@ -26,7 +26,7 @@ const json = async (...args: string[]) => JSON.parse((await run(...args, '--json
 const versions = async (dataset: string) =>
   ((await json('assets', '--dataset', dataset)) as { version: number }[]).map(({ version }) => version);
 
-test('the same file is reused; --force creates a version; retention removes old versions and reports them', async () => {
+test('reuses the same file; --force creates a version; retention removes old versions and reports them', async () => {
   const file = join(folder, 'Bäume + parks #1.geojson');
   await writeFile(
     file,

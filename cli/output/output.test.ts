@@ -57,7 +57,8 @@ test('without a terminal, each event is written once', () => {
     progress.run(state);
   progress.end();
   expect(written).toBe(
-    'Uploaded 2 files, 1.5 kB, and the manifest.\nRun r1 started.\nload-to-postgis: done in 0.31 s\ntransform-recipe: failed\n',
+    'Uploaded 2 files, 1.5 kB, and the manifest.\nRun r1 started.\n' +
+      'load-to-postgis: done in 0.31 s\ntransform-recipe: failed\n',
   );
 });
 

@@ -74,7 +74,7 @@ function fail(log: Logger, thrown: unknown): never {
   const error = asSluiceError(thrown);
   log.fatal({ error: error.toDocument() }, 'Function:Serve:Failed');
   sendToSupervisor({ failed: error.toDocument() });
-  process.exit(1);
+  process.exit(1); // Open connections and threads would keep the process running.
 }
 
 async function main(): Promise<void> {

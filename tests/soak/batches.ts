@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { Instance } from '../../bench/instance.ts';
@@ -124,7 +125,7 @@ async function untilArchived(key: string, { ledger }: Instance): Promise<string>
     if (document !== undefined && isDone) return document.status;
     await sleep(POLL_MS);
   }
-  throw new Error(`${key} was not archived within ${TIMEOUT_MS / 60_000} minutes.`);
+  assert.fail(`${key} was not archived within ${TIMEOUT_MS / 60_000} minutes.`);
 }
 
 function sleep(milliseconds: number): Promise<void> {

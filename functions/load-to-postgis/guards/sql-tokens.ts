@@ -6,7 +6,7 @@
 
 const BLANKS = /[\t-\r \ufeff]+/y;
 const WORD = /[\w$\u0080-\u{10ffff}]+/uy;
-/** A pair of these characters within a quoted text stands for one; `[` has no such notation. */
+/** Within quoted text, two of these characters in a row denote one. Text in brackets has no such notation. */
 const QUOTES = '"\'`';
 
 /** Yields words, texts without their quotes, and signs, in lower case. Blanks and comments are skipped. */
