@@ -9,8 +9,8 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { RunView } from '#shared/api/views.ts';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { trimEndOf } from '#shared/text/trim-end.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
+import { trimEndOf } from '#shared/text/first-bytes.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
 const START_TIMEOUT_MS = 60_000;

@@ -5,8 +5,14 @@ import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { followRun, type GatewayClient } from '../client/gateway-client.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
-import { type Batch, type IngestOptions, planBatch, TYPE_OF_INTENT } from '../input/batch.ts';
-import { type JoinOptions, planJoinBatch } from '../input/join-batch.ts';
+import {
+  type Batch,
+  type IngestOptions,
+  planBatch,
+  TYPE_OF_INTENT,
+  type JoinOptions,
+  planJoinBatch,
+} from '../input/batch.ts';
 import {
   type RasterFlags,
   rasterParameters,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { ALL_RECIPES, type Recipe, stepsOf } from '#shared/recipes/registry.ts';
+import { ALL_RECIPES, type Recipe, stepsOf, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
 import type { StepDefinition } from '#shared/recipes/step-definition.ts';
-import { STEP_DEFINITIONS } from '#shared/recipes/step-list.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
-import { trimEndOf } from '#shared/text/trim-end.ts';
+import { trimEndOf } from '#shared/text/first-bytes.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
 
@@ -121,7 +120,7 @@ Features are numbered from 1 in the order of the files. A merged feature gets th
 
 A step is a set of pure functions that return SQL (\`shared/recipes/recipe-step.ts\`). To add one for manifests,
 define it with \`defineStep\` in a file of \`shared/recipes/steps\`, and add it to the list in
-\`shared/recipes/step-list.ts\`. The schema of the manifest and this page are generated from the list. The steps of a
+\`shared/recipes/registry.ts\`. The schema of the manifest and this page are generated from the list. The steps of a
 recipe are listed in \`shared/recipes/registry.ts\`. Increase \`RECIPE_VERSION\` there when the same input gives
 another result.
 `;

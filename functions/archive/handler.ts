@@ -1,15 +1,14 @@
 import { deleteRemovedAssets, deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
 import { datasetsOfRun } from '#shared/assets/run-datasets.ts';
-import { writeOpenLineage } from '#shared/catalog/write-openlineage.ts';
 import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
 import { parseEventData, parseRunId } from '#shared/events/event.ts';
 import { type ManifestObject, readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
-import { endManifestOfRun, recordCancellation } from '#shared/run-control/end-run.ts';
-import { recordSuccess } from '#shared/run-control/record-success.ts';
+import { endManifestOfRun, recordCancellation, recordSuccess } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';
+import { writeOpenLineage } from '#shared/catalog/openlineage.ts';
 
 /**
  * Archives the manifest of an ended run, or a rejected manifest, and deletes the working data of the run. See

@@ -8,8 +8,8 @@ import { assetKey } from '#shared/contracts/object-keys.ts';
 import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
-import { assetIdOf } from './write/tabular-asset.ts';
 import { openTabularFixture, readAsset, type TabularFixture } from '../../tests/fixtures/tabular.ts';
+import { assetIdOf } from './write/write-table.ts';
 
 let fixture: TabularFixture;
 beforeAll(async () => {

@@ -5,10 +5,10 @@ import { writeItem } from '#shared/catalog/write-catalog.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
-import { recordSuccess } from '#shared/run-control/record-success.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { inputOfStep } from '#shared/runtime/step-input.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
+import { recordSuccess } from '#shared/run-control/end-run.ts';
 
 /** Writes the lineage and the catalog records of a run's assets, and ends the run with success. See README.md. */
 export const handler: Handler = async (event, context) => {

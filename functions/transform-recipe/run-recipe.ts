@@ -5,8 +5,8 @@ import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
-import { planRecipe, type PlannedStep } from '#shared/recipes/plan-recipe.ts';
 import type { RecipeStep, SqlStep, StepContext, StepTables } from '#shared/recipes/recipe-step.ts';
+import { planRecipe, type PlannedStep } from '#shared/recipes/registry.ts';
 import { explainFailure, runCheck } from './feature-errors.ts';
 
 /**

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
-import { MAX_NAMES } from './manifest-tokens.ts';
+import { MAX_NAMES, TextLines } from './manifest-tokens.ts';
 import { parseManifest } from './parse-manifest.ts';
-import { TextLines } from './text-lines.ts';
 
 interface Invalid {
   code: string;

@@ -1,13 +1,11 @@
 import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from './deps.ts';
-import { requireTokenBeyondLoopback } from './http/bearer-token.ts';
 import { errorResponse } from './http/error-response.ts';
-import { rejectCrossSite, rejectInvalidEncoding } from './http/request-checks.ts';
+import { rejectCrossSite, rejectInvalidEncoding, requireTokenBeyondLoopback } from './http/request-checks.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes } from './routes/activity.ts';
-import { assetRoutes } from './routes/assets.ts';
-import { datasetRoutes } from './routes/datasets.ts';
+import { assetRoutes, datasetRoutes } from './routes/assets.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';

@@ -1,16 +1,16 @@
-import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { formatError, formatRun } from '#shared/api/format-run.ts';
 import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
-import { adviceFor } from '#shared/errors/advice.ts';
+import { adviceFor } from '#shared/errors/codes.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import type { DatasetDocument } from '#shared/ledger/documents.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
+import { LiveLines } from '#shared/text/live-lines.ts';
 import { type RunningSluice, startSluice } from '../start.ts';
 import { ingestSample, isFirstStart } from './sample/ingest-sample.ts';
-import { Screen } from './screen.ts';
-import { addressLines, datasetLines } from './startup-summary.ts';
 
 /** npm forwards the SIGINT that the terminal has already sent. A signal after this time is a second request. */
 const SAME_SIGNAL_MS = 1_500;
@@ -139,4 +139,80 @@ function stopOnSignal(screen: Screen, log: Logger): AbortSignal {
 /** Keeps the process alive with a timer, because nothing else needs to. */
 async function untilAborted(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await sleep(MAX_TIMER_MS, undefined, { signal }).catch(() => undefined);
+}
+
+/** Limit, so that the addresses below stay on the screen. */
+const MAX_DATASETS = 5;
+
+/** The addresses of the running Sluice. Names the file of the generated keys, but does not show the keys. */
+export function addressLines(env: Env, options: { keysFile?: string | undefined; logFile?: string }): string[] {
+  const url = publicUrl(env);
+  const keys = options.keysFile === undefined ? '' : `; keys in ${options.keysFile}`;
+  const addresses = [
+    ['Gateway', `${url}/healthz`],
+    ['Runs', `${url}/api/runs`],
+    ['Assets', `${url}/api/assets`],
+    ['Landing zone', `${env.S3_ENDPOINT} bucket ${env.LANDING_BUCKET} (S3${keys})`],
+    ...(options.logFile === undefined ? [] : [['Log', options.logFile]]),
+  ];
+  return addresses.map(([name = '', address = '']) => `  ${name.padEnd(13)} ${address}`);
+}
+
+/** The newest datasets that have an asset, and the number of the others. */
+export function datasetLines(datasets: DatasetDocument[]): string[] {
+  const filled = datasets.filter((dataset) => dataset.latest_version > 0);
+  if (filled.length === 0) return [];
+  const shown = filled
+    .slice(0, MAX_DATASETS)
+    .map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
+  const more = filled.length > shown.length ? ` and ${filled.length - shown.length} more` : '';
+  return [`Datasets: ${shown.join(', ')}${more}`];
+}
+
+/** The output of `npm start`: permanent lines, and on a terminal one live line below them for the work in progress. */
+export class Screen {
+  #out: NodeJS.WriteStream;
+  #startedAt = new Map<string, number>();
+  #live: LiveLines;
+
+  constructor(out: NodeJS.WriteStream = process.stdout) {
+    this.#out = out;
+    this.#live = new LiveLines(out, () => [this.#liveLine()]);
+    // The reader can close its end (a closed terminal, `| head`); without a listener, that would end the process.
+    out.on('error', () => undefined);
+  }
+
+  /** Writes permanent lines. */
+  print(...lines: string[]): void {
+    this.#live.clear();
+    this.#out.write(lines.map((line) => `${line}\n`).join(''));
+    this.#live.draw();
+  }
+
+  /** Adds work to the live line. */
+  begin(work: string): void {
+    this.#startedAt.set(work, performance.now());
+    if (this.#out.isTTY) this.#live.start();
+    this.#live.draw();
+  }
+
+  /** Removes work from the live line, and writes `result` with the time that the work took. */
+  end(work: string, result: string): void {
+    const seconds = (performance.now() - (this.#startedAt.get(work) ?? performance.now())) / 1000;
+    this.#startedAt.delete(work);
+    if (this.#startedAt.size === 0) this.stopLive();
+    this.print(`  ${result} (${formatSeconds(seconds)})`);
+  }
+
+  /** Removes the live line. */
+  stopLive(): void {
+    this.#live.clear();
+    this.#live.stop();
+    this.#startedAt.clear();
+  }
+
+  #liveLine(): string {
+    const seconds = (startedAt: number) => Math.floor((performance.now() - startedAt) / 1000);
+    return `  ${[...this.#startedAt].map(([work, startedAt]) => `${work} … ${seconds(startedAt)} s`).join('   ')}`;
+  }
 }

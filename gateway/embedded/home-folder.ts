@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isDiskFull } from '#shared/errors/disk-full.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 
 /** Size of the test file. A file system may store smaller files without a free block. */
 const TEST_BYTES = 4096;

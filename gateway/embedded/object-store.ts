@@ -6,13 +6,11 @@ import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
-import { answerAborts, removeAbandonedUploads } from './multipart-uploads.ts';
-import { keepAliveWhileCompleting } from './complete-upload.ts';
+import { answerAborts, removeAbandonedUploads, keepAliveWhileCompleting } from './multipart-uploads.ts';
 import { convertErrors } from './s3-error.ts';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
-import { closeServer } from '../api/listen.ts';
-import { closeStalledConnections, STALL_MS } from '../api/stalled-connections.ts';
+import { closeServer, closeStalledConnections, STALL_MS } from '../api/listen.ts';
 import { type StoreAccess, withAccessControl } from './store-access/check-request.ts';
 
 /** The embedded S3 server, which runs in this process. With S3_ENDPOINT, Sluice uses another server instead. */

@@ -16,8 +16,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
-import { reportsFullDisk } from '#shared/errors/disk-full.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { reportsFullDisk } from '#shared/errors/system-failure.ts';
 import { findPostgres } from './postgres-programs.mjs';
 import type { Account } from './postgres-folders.ts';
 

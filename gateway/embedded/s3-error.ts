@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
-import { isDiskFull } from '#shared/errors/disk-full.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 
 /** The error class of s3rver, which its types omit. Its status is 500 for a code that s3rver does not know. */
 const S3Error = createRequire(import.meta.url)('s3rver/lib/models/error.js') as new (

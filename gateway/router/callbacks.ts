@@ -1,6 +1,6 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type HttpReply, writeEvent, writeError } from '#shared/events/http.ts';
-import { CallLimits } from '#shared/runtime/call-limits.ts';
+import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { AsyncCall } from './delivery.ts';
 import { type CallResult, decideOutcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';

@@ -1,6 +1,6 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { CallLimits } from '#shared/runtime/call-limits.ts';
+import { CallLimits } from '#shared/signals/joined-signal.ts';
 import { assertStorable, type Delivery, DeliverySchema } from './delivery.ts';
 import { type CallResult, decideOutcome, type DeliveryHistory, MAX_CRASHES, type Outcome } from './outcome.ts';
 import type { Job } from './queues.ts';

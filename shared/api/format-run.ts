@@ -1,8 +1,8 @@
 import type { Colors } from 'picocolors/types.js';
-import { adviceFor, type Ended } from '#shared/errors/advice.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { formatBytes, formatCount, formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/visible-text.ts';
+import { adviceFor, type Ended } from '#shared/errors/codes.ts';
 import type { AssetView, RunView } from './views.ts';
 
 /** Runs, assets and errors as text, for `npm start` and the command line. */

@@ -9,8 +9,7 @@ import { openFunctionContext } from '../../tests/function-context.ts';
 import { exportAsset, startRun } from '../../tests/function-runs.ts';
 import { handler as archive } from '../../functions/archive/handler.ts';
 import { handler as recordLineage } from '../../functions/record-lineage/handler.ts';
-import { openLineageEvents, type OpenLineageEvent } from './openlineage.ts';
-import { writeOpenLineage } from './write-openlineage.ts';
+import { openLineageEvents, type OpenLineageEvent, writeOpenLineage } from './openlineage.ts';
 import { openLineageKey } from '#shared/contracts/object-keys.ts';
 
 let context: Context & AsyncDisposable;

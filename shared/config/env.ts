@@ -1,8 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { trimEndOf } from '#shared/text/trim-end.ts';
-import { combinationProblems } from './env-combinations.ts';
+import { trimEndOf } from '#shared/text/first-bytes.ts';
 import {
   bucketName,
   databaseUrl,
@@ -19,6 +18,7 @@ import {
   signatureText,
   webhookArns,
   wholeNumber,
+  combinationProblems,
 } from './env-rules.ts';
 
 /** pg-boss repeats a job after at most a day. A step and its margin must end before. */

@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, quotedString } from '@duckdb/node-api';
-import { isDiskFull } from '#shared/errors/disk-full.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 
 /** The memory limit of DuckDB. Larger intermediate results are written to the folder. */
 const MEMORY_LIMIT = '2GB';

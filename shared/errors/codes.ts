@@ -8,3 +8,20 @@ import { OPERATION_CODES } from './operation-codes.ts';
 export const ERROR_CODES = { ...INPUT_CODES, ...OPERATION_CODES };
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
+
+/** What the error ended: a run, or, with `run_id: null`, a manifest without a run. */
+export interface Ended {
+  run_id: string | null;
+}
+
+/**
+ * The action that the user should take. With `ended`, the router does not retry any more, so the advice for a retryable
+ * error also explains how to repeat the run.
+ */
+export function adviceFor(code: ErrorCodeName, ended?: Ended): string {
+  const { action, retryable } = ERROR_CODES[code];
+  if (ended === undefined) return action;
+  if (ended.run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
+  const advice = retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action;
+  return advice.replaceAll('rerun RUN', `rerun ${ended.run_id}`);
+}

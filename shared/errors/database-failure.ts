@@ -1,5 +1,5 @@
-import { isDiskFull } from './disk-full.ts';
 import { SluiceError } from './sluice-error.ts';
+import { isDiskFull } from './system-failure.ts';
 
 /** SQLSTATE classes after which a retry can succeed: connection, resources, shutdown, serialization. */
 const TRANSIENT_SQLSTATE = /^(08|53|57P|40)/;

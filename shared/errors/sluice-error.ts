@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCodeName } from './codes.ts';
-import { isDiskFull } from './disk-full.ts';
+import { isDiskFull } from './system-failure.ts';
 
 /** The form of an error in replies, run documents and the API. */
 export interface ErrorDocument {

@@ -1,10 +1,9 @@
 import type { Status } from '#shared/contracts/statuses.ts';
 import type { Ledger } from './ledger.ts';
-import { type AssetQueries, assetOperations } from './operations/assets.ts';
+import { type AssetQueries, assetOperations, type RemovalQueries, removalOperations } from './operations/assets.ts';
 import { type ClaimQueries, claimOperations } from './operations/claims.ts';
 import { type ManifestQueries, manifestOperations } from './operations/manifests.ts';
 import { type RecordQueries, recordOperations } from './operations/records.ts';
-import { type RemovalQueries, removalOperations } from './operations/removals.ts';
 import { type RunQueries, runOperations } from './operations/runs.ts';
 
 /** What an implementation of the ledger provides: its reads and its conditional writes. */

@@ -1,5 +1,5 @@
 import { write as writeToFd, writeSync } from 'node:fs';
-import { isDiskFull } from '#shared/errors/disk-full.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 
 /** Lines that are kept in memory while the destination cannot be written. Later lines are dropped and counted. */
 const MAX_PENDING_BYTES = 2 ** 20;

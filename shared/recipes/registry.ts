@@ -1,11 +1,19 @@
 import format from 'pg-format';
-import type { RecipeStep } from './recipe-step.ts';
-import { bindSteps, type StepParameters } from './step-list.ts';
-import { keepLinear, keepPolygonal } from './steps/keep-geometries.ts';
+import { z } from 'zod';
+import { quoted } from './parameters/columns.ts';
+import type { RecipeStep, StepContext } from './recipe-step.ts';
+import type { StepDefinition } from './step-definition.ts';
+import { clip } from './steps/clip.ts';
+import { castColumns, dropColumns, keepColumns, renameColumns } from './steps/columns.ts';
+import { explode } from './steps/explode.ts';
+import { filter } from './steps/filter.ts';
+import { collect, dissolve } from './steps/group-features.ts';
+import { keepGeometries, keepLinear, keepPolygonal } from './steps/keep-geometries.ts';
 import { makeValid } from './steps/make-valid.ts';
+import { addArea, addLength, addPerimeter } from './steps/measure.ts';
 import { normalizeCrs } from './steps/normalize-crs.ts';
 import { quantizeCoordinates, simplifyGeometry } from './steps/reduce-geometries.ts';
-import { representByPoint } from './steps/replace-by-point.ts';
+import { centroid, pointOnSurface, representByPoint } from './steps/replace-by-point.ts';
 
 /**
  * Increase it when a recipe gives another result for the same input. Such inputs are then processed again instead of
@@ -88,3 +96,64 @@ export function stepsOf(recipe: Pick<Recipe, 'prepare'>, added: readonly StepPar
 
 /** Every recipe, for the documentation. */
 export const ALL_RECIPES: readonly Recipe[] = [DEFAULT_RECIPE, ...Object.values(RECIPES)];
+
+/** Every recipe step that a manifest can add, in the order of docs/recipes.md. */
+export const STEP_DEFINITIONS = [
+  filter,
+  clip,
+  keepGeometries,
+  explode,
+  collect,
+  dissolve,
+  keepColumns,
+  dropColumns,
+  renameColumns,
+  castColumns,
+  addArea,
+  addLength,
+  addPerimeter,
+  centroid,
+  pointOnSurface,
+] as const satisfies readonly StepDefinition[];
+
+type SchemasOf<T extends readonly StepDefinition[]> = { -readonly [I in keyof T]: T[I]['schema'] };
+
+/** A recipe step in a manifest: `{"step": NAME, …its parameters}`. */
+export const StepParametersSchema = z.discriminatedUnion(
+  'step',
+  STEP_DEFINITIONS.map(({ schema }) => schema) as unknown as SchemasOf<typeof STEP_DEFINITIONS>,
+  {
+    error: ({ code }) =>
+      code === 'invalid_union' ? `must be one of ${quoted(STEP_DEFINITIONS.map(({ name }) => name))}` : undefined,
+  },
+);
+export type StepParameters = z.infer<typeof StepParametersSchema>;
+
+/** The steps of a manifest with their parameters, in order. */
+export function bindSteps(added: readonly StepParameters[]): RecipeStep[] {
+  return added.flatMap((parameters, position) =>
+    STEP_DEFINITIONS.filter(({ name }) => name === parameters.step).map((definition) =>
+      definition.bind(parameters, `metadata.recipe.steps[${position}]`),
+    ),
+  );
+}
+
+/** A step with the context that applies to it. */
+export interface PlannedStep {
+  step: RecipeStep;
+  context: StepContext;
+}
+
+/**
+ * Gives each step the columns that the earlier steps leave; the first step gets those of raw_data. Throws
+ * RECIPE_INVALID for a step that names a column which does not exist at that step, so that the run fails before the
+ * first statement.
+ */
+export function planRecipe(steps: readonly RecipeStep[], first: StepContext): PlannedStep[] {
+  let { columns } = first;
+  return steps.map((step) => {
+    const context = { ...first, columns };
+    columns = step.columnsAfter?.(context) ?? columns;
+    return { step, context };
+  });
+}

@@ -11,8 +11,7 @@ import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { compareCatalog, compareObject } from './compare-contents.ts';
-import { compareLake, type Discrepancy } from './compare-lake.ts';
+import { compareLake, type Discrepancy, compareCatalog, compareObject } from './compare-lake.ts';
 
 // shared/reconcile: compares ledger, lake and catalog, and writes missing catalog documents again.
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { FUNCTION_NAME, type Stack } from '#shared/config/stack.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { CallLimits } from './call-limits.ts';
+import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context, Handler, WarmUp } from './context.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 import { withDeclaredPorts } from './make-context.ts';

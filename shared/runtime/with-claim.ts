@@ -5,13 +5,12 @@ import { afterRestart, ofRun } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
-import { CallLimits } from './call-limits.ts';
+import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
-import { nameInput } from './name-input.ts';
 import { isDead, OWNER } from './owner.ts';
 import { restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
-import { claimOfEvent, isFromRecordedClaim } from './step-input.ts';
+import { claimOfEvent, isFromRecordedClaim, nameInput } from './step-input.ts';
 
 /** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
 const RENEWALS_PER_LEASE = 6;

@@ -1,6 +1,7 @@
+import { getEventListeners } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import { signalReferences } from '../../tests/signal-references.ts';
-import { JoinedSignal } from './joined-signal.ts';
+import { CallLimits, JoinedSignal } from './joined-signal.ts';
 
 test('aborts with the reason of the first source that aborts, also of one that is aborted already', () => {
   const [first, second] = [new AbortController(), new AbortController()];
@@ -43,4 +44,40 @@ test('the count of references includes signals of AbortSignal.any, which have no
   const joined = [1, 2, 3].map(() => AbortSignal.any([source.signal, new AbortController().signal]));
   for (const signal of joined) signal.addEventListener('abort', () => undefined);
   expect(signalReferences(source.signal)).toBe(3);
+});
+
+test('any source signal aborts the call, also one that is aborted already', () => {
+  const [first, second] = [new AbortController(), new AbortController()];
+  const limits = new CallLimits([first.signal, second.signal]);
+  second.abort();
+  expect([limits.signal.aborted, limits.timedOut]).toEqual([true, false]);
+  expect(new CallLimits([second.signal]).signal.aborted).toBe(true);
+});
+
+test('the time limit aborts the call and is reported', () => {
+  vi.useFakeTimers();
+  const limits = new CallLimits([], 3600);
+  vi.advanceTimersByTime(3_599_999);
+  expect(limits.signal.aborted).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect([limits.signal.aborted, limits.timedOut]).toEqual([true, true]);
+  vi.useRealTimers();
+});
+
+test('work that continues after the abort is abandoned', async () => {
+  vi.useFakeTimers();
+  const limits = new CallLimits([], 1);
+  const call = limits.orAbandon(new Promise(() => undefined), 10_000, () => new Error('left'));
+  vi.advanceTimersByTime(11_000);
+  await expect(call).rejects.toThrow('left');
+  vi.useRealTimers();
+});
+
+test('a released call keeps no listener and no timer', () => {
+  vi.useFakeTimers();
+  const source = new AbortController();
+  const limits = new CallLimits([source.signal], 10);
+  limits.release();
+  expect([getEventListeners(source.signal, 'abort').length, vi.getTimerCount()]).toEqual([0, 0]);
+  vi.useRealTimers();
 });

@@ -1,5 +1,5 @@
-import { isDiskFull } from '#shared/errors/disk-full.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 
 /** The object or bucket of a request, for messages. */
 export interface ObjectRef {

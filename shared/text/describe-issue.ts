@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { trimEndOf } from './trim-end.ts';
 import { printable } from './visible-text.ts';
+import { trimEndOf } from './first-bytes.ts';
 
 /**
  * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is

@@ -2,10 +2,12 @@ import { rasterDatasets } from '#shared/assets/run-datasets.ts';
 import { sortedEntries, sourceHashOf } from '#shared/assets/source-hash.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
+import { crsArgument } from '#shared/gdal/crs/crs.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
+import type { RasterInfo } from '../read/raster-info.ts';
 import { rasterParameters } from './raster-parameters.ts';
 
 /** Increased when the same source results in a different file, so that older assets are not reused. */
@@ -68,4 +70,33 @@ function bandsOf({ info: { bands } }: DescribedRaster): string {
   const types = [...new Set(bands.map(({ type }) => type))].join(', ');
   const palette = bands.some((band) => band.colorInterpretation === 'Palette') ? ', palette' : '';
   return `${bands.length} ${bands.length === 1 ? 'band' : 'bands'} (${types}${palette})`;
+}
+
+/** A raster as the input of GDAL programs. */
+export interface CogSource {
+  /** The path in the manifest, for messages. */
+  file: string;
+  /** The name that GDAL opens: a local file, or an image in it. */
+  name: string;
+  info: RasterInfo;
+  drivers: readonly string[];
+  /** A code or WKT. Sources with the same text have the same CRS. */
+  crs: string;
+  /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
+  crsOverrides: boolean;
+}
+
+export function cogSource({ name, info, source, crs, crsOverrides }: DescribedRaster): CogSource {
+  return {
+    file: source.file,
+    name,
+    info,
+    drivers: source.format.drivers,
+    crs: crsArgument(crs),
+    crsOverrides,
+  };
+}
+
+export function haveOneCrs(sources: readonly CogSource[]): boolean {
+  return sources.every(({ crs }) => crs === sources[0]?.crs);
 }

@@ -1,9 +1,9 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { PixelValue } from '../read/raster-info.ts';
-import { type CogSource, haveOneCrs } from './cog-source.ts';
 import { commonGrid, isNorthUp, type TargetGrid } from './pixel-grid.ts';
 import type { RasterParameters } from './raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
+import { type CogSource, haveOneCrs } from './plan-assets.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 

@@ -1,7 +1,7 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { PixelValue } from '../read/raster-info.ts';
-import type { CogSource } from './cog-source.ts';
 import type { TargetGrid } from './pixel-grid.ts';
+import type { CogSource } from './plan-assets.ts';
 
 /** The gdalwarp command. Pure. */
 

@@ -2,10 +2,10 @@ import { type Extent, extentOfPoints, gridPoints, type Point } from '#shared/con
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import type { CogSource } from './cog-source.ts';
 import { rasterPoints, uncompressedBytes } from './pixel-grid.ts';
 import type { CogPlan } from './plan-cog.ts';
 import { transformation } from './warp-command.ts';
+import type { CogSource } from './plan-assets.ts';
 
 /** Estimates the size of the grid that gdalwarp chooses. Pure. */
 

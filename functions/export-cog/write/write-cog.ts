@@ -6,7 +6,6 @@ import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { checkOutput } from '../check/check-output.ts';
-import { cogSource } from '../plan/cog-source.ts';
 import { isAxisAligned, isNorthUp, rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
 import { chooseTargetCrs, type RasterParameters, targetCrsNotes } from '../plan/raster-parameters.ts';
@@ -14,6 +13,7 @@ import { checkWarpSize } from '../plan/warped-size.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { notesFromGdalOutput, type RasterContext, runGdalOn } from '../read/run-gdal.ts';
 import { clearStatistics, type RasterSummary, summarizeRaster } from './summarize-raster.ts';
+import { cogSource } from '../plan/plan-assets.ts';
 
 /** A written and checked Cloud Optimized GeoTIFF. */
 export interface CogFile {

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { VECTOR_TABLE } from '#shared/formats/vector-formats.ts';
-import type { VectorSource } from '../fetch/fetch-vector.ts';
+import type { VectorSource } from '../load/fetch-vector.ts';
 import { rejectReferences } from './reject-references.ts';
-import { reasonToRejectStatement } from './sqlite-schema.ts';
-import { tokensOf } from './sql-tokens.ts';
+import { reasonToRejectStatement, tokensOf } from './sqlite-schema.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';
 
 test.each([

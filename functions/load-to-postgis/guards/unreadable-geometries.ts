@@ -3,7 +3,7 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
-import type { VectorSource } from '../fetch/fetch-vector.ts';
+import type { VectorSource } from '../load/fetch-vector.ts';
 import { rowsWithGeometry } from './geojson-geometries.ts';
 import { rowsWithShape } from './shapefile-nulls.ts';
 

@@ -4,21 +4,19 @@ import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
-import { resolveCrs } from '../crs/resolve-crs.ts';
-import { epsgOf, sridOf } from '../crs/srid.ts';
+import { epsgOf, sridOf, resolveCrs } from '../crs/resolve-crs.ts';
 import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
 import { checkCsvRows } from '../csv/count-records.ts';
 import { typeCsvTable } from '../csv/type-table.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
-import { type VectorSource, ensureUtf8 } from '../fetch/fetch-vector.ts';
-import { notesFromMessages } from '../gdal/gdal-messages.ts';
+import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
 import { type StagedNames, stagedNames } from './plan-load.ts';
-import type { LoadContext } from '../gdal/run-gdal.ts';
+import { type LoadContext, notesFromMessages } from '../gdal/run-gdal.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
 export interface LoadedFile {

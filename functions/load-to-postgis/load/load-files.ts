@@ -10,7 +10,7 @@ import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
-import { fetchVector, type VectorSource } from '../fetch/fetch-vector.ts';
+import { fetchVector, type VectorSource } from './fetch-vector.ts';
 import { appendFile } from './append-file.ts';
 import { type LoadedFile, loadFile } from './load-file.ts';
 import { stagingTable } from './plan-load.ts';

@@ -4,8 +4,8 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { readBody } from '../http/request-body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { readBody } from '../http/request-fields.ts';
 
 /** Printable ASCII without spaces, for headers and log lines. */
 const CALL_ID = /^[\x21-\x7e]{1,128}$/;

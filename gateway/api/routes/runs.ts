@@ -12,8 +12,7 @@ import { cancelRun } from '#shared/run-control/end-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import { visibleText } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { readJson } from '../http/request-body.ts';
-import { noQuery, operatorOf, PAGE, parseQuery } from '../http/request-fields.ts';
+import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';
 
 const RunsQuery = z.strictObject({

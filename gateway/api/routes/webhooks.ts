@@ -4,9 +4,9 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES, readEvent } from '#shared/events/http.ts';
 import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { checkToken } from '../http/bearer-token.ts';
-import { readBody } from '../http/request-body.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { checkToken } from '../http/request-checks.ts';
+import { readBody } from '../http/request-fields.ts';
 
 /**
  * POST /webhooks/minio accepts bucket notifications with `Authorization: Bearer WEBHOOK_TOKEN`. It returns 200 when the

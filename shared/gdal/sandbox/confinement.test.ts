@@ -6,10 +6,16 @@ import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { testEnv } from '../../../tests/servers.ts';
-import { confinedCommandLine, type Confinement, detectConfinement, UNCONFINED } from './confinement.ts';
+import {
+  confinedCommandLine,
+  type Confinement,
+  detectConfinement,
+  UNCONFINED,
+  commandMounts,
+  systemMounts,
+} from './confinement.ts';
 import type { GdalCommand } from '../gdal.ts';
 import { createGdal } from '../runner.ts';
-import { commandMounts, systemMounts } from './visible-files.ts';
 
 const LIMITS = { memoryBytes: 2 ** 30, fileBytes: 2 ** 20, seconds: 3 };
 

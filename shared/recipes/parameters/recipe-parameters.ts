@@ -3,8 +3,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { EpsgCodeSchema } from '#shared/contracts/facts.ts';
 import type { CrsUnit, GeometryParameters } from '../recipe-step.ts';
 import { type ClipBox, sridOf } from '../sql/clip-area.ts';
-import { type StepParameters, StepParametersSchema } from '../step-list.ts';
 import { invalidParameter } from './columns.ts';
+import { type StepParameters, StepParametersSchema } from '../registry.ts';
 
 /** Each step can write a copy of the whole table. */
 const MAX_RECIPE_STEPS = 50;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { nameInput } from './name-input.ts';
+import { nameInput } from './step-input.ts';
 
 const file = (name: string, row_count = 0) => ({ path: `s3://landing-zone/${name}`, row_count });
 

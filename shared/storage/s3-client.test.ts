@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createAgent } from './stalled-requests.ts';
+import { createAgent } from './s3-client.ts';
 
 /** Longer than a test, which emits the timeout itself. */
 const NEVER_MS = 600_000;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
-import { datasetLines, addressLines } from './startup-summary.ts';
+import { datasetLines, addressLines } from './start-console.ts';
 
 test('prints the addresses of the environment', () => {
   const env = testEnv({ PUBLIC_URL: 'https://lake.example/', S3_ENDPOINT: 'http://127.0.0.1:9000' });

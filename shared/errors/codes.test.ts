@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { adviceFor } from './advice.ts';
-import { ERROR_CODES, type ErrorCodeName } from './codes.ts';
+import { ERROR_CODES, type ErrorCodeName, adviceFor } from './codes.ts';
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCodeName[];
 

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompleteMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
-import { keepAliveWhileCompleting } from './complete-upload.ts';
 import { s3Error } from './s3-error.ts';
 import type { KoaContext } from './s3rver-store.ts';
+import { keepAliveWhileCompleting } from './multipart-uploads.ts';
 
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 const RESULT = `${DECLARATION}<CompleteMultipartUploadResult><ETag>"größe"</ETag></CompleteMultipartUploadResult>`;

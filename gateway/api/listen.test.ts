@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ClientRequest, createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { closeStalledConnections } from './stalled-connections.ts';
+import { closeStalledConnections } from './listen.ts';
 
 /** Longer than a test, which emits the timeout itself. */
 const NEVER_MS = 600_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { gdalError, messagesOf } from '#shared/gdal/gdal-error.ts';
-import { explainGdalFailure, notesFromMessages } from './gdal-messages.ts';
+import { explainGdalFailure, notesFromMessages } from './run-gdal.ts';
 
 test('turns a message of GDAL into a note, or into an error when data can be lost', () => {
   expect(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createDatabase } from '../../../tests/servers.ts';
-import { copyToParquet } from './copy-to-parquet.ts';
+import { copyToParquet } from './write-geoparquet.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let folder: string;
