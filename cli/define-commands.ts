@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Env } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
-import type { GatewayClient } from './client/gateway-client.ts';
+import type { GatewayClient } from './gateway-client.ts';
 import { assets, lineage } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';

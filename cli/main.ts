@@ -3,7 +3,7 @@ import { formatError } from '#shared/api/format-run.ts';
 import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
 import { type Env, parseEnv, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { GatewayClient } from './client/gateway-client.ts';
+import { GatewayClient } from './gateway-client.ts';
 import { type CommandParts, defineCommands } from './define-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { usageJson } from './output/json-output.ts';

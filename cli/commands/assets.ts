@@ -1,6 +1,6 @@
 import type { AssetView, LineageGraph, LineageNode } from '#shared/api/views.ts';
 import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { assetJson } from '../output/json-output.ts';
 import { formatTable, type Terminal } from '../output/terminal.ts';

@@ -2,7 +2,7 @@ import { formatTime } from '#shared/text/amounts.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
 import type { OperatorFlags } from './run-control.ts';

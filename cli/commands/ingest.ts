@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { RunView } from '#shared/api/views.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { followRun, type GatewayClient } from '../client/gateway-client.ts';
+import { followRun, type GatewayClient } from '../gateway-client.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
 import {
   type Batch,

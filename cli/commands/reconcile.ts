@@ -3,7 +3,7 @@ import type { Discrepancy } from '#shared/reconcile/compare-lake.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
 

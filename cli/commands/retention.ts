@@ -1,6 +1,6 @@
 import type { DatasetView, RetentionView } from '#shared/api/views.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 import type { OperatorFlags } from './run-control.ts';

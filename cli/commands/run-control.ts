@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RunView } from '#shared/api/views.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
-import type { GatewayClient } from '../client/gateway-client.ts';
+import type { GatewayClient } from '../gateway-client.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';

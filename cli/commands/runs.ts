@@ -1,7 +1,7 @@
 import { formatError, formatRun } from '#shared/api/format-run.ts';
 import type { ActivityView, RunView } from '#shared/api/views.ts';
 import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
-import { followRun, type GatewayClient } from '../client/gateway-client.ts';
+import { followRun, type GatewayClient } from '../gateway-client.ts';
 import { EXIT, exitCodeOfStatus } from '../exit-codes.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress } from '../output/progress.ts';

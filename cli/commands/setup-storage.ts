@@ -7,7 +7,7 @@ import type { Terminal } from '../output/terminal.ts';
 export function setupStorageCommand(env: Env, terminal: Terminal): Promise<number> {
   return runCommand(async () => {
     // Imported here, because only this command needs the S3 client, which takes most of the start-up time.
-    const { setupStorage } = await import('../storage/setup-storage.ts');
+    const { setupStorage } = await import('../setup-storage.ts');
     await setupStorage(env, (line) => terminal.stdout.write(`${line}\n`));
     return EXIT.success;
   }, terminal);

@@ -19,7 +19,7 @@ import { type FetchedTable, fetchTables, sourceFile } from './parse/fetch-tables
 import { checkRejected } from './parse/limit-rejected.ts';
 import { readTable } from './parse/read-table.ts';
 import { alignTables, type SourceTable } from './parse/source-table.ts';
-import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write/write-table.ts';
+import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write-table.ts';
 
 /** Writes the tables of a manifest into one Parquet file, uploads it and registers the asset. See README.md. */
 export const handler: Handler = (event, context) => {

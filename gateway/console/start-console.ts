@@ -10,7 +10,7 @@ import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
 import { LiveLines } from '#shared/text/live-lines.ts';
 import { type RunningSluice, startSluice } from '../start.ts';
-import { ingestSample, isFirstStart } from './sample/ingest-sample.ts';
+import { ingestSample, isFirstStart } from './ingest-sample.ts';
 
 /** npm forwards the SIGINT that the terminal has already sent. A signal after this time is a second request. */
 const SAME_SIGNAL_MS = 1_500;

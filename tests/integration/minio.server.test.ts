@@ -18,7 +18,7 @@ import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createS3Client } from '#shared/storage/s3-client.ts';
-import { setupStorage, minioEnvironment, withManifestRules } from '../../cli/storage/setup-storage.ts';
+import { setupStorage, minioEnvironment, withManifestRules } from '../../cli/setup-storage.ts';
 import { createGateway } from '../../gateway/api/app.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';

@@ -6,7 +6,7 @@ import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import type { LoadContext } from '../gdal/run-gdal.ts';
+import type { LoadContext } from '../run-gdal.ts';
 import { readGeojsonCrs } from './geojson-crs.ts';
 
 /** Finds the SRID of a CRS: its number in PostGIS's table spatial_ref_sys. */

@@ -6,7 +6,7 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { emptyPointSql, type GeometryCounts, notFiniteSql } from '../guards/unreadable-geometries.ts';
-import type { LoadContext } from '../gdal/run-gdal.ts';
+import type { LoadContext } from '../run-gdal.ts';
 
 /** Counts of a table, by one scan, and its extent; the extent is null when the table has no coordinates. */
 export async function measureTable(

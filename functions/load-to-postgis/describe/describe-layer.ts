@@ -4,7 +4,7 @@ import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import { openOptions, runGdal, type LoadContext } from '../gdal/run-gdal.ts';
+import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
 import { chooseLayer } from './choose-layer.ts';
 import { cachePrj, describePlainShapefile } from './shapefile-header.ts';
 

@@ -1,7 +1,7 @@
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
-import { openOptions, runGdal, type LoadContext } from '../gdal/run-gdal.ts';
+import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
 import { planLoad, type StagedNames } from './plan-load.ts';
 

@@ -16,7 +16,7 @@ import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
 import { type StagedNames, stagedNames } from './plan-load.ts';
-import { type LoadContext, notesFromMessages } from '../gdal/run-gdal.ts';
+import { type LoadContext, notesFromMessages } from '../run-gdal.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
 export interface LoadedFile {

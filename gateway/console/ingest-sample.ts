@@ -6,11 +6,11 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { manifestView } from '#shared/api/create-views.ts';
-import type { RunningSluice } from '../../start.ts';
-import { viewOfRun } from '../../api/routes/runs.ts';
+import type { RunningSluice } from '../start.ts';
+import { viewOfRun } from '../api/routes/runs.ts';
 
 /** Its source and license are in gateway/console/sample/README.md. */
-const FILE = new URL('./countries.zip', import.meta.url);
+const FILE = new URL('./sample/countries.zip', import.meta.url);
 const BATCH_ID = 'sample-countries';
 const FILE_KEY = `${BATCH_ID}/countries.zip`;
 const MANIFEST_KEY = manifestKeyOf(BATCH_ID);

@@ -8,8 +8,8 @@ import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import { type RejectedTotal, totalRejected } from '../parse/limit-rejected.ts';
-import type { SourceTable } from '../parse/source-table.ts';
+import { type RejectedTotal, totalRejected } from './parse/limit-rejected.ts';
+import type { SourceTable } from './parse/source-table.ts';
 
 /** The default of zstd. Level 15 saves less than 1 % and takes 5 to 10 times as long. */
 const ZSTD_LEVEL = 3;

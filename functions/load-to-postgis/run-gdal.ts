@@ -4,7 +4,7 @@ import { messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from './load/fetch-vector.ts';
 
 /** Runs ogrinfo or ogr2ogr on a source. Its errors name the file. */
 export async function runGdal(
