@@ -180,11 +180,7 @@ test('deletes the objects and assets of a canceled run from the datasets of all 
   ];
   const run = await landing.admit(files, {}, 'weg');
   await landing.exportRun(run);
-  await context.objects.put(
-    'data-lake',
-    assetKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, 'weg.zwei.tif'),
-    'late',
-  );
+  await context.objects.put('data-lake', assetKey({ dataset_id: 'weg.zwei', run_id: run.run_id }, 7, '.tif'), 'late');
   const { run: ended } = await context.ledger.endRun(run.run_id, 'canceled', null);
   await archive(runCanceled(ended, 'zoë'), context);
   expect(await keys('weg.')).toEqual([]);
@@ -219,7 +215,7 @@ test('fails without a retry when the file that GDAL wrote is not a valid COG', a
 test('deletes the object of an attempt that crashed after its upload', async () => {
   const run = await landing.admit({ path: await landing.upload(DEM), format: 'GTiff' }, {}, 'died');
   const dead = await claimStep(landing.context.ledger, run.run_id, 'export-cog', 0);
-  await landing.context.objects.put('data-lake', assetKey(run, dead.token, 'died.tif'), 'half a file');
+  await landing.context.objects.put('data-lake', assetKey(run, dead.token, '.tif'), 'half a file');
   const { asset } = await landing.exportRun(run);
   expect(await keys('died/')).toEqual([asset.s3_key]);
 });

@@ -70,7 +70,7 @@ async function exportAsset(
     writeCog(rasters, parameters, folder, rasterContext),
     softwareVersions(context.gdal, claim.signal),
   ]);
-  const s3_key = assetKey({ dataset_id, run_id: claim.runId }, claim.token, planned.fileName);
+  const s3_key = assetKey({ dataset_id, run_id: claim.runId }, claim.token, planned.keySuffix);
   const draft = buildAssetDraft(claim.run, planned, rasters, { ...file, s3_key, source_hash, software });
   const asset = await storeAsset(file.path, COG_MEDIA_TYPE, draft, claim, context);
   return { assetId: asset._id, reused: false };

@@ -55,5 +55,5 @@ test('other bytes, a declared CRS, a layer, another recipe or parameter give ano
 });
 
 test('the key of the object names the claim', () => {
-  expect(assetKey({ dataset_id: 'Straßen', run_id: 'r' }, 7, 'Straßen.parquet')).toBe('Straßen/r/7/Straßen.parquet');
+  expect(assetKey({ dataset_id: 'Straßen', run_id: 'r' }, 7, '.parquet')).toBe('Straßen/r/7/Straßen.parquet');
 });

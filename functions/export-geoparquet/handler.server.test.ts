@@ -125,10 +125,10 @@ test('exports again when the object of the asset is missing', async () => {
 test('deletes the object of a worker that died after the upload', async () => {
   const { run, ready } = await readyRun({ datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-geoparquet', 0);
-  await context.objects.put('data-lake', assetKey(run, dead.token, 'died.parquet'), 'half a file');
+  await context.objects.put('data-lake', assetKey(run, dead.token, '.parquet'), 'half a file');
   const asset = await assetOf(await handler(ready, context));
   expect((await keys()).filter((key) => key.startsWith('died/'))).toEqual([asset.s3_key]);
-  expect(asset.s3_key).not.toBe(assetKey(run, dead.token, 'died.parquet'));
+  expect(asset.s3_key).not.toBe(assetKey(run, dead.token, '.parquet'));
 });
 
 test('returns the asset of a worker that died after it registered the asset', async () => {
@@ -144,7 +144,7 @@ test('returns the asset of a worker that died after it registered the asset', as
     ...asset,
     _id: assetIdOf(other.run_id),
     run_id: other._id,
-    s3_key: assetKey(other, dead.token, 'registered.parquet'),
+    s3_key: assetKey(other, dead.token, '.parquet'),
     source_hash: 'e'.repeat(64),
   };
   // The lease has expired, but there is no newer claim, so the write of the dead worker is accepted.

@@ -83,7 +83,7 @@ async function exportAsset(
     const file = await writeGeoParquet(session, source, target, claim.signal);
     const draft = assetDraft(claim.run, loaded, ready, {
       ...file,
-      s3_key: assetKey(claim.run, claim.token, `${claim.run.dataset_id}.parquet`),
+      s3_key: assetKey(claim.run, claim.token, '.parquet'),
       source_hash,
       bbox: await boundingBox(session, horizontalBounds(file.profile.bbox), ready.crs),
       software: await softwareVersions(session, file.duckdb),

@@ -102,7 +102,7 @@ test('the object and the scratch files of a worker that crashed after its upload
   const { context } = fixture;
   const { run, requested } = await fixture.startRun([FILE], { datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-parquet', 0);
-  await context.objects.put('data-lake', assetKey(run, dead.token, 'died.parquet'), 'half a file');
+  await context.objects.put('data-lake', assetKey(run, dead.token, '.parquet'), 'half a file');
   const folder = join(scratchRoot(context.env), `${run.run_id}.export-parquet.${dead.token}`);
   await mkdir(folder);
   await writeFile(join(folder, 'asset.parquet'), 'half');

@@ -61,7 +61,7 @@ async function exportTable(
   await writeParquet(inferred, path, folder, signal);
   const { sha256: content_hash, size: size_bytes } = await hashStream(readFileStream(path), signal);
   const draft = assetDraft(run, inferred, {
-    s3_key: assetKey(run, claim.token, `${run.dataset_id}.parquet`),
+    s3_key: assetKey(run, claim.token, '.parquet'),
     content_hash,
     source_hash,
     size_bytes,

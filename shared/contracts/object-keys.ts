@@ -90,10 +90,11 @@ export function assetKeyPrefix({ dataset_id, run_id }: RunRef): string {
 }
 
 /**
- * The key of an asset. It contains the fencing token, so that a stale worker cannot overwrite the asset of a newer one.
+ * The key of an asset. The file name, which downloads get, is the dataset id and `suffix`, such as `.parquet`. The key
+ * contains the fencing token, so that a stale worker cannot overwrite the asset of a newer one.
  */
-export function assetKey(run: RunRef, token: number, fileName: string): string {
-  return `${assetKeyPrefix(run)}${token}/${fileName}`;
+export function assetKey(run: RunRef, token: number, suffix: string): string {
+  return `${assetKeyPrefix(run)}${token}/${run.dataset_id}${suffix}`;
 }
 
 /** The run_id of the run that wrote an asset. */

@@ -17,8 +17,8 @@ export interface PlannedAsset {
   /** Depends on the run only, so that another attempt does not register a second asset. */
   _id: string;
   dataset_id: string;
-  /** File name of the object, unique in the run. */
-  fileName: string;
+  /** The end of the key of the object (assetKey). It is unique in the run. */
+  keySuffix: string;
   files: ManifestFile[];
 }
 
@@ -29,7 +29,7 @@ export function planAssets(run: Pick<RunDocument, 'run_id' | 'dataset_id' | 'man
   return datasets.map((dataset_id, index) => ({
     _id: deterministicObjectId('asset', run.run_id, 'cog', index),
     dataset_id,
-    fileName: datasets.length === 1 ? `${dataset_id}.tif` : `${dataset_id}_${index + 1}.tif`,
+    keySuffix: datasets.length === 1 ? '.tif' : `_${index + 1}.tif`,
     files: datasets.length === 1 ? files : files.slice(index, index + 1),
   }));
 }
