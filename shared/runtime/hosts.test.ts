@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
@@ -233,4 +234,18 @@ test('functions are warmed up before their first events; a missing function is i
   const thread = once(process, 'worker');
   await inProcess.warmUp(['no-such-function', 'export-geoparquet']);
   expect(await thread).toHaveLength(1); // The thread that writes Parquet.
+});
+
+test('a host of all functions warms up the later steps of a lane with its first step, and not again', async () => {
+  const loads: string[] = [];
+  const stack = await readStack();
+  const host = new InProcessHost(
+    { ...context, log: { debug: ({ function: name }: { function: string }) => loads.push(name) } as never },
+    { stack, load: () => Promise.resolve(obedient) },
+  );
+  // Without a database, the warm-up of transform-recipe fails, which is logged.
+  for (let call = 0; call < 2; call += 1) await host.invoke('load-to-postgis', event({}), { signal: never });
+  await vi.waitFor(() => expect(loads).toEqual(['transform-recipe']));
+  await host.invoke('load-to-postgis', event({}), { signal: never });
+  expect(loads).toEqual(['transform-recipe']);
 });

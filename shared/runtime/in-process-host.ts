@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { FUNCTION_NAME, type Stack } from '#shared/config/stack.ts';
+import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
@@ -7,12 +8,17 @@ import type { Context, Handler, WarmUp } from './context.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 import { withDeclaredPorts } from './make-context.ts';
 
+/** The resources that `warmUp` of a function opens are closed when they are idle for this time. */
+const WARM_MS = 5 * 60_000;
+
 /** Runs the functions in this process; all calls share the ports of one context. */
 export class InProcessHost implements FunctionHost {
   #context: Context;
   #load: (name: string) => Promise<Handler>;
   #stack: Pick<Stack, 'find'> | undefined;
   #handlers = new Map<string, Promise<Handler>>();
+  /** The last use of a function, in milliseconds. */
+  #used = new Map<string, number>();
 
   /** With `stack`, a function can use only the ports that stack.yml declares for it. */
   constructor(
@@ -26,6 +32,8 @@ export class InProcessHost implements FunctionHost {
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     const limits = new CallLimits([this.#context.signal, options.signal]);
+    this.#used.set(name, Date.now());
+    if (this.#stack !== undefined) void this.warmUp(stepsAfter(name).filter((step) => this.#isCold(step)));
     try {
       const handler = await this.#handler(name);
       return await handler(event, { ...this.#contextOf(name), signal: limits.signal });
@@ -37,16 +45,28 @@ export class InProcessHost implements FunctionHost {
   }
 
   /** Loads functions before their first events. An error is logged, and thrown at the first event. */
+  async load(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#prepare(name, () => this.#handler(name));
+  }
+
+  /**
+   * Loads functions and executes their `warmUp`. A host of all functions does this when a step begins, for the later
+   * steps of its lane. An idle process has no threads and no sessions. Errors are handled as in load().
+   */
   async warmUp(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      if (this.#context.signal.aborted) return;
-      await warmUpFunction(name, this.#contextOf(name)).catch((thrown: unknown) =>
-        this.#context.log.debug(
-          { function: name, error: asSluiceError(thrown).toDocument() },
-          'Function:WarmUp:Failed',
-        ),
-      );
-    }
+    for (const name of names) this.#used.set(name, Date.now());
+    for (const name of names) await this.#prepare(name, () => warmUpFunction(name, this.#contextOf(name)));
+  }
+
+  async #prepare(name: string, action: () => Promise<unknown>): Promise<void> {
+    if (this.#context.signal.aborted) return;
+    await action().catch((thrown: unknown) =>
+      this.#context.log.debug({ function: name, error: asSluiceError(thrown).toDocument() }, 'Function:WarmUp:Failed'),
+    );
+  }
+
+  #isCold(name: string): boolean {
+    return Date.now() - (this.#used.get(name) ?? -Infinity) > WARM_MS;
   }
 
   #contextOf(name: string): Context {
@@ -62,6 +82,13 @@ export class InProcessHost implements FunctionHost {
     loading.catch(() => this.#handlers.delete(name)); // So that a function that is added later is found.
     return loading;
   }
+}
+
+/** The steps that follow in the lanes of a step. */
+function stepsAfter(name: string): string[] {
+  return Object.values(LANE_STEPS).flatMap((steps: readonly string[]) =>
+    steps.includes(name) ? steps.slice(steps.indexOf(name) + 1) : [],
+  );
 }
 
 const FUNCTIONS = new URL('../../functions/', import.meta.url);
