@@ -10,7 +10,7 @@ import type { RunView } from '#shared/api/views.ts';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { trimEndOf } from '#shared/text/first-bytes.ts';
+import { trimEndOf } from '#shared/text/truncate.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
 const START_TIMEOUT_MS = 60_000;

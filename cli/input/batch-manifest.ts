@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { firstBytes } from '#shared/text/first-bytes.ts';
+import { truncateToBytes } from '#shared/text/truncate.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { printable } from '#shared/text/visible-text.ts';
 
@@ -36,7 +36,7 @@ export function batchNames(
     );
   const end = `${compactTime(now)}-${random}`;
   if (requested !== undefined) return { batchId: requested, folder: `${folderName(requested)}-${random}` };
-  return { batchId: `${dataset}-${end}`, folder: `${firstBytes(dataset, MAX_FOLDER_BYTES)}-${end}` };
+  return { batchId: `${dataset}-${end}`, folder: `${truncateToBytes(dataset, MAX_FOLDER_BYTES)}-${end}` };
 }
 
 /** The `metadata` fields of these options. */
@@ -59,7 +59,7 @@ const MAX_FOLDER_BYTES = 150;
 
 /** A batch_id may contain any characters, such as `/` and `..`; the name of a folder may not. */
 function folderName(batchId: string): string {
-  return firstBytes(batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_'), MAX_FOLDER_BYTES);
+  return truncateToBytes(batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_'), MAX_FOLDER_BYTES);
 }
 
 /** The command-line option for each manifest field, for messages. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ALL_RECIPES, type Recipe, stepsOf, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
 import type { StepDefinition } from '#shared/recipes/step-definition.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
-import { trimEndOf } from '#shared/text/first-bytes.ts';
+import { trimEndOf } from '#shared/text/truncate.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
 

@@ -2,7 +2,7 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
-import { isEnabled, laneOf } from '#shared/manifest/lanes.ts';
+import { isEnabled, laneOf } from '#shared/manifest/choose-lane.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { printable, refusedCharacter } from '#shared/text/visible-text.ts';

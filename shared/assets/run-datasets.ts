@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { MAX_DATASET_ID_BYTES } from '#shared/contracts/object-keys.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { firstBytes } from '#shared/text/first-bytes.ts';
+import { truncateToBytes } from '#shared/text/truncate.ts';
 
 /** Longest dataset id (DATASET_ID), in characters. */
 const MAX_DATASET_ID = 100;
@@ -54,7 +54,7 @@ function numberRepeated(names: readonly string[]): string[] {
 /** The first characters of a name that can be a dataset id with `space` more ASCII characters. */
 function cutDatasetId(name: string, space = 0): string {
   const characters = [...name].slice(0, MAX_DATASET_ID - space).join('');
-  return firstBytes(characters, MAX_DATASET_ID_BYTES - space);
+  return truncateToBytes(characters, MAX_DATASET_ID_BYTES - space);
 }
 
 function foldCase(name: string): string {

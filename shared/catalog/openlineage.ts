@@ -4,7 +4,7 @@ import type { Status } from '#shared/contracts/statuses.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { trimEndOf } from '#shared/text/first-bytes.ts';
+import { trimEndOf } from '#shared/text/truncate.ts';
 
 /**
  * A run event of OpenLineage (https://openlineage.io/spec/1-0-5/OpenLineage.json): start or end of a run, with its

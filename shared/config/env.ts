@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { trimEndOf } from '#shared/text/first-bytes.ts';
+import { trimEndOf } from '#shared/text/truncate.ts';
 import {
   bucketName,
   databaseUrl,

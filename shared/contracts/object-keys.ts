@@ -1,4 +1,4 @@
-import { firstBytes } from '#shared/text/first-bytes.ts';
+import { truncateToBytes } from '#shared/text/truncate.ts';
 import { refusedCharacter } from '#shared/text/visible-text.ts';
 
 /** The keys of all objects that Sluice reads or writes. No other module builds or parses a key. */
@@ -66,7 +66,7 @@ export function archiveKeyOf(manifestKey: string, manifestId?: string): string {
   const key = `${ARCHIVE_PREFIX}${stem}${suffix}`;
   if (keyProblem(key) === undefined) return key;
   const name = stem.slice(stem.lastIndexOf('/') + 1);
-  return `${ARCHIVE_PREFIX}${MANIFESTS_PREFIX}${firstBytes(name, MAX_SEGMENT_BYTES - suffix.length)}${suffix}`;
+  return `${ARCHIVE_PREFIX}${MANIFESTS_PREFIX}${truncateToBytes(name, MAX_SEGMENT_BYTES - suffix.length)}${suffix}`;
 }
 
 // Data lake: a folder for each dataset holds its collection, its items, and a folder for each run with the assets.

@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isGzip, readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { isGzip, readFirstBytes } from '#shared/formats/signatures.ts';
 import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';

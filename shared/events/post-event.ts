@@ -1,7 +1,7 @@
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
-import { trimEndOf } from '#shared/text/first-bytes.ts';
+import { trimEndOf } from '#shared/text/truncate.ts';
 import type { SluiceEvent } from './event.ts';
 import { writeEvent, readError } from './http.ts';
 

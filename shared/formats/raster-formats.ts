@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { decodeFirstBytes, startsWithLatin1, matchesText, isTiff } from './first-bytes.ts';
+import { decodeFirstBytes, startsWithLatin1, matchesText, isTiff } from './signatures.ts';
 import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A raster format that Sluice accepts. VRT is not one of them, because a VRT can name any file or server. */

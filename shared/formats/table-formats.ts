@@ -1,4 +1,4 @@
-import { describeFirstBytes, isGzip, isUtf16, isZip, matchesText } from './first-bytes.ts';
+import { describeFirstBytes, isGzip, isUtf16, isZip, matchesText } from './signatures.ts';
 import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A table format that Sluice accepts. docs/tabular.md describes the formats. */

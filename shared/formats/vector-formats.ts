@@ -1,4 +1,4 @@
-import { isShapefile, isSqlite, isUtf16, isZip, matchesText, startsWithBytes } from './first-bytes.ts';
+import { isShapefile, isSqlite, isUtf16, isZip, matchesText, startsWithBytes } from './signatures.ts';
 import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A vector format that Sluice accepts. docs/formats.md is generated from the table below. */

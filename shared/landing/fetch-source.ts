@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/formats/archive.ts';
-import { describeFirstBytes, readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { describeFirstBytes, readFirstBytes } from '#shared/formats/signatures.ts';
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';

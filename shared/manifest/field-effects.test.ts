@@ -4,7 +4,7 @@ import { TABLE_FORMATS } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS } from '#shared/formats/vector-formats.ts';
 import { type Lane, LANES } from '#shared/contracts/lanes.ts';
 import { fieldsWithoutEffect } from './field-effects.ts';
-import { laneOf } from './lanes.ts';
+import { laneOf } from './choose-lane.ts';
 import { type Manifest, ManifestFileSchema, ManifestMetadataSchema, ManifestSchema } from './manifest.ts';
 
 const FORMATS = { vector: VECTOR_FORMATS, raster: RASTER_FORMATS, tabular: TABLE_FORMATS };

@@ -1,3 +1,4 @@
+import { truncateToBytes } from '#shared/text/truncate.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 
 /** PostgreSQL silently cuts longer identifiers, so two names could become equal. */
@@ -53,28 +54,16 @@ function freeName(
   inSource: ReadonlySet<string>,
   numbers: Map<string, number>,
 ): string {
-  const short = cutTo(source, MAX_IDENTIFIER_BYTES);
+  const short = truncateToBytes(source, MAX_IDENTIFIER_BYTES);
   if (short === source && source !== '' && !taken.has(caseless(source))) return source;
-  const stem = caseless(cutTo(source, STEM_BYTES));
+  const stem = caseless(truncateToBytes(source, STEM_BYTES));
   for (let number = (numbers.get(stem) ?? 0) + 1; ; number++) {
     const suffix = `_${number}`;
-    const name = cutTo(source, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
+    const name = truncateToBytes(source, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
     if (taken.has(caseless(name)) || inSource.has(caseless(name))) continue;
     numbers.set(stem, number);
     return name;
   }
-}
-
-/** The longest prefix of whole characters with at most `bytes` bytes of UTF-8. */
-function cutTo(text: string, bytes: number): string {
-  let cut = '';
-  let length = 0;
-  for (const character of text) {
-    length += Buffer.byteLength(character);
-    if (length > bytes) return cut;
-    cut += character;
-  }
-  return cut;
 }
 
 function caseless(name: string): string {

@@ -6,7 +6,7 @@ import { createGdal } from '#shared/gdal/runner.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { lanesServedBy } from '#shared/manifest/lanes.ts';
+import { lanesServedBy } from '#shared/manifest/choose-lane.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { printable } from './visible-text.ts';
-import { trimEndOf } from './first-bytes.ts';
+import { trimEndOf } from './truncate.ts';
 
 /**
  * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { startsWithLatin1 } from '#shared/formats/first-bytes.ts';
+import { startsWithLatin1 } from '#shared/formats/signatures.ts';
 
 /**
  * Finds references to other files in HDF5 files, including netCDF-4: raw bytes of any file (external storage), and

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFirstBytes } from '#shared/formats/first-bytes.ts';
+import { describeFirstBytes } from '#shared/formats/signatures.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkSignature, fetchSource, type FetchContext, type Source } from '#shared/landing/fetch-source.ts';

@@ -4,7 +4,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
 import type { StagedNames } from '../load/plan-load.ts';
 import type { CsvGeometry } from './geometry-columns.ts';
-import { inferColumnTypes, type InferenceContext } from './infer-types.ts';
+import { inferColumnTypes, type InferenceContext } from './column-types.ts';
 
 const NUMBER = String.raw`^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$`;
 /** Characters of a value in a message. */

@@ -1,4 +1,4 @@
-import { readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer, LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 

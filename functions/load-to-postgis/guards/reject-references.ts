@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { withArchive } from '#shared/formats/archive.ts';
-import { isSqlite } from '#shared/formats/first-bytes.ts';
+import { isSqlite } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 

@@ -1,6 +1,6 @@
 import { readFileStream } from '#shared/text/file-streams.ts';
 import { type FileHandle, open } from 'node:fs/promises';
-import { readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readFirstBytes } from '#shared/formats/first-bytes.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { type VectorFormat, vectorFormat } from '#shared/formats/vector-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';

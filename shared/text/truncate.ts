@@ -1,6 +1,7 @@
 /** The first characters of a text that fit into `maxBytes` of UTF-8. */
-export function firstBytes(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text);
+export function truncateToBytes(text: string, maxBytes: number): string {
+  // The time does not depend on the length of the text: each of its UTF-16 units has at least one byte.
+  const bytes = Buffer.from(text.slice(0, maxBytes));
   let end = Math.min(bytes.length, maxBytes);
   // A byte 10xxxxxx continues a character.
   while (end > 0 && end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;

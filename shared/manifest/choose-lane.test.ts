@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseStack } from '#shared/config/stack.ts';
 import { LANES } from '#shared/contracts/lanes.ts';
-import { isEnabled, laneOf, lanesServedBy } from './lanes.ts';
+import { isEnabled, laneOf, lanesServedBy } from './choose-lane.ts';
 import type { Manifest } from './manifest.ts';
 
 const file = (type: 'vector' | 'raster' | 'tabular') => ({ path: 's3://landing-zone/b/x', type, format: 'GPKG' });

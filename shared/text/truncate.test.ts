@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstBytes } from './first-bytes.ts';
+import { truncateToBytes } from './truncate.ts';
 
 test.each([
   ['größe', 20, 'größe'],
@@ -11,5 +11,5 @@ test.each([
   ['道', 2, ''],
   ['a', 0, ''],
 ])('the characters of %j in %i bytes are %j', (text, maxBytes, expected) => {
-  expect(firstBytes(text, maxBytes)).toBe(expected);
+  expect(truncateToBytes(text, maxBytes)).toBe(expected);
 });

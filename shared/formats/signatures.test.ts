@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readFirstBytes } from './first-bytes.ts';
+import { readFirstBytes } from './signatures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-first-bytes é-'));
 afterAll(() => rmSync(folder, { recursive: true }));
