@@ -99,6 +99,8 @@ export const RunDocumentSchema = z.object({
   input_bytes: z.number().int().min(0).optional(),
   /** Number of restarts after PostgreSQL lost the working tables; absent before the first restart. */
   restarts: z.number().int().min(1).optional(),
+  /** Number of these restarts for which a server process of this run was killed; absent before the first one. */
+  backend_deaths: z.number().int().min(1).optional(),
   /** Identifies the rerun request, so that a repeated request does not start a second run. */
   request_id: z.string().nullable().optional(),
   traceparent: z.string().nullable(),

@@ -77,10 +77,10 @@ export interface Ledger {
   /** Releases the claim after an error, which is stored on the step. A stale claim changes nothing. */
   releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
   /**
-   * Resets every step to pending, stores the error on the claimed one, and increments `restarts`. Returns the run.
-   * Throws CLAIM_STALE.
+   * Resets every step to pending, stores the error on the claimed one, and increments `restarts`; with `backendDied`
+   * (a PostgreSQL process of the run was killed) also `backend_deaths`. Returns the run. Throws CLAIM_STALE.
    */
-  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument>;
+  restartRun(claim: ClaimRef, error: ErrorDocument, backendDied?: boolean): Promise<RunDocument>;
 
   // Assets; reads do not return removed assets
 

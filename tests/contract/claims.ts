@@ -226,6 +226,19 @@ export function claimContract(on: OpenedLedger): void {
       });
     });
 
+    test('a restart counts the deaths of server processes of the run', async () => {
+      const run = await admitBatch(on.ledger);
+      const restart = async (backendDied: boolean) => {
+        const ref = await claimed(on.ledger, run, 'load-to-postgis');
+        const { restarts, backend_deaths } = await on.ledger.restartRun(ref, ERROR, backendDied);
+        return [restarts, backend_deaths];
+      };
+      expect(await restart(false)).toEqual([1, undefined]);
+      expect(await restart(true)).toEqual([2, 1]);
+      expect(await restart(false)).toEqual([3, 1]);
+      expect(await restart(true)).toEqual([4, 2]);
+    });
+
     test('an ended run is not restarted', async () => {
       const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');

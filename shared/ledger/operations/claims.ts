@@ -19,8 +19,8 @@ export interface ClaimQueries {
   isFinishedBy(claim: ClaimRef): Promise<boolean>;
   /** As finishStep. */
   releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<Status | undefined>;
-  /** Resets all steps and increments `restarts`. Undefined when the claim is not current. */
-  restartRun(claim: ClaimRef, error: ErrorDocument): Promise<RunDocument | undefined>;
+  /** Resets all steps, and increments `restarts` and `backend_deaths`. Undefined when the claim is not current. */
+  restartRun(claim: ClaimRef, error: ErrorDocument, backendDied: boolean): Promise<RunDocument | undefined>;
 }
 
 export function claimOperations(
@@ -46,8 +46,8 @@ export function claimOperations(
       const status = await queries.releaseStep(claim, storableValue(error));
       if (status !== undefined) announceRun(claim.runId, status);
     },
-    async restartRun(claim, error) {
-      const run = await queries.restartRun(claim, storableValue(error));
+    async restartRun(claim, error, backendDied = false) {
+      const run = await queries.restartRun(claim, storableValue(error), backendDied);
       if (run === undefined) throw staleClaim(claim);
       announceRun(claim.runId, run.status);
       return run;

@@ -117,7 +117,9 @@ const RESTART: Statement = {
   name: 'ledger.restart',
   text: `
     update ledger.runs
-    set doc = doc || jsonb_build_object(
+    set doc = doc || case when $5::boolean then jsonb_build_object(
+        'backend_deaths', coalesce((doc ->> 'backend_deaths')::int, 0) + 1) else '{}' end
+      || jsonb_build_object(
       'restarts', coalesce((doc ->> 'restarts')::int, 0) + 1,
       'updated_at', ${NOW},
       'steps', (
@@ -157,8 +159,8 @@ export function claimQueries(database: Database): ClaimQueries {
       const values = [...heldBy(claim), claim.step, JSON.stringify(error)];
       return (await database.query<{ status: Status }>(RELEASE, values))[0]?.status;
     },
-    async restartRun(claim, error) {
-      const values = [...heldBy(claim), claim.step, JSON.stringify(error)];
+    async restartRun(claim, error, backendDied) {
+      const values = [...heldBy(claim), claim.step, JSON.stringify(error), backendDied];
       return (await database.documents<RunDocument>(RESTART, values))[0];
     },
   };
