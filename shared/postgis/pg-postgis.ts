@@ -3,8 +3,9 @@ import format from 'pg-format';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
-import type { Postgis, PostgisSession } from './postgis.ts';
+import type { Postgis, PostgisSession, SessionClaim } from './postgis.ts';
 import { schemaOfRun } from './run-schema.ts';
+import { ConnectionWatch, crashError, SERVER_STATE, type ServerState } from './server-crash.ts';
 import { type PooledClient, SessionPool } from './session-pool.ts';
 
 /** Table in each run schema with the newest fencing token of each step. */
@@ -27,6 +28,10 @@ const MAX_SERVICE_CONNECTIONS = 4;
 /** SQLSTATEs of two sessions that create the same schema or table at the same time. */
 const ALREADY_CREATED = ['23505', '42P06', '42P07'];
 
+/** Advisory lock of the one open session with `alone`. */
+const ALONE_LOCK = "hashtext('sluice:alone')";
+const ALONE_RETRY_SECONDS = 2;
+
 /** PostGIS through node-postgres. */
 export class PgPostgis implements Postgis {
   #url: string;
@@ -46,18 +51,21 @@ export class PgPostgis implements Postgis {
     this.#pool.on('error', () => undefined); // An idle connection failed. The next query opens a new one.
   }
 
-  async openSession(claim: ClaimRef, signal: AbortSignal): Promise<PostgisSession> {
+  async openSession(claim: SessionClaim, signal: AbortSignal): Promise<PostgisSession> {
     signal.throwIfAborted();
     const schema = schemaOfRun(claim.runId);
     const name = applicationName(claim);
     const client = await withCode(this.#sessions.take());
+    let before: ServerState;
     try {
       await withCode(client.query(format('set application_name = %L; set search_path = %I, public', name, schema)));
-      await withCode(raiseFence(client, schema, claim));
+      before = await withCode(raiseFence(client, schema, claim));
+      if (claim.alone) await withCode(lockAlone(client, claim));
     } catch (thrown) {
       this.#sessions.end(client);
       throw thrown;
     }
+    const watch = new ConnectionWatch(client);
     const stopCanceling = this.#cancelOnAbort(client, signal);
     let open = true;
     return {
@@ -79,6 +87,10 @@ export class PgPostgis implements Postgis {
         // A cancel request may still arrive at this connection, so it is not used for another session.
         if (signal.aborted) this.#sessions.end(client);
         else await this.#sessions.giveBack(client);
+        watch.stop();
+        if (!watch.closed) return;
+        const crash = await crashError(claim.step, watch, before, () => this.#serverState(), signal);
+        if (crash) throw crash;
       },
     };
   }
@@ -97,6 +109,10 @@ export class PgPostgis implements Postgis {
       signal.removeEventListener('abort', cancel);
       clearInterval(timer);
     };
+  }
+
+  async #serverState(): Promise<ServerState | undefined> {
+    return (await this.#pool.query<ServerState & pg.QueryResultRow>(`select ${SERVER_STATE}`)).rows[0];
   }
 
   async dropSchema(runId: string): Promise<void> {
@@ -133,10 +149,10 @@ export class PgPostgis implements Postgis {
 }
 
 /**
- * Stores the claim's token in the run's schema, and ends the sessions of older claims of the step.
- * Throws CLAIM_STALE when the schema has a newer token.
+ * Stores the claim's token in the run's schema, and ends the sessions of older claims of the step. Returns the state of
+ * the server. Throws CLAIM_STALE when the schema has a newer token.
  */
-async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef): Promise<void> {
+async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef): Promise<ServerState> {
   const fence = format('%I.%I', schema, FENCE_TABLE);
   await client
     .query(
@@ -149,12 +165,13 @@ async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef)
     .catch((thrown: unknown) => {
       if (!ALREADY_CREATED.includes((thrown as { code?: string }).code ?? '')) throw thrown;
     });
-  const raised = await client.query(
+  const raised = await client.query<ServerState & pg.QueryResultRow>(
     `insert into ${fence} as f values ($1, $2)
-     on conflict (step) do update set token = excluded.token where f.token <= excluded.token returning token`,
+     on conflict (step) do update set token = excluded.token where f.token <= excluded.token returning ${SERVER_STATE}`,
     [claim.step, claim.token],
   );
-  if (raised.rowCount === 0)
+  const [state] = raised.rows;
+  if (state === undefined)
     throw new SluiceError('CLAIM_STALE', `A newer claim of step ${claim.step} of run ${claim.runId} exists.`);
   await client.query(
     `select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS}) from pg_stat_activity
@@ -162,6 +179,17 @@ async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef)
        and substr(application_name, length($1) + 1)::int < $2`,
     [`${namePrefix(claim.runId)}${claim.step}:`, claim.token],
   );
+  return state;
+}
+
+/** Throws STEP_BUSY while another session with `alone` is open. The lock ends with the session. */
+async function lockAlone(client: PooledClient, { runId, step }: ClaimRef): Promise<void> {
+  const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${ALONE_LOCK}) as locked`);
+  if (rows[0]?.locked) return;
+  throw new SluiceError('STEP_BUSY', 'Another run whose PostgreSQL process was killed is executed first.', {
+    details: { run_id: runId, step },
+    retryAfterSeconds: ALONE_RETRY_SECONDS,
+  });
 }
 
 /** `sluice:<run>:<step>:<token>`. The run id has no dashes, because PostgreSQL cuts the name after 63 bytes. */

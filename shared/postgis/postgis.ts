@@ -1,14 +1,21 @@
 import type pg from 'pg';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 
+/** A claim that opens a session. */
+export interface SessionClaim extends ClaimRef {
+  /** True after the server process of an earlier session of the run was killed. One such session is open at a time. */
+  alone?: boolean;
+}
+
 /** The spatial database. It holds the working tables of runs; a run's schema is dropped when the run ends. */
 export interface Postgis {
   /**
    * Opens the session of a claim in the run's schema, and creates the schema when it is missing. Sessions of older
    * claims of the step are ended. The schema stores the newest fencing token of each step, so an older claim cannot
-   * open a session again. Aborting `signal` cancels the running statement. Throws CLAIM_STALE, DATABASE_UNAVAILABLE.
+   * open a session again. Aborting `signal` cancels the running statement. Throws CLAIM_STALE, DATABASE_UNAVAILABLE,
+   * and STEP_BUSY for `alone` while another such session is open.
    */
-  openSession(claim: ClaimRef, signal: AbortSignal): Promise<PostgisSession>;
+  openSession(claim: SessionClaim, signal: AbortSignal): Promise<PostgisSession>;
   /** Drops the schema of a run and ends its sessions. Does nothing when the schema does not exist. */
   dropSchema(runId: string): Promise<void>;
   /** Names of the schemas of runs. */
@@ -34,5 +41,10 @@ export interface PostgisSession {
   query<R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   /** Connection string of libpq for ogr2ogr and psql, with the same application_name and search_path. */
   connectionString: string;
+  /**
+   * Throws TABLES_LOST when PostgreSQL crashed while the session was open, after it has recovered. This error replaces
+   * the one of the statement, whose reason is the crash. `details.backend_died` is true when the server process of this
+   * session was killed or crashed, and false when that of another session was.
+   */
   close(): Promise<void>;
 }

@@ -55,8 +55,8 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
     return describeTable(claim.runId, [first, ...others], first);
   } finally {
-    await session.close();
     await firstDownload.catch(() => undefined); // The scratch folder is deleted after all writes to it have ended.
+    await session.close();
   }
 }
 

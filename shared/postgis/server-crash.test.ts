@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { StepName } from '#shared/contracts/lanes.ts';
+import { crashError, type ServerState } from './server-crash.ts';
+
+const BEFORE: ServerState = { started: '100.5', reset: '100.6' };
+const RECOVERED: ServerState = { started: '100.5', reset: '200.1' };
+const RESTARTED: ServerState = { started: '200.2', reset: '200.3' };
+const STEP: StepName = 'transform-recipe';
+const never = new AbortController().signal;
+
+const errorAfter = (now: ServerState, warned: boolean, step: StepName = STEP) =>
+  crashError(step, { warned }, BEFORE, () => Promise.resolve(now), never);
+
+test.each([
+  ['its process was killed', RECOVERED, false, STEP, true],
+  ['another process was killed', RECOVERED, true, STEP, false],
+  ['the server was killed', RESTARTED, false, STEP, false],
+  ['a process was killed while it sent rows', RECOVERED, false, 'export-geoparquet', false],
+] as const)('a session lost its tables because %s', async (_, now, warned, step, backend_died) => {
+  expect(await errorAfter(now, warned, step)).toMatchObject({ code: 'TABLES_LOST', details: { step, backend_died } });
+});
+
+test('a connection that was closed without a crash lost no tables', async () => {
+  expect(await errorAfter(BEFORE, false)).toBeUndefined();
+  expect(await errorAfter({ ...BEFORE, started: '300.1' }, false)).toBeUndefined();
+});
+
+test('waits until the server has recovered, unless the signal aborts', async () => {
+  const answers = [
+    BEFORE, // PostgreSQL has not yet noticed the end of its process.
+    Object.assign(new Error('the database system is in recovery mode'), { code: '57P03' }),
+    Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+  ];
+  const read = () => {
+    const answer = answers.shift() ?? RECOVERED;
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  expect(await crashError(STEP, { warned: false }, BEFORE, read, never)).toMatchObject({ code: 'TABLES_LOST' });
+  expect(answers).toEqual([]);
+  const stop = new AbortController();
+  const away = () => {
+    stop.abort();
+    return Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
+  };
+  expect(await crashError(STEP, { warned: false }, BEFORE, away, stop.signal)).toBeUndefined();
+});
