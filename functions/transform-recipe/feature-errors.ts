@@ -2,6 +2,7 @@ import format from 'pg-format';
 import { isOutOfMemory } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { FeatureCheck, FeatureFailure, RecipeStep, StepContext } from '#shared/recipes/recipe-step.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
 
@@ -103,4 +104,35 @@ function featureError({ code, predicate }: FeatureFailure, failing: FailingFeatu
       `${predicate}: ${reasonOf(first?.reason)}.`,
     { details: { features }, cause },
   );
+}
+
+/** The feature of raw_data with the most vertices. */
+export interface LargestFeature {
+  feature: number;
+  vertices: number;
+}
+
+/** For a run whose server process was killed before: the feature that probably needs the most memory. */
+export async function findLargestFeature(
+  session: PostgisSession,
+  geometryColumn: string,
+): Promise<LargestFeature | undefined> {
+  const [largest] = await session.query<LargestFeature & Record<string, unknown>>(
+    format(
+      `select %I::float8 as feature, ST_NPoints(%I)::float8 as vertices from %I order by 2 desc nulls last, 1 limit 1`,
+      KEY_COLUMN,
+      geometryColumn,
+      RAW_TABLE,
+    ),
+  );
+  return largest;
+}
+
+/** Adds the feature to the error of a session whose server process was killed (PostgisSession.close). */
+export function nameLargestFeature(thrown: unknown, largest: LargestFeature | undefined): unknown {
+  if (largest === undefined || !(thrown instanceof SluiceError) || thrown.details.backend_died !== true) return thrown;
+  return new SluiceError(thrown.code, thrown.message, {
+    details: { ...thrown.details, features: [largest] },
+    cause: thrown,
+  });
 }

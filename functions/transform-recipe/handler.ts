@@ -6,8 +6,10 @@ import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts
 import { recipeOf, stepsOf } from '#shared/recipes/registry.ts';
 import type { Context, Handler, WarmUp } from '#shared/runtime/context.ts';
 import { inputOfStep } from '#shared/runtime/step-input.ts';
+import { mayUseParallelWorkers } from '#shared/runtime/restart-run.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
+import { findLargestFeature, type LargestFeature, nameLargestFeature } from './feature-errors.ts';
 import { readStepContext } from './read-step-context.ts';
 import { dropOutputs, runRecipe } from './run-recipe.ts';
 
@@ -32,9 +34,12 @@ async function transform(claim: Claim, loaded: Loaded, { env, postgis }: Context
   const parameters = parseParameters(metadata.recipe);
   const steps = stepsOf(recipe, parameters.steps);
   const session = await postgis.openSession(claim, claim.signal);
+  let largest: LargestFeature | undefined;
   try {
     await checkTableKept(session, RAW_TABLE, loaded.row_count);
-    await session.query(`${sessionSettings(env, loaded.row_count)}; ${dropOutputs(steps)}`);
+    const parallelRows = mayUseParallelWorkers(claim.run) ? loaded.row_count : 0;
+    await session.query(`${sessionSettings(env, parallelRows)}; ${dropOutputs(steps)}`);
+    if (claim.alone) largest = await findLargestFeature(session, env.GEOMETRY_COLUMN);
     const stepContext = await readStepContext(session, env, recipe, parameters, loaded.srid);
     const result = await runRecipe(session, steps, stepContext, loaded.row_count, claim.signal);
     const counts = await countGeometries(session, stepContext.geometryColumn);
@@ -52,6 +57,8 @@ async function transform(claim: Claim, loaded: Loaded, { env, postgis }: Context
       notes: result.notes,
     };
   } finally {
-    await session.close();
+    await session.close().catch((thrown: unknown) => {
+      throw nameLargestFeature(thrown, largest);
+    });
   }
 }

@@ -147,7 +147,7 @@ export const INPUT_CODES = {
     'Change the recipe step so that its output has exactly one geometry column.',
   ),
   TABLES_LOST: permanent(
-    'PostgreSQL crashed and lost the working tables of the run four times.',
+    'PostgreSQL crashed and lost the working tables of the run, which was restarted as often as possible.',
     'Find the cause of the crash in the PostgreSQL log. Then repeat the run: `npx sluice rerun RUN`.',
   ),
   EXPORT_MISMATCH: transient(

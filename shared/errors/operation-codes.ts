@@ -30,8 +30,8 @@ export const OPERATION_CODES = {
     'Split the file, or raise STATEMENT_TIMEOUT_SECONDS and repeat the run: `npx sluice rerun RUN`.',
   ),
   OUT_OF_MEMORY: permanent(
-    'A statement needed more memory than a process of PostgreSQL may use.',
-    'Split the file or its largest feature, or raise POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
+    'A statement needed more memory than a process of PostgreSQL may use, or its process was killed repeatedly.',
+    'Split the file or its largest feature, add memory, or raise POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
       '`npx sluice rerun RUN`.',
   ),
   STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),

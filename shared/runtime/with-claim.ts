@@ -5,10 +5,11 @@ import { afterRestart, ofRun } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
+import type { SessionClaim } from '#shared/postgis/postgis.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from './owner.ts';
-import { restartAfterLoss } from './restart-run.ts';
+import { countBackendDeaths, restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
 import { claimOfEvent, isFromRecordedClaim, nameInput } from './step-input.ts';
 
@@ -22,7 +23,7 @@ const BUSY_RETRY_SECONDS = 2;
 const ABANDON_MS = 10_000;
 
 /** A claimed step. `signal` aborts on cancellation, a lost claim, a timeout, or the stop of the process. */
-export interface Claim extends ClaimRef {
+export interface Claim extends SessionClaim {
   run: RunDocument;
   attempt: number;
   signal: AbortSignal;
@@ -89,7 +90,7 @@ async function executeStep(
   const limits = new CallLimits([context.signal, lost.signal], context.env.STEP_TIMEOUT_SECONDS);
   const stopRenewing = keepClaim(context, claim, lost);
   try {
-    const working = work({ ...claim, run, attempt, signal: limits.signal });
+    const working = work({ ...claim, alone: run.backend_deaths !== undefined, run, attempt, signal: limits.signal });
     const returned = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
     const reply = returned && { ...afterRestart(run, ofRun(run, returned)), sluiceclaim: claimOfEvent(claim) };
     await context.ledger.finishStep(claim, reply ?? null, close);
@@ -98,24 +99,31 @@ async function executeStep(
     return reply;
   } catch (thrown) {
     const error = explainAbort(thrown, context, { isLost: lost.signal.aborted, hasTimedOut: limits.timedOut });
-    return await endAttempt(context, { ...claim, run }, nameInput(countKills(error, run, step), step, run));
+    const counted = countBackendDeaths(countKills(error, run, step), run);
+    return await endAttempt(context, { ...claim, run }, nameInput(counted, step, run));
   } finally {
     limits.release();
     stopRenewing();
   }
 }
 
-/** Restarts the run after the loss of its tables; after any other error, releases the claim and throws the error. */
+/**
+ * Restarts the run after the loss of its tables; after any other error, releases the claim and throws the error. If the
+ * run could not be restarted, throws the reason, so that the step is repeated and finds the loss again.
+ */
 async function endAttempt(
   context: Context,
   { run, ...claim }: ClaimRef & { run: RunDocument },
   error: SluiceError,
 ): Promise<SluiceEvent | undefined> {
   const fields = { run_id: claim.runId, step: claim.step, token: claim.token };
-  const restarted = await restartAfterLoss({ ...claim, run }, error, context).catch((reason: unknown) =>
-    context.log.warn({ ...fields, reason }, 'Run:Restart:Failed'),
-  );
-  if (restarted) return restarted;
+  try {
+    const restarted = await restartAfterLoss({ ...claim, run }, error, context);
+    if (restarted) return restarted;
+  } catch (reason) {
+    context.log.warn({ ...fields, reason }, 'Run:Restart:Failed');
+    error = asSluiceError(reason);
+  }
   // If the ledger is unavailable, the claim stays. The next delivery detects that this process does not execute it.
   await context.ledger
     .releaseStep(claim, error.toDocument())

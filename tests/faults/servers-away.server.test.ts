@@ -2,12 +2,16 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
 import { expect, test, vi } from 'vitest';
+import { schemaOfRun } from '#shared/postgis/run-schema.ts';
+import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Step } from '#shared/ledger/documents.ts';
 import { startObjectStore } from '../../gateway/embedded/object-store.ts';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
 import { STORE_KEYS, testEnv } from '../servers.ts';
+import { type Batch, uploadBatch, VECTOR } from './batches.ts';
 
 /** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
 
@@ -64,6 +68,118 @@ test(
   },
   3 * TIMEOUT_MS,
 );
+
+test(
+  'a run whose PostgreSQL process is killed 3 times fails and names the file; one kill fails no run',
+  async () => {
+    await withServers(async ({ sluice }) => {
+      const { ledger } = sluice.context;
+      const url = sluice.env.POSTGIS_URL ?? '';
+      await query(url, SLEEP_IN_TRANSFORM);
+      const start = async (batch: Batch, id: string) => {
+        await uploadBatch(batch, id, id, sluice.context);
+        await sluice.publishWaitingManifests();
+        return vi.waitFor(async () => (await ledger.listRuns({ batch_id: id }))[0]!.run_id, { timeout: TIMEOUT_MS });
+      };
+      const good = ['good-1', 'good-2', 'good-3', 'good-4'];
+      const bomb = await start(SLEEPING, 'bomb');
+      const unlucky = await start(SLEEPING, 'unlucky');
+      await start(VECTOR, good[0]!);
+
+      await kill(await sleeper(url, unlucky), () =>
+        query(url, 'insert into awake values ($1)', [schemaOfRun(unlucky)]),
+      );
+      for (const id of good.slice(1)) {
+        const pid = await sleeper(url, bomb);
+        await kill(pid, () => start(VECTOR, id));
+      }
+
+      const runs = () => vi.waitFor(() => ledger.listRuns(), { timeout: TIMEOUT_MS });
+      await vi.waitUntil(async () => (await runs()).every((run) => run.status !== 'running' && isArchived(run)), {
+        timeout: TIMEOUT_MS,
+        interval: 100,
+      });
+      const ended = new Map((await runs()).map((run) => [run.batch_id, run]));
+      expect(ended.get('bomb')).toMatchObject({ status: 'failure', backend_deaths: 2 });
+      expect(ended.get('bomb')?.error).toMatchObject({
+        code: 'OUT_OF_MEMORY',
+        message:
+          's3://landing-zone/bomb/schläft #1.geojson: The PostgreSQL process of this run was killed or crashed 3 ' +
+          'times. A likely reason is that a feature needs more memory than the server has. Feature 2, counted from ' +
+          '1, has the most vertices (5). Step: transform-recipe.',
+      });
+      expect(ended.get('unlucky')).toMatchObject({ status: 'success', backend_deaths: 1 });
+      for (const id of [...good, 'unlucky']) {
+        expect(ended.get(id)).toMatchObject({ status: 'success', error: null });
+        expect(await ledger.listAssets({ dataset_id: id })).toHaveLength(1);
+      }
+      for (const id of good) expect(ended.get(id)?.backend_deaths).toBeUndefined();
+      expect(await sluice.router.listDeadLetters()).toEqual([]);
+      expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
+    });
+  },
+  3 * TIMEOUT_MS,
+);
+
+/** A file with the field `sleep`. */
+const SLEEPING: Batch = {
+  ...VECTOR,
+  files: [
+    {
+      name: 'schläft #1.geojson',
+      type: 'vector',
+      format: 'GeoJSON',
+      body: JSON.stringify({
+        type: 'FeatureCollection',
+        features: [
+          { type: 'Point', coordinates: [1, 2] },
+          { type: 'LineString', coordinates: [0, 1, 2, 3, 4].map((x) => [x, x * x]) },
+        ].map((geometry) => ({ type: 'Feature', properties: { sleep: 1 }, geometry })),
+      }),
+    },
+  ],
+};
+
+/** Makes transform-recipe sleep in the statement that creates its first table, if raw_data has the field `sleep`. */
+const SLEEP_IN_TRANSFORM = `
+  create table awake (schema text);
+  create function sleep_in_transform() returns event_trigger language plpgsql as $$ begin
+    if current_setting('application_name') like '%:transform-recipe:%'
+      and exists (select from pg_attribute where attrelid = to_regclass('raw_data') and attname = 'sleep')
+      and not exists (select from awake where schema = current_schema)
+    then perform pg_sleep(600);
+    end if;
+  end $$;
+  create event trigger sleep_in_transform on ddl_command_start when tag in ('CREATE TABLE AS')
+    execute function sleep_in_transform()`;
+
+async function query(url: string, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // The statement rejects with the same error.
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Process id of the server process that sleeps in a statement of the run. */
+async function sleeper(url: string, runId: string): Promise<number> {
+  const sql = `select pid from pg_stat_activity where wait_event = 'PgSleep' and application_name like $1`;
+  const find = async () => {
+    const [row] = await query(url, sql, [`sluice:${runId.replaceAll('-', '')}:%`]);
+    expect(row).toBeDefined();
+    return Number(row?.pid);
+  };
+  return vi.waitFor(find, { timeout: TIMEOUT_MS, interval: 20 });
+}
+
+/** Does `before`, and then kills a server process, as the kernel does when memory runs out. */
+async function kill(pid: number, before: () => Promise<unknown>): Promise<void> {
+  await before();
+  process.kill(pid, 'SIGKILL');
+}
 
 interface Servers {
   sluice: RunningSluice;
