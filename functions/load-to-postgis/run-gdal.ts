@@ -44,6 +44,8 @@ const HARMLESS =
   /already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
 /** PROJ reports errors for CRSs that it then reads in another way. */
 const FROM_PROJ = /^PROJ: |^proj_/;
+/** GDAL's driver for GeoPackage about a blob that is no geometry. removeUnreadable counts these rows. */
+const UNREADABLE_BLOB = /^Unable to read geometry$/;
 /**
  * Messages of curl, and of GDAL for an address that curl rejects. The sandbox has no network, so the request failed,
  * but the file caused it.
@@ -66,7 +68,7 @@ const MAX_NOTES = 10;
  */
 export function notesFromMessages(stderr: string, file: string, views: readonly string[] = []): Note[] {
   const [errors, warnings] = [messagesOf(stderr), warningsOf(stderr)].map((messages) =>
-    messages.filter((message) => !views.some((view) => isAboutView(message, view))),
+    messages.filter((message) => !UNREADABLE_BLOB.test(message) && !views.some((view) => isAboutView(message, view))),
   ) as [string[], string[]];
   const encoding = [...errors, ...warnings].find((message) => ENCODING.test(message));
   if (encoding !== undefined) throw encodingInvalid(file, encoding);

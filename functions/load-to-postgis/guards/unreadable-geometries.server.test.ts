@@ -1,5 +1,6 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LandingFixture, openLandingFixture } from '../../../tests/fixtures/landing.ts';
+import { dataFile, type LandingFixture, openLandingFixture } from '../../../tests/fixtures/landing.ts';
 import { pointShapefile } from '../../../tests/fixtures/shapefile.ts';
 import { geometryTexts } from './geojson-geometries.ts';
 
@@ -117,5 +118,41 @@ describe('GeoJSON', () => {
       for await (const geometry of geometryTexts(chunks())) found.push(geometry);
       expect(found, String(size)).toEqual(['null', 'null', ...valid.slice(2), bad[6], point]);
     }
+  });
+});
+
+describe.each([
+  ['GPKG', 'gpkg', 'geom', []],
+  ['SQLite', 'sqlite', 'GEOMETRY', []],
+  ['SQLite', 'spatialite', 'GEOMETRY', ['-dsco', 'SPATIALITE=YES']],
+])('%s as .%s', (driver, extension, column, options) => {
+  /** 100 polygons. Row 3 has no geometry, and the rows in `damaged` have a blob that is no geometry. */
+  async function upload(name: string, damaged: readonly number[]): Promise<string> {
+    const layer = ['-nln', 'Läyer 1', '-nlt', 'MULTIPOLYGON'];
+    const path = await landing.make(`${name}.${extension}`, '-f', driver, ...options, dataFile('nc.shp'), ...layer);
+    using database = new DatabaseSync(path);
+    for (const { name } of database.prepare(`select name from sqlite_master where type = 'trigger'`).all())
+      database.exec(`drop trigger "${String(name).replaceAll('"', '""')}"`);
+    const set = (value: string, rows: readonly number[]) =>
+      database.exec(`update "Läyer 1" set ${column} = ${value} where rowid in (${rows.join()})`);
+    set('null', [3]);
+    set(`x'deadbeef'`, damaged);
+    return landing.upload(path);
+  }
+
+  test('has a note with the row of a blob that is no geometry', async () => {
+    const path = await upload('one', [7]);
+    const loaded = await landing.load({ path, format: driver });
+    const message = '1 of 100 geometries cannot be read and are missing in the asset: row 7.';
+    expect(loaded.notes).toContainEqual({ code: 'GEOMETRY_UNREADABLE', file: path, message });
+    expect(await loaded.query(missing)).toEqual([{ rows: [3, 7] }]);
+  });
+
+  test('is rejected when more than 1 % of its blobs are no geometries', async () => {
+    const path = await upload('two', [7, 90]);
+    await expect(landing.load({ path, format: driver })).rejects.toMatchObject({
+      code: 'GEOMETRY_INVALID',
+      message: expect.stringContaining(': rows 7, 90. At most 1 of 100') as string,
+    });
   });
 });

@@ -45,7 +45,11 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid, names }, context);
   const jsonNotes = await convertJsonColumns(session, table, description.layer.fields, names, source.file);
   const finished = await finishColumns(source, table, description.layer, { csv, srid, names, copied }, context);
-  const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, context);
+  const {
+    rowCount,
+    extent,
+    notes: unreadableNotes,
+  } = await measureReadable(source, description.layer.name, table, context);
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
@@ -69,10 +73,15 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
 }
 
 /** Measures the table after the removal of unreadable geometries. A table without them is scanned once. */
-async function measureReadable(source: VectorSource, table: string, { session, env, signal }: LoadContext) {
+async function measureReadable(
+  source: VectorSource,
+  layer: string,
+  table: string,
+  { session, env, signal }: LoadContext,
+) {
   const geometryColumn = env.GEOMETRY_COLUMN;
   const measured = await measureTable(session, table, geometryColumn);
-  const note = await removeUnreadable(source, table, measured, { session, geometryColumn, signal });
+  const note = await removeUnreadable(source, layer, table, measured, { session, geometryColumn, signal });
   if (note === undefined) return { ...measured, notes: [] };
   return { ...(await measureTable(session, table, geometryColumn)), notes: [note] };
 }
