@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ServerCheck } from './server-checks.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+test('returns the previous state while a server responds slowly, and then that it does not respond', async () => {
+  let answer: PromiseWithResolvers<void> | undefined;
+  let pings = 0;
+  const check = new ServerCheck(() => {
+    pings += 1;
+    return answer?.promise ?? Promise.resolve();
+  });
+  expect(await check.state()).toBe('ok');
+  answer = Promise.withResolvers();
+  await vi.advanceTimersByTimeAsync(250);
+  const slow = check.state();
+  await vi.advanceTimersByTimeAsync(50);
+  expect(await slow).toBe('ok');
+
+  await vi.advanceTimersByTimeAsync(5_000);
+  const down = check.state();
+  await vi.advanceTimersByTimeAsync(50);
+  expect(await down).toBe('No response within 5 s.');
+  expect(pings).toBe(2);
+
+  answer.resolve();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await check.state()).toBe('ok');
+});
+
+test('waits for the first state, and pings a server once for all requests of a quarter of a second', async () => {
+  const answer = Promise.withResolvers<void>();
+  let pings = 0;
+  const check = new ServerCheck(() => {
+    pings += 1;
+    return answer.promise;
+  });
+  const first = Promise.all([check.state(), check.state()]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  answer.reject(new Error('Connection refused.'));
+  const states = await first;
+  expect(states[0]).toContain('Connection refused');
+  expect(states[1]).toBe(states[0]);
+  expect(await check.state()).toBe(states[0]);
+  expect(pings).toBe(1);
+  await vi.advanceTimersByTimeAsync(250);
+  expect(await check.state()).toBe(states[0]);
+  expect(pings).toBe(2);
+});
+
+test('reports a server that does not respond to the first ping', async () => {
+  const check = new ServerCheck(() => new Promise(() => undefined));
+  const state = check.state();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await state).toBe('No response within 5 s.');
+});
