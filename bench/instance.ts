@@ -98,7 +98,8 @@ export async function startInstance(extraVariables: Record<string, string> = {})
   };
 }
 
-async function waitUntilReady(url: string, ended: () => boolean): Promise<void> {
+/** Waits until the gateway is healthy. Throws SETUP_FAILED after START_TIMEOUT_MS, or when its process has ended. */
+export async function waitUntilReady(url: string, ended: () => boolean): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && !ended()) {
     const reply = await fetch(url).catch(() => undefined);
@@ -109,7 +110,7 @@ async function waitUntilReady(url: string, ended: () => boolean): Promise<void> 
 }
 
 /** Finds two unused ports. */
-async function freePorts(): Promise<[number, number]> {
+export async function freePorts(): Promise<[number, number]> {
   const servers = await Promise.all([listen(), listen()]);
   const [first, second] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number];
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));

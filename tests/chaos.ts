@@ -1,0 +1,141 @@
+import { parseArgs } from 'node:util';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ChaosBatch } from './chaos/batch.ts';
+import { GOOD_KINDS, JOIN_INPUTS } from './chaos/good-batches.ts';
+import { HealthProbe } from './chaos/health.ts';
+import { hostileKinds } from './chaos/hostile-batches.ts';
+import { breakUpload, notifyAgain, readJson, type Result, submit } from './chaos/load.ts';
+import { randomFrom } from './chaos/random.ts';
+import { type ChaosSluice, startChaosSluice } from './chaos/sluice.ts';
+import { kill, VICTIMS } from './chaos/victims.ts';
+import { countLeftovers } from './soak/leftovers.ts';
+
+/**
+ * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random moments
+ * while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in another way
+ * than expected, or if anything is left. See README.md.
+ */
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '100' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    together: { type: 'string', default: '6' },
+    batches: { type: 'string', default: '60' },
+    keep: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+  },
+});
+const [kills, seed, together] = [Number(values.kills), Number(values.seed), Number(values.together)];
+const random = randomFrom(seed);
+const HOSTILE_SHARE = 0.3;
+
+const print = (line: string) => process.stdout.write(`${new Date().toISOString().slice(11, 23)} ${line}\n`);
+const problems: string[] = [];
+
+/** Keeps `together` batches in flight until `enough`. */
+class Load {
+  readonly results: Result[] = [];
+  #next = 1;
+  #waiting: (() => void)[] = [];
+  #sluice: ChaosSluice;
+  #hostile: Awaited<ReturnType<typeof hostileKinds>>;
+
+  constructor(sluice: ChaosSluice, hostile: Awaited<ReturnType<typeof hostileKinds>>) {
+    this.#sluice = sluice;
+    this.#hostile = hostile;
+  }
+
+  async run(enough: () => boolean): Promise<void> {
+    const worker = async () => {
+      while (!enough()) {
+        const n = this.#next++;
+        const kinds = random.chance(HOSTILE_SHARE) ? this.#hostile : GOOD_KINDS;
+        const batch = random.pick(kinds)(n, random);
+        const uploads = random.chance(0.3) ? 3 : 1;
+        const broken = random.chance(0.1) ? breakUpload(this.#sluice, `broken-${n}`) : undefined;
+        const result = await submit(this.#sluice, `chaos-${n}`, batch, { uploads });
+        await broken;
+        if (random.chance(0.3)) await notifyAgain(this.#sluice, random.pick([...this.results, result]).id);
+        this.results.push(result);
+        for (const resolve of this.#waiting.splice(0)) resolve();
+      }
+    };
+    await Promise.all(Array.from({ length: together }, worker));
+  }
+
+  /** Resolves when another batch has ended. */
+  oneMore(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** Longest time between the end of a batch and the next kill, so that every step is met. */
+const MAX_DELAY_MS = 1_500;
+
+async function killRepeatedly(sluice: ChaosSluice, load: Load, health: HealthProbe): Promise<void> {
+  for (let done = 0; done < kills;) {
+    await load.oneMore();
+    await wait(random.below(MAX_DELAY_MS));
+    const victim = random.pick(VICTIMS);
+    health.during(`a kill (${victim})`);
+    const killed = await kill(sluice, victim, random);
+    health.during(`the time after a kill (${victim})`);
+    if (killed === undefined) continue;
+    done += 1;
+    print(`kill ${done}: ${killed.signal} ${killed.victim} ${killed.pid} ${killed.command.slice(0, 60)}`);
+  }
+}
+
+async function check(sluice: ChaosSluice, { id, batch, run, milliseconds }: Result): Promise<void> {
+  const name = `${id} (${batch.kind})`;
+  if (run === undefined) return void problems.push(`${name} did not end within ${milliseconds / 1000} s`);
+  const end = `${run.status} ${run.error?.code ?? ''}: ${run.error?.message ?? ''}`.slice(0, 300);
+  if (batch.codes !== undefined) {
+    if (run.status !== 'failure' || !batch.codes.includes(run.error?.code ?? ''))
+      problems.push(`${name} must fail with ${batch.codes.join(' or ')}, but ended with ${end}`);
+    return;
+  }
+  if (run.status !== 'success') return void problems.push(`${name} must succeed, but ended with ${end}`);
+  const assets = await readJson<{ version: number }[]>(sluice, `/api/assets?dataset_id=${id}`);
+  if (assets?.length !== 1 || assets[0]?.version !== 1)
+    problems.push(`${name} has the versions ${JSON.stringify(assets?.map(({ version }) => version))}`);
+}
+
+async function main(sluice: ChaosSluice): Promise<void> {
+  const hostile = await hostileKinds();
+  for (const { id, batch } of JOIN_INPUTS) await check(sluice, await submit(sluice, id, batch as ChaosBatch));
+  const health = new HealthProbe(sluice, 'the load');
+  const load = new Load(sluice, hostile);
+  let killing = true;
+  const batches = load.run(() => !killing && load.results.length >= Number(values.batches));
+  await killRepeatedly(sluice, load, health);
+  killing = false;
+  health.during('the load without kills');
+  await batches;
+  await health.stop();
+  const all = load.results;
+  print(`${all.length} batches, ${all.filter(({ batch }) => batch.codes !== undefined).length} of them hostile`);
+  for (const result of all) await check(sluice, result);
+  for (const line of health.report()) print(line);
+  const instance = await sluice.instance();
+  try {
+    for (const [name, count] of Object.entries(await countLeftovers(instance)))
+      if (count !== 0) problems.push(`${name}: ${count}`);
+  } finally {
+    await instance.stop();
+  }
+}
+
+print(`seed ${seed}, ${kills} kills`);
+const sluice = await startChaosSluice({
+  flags: values.profile ? ['--cpu-prof', '--cpu-prof-dir=.cache/chaos/profiles'] : [],
+  keep: values.keep,
+});
+try {
+  await main(sluice);
+} finally {
+  await sluice.stop();
+}
+for (const problem of problems) print(`PROBLEM ${problem}`);
+process.exitCode = problems.length > 0 ? 1 : 0;

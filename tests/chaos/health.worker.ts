@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
+import { parentPort } from 'node:worker_threads';
+import type { HealthSample, HealthState } from './health.ts';
+
+/** Requests /healthz at a fixed interval, in a thread of its own. The main thread is busy with uploads. */
+
+const INTERVAL_MS = 50;
+const SAMPLES_PER_MESSAGE = 20;
+
+const agent = new Agent({ keepAlive: true });
+let state: HealthState | undefined;
+let samples: HealthSample[] = [];
+let due = performance.now();
+
+parentPort?.on('message', (message: HealthState) => {
+  state = message;
+});
+setInterval(() => {
+  const now = performance.now();
+  const lagMs = Math.max(0, now - due - INTERVAL_MS);
+  due = now;
+  if (state !== undefined) request(state, lagMs);
+}, INTERVAL_MS);
+
+function request({ url, pid, activity }: HealthState, lagMs: number): void {
+  const [started, before] = [performance.now(), scheduling(pid)];
+  const end = (status: number) => {
+    const after = scheduling(pid);
+    samples.push({
+      status,
+      activity,
+      lagMs,
+      milliseconds: performance.now() - started,
+      cpuMs: after.cpuMs - before.cpuMs,
+      queuedMs: after.queuedMs - before.queuedMs,
+    });
+    if (samples.length < SAMPLES_PER_MESSAGE) return;
+    parentPort?.postMessage(samples);
+    samples = [];
+  };
+  get(`${url}/healthz`, { agent }, (response) => {
+    response.on('end', () => end(response.statusCode ?? 0)).on('error', () => end(0));
+    response.resume();
+  }).on('error', () => end(0));
+}
+
+/** The time that the main thread of the process has executed, and has waited for a processor (Linux). */
+function scheduling(pid: number): { cpuMs: number; queuedMs: number } {
+  try {
+    const [cpu, queued] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+    return { cpuMs: (cpu ?? 0) / 1e6, queuedMs: (queued ?? 0) / 1e6 };
+  } catch {
+    return { cpuMs: 0, queuedMs: 0 };
+  }
+}
