@@ -64,10 +64,8 @@ export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
   const signal = exit.signal ?? SIGNALS[exit.exitCode ?? 0];
   const limit = LIMIT_SIGNALS[signal ?? ''];
   if (limit !== undefined) return new SluiceError(limit.code, `${program} ${limit.message}.`, { details: { program } });
-  if (KILL_SIGNALS.has(signal ?? ''))
-    return new SluiceError('PROGRAM_KILLED', `Another process or the kernel ended ${program} with ${signal}.`, {
-      details: { program, signal },
-    });
+  const killed = killedError(program, exit);
+  if (killed !== undefined) return killed;
   const wrapper = wrapperError(command, exit);
   if (wrapper !== undefined) return wrapper;
   const text = withoutLocalPaths(cleanText(`${bothEnds(exit.stderr)}\n${bothEnds(exit.stdout)}`), command.args);
@@ -76,6 +74,15 @@ export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
   const end = signal ? `ended by ${signal}` : `exit code ${exit.exitCode ?? 'unknown'}`;
   return new SluiceError(code, `GDAL reported: ${messages[0] ?? `${program} failed without a message (${end})`}`, {
     details: { program, messages: messages.slice(0, MAX_MESSAGES), ...(signal ? { signal } : {}) },
+  });
+}
+
+/** The error of a program, or of its wrapper, that another process or the kernel ended; undefined for other exits. */
+export function killedError(program: string, exit: Pick<GdalExit, 'exitCode' | 'signal'>): SluiceError | undefined {
+  const signal = exit.signal ?? SIGNALS[exit.exitCode ?? 0];
+  if (!KILL_SIGNALS.has(signal ?? '')) return undefined;
+  return new SluiceError('PROGRAM_KILLED', `Another process or the kernel ended ${program} with ${signal}.`, {
+    details: { program, signal },
   });
 }
 

@@ -11,7 +11,13 @@ import { nameFileInLimitError } from './gdal-error.ts';
 import { UNCONFINED } from './sandbox/confinement.ts';
 import type { GdalCommand } from './gdal.ts';
 import { createGdal } from './runner.ts';
-import { driverNames, driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
+import {
+  driverNames,
+  driversToSkip,
+  installedDrivers,
+  listDrivers,
+  sandboxEnvironment,
+} from './sandbox/environment.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-gdal-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -174,6 +180,13 @@ test('reports a missing program as GDAL_MISSING', async () => {
       gdal.run({ command: 'gdal_of_the_future' as 'ogrinfo', args: [], drivers: [] }, { signal: never }),
     ).rejects.toMatchObject({ code: 'GDAL_MISSING' });
   }
+});
+
+test('does not use the incomplete list of drivers of a program that another process killed', async () => {
+  const program = join(folder, 'killed');
+  writeFileSync(program, '#!/bin/sh\necho "  GPKG -vector- (rw+): GeoPackage"\nkill -KILL $$\n', { mode: 0o755 });
+  await expect(listDrivers(program)).rejects.toMatchObject({ code: 'PROGRAM_KILLED', retryable: true });
+  await expect(listDrivers(join(folder, 'none'))).rejects.toMatchObject({ code: 'GDAL_MISSING' });
 });
 
 test('passes no secrets of the process and not its home folder', () => {

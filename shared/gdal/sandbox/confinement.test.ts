@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { testEnv } from '../../../tests/servers.ts';
 import {
@@ -108,6 +108,24 @@ describe('visible files', () => {
       shown(commandMounts(command({ PGHOST: 'db', PGSSLROOTCERT: 'system' }), { network: true, socket: false })),
     ).not.toContain('system');
   });
+});
+
+test('detects the wrappers again after another process has killed one of them', async () => {
+  const programs = mkdtempSync(join(tmpdir(), 'sluice-killed é-'));
+  const path = process.env.PATH;
+  onTestFinished(() => {
+    process.env.PATH = path;
+    rmSync(programs, { recursive: true, force: true });
+  });
+  // Killed at its first call; then it works.
+  writeFileSync(join(programs, 'bwrap'), '#!/bin/sh\n[ -e "$0.called" ] || { : > "$0.called"; kill -KILL $$; }\n', {
+    mode: 0o755,
+  });
+  process.env.PATH = `${programs}:${path}`;
+  vi.resetModules();
+  const fresh = await import('./confinement.ts');
+  await expect(fresh.detectConfinement(SILENT_LOG)).rejects.toMatchObject({ code: 'PROGRAM_KILLED', retryable: true });
+  expect((await fresh.detectConfinement(SILENT_LOG)).ownView[0]).toBe('bwrap');
 });
 
 const here = await detectConfinement(SILENT_LOG);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import type { Logger } from '#shared/log/log.ts';
+import { killedError } from '../gdal-error.ts';
 import type { GdalCommand } from '../gdal.ts';
 
 /**
@@ -35,9 +36,12 @@ const CPU_HARD_LIMIT_SECONDS = 5;
 
 let confinement: Promise<Confinement> | undefined;
 
-/** Detects and logs the wrappers that work; once per process. GDAL must be installed. */
+/** Detects and logs the wrappers that work; once per process. GDAL must be installed. Throws PROGRAM_KILLED. */
 export function detectConfinement(log: Logger): Promise<Confinement> {
-  confinement ??= tryWrappers(log);
+  confinement ??= tryWrappers(log).catch((thrown: unknown) => {
+    confinement = undefined; // The next program detects them again.
+    throw thrown;
+  });
   return confinement;
 }
 
@@ -91,9 +95,14 @@ async function succeeds(line: string[]): Promise<boolean> {
   return (await failureOf(line)) === undefined;
 }
 
-/** The reason for which a command line fails; undefined when it succeeds. */
+/**
+ * The reason for which a command line fails; undefined when it succeeds. Throws PROGRAM_KILLED: whether a wrapper works
+ * is then unknown, and without it GDAL programs would run unconfined until the process ends.
+ */
 async function failureOf([program = '', ...args]: string[]): Promise<string | undefined> {
   const result = await execa(program, args, { reject: false, stdin: 'ignore' });
+  const killed = killedError(program, result);
+  if (killed !== undefined) throw killed;
   return result.failed ? result.stderr?.trim() || result.originalMessage || `exit code ${result.exitCode}` : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { gdalMissing } from '../gdal-error.ts';
+import { gdalMissing, killedError } from '../gdal-error.ts';
 import type { GdalCommand } from '../gdal.ts';
 
 /**
@@ -61,7 +61,7 @@ export function driverNames(listing: string): string[] {
 
 let installed: Promise<string[]> | undefined;
 
-/** All drivers of the installed GDAL; determined once per process. Throws GDAL_MISSING. */
+/** All drivers of the installed GDAL; determined once per process. Throws GDAL_MISSING and PROGRAM_KILLED. */
 export function installedDrivers(): Promise<string[]> {
   installed ??= Promise.all(['ogrinfo', 'gdalinfo'].map(listDrivers)).then(
     (lists) => [...new Set(lists.flat())].sort(),
@@ -73,12 +73,16 @@ export function installedDrivers(): Promise<string[]> {
   return installed;
 }
 
-async function listDrivers(program: string): Promise<string[]> {
+/** The drivers that `program --formats` lists. Throws GDAL_MISSING and PROGRAM_KILLED. */
+export async function listDrivers(program: string): Promise<string[]> {
   const result = await execa(program, ['--formats'], {
     reject: false,
     env: { LC_ALL: 'C.UTF-8', PATH: process.env.PATH },
     extendEnv: false,
   });
+  // The list of a killed program is incomplete, and drivers that are not in it would not be disabled.
+  const killed = killedError(program, result);
+  if (killed !== undefined) throw killed;
   const names = driverNames(result.stdout ?? '');
   if (names.length > 0) return names;
   throw gdalMissing(program);
