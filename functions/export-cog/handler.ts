@@ -68,7 +68,7 @@ async function exportAsset(
   const rasters = await describeSources(sources, parameters, rasterContext);
   const [file, software] = await Promise.all([
     writeCog(rasters, parameters, folder, rasterContext),
-    softwareVersions(context.gdal, claim.signal),
+    softwareVersions(context.gdal),
   ]);
   const s3_key = assetKey({ dataset_id, run_id: claim.runId }, claim.token, planned.keySuffix);
   const draft = buildAssetDraft(claim.run, planned, rasters, { ...file, s3_key, source_hash, software });

@@ -58,15 +58,17 @@ export function buildAssetDraft(
 let gdalVersions: Promise<Record<string, string>> | undefined;
 
 /** The versions of Sluice, GDAL and PROJ, for the asset. They are read from GDAL once per process. */
-export async function softwareVersions(gdal: Gdal, signal: AbortSignal): Promise<Record<string, string>> {
-  gdalVersions ??= readGdalVersions(gdal, signal).catch((thrown: unknown) => {
+export async function softwareVersions(gdal: Gdal): Promise<Record<string, string>> {
+  gdalVersions ??= readGdalVersions(gdal).catch((thrown: unknown) => {
     gdalVersions = undefined;
     throw thrown;
   });
   return { Sluice: SLUICE_VERSION, ...(await gdalVersions) };
 }
 
-async function readGdalVersions(gdal: Gdal, signal: AbortSignal): Promise<Record<string, string>> {
+async function readGdalVersions(gdal: Gdal): Promise<Record<string, string>> {
+  // Not the signal of a run: several runs can wait for the result, and the cancellation of one must not end the others.
+  const { signal } = new AbortController();
   const gdalinfo = async (option: string) =>
     (await gdal.run({ command: 'gdalinfo', args: [option], drivers: [] }, { signal })).stdout;
   return parseVersions(await gdalinfo('--version'), await gdalinfo('--build'));
