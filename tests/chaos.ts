@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ChaosBatch } from './chaos/batch.ts';
 import { GOOD_KINDS, JOIN_INPUTS } from './chaos/good-batches.ts';
 import { HealthProbe } from './chaos/health.ts';
 import { hostileKinds } from './chaos/hostile-batches.ts';
@@ -11,9 +10,10 @@ import { kill, VICTIMS } from './chaos/victims.ts';
 import { countLeftovers } from './soak/leftovers.ts';
 
 /**
- * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random moments
- * while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in another way
- * than expected, or if anything is left. See README.md.
+ * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random
+ * moments while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in
+ * another way than expected, or if anything is left. `--keep` keeps the folder of the Sluice, and `--profile` writes a
+ * profile of the gateway to .cache/chaos/profiles. See README.md.
  */
 
 const { values } = parseArgs({
@@ -78,7 +78,7 @@ async function killRepeatedly(sluice: ChaosSluice, load: Load, health: HealthPro
     await load.oneMore();
     await wait(random.below(MAX_DELAY_MS));
     const victim = random.pick(VICTIMS);
-    health.during(`a kill (${victim})`);
+    health.during(victim === 'gateway' ? 'stops and starts of the gateway' : `a kill (${victim})`);
     const killed = await kill(sluice, victim, random);
     health.during(`the time after a kill (${victim})`);
     if (killed === undefined) continue;
@@ -104,7 +104,7 @@ async function check(sluice: ChaosSluice, { id, batch, run, milliseconds }: Resu
 
 async function main(sluice: ChaosSluice): Promise<void> {
   const hostile = await hostileKinds();
-  for (const { id, batch } of JOIN_INPUTS) await check(sluice, await submit(sluice, id, batch as ChaosBatch));
+  for (const { id, batch } of JOIN_INPUTS) await check(sluice, await submit(sluice, id, batch));
   const health = new HealthProbe(sluice, 'the load');
   const load = new Load(sluice, hostile);
   let killing = true;

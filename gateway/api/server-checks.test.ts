@@ -5,14 +5,13 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 
 afterEach(() => void vi.useRealTimers());
 
 test('returns the previous state while a server responds slowly, and then that it does not respond', async () => {
-  let answer: PromiseWithResolvers<void> | undefined;
+  const slowAnswer = Promise.withResolvers<void>();
   let pings = 0;
   const check = new ServerCheck(() => {
     pings += 1;
-    return answer?.promise ?? Promise.resolve();
+    return pings === 1 ? Promise.resolve() : slowAnswer.promise;
   });
   expect(await check.state()).toBe('ok');
-  answer = Promise.withResolvers();
   await vi.advanceTimersByTimeAsync(250);
   const slow = check.state();
   await vi.advanceTimersByTimeAsync(50);
@@ -24,7 +23,7 @@ test('returns the previous state while a server responds slowly, and then that i
   expect(await down).toBe('No response within 5 s.');
   expect(pings).toBe(2);
 
-  answer.resolve();
+  slowAnswer.resolve();
   await vi.advanceTimersByTimeAsync(0);
   expect(await check.state()).toBe('ok');
 });

@@ -10,7 +10,7 @@ import { type BatchKind, type ChaosBatch, raster, table, vector } from './batch.
 import { JOINED, workbook } from './good-batches.ts';
 import type { Random } from './random.ts';
 
-/** Batches that must fail with a code that names their fault. Each once ended or froze the process, or stands for its kind. */
+/** Batches that must fail with a code that names their fault. Most of them once ended or froze a process. */
 
 const MEBIBYTE = 2 ** 20;
 const COUNTIES = fileURLToPath(new URL('../data/vector/nc.shp', import.meta.url));

@@ -32,8 +32,10 @@ export interface ChaosSluice {
 export const WEBHOOK_TOKEN = 'chaos';
 const STOP_MS = 15_000;
 
-/** Starts it in a new folder, or in `home`. `variables` are added to its environment, `flags` to the arguments of Node.js. With
- * `keep`, `stop` does not delete the folder. */
+/**
+ * Starts it in a new folder, or in `home`. `variables` are added to its environment, `flags` to the arguments of
+ * Node.js. With `keep`, `stop` does not delete the folder.
+ */
 export async function startChaosSluice({
   home: given,
   variables = {},
