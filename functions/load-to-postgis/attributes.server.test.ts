@@ -216,6 +216,20 @@ test('keeps Z of WKT in a CSV, and names the row of an invalid geometry', async 
   ).rejects.toMatchObject({ code: 'NO_GEOMETRY', details: { columns: ['a', 'b'] } });
 });
 
+test.each(['1e400', '-1e-400', `1${'0'.repeat(400)}`])(
+  'names the row of the coordinate %s, which is no double',
+  async (y) => {
+    await expect(
+      landing.load({ path: await landing.put('range.csv', `x,y\n1,2\n3,${y}\n`), format: 'CSV', crs: 'EPSG:4326' }),
+    ).rejects.toMatchObject({
+      code: 'GEOMETRY_INVALID',
+      message:
+        `Row 2 of s3://landing-zone/range.csv, column "y": "${y.slice(0, 100)}" is outside the range of a double. ` +
+        'Correct it, or leave it empty.',
+    });
+  },
+);
+
 test('rejects a CSV in which a quotation mark would join rows', async () => {
   const inches = await landing.put('inches.csv', 'x,y,t\n1,2,5" pipe\n3,4,é\n5,6,6" pipe\n7,8,d\n');
   await expect(landing.load({ path: inches, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({

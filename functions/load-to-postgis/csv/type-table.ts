@@ -9,6 +9,8 @@ import { inferColumnTypes, type InferenceContext } from './column-types.ts';
 const NUMBER = String.raw`^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$`;
 /** Characters of a value in a message. */
 const MAX_VALUE_CHARACTERS = 100;
+/** Characters of an error of PostGIS in a message. */
+const MAX_ERROR_CHARACTERS = 200;
 
 export interface CsvTableOptions extends InferenceContext {
   geometry: CsvGeometry;
@@ -37,7 +39,7 @@ export async function typeCsvTable(session: PostgisSession, table: string, optio
   try {
     await session.query(rewriteSql(table, names.key, [...columns, geometryColumnSql(geometry, options)]));
   } catch (thrown) {
-    throw (await findInvalidWkt(session, table, geometry, names.key, file)) ?? thrown;
+    throw (await findUnreadable(session, table, geometry, names.key, file)) ?? thrown;
   }
 }
 
@@ -109,43 +111,49 @@ async function checkCoordinates(
   }
 }
 
-/** A function that returns the error of a WKT. PostGIS stops at the first invalid WKT and does not report its row. */
-const WKT_ERROR_FUNCTION = `
-  create or replace function pg_temp.sluice_wkt_error(wkt text) returns text language plpgsql as $$
+/**
+ * A function that returns the error of a WKT or a number. PostgreSQL stops at the first invalid value and does not
+ * report its row.
+ */
+const READ_ERROR_FUNCTION = `
+  create or replace function pg_temp.sluice_read_error(kind text, value text) returns text language plpgsql as $$
   begin
-    perform st_geomfromewkt(wkt);
+    if kind = 'wkt' then perform st_geomfromewkt(value); else perform value::float8; end if;
     return null;
   exception when internal_error or invalid_parameter_value or data_exception then
-    return sqlerrm;
+    return left(split_part(sqlerrm, e'\\n', 1), ${MAX_ERROR_CHARACTERS});
   end $$`;
 
-/** The error for the first row with invalid WKT; undefined when there is none. */
-async function findInvalidWkt(
+/** The error for the first row with a WKT or a coordinate that cannot be read; undefined when there is none. */
+async function findUnreadable(
   session: PostgisSession,
   table: string,
   geometry: CsvGeometry,
   key: string,
   file: string,
 ): Promise<SluiceError | undefined> {
-  if (geometry.kind !== 'wkt') return undefined;
-  await session.query(WKT_ERROR_FUNCTION);
-  const sql = format(
-    `select row, value, error
-       from (
-         select %1$I as row, left(%2$I, ${MAX_VALUE_CHARACTERS}) as value,
-                pg_temp.sluice_wkt_error(nullif(btrim(%2$I), '')) as error
-           from %3$I
-          order by 1) as t
-      where error is not null
-      limit 1`,
-    key,
-    geometry.column,
-    table,
-  );
-  const [invalid] = await session.query<{ row: string; value: string; error: string }>(sql);
-  if (invalid === undefined) return undefined;
-  const problem = `${JSON.stringify(invalid.value)} is not valid WKT (${invalid.error.split('\n')[0]})`;
-  return geometryInvalid(file, Number(invalid.row), geometry.column, problem);
+  await session.query(READ_ERROR_FUNCTION);
+  for (const column of geometry.kind === 'wkt' ? [geometry.column] : [geometry.x, geometry.y]) {
+    const sql = format(
+      `select row, value, error
+         from (
+           select %1$I as row, left(%2$I, ${MAX_VALUE_CHARACTERS}) as value,
+                  pg_temp.sluice_read_error(%4$L, nullif(btrim(%2$I), '')) as error
+             from %3$I
+            order by 1) as t
+        where error is not null
+        limit 1`,
+      key,
+      column,
+      table,
+      geometry.kind,
+    );
+    const [invalid] = await session.query<{ row: string; value: string; error: string }>(sql);
+    if (invalid === undefined) continue;
+    const reason = geometry.kind === 'wkt' ? `is not valid WKT (${invalid.error})` : 'is outside the range of a double';
+    return geometryInvalid(file, Number(invalid.row), column, `${JSON.stringify(invalid.value)} ${reason}`);
+  }
+  return undefined;
 }
 
 function geometryInvalid(file: string, row: number, column: string, problem: string): SluiceError {
