@@ -16,17 +16,27 @@ export interface SluiceErrorOptions {
   retryAfterSeconds?: number;
 }
 
-/** The only error type of Sluice. `code` determines whether the router retries; `message` is for the user. */
+/** Longer messages are cut. They can quote a value, a name or an error of another program, of any length. */
+const MAX_MESSAGE_CHARACTERS = 4_000;
+/** The lists and texts of larger details, as JSON, are cut. Each copy of an error is stored and sent as a whole. */
+const MAX_DETAILS_CHARACTERS = 64 * 2 ** 10;
+/** Entries of a list or an object, and characters of a text, in details that are cut. */
+const [MAX_ENTRIES, MAX_TEXT_CHARACTERS] = [50, 500];
+
+/**
+ * The only error type of Sluice. `code` determines whether the router retries; `message` is for the user. Long messages
+ * and large details are cut.
+ */
 export class SluiceError extends Error {
   readonly code: ErrorCodeName;
   readonly details: Record<string, unknown>;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCodeName, message: string, options: SluiceErrorOptions = {}) {
-    super(message, { cause: options.cause });
+    super(shortened(message, MAX_MESSAGE_CHARACTERS), { cause: options.cause });
     this.name = 'SluiceError';
     this.code = code;
-    this.details = options.details ?? {};
+    this.details = boundedDetails(options.details ?? {});
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
@@ -48,4 +58,25 @@ export function asSluiceError(thrown: unknown): SluiceError {
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   if (isDiskFull(thrown)) return new SluiceError('DISK_FULL', `The disk is full: ${message}`, { cause: thrown });
   return new SluiceError('INTERNAL', message, { cause: thrown });
+}
+
+/** A text without its middle. */
+function shortened(text: string, maxCharacters: number): string {
+  if (text.length <= maxCharacters) return text;
+  const kept = Math.floor((maxCharacters - 1) / 2);
+  // A character of two UTF-16 units may be cut. PostgreSQL cannot store the half of it.
+  return `${text.slice(0, kept)}…${text.slice(-kept)}`.toWellFormed();
+}
+
+function boundedDetails(details: Record<string, unknown>): Record<string, unknown> {
+  const isLarge = (JSON.stringify(details)?.length ?? 0) > MAX_DETAILS_CHARACTERS;
+  return isLarge ? (cutValue(details) as Record<string, unknown>) : details;
+}
+
+function cutValue(value: unknown): unknown {
+  if (typeof value === 'string') return shortened(value, MAX_TEXT_CHARACTERS);
+  if (Array.isArray(value)) return value.slice(0, MAX_ENTRIES).map(cutValue);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).slice(0, MAX_ENTRIES);
+  return Object.fromEntries(entries.map(([name, entry]) => [shortened(name, MAX_TEXT_CHARACTERS), cutValue(entry)]));
 }
