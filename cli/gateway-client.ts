@@ -86,7 +86,7 @@ export class GatewayClient {
       init.signal?.throwIfAborted();
       throw this.#unreachable(thrown);
     }
-    if (!response.ok) throw errorOf(response.status, await response.json().catch(() => undefined));
+    if (!response.ok) throw errorOf(response.status, await response.json().catch(() => undefined), this.baseUrl);
     return response;
   }
 
@@ -134,7 +134,7 @@ export class GatewayClient {
     const document: unknown = await json(response).catch(() => undefined);
     if (response.statusCode !== 201) {
       request.destroy(); // The rest of the file is not sent.
-      throw errorOf(response.statusCode ?? 0, document);
+      throw errorOf(response.statusCode ?? 0, document, this.baseUrl);
     }
     await sent;
   }
@@ -153,14 +153,14 @@ function reasonOf(thrown: unknown): string {
   return (cause as { code?: string }).code ?? asSluiceError(cause).message;
 }
 
-function errorOf(status: number, body: unknown): SluiceError {
+function errorOf(status: number, body: unknown, url: string): SluiceError {
   const { code, message, details } =
     (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | undefined)?.error ??
     {};
   // Every error of Sluice has a code, so "not found" without a code comes from another server.
   if (code === undefined && status === 404)
-    return new SluiceError('SLUICE_UNREACHABLE', 'The server at this address is not Sluice. Check SLUICE_URL.', {
-      details: { http_status: status },
+    return new SluiceError('SLUICE_UNREACHABLE', `The server at ${url} is not Sluice. Check SLUICE_URL.`, {
+      details: { url, http_status: status },
     });
   if (code === undefined || !isCode(code))
     return new SluiceError(

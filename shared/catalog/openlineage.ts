@@ -192,7 +192,7 @@ async function post(url: URL, event: OpenLineageEvent, apiKey: string | undefine
   });
   await response.body?.cancel();
   if (!response.ok)
-    throw new SluiceError('REQUEST_INVALID', `The lineage server answered with status ${response.status}.`, {
+    throw new SluiceError('REQUEST_INVALID', `The lineage server responded with status ${response.status}.`, {
       details: { status: response.status },
     });
 }

@@ -23,7 +23,7 @@ export const OPERATION_CODES = {
   ),
   TRANSITION_ILLEGAL: permanent(
     'The requested change of status is not allowed.',
-    'Repeat an ended run instead: `npx sluice rerun RUN`.',
+    'Check the status of the run: `npx sluice run RUN`. An ended run can only be repeated: `npx sluice rerun RUN`.',
   ),
   STATEMENT_TIMEOUT: permanent(
     'PostgreSQL canceled a statement that exceeded its time limit.',
@@ -36,7 +36,7 @@ export const OPERATION_CODES = {
   ),
   STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
   STEP_NO_PROGRESS: permanent(
-    'A program used processor time for long without reading or writing data.',
+    'A program used processor time for a long time without reading or writing data.',
     'Simplify or split the file, or raise the limit in the message.',
   ),
   PROGRAM_KILLED: transient(
@@ -57,13 +57,13 @@ export const OPERATION_CODES = {
   ),
   UNAUTHORIZED: permanent(
     'The credentials are missing or wrong.',
-    'Send the bearer token or the password of this installation.',
+    'Set WEBHOOK_TOKEN, and send its value in the header `Authorization: Bearer TOKEN`.',
   ),
   DEAD_LETTER_NOT_FOUND: permanent(
     'The dead letter does not exist.',
     'List the dead letters with `npx sluice dead-letters`. Re-driven and discarded ones are removed.',
   ),
-  FUNCTION_NOT_FOUND: permanent('The function does not exist.', 'List the functions with `faas-cli list`.'),
+  FUNCTION_NOT_FOUND: permanent('The function does not exist.', 'Use the name of a function in stack.yml.'),
   ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method of the request.'),
   BATCH_NOT_FOUND: permanent(
     'Sluice has not received a manifest with this batch_id.',

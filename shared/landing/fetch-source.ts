@@ -88,7 +88,7 @@ export function checkSignature(format: FileFormat, firstBytes: Buffer, file: str
   throw new SluiceError(
     'FORMAT_MISMATCH',
     `${file} is declared as ${format.name}, but its content looks like ${found}. ` +
-      'Correct `format` in the manifest, or the file.',
+      'Correct `format` in the manifest, or upload a file of that format.',
     { details: { file, format: format.name, found } },
   );
 }

@@ -39,7 +39,7 @@ export class HttpClientHost implements FunctionHost {
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     const url = this.#urlOf(name);
     if (url === undefined)
-      throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
+      throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`);
     const { headers, body } = writeEvent(event);
     const message = {
       headers: { ...headers, ...(options.callId === undefined ? {} : { 'x-call-id': options.callId }) },

@@ -72,7 +72,7 @@ async function answer(
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
   const name = options.functionAt(path);
   if (name === undefined)
-    return send(response, writeError(new SluiceError('FUNCTION_NOT_FOUND', `There is no function at ${path}.`)));
+    return send(response, writeError(new SluiceError('FUNCTION_NOT_FOUND', `Function ${path} does not exist.`)));
   const started = performance.now();
   const reply = await call(options, name, request, stopping);
   const seconds = Number(((performance.now() - started) / 1000).toFixed(6));
@@ -120,7 +120,10 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {
-  const timeout = new SluiceError('FUNCTION_UNAVAILABLE', `Not ready within ${READY_TIMEOUT_MS / 1000} s.`);
+  const timeout = new SluiceError(
+    'FUNCTION_UNAVAILABLE',
+    `The ports of the function did not respond within ${READY_TIMEOUT_MS / 1000} s.`,
+  );
   const late = new Promise<never>((_resolve, reject) => setTimeout(() => reject(timeout), READY_TIMEOUT_MS).unref());
   return Promise.race([ready(), late]).then(
     () => ({ ...NO_REPLY, body: 'OK' }),

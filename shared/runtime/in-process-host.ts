@@ -110,6 +110,6 @@ async function loadModule(name: string): Promise<{ handler?: Handler; warmUp?: W
   const file = new URL(`${name}/handler.ts`, FUNCTIONS);
   // A valid name contains no dots, slashes or escapes, so a name from a request cannot leave the folder of functions.
   if (!FUNCTION_NAME.test(name) || !existsSync(file))
-    throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${JSON.stringify(name)}.`);
+    throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`);
   return (await import(file.href)) as { handler?: Handler; warmUp?: WarmUp };
 }

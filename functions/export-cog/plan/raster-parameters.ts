@@ -63,7 +63,7 @@ export async function chooseTargetCrs(
   if (code !== undefined) return lookUpTargetCrs(code, context);
   const [first] = rasters;
   if (first !== undefined) return first.crs;
-  throw new SluiceError('MANIFEST_INVALID', 'The manifest names no file. Name at least one in `files`.', {
+  throw new SluiceError('MANIFEST_INVALID', '`files` of the manifest is empty. List at least one file.', {
     details: { field: 'files' },
   });
 }

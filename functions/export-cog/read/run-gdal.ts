@@ -37,7 +37,8 @@ function rasterError(error: SluiceError, file: string): SluiceError {
   if (messages.some((message) => WRONG_FORMAT.test(message))) {
     return new SluiceError(
       'FORMAT_MISMATCH',
-      `${file} cannot be opened in the format that the manifest declares. Correct \`format\`, or the file.`,
+      `${file} cannot be opened in the format that the manifest declares. ` +
+        'Correct `format`, or upload a file of that format.',
       { cause: error, details: { file, messages } },
     );
   }

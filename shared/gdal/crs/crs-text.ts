@@ -25,14 +25,14 @@ export function checkCrsText(text: string): string {
     throw new SluiceError(
       'CRS_UNREADABLE',
       `${JSON.stringify(shown)} is not a coordinate reference system that Sluice accepts. ` +
-        'Give it as EPSG:n, OGC:CRS84 or WKT.',
+        'Specify it as EPSG:n, OGC:CRS84 or WKT.',
       { details: { crs: shown } },
     );
   }
   if (refersToFile(parseWkt(text))) {
     throw new SluiceError(
       'CRS_UNREADABLE',
-      'The coordinate reference system refers to a file. Give it as EPSG:n, OGC:CRS84 or WKT without file names.',
+      'The coordinate reference system refers to a file. Specify it as EPSG:n, OGC:CRS84 or WKT without file names.',
     );
   }
   return text;

@@ -37,7 +37,7 @@ async function runProjinfo(gdal: Gdal, checkedText: string, signal: AbortSignal)
     const shown = checkedText.length > SHOWN_CHARACTERS ? `${checkedText.slice(0, SHOWN_CHARACTERS)}…` : checkedText;
     throw new SluiceError(
       'CRS_UNREADABLE',
-      `PROJ has no coordinate reference system ${shown}. Give it as EPSG:n, OGC:CRS84 or WKT.`,
+      `PROJ has no coordinate reference system ${shown}. Specify it as EPSG:n, OGC:CRS84 or WKT.`,
       { cause: thrown, details: { crs: shown } },
     );
   }

@@ -42,7 +42,7 @@ export function childNodes(node: WktNode, ...keywords: string[]): WktNode[] {
 export function crsUnreadable(reason: string): SluiceError {
   return new SluiceError(
     'CRS_UNREADABLE',
-    `The coordinate reference system cannot be read: ${reason}. Give it as EPSG:n, OGC:CRS84 or WKT.`,
+    `The coordinate reference system cannot be read: ${reason}. Specify it as EPSG:n, OGC:CRS84 or WKT.`,
   );
 }
 

@@ -78,7 +78,7 @@ function parseDraft(draft: AssetDraft): AssetDraft {
 function checkWritten(result: AssetWrite, claim: ClaimRef, assetId: string): void {
   if (result === 'stale') throw staleClaim(claim);
   if (result === 'not_found')
-    throw new SluiceError('ASSET_NOT_FOUND', `There is no asset ${assetId}.`, { details: { asset_id: assetId } });
+    throw new SluiceError('ASSET_NOT_FOUND', `Asset ${assetId} does not exist.`, { details: { asset_id: assetId } });
 }
 
 export interface RemovalQueries {
@@ -108,7 +108,7 @@ export function removalOperations(queries: RemovalQueries): RemovalOperations {
       };
       const dataset = (await queries.setRetention(datasetId, rule)) ?? (await queries.getDataset(datasetId));
       if (dataset !== undefined) return dataset;
-      throw new SluiceError('DATASET_NOT_FOUND', `There is no dataset ${JSON.stringify(datasetId)}.`, {
+      throw new SluiceError('DATASET_NOT_FOUND', `Dataset ${JSON.stringify(datasetId)} does not exist.`, {
         details: { dataset_id: datasetId },
       });
     },

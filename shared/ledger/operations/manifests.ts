@@ -121,7 +121,7 @@ function isSameUpload(stored: ManifestDocument, manifest: ManifestDocument): boo
 }
 
 function manifestNotFound(manifestId: string): SluiceError {
-  return new SluiceError('REQUEST_INVALID', `There is no manifest ${manifestId}.`, {
+  return new SluiceError('REQUEST_INVALID', `Manifest ${manifestId} does not exist.`, {
     details: { manifest_id: manifestId },
   });
 }

@@ -57,5 +57,5 @@ export function runOperations(
 }
 
 export function runNotFound(runId: string): SluiceError {
-  return new SluiceError('RUN_NOT_FOUND', `There is no run ${runId}.`, { details: { run_id: runId } });
+  return new SluiceError('RUN_NOT_FOUND', `Run ${runId} does not exist.`, { details: { run_id: runId } });
 }
