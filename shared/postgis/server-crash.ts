@@ -75,7 +75,7 @@ export async function crashError(
   const now = await changedState(before, readState, signal);
   if (now === undefined || now.reset === before.reset) return undefined;
   const backendDied = now.started === before.started && !watch.warned && !RECEIVING_STEPS.includes(step);
-  const reason = backendDied ? ': the process that executed its statements was killed or crashed' : '';
+  const reason = backendDied ? ', because the process that executed its statements was killed or crashed' : '';
   return new SluiceError('TABLES_LOST', `PostgreSQL crashed and emptied the working tables of this run${reason}.`, {
     details: { step, backend_died: backendDied },
   });

@@ -86,39 +86,41 @@ test(
       const unlucky = await start(SLEEPING, 'unlucky');
       await start(VECTOR, good[0]!);
 
-      await kill(await sleeper(url, unlucky), () =>
-        query(url, 'insert into awake values ($1)', [schemaOfRun(unlucky)]),
-      );
+      // A killed process, and those that PostgreSQL ends with it, stay in pg_stat_activity for a moment.
+      const ended = [await sleeper(url, bomb, []), await sleeper(url, unlucky, [])];
+      await query(url, 'insert into awake values ($1)', [schemaOfRun(unlucky)]);
+      process.kill(ended[1]!, 'SIGKILL');
       for (const id of good.slice(1)) {
-        const pid = await sleeper(url, bomb);
-        await kill(pid, () => start(VECTOR, id));
+        ended.push(await sleeper(url, bomb, ended));
+        await start(VECTOR, id);
+        process.kill(ended.at(-1)!, 'SIGKILL');
       }
 
       const runs = () => vi.waitFor(() => ledger.listRuns(), { timeout: TIMEOUT_MS });
       await vi.waitUntil(async () => (await runs()).every((run) => run.status !== 'running' && isArchived(run)), {
-        timeout: TIMEOUT_MS,
+        timeout: 2 * TIMEOUT_MS,
         interval: 100,
       });
-      const ended = new Map((await runs()).map((run) => [run.batch_id, run]));
-      expect(ended.get('bomb')).toMatchObject({ status: 'failure', backend_deaths: 2 });
-      expect(ended.get('bomb')?.error).toMatchObject({
+      const byBatch = new Map((await runs()).map((run) => [run.batch_id, run]));
+      expect(byBatch.get('bomb')).toMatchObject({ status: 'failure', backend_deaths: 2 });
+      expect(byBatch.get('bomb')?.error).toMatchObject({
         code: 'OUT_OF_MEMORY',
         message:
           's3://landing-zone/bomb/schläft #1.geojson: The PostgreSQL process of this run was killed or crashed 3 ' +
           'times. A likely reason is that a feature needs more memory than the server has. Feature 2, counted from ' +
           '1, has the most vertices (5). Step: transform-recipe.',
       });
-      expect(ended.get('unlucky')).toMatchObject({ status: 'success', backend_deaths: 1 });
+      expect(byBatch.get('unlucky')).toMatchObject({ status: 'success', backend_deaths: 1 });
       for (const id of [...good, 'unlucky']) {
-        expect(ended.get(id)).toMatchObject({ status: 'success', error: null });
+        expect(byBatch.get(id)).toMatchObject({ status: 'success', error: null });
         expect(await ledger.listAssets({ dataset_id: id })).toHaveLength(1);
       }
-      for (const id of good) expect(ended.get(id)?.backend_deaths).toBeUndefined();
+      for (const id of good) expect(byBatch.get(id)?.backend_deaths).toBeUndefined();
       expect(await sluice.router.listDeadLetters()).toEqual([]);
       expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
     });
   },
-  3 * TIMEOUT_MS,
+  5 * TIMEOUT_MS,
 );
 
 /** A file with the field `sleep`. */
@@ -164,21 +166,16 @@ async function query(url: string, sql: string, values?: unknown[]): Promise<Reco
   }
 }
 
-/** Process id of the server process that sleeps in a statement of the run. */
-async function sleeper(url: string, runId: string): Promise<number> {
-  const sql = `select pid from pg_stat_activity where wait_event = 'PgSleep' and application_name like $1`;
+/** Process id of the server process that sleeps in a statement of the run, and is not one of `ended`. */
+async function sleeper(url: string, runId: string, ended: number[]): Promise<number> {
+  const sql = `select pid from pg_stat_activity
+    where wait_event = 'PgSleep' and application_name like $1 and pid <> all ($2)`;
   const find = async () => {
-    const [row] = await query(url, sql, [`sluice:${runId.replaceAll('-', '')}:%`]);
+    const [row] = await query(url, sql, [`sluice:${runId.replaceAll('-', '')}:%`, ended]);
     expect(row).toBeDefined();
     return Number(row?.pid);
   };
   return vi.waitFor(find, { timeout: TIMEOUT_MS, interval: 20 });
-}
-
-/** Does `before`, and then kills a server process, as the kernel does when memory runs out. */
-async function kill(pid: number, before: () => Promise<unknown>): Promise<void> {
-  await before();
-  process.kill(pid, 'SIGKILL');
 }
 
 interface Servers {
