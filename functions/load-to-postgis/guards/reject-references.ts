@@ -7,6 +7,7 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';
 import { secureSchema, type SqliteSchema } from './sqlite-schema.ts';
+import { checkCoordinates } from './text-coordinates.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';
 
 /**
@@ -55,14 +56,16 @@ async function rejectXml(path: string, document: string, file: string, signal: A
 
 /** Checks every document in a KMZ: documents can refer to each other, and GDAL chooses which one it opens. */
 async function rejectXmlInArchive(
-  { path, file }: Source<VectorFormat>,
+  { path, file, format }: Source<VectorFormat>,
   { folder, maxBytes, signal }: ReferenceCheckOptions,
 ): Promise<void> {
   const target = join(folder, 'document');
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
       await unpack(member, target, signal);
-      await rejectXml(target, `${JSON.stringify(member.name)} in ${file}`, file, signal);
+      const document = `${JSON.stringify(member.name)} in ${file}`;
+      await rejectXml(target, document, file, signal);
+      await checkCoordinates(target, format, { document, file, signal });
     }
   });
 }

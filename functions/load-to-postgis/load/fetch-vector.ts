@@ -8,6 +8,7 @@ import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
 import type { SqliteSchema } from '../guards/sqlite-schema.ts';
+import { checkCoordinates } from '../guards/text-coordinates.ts';
 import { checkShapefileCounts } from '../guards/shapefile-counts.ts';
 
 /** A vector file of the manifest after its download. A database has a schema. */
@@ -28,6 +29,8 @@ export async function fetchVector(declared: ManifestFile, context: FetchContext)
       checkSignature(source.format, head, source.file);
       if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
       schema = await rejectReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
+      const { file, format } = source;
+      if (!format.isArchive) await checkCoordinates(source.path, format, { document: file, file, signal });
     },
     context,
   );
