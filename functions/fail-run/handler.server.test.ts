@@ -85,7 +85,7 @@ describe('a dead letter of a step', () => {
 });
 
 describe('a dead letter of validate-manifest', () => {
-  const broken = new SluiceError('STORE_DENIED', 'The object store refused the credentials.');
+  const broken = new SluiceError('STORE_DENIED', 'The object store rejected the credentials.');
 
   test('records the manifest as failed and returns the event that archives it', async () => {
     const key = 'manifests/unread é.json';

@@ -5,7 +5,7 @@ import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { isEnabled, laneOf } from '#shared/manifest/choose-lane.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { printable, refusedCharacter } from '#shared/text/visible-text.ts';
+import { printable, rejectedCharacter } from '#shared/text/visible-text.ts';
 import { checkFiles, filesOf } from './check-files.ts';
 import { invalidFields, parseManifest } from './parse-manifest.ts';
 
@@ -45,12 +45,12 @@ export async function checkManifest(
 
 /** Lists and logs show the key of a manifest. Throws MANIFEST_INVALID. */
 function rejectInvisibleKey(key: string): void {
-  const refused = refusedCharacter(key);
-  if (refused === undefined) return;
+  const rejected = rejectedCharacter(key);
+  if (rejected === undefined) return;
   throw new SluiceError(
     'MANIFEST_INVALID',
-    `The object key ${printable(JSON.stringify(key))} of the manifest contains ${refused}. Rename the object.`,
-    { details: { issues: [{ field: 'manifest', message: `has a key that contains ${refused}` }] } },
+    `The object key ${printable(JSON.stringify(key))} of the manifest contains ${rejected}. Rename the object.`,
+    { details: { issues: [{ field: 'manifest', message: `has a key that contains ${rejected}` }] } },
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redriveRefusal } from './dead-letter-actions.ts';
+import { redriveRejection } from './dead-letter-actions.ts';
 
 const RUN_ID = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const run = (status: 'running' | 'success' | 'failure' | 'canceled', archive: 'pending' | 'done' = 'pending') => ({
@@ -34,13 +34,13 @@ test.each([
   ],
   ['an event without a run', letter('some-function'), nothing],
 ])('allows %s', (_what, letterOfCase, facts) => {
-  expect(redriveRefusal(letterOfCase, facts)).toBeUndefined();
+  expect(redriveRejection(letterOfCase, facts)).toBeUndefined();
 });
 
 test.each(['success', 'failure', 'canceled'] as const)(
   'rejects a step of a run with status %s and recommends a rerun',
   (status) => {
-    expect(redriveRefusal(letter('load-to-postgis'), { ...nothing, run: run(status) })).toMatchObject({
+    expect(redriveRejection(letter('load-to-postgis'), { ...nothing, run: run(status) })).toMatchObject({
       code: 'RUN_CLOSED',
       details: { run_id: RUN_ID, status },
       message:
@@ -51,14 +51,14 @@ test.each(['success', 'failure', 'canceled'] as const)(
 );
 
 test('rejects an archive step that is done', () => {
-  expect(redriveRefusal(letter('archive'), { ...nothing, run: run('success', 'done') })).toMatchObject({
+  expect(redriveRejection(letter('archive'), { ...nothing, run: run('success', 'done') })).toMatchObject({
     code: 'RUN_CLOSED',
     message: `Run ${RUN_ID} is archived. Discard this dead letter.`,
   });
 });
 
 test('rejects an upload whose manifest was archived', () => {
-  expect(redriveRefusal(letter('validate-manifest'), { ...nothing, manifestKey: 'manifests/é #1.json' })).toMatchObject(
-    { code: 'MANIFEST_GONE', message: expect.stringContaining('manifests/é #1.json') as string },
-  );
+  expect(
+    redriveRejection(letter('validate-manifest'), { ...nothing, manifestKey: 'manifests/é #1.json' }),
+  ).toMatchObject({ code: 'MANIFEST_GONE', message: expect.stringContaining('manifests/é #1.json') as string });
 });

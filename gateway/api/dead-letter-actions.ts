@@ -23,12 +23,12 @@ export async function getDeadLetter(id: string, deps: Deps): Promise<DeadLetterV
 
 /**
  * Delivers the event again and logs the activity of the operator. Throws DEAD_LETTER_NOT_FOUND, or the error of
- * `redriveRefusal` if that would have no effect; the dead letter is kept then.
+ * `redriveRejection` if that would have no effect; the dead letter is kept then.
  */
 export async function redriveDeadLetter(id: string, operator: string, deps: Deps): Promise<DeadLetter> {
   const letter = await deps.router.getDeadLetter(id);
-  const refusal = redriveRefusal(letter, await factsOf(letter, deps));
-  if (refusal !== undefined) throw refusal;
+  const rejection = redriveRejection(letter, await factsOf(letter, deps));
+  if (rejection !== undefined) throw rejection;
   await logActivity('dead_letter_redriven', letter, operator, deps);
   return deps.router.redrive(id);
 }
@@ -68,12 +68,12 @@ async function logActivity(
 }
 
 async function viewOf(letter: DeadLetter, deps: Deps): Promise<DeadLetterView> {
-  const refusal = redriveRefusal(letter, await factsOf(letter, deps));
+  const rejection = redriveRejection(letter, await factsOf(letter, deps));
   return {
     ...letter,
     run_id: runIdOf(letter.event) ?? null,
-    redrivable: refusal === undefined,
-    advice: refusal?.message ?? null,
+    redrivable: rejection === undefined,
+    advice: rejection?.message ?? null,
   };
 }
 
@@ -118,11 +118,11 @@ export interface RedriveFacts {
  * The reason why a re-drive would have no effect, with the action to take; undefined if it can have an effect. The
  * ledger rejects all steps of a run that has ended, except an archive step that is not done.
  */
-export function redriveRefusal(
+export function redriveRejection(
   letter: Pick<DeadLetter, 'id' | 'function'>,
   { run, manifestKey, manifestExists }: RedriveFacts,
 ): SluiceError | undefined {
-  if (run !== undefined && run.status !== 'running') return refusalOfEndedRun(letter, run);
+  if (run !== undefined && run.status !== 'running') return rejectionOfEndedRun(letter, run);
   if (manifestKey === undefined || manifestExists) return undefined;
   return new SluiceError(
     'MANIFEST_GONE',
@@ -131,7 +131,7 @@ export function redriveRefusal(
   );
 }
 
-function refusalOfEndedRun(
+function rejectionOfEndedRun(
   { id, function: name }: Pick<DeadLetter, 'id' | 'function'>,
   run: NonNullable<RedriveFacts['run']>,
 ): SluiceError | undefined {

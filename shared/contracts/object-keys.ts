@@ -1,5 +1,5 @@
 import { truncateToBytes } from '#shared/text/truncate.ts';
-import { refusedCharacter } from '#shared/text/visible-text.ts';
+import { rejectedCharacter } from '#shared/text/visible-text.ts';
 
 /** The keys of all objects that Sluice reads or writes. No other module builds or parses a key. */
 
@@ -12,7 +12,7 @@ export const MAX_KEY_BYTES = 1024;
 export const MAX_SEGMENT_BYTES = 255 - '._S3rver_metadata.json'.length;
 
 /**
- * Why no object can have this key, as the end of a sentence about it; undefined for a valid key. MinIO refuses `.` and
+ * Why no object can have this key, as the end of a sentence about it; undefined for a valid key. MinIO rejects `.` and
  * `..` segments; s3rver would follow them out of the bucket.
  */
 export function keyProblem(key: string): string | undefined {
@@ -34,8 +34,8 @@ export function isTooLong(key: string): boolean {
 
 /** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
 export function userKeyProblem(key: string): string | undefined {
-  const refused = refusedCharacter(key);
-  if (refused !== undefined) return `contains ${refused}`;
+  const rejected = rejectedCharacter(key);
+  if (rejected !== undefined) return `contains ${rejected}`;
   if (key !== '' && key.split('/').includes('')) return 'contains an empty segment';
   return keyProblem(key);
 }

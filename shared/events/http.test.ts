@@ -99,7 +99,7 @@ describe('events over HTTP', () => {
       () => structured({ data: 'x'.repeat(MAX_EVENT_BYTES) }),
       /larger than 1048576 bytes/,
     ],
-  ])('refuses %s', (_what, read, message) => {
+  ])('rejects %s', (_what, read, message) => {
     expect(read).toThrow(
       expect.objectContaining({ code: 'EVENT_INVALID', message: expect.stringMatching(message) as string }) as Error,
     );

@@ -75,7 +75,7 @@ export function claimResult(run: RunDocument, name: StepName, claimed: boolean):
   const isRunning = run.status === 'running';
   if (claimsEndedRun(name) && isRunning) return { outcome: 'early' };
   if (!claimsEndedRun(name) && !isRunning) return { outcome: 'closed', status: run.status };
-  // A claimable step was refused because a step before it is not done.
+  // A claimable step was rejected because a step before it is not done.
   if (step.status !== 'running') return { outcome: 'early' };
   return { outcome: 'held', owner: step.owner ?? '', leaseUntil: step.lease_until ?? '' };
 }

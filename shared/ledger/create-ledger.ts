@@ -18,7 +18,7 @@ export interface LedgerQueries
 
 /**
  * The ledger on top of an implementation's queries. The rules that all implementations share are here and in
- * claim-rules.ts: the checks of documents, the results of refused writes, and the error messages.
+ * claim-rules.ts: the checks of documents, the results of rejected writes, and the error messages.
  */
 export function createLedger(queries: LedgerQueries): Ledger {
   const announceRun = (runId: string, status: Status) => queries.announceRun(runId, status);

@@ -62,7 +62,7 @@ export interface Ledger {
    */
   watchRuns(onChange: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
 
-  // Claims; claim-rules.ts states when they are refused
+  // Claims; claim-rules.ts states when they are rejected
 
   /** Claims a step: a lease with a new fencing token. Throws RUN_NOT_FOUND. */
   claimStep(request: ClaimRequest): Promise<ClaimResult>;

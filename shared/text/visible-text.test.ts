@@ -38,7 +38,7 @@ test.each([
   ['b1\u3000', 'must not begin or end with a space'],
   ['cafe\u0301', 'must be in the Unicode normalization form NFC: write U+0065 U+0301 as U+00E9'],
   ['\u212b', 'must be in the Unicode normalization form NFC: write U+212B as U+00C5'],
-])('refuses %j as an identifier', (text, problem) => expect(textProblem(text, { identifier: true })).toBe(problem));
+])('rejects %j as an identifier', (text, problem) => expect(textProblem(text, { identifier: true })).toBe(problem));
 
 test('free text need not be normalized, and can have several lines if the rule allows it', () => {
   expect(textProblem(' cafe\u0301 ')).toBeUndefined();

@@ -9,8 +9,8 @@ import { z } from 'zod';
 const JOINERS = String.raw`\u200c\u200d\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0100}-\u{e01ef}`;
 /** Control, unassigned, private and surrogate code points, line separators, and characters that are not displayed. */
 const NOT_DISPLAYED = String.raw`\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb`;
-const REFUSED = new RegExp(String.raw`[[\p{Cc}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}${NOT_DISPLAYED}]--[${JOINERS}]]`, 'v');
-const REFUSED_EVERYWHERE = new RegExp(REFUSED, 'gv');
+const REJECTED = new RegExp(String.raw`[[\p{Cc}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}${NOT_DISPLAYED}]--[${JOINERS}]]`, 'v');
+const REJECTED_EVERYWHERE = new RegExp(REJECTED, 'gv');
 /** Characters that are displayed. U+2800 is a symbol without dots. */
 const VISIBLE = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800]]/v;
 const LINE_BREAKS = /[\t\n\r]/g;
@@ -35,8 +35,8 @@ export function textProblem(
   text: string,
   { identifier = false, multiline = false }: TextRule = {},
 ): string | undefined {
-  const refused = refusedCharacter(multiline ? text.replaceAll(LINE_BREAKS, ' ') : text);
-  if (refused !== undefined) return `must not contain ${refused}`;
+  const rejected = rejectedCharacter(multiline ? text.replaceAll(LINE_BREAKS, ' ') : text);
+  if (rejected !== undefined) return `must not contain ${rejected}`;
   if (text === '') return 'must not be empty';
   if (!VISIBLE.test(text)) return `must contain a visible character, not only ${codePointsOf(text)}`;
   if (!identifier) return undefined;
@@ -45,15 +45,15 @@ export function textProblem(
   return beginning === beginning.normalize('NFC') ? undefined : notNormalized(beginning);
 }
 
-/** The first character that is refused, such as `the bidirectional control character U+202E`. */
-export function refusedCharacter(text: string): string | undefined {
-  const character = REFUSED.exec(text)?.[0];
+/** The first character that is rejected, such as `the bidirectional control character U+202E`. */
+export function rejectedCharacter(text: string): string | undefined {
+  const character = REJECTED.exec(text)?.[0];
   return character === undefined ? undefined : `the ${kindOf(character)} ${codePointOf(character)}`;
 }
 
-/** Replaces the characters that textProblem refuses, for names and messages of files, programs and servers. */
+/** Replaces the characters that textProblem rejects, for names and messages of files, programs and servers. */
 export function printable(text: string): string {
-  return text.replaceAll(REFUSED_EVERYWHERE, REPLACEMENT_CHARACTER);
+  return text.replaceAll(REJECTED_EVERYWHERE, REPLACEMENT_CHARACTER);
 }
 
 /** A schema for text of 1 to `max` characters that follows the rule. */

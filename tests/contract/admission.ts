@@ -147,9 +147,9 @@ export function admissionContract(on: OpenedLedger): void {
       ['a NUL character in a value', { note: 'a\0b' }, 'metadata.tags.note'],
       ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a'],
       ['half of a surrogate pair', { note: 'x\ud83d' }, 'metadata.tags.note'],
-    ])('%s is refused, and nothing is stored', async (_label, hostile, field) => {
+    ])('%s is rejected, and nothing is stored', async (_label, hostile, field) => {
       const { manifest, run, dataset } = newBatch();
-      // The schema of the manifest refuses such tags at admission. The ledger does not rely on it.
+      // The schema of the manifest rejects such tags at admission. The ledger does not rely on it.
       const body = { ...run.manifest, metadata: { ...run.manifest.metadata, tags: hostile } };
       const refusal = on.ledger.admitManifest({ ...manifest, body }, { ...run, manifest: body }, dataset);
       await expect(refusal).rejects.toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringContaining(field) });

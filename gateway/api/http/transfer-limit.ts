@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** A client that is refused repeats the request after this time. Most transfers take less. */
+/** A client whose request is rejected repeats the request after this time. Most transfers take less. */
 const RETRY_AFTER_SECONDS = 5;
 
 /**

@@ -16,7 +16,7 @@ beforeAll(async () => {
     'load-to-postgis': {
       topic: 'sluice.run.requested.vector',
       run: async ({ subject = '' }: SluiceEvent) => {
-        if (!repaired.has(subject)) throw new SluiceError('STORE_DENIED', 'The object store refused roads é.zip.');
+        if (!repaired.has(subject)) throw new SluiceError('STORE_DENIED', 'The object store rejected roads é.zip.');
         loaded.push(subject);
         return undefined;
       },

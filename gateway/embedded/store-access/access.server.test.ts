@@ -79,7 +79,7 @@ test.each<[string, string, string, Options]>([
   ['a program without keys', 'GET', OBJECT, {}],
   ['a delete without keys', 'DELETE', OBJECT, {}],
   ['a new bucket', 'PUT', '/newbucket', {}],
-])('refuses %s without a signature', async (_who, method, path, options) => {
+])('rejects %s without a signature', async (_who, method, path, options) => {
   expect((await send(method, path, options)).status).toBe(403);
 });
 
@@ -94,17 +94,17 @@ test.each<[string, string, string, Options, number]>([
   ['another bucket', 'PUT', '/../escaped', {}, 404],
   ['a folder beside the objects', 'GET', '/%2e%2e/incoming', {}, 404],
   ['an upload id that is a path', 'PUT', '/data-lake/a?partNumber=1&uploadId=..%2F..%2Fx', { body: 'x' }, 404],
-])('refuses %s also with a signature', async (_what, method, path, options, status) => {
+])('rejects %s also with a signature', async (_what, method, path, options, status) => {
   expect((await signed(method, path, options)).status).toBe(status);
 });
 
-test('the refused requests changed nothing', async () => {
+test('the rejected requests changed nothing', async () => {
   expect(await signed('GET', OBJECT)).toEqual({ status: 200, body: 'whole' });
   expect(readdirSync(join(directory, 'objects')).sort()).toEqual(['data-lake', 'landing-zone']);
   expect((await signed('GET', '/landing-zone')).body).not.toContain('<Contents>');
 });
 
-test('refuses a changed path, and explains a wrong signature', async () => {
+test('rejects a changed path, and explains a wrong signature', async () => {
   const headers = signRequest(store.endpoint, 'GET', OBJECT);
   expect(await send('GET', '/data-lake/other', { headers })).toEqual({
     status: 403,
@@ -123,8 +123,8 @@ test('rejects a body with another hash than the signed one, and stores nothing',
   const hash = createHash('sha256').update('größe').digest('hex');
   const put = (body: string) =>
     signed('PUT', '/landing-zone/hash.txt', { signedHeaders: { 'x-amz-content-sha256': hash }, body });
-  const refused = await put('other');
-  expect(refused).toMatchObject({ status: 400, body: expect.stringContaining('x-amz-content-sha256') as string });
+  const rejected = await put('other');
+  expect(rejected).toMatchObject({ status: 400, body: expect.stringContaining('x-amz-content-sha256') as string });
   expect((await signed('GET', '/landing-zone/hash.txt')).status).toBe(404);
   expect((await put('größe')).status).toBe(200);
   expect((await signed('GET', '/landing-zone/hash.txt')).body).toBe('größe');

@@ -7,14 +7,14 @@ import {
   invalid,
   parseQuery,
   type ReceivedRequest,
-  type Refusal,
+  type Rejection,
   splitOnce,
   textOf,
 } from './read-signature.ts';
 import type { StoreKeys } from './store-keys.ts';
 import { signatureVerifier, withoutSignature } from './verify-signature.ts';
 
-/** Who may use the embedded object store, and what for. */
+/** Rules of access to the embedded object store. */
 export interface StoreAccess {
   keys: StoreKeys;
   /** The only buckets. Clients cannot create or delete buckets. */
@@ -25,11 +25,11 @@ export interface StoreAccess {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A refused body up to this size is read, so that the client receives the response; else the connection is closed. */
+/** A rejected body up to this size is read, so that the client receives the response; else the connection is closed. */
 const MAX_DRAINED_BYTES = 2 ** 20;
 
 /**
- * Wraps the request handler of s3rver, which has no access control. Refuses requests of web pages, requests that name a
+ * Wraps the request handler of s3rver, which has no access control. Rejects requests of web pages, requests that name a
  * foreign host (DNS rebinding), requests without a valid signature, and changes of buckets.
  */
 export function withAccessControl(
@@ -44,12 +44,12 @@ export function withAccessControl(
       headers: request.headers,
     };
     try {
-      const refusal =
+      const rejection =
         browserProblem(received, access) ?? (await verify(received)) ?? operationProblem(received, access);
-      if (refusal !== undefined) return refuse(request, response, refusal);
+      if (rejection !== undefined) return reject(request, response, rejection);
     } catch (thrown) {
       // Without this, an error of the signer would end the process.
-      return refuse(request, response, { status: 500, code: 'InternalError', message: reasonOf(thrown) });
+      return reject(request, response, { status: 500, code: 'InternalError', message: reasonOf(thrown) });
     }
     request.url = withoutSignature(received);
     handler(request, response);
@@ -57,7 +57,7 @@ export function withAccessControl(
 }
 
 /** No page needs this port. A presigned URL can be opened in a browser, because that request has no Origin header. */
-export function browserProblem({ method, url, headers }: ReceivedRequest, access: StoreAccess): Refusal | undefined {
+export function browserProblem({ method, url, headers }: ReceivedRequest, access: StoreAccess): Rejection | undefined {
   const origin = textOf(headers.origin);
   if (origin !== undefined)
     return denied('AccessDenied', `Requests of web pages are not accepted (Origin: ${origin}).`);
@@ -79,8 +79,8 @@ export function browserProblem({ method, url, headers }: ReceivedRequest, access
   }
 }
 
-/** The reason to refuse a signed request: another bucket, or an operation on a bucket that is not a read. */
-export function operationProblem({ method, url }: ReceivedRequest, { buckets }: StoreAccess): Refusal | undefined {
+/** The reason to reject a signed request: another bucket, or an operation on a bucket that is not a read. */
+export function operationProblem({ method, url }: ReceivedRequest, { buckets }: StoreAccess): Rejection | undefined {
   const [path] = splitOnce(url, '?');
   // The parser of s3rver would end the path at these characters. No client sends them unencoded.
   if (!path.startsWith('/') || /[#\\\s]/.test(url)) return invalid('InvalidURI', 'The path is not valid.');
@@ -103,11 +103,11 @@ export function operationProblem({ method, url }: ReceivedRequest, { buckets }: 
   return isRead || (method === 'POST' && query.has('delete')) ? undefined : notAllowed(method);
 }
 
-function notAllowed(method: string): Refusal {
+function notAllowed(method: string): Rejection {
   return { status: 405, code: 'MethodNotAllowed', message: `${method} of a bucket is not supported.` };
 }
 
-function refuse(request: IncomingMessage, response: ServerResponse, { status, code, message }: Refusal): void {
+function reject(request: IncomingMessage, response: ServerResponse, { status, code, message }: Rejection): void {
   const text = message.replace(/[<>&]/g, (character) => `&#${character.charCodeAt(0)};`);
   const body = `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>${text}</Message></Error>`;
   const length = Number(request.headers['content-length'] ?? 0);

@@ -9,7 +9,7 @@ export interface ReceivedRequest {
 }
 
 /** An error response of S3. */
-export interface Refusal {
+export interface Rejection {
   status: number;
   /** Error code of S3, which clients know. */
   code: string;
@@ -43,8 +43,8 @@ export const PRESIGN_PARAMETERS: ReadonlySet<string> = new Set(
   ['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature'].map((name) => `X-Amz-${name}`),
 );
 
-/** The signature of a request, or the reason to refuse the request. */
-export function readSignature({ headers }: ReceivedRequest, query: Query): Signature | Refusal {
+/** The signature of a request, or the reason to reject the request. */
+export function readSignature({ headers }: ReceivedRequest, query: Query): Signature | Rejection {
   const header = textOf(headers.authorization);
   const isPresigned = query.has('X-Amz-Algorithm');
   if (query.has('Signature')) return invalid('InvalidRequest', VERSION_4_ONLY);
@@ -58,7 +58,7 @@ export function readSignature({ headers }: ReceivedRequest, query: Query): Signa
 }
 
 /** Parses `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`. */
-function readAuthorization(header: string, date: string): Signature | Refusal {
+function readAuthorization(header: string, date: string): Signature | Rejection {
   const [algorithm, rest = ''] = splitOnce(header, ' ');
   const fields = new Map(rest.split(',').map((field) => splitOnce(field.trim(), '=')));
   return signatureOf(algorithm, {
@@ -71,7 +71,7 @@ function readAuthorization(header: string, date: string): Signature | Refusal {
   });
 }
 
-function readPresigned(query: Query): Signature | Refusal {
+function readPresigned(query: Query): Signature | Rejection {
   const valueOf = (name: string) => query.get(`X-Amz-${name}`)?.[0];
   return signatureOf(valueOf('Algorithm') ?? '', {
     presigned: true,
@@ -92,7 +92,7 @@ interface SignatureFields {
   value: string | undefined;
 }
 
-function signatureOf(algorithm: string, fields: SignatureFields): Signature | Refusal {
+function signatureOf(algorithm: string, fields: SignatureFields): Signature | Rejection {
   const { presigned, credential = '', date, expires, headerNames = '', value = '' } = fields;
   if (algorithm !== ALGORITHM) return invalid('InvalidRequest', VERSION_4_ONLY);
   const [accessKeyId = '', day, region = '', service, terminator] = credential.split('/');
@@ -110,8 +110,8 @@ function signatureOf(algorithm: string, fields: SignatureFields): Signature | Re
   };
 }
 
-/** The reason to refuse a signature of another time: 15 minutes off, or an expired URL. */
-export function timeProblem({ presigned, date, expiresSeconds }: Signature, now: Date): Refusal | undefined {
+/** The reason to reject a signature of another time: 15 minutes off, or an expired URL. */
+export function timeProblem({ presigned, date, expiresSeconds }: Signature, now: Date): Rejection | undefined {
   const ageMs = now.getTime() - timeOf(date).getTime();
   if (presigned && (expiresSeconds < 1 || expiresSeconds > MAX_EXPIRES_SECONDS))
     return invalid('AuthorizationQueryParametersError', `X-Amz-Expires must be from 1 to ${MAX_EXPIRES_SECONDS}.`);
@@ -126,11 +126,11 @@ export function timeOf(date: string): Date {
   return new Date(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
-export function denied(code: string, message: string): Refusal {
+export function denied(code: string, message: string): Rejection {
   return { status: 403, code, message };
 }
 
-export function invalid(code: string, message: string): Refusal {
+export function invalid(code: string, message: string): Rejection {
   return { status: 400, code, message };
 }
 

@@ -135,11 +135,11 @@ test.each<[string, Parameters<typeof verify>[0], string]>([
     { method: 'GET', url: '/a', headers: { host: 'x', authorization: 'AWS4-HMAC-SHA256 Credential=a' } },
     'AuthorizationHeaderMalformed',
   ],
-])('refuses %s', async (_what, received, code) => {
+])('rejects %s', async (_what, received, code) => {
   expect(await verify(received, NOW)).toMatchObject({ code });
 });
 
-test('refuses another access key, and a time that is 15 minutes off', async () => {
+test('rejects another access key, and a time that is 15 minutes off', async () => {
   const other = signatureVerifier({ accessKeyId: 'AK', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' });
   expect(await other(request(GET_OBJECT), NOW)).toMatchObject({ status: 403, code: 'InvalidAccessKeyId' });
   for (const time of ['2013-05-24T00:15:01Z', '2013-05-23T23:44:59Z'])

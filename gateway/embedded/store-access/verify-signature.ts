@@ -8,7 +8,7 @@ import {
   type Query,
   readSignature,
   type ReceivedRequest,
-  type Refusal,
+  type Rejection,
   type Signature,
   splitOnce,
   textOf,
@@ -19,8 +19,8 @@ import type { StoreKeys } from './store-keys.ts';
 
 const PAYLOAD_HASH = 'x-amz-content-sha256';
 
-/** Undefined if the request is signed with the keys, else the reason to refuse it. */
-export type VerifySignature = (request: ReceivedRequest, now?: Date) => Promise<Refusal | undefined>;
+/** Undefined if the request is signed with the keys, else the reason to reject it. */
+export type VerifySignature = (request: ReceivedRequest, now?: Date) => Promise<Rejection | undefined>;
 
 /**
  * Returns a function that verifies AWS Signature Version 4 of requests, in the Authorization header or in a presigned
@@ -64,7 +64,7 @@ export function withoutSignature({ url, headers }: Pick<ReceivedRequest, 'url' |
 }
 
 /** An unsigned `x-amz-` header could turn a presigned upload into a copy of another object. */
-function unsignedHeader({ headers }: ReceivedRequest, { headerNames }: Signature): Refusal | undefined {
+function unsignedHeader({ headers }: ReceivedRequest, { headerNames }: Signature): Rejection | undefined {
   const mustBeSigned = ['host', ...Object.keys(headers).filter((name) => name.startsWith('x-amz-'))];
   const unsigned = mustBeSigned.find((name) => !headerNames.has(name));
   return unsigned === undefined ? undefined : denied('AccessDenied', `The header ${unsigned} is not signed.`);
