@@ -183,7 +183,7 @@ const QUEUE_LIMIT = 100_000;
 /**
  * The environment variables that define the targets in MinIO. The first target stores events in a folder until they are
  * acknowledged, but sends them up to 3 s late. The others send immediately, and lose events while the gateway does not
- * answer.
+ * respond.
  */
 export function minioEnvironment(
   arns: string[],

@@ -71,7 +71,7 @@ test('publishes a lost reply as it was recorded', async () => {
   expect(publishedFor(run.run_id)).toEqual([exported]);
 });
 
-test('does not touch a run with a live claim, and fails a run without progress', async () => {
+test('does not touch a run with a valid claim, and fails a run without progress', async () => {
   const { run } = await startRun(context, 'hängt');
   await doStep(context, run.run_id, 'load-to-postgis', async () => {
     await resumeRuns(context, Date.now() + 0.3 * MINUTE_MS);

@@ -28,7 +28,7 @@ test('waits for a run with recent activity', () => {
   expect(decideOn(run(0.5))).toEqual({ action: 'wait' });
 });
 
-test('waits for a step with a live claim, however long it takes, and resumes one with an expired claim', () => {
+test('waits for a step with a valid claim, however long it takes, and resumes one with an expired claim', () => {
   const claim = (lease_until: string) => ({ 'load-to-postgis': { status: 'running', lease_until } as const });
   expect(decideOn(run(600, {}, claim(ago(-0.2))))).toEqual({ action: 'wait' });
   expect(decideOn(run(5, {}, claim(ago(1))))).toMatchObject({

@@ -18,9 +18,9 @@ export const GRACE_MS = 60_000;
 const ID_REMEMBERED_MS = 10 * 60_000;
 
 /**
- * Publishes the next event of every run that is not archived and has no live claim, and fails runs without activity for
- * RUN_STUCK_MINUTES. A run that is missing in the list, because others were archived meanwhile, is resumed by the next
- * call.
+ * Publishes the next event of every run that is not archived and has no valid claim, and fails runs without activity
+ * for RUN_STUCK_MINUTES. A run that is missing in the list, because others were archived meanwhile, is resumed by the
+ * next call.
  */
 export async function resumeRuns(context: Context, now = Date.now()): Promise<{ resumed: number; failed: number }> {
   const counts = { resumed: 0, failed: 0 };
@@ -64,8 +64,8 @@ export type RunDecision =
  */
 export function decide(run: RunDocument, now: number, stuckAfterMs: number): RunDecision {
   const idleMs = now - Date.parse(run.updated_at);
-  const hasLiveClaim = run.steps.some((step) => step.status === 'running' && Date.parse(step.lease_until ?? '') > now);
-  if (idleMs < GRACE_MS || hasLiveClaim) return { action: 'wait' };
+  const hasValidClaim = run.steps.some((step) => step.status === 'running' && Date.parse(step.lease_until ?? '') > now);
+  if (idleMs < GRACE_MS || hasValidClaim) return { action: 'wait' };
   if (run.status === 'running' && idleMs >= stuckAfterMs) return failAsStuck(run, idleMs);
   const event = nextEvent(run);
   if (event === undefined) return { action: 'wait' };
@@ -79,7 +79,7 @@ export function roundOf(idleMs: number): number {
   return idleMs < ID_REMEMBERED_MS ? 0 : 1 + Math.floor(Math.log2(idleMs / ID_REMEMBERED_MS));
 }
 
-/** The event with an id that the queue has not seen. Within a round the id is the same. */
+/** The event with an id that the queue does not have. Within a round the id is the same. */
 function withRound(event: SluiceEvent, round: number): SluiceEvent {
   return round === 0 ? event : { ...event, id: deterministicId(event.id, 'again', round) };
 }

@@ -22,7 +22,7 @@ interface Level {
 /**
  * Problems that JSON.parse ignores: repeated names in an object (the last value would replace the others), nesting that
  * is too deep, too many names, and characters that databases cannot store (NUL, lone surrogates). `text` must be valid
- * JSON. Takes time linear in its length.
+ * JSON. The time is linear in its length.
  */
 export function tokenIssues(text: string): FieldIssues {
   return new TokenCheck(text).run();
@@ -33,7 +33,7 @@ class TokenCheck {
   readonly #issues = new FieldIssues();
   readonly #levels: Level[] = [];
   #names = 0;
-  /** Made for the first issue. */
+  /** Created for the first issue. */
   #lines: TextLines | undefined;
 
   constructor(text: string) {

@@ -24,8 +24,8 @@ export interface Account {
 }
 
 /**
- * The account of the server if this process runs as root, because PostgreSQL refuses root: the owner of the system's
- * PostgreSQL folder, else `nobody`.
+ * The account of the server if this process runs as root, because PostgreSQL does not run as root: the owner of the
+ * system's PostgreSQL folder, else `nobody`.
  */
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -113,7 +113,7 @@ export async function stopOrphans(data: string, socket: string, log: Logger): Pr
       if (!(await haveEnded(data, postmaster, IMMEDIATE_SHUTDOWN_MS))) signal(serversOf(data, postmaster), 'SIGKILL');
     }
   }
-  // The server refuses to start if another process now has the process id in these files.
+  // The server does not start if another process now has the process id in these files.
   for (const file of [join(data, 'postmaster.pid'), join(socket, '.s.PGSQL.5432.lock'), join(socket, '.s.PGSQL.5432')])
     rmSync(file, { force: true });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
 
-/** The error class of s3rver, which its types omit. Its status is 500 for a code that s3rver does not know. */
+/** The error class of s3rver, which its types omit. Its status is 500 for a code that s3rver does not define. */
 const S3Error = createRequire(import.meta.url)('s3rver/lib/models/error.js') as new (
   code: string,
   message: string,

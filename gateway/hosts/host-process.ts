@@ -145,7 +145,7 @@ export class HostProcess {
     return death;
   }
 
-  /** Counts checks, not time: a suspended gateway does not find its processes frozen when it continues. */
+  /** Counts checks, not time, so that a gateway that was suspended does not end its processes when it continues. */
   #check(): void {
     const { limits } = this.#options;
     this.#missed += 1;

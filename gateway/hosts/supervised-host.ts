@@ -22,7 +22,7 @@ export interface SupervisedHostOptions {
 
 /** Longest path of a Unix socket: 104 bytes on macOS, 108 on Linux. */
 const MAX_SOCKET_PATH = 100;
-/** Of the name of a socket: a separator and a number. */
+/** Length of the name of a socket: a separator and a number. */
 const MAX_SOCKET_NAME = 10;
 const DEFAULT_LIMITS = { missedHeartbeats: 10, checkMs: HEARTBEAT_MS };
 /** Delays before each attempt to start a process, after failed starts. */
@@ -34,8 +34,8 @@ const IDLE_MS = 20_000;
 
 /**
  * Executes the functions in FUNCTION_PROCESSES processes, and restarts each one that ends. A call with `alone` runs in
- * a further process, one at a time: an event whose first call ended with its process is then the only possible cause of
- * a second end, and does not end the calls of other runs.
+ * a further process, one at a time. If that process ends too, the event of the call is the cause, and the calls of
+ * other runs are not affected.
  */
 export class SupervisedHost implements FunctionHost {
   readonly #folder: string;

@@ -5,7 +5,7 @@ import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Router } from '../router/router.ts';
 
-/** The longest sleep, so that a change of the system clock is noticed. It is also within the limit of setTimeout. */
+/** The longest sleep, so that a change of the system clock is detected. It is also within the limit of setTimeout. */
 const MAX_SLEEP_MS = 3_600_000;
 /** Delay of a retry while the database is unavailable. */
 const RETRY_MS = 5_000;

@@ -6,7 +6,7 @@ import { type CallResult, decideOutcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
 
-/** The result of an asynchronous call: the reply of the function, posted to the URL that the client gave. */
+/** The result of an asynchronous call: the reply of the function, posted to the URL in the request of the client. */
 export interface Callback {
   url: string;
   headers: Record<string, string>;

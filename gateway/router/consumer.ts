@@ -45,7 +45,7 @@ export class Consumer<T extends object> {
   #queues: Queues;
   #process: ProcessJob<T>;
   #active = new Set<string>();
-  /** Active jobs that take no place any more. */
+  /** Active jobs that no longer occupy a place. */
   #slow = new Set<string>();
   #running = false;
   #fetching = false;

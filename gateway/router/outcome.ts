@@ -83,7 +83,7 @@ function afterWorkerDeath(error: WorkerDeath, deaths: number): Outcome {
 
 /**
  * RETRY_DELAY_SECONDS doubled with each attempt, at most RETRY_DELAY_MAX_SECONDS, and not shorter than the error
- * requests. After DISK_FULL always RETRY_DELAY_MAX_SECONDS, because somebody must free disk space.
+ * requests. After DISK_FULL always RETRY_DELAY_MAX_SECONDS, because an operator must free disk space.
  */
 function retryDelay(error: SluiceError, attempt: number, policy: RetryPolicy, random: number): number {
   const doubled = error.code === 'DISK_FULL' ? Infinity : policy.RETRY_DELAY_SECONDS * 2 ** (attempt - 1);

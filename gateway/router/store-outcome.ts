@@ -90,7 +90,7 @@ async function storeDone(
     return [...wakeups, ...callbacks.map((queue): Wakeup => ({ queue }))];
   };
   const wakeups = await parts.database.transaction('relaxed', store).catch((thrown: unknown) => {
-    // The router that fetched the job since publishes the same reply, and its event id makes the two one event.
+    // The router that fetched the job since publishes the same reply. Both have one event id, so one event is stored.
     if (thrown instanceof DeliveryLost) return parts.database.transaction('relaxed', publishReply);
     throw thrown;
   });

@@ -68,11 +68,12 @@ export async function storeAsset(
 }
 
 /**
- * An asset that makes the computation unnecessary: the one that an earlier attempt of this step registered (even if it
- * was removed since, because its version is used up), or a complete asset of the same source, which is then linked to
- * the run (`reused`). With `force` in the manifest, no asset is reused. `sources` and `parents` are those of this run.
- * If they have other names than those of the existing asset, lineage edges from them are added. Undefined if there is
- * no such asset, or if its object is missing or is not the registered one. Throws CLAIM_STALE.
+ * An asset that makes the computation unnecessary. It is the one that an earlier attempt of this step registered, even
+ * if it was removed since, because a version is never registered twice. Otherwise it is a complete asset of the same
+ * source, which is then linked to the run (`reused`). With `force` in the manifest, no asset is reused. `sources` and
+ * `parents` are those of this run. If they have other names than those of the existing asset, lineage edges from them
+ * are added. Undefined if there is no such asset, or if its object is missing or is not the registered one. Throws
+ * CLAIM_STALE.
  */
 export async function findExistingAsset(
   claim: Claim,

@@ -8,8 +8,8 @@ import { trimEndOf } from '#shared/text/truncate.ts';
 
 /**
  * A run event of OpenLineage (https://openlineage.io/spec/1-0-5/OpenLineage.json): start or end of a run, with its
- * inputs and outputs. The same run makes equal events, so that a lineage server recognizes a repeat by run id, type and
- * time.
+ * inputs and outputs. The same run results in equal events, so that a lineage server recognizes a repeat by run id,
+ * type and time.
  */
 export interface OpenLineageEvent {
   eventType: 'START' | 'COMPLETE' | 'FAIL' | 'ABORT';
@@ -44,12 +44,12 @@ const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = {
 export interface LineageContext {
   /** Namespace of the jobs. */
   namespace: string;
-  /** URI of the program that makes the events: the public URL of the gateway. */
+  /** URI of the program that creates the events: the public URL of the gateway. */
   producer: string;
   lakeBucket: string;
-  /** Assets that the run made or reused. */
+  /** Assets that the run created or reused. */
   assets: AssetDocument[];
-  /** Assets that they were made from. */
+  /** Assets that they were derived from. */
   parents: AssetDocument[];
 }
 

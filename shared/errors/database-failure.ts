@@ -7,7 +7,7 @@ const SQLSTATE_DISK_FULL = '53100';
 const SQLSTATE_OUT_OF_MEMORY = '53200';
 /** SQLSTATE of a statement that was canceled, by statement_timeout or on request. */
 const SQLSTATE_CANCELED = '57014';
-/** How GEOS reports in an internal error of PostGIS (XX000) that it got no more memory. */
+/** The message of GEOS, in an internal error of PostGIS (XX000), that it could not allocate memory. */
 const GEOS_OUT_OF_MEMORY = /bad_alloc/;
 
 /** Errors of Node.js while it connects to the server or uses the connection. ENOENT: the Unix socket does not exist. */
@@ -59,7 +59,7 @@ export function statementFailure(thrown: unknown): SluiceError | undefined {
   return databaseFailure(thrown);
 }
 
-/** Whether PostgreSQL or GEOS got no more memory for a statement. */
+/** Whether PostgreSQL or GEOS could not allocate memory for a statement. */
 export function isOutOfMemory(thrown: unknown): thrown is Error {
   if (!(thrown instanceof Error) || thrown instanceof SluiceError) return false;
   return (thrown as { code?: string }).code === SQLSTATE_OUT_OF_MEMORY || GEOS_OUT_OF_MEMORY.test(thrown.message);

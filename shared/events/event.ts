@@ -15,7 +15,7 @@ export interface SluiceEvent<D = unknown> {
   traceparent?: string;
   /** The claim of the step that returned the event, as STEP/TOKEN. */
   sluiceclaim?: string;
-  /** Total size of the input of the run in bytes, as a decimal number. Small inputs have their own places in a lane. */
+  /** Total size of the input of the run in bytes, as a decimal number. The router delivers small inputs separately. */
   inputbytes?: string;
   /** On a dead letter, as defined by Knative: the failed function, the HTTP status, and the response body in base64. */
   knativeerrordest?: string;

@@ -2,7 +2,10 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 
-/** Events that several functions publish. The same cause gives the same id, whichever function publishes it. */
+/**
+ * Events that several functions publish. The id depends on the cause only, not on the function that publishes the
+ * event.
+ */
 
 /** The fields of a run document that its events carry. */
 interface RunSource {

@@ -57,7 +57,7 @@ const SEARCHED_CHARACTERS = 2 ** 16;
 
 /**
  * The error of a GDAL program that failed. The message and `details.messages` are GDAL's, without local paths. A signal
- * of another process says nothing about the file, so the error is retried; a crash is an error of the file.
+ * of another process does not depend on the file, so the error is retried. A crash is an error of the file.
  */
 export function gdalError(command: GdalCommand, exit: GdalExit): SluiceError {
   const program = command.command;

@@ -55,7 +55,10 @@ function manifestObject(bytes: Buffer, tooLarge: boolean): ManifestObject {
 
 /** A manifest that starts no run, and the reason. */
 export interface Rejection {
-  /** Id of the notification. Each upload makes its own document; a repeated notification makes the same one. */
+  /**
+   * Id of the notification. Each upload results in a separate document; a repeated notification results in the same
+   * document.
+   */
   eventId: string;
   key: string;
   /** Undefined if the object was deleted before it was read. */

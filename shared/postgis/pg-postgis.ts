@@ -201,7 +201,7 @@ function namePrefix(runId: string): string {
   return `sluice:${runId.replaceAll('-', '')}:`;
 }
 
-/** Gives a failure of the server its code; other errors pass unchanged. */
+/** Resolves as `result`. Rejects with a SluiceError for a failure of the server, else with the error of `result`. */
 async function withCode<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;

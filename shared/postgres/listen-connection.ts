@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** The first attempts to reconnect come quickly, because a restart of PostgreSQL takes a few seconds. */
+/** The first delays are short, because a restart of PostgreSQL takes a few seconds. */
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -25,9 +25,9 @@ const DENIED = new Set([
   'InvalidTokenId',
   'AllAccessDisabled',
 ]);
-/** Error names of the SDK for a request without a reply. */
+/** Error names of the SDK for a request without a response. */
 const NO_REPLY = new Set(['TimeoutError', 'NetworkingError']);
-/** Error codes of Node for a failed connection or name lookup. A reply that ends early is ECONNRESET. */
+/** Error codes of Node for a failed connection or name lookup. A response that ends early is ECONNRESET. */
 const NETWORK_ERRORS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

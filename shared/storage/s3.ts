@@ -39,8 +39,8 @@ class S3ObjectStore implements ObjectStore {
   async head(bucket: string, key: string): Promise<ObjectHead | undefined> {
     if (keyProblem(key) !== undefined) return undefined;
     try {
-      const reply = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-      return toObjectHead({ Key: key, Size: reply.ContentLength, ...reply });
+      const response = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+      return toObjectHead({ Key: key, Size: response.ContentLength, ...response });
     } catch (thrown) {
       const error = storeError(thrown, { bucket, key });
       if (error instanceof SluiceError && error.code === 'FILE_MISSING') return undefined;
@@ -179,7 +179,7 @@ class S3ObjectStore implements ObjectStore {
     // Version 1 of the request, which continues after a key. Version 2 and its paginator in the SDK need a token, which
     // s3rver encrypts with a cipher that OpenSSL 3 does not have.
     for (let last: string | undefined, more = true; more;) {
-      // Without URL encoding, keys with control characters make the XML of the reply invalid.
+      // Without URL encoding, keys with control characters make the XML of the response invalid.
       const page = await mapErrors({ bucket }, undefined, () =>
         this.#client.send(
           new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, Marker: last, EncodingType: 'url' }),
@@ -233,14 +233,19 @@ class S3ObjectStore implements ObjectStore {
       });
     const { start, end, signal } = options;
     const range = start === undefined && end === undefined ? undefined : `bytes=${start ?? 0}-${end ?? ''}`;
-    const reply = await mapErrors(object, signal, () =>
+    const response = await mapErrors(object, signal, () =>
       this.#client.send(new GetObjectCommand({ Bucket: object.bucket, Key: object.key, Range: range }), {
         abortSignal: signal,
       }),
     );
-    const body = (reply.Body as Readable).on('error', ignoreError);
+    const body = (response.Body as Readable).on('error', ignoreError);
     if (signal !== undefined) addAbortSignal(signal, body);
-    return { body, size: reply.ContentLength ?? 0, metadata: reply.Metadata ?? {}, contentType: reply.ContentType };
+    return {
+      body,
+      size: response.ContentLength ?? 0,
+      metadata: response.Metadata ?? {},
+      contentType: response.ContentType,
+    };
   }
 }
 

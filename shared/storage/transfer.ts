@@ -169,15 +169,15 @@ async function untilReadable(stream: Readable): Promise<void> {
 }
 
 /**
- * The error that ended an upload: a reply of the store, else the error of the source, unless the source was only closed
- * after the failure of the request.
+ * The error that ended an upload: a response of the store, else the error of the source, unless the source was closed
+ * because the request had failed.
  */
 function causeOf(read: PromiseSettledResult<unknown>, sent: PromiseSettledResult<unknown>): unknown {
   const ofSource: unknown = read.status === 'rejected' ? read.reason : undefined;
   const ofStore: unknown = sent.status === 'rejected' ? sent.reason : undefined;
-  const reply = (ofStore as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
+  const status = (ofStore as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
   const isConsequence = (ofSource as { code?: string } | undefined)?.code === 'ERR_STREAM_PREMATURE_CLOSE';
-  if (reply === undefined && ofSource !== undefined && !isConsequence) return ofSource;
+  if (status === undefined && ofSource !== undefined && !isConsequence) return ofSource;
   return ofStore ?? ofSource;
 }
 

@@ -120,7 +120,7 @@ export function reasonToRejectStatement(name: string, sql: string): string | und
 
 type StatementKind = 'table' | 'view' | 'virtual table' | 'other';
 
-/** Tokens of a statement that tell its kind: `create`, `temp`, and the kind. */
+/** Tokens of a statement that determine its kind: `create`, `temp`, and the kind. */
 const KIND_WITHIN_TOKENS = 3;
 /** Tokens before the module: `create temp virtual table if not exists schema . name using module`. */
 const MODULE_WITHIN_TOKENS = 12;

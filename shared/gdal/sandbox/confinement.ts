@@ -6,9 +6,9 @@ import { killedError } from '../gdal-error.ts';
 import type { GdalCommand } from '../gdal.ts';
 
 /**
- * Restricts a GDAL program with features of the kernel: it sees only its own files (bwrap), no network and no other
- * processes, has no privileges, and limited memory, processor time and file size. Some machines and containers forbid
- * some of the wrappers; the others are still used.
+ * Restricts a GDAL program with features of the kernel: it can access its own files (bwrap), but no network and no
+ * other processes. It has no privileges, and limited memory, processor time and file size. Some machines and containers
+ * forbid some of the wrappers; the others are still used.
  */
 
 /** The wrappers that work on this machine, as the start of a command line. Empty when a wrapper does not work. */
@@ -149,8 +149,8 @@ function isSocketFolder(host: string | undefined): boolean {
 }
 
 /**
- * The files that a confined program sees, as arguments of bwrap(1). Its file system is empty except for these mounts.
- * All of them are read-only except the folder of the command.
+ * The files that a confined program can access, as arguments of bwrap(1). Its file system is empty except for these
+ * mounts. All of them are read-only except the folder of the command.
  */
 
 /** Programs, libraries and their data. Debian finds some libraries through links in /etc/alternatives. */

@@ -147,9 +147,9 @@ const removal = (name: string, surplus: string, reason: RemovalReason): Statemen
 });
 
 /**
- * The lock on the dataset makes removals consecutive, and gives the newest rule. The statement does not see a version
- * that is registered while it runs. Then one version too many is kept, and the run of that version removes it.
- * Without a rule, `newest > keep` is null and nothing is removed.
+ * The lock on the dataset makes removals consecutive, and the statement reads the newest rule. The statement does not
+ * see a version that is registered while it runs. Then one version too many is kept, and the run of that version
+ * removes it. Without a rule, `newest > keep` is null and nothing is removed.
  */
 const REMOVE_OLD = removal(
   'ledger.remove-old-versions',

@@ -137,7 +137,7 @@ function geoMetadata(
 
 import epsg4326 from './epsg-4326.json' with { type: 'json' };
 
-/** A process exports to few CRS. The limit bounds the memory of one that meets many. */
+/** A process usually exports to few CRSs. The limit bounds its memory if it exports to many. */
 const CACHED_CRS = 256;
 
 /** PROJJSON by code. EPSG:4326 is included, so that most exports do not start projinfo. */

@@ -80,7 +80,7 @@ function writeRepaired({ input, output, findings }: StepTables, context: StepCon
   return createTableAs(output, source, repaired, context);
 }
 
-/** ST_MakeValid returns null when GEOS fails, which happens when it gets no more memory. */
+/** ST_MakeValid returns null when GEOS fails, which happens when GEOS cannot allocate memory. */
 function findUnrepaired({ output, findings }: StepTables, context: StepContext): FeatureCheck {
   return {
     code: 'GEOMETRY_TOO_COMPLEX',
