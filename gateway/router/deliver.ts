@@ -87,7 +87,7 @@ function logOutcome(log: Logger, job: Job<Delivery>, outcome: Outcome, seconds: 
         'Delivery:Call:Retried',
       );
     case 'dead':
-      return log.error({ ...fields, error: outcome.error.toDocument() }, 'Delivery:Call:DeadLetter');
+      return log.error({ ...fields, error: outcome.error.toDocument() }, 'Delivery:Call:Failed');
     default:
       return log.debug({ ...fields, outcome: outcome.kind }, 'Delivery:Call:Deferred');
   }
