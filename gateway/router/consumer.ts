@@ -49,6 +49,8 @@ export class Consumer<T extends object> {
   #slow = new Set<string>();
   #running = false;
   #fetching = false;
+  /** Start of the fetch that is running, in milliseconds. */
+  #fetchStarted: number | undefined;
   #mayHaveMore = false;
   #poll: NodeJS.Timeout | undefined;
   #timers = new Set<NodeJS.Timeout>();
@@ -70,6 +72,11 @@ export class Consumer<T extends object> {
   /** Ids of the running jobs. */
   get active(): string[] {
     return [...this.#active];
+  }
+
+  /** For how long a fetch has been running; 0 without one. Its jobs are not in `active` yet. */
+  get fetchSeconds(): number {
+    return this.#fetchStarted === undefined ? 0 : (performance.now() - this.#fetchStarted) / 1000;
   }
 
   start(): void {
@@ -114,9 +121,11 @@ export class Consumer<T extends object> {
       while (this.#running && this.#mayHaveMore && this.#freePlaces > 0) {
         const free = this.#freePlaces;
         this.#mayHaveMore = false;
+        this.#fetchStarted = performance.now();
         const jobs = await this.#queues.fetch<T>(this.queueName, free, this.share.priorities);
         if (jobs.length === free) this.#mayHaveMore = true;
         for (const job of jobs) void this.#run(job);
+        this.#fetchStarted = undefined;
       }
     } catch {
       // QueueDatabase has logged the reason.
@@ -124,6 +133,7 @@ export class Consumer<T extends object> {
       this.wakeAfter(RETRY_FETCH_MS);
     } finally {
       this.#fetching = false;
+      this.#fetchStarted = undefined;
       this.#notifyIdle();
     }
   }

@@ -182,6 +182,33 @@ describe('after a crash', () => {
   });
 });
 
+test('returns a job whose fetch committed without a reply, soon after the reconnection', async () => {
+  const database = await createDatabase();
+  const seen: string[] = [];
+  const router = await startRouter(database.url, {
+    f: {
+      topic: 'a',
+      run: (event) => {
+        seen.push(event.id);
+        return Promise.resolve(undefined);
+      },
+    },
+  });
+  await router.publish(testEvent('a', '1'));
+  await eventually(async () => expect(await states(database.url)).toEqual(['completed']));
+  // As after such a fetch: the job is active, and no consumer has it.
+  await query(database.url, `update pgboss.job set state = 'active', started_on = now(), completed_on = null`);
+  await query(
+    database.url,
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name = 'sluice:router-connection' and datname = current_database()`,
+  );
+  await eventually(() => expect(seen).toEqual(['1', '1']), 10_000);
+  await eventually(async () => expect(await states(database.url)).toEqual(['completed']));
+  await router.stop();
+  await database.drop();
+});
+
 test('publishes the reply of a call when PostgreSQL is available again, and loses no event', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-router-'));
   chmodSync(folder, 0o755);
@@ -227,6 +254,10 @@ test('publishes the reply of a call when PostgreSQL is available again, and lose
 /** Jobs in the state `active`. */
 function active(url: string): Promise<{ data: { event: { id: string } } }[]> {
   return query(url, `select data from pgboss.job where state = 'active'`);
+}
+
+async function states(url: string): Promise<string[]> {
+  return (await query<{ state: string }>(url, 'select state from pgboss.job')).map(({ state }) => state);
 }
 
 async function query<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {

@@ -8,15 +8,22 @@ interface ActiveJobs {
   queueName: string;
   /** Ids of the jobs that this router is running. */
   active: string[];
+  /** For how long its current fetch has been running; 0 without one. */
+  fetchSeconds: number;
 }
 
-/** A job that was fetched within this time may not yet be in the list of its consumer. */
-const FETCH_MARGIN_SECONDS = 30;
+/** A job of a fetch that is running is not yet in the list of its consumer. This is added to the time of the fetch. */
+const FETCH_MARGIN_SECONDS = 1;
+/** A fetch that takes longer has lost its connection. */
+const MAX_FETCH_SECONDS = 30;
+/** Delay after a reconnection. A job that was fetched before the connection broke is then older than the margin. */
+const RECONNECTED_MS = 2_000;
 
 /**
- * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues. If this is the
- * only router (embedded operation, after kill -9), it returns them immediately. Otherwise pg-boss returns them when
- * their heartbeat has expired.
+ * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues, and those whose
+ * fetch committed without a reply, because PostgreSQL crashed. If this is the only router (embedded operation, after
+ * kill -9), it returns them at the start and seconds after a reconnection. Otherwise pg-boss returns them when their
+ * heartbeat has expired.
  */
 export class DeliveryRecovery {
   #queues: Queues;
@@ -24,6 +31,7 @@ export class DeliveryRecovery {
   #consumers: () => ActiveJobs[];
   #log: Logger;
   #timer: NodeJS.Timeout | undefined;
+  #reconnected: NodeJS.Timeout | undefined;
 
   constructor(queues: Queues, connection: RouterConnection, consumers: () => ActiveJobs[], log: Logger) {
     this.#queues = queues;
@@ -37,18 +45,33 @@ export class DeliveryRecovery {
     this.#timer = setInterval(() => void this.#tick(), RENEW_HEARTBEATS_MS);
   }
 
+  /** Call it after every connection to the database. */
+  onReconnect(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#reconnected);
+    this.#reconnected = setTimeout(() => void this.#tick(), RECONNECTED_MS);
+  }
+
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#reconnected);
+    this.#timer = undefined;
   }
 
   async #tick(): Promise<void> {
     try {
       for (const { queueName, active } of this.#consumers()) await this.#queues.renewHeartbeats(queueName, active);
-      await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(FETCH_MARGIN_SECONDS));
+      await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(this.#fetchMargin()));
     } catch (thrown) {
       if (!isDatabaseUnavailable(thrown))
         this.#log.error({ reason: asSluiceError(thrown).message }, 'Delivery:Recover:Failed');
     }
+  }
+
+  /** Jobs that were fetched longer ago are in the list of their consumer, or the reply of their fetch was lost. */
+  #fetchMargin(): number {
+    const longest = Math.max(0, ...this.#consumers().map(({ fetchSeconds }) => fetchSeconds));
+    return Math.min(longest, MAX_FETCH_SECONDS) + FETCH_MARGIN_SECONDS;
   }
 
   async #returnAbandonedJobs(olderThanSeconds: number): Promise<void> {

@@ -103,7 +103,10 @@ class QueueRouter implements Router {
       env,
       log,
       (queue) => this.#wake(queue, 0),
-      () => this.#wakeAll(),
+      () => {
+        this.#wakeAll();
+        this.#recovery.onReconnect();
+      },
     );
     this.#deadLetters = new DeadLetterStore(this.#database);
     this.#metrics = new RouterMetrics({
