@@ -2,7 +2,7 @@ import { type BareTimes, prepareBareTools } from './bare-tools.ts';
 import { type FinishedBatch, finished, sendManifest, uploadFiles } from './batch.ts';
 import { polygonFile } from './data.ts';
 import { startInstance } from './instance.ts';
-import { type PeakMemory, residentBytes, watchMemory } from './memory.ts';
+import { type PeakMemory, sluiceBytes, watchMemory } from './memory.ts';
 import { type Benchmark, type Measure, median } from './report.ts';
 
 export interface LargeOptions {
@@ -46,8 +46,8 @@ export async function benchLarge(options: LargeOptions): Promise<Benchmark> {
       bare_load: bare.load,
       bare_transform: bare.transform,
       bare_export: bare.export,
-      process_mb: peak.process / MB,
-      children_mb: peak.children / MB,
+      sluice_mb: peak.sluice / MB,
+      programs_mb: peak.programs / MB,
     })),
   };
 }
@@ -81,7 +81,7 @@ async function memoryOf(rows: number): Promise<{ rows: number; peak: PeakMemory;
   try {
     const batchId = `memory-${rows}`;
     await uploadFiles(instance, batchId, file);
-    const before = residentBytes(instance.pid);
+    const before = sluiceBytes(instance.pid);
     const watch = watchMemory(instance.pid);
     await finished(instance, batchId, await sendManifest(instance, batchId, file));
     return { rows, peak: watch.stop(), before };
@@ -114,13 +114,13 @@ function speedMeasures(pairs: Pair[], polygons: number): Measure[] {
     { name: '  bare: Parquet', value: bare('export'), unit: 's' },
     { name: 'asset', value: median(pairs.map((pair) => pair.sluice.bytes)) / MB, unit: 'MB' },
     {
-      name: 'peak memory of the gateway and its functions',
-      value: Math.max(...pairs.map((pair) => pair.memory.process)) / MB,
+      name: 'peak memory of the gateway and its function processes',
+      value: Math.max(...pairs.map((pair) => pair.memory.sluice)) / MB,
       unit: 'MB',
     },
     {
-      name: 'peak memory of their children',
-      value: Math.max(...pairs.map((pair) => pair.memory.children)) / MB,
+      name: 'peak memory of the programs that they start',
+      value: Math.max(...pairs.map((pair) => pair.memory.programs)) / MB,
       unit: 'MB',
     },
   ];
@@ -128,11 +128,11 @@ function speedMeasures(pairs: Pair[], polygons: number): Measure[] {
 
 function memoryMeasures(runs: { rows: number; peak: PeakMemory; before: number }[]): Measure[] {
   const measures = runs.map(({ rows, peak, before }): Measure => ({
-    name: `memory that ${rows} rows take on top of an idle gateway`,
-    value: (peak.process - before) / MB,
+    name: `memory that ${rows} rows need in addition to an idle Sluice`,
+    value: (peak.sluice - before) / MB,
     unit: 'MB',
   }));
-  const peaks = runs.map(({ peak }) => peak.process);
+  const peaks = runs.map(({ peak }) => peak.sluice);
   if (runs.length < 2) return measures;
   const first = runs[0]!;
   const last = runs.at(-1)!;
@@ -140,7 +140,7 @@ function memoryMeasures(runs: { rows: number; peak: PeakMemory; before: number }
     ...measures,
     {
       name: `growth of peak memory from ${first.rows} to ${last.rows} rows`,
-      value: (Math.max(...peaks) - first.peak.process) / MB,
+      value: (Math.max(...peaks) - first.peak.sluice) / MB,
       unit: 'MB',
       goal: { at_most: 100 },
     },

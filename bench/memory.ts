@@ -5,20 +5,20 @@ const INTERVAL_MS = 50;
 const BYTES_PER_KIB = 1024;
 
 export interface PeakMemory {
-  /** Largest resident memory of the process itself, in bytes. */
-  process: number;
-  /** Largest resident memory of all its children together, in bytes: GDAL programs, not PostgreSQL. */
-  children: number;
+  /** Largest resident memory of the gateway and its function processes together, in bytes. */
+  sluice: number;
+  /** Largest resident memory of all other children together, in bytes: GDAL programs, not PostgreSQL. */
+  programs: number;
 }
 
-/** Measures the resident memory of a process and its children until `stop`. On systems other than Linux, it is 0. */
+/** Measures the memory of the gateway with the process id `pid` until `stop`. On systems other than Linux, it is 0. */
 export function watchMemory(pid: number): { stop(): PeakMemory } {
-  const peak: PeakMemory = { process: 0, children: 0 };
+  const peak: PeakMemory = { sluice: 0, programs: 0 };
   const sample = () => {
-    const own = residentBytes(pid);
-    const children = descendants(pid).reduce((sum, child) => sum + residentBytes(child), 0);
-    peak.process = Math.max(peak.process, own);
-    peak.children = Math.max(peak.children, children);
+    const children = descendants(pid);
+    const hosts = children.filter(isFunctionProcess);
+    peak.sluice = Math.max(peak.sluice, residentBytes(pid) + sumOf(hosts));
+    peak.programs = Math.max(peak.programs, sumOf(children.filter((child) => !hosts.includes(child))));
   };
   sample();
   const timer = setInterval(sample, INTERVAL_MS);
@@ -29,6 +29,30 @@ export function watchMemory(pid: number): { stop(): PeakMemory } {
       return peak;
     },
   };
+}
+
+/** The current resident memory of the gateway and its function processes together, in bytes. */
+export function sluiceBytes(pid: number): number {
+  return residentBytes(pid) + sumOf(descendants(pid).filter(isFunctionProcess));
+}
+
+function sumOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+}
+
+/** True for a process that executes functions (gateway/hosts/host-process.ts); false for the shell that watches it. */
+export function isFunctionProcess(pid: number): boolean {
+  const [program, ...args] = commandOf(pid);
+  return program !== '/bin/sh' && args.some((argument) => argument.endsWith('runtime/serve.ts'));
+}
+
+/** The program and the arguments of a process; empty when the process has ended. */
+export function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 /** The current resident memory; 0 when the process has ended. */

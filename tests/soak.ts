@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Instance, startInstance } from '../bench/instance.ts';
-import { descendants, residentBytes } from '../bench/memory.ts';
+import { commandOf, descendants, isFunctionProcess, residentBytes } from '../bench/memory.ts';
 import { runBatch } from './soak/batches.ts';
 import { countLeftovers } from './soak/leftovers.ts';
 
@@ -36,17 +35,9 @@ type Memory = Record<string, number>;
 
 function memoryOf({ pid }: Instance): Memory {
   const memory: Memory = { gateway: residentBytes(pid) / MIB };
-  const hosts = descendants(pid).filter((child) => commandOf(child).includes('runtime/serve.ts'));
+  const hosts = descendants(pid).filter(isFunctionProcess);
   for (const [index, host] of hosts.entries()) memory[`functions ${index + 1}`] = residentBytes(host) / MIB;
   return memory;
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, 12).join(' ');
-  } catch {
-    return ''; // The process has ended.
-  }
 }
 
 const sum = (memory: Memory) => Object.values(memory).reduce((total, value) => total + value, 0);
@@ -61,7 +52,8 @@ async function idleMemory(instance: Instance): Promise<Memory> {
   }
   if (snapshots)
     for (const pid of [instance.pid, ...descendants(instance.pid)])
-      if (/main\.ts|runtime\/serve\.ts/.test(commandOf(pid))) process.kill(pid, 'SIGUSR2');
+      if (isFunctionProcess(pid) || commandOf(pid).some((part) => part.endsWith('main.ts')))
+        process.kill(pid, 'SIGUSR2');
   return lowest;
 }
 
