@@ -43,8 +43,8 @@ function recipesMarkdown(): string {
 
 A recipe transforms the loaded table (\`raw_data\`) into the table that is exported (\`processed\`). The \`intent\` of
 the manifest selects it; an intent without a recipe runs the default recipe. The asset records the recipe, its
-parameters and steps, and what they changed. Other steps or parameters give another \`source_hash\`, so the asset is
-not reused.
+parameters and steps, and what they changed. Other steps or parameters result in another \`source_hash\`, so the asset
+is not reused.
 
 | \`intent\` | data | steps | \`simplify_tolerance\` |
 |---|---|---|---|
@@ -91,8 +91,8 @@ Consecutive \`filter\` steps must all be fulfilled.
 - **NormalizeCRS** transforms to \`target_crs\`, with x (longitude) first. Before that, curves become lines, TINs and
   polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z
   values are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
-- **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that gives several kinds of
-  geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
+- **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that results in several kinds
+  of geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
   area becomes a line or a point. Multi types stay multi. Coordinates that are infinite or not numbers fail the run
   with \`GEOMETRY_INVALID\`.
 - **KeepLinear** and **KeepPolygonal** keep lines or polygons, as \`keep_geometries\` does. A note counts the others.
@@ -121,8 +121,8 @@ Features are numbered from 1 in the order of the files. A merged feature gets th
 A step is a set of pure functions that return SQL (\`shared/recipes/recipe-step.ts\`). To add one for manifests,
 define it with \`defineStep\` in a file of \`shared/recipes/steps\`, and add it to the list in
 \`shared/recipes/registry.ts\`. The schema of the manifest and this page are generated from the list. The steps of a
-recipe are listed in \`shared/recipes/registry.ts\`. Increase \`RECIPE_VERSION\` there when the same input gives
-another result.
+recipe are listed in \`shared/recipes/registry.ts\`. Increase \`RECIPE_VERSION\` there when the result for the same
+input changes.
 `;
 }
 

@@ -24,7 +24,7 @@ const manifest = (paths: string[], fields: object = {}) => ({
 const ready = { recipe: 'default', parameters: { target_crs: 'EPSG:4326', simplify_tolerance: 0 }, crs: 'EPSG:4326' };
 const base = sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '2')] }, ready);
 
-test('the same bytes give the same hash, regardless of names and order of the files', () => {
+test('the same bytes result in the same hash, regardless of names and order of the files', () => {
   expect(sourceHash(manifest(['x', 'y']), { files: [file('y', '2'), file('x', '1')] }, ready)).toBe(base);
   expect(
     sourceHash(
@@ -35,7 +35,7 @@ test('the same bytes give the same hash, regardless of names and order of the fi
   ).toBe(base);
 });
 
-test('other bytes, a declared CRS, a layer, another recipe or parameter give another hash', () => {
+test('other bytes, a declared CRS, a layer, another recipe or parameter result in another hash', () => {
   const others = [
     sourceHash(manifest(['a', 'b']), { files: [file('a', '1'), file('b', '3')] }, ready),
     sourceHash(manifest(['a', 'b'], { crs: 'EPSG:27700' }), { files: [file('a', '1'), file('b', '2')] }, ready),

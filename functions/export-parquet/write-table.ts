@@ -18,7 +18,7 @@ const ROW_GROUP_ROWS = 122_880;
 
 /**
  * Writes the rows of all tables, in order, into one Parquet file. The database must have one thread, so that the same
- * rows give the same bytes. Throws OUTPUT_INVALID, DISK_FULL.
+ * rows result in the same bytes. Throws OUTPUT_INVALID, DISK_FULL.
  */
 export async function writeTable(
   database: LockedDatabase,

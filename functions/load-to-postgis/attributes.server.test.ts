@@ -63,7 +63,7 @@ test('keeps column names, and renames conflicting ones with a note', async () =>
   expect(names.map((name) => row?.[changed[name] ?? name])).toEqual(names.map((_, index) => index));
 });
 
-test('gives a column without a name a name', async () => {
+test('names a column that has no name', async () => {
   const loaded = await landing.load({
     path: await landing.put('nameless.geojson', collection(feature({ '': 1, a: 2 }))),
     format: 'GeoJSON',
@@ -151,7 +151,7 @@ test('loads a column of numbers, strings and objects as text, and one of objects
   ]);
 });
 
-test('gives a CSV column a type only if no value changes', async () => {
+test('assigns a type to a CSV column only if no value changes', async () => {
   const csv =
     'code,n,d,day,at,z,flag,empty,big,lon,lat\n00123,1,1.5,2024-02-29,2024-01-01 10:00,2024-01-01T10:00:00Z,true,,12345678901234567890,1,2\n4567,-2,1e3,2023-12-31,2024-01-01 10:00:30,2024-01-01T10:00:00+02:00,FALSE,,1,3,4\n,,,,,,,,,,\n';
   const loaded = await landing.load({ path: await landing.put('types é.csv', csv), format: 'CSV', crs: 'OGC:CRS84' });

@@ -78,7 +78,7 @@ describe('the tables of a recipe', () => {
     ).toEqual([{ relpersistence: 'u' }]);
   });
 
-  test('writes no table for a step that has nothing to do, and gives the same result when repeated', async () => {
+  test('writes no table for a step that has nothing to do, and returns the same result when repeated', async () => {
     await rawData(4326, ['POINT(1 2)', null]);
     const first = await transform(4326, { parameters: { simplify_tolerance: 0 } });
     expect(first.steps.map(({ output }) => output)).toEqual([

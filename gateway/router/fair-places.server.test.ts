@@ -24,7 +24,7 @@ function recorder(isBlocking: (id: string) => boolean) {
   };
 }
 
-test('delivers small inputs while large ones take all places, in their order', async () => {
+test('delivers small inputs while large ones occupy all places, in their order', async () => {
   const { called, run, unblock } = recorder((id) => id.startsWith('large'));
   const router = await routers.start({ f: { topic: 'a', concurrency: 2, smallConcurrency: 1, run } }, LIMIT);
   for (const id of ['large 1', 'large 2', 'large 3']) await router.publish(large(id));
@@ -42,7 +42,7 @@ test('delivers small inputs while large ones take all places, in their order', a
   ]);
 });
 
-test('delivers large inputs while small ones take all places', async () => {
+test('delivers large inputs while small ones occupy all places', async () => {
   const { called, run, unblock } = recorder((id) => id.startsWith('small'));
   const router = await routers.start({ f: { topic: 'a', concurrency: 1, smallConcurrency: 1, run } }, LIMIT);
   for (const id of ['small 1', 'small 2']) await router.publish(small(id));

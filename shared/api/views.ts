@@ -99,7 +99,7 @@ export interface DeadLetter {
 /** A dead letter with the action that is possible. */
 export interface DeadLetterView extends DeadLetter {
   run_id: string | null;
-  /** False if a re-drive would have no effect. `advice` then gives the reason and the action to take. */
+  /** False if a re-drive would have no effect. `advice` then contains the reason and the action to take. */
   redrivable: boolean;
   advice: string | null;
 }

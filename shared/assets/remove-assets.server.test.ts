@@ -119,7 +119,7 @@ test('an asset with derived assets can be removed: their items lose the link, th
 });
 
 describe('a canceled run', () => {
-  test('loses an asset that it registered but did not complete', async () => {
+  test('has no asset that it registered but did not complete', async () => {
     const { run } = await startRun(context, 'zurück', { metadata: { tags: { dataset_id: 'zurück' } } });
     await exportAsset(context, run);
     const [asset] = await context.ledger.listAssets({ dataset_id: 'zurück' });

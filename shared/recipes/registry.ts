@@ -16,7 +16,7 @@ import { quantizeCoordinates, simplifyGeometry } from './steps/reduce-geometries
 import { centroid, pointOnSurface, representByPoint } from './steps/replace-by-point.ts';
 
 /**
- * Increase it when a recipe gives another result for the same input. Such inputs are then processed again instead of
+ * Increase it when the result of a recipe for the same input changes. Such inputs are then processed again instead of
  * reused.
  */
 export const RECIPE_VERSION = 2;

@@ -13,7 +13,7 @@ const path = join(folder, 'a b#.txt');
 await writeFile(path, 'text');
 
 // An error event without a listener is an uncaught exception, which fails the run of vitest.
-test('a stream without a reader survives the abort of its signal', async () => {
+test('a stream without a reader does not end the process when its signal aborts', async () => {
   const later = new AbortController();
   const streams = [AbortSignal.abort(), later.signal].map((signal) => readFileStream(path, { signal }));
   const closed = streams.map(untilClosed);
@@ -23,7 +23,7 @@ test('a stream without a reader survives the abort of its signal', async () => {
   expect(streams.map((stream) => stream.errored?.name)).toEqual(['AbortError', 'AbortError']);
 });
 
-test('a stream without a reader survives a file that cannot be opened', async () => {
+test('a stream without a reader does not end the process when its file cannot be opened', async () => {
   const streams: Stream[] = [readFileStream(join(folder, 'missing')), writeFileStream(join(folder, 'missing', 'file'))];
   await Promise.all(streams.map(untilClosed));
   expect(streams.map((stream) => (stream.errored as NodeJS.ErrnoException).code)).toEqual(['ENOENT', 'ENOENT']);

@@ -99,7 +99,7 @@ async function assetOf(batchId: string): Promise<AssetDocument> {
   return asset;
 }
 
-test(`${CONCURRENT_RUNS} concurrent runs of one dataset give ${CONCURRENT_RUNS} consecutive versions and a consistent lake`, async () => {
+test(`${CONCURRENT_RUNS} concurrent runs of one dataset create ${CONCURRENT_RUNS} consecutive versions and a consistent lake`, async () => {
   const batches = range(1, CONCURRENT_RUNS).map((n) => `park ${n} #é`);
   await Promise.all(batches.map((batchId, index) => upload(batchId, 'park', points(index))));
   for (const batchId of batches) await finished(batchId);
@@ -208,7 +208,7 @@ describe('the same input again', () => {
     expect(await inconsistencies(sluice.context)).toEqual([]);
   });
 
-  test('with force gives a new version with the same bytes', async () => {
+  test('with force creates a new version with the same bytes', async () => {
     const first = await ingest('zwang 1', 'zwang', points(51));
     const again = await ingest('zwang 2', 'zwang', points(51), { force: true });
     expect(again.asset).toMatchObject({

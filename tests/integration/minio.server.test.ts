@@ -238,7 +238,7 @@ describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => 
   );
 
   test(
-    `${OUTAGE_MANIFESTS} manifests that are uploaded while the gateway is stopped for ${OUTAGE_MS / 1000} s give ${OUTAGE_MANIFESTS} runs`,
+    `${OUTAGE_MANIFESTS} manifests that are uploaded while the gateway is stopped for ${OUTAGE_MS / 1000} s result in ${OUTAGE_MANIFESTS} runs`,
     { timeout: 3 * RUNS_TIMEOUT_MS },
     async () => {
       const batches = Array.from({ length: OUTAGE_MANIFESTS }, (_, index) => `outage ${index}`);

@@ -172,7 +172,7 @@ test('the asset of a recipe with many steps has notes of what they changed', asy
   );
 });
 
-test('the same steps give the same source hash; other steps or another order give another one', async () => {
+test('the same steps result in the same source hash; other steps or another order result in another one', async () => {
   const first = await ingest({ steps: [{ step: 'explode' }, { step: 'centroid' }] });
   const hash = (await assetOf(first.run)).asset.source_hash;
   const again = await ingest({ steps: [{ step: 'explode' }, { step: 'centroid' }] });

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { Instance } from '../../bench/instance.ts';
 
-/** The batches of the soak test: tiny ones of every lane, and bad ones. The kind follows from the number of the run. */
+/**
+ * The batches of the soak test: tiny ones of every lane, and invalid ones. The kind follows from the number of the run.
+ */
 
 interface SoakBatch {
   intent: string;

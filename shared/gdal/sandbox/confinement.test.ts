@@ -150,7 +150,7 @@ describe.runIf(here.ownView.length > 0)(
       return execa(program, args, { reject: false, cwd: '/', stdin: 'ignore' });
     };
 
-    test('sees only the system and its folder', async () => {
+    test('can access only the system and its folder', async () => {
       expect(
         (await shell('ls /')).stdout.split('\n').filter((name) => !['bin', 'lib', 'lib64', 'nix'].includes(name)),
       ).toEqual(['dev', 'etc', 'tmp', 'usr']);
@@ -182,7 +182,7 @@ describe.runIf(here.ownView.length > 0)(
         expect((await shell(`: > ${path}`)).stderr).toMatch(/Read-only file system/);
     });
 
-    test('has no privileges, sees no other processes and no network, and is limited', async () => {
+    test('has no privileges and no network, cannot access other processes, and is limited', async () => {
       expect((await shell(`kill -0 ${process.pid}`)).exitCode).not.toBe(0);
       expect((await shell(`mount -t tmpfs none '${folder}'`)).exitCode).not.toBe(0);
       expect(await shell(`head -c 2000000 /dev/urandom > '${folder}/large'`)).toMatchObject({ exitCode: 153 }); // SIGXFSZ

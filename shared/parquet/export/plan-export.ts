@@ -34,7 +34,8 @@ const SIDES = ['XMin', 'YMin', 'XMax', 'YMax'] as const;
 
 /**
  * Plans the GeoParquet file of a table: the attributes in order, the geometry, the covering. Rows are in PostGIS's
- * Hilbert order, ties by key, nulls last, so that the same rows give the same bytes. The key column is not exported.
+ * Hilbert order, ties by key, nulls last, so that the same rows result in the same bytes. The key column is not
+ * exported.
  */
 export function planExport(table: ExportTable): ExportPlan {
   const exported = table.columns.filter(({ name }) => name !== table.keyColumn && name !== table.geometryColumn);

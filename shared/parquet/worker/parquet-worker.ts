@@ -34,9 +34,8 @@ const ROW_GROUP_BYTES = 32 * 2 ** 20;
  * DISK_FULL.
  */
 export async function writeParquet(job: ParquetJob): Promise<ParquetResult> {
-  // One thread keeps the order of the rows, so that the same rows give the same bytes. preserveOrder would do so too,
-  // but disables
-  // the limit of a row group in bytes.
+  // One thread keeps the order of the rows, so that the same rows result in the same bytes. preserveOrder would do so
+  // too, but disables the limit of a row group in bytes.
   using database = await openLockedDatabase(job.folder, { threads: 1, preserveOrder: false });
   const { connection } = database;
   const failure: { reason?: unknown } = {};

@@ -66,7 +66,7 @@ export function aggregateColumn(
 }
 
 /**
- * Floating-point sums and means are computed in the order of the features, so that the same input gives the same
+ * Floating-point sums and means are computed in the order of the features, so that the same input results in the same
  * result.
  */
 function aggregateSql(

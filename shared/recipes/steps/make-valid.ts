@@ -5,9 +5,9 @@ import { createTableAs, geometryOf } from '../sql/select.ts';
 /**
  * Repairs invalid geometries. One parallel scan finds them, and repairs those with few vertices; they are stored in the
  * findings table. The others are repaired while the output is written, after a check that none of them crosses itself
- * too often. When all geometries are valid, no table is written. Of a repair that gives several kinds of geometry, the
- * parts with the original dimension are kept. A repair without such parts (a polygon without area) is kept as it is, so
- * that no feature is lost.
+ * too often. When all geometries are valid, no table is written. Of a repair that results in several kinds of geometry,
+ * the parts with the original dimension are kept. A repair without such parts (a polygon without area) is kept as it
+ * is, so that no feature is lost.
  */
 export const makeValid: RecipeStep = {
   name: 'MakeValid',
