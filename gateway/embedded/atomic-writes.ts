@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
+import { withoutFreeingBlocks } from './large-files.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
 import { s3Error } from './s3-error.ts';
 import type { S3rverStore } from './s3rver-store.ts';
@@ -64,7 +65,7 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
       await writeSynced(join(folder, 'writing'), JSON.stringify(moves));
       // From here on, the next start completes the upload.
       await rename(join(folder, 'writing'), join(folder, JOURNAL));
-      moveAll(folder, moves);
+      await withoutFreeingBlocks(objectPath(store, object), staging, () => moveAll(folder, moves));
       return written;
     } catch (thrown) {
       await rm(folder, { recursive: true, force: true });
@@ -85,8 +86,10 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
   // folder.
   store.deleteObject = async (bucket, key) => {
     const paths = RESOURCES.map((resource) => store.getResourcePath(bucket, key, resource));
-    for (const path of paths.toReversed()) rmSync(path, { force: true });
-    removeEmptyFolders(dirname(paths[0] ?? root), resolve(root, bucket));
+    await withoutFreeingBlocks(objectPath(store, { bucket, key }), staging, () => {
+      for (const path of paths.toReversed()) rmSync(path, { force: true });
+      removeEmptyFolders(dirname(paths[0] ?? root), resolve(root, bucket));
+    });
   };
   makePartsAtomic(store, staging, writeSynced);
 }
@@ -110,6 +113,11 @@ const RESOURCES = ['metadata.json', 'object.md5', 'object'] as const;
 const JOURNAL = 'journal.json';
 /** A file of the staging folder, and its final path. */
 type Move = [resource: string, path: string];
+
+/** The file with the content of an object. */
+function objectPath(store: S3rverStore, { bucket, key }: { bucket: string; key: string }): string {
+  return store.getResourcePath(bucket, key, 'object');
+}
 
 function pickMetadata({ 'content-encoding': sent, ...headers }: Record<string, string>): Record<string, string> {
   const encoding = sent === undefined ? undefined : contentEncoding(sent);
