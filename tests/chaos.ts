@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
 import { GOOD_KINDS, JOIN_INPUTS } from './chaos/good-batches.ts';
 import { HealthProbe } from './chaos/health.ts';
 import { hostileKinds } from './chaos/hostile-batches.ts';
-import { breakUpload, notifyAgain, readJson, type Result, submit } from './chaos/load.ts';
+import { breakUpload, notifyAgain, readJson, type Result, submit, upload } from './chaos/load.ts';
 import { randomFrom } from './chaos/random.ts';
+import { compareSideBySide } from './chaos/side-by-side.ts';
 import { type ChaosSluice, startChaosSluice } from './chaos/sluice.ts';
 import { kill, VICTIMS } from './chaos/victims.ts';
 import { countLeftovers } from './soak/leftovers.ts';
@@ -12,8 +14,9 @@ import { countLeftovers } from './soak/leftovers.ts';
 /**
  * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random
  * moments while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in
- * another way than expected, or if anything is left. `--keep` keeps the folder of the Sluice, and `--profile` writes a
- * profile of the gateway to .cache/chaos/profiles. See README.md.
+ * another way than expected, or if anything is left. Options: `--side-by-side` also compares the times of good batches
+ * with and without hostile ones, `--uploads N` uploads N files of 50 MB, `--keep` keeps the folder of the Sluice, and
+ * `--profile` writes a profile of the gateway to .cache/chaos/profiles. See README.md.
  */
 
 const { values } = parseArgs({
@@ -22,6 +25,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     together: { type: 'string', default: '6' },
     batches: { type: 'string', default: '60' },
+    uploads: { type: 'string', default: '20' },
+    'side-by-side': { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
   },
@@ -70,6 +75,19 @@ class Load {
   }
 }
 
+const LARGE_BYTES = 50 * 2 ** 20;
+
+/** Uploads files of 50 MB, two at a time. Later ones replace earlier ones. */
+async function uploadLargeFiles(sluice: ChaosSluice, health: HealthProbe): Promise<void> {
+  const body = randomBytes(LARGE_BYTES);
+  health.during('uploads of 50 MB');
+  let next = 0;
+  const worker = async () => {
+    while (next < Number(values.uploads)) await upload(sluice, `large/${(next += 1) % 4}`, body);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
 /** Longest time between the end of a batch and the next kill, so that every step is met. */
 const MAX_DELAY_MS = 1_500;
 
@@ -106,9 +124,18 @@ async function main(sluice: ChaosSluice): Promise<void> {
   const hostile = await hostileKinds();
   for (const { id, batch } of JOIN_INPUTS) await check(sluice, await submit(sluice, id, batch));
   const health = new HealthProbe(sluice, 'the load');
+  await uploadLargeFiles(sluice, health);
   const load = new Load(sluice, hostile);
+  if (values['side-by-side']) {
+    health.during('hostile and good batches side by side');
+    const compared = await compareSideBySide(sluice, hostile, random);
+    load.results.push(...compared.results);
+    for (const line of compared.report) print(line);
+  }
+  health.during('the load');
+  const enough = load.results.length + Number(values.batches);
   let killing = true;
-  const batches = load.run(() => !killing && load.results.length >= Number(values.batches));
+  const batches = load.run(() => !killing && load.results.length >= enough);
   await killRepeatedly(sluice, load, health);
   killing = false;
   health.during('the load without kills');

@@ -20,6 +20,8 @@ export interface HealthSample {
   cpuMs: number;
   /** Time in which this thread was ready but had no processor. */
   queuedMs: number;
+  /** The same of the thread of the probe. */
+  probeQueuedMs: number;
   /** The delay of the timer that sent the request. It shows how busy the machine is. */
   lagMs: number;
 }
@@ -48,29 +50,40 @@ export class HealthProbe {
     await this.#worker.terminate();
   }
 
-  /** Lines with the percentiles of each activity, and the slowest replies. */
+  /** Lines with the percentiles of each activity, and the slow replies for which the machine was not the reason. */
   report(): string[] {
     const activities = [...new Set(this.samples.map(({ activity }) => activity))];
     return activities.flatMap((activity) => {
-      const samples = this.samples.filter((sample) => sample.activity === activity && sample.status !== 0);
-      const slow = samples.filter(({ milliseconds }) => milliseconds > LIMIT_MS);
-      const slowest = slow.toSorted((a, b) => b.milliseconds - a.milliseconds).slice(0, 5);
-      const failed = this.samples.filter((sample) => sample.activity === activity && sample.status === 0).length;
+      const all = this.samples.filter((sample) => sample.activity === activity);
+      const replies = all.filter(({ status }) => status !== 0);
+      const slow = replies.filter(({ milliseconds }) => milliseconds > LIMIT_MS);
+      const own = slow.filter((sample) => ownTime(sample) > LIMIT_MS).toSorted((a, b) => ownTime(b) - ownTime(a));
+      const times = (of: (sample: HealthSample) => number) =>
+        `p50 ${quantile(replies.map(of), 0.5)}, p99 ${quantile(replies.map(of), 0.99)}, max ${quantile(replies.map(of), 1)} ms`;
       return [
-        `/healthz during ${activity}: ${samples.length} replies, ${failed} without a reply, ` +
-          `p50 ${quantile(samples, 0.5)} ms, p99 ${quantile(samples, 0.99)} ms, max ${quantile(samples, 1)} ms, ` +
-          `${slow.length} above ${LIMIT_MS} ms`,
-        ...slowest.map(
-          ({ status, milliseconds, cpuMs, queuedMs, lagMs }) =>
-            `  ${status} after ${milliseconds.toFixed(0)} ms: the gateway used ${cpuMs.toFixed(0)} ms of processor time ` +
-            `and waited ${queuedMs.toFixed(0)} ms for a processor; the probe itself was ${lagMs.toFixed(0)} ms late`,
-        ),
+        `/healthz during ${activity}: ${replies.length} replies, ${all.length - replies.length} without a reply, ` +
+          `${times(({ milliseconds }) => milliseconds)}, ${slow.length} above ${LIMIT_MS} ms; without the time ` +
+          `in which gateway and probe waited for a processor: ${times(ownTime)}, ${own.length} above ${LIMIT_MS} ms`,
+        ...own
+          .slice(0, SHOWN)
+          .map(
+            ({ status, milliseconds, cpuMs, queuedMs, probeQueuedMs }) =>
+              `  ${status} after ${milliseconds.toFixed(0)} ms: the gateway used ${cpuMs.toFixed(0)} ms of processor time ` +
+              `and waited ${queuedMs.toFixed(0)} ms for a processor; the probe waited ${probeQueuedMs.toFixed(0)} ms for one`,
+          ),
       ];
     });
   }
 }
 
-function quantile(samples: HealthSample[], share: number): string {
-  const sorted = samples.map(({ milliseconds }) => milliseconds).toSorted((a, b) => a - b);
-  return (sorted[Math.ceil(share * sorted.length) - 1] ?? 0).toFixed(1);
+/** Slow replies in the report of an activity. */
+const SHOWN = 5;
+
+/** The time of a reply without the time in which the gateway and the probe waited for a processor. */
+function ownTime({ milliseconds, queuedMs, probeQueuedMs }: HealthSample): number {
+  return Math.max(0, milliseconds - queuedMs - probeQueuedMs);
+}
+
+function quantile(times: number[], share: number): string {
+  return (times.toSorted((a, b) => a - b)[Math.ceil(share * times.length) - 1] ?? 0).toFixed(0);
 }

@@ -7,6 +7,8 @@ import type { HealthSample, HealthState } from './health.ts';
 
 const INTERVAL_MS = 50;
 const SAMPLES_PER_MESSAGE = 20;
+/** This thread. */
+const OWN = '/proc/thread-self';
 
 const agent = new Agent({ keepAlive: true });
 let state: HealthState | undefined;
@@ -24,9 +26,10 @@ setInterval(() => {
 }, INTERVAL_MS);
 
 function request({ url, pid, activity }: HealthState, lagMs: number): void {
-  const [started, before] = [performance.now(), scheduling(pid)];
+  const gateway = `/proc/${pid}/task/${pid}`;
+  const [started, before, ownBefore] = [performance.now(), scheduling(gateway), scheduling(OWN)];
   const end = (status: number) => {
-    const after = scheduling(pid);
+    const [after, ownAfter] = [scheduling(gateway), scheduling(OWN)];
     samples.push({
       status,
       activity,
@@ -34,6 +37,7 @@ function request({ url, pid, activity }: HealthState, lagMs: number): void {
       milliseconds: performance.now() - started,
       cpuMs: after.cpuMs - before.cpuMs,
       queuedMs: after.queuedMs - before.queuedMs,
+      probeQueuedMs: ownAfter.queuedMs - ownBefore.queuedMs,
     });
     if (samples.length < SAMPLES_PER_MESSAGE) return;
     parentPort?.postMessage(samples);
@@ -45,10 +49,10 @@ function request({ url, pid, activity }: HealthState, lagMs: number): void {
   }).on('error', () => end(0));
 }
 
-/** The time that the main thread of the process has executed, and has waited for a processor (Linux). */
-function scheduling(pid: number): { cpuMs: number; queuedMs: number } {
+/** The time that a thread has executed, and has waited for a processor. `folder` is below /proc (Linux). */
+function scheduling(folder: string): { cpuMs: number; queuedMs: number } {
   try {
-    const [cpu, queued] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+    const [cpu, queued] = readFileSync(`${folder}/schedstat`, 'utf8').split(' ').map(Number);
     return { cpuMs: (cpu ?? 0) / 1e6, queuedMs: (queued ?? 0) / 1e6 };
   } catch {
     return { cpuMs: 0, queuedMs: 0 };

@@ -182,7 +182,7 @@ const plainKinds: BatchKind[] = [
     columns: { a: 'bigint' },
     max_rejected_rows: 0,
   }),
-  ofTable('UTF-16 without text', 'CSV', () => Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a]), UNREADABLE),
+  ofTable('UTF-16 without text', 'CSV', () => Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a]), ['ENCODING_INVALID']),
   ofTable('many columns', 'CSV', () => `${Array.from({ length: 30_000 }, (_, n) => `c${n}`).join(',')}\n`, [
     'TOO_MANY_COLUMNS',
   ]),
@@ -193,7 +193,7 @@ const plainKinds: BatchKind[] = [
     'virtual raster',
     () =>
       '<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand><SimpleSource><SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>',
-    ...UNREADABLE,
+    'FILE_FORBIDDEN_CONTENT',
   ),
   ofRaster('huge TIFF', hugeTiff, ...UNREADABLE, 'FILE_TOO_LARGE'),
   () => ({
