@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
+import { type ConnectionCounter, startConnectionCounter } from '../../tests/fixtures/connection-counter.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
@@ -13,26 +13,13 @@ import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/f
  * A local server counts connections, to prove that there is none.
  */
 
-let listener: Server;
-let connections = 0;
+let server: ConnectionCounter;
 let url: string;
 beforeAll(async () => {
-  listener = createServer((socket) => {
-    connections++;
-    socket.destroy();
-  });
-  await new Promise<void>((done) => {
-    listener.listen(0, '127.0.0.1', done);
-  });
-  const address = listener.address();
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  server = await startConnectionCounter();
+  url = server.url;
 });
-afterAll(
-  () =>
-    new Promise((done) => {
-      listener.close(done);
-    }),
-);
+afterAll(() => server[Symbol.asyncDispose]());
 
 /** A TIFF that declares a size, but contains no pixels. Each tag has one value of type 4 (32 bits). */
 function tiffWithoutPixels(width: number, height: number): Buffer {
@@ -115,7 +102,7 @@ describe.each([
     expect((error as { code: string }).code).toMatch(new RegExp(`^(${code})$`));
     expect((error as Error).message).toContain(path);
     expect((error as Error).message).not.toContain(landing.context.env.SCRATCH_DIR);
-    expect(connections).toBe(0);
+    expect(server.count()).toBe(0);
   });
 
   test.each(['external-storage', 'virtual-dataset', 'external-link'])(
@@ -148,6 +135,6 @@ describe.each([
     await landing.put('seite/landsat.tif.msk', vrt());
     const path = await landing.upload(rasterFile('landsat.tif'), 'seite/landsat.tif');
     expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.width).toBe(160);
-    expect(connections).toBe(0);
+    expect(server.count()).toBe(0);
   });
 });

@@ -1,36 +1,23 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
+import { type ConnectionCounter, startConnectionCounter } from '../../tests/fixtures/connection-counter.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { WRITE_ARCHIVES } from '../../tests/fixtures/hostile-files.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 
 /** Rejects files that refer to other files, servers and databases. A listener checks that nothing connects to it. */
 
-let listener: Server;
-let connections = 0;
+let server: ConnectionCounter;
 let url: string;
 beforeAll(async () => {
-  listener = createServer((socket) => {
-    connections++;
-    socket.destroy();
-  });
-  await new Promise<void>((done) => {
-    listener.listen(0, '127.0.0.1', done);
-  });
-  const address = listener.address();
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  server = await startConnectionCounter();
+  url = server.url;
 });
-afterAll(
-  () =>
-    new Promise((done) => {
-      listener.close(done);
-    }),
-);
+afterAll(() => server[Symbol.asyncDispose]());
 
 describe.each([
   ['in a sandbox', undefined],
@@ -123,7 +110,7 @@ describe.each([
     expect((error as { code: string }).code).toMatch(new RegExp(`^(${code})$`));
     expect((error as Error).message).toContain(path);
     expect((error as Error).message).not.toContain(landing.env.SCRATCH_DIR);
-    expect(connections).toBe(0);
+    expect(server.count()).toBe(0);
   });
 
   test('reads KML with links, and GML with a remote schema, without them', async () => {
@@ -136,7 +123,7 @@ describe.each([
     expect(
       (await landing.load({ path: await landing.put('schema.gml', gml), format: 'GML', crs: 'EPSG:4326' })).row_count,
     ).toBe(1);
-    expect(connections).toBe(0);
+    expect(server.count()).toBe(0);
   });
 
   test.each(['prj', 'cpg'])('rejects a .%s file that is too long, also in an archive', async (extension) => {

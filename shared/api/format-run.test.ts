@@ -2,38 +2,10 @@ import { createColors } from 'picocolors';
 import { expect, test } from 'vitest';
 import { formatAsset, formatError, formatStatus, formatRun } from './format-run.ts';
 import type { AssetView, RunView } from './views.ts';
+import { RUN_VIEW } from '../../tests/fixtures/run-view.ts';
 import { printable } from '#shared/text/visible-text.ts';
 
 const PLAIN = createColors(false);
-const step = (
-  name: string,
-  status: RunView['steps'][number]['status'],
-  seconds: number | null = null,
-  attempt = 1,
-) => ({ name, status, attempt, seconds });
-const view: RunView = {
-  run_id: 'r1',
-  batch_id: 'b é',
-  status: 'running',
-  steps: [
-    step('load-to-postgis', 'done', 0.31),
-    step('transform-recipe', 'running', null, 2),
-    step('archive', 'pending'),
-  ],
-  asset: null,
-  assets: [],
-  reused: false,
-  error: null,
-  archived: false,
-  dataset_id: 'd',
-  lane: 'vector',
-  intent: 'ingest_vector',
-  manifest_key: 'manifests/b.json',
-  created_at: '2025-03-01T10:15:30.000Z',
-  finished_at: null,
-  rerun_of: null,
-  operator: 'ana',
-};
 const asset: AssetView = {
   id: 'a1',
   dataset_id: 'straßen',
@@ -90,13 +62,13 @@ test('formats an error that ended a run with the command that repeats it', () =>
 });
 
 test('formats the status of a run in one line', () => {
-  expect(formatStatus(view, PLAIN)).toBe('b é: running  run r1');
-  expect(formatStatus({ ...view, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe(
+  expect(formatStatus(RUN_VIEW, PLAIN)).toBe('b é: running  run r1');
+  expect(formatStatus({ ...RUN_VIEW, status: 'success', finished_at: '2025-03-01T10:15:42.340Z' }, PLAIN)).toBe(
     'b é: success in 12.3 s  run r1',
   );
   expect(
     formatStatus(
-      { ...view, run_id: null, status: 'failure', error: { code: 'FILE_MISSING', message: '', details: {} } },
+      { ...RUN_VIEW, run_id: null, status: 'failure', error: { code: 'FILE_MISSING', message: '', details: {} } },
       PLAIN,
     ),
   ).toBe('b é: rejected  manifests/b.json');
@@ -104,7 +76,7 @@ test('formats the status of a run in one line', () => {
 
 test('formats a run with its steps and an existing asset', () => {
   const ended: RunView = {
-    ...view,
+    ...RUN_VIEW,
     status: 'success',
     finished_at: '2025-03-01T10:15:42.340Z',
     asset,
