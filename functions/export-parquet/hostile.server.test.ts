@@ -51,6 +51,18 @@ test.each([
   ['an archive that is not a workbook', csv(ZIP, { format: 'XLSX' }), 'ARCHIVE_UNREADABLE', /damaged/],
   ['an empty file', csv(''), 'FILE_UNREADABLE', /is empty/],
   ['blank lines only', csv('\n\r\n\n'), 'FILE_UNREADABLE', /has no rows/],
+  [
+    'a first row without an end',
+    csv(Buffer.alloc(17 * 2 ** 20, 'x')),
+    'FILE_UNREADABLE',
+    /^The first row of s3:.*x é\.csv is longer than 16777216 bytes\./,
+  ],
+  [
+    'JSON objects with a key of 20,000 characters',
+    csv(`{"a": 1}\n{"b": 2, "${'🗺'.repeat(20_000)}": 1}\n`, { format: 'JSONL' }),
+    'FILE_UNREADABLE',
+    /^The objects of s3:.*x é\.csv have the key "(🗺){40}…" of more than 1000 characters\. Shorten it\.$/u,
+  ],
   ['an empty gzip', csv(gzipSync('')), 'FILE_UNREADABLE', /has no rows/],
   [
     'a gzip that was cut off',

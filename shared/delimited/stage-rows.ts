@@ -51,7 +51,7 @@ export async function stageDelimited(
   const separator = separatorLine(beginning);
   const head = beginning.subarray(separator?.bytes ?? 0);
   const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
-  if (dialect === undefined) throw noRows(file);
+  if (dialect === undefined) throw isWhole || hasLineBreak(head) ? noRows(file) : firstRowTooLong(file);
   if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file);
   const scanner = new DelimitedScanner({
     delimiter: dialect.delimiter,
@@ -101,10 +101,14 @@ async function readHead(
     else {
       chunks.push(next.value);
       size += next.value.length;
-      hasRow ||= next.value.includes(LF) || next.value.includes(CR);
+      hasRow ||= hasLineBreak(next.value);
     }
   }
   return { head: Buffer.concat(chunks), rest: { [Symbol.asyncIterator]: () => iterator }, isWhole };
+}
+
+function hasLineBreak(bytes: Buffer): boolean {
+  return bytes.includes(LF) || bytes.includes(CR);
 }
 
 /** SQL after FROM: staged rows as a table of `line`, and `c0`, `c1`, … as text. */
@@ -142,6 +146,14 @@ function readCsvSql({ path, longestRow }: StagedRows, columns: readonly string[]
 
 function noRows(file: string): SluiceError {
   return new SluiceError('FILE_UNREADABLE', `${file} has no rows. Upload a file with data.`, { details: { file } });
+}
+
+function firstRowTooLong(file: string): SluiceError {
+  return new SluiceError(
+    'FILE_UNREADABLE',
+    `The first row of ${file} is longer than ${MAX_ROW_BYTES} bytes. End each row with a line break.`,
+    { details: { file, limit: MAX_ROW_BYTES } },
+  );
 }
 
 function tooManyColumns(file: string): SluiceError {

@@ -68,7 +68,15 @@ async function rejectOtherLines(
   return count;
 }
 
-/** Throws FILE_UNREADABLE when the objects have no keys, TOO_MANY_COLUMNS. */
+/**
+ * Statements contain every key several times. Without a limit, a statement of 300 MB stopped the event loop for more
+ * than 10 s.
+ */
+const MAX_KEY_CHARACTERS = 1_000;
+/** Characters of a key that is too long in a message. */
+const SHOWN_KEY_CHARACTERS = 40;
+
+/** Throws FILE_UNREADABLE when the objects have no keys or a key that is too long, TOO_MANY_COLUMNS. */
 async function readKeys(
   database: LockedDatabase,
   objects: string,
@@ -89,7 +97,15 @@ async function readKeys(
         'Use a list of objects with a key and a value instead.',
       { details: { file, limit: MAX_TABLE_COLUMNS } },
     );
-  return rows.map(({ key }) => key);
+  const keys = rows.map(({ key }) => key);
+  const long = keys.find((key) => [...key].length > MAX_KEY_CHARACTERS);
+  if (long === undefined) return keys;
+  const beginning = JSON.stringify(`${[...long].slice(0, SHOWN_KEY_CHARACTERS).join('')}…`);
+  throw new SluiceError(
+    'FILE_UNREADABLE',
+    `The objects of ${file} have the key ${beginning} of more than ${MAX_KEY_CHARACTERS} characters. Shorten it.`,
+    { details: { file, limit: MAX_KEY_CHARACTERS } },
+  );
 }
 
 /** A JSON pointer (RFC 6901) to a field. Unlike a JSON path it can contain any key. */
@@ -108,11 +124,11 @@ function keysSql(objects: string): string {
   return `
     select key
       from (
-        select key, min((line, place)) as first
+        select left(key, ${MAX_KEY_CHARACTERS + 1}) as key, min((line, place)) as first
           from (
             select line, unnest(json_keys(object)) as key, generate_subscripts(json_keys(object), 1) as place
               from ${objects} where object is not null)
-         group by key)
+         group by 1)
      order by first
      limit ${MAX_TABLE_COLUMNS + 1}`;
 }
