@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readStack } from '#shared/config/stack.ts';
@@ -155,6 +155,17 @@ describe('the HTTP host', () => {
     expect([notReady.status, await notReady.json()]).toMatchObject([503, { error: { code: 'DATABASE_UNAVAILABLE' } }]);
     await sick.close(0);
   });
+
+  test.each(['//', '//[', '/%zz', '*', 'http://[/'])(
+    'a request with the target %s does not end the process',
+    async (path) => {
+      const request = sendRequest({ port: server.port, method: 'OPTIONS', path });
+      request.end();
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      response.resume();
+      expect(response.statusCode).toBe(405);
+    },
+  );
 
   test('when it closes, a running call is aborted and gets a response, and no connection stays open', async () => {
     const began = Promise.withResolvers<void>();

@@ -41,7 +41,11 @@ export async function serveFunctions(options: FunctionServerOptions): Promise<Fu
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const call = answer(options, request, response, stopping.signal);
+    // An error that is not handled would end the process.
+    const call = answer(options, request, response, stopping.signal).catch((thrown: unknown) => {
+      options.log.error({ error: asSluiceError(thrown).toDocument() }, 'Function:Request:Failed');
+      response.destroy();
+    });
     running.add(call);
     void call.finally(() => running.delete(call));
   }).on('error', ignoreError); // `listen` rejects with the error of the port.
@@ -66,7 +70,7 @@ async function answer(
   response: ServerResponse,
   stopping: AbortSignal,
 ): Promise<void> {
-  const path = new URL(request.url ?? '/', 'http://function').pathname;
+  const [path = '/'] = (request.url ?? '/').split('?', 1); // Not `new URL`, which throws for `//`.
   if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
   if (path === '/_/ready') return send(response, await readiness(options));
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
