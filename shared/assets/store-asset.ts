@@ -98,7 +98,7 @@ export async function findExistingAsset(
   return { assetId: same._id, reused: true };
 }
 
-/** Compares what HEAD returns, without reading the object: someone may have replaced it. */
+/** Compares what HEAD returns, without reading the object: another program may have replaced it. */
 function isRegistered(head: ObjectHead | undefined, { size_bytes, content_hash }: AssetDocument): boolean {
   return head !== undefined && head.size === size_bytes && head.metadata.content_hash === content_hash;
 }

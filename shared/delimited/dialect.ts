@@ -20,7 +20,7 @@ export interface DeclaredDialect {
   header?: boolean | undefined;
   decimal_separator?: string | undefined;
   null_values?: string[] | undefined;
-  /** Values in a row, where the caller knows it. */
+  /** Number of values in a row, if the caller specifies it. */
   width?: number | undefined;
 }
 

@@ -27,7 +27,7 @@ test('a connection that was closed without a crash lost no tables', async () => 
 
 test('waits until the server has recovered, unless the signal aborts', async () => {
   const answers = [
-    BEFORE, // PostgreSQL has not yet noticed the end of its process.
+    BEFORE, // PostgreSQL has not yet detected the end of its process.
     Object.assign(new Error('the database system is in recovery mode'), { code: '57P03' }),
     Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
   ];

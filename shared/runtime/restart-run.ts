@@ -19,7 +19,7 @@ const MAX_RESTARTS = 10;
 export const MAX_BACKEND_DEATHS = 3;
 /**
  * After this many restarts that no process of the run seems to have caused, its statements run without parallel
- * workers: the end of a parallel worker cannot be told apart from that of another session.
+ * workers: the end of a parallel worker cannot be distinguished from that of another session.
  */
 const SERIAL_AFTER_RESTARTS = 3;
 /** The ledger may be on the server that crashed. */

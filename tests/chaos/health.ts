@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ChaosSluice } from './sluice.ts';
 
-/** What the thread that requests /healthz needs to know. */
+/** The parameters of the thread that requests /healthz. */
 export interface HealthState {
   url: string;
   /** The gateway process. */

@@ -16,7 +16,7 @@ import { type Batch, uploadBatch, VECTOR } from './batches.ts';
 /** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
 
 const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
-/** The outage that the documentation promises to tolerate. */
+/** The outage that runs must tolerate. */
 const OUTAGE_MS = 20_000;
 const BATCHES = ['één', 'två #2', 'tři 🌍'];
 const TIMEOUT_MS = 120_000;

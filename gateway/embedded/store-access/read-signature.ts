@@ -11,7 +11,7 @@ export interface ReceivedRequest {
 /** An error response of S3. */
 export interface Rejection {
   status: number;
-  /** Error code of S3, which clients know. */
+  /** Error code of S3, which clients expect. */
   code: string;
   message: string;
 }
