@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ClientRequest, createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { closeStalledConnections } from './listen.ts';
+import { closeStalledConnections, listen } from './listen.ts';
 
 /** Longer than a test, which emits the timeout itself. */
 const NEVER_MS = 600_000;
@@ -47,6 +47,14 @@ function beginUpload(url: string): ClientRequest {
 test('the duration of a request is not limited', async () => {
   const { server } = await serve(() => undefined);
   expect([server.requestTimeout, server.timeout]).toEqual([0, NEVER_MS]);
+});
+
+test('idle connections are kept for a minute, so that clients do not reuse one that is being closed', async () => {
+  const listener = await listen({ HOST: '127.0.0.1', PORT: 0 });
+  onTestFinished(() => listener.close());
+  const [response] = (await once(get(`http://127.0.0.1:${listener.port}`), 'response')) as [IncomingMessage];
+  response.resume();
+  expect(response.headers['keep-alive']).toBe('timeout=60');
 });
 
 test('a client that stops in the middle of an upload is disconnected', async () => {

@@ -94,6 +94,11 @@ export async function closeServer(server: Server, drainMs: number): Promise<void
   clearTimeout(timer);
 }
 
+/**
+ * Time after which an idle connection is closed. With Node's default of 5 s, clients reused connections that were being
+ * closed, and got no response: an upload from a stream cannot be repeated.
+ */
+const KEEP_ALIVE_MS = 60_000;
 /** A client that sends or reads nothing for this time, although the server waits for it, is disconnected. */
 export const STALL_MS = 60_000;
 
@@ -113,6 +118,7 @@ export function closeStalledConnections(
 ): void {
   const exchanges = new WeakMap<Socket, Exchange>();
   server.requestTimeout = 0; // The default limits the duration of an upload to five minutes.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.timeout = stallMs; // Time without a transferred byte. The timer also ends idle kept-alive connections.
   server.on('request', (request, response) => exchanges.set(request.socket, { request, response }));
   server.on('timeout', (socket: Socket) => {

@@ -35,12 +35,6 @@ const ADDRESS = '127.0.0.1';
 const DRAIN_MS = 2_000;
 /** How often abandoned multipart uploads are removed. */
 const SWEEP_MS = 10 * 60_000;
-/**
- * Time after which an idle connection is closed. With Node's default of 5 s, clients reused connections that were being
- * closed, and an upload from a stream cannot be repeated.
- */
-const KEEP_ALIVE_MS = 60_000;
-
 /** Members of s3rver and of Koa, its base, that the types of s3rver omit. */
 type S3rverInternals = S3rver & {
   store: S3rverStore;
@@ -82,7 +76,6 @@ export async function startObjectStore({
   http.on('error', ignoreError); // `once` below rejects with it.
   // Longer than the limit of the gateway, which forwards the uploads of its clients.
   closeStalledConnections(http, { stallMs: 2 * STALL_MS, keepSlowReaders: true });
-  http.keepAliveTimeout = KEEP_ALIVE_MS;
   http.listen(port, ADDRESS);
   await once(http, 'listening');
   const sweep = setInterval(() => {
