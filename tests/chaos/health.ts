@@ -14,6 +14,8 @@ export interface HealthState {
 export interface HealthSample {
   /** 0 if there was no reply. */
   status: number;
+  /** The code of the system error, if there was no reply. */
+  failure?: string | undefined;
   activity: string;
   milliseconds: number;
   /** Processor time of the main thread of the gateway during the request: the time in which it did something. */
@@ -61,7 +63,7 @@ export class HealthProbe {
       const times = (of: (sample: HealthSample) => number) =>
         `p50 ${quantile(replies.map(of), 0.5)}, p99 ${quantile(replies.map(of), 0.99)}, max ${quantile(replies.map(of), 1)} ms`;
       return [
-        `/healthz during ${activity}: ${replies.length} replies, ${all.length - replies.length} without a reply, ` +
+        `/healthz during ${activity}: ${replies.length} replies, ${all.length - replies.length} without a reply${failures(all)}, ` +
           `${times(({ milliseconds }) => milliseconds)}, ${slow.length} above ${LIMIT_MS} ms; without the time ` +
           `in which gateway and probe waited for a processor: ${times(ownTime)}, ${own.length} above ${LIMIT_MS} ms`,
         ...own
@@ -74,6 +76,14 @@ export class HealthProbe {
       ];
     });
   }
+}
+
+/** The codes of the system errors, and their numbers. */
+function failures(samples: HealthSample[]): string {
+  const counts = new Map<string, number>();
+  for (const { status, failure = 'no error' } of samples)
+    if (status === 0) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+  return counts.size === 0 ? '' : ` (${[...counts].map(([code, count]) => `${code} ${count}`).join(', ')})`;
 }
 
 /** Slow replies in the report of an activity. */

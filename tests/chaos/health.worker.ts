@@ -28,10 +28,11 @@ setInterval(() => {
 function request({ url, pid, activity }: HealthState, lagMs: number): void {
   const gateway = `/proc/${pid}/task/${pid}`;
   const [started, before, ownBefore] = [performance.now(), scheduling(gateway), scheduling(OWN)];
-  const end = (status: number) => {
+  const end = (status: number, failure?: NodeJS.ErrnoException) => {
     const [after, ownAfter] = [scheduling(gateway), scheduling(OWN)];
     samples.push({
       status,
+      failure: failure?.code,
       activity,
       lagMs,
       milliseconds: performance.now() - started,
@@ -44,9 +45,9 @@ function request({ url, pid, activity }: HealthState, lagMs: number): void {
     samples = [];
   };
   get(`${url}/healthz`, { agent }, (response) => {
-    response.on('end', () => end(response.statusCode ?? 0)).on('error', () => end(0));
+    response.on('end', () => end(response.statusCode ?? 0)).on('error', (failure) => end(0, failure));
     response.resume();
-  }).on('error', () => end(0));
+  }).on('error', (failure) => end(0, failure));
 }
 
 /** The time that a thread has executed, and has waited for a processor. `folder` is below /proc (Linux). */
