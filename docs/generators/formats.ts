@@ -20,9 +20,9 @@ open the file. The format is never detected, so a file in another format is an e
 ${VECTOR_FORMATS.map(vectorRow).join('\n')}
 
 Each file may be in a \`.zip\` archive (\`.shz\` for a shapefile). An archive contains one dataset; of several,
-\`layer\` selects the one to load. Other files in the archive are ignored. These archives are rejected: absolute names,
-\`..\`, backslashes, links, encryption, more than 10,000 entries, more than MAX_FILE_BYTES unpacked, or more than 100
-MiB unpacked and more than 200 times the compressed size.
+\`layer\` selects the one to load. Other files in the archive are ignored. These archives are rejected: absolute
+names, \`..\`, backslashes, links, encryption, entries that share their data, more than 10,000 entries, more than
+MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times the compressed size.
 
 ### How files are read
 

@@ -67,6 +67,24 @@ test('stops unpacking a file that is larger than its declared size', async () =>
   });
 });
 
+test('rejects an archive whose entries share their data', async () => {
+  const path = await archive(
+    'overlap.zip',
+    `import random; z.writestr('a', random.Random(1).randbytes(10_000)); first = z.filelist[0]
+    z.filelist += [zipfile.ZipInfo(str(index)) for index in range(99)]
+    for entry in z.filelist[1:]:
+        for field in ('compress_type', 'CRC', 'compress_size', 'file_size', 'header_offset', 'create_system'):
+            setattr(entry, field, getattr(first, field))`,
+  );
+  expect(readFileSync(path).length).toBeLessThan(20_000);
+  await expect(
+    withArchive(path, 'overlap.zip', { maxBytes: 10_000_000 }, () => Promise.resolve()),
+  ).rejects.toMatchObject({
+    code: 'ARCHIVE_UNSAFE',
+    message: 'overlap.zip contains entries that share their data. Create the archive with plain relative names.',
+  });
+});
+
 test('rejects an encrypted archive', async () => {
   const path = await archive('secret.zip', "z.writestr('a', 'x')");
   const bytes = readFileSync(path);

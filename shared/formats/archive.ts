@@ -95,6 +95,8 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
   } catch (thrown) {
     throw thrown instanceof SluiceError ? thrown : unreadable(file, thrown);
   }
+  // The sizes count the same bytes several times, so the ratio would be too small.
+  if (packed > zip.fileSize) throw unsafe(file, 'contains entries that share their data');
   if (unpacked > maxBytes) {
     throw new SluiceError(
       'FILE_TOO_LARGE',
