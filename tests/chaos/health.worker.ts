@@ -25,7 +25,8 @@ setInterval(() => {
   if (state !== undefined) request(state, lagMs);
 }, INTERVAL_MS);
 
-function request({ url, pid, activity }: HealthState, lagMs: number): void {
+function request(sent: HealthState, lagMs: number): void {
+  const { url, pid } = sent;
   const gateway = `/proc/${pid}/task/${pid}`;
   const [started, before, ownBefore] = [performance.now(), scheduling(gateway), scheduling(OWN)];
   const end = (status: number, failure?: NodeJS.ErrnoException) => {
@@ -33,7 +34,7 @@ function request({ url, pid, activity }: HealthState, lagMs: number): void {
     samples.push({
       status,
       failure: failure?.code,
-      activity,
+      activity: (state ?? sent).activity, // A stop of the gateway can begin during the request.
       lagMs,
       milliseconds: performance.now() - started,
       cpuMs: after.cpuMs - before.cpuMs,
