@@ -30,6 +30,7 @@ test.each([
   ['another port of this machine', { origin: 'http://127.0.0.1:3000' }],
   ['a cross-site request without Origin', { fetchSite: 'cross-site' }],
   ['an image URL that calls a function', { method: 'GET', path: '/function/fail-run', fetchSite: 'cross-site' }],
+  ['an image URL that reads the whole lake', { method: 'GET', path: '/api/reconcile', fetchSite: 'cross-site' }],
   [
     'a foreign host name for this address (DNS rebinding)',
     { method: 'GET', path: '/api/runs', host: 'rebind.evil.example:8080' },

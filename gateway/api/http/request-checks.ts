@@ -71,9 +71,9 @@ function decode(text: string, part: string): string {
   }
 }
 
-/** /function/NAME accepts every method, so a GET can start work there. */
+/** /function/NAME accepts every method, and /api/reconcile can read the whole lake, so a GET can start work there. */
 function isReadOnly({ method, path }: RequestFacts): boolean {
-  return SAFE_METHODS.has(method) && !path.startsWith('/function/');
+  return SAFE_METHODS.has(method) && !path.startsWith('/function/') && path !== '/api/reconcile';
 }
 
 function isCrossSiteFetch(site: string | undefined): boolean {
