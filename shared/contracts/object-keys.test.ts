@@ -84,6 +84,7 @@ test.each([
   ['a\u202eb', 'contains the bidirectional control character U+202E'],
   ['a//b', 'contains an empty segment'],
   ['a/', 'contains an empty segment'],
+  ['._S3rver_uploads/a', 'is below ._S3rver_uploads/, the folder of uploads of the embedded object store'],
 ])('a user cannot choose the key %j', (key, problem) => {
   expect(keyProblem(key)).toBeUndefined();
   expect(userKeyProblem(key)).toBe(problem);

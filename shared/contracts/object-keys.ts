@@ -32,11 +32,16 @@ export function isTooLong(key: string): boolean {
   );
 }
 
+/** The embedded object store keeps parts of uploads here, does not list it, and deletes old folders in it. */
+const STORE_PREFIX = '._S3rver_uploads/';
+
 /** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
 export function userKeyProblem(key: string): string | undefined {
   const rejected = rejectedCharacter(key);
   if (rejected !== undefined) return `contains ${rejected}`;
   if (key !== '' && key.split('/').includes('')) return 'contains an empty segment';
+  if (key.startsWith(STORE_PREFIX))
+    return `is below ${STORE_PREFIX}, the folder of uploads of the embedded object store`;
   return keyProblem(key);
 }
 
