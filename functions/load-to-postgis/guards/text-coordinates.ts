@@ -27,13 +27,9 @@ export async function checkCoordinates(
         : undefined;
   if (bad === undefined) return;
   const line = await lineAt(read(), bad.offset);
-  throw new SluiceError(
-    'GEOMETRY_INVALID',
-    `${document}, line ${line}: ${bad.problem} Correct it, or export the file again.`,
-    {
-      details: { file, line },
-    },
-  );
+  throw new SluiceError('GEOMETRY_INVALID', `${document}, line ${line}: ${bad.problem}`, {
+    details: { file, line },
+  });
 }
 
 async function lineAt(chunks: AsyncIterable<Buffer>, offset: number): Promise<number> {
