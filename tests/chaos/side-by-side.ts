@@ -4,7 +4,10 @@ import { type Result, submit } from './load.ts';
 import type { Random } from './random.ts';
 import type { ChaosSluice } from './sluice.ts';
 
-/** Compares the time of good batches beside hostile ones with their usual time. */
+/**
+ * Compares the time of good batches beside hostile ones with their usual time: alone, and beside as many other good
+ * batches, because batches in flight share the processors.
+ */
 
 /** Good batches in flight, and hostile ones beside them. */
 const TOGETHER = 3;
@@ -20,7 +23,7 @@ export interface SideBySide {
   report: string[];
 }
 
-/** Processes the same good batches twice: alone, and beside hostile ones. */
+/** Processes the same good batches alone, beside other good ones, and beside hostile ones. */
 export async function compareSideBySide(
   sluice: ChaosSluice,
   hostile: BatchKind[],
@@ -32,18 +35,28 @@ export async function compareSideBySide(
   };
   await good('warm-up');
   const usual = await good('usual');
-  let isDone = false;
-  function* endless(): Generator<number> {
-    for (let n = 0; !isDone; n += 1) yield n;
-  }
-  const others = inParallel(endless(), (n) =>
-    submit(sluice, `beside-hostile-${n}`, hostile[n % hostile.length]!(n, random)),
-  );
-  const beside = await good('beside');
-  isDone = true;
-  const bad = await others;
-  const report = [compare('alone', usual, usual), compare('beside hostile ones', beside, usual), slowest(bad)];
-  return { results: [...usual, ...beside, ...bad], report };
+  const besideOthers = async (name: string, kinds: readonly BatchKind[]) => {
+    let isDone = false;
+    function* endless(): Generator<number> {
+      for (let n = 0; !isDone; n += 1) yield n;
+    }
+    const others = inParallel(endless(), (n) =>
+      submit(sluice, `${name}-other-${n}`, kinds[n % kinds.length]!(n, random)),
+    );
+    const results = await good(name);
+    isDone = true;
+    return { results, others: await others };
+  };
+  const crowded = await besideOthers('beside-good', GOOD_KINDS);
+  const mixed = await besideOthers('beside-hostile', hostile);
+  const report = [
+    compare('alone', usual, 'alone', usual),
+    compare('beside other good ones', crowded.results, 'alone', usual),
+    compare('beside hostile ones', mixed.results, 'alone', usual),
+    compare('beside hostile ones', mixed.results, 'beside other good ones', crowded.results),
+    slowest(mixed.others),
+  ];
+  return { results: [...usual, ...crowded.results, ...crowded.others, ...mixed.results, ...mixed.others], report };
 }
 
 async function inParallel<T>(items: Iterator<T>, work: (item: T) => Promise<Result>): Promise<Result[]> {
@@ -55,14 +68,14 @@ async function inParallel<T>(items: Iterator<T>, work: (item: T) => Promise<Resu
   return results;
 }
 
-function compare(name: string, results: Result[], usual: Result[]): string {
+function compare(name: string, results: Result[], usualName: string, usual: Result[]): string {
   const ratios = results
     .map(({ batch, milliseconds }) => ({ kind: batch.kind, ratio: milliseconds / medianOf(batch.kind, usual) }))
     .toSorted((a, b) => a.ratio - b.ratio);
   const at = (share: number) => ratios[Math.ceil(share * ratios.length) - 1]?.ratio.toFixed(2);
   const above = ratios.filter(({ ratio }) => ratio > MAX_RATIO).map(({ kind, ratio }) => `${kind} ${ratio.toFixed(1)}`);
   return (
-    `${results.length} good batches ${name}, relative to the median time of their kind alone: p50 ${at(0.5)}, ` +
+    `${results.length} good batches ${name}, relative to the median time of their kind ${usualName}: p50 ${at(0.5)}, ` +
     `p90 ${at(0.9)}, max ${at(1)}; ${above.length} above ${MAX_RATIO}${above.length > 0 ? `: ${above.join(', ')}` : ''}`
   );
 }
