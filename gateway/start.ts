@@ -99,9 +99,6 @@ export async function startSluice(
   listener.answerWith((request) => fetch(request));
   opened.defer(() => listener.close()); // Stops first, so that no new request arrives.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Done');
-  // Load only after the port is open, so that requests are not delayed.
-  if (host instanceof InProcessHost)
-    void jobs.run('Function:Load:Failed', host.load(stack.functions.map(({ name }) => name)));
 
   const running = opened.move();
   return {

@@ -44,25 +44,22 @@ export class InProcessHost implements FunctionHost {
     }
   }
 
-  /** Loads functions before their first events. An error is logged, and thrown at the first event. */
-  async load(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#prepare(name, () => this.#handler(name));
-  }
-
   /**
    * Loads functions and executes their `warmUp`. A host of all functions does this when a step begins, for the later
-   * steps of its lane. An idle process has no threads and no sessions. Errors are handled as in load().
+   * steps of its lane, so that an idle process has no modules of functions, no threads and no sessions. An error is
+   * logged, and thrown at the first event.
    */
   async warmUp(names: readonly string[]): Promise<void> {
     for (const name of names) this.#used.set(name, Date.now());
-    for (const name of names) await this.#prepare(name, () => warmUpFunction(name, this.#contextOf(name)));
-  }
-
-  async #prepare(name: string, action: () => Promise<unknown>): Promise<void> {
-    if (this.#context.signal.aborted) return;
-    await action().catch((thrown: unknown) =>
-      this.#context.log.debug({ function: name, error: asSluiceError(thrown).toDocument() }, 'Function:WarmUp:Failed'),
-    );
+    for (const name of names) {
+      if (this.#context.signal.aborted) return;
+      await warmUpFunction(name, this.#contextOf(name)).catch((thrown: unknown) =>
+        this.#context.log.debug(
+          { function: name, error: asSluiceError(thrown).toDocument() },
+          'Function:WarmUp:Failed',
+        ),
+      );
+    }
   }
 
   #isCold(name: string): boolean {

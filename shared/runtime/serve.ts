@@ -54,7 +54,6 @@ async function serveAll(socket: string, env: Env, log: Logger): Promise<void> {
   });
   stopOnSignal(server, context, SUPERVISED_GRACE_MS, log);
   sendToSupervisor('ready');
-  void host.load(stack.functions.map(({ name }) => name));
 }
 
 function stopOnSignal(server: FunctionServer, context: OpenContext, graceMs: number, log: Logger): void {
