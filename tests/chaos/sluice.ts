@@ -56,7 +56,7 @@ export async function startChaosSluice({
     ...variables,
   };
   const spawnGateway = () =>
-    execa(process.execPath, ['--max-semi-space-size=4', ...flags, 'gateway/main.ts', '--no-sample'], {
+    execa(process.execPath, ['--max-semi-space-size=2', ...flags, 'gateway/main.ts', '--no-sample'], {
       env: environment,
       stdio: ['ignore', 'ignore', 'inherit'],
       reject: false,
