@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Instance, startInstance } from '../bench/instance.ts';
 import { commandOf, descendants, isFunctionProcess, residentBytes } from '../bench/memory.ts';
@@ -41,12 +42,11 @@ function memoryOf({ pid }: Instance): Memory {
 }
 
 const sum = (memory: Memory) => Object.values(memory).reduce((total, value) => total + value, 0);
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function idleMemory(instance: Instance): Promise<Memory> {
   let lowest = memoryOf(instance);
   for (let sample = 1; sample < SAMPLES; sample += 1) {
-    await sleep(SAMPLE_MS);
+    await wait(SAMPLE_MS);
     const now = memoryOf(instance);
     if (sum(now) < sum(lowest)) lowest = now;
   }

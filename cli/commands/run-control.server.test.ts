@@ -75,7 +75,8 @@ describe('rerun', () => {
       0,
       expect.stringMatching(
         new RegExp(
-          `^Run [0-9a-f-]{36} repeats run ${document.run_id} of batch .*\nTo follow it: npx sluice run [0-9a-f-]{36} --follow$`,
+          `^Run [0-9a-f-]{36} repeats run ${document.run_id} of batch .*\n` +
+            `To follow it: npx sluice run [0-9a-f-]{36} --follow$`,
         ),
       ),
     ]);
@@ -132,7 +133,12 @@ test('cancel stops an active run, and exits with 1 for an ended run', async () =
   const { stdout, exitCode } = await ingest;
   expect([exitCode, JSON.parse(stdout)]).toMatchObject([
     1,
-    { run_id: runId, status: 'canceled', asset: null, error: { code: 'CANCELED', message: 'Zoë 🗺 canceled the run.' } },
+    {
+      run_id: runId,
+      status: 'canceled',
+      asset: null,
+      error: { code: 'CANCELED', message: 'Zoë 🗺 canceled the run.' },
+    },
   ]);
   expect(await activities(runId)).toEqual(expect.arrayContaining(['Zoë 🗺: run_canceled']));
   expect(await json('cancel', runId)).toMatchObject({ exitCode: 0, document: { status: 'canceled' } });
@@ -160,7 +166,8 @@ test('dead letters are listed with an action, and can be discarded; an error in 
   const id = (await vi.waitFor(async () => (await letterOfRun()) ?? expect.unreachable(), 30_000)).id;
   expect((await run(['dead-letters'])).stdout).toMatch(
     new RegExp(
-      `${id} +load-to-postgis +EVENT_INVALID +1 +${document.run_id} .*Rerun it instead: npx sluice rerun ${document.run_id}`,
+      `${id} +load-to-postgis +EVENT_INVALID +1 +${document.run_id} .*` +
+        `Rerun it instead: npx sluice rerun ${document.run_id}`,
     ),
   );
   const rejected = await run(['dead-letters', 'redrive', id]);

@@ -126,7 +126,8 @@ export function stepLines(view: RunView, { spinner, colors, since }: StepStyle):
   return view.steps.map(({ name, status, attempt, seconds }) => {
     const padded = name.padEnd(NAME_WIDTH);
     const attempts = attempt > 1 ? colors.yellow(`  attempt ${attempt}`) : '';
-    if (status === 'done') return `${colors.green('✔')} ${padded}${colors.dim(formatSeconds(seconds ?? 0))}${attempts}`;
+    const time = colors.dim(formatSeconds(seconds ?? 0));
+    if (status === 'done') return `${colors.green('✔')} ${padded}${time}${attempts}`;
     if (status === 'failed') return `${colors.red('✘')} ${padded}${colors.red('failed')}${attempts}`;
     if (status === 'running' && view.status === 'running')
       return `${colors.cyan(spinner)} ${padded}${formatSeconds(since(`${name} ${attempt}`))}${attempts}`;

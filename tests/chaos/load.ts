@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RunView } from '#shared/api/views.ts';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
@@ -60,7 +61,7 @@ export async function upload(sluice: ChaosSluice, key: string, body: Buffer | st
     const reply = await fetch(url, { method: 'PUT', body: body as BodyInit }).catch(() => undefined);
     const text = await reply?.text().catch(() => undefined);
     if (reply?.ok === true && text !== undefined) return;
-    if (reply !== undefined && reply.status < 500) throw new Error(`The upload of ${key} failed: ${text}`);
+    if (reply !== undefined && reply.status < 500) assert.fail(`The upload of ${key} failed: ${text}`);
     await wait(RETRY_MS);
   }
 }

@@ -32,4 +32,5 @@ process.stdin.once('data', () => {
   counting = true;
   void sluice.publishWaitingManifests();
 });
-process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0))); // The open standard input would keep the process alive.
+// The open standard input would keep the process alive.
+process.on('SIGTERM', () => void sluice.stop().then(() => process.exit(0)));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { Instance } from '../../bench/instance.ts';
 
@@ -99,7 +100,7 @@ export async function runBatch(n: number, instance: Instance): Promise<string> {
   );
   if (batch.cancelAfterMs !== undefined) {
     const runId = await admitted(key, instance);
-    await sleep(batch.cancelAfterMs);
+    await wait(batch.cancelAfterMs); // Cancels at this moment of the run.
     // It is rejected if the run has succeeded meanwhile.
     await (await fetch(`${url}/api/runs/${runId}/cancel`, { method: 'POST' })).text();
   }
@@ -114,7 +115,7 @@ async function admitted(key: string, { ledger }: Instance): Promise<string> {
   for (;;) {
     const runId = (await ledger.findManifestsByKey(key))[0]?.run_id;
     if (runId) return runId;
-    await sleep(1);
+    await wait(1);
   }
 }
 
@@ -125,11 +126,7 @@ async function untilArchived(key: string, { ledger }: Instance): Promise<string>
     const run = document?.run_id ? await ledger.getRun(document.run_id) : undefined;
     const isDone = run === undefined ? document?.archive_key != null : run.steps.at(-1)?.status === 'done';
     if (document !== undefined && isDone) return document.status;
-    await sleep(POLL_MS);
+    await wait(POLL_MS);
   }
   assert.fail(`${key} was not archived within ${TIMEOUT_MS / 60_000} minutes.`);
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
