@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DeclaredDialect, detectDialect, MAX_TABLE_COLUMNS, nameColumns, separatorLine } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, MAX_TABLE_COLUMNS, separatorLine } from './dialect.ts';
 
 const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(Buffer.from(text), true, declared);
 
@@ -61,33 +61,6 @@ test.each([
   ['separator\n', undefined],
   ['a\nsep=;\n', undefined],
 ])('the separator line of %j is %j', (text, line) => expect(separatorLine(Buffer.from(text))).toEqual(line));
-
-test('columns have the names of the header; columns without a name are numbered, with a note', () => {
-  const { names, notes } = nameColumns(['größe', '', 'Größe'], 4, 'x é.csv');
-  expect(names).toEqual(['größe', 'column_2', 'Größe_1', 'column_4']);
-  expect(notes.map(({ code, column }) => [code, column])).toEqual([
-    ['COLUMN_RENAMED', 'column_2'],
-    ['COLUMN_RENAMED', 'Größe_1'],
-  ]);
-  expect(notes[0]?.message).toBe('Column 2 has no name in the file; it was named "column_2".');
-});
-
-test('without a header columns are numbered without notes', () => {
-  expect(nameColumns(undefined, 2, 'x.csv')).toEqual({ names: ['column_1', 'column_2'], notes: [] });
-});
-
-test('5,000 columns with the same long name get different names', () => {
-  const long = 'x'.repeat(200);
-  const { names, notes } = nameColumns(
-    Array.from({ length: 5_000 }, () => `${long}é`),
-    5_000,
-    'a.csv',
-  );
-  expect(new Set(names).size).toBe(5_000);
-  expect(names.slice(0, 2)).toEqual([`${'x'.repeat(61)}_1`, `${'x'.repeat(61)}_2`]);
-  expect(names.at(-1)).toBe(`${'x'.repeat(58)}_5000`);
-  expect(notes[0]?.message).toContain(`Column "${long}…" was renamed to`);
-});
 
 test('a row of 8 million values is not read to its end', () => {
   const wide = Buffer.alloc(2 ** 23, ',');

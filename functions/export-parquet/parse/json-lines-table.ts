@@ -1,11 +1,12 @@
 import { quotedString } from '@duckdb/node-api';
-import type { SourceFile, ValueType } from '#shared/contracts/facts.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
 import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { nameColumns } from '#shared/delimited/dialect.ts';
+import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
+import { nameColumns } from '#shared/delimited/rules/column-names.ts';
 import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
 import { type SourceTable, type TabularParameters, declaredTypes } from './source-table.ts';
 
@@ -29,12 +30,12 @@ export async function jsonLinesTable(
   const { names, notes } = nameColumns(keys, keys.length, source.path);
   const declared = declaredTypes(parameters.columns ?? {}, names, keys, source.path);
   const columns = names.map((name, position): TextColumn => {
-    const candidates = candidatesOf(jsonTypes[position]?.types ?? []);
+    const { candidates, fixed } = typesOfJson(jsonTypes[position]?.types ?? []);
     return {
       name,
       position,
-      declared: declared.get(position) ?? (candidates === 'json' ? 'json' : undefined),
-      candidates: candidates === 'json' ? [] : candidates,
+      declared: declared.get(position) ?? fixed,
+      candidates,
       escaped: false,
     };
   });
@@ -164,32 +165,20 @@ function listSql(texts: readonly string[]): string {
   return `[${texts.map(quotedString).join(', ')}]`;
 }
 
-type JsonKind = 'number' | 'boolean' | 'text' | 'json';
-
 /** DuckDB's names of the JSON types. */
-const JSON_KIND: Record<string, JsonKind> = {
+const KIND_OF_JSON: Record<string, DeclaredKind> = {
   BIGINT: 'number',
   UBIGINT: 'number',
   HUGEINT: 'number',
   DOUBLE: 'number',
   BOOLEAN: 'boolean',
-  VARCHAR: 'text',
+  VARCHAR: 'string',
   OBJECT: 'json',
   ARRAY: 'json',
 };
 
-const CANDIDATES: Record<JsonKind, readonly ValueType[] | 'json'> = {
-  number: ['bigint', 'double', 'decimal'],
-  boolean: ['boolean'],
-  text: ['date', 'timestamp', 'timestamptz'],
-  json: 'json',
-};
-
-/** The candidate types of a column whose values have these JSON types. Values of several kinds are text. */
-function candidatesOf(jsonTypes: readonly (string | null)[]): readonly ValueType[] | 'json' {
-  const kinds = new Set(
-    jsonTypes.filter((type) => type !== null && type !== 'NULL').map((type) => JSON_KIND[type ?? ''] ?? 'text'),
-  );
-  const [only] = kinds;
-  return only === undefined || kinds.size > 1 ? [] : CANDIDATES[only];
+/** The types of a column whose values have these JSON types. */
+function typesOfJson(jsonTypes: readonly (string | null)[]): ReturnType<typeof typesOfKinds> {
+  const types = jsonTypes.filter((type) => type !== null && type !== 'NULL');
+  return typesOfKinds(types.map((type) => KIND_OF_JSON[type ?? ''] ?? 'string'));
 }

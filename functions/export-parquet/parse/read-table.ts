@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Note, SourceFile, ValueType } from '#shared/contracts/facts.ts';
-import { nameColumns } from '#shared/delimited/dialect.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
 import { openText } from '#shared/delimited/open-text.ts';
+import { nameColumns } from '#shared/delimited/rules/column-names.ts';
 import {
   type StagedDelimited,
   stageDelimited,

@@ -1,0 +1,67 @@
+import type { DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+
+/**
+ * The rules for names, headers, blank rows and types that hold for all tables: delimited text, JSON lines and sheets
+ * of workbooks. This folder contains pure functions; each reader gives its own cells to them.
+ */
+
+/** What the notation, or the type of a cell, says about a value. */
+export type CellKind = 'number' | 'time' | 'boolean' | 'text';
+
+/** A value of the first rows of a table. */
+export interface Cell {
+  text: string;
+  kind: CellKind;
+}
+
+/** A row of cells; null where nothing is written. */
+export type CellRow = readonly (Cell | null)[];
+
+/** A row in which nothing is written. It is not a row of the table; readers skip it, and count it for a note. */
+export function isBlankRow(row: readonly unknown[]): boolean {
+  return row.every((cell) => cell === null || cell === undefined);
+}
+
+/** The cell for a value of a text. */
+export function textCell(text: string, decimal: DecimalSeparator): Cell {
+  return { text, kind: kindOfText(text.trim(), decimal) };
+}
+
+const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
+
+function kindOfText(text: string, decimal: DecimalSeparator): CellKind {
+  if (/^(true|false)$/i.test(text)) return 'boolean';
+  if (NUMBER.test(decimal === ',' ? text.replace(',', '.') : text)) return 'number';
+  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/.test(text)) return 'time';
+  return 'text';
+}
+
+const MISSING =
+  /^(?:[-–—?.*…/_]+|n\/?a|nan|nil|null|none|missing|unknown|not available|no data|#n\/a|\(null\)|k\. ?a\.|x)$/i;
+
+/** Whether a text is one that tables use for "no value", such as `-`, `n/a` and `..`. */
+export function isMissingMark(text: string): boolean {
+  return MISSING.test(text.trim());
+}
+
+/** What the source declares about the values of a column. A `string` of JSON can hold a time; a `text` is text. */
+export type DeclaredKind = 'number' | 'boolean' | 'time' | 'string' | 'text' | 'json';
+
+const CANDIDATES: Record<DeclaredKind, readonly ValueType[]> = {
+  number: ['bigint', 'double', 'decimal'],
+  boolean: ['boolean'],
+  time: ['date', 'timestamp', 'timestamptz'],
+  string: ['date', 'timestamp', 'timestamptz'],
+  text: [],
+  json: [],
+};
+
+/**
+ * The types that a column can have in a source that declares the kind of each value. Values of several kinds, and no
+ * values, are text.
+ */
+export function typesOfKinds(kinds: Iterable<DeclaredKind>): { candidates: readonly ValueType[]; fixed?: 'json' } {
+  const [only, ...others] = new Set(kinds);
+  if (only === undefined || others.length > 0) return { candidates: [] };
+  return only === 'json' ? { candidates: [], fixed: 'json' } : { candidates: CANDIDATES[only] };
+}
