@@ -152,7 +152,7 @@ test('loads a file without features as an empty table', async () => {
   const made = await landing.make('empty.gpkg', dataFile('nc.shp'), '-where', `NAME = 'nowhere'`);
   const loaded = await landing.load({ path: await landing.upload(made), format: 'GPKG' });
   expect(loaded).toMatchObject({ row_count: 0, srid: 4267, notes: [] });
-  expect(loaded.columns.length).toBe(14);
+  expect(loaded.columns.length).toBe(15);
   const geojson = await landing.load({ path: await landing.put('empty.geojson', collection()), format: 'GeoJSON' });
   expect(geojson).toMatchObject({ row_count: 0, columns: [], srid: 4326 });
 });

@@ -69,7 +69,7 @@ async function waitUntilExceeded(session: PostgisSession, maxBytes: number, ende
   }
 }
 
-function limitExceeded(file: string, maxBytes: number): SluiceError {
+export function limitExceeded(file: string, maxBytes: number): SluiceError {
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} produced more than ${maxBytes} bytes of rows, too many for its size. ` +

@@ -49,16 +49,21 @@ export async function* rowsWithBlob(
   }
 }
 
-function geometryColumn(database: DatabaseSync, layer: string): GeometryColumn | undefined {
-  const columns = GEOMETRY_COLUMNS.flatMap((sql) => {
+/** The table and the geometry column of a layer; undefined for a layer that no table of the file lists. */
+export function geometryColumn(database: DatabaseSync, layer: string): GeometryColumn | undefined {
+  const name = layer.toLowerCase();
+  return geometryColumns(database).find(
+    ({ table, column }) => table.toLowerCase() === name || `${table}(${column})`.toLowerCase() === name,
+  );
+}
+
+/** All geometry columns that the file lists. */
+export function geometryColumns(database: DatabaseSync): GeometryColumn[] {
+  return GEOMETRY_COLUMNS.flatMap((sql) => {
     try {
       return database.prepare(sql).all() as unknown as GeometryColumn[];
     } catch {
       return []; // The database has the other table.
     }
   });
-  const name = layer.toLowerCase();
-  return columns.find(
-    ({ table, column }) => table.toLowerCase() === name || `${table}(${column})`.toLowerCase() === name,
-  );
 }

@@ -3,6 +3,7 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
+import { MAX_NAMED_ROWS, type UnreadableRows } from '../rows/table-reader.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { rowsWithGeometry } from './geojson-geometries.ts';
 import { rowsWithShape } from './shapefile-nulls.ts';
@@ -15,8 +16,6 @@ import { rowsWithBlob } from './sqlite-geometries.ts';
 
 /** A run fails when a larger share of its geometries is unreadable. A single damaged record must not stop a file. */
 const MAX_UNREADABLE_SHARE = 0.01;
-/** Rows that a note or an error names. */
-const MAX_NAMED_ROWS = 10;
 /** Rows without a geometry that are fetched by one query. */
 const PAGE_ROWS = 10_000;
 
@@ -64,6 +63,14 @@ export interface GeometryCounts {
   notFinite: number;
 }
 
+interface RemovalOptions {
+  session: PostgisSession;
+  geometryColumn: string;
+  /** The rows that Sluice found itself; undefined when GDAL read the file. */
+  unreadable: UnreadableRows | undefined;
+  signal: AbortSignal;
+}
+
 /**
  * Removes unreadable geometries from the table. Returns a note with their number and first rows; undefined when all
  * geometries are readable, which needs no query. Throws GEOMETRY_INVALID when there are too many.
@@ -73,12 +80,13 @@ export async function removeUnreadable(
   layer: string,
   table: string,
   counts: GeometryCounts,
-  { session, geometryColumn, signal }: { session: PostgisSession; geometryColumn: string; signal: AbortSignal },
+  { session, geometryColumn, unreadable, signal }: RemovalOptions,
 ): Promise<Note | undefined> {
   const limit = Math.floor(counts.rowCount * MAX_UNREADABLE_SHARE);
   const found = new FoundRows(limit);
   // The rows with a missing geometry come first, because the next step adds missing geometries.
-  if (counts.missing > 0)
+  if (unreadable !== undefined) found.addCounted(unreadable);
+  else if (counts.missing > 0)
     await found.addAll(missingRows(source, layer, keysWithoutGeometry(session, table, geometryColumn), signal));
   const emptyPoints = WITHOUT_EMPTY_POINTS.has(source.format.name) ? counts.emptyPoints : 0;
   if (counts.notFinite + emptyPoints > 0) {
@@ -149,6 +157,11 @@ class FoundRows {
     this.count++;
     this.first.push(row);
     this.first.sort((a, b) => a - b).splice(MAX_NAMED_ROWS);
+  }
+
+  addCounted({ count, first }: UnreadableRows): void {
+    for (const row of first) this.add(row);
+    this.count += count - first.length;
   }
 
   async addAll(rows: AsyncIterable<number>): Promise<void> {

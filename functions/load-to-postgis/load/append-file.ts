@@ -1,13 +1,13 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Column } from '#shared/contracts/facts.ts';
+import type { Column, Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import type { LoadedFile } from './load-file.ts';
 
 /**
  * Appends the rows of `next` to the table of the first file, in the CRS of the first file. `offset` is the number of
- * rows that the table has. Throws COLUMNS_DIFFER.
+ * rows that the table has. A key column may be in one of the files only. Throws COLUMNS_DIFFER.
  */
 export async function appendFile(
   session: PostgisSession,
@@ -15,8 +15,16 @@ export async function appendFile(
   next: LoadedFile,
   offset: number,
   geometryColumn: string,
-): Promise<void> {
-  const differences = describeDifferences(first.columns, next.columns);
+): Promise<Note[]> {
+  const hasKeyOf = (file: LoadedFile, other: LoadedFile) =>
+    other.columns.some(({ name, type }) => name === file.keyColumn?.name && type === file.keyColumn.type);
+  const lost = next.keyColumn !== undefined && !hasKeyOf(next, first) ? next.keyColumn.name : undefined;
+  const added = first.keyColumn !== undefined && !hasKeyOf(first, next) ? first.keyColumn.name : undefined;
+  const columns = first.columns.filter(({ name }) => name !== added);
+  const differences = describeDifferences(
+    columns,
+    next.columns.filter(({ name }) => name !== lost),
+  );
   if (differences !== undefined) {
     throw new SluiceError(
       'COLUMNS_DIFFER',
@@ -26,7 +34,13 @@ export async function appendFile(
     );
   }
   await dropUniqueConstraints(session, first.table);
-  await session.query(appendSql(first, next, offset, geometryColumn).join(';\n'));
+  await session.query(appendSql({ ...first, columns }, next, offset, geometryColumn).join(';\n'));
+  return lost === undefined ? [] : [lostKeyNote(lost, first.source.path, next.source.path)];
+}
+
+function lostKeyNote(column: string, first: string, file: string): Note {
+  const message = `Column ${JSON.stringify(column)}, the key of the features, was dropped, because ${first} has none.`;
+  return { code: 'KEY_COLUMN_DROPPED', column, file, message };
 }
 
 /** A GeoPackage can declare a column as unique. Its values need not be unique across several files. */

@@ -1,8 +1,17 @@
+import type { Note } from '#shared/contracts/facts.ts';
+import type { Crs } from '#shared/gdal/crs/crs.ts';
+import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
+import { epsgOf } from '../crs/resolve-crs.ts';
+import { loadRows } from '../rows/load-rows.ts';
+import type { RowsJob } from '../rows/rows-worker.ts';
+import type { UnreadableRows } from '../rows/table-reader.ts';
+import { planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
+import { droppedNote } from './finish-table.ts';
 import { planLoad, type StagedNames } from './plan-load.ts';
 
 export interface CopiedLayer {
@@ -10,15 +19,66 @@ export interface CopiedLayer {
   dimensionsGuessed: boolean;
   /** True when the geometries have no SRID yet. */
   sridMissing: boolean;
-  /** The messages of ogr2ogr. */
+  /** The messages of ogr2ogr; empty when it was not run. */
   stderr: string;
+  /** The attributes of the table, in order, with their names in the file. */
+  fields: readonly LayerField[];
+  /** The name of the attribute with the key of the features, if the file stores one. */
+  keyField?: string | undefined;
+  /** Rows whose geometry could not be read; undefined when GDAL read the file, which does not report them. */
+  unreadable?: UnreadableRows;
+  /** About columns whose declared type cannot hold their values. */
+  notes: readonly Note[];
+}
+
+interface CopyOptions {
+  table: string;
+  crs: Crs;
+  srid: number;
+  names: StagedNames;
 }
 
 /**
- * Copies a layer into the staging table with ogr2ogr. `epsg` is the EPSG code of the CRS if PostGIS has it. Throws
- * FILE_TOO_LARGE when the layer has more rows than a file of its size can hold, and the errors of explainGdalFailure.
+ * Copies a layer into the staging table: a table of an SQLite database directly, and other layers with ogr2ogr. Throws
+ * FILE_TOO_LARGE when the layer has more rows than a file of its size can hold, and the errors of loadRows and of
+ * explainGdalFailure.
  */
 export async function copyLayer(
+  source: VectorSource,
+  description: LayerDescription,
+  { table, crs, srid, names }: CopyOptions,
+  context: LoadContext,
+): Promise<CopiedLayer> {
+  const job = planRows(source, description, srid);
+  if (job === undefined) return copyWithGdal(source, description, { table, epsg: epsgOf(crs, srid), names }, context);
+  const maxBytes = await maxCopyBytes(context.folder, source.format);
+  const { columns, notes, unreadable } = await loadRows(job, { table, names, maxBytes }, context);
+  const fields = columns.map(({ name, declared, type }): LayerField => ({
+    name,
+    type: type === 'character varying' ? declared : type,
+  }));
+  const { key, dropped } = job.kind === 'sqlite' ? job : { key: undefined, dropped: [] };
+  return {
+    dimensionsGuessed: false,
+    sridMissing: false,
+    stderr: '',
+    fields,
+    keyField: key,
+    unreadable,
+    notes: [...notes, ...dropped.map((name) => droppedNote(name, source.file))],
+  };
+}
+
+/** What Sluice reads itself; undefined for a layer that GDAL reads. */
+function planRows(source: VectorSource, description: LayerDescription, srid: number): RowsJob | undefined {
+  const { format, path, file } = source;
+  return format.name === 'FlatGeobuf'
+    ? { kind: 'flatgeobuf', path, file, srid }
+    : planSqlite(source, description, srid);
+}
+
+/** Copies a layer with ogr2ogr. `epsg` is the EPSG code of the CRS if PostGIS has it. */
+async function copyWithGdal(
   source: VectorSource,
   { layer, singleLayer }: LayerDescription,
   { table, epsg, names }: { table: string; epsg: number | undefined; names: StagedNames },
@@ -42,7 +102,7 @@ export async function copyLayer(
   const { stderr } = await withCopyLimit(session, limit, signal, (copySignal) =>
     runGdal(source, command, { gdal, signal: copySignal }),
   );
-  return { dimensionsGuessed, sridMissing, stderr };
+  return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: [] };
 }
 
 /** Parameters of a PostgreSQL URL and the environment variables of libpq for them. */

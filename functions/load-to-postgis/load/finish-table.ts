@@ -67,7 +67,7 @@ export async function finishTable(
   };
 }
 
-function droppedNote(column: string, file: string): Note {
+export function droppedNote(column: string, file: string): Note {
   return {
     code: 'GEOMETRY_COLUMN_DROPPED',
     column,

@@ -4,7 +4,7 @@ import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
-import { epsgOf, sridOf, resolveCrs } from '../crs/resolve-crs.ts';
+import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
 import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
 import { checkCsvRows } from '../csv/count-records.ts';
 import { typeCsvTable } from '../csv/type-table.ts';
@@ -23,6 +23,8 @@ export interface LoadedFile {
   table: string;
   source: SourceFile;
   columns: Column[];
+  /** The column with the key of the features, if the file stores one. */
+  keyColumn?: Column | undefined;
   srid: number;
   notes: Note[];
 }
@@ -41,29 +43,32 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
   const names = stagedNames(fieldNames(description.layer));
-  const copied = await copyLayer(source, description, { table, epsg: epsgOf(crs, srid), names }, context);
+  const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
   if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid, names }, context);
-  const jsonNotes = await convertJsonColumns(session, table, description.layer.fields, names, source.file);
-  const finished = await finishColumns(source, table, description.layer, { csv, srid, names, copied }, context);
+  const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
+  const finished = await finishColumns(source, table, { csv, srid, names, copied }, context);
   const {
     rowCount,
     extent,
     notes: unreadableNotes,
-  } = await measureReadable(source, description.layer.name, table, context);
+  } = await measureReadable(source, description.layer.name, table, copied, context);
   if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
   const extentNotes = await checkTableExtent(extent, { crs, srid }, source.file, context);
+  const columns = finished.columns.map(({ name, type }) => ({ name, type }));
   return {
     table,
     srid,
-    columns: finished.columns.map(({ name, type }) => ({ name, type })),
+    columns,
+    keyColumn: columns[copied.fields.findIndex(({ name }) => name === copied.keyField)],
     source: describeSource(source, description, crs, rowCount),
     notes: [
       ...crsNotes,
       ...viewNotes(source),
       ...messageNotes,
+      ...copied.notes,
       ...jsonNotes,
       ...finished.notes,
       ...unreadableNotes,
@@ -77,11 +82,12 @@ async function measureReadable(
   source: VectorSource,
   layer: string,
   table: string,
+  { unreadable }: CopiedLayer,
   { session, env, signal }: LoadContext,
 ) {
   const geometryColumn = env.GEOMETRY_COLUMN;
   const measured = await measureTable(session, table, geometryColumn);
-  const note = await removeUnreadable(source, layer, table, measured, { session, geometryColumn, signal });
+  const note = await removeUnreadable(source, layer, table, measured, { session, geometryColumn, unreadable, signal });
   if (note === undefined) return { ...measured, notes: [] };
   return { ...(await measureTable(session, table, geometryColumn)), notes: [note] };
 }
@@ -123,11 +129,10 @@ async function typeCsvColumns(
 async function finishColumns(
   { file }: VectorSource,
   table: string,
-  layer: Layer,
   { csv, srid, names, copied }: { csv: CsvGeometry | undefined; srid: number; names: StagedNames; copied: CopiedLayer },
   { session, env }: LoadContext,
 ) {
-  const originals = fieldNames(layer);
+  const originals = fieldNames(copied);
   return finishTable(session, table, {
     originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
     names,
@@ -167,6 +172,6 @@ function viewNotes({ schema, file }: VectorSource): Note[] {
   return [{ code: 'VIEWS_SKIPPED', file, message }];
 }
 
-function fieldNames(layer: Layer): string[] {
-  return layer.fields.map((field) => field.name);
+function fieldNames({ fields }: Pick<Layer | CopiedLayer, 'fields'>): string[] {
+  return fields.map((field) => field.name);
 }

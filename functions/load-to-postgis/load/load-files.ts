@@ -48,8 +48,8 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
     for (const [position, file] of otherFiles.entries()) {
       const index = position + 1;
       const next = await load(await download(folderOf(index), file, context, signal), index);
-      await appendFile(session, first, next, rows, context.env.GEOMETRY_COLUMN);
-      others.push(next);
+      const notes = await appendFile(session, first, next, rows, context.env.GEOMETRY_COLUMN);
+      others.push({ ...next, notes: [...next.notes, ...notes] });
       rows += next.source.row_count;
     }
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));

@@ -1,0 +1,65 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { LayerField } from '#shared/gdal/layers.ts';
+import { geometryColumn, geometryColumns } from '../guards/sqlite-geometries.ts';
+import type { LayerDescription } from '../describe/describe-layer.ts';
+import type { VectorSource } from '../load/fetch-vector.ts';
+import { quoted } from './sqlite-columns.ts';
+import type { SqliteJob } from './sqlite-rows.ts';
+
+/** The encodings of geometries in GDAL's SQLite databases that readSqlite reads; null for SpatiaLite. */
+const READABLE_FORMATS = new Set<unknown>(['WKB', 'SpatiaLite', null, undefined]);
+/** Columns that GDAL compresses. */
+const COMPRESSED = /_deflate$/i;
+/** Values of `hidden` in table_xinfo: a column of a virtual table. */
+const HIDDEN = 1;
+
+/**
+ * What to read of a database without GDAL; undefined for a layer that GDAL must read: a virtual table, geometries as
+ * text, compressed columns. The key of the table is one of its columns, which GDAL would replace by a number.
+ */
+export function planSqlite(source: VectorSource, { layer }: LayerDescription, srid: number): SqliteJob | undefined {
+  if (source.schema === undefined) return undefined;
+  using database = new DatabaseSync(source.path, { readOnly: true, allowExtension: false });
+  const found = geometryColumn(database, layer.name);
+  if (found === undefined || source.schema.virtualTables.includes(found.table)) return undefined;
+  const columns = database.prepare(`pragma table_xinfo(${quoted(found.table)})`).all() as unknown as {
+    name: string;
+    type: string;
+    pk: number;
+    hidden: number;
+  }[];
+  const geometry = columns.find(({ name }) => name.toLowerCase() === found.column.toLowerCase());
+  if (geometry === undefined || !READABLE_FORMATS.has(geometryFormat(database, found))) return undefined;
+  if (columns.some(({ type }) => COMPRESSED.test(type))) return undefined;
+  const types = new Map(layer.fields.map(({ name, type }) => [name, type]));
+  const others = geometryColumns(database).filter(({ table }) => table === found.table);
+  const isGeometry = (name: string) => others.some(({ column }) => column.toLowerCase() === name.toLowerCase());
+  const attributes = columns.filter(({ name, hidden }) => !isGeometry(name) && hidden !== HIDDEN);
+  return {
+    kind: 'sqlite',
+    path: source.path,
+    file: source.file,
+    table: found.table,
+    geometry: geometry.name,
+    key: attributes.find(({ name, pk }) => pk === 1 && !types.has(name))?.name,
+    fields: attributes.map(({ name }): LayerField => ({ name, type: declaredType(types.get(name)) })),
+    dropped: columns.filter((column) => column !== geometry && isGeometry(column.name)).map(({ name }) => name),
+    srid,
+  };
+}
+
+/** GDAL has no field for the key of a table. Its lists are JSON texts. */
+function declaredType(type: string | undefined): string {
+  if (type === undefined) return 'Integer64';
+  return type.includes('List') ? 'String(JSON)' : type;
+}
+
+function geometryFormat(database: DatabaseSync, { table, column }: { table: string; column: string }): unknown {
+  try {
+    return database
+      .prepare('select * from geometry_columns where f_table_name = ? and f_geometry_column = ?')
+      .get(table, column)?.geometry_format;
+  } catch {
+    return undefined; // A GeoPackage does not have this table.
+  }
+}

@@ -1,0 +1,172 @@
+import { statSync } from 'node:fs';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { Note } from '#shared/contracts/facts.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { LayerField } from '#shared/gdal/layers.ts';
+import { CopyRows } from './copy-rows.ts';
+import { type RowColumn, type RowType, type TimeType, writeTime } from './row-column.ts';
+import { type TableReader, UnreadableRows } from './table-reader.ts';
+import { ewkbOfBlob } from './sqlite-blob.ts';
+import { decideColumn, quoted, type StorageFacts, storageFacts } from './sqlite-columns.ts';
+
+/** What to read of an SQLite database. */
+export interface SqliteJob {
+  kind: 'sqlite';
+  path: string;
+  file: string;
+  table: string;
+  geometry: string;
+  /** The column of the integer key, if the table has one. */
+  key: string | undefined;
+  /** The columns with the types that GDAL derives from their declarations. */
+  fields: LayerField[];
+  /** Further geometry columns. */
+  dropped: string[];
+  srid: number;
+}
+
+type Value = SQLOutputValue;
+type Write = (rows: CopyRows, value: Value) => void;
+
+/**
+ * Reads a table of an SQLite database without GDAL, which reads each column as its declared type. Rows have the order of
+ * the table. A blob that is no geometry becomes null (see removeUnreadable).
+ */
+export function readSqlite(job: SqliteJob): TableReader {
+  const database = openDatabase(job.path);
+  try {
+    return openTable(database, job);
+  } catch (thrown) {
+    database.close();
+    throw sqliteError(thrown, job.file);
+  }
+}
+
+function openTable(database: DatabaseSync, { file, table, geometry, fields, srid }: SqliteJob): TableReader {
+  const facts = storageFacts(database, table, fields);
+  const decided = fields.map((field, index) => decideColumn(field, facts[index]!, file));
+  const columns = decided.map(({ column }) => column);
+  const unreadable = new UnreadableRows();
+  return {
+    columns,
+    notes: decided.flatMap(({ notes }): Note[] => notes),
+    batches: (batchBytes) =>
+      readRows(database, { table, geometry, columns, facts, srid, file, batchBytes, unreadable }),
+    unreadable,
+    close: () => database.close(),
+  };
+}
+
+interface RowsOptions {
+  table: string;
+  geometry: string;
+  columns: readonly RowColumn[];
+  facts: readonly StorageFacts[];
+  srid: number;
+  file: string;
+  batchBytes: number;
+  unreadable: UnreadableRows;
+}
+
+function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint8Array<ArrayBuffer>> {
+  const { table, geometry, columns, facts, srid, batchBytes, unreadable } = options;
+  const isUtf8 = database.prepare('pragma encoding').get()?.encoding === 'UTF-8';
+  const select = [quoted(geometry), ...columns.map((column) => expression(column, isUtf8))];
+  const statement = database.prepare(`select ${select.join(', ')} from ${quoted(table)}`);
+  statement.setReturnArrays(true);
+  // 64-bit integers are slower to read, so they are requested only where they occur.
+  statement.setReadBigInts(facts.some(({ low, high }) => !isSafe(low) || !isSafe(high)));
+  const writers = columns.map(({ type }) => writerOf(type));
+  const rows = new CopyRows();
+  let number = 0;
+  try {
+    for (const row of statement.iterate() as Iterable<unknown> as Iterable<Value[]>) {
+      rows.startRow(columns.length + 2);
+      rows.int64(++number);
+      const shape = row[0] instanceof Uint8Array ? ewkbOfBlob(row[0], srid) : undefined;
+      if (shape === undefined && row[0] !== null) unreadable.add(number);
+      if (shape === undefined) rows.null();
+      else rows.bytes(shape);
+      for (const [index, write] of writers.entries()) {
+        const value = row[index + 1] ?? null;
+        if (value === null) rows.null();
+        else write(rows, value);
+      }
+      if (rows.size >= batchBytes) yield rows.take();
+    }
+  } catch (thrown) {
+    throw sqliteError(thrown, options.file);
+  }
+  yield rows.take();
+}
+
+/** An error of SQLite as an error of the file; other errors are not changed. */
+function sqliteError(thrown: unknown, file: string): unknown {
+  if (!(thrown instanceof Error) || (thrown as { code?: string }).code !== 'ERR_SQLITE_ERROR') return thrown;
+  if (thrown.message.includes(VALUE_TOO_LONG))
+    return new SluiceError(
+      'FILE_TOO_LARGE',
+      `${file} has a column that computes values which are longer than the file. Remove the column.`,
+      { cause: thrown, details: { file } },
+    );
+  return new SluiceError(
+    'FILE_UNREADABLE',
+    `${file} is a damaged SQLite database: ${thrown.message}. Export it again.`,
+    { cause: thrown, details: { file } },
+  );
+}
+
+/** SQLite's message for a value that exceeds the limit of a connection. */
+const VALUE_TOO_LONG = 'string or blob too big';
+
+/**
+ * Opens an untrusted database (SQLite's page "Defense Against The Dark Arts"). No stored value is longer than the file;
+ * a generated column could be.
+ */
+function openDatabase(path: string): DatabaseSync {
+  const length = statSync(path).size;
+  const database = new DatabaseSync(path, { readOnly: true, allowExtension: false, limits: { length } });
+  database.exec('pragma trusted_schema = off; pragma cell_size_check = on; pragma mmap_size = 0');
+  return database;
+}
+
+function isSafe(value: bigint): boolean {
+  return value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER;
+}
+
+/**
+ * SQL of a column. Texts are read as bytes, so that PostgreSQL checks their encoding; SQLite has no check. Only numbers
+ * and texts together need the text of each value.
+ */
+function expression({ name, type }: RowColumn, isUtf8: boolean): string {
+  if (type !== 'character varying' || !isUtf8) return quoted(name);
+  return `case typeof(${quoted(name)}) when 'text' then cast(${quoted(name)} as blob) else ${quoted(name)} end`;
+}
+
+function writerOf(type: RowType): Write {
+  switch (type) {
+    case 'boolean':
+      return orNull((rows, value) => rows.boolean(Number(value) !== 0));
+    case 'smallint':
+      return orNull((rows, value) => rows.int16(Number(value)));
+    case 'integer':
+      return orNull((rows, value) => rows.int32(Number(value)));
+    case 'bigint':
+      return orNull((rows, value) => rows.int64(value as number | bigint));
+    case 'real':
+      return orNull((rows, value) => rows.float32(Number(value)));
+    case 'double precision':
+      return orNull((rows, value) => rows.float64(Number(value)));
+    case 'bytea':
+      return (rows, value) => (value === '' ? rows.null() : rows.bytes(value as Uint8Array));
+    case 'character varying':
+      return (rows, value) => (value instanceof Uint8Array ? rows.bytes(value) : rows.text(String(value)));
+    default:
+      return (rows, value) => (value === '' ? rows.null() : writeTime(rows, type as TimeType, String(value)));
+  }
+}
+
+/** A number; an empty text is a missing one. */
+function orNull(write: Write): Write {
+  return (rows, value) => (value === '' ? rows.null() : write(rows, value));
+}

@@ -1,0 +1,146 @@
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
+
+/** Values arrive with the bits, the text and the dimensions that the file stores. */
+
+let landing: LandingFixture;
+beforeAll(async () => {
+  landing = await openLandingFixture();
+});
+afterAll(() => landing[Symbol.asyncDispose]());
+
+const DOUBLES = [1 / 3, 0.1 + 0.2, 1234567890123456, 123456789.12345679, 1e22 / 3, 1e-300, Number.MAX_VALUE, 5e-324];
+
+/** A GeoJSON with one point for each row of properties. */
+const points = (rows: object[]) =>
+  JSON.stringify({
+    type: 'FeatureCollection',
+    features: rows.map((properties, index) => ({
+      type: 'Feature',
+      properties,
+      geometry: { type: 'Point', coordinates: [index / 7, index / 3] },
+    })),
+  });
+
+/** Converts points to another format with ogr2ogr, and changes the result. Returns the path of the upload. */
+async function convert(name: string, rows: object[], options: string[], change?: (database: DatabaseSync) => void) {
+  const source = await landing.file(`source-${name}.geojson`, points(rows));
+  const layer = name.replace(/\..*/, '');
+  const made = await landing.make(name, ...options, source, '-nln', layer);
+  if (change !== undefined) {
+    using database = new DatabaseSync(made);
+    change(database);
+  }
+  return landing.upload(made);
+}
+
+/** Triggers call functions of GDAL. */
+function dropTriggers(database: DatabaseSync): void {
+  for (const { name } of database.prepare("select name from sqlite_master where type = 'trigger'").all())
+    database.exec(`drop trigger "${String(name)}"`);
+}
+
+describe('doubles and coordinates keep their bits', () => {
+  test.each([
+    ['GPKG', 'd.gpkg', []],
+    ['SQLite', 'd.sqlite', []],
+    ['SpatiaLite', 'd.spatialite', ['-f', 'SQLite', '-dsco', 'SPATIALITE=YES']],
+    ['FlatGeobuf', 'd.fgb', ['-lco', 'SPATIAL_INDEX=NO']],
+  ])('in %s', async (format, name, options) => {
+    const path = await convert(
+      name,
+      DOUBLES.map((v, n) => ({ n, v })),
+      options,
+    );
+    const loaded = await landing.load({ path, format });
+    const rows = await loaded.query(
+      'select n::int, v, st_x(geom) as x, st_y(geom) as y, st_srid(geom) as srid from raw_data order by sluice_fid',
+    );
+    expect(rows).toEqual(DOUBLES.map((v, n) => ({ n, v, x: n / 7, y: n / 3, srid: 4326 })));
+    expect(loaded.notes).toEqual([]);
+  });
+});
+
+test('stores a column of a GeoPackage by its values, and notes a declared type that cannot hold them', async () => {
+  const path = await convert('storage.gpkg', [{ a: 1 }, { a: 2 }, { a: 3 }], ['-lco', 'FID=parcel'], (database) => {
+    dropTriggers(database);
+    database.exec(`
+      alter table storage add code text(3);
+      alter table storage add small mediumint;
+      alter table storage add flag boolean;
+      alter table storage add whole integer;
+      alter table storage add big integer;
+      alter table storage add day date;
+      alter table storage add noted date;
+      alter table storage add at datetime;
+      alter table storage add mixed integer;
+      alter table storage add single float;
+      update storage set code = 'abcdef', small = 5000000000, flag = a % 2, whole = 0.5 * a, day = '2024-02-29',
+        noted = 'spring', at = '2024-02-29T23:59:59.123456Z', mixed = case a when 1 then 'n/a' when 2 then 7 end,
+        single = 0.1, big = 9223372036854775807, parcel = 1000 + parcel;
+      update storage set at = '2024-02-29T23:59:59+05:30' where a = 2`);
+  });
+  const loaded = await landing.load({ path, format: 'GPKG' });
+  expect(Object.fromEntries(loaded.columns.map(({ name, type }) => [name, type]))).toEqual({
+    parcel: 'bigint',
+    a: 'integer',
+    code: 'character varying',
+    small: 'bigint',
+    flag: 'boolean',
+    whole: 'double precision',
+    big: 'bigint',
+    day: 'date',
+    noted: 'character varying',
+    at: 'timestamp with time zone',
+    mixed: 'character varying',
+    single: 'double precision',
+  });
+  expect(loaded.notes.map(({ code, column }) => [code, column])).toEqual([
+    ['COLUMN_TYPE_CHANGED', 'small'],
+    ['COLUMN_TYPE_CHANGED', 'whole'],
+    ['COLUMN_TYPE_CHANGED', 'noted'],
+    ['COLUMN_MIXED', 'mixed'],
+    ['COLUMN_TYPE_CHANGED', 'single'],
+  ]);
+  expect(loaded.notes[0]?.message).toBe(
+    'Column "small" is declared as Integer, but it holds integers from 5000000000 to 5000000000. ' +
+      'It is stored as bigint.',
+  );
+  const rows = await loaded.query(
+    'select *, day::text as day, at::text as at, big::text as big from raw_data order by sluice_fid',
+  );
+  expect(rows).toMatchObject([
+    { parcel: '1001', code: 'abcdef', small: '5000000000', flag: true, whole: 0.5, big: '9223372036854775807' },
+    { parcel: '1002', mixed: '7', flag: false, at: '2024-02-29 18:29:59+00', day: '2024-02-29', noted: 'spring' },
+    { parcel: '1003', mixed: null, single: 0.1, whole: 1.5, at: '2024-02-29 23:59:59.123456+00' },
+  ]);
+});
+
+test('keeps Z and M of a GeoPackage whose layer declares neither', async () => {
+  const path = await convert('dimensions.gpkg', [{ a: 1 }, { a: 2 }], ['-nlt', 'POINT'], (database) => {
+    const pointZm = Buffer.alloc(8 + 5 + 32);
+    pointZm.write('GP');
+    pointZm.writeUInt8(1, 3);
+    pointZm.writeInt32LE(4326, 4);
+    pointZm.writeUInt8(1, 8);
+    pointZm.writeUInt32LE(3001, 9);
+    for (const [index, value] of [1, 2, 7.5, 0.1].entries()) pointZm.writeDoubleLE(value, 13 + 8 * index);
+    dropTriggers(database);
+    database.prepare('update dimensions set geom = ? where a = 2').run(pointZm);
+  });
+  const loaded = await landing.load({ path, format: 'GPKG' });
+  const rows = await loaded.query('select st_asewkt(geom) as wkt from raw_data order by sluice_fid');
+  expect(rows).toEqual([{ wkt: 'SRID=4326;POINT(0 0)' }, { wkt: 'SRID=4326;POINT(1 2 7.5 0.1)' }]);
+});
+
+test('rejects text in a GeoPackage that is not UTF-8, and names row and column', async () => {
+  const path = await convert('latin1.gpkg', [{ name: 'a' }, { name: 'b' }], [], (database) => {
+    dropTriggers(database);
+    database.exec(`update latin1 set name = cast(x'4de4' as text) where fid = 2`);
+  });
+  await expect(landing.load({ path, format: 'GPKG' })).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    details: { file: path, row: 2, column: 'name' },
+  });
+});
