@@ -29,8 +29,8 @@ type Value = SQLOutputValue;
 type Write = (rows: CopyRows, value: Value) => void;
 
 /**
- * Reads a table of an SQLite database without GDAL, which reads each column as its declared type. Rows have the order of
- * the table. A blob that is no geometry becomes null (see removeUnreadable).
+ * Reads a table of an SQLite database without GDAL, which reads each column as its declared type. The rows have the
+ * order of the table. A blob that is no geometry becomes null (see removeUnreadable).
  */
 export function readSqlite(job: SqliteJob): TableReader {
   const database = openDatabase(job.path);
