@@ -109,7 +109,7 @@ test.each([
   [{ xColumn: 'x' }, '--x-column', 'vector files of format CSV without wkt_column'],
   [{ layer: 'a' }, '--layer', 'archives, and formats with several layers in a file'],
   [{ raster: { target_crs: 'EPSG:3857' } }, '--target-crs', 'raster files'],
-  [{ tabular: { columns: { a: 'text' as const } } }, '--column-type', 'tabular files'],
+  [{ tabular: { columns: { a: 'text' as const } } }, '--column-type', 'tabular files, and vector files of format CSV'],
 ])('%j is rejected for a shapefile, because it has no effect', (options, option, appliesTo) => {
   expect(() => planBatch([source('x.shp')], { dataset: 'a', uploader: 'ana', ...options }, names)).toThrow(
     expect.objectContaining({

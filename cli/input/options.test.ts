@@ -11,6 +11,7 @@ function parse(...args: string[]) {
 
 test('options are converted to the fields of metadata.tabular', () => {
   expect(parse()).toBeUndefined();
+  expect(parse('--header', '--quotes')).toEqual({ header: true, quotes: true });
   expect(
     parse(
       '--delimiter',
@@ -20,6 +21,16 @@ test('options are converted to the fields of metadata.tabular', () => {
       '--sheet',
       'Blatt #1',
       '--no-header',
+      '--skip-lines',
+      '2',
+      '--comment',
+      '#',
+      '--no-quotes',
+      '--thousands',
+      ' ',
+      '--percent',
+      '--date-format',
+      'DD.MM.YYYY',
       '--null',
       'NA',
       '--null',
@@ -36,6 +47,12 @@ test('options are converted to the fields of metadata.tabular', () => {
     decimal_separator: ',',
     sheet: 'Blatt #1',
     header: false,
+    skip_lines: 2,
+    comment: '#',
+    quotes: false,
+    thousands_separator: ' ',
+    percent: true,
+    date_format: 'DD.MM.YYYY',
     null_values: ['NA', '-'],
     columns: { plz: 'text', 'a=b': 'double' },
     max_rejected_rows: 0,
@@ -46,5 +63,8 @@ test.each([
   ['--column-type', 'plz'],
   ['--column-type', 'plz=zip'],
   ['--decimal', ';'],
+  ['--thousands', ';'],
+  ['--date-format', 'M/D/Y'],
+  ['--skip-lines', 'x'],
   ['--max-rejected', '-1'],
 ])('%s %s is rejected', (...args) => expect(() => parse(...args)).toThrow());

@@ -1,7 +1,12 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DECLARABLE_TYPES } from '#shared/contracts/facts.ts';
-import { KeepVersionsSchema, type Manifest, RasterParametersSchema } from '#shared/manifest/manifest.ts';
+import { DATE_FORMATS, DECLARABLE_TYPES, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
+import {
+  KeepVersionsSchema,
+  type Manifest,
+  RasterParametersSchema,
+  type TabularParameters,
+} from '#shared/manifest/manifest.ts';
 
 /** Options of several commands. */
 
@@ -121,16 +126,20 @@ function parseNumber(text: string): number {
   throw new InvalidArgumentError('It must be a number.');
 }
 
-type TabularParameters = NonNullable<Manifest['metadata']['tabular']>;
 type DeclarableType = (typeof DECLARABLE_TYPES)[number];
 
 /** The table options, as commander returns them. */
 export interface TabularFlags {
   delimiter?: string;
   decimal?: '.' | ',';
+  thousands?: TabularParameters['thousands_separator'];
+  percent?: boolean;
+  dateFormat?: TabularParameters['date_format'];
   sheet?: string;
-  /** False with --no-header; true by default, also without an option. */
   header?: boolean;
+  skipLines?: number;
+  comment?: string;
+  quotes?: boolean;
   null?: string[];
   columnType?: Record<string, DeclarableType>;
   maxRejected?: number;
@@ -139,13 +148,29 @@ export interface TabularFlags {
 /** Adds the options for `metadata.tabular`. */
 export function addTabularOptions(command: Command): Command {
   return command
-    .optionsGroup('Tables:')
+    .optionsGroup('Tables, and points in CSV files:')
     .option('--delimiter <character>', 'delimiter, \\t for a tab; detected by default', (text) =>
       text === '\\t' ? '\t' : text,
     )
     .option('--decimal <character>', 'decimal separator, "." or ","', parseDecimal)
+    .addOption(
+      new Option('--thousands <character>', 'separator of thousands in numbers, " " for a space').choices(
+        THOUSANDS_SEPARATORS,
+      ),
+    )
+    .option('--percent', 'numbers can end in %, which is left out (12.5 % is 12.5)')
+    .addOption(new Option('--date-format <format>', 'how dates are written, besides 2024-01-31').choices(DATE_FORMATS))
     .option('--sheet <name>', 'sheet of a workbook; default: the first')
+    .option('--header', 'the first row contains the column names; detected by default')
     .option('--no-header', 'the first row contains data, not column names')
+    .option(
+      '--skip-lines <count>',
+      'lines to skip at the beginning, such as titles; detected by default',
+      parseWholeNumber,
+    )
+    .option('--comment <character>', 'skip lines that begin with this character (#)')
+    .option('--quotes', 'values can be in double quotes; default, except for TSV')
+    .option('--no-quotes', 'double quotes have no meaning')
     .option('--null <text>', 'text that represents a missing value (NA); repeatable', (text, before: string[] = []) => [
       ...before,
       text,
@@ -162,8 +187,14 @@ export function addTabularOptions(command: Command): Command {
 export function tabularParameters({
   delimiter,
   decimal,
+  thousands,
+  percent,
+  dateFormat,
   sheet,
   header,
+  skipLines,
+  comment,
+  quotes,
   null: nullValues,
   columnType,
   maxRejected,
@@ -171,8 +202,14 @@ export function tabularParameters({
   const fields = {
     delimiter,
     decimal_separator: decimal,
+    thousands_separator: thousands,
+    percent,
+    date_format: dateFormat,
     sheet,
-    header: header === false ? false : undefined,
+    header,
+    skip_lines: skipLines,
+    comment,
+    quotes,
     null_values: nullValues,
     columns: columnType,
     max_rejected_rows: maxRejected,

@@ -237,11 +237,10 @@ test('a sheet of one column', async () => {
     body: await makeWorkbook(join(folder, 'eine.xlsx'), [['x'], [1], [null], ['a, "b"']]),
     format: 'XLSX',
   };
-  expect((await fixture.ingest(file)).rows).toEqual([{ x: '1' }, { x: null }, { x: 'a, "b"' }]);
+  expect((await fixture.ingest(file)).rows).toEqual([{ x: '1' }, { x: 'a, "b"' }]);
   expect((await fixture.ingest(file, { header: false })).rows).toEqual([
     { column_1: 'x' },
     { column_1: '1' },
-    { column_1: null },
     { column_1: 'a, "b"' },
   ]);
 });
@@ -304,7 +303,7 @@ test('a sheet with cells that GDAL skips is an error', async () => {
     code: 'FILE_UNREADABLE',
     message: expect.stringMatching(/GDAL cannot read all cells of .*fern\.xlsx: Invalid row/) as string,
   });
-  expect((await fixture.ingest(await far('C4'))).rows.length).toBe(3);
+  expect((await fixture.ingest(await far('C4'))).rows.length).toBe(2);
 });
 
 /** The same workbook with one more cell in its sheet. */

@@ -8,6 +8,8 @@ import {
 } from '#shared/assets/store-asset.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { type InferredTypes, inferTypes } from '#shared/delimited/infer/infer-types.ts';
+import { checkRejected } from '#shared/delimited/limit-rejected.ts';
+import type { SourceTable } from '#shared/delimited/source-table.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
@@ -16,9 +18,8 @@ import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import { type FetchedTable, fetchTables, sourceFile } from './parse/fetch-tables.ts';
-import { checkRejected } from './parse/limit-rejected.ts';
 import { readTable } from './parse/read-table.ts';
-import { alignTables, type SourceTable } from './parse/source-table.ts';
+import { alignTables } from './parse/align-tables.ts';
 import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write-table.ts';
 
 /** Writes the tables of a manifest into one Parquet file, uploads it and registers the asset. See README.md. */

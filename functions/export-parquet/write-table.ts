@@ -1,15 +1,15 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { sortedEntries, sourceHashOf } from '#shared/assets/source-hash.ts';
 import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
-import { type ColumnType, ledgerType, type Note, type SourceFile } from '#shared/contracts/facts.ts';
+import { type ColumnType, ledgerType, type SourceFile } from '#shared/contracts/facts.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import { convertedSql, readableRowSql, type TextTable } from '#shared/delimited/infer/text-table.ts';
+import { rejectedNotes, type RejectedTotal, totalRejected } from '#shared/delimited/limit-rejected.ts';
+import type { SourceTable } from '#shared/delimited/source-table.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import { type RejectedTotal, totalRejected } from './parse/limit-rejected.ts';
-import type { SourceTable } from './parse/source-table.ts';
 
 /** The default of zstd. Level 15 saves less than 1 % and takes 5 to 10 times as long. */
 const ZSTD_LEVEL = 3;
@@ -59,7 +59,7 @@ function selectSql(table: TextTable, types: readonly ColumnType[]): string {
 }
 
 /** Increase it when the same file would become a different asset, so that older assets are not reused. */
-const READER_VERSION = 3;
+const READER_VERSION = 4;
 const RECIPE = 'tabular';
 const STEPS = ['ScanRows', 'InferTypes', 'WriteParquet'];
 
@@ -125,11 +125,4 @@ export function assetDraft(run: RunDocument, inferred: InferredTypes<SourceTable
 /** The rejected rows of all tables. */
 export function rejectedOf(tables: readonly SourceTable[]): RejectedTotal {
   return totalRejected(tables.map(({ source, rejected }) => ({ file: source.path, rejected })));
-}
-
-function rejectedNotes({ count, sample }: RejectedTotal): Note[] {
-  const [first] = sample;
-  if (first === undefined) return [];
-  const rows = count === 1 ? '1 row was' : `${count} rows were`;
-  return [{ code: 'ROWS_REJECTED', message: `${rows} rejected. The first: line ${first.line} ${first.reason}.` }];
 }

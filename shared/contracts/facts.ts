@@ -72,6 +72,22 @@ export interface ColumnType {
 /** The decimal separator of numbers. */
 export type DecimalSeparator = '.' | ',';
 
+/** Ways to write a date that cannot be told apart without a declaration. Days and months have one or two digits. */
+export const DATE_FORMATS = [
+  'DD.MM.YYYY',
+  'DD/MM/YYYY',
+  'MM/DD/YYYY',
+  'DD-MM-YYYY',
+  'MM-DD-YYYY',
+  'YYYY/MM/DD',
+  'YYYY.MM.DD',
+  'YYYYMMDD',
+] as const;
+export type DateFormat = (typeof DATE_FORMATS)[number];
+
+export const THOUSANDS_SEPARATORS = [',', '.', ' ', "'"] as const;
+export type ThousandsSeparator = (typeof THOUSANDS_SEPARATORS)[number];
+
 /** The name of a type in the ledger, as PostgreSQL's format_type() writes it. */
 export function ledgerType({ type, precision, scale }: ColumnType): string {
   switch (type) {

@@ -1,14 +1,24 @@
+import type { DecimalSeparator } from '#shared/contracts/facts.ts';
+import { isBlankRow, textCell } from './rules/cells.ts';
+import { commonWidth, findHeader } from './rules/find-header.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
 import { parseStagedRows } from './staged-form.ts';
 
 /** How a delimited text is written. What the manifest does not declare is detected from the beginning of the text. */
 export interface Dialect {
   delimiter: string;
-  hasHeader: boolean;
   /** Names in the file; an empty name stays empty. Undefined without a header. */
   header: string[] | undefined;
+  /** False when the header could also be data. */
+  isHeaderCertain: boolean;
   columns: number;
-  /** Rows from the beginning of the text, without the header. */
+  /** The line of the header, or of the last title above the table; rows up to it are no data. 0 without them. */
+  skipThrough: number;
+  /** Lines above the table that belong to no column. */
+  titles: { count: number; line: number; text: string } | undefined;
+  /** Whether a space follows each delimiter. It is no part of a value then. */
+  stripBlanks: boolean;
+  /** Rows from the beginning of the text that have a value for each column, without the header. */
   sample: (string | null)[][];
 }
 
@@ -16,13 +26,32 @@ export interface Dialect {
 export interface DeclaredDialect {
   delimiter?: string | undefined;
   header?: boolean | undefined;
-  decimal_separator?: string | undefined;
+  decimal_separator?: DecimalSeparator | undefined;
   null_values?: string[] | undefined;
+  /** Lines to skip at the beginning. */
+  skip_lines?: number | undefined;
+  comment?: string | undefined;
+  quotes?: boolean | undefined;
   /** Number of values in a row, if the caller specifies it. */
   width?: number | undefined;
 }
 
+/** Where the text begins that the dialect is detected from. */
+export interface Head {
+  bytes: Uint8Array;
+  /** Whether it is the whole text. */
+  isWhole: boolean;
+  /** The number of its first line. */
+  firstLine: number;
+}
+
 type Row = (string | null)[];
+
+/** A row of the text, and its line. */
+interface HeadRow {
+  line: number;
+  values: Row;
+}
 
 /**
  * Delimiters that are detected. Where two divide the rows equally well, the first one is used: text contains it less
@@ -30,24 +59,45 @@ type Row = (string | null)[];
  */
 const DELIMITERS = ['\t', ';', '|', ','];
 
-/**
- * The dialect of a text that begins with `head`. `isWhole` is true when `head` is the whole text. Undefined for a text
- * without rows.
- */
-export function detectDialect(head: Uint8Array, isWhole: boolean, declared: DeclaredDialect): Dialect | undefined {
-  const delimiter = declared.delimiter ?? detectDelimiter(head, isWhole, declared);
-  const rows = scanRows(head, isWhole, delimiter, declared.null_values ?? []);
-  const [first, ...others] = rows;
-  if (first === undefined) return undefined;
-  const hasHeader = declared.header ?? looksLikeHeader(first, others, declared.decimal_separator ?? '.');
-  const columns = declared.width ?? (hasHeader ? first.length : mostFrequentLength(rows));
+/** The dialect of a text. Undefined for a text without rows. */
+export function detectDialect(head: Head, declared: DeclaredDialect): Dialect | undefined {
+  const delimiter = declared.delimiter ?? detectDelimiter(head, declared);
+  const rows = scanRows(head, delimiter, declared);
+  const decimal = declared.decimal_separator ?? '.';
+  const cells = rows.map(({ values }) => values.map((value) => (value === null ? null : textCell(value, decimal))));
+  const found = findHeader(cells, {
+    header: declared.header,
+    columns: declared.width,
+    titles: declared.skip_lines === undefined,
+  });
+  if (found === undefined) return undefined;
+  const { columns, titles, firstRow } = found;
+  const header = found.header === undefined ? undefined : rows[found.header];
+  const last = rows[firstRow - 1];
+  const [title] = rows;
   return {
     delimiter,
-    hasHeader,
+    header: header?.values.slice(0, columns).map((name) => name ?? ''),
+    isHeaderCertain: found.isCertain,
     columns,
-    header: hasHeader ? first.slice(0, columns).map((name) => name ?? '') : undefined,
-    sample: hasHeader ? others : rows,
+    skipThrough: last?.line ?? 0,
+    titles:
+      titles === 0 || title === undefined
+        ? undefined
+        : { count: titles, line: title.line, text: title.values.find((value) => value !== null) ?? '' },
+    stripBlanks: isSpaceAfterDelimiter(rows.slice(titles)),
+    sample: rows.slice(firstRow).flatMap(({ values }) => (hasColumns(values, columns) ? [values] : [])),
   };
+}
+
+function hasColumns(values: Row, columns: number): boolean {
+  return values.length >= columns && isBlankRow(values.slice(columns));
+}
+
+/** Whether all values after the first begin with a space, as in `1, 2, 3`. */
+function isSpaceAfterDelimiter(rows: readonly HeadRow[]): boolean {
+  const later = rows.flatMap(({ values }) => values.slice(1).filter((value) => value !== null));
+  return rows.length > 1 && later.length > 1 && later.every((value) => value.startsWith(' '));
 }
 
 /**
@@ -66,67 +116,54 @@ export function separatorLine(head: Uint8Array): { delimiter: string; bytes: num
   return line === undefined || delimiter === undefined ? undefined : { delimiter, bytes: line.length };
 }
 
-function scanRows(head: Uint8Array, isWhole: boolean, delimiter: string, nullValues: readonly string[]): Row[] {
-  // One more, because an extra delimiter may end the row.
-  const maxColumns = MAX_TABLE_COLUMNS + 1;
-  const scanner = new DelimitedScanner({ delimiter, columns: undefined, maxColumns, hasHeader: false, nullValues });
-  const complete = scanner.push(head);
-  // `head` may end inside a row. That row is used only when it is the only one.
-  const last = isWhole || complete.length === 0 || scanner.hasStopped ? scanner.end() : Buffer.alloc(0);
+function scanRows(head: Head, delimiter: string, declared: DeclaredDialect): HeadRow[] {
+  const scanner = new DelimitedScanner({
+    delimiter,
+    columns: undefined,
+    maxColumns: MAX_TABLE_COLUMNS + 1, // One more, because an extra delimiter may end the row.
+    nullValues: declared.null_values ?? [],
+    quotes: declared.quotes,
+    comment: declared.comment,
+    firstLine: head.firstLine,
+  });
+  const complete = scanner.push(head.bytes);
+  // The text may end inside a row. That row is used only when it is the only one.
+  const last = head.isWhole || complete.length === 0 || scanner.hasStopped ? scanner.end() : Buffer.alloc(0);
   return parseStagedRows(Buffer.concat([complete, last]).toString());
 }
 
-function detectDelimiter(head: Uint8Array, isWhole: boolean, { decimal_separator }: DeclaredDialect): string {
-  let best = { delimiter: ',', share: 0 };
+function detectDelimiter(head: Head, declared: DeclaredDialect): string {
+  // Text without a delimiter has one column, in which a decimal comma is no delimiter.
+  let best = { delimiter: declared.decimal_separator === ',' ? ';' : ',', share: 0 };
   for (const delimiter of DELIMITERS) {
-    if (delimiter === ',' && decimal_separator === ',') continue;
-    const rows = scanRows(head, isWhole, delimiter, []);
-    const columns = mostFrequentLength(rows);
+    if (delimiter === ',' && declared.decimal_separator === ',') continue;
+    const rows = scanRows(head, delimiter, { ...declared, null_values: [] }).map(({ values }) =>
+      values.map((text) => (text === null ? null : { text, kind: 'text' as const })),
+    );
+    const columns = commonWidth(rows);
     const share = rows.filter((row) => row.length === columns).length / rows.length;
     if (columns > 1 && share > best.share) best = { delimiter, share };
   }
   return best.delimiter;
 }
 
-function mostFrequentLength(rows: readonly unknown[][]): number {
-  const counts = new Map<number, number>();
-  for (const { length } of rows) counts.set(length, (counts.get(length) ?? 0) + 1);
-  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0;
-}
-
-type Kind = 'number' | 'time' | 'boolean' | 'text';
-
-/** A year is as often the name of a column as a value. */
-const YEAR = /^(1[89]|20|21)\d\d$/;
-
 /**
- * Whether the first row holds the names of the columns. It does not when each of its values is of the same kind as the
- * values below it, and one of them is a number, a time or a boolean. So a table of texts, and a table of one row of
- * texts, has a header.
+ * Whether the rows of a text without a delimiter are divided by spaces: every row has the same number of words, and one
+ * of them is a number in each, or the columns are aligned by several spaces.
  */
-function looksLikeHeader(first: Row, others: readonly Row[], decimal: string): boolean {
-  const columns = first.map((value, column) => {
-    if (value === null) return { isTyped: false, differs: false };
-    const kind = kindOf(value, decimal);
-    const below = kindOfColumn(others, column, decimal);
-    return {
-      isTyped: kind !== 'text' && !YEAR.test(value),
-      differs: below !== undefined && below !== 'text' && kind !== below,
-    };
-  });
-  return columns.some(({ differs }) => differs) || !columns.some(({ isTyped }) => isTyped);
+export function looksSpaced({ header, sample }: Pick<Dialect, 'header' | 'sample'>): boolean {
+  const texts = sample.flatMap(([value]) => value?.trim() ?? []);
+  const all = [...(header ?? []), ...texts].map((text) => text.trim());
+  if (texts.length === 0 || all.length < 2) return false;
+  return haveEqualParts(all, /\s+/) ? hasNumberPart(texts) : haveEqualParts(all, /\s{2,}|\t/);
 }
 
-function kindOfColumn(rows: readonly Row[], column: number, decimal: string): Kind | undefined {
-  const kinds = new Set(rows.flatMap((row) => row[column] || []).map((value) => kindOf(value, decimal)));
-  const [only] = kinds;
-  return kinds.size > 1 ? 'text' : only;
+function haveEqualParts(texts: readonly string[], separator: RegExp): boolean {
+  const counts = new Set(texts.map((text) => text.split(separator).length));
+  return counts.size === 1 && !counts.has(1);
 }
 
-function kindOf(value: string, decimal: string): Kind {
-  const text = value.trim();
-  if (/^(true|false)$/i.test(text)) return 'boolean';
-  if (/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(decimal === ',' ? text.replace(',', '.') : text)) return 'number';
-  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/.test(text)) return 'time';
-  return 'text';
+function hasNumberPart(texts: readonly string[]): boolean {
+  const rows = texts.map((text) => text.split(/\s+/));
+  return (rows[0] ?? []).some((_, part) => rows.every((row) => textCell(row[part] ?? '', '.').kind === 'number'));
 }

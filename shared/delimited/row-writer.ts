@@ -7,6 +7,7 @@ const INITIAL_BYTES = 2 ** 16;
 const FRAME_BYTES = 32;
 const NEWLINE = 0x0a;
 const ZERO = 0x30;
+const SPACE = 0x20;
 
 /** Writes rows in the staged form into a buffer that grows to the longest row. `take` returns the complete rows. */
 export class RowWriter {
@@ -54,19 +55,29 @@ export class RowWriter {
     return this.#at - this.#fieldStart;
   }
 
+  /** Whether the field has these bytes, without regard to spaces around them. */
   fieldEquals(bytes: Uint8Array): boolean {
-    return (
-      bytes.length === this.fieldLength && bytes.every((byte, index) => this.#out[this.#fieldStart + index] === byte)
-    );
+    let [start, end] = [this.#fieldStart, this.#at];
+    while (start < end && this.#out[start] === SPACE) start++;
+    while (end > start && this.#out[end - 1] === SPACE) end--;
+    return bytes.length === end - start && bytes.every((byte, index) => this.#out[start + index] === byte);
+  }
+
+  /** Whether the field begins or ends with a space. */
+  get hasBlankEdge(): boolean {
+    return this.#at > this.#fieldStart && (this.#out[this.#fieldStart] === SPACE || this.#out[this.#at - 1] === SPACE);
   }
 
   clearField(): void {
     this.#at = this.#fieldStart;
   }
 
-  /** Removes the last field and the separator before it. */
-  dropField(): void {
-    this.#at = this.#fieldStart - 1;
+  /** Removes up to `limit` empty fields at the end of the row, with their separators. Returns their number. */
+  dropEmptyFields(limit: number): number {
+    let count = 0;
+    for (; count < limit && this.#out[this.#at - 1] === SEPARATOR; count++) this.#at--;
+    if (count > 0) this.#fieldStart = this.#at;
+    return count;
   }
 
   /** Bytes of the current row so far. */

@@ -7,7 +7,6 @@ function scan(text: string | Buffer, options: Partial<DelimitedOptions> = {}, ch
   const scanner = new DelimitedScanner({
     delimiter: ',',
     columns: undefined,
-    hasHeader: false,
     nullValues: [],
     ...options,
   });
@@ -17,7 +16,7 @@ function scan(text: string | Buffer, options: Partial<DelimitedOptions> = {}, ch
   parts.push(scanner.end());
   const staged = Buffer.concat(parts).toString();
   return {
-    rows: parseStagedRows(staged),
+    rows: parseStagedRows(staged).map(({ values }) => values),
     lines: staged
       .split('\n')
       .slice(0, -1)
@@ -76,7 +75,13 @@ test.each([
       ['1', '2'],
     ],
   ],
-  [',,\n', [[null, null, null]]],
+  [
+    ',,\n1,,\n,"",\n',
+    [
+      ['1', null, null],
+      [null, '', null],
+    ],
+  ],
   ['a\u001ab,c\u001fd,"\u001an"\n', [['a\u001ab', 'c\u001fd', '\u001an']]],
   ['Zürich,"東京 🎉"\n', [['Zürich', '東京 🎉']]],
   ['', []],
@@ -85,16 +90,16 @@ test.each([
 });
 
 test('a row has the number of the line on which it begins', () => {
-  expect(scan('h\r\n\r\n"two\r\nlines"\r\nx\n\n"a\rb"\ry\n', { hasHeader: true })).toMatchObject({
+  expect(scan('h\r\n\r\n"two\r\nlines"\r\nx\n\n"a\rb"\ry\n', { skipThrough: 1 })).toMatchObject({
     lines: [3, 5, 7, 9],
     rows: [['two\r\nlines'], ['x'], ['a\rb'], ['y']],
   });
-  expect(scan('h\n"two\nlines"\n\nx\n', { hasHeader: true, firstRow: 1 }).lines).toEqual([2, 4]);
+  expect(scan('h\n"two\nlines"\n\nx\n', { skipThrough: 1, firstRow: 1 }).lines).toEqual([2, 4]);
 });
 
 test('rows with another number of values, broken quotes or NUL are rejected by line; one extra delimiter at the end is ignored', () => {
   const { rows, rejected } = scan('a,b\n1,"x\ny"\n2\n3,4,5\n4,"open"x\n5,6,\n7,8\u0000\n9,10\n', {
-    hasHeader: true,
+    skipThrough: 1,
     columns: 2,
   });
   expect(rows).toEqual([
@@ -125,12 +130,12 @@ test('null values are null where they are not quoted', () => {
 });
 
 test('a row of 100 MB is rejected without being held in memory, and the next row is read', () => {
-  const scanner = new DelimitedScanner({ delimiter: ',', columns: 2, hasHeader: false, nullValues: [] });
+  const scanner = new DelimitedScanner({ delimiter: ',', columns: 2, nullValues: [] });
   scanner.push(Buffer.from('1,"'));
   const part = Buffer.alloc(2 ** 20, 'x');
   for (let mebibyte = 0; mebibyte < 100; mebibyte++) expect(scanner.push(part).length).toBe(0);
   const rest = scanner.push(Buffer.from('"\n2,y\n'));
-  expect(parseStagedRows(rest.toString())).toEqual([['2', 'y']]);
+  expect(parseStagedRows(rest.toString())).toEqual([{ line: 2, values: ['2', 'y'] }]);
   expect(scanner.rejected).toMatchObject({ count: 1, sample: [{ line: 1, reason: 'is longer than 16777216 bytes' }] });
 });
 

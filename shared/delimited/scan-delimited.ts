@@ -2,20 +2,40 @@ import { MAX_ROW_BYTES, RowWriter, RejectedRows } from './row-writer.ts';
 import { ESCAPE, SEPARATOR } from './staged-form.ts';
 
 export interface DelimitedOptions {
-  /** One ASCII character. */
+  /** One ASCII character. Several spaces are one delimiter. */
   delimiter: string;
   /** Values in a row. Undefined accepts rows of any length. */
   columns: number | undefined;
   /** The scan stops in a row with more values. No limit by default. */
   maxColumns?: number;
-  hasHeader: boolean;
+  /** Rows that begin on a line up to this one are left out: titles and names. 0 by default. */
+  skipThrough?: number;
   /** Texts that mean "no value" where they are not quoted. */
   nullValues: readonly string[];
+  /** Whether values can be in quotes. Undefined accepts quotes, but rejects a value that seems to hold other rows. */
+  quotes?: boolean | undefined;
+  /** A line that begins with this character is left out. */
+  comment?: string | undefined;
+  /** Whether the spaces after a delimiter are left out. */
+  stripBlanks?: boolean;
   /** The number of the first line; 1 by default. */
   firstLine?: number;
   /** Count rows instead of lines, from this number: for a sheet, where a cell with two lines is in one row. */
   firstRow?: number;
 }
+
+/** A value in quotes that seems to be a quote in a text, and the rows after it. */
+export interface LongValue {
+  /** The line on which its row begins. */
+  line: number;
+  /** Line breaks in it. */
+  breaks: number;
+}
+
+/** A value of more lines than this is unusual, except in a file with many of them. */
+const MANY_BREAKS = 10;
+/** So many lines of a value that look like rows are rows. */
+const MIN_SWALLOWED = 5;
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -41,9 +61,9 @@ const AFTER_VALUE = 4;
 /**
  * Reads delimited text (RFC 4180 and common deviations from it) a chunk at a time and writes its rows in the staged
  * form (staged-form.ts). LF, CR LF or CR ends a row. A quote inside an unquoted value is an ordinary character. Spaces
- * around a quoted value are ignored. Blank lines are skipped. One extra delimiter at the end of a row is ignored. Rows
- * with another number of values or with broken quotes are rejected with their line. Memory is bounded by the longest
- * row.
+ * around a quoted value are ignored. Blank lines, rows without values and extra delimiters at the end of a row are left
+ * out. Rows with another number of values or with broken quotes are rejected with their line, and counted in lines of
+ * the file. Memory is bounded by the longest row.
  *
  * csv-parse 7.0.3 is not used: it takes 7 times as long for a file of 50 MB, reports the last line of a row instead of
  * the first, and does not distinguish an empty field from an empty text in quotes.
@@ -54,10 +74,19 @@ export class DelimitedScanner {
   rows = 0;
   /** For each column, whether a value of it has an escape. */
   readonly escaped: boolean[] = [];
+  /** For each column, whether a value of it begins or ends with a space. */
+  readonly padded: boolean[] = [];
+  /** Rows of delimiters only, and the line of the first. */
+  readonly blankRows = { count: 0, first: 0 };
+  /** Rows with a value of many lines: their number, and the value with the most lines. */
+  readonly longValues: { count: number; longest: LongValue } = { count: 0, longest: { line: 0, breaks: 0 } };
   readonly #options: DelimitedOptions;
   readonly #delimiter: number;
   readonly #nulls: Uint8Array[];
   readonly #maxColumns: number;
+  readonly #comment: number;
+  readonly #skipThrough: number;
+  readonly #isSpaced: boolean;
   /** Is 1 for the bytes that have a meaning. All others are copied unchanged. */
   readonly #special = new Uint8Array(256);
   readonly #out = new RowWriter();
@@ -72,17 +101,26 @@ export class DelimitedScanner {
   #quoted = false;
   #fieldEscaped = false;
   #fault: string | undefined;
-  #headerDue: boolean;
+  #hasValue = false;
+  #inComment = false;
   #afterReturn = false;
+  #endsWithBreak = false;
+  /** Line breaks in a value in quotes, and how many of the lines between them have as many delimiters as a row. */
+  #breaks = 0;
+  #rowLikeLines = 0;
+  #delimitersInLine = 0;
 
   constructor(options: DelimitedOptions) {
     this.#options = options;
     this.#line = options.firstLine ?? 1;
     this.#delimiter = code(options.delimiter);
     this.#nulls = options.nullValues.filter((text) => text !== '').map((text) => new TextEncoder().encode(text));
-    this.#headerDue = options.hasHeader;
     this.#maxColumns = options.maxColumns ?? Number.POSITIVE_INFINITY;
-    for (const byte of [LF, CR, QUOTE, NUL, SEPARATOR, ESCAPE, this.#delimiter]) this.#special[byte] = 1;
+    this.#comment = options.comment === undefined ? -1 : code(options.comment);
+    this.#skipThrough = options.skipThrough ?? 0;
+    this.#isSpaced = this.#delimiter === SPACE;
+    const quotes = options.quotes === false ? [] : [QUOTE];
+    for (const byte of [LF, CR, NUL, SEPARATOR, ESCAPE, this.#delimiter, ...quotes]) this.#special[byte] = 1;
   }
 
   /** True in a row with more than `maxColumns` values. */
@@ -99,8 +137,14 @@ export class DelimitedScanner {
     const special = this.#special;
     this.#out.reserve(chunk.length); // For the row that continues from the chunk before.
     for (let at = 0; at < chunk.length; at++) {
-      if (this.#fields === 0) this.#startRow(chunk.length - at);
       const byte = chunk[at] ?? 0;
+      if (this.#fields === 0) {
+        if (this.#inComment || byte === this.#comment) {
+          this.#scanComment(byte);
+          continue;
+        }
+        this.#startRow(chunk.length - at);
+      }
       if (special[byte] === 1) {
         this.#scanSpecial(byte);
         if (this.hasStopped) break;
@@ -115,6 +159,7 @@ export class DelimitedScanner {
       } else this.#scanOrdinary(byte);
       if (byte !== CR) this.#afterReturn = false;
     }
+    if (chunk.length > 0) this.#endsWithBreak = chunk.at(-1) === LF || chunk.at(-1) === CR;
     this.#out.reserve(0);
     if (this.#out.rowLength > MAX_ROW_BYTES) {
       this.#fault ??= `is longer than ${MAX_ROW_BYTES} bytes`;
@@ -136,7 +181,15 @@ export class DelimitedScanner {
     this.#rowLabel = this.#options.firstRow === undefined ? this.#line : this.#rowNumber + this.#options.firstRow;
     this.#out.startRow(this.#rowLabel);
     this.#fault = undefined;
+    this.#hasValue = false;
+    this.#breaks = 0;
     this.#startField();
+  }
+
+  #scanComment(byte: number): void {
+    this.#inComment = byte !== LF && byte !== CR;
+    this.#afterReturn = byte === CR;
+    if (!this.#inComment) this.#line++;
   }
 
   #startField(): void {
@@ -150,6 +203,7 @@ export class DelimitedScanner {
   #scanOrdinary(byte: number): void {
     if (this.#state === AT_FIELD_START) {
       if (byte !== SPACE) this.#state = IN_FIELD;
+      else if (this.#options.stripBlanks === true && this.#fields > 1) return;
       this.#out.write(byte);
     } else if (byte === SPACE) this.#state = AFTER_VALUE;
     else this.#fault ??= 'has text after a closing quote';
@@ -158,6 +212,7 @@ export class DelimitedScanner {
   #scanSpecial(byte: number): void {
     if (this.#state === IN_QUOTES) this.#scanInQuotes(byte);
     else if (byte === this.#delimiter) {
+      if (this.#isSpaced && this.#state === AT_FIELD_START) return;
       this.#endField();
       this.#startField();
     } else if (byte === LF || byte === CR) this.#scanLineEnd(byte);
@@ -171,14 +226,24 @@ export class DelimitedScanner {
   #scanInQuotes(byte: number): void {
     if (byte === QUOTE) this.#state = AFTER_QUOTE;
     else if (byte === LF) {
-      if (!this.#afterReturn) this.#line++;
+      if (!this.#afterReturn) this.#breakInQuotes();
       this.#writeEscape(LETTER.lineFeed);
     } else if (byte === CR) {
-      this.#line++;
+      this.#breakInQuotes();
       this.#afterReturn = true;
       this.#writeEscape(LETTER.carriageReturn);
-    } else if (byte === this.#delimiter && byte !== SEPARATOR && byte !== ESCAPE) this.#out.write(byte);
-    else this.#scanControl(byte);
+    } else if (byte === this.#delimiter && byte !== SEPARATOR && byte !== ESCAPE) {
+      this.#delimitersInLine++;
+      this.#out.write(byte);
+    } else this.#scanControl(byte);
+  }
+
+  #breakInQuotes(): void {
+    this.#line++;
+    if (this.#breaks === 0) this.#rowLikeLines = 0;
+    else if (this.#delimitersInLine === (this.#options.columns ?? 0) - 1) this.#rowLikeLines++;
+    this.#breaks++;
+    this.#delimitersInLine = 0;
   }
 
   #scanQuote(): void {
@@ -220,9 +285,11 @@ export class DelimitedScanner {
   }
 
   #endField(): void {
+    if (this.#state !== AT_FIELD_START) this.#hasValue = true;
     if (this.#quoted && this.#out.fieldLength === 0) this.#writeEscape(LETTER.empty);
     else if (!this.#quoted && this.#nulls.some((text) => this.#out.fieldEquals(text))) this.#out.clearField();
     if (this.#fieldEscaped) this.escaped[this.#fields - 1] = true;
+    if (this.#out.hasBlankEdge) this.padded[this.#fields - 1] = true;
   }
 
   #endRow(): void {
@@ -238,29 +305,47 @@ export class DelimitedScanner {
   }
 
   #finishRow(): void {
-    const { columns } = this.#options;
-    if (this.#headerDue) {
-      this.#headerDue = false;
+    if (this.#startLine <= this.#skipThrough) {
       this.#out.dropRow();
       return;
     }
-    if (this.#fault === undefined && this.#fields - 1 === columns && this.#out.fieldLength === 0) {
-      this.#out.dropField();
-      this.#fields--;
+    const { columns } = this.#options;
+    if (this.#isSpaced && this.#state === AT_FIELD_START) this.#fields -= this.#out.dropEmptyFields(1);
+    if (columns !== undefined && this.#fields > columns)
+      this.#fields -= this.#out.dropEmptyFields(this.#fields - columns);
+    if (this.#fault === undefined && !this.#hasValue) {
+      if (this.blankRows.count++ === 0) this.blankRows.first = this.#rowLabel;
+      this.#out.dropRow();
+      return;
     }
     if (columns !== undefined && this.#fields !== columns)
       this.#fault ??= `has ${this.#fields} ${this.#fields === 1 ? 'value' : 'values'} instead of ${columns}`;
+    if (this.#breaks > 0) this.#checkLines();
     if (this.#fault === undefined) {
       this.#out.endRow();
       this.rows++;
     } else {
       this.#out.dropRow();
-      // After a quote that is never closed, all lines to the end of the file are one value. Each is a rejected row.
-      this.rejected.add(
-        { line: this.#rowLabel, reason: this.#fault },
-        this.#state === IN_QUOTES ? Math.max(1, this.#line - this.#startLine) : 1,
-      );
+      this.rejected.add({ line: this.#rowLabel, reason: this.#fault }, this.#linesOfRow());
     }
+  }
+
+  /** Counts a row that contains line breaks, and rejects it when a quote in a text has made rows part of its value. */
+  #checkLines(): void {
+    const isSwallowed = this.#rowLikeLines >= MIN_SWALLOWED && this.#rowLikeLines === this.#breaks - 1;
+    if (isSwallowed && this.#options.quotes === undefined && this.#options.columns !== 1)
+      this.#fault ??= `has a value in quotes with ${this.#rowLikeLines} lines that look like rows`;
+    if (this.#breaks < MANY_BREAKS) return;
+    this.longValues.count++;
+    if (this.#breaks > this.longValues.longest.breaks)
+      this.longValues.longest = { line: this.#rowLabel, breaks: this.#breaks };
+  }
+
+  /** A quote that is never closed makes all lines to the end of the file part of a row. */
+  #linesOfRow(): number {
+    if (this.#options.firstRow !== undefined) return 1;
+    const isAfterBreak = this.#state === IN_QUOTES && this.#endsWithBreak;
+    return Math.max(1, this.#line - this.#startLine + (isAfterBreak ? 0 : 1));
   }
 }
 

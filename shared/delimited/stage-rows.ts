@@ -2,9 +2,18 @@ import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeFileStream } from '#shared/text/file-streams.ts';
-import { type DeclaredDialect, detectDialect, type Dialect, MAX_TABLE_COLUMNS, separatorLine } from './dialect.ts';
+import type { Note } from '#shared/contracts/facts.ts';
+import {
+  type DeclaredDialect,
+  detectDialect,
+  type Dialect,
+  looksSpaced,
+  MAX_TABLE_COLUMNS,
+  separatorLine,
+} from './dialect.ts';
 import { MAX_ROW_BYTES, type RejectedRows } from './row-writer.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
+import { notesOfScan } from './scan-notes.ts';
 import { ESCAPE_TEXT, SEPARATOR_TEXT } from './staged-form.ts';
 
 /** The rows of one file in the staged form (staged-form.ts), in the scratch folder. */
@@ -22,6 +31,10 @@ export interface StagedRows {
 
 export interface StagedDelimited extends StagedRows {
   dialect: Dialect;
+  /** For each column, whether a value of it begins or ends with a space. */
+  padded: boolean[];
+  /** What the user should know about how the rows were found. */
+  notes: Note[];
 }
 
 /** Writes rows in the staged form from chunks of a text. */
@@ -39,7 +52,10 @@ const BUFFER_BYTES = 4 * 2 ** 20;
 /** DuckDB requires a buffer that is larger than the longest row. */
 const ROWS_IN_BUFFER = 4;
 
-/** Scans a delimited text into the file at `path`. Throws FILE_UNREADABLE for a text without rows, TOO_MANY_COLUMNS. */
+/**
+ * Scans a delimited text into the file at `path`. Throws FILE_UNREADABLE for a text without rows, DELIMITER_UNKNOWN,
+ * TOO_MANY_COLUMNS.
+ */
 export async function stageDelimited(
   text: AsyncIterable<Buffer>,
   path: string,
@@ -49,20 +65,34 @@ export async function stageDelimited(
 ): Promise<StagedDelimited> {
   const { head: beginning, rest, isWhole } = await readHead(text);
   const separator = separatorLine(beginning);
-  const head = beginning.subarray(separator?.bytes ?? 0);
-  const dialect = detectDialect(head, isWhole, { ...declared, delimiter: declared.delimiter ?? separator?.delimiter });
-  if (dialect === undefined) throw isWhole || hasLineBreak(head) ? noRows(file) : firstRowTooLong(file);
+  const bytes = skipLines(beginning.subarray(separator?.bytes ?? 0), declared.skip_lines ?? 0);
+  const firstLine = 1 + (separator === undefined ? 0 : 1) + (declared.skip_lines ?? 0);
+  const known = { ...declared, delimiter: declared.delimiter ?? separator?.delimiter };
+  const dialect = detectDialect({ bytes, isWhole, firstLine }, known);
+  if (dialect === undefined) throw isWhole || hasLineBreak(beginning) ? noRows(file) : firstRowTooLong(file);
   if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file);
+  if (known.delimiter === undefined && dialect.columns === 1 && looksSpaced(dialect)) throw delimiterUnknown(file);
   const scanner = new DelimitedScanner({
-    delimiter: dialect.delimiter,
-    columns: dialect.columns,
-    hasHeader: dialect.hasHeader,
+    ...dialect,
     nullValues: declared.null_values ?? [],
-    firstLine: separator === undefined ? 1 : 2,
+    quotes: declared.quotes,
+    comment: declared.comment,
+    firstLine,
     ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
   });
-  const staged = await stageRows(scanner, prepend(head, rest), path, { columns: dialect.columns, signal });
-  return { ...staged, escaped: scanner.escaped, dialect };
+  const staged = await stageRows(scanner, prepend(bytes, rest), path, { columns: dialect.columns, signal });
+  const notes = notesOfScan(dialect, scanner, declared, file);
+  return { ...staged, escaped: scanner.escaped, padded: scanner.padded, dialect, notes };
+}
+
+/** The bytes after so many lines. */
+function skipLines(bytes: Buffer, lines: number): Buffer {
+  let at = 0;
+  for (let line = 0; line < lines && at < bytes.length; line++) {
+    while (at < bytes.length && bytes[at] !== LF && bytes[at] !== CR) at++;
+    at += bytes[at] === CR && bytes[at + 1] === LF ? 2 : 1;
+  }
+  return bytes.subarray(at);
 }
 
 /** Writes the rows that a scanner makes of a text into the file at `path`. */
@@ -142,6 +172,16 @@ function readCsvSql({ path, longestRow }: StagedRows, columns: readonly string[]
     `buffer_size = ${ROWS_IN_BUFFER * longest}`,
   ];
   return `read_csv(${quotedString(path)}, ${options.join(', ')})`;
+}
+
+function delimiterUnknown(file: string): SluiceError {
+  return new SluiceError(
+    'DELIMITER_UNKNOWN',
+    `The values of ${file} seem to be separated by spaces, or to be aligned by them. ` +
+      'If a space separates two values, set `delimiter` to " " (--delimiter " "). ' +
+      'If the file has one column, set it to "," (--delimiter ,).',
+    { details: { file } },
+  );
 }
 
 function noRows(file: string): SluiceError {

@@ -33,10 +33,13 @@ function unescaped(field: string): string | null {
   );
 }
 
-/** The values of staged rows, without their line numbers. */
-export function parseStagedRows(staged: string): (string | null)[][] {
+/** The values of staged rows, with the line of each row. */
+export function parseStagedRows(staged: string): { line: number; values: (string | null)[] }[] {
   return staged
     .split('\n')
     .slice(0, -1)
-    .map((row) => row.split(SEPARATOR_TEXT).slice(1).map(unescaped));
+    .map((row) => {
+      const [line, ...values] = row.split(SEPARATOR_TEXT);
+      return { line: Number(line), values: values.map(unescaped) };
+    });
 }

@@ -92,6 +92,7 @@ export const INPUT_CODES = {
     'Write one manifest for each set of files with the same columns.',
   ),
   COLUMN_MISSING: permanent('A column of the manifest is not in the file.', 'Use one of the columns in `details`.'),
+  DELIMITER_UNKNOWN: permanent('The delimiter of the file cannot be detected.', 'Set metadata.tabular.delimiter.'),
   ROWS_REJECTED: permanent(
     'The table has more unreadable rows than allowed.',
     'Correct the lines in `details`, or raise metadata.tabular.max_rejected_rows.',

@@ -7,6 +7,8 @@ export interface TableFormat extends FileFormat {
   reader: 'delimited' | 'json-lines' | 'workbook';
   /** Set when the format allows only this delimiter. */
   delimiter?: string;
+  /** False when quotes have no meaning in the format, unless the manifest declares it. */
+  quotes?: false;
 }
 
 /** JSON. A CSV header with names in brackets (`[id],[name]`), which some databases export, does not match. */
@@ -39,6 +41,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     matchesSignature: isDelimitedText,
     reader: 'delimited',
     delimiter: '\t',
+    quotes: false, // https://www.iana.org/assignments/media-types/text/tab-separated-values
   },
   {
     name: 'JSONL',

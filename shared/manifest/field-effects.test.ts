@@ -51,6 +51,8 @@ test.each(Object.entries(EFFECTIVE_IN_FILES))('files[].%s has an effect only in 
     );
 });
 
+const DELIMITED = ['tabular CSV', 'tabular TSV', 'vector CSV'];
+
 /** A value for each parameter, and the formats or lanes in which it has an effect. */
 const EFFECTIVE_PARAMETERS: [object: string, values: Record<string, unknown>, effective: string[]][] = [
   ['recipe', { simplify_tolerance: 1, target_crs: 'EPSG:3857', coordinate_precision: 2 }, ofLane('vector')],
@@ -59,12 +61,20 @@ const EFFECTIVE_PARAMETERS: [object: string, values: Record<string, unknown>, ef
   ['join_config', { ...JOIN, how: 'inner', columns: ['a'], prefix: 'p', allow_duplicate_keys: true }, ['join']],
   ['raster', { target_crs: 'EPSG:3857', resampling: 'mode', categorical: true }, ofLane('raster')],
   ['raster', { nodata: 0, compression: 'lzw', mosaic: true }, ofLane('raster')],
-  ['tabular', { delimiter: ';' }, ['tabular CSV', 'tabular TSV']],
-  ['tabular', { decimal_separator: ',' }, ['tabular CSV', 'tabular TSV']],
-  ['tabular', { header: false }, ofLane('tabular').filter((format) => format !== 'tabular JSONL')],
-  ['tabular', { null_values: ['NA'] }, ofLane('tabular').filter((format) => format !== 'tabular JSONL')],
+  ...[
+    { delimiter: ';' },
+    { decimal_separator: ',' },
+    { thousands_separator: ',' },
+    { percent: true },
+    { date_format: 'DD.MM.YYYY' },
+    { skip_lines: 2 },
+    { comment: '#' },
+    { quotes: false },
+  ].map((values): (typeof EFFECTIVE_PARAMETERS)[number] => ['tabular', values, DELIMITED]),
+  ['tabular', { header: false }, [...DELIMITED, 'tabular XLSX', 'tabular ODS']],
+  ['tabular', { null_values: ['NA'] }, [...DELIMITED, 'tabular XLSX', 'tabular ODS']],
   ['tabular', { sheet: 'S' }, ['tabular XLSX', 'tabular ODS']],
-  ['tabular', { columns: { a: 'text' }, max_rejected_rows: 0 }, ofLane('tabular')],
+  ['tabular', { columns: { a: 'text' }, max_rejected_rows: 0 }, [...ofLane('tabular'), 'vector CSV']],
 ];
 
 test.each(EFFECTIVE_PARAMETERS)('metadata.%s %j has an effect only in some formats', (object, values, effective) => {
@@ -73,7 +83,8 @@ test.each(EFFECTIVE_PARAMETERS)('metadata.%s %j has an effect only in some forma
       format === 'join'
         ? manifestOf([], { [object]: values }, 'join_datasets')
         : manifestOf([fileOf(format)], { [object]: values });
-    const hasLane = format.split(' ')[0] === effective[0]?.split(' ')[0];
+    const hasLane =
+      format.split(' ')[0] === effective[0]?.split(' ')[0] || (object === 'tabular' && format === 'vector CSV');
     const fields = hasLane ? Object.keys(values).map((name) => `metadata.${object}.${name}`) : [`metadata.${object}`];
     expect(unused(manifest), format).toEqual(effective.includes(format) ? [] : fields);
   }

@@ -71,7 +71,10 @@ const METADATA_FIELDS: Record<keyof Metadata, Rule<Subject>> = {
   recipe: onlyIn('vector', 'vector files'),
   join_config: onlyIn('join', 'the intent join_datasets'),
   raster: onlyIn('raster', 'raster files'),
-  tabular: onlyIn('tabular', 'tabular files'),
+  tabular: {
+    hasEffect: ({ manifest, lane }) => lane === 'tabular' || manifest.files.some(isPointCsv),
+    appliesTo: 'tabular files, and vector files of format CSV',
+  },
   force: ALWAYS,
   keep_versions: ALWAYS,
 };
@@ -87,6 +90,8 @@ const POINT_STEPS = ['centroid', 'point_on_surface'];
 function leavesOnlyPoints({ intent, metadata }: Manifest): boolean {
   return intent === POINT_INTENT || (metadata.recipe?.steps ?? []).some(({ step }) => POINT_STEPS.includes(step));
 }
+
+const DELIMITED = someTable((_, reader) => reader === 'delimited', 'files of format CSV or TSV');
 
 const PARAMETERS: ParameterRules = {
   recipe: {
@@ -117,9 +122,15 @@ const PARAMETERS: ParameterRules = {
     mosaic: ALWAYS,
   },
   tabular: {
-    delimiter: someTable((_, reader) => reader === 'delimited', 'files of format CSV or TSV'),
-    decimal_separator: someTable((_, reader) => reader === 'delimited', 'files of format CSV or TSV'),
+    delimiter: DELIMITED,
+    decimal_separator: DELIMITED,
+    thousands_separator: DELIMITED,
+    percent: DELIMITED,
+    date_format: DELIMITED,
     header: someTable((_, reader) => reader !== 'json-lines', 'files of format CSV, TSV, XLSX or ODS'),
+    skip_lines: DELIMITED,
+    comment: DELIMITED,
+    quotes: DELIMITED,
     null_values: someTable((_, reader) => reader !== 'json-lines', 'files of format CSV, TSV, XLSX or ODS'),
     sheet: someTable(
       ({ layer }, reader) => reader === 'workbook' && layer === undefined,
@@ -186,7 +197,10 @@ function isPointCsv({ type, format }: ManifestFile): boolean {
   return type === 'vector' && (found === undefined || found.name === 'CSV');
 }
 
-function tableReaderOf({ type, format, path }: ManifestFile): string | undefined {
+/** How a file is read as a table; undefined for an unknown format. */
+function tableReaderOf(file: ManifestFile): string | undefined {
+  const { type, format, path } = file;
+  if (type === 'vector' && isPointCsv(file)) return 'delimited';
   return type === 'tabular' && TABULAR_TABLE.find(format) !== undefined ? tableFormat(format, path).reader : undefined;
 }
 

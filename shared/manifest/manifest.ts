@@ -2,7 +2,7 @@ import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parame
 import { z } from 'zod';
 import { textProblem, visibleText } from '#shared/text/visible-text.ts';
 import { MAX_DATASET_ID_BYTES, ROOT_KEY } from '#shared/contracts/object-keys.ts';
-import { DECLARABLE_TYPES, EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import { DATE_FORMATS, DECLARABLE_TYPES, EpsgCodeSchema, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
 /**
@@ -116,32 +116,73 @@ export const RasterParametersSchema = z.strictObject({
     .describe('If true, all files become one asset. If false, each file becomes an asset.'),
 });
 
-/** How tables are read. Values that are not given are detected. */
-export const TabularParametersSchema = z.strictObject({
-  delimiter: z
-    .string()
-    .regex(/^[\t !#-/:-@[-`{-~]$/, 'must be a tab or one ASCII character that is not a letter, digit or quote')
-    .optional()
-    .describe('Character between two values: a tab, or an ASCII character that is not a letter, digit or quote.'),
-  decimal_separator: z.enum(['.', ',']).optional().describe('Decimal separator of numbers.'),
-  header: z.boolean().optional().describe('False if the first line is data.'),
-  null_values: z
-    .array(z.string().max(64))
-    .max(20)
-    .optional()
-    .describe('Unquoted texts that mean "no value", in addition to the empty field.'),
-  sheet: nameInFile(128).optional().describe('Sheet of a workbook. Default: the first.'),
-  columns: z
-    .record(z.string().min(1).max(128), z.enum(DECLARABLE_TYPES))
-    .optional()
-    .describe('Types of columns. They override the detected types.'),
-  max_rejected_rows: z
-    .number()
-    .int()
-    .min(0)
-    .optional()
-    .describe('The run fails if more rows are rejected. Default: 10, or 1 % of all rows if that is more.'),
-});
+/** Titles above a table are a few lines. */
+const MAX_SKIPPED_LINES = 1_000;
+
+/** How tables, and CSV files of features, are read. Values that are not given are detected. */
+export const TabularParametersSchema = z
+  .strictObject({
+    delimiter: z
+      .string()
+      .regex(/^[\t !#-/:-@[-`{-~]$/, 'must be a tab or one ASCII character that is not a letter, digit or quote')
+      .optional()
+      .describe('Character between two values: a tab, or an ASCII character that is not a letter, digit or quote.'),
+    decimal_separator: z.enum(['.', ',']).optional().describe('Decimal separator of numbers.'),
+    thousands_separator: z
+      .enum(THOUSANDS_SEPARATORS)
+      .optional()
+      .describe('Separator of thousands in numbers. A space stands for no-break spaces, too.'),
+    percent: z.boolean().optional().describe('True if numbers can end in `%`, which is left out: `12.5 %` is 12.5.'),
+    date_format: z
+      .enum(DATE_FORMATS)
+      .optional()
+      .describe('How dates are written, in addition to `2024-01-31`. Days and months can have one digit.'),
+    header: z
+      .boolean()
+      .optional()
+      .describe('True if the first line holds the names of the columns, false if it is data.'),
+    skip_lines: z
+      .number()
+      .int()
+      .min(0)
+      .max(MAX_SKIPPED_LINES)
+      .optional()
+      .describe('Number of lines to skip at the beginning, such as titles.'),
+    comment: z
+      .string()
+      .regex(/^[!#$%&*;@~]$/, 'must be one of ! # $ % & * ; @ ~')
+      .optional()
+      .describe('Lines that begin with this character are skipped.'),
+    quotes: z
+      .boolean()
+      .optional()
+      .describe('Whether values can be in double quotes. Default: true for CSV, false for TSV.'),
+    null_values: z
+      .array(z.string().max(64))
+      .max(20)
+      .optional()
+      .describe('Unquoted texts that mean "no value", in addition to the empty field.'),
+    sheet: nameInFile(128).optional().describe('Sheet of a workbook. Default: the first.'),
+    columns: z
+      .record(z.string().min(1).max(128), z.enum(DECLARABLE_TYPES))
+      .optional()
+      .describe('Types of columns. They override the detected types.'),
+    max_rejected_rows: z
+      .number()
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'The run fails if more rows are rejected. Default: 10, at most half of all rows, or 1 % if that is more.',
+      ),
+  })
+  .refine(({ decimal_separator = '.', thousands_separator }) => decimal_separator !== thousands_separator, {
+    path: ['thousands_separator'],
+    error: 'must differ from decimal_separator, which is "." by default',
+  });
+
+/** `metadata.tabular` of the manifest. */
+export type TabularParameters = z.infer<typeof TabularParametersSchema>;
 
 /** A larger number has no effect. */
 const MAX_KEEP_VERSIONS = 100_000;
@@ -193,7 +234,9 @@ export const ManifestMetadataSchema = z.strictObject({
   ),
   join_config: JoinConfigSchema.optional().describe('Assets and keys to join.'),
   raster: RasterParametersSchema.optional().describe('Conversion of rasters to Cloud Optimized GeoTIFFs.'),
-  tabular: TabularParametersSchema.optional().describe('How tables are read. Values that are not given are detected.'),
+  tabular: TabularParametersSchema.optional().describe(
+    'How tables and CSV files of features are read. Values that are not given are detected.',
+  ),
   force: z.boolean().optional().describe('Compute the asset again, even if one of the same input and recipe exists.'),
   keep_versions: KeepVersionsSchema.optional().describe(
     'Number of versions of the dataset to keep. Older versions are removed, now and after each later run.',

@@ -8,7 +8,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
 import { nameColumns } from '#shared/delimited/rules/column-names.ts';
 import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
-import { type SourceTable, type TabularParameters, declaredTypes } from './source-table.ts';
+import { declaredTypes, type SourceTable } from '#shared/delimited/source-table.ts';
+import type { TabularParameters } from '#shared/manifest/manifest.ts';
 
 /**
  * A staged file of JSON lines as a table with a column for each key, in the order in which the keys first occur. The
@@ -45,7 +46,7 @@ export async function jsonLinesTable(
     rowsSql: rowsSql(objects, pointers),
     valuesSql: valuesSql(objects, pointers),
     rowCount: staged.rows - rejectedLines,
-    decimal: '.',
+    notation: { decimal: '.' },
     nullValues: [],
     rejected: staged.rejected,
     notes,

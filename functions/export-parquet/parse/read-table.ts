@@ -1,17 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Note, SourceFile, ValueType } from '#shared/contracts/facts.ts';
-import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
-import { candidateTypes } from '#shared/delimited/infer/value-types.ts';
 import { openText } from '#shared/delimited/open-text.ts';
-import { nameColumns } from '#shared/delimited/rules/column-names.ts';
-import {
-  type StagedDelimited,
-  stageDelimited,
-  stagedTableSql,
-  stagedValuesSql,
-  stageRows,
-} from '#shared/delimited/stage-rows.ts';
+import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
+import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
+import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
@@ -19,7 +11,6 @@ import { extractSheet } from '../workbook/extract-sheet.ts';
 import { type FetchedTable, sourceFile } from './fetch-tables.ts';
 import { jsonLinesTable } from './json-lines-table.ts';
 import { LineScanner } from './scan-lines.ts';
-import { declaredTypes, type SourceTable, type TabularParameters } from './source-table.ts';
 
 interface ReadContext extends Pick<Context, 'env' | 'gdal'> {
   database: LockedDatabase;
@@ -45,7 +36,11 @@ export function readTable(fetched: FetchedTable, context: ReadContext): Promise<
 async function readDelimited(fetched: FetchedTable, context: ReadContext): Promise<SourceTable> {
   const { source } = fetched;
   const { parameters, signal } = context;
-  const declared = { ...parameters, delimiter: parameters.delimiter ?? source.format.delimiter };
+  const declared = {
+    ...parameters,
+    delimiter: parameters.delimiter ?? source.format.delimiter,
+    quotes: parameters.quotes ?? source.format.quotes,
+  };
   const staged = await stageDelimited(openSource(fetched, context), rowsPath(fetched), declared, source.file, signal);
   await rm(source.path);
   return delimitedTable(staged, sourceFile(source), parameters);
@@ -81,7 +76,7 @@ async function readSheet(fetched: FetchedTable, context: ReadContext): Promise<S
   await Promise.all([path, sheet.path].map((unused) => rm(unused)));
   if (!hasHeader) staged.dialect.header = undefined;
   const described = { ...sourceFile(fetched.source), layer: sheet.name };
-  return delimitedTable(staged, described, { ...parameters, decimal_separator: '.' }, sheet.types);
+  return delimitedTable(staged, described, { ...parameters, decimal_separator: '.' }, { fixed: sheet.types });
 }
 
 function openSource({ source }: FetchedTable, { env, signal }: ReadContext): AsyncIterable<Buffer> {
@@ -91,52 +86,4 @@ function openSource({ source }: FetchedTable, { env, signal }: ReadContext): Asy
 
 function rowsPath({ folder }: FetchedTable): string {
   return join(folder, 'rows');
-}
-
-/**
- * A staged delimited file as a table. `fixed` are the types of the columns of a workbook; a declared type overrides
- * them.
- */
-export function delimitedTable(
-  staged: StagedDelimited,
-  source: SourceFile,
-  parameters: TabularParameters,
-  fixed?: readonly ValueType[],
-): SourceTable {
-  const { header, sample } = staged.dialect;
-  const decimal = parameters.decimal_separator ?? '.';
-  const nullValues = parameters.null_values ?? [];
-  const { names, notes } = nameColumns(header, staged.columns, source.path);
-  const declared = declaredTypes(parameters.columns ?? {}, names, header ?? [], source.path);
-  const columns = names.map((name, position): TextColumn => {
-    const values = sample.map((row) => row[position] ?? null);
-    return {
-      name,
-      position,
-      declared: declared.get(position) ?? fixed?.[position],
-      escaped: staged.escaped[position] === true,
-      candidates: candidateTypes(values, nullValues, decimal),
-    };
-  });
-  return {
-    source,
-    columns,
-    rowsSql: stagedTableSql(staged),
-    valuesSql: stagedValuesSql(staged),
-    rowCount: staged.rows,
-    decimal,
-    nullValues,
-    rejected: staged.rejected,
-    notes: header === undefined && parameters.header !== false ? [headerAbsent(source.path), ...notes] : notes,
-  };
-}
-
-function headerAbsent(file: string): Note {
-  return {
-    code: 'HEADER_ABSENT',
-    file,
-    message:
-      'The first line looks like data, so the columns were named column_1, column_2, …. ' +
-      'If it holds the names of the columns, set metadata.tabular.header to true.',
-  };
 }

@@ -56,7 +56,7 @@ async function stageTable(
   const select = selectValues(table, columns);
   const sample = await session.query<Record<string, string | null>>(`${select} limit ${SAMPLE_ROWS}`);
   const rows = session.client.query(copyTo(`copy (${select}) to stdout (format csv)`)).on('error', ignoreError);
-  const scanner = new DelimitedScanner({ delimiter: ',', columns: columns.length, hasHeader: false, nullValues: [] });
+  const scanner = new DelimitedScanner({ delimiter: ',', columns: columns.length, nullValues: [] });
   const staged = await stageRows(scanner, rows as AsyncIterable<Buffer>, path, {
     columns: columns.length,
     signal,
@@ -70,14 +70,14 @@ async function stageTable(
       candidates: candidateTypes(
         sample.map((row) => row[`c${position}`] ?? null),
         [],
-        '.',
+        { decimal: '.' },
       ),
       escaped: scanner.escaped[position] === true,
     })),
     rowsSql: stagedTableSql(staged),
     valuesSql: stagedValuesSql(staged),
     rowCount: staged.rows,
-    decimal: '.',
+    notation: { decimal: '.' },
     nullValues: [],
     rejected: staged.rejected,
   };

@@ -39,11 +39,11 @@ const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?$/;
 /** The type of a text that is a date or a time in ISO 8601 and exists in the calendar; undefined for another text. */
 export function timeTypeOf(text: string): TimeType | undefined {
   if (TIME.test(text)) return 'time without time zone';
-  const type = isWrittenAs('date', text, '.')
+  const type = isWrittenAs('date', text)
     ? 'date'
-    : isWrittenAs('timestamp', text, '.')
+    : isWrittenAs('timestamp', text)
       ? 'timestamp without time zone'
-      : isWrittenAs('timestamptz', text, '.')
+      : isWrittenAs('timestamptz', text)
         ? 'timestamp with time zone'
         : undefined;
   return type === undefined || parseDateTime(text) === undefined ? undefined : type;

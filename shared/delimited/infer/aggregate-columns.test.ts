@@ -7,7 +7,7 @@ import type { SourceFile } from '#shared/contracts/facts.ts';
 import { aggregateColumns } from './aggregate-columns.ts';
 import { stageDelimited } from '../stage-rows.ts';
 import { allFitSql, valueSql } from './text-table.ts';
-import { delimitedTable } from '../../../functions/export-parquet/parse/read-table.ts';
+import { delimitedTable } from '../source-table.ts';
 
 let folder: string;
 beforeAll(async () => {

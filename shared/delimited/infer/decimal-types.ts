@@ -1,7 +1,7 @@
-import { quotedString } from '@duckdb/node-api';
 import type { Note, ColumnType } from '#shared/contracts/facts.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { aggregateColumns } from './aggregate-columns.ts';
+import { normalizeSql } from './notation.ts';
 import { allFitSql, readableRowSql, type TextColumn, type TextTable, unreadableTests, valueSql } from './text-table.ts';
 
 /** The limit of DuckDB and of Parquet. */
@@ -46,13 +46,12 @@ export async function countDigits(
 }
 
 function digitsSql(table: TextTable, column: TextColumn): Record<string, string> {
-  const value = `trim(${valueSql(table, column)})`;
-  const separator = quotedString(table.decimal);
+  const value = normalizeSql('decimal', `trim(${valueSql(table, column)})`, table.notation);
   return {
     fits: allFitSql(table, column, 'decimal'),
-    whole: `max(length(ltrim(split_part(ltrim(${value}, '+-'), ${separator}, 1), '0')))`,
-    scale: `max(length(split_part(${value}, ${separator}, 2)))`,
-    has_separator: `bool_or(contains(${value}, ${separator}))`,
+    whole: `max(length(ltrim(split_part(ltrim(${value}, '+-'), '.', 1), '0')))`,
+    scale: `max(length(split_part(${value}, '.', 2)))`,
+    has_separator: `bool_or(contains(${value}, '.'))`,
   };
 }
 

@@ -28,7 +28,7 @@ async function infer(
     name: 'v',
     position: 0,
     ...(declared === undefined ? {} : { declared }),
-    candidates: candidateTypes(values.slice(0, sampleRows), [], '.'),
+    candidates: candidateTypes(values.slice(0, sampleRows), [], { decimal: '.' }),
     escaped: staged.escaped[0] === true,
   };
   const table = {
@@ -36,7 +36,7 @@ async function infer(
     rowsSql: stagedTableSql(staged),
     valuesSql: stagedValuesSql(staged),
     rowCount: staged.rows,
-    decimal: '.' as const,
+    notation: { decimal: '.' as const },
     nullValues: [],
     rejected: staged.rejected,
   };

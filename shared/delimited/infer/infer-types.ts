@@ -12,6 +12,7 @@ import {
   unreadableTests,
   valueSql,
 } from './text-table.ts';
+import { fitsSql } from './value-sql.ts';
 import { acceptsAnyText, TYPE_RULES } from './value-types.ts';
 
 export interface InferredTypes<T extends TextTable = TextTable> {
@@ -54,7 +55,9 @@ export async function inferTypes<T extends TextTable>(
     const factsOfTables = facts.map((table) => table[index] ?? {});
     return column.declared ?? fittingType(column.candidates, factsOfTables);
   });
-  return { tables, rowCounts, ...(await resolveDecimals(database, tables, fitting, signal)) };
+  const { types, notes } = await resolveDecimals(database, tables, fitting, signal);
+  const textNotes = await notesOfText(database, tables, types, signal);
+  return { tables, rowCounts, types, notes: [...notes, ...textNotes] };
 }
 
 const fitName = (type: ValueType) => `is_${type}`;
@@ -116,6 +119,79 @@ async function resolveDecimals(
     return decimal;
   });
   return { types, notes };
+}
+
+/** Columns in a note, and columns whose first other value is looked up. */
+const MAX_NOTED_COLUMNS = 5;
+/** A wider table takes seconds for each query. */
+const MAX_LOOKUP_WIDTH = 500;
+
+/**
+ * Notes about columns that became text: because of a value after the sample, which is named, or with values that have
+ * spaces around them.
+ */
+async function notesOfText(
+  database: LockedDatabase,
+  tables: readonly TextTable[],
+  types: readonly ColumnType[],
+  signal: AbortSignal,
+): Promise<Note[]> {
+  const notes: Note[] = [];
+  const isText = (_: TextColumn, index: number) => types[index]?.type === 'text';
+  for (const table of tables) notes.push(...(await notesOfOtherValues(database, table, isText, signal)));
+  const padded = (tables[0]?.columns ?? []).filter(isText).filter((column) => column.padded === true);
+  return padded.length > 0 ? [...notes, blanksKept(padded.map(({ name }) => JSON.stringify(name)))] : notes;
+}
+
+/** For each column whose first values have a type that later ones do not have: a note with the first of these. */
+async function notesOfOtherValues(
+  database: LockedDatabase,
+  table: TextTable,
+  isText: (column: TextColumn, index: number) => boolean,
+  signal: AbortSignal,
+): Promise<Note[]> {
+  const columns = table.columns.filter(isText).filter(({ declared, candidates }) => {
+    const isSampled = candidates.length > 0 && candidates.length < TYPE_RULES.length;
+    return declared === undefined && isSampled;
+  });
+  const examined = columns.slice(0, MAX_NOTED_COLUMNS);
+  if (examined.length === 0 || table.columns.length > MAX_LOOKUP_WIDTH) return [];
+  const others = examined.map((column, index) => {
+    const value = valueSql(table, column);
+    const fits = column.candidates.map((type) => `coalesce(${fitsSql(type, value, table.notation)}, false)`);
+    const isOther = `${value} is not null and not (${fits.join(' or ')})`;
+    return (
+      `min(line) filter (where ${isOther}) as line_${index}, ` +
+      `arg_min(${value}, line) filter (where ${isOther}) as value_${index}`
+    );
+  });
+  const [found = {}] = await database.query<ColumnFacts>(`select ${others.join(', ')} from ${table.rowsSql}`, signal);
+  return examined.flatMap((column, index) => {
+    const [line, value] = [found[`line_${index}`], found[`value_${index}`]];
+    return typeof value === 'string' ? [otherValue(column, Number(line), value)] : [];
+  });
+}
+
+function otherValue({ name, candidates }: TextColumn, line: number, value: string): Note {
+  const type = candidates.find((candidate) => candidate !== 'decimal') ?? 'double';
+  return {
+    code: 'COLUMN_IS_TEXT',
+    column: name,
+    message:
+      `Column ${JSON.stringify(name)} is text, because line ${line} has ` +
+      `${JSON.stringify(value.slice(0, MAX_VALUE_CHARACTERS))}. ` +
+      `The values at the beginning of the file are of type ${ledgerType({ type })}.`,
+  };
+}
+
+function blanksKept(columns: readonly string[]): Note {
+  const listed = columns.slice(0, MAX_NOTED_COLUMNS).join(', ');
+  const subject = `${columns.length === 1 ? 'column' : 'columns'} ${listed}`;
+  const more = columns.length > MAX_NOTED_COLUMNS ? ', …' : '';
+  return {
+    code: 'BLANKS_KEPT',
+    message: `Values of ${subject}${more} begin or end with spaces, which were kept, because they are text.`,
+  };
 }
 
 /** Characters of a value in a message. */

@@ -1,8 +1,9 @@
 import { quotedString } from '@duckdb/node-api';
 import { ESCAPE_TEXT, ESCAPED } from '../staged-form.ts';
+import type { Notation } from './notation.ts';
 import { convertSql, fitsSql, readableSql } from './value-sql.ts';
 import { acceptsAnyText } from './value-types.ts';
-import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { ColumnType, ValueType } from '#shared/contracts/facts.ts';
 import type { RejectedRows } from '../row-writer.ts';
 
 /** A column of a file whose type is not decided yet. */
@@ -20,6 +21,8 @@ export interface TextColumn {
   candidates: readonly ValueType[];
   /** Whether a value of the column has an escape. */
   escaped: boolean;
+  /** Whether a value of the column begins or ends with a space. False when it is not set. */
+  padded?: boolean;
   /** True when all values can be read as the declared type. */
   isReadable?: boolean;
 }
@@ -32,7 +35,7 @@ export interface TextTable {
   /** SQL after FROM: one row for each value, as `c0` with the `position` of its column. */
   valuesSql: string;
   rowCount: number;
-  decimal: DecimalSeparator;
+  notation: Notation;
   /** Texts that mean "no value" in columns that are not text. */
   nullValues: readonly string[];
   rejected: RejectedRows;
@@ -48,10 +51,14 @@ export function textSql({ position, escaped }: Pick<TextColumn, 'position' | 'es
   );
 }
 
-/** SQL: the text of a column whose type is not text. An empty text is null, also when it is quoted in the file. */
+/**
+ * SQL: the text of a column whose type is not text, without spaces around it. An empty text is null, also when it is
+ * quoted in the file.
+ */
 export function valueSql(table: Pick<TextTable, 'nullValues'>, column: TextColumn): string {
-  const text = textSql(column);
-  const nulls = [...(column.escaped ? [''] : []), ...table.nullValues];
+  const isPadded = column.padded === true;
+  const text = isPadded ? `trim(${textSql(column)})` : textSql(column);
+  const nulls = [...(column.escaped || isPadded ? [''] : []), ...table.nullValues];
   if (nulls.length === 0) return text;
   return `case when ${text} in (${nulls.map(quotedString).join(', ')}) then null else ${text} end`;
 }
@@ -59,13 +66,13 @@ export function valueSql(table: Pick<TextTable, 'nullValues'>, column: TextColum
 /** SQL: whether all values of a column have the plain notation of a type; true when there are no values. */
 export function allFitSql(table: TextTable, column: TextColumn, type: ValueType): string {
   const value = valueSql(table, column);
-  return `bool_and(${value} is null or coalesce(${fitsSql(type, value, table.decimal)}, false))`;
+  return `bool_and(${value} is null or coalesce(${fitsSql(type, value, table.notation)}, false))`;
 }
 
 /** SQL: whether all values of a column can be read as its declared type; true when there are no values. */
 export function allReadableSql(table: TextTable, column: TextColumn, type: ValueType): string {
   const value = valueSql(table, column);
-  return `bool_and(${value} is null or ${readableSql(type, value, table.decimal)})`;
+  return `bool_and(${value} is null or ${readableSql(type, value, table.notation)})`;
 }
 
 /**
@@ -75,7 +82,7 @@ export function unreadableTests(table: TextTable): { column: TextColumn; value: 
   return table.columns.flatMap((column) => {
     if (column.isReadable === true || column.declared === undefined || acceptsAnyText(column.declared)) return [];
     const value = valueSql(table, column);
-    const isReadable = readableSql(column.declared, value, table.decimal);
+    const isReadable = readableSql(column.declared, value, table.notation);
     return [{ column, value, test: `(${value} is not null and not ${isReadable})` }];
   });
 }
@@ -89,5 +96,5 @@ export function readableRowSql(table: TextTable): string {
 /** SQL: the value of a column, converted to its type. */
 export function convertedSql(table: TextTable, column: TextColumn, type: ColumnType): string {
   if (type.type === 'text') return textSql(column);
-  return convertSql(type, valueSql(table, column), table.decimal, column.declared !== undefined);
+  return convertSql(type, valueSql(table, column), table.notation, column.declared !== undefined);
 }

@@ -1,6 +1,7 @@
 import { quotedString } from '@duckdb/node-api';
-import { hasDecimals, TRUE_TEXTS, TYPE_RULES, type TypeRule } from './value-types.ts';
-import type { ColumnType, DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { ColumnType, ValueType } from '#shared/contracts/facts.ts';
+import { normalizeSql, type Notation } from './notation.ts';
+import { TRUE_TEXTS, TYPE_RULES, type TypeRule } from './value-types.ts';
 
 /** SQL for DuckDB that tests and converts values. Parameters named `text` and `value` are SQL expressions. */
 
@@ -21,10 +22,10 @@ const rules = new Map(TYPE_RULES.map((rule) => [rule.type, rule]));
  * SQL: true when a text is a value of the type in its plain notation, and the type keeps its meaning; else false or
  * null.
  */
-export function fitsSql(type: ValueType, text: string, decimal: DecimalSeparator): string {
+export function fitsSql(type: ValueType, text: string, notation: Notation): string {
   const rule = rules.get(type);
   if (rule === undefined) return 'true';
-  const value = pointSql(type, text, decimal);
+  const value = normalizeSql(type, text, notation);
   const isWritten = `regexp_full_match(${value}, ${quotedString(rule.plain)})`;
   return `(${isWritten} and ${type === 'double' ? isExactDouble(value) : isCastable(rule, value)})`;
 }
@@ -65,10 +66,10 @@ function significantDigits(value: string): string {
 }
 
 /** SQL: true when a text of a column that is declared to have the type can be read as a value of it, else false. */
-export function readableSql(type: ValueType, text: string, decimal: DecimalSeparator): string {
+export function readableSql(type: ValueType, text: string, notation: Notation): string {
   const rule = rules.get(type);
   if (rule === undefined) return 'true';
-  const value = pointSql(type, `trim(${text})`, decimal);
+  const value = normalizeSql(type, `trim(${text})`, notation);
   const isWritten = `regexp_full_match(${value}, ${quotedString(rule.lenient)})`;
   return `coalesce(${isWritten} and ${isCastable(rule, plainSql(type, value))}, false)`;
 }
@@ -81,11 +82,11 @@ function isCastable({ type, sqlType }: TypeRule, value: string): string {
 }
 
 /** SQL that converts a text: one that fits, or with `lenient` one that is readable. */
-export function convertSql(column: ColumnType, text: string, decimal: DecimalSeparator, lenient: boolean): string {
+export function convertSql(column: ColumnType, text: string, notation: Notation, lenient: boolean): string {
   const { type, precision, scale } = column;
   if (type === 'text') return text;
   if (type === 'json') return `cast(${text} as json)`;
-  const value = pointSql(type, lenient ? `trim(${text})` : text, decimal);
+  const value = normalizeSql(type, lenient ? `trim(${text})` : text, notation);
   if (type === 'decimal')
     return `cast(${value} as decimal(${precision ?? DEFAULT_PRECISION}, ${scale ?? DEFAULT_SCALE}))`;
   const plain = lenient ? plainSql(type, value) : value;
@@ -114,12 +115,4 @@ function castableSql(type: ValueType, value: string): string {
   const minutes = `substr(${value}, 1, ${SECONDS_POSITION - 1})`;
   const rest = `substr(${value}, ${SECONDS_POSITION})`;
   return `case when substr(${rest}, 1, 1) in (':', '') then ${value} else ${minutes} || ':00' || ${rest} end`;
-}
-
-/**
- * SQL: a number with `.` for the decimal separator. With a decimal comma, a point becomes a character that no number
- * has.
- */
-function pointSql(type: ValueType, text: string, decimal: DecimalSeparator): string {
-  return hasDecimals(type) && decimal === ',' ? `translate(${text}, '.,', '_.')` : text;
 }

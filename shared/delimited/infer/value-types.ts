@@ -1,4 +1,5 @@
-import type { DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/facts.ts';
+import { normalizer, type Notation } from './notation.ts';
 
 /** How the values of one type are written, as regular expressions that both JavaScript and DuckDB (RE2) read. */
 export interface TypeRule {
@@ -65,36 +66,40 @@ export const TYPE_RULES: readonly TypeRule[] = [
   },
 ];
 
-const EXPRESSIONS = new Map(TYPE_RULES.map(({ type, plain }) => [type, new RegExp(`^(?:${plain})$`)]));
+const EXPRESSIONS = TYPE_RULES.map(({ type, plain }) => ({ type, expression: new RegExp(`^(?:${plain})$`) }));
 
 /** Whether a value has the plain notation of a type. Its range and calendar are not checked. */
-export function isWrittenAs(type: ValueType, value: string, decimal: DecimalSeparator): boolean {
-  return EXPRESSIONS.get(type)?.test(hasDecimals(type) && decimal === ',' ? commaToPoint(value) : value) ?? true;
+export function isWrittenAs(type: ValueType, value: string): boolean {
+  return EXPRESSIONS.find((rule) => rule.type === type)?.expression.test(value) ?? true;
 }
 
-/** The types that the values of a sample allow; all types for a sample without values. */
+/**
+ * The types that the values of a sample allow; all types for a sample without values. Spaces around a value are no part
+ * of it.
+ */
 export function candidateTypes(
   sample: readonly (string | null)[],
   nullValues: readonly string[],
-  decimal: DecimalSeparator,
+  notation: Notation,
 ): ValueType[] {
-  const values = sample.filter((value) => value !== null && value !== '' && !nullValues.includes(value)) as string[];
-  return TYPE_RULES.map(({ type }) => type).filter((type) =>
-    values.every((value) => isWrittenAs(type, value, decimal)),
-  );
+  const values = sample
+    .map((value) => trimSpaces(value ?? ''))
+    .filter((value) => value !== '' && !nullValues.includes(value));
+  return EXPRESSIONS.filter(({ type, expression }) => {
+    const normalize = normalizer(type, notation);
+    return values.every((value) => expression.test(normalize(value)));
+  }).map(({ type }) => type);
 }
 
-/** Whether values of the type are written with a decimal separator. */
-export function hasDecimals(type: ValueType): boolean {
-  return type === 'double' || type === 'decimal';
+/** The text without the spaces around it, as trim() of DuckDB. */
+function trimSpaces(text: string): string {
+  let [start, end] = [0, text.length];
+  while (text[start] === ' ') start++;
+  while (end > start && text[end - 1] === ' ') end--;
+  return text.slice(start, end);
 }
 
 /** Whether every text is a value of the type. */
 export function acceptsAnyText(type: ValueType): boolean {
   return type === 'text' || type === 'json';
-}
-
-/** With a decimal comma, a point does not occur in a number. It becomes a character that no number has. */
-function commaToPoint(value: string): string {
-  return value.replaceAll(/[.,]/g, (character) => (character === ',' ? '.' : '_'));
 }

@@ -37,7 +37,7 @@ function kindOfText(text: string, decimal: DecimalSeparator): CellKind {
 }
 
 const MISSING =
-  /^(?:[-–—?.*…/_]+|n\/?a|nan|nil|null|none|missing|unknown|not available|no data|#n\/a|\(null\)|k\. ?a\.|x)$/i;
+  /^(?:[-–—?.*…/_]+|n\/?a|nan|nil|null|none|missing|unknown|not available|no data|#n\/a|\(null\)|k\. ?a\.)$/i;
 
 /** Whether a text is one that tables use for "no value", such as `-`, `n/a` and `..`. */
 export function isMissingMark(text: string): boolean {

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { checkRejected, totalRejected } from './limit-rejected.ts';
-import { RejectedRows } from '#shared/delimited/row-writer.ts';
+import { RejectedRows } from './row-writer.ts';
 
 const rejectedRows = (count: number) => ({ count, sample: [{ line: 2, reason: 'has 1 value instead of 2' }] });
 
 test.each([
-  ['10 rows', 10, 5, undefined],
+  ['10 rows', 10, 20, undefined],
+  ['half of few rows', 2, 2, undefined],
   ['1 % of the rows', 100, 9_900, undefined],
   ['the declared limit', 3, 0, 3],
 ])('%s may be rejected', (_, count, accepted, declared) => {
@@ -13,7 +14,8 @@ test.each([
 });
 
 test.each([
-  ['11 rows', 11, 5, undefined, '11 of 16 rows cannot be read; at most 10 may be rejected'],
+  ['11 rows', 11, 30, undefined, '11 of 41 rows cannot be read; at most 10 may be rejected'],
+  ['most of few rows', 3, 1, undefined, '3 of 4 rows cannot be read; at most 2 may be rejected'],
   ['more than 1 % of the rows', 101, 9_899, undefined, '101 of 10000 rows cannot be read; at most 100 may be rejected'],
   ['all rows', 1, 0, undefined, '1 of 1 rows cannot be read; no row is left: line 2 has 1 value instead of 2.'],
   ['more rows than declared', 1, 9, 0, '1 of 10 rows cannot be read; at most 0 may be rejected'],

@@ -1,0 +1,111 @@
+import type { Note } from '#shared/contracts/facts.ts';
+import type { Notation } from './infer/notation.ts';
+import type { TextColumn } from './infer/text-table.ts';
+import { isMissingMark } from './rules/cells.ts';
+import { shown } from './rules/table-notes.ts';
+
+/** Columns with a note. A table can have thousands. */
+const MAX_NOTES = 10;
+/** Values of a column that are examined. */
+const MAX_VALUES = 1_000;
+/** A column of numbers with a few other values, such as a unit, gets a note. */
+const MIN_NUMBER_SHARE = 0.8;
+
+const NUMBER = /^[-+]?(?:0|[1-9]\d*)(?:[.,]\d+)?$/;
+const DECIMAL_COMMA = /^[-+]?(?:0|[1-9]\d*),\d+$/;
+const WHOLE = /^[-+]?(?:0|[1-9]\d*)$/;
+const PERCENT = /^[-+]?\d+(?:[.,]\d+)?[ \u00a0\u202f]?%$/;
+const GROUPED = /^[-+]?[1-9]\d{0,2}(?:[ \u00a0\u202f]\d{3}|,\d{3}|\.\d{3}|['’]\d{3})+(?:[.,]\d+)?$/;
+const DOTTED_DATE = /^\d{1,2}\.\d{1,2}\.\d{4}(?: |$)/;
+const SLASHED_DATE = /^(\d{1,2})\/(\d{1,2})\/\d{4}(?: |$)/;
+
+/**
+ * Notes about columns that are text because the notation of their values is not declared, such as 31.12.2023, or
+ * because a few of the values are no numbers. They are never read on a guess: 01/02/2024 is two different days.
+ */
+export function notesOfSample(
+  columns: readonly TextColumn[],
+  sample: readonly (readonly (string | null)[])[],
+  notation: Notation,
+  file: string,
+): Note[] {
+  const rows = sample.slice(0, MAX_VALUES);
+  return columns
+    .filter(({ declared, candidates }) => declared === undefined && candidates.length === 0)
+    .flatMap(({ name, position }) => {
+      const values = rows.map((row) => (row[position] ?? '').trim()).filter((value) => value !== '');
+      const advice = values.length === 0 ? undefined : adviceFor(values, notation);
+      if (advice === undefined) return [];
+      return [{ code: 'COLUMN_IS_TEXT', file, column: name, message: `Column ${shown(name)} is text: ${advice}` }];
+    })
+    .slice(0, MAX_NOTES);
+}
+
+function adviceFor(values: readonly string[], notation: Notation): string | undefined {
+  const present = values.filter((value) => !isMissingMark(value));
+  const all = (pattern: RegExp) => present.length > 0 && present.every((value) => pattern.test(value));
+  const find = (pattern: RegExp) => present.find((value) => pattern.test(value)) ?? '';
+  if (notation.date === undefined) {
+    if (all(DOTTED_DATE)) return dateAdvice(find(DOTTED_DATE), 'DD.MM.YYYY');
+    if (all(SLASHED_DATE)) return dateAdvice(find(SLASHED_DATE), slashedFormat(present));
+  }
+  if (notation.percent !== true && all(PERCENT))
+    return `values such as ${shown(find(PERCENT))} are percentages. ${toNumbers('`percent` (--percent)')}`;
+  if (notation.decimal === '.' && all(/^[^.]*$/) && all(NUMBER) && !all(WHOLE) && !onlyGroups(present))
+    return (
+      `values such as ${shown(find(DECIMAL_COMMA))} have a decimal comma. ` +
+      toNumbers('`decimal_separator` (--decimal ,)')
+    );
+  if (notation.thousands === undefined && present.some((value) => GROUPED.test(value))) return groupAdvice(present);
+  return othersAdvice(values);
+}
+
+function toNumbers(setting: string): string {
+  return `To read them as numbers, set ${setting}.`;
+}
+
+function dateAdvice(value: string, format: string): string {
+  return (
+    `values such as ${shown(value)} are dates. ` +
+    `To read them as dates, set \`date_format\` (--date-format ${format}).`
+  );
+}
+
+/** The format of dates such as 13/01/2024; both when no value decides. */
+function slashedFormat(values: readonly string[]): string {
+  const parts = values.map((value) => (SLASHED_DATE.exec(value) ?? []).slice(1).map(Number));
+  if (parts.some(([first]) => (first ?? 0) > 12)) return 'DD/MM/YYYY';
+  return parts.some(([, second]) => (second ?? 0) > 12) ? 'MM/DD/YYYY' : 'DD/MM/YYYY or MM/DD/YYYY';
+}
+
+/** Whether all values with a comma look like 1,234, so that the comma separates thousands. */
+function onlyGroups(values: readonly string[]): boolean {
+  return values.filter((value) => value.includes(',')).every((value) => GROUPED.test(value));
+}
+
+function groupAdvice(values: readonly string[]): string | undefined {
+  if (!values.every((value) => GROUPED.test(value) || NUMBER.test(value))) return undefined;
+  const example = values.find((value) => GROUPED.test(value)) ?? '';
+  const separator = /\D/.exec(example.replace(/^[-+]/, ''))?.[0] ?? '';
+  const option = /[ \u00a0\u202f]/.test(separator) ? ' ' : separator.replace('’', "'");
+  return (
+    `values such as ${shown(example)} have a separator of thousands. ` +
+    toNumbers(`\`thousands_separator\` (--thousands "${option}")`)
+  );
+}
+
+/** Advice for a column of numbers with a few other values. */
+function othersAdvice(values: readonly string[]): string | undefined {
+  const others = values.filter((value) => !/^-?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?$/.test(value));
+  if (others.length === 0 || values.length - others.length < values.length * MIN_NUMBER_SHARE) return undefined;
+  const [first = ''] = others;
+  const only = others.every((value) => value === first);
+  const verb = others.length === 1 ? 'is no number' : 'are no numbers';
+  const found = `${others.length} of its first ${values.length} values ${verb}`;
+  return (
+    `${found}, such as ${shown(first)}. ` +
+    (only
+      ? 'If it means "no value", list it in `null_values` (--null).'
+      : 'Correct them, or declare the type of the column.')
+  );
+}

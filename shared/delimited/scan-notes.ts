@@ -1,0 +1,60 @@
+import type { Note } from '#shared/contracts/facts.ts';
+import type { DeclaredDialect, Dialect } from './dialect.ts';
+import { blankRowsSkipped, headerAbsent, headerAssumed, type RowWord, titlesSkipped } from './rules/table-notes.ts';
+import type { DelimitedScanner } from './scan-delimited.ts';
+
+/** More rows with a long value are how the file is written, not a wrong quote. */
+const MAX_UNUSUAL_VALUES = 3;
+
+/** What the user should know about how the rows of a delimited text were found. */
+export function notesOfScan(
+  dialect: Dialect,
+  scanner: DelimitedScanner,
+  declared: DeclaredDialect & { firstRow?: number },
+  file: string,
+): Note[] {
+  const word: RowWord = declared.firstRow === undefined ? 'line' : 'row';
+  const { header, titles } = dialect;
+  const { blankRows, longValues } = scanner;
+  const notes: Note[] = [];
+  if (titles !== undefined) notes.push(titlesSkipped(file, titles.count, titles.line, titles.text, word));
+  if (header === undefined && declared.header !== false) notes.push(headerAbsent(file, word));
+  if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header, word));
+  if (dialect.stripBlanks) notes.push(blanksRemoved(file));
+  if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first, word));
+  if (longValues.count > 0 && longValues.count <= MAX_UNUSUAL_VALUES) notes.push(valueIsLong(file, longValues.longest));
+  if (declared.quotes === false && hasQuotedValues(dialect)) notes.push(quotesKept(file));
+  return notes;
+}
+
+function blanksRemoved(file: string): Note {
+  return {
+    code: 'BLANKS_REMOVED',
+    file,
+    message: 'A space follows each delimiter. Spaces at the beginning of values were left out.',
+  };
+}
+
+function valueIsLong(file: string, { line, breaks }: { line: number; breaks: number }): Note {
+  return {
+    code: 'VALUE_SPANS_LINES',
+    file,
+    message:
+      `The row that begins on line ${line} has a value in quotes with ${breaks} line breaks. ` +
+      'If quotes have no meaning in the file, set `quotes` to false (--no-quotes).',
+  };
+}
+
+function hasQuotedValues({ sample, header }: Dialect): boolean {
+  return [header ?? [], ...sample].some((row) => row.some((value) => value !== null && /^".*"$/s.test(value)));
+}
+
+function quotesKept(file: string): Note {
+  return {
+    code: 'QUOTES_KEPT',
+    file,
+    message:
+      'Values begin and end with a quote, which is part of the value in this format. ' +
+      'If the quotes are no part of the values, set `quotes` to true (--quotes).',
+  };
+}
