@@ -144,3 +144,66 @@ test('rejects text in a GeoPackage that is not UTF-8, and names row and column',
     details: { file: path, row: 2, column: 'name' },
   });
 });
+
+test('keeps the numbers of a shapefile as the .dbf stores them, and notes values of another type', async () => {
+  const source = await landing.file('source-dbf.geojson', points([{ n: 1 }, { n: 2 }, { n: 3 }]));
+  const made = await landing.make('dbf.shp', source);
+  const fields = [
+    ['exact', 'N', 24, 15, ['0.333333333333333', '1234.099999999999909', '']],
+    ['tiny', 'F', 24, 15, ['1.25e-20', '-1e300', '5']],
+    ['whole', 'N', 9, 0, ['1', '2.5', '3']],
+    ['long', 'N', 20, 0, ['1234567890123456789', '1', '']],
+    ['huge', 'N', 25, 0, ['1234567890123456789012345', '1', '2']],
+    ['full', 'N', 3, 0, ['123', '***', '7']],
+    ['code', 'N', 5, 0, ['7', 'n/a', '9']],
+    ['text', 'C', 8, 0, ['007', ' x', '2024']],
+    ['a=b,c', 'N', 5, 1, ['1.5', '2.5', '3.5']],
+    ['day', 'D', 8, 0, ['20240229', '', '00000000']],
+    ['bad_day', 'D', 8, 0, ['20230229', '20240101', '']],
+  ] as const;
+  await landing.file('dbf.dbf', dbfTable(fields));
+  const loaded = await landing.load({ path: await landing.upload(made), format: 'ESRI Shapefile' });
+  expect(loaded.notes.map(({ code, column }) => [code, column])).toEqual([
+    ['COLUMN_TYPE_CHANGED', 'whole'],
+    ['COLUMN_TYPE_CHANGED', 'huge'],
+    ['VALUES_MISSING', 'full'],
+    ['COLUMN_MIXED', 'code'],
+    ['VALUES_CHANGED', 'text'],
+    ['COLUMN_TYPE_CHANGED', 'bad_day'],
+  ]);
+  const rows = await loaded.query('select *, day::text as day from raw_data order by sluice_fid');
+  expect(rows).toMatchObject([
+    { exact: 0.333333333333333, tiny: 1.25e-20, whole: 1, long: '1234567890123456789', code: '7', text: '007' },
+    { exact: 1234.099999999999909, tiny: -1e300, whole: 2.5, full: null, code: 'n/a', text: 'x', day: null },
+    { exact: null, tiny: 5, long: null, full: 7, text: '2024', day: null, 'a=b,c': 3.5 },
+  ]);
+  expect(rows[0]).toMatchObject({ huge: '1234567890123456789012345', full: 123, day: '2024-02-29' });
+});
+
+type DbfColumn = readonly [name: string, type: string, width: number, decimals: number, values: readonly string[]];
+
+/** A dBASE table as bytes. */
+function dbfTable(columns: readonly DbfColumn[]): Buffer {
+  const rows = columns[0]?.[4].length ?? 0;
+  const header = Buffer.alloc(32 + 32 * columns.length + 1);
+  header.writeUInt8(3, 0);
+  header.writeUInt32LE(rows, 4);
+  header.writeUInt16LE(header.length, 8);
+  header.writeUInt16LE(
+    columns.reduce((sum, [, , width]) => sum + width, 1),
+    10,
+  );
+  for (const [index, [name, type, width, decimals]] of columns.entries()) {
+    const at = 32 + 32 * index;
+    header.write(name, at, 'latin1');
+    header.write(type, at + 11, 'latin1');
+    header.writeUInt8(width, at + 16);
+    header.writeUInt8(decimals, at + 17);
+  }
+  header.writeUInt8(0x0d, header.length - 1);
+  const records = Array.from(
+    { length: rows },
+    (_, row) => ` ${columns.map(([, , width, , values]) => (values[row] ?? '').padEnd(width)).join('')}`,
+  );
+  return Buffer.concat([header, Buffer.from(records.join(''), 'latin1')]);
+}

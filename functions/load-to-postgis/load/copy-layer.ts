@@ -5,6 +5,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
+import { convertOverflows, prepareDbf } from '../dbf/prepare-dbf.ts';
 import { epsgOf } from '../crs/resolve-crs.ts';
 import { loadRows } from '../rows/load-rows.ts';
 import type { RowsJob } from '../rows/rows-worker.ts';
@@ -85,6 +86,8 @@ async function copyWithGdal(
   context: LoadContext,
 ): Promise<CopiedLayer> {
   const { session, folder, gdal, signal } = context;
+  const isShapefile = source.format.name === 'ESRI Shapefile';
+  const dbf = isShapefile ? await prepareDbf(source, layer, signal) : undefined;
   const { command, dimensionsGuessed, sridMissing } = planLoad({
     path: source.path,
     folder,
@@ -96,13 +99,15 @@ async function copyWithGdal(
     names,
     epsg,
     openOptions: openOptions(source),
+    columnTypes: dbf?.types.map((column) => column && (column.hasOverflows ? 'character varying' : column.type)),
     environment: libpqEnvironment(session),
   });
   const limit = { maxBytes: await maxCopyBytes(folder, source.format), file: source.file };
   const { stderr } = await withCopyLimit(session, limit, signal, (copySignal) =>
     runGdal(source, command, { gdal, signal: copySignal }),
   );
-  return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: [] };
+  if (dbf !== undefined) await convertOverflows(session, table, dbf.types, names);
+  return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: dbf?.notes ?? [] };
 }
 
 /** Parameters of a PostgreSQL URL and the environment variables of libpq for them. */

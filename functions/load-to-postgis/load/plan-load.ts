@@ -52,6 +52,8 @@ export interface LoadOptions {
   /** The EPSG code of the CRS if PostGIS has it; ogr2ogr then writes the SRID, and the table is written only once. */
   epsg: number | undefined;
   openOptions: readonly string[];
+  /** The types in PostgreSQL of the fields that GDAL reads as text; undefined for a field that it reads otherwise. */
+  columnTypes?: readonly (string | undefined)[];
   environment: Record<string, string>;
 }
 
@@ -76,7 +78,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         'PostgreSQL',
         'PG:',
         options.path,
-        ...layerArguments(layer, options.singleLayer, options.names),
+        ...layerArguments(options),
         '-nln',
         options.table,
         ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }),
@@ -88,7 +90,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         '-unsetDefault', // Files contain rows that violate the declared constraints; the rows are loaded.
         '-gt',
         'unlimited', // One transaction: all rows or none.
-        ...creationOptions(options.schema, options.names).flatMap((option) => ['-lco', option]),
+        ...creationOptions(options).flatMap((option) => ['-lco', option]),
         ...options.openOptions.flatMap((option) => ['-oo', option]),
       ],
       drivers: [...format.drivers, 'PostgreSQL'],
@@ -101,7 +103,12 @@ export function planLoad(options: LoadOptions): LoadPlan {
 }
 
 /** Layer creation options (-lco) of GDAL's PostgreSQL driver. */
-function creationOptions(schema: string, names: StagedNames): string[] {
+function creationOptions({ schema, names, layer, columnTypes = [] }: LoadOptions): string[] {
+  const isAliased = hasAliases(layer, columnTypes);
+  const types = columnTypes.flatMap((type, index) => {
+    const name = layer.fields[index]?.name ?? '';
+    return type === undefined ? [] : [`${isAliased ? names.attribute(index) : name}=${type}`];
+  });
   return [
     `SCHEMA=${schema}`,
     `GEOMETRY_NAME=${names.geometry}`,
@@ -111,6 +118,7 @@ function creationOptions(schema: string, names: StagedNames): string[] {
     'SPATIAL_INDEX=NONE',
     'LAUNDER=NO', // Keep column names.
     'PRECISION=NO', // Store numbers as double precision instead of numeric(n).
+    ...(types.length === 0 ? [] : [`COLUMN_TYPES=${types.join(',')}`]),
   ];
 }
 
@@ -131,14 +139,25 @@ function geometryArguments(
  * Selects the layer by name, or by a query when a name requires it: ogr2ogr reads a layer name that starts with "-" as
  * an option, and PostgreSQL rejects or truncates some column names.
  */
-function layerArguments(layer: Layer, singleLayer: boolean, names: StagedNames): string[] {
-  if (!layer.name.startsWith('-') && !layer.fields.some((field) => needsAlias(field.name)))
+function layerArguments({ layer, singleLayer, names, columnTypes = [] }: LoadOptions): string[] {
+  const isAliased = hasAliases(layer, columnTypes);
+  if (!layer.name.startsWith('-') && !isAliased && !layer.fields.some((field) => needsAlias(field.name)))
     return singleLayer ? [] : [layer.name];
   const columns = layer.fields.map((field, index) =>
-    needsAlias(field.name) ? `${quoted(field.name)} AS ${quoted(names.attribute(index))}` : quoted(field.name),
+    isAliased || needsAlias(field.name)
+      ? `${quoted(field.name)} AS ${quoted(names.attribute(index))}`
+      : quoted(field.name),
   );
   const selection = columns.length === 0 ? '*' : columns.join(', ');
   return ['-dialect', 'OGRSQL', '-sql', `SELECT ${selection} FROM ${quoted(layer.name)}`];
+}
+
+/** Names that COLUMN_TYPES, a list of NAME=TYPE, can hold. */
+const LISTABLE = /^\w+$/;
+
+/** True when all fields get an alias, because the name of one cannot be in COLUMN_TYPES. */
+function hasAliases({ fields }: Layer, columnTypes: readonly (string | undefined)[]): boolean {
+  return columnTypes.some((type) => type !== undefined) && !fields.every(({ name }) => LISTABLE.test(name));
 }
 
 function needsAlias(name: string): boolean {

@@ -1,0 +1,212 @@
+import { readFileStream } from '#shared/text/file-streams.ts';
+
+/**
+ * Reads the values of a dBASE table (.dbf) as the characters that it stores, and determines the type in PostgreSQL that
+ * holds all numbers of a column. GDAL reads a number as the type of its declared width: 1.5 in a field without decimals
+ * becomes 1, and digits after the fifteenth are lost.
+ */
+
+const HEADER_BYTES = 32;
+const FIELD_BYTES = 32;
+const END_OF_FIELDS = 0x0d;
+const NAME_BYTES = 11;
+const CHUNK_BYTES = 2 ** 20;
+const [BLANK, STAR, MINUS, PLUS, POINT, ZERO, NINE, NUL] = [0x20, 0x2a, 0x2d, 0x2b, 0x2e, 0x30, 0x39, 0x00];
+/** Marks a deleted record. */
+const DELETED = STAR;
+
+/** Digits that every double keeps. */
+const EXACT_DIGITS = 15;
+/** Digits that every integer, and every bigint, can have. */
+const [INTEGER_DIGITS, BIGINT_DIGITS] = [9, 18];
+const MAX_BIGINT = 2n ** 63n;
+const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
+/** Other notations that both C and PostgreSQL read as a double. */
+const NOT_FINITE = /^[-+]?(?:nan|inf|infinity)$/i;
+const MAX_FRACTION_DIGITS = 100;
+
+export interface DbfField {
+  name: string;
+  /** `C`, `N`, `F`, `D`, `L`, … */
+  type: string;
+  width: number;
+  decimals: number;
+  /** The position of the type in the file. */
+  typeAt: number;
+}
+
+/** What the values of a field need. */
+export interface DbfFacts {
+  /** Values that are only asterisks: a program could not write a number in the width of the field. */
+  overflows: number;
+  /** Texts that start with a blank. */
+  padded: number;
+  /** The smallest number type that holds all values; undefined when a value is no number. */
+  number: NumberType | undefined;
+  /** The row, from 1, and the text of the first value that is not of the declared type. */
+  invalid?: { row: number; text: string };
+}
+
+/** In ascending order: each type holds the values of those before it, except that numeric is needed for digits only. */
+export type NumberType = 'integer' | 'bigint' | 'double precision' | 'numeric';
+
+/** The fields of a table; empty when its header is damaged. */
+export function parseDbfFields(header: Buffer): DbfField[] {
+  const fields: DbfField[] = [];
+  for (let at = HEADER_BYTES; at + FIELD_BYTES <= header.length && header[at] !== END_OF_FIELDS; at += FIELD_BYTES)
+    fields.push({
+      name: header.toString('latin1', at, at + NAME_BYTES).split('\0')[0] ?? '',
+      type: String.fromCharCode(header[at + NAME_BYTES] ?? 0),
+      width: header[at + 16] ?? 0,
+      decimals: header[at + 17] ?? 0,
+      typeAt: at + NAME_BYTES,
+    });
+  return fields;
+}
+
+/** Reads all records once. `path` is the .dbf file. */
+export async function readDbfFacts(
+  path: string,
+  fields: readonly DbfField[],
+  { headerBytes, recordBytes }: { headerBytes: number; recordBytes: number },
+  signal: AbortSignal,
+): Promise<DbfFacts[]> {
+  const columns = fields.map(({ type, width, decimals }) => new Column(type, width, decimals));
+  let row = 0;
+  let rest: Buffer = Buffer.alloc(0);
+  const chunks = readFileStream(path, { start: headerBytes, highWaterMark: CHUNK_BYTES, signal });
+  for await (const chunk of chunks as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const whole = bytes.length - (bytes.length % recordBytes);
+    for (let record = 0; record < whole; record += recordBytes) {
+      if (bytes[record] === DELETED) continue;
+      row++;
+      let at = record + 1;
+      for (const column of columns) at = column.add(bytes, at, row);
+    }
+    rest = bytes.subarray(whole);
+  }
+  return columns.map((column) => column.facts());
+}
+
+class Column {
+  readonly #type: string;
+  readonly #width: number;
+  #number: NumberType;
+  #isNumeric = true;
+  #overflows = 0;
+  #padded = 0;
+  #invalid: { row: number; text: string } | undefined;
+
+  constructor(type: string, width: number, decimals: number) {
+    this.#type = type;
+    this.#width = width;
+    // The type that GDAL chooses by the width. A longer integer is a double there.
+    const integer = width <= INTEGER_DIGITS ? 'integer' : 'bigint';
+    this.#number = decimals === 0 && type === 'N' ? integer : 'double precision';
+  }
+
+  facts(): DbfFacts {
+    return {
+      overflows: this.#overflows,
+      padded: this.#padded,
+      number: this.#isNumeric ? this.#number : undefined,
+      ...(this.#invalid === undefined ? {} : { invalid: this.#invalid }),
+    };
+  }
+
+  /** Adds the value at `at`. Returns the position after it. */
+  add(bytes: Buffer, at: number, row: number): number {
+    const end = at + this.#width;
+    let [from, to] = [at, end];
+    while (from < to && (bytes[from] === BLANK || bytes[from] === NUL)) from++;
+    while (to > from && (bytes[to - 1] === BLANK || bytes[to - 1] === NUL)) to--;
+    if (from === to) return end;
+    if (this.#type === 'C') {
+      if (from > at) this.#padded++;
+    } else if (this.#type === 'N' || this.#type === 'F') this.#addNumber(bytes, from, to, row);
+    else if (this.#type === 'D' && !isDate(bytes.toString('latin1', from, to))) this.#reject(bytes, from, to, row);
+    return end;
+  }
+
+  #reject(bytes: Buffer, from: number, to: number, row: number): void {
+    this.#isNumeric = false;
+    this.#invalid ??= { row, text: bytes.toString('latin1', from, to) };
+  }
+
+  #addNumber(bytes: Buffer, from: number, to: number, row: number): void {
+    let [digits, points, first] = [0, 0, from];
+    if (bytes[from] === MINUS || bytes[from] === PLUS) first++;
+    for (let at = first; at < to; at++) {
+      const byte = bytes[at] ?? 0;
+      if (byte >= ZERO && byte <= NINE) digits++;
+      else if (byte === POINT) points++;
+      else return this.#addOther(bytes, from, to, row);
+    }
+    if (points > 1 || digits === 0) return this.#addOther(bytes, from, to, row);
+    if (points === 0 && this.#number !== 'double precision') {
+      const limit = this.#number === 'integer' ? INTEGER_DIGITS : BIGINT_DIGITS;
+      if (digits > limit) this.#addLong(bytes.toString('latin1', from, to));
+    } else if (digits > EXACT_DIGITS) this.#addFraction(bytes.toString('latin1', from, to));
+    else this.#raise('double precision');
+  }
+
+  /** An integer of many digits. */
+  #addLong(text: string): void {
+    const value = BigInt(text.replace(/^\+/, ''));
+    if (value >= -MAX_BIGINT && value < MAX_BIGINT) this.#raise('bigint');
+    else this.#raise('numeric');
+  }
+
+  #addFraction(text: string): void {
+    this.#raise(isExactDouble(text) ? 'double precision' : 'numeric');
+  }
+
+  #addOther(bytes: Buffer, from: number, to: number, row: number): void {
+    const text = bytes.toString('latin1', from, to);
+    if (/^\*+$/.test(text)) this.#overflows++;
+    else if (NUMBER.test(text)) this.#addFraction(text);
+    else if (NOT_FINITE.test(text)) this.#raise('double precision');
+    else this.#reject(bytes, from, to, row);
+  }
+
+  #raise(type: NumberType): void {
+    const order: NumberType[] = ['integer', 'bigint', 'double precision', 'numeric'];
+    // A bigint has digits that a double does not have.
+    const isMixed = type === 'double precision' && this.#number === 'bigint' && this.#width > EXACT_DIGITS;
+    if (isMixed) this.#number = 'numeric';
+    else if (order.indexOf(type) > order.indexOf(this.#number)) this.#number = type;
+  }
+}
+
+/**
+ * Whether a double has the digits of a number: printed with as many decimals it has the same digits. A double of 15
+ * decimals that a program wrote has them, although it is not equal to the number.
+ */
+export function isExactDouble(text: string): boolean {
+  const value = Number(text);
+  const [mantissa = '', exponent] = text.toLowerCase().split('e');
+  const digits = significantDigits(mantissa);
+  if (!Number.isFinite(value) || (value === 0 && digits !== '')) return false;
+  if (digits.length <= EXACT_DIGITS) return true;
+  const decimals = mantissa.split('.')[1]?.length ?? 0;
+  if (exponent === undefined && decimals <= MAX_FRACTION_DIGITS && Math.abs(value) < 1e21)
+    return significantDigits(value.toFixed(decimals)) === digits;
+  return digits.length <= MAX_FRACTION_DIGITS && significantDigits(value.toExponential(digits.length - 1)) === digits;
+}
+
+/** Digits without leading zeros, and without the zeros at the end that `toFixed` also writes. */
+function significantDigits(text: string): string {
+  const digits = text.toLowerCase().split('e')[0]?.replaceAll(/\D/g, '') ?? '';
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  return digits.slice(0, end).replace(/^0+/, '');
+}
+
+/** A date of the calendar. Zeros are a missing date. */
+function isDate(text: string): boolean {
+  const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(text) ?? [];
+  if (year === undefined || text === '00000000') return year !== undefined;
+  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
+  return year !== '0000' && date.getUTCDate() === Number(day) && date.getUTCMonth() + 1 === Number(month);
+}
