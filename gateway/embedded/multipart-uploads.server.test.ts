@@ -10,7 +10,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createS3Client, S3_USER_AGENT } from '#shared/storage/s3-client.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { STORE_KEYS, testEnv } from '../../tests/servers.ts';
@@ -19,19 +19,29 @@ import { removeAbandonedUploads } from './multipart-uploads.ts';
 import { startObjectStore } from './object-store.ts';
 
 const MEBIBYTE = 2 ** 20;
-/** Larger than the limit above which shared/storage uploads parts. */
-const IN_PARTS = 257 * MEBIBYTE;
+/** Above this size, the tests upload in parts. */
+const MULTIPART_BYTES = 32 * MEBIBYTE;
+const IN_ONE_REQUEST = MULTIPART_BYTES;
+const IN_PARTS = MULTIPART_BYTES + MEBIBYTE;
 const Bucket = 'landing-zone';
 const Key = 'größe #1.tif';
 
 /** When true, files that the store writes fail, as on a full disk. */
-const disk = vi.hoisted(() => ({ isFull: false }));
+const disk = vi.hoisted(() => {
+  vi.resetModules(); // Modules that an earlier test file loaded use the real one.
+  return { isFull: false };
+});
 vi.mock('#shared/text/file-streams.ts', async (original) => {
   const real = await original<typeof import('#shared/text/file-streams.ts')>();
   const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   const full = () =>
     new Writable({ write: (_chunk, _encoding, done) => done(noSpace()) }).on('error', real.ignoreError);
   return { ...real, writeFileStream: (path: string) => (disk.isFull ? full() : real.writeFileStream(path)) };
+});
+
+afterAll(() => {
+  vi.doUnmock('#shared/text/file-streams.ts');
+  vi.resetModules();
 });
 
 function newFolder(): string {
@@ -44,7 +54,7 @@ async function start(directory = newFolder()) {
   const store = await startObjectStore({ directory, port: 0, buckets: [Bucket], keys: STORE_KEYS });
   const env = testEnv({ S3_ENDPOINT: store.endpoint });
   const s3 = createS3Client(env);
-  const objects = openObjectStore(env);
+  const objects = openObjectStore(env, { multipartBytes: MULTIPART_BYTES });
   onTestFinished(async () => {
     disk.isFull = false;
     s3.destroy();
@@ -137,7 +147,7 @@ describe('an upload that fails leaves nothing on the disk', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  test.each([10 * MEBIBYTE, IN_PARTS])('when writing its %i bytes fails for lack of space', async (size) => {
+  test.each([IN_ONE_REQUEST, IN_PARTS])('when writing its %i bytes fails for lack of space', async (size) => {
     const { objects, leftovers } = await start();
     disk.isFull = true;
     const upload = objects.putStream(Bucket, Key, Readable.from(bytes(size)), options(size));
@@ -150,13 +160,13 @@ describe('an upload that fails leaves nothing on the disk', () => {
     await objects.put(Bucket, Key, 'there is space again');
   });
 
-  test.for([100 * MEBIBYTE, IN_PARTS])('when its %i bytes do not fit on the disk', async (size, { skip }) => {
-    const small = mountSmallDisk(64) ?? skip('mount is not permitted');
+  test.for([IN_ONE_REQUEST, IN_PARTS])('when its %i bytes do not fit on the disk', async (size, { skip }) => {
+    const small = mountSmallDisk(24) ?? skip('mount is not permitted');
     const { objects, leftovers } = await start(small.folder);
     const upload = objects.putStream(Bucket, Key, Readable.from(bytes(size)), options(size));
     await expect(upload).rejects.toMatchObject({ code: 'DISK_FULL' });
     expect(leftovers()).toEqual([]);
-    await objects.put(Bucket, Key, Buffer.alloc(40 * MEBIBYTE));
+    await objects.put(Bucket, Key, Buffer.alloc(16 * MEBIBYTE));
   });
 });
 

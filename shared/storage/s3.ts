@@ -17,23 +17,44 @@ import { ignoreError } from '#shared/text/file-streams.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
 import { createS3Client } from './s3-client.ts';
 import { objectName, type ObjectRef, storeError } from './s3-errors.ts';
-import { hashStream, readToBuffer, tooLarge, uploadFile, uploadStream, writeToFile } from './transfer.ts';
+import {
+  hashStream,
+  MULTIPART_BYTES,
+  readToBuffer,
+  tooLarge,
+  uploadFile,
+  uploadStream,
+  writeToFile,
+} from './transfer.ts';
+
+export interface StoreOptions {
+  /** Concurrent connections. */
+  maxSockets?: number;
+  /** A larger upload is sent in parts. */
+  multipartBytes?: number;
+  /** The most objects in one response of a listing. By default, the store decides; S3 sends 1,000. */
+  pageKeys?: number;
+}
 
 /**
  * Opens the object store at S3_ENDPOINT. Throws CONFIG_INVALID without one. The operations throw STORE_UNAVAILABLE and
  * STORE_DENIED, and the reason of the signal when it is aborted.
  */
-export function openObjectStore(env: Env, options: { maxSockets?: number } = {}): ObjectStore {
-  return new S3ObjectStore(createS3Client(env, options.maxSockets), env.LANDING_BUCKET);
+export function openObjectStore(env: Env, options: StoreOptions = {}): ObjectStore {
+  return new S3ObjectStore(createS3Client(env, options.maxSockets), env.LANDING_BUCKET, options);
 }
 
 class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #pingBucket: string;
+  readonly #multipartBytes: number;
+  readonly #pageKeys: number | undefined;
 
-  constructor(client: S3Client, pingBucket: string) {
+  constructor(client: S3Client, pingBucket: string, { multipartBytes = MULTIPART_BYTES, pageKeys }: StoreOptions) {
     this.#client = client;
     this.#pingBucket = pingBucket;
+    this.#multipartBytes = multipartBytes;
+    this.#pageKeys = pageKeys;
   }
 
   async head(bucket: string, key: string): Promise<ObjectHead | undefined> {
@@ -92,7 +113,7 @@ class S3ObjectStore implements ObjectStore {
         this.#client,
         { Bucket: bucket, Key: key, ContentType: options.contentType, Metadata: options.metadata },
         path,
-        signal,
+        { multipartBytes: this.#multipartBytes, signal },
       ),
     );
     const { body } = await this.#get(object, { signal });
@@ -136,7 +157,11 @@ class S3ObjectStore implements ObjectStore {
     const object = checkKey({ bucket, key });
     const { size, contentType, signal } = options;
     await mapErrors(object, signal, () =>
-      uploadStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, size, signal),
+      uploadStream(this.#client, { Bucket: bucket, Key: key, ContentType: contentType }, body, {
+        size,
+        multipartBytes: this.#multipartBytes,
+        signal,
+      }),
     );
   }
 
@@ -182,7 +207,13 @@ class S3ObjectStore implements ObjectStore {
       // Without URL encoding, keys with control characters make the XML of the response invalid.
       const page = await mapErrors({ bucket }, undefined, () =>
         this.#client.send(
-          new ListObjectsCommand({ Bucket: bucket, Prefix: prefix, Marker: last, EncodingType: 'url' }),
+          new ListObjectsCommand({
+            Bucket: bucket,
+            Prefix: prefix,
+            Marker: last,
+            MaxKeys: this.#pageKeys,
+            EncodingType: 'url',
+          }),
         ),
       );
       const objects = page.Contents ?? [];

@@ -28,7 +28,7 @@ const IN_MEMORY_BYTES = 8 * MEBIBYTE;
  * A larger file is uploaded in parts, so that the SDK retries one part and not the whole file. Below this size, joining
  * the parts costs more time.
  */
-const MULTIPART_BYTES = 256 * MEBIBYTE;
+export const MULTIPART_BYTES = 256 * MEBIBYTE;
 /** Smallest part. Larger parts need more memory without being faster. */
 const PART_BYTES = 8 * MEBIBYTE;
 /** Limit of S3. Files above 78 GiB have larger parts. */
@@ -95,6 +95,12 @@ export function tooLarge(object: ObjectRef, maxBytes: number): SluiceError {
   });
 }
 
+interface UploadLimits {
+  /** A larger upload is sent in parts. */
+  multipartBytes: number;
+  signal: AbortSignal;
+}
+
 /**
  * Uploads a file as one object and returns its size. `signal` does not abort a request whose body was sent completely:
  * the store could still execute it later, after a delete that the caller makes next.
@@ -103,15 +109,16 @@ export async function uploadFile(
   client: S3Client,
   target: PutObjectCommandInput,
   path: string,
-  signal: AbortSignal,
+  limits: UploadLimits,
 ): Promise<number> {
   const { size } = await stat(path);
   if (size > IN_MEMORY_BYTES) {
-    await uploadStream(client, target, readFileStream(path, { highWaterMark: FILE_CHUNK_BYTES }), size, signal);
+    const source = readFileStream(path, { highWaterMark: FILE_CHUNK_BYTES });
+    await uploadStream(client, target, source, { size, ...limits });
     return size;
   }
   const bytes = await readFile(path);
-  signal.throwIfAborted();
+  limits.signal.throwIfAborted();
   await client.send(new PutObjectCommand({ ...target, Body: bytes }));
   return bytes.length;
 }
@@ -125,8 +132,7 @@ export async function uploadStream(
   client: S3Client,
   target: PutObjectCommandInput,
   source: Readable,
-  size: number,
-  signal: AbortSignal,
+  { size, multipartBytes, signal }: UploadLimits & { size: number },
 ): Promise<void> {
   // The SDK does not detect an error of the source: it would wait for the rest of the body until the server times out.
   const failed = new AbortController();
@@ -142,7 +148,7 @@ export async function uploadStream(
   };
   stop.addEventListener('abort', onStop, { once: true });
   const sending =
-    size > MULTIPART_BYTES
+    size > multipartBytes
       ? uploadParts(client, { ...target, Body: body }, size)
       : untilReadable(body).then(() =>
           client.send(new PutObjectCommand({ ...target, Body: body, ContentLength: size }), {
