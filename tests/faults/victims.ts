@@ -27,8 +27,6 @@ export async function openKilledSluices() {
     startObjectStore(),
   ]);
   const home = mkdtempSync(join(tmpdir(), 'sluice-killed-'));
-  // The sources are compiled once instead of by each process.
-  const compiled = { NODE_COMPILE_CACHE: join(home, 'compiled') };
   const variables = {
     SLUICE_HOME: home,
     SCRATCH_DIR: join(home, 'scratch'),
@@ -49,7 +47,7 @@ export async function openKilledSluices() {
   const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
     const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
       // The functions run in the same process, so that the signal stops them too.
-      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...compiled, ...variables, ...extra },
+      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables, ...extra },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();

@@ -115,6 +115,7 @@ test('detects the wrappers again after another process has killed one of them', 
   const path = process.env.PATH;
   onTestFinished(() => {
     process.env.PATH = path;
+    vi.resetModules(); // Later test files detect the real program.
     rmSync(programs, { recursive: true, force: true });
   });
   // Killed at its first call; then it works.

@@ -1,0 +1,27 @@
+import { basename } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The files that take longest. Those that mostly wait come first, so that the others use the processor meanwhile. */
+const LONGEST = [
+  'servers-away.server.test.ts',
+  'full-disk.server.test.ts',
+  'consistency.server.test.ts',
+  'minio.server.test.ts',
+  'supervised-host.test.ts',
+];
+
+/** Starts the longest test files first, so that none of them runs alone at the end. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.indexOf(basename(moduleId));
+      return index < 0 ? LONGEST.length : index;
+    };
+    // The projects stay in their order, because the files of a worker share its modules.
+    const projects = [...new Set(sorted.map(({ project }) => project))];
+    return projects.flatMap((project) =>
+      sorted.filter((file) => file.project === project).toSorted((a, b) => rank(a) - rank(b)),
+    );
+  }
+}
