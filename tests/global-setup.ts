@@ -1,15 +1,26 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { dataFolder, serverAccount } from '../gateway/embedded/postgres-folders.ts';
+import { binariesFor, ensureCluster } from '../gateway/embedded/postgres-server.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
+import { copyCluster } from './cluster.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** URL of the `postgres` database in the test cluster. tests/servers.ts creates databases there. */
     postgresUrl: string;
+    /** Data folder of an initialized cluster, which tests/cluster.ts copies. No server uses it. */
+    emptyCluster: string;
   }
 }
+
+/**
+ * The clusters of the tests do not wait for the disk. No test stops the machine, and a process that is killed loses
+ * nothing that it wrote.
+ */
+const WITHOUT_SYNC = 'fsync = off\nfull_page_writes = off\n';
 
 /**
  * Starts one private PostgreSQL cluster for the whole test run, in which each test file creates its own databases.
@@ -22,12 +33,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.TMPDIR = join(folder, 'tmp'); // The workers inherit it.
   mkdirSync(process.env.TMPDIR);
   chmodSync(process.env.TMPDIR, 0o1777);
+  const emptyCluster = await createEmptyCluster(join(folder, 'empty'));
+  copyCluster(emptyCluster, join(folder, 'postgres'));
   const postgres = await startPostgres(join(folder, 'postgres'));
   await postgres.database('template_postgis', { postgis: true });
   project.provide('postgresUrl', await postgres.database('postgres'));
+  project.provide('emptyCluster', emptyCluster);
   return async () => {
     await postgres.stop();
-    rmSync(postgres.data, { recursive: true, force: true });
+    for (const data of [postgres.data, emptyCluster]) rmSync(data, { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
   };
+}
+
+/** Initializes a cluster, and returns its data folder. */
+async function createEmptyCluster(directory: string): Promise<string> {
+  const account = serverAccount();
+  const data = dataFolder(directory, account);
+  const cluster = { bin: binariesFor(data), data, socket: '', logFile: '', memoryBytes: undefined, account };
+  await ensureCluster(cluster);
+  appendFileSync(join(data, 'postgresql.conf'), WITHOUT_SYNC);
+  return data;
 }

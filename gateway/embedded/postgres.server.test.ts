@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
 import pino from 'pino';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { copyCluster } from '../../tests/cluster.ts';
 import { mountSmallDisk } from '../../tests/small-disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
@@ -25,6 +26,13 @@ function folder(name: string): string {
   const path = join(root, name);
   mkdirSync(path);
   return join(path, 'postgres');
+}
+
+/** The same with an initialized cluster. */
+function cluster(name: string): string {
+  const directory = folder(name);
+  copyCluster(inject('emptyCluster'), directory);
+  return directory;
 }
 
 async function start(directory: string, options?: PostgresOptions) {
@@ -79,7 +87,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('restarts a killed server, also while one of its backends is working', async () => {
-    const postgres = await start(folder('killed'));
+    const postgres = await start(cluster('killed'));
     const url = await postgres.database('kept');
     await query(url, 'create table kept as select 1 as a');
     const killed = postgres.pid;
@@ -108,7 +116,9 @@ describe('the private PostgreSQL', () => {
   test('restarts a killed server when the full disk has space again', async ({ skip }) => {
     const disk = mountSmallDisk(128) ?? skip('mount is not permitted');
     const lines: string[] = [];
-    const postgres = await startPostgres(join(disk.folder, 'postgres'), {
+    const directory = join(disk.folder, 'postgres');
+    copyCluster(inject('emptyCluster'), directory);
+    const postgres = await startPostgres(directory, {
       log: pino({}, { write: (line: string) => void lines.push(line) }),
     });
     onTestFinished(() => postgres.stop());
@@ -125,7 +135,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('stops when its parent process is killed, and keeps unlogged tables', async () => {
-    const directory = folder('orphan');
+    const directory = cluster('orphan');
     const { process, pid, url } = await startElsewhere(directory);
     await query(url, 'create unlogged table raw as select generate_series(1, 10) as i');
     process.kill('SIGKILL');
@@ -135,7 +145,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('replaces a server that still runs on its data', async () => {
-    const directory = folder('still running');
+    const directory = cluster('still running');
     const first = await startPostgres(directory);
     await first.stop();
     const account = serverAccount();
@@ -161,7 +171,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('starts with a stale pid file that names a process which is not a server', async () => {
-    const directory = folder('stale');
+    const directory = cluster('stale');
     const first = await startPostgres(directory);
     await first.stop();
     writeFileSync(join(first.data, 'postmaster.pid'), `${process.pid}\n${first.data}\n`);
@@ -178,7 +188,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('rejects a second start in the same folder and names the process that uses it', async () => {
-    const directory = folder('twice');
+    const directory = cluster('twice');
     await start(directory);
     const second = await startPostgres(directory).catch((thrown: unknown) => thrown);
     expect(second).toBeInstanceOf(SluiceError);
@@ -187,7 +197,7 @@ describe('the private PostgreSQL', () => {
   });
 
   test('reports the output of PostgreSQL when it cannot start', async () => {
-    const directory = folder('broken');
+    const directory = cluster('broken');
     const first = await startPostgres(directory);
     await first.stop();
     writeFileSync(join(first.data, 'postgresql.conf'), 'shared_buffers = many\n', { flag: 'a' });
@@ -250,7 +260,7 @@ test('a server that closes connections is starting; a server that rejects a logi
   await once(closesConnections, 'listening');
   const reason = await failureToConnect({ host: root });
   expect(reason, String(reason)).toSatisfy(isStarting);
-  const { data } = await start(folder('refuses'));
+  const { data } = await start(cluster('refuses'));
   const refusal = await failureToConnect({
     host: socketFolder(data, serverAccount()),
     user: 'postgres',
@@ -272,7 +282,7 @@ async function failureToConnect(config: pg.ClientConfig): Promise<unknown> {
 test.runIf(process.platform === 'linux')(
   'a statement over the memory limit fails, and the server continues (needs ulimit -v of Linux)',
   async () => {
-    const postgres = await start(folder('memory'), { memoryBytes: 2 ** 30 });
+    const postgres = await start(cluster('memory'), { memoryBytes: 2 ** 30 });
     const url = await postgres.database('limited');
     const { pid } = postgres;
     const keeper = new pg.Client({ connectionString: url });

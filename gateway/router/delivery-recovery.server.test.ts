@@ -1,12 +1,10 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { newCluster } from '../../tests/cluster.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import { startPostgres } from '../embedded/postgres.ts';
 import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
@@ -110,7 +108,8 @@ describe('after a crash', () => {
     await eventually(() => expect(seen).toEqual(['stopped', 'other']));
     stopped.resolve(testEvent('b', 'reply'));
     await eventually(() => expect(seen).toEqual(['stopped', 'other', 'reply']));
-    expect(await active(database.url)).toMatchObject([{ data: { event: { id: '1' } } }]);
+    // The delivery of the reply is active until its result is stored.
+    await eventually(async () => expect(await active(database.url)).toMatchObject([{ data: { event: { id: '1' } } }]));
     other.reject(new SluiceError('NO_GEOMETRY', 'none'));
     await eventually(async () => expect(await second.listDeadLetters()).toHaveLength(1));
     await Promise.all([first.stop(), second.stop()]);
@@ -210,9 +209,8 @@ test('returns a job whose fetch committed without a reply, soon after the reconn
 });
 
 test('publishes the reply of a call when PostgreSQL is available again, and loses no event', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-router-'));
-  chmodSync(folder, 0o755);
-  let postgres = await startPostgres(join(folder, 'postgres'));
+  const cluster = newCluster();
+  let postgres = await startPostgres(cluster.directory);
   const url = await postgres.database('queue');
   const seen: string[] = [];
   const began = Promise.withResolvers<void>();
@@ -241,14 +239,13 @@ test('publishes the reply of a call when PostgreSQL is available again, and lose
   await expect(router.publish(testEvent('a', '2'))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   release.resolve();
   await eventually(() => expect(seen).toEqual(['f 1']));
-  postgres = await startPostgres(join(folder, 'postgres'));
+  postgres = await startPostgres(cluster.directory);
   await eventually(() => expect(seen).toEqual(['f 1', 'g of 1']));
   await eventually(() => router.publish(testEvent('a', '3')));
   await eventually(() => expect(seen).toEqual(['f 1', 'g of 1', 'f 3', 'g of 3']));
   await router.stop();
   await postgres.stop();
-  rmSync(postgres.data, { recursive: true, force: true });
-  rmSync(folder, { recursive: true, force: true });
+  cluster.remove();
 });
 
 /** Jobs in the state `active`. */

@@ -1,9 +1,6 @@
-import { chmodSync, mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
+import { newCluster } from '../../tests/cluster.ts';
 import { checkTableKept } from './table-checks.ts';
 import { PgPostgis } from './pg-postgis.ts';
 
@@ -12,12 +9,11 @@ const never = new AbortController().signal;
 
 /** A separate cluster, because the test crashes it. */
 async function startCluster() {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
-  chmodSync(folder, 0o755);
-  const postgres = await startPostgres(join(folder, 'postgres'));
+  const cluster = newCluster();
+  const postgres = await startPostgres(cluster.directory);
   onTestFinished(async () => {
     await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
+    cluster.remove();
   });
   return postgres;
 }

@@ -1,5 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
@@ -10,7 +9,9 @@ import type { Step } from '#shared/ledger/documents.ts';
 import { startObjectStore } from '../../gateway/embedded/object-store.ts';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
+import { newCluster } from '../cluster.ts';
 import { STORE_KEYS, testEnv } from '../servers.ts';
+import { SLEEP_IN_TRANSFORM } from '../fixtures/sleep-in-transform.ts';
 import { type Batch, uploadBatch, VECTOR } from './batches.ts';
 
 /** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
@@ -142,19 +143,6 @@ const SLEEPING: Batch = {
   ],
 };
 
-/** Makes transform-recipe sleep in the statement that creates its first table, if raw_data has the field `sleep`. */
-const SLEEP_IN_TRANSFORM = `
-  create table awake (schema text);
-  create function sleep_in_transform() returns event_trigger language plpgsql as $$ begin
-    if current_setting('application_name') like '%:transform-recipe:%'
-      and exists (select from pg_attribute where attrelid = to_regclass('raw_data') and attname = 'sleep')
-      and not exists (select from awake where schema = current_schema)
-    then perform pg_sleep(600);
-    end if;
-  end $$;
-  create event trigger sleep_in_transform on ddl_command_start when tag in ('CREATE TABLE AS')
-    execute function sleep_in_transform()`;
-
 async function query(url: string, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined); // The statement rejects with the same error.
@@ -187,9 +175,8 @@ interface Servers {
 }
 
 async function withServers(work: (servers: Servers) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-away-'));
-  chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-  let postgres = await startPostgres(join(folder, 'postgres'));
+  const { folder, directory, remove } = newCluster();
+  let postgres = await startPostgres(directory);
   const storeOptions = {
     directory: join(folder, 's3'),
     buckets: ['landing-zone', 'data-lake'],
@@ -212,7 +199,7 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
       sluice,
       stop: (server) => (server === 'PostgreSQL' ? postgres.stop() : store.stop()),
       restart: async (server) => {
-        if (server === 'PostgreSQL') postgres = await startPostgres(join(folder, 'postgres'));
+        if (server === 'PostgreSQL') postgres = await startPostgres(directory);
         else store = await startObjectStore({ ...storeOptions, port });
       },
       crashPostgres: () => void process.kill(postgres.pid, 'SIGQUIT'),
@@ -220,8 +207,7 @@ async function withServers(work: (servers: Servers) => Promise<void>): Promise<v
   } finally {
     await sluice.stop();
     await Promise.all([postgres.stop(), store.stop()]);
-    rmSync(postgres.data, { recursive: true, force: true });
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

@@ -1,28 +1,24 @@
-import { mkdtempSync, rmSync, chmodSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../../gateway/embedded/postgres.ts';
+import { type ClusterFolder, newCluster } from '../../../tests/cluster.ts';
 import { admitBatch } from '../../../tests/fixtures/documents.ts';
 import { claimed } from '../../../tests/contract/samples.ts';
 import type { Ledger } from '../ledger.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
 
 /** A separate server, because the test stops it. */
-let folder: string;
+let cluster: ClusterFolder;
 let postgres: EmbeddedPostgres;
 let ledger: Ledger;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
-  chmodSync(folder, 0o755); // The server may run as another user.
-  postgres = await startPostgres(join(folder, 'postgres'));
+  cluster = newCluster();
+  postgres = await startPostgres(cluster.directory);
   ledger = await openPostgresLedger(await postgres.database('control'));
 });
 afterAll(async () => {
   await ledger.close();
   await postgres.stop();
-  rmSync(postgres.data, { recursive: true, force: true });
-  rmSync(folder, { recursive: true, force: true });
+  cluster.remove();
 });
 
 test('operations fail while the server is stopped, and work after its start; changes are received again', async () => {
@@ -37,7 +33,7 @@ test('operations fail while the server is stopped, and work after its start; cha
   await expect(ledger.ping()).rejects.toMatchObject(unavailable);
   await expect(claimed(ledger, run, 'load-to-postgis')).rejects.toMatchObject(unavailable);
 
-  postgres = await startPostgres(join(folder, 'postgres'));
+  postgres = await startPostgres(cluster.directory);
   await ledger.ping();
   heard.length = 0;
   const claim = await claimed(ledger, run, 'load-to-postgis');
@@ -58,7 +54,7 @@ test('operations succeed after the server terminated every session', async () =>
   const results = await work;
   for (const result of results)
     if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
-  postgres = await startPostgres(join(folder, 'postgres'));
+  postgres = await startPostgres(cluster.directory);
   expect(await ledger.getRun(run.run_id)).toEqual(run);
 });
 
