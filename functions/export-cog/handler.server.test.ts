@@ -152,7 +152,7 @@ test('creates only the missing assets of several files after a crash', async () 
 });
 
 test('leaves no object and no file of a run that is canceled while GDAL runs', async () => {
-  const big = await landing.make('groß.tif', DEM, '-outsize', '6000', '6000', '-r', 'bilinear');
+  const big = await landing.make('groß.tif', DEM, '-outsize', '3000', '3000', '-r', 'bilinear');
   const run = await landing.admit({ path: await landing.upload(big), format: 'GTiff' }, {}, 'canceled');
   let began: () => void = () => undefined;
   const writing = new Promise<void>((done) => {

@@ -110,6 +110,14 @@ describe.each([
       message: expect.stringContaining('Layer "gpkg_contents"') as string,
     });
   });
+});
+
+describe('limits, which do not depend on the sandbox', () => {
+  let landing: LandingFixture;
+  beforeAll(async () => {
+    landing = await openLandingFixture();
+  });
+  afterAll(() => landing[Symbol.asyncDispose]());
 
   // With one DROP VIEW for each view, this takes more than a minute.
   test('skips as many views as the schema may have, with the triggers on them', async () => {

@@ -1,39 +1,63 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isSystemFailure } from '#shared/errors/system-failure.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { testEvent } from '../../tests/fixtures/router.ts';
-import { eventually, RoutersOfTest } from '../../tests/fixtures/routers-of-test.ts';
+import { startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
+import { eventually } from '../../tests/fixtures/routers-of-test.ts';
+import { createDatabase } from '../../tests/servers.ts';
+import type { Router } from './router.ts';
 
 /** Errors in the input of a user end the run, and are not dead letters. */
 
-const routers = new RoutersOfTest();
 const STEP = 'sluice.run.requested.vector';
 const UPLOAD = 'com.amazonaws.s3.ObjectCreated:Put';
 const RUN_ENDED = 'sluice.run.failed';
 
-/** Publishes one event, whose function fails with `code`. Returns the events of the sink and the dead letters. */
-async function failWith(code: ErrorCodeName, type: string, options: { sinkFails?: boolean } = {}) {
-  const sunk: SluiceEvent[] = [];
-  const router = await routers.start(
-    {
-      f: { topic: type, run: () => Promise.reject(new SluiceError(code, 'größe.zip')) },
-      'fail-run': {
-        sink: true,
-        run: (event) => {
-          sunk.push(event);
-          return options.sinkFails
-            ? Promise.reject(new SluiceError('RUN_NOT_FOUND', 'There is no such run.'))
-            : Promise.resolve(undefined);
-        },
+/** The data of an event: the error of the function that receives it, and whether the sink fails then. */
+interface Failure {
+  code: ErrorCodeName;
+  sinkFails: boolean;
+}
+
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let router: Router;
+const sunk: SluiceEvent[] = [];
+beforeAll(async () => {
+  database = await createDatabase();
+  const functions: TestFunctions = {
+    f: {
+      topic: [STEP, UPLOAD, RUN_ENDED].join(),
+      run: ({ data }) => Promise.reject(new SluiceError((data as Failure).code, 'größe.zip')),
+    },
+    'fail-run': {
+      sink: true,
+      run: (event) => {
+        sunk.push(event);
+        return (event.data as Failure).sinkFails
+          ? Promise.reject(new SluiceError('RUN_NOT_FOUND', 'There is no such run.'))
+          : Promise.resolve(undefined);
       },
     },
-    { RETRY_LIMIT: '1' },
+  };
+  router = await startRouter(database.url, functions, { RETRY_LIMIT: '1' });
+});
+afterAll(async () => {
+  await router.stop();
+  await database.drop();
+});
+
+/** Publishes one event, whose function fails with `code`. Returns a function that lists the dead letters of the event. */
+async function failWith(code: ErrorCodeName, type: string, { sinkFails = false } = {}) {
+  const id = `${type} ${code} ${sinkFails}`;
+  await router.publish(testEvent(type, id, { code, sinkFails } satisfies Failure));
+  await eventually(() =>
+    expect(sunk).toContainEqual(expect.objectContaining({ id, type, knativeerrordest: 'f' }) as unknown),
   );
-  await router.publish(testEvent(type, '1'));
-  await eventually(() => expect(sunk).toMatchObject([{ id: '1', type, knativeerrordest: 'f' }]));
-  return async () => (await router.listDeadLetters()).map((letter) => `${letter.function} ${letter.error.code}`);
+  return async () =>
+    (await router.listDeadLetters())
+      .filter(({ event }) => event.id === id)
+      .map((letter) => `${letter.function} ${letter.error.code}`);
 }
 
 test.each(['FILE_UNREADABLE', 'CRS_MISSING', 'GEOMETRY_INVALID', 'ROWS_REJECTED'] as const)(

@@ -25,19 +25,6 @@ const never = new AbortController().signal;
 cpSync(fileURLToPath(new URL('../../tests/data/vector', import.meta.url)), folder, { recursive: true });
 const NC = join(folder, 'nc.shp');
 
-/** A file that takes ogrinfo seconds to read. */
-function largeFile(): string {
-  const path = join(folder, 'many.geojsonl');
-  if (!existsSync(path))
-    writeFileSync(
-      path,
-      Array.from(
-        { length: 300_000 },
-        (_, id) => `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Point","coordinates":[1,2]}}`,
-      ).join('\n'),
-    );
-  return path;
-}
 /** ogrinfo on a named pipe without a writer waits without end. */
 function endless(): GdalCommand {
   const pipe = join(folder, 'pipe.geojsonl');
@@ -163,8 +150,11 @@ test.runIf(existsSync('/proc/self/io'))(
 );
 
 test('ends a program that prints too much, and names the file and the limit', async () => {
+  const path = join(folder, 'long texts.geojsonl');
+  const feature = JSON.stringify({ type: 'Feature', properties: { text: 'x'.repeat(2 ** 20) }, geometry: null });
+  writeFileSync(path, `${feature}\n`.repeat(20));
   const error = await createGdal(testEnv())
-    .run({ command: 'ogrinfo', args: ['-ro', '-al', largeFile()], drivers: ['GeoJSONSeq'], folder }, { signal: never })
+    .run({ command: 'ogrinfo', args: ['-ro', '-al', path], drivers: ['GeoJSONSeq'], folder }, { signal: never })
     .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'FILE_TOO_LARGE', details: { output_limit: 2 ** 24 } });
   expect(nameFileInLimitError(error as SluiceError, 'a.json').message).toBe(
@@ -231,13 +221,14 @@ test('disables all drivers except those of the command, and always VRT', async (
 
 test('ends a program when the process that started it is killed', async () => {
   const script = join(folder, 'starter.mjs');
-  const marker = largeFile();
+  const command = endless();
+  const marker = command.args.at(-1) ?? '';
   writeFileSync(
     script,
     `
     const { createGdal } = await import(${JSON.stringify(new URL('./runner.ts', import.meta.url).href)});
     const { parseEnv } = await import(${JSON.stringify(new URL('../config/env.ts', import.meta.url).href)});
-    const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run({ command: 'ogrinfo', args: ['-ro', '-al', '-q', ${JSON.stringify(marker)}], drivers: ['GeoJSONSeq'], folder: ${JSON.stringify(folder)} }, { signal: new AbortController().signal });
+    const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run(${JSON.stringify(command)}, { signal: new AbortController().signal });
     for (;;) await run();
   `,
   );
