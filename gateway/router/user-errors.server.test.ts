@@ -47,7 +47,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Publishes one event, whose function fails with `code`. Returns a function that lists the dead letters of the event. */
+/** Publishes one event, whose function fails with `code`. Returns a function that lists the dead letters of it. */
 async function failWith(code: ErrorCodeName, type: string, { sinkFails = false } = {}) {
   const id = `${type} ${code} ${sinkFails}`;
   await router.publish(testEvent(type, id, { code, sinkFails } satisfies Failure));
