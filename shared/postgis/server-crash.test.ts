@@ -1,6 +1,7 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { StepName } from '#shared/contracts/lanes.ts';
-import { crashError, type ServerState } from './server-crash.ts';
+import { ConnectionWatch, crashError, type ServerState } from './server-crash.ts';
 
 const BEFORE: ServerState = { started: '100.5', reset: '100.6' };
 const RECOVERED: ServerState = { started: '100.5', reset: '200.1' };
@@ -8,21 +9,24 @@ const RESTARTED: ServerState = { started: '200.2', reset: '200.3' };
 const STEP: StepName = 'transform-recipe';
 const never = new AbortController().signal;
 
-const errorAfter = (now: ServerState, warned: boolean, step: StepName = STEP) =>
-  crashError(step, { warned }, BEFORE, () => Promise.resolve(now), never);
+const UNWARNED = { warned: false, reset: false };
+
+const errorAfter = (now: ServerState, watch: Partial<typeof UNWARNED>, step: StepName = STEP) =>
+  crashError(step, { ...UNWARNED, ...watch }, BEFORE, () => Promise.resolve(now), never);
 
 test.each([
-  ['its process was killed', RECOVERED, false, STEP, true],
-  ['another process was killed', RECOVERED, true, STEP, false],
-  ['the server was killed', RESTARTED, false, STEP, false],
-  ['a process was killed while it sent rows', RECOVERED, false, 'export-geoparquet', false],
-] as const)('a session lost its tables because %s', async (_, now, warned, step, backend_died) => {
-  expect(await errorAfter(now, warned, step)).toMatchObject({ code: 'TABLES_LOST', details: { step, backend_died } });
+  ['its process was killed', RECOVERED, {}, STEP, true],
+  ['another process was killed', RECOVERED, { warned: true }, STEP, false],
+  ['another process was killed, and the connection was reset', RECOVERED, { reset: true }, STEP, false],
+  ['the server was killed', RESTARTED, {}, STEP, false],
+  ['a process was killed while it sent rows', RECOVERED, {}, 'export-geoparquet', false],
+] as const)('a session lost its tables because %s', async (_, now, watch, step, backend_died) => {
+  expect(await errorAfter(now, watch, step)).toMatchObject({ code: 'TABLES_LOST', details: { step, backend_died } });
 });
 
 test('a connection that was closed without a crash lost no tables', async () => {
-  expect(await errorAfter(BEFORE, false)).toBeUndefined();
-  expect(await errorAfter({ ...BEFORE, started: '300.1' }, false)).toBeUndefined();
+  expect(await errorAfter(BEFORE, {})).toBeUndefined();
+  expect(await errorAfter({ ...BEFORE, started: '300.1' }, {})).toBeUndefined();
 });
 
 test('waits until the server has recovered, unless the signal aborts', async () => {
@@ -35,12 +39,23 @@ test('waits until the server has recovered, unless the signal aborts', async () 
     const answer = answers.shift() ?? RECOVERED;
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
-  expect(await crashError(STEP, { warned: false }, BEFORE, read, never)).toMatchObject({ code: 'TABLES_LOST' });
+  expect(await crashError(STEP, UNWARNED, BEFORE, read, never)).toMatchObject({ code: 'TABLES_LOST' });
   expect(answers).toEqual([]);
   const stop = new AbortController();
   const away = () => {
     stop.abort();
     return Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
   };
-  expect(await crashError(STEP, { warned: false }, BEFORE, away, stop.signal)).toBeUndefined();
+  expect(await crashError(STEP, UNWARNED, BEFORE, away, stop.signal)).toBeUndefined();
+});
+
+test.each([
+  ['reset', 'ECONNRESET', true],
+  ['reset while the client was sending', 'EPIPE', true],
+  ['ended', undefined, false],
+])('a connection that was %s', (_, code, reset) => {
+  const client = new pg.Client();
+  const watch = new ConnectionWatch(client);
+  client.emit('error', Object.assign(new Error('closed'), { code }));
+  expect([watch.closed, watch.reset]).toEqual([true, reset]);
 });

@@ -25,6 +25,7 @@ const NO_CRASH_MS = 3_000;
 /** How long a recovery is awaited. It takes less than a second, and longer after many changes. */
 const RECOVERY_MS = 60_000;
 const POLL_MS = 100;
+const RESET_CODES: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
 
 /**
  * When the server was started, and when its statistics were reset: both change when the server is started after a
@@ -46,8 +47,16 @@ export class ConnectionWatch {
   closed = false;
   /** PostgreSQL sent the warning that another process crashed. */
   warned = false;
+  /**
+   * The connection was reset, so the warning may be lost. The kernel ends the connection of a killed process without a
+   * reset, unless the process had not read all that it received.
+   */
+  reset = false;
   readonly #client: pg.Client;
-  readonly #onClosed = () => void (this.closed = true);
+  readonly #onClosed = (error?: NodeJS.ErrnoException) => {
+    this.closed = true;
+    this.reset ||= RESET_CODES.has(error?.code);
+  };
   readonly #onNotice = ({ code }: { code: string | undefined }) => void (this.warned ||= code === CRASH_SHUTDOWN);
 
   constructor(client: pg.Client) {
@@ -67,14 +76,15 @@ export class ConnectionWatch {
  */
 export async function crashError(
   step: StepName,
-  watch: Pick<ConnectionWatch, 'warned'>,
+  watch: Pick<ConnectionWatch, 'warned' | 'reset'>,
   before: ServerState,
   readState: () => Promise<ServerState | undefined>,
   signal: AbortSignal,
 ): Promise<SluiceError | undefined> {
   const now = await changedState(before, readState, signal);
   if (now === undefined || now.reset === before.reset) return undefined;
-  const backendDied = now.started === before.started && !watch.warned && !RECEIVING_STEPS.includes(step);
+  const endsWithoutWarning = watch.reset || RECEIVING_STEPS.includes(step);
+  const backendDied = now.started === before.started && !watch.warned && !endsWithoutWarning;
   const reason = backendDied ? ', because the process that executed its statements was killed or crashed' : '';
   return new SluiceError('TABLES_LOST', `PostgreSQL crashed and emptied the working tables of this run${reason}.`, {
     details: { step, backend_died: backendDied },
