@@ -60,19 +60,28 @@ test(
   },
 );
 
-/** Whether an upload is rejected because the disk is full. It is filled again, because PostgreSQL can free space. */
+/**
+ * Whether an upload is rejected because the disk is full. The disk is filled again, because PostgreSQL can free space.
+ * The gateway may close the connection before the client has sent the whole body; then the client sees no reply.
+ */
 async function isRejectedForSpace(url: string, fill: () => void): Promise<boolean> {
   fill();
-  const reply = await fetch(`${url}/api/landing/full`, { method: 'PUT', body: Buffer.alloc(2 ** 20) });
-  return reply.status >= 500 && (await reply.text()).includes('DISK_FULL');
+  const upload = request(`${url}/api/landing/full`, { method: 'PUT', body: Buffer.alloc(2 ** 20) });
+  const reply = await upload.catch(() => undefined);
+  return reply !== undefined && reply.status >= 500 && (await reply.text()).includes('DISK_FULL');
+}
+
+/** Sends no second request on a connection, because a gateway that rejects an upload closes the connection after it. */
+function request(url: string, options: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...options, headers: { connection: 'close' } });
 }
 
 async function repeatedDeliveries(url: string): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const metrics = await (await request(`${url}/metrics`)).text();
   const counts = metrics.matchAll(/^sluice_deliveries_total\{.*outcome="retry".*\} (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function isDown(url: string): Promise<boolean> {
-  return (await fetch(`${url}/healthz`)).status === 503;
+  return (await request(`${url}/healthz`)).status === 503;
 }
