@@ -59,10 +59,10 @@ test('repairs a large polygon with few crossings', async () => {
 
 test('names step, setting and file of a statement that exceeds its time limit', async () => {
   await using limited = await openContext({ ...context.env, STATEMENT_TIMEOUT_SECONDS: 1 }, SILENT_LOG);
-  // The simplification takes minutes.
+  // The simplification takes several seconds.
   const sql = `create unlogged table raw_data as select n::bigint as sluice_fid, ST_SetSRID(ST_Buffer(ST_MakePoint(0, 0), n, 2000), 4326) as geom
-    from generate_series(1, 2000) as n`;
-  const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 2000 });
+    from generate_series(1, 300) as n`;
+  const { loaded } = await loadedRun(context, { srid: 4326, sql, rowCount: 300 });
   await expect(handler(loaded, limited)).rejects.toMatchObject({
     code: 'STATEMENT_TIMEOUT',
     retryable: false,
@@ -70,4 +70,42 @@ test('names step, setting and file of a statement that exceeds its time limit', 
       's3://landing-zone/roads/Straßen #1 é.gpkg: PostgreSQL canceled a statement that exceeded ' +
       'STATEMENT_TIMEOUT_SECONDS. Step: transform-recipe.',
   });
+});
+
+/** SQL for raw_data with a valid feature 1 and the geometry of a query as feature 2. */
+const withGeometry = (geometry: string) => `
+  create unlogged table raw_data as select 1::bigint as sluice_fid, ST_MakeEnvelope(0, 0, 1, 1, 4326) as geom
+  union all select 2, ST_SetSRID((${geometry}), 4326)`;
+const polygonWithHoles = (ring: string, count: number) =>
+  `select ST_MakePolygon(ST_ExteriorRing(ST_MakeEnvelope(0, 0, 80, 80)), array_agg(ST_ExteriorRing(${ring})))
+   from generate_series(1, ${count}) as i`;
+const NESTED_RING = 'ST_MakeEnvelope(1 + i * 1e-4, 1 + i * 1e-4, 79 - i * 1e-4, 79 - i * 1e-4)';
+
+test.each([
+  ['100,000 equal rings', polygonWithHoles('ST_MakeEnvelope(1, 1, 2, 2)', 100_000), /its rings are nested in about/],
+  ['100,000 nested rings', polygonWithHoles(NESTED_RING, 100_000), /its rings are nested in about \d+ pairs/],
+  ['2,000 equal rings', polygonWithHoles('ST_MakeEnvelope(1, 1, 2, 2)', 2_000), /its rings are nested in about/],
+  [
+    '40,000 adjacent parts',
+    `select ST_Collect(ST_MakeEnvelope(i % 200 / 2.5, i / 200 / 2.5, (i % 200 + 1) / 2.5, (i / 200 + 1) / 2.5))
+     from generate_series(0, 39999) as i`,
+    /\d+ of its segments are equal to others; the limit is 30000/,
+  ],
+])('names an invalid geometry with %s', async (_, geometry, reason) => {
+  const { loaded } = await loadedRun(context, { srid: 4326, sql: withGeometry(geometry), rowCount: 2 });
+  const error = await handler(loaded, context).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: 'GEOMETRY_TOO_COMPLEX',
+    details: { features: [{ feature: 2 }] },
+    message: expect.stringMatching(reason) as string,
+  });
+});
+
+test('repairs a multipolygon with many disjoint parts and some that overlap', async () => {
+  const parts = `select ST_Multi(ST_Collect(part)) from (
+    select ST_MakeEnvelope(i % 100 * 0.2, i / 100 * 0.2, i % 100 * 0.2 + 0.1, i / 100 * 0.2 + 0.1) as part
+    from generate_series(0, 3999) as i
+    union all select ST_MakeEnvelope(30, 30, 40 + i, 40 + i) from generate_series(1, 5) as i) as parts`;
+  const { loaded } = await loadedRun(context, { srid: 4326, sql: withGeometry(parts), rowCount: 2 });
+  expect((await handler(loaded, context))?.data).toMatchObject({ quality: { repaired_geometries: 1 } });
 });

@@ -100,6 +100,7 @@ async function runStep(
   const statements = step.plan(tables, context);
   const outcome: StepOutcome = { executed: statements.length > 0, rows: 0, repaired: 0, changed: 0 };
   for (const statement of statements) {
+    for (const check of statement.checksBefore ?? []) await runCheck(session, check);
     outcome.rows = await execute(session, step, statement, tables, context, signal);
     if (statement.counts === 'repaired_geometries') outcome.repaired += outcome.rows;
     if (statement.counts === 'changed_features') outcome.changed += outcome.rows;

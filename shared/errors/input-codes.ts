@@ -115,7 +115,7 @@ export const INPUT_CODES = {
     'Correct the feature in `details`, and upload the file again.',
   ),
   GEOMETRY_TOO_COMPLEX: permanent(
-    'A geometry crosses itself so often that PostGIS cannot repair it within its limits of time and memory.',
+    'A geometry is so complex that PostGIS cannot repair it within its limits of time and memory.',
     'Correct the feature in `details` or remove it, and upload the file again.',
   ),
 

@@ -12,6 +12,8 @@ export interface SqlStep {
   stopWhenEmpty?: true;
   /** What the row count of the statement means. */
   counts?: 'repaired_geometries' | 'changed_features';
+  /** Checks to run before the statement. */
+  checksBefore?: FeatureCheck[];
   /** Checks to run after the statement. */
   checks?: FeatureCheck[];
 }
