@@ -3,7 +3,7 @@
 /** The folders of shared/, lowest layer first. A folder imports only folders of lower layers. */
 const LAYERS = [
   ['errors'],
-  ['text', 'signals'],
+  ['text', 'signals', 'processes'],
   ['config'],
   ['log'],
   ['contracts'],

@@ -19,13 +19,27 @@ test('files outside of the folder cannot be read or written, and the configurati
   await expect(database.query('set enable_external_access = true', signal)).rejects.toThrow(/locked/);
 });
 
+/** Takes hours, and reads no file. */
+const ENDLESS = 'select sum(a.range * b.range % 7) from range(10000000) a, range(10000000) b';
+
 test('an abort interrupts the statement', async () => {
   using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true });
   const controller = new AbortController();
-  const query = database.query('select sum(a.range * b.range) from range(1e6) a, range(1e6) b', controller.signal);
+  const query = database.query(ENDLESS, controller.signal);
   controller.abort(new Error('canceled'));
   await expect(query).rejects.toThrow('canceled');
 });
+
+test.runIf(process.platform === 'linux')(
+  'interrupts a statement that computes without reading or writing',
+  async () => {
+    using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true, stalledCpuSeconds: 1 });
+    await expect(database.query(ENDLESS, signal)).rejects.toMatchObject({
+      code: 'STEP_NO_PROGRESS',
+      message: 'DuckDB used 1 s of processor time without reading or writing data.',
+    });
+  },
+);
 
 test.each([
   [

@@ -1,6 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance, quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
+import { readThreadUsage, watchProgram } from '#shared/processes/program-watch.ts';
 
 /** The memory limit of DuckDB. Larger intermediate results are written to the folder. */
 const MEMORY_LIMIT = '2GB';
@@ -9,12 +10,15 @@ const MEMORY_LIMIT = '2GB';
  * ended.
  */
 const INTERRUPT_INTERVAL_MS = 50;
+/** Processor seconds that a statement may use without reading or writing, as the default of GDAL programs. */
+const STALLED_CPU_SECONDS = 300;
 
 export interface LockedDatabase extends Disposable {
   connection: DuckDBConnection;
   /**
    * Executes one statement in DuckDB's threads. Returns its rows as JSON values, where integers of 64 bits are texts.
-   * Aborting the signal interrupts the statement. Throws DISK_FULL.
+   * Aborting the signal interrupts the statement. Throws DISK_FULL, and STEP_NO_PROGRESS when the threads of this
+   * process used a long time without reading or writing.
    */
   query<T>(sql: string, signal: AbortSignal): Promise<T[]>;
 }
@@ -26,8 +30,9 @@ export interface LockedDatabase extends Disposable {
  */
 export async function openLockedDatabase(
   folder: string,
-  options: { threads: number; preserveOrder: boolean },
+  options: { threads: number; preserveOrder: boolean; stalledCpuSeconds?: number },
 ): Promise<LockedDatabase> {
+  const { stalledCpuSeconds = STALLED_CPU_SECONDS } = options;
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads),
     memory_limit: MEMORY_LIMIT,
@@ -51,7 +56,11 @@ export async function openLockedDatabase(
     return {
       connection,
       query: <T>(sql: string, signal: AbortSignal) =>
-        interruptible(connection, signal, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[]),
+        interruptible(
+          connection,
+          { signal, stalledCpuSeconds },
+          async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[],
+        ),
       [Symbol.dispose]: () => instance.closeSync(),
     };
   } catch (thrown) {
@@ -60,23 +69,43 @@ export async function openLockedDatabase(
   }
 }
 
-async function interruptible<T>(connection: DuckDBConnection, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function interruptible<T>(
+  connection: DuckDBConnection,
+  { signal, stalledCpuSeconds }: { signal: AbortSignal; stalledCpuSeconds: number },
+  work: () => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted();
   let timer: NodeJS.Timeout | undefined;
+  let stalled = false;
   const interrupt = () => {
     connection.interrupt();
     timer ??= setInterval(() => connection.interrupt(), INTERRUPT_INTERVAL_MS);
   };
   signal.addEventListener('abort', interrupt, { once: true });
+  const onStalled = () => {
+    stalled = true;
+    interrupt();
+  };
+  const limits = { stalledCpuSeconds, memoryBytes: undefined };
+  const stopWatching = watchProgram(process.pid, limits, onStalled, readThreadUsage);
   try {
     return await work();
   } catch (thrown) {
     signal.throwIfAborted();
-    throw resourceError(thrown) ?? thrown;
+    throw stalled ? noProgress(stalledCpuSeconds) : (resourceError(thrown) ?? thrown);
   } finally {
+    stopWatching();
     signal.removeEventListener('abort', interrupt);
     clearInterval(timer);
   }
+}
+
+function noProgress(seconds: number): SluiceError {
+  return new SluiceError(
+    'STEP_NO_PROGRESS',
+    `DuckDB used ${seconds} s of processor time without reading or writing data.`,
+    { details: { program: 'duckdb', seconds } },
+  );
 }
 
 /** The error for a failure of DuckDB that has no disk space or memory left; undefined for other failures. */

@@ -37,7 +37,7 @@ export const OPERATION_CODES = {
   STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
   STEP_NO_PROGRESS: permanent(
     'A program used processor time for a long time without reading or writing data.',
-    'Simplify or split the file, or raise the limit in the message.',
+    'Simplify or split the file, or raise the limit if the message names one.',
   ),
   PROGRAM_KILLED: transient(
     'Another process, or the kernel when memory ran out, killed a GDAL program.',

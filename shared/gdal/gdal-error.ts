@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from './gdal.ts';
-import type { ExceededLimit, WatchLimits } from './program-watch.ts';
+import type { ExceededLimit, WatchLimits } from '#shared/processes/program-watch.ts';
 
 /** Converts the exit and the messages of a GDAL program to a SluiceError. */
 

@@ -6,7 +6,7 @@ import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { cleanText, gdalError, gdalMissing, limitExceeded, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
-import { type ExceededLimit, watchProgram, type WatchLimits } from './program-watch.ts';
+import { type ExceededLimit, watchProgram, type WatchLimits } from '#shared/processes/program-watch.ts';
 import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
 import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 

@@ -1,8 +1,10 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
- * Watches the processes of one GDAL program through /proc: processor time without reading or writing, and resident
- * memory. A program that ends within the first interval is never read. On systems without /proc nothing is limited.
+ * Watches a program, or the threads of this process, through /proc: processor time without reading or writing, and
+ * resident memory. A program that ends within the first interval is never read. On systems without /proc nothing is
+ * limited.
  */
 
 export interface WatchLimits {
@@ -20,6 +22,8 @@ const INTERVAL_MS = 1000;
 const TICKS_PER_SECOND = 100;
 /** Positions of utime and stime in /proc/PID/stat after the name of the program, see proc_pid_stat(5). */
 const [USER_TICKS, SYSTEM_TICKS] = [11, 12];
+/** The threads of this process. */
+const THREADS = '/proc/self/task';
 /** Processes of one program: wrappers and the program. GDAL programs start no others. */
 const MAX_PROCESSES = 16;
 
@@ -88,12 +92,36 @@ export async function readProgramUsage(pid: number): Promise<ProgramUsage | unde
     );
     pids.push(...(children?.split(' ').filter((child) => child !== '') ?? []));
     if (stat === undefined || io === undefined) continue;
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    usage.cpuSeconds += (Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])) / TICKS_PER_SECOND;
+    usage.cpuSeconds += processorSeconds(stat);
     usage.io += `${pids[at]}\n${io}`;
     usage.rssBytes += Number(/^VmRSS:\s*(\d+) kB/m.exec(status ?? '')?.[1] ?? 0) * 1024;
   }
   return usage.io === '' ? undefined : usage;
+}
+
+/**
+ * The usage of all threads of this process except the main thread, which sends heartbeats. A library that works in
+ * threads of its own, as DuckDB does, reads and writes its files in these.
+ */
+export function readThreadUsage(): Promise<ProgramUsage | undefined> {
+  const usage: ProgramUsage = { cpuSeconds: 0, io: '', rssBytes: 0 };
+  // Synchronous, because asynchronous reads are executed by threads that are counted here.
+  for (const thread of existsSync(THREADS) ? readdirSync(THREADS) : []) {
+    if (thread === String(process.pid)) continue;
+    try {
+      usage.cpuSeconds += processorSeconds(readFileSync(`${THREADS}/${thread}/stat`, 'latin1'));
+      usage.io += `${thread}\n${readFileSync(`${THREADS}/${thread}/io`, 'latin1')}`;
+    } catch {
+      // The thread has ended.
+    }
+  }
+  return Promise.resolve(usage.io === '' ? undefined : usage);
+}
+
+/** The processor time in the text of /proc/PID/stat. */
+function processorSeconds(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])) / TICKS_PER_SECOND;
 }
 
 function readProc(path: string): Promise<string | undefined> {
