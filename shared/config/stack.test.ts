@@ -10,7 +10,7 @@ test('reads the stack.yml of the repository', async () => {
   expect(stack.subscribers('sluice.run.requested.vector')).toEqual(['load-to-postgis']);
   expect(stack.subscribers('sluice.run.failed')).toEqual(['archive']);
   expect(stack.find('archive')?.image).toBe('sluice/archive:1.2');
-  expect(stack.find('export-parquet')?.needs).toEqual(['ledger', 'objects', 'gdal']);
+  expect(stack.find('export-parquet')?.needs).toEqual(['ledger', 'objects']);
 });
 
 test('only a template with GDAL is used for functions that need GDAL', async () => {

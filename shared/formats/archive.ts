@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
 import { ignoreError, writeFileStream } from '#shared/text/file-streams.ts';
 
@@ -46,16 +45,23 @@ export async function withArchive<T>(
   path: string,
   file: string,
   limits: { maxBytes: number },
-  work: (members: ArchiveMember[], unpack: Unpack) => Promise<T>,
+  work: (members: ArchiveMember[], unpack: Unpack, read: ReadMember) => Promise<T>,
 ): Promise<T> {
   const zip = await openArchive(path, file);
   try {
     const members = await listMembers(zip, file, limits.maxBytes);
-    return await work(members, (member, target, signal) => unpackMember(zip, file, member, target, signal));
+    return await work(
+      members,
+      (member, target, signal) => unpackMember(zip, file, member, target, signal),
+      (member) => readMember(zip, file, member),
+    );
   } finally {
     zip.close();
   }
 }
+
+/** The content of one member. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE. */
+export type ReadMember = (member: ArchiveMember) => AsyncIterable<Buffer>;
 
 /** Unpacks one member to `target` and creates the folder of `target`. */
 export type Unpack = (member: ArchiveMember, target: string, signal: AbortSignal) => Promise<void>;
@@ -154,21 +160,21 @@ async function unpackMember(
   signal: AbortSignal,
 ): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
+  await pipeline(readMember(zip, file, member), writeFileStream(target), { signal });
+}
+
+async function* readMember(zip: ZipFile, file: string, member: ArchiveMember): AsyncGenerator<Buffer> {
   let left = member.size;
-  const limit = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      left -= chunk.length;
-      const tooLong = `contains ${JSON.stringify(member.name)}, which unpacks to more than its declared size`;
-      done(left < 0 ? unsafe(file, tooLong) : null, chunk);
-    },
-  }).on('error', ignoreError);
   try {
     const content = (await zip.openReadStreamPromise(member.entry)).on('error', ignoreError);
-    await pipeline(content, limit, writeFileStream(target), { signal });
+    for await (const chunk of content as AsyncIterable<Buffer>) {
+      left -= chunk.length;
+      if (left < 0)
+        throw unsafe(file, `contains ${JSON.stringify(member.name)}, which unpacks to more than its declared size`);
+      yield chunk;
+    }
   } catch (thrown) {
-    signal.throwIfAborted();
-    const error = asSluiceError(thrown);
-    throw error.code === 'INTERNAL' ? unreadable(file, thrown, member.name) : error;
+    throw thrown instanceof SluiceError ? thrown : unreadable(file, thrown, member.name);
   }
 }
 

@@ -3,7 +3,6 @@ import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A table format that Sluice accepts. docs/tabular.md describes the formats. */
 export interface TableFormat extends FileFormat {
-  /** `workbook`: GDAL converts each sheet to delimited text. */
   reader: 'delimited' | 'json-lines' | 'workbook';
   /** Set when the format allows only this delimiter. */
   delimiter?: string;
@@ -57,7 +56,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     name: 'XLSX',
     aliases: ['Excel'],
     extensions: ['.xlsx', '.xlsm'],
-    drivers: ['XLSX'],
+    drivers: [],
     ...SINGLE_FILE,
     matchesSignature: isZip,
     reader: 'workbook',
@@ -66,7 +65,7 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
     name: 'ODS',
     aliases: ['OpenDocument spreadsheet'],
     extensions: ['.ods'],
-    drivers: ['ODS'],
+    drivers: [],
     ...SINGLE_FILE,
     matchesSignature: isZip,
     reader: 'workbook',

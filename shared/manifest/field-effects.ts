@@ -128,7 +128,7 @@ const PARAMETERS: ParameterRules = {
     percent: DELIMITED,
     date_format: DELIMITED,
     header: someTable((_, reader) => reader !== 'json-lines', 'files of format CSV, TSV, XLSX or ODS'),
-    skip_lines: DELIMITED,
+    skip_lines: someTable((_, reader) => reader !== 'json-lines', 'files of format CSV, TSV, XLSX or ODS'),
     comment: DELIMITED,
     quotes: DELIMITED,
     null_values: someTable((_, reader) => reader !== 'json-lines', 'files of format CSV, TSV, XLSX or ODS'),

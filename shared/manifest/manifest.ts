@@ -147,7 +147,7 @@ export const TabularParametersSchema = z
       .min(0)
       .max(MAX_SKIPPED_LINES)
       .optional()
-      .describe('Number of lines to skip at the beginning, such as titles.'),
+      .describe('Number of lines, or rows of a sheet, to skip at the beginning, such as titles.'),
     comment: z
       .string()
       .regex(/^[!#$%&*;@~]$/, 'must be one of ! # $ % & * ; @ ~')

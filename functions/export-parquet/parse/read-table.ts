@@ -6,13 +6,13 @@ import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
-import { extractSheet } from '../workbook/extract-sheet.ts';
+import { readSheet } from '../workbook/read-sheet.ts';
+import { sheetTable } from '../workbook/sheet-table.ts';
 import { type FetchedTable, sourceFile } from './fetch-tables.ts';
 import { jsonLinesTable } from './json-lines-table.ts';
 import { LineScanner } from './scan-lines.ts';
 
-interface ReadContext extends Pick<Context, 'env' | 'gdal'> {
+interface ReadContext extends Pick<Context, 'env'> {
   database: LockedDatabase;
   parameters: TabularParameters;
   signal: AbortSignal;
@@ -29,7 +29,7 @@ export function readTable(fetched: FetchedTable, context: ReadContext): Promise<
     case 'json-lines':
       return readJsonLines(fetched, context);
     case 'workbook':
-      return readSheet(fetched, context);
+      return readWorkbook(fetched, context);
   }
 }
 
@@ -55,28 +55,25 @@ async function readJsonLines(fetched: FetchedTable, context: ReadContext): Promi
   return jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
 }
 
-async function readSheet(fetched: FetchedTable, context: ReadContext): Promise<SourceTable> {
-  const { file, path, format, declared } = fetched.source;
-  const { gdal, env, parameters, signal } = context;
-  const hasHeader = parameters.header !== false;
-  const workbook = { path, file, format, sheet: declared.layer ?? parameters.sheet, hasHeader };
-  const target = join(fetched.folder, 'sheet.csv');
-  const sheet = await extractSheet(workbook, target, { gdal, maxBytes: env.MAX_FILE_BYTES, signal });
-  const dialect = {
-    delimiter: ',',
-    // GDAL always writes a line of names: the first row of the sheet, or generated names before it.
-    header: true,
-    firstRow: hasHeader ? 1 : 0,
-    null_values: parameters.null_values,
-    // GDAL writes a comma after the name of the only column, and after its cells without a value.
-    width: sheet.types.length === 1 ? 1 : undefined,
+async function readWorkbook(fetched: FetchedTable, context: ReadContext): Promise<SourceTable> {
+  const { file, path, format, declared, sizeBytes } = fetched.source;
+  const { env, parameters, signal } = context;
+  const job = {
+    path,
+    file,
+    sizeBytes,
+    format: format.name,
+    sheet: declared.layer ?? parameters.sheet,
+    header: parameters.header,
+    skipRows: parameters.skip_lines,
+    nullValues: parameters.null_values ?? [],
+    maxBytes: env.MAX_FILE_BYTES,
+    folder: fetched.folder,
+    rowsPath: rowsPath(fetched),
   };
-  const text = readFileStream(sheet.path) as AsyncIterable<Buffer>;
-  const staged = await stageDelimited(text, rowsPath(fetched), dialect, file, signal);
-  await Promise.all([path, sheet.path].map((unused) => rm(unused)));
-  if (!hasHeader) staged.dialect.header = undefined;
-  const described = { ...sourceFile(fetched.source), layer: sheet.name };
-  return delimitedTable(staged, described, { ...parameters, decimal_separator: '.' }, { fixed: sheet.types });
+  const sheet = await readSheet(job, { signal, stalledSeconds: env.GDAL_STALLED_CPU_SECONDS });
+  await rm(path);
+  return sheetTable(sheet, rowsPath(fetched), sourceFile(fetched.source), parameters);
 }
 
 function openSource({ source }: FetchedTable, { env, signal }: ReadContext): AsyncIterable<Buffer> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { kindOfFormat, MAX_NUMBER_FORMATS, plainNumberFormats } from './number-formats.ts';
+import { kindOfBuiltIn, kindOfFormat } from './number-formats.ts';
 
 test.each([
   ['yyyy-mm-dd h:mm:ss', 'timestamp'],
@@ -10,11 +10,13 @@ test.each([
   ['mmm', 'date'],
   ['[$-F800]dddd, mmmm dd, yyyy', 'date'],
   ['yyyy"h"', 'date'],
+  ['[$-411]ggge"年"m"月"d"日"', 'date'],
+  ['aaa', 'date'],
   ['h:mm', 'time'],
   ['mm:ss.0', 'time'],
   ['h AM/PM', 'time'],
-  ['[h]:mm:ss', 'number'],
-  ['[hh]:mm', 'number'],
+  ['[h]:mm:ss', 'duration'],
+  ['[hh]:mm', 'duration'],
   ['0.0 "added"', 'number'],
   ['#,##0 "hh";[Red]-#,##0 "hh"', 'number'],
   ['General', 'number'],
@@ -23,31 +25,20 @@ test.each([
   ['[Red]0', 'number'],
 ])('%j shows a %s', (format, kind) => expect(kindOfFormat(format)).toBe(kind));
 
-test('only the number formats of the styles are replaced', () => {
-  expect(
-    plainNumberFormats(
-      `<numFmts count="2"><numFmt numFmtId="164" formatCode="yyyy-mm-dd h:mm"/><numFmt formatCode='[>100]0 &quot;dd&quot;' numFmtId="165" /></numFmts><xf numFmtId="164"/>`,
-    ),
-  ).toBe(
-    '<numFmts count="2"><numFmt numFmtId="164" formatCode="yyyy-mm-dd hh:mm:ss.000"/><numFmt formatCode="0.0" numFmtId="165" /></numFmts><xf numFmtId="164"/>',
-  );
-});
-
-// With an expression that takes quadratic time, these texts take minutes.
-
-test.each([
-  ['elements that are not closed', '<numFmt '.repeat(2 ** 19)],
-  ['an open quote', `<numFmt formatCode="h${"'<numFmt ".repeat(2 ** 19)}`],
-  ['blanks', `<numFmt${' '.repeat(2 ** 22)}`],
-])('styles of 4 MiB with %s are not changed', (_name, styles) => expect(plainNumberFormats(styles)).toBe(styles));
-
 test('a format of 4 MiB of open brackets is a number', () => {
   expect(kindOfFormat('['.repeat(2 ** 22))).toBe('number');
   expect(kindOfFormat(`${';['.repeat(2 ** 21)}h`)).toBe('number');
 });
 
-test('styles with more formats than a workbook can have are not read', () => {
-  const styles = (count: number) => '<numFmt formatCode="h"/>'.repeat(count);
-  expect(plainNumberFormats(styles(MAX_NUMBER_FORMATS))).toHaveLength(MAX_NUMBER_FORMATS * 31);
-  expect(plainNumberFormats(styles(MAX_NUMBER_FORMATS + 1))).toBeUndefined();
+test('built-in formats, also those of Chinese, Japanese and Korean', () => {
+  const kinds = Map.groupBy(
+    Array.from({ length: 60 }, (_, id) => id),
+    kindOfBuiltIn,
+  );
+  expect(kinds.get('date')).toEqual([14, 15, 16, 17, 27, 28, 29, 30, 31, 34, 35, 36, ...range(50, 58)]);
+  expect(kinds.get('time')).toEqual([18, 19, 20, 21, 32, 33, 45, 47]);
+  expect(kinds.get('timestamp')).toEqual([22]);
+  expect(kinds.get('duration')).toEqual([46]);
 });
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
