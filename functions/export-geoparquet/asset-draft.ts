@@ -23,7 +23,9 @@ export function sourceHash(
   loaded: Pick<Loaded, 'files'> | undefined,
   ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>,
 ): string {
-  const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs];
+  const { tabular } = run.manifest.metadata;
+  const reading = tabular === undefined ? [] : [sortedEntries(tabular)];
+  const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs, ...reading];
   return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }
 
@@ -55,6 +57,7 @@ export function assetDraft(
     columns: file.columns,
     size_bytes: file.size_bytes,
     quality: { ...ready.quality, notes: [...(loaded?.notes ?? []), ...(ready.notes ?? []), ...file.notes] },
+    ...(loaded?.rejected_rows === undefined ? {} : { rejected_rows: loaded.rejected_rows }),
     software: file.software,
     recipe: { name: ready.recipe, parameters: ready.parameters, steps: ready.steps.map(({ step }) => step) },
     sources: loaded?.files ?? [],

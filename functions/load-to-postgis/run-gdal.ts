@@ -2,6 +2,7 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-error.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
+import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { VectorSource } from './load/fetch-vector.ts';
@@ -21,7 +22,6 @@ export async function runGdal(
 
 /** The open options (-oo) of GDAL's driver for a source. */
 export function openOptions(source: VectorSource): string[] {
-  if (source.format.name === 'CSV') return ['AUTODETECT_TYPE=NO', 'KEEP_GEOM_COLUMNS=YES'];
   if (source.format.encoding !== 'driver' || source.declared.encoding === undefined) return [];
   return [`ENCODING=${source.declared.encoding}`];
 }
@@ -32,6 +32,8 @@ export interface LoadContext extends Pick<Context, 'gdal' | 'env'> {
   session: PostgisSession;
   /** Folder of the downloaded file; GDAL has access to no other one. */
   folder: string;
+  /** How a CSV is read (`metadata.tabular`). */
+  tabular: TabularParameters;
   signal: AbortSignal;
 }
 

@@ -42,6 +42,12 @@ export const JoinResultSchema = z.object({
   null_keys: z.object({ spatial: z.number().int(), tabular: z.number().int() }).optional(),
 });
 
+/** The rows of tables that could not be read: their number, and the first ones in the order of their lines. */
+export const RejectedRowsSchema = z.object({
+  count: z.number().int(),
+  sample: z.array(z.object({ line: z.number().int(), reason: z.string() })),
+});
+
 export type SourceFile = z.infer<typeof SourceFileSchema>;
 export type Column = z.infer<typeof ColumnSchema>;
 export type Note = z.infer<typeof NoteSchema>;

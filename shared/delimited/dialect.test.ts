@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DeclaredDialect, detectDialect, MAX_TABLE_COLUMNS, separatorLine } from './dialect.ts';
+import { type DeclaredDialect, detectDialect, looksSpaced, MAX_TABLE_COLUMNS, separatorLine } from './dialect.ts';
 
 const head = (bytes: Buffer, isWhole = true) => ({ bytes, isWhole, firstLine: 1 });
 const detect = (text: string, declared: DeclaredDialect = {}) => detectDialect(head(Buffer.from(text)), declared);
@@ -79,4 +79,39 @@ test('a row of 8 million values is not read to its end', () => {
 test('a value of a million digits is a number', () => {
   expect(hasHeader(`a,b\nx,${'1'.repeat(1_000_000)}\n`)).toBe(true);
   expect(hasHeader(`a,b\nx,${'1'.repeat(1_000_000)}x\n`)).toBe(true);
+});
+
+test.each([
+  ['x y\n1 2\n3 4\n', true],
+  ['station t\nA 1.5\nB 2.5\n', true],
+  ['Name        Pop   Area\nNew York    8000  783\nRome        2800  1285\n', true],
+  ['name\nNew York\nRome\n', false],
+  ['full name\nAna Rey\nBo Li\n', false],
+  ['address\n1 Main\n2 Oak\n', false],
+  ['n\n1\n2\n', false],
+])('%j seems to be separated by spaces: %s', (text, expected) => {
+  const dialect = detect(text);
+  expect(dialect !== undefined && dialect.columns === 1 && looksSpaced(dialect)).toBe(expected);
+});
+
+test('titles, and spaces after delimiters, are found', () => {
+  expect(detect('# generated 2024\n# source x\na,b\n1,2\n3,4\n')).toMatchObject({
+    header: ['a', 'b'],
+    skipThrough: 3,
+    titles: { count: 2, line: 1, text: '# generated 2024' },
+    sample: [
+      ['1', '2'],
+      ['3', '4'],
+    ],
+  });
+  expect(detect('# generated 2024\n# source x\na,b\n1,2\n', { comment: '#' })).toMatchObject({ titles: undefined });
+  expect(detect('name,   value\nA,   1.5\n')?.stripBlanks).toBe(true);
+  expect(detect('name,value\nA, 1.5\n')?.stripBlanks).toBe(false);
+});
+
+test('a footer is not part of the sample', () => {
+  expect(detect('year,v\n2001,2\n2002,4\nSource: BEA\n')?.sample).toEqual([
+    ['2001', '2'],
+    ['2002', '4'],
+  ]);
 });

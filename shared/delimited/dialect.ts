@@ -63,8 +63,7 @@ const DELIMITERS = ['\t', ';', '|', ','];
 export function detectDialect(head: Head, declared: DeclaredDialect): Dialect | undefined {
   const delimiter = declared.delimiter ?? detectDelimiter(head, declared);
   const rows = scanRows(head, delimiter, declared);
-  const decimal = declared.decimal_separator ?? '.';
-  const cells = rows.map(({ values }) => values.map((value) => (value === null ? null : textCell(value, decimal))));
+  const cells = rows.map(({ values }) => values.map((value) => (value === null ? null : textCell(value))));
   const found = findHeader(cells, {
     header: declared.header,
     columns: declared.width,
@@ -165,5 +164,5 @@ function haveEqualParts(texts: readonly string[], separator: RegExp): boolean {
 
 function hasNumberPart(texts: readonly string[]): boolean {
   const rows = texts.map((text) => text.split(/\s+/));
-  return (rows[0] ?? []).some((_, part) => rows.every((row) => textCell(row[part] ?? '', '.').kind === 'number'));
+  return (rows[0] ?? []).some((_, part) => rows.every((row) => textCell(row[part] ?? '').kind === 'number'));
 }

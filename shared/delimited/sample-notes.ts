@@ -9,7 +9,7 @@ const MAX_NOTES = 10;
 /** Values of a column that are examined. */
 const MAX_VALUES = 1_000;
 /** A column of numbers with a few other values, such as a unit, gets a note. */
-const MIN_NUMBER_SHARE = 0.8;
+const MIN_NUMBER_SHARE = 0.6;
 
 const NUMBER = /^[-+]?(?:0|[1-9]\d*)(?:[.,]\d+)?$/;
 const DECIMAL_COMMA = /^[-+]?(?:0|[1-9]\d*),\d+$/;
@@ -34,14 +34,14 @@ export function notesOfSample(
     .filter(({ declared, candidates }) => declared === undefined && candidates.length === 0)
     .flatMap(({ name, position }) => {
       const values = rows.map((row) => (row[position] ?? '').trim()).filter((value) => value !== '');
-      const advice = values.length === 0 ? undefined : adviceFor(values, notation);
+      const advice = values.length === 0 ? undefined : adviceFor(name, values, notation);
       if (advice === undefined) return [];
       return [{ code: 'COLUMN_IS_TEXT', file, column: name, message: `Column ${shown(name)} is text: ${advice}` }];
     })
     .slice(0, MAX_NOTES);
 }
 
-function adviceFor(values: readonly string[], notation: Notation): string | undefined {
+function adviceFor(name: string, values: readonly string[], notation: Notation): string | undefined {
   const present = values.filter((value) => !isMissingMark(value));
   const all = (pattern: RegExp) => present.length > 0 && present.every((value) => pattern.test(value));
   const find = (pattern: RegExp) => present.find((value) => pattern.test(value)) ?? '';
@@ -57,7 +57,7 @@ function adviceFor(values: readonly string[], notation: Notation): string | unde
       toNumbers('`decimal_separator` (--decimal ,)')
     );
   if (notation.thousands === undefined && present.some((value) => GROUPED.test(value))) return groupAdvice(present);
-  return othersAdvice(values);
+  return othersAdvice(name, values);
 }
 
 function toNumbers(setting: string): string {
@@ -95,17 +95,20 @@ function groupAdvice(values: readonly string[]): string | undefined {
 }
 
 /** Advice for a column of numbers with a few other values. */
-function othersAdvice(values: readonly string[]): string | undefined {
+function othersAdvice(name: string, values: readonly string[]): string | undefined {
   const others = values.filter((value) => !/^-?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?$/.test(value));
   if (others.length === 0 || values.length - others.length < values.length * MIN_NUMBER_SHARE) return undefined;
-  const [first = ''] = others;
-  const only = others.every((value) => value === first);
   const verb = others.length === 1 ? 'is no number' : 'are no numbers';
-  const found = `${others.length} of its first ${values.length} values ${verb}`;
+  const [first = ''] = others;
   return (
-    `${found}, such as ${shown(first)}. ` +
-    (only
-      ? 'If it means "no value", list it in `null_values` (--null).'
-      : 'Correct them, or declare the type of the column.')
+    `${others.length} of its first ${values.length} values ${verb}, such as ${shown(first)}. ` +
+    (others.includes(name) ? 'The header seems to be repeated. Delete its repetitions.' : howToCorrect(others))
   );
+}
+
+function howToCorrect(others: readonly string[]): string {
+  const marks = [...new Set(others)];
+  if (marks.length > 1 && !marks.every(isMissingMark)) return 'Correct them, or declare the type of the column.';
+  const options = marks.map((mark) => `--null ${JSON.stringify(mark)}`).join(' ');
+  return `If ${marks.length === 1 ? 'it means' : 'they mean'} "no value", set \`null_values\` (${options}).`;
 }

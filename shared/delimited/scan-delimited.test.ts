@@ -181,3 +181,64 @@ test.each([
     expect(rows[1]?.[1] === value).toBe(true);
   }
 });
+
+test('rejected rows are counted in lines, also when a later quote ends the value', () => {
+  const lines = Array.from({ length: 20 }, (_, index) => `${index},place ${index}`);
+  const text = (closing: string) => `0,a\n1,"open\n${lines.join('\n')}\n${closing}\n3,c\n`;
+  expect(scan(text('2,"close'), { columns: 2 })).toMatchObject({
+    rows: [
+      ['0', 'a'],
+      ['3', 'c'],
+    ],
+    rejected: { count: 22, sample: [{ line: 2, reason: 'has text after a closing quote' }] },
+  });
+  expect(scan(text('2,close"'), { columns: 2 }).rejected).toEqual({
+    count: 22,
+    sample: [{ line: 2, reason: 'has a value in quotes with 20 lines that look like rows' }],
+  });
+  const declared = scan(text('2,close"'), { columns: 2, quotes: true });
+  expect([declared.rows.length, declared.scanner.longValues]).toEqual([
+    3,
+    { count: 1, longest: { line: 2, breaks: 21 } },
+  ]);
+  expect(scan(text('2,close"'), { columns: 2, quotes: false }).rows.length).toBe(24);
+  const poem = Array.from({ length: 20 }, (_, index) => 'la, '.repeat(index % 3)).join('\n');
+  expect(scan(`1,"${poem}"\n`, { columns: 2 }).rejected.count).toBe(0);
+});
+
+test('comments, lines up to the header and rows without values are left out', () => {
+  for (const chunk of [1e9, 1, 3]) {
+    const { rows, lines, scanner } = scan(
+      '# a "title\r\nname,n\r\n# b,c\r\nx,1\r\n,\r\ny,2,,\r\n#',
+      { comment: '#', skipThrough: 2, columns: 2 },
+      chunk,
+    );
+    expect([rows, lines]).toEqual([
+      [
+        ['x', '1'],
+        ['y', '2'],
+      ],
+      [4, 6],
+    ]);
+    expect([scanner.blankRows, scanner.rejected.count]).toEqual([{ count: 1, first: 5 }, 0]);
+  }
+});
+
+test('several spaces are one delimiter', () => {
+  const { rows, rejected } = scan('  1   x y\n2  "a b"   z  \n\n   \n', { delimiter: ' ', columns: 3 });
+  expect(rows).toEqual([
+    ['1', 'x', 'y'],
+    ['2', 'a b', 'z'],
+  ]);
+  expect(rejected.count).toBe(0);
+});
+
+test('spaces at the edges of values are kept or left out, and reported by column', () => {
+  const kept = scan('a, b,c \n1,2,3\n', {});
+  expect([kept.rows[0], [...kept.scanner.padded]]).toEqual([
+    ['a', ' b', 'c '],
+    [undefined, true, true],
+  ]);
+  expect(scan(' a,  b, NA\n', { stripBlanks: true, nullValues: ['NA'] }).rows).toEqual([[' a', 'b', null]]);
+  expect(scan('1, NA \n', { nullValues: ['NA'] }).rows).toEqual([['1', null]]);
+});

@@ -178,7 +178,7 @@ function delimiterUnknown(file: string): SluiceError {
   return new SluiceError(
     'DELIMITER_UNKNOWN',
     `The values of ${file} seem to be separated by spaces, or to be aligned by them. ` +
-      'If a space separates two values, set `delimiter` to " " (--delimiter " "). ' +
+      'If values contain no spaces, set `delimiter` to " " (--delimiter " "); else convert the file to CSV. ' +
       'If the file has one column, set it to "," (--delimiter ,).',
     { details: { file } },
   );

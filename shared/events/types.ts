@@ -3,6 +3,7 @@ import {
   ErrorDocumentSchema,
   JoinResultSchema,
   NoteSchema,
+  RejectedRowsSchema,
   SourceFileSchema,
 } from '#shared/contracts/facts.ts';
 import { z } from 'zod';
@@ -28,6 +29,8 @@ export const EVENT_SCHEMAS = {
     row_count: z.number().int(),
     columns: z.array(ColumnSchema),
     notes: z.array(NoteSchema),
+    /** Only of CSV files. */
+    rejected_rows: RejectedRowsSchema.optional(),
   }),
   /** The schema of the run contains `processed`. */
   'sluice.table.ready': RunRef.extend({

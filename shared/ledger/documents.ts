@@ -7,6 +7,7 @@ import {
   ErrorDocumentSchema,
   JoinResultSchema,
   NoteSchema,
+  RejectedRowsSchema,
   SourceFileSchema,
 } from '#shared/contracts/facts.ts';
 
@@ -187,10 +188,8 @@ export const AssetDocumentSchema = z.object({
   raster: RasterSchema.optional(),
   /** Only for a joined asset: matched and unmatched keys. */
   join: JoinResultSchema.optional(),
-  /** Only for a tabular asset: the number of rejected rows, and the first ones in the order of their lines. */
-  rejected_rows: z
-    .object({ count: z.number().int(), sample: z.array(z.object({ line: z.number().int(), reason: z.string() })) })
-    .optional(),
+  /** Only for an asset of tables or of CSV files. */
+  rejected_rows: RejectedRowsSchema.optional(),
   /** Versions of the programs that wrote the asset: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
   software: z.record(z.string(), z.string()).optional(),
   recipe: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()), steps: z.array(z.string()) }),

@@ -35,7 +35,7 @@ test.each([
   ['boolean', ['TRUE', 'false'], ['true', 'false']],
   ['character varying', ['yes', 'no'], undefined],
   ['character varying', [`1${'0'.repeat(200)}`, '1'], undefined],
-  ['character varying', ['a\nb', '"', '\u001f', ''], ['a\nb', '"', '\u001f', null]],
+  ['character varying', ['a\nb', '"', '\u001f', ''], ['a\nb', '"', '\u001f', '']],
 ])('a column is of type %s for the values %j', async (type, values, printed) => {
   const loaded = await loadValues(values);
   expect(loaded.type).toBe(type);

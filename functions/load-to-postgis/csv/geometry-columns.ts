@@ -20,12 +20,17 @@ const XY_NAMES: [string, string][] = [
 const MAX_COLUMNS_IN_DETAILS = 100;
 const MAX_COLUMNS_IN_MESSAGE = 20;
 
+const WKT =
+  /^\s*(?:SRID=\d+;\s*)?(?:MULTI)?(?:POINT|LINESTRING|POLYGON|CURVE|SURFACE|GEOMETRYCOLLECTION|CIRCULARSTRING|COMPOUNDCURVE|CURVEPOLYGON|TRIANGLE|TIN|POLYHEDRALSURFACE)(?![a-z])/i;
+
 /**
- * The geometry columns that the manifest declares; without a declaration, those with a recognized name. Throws
- * NO_GEOMETRY.
+ * The geometry columns that the manifest declares; without a declaration, those with a recognized name. A column with
+ * a name of WKT whose first values are no WKT, such as the shape of an object, is used only when there are no
+ * coordinates. Throws NO_GEOMETRY.
  */
 export function csvGeometry(
   columns: readonly string[],
+  sample: readonly (readonly (string | null)[])[],
   declared: Pick<ManifestFile, 'x_column' | 'y_column' | 'wkt_column'>,
   file: string,
 ): CsvGeometry {
@@ -35,18 +40,28 @@ export function csvGeometry(
   if (x_column !== undefined && y_column !== undefined)
     return { kind: 'xy', x: require(x_column), y: require(y_column) };
   const byName = new Map(columns.map((column) => [column.trim().toLowerCase(), column]));
-  const wkt = WKT_NAMES.map((name) => byName.get(name)).find((column) => column !== undefined);
-  if (wkt !== undefined && x_column === undefined && y_column === undefined) return { kind: 'wkt', column: wkt };
+  const named = WKT_NAMES.flatMap((name) => byName.get(name) ?? []);
+  const wkt = x_column === undefined && y_column === undefined ? named : [];
+  const readable = wkt.find((column) => holdsWkt(sample, columns.indexOf(column)));
+  if (readable !== undefined) return { kind: 'wkt', column: readable };
   for (const [xName, yName] of XY_NAMES) {
     const [x, y] = [x_column ?? byName.get(xName), y_column ?? byName.get(yName)];
     if (x !== undefined && y !== undefined) return { kind: 'xy', x: require(x), y: require(y) };
   }
+  const [other] = wkt;
+  if (other !== undefined) return { kind: 'wkt', column: other };
   throw noGeometry(
     `${file} has no coordinate columns that Sluice recognizes. Its columns are ${listColumns(columns)}. ` +
       'Set `x_column` and `y_column`, or `wkt_column`, in the manifest.',
     { file },
     columns,
   );
+}
+
+/** Whether the first values of a column are WKT; true without values. */
+function holdsWkt(sample: readonly (readonly (string | null)[])[], position: number): boolean {
+  const values = sample.flatMap((row) => row[position]?.trim() || []);
+  return values.filter((value) => WKT.test(value)).length * 2 >= values.length;
 }
 
 function requireColumn(columns: readonly string[], column: string, file: string): string {

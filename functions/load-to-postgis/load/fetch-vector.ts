@@ -41,7 +41,7 @@ const UTF8 = /^utf-?8$/i;
 const BYTE_ORDER_MARK_BYTES = 2;
 
 /**
- * Converts a CSV or GeoJSON file to UTF-8, which is the only encoding that GDAL reads for these formats. The source
+ * Converts a GeoJSON file to UTF-8, which is the only encoding that GDAL reads for this format. The source
  * encoding is the one of the manifest, else UTF-16 when the file starts with its byte order mark. Throws
  * ENCODING_INVALID.
  */

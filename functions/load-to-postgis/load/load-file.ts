@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
 import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
-import { type CsvGeometry, csvGeometry } from '../csv/geometry-columns.ts';
-import { checkCsvRows } from '../csv/count-records.ts';
-import { typeCsvTable } from '../csv/type-table.ts';
+import { copyPoints } from '../csv/copy-points.ts';
+import { inferPoints, stagePoints } from '../csv/read-points.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
@@ -15,7 +16,7 @@ import { rejectNul } from '../guards/reject-nul.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
-import { type StagedNames, stagedNames } from './plan-load.ts';
+import { stagedNames, type StagedNames } from './plan-load.ts';
 import { type LoadContext, notesFromMessages } from '../run-gdal.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
@@ -27,32 +28,59 @@ export interface LoadedFile {
   keyColumn?: Column | undefined;
   srid: number;
   notes: Note[];
+  /** The rows of a CSV that could not be read. */
+  rejected?: RejectedRows;
+}
+
+/** Loads one downloaded file into `table`. Throws the errors that README.md lists. */
+export function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+  return source.format.name === 'CSV' ? loadPoints(source, table, context) : loadLayer(source, table, context);
+}
+
+/** Loads a CSV with the reader of tables (shared/delimited), without GDAL. */
+async function loadPoints(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+  const { file } = source;
+  const staged = await stagePoints(source, context);
+  const layer: Layer = { name: basename(stemOf(source.path)), geometryType: 'None', fields: [] };
+  const { crs, notes: crsNotes } = await resolveCrs(source, layer, context);
+  const srid = await sridOf(context.session, crs);
+  const described = describeSource(source, { layer, singleLayer: true }, crs, 0);
+  const points = await inferPoints(staged, described, context);
+  const columns = await copyPoints(points, { table, srid, file }, context);
+  const measured = await measureReadable(source, layer.name, table, {}, context);
+  const extentNotes = await checkTableExtent(measured.extent, { crs, srid }, file, context);
+  const tableNotes = points.tables.flatMap(({ notes }) => notes);
+  return {
+    table,
+    srid,
+    columns,
+    source: { ...described, row_count: measured.rowCount },
+    notes: [...crsNotes, ...tableNotes, ...points.notes, ...measured.notes, ...extentNotes],
+    ...(points.tables[0] === undefined ? {} : { rejected: points.tables[0].rejected }),
+  };
 }
 
 /**
- * Loads one downloaded file into `table`. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr, then SQL.
- * Throws the errors that README.md lists.
+ * Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr, then SQL.
+ *
  */
-export async function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+async function loadLayer(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, signal } = context;
   await ensureUtf8(source, signal);
   await rejectNul(source, signal);
   const description = await describeLayer(source, context);
-  const csv = csvGeometryOf(source, description.layer);
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
   const names = stagedNames(fieldNames(description.layer));
   const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
-  if (csv !== undefined) await typeCsvColumns(source, table, description.layer, { csv, srid, names }, context);
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
-  const finished = await finishColumns(source, table, { csv, srid, names, copied }, context);
+  const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const {
     rowCount,
     extent,
     notes: unreadableNotes,
   } = await measureReadable(source, description.layer.name, table, copied, context);
-  if (csv !== undefined) await checkCsvRows(source.path, rowCount, source.file, signal);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
@@ -82,7 +110,7 @@ async function measureReadable(
   source: VectorSource,
   layer: string,
   table: string,
-  { unreadable }: CopiedLayer,
+  { unreadable }: Partial<Pick<CopiedLayer, 'unreadable'>>,
   { session, env, signal }: LoadContext,
 ) {
   const geometryColumn = env.GEOMETRY_COLUMN;
@@ -90,10 +118,6 @@ async function measureReadable(
   const note = await removeUnreadable(source, layer, table, measured, { session, geometryColumn, unreadable, signal });
   if (note === undefined) return { ...measured, notes: [] };
   return { ...(await measureTable(session, table, geometryColumn)), notes: [note] };
-}
-
-function csvGeometryOf({ format, declared, file }: VectorSource, layer: Layer): CsvGeometry | undefined {
-  return format.name === 'CSV' ? csvGeometry(fieldNames(layer), declared, file) : undefined;
 }
 
 /**
@@ -106,46 +130,25 @@ async function removeUnreadablePrj({ path, parts }: VectorSource, layer: Layer):
   return true;
 }
 
-async function typeCsvColumns(
-  { file }: VectorSource,
-  table: string,
-  layer: Layer,
-  { csv, srid, names }: { csv: CsvGeometry; srid: number; names: StagedNames },
-  { session, env, folder, signal }: LoadContext,
-): Promise<void> {
-  const originals = fieldNames(layer);
-  await typeCsvTable(session, table, {
-    geometry: csv,
-    originals,
-    srid,
-    names,
-    file,
-    folder,
-    threads: env.CORES,
-    signal,
-  });
-}
-
 async function finishColumns(
   { file }: VectorSource,
   table: string,
-  { csv, srid, names, copied }: { csv: CsvGeometry | undefined; srid: number; names: StagedNames; copied: CopiedLayer },
+  { srid, names, copied }: { srid: number; names: StagedNames; copied: CopiedLayer },
   { session, env }: LoadContext,
 ) {
-  const originals = fieldNames(copied);
   return finishTable(session, table, {
-    originals: csv?.kind === 'wkt' ? originals.filter((name) => name !== csv.column) : originals,
+    originals: fieldNames(copied),
     names,
     geometryColumn: env.GEOMETRY_COLUMN,
     file,
     dimensionsGuessed: copied.dimensionsGuessed,
-    sridToSet: copied.sridMissing && csv === undefined ? srid : undefined,
+    sridToSet: copied.sridMissing ? srid : undefined,
   });
 }
 
 function describeSource(
   { file, sha256, sizeBytes, format, declared }: VectorSource,
-  { layer, singleLayer }: LayerDescription,
+  { layer, singleLayer }: Pick<LayerDescription, 'layer' | 'singleLayer'>,
   crs: Crs,
   rowCount: number,
 ): SourceFile {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import format from 'pg-format';
+import { checkRejected, rejectedNotes, type RejectedTotal, totalRejected } from '#shared/delimited/limit-rejected.ts';
 import type { EventData } from '#shared/events/types.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { namingFile } from '#shared/gdal/gdal-error.ts';
@@ -21,6 +22,7 @@ import { stagingTable } from './plan-load.ts';
  */
 export async function loadFiles(claim: Claim, context: Context): Promise<EventData<'sluice.table.loaded'>> {
   const { signal } = claim;
+  const tabular = claim.run.manifest.metadata.tabular ?? {};
   const [firstFile, ...otherFiles] = claim.run.manifest.files;
   if (firstFile === undefined)
     throw new SluiceError('MANIFEST_INVALID', '`files` of the manifest is empty. List at least one file.', {
@@ -35,7 +37,7 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   const load = async (source: VectorSource, index: number) => {
     const folder = folderOf(index);
     const loaded = await namingFile(source.file, () =>
-      loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, signal }),
+      loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, tabular, signal }),
     );
     await rm(folder, { recursive: true }); // So that the disk holds one file at a time.
     return loaded;
@@ -52,8 +54,10 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
       others.push({ ...next, notes: [...next.notes, ...notes] });
       rows += next.source.row_count;
     }
+    const rejected = rejectedOf([first, ...others]);
+    checkRejected(rejected, rows, tabular.max_rejected_rows);
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
-    return describeTable(claim.runId, [first, ...others], first);
+    return describeTable(claim.runId, [first, ...others], rejected);
   } finally {
     await firstDownload.catch(() => undefined); // The scratch folder is deleted after all writes to it have ended.
     await session.close();
@@ -82,18 +86,27 @@ async function dropEarlierTables(session: PostgisSession): Promise<void> {
   await session.query(tables.map(({ name }) => format('drop table %I cascade', name)).join(';\n'));
 }
 
+/** The rejected rows of all CSV files. */
+function rejectedOf(files: readonly LoadedFile[]): RejectedTotal {
+  return totalRejected(
+    files.flatMap(({ source, rejected }) => (rejected === undefined ? [] : [{ file: source.path, rejected }])),
+  );
+}
+
 /** The data of `sluice.table.loaded`. Columns and CRS are those of the first file. */
 function describeTable(
   runId: string,
-  files: readonly LoadedFile[],
-  { srid, columns }: LoadedFile,
+  files: readonly [LoadedFile, ...LoadedFile[]],
+  rejected: RejectedTotal,
 ): EventData<'sluice.table.loaded'> {
+  const [{ srid, columns }] = files;
   return {
     run_id: runId,
     files: files.map((file) => file.source),
     srid,
     row_count: files.reduce((sum, file) => sum + file.source.row_count, 0),
     columns,
-    notes: files.flatMap((file) => file.notes),
+    notes: [...files.flatMap((file) => file.notes), ...rejectedNotes(rejected)],
+    ...(files.some((file) => file.rejected !== undefined) ? { rejected_rows: rejected } : {}),
   };
 }

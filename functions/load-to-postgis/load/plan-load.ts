@@ -68,8 +68,7 @@ export function stagingTable(token: number, fileIndex: number): string {
 /** Plans a COPY into an unlogged table without indexes. Column names stay unchanged. */
 export function planLoad(options: LoadOptions): LoadPlan {
   const { format, layer } = options;
-  const hasGeometry = format.name !== 'CSV';
-  const dimensionsGuessed = hasGeometry && /^Unknown/.test(layer.geometryType) && format.certainDimensions !== true;
+  const dimensionsGuessed = /^Unknown/.test(layer.geometryType) && format.certainDimensions !== true;
   return {
     command: {
       command: 'ogr2ogr',
@@ -81,7 +80,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         ...layerArguments(options),
         '-nln',
         options.table,
-        ...geometryArguments(layer, { hasGeometry, dimensionsGuessed }),
+        ...geometryArguments(layer, dimensionsGuessed),
         '-a_srs',
         options.epsg === undefined ? 'NONE' : `EPSG:${options.epsg}`,
         '-mapFieldType',
@@ -126,11 +125,7 @@ function creationOptions({ schema, names, layer, columnTypes = [] }: LoadOptions
  * Requests a geometry column for every geometry type. A layer of type Unknown has one already; for such a layer, `-nlt`
  * would replace empty geometries by null.
  */
-function geometryArguments(
-  { geometryType }: Layer,
-  { hasGeometry, dimensionsGuessed }: { hasGeometry: boolean; dimensionsGuessed: boolean },
-): string[] {
-  if (!hasGeometry) return ['-nlt', 'NONE'];
+function geometryArguments({ geometryType }: Layer, dimensionsGuessed: boolean): string[] {
   if (dimensionsGuessed) return ['-dim', 'XYZM'];
   return geometryType.includes('Unknown') ? [] : ['-nlt', anyGeometryWithDimensionsOf(geometryType)];
 }

@@ -76,8 +76,9 @@ export function readableSql(type: ValueType, text: string, notation: Notation): 
 
 /** SQL: true when DuckDB can cast a value. It cannot cast 2024-02-30, which is written as a date. */
 function isCastable({ type, sqlType }: TypeRule, value: string): string {
-  // DuckDB casts 1e400 to infinity. Of the texts in lenient notation, only inf and nan, with an n, are not finite.
-  if (type === 'double') return `(isfinite(try_cast(${value} as double)) or contains(lower(${value}), 'n'))`;
+  // Of the texts in lenient notation, only inf and nan have an n.
+  if (type === 'double')
+    return `(contains(lower(${value}), 'n') or ${isInRange(value, `try_cast(${value} as double)`)})`;
   return `try_cast(${castableSql(type, value)} as ${sqlType}) is not null`;
 }
 

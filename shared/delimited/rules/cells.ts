@@ -1,4 +1,4 @@
-import type { DecimalSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/facts.ts';
 
 /**
  * The rules for names, headers, blank rows and types that hold for all tables: delimited text, JSON lines and sheets
@@ -22,17 +22,23 @@ export function isBlankRow(row: readonly unknown[]): boolean {
   return row.every((cell) => cell === null || cell === undefined);
 }
 
-/** The cell for a value of a text. */
-export function textCell(text: string, decimal: DecimalSeparator): Cell {
-  return { text, kind: kindOfText(text.trim(), decimal) };
+/**
+ * The cell for a value of a text. Its kind does not depend on how the notation of numbers and dates is declared: only
+ * names are told apart from values by it.
+ */
+export function textCell(text: string): Cell {
+  return { text, kind: kindOfText(text.trim()) };
 }
 
-const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i;
+const NUMBER = /^[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$/i;
+const OTHER_NUMBER = /^[-+]?\d{1,3}(([ \u00a0\u202f]\d{3})*|(,\d{3})*|(\.\d{3})*|(['’]\d{3})*)([.,]\d+)?([ \u00a0\u202f]?%)?$/;
+const TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/;
+const OTHER_DATE = /^(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./]\d{1,2}[./]\d{1,2})([T ]\d{1,2}:\d\d.*)?$/;
 
-function kindOfText(text: string, decimal: DecimalSeparator): CellKind {
+function kindOfText(text: string): CellKind {
   if (/^(true|false)$/i.test(text)) return 'boolean';
-  if (NUMBER.test(decimal === ',' ? text.replace(',', '.') : text)) return 'number';
-  if (/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/.test(text)) return 'time';
+  if (NUMBER.test(text) || OTHER_NUMBER.test(text)) return 'number';
+  if (TIME.test(text) || OTHER_DATE.test(text)) return 'time';
   return 'text';
 }
 

@@ -3,7 +3,7 @@ import { textCell } from './cells.ts';
 import { findHeader, type HeaderOptions } from './find-header.ts';
 
 const rowsOf = (text: string) =>
-  text.split('\n').map((line) => line.split(',').map((value) => (value === '' ? null : textCell(value, '.'))));
+  text.split('\n').map((line) => line.split(',').map((value) => (value === '' ? null : textCell(value))));
 const find = (text: string, options?: HeaderOptions) => findHeader(rowsOf(text), options);
 
 test.each([
@@ -28,7 +28,7 @@ test.each([
   ['lines of facts', 'Station,Berlin\nFrom,2020\nid,t,h\n1,2,3\n4,5,6', { header: 2, titles: 2, columns: 3 }],
   ['a header that is too short', 'a,b\n1,2,3\n4,5,6', { header: 0, titles: 0, columns: 2 }],
   ['texts with a comma in one column', 'text\nhello\na, b\nworld', { header: 0, titles: 0, columns: 1 }],
-  ['footers', 'year,v\n2001,2\n2002,4\nSource\nNote\nMore', { header: 0, titles: 0, columns: 2 }],
+  ['footers', 'year,v\n2001,2\n2002,4\nSource\nNote\nMore', { header: 0, titles: 0, columns: 2, isCertain: true }],
 ])('finds the names of a table with %s', (_, text, found) => expect(find(text)).toMatchObject(found));
 
 test('declarations take precedence', () => {

@@ -38,7 +38,8 @@ export function findHeader(rows: readonly CellRow[], options: HeaderOptions = {}
   const common = options.columns ?? commonWidth(rows);
   const titles = options.titles === false ? 0 : countTitles(rows, common);
   const first = rows[titles] ?? [];
-  const others = rows.slice(titles + 1, titles + 1 + COMPARED_ROWS).filter((row) => widthOf(row) <= common);
+  const below = rows.slice(titles + 1, titles + 1 + COMPARED_ROWS);
+  const others = below.filter((row) => row.length >= common && widthOf(row) <= common);
   const evidence = compare(first, others);
   const hasHeader = options.header ?? evidence.isHeader;
   const table = [...(hasHeader ? [first] : []), ...rows.slice(titles)];
@@ -84,7 +85,7 @@ function countTitles(rows: readonly CellRow[], columns: number): number {
   if (columns < 2) return 0;
   const firstRows = rows.slice(0, MAX_TITLES + 1);
   const isFull = (row: CellRow) => row.length >= columns && valuesOf(row) > columns / 2;
-  for (const count of [firstRows.findIndex((row) => valuesOf(row) > 1), firstRows.findIndex(isFull)]) {
+  for (const count of [firstRows.findIndex(isFull), firstRows.findIndex((row) => valuesOf(row) > 1)]) {
     const before = rows.slice(0, count);
     if (count <= 0) continue;
     if (before.every(({ length }) => length === 1)) return count;
@@ -136,7 +137,7 @@ function compare(first: CellRow, others: readonly CellRow[]): { isHeader: boolea
   // Names such as 1, 2, 3, … for days.
   const same = different > 0 && isSequence(sameCells) ? 0 : sameCells.length;
   if (different > 0) {
-    const isClear = different > 1 || usual || others.length >= MIN_CERTAIN_ROWS;
+    const isClear = different > 1 || usual || isSequence(years) || others.length >= MIN_CERTAIN_ROWS;
     return { isHeader: different > same, isCertain: same === 0 && isClear };
   }
   return { isHeader: same === 0 && typed === 0, isCertain: isSequence(years) };
