@@ -32,15 +32,15 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
 - **Types** are those of the file: booleans, integers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC;
   without a time zone they are read as UTC), bytes, JSON and lists. A JSON column with strings and other values becomes
   text (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
-- **CSV** columns have a type when every value is written in the notation of that type, as [tables](tabular.md#types)
-  do, so \`00123\` stays text. The geometry is created from \`x_column\` and \`y_column\` (which are kept), from
-  \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`, \`lon\`/\`lat\`, \`longitude\`/\`latitude\`,
-  \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A coordinate or WKT that cannot be read is an error with
-  its row.
+- **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
+  (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
+  \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
+  \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A row with a
+  coordinate that is no number is rejected. A WKT that cannot be read is an error with its line.
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1. CSV and GeoJSON are
   UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The other formats contain their
-  encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in CSV or GeoJSON
-  is an error; in binary formats it ends the text.
+  encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in GeoJSON
+  is an error, and rejects a row of a CSV; in binary formats it ends the text.
 - **Geometries** keep Z and M. Single, multi, curved, empty and missing geometries are not converted. GDAL reads an
   empty geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M,
   they are kept only when one of them is not 0. A geometry that cannot be read, or has a coordinate that is not finite,

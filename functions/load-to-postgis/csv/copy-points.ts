@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -19,7 +18,7 @@ import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
 import type { LoadContext } from '../run-gdal.ts';
 import type { Points } from './read-points.ts';
 
@@ -27,7 +26,8 @@ import type { Points } from './read-points.ts';
 const MAX_VALUE_CHARACTERS = 100;
 /** Characters of an error of PostGIS in a message. */
 const MAX_ERROR_CHARACTERS = 200;
-/** Columns between the staged rows and `raw_data`: the line of a row, and its WKT. No column of a file has their names. */
+const CHUNK_BYTES = 2 ** 18;
+/** Columns before the WKT is parsed: the line of a row, and its WKT. */
 const LINE = 'sluice~line';
 const WKT = 'sluice~wkt';
 
@@ -98,7 +98,7 @@ async function copyRows(select: string, table: string, { session, env, folder, s
   const copy = session.client.query(copyFrom(format('copy %I from stdin (format csv)', table)));
   copy.on('error', ignoreError);
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 2 ** 18 }), copy, { signal });
+    await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }), copy, { signal });
   } catch (thrown) {
     signal.throwIfAborted();
     throw statementFailure(thrown) ?? thrown;
@@ -134,7 +134,7 @@ async function readWkt(
   }
 }
 
-/** A function that returns the error of a WKT. PostgreSQL stops at the first invalid value and does not report its row. */
+/** A function that returns the error of a WKT. PostgreSQL stops at the first invalid value without its row. */
 const READ_ERROR_FUNCTION = `
   create or replace function pg_temp.sluice_read_error(value text) returns text language plpgsql as $$
   begin

@@ -31,7 +31,8 @@ export function textCell(text: string): Cell {
 }
 
 const NUMBER = /^[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$/i;
-const OTHER_NUMBER = /^[-+]?\d{1,3}(([ \u00a0\u202f]\d{3})*|(,\d{3})*|(\.\d{3})*|(['’]\d{3})*)([.,]\d+)?([ \u00a0\u202f]?%)?$/;
+const OTHER_NUMBER =
+  /^[-+]?\d{1,3}(([ \u00a0\u202f]\d{3})*|(,\d{3})*|(\.\d{3})*|(['’]\d{3})*)([.,]\d+)?([ \u00a0\u202f]?%)?$/;
 const TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/;
 const OTHER_DATE = /^(\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./]\d{1,2}[./]\d{1,2})([T ]\d{1,2}:\d\d.*)?$/;
 

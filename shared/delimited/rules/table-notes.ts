@@ -27,7 +27,10 @@ export function headerAbsent(file: string, word: RowWord = 'line'): Note {
 
 /** For names that could also be data (FoundHeader.isCertain). */
 export function headerAssumed(file: string, names: readonly string[], word: RowWord = 'line'): Note {
-  const listed = names.slice(0, SHOWN_NAMES).map((name) => shown(name.trim())).join(', ');
+  const listed = names
+    .slice(0, SHOWN_NAMES)
+    .map((name) => shown(name.trim()))
+    .join(', ');
   return {
     code: 'HEADER_ASSUMED',
     file,
