@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
-import { guessFromMembers, guessFromName } from './guess-format.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { zipOf } from '../../tests/chaos/archive.ts';
+import { guessFormat, guessFromMembers, guessFromName } from './guess-format.ts';
 
 test.each([
   ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'],
@@ -74,4 +78,23 @@ test('an archive with several formats is rejected', () => {
   expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(
     expect.objectContaining({ message: 'x.zip contains several formats (ESRI Shapefile, GPKG). Set --format to one.' }),
   );
+});
+
+test.each([
+  [
+    'höhen.zip',
+    { 'N50E007.hgt': 'x', 'N50E008.hgt': 'x' },
+    /contains no file .* It contains N50E007\.hgt, N50E008\.hgt\. Convert it to GeoTIFF/,
+  ],
+  ['readme.zip', { 'a/readme.md': 'x' }, /It contains a\/readme\.md\. Set --format\./],
+  ['preise.xls', 'x', /no extension of a supported format .* Save the workbook as \.xlsx\./],
+])('the error for %s says what to do', async (name, content, message) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice guess #é '));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === 'string' ? content : zipOf(content));
+  await expect(guessFormat(path)).rejects.toMatchObject({
+    code: 'FORMAT_NOT_SUPPORTED',
+    message: expect.stringMatching(message) as string,
+  });
 });

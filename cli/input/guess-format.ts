@@ -28,7 +28,25 @@ const TABLE_EXTENSIONS = ['.tsv', '.xlsx', '.xlsm', '.ods', '.gz'];
 /** Extensions of documentation, metadata and previews. In an archive they are used only when nothing else is found. */
 const AMBIGUOUS_EXTENSIONS = ['.txt', '.xml', '.json', '.png', '.jpg', '.jpeg'];
 
-/** The format of an archive without recognized files. The run then reports the problem with the archive. */
+/** What to do with a file of a format that Sluice does not read. */
+const CONVERSIONS: Record<string, string> = {
+  '.xls': 'Save the workbook as .xlsx.',
+  '.xlsb': 'Save the workbook as .xlsx.',
+  '.hgt': 'Convert it to GeoTIFF: gdal_translate FILE.hgt FILE.tif.',
+  '.vrt': 'Convert it to GeoTIFF: gdal_translate FILE.vrt FILE.tif.',
+  '.dxf': 'Convert it to a GeoPackage: ogr2ogr FILE.gpkg FILE.dxf.',
+  '.gdb': 'Convert it to a GeoPackage: ogr2ogr FILE.gpkg FILE.gdb.',
+  '.gdbtable': 'Convert the folder .gdb to a GeoPackage: ogr2ogr FILE.gpkg FILE.gdb.',
+  '.parquet': 'Convert it to a GeoPackage or CSV file.',
+  '.rar': 'Create a .zip archive.',
+  '.7z': 'Create a .zip archive.',
+  '.tar': 'Create a .zip archive.',
+};
+
+/** Members of an archive that a message lists. */
+const LISTED_MEMBERS = 5;
+
+/** The format of a damaged archive. The run then reports the problem with the archive. */
 const DEFAULT_IN_ZIP: GuessedFormat = { format: 'ESRI Shapefile', type: 'vector' };
 
 const DEFAULT_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
@@ -39,11 +57,13 @@ const DEFAULT_TABLE_IN_ZIP: GuessedFormat = { format: 'CSV', type: 'tabular' };
  */
 export async function guessFormat(path: string, type?: FileType): Promise<GuessedFormat> {
   const name = basename(path).toLowerCase();
-  if (name.endsWith('.zip'))
-    return (
-      guessFromMembers(path, await memberNames(path), type) ??
-      (type === 'tabular' ? DEFAULT_TABLE_IN_ZIP : DEFAULT_IN_ZIP)
-    );
+  if (name.endsWith('.zip')) {
+    const names = await memberNames(path);
+    const guess = guessFromMembers(path, names, type);
+    if (guess !== undefined) return guess;
+    if (names.length > 0) throw unknownMembers(path, names);
+    return type === 'tabular' ? DEFAULT_TABLE_IN_ZIP : DEFAULT_IN_ZIP;
+  }
   const guess = guessFromName(name, type);
   if (guess !== undefined) return guess;
   const known = (type === 'tabular' ? TABLE_FORMATS : [...VECTOR_FORMATS, ...RASTER_FORMATS])
@@ -51,8 +71,20 @@ export async function guessFormat(path: string, type?: FileType): Promise<Guesse
     .join(' ');
   throw new SluiceError(
     'FORMAT_NOT_SUPPORTED',
-    `The file name ${path} has no extension of a supported format (${known} .zip …). Set --format.`,
+    `The file name ${path} has no extension of a supported format (${known} .zip …). ` +
+      (CONVERSIONS[extensionOf(name)] ?? 'Set --format.'),
     { details: { file: path } },
+  );
+}
+
+function unknownMembers(path: string, names: string[]): SluiceError {
+  const listed = names.filter((name) => !name.endsWith('/')).slice(0, LISTED_MEMBERS);
+  const conversion = listed.map((name) => CONVERSIONS[extensionOf(name)]).find((each) => each !== undefined);
+  return new SluiceError(
+    'FORMAT_NOT_SUPPORTED',
+    `${path} contains no file of a supported format. It contains ${listed.join(', ')}` +
+      `${names.length > listed.length ? ', …' : ''}. ${conversion ?? 'Set --format.'}`,
+    { details: { file: path, members: listed } },
   );
 }
 

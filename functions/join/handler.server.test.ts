@@ -305,7 +305,7 @@ test.each([
     'text and a number',
     { left_key: 'nr', right_key: 'code' },
     'JOIN_KEY_TYPE_MISMATCH',
-    'left_key "nr" is integer, but right_key "code" is text',
+    ', …), but right_key "code" is text ("FR", "DE", "XX", …). Values of these types cannot be compared.',
   ],
 ])('rejects %s', async (_what, fields, code, message) => {
   expect(await failure(fields)).toMatchObject({ code, message: expect.stringContaining(message) as string });

@@ -14,7 +14,7 @@ import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { assetLabel, fetchAsset, findAssets, type JoinAssets } from './find-assets.ts';
 import { DROP_TABLES } from './join-sql.ts';
 import { joinTables } from './join-tables.ts';
-import { matchNotes } from './match-keys.ts';
+import { checkKeyTypes, matchNotes } from './match-keys.ts';
 import { planJoin } from './plan-join.ts';
 
 /** Joins a spatial and a tabular asset of the lake into `processed`. See README.md. */
@@ -39,6 +39,12 @@ async function joinAssets(claim: Claim, context: Context): Promise<EventData<'sl
   await using scratch = await openScratch(env, claim);
   const paths = await fetchBoth(assets, scratch.folder, context, claim.signal);
   using database = await openLockedDatabase(scratch.folder, { threads: 1, preserveOrder: true });
+  await checkKeyTypes(
+    database,
+    { column: plan.spatial[plan.leftKey]!, path: paths.spatial },
+    { column: plan.tabular[plan.rightKey]!, path: paths.tabular },
+    claim.signal,
+  );
   const session = await postgis.openSession(claim, claim.signal);
   try {
     await session.query(`${sessionSettings(env, assets.spatial.row_count ?? Infinity)}; ${DROP_TABLES}`);

@@ -1,4 +1,6 @@
+import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import type { Column, JoinResult, Note } from '#shared/contracts/facts.ts';
+import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { counted } from '#shared/text/amounts.ts';
@@ -18,6 +20,8 @@ import {
 const SAMPLE_KEYS = 10;
 /** Characters of a key that are listed. A key can be a long text. */
 const SAMPLE_KEY_LENGTH = 100;
+/** Keys of each side that a message shows. */
+const KEYS_IN_MESSAGE = 3;
 
 export interface Side {
   key: Value;
@@ -132,14 +136,47 @@ export function areComparable(left: string, right: string): boolean {
   return left === right || FAMILIES.some((family) => family.test(left) && family.test(right));
 }
 
-/** Throws JOIN_KEY_TYPE_MISMATCH, with both types. */
-export function checkKeyTypes(left: Column, right: Column): void {
-  if (areComparable(left.type, right.type)) return;
+/** A key column of a Parquet file. */
+export interface KeyColumn {
+  column: Column;
+  /** Of the Parquet file. */
+  path: string;
+}
+
+/** Throws JOIN_KEY_TYPE_MISMATCH, with both types and the first values of both columns. */
+export async function checkKeyTypes(
+  database: LockedDatabase,
+  left: KeyColumn,
+  right: KeyColumn,
+  signal: AbortSignal,
+): Promise<void> {
+  if (areComparable(left.column.type, right.column.type)) return;
+  const [leftText, rightText] = [await describeKey(database, left, signal), await describeKey(database, right, signal)];
   throw new SluiceError(
     'JOIN_KEY_TYPE_MISMATCH',
-    `left_key ${JSON.stringify(left.name)} is ${left.type}, but right_key ${JSON.stringify(right.name)} is ` +
-      `${right.type}. Values of these types cannot be compared. Ingest the table again and declare the type of ` +
-      `${JSON.stringify(right.name)} in \`metadata.tabular.columns\`.`,
-    { details: { left_key: left, right_key: right } },
+    `left_key ${leftText}, but right_key ${rightText}. Values of these types cannot be compared. Ingest the table ` +
+      `again and declare the type of ${JSON.stringify(right.column.name)} in \`metadata.tabular.columns\`.`,
+    { details: { left_key: nameAndType(left), right_key: nameAndType(right) } },
   );
+}
+
+function nameAndType({ column: { name, type } }: KeyColumn): Column {
+  return { name, type };
+}
+
+/** A key column with its type and first values: `"id" is text ("0123", "0124", …)`. */
+async function describeKey(
+  database: LockedDatabase,
+  { column: { name, type }, path }: KeyColumn,
+  signal: AbortSignal,
+): Promise<string> {
+  const key = quotedIdentifier(name);
+  const rows = await database.query<{ value: string }>(
+    `select left(${key}::varchar, ${SAMPLE_KEY_LENGTH}) as value from read_parquet(${quotedString(path)})
+     where ${key} is not null limit ${KEYS_IN_MESSAGE}`,
+    signal,
+  );
+  const values = rows.map(({ value }) => (type === 'text' ? JSON.stringify(value) : value));
+  const examples = values.length === 0 ? '' : ` (${values.join(', ')}, …)`;
+  return `${JSON.stringify(name)} is ${type}${examples}`;
 }

@@ -4,7 +4,6 @@ import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { assetLabel, type JoinAssets } from './find-assets.ts';
-import { checkKeyTypes } from './match-keys.ts';
 
 /** A column to read from an asset, with its name in the result; undefined for a key that is not kept. */
 export interface JoinColumn extends Column {
@@ -28,7 +27,7 @@ const MAX_ATTRIBUTES = MAX_POSTGRES_COLUMNS - 2;
 /**
  * Selects the columns to read from both assets, and their names in the result. Columns of the spatial asset keep their
  * names; a column of the table whose name is in use gets the prefix. Throws JOIN_COLUMN_MISSING with the existing
- * columns, JOIN_KEY_TYPE_MISMATCH, TOO_MANY_COLUMNS.
+ * columns, TOO_MANY_COLUMNS.
  */
 export function planJoin(config: JoinConfig, { spatial, tabular }: JoinAssets, geometryColumn: string): JoinPlan {
   const attributes = spatial.columns.filter((column) => column.type !== 'geometry');
@@ -38,7 +37,6 @@ export function planJoin(config: JoinConfig, { spatial, tabular }: JoinAssets, g
   };
   const leftKey = columnOf(config.left_key, attributes, 'left_key', assetLabel(spatial));
   const rightKey = columnOf(config.right_key, tabular.columns, 'right_key', assetLabel(tabular));
-  checkKeyTypes(leftKey, rightKey);
   const kept = keptColumns(config, tabular.columns, assetLabel(tabular));
   if (attributes.length + kept.length > MAX_ATTRIBUTES) {
     throw new SluiceError(

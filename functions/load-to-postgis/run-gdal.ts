@@ -158,7 +158,7 @@ function encodingInvalid(file: string, message: string): SluiceError {
   return new SluiceError(
     'ENCODING_INVALID',
     `The text of ${file} is not in its declared encoding: ${message}. ` +
-      'Correct the .cpg file, or set `encoding` for the file in the manifest.',
+      `${/\.shp$/i.test(file) ? 'Correct the .cpg file, or set' : 'Set'} \`encoding\` for the file in the manifest.`,
     { details: { file, message } },
   );
 }

@@ -73,11 +73,11 @@ export const INPUT_CODES = {
   ),
   LAYER_MISSING: permanent(
     'The file does not contain the layer of the manifest.',
-    'Set `layer` to one of the layers in `details`.',
+    'Set `layer` to one of the layers that the message lists.',
   ),
   LAYER_AMBIGUOUS: permanent(
     'The file has several layers, and the manifest does not name one.',
-    'Set `layer` to one of the layers in `details`.',
+    'Set `layer` to one of the layers that the message lists.',
   ),
   LAYER_NOT_TABLE: permanent(
     'The layer is a view or a virtual table. Sluice loads tables only.',
@@ -91,20 +91,23 @@ export const INPUT_CODES = {
     'The files of the manifest have different columns.',
     'Write one manifest for each set of files with the same columns.',
   ),
-  COLUMN_MISSING: permanent('A column of the manifest is not in the file.', 'Use one of the columns in `details`.'),
+  COLUMN_MISSING: permanent(
+    'A column of the manifest is not in the file.',
+    'Use one of the columns that the message lists.',
+  ),
   DELIMITER_UNKNOWN: permanent('The delimiter of the file cannot be detected.', 'Set metadata.tabular.delimiter.'),
   ROWS_REJECTED: permanent(
     'The table has more unreadable rows than allowed.',
-    'Correct the lines in `details`, or raise metadata.tabular.max_rejected_rows.',
+    'Correct the lines that the message lists, or raise metadata.tabular.max_rejected_rows.',
   ),
   TOO_MANY_COLUMNS: permanent('The table has more columns than Sluice supports.', 'Remove columns or split the table.'),
   ENCODING_INVALID: permanent(
     'The text of the file is not valid in its encoding.',
-    'Correct the .cpg file, or set `encoding` in the manifest.',
+    'Set `encoding` of the file in the manifest to the encoding that it was written with.',
   ),
   GEOREFERENCE_MISSING: permanent(
     'The raster has no georeference: the position of its pixels is unknown.',
-    'Upload its world file too (.tfw, .pgw, .jgw, .wld), or export the raster as GeoTIFF.',
+    'Export the raster as GeoTIFF with its position, or follow the message.',
   ),
   RASTERS_DIFFER: permanent(
     'The rasters of a mosaic differ in bands or data type.',
@@ -112,11 +115,11 @@ export const INPUT_CODES = {
   ),
   GEOMETRY_INVALID: permanent(
     'A geometry cannot be read or repaired.',
-    'Correct the feature in `details`, and upload the file again.',
+    'Correct the feature that the message names, and upload the file again.',
   ),
   GEOMETRY_TOO_COMPLEX: permanent(
     'A geometry is so complex that PostGIS cannot repair it within its limits of time and memory.',
-    'Correct the feature in `details` or remove it, and upload the file again.',
+    'Correct or remove the feature that the message names, and upload the file again.',
   ),
 
   // Coordinate reference systems
@@ -131,7 +134,7 @@ export const INPUT_CODES = {
   ),
   CRS_TRANSFORM_FAILED: permanent(
     'A geometry cannot be transformed to the target coordinate reference system.',
-    'Check the CRS, and the coordinates of the feature in `details`.',
+    'Check the CRS, and the coordinates of the feature that the message names.',
   ),
 
   // Recipes and export
@@ -141,7 +144,7 @@ export const INPUT_CODES = {
   ),
   CAST_FAILED: permanent(
     'A value cannot be converted to the requested type.',
-    'Correct the feature in `details`, add the value to `null_values` of the step, or choose another type.',
+    'Correct the value that the message names, add it to `null_values` of the step, or choose another type.',
   ),
   GEOMETRY_CONTRACT: permanent(
     'A table has no geometry column, or several.',
@@ -179,7 +182,7 @@ export const INPUT_CODES = {
   ),
   JOIN_COLUMN_MISSING: permanent(
     'An asset does not contain a column of join_config.',
-    'Use one of the columns in `details`.',
+    'Use one of the columns that the message lists.',
   ),
   JOIN_KEY_TYPE_MISMATCH: permanent(
     'The types of the two key columns cannot be compared.',

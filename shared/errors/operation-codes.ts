@@ -80,7 +80,7 @@ export const OPERATION_CODES = {
   ),
   RANGE_INVALID: permanent(
     'The requested byte range is outside the object.',
-    'Request a range within the size in `details`.',
+    'Request a range within the size that the message names.',
   ),
   ORIGIN_FORBIDDEN: permanent(
     'The request comes from a page of another site, or has an unknown host name.',
