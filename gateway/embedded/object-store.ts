@@ -7,6 +7,7 @@ import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
 import { answerAborts, removeAbandonedUploads, keepAliveWhileCompleting } from './multipart-uploads.ts';
+import { listObjects } from './list-objects.ts';
 import { convertErrors } from './s3-error.ts';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
@@ -66,7 +67,13 @@ export async function startObjectStore({
     configureBuckets,
   }) as S3rverInternals;
   makeWritesAtomic(server.store, root, staging);
-  server.middleware.unshift(convertErrors, keepAliveWhileCompleting(), decodeCopySource, answerAborts(server.store));
+  server.middleware.unshift(
+    convertErrors,
+    keepAliveWhileCompleting(),
+    decodeCopySource,
+    answerAborts(server.store),
+    listObjects(root, server.store),
+  );
   server.on('event', (body) => onNotification?.(body));
   server.on('error', (reason) => logFailure(log, reason)); // Without a listener, Koa prints the error.
   await server.configureBuckets();

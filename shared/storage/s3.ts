@@ -6,7 +6,7 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
-  ListObjectsCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -201,27 +201,19 @@ class S3ObjectStore implements ObjectStore {
   }
 
   async *list(bucket: string, prefix: string): AsyncIterable<ObjectHead> {
-    // Version 1 of the request, which continues after a key. Version 2 and its paginator in the SDK need a token, which
-    // s3rver encrypts with a cipher that OpenSSL 3 does not have.
-    for (let last: string | undefined, more = true; more;) {
-      // Without URL encoding, keys with control characters make the XML of the response invalid.
+    // Without URL encoding, keys with control characters make the XML of the response invalid.
+    const request = { Bucket: bucket, Prefix: prefix, MaxKeys: this.#pageKeys, EncodingType: 'url' as const };
+    for (let token: string | undefined, more = true; more;) {
       const page = await mapErrors({ bucket }, undefined, () =>
-        this.#client.send(
-          new ListObjectsCommand({
-            Bucket: bucket,
-            Prefix: prefix,
-            Marker: last,
-            MaxKeys: this.#pageKeys,
-            EncodingType: 'url',
-          }),
-        ),
+        this.#client.send(new ListObjectsV2Command({ ...request, ContinuationToken: token })),
       );
-      const objects = page.Contents ?? [];
-      for (const object of objects) {
-        last = page.EncodingType === 'url' ? decodeURIComponent((object.Key ?? '').replaceAll('+', ' ')) : object.Key;
-        yield toObjectHead({ ...object, Key: last ?? '' });
+      for (const object of page.Contents ?? []) {
+        const key = object.Key ?? '';
+        const decoded = page.EncodingType === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
+        yield toObjectHead({ ...object, Key: decoded });
       }
-      more = page.IsTruncated === true && objects.length > 0;
+      token = page.NextContinuationToken;
+      more = page.IsTruncated === true && token !== undefined;
     }
   }
 
