@@ -134,7 +134,10 @@ async function checkItem(asset: AssetDocument, lake: Lake, parts: Parts): Promis
   return [
     ...stacProblems(item),
     ...differences(
-      { id: `${asset.dataset_id}-v${asset.version}`, collection: asset.dataset_id },
+      {
+        id: `${asset.dataset_id}-v${asset.version}`,
+        ...(asset.bbox === null ? {} : { collection: asset.dataset_id }),
+      },
       item,
       'the STAC item',
     ),

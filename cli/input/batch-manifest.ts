@@ -14,6 +14,8 @@ export interface BatchOptions {
   /** Create a new version even if one of the same input exists. */
   force?: boolean | undefined;
   keepVersions?: number | undefined;
+  /** START or START/END, as in ISO 8601. */
+  time?: string | undefined;
   uploader: string;
   batchId?: string | undefined;
 }
@@ -40,8 +42,15 @@ export function batchNames(
 }
 
 /** The `metadata` fields of these options. */
-export function batchMetadata({ project, description, dataset, force, keepVersions }: BatchOptions) {
-  return definedFields({ project, description, tags: { dataset_id: dataset }, force, keep_versions: keepVersions });
+export function batchMetadata({ project, description, dataset, force, keepVersions, time }: BatchOptions) {
+  const tags = { dataset_id: dataset };
+  return definedFields({ project, description, tags, force, keep_versions: keepVersions, time: parseTime(time) });
+}
+
+function parseTime(text: string | undefined): { start: string; end?: string } | undefined {
+  if (text === undefined) return undefined;
+  const [start = '', ...end] = text.split('/');
+  return { start, ...(end.length === 0 ? {} : { end: end.join('/') }) };
 }
 
 /** Removes the fields without a value. */
@@ -76,6 +85,9 @@ const OPTIONS: Record<string, string> = {
   tabular_asset_id: 'the table',
   left_key: '--on',
   right_key: '--on',
+  time: '--time',
+  start: '--time',
+  end: '--time',
   target_crs: '--target-crs',
   decimal_separator: '--decimal',
   thousands_separator: '--thousands',

@@ -44,6 +44,7 @@ export function addBatchOptions(command: Command): Command {
       'keep only this many of the newest versions, and permanently delete older ones',
       parseCount,
     )
+    .option('--time <start[/end]>', 'time of the data, for the catalog: dates, or times such as 2024-05-31T12:00:00Z')
     .option('--project <name>', 'project, recorded on the asset')
     .option('--description <text>', 'description, recorded on the asset')
     .option('--uploader <name>', 'user to record on the asset; your account by default')

@@ -34,6 +34,7 @@ export type AssetJson = Pick<
   | 'size_bytes'
   | 'join'
   | 'raster'
+  | 'data_time'
 >;
 
 export function runJson({ run_id, batch_id, status, steps, asset, assets, reused, error }: RunView): RunJson {
@@ -66,6 +67,7 @@ export function assetJson(asset: AssetView): AssetJson {
     size_bytes,
     join,
     raster,
+    data_time,
   } = asset;
   return {
     id,
@@ -83,6 +85,7 @@ export function assetJson(asset: AssetView): AssetJson {
     size_bytes,
     ...(join === undefined ? {} : { join }),
     ...(raster === undefined ? {} : { raster }),
+    ...(data_time === undefined ? {} : { data_time }),
   };
 }
 

@@ -134,6 +134,153 @@ describe('pictures', () => {
   });
 });
 
+describe('GRIB', () => {
+  const KELVIN = rasterFile('grib-kelvin.grib2');
+  /** Values of the first band, as the file holds them. */
+  const values = async (path: string) =>
+    (
+      await execa('gdal_translate', ['-q', '-of', 'XYZ', path, '/vsistdout/'], {
+        env: { GDAL_PAM_ENABLED: 'NO', GRIB_NORMALIZE_UNITS: 'NO' },
+      })
+    ).stdout;
+
+  test('keeps values and units, and describes element, level and time', async () => {
+    const { asset, path } = await landing.ingest({ path: await landing.upload(KELVIN), format: 'GRIB' });
+    expect(asset).toMatchObject({
+      data_time: { start: '1970-01-01T00:00:00.000Z', end: '1970-01-01T00:00:00.000Z', source: 'GRIB_VALID_TIME' },
+      raster: {
+        bands: [
+          {
+            unit: 'K',
+            description: 'Temperature, 0[-] SFC="Ground or water surface", 1970-01-01T00:00:00Z',
+            time: '1970-01-01T00:00:00.000Z',
+            statistics: { minimum: 280, maximum: 300.5 },
+          },
+        ],
+      },
+      quality: { notes: [] },
+    });
+    expect(await values(path)).toBe(await values(KELVIN));
+    expect((await execa('gdalinfo', [path])).stdout).toContain('GRIB_UNIT=[K]');
+    const warped = await landing.ingest(
+      { path: await landing.upload(KELVIN), format: 'GRIB' },
+      { target_crs: 'EPSG:3857' },
+      'merkator',
+    );
+    expect(warped.asset.raster?.bands[0]).toMatchObject({
+      unit: 'K',
+      time: '1970-01-01T00:00:00.000Z',
+      statistics: { minimum: 280 },
+    });
+  });
+
+  test.each(['JPEG2000', 'PNG', 'COMPLEX_PACKING', 'IEEE_FLOATING_POINT'])(
+    'reads values in the packing %s',
+    async (packing) => {
+      const made = await landing.make(`${packing}.grib2`, KELVIN, '-of', 'GRIB', '-co', `DATA_ENCODING=${packing}`);
+      const { asset, path } = await landing.ingest({ path: await landing.upload(made), format: 'GRIB' }, {}, packing);
+      expect(await values(path)).toBe(await values(made));
+      expect(asset.quality.notes).toEqual([]);
+    },
+  );
+
+  test('reads a file with bytes after its last message, with a note', async () => {
+    const path = await landing.put('rest.grib', Buffer.concat([await readFile(KELVIN), Buffer.alloc(60)]));
+    const { asset } = await landing.ingest({ path, format: 'GRIB' }, {}, 'rest');
+    expect(asset.quality.notes).toEqual([
+      { code: 'GDAL_WARNING', file: path, message: expect.stringContaining('Ran out of file') as string },
+    ]);
+  });
+
+  test('rejects fields on different grids, and a file that ends in a message', async () => {
+    const message = await readFile(KELVIN);
+    const moved = await readFile(
+      await landing.make('weiter.grib2', KELVIN, '-of', 'GRIB', '-a_ullr', '11', '50', '31', '40'),
+    );
+    const grids = await landing.put('gitter.grib2', Buffer.concat([message, message, moved]));
+    await expect(landing.ingest({ path: grids, format: 'GRIB' })).rejects.toMatchObject({
+      code: 'FILE_UNREADABLE',
+      message: expect.stringContaining('the grid of field 3 is not that of field 1') as string,
+    });
+    const cut = await landing.put('halb.grib2', Buffer.concat([message, message.subarray(0, 500)]));
+    await expect(landing.ingest({ path: cut, format: 'GRIB' })).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+    const both = await landing.put('beide.grib2', Buffer.concat([message, message]));
+    expect((await landing.ingest({ path: both, format: 'GRIB' }, {}, 'beide')).asset.raster?.bands).toHaveLength(2);
+  });
+});
+
+describe('grids with pixels on the poles', () => {
+  test.each([
+    ['GTiff', 'welt.tif', ['-180.5', '90.5', '179.5', '-90.5'], [-180, -90, 180, 90]],
+    ['netCDF', 'welt.nc', ['-0.5', '90.5', '359.5', '-90.5'], [-180, -90, 180, 90]],
+    ['GTiff', 'grob.tif', ['-30', '120', '330', '-120'], [-180, -90, 180, 90]],
+  ])('%s %s', async (format, name, corners, bbox) => {
+    const made = await landing.make(
+      name,
+      DEM,
+      '-of',
+      format,
+      '-outsize',
+      '6',
+      '4',
+      '-a_srs',
+      'EPSG:4326',
+      '-a_ullr',
+      ...corners,
+    );
+    const { asset } = await landing.ingest({ path: await landing.upload(made), format }, {}, name);
+    expect(asset.bbox).toEqual(bbox);
+  });
+
+  test('but not with pixels beyond them', async () => {
+    const made = await landing.make(
+      'zu weit.tif',
+      DEM,
+      '-outsize',
+      '6',
+      '4',
+      '-a_srs',
+      'EPSG:4326',
+      '-a_ullr',
+      '0',
+      '150',
+      '6',
+      '90',
+    );
+    await expect(landing.ingest({ path: await landing.upload(made), format: 'GTiff' })).rejects.toMatchObject({
+      code: 'CRS_EXTENT_MISMATCH',
+    });
+  });
+});
+
+describe('bands with fewer bits than their type', () => {
+  test.each([
+    ['1', 'Byte'],
+    ['4', 'Byte'],
+    ['12', 'UInt16'],
+    ['20', 'UInt32'],
+    ['16', 'Float32'],
+  ])('%s bits of %s', async (bits, type) => {
+    const made = await landing.make(
+      `${bits}.tif`,
+      LANDSAT,
+      '-b',
+      '1',
+      '-ot',
+      type,
+      '-scale',
+      '0',
+      '255',
+      '0',
+      '1',
+      '-co',
+      `NBITS=${bits}`,
+    );
+    const { path } = await landing.ingest({ path: await landing.upload(made), format: 'GTiff' }, {}, `bits${bits}`);
+    expect(await checksums(path)).toEqual(await checksums(made));
+  });
+});
+
 describe('netCDF', () => {
   test('chooses a variable by `layer`, and lists the variables without it', async () => {
     const path = await landing.upload(rasterFile('sub.nc'));

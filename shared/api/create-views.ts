@@ -57,7 +57,7 @@ export function manifestView(manifest: ManifestDocument): RunView {
 }
 
 export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
-  const { join, raster } = asset;
+  const { join, raster, data_time } = asset;
   return {
     id: asset._id,
     dataset_id: asset.dataset_id,
@@ -76,6 +76,7 @@ export function assetView(asset: AssetDocument, baseUrl: string): AssetView {
     created_at: asset.created_at,
     ...(join === undefined ? {} : { join }),
     ...(raster === undefined ? {} : { raster }),
+    ...(data_time === undefined ? {} : { data_time }),
   };
 }
 

@@ -23,6 +23,7 @@ export function formatAsset(asset: AssetView, colors: Colors): string {
     ['Quality', formatGeometryCounts(quality)],
     ['CRS', asset.crs ?? undefined],
     ['Bounds', asset.bbox === null ? undefined : formatBounds(asset.bbox)],
+    ['Time', asset.data_time && formatDataTime(asset.data_time)],
     ['Columns', asset.columns.map(({ name, type }) => `${printable(name)} (${type})`).join(', ') || undefined],
     ['Size', formatBytes(asset.size_bytes)],
     ['Asset', asset.id],
@@ -88,6 +89,12 @@ const BOUNDS_DECIMALS = 5;
 function formatBounds([west, south, east, north]: NonNullable<AssetView['bbox']>): string {
   const degrees = (value: number) => String(Number(value.toFixed(BOUNDS_DECIMALS)));
   return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}`;
+}
+
+/** For example: `2017-10-18 12:00 to 2017-10-19 00:00 UTC (GRIB_VALID_TIME)`. */
+function formatDataTime({ start, end, source }: NonNullable<AssetView['data_time']>): string {
+  const shown = [...new Set([start, end])].map((time) => time.replace('T', ' ').replace(/(?:\.0+)?Z$/, ''));
+  return `${shown.join(' to ')} UTC (${source})`;
 }
 
 /** An error with its code, its location and the advice. `ended` is the run that the error ended. */

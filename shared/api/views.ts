@@ -59,6 +59,7 @@ export type AssetView = Pick<
   | 'created_at'
   | 'join'
   | 'raster'
+  | 'data_time'
 > & {
   id: string;
   /** URL of the object, for GET. */

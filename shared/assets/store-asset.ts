@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
 import { assetKeyPrefix } from '#shared/contracts/object-keys.ts';
+import type { DataTime } from '#shared/contracts/facts.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { AssetDocument, AssetDraft, LineageDocument, RunDocument } from '#shared/ledger/documents.ts';
+import { dataTimeOf } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
@@ -33,16 +35,19 @@ export async function deleteObjectsOfEarlierAttempts(
 }
 
 /**
- * Uploads a file and registers it as an asset. The object is deleted if it is not registered: the claim became stale,
- * or an earlier attempt registered the asset with another object. Throws CLAIM_STALE, UPLOAD_CORRUPT.
+ * Uploads a file and registers it as an asset, with the time that the manifest declares. The object is deleted if it is
+ * not registered: the claim became stale, or an earlier attempt registered the asset with another object. Throws
+ * CLAIM_STALE, UPLOAD_CORRUPT.
  */
 export async function storeAsset(
   path: string,
   contentType: string,
-  draft: AssetDraft,
+  undated: AssetDraft,
   claim: Claim,
   { objects, ledger, env, log }: Context,
 ): Promise<AssetDocument> {
+  const declared = declaredTime(claim.run);
+  const draft = declared === undefined ? undated : { ...undated, data_time: declared };
   const deleteObject = () => objects.delete(env.LAKE_BUCKET, draft.s3_key);
   await objects
     .upload(env.LAKE_BUCKET, draft.s3_key, path, {
@@ -67,6 +72,12 @@ export async function storeAsset(
   return asset;
 }
 
+/** The time of the data in the manifest; it replaces the one in a file. */
+function declaredTime({ manifest }: Pick<RunDocument, 'manifest'>): DataTime | undefined {
+  const { time } = manifest.metadata;
+  return time === undefined ? undefined : dataTimeOf(time);
+}
+
 /**
  * An asset that makes the computation unnecessary. It is the one that an earlier attempt of this step registered, even
  * if it was removed since, because a version is never registered twice. Otherwise it is a complete asset of the same
@@ -85,7 +96,8 @@ export async function findExistingAsset(
   if (own !== undefined) return { assetId: own._id, reused: false };
   if (claim.run.manifest.metadata.force === true) return undefined;
   const same = await ledger.findAssetBySource(wanted.dataset_id, wanted.source_hash);
-  if (same === undefined || !isRegistered(await objects.head(env.LAKE_BUCKET, same.s3_key), same)) return undefined;
+  if (same === undefined || !hasDeclaredTime(same, claim.run)) return undefined;
+  if (!isRegistered(await objects.head(env.LAKE_BUCKET, same.s3_key), same)) return undefined;
   try {
     await ledger.linkAsset(claim, same._id);
   } catch (thrown) {
@@ -96,6 +108,13 @@ export async function findExistingAsset(
   const { sources = [], parents = [] } = wanted;
   await ledger.insertLineage(claim, lineageEdges({ ...same, sources, parents }, claim.run));
   return { assetId: same._id, reused: true };
+}
+
+/** False for an asset with the time of another manifest, which the catalog would show for the input of this run. */
+function hasDeclaredTime({ data_time }: AssetDocument, run: RunDocument): boolean {
+  const declared = declaredTime(run);
+  if (declared === undefined) return data_time?.source !== 'manifest';
+  return data_time?.source === 'manifest' && data_time.start === declared.start && data_time.end === declared.end;
 }
 
 /** Compares what HEAD returns, without reading the object: another program may have replaced it. */

@@ -26,6 +26,9 @@ const RASTER = assetDocument({
         nodata: null,
         color_interpretation: 'Gray',
         description: null,
+        scale: 0.1,
+        offset: -273.15,
+        unit: 'K',
         statistics: { minimum: 47, maximum: 255, mean: 79.1, stddev: 14.7, valid_percent: 100 },
       },
     ],
@@ -47,9 +50,51 @@ test('the item of a raster in a CRS without code contains its WKT', () => {
   expect(stacProblems(item)).toEqual([]);
 });
 
-test('collection and root catalog are valid STAC, with and without assets that have coordinates', () => {
+test('the item of a raster has its grid, and scale, offset and unit of its bands', () => {
+  const item = stacItem(RASTER) as { properties: object; assets: { data: object } };
+  expect(item.properties).toMatchObject({
+    'proj:shape': [352, 349],
+    'proj:transform': [28.5, 0, 288776.25, 0, -28.5, 9120760.75],
+  });
+  expect(item.assets.data).toMatchObject({
+    bands: [{ 'raster:scale': 0.1, 'raster:offset': -273.15, unit: 'K', data_type: 'uint8' }],
+  });
+  expect(item.assets.data).not.toHaveProperty('raster:spatial_resolution');
+});
+
+test('the time of an item is an instant or a period of the data, else the time of the ingest', () => {
+  const start = '2017-10-18T12:00:00.000Z';
+  const end = '2017-10-19T00:00:00.000Z';
+  const properties = (asset: typeof RASTER) => {
+    const item = stacItem(asset);
+    expect(stacProblems(item)).toEqual([]);
+    return item.properties;
+  };
+  expect(properties(RASTER)).toMatchObject({ datetime: RASTER.created_at, 'sluice:datetime_source': 'ingest' });
+  expect(properties({ ...RASTER, data_time: { start, end: start, source: 'GRIB_VALID_TIME' } })).toMatchObject({
+    datetime: start,
+    created: RASTER.created_at,
+    'sluice:datetime_source': 'GRIB_VALID_TIME',
+  });
+  const period = { ...RASTER, data_time: { start, end, source: 'manifest' } };
+  expect(properties(period)).toMatchObject({ datetime: null, start_datetime: start, end_datetime: end });
+  expect(stacCollection('elevation', [period])).toMatchObject({ extent: { temporal: { interval: [[start, end]] } } });
+});
+
+test('a dataset without coordinates is a catalog, and claims no extent', () => {
+  const catalog = stacCollection('prices', [TABULAR]);
+  expect(catalog).toMatchObject({ type: 'Catalog' });
+  expect(catalog).not.toHaveProperty('extent');
+  expect(stacProblems(catalog)).toEqual([]);
+  expect(stacItem(TABULAR)).not.toHaveProperty('collection');
+  expect(stacCollection('mixed', [SPATIAL, TABULAR])).toMatchObject({
+    type: 'Collection',
+    extent: { spatial: { bbox: [SPATIAL.bbox] } },
+  });
+});
+
+test('collection and root catalog are valid STAC', () => {
   expect(stacProblems(stacCollection('straßen', [SPATIAL, { ...SPATIAL, version: 1 }]))).toEqual([]);
-  expect(stacProblems(stacCollection('prices', [TABULAR]))).toEqual([]);
   expect(stacProblems(stacCatalog(['straßen', 'prices']))).toEqual([]);
   expect(stacProblems(stacCatalog([]))).toEqual([]);
 });

@@ -48,13 +48,13 @@ export function stacItem(
     stac_version: STAC_VERSION,
     stac_extensions: extensionsOf(asset),
     id: itemId(asset),
-    collection: asset.dataset_id,
+    ...(asset.bbox === null ? {} : { collection: asset.dataset_id }),
     geometry: asset.bbox === null ? null : envelope(asset.bbox),
     ...(asset.bbox === null ? {} : { bbox: asset.bbox }),
     properties: {
       title: context.title ?? `${asset.dataset_id}, version ${asset.version}`,
       ...(context.description ? { description: context.description } : {}),
-      datetime: asset.created_at,
+      ...temporal(asset),
       created: asset.created_at,
       version: String(asset.version),
       ...projection(asset),
@@ -64,7 +64,7 @@ export function stacItem(
     links: [
       link('root', ROOT_KEY),
       link('parent', collectionKey(asset.dataset_id)),
-      link('collection', collectionKey(asset.dataset_id)),
+      ...(asset.bbox === null ? [] : [link('collection', collectionKey(asset.dataset_id))]),
       ...(context.parents ?? []).map((parent) =>
         link('derived_from', itemKey(parent.dataset_id, parent.version), 'application/geo+json', itemId(parent)),
       ),
@@ -88,27 +88,38 @@ export function stacItem(
   };
 }
 
-/** The collection of a dataset, from its complete versions, newest first. */
+/**
+ * The time of the data. STAC requires a `datetime`, or a start and an end. When the time of the data is unknown, it is
+ * the time of the ingest, and `sluice:datetime_source` is `ingest`, so that it is not taken for the time of the data.
+ */
+function temporal({ data_time, created_at }: Pick<AssetDocument, 'data_time' | 'created_at'>): Json {
+  if (data_time === undefined) return { datetime: created_at, 'sluice:datetime_source': 'ingest' };
+  const { start, end, source } = data_time;
+  return {
+    ...(start === end ? { datetime: start } : { datetime: null, start_datetime: start, end_datetime: end }),
+    'sluice:datetime_source': source,
+  };
+}
+
+/**
+ * The collection of a dataset, from its complete versions, newest first. A dataset without coordinates, such as tables,
+ * is a catalog: a STAC collection requires a spatial extent, and the extent of the world would be found by every search
+ * for a place. Items without coordinates do not link to a collection.
+ */
 export function stacCollection(
   datasetId: string,
   versions: DatasetVersion[],
   context: { description?: string } = {},
 ): Json {
   const key = collectionKey(datasetId);
-  const times = versions.map(({ created_at }) => created_at).sort();
+  const extent = extentOfVersions(versions);
   return {
-    type: 'Collection',
+    type: extent === undefined ? 'Catalog' : 'Collection',
     stac_version: STAC_VERSION,
     id: datasetId,
     title: datasetId,
     description: context.description?.trim() || `Dataset ${datasetId}.`,
-    license: LICENSE_UNKNOWN,
-    extent: {
-      spatial: {
-        bbox: [union(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox]))) ?? [-180, -90, 180, 90]],
-      },
-      temporal: { interval: [[times[0] ?? null, times.at(-1) ?? null]] },
-    },
+    ...(extent === undefined ? {} : { license: LICENSE_UNKNOWN, extent }),
     links: [
       { rel: 'root', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
       { rel: 'parent', href: relativeHref(key, ROOT_KEY), type: 'application/json' },
@@ -120,6 +131,15 @@ export function stacCollection(
       })),
     ],
   };
+}
+
+/** Undefined when no version has coordinates. The times are those of the items. */
+function extentOfVersions(versions: DatasetVersion[]): Json | undefined {
+  const box = union(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox])));
+  if (box === undefined) return undefined;
+  const starts = versions.map(({ data_time, created_at }) => data_time?.start ?? created_at).sort();
+  const ends = versions.map(({ data_time, created_at }) => data_time?.end ?? created_at).sort();
+  return { spatial: { bbox: [box] }, temporal: { interval: [[starts[0] ?? null, ends.at(-1) ?? null]] } };
 }
 
 /** The root catalog of the lake. */
@@ -162,14 +182,18 @@ function extensionsOf(asset: AssetDocument): string[] {
 function projection(asset: AssetDocument): Json {
   if (asset.crs === null) return {};
   const { raster } = asset;
+  const box = asset.native_bbox ?? asset.bbox;
   const shape =
     raster === undefined
       ? {}
       : {
           'proj:shape': [raster.height, raster.width],
+          // The first six numbers of an affine transformation, from column and row to x and y. Assets are north-up.
+          ...(box === null
+            ? {}
+            : { 'proj:transform': [raster.resolution[0], 0, box[0], 0, -raster.resolution[1], box[3]] }),
           ...(raster.crs_wkt2 === undefined ? {} : { 'proj:wkt2': raster.crs_wkt2 }),
         };
-  const box = asset.native_bbox ?? asset.bbox;
   return {
     'proj:code': /^[A-Z]+:\w+$/.test(asset.crs) ? asset.crs : null,
     ...(box === null ? {} : { 'proj:bbox': box }),
@@ -197,13 +221,15 @@ function processing(asset: AssetDocument): Json {
 
 function bands(asset: AssetDocument): Json {
   if (asset.raster === undefined) return {};
-  const [x, y] = asset.raster.resolution;
   return {
-    'raster:spatial_resolution': (x + y) / 2,
     bands: asset.raster.bands.map((band, index) => ({
       name: band.description ?? `band ${index + 1}`,
       data_type: STAC_DATA_TYPE[band.data_type] ?? 'other',
       ...(band.nodata === null ? {} : { nodata: band.nodata }),
+      ...(band.unit === undefined ? {} : { unit: band.unit }),
+      ...(band.scale === undefined ? {} : { 'raster:scale': band.scale }),
+      ...(band.offset === undefined ? {} : { 'raster:offset': band.offset }),
+      ...(band.time === undefined ? {} : { datetime: band.time }),
       ...(band.statistics === null ? {} : { statistics: band.statistics }),
     })),
   };

@@ -23,6 +23,14 @@ export const SourceFileSchema = z.object({
   row_count: z.number().int(),
 });
 
+/** The time of the data: an instant if start and end are equal. ISO 8601 in UTC; the end is included. */
+export const DataTimeSchema = z.object({
+  start: z.iso.datetime(),
+  end: z.iso.datetime(),
+  /** Where the time was found: `manifest`, or the metadata of the file. */
+  source: z.string(),
+});
+
 /** Information for the user about how a file was read: an assumption, a renamed column, a repair. */
 export const NoteSchema = z.object({
   code: z.string(),
@@ -51,6 +59,7 @@ export const RejectedRowsSchema = z.object({
 export type SourceFile = z.infer<typeof SourceFileSchema>;
 export type Column = z.infer<typeof ColumnSchema>;
 export type Note = z.infer<typeof NoteSchema>;
+export type DataTime = z.infer<typeof DataTimeSchema>;
 export type JoinResult = z.infer<typeof JoinResultSchema>;
 
 /** Types that a manifest can declare for the columns of a table. */

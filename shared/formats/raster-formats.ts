@@ -6,6 +6,8 @@ import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 export interface RasterFormat extends FileFormat {
   /** True when a .prj file can hold the CRS, but the driver does not read it. */
   prjNotReadByDriver?: true;
+  /** Options of the driver that GDAL reads from environment variables. */
+  environment?: Record<string, string>;
 }
 
 const WORLD_FILES = ['.wld', '.prj'] as const;
@@ -43,7 +45,10 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     name: 'GRIB',
     aliases: ['GRIB1', 'GRIB2', 'GRB'],
     extensions: ['.grib', '.grb', '.grib2', '.grb2'],
-    drivers: ['GRIB'],
+    // The GRIB driver decodes values that are packed as JPEG 2000 with the other driver.
+    drivers: ['GRIB', 'JP2OpenJPEG'],
+    // GDAL would convert kelvin to degrees Celsius, and other units.
+    environment: { GRIB_NORMALIZE_UNITS: 'NO' },
     ...SINGLE_FILE,
     matchesSignature: matchesText(/GRIB/),
   },

@@ -25,7 +25,9 @@ const CAUSES: [RegExp, ErrorCodeName][] = [
     'DATABASE_UNAVAILABLE',
   ],
   [
-    /std::bad_alloc|Out of memory|Cannot allocate|cannot allocate memory|failed to map segment|cannot create shared object/i,
+    // 2 is GDAL's number for missing memory. The GRIB driver reports values that it cannot decode as `ERROR 1: Out of
+    // memory`.
+    /^ERROR 2: |^FATAL: .*Out of memory|std::bad_alloc|Cannot allocate|failed to map segment|cannot create shared object/im,
     'FILE_TOO_LARGE',
   ],
 ];

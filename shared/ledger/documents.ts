@@ -4,6 +4,7 @@ import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 import {
   ColumnSchema,
+  DataTimeSchema,
   ErrorDocumentSchema,
   JoinResultSchema,
   NoteSchema,
@@ -124,6 +125,8 @@ export const BandSchema = z.object({
   scale: z.number().optional(),
   offset: z.number().optional(),
   unit: z.string().optional(),
+  /** The time of the values; absent when the file does not contain it for each band. */
+  time: Time.optional(),
   /** Statistics of the stored values; null when no pixel has data. */
   statistics: z
     .object({
@@ -172,6 +175,8 @@ export const AssetDocumentSchema = z.object({
   bbox: BboxSchema,
   /** Extent in the CRS of the asset. */
   native_bbox: BboxSchema.optional(),
+  /** Absent when neither the manifest nor the file contains it. */
+  data_time: DataTimeSchema.optional(),
   geometry_types: z.array(z.string()),
   row_count: z.number().int().nullable(),
   columns: z.array(ColumnSchema),

@@ -190,7 +190,7 @@ export interface RunFilter {
 }
 
 /** One version of a dataset, without the rest of its asset document. */
-export type DatasetVersion = Pick<AssetDocument, 'version' | 'bbox' | 'created_at'>;
+export type DatasetVersion = Pick<AssetDocument, 'version' | 'bbox' | 'created_at' | 'data_time'>;
 
 /** The records of an asset in the catalog: its ISO record, and the key of its STAC item. */
 export type AssetRecords = Required<Pick<AssetDocument, 'iso' | 'item_key'>>;

@@ -68,6 +68,7 @@ const METADATA_FIELDS: Record<keyof Metadata, Rule<Subject>> = {
   project: ALWAYS,
   description: ALWAYS,
   tags: ALWAYS,
+  time: ALWAYS,
   recipe: onlyIn('vector', 'vector files'),
   join_config: onlyIn('join', 'the intent join_datasets'),
   raster: onlyIn('raster', 'raster files'),

@@ -2,7 +2,13 @@ import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parame
 import { z } from 'zod';
 import { textProblem, visibleText } from '#shared/text/visible-text.ts';
 import { MAX_DATASET_ID_BYTES, ROOT_KEY } from '#shared/contracts/object-keys.ts';
-import { DATE_FORMATS, DECLARABLE_TYPES, EpsgCodeSchema, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
+import {
+  type DataTime,
+  DATE_FORMATS,
+  DECLARABLE_TYPES,
+  EpsgCodeSchema,
+  THOUSANDS_SEPARATORS,
+} from '#shared/contracts/facts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
 /**
@@ -184,6 +190,28 @@ export const TabularParametersSchema = z
 /** `metadata.tabular` of the manifest. */
 export type TabularParameters = z.infer<typeof TabularParametersSchema>;
 
+const TimeSchema = z.union(
+  [z.iso.date(), z.iso.datetime({ offset: true })],
+  'must be a date such as 2024-05-31, or a time with its offset from UTC such as 2024-05-31T12:00:00Z',
+);
+
+/** The time of the data, as the catalog shows it. */
+export const DataTimeParametersSchema = z
+  .strictObject({
+    start: TimeSchema.describe(
+      'Beginning: a date, or a time with its offset from UTC, such as `2024-05-31T12:00:00Z`.',
+    ),
+    end: TimeSchema.optional().describe('End, included. Default: `start`; for a date, the end of this day.'),
+  })
+  .refine((time) => dataTimeOf(time).start <= dataTimeOf(time).end, 'must have an end that is not before its start');
+
+/** The declared time in UTC. A date means the whole day. */
+export function dataTimeOf({ start, end = start }: { start: string; end?: string | undefined }): DataTime {
+  const utc = (text: string, timeOfDay: string) =>
+    new Date(text.includes('T') ? text : `${text}T${timeOfDay}`).toISOString();
+  return { start: utc(start, '00:00:00Z'), end: utc(end, '23:59:59Z'), source: 'manifest' };
+}
+
 /** A larger number has no effect. */
 const MAX_KEEP_VERSIONS = 100_000;
 export const KeepVersionsSchema = z.number().int().min(1).max(MAX_KEEP_VERSIONS);
@@ -229,6 +257,9 @@ export const ManifestMetadataSchema = z.strictObject({
     })
     .optional()
     .describe('Free values. Only `dataset_id` has a meaning.'),
+  time: DataTimeParametersSchema.optional().describe(
+    'Time of the data, for the catalog. Default: the time that a netCDF, GRIB or TIFF file contains.',
+  ),
   recipe: RecipeParametersSchema.optional().describe(
     'Parameters and additional steps of the recipe (docs/recipes.md).',
   ),

@@ -26,7 +26,7 @@ export async function checkOutput(
 
 async function readInfo(path: string, file: string, context: RasterContext): Promise<RasterInfo> {
   // Standard error is ignored: gdalinfo reports an error for a band without data, which has no statistics.
-  const command = infoCommand(path, dirname(path), ['GTiff'], { statistics: true });
+  const command = infoCommand(path, dirname(path), { drivers: ['GTiff'] }, { statistics: true });
   return parseRasterInfo((await runGdalOn(file, command, context)).stdout, file);
 }
 

@@ -61,6 +61,16 @@ export function rasterExtent({ geoTransform, size: [width, height] }: Grid): Ext
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
+/**
+ * The extent of the centers of the pixels. In a grid whose first and last rows are at the poles, half of these rows is
+ * beyond the poles.
+ */
+export function centerExtent({ geoTransform, size: [width, height] }: Grid): Extent | undefined {
+  if (geoTransform === undefined) return undefined;
+  const [x, dx, , y, , dy] = geoTransform;
+  return rasterExtent({ geoTransform: [x + dx / 2, dx, 0, y + dy / 2, 0, dy], size: [width - 1, height - 1] });
+}
+
 /** A north-up grid. */
 export interface TargetGrid {
   extent: Extent;

@@ -3,6 +3,7 @@ import { sortedEntries, sourceHashOf } from '#shared/assets/source-hash.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { crsArgument } from '#shared/gdal/crs/crs.ts';
+import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
@@ -11,7 +12,7 @@ import type { RasterInfo } from '../read/raster-info.ts';
 import { rasterParameters } from './raster-parameters.ts';
 
 /** Increased when the same source results in a different file, so that older assets are not reused. */
-const COG_VERSION = 2;
+const COG_VERSION = 3;
 
 export interface PlannedAsset {
   /** Depends on the run only, so that another attempt does not register a second asset. */
@@ -80,6 +81,8 @@ export interface CogSource {
   name: string;
   info: RasterInfo;
   drivers: readonly string[];
+  /** Options of the drivers, as environment variables. */
+  environment?: Record<string, string>;
   /** A code or WKT. Sources with the same text have the same CRS. */
   crs: string;
   /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
@@ -92,6 +95,7 @@ export function cogSource({ name, info, source, crs, crsOverrides }: DescribedRa
     name,
     info,
     drivers: source.format.drivers,
+    ...(source.format.environment === undefined ? {} : { environment: source.format.environment }),
     crs: crsArgument(crs),
     crsOverrides,
   };
@@ -99,4 +103,10 @@ export function cogSource({ name, info, source, crs, crsOverrides }: DescribedRa
 
 export function haveOneCrs(sources: readonly CogSource[]): boolean {
   return sources.every(({ crs }) => crs === sources[0]?.crs);
+}
+
+/** The field `environment` of a GDAL command that reads the sources; empty without one. */
+export function environmentOf(sources: readonly Pick<CogSource, 'environment'>[]): Pick<GdalCommand, 'environment'> {
+  const variables = sources.flatMap(({ environment }) => Object.entries(environment ?? {}));
+  return variables.length === 0 ? {} : { environment: Object.fromEntries(variables) };
 }

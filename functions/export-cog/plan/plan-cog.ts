@@ -1,9 +1,9 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import type { PixelValue } from '../read/raster-info.ts';
+import { metadataItem, type PixelValue } from '../read/raster-info.ts';
 import { commonGrid, isNorthUp, type TargetGrid } from './pixel-grid.ts';
 import type { RasterParameters } from './raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
-import { type CogSource, haveOneCrs } from './plan-assets.ts';
+import { type CogSource, environmentOf, haveOneCrs } from './plan-assets.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 
@@ -62,7 +62,7 @@ export function planCog(
   if (only !== undefined && sources.length === 1 && target === undefined && isNorthUp(only.info)) {
     const assign = only.crsOverrides ? ['-a_srs', only.crs] : [];
     const nodata = parameters.nodata === undefined ? [] : ['-a_nodata', String(parameters.nodata)];
-    const command = toCogCommand(only.name, [...assign, ...nodata], only.drivers, settings, paths);
+    const command = toCogCommand(only, [...assign, ...nodata], settings, paths);
     return { commands: [command], settings, steps: ['TranslateToCog'] };
   }
   return planWarp(sources, parameters, target, settings, paths);
@@ -89,7 +89,7 @@ function planWarp(
   );
   const mask = fill.flag === '-dstalpha' ? alphaToMask(first?.info.bands.length ?? 0) : [];
   return {
-    commands: [...commands, warp, toCogCommand(warp.output ?? '', mask, ['GTiff'], settings, paths)],
+    commands: [...commands, warp, toCogCommand({ name: warp.output ?? '', drivers: ['GTiff'] }, mask, settings, paths)],
     warp: { target: targetCrs, grid },
     settings: {
       ...settings,
@@ -115,6 +115,7 @@ function assignCrs(
       command: 'gdal_translate',
       args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output],
       drivers: [...source.drivers, 'GTiff'],
+      ...environmentOf([source]),
       folder,
       output,
     });
@@ -139,15 +140,27 @@ export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], param
   );
 }
 
+/** Bits per sample that a predictor can encode. A band can have fewer bits than its type. */
+const PREDICTOR_BITS = new Set(['8', '16', '32', '64']);
+
+/** A predictor improves the compression of measured values, but not of classes. It cannot encode complex numbers. */
+function usesPredictor(sources: readonly CogSource[], categorical: boolean): boolean {
+  const bands = sources.flatMap(({ info }) => info.bands);
+  return (
+    !categorical &&
+    bands.every(
+      (band) => !band.type.startsWith('C') && PREDICTOR_BITS.has(metadataItem(band, 'NBITS', 'IMAGE_STRUCTURE') ?? '8'),
+    )
+  );
+}
+
 function cogSettings(sources: readonly CogSource[], parameters: RasterParameters): CogSettings {
   const categorical = isCategorical(sources, parameters);
-  const isComplex = sources.some(({ info }) => info.bands.some((band) => band.type.startsWith('C')));
   const nodata = parameters.nodata ?? sources[0]?.info.bands[0]?.noDataValue;
   return {
     driver: 'COG',
     compression: parameters.compression ?? 'deflate',
-    // A predictor improves the compression of measured values, but not of classes. It cannot encode complex numbers.
-    predictor: categorical || isComplex ? 'NO' : 'YES',
+    predictor: usesPredictor(sources, categorical) ? 'YES' : 'NO',
     block_size: BLOCK_SIZE,
     overview_resampling: parameters.resampling ?? (categorical ? 'nearest' : 'average'),
     categorical,
@@ -157,9 +170,8 @@ function cogSettings(sources: readonly CogSource[], parameters: RasterParameters
 }
 
 function toCogCommand(
-  input: string,
+  input: Pick<CogSource, 'name' | 'drivers' | 'environment'>,
   args: string[],
-  drivers: readonly string[],
   { compression, predictor, overview_resampling }: CogSettings,
   { output, folder, cores }: CogPaths,
 ): GdalCommand {
@@ -176,8 +188,9 @@ function toCogCommand(
   ];
   return {
     command: 'gdal_translate',
-    args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input, output],
-    drivers: [...new Set([...drivers, 'GTiff', 'COG'])],
+    args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input.name, output],
+    drivers: [...new Set([...input.drivers, 'GTiff', 'COG'])],
+    ...environmentOf([input]),
     folder,
     output,
   };

@@ -1,7 +1,7 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { PixelValue } from '../read/raster-info.ts';
 import type { TargetGrid } from './pixel-grid.ts';
-import type { CogSource } from './plan-assets.ts';
+import { type CogSource, environmentOf } from './plan-assets.ts';
 
 /** The gdalwarp command. Pure. */
 
@@ -50,6 +50,7 @@ export function warpCommand(
       output,
     ],
     drivers: [...new Set([...sources.flatMap(({ drivers }) => drivers), 'GTiff'])],
+    ...environmentOf(sources),
     folder,
     output,
   };

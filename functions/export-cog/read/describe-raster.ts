@@ -10,9 +10,17 @@ import { type Crs, parseCrs } from '#shared/gdal/crs/crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import { isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
+import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
-import { infoCommand, parseRasterInfo, type RasterInfo, rejectTransposedGrid, subdatasets } from './raster-info.ts';
+import { checkGrib } from './check-grib.ts';
+import {
+  infoCommand,
+  messageBeforeInfo,
+  parseRasterInfo,
+  type RasterInfo,
+  rejectTransposedGrid,
+  subdatasets,
+} from './raster-info.ts';
 import { type RasterContext, runGdalOn } from './run-gdal.ts';
 
 /** A raster that can be converted. */
@@ -36,14 +44,15 @@ export interface DescribedRaster {
  */
 export async function describeRaster(source: RasterSource, context: RasterContext): Promise<DescribedRaster> {
   const { file, path } = source;
-  const container = await readInfo(path, source, context);
+  const { info: container, driverNotes } = await readInfo(path, source, context);
   const images = subdatasets(container, path);
   const named = layerInside(
     source,
     images.map(({ layer }) => layer),
   );
   const image = chooseImage(images, named, file);
-  const info = image === undefined ? container : await readInfo(image.name, source, context);
+  const info = image === undefined ? container : (await readInfo(image.name, source, context)).info;
+  await checkGrib(source, info, context.signal);
   checkInfo(info, source, context.env.MAX_FILE_BYTES);
   const { crs, overrides, notes } = await chooseCrs(
     {
@@ -61,7 +70,7 @@ export async function describeRaster(source: RasterSource, context: RasterContex
     info,
     crs,
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
-    notes: [...notes, ...(await extentNotes(info, crs, file, context))],
+    notes: [...driverNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
 }
 
@@ -69,8 +78,8 @@ async function readInfo(
   name: string,
   { file, format, path }: RasterSource,
   context: RasterContext,
-): Promise<RasterInfo> {
-  const { stdout, stderr } = await runGdalOn(file, infoCommand(name, dirname(path), format.drivers), context);
+): Promise<{ info: RasterInfo; driverNotes: Note[] }> {
+  const { stdout, stderr } = await runGdalOn(file, infoCommand(name, dirname(path), format), context);
   const info = parseRasterInfo(stdout, file);
   rejectTransposedGrid(info, stderr, file);
   if (info.files.some((used) => !resolve(used).startsWith(dirname(path) + sep)))
@@ -79,8 +88,18 @@ async function readInfo(
       `${file} refers to pixels in another file. Upload a file that contains its pixels.`,
       { details: { file } },
     );
-  return info;
+  const message = messageBeforeInfo(stdout);
+  return {
+    info,
+    driverNotes:
+      message === ''
+        ? []
+        : [{ code: 'GDAL_WARNING', file, message: `GDAL reported about ${file}: ${message.slice(0, MAX_MESSAGE)}` }],
+  };
 }
+
+/** Characters of a message of a driver in a note. */
+const MAX_MESSAGE = 500;
 
 function checkInfo(info: RasterInfo, source: RasterSource, maxBytes: number): void {
   const { file } = source;
@@ -126,7 +145,9 @@ function georeferenceMissing({ file, format }: RasterSource, info: RasterInfo): 
 /** Checks the extent. A raster with control points is not checked, because its extent is known only after the warp. */
 async function extentNotes(info: RasterInfo, crs: Crs, file: string, { gdal, signal }: RasterContext): Promise<Note[]> {
   const points = rasterPoints(info);
-  const extent = (isAxisAligned(info) ? rasterExtent(info) : undefined) ?? extentOfPoints(points);
+  const extent =
+    (isAxisAligned(info) ? (crs.kind === 'geographic' ? centerExtent : rasterExtent)(info) : undefined) ??
+    extentOfPoints(points);
   if (extent === undefined) return [];
   return checkExtentInCrs(crs, extent, file, () => gdalExtentInDegrees(points, crs, gdal, signal));
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { rasterInfo } from '../../../tests/fixtures/raster-info.ts';
-import { metadataItem, parseRasterInfo, subdatasets } from './raster-info.ts';
+import { messageBeforeInfo, metadataItem, parseRasterInfo, subdatasets } from './raster-info.ts';
 
 test('reads unquoted nan and inf, and does not change these words in strings', () => {
   const parsed = parseRasterInfo(
@@ -42,4 +42,16 @@ test('reads a text of 16 MiB, and rejects a file with too many bands', () => {
   expect(() => parseRasterInfo(json({ bands }), 'a b.nc')).toThrow(
     'a b.nc has 20001 bands; Sluice reads at most 20000. Split the file.',
   );
+});
+
+test('finds the JSON after messages of a driver', () => {
+  const document = JSON.stringify(
+    { driverShortName: 'GRIB', size: [1, 1], metadata: { '': { a: '{\n}' } } },
+    undefined,
+    1,
+  );
+  const stdout = `Warning: Inside GRIB2Inventory, Message # 2\nERROR: Ran out of file {x}\n${document}\nafter`;
+  expect(parseRasterInfo(stdout, 'f')).toMatchObject({ driverShortName: 'GRIB' });
+  expect(messageBeforeInfo(stdout)).toBe('Warning: Inside GRIB2Inventory, Message # 2 ERROR: Ran out of file {x}');
+  expect(messageBeforeInfo(document)).toBe('');
 });

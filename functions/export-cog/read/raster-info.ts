@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { cleanText } from '#shared/gdal/gdal-error.ts';
+import type { RasterFormat } from '#shared/formats/raster-formats.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 
 /** The part of `gdalinfo -json` that Sluice uses. Sizes are in pixels, coordinates in units of the CRS. */
@@ -48,7 +50,7 @@ function toPixelValue(value: number | string): PixelValue {
 export function infoCommand(
   name: string,
   folder: string,
-  drivers: readonly string[],
+  { drivers, environment }: Pick<RasterFormat, 'drivers' | 'environment'>,
   options: { statistics?: boolean } = {},
 ): GdalCommand {
   return {
@@ -57,14 +59,15 @@ export function infoCommand(
     args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name],
     drivers: [...drivers],
     folder,
-    environment: { GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
+    environment: { ...environment, GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
   };
 }
 
 /** Parses the output of `infoCommand`, in which GDAL writes NaN and infinity without quotes. Throws FILE_UNREADABLE. */
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
   try {
-    const info: unknown = JSON.parse(quoteSpecialNumbers(stdout));
+    const [start, end] = jsonRange(stdout);
+    const info: unknown = JSON.parse(quoteSpecialNumbers(stdout.slice(start, end)));
     const bands = (info as { bands?: unknown[] }).bands?.length ?? 0;
     if (bands > MAX_BANDS) throw tooManyBands(file, bands);
     return InfoSchema.parse(info);
@@ -75,6 +78,20 @@ export function parseRasterInfo(stdout: string, file: string): RasterInfo {
       details: { file },
     });
   }
+}
+
+/** Drivers, such as GRIB, print their own messages before the JSON document, which starts and ends on a line. */
+function jsonRange(stdout: string): [start: number, end: number] {
+  const start = stdout.search(/^\{/m);
+  const lastLine = stdout.lastIndexOf('\n}');
+  return start === -1 ? [0, stdout.length] : [start, lastLine > start ? lastLine + 2 : stdout.length];
+}
+
+/** What a driver printed before the JSON document, on one line; empty if it printed nothing. */
+export function messageBeforeInfo(stdout: string): string {
+  return cleanText(stdout.slice(0, jsonRange(stdout)[0]))
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }
 
 /** Hourly values of two years. The description of one band takes about 20 µs to validate. */

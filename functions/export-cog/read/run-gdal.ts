@@ -14,6 +14,11 @@ const ABOUT_PROJ = /^PROJ: |^proj_|^Reprojection failed|^Too many points/;
 const HARMLESS =
   /not a (?:Longitude\/X|Latitude\/Y) dimension|PREDICTOR|TIFFReadDirectory:Unknown field|Point outside of projection domain/i;
 const WRONG_FORMAT = /not recognized as (?:a|being in a) supported file format|does not exist in the file system/;
+/** What the GRIB driver reports for every field that it cannot decode. */
+const CANNOT_DECODE = /^Out of memory\.$|IReadBlock failed .*: Out of memory/;
+const DECODE_ADVICE =
+  'This message of the GRIB driver means that it cannot decode the values, for example because of their packing. ' +
+  'Pack them again, for example with grib_set -r -s packingType=grid_simple.';
 /** GDAL can warn once per block; the first warnings are sufficient. */
 const MAX_NOTES = 10;
 
@@ -42,7 +47,8 @@ function rasterError(error: SluiceError, file: string): SluiceError {
       { cause: error, details: { file, messages } },
     );
   }
-  return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}`, {
+  const packing = messages.some((message) => CANNOT_DECODE.test(message)) ? ` ${DECODE_ADVICE}` : '';
+  return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}${packing}`, {
     cause: error,
     details: { ...error.details, file },
   });

@@ -3,6 +3,7 @@ import { crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import type { PlannedAsset } from '../plan/plan-assets.ts';
+import { dataTime } from '../read/data-time.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
 import type { CogFile } from './write-cog.ts';
@@ -41,6 +42,7 @@ export function buildAssetDraft(
     crs: file.crs,
     bbox: file.bbox,
     native_bbox: file.nativeBbox,
+    ...dataTimeField(rasters),
     geometry_types: [],
     row_count: null,
     columns: [],
@@ -53,6 +55,11 @@ export function buildAssetDraft(
     iso: null,
     stac_key: null,
   };
+}
+
+function dataTimeField(rasters: readonly DescribedRaster[]): Pick<AssetDraft, 'data_time'> {
+  const data_time = dataTime(rasters.map(({ info }) => info));
+  return data_time === undefined ? {} : { data_time };
 }
 
 let gdalVersions: Promise<Record<string, string>> | undefined;

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
+import { bandTime } from '../read/data-time.ts';
 import { readTiffDirectories, type TiffDirectory } from '../check/tiff-directories.ts';
 import { type BandInfo, metadataItem, type RasterInfo } from '../read/raster-info.ts';
 
@@ -15,6 +16,7 @@ export function summarizeRaster(
   directories: readonly TiffDirectory[],
   compression: string,
   crs: Pick<Crs, 'authority'>,
+  source: Pick<RasterInfo, 'metadata' | 'bands'>,
 ): RasterSummary {
   const [width, height] = info.size;
   const [full, ...overviews] = directories.filter((directory) => !directory.mask);
@@ -29,21 +31,41 @@ export function summarizeRaster(
     ...(crs.authority === undefined && info.coordinateSystem !== undefined
       ? { crs_wkt2: info.coordinateSystem.wkt }
       : {}),
-    bands: info.bands.map(summarizeBand),
+    bands: info.bands.map((band, index) => summarizeBand(band, source, index)),
   };
 }
 
-function summarizeBand(band: BandInfo): Band {
+/** `source` is the raster that the asset was made from. Its metadata also describes the bands of a warped asset. */
+function summarizeBand(band: BandInfo, source: Pick<RasterInfo, 'metadata' | 'bands'>, index: number): Band {
+  const original = source.bands[index] ?? band;
+  const time = bandTime(original, source);
+  const unit = band.unit || gribUnit(original);
   const isScaled = band.scale !== undefined && (band.scale !== 1 || (band.offset ?? 0) !== 0);
   return {
     data_type: band.type,
     nodata: band.noDataValue ?? null,
     color_interpretation: band.colorInterpretation === 'Undefined' ? null : (band.colorInterpretation ?? null),
-    description: band.description || netcdfDimensions(band) || null,
+    description: gribDescription(original, time) || band.description || netcdfDimensions(original) || null,
     ...(isScaled ? { scale: band.scale, offset: band.offset ?? 0 } : {}),
-    ...(band.unit ? { unit: band.unit } : {}),
+    ...(unit ? { unit } : {}),
+    ...(time === undefined ? {} : { time }),
     statistics: statisticsOf(band),
   };
+}
+
+/** GRIB units are in brackets; `[-]` is a number without unit. */
+function gribUnit(band: BandInfo): string | undefined {
+  const unit = metadataItem(band, 'GRIB_UNIT')?.replace(/^\[(.*)\]$/, '$1');
+  return unit === '-' ? undefined : unit;
+}
+
+/** Element, level and time, for example `Temperature, 1000[hPa] ISBL (Isobaric surface), 2017-10-18T12:00:00Z`. */
+function gribDescription(band: BandInfo, time: string | undefined): string | undefined {
+  const comment = metadataItem(band, 'GRIB_COMMENT') ?? metadataItem(band, 'GRIB_ELEMENT');
+  if (comment === undefined) return undefined;
+  const unit = metadataItem(band, 'GRIB_UNIT');
+  const element = unit !== undefined && comment.endsWith(` ${unit}`) ? comment.slice(0, -unit.length - 1) : comment;
+  return [element, band.description, time?.replace('.000Z', 'Z')].filter((part) => part).join(', ');
 }
 
 /** The dimensions of a netCDF band, for example `time=36, level=0`. */

@@ -67,7 +67,7 @@ export async function writeCog(
     crs: crsLabel(crs),
     nativeBbox,
     bbox,
-    raster: summarizeRaster(info, directories, plan.settings.compression, crs),
+    raster: summarizeRaster(info, directories, plan.settings.compression, crs, rasters[0]?.info ?? info),
     settings: plan.settings,
     steps: plan.steps,
     notes: [

@@ -84,7 +84,7 @@ const LIST_OF_RUN: Statement = {
 const LIST_VERSIONS: Statement = {
   name: 'ledger.versions-of-dataset',
   text: `
-    select version, doc -> 'bbox' as bbox, created_at from ledger.assets
+    select version, doc -> 'bbox' as bbox, created_at, doc -> 'data_time' as data_time from ledger.assets
     where dataset_id = $1 and ${EXISTS} and ${COMPLETE}
     order by version desc`,
 };
@@ -121,7 +121,11 @@ export function assetQueries(database: Database): AssetQueries {
       const list = listOf('assets', { equal: { dataset_id }, where: EXISTS, newestBy: 'created_at', limit, offset });
       return database.documents<AssetDocument>(list, list.values);
     },
-    listVersions: (datasetId) => database.query<DatasetVersion>(LIST_VERSIONS, [datasetId]),
+    listVersions: async (datasetId) => {
+      type Row = Omit<DatasetVersion, 'data_time'> & { data_time: DatasetVersion['data_time'] | null };
+      const rows = await database.query<Row>(LIST_VERSIONS, [datasetId]);
+      return rows.map(({ data_time, ...version }) => ({ ...version, ...(data_time === null ? {} : { data_time }) }));
+    },
   };
 }
 

@@ -1,0 +1,35 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { RasterSource } from './fetch-raster.ts';
+import { type GribFields, readGribFields } from './grib-fields.ts';
+import type { RasterInfo } from './raster-info.ts';
+
+/** Throws FILE_UNREADABLE for a GRIB file whose fields GDAL would lose or place wrongly. Other formats pass. */
+export async function checkGrib(
+  { file, format, path }: RasterSource,
+  { bands }: Pick<RasterInfo, 'bands'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (format.name !== 'GRIB') return;
+  const fields = await readGribFields(path, signal);
+  const problem = problemOf(fields, bands.length);
+  if (problem === undefined) return;
+  throw new SluiceError('FILE_UNREADABLE', `${file} ${problem}`, { details: { file, ...fields } });
+}
+
+function problemOf({ fields, damagedMessage, otherGrid, secondMissingValue }: GribFields, bands: number) {
+  if (damagedMessage !== undefined)
+    return `is damaged: its message ${damagedMessage} is not complete. Upload the complete file.`;
+  if (otherGrid !== undefined)
+    return (
+      `has fields on different grids: the grid of field ${otherGrid} is not that of field 1. ` +
+      'Write one file for each grid, for example with grib_copy, and upload them.'
+    );
+  if (fields !== bands)
+    return `has ${fields} fields, of which GDAL can read ${bands}. Upload the fields in another packing or format.`;
+  if (secondMissingValue !== undefined)
+    return (
+      `has two missing values in field ${secondMissingValue}, but an asset has one. ` +
+      'Pack the field again, for example with grib_set -r -s packingType=grid_simple, and upload the file.'
+    );
+  return undefined;
+}

@@ -1,0 +1,143 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+
+/**
+ * Reads the structure of a GRIB file (WMO-No. 306, editions 1 and 2) without GDAL. GDAL stops at the first message that
+ * it cannot read, and gives all fields the grid of the first one, without an error.
+ */
+
+export interface GribFields {
+  /** Each field is a band. A message of edition 2 can have several fields. */
+  fields: number;
+  /** The number, from 1, of the first field whose grid differs from that of the first one of the same edition. */
+  otherGrid?: number;
+  /** The number, from 1, of a message that is longer than the file, or has an invalid section. */
+  damagedMessage?: number;
+  /** The number, from 1, of a field with two missing values. GDAL reads the second one as data. */
+  secondMissingValue?: number;
+}
+
+const MAGIC = Buffer.from('GRIB');
+/** Bytes that are searched at once for the next message: headers and padding of any length can precede it. */
+const SEARCH_BYTES = 2 ** 16;
+/** Length of section 0 by edition. */
+const INDICATOR_BYTES: Record<number, number> = { 1: 8, 2: 16 };
+const END_BYTES = 4;
+/** Sections of grid definitions have some hundred bytes, or a list of the points of each row. */
+const MAX_GRID_BYTES = 2 ** 20;
+/** Edition 2: the templates of section 5 with missing values (complex packing), and the position of their number. */
+const COMPLEX_PACKING = new Set([2, 3]);
+const MISSING_VALUE_MANAGEMENT = 22;
+const TWO_MISSING_VALUES = 2;
+
+/** Reads the headers of all messages. Linear in the size of the file; the values are skipped. */
+export async function readGribFields(path: string, signal: AbortSignal): Promise<GribFields> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const found: Found = { fields: 0, firstGrids: new Map() };
+  let messages = 0;
+  let at = await findMessage(file, 0);
+  while (at !== undefined) {
+    signal.throwIfAborted();
+    messages += 1;
+    const end = await readMessage(file, at, size, found);
+    if (end === undefined) found.damagedMessage = messages;
+    at = end === undefined ? undefined : await findMessage(file, end);
+  }
+  const { firstGrids: _, ...fields } = found;
+  return fields;
+}
+
+interface Found extends GribFields {
+  /** By edition, because each edition describes the same grid with other bytes. */
+  firstGrids: Map<number, string>;
+}
+
+/** The offset of the next message at or after `from`; undefined without one. */
+async function findMessage(file: FileHandle, from: number): Promise<number | undefined> {
+  for (let at = from; ; at += SEARCH_BYTES - MAGIC.length + 1) {
+    const bytes = await readUpTo(file, at, SEARCH_BYTES);
+    const index = bytes.indexOf(MAGIC);
+    if (index !== -1) return at + index;
+    if (bytes.length < SEARCH_BYTES) return undefined;
+  }
+}
+
+/** Reads a message. Returns its end; undefined for a damaged one. */
+async function readMessage(file: FileHandle, at: number, size: number, found: Found): Promise<number | undefined> {
+  const indicator = await readUpTo(file, at, INDICATOR_BYTES[2] ?? 0);
+  const edition = indicator[7] ?? 0;
+  const start = INDICATOR_BYTES[edition];
+  if (start === undefined || indicator.length < start) return undefined;
+  const length = edition === 1 ? indicator.readUIntBE(4, 3) : Number(indicator.readBigUInt64BE(8));
+  const end = at + length;
+  if (length < start + END_BYTES || end > size) return undefined;
+  const isValid = await (edition === 1 ? readEdition1 : readEdition2)(file, at + start, end - END_BYTES, found);
+  return isValid ? end : undefined;
+}
+
+/** Sections of edition 1: product, and the grid if bit 1 of octet 8 of the product is set. One field. */
+async function readEdition1(file: FileHandle, at: number, end: number, found: Found): Promise<boolean> {
+  const product = await readUpTo(file, at, 8);
+  if (product.length < 8) return false;
+  const gridAt = at + product.readUIntBE(0, 3);
+  const hasGrid = ((product[7] ?? 0) & 0x80) !== 0;
+  if (gridAt >= end) return false;
+  addField(found, 1, hasGrid ? hashOf(horizontalGrid(await readGrid(file, gridAt, 3))) : `catalog ${product[6]}`);
+  return true;
+}
+
+/** A grid definition of edition 1 without its length, and without the list of vertical coordinates (octets 4 and 5). */
+function horizontalGrid(section: Buffer): Buffer {
+  const [levels = 0, listAt = 0] = section.subarray(3, 5);
+  if (levels === 0) return section.subarray(5);
+  return Buffer.concat([section.subarray(5, listAt - 1), section.subarray(listAt - 1 + 4 * levels)]);
+}
+
+/** Sections of edition 2: 4 bytes of length, 1 byte of number. Section 7, the values, ends a field. */
+async function readEdition2(file: FileHandle, start: number, end: number, found: Found): Promise<boolean> {
+  let grid = '';
+  let at = start;
+  while (at < end) {
+    const header = await readUpTo(file, at, MISSING_VALUE_MANAGEMENT + 1);
+    if (header.length < 5) return false;
+    const [length, section] = [header.readUInt32BE(0), header[4]];
+    if (length < 5 || at + length > end) return false;
+    if (section === 3) grid = hashOf(await readGrid(file, at, 4));
+    if (section === 5 && hasTwoMissingValues(header)) found.secondMissingValue ??= found.fields + 1;
+    if (section === 7) addField(found, 2, grid);
+    at += length;
+  }
+  return at === end;
+}
+
+function hasTwoMissingValues(section: Buffer): boolean {
+  return (
+    section.length > MISSING_VALUE_MANAGEMENT &&
+    COMPLEX_PACKING.has(section.readUInt16BE(9)) &&
+    section[MISSING_VALUE_MANAGEMENT] === TWO_MISSING_VALUES
+  );
+}
+
+/** The section with the definition of a grid, which starts with its length. */
+async function readGrid(file: FileHandle, at: number, lengthBytes: number): Promise<Buffer> {
+  const length = (await readUpTo(file, at, lengthBytes)).readUIntBE(0, lengthBytes);
+  return readUpTo(file, at, Math.min(length, MAX_GRID_BYTES));
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function addField(found: Found, edition: number, grid: string): void {
+  found.fields += 1;
+  const first = found.firstGrids.get(edition);
+  if (first === undefined) found.firstGrids.set(edition, grid);
+  else if (grid !== first) found.otherGrid ??= found.fields;
+}
+
+/** Fewer bytes at the end of the file. */
+async function readUpTo(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+  return buffer.subarray(0, bytesRead);
+}
