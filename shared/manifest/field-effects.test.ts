@@ -93,7 +93,7 @@ test.each(EFFECTIVE_PARAMETERS)('metadata.%s %j has an effect only in some forma
 test('the tables above list every optional field of a manifest', () => {
   const optional = Object.keys(ManifestFileSchema.shape).filter((name) => !['path', 'type', 'format'].includes(name));
   expect(Object.keys(EFFECTIVE_IN_FILES).sort()).toEqual(optional.sort());
-  const common = ['project', 'description', 'tags', 'force', 'keep_versions'];
+  const common = ['project', 'description', 'tags', 'time', 'force', 'keep_versions'];
   const listed = new Set(EFFECTIVE_PARAMETERS.map(([object]) => object));
   expect([...common, ...listed].sort()).toEqual(Object.keys(ManifestMetadataSchema.shape).sort());
   for (const object of ['recipe', 'join_config', 'raster', 'tabular'] as const) {
