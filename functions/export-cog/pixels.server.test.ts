@@ -19,9 +19,9 @@ async function checksums(path: string): Promise<number[]> {
   return [...stdout.matchAll(/Checksum=(\d+)/g)].map((match) => Number(match[1]));
 }
 
-/** Values of the first band, row by row. */
-async function values(path: string): Promise<number[]> {
-  const { stdout } = await execa('gdal_translate', ['-q', '-of', 'XYZ', '-b', '1', path, '/vsistdout/'], {
+/** Values of a band, row by row. */
+async function values(path: string, band = 1): Promise<number[]> {
+  const { stdout } = await execa('gdal_translate', ['-q', '-of', 'XYZ', '-b', String(band), path, '/vsistdout/'], {
     env: { GDAL_PAM_ENABLED: 'NO' },
   });
   return stdout.split('\n').map((line) => Number(line.split(' ')[2]));
@@ -91,6 +91,132 @@ describe('empty pixels', () => {
       code: 'MANIFEST_INVALID',
       details: { issues: [{ field: 'metadata.raster.nodata' }] },
     });
+  });
+
+  test('of bands with different nodata values get one value that no other pixel has', async () => {
+    const source = rasterFile('hfa-two-nodata.img');
+    const { asset, path } = await landing.ingest({ path: await landing.upload(source), format: 'HFA' }, {}, 'hfa');
+    expect(asset.raster?.bands.map(({ nodata, statistics }) => [nodata, statistics?.minimum])).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    expect(asset.quality.notes).toMatchObject([
+      { code: 'NODATA_REPLACED', message: expect.stringContaining('(band 1: 0; band 2: 100)') as string },
+    ]);
+    const replaced = (await values(source, 2)).map((value) => (value === 100 ? 0 : value));
+    expect(await values(path, 2)).toEqual(replaced);
+    expect(await values(path)).toEqual(await values(source));
+    // A manifest can declare one value for all bands.
+    const declared = await landing.ingest(
+      { path: await landing.upload(source), format: 'HFA' },
+      { nodata: 100 },
+      'hfa-declared',
+    );
+    expect(await values(declared.path, 2)).toEqual(await values(source, 2));
+  });
+
+  test('of several files in a mosaic keep the pixels of other files that have the same value', async () => {
+    // In the second file, 200 is nodata and 60 is data.
+    const first = await landing.make(
+      'n1.tif',
+      LANDSAT,
+      '-b',
+      '1',
+      '-srcwin',
+      '0',
+      '0',
+      '100',
+      '200',
+      '-a_nodata',
+      '60',
+    );
+    const second = await landing.make(
+      'n2.tif',
+      LANDSAT,
+      '-b',
+      '1',
+      '-srcwin',
+      '100',
+      '0',
+      '60',
+      '200',
+      '-a_nodata',
+      '200',
+    );
+    const files = [
+      { path: await landing.upload(first), format: 'GTiff' },
+      { path: await landing.upload(second), format: 'GTiff' },
+    ];
+    const { asset, path } = await landing.ingest(files, { mosaic: true }, 'n');
+    const nodata = asset.raster?.bands[0]?.nodata;
+    const isNodata = (value: number, index: number) => value === (index % 160 < 100 ? 60 : 200);
+    const original = await values(LANDSAT);
+    expect(original.filter((value, index) => value === nodata && !isNodata(value, index))).toEqual([]);
+    expect(await values(path)).toEqual(original.map((value, index) => (isNodata(value, index) ? nodata : value)));
+  });
+
+  test('are rejected when every value is data in some band', async () => {
+    const ramp = await landing.make('rampe.tif', LANDSAT, '-b', '1', '-scale', '25', '255', '0', '255');
+    const files = [
+      { path: await landing.upload(await landing.make('r1.tif', ramp, '-a_nodata', '0')), format: 'GTiff' },
+      { path: await landing.upload(ramp), format: 'GTiff' },
+    ];
+    await expect(landing.ingest(files, { mosaic: true }, 'r')).rejects.toMatchObject({ code: 'NODATA_AMBIGUOUS' });
+  });
+
+  test('of a mask or an alpha band are not counted in statistics', async () => {
+    const alpha = await landing.make(
+      'alpha.tif',
+      LANDSAT,
+      '-b',
+      '1',
+      '-b',
+      '2',
+      '-colorinterp',
+      'gray,alpha',
+      '-scale_2',
+      '0',
+      '100',
+      '0',
+      '0',
+    );
+    const visible = await landing.make('alle.tif', LANDSAT, '-b', '1');
+    const masked = await landing.make(
+      'maske.tif',
+      LANDSAT,
+      '-b',
+      '1',
+      '-mask',
+      '2',
+      '--config',
+      'GDAL_TIFF_INTERNAL_MASK',
+      'YES',
+      '-scale',
+      '0',
+      '255',
+      '0',
+      '255',
+    );
+    const all = await landing.ingest({ path: await landing.upload(visible), format: 'GTiff' }, {}, 'alle');
+    const shown = await landing.ingest({ path: await landing.upload(masked), format: 'GTiff' }, {}, 'maske');
+    const [expected, found] = [all, shown].map(({ asset }) => asset.raster?.bands[0]?.statistics);
+    // No pixel of band 2 is 0, so the mask shows all pixels, and both ways must find the same.
+    expect(found).toMatchObject({
+      minimum: expected?.minimum,
+      maximum: expected?.maximum,
+      mean: expect.closeTo(expected?.mean ?? 0, 9) as number,
+      stddev: expect.closeTo(expected?.stddev ?? 0, 9) as number,
+      valid_percent: 100,
+    });
+    const hidden = await landing.ingest({ path: await landing.upload(alpha), format: 'GTiff' }, {}, 'alpha');
+    expect(hidden.asset.raster?.bands[0]?.statistics).toBeNull();
+    const warped = await landing.ingest(
+      { path: await landing.upload(visible), format: 'GTiff' },
+      { target_crs: 'EPSG:3035', resampling: 'nearest' },
+      'gedreht',
+    );
+    expect(warped.asset.raster?.bands[0]?.statistics).toMatchObject({ minimum: expected?.minimum });
+    expect(warped.asset.raster?.bands[0]?.statistics?.valid_percent).toBeLessThan(100);
   });
 
   test('leave a band without values without statistics', async () => {

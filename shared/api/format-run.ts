@@ -69,14 +69,18 @@ function formatBands({ bands }: Raster): string {
   return [...shown, ...(bands.length > shown.length ? [`and ${bands.length - shown.length} more`] : [])].join('; ');
 }
 
-/** For example: `Byte 32 to 255 m, no data 0`. */
-function formatBand({ data_type, description, statistics, nodata, unit }: Raster['bands'][number]): string {
+/** For example: `Byte 32 to 255 m, no data 0`. With scale and offset, the range is that of the measured values. */
+function formatBand(band: Raster['bands'][number]): string {
+  const { data_type, description, statistics, nodata, unit, scale = 1, offset = 0 } = band;
   const name = description === null ? '' : `${printable(description)}: `;
   const range =
-    statistics === null ? 'without data' : `${significant(statistics.minimum)} to ${significant(statistics.maximum)}`;
+    statistics === null
+      ? 'without data'
+      : [statistics.minimum, statistics.maximum].map((value) => significant(value * scale + offset)).join(' to ');
   const unitText = unit === undefined ? '' : ` ${printable(unit)}`;
   const nodataText = nodata === null ? '' : `, no data ${nodata}`;
-  return `${name}${data_type} ${range}${unitText}${nodataText}`;
+  const scaleText = scale === 1 && offset === 0 ? '' : `, stored as (value - ${offset}) / ${scale}`;
+  return `${name}${data_type} ${range}${unitText}${nodataText}${scaleText}`;
 }
 
 function significant(value: number): string {

@@ -1,3 +1,4 @@
+import { type Extent, partsOf, unionOfBoxes } from '#shared/contracts/extent.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { DatasetVersion } from '#shared/ledger/ledger.ts';
 import { collectionKey, isoKey, itemKey, relativeHref, ROOT_KEY } from '#shared/contracts/object-keys.ts';
@@ -135,7 +136,7 @@ export function stacCollection(
 
 /** Undefined when no version has coordinates. The times are those of the items. */
 function extentOfVersions(versions: DatasetVersion[]): Json | undefined {
-  const box = union(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox])));
+  const box = unionOfBoxes(versions.flatMap(({ bbox }) => (bbox === null ? [] : [bbox])));
   if (box === undefined) return undefined;
   const starts = versions.map(({ data_time, created_at }) => data_time?.start ?? created_at).sort();
   const ends = versions.map(({ data_time, created_at }) => data_time?.end ?? created_at).sort();
@@ -253,33 +254,18 @@ const STAC_DATA_TYPE: Record<string, string> = {
   CFloat64: 'cfloat64',
 };
 
-type Box = [number, number, number, number];
-
-function envelope([west, south, east, north]: Box): Json {
-  return {
-    type: 'Polygon',
-    coordinates: [
-      [
-        [west, south],
-        [east, south],
-        [east, north],
-        [west, north],
-        [west, south],
-      ],
+/** A polygon, or one on each side of the antimeridian (RFC 7946, 3.1.9). */
+function envelope(box: Extent): Json {
+  const polygons = partsOf(box).map(([west, south, east, north]) => [
+    [
+      [west, south],
+      [east, south],
+      [east, north],
+      [west, north],
+      [west, south],
     ],
-  };
-}
-
-function union(boxes: Box[]): Box | undefined {
-  const [first, ...rest] = boxes;
-  if (first === undefined) return undefined;
-  return rest.reduce<Box>(
-    (all, box) => [
-      Math.min(all[0], box[0]),
-      Math.min(all[1], box[1]),
-      Math.max(all[2], box[2]),
-      Math.max(all[3], box[3]),
-    ],
-    first,
-  );
+  ]);
+  return polygons.length === 1
+    ? { type: 'Polygon', coordinates: polygons[0] }
+    : { type: 'MultiPolygon', coordinates: polygons };
 }

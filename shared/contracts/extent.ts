@@ -45,3 +45,31 @@ function normalizeLongitudes(west: number, east: number): [number, number] {
   const shift = west >= 180 ? -360 : east <= -180 ? 360 : 0;
   return shift !== 0 && west + shift >= -180 && east + shift <= 180 ? [west + shift, east + shift] : [-180, 180];
 }
+
+/** A box in degrees, divided at the antimeridian if its west is greater than its east (RFC 7946, 5.2). */
+export function partsOf(box: Extent): Extent[] {
+  const [west, south, east, north] = box;
+  if (west <= east) return [box];
+  return [
+    [west, south, 180, north],
+    [-180, south, east, north],
+  ];
+}
+
+/** The smallest box of several, which crosses the antimeridian only if one of them does. Undefined without boxes. */
+export function unionOfBoxes(boxes: readonly Extent[]): Extent | undefined {
+  const corners = boxes.flatMap(([west, south, east, north]): Point[] => [
+    [west, south],
+    [east, north],
+  ]);
+  const extent = extentOfPoints(corners);
+  if (extent === undefined || boxes.every(([west, , east]) => west <= east)) return extent;
+  const parts = boxes.flatMap(partsOf).sort(([a], [b]) => a - b);
+  let gap = { west: 0, east: 0 };
+  let reached = -180;
+  for (const [west, , east] of parts) {
+    if (west - reached > gap.east - gap.west) gap = { west: reached, east: west };
+    reached = Math.max(reached, east);
+  }
+  return gap.west === gap.east ? [-180, extent[1], 180, extent[3]] : [gap.east, extent[1], gap.west, extent[3]];
+}

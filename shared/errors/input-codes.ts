@@ -109,8 +109,12 @@ export const INPUT_CODES = {
     'The raster has no georeference: the position of its pixels is unknown.',
     'Export the raster as GeoTIFF with its position, or follow the message.',
   ),
+  NODATA_AMBIGUOUS: permanent(
+    'Bands or files have different nodata values, and no single value can replace them.',
+    'Write each band or file to an asset of its own, or set metadata.raster.nodata to the value that all of them use.',
+  ),
   RASTERS_DIFFER: permanent(
-    'The rasters of a mosaic differ in bands or data type.',
+    'The rasters of a mosaic differ in bands, data type, scale, offset or unit.',
     'Write one manifest for each kind of raster, or remove metadata.raster.mosaic.',
   ),
   GEOMETRY_INVALID: permanent(

@@ -19,8 +19,12 @@ export async function checkOutput(
   file: string,
   context: RasterContext,
 ): Promise<{ info: RasterInfo; directories: TiffDirectory[] }> {
-  const [info, directories] = await Promise.all([readInfo(path, file, context), readLayout(path, file)]);
+  const [info, directories] = await Promise.all([
+    readInfo(path, file, context),
+    readLayout(path, plan.settings.block_size, file),
+  ]);
   checkBands(rasters, info, plan, file);
+  checkNodata(info, plan, file);
   return { info, directories };
 }
 
@@ -30,10 +34,10 @@ async function readInfo(path: string, file: string, context: RasterContext): Pro
   return parseRasterInfo((await runGdalOn(file, command, context)).stdout, file);
 }
 
-async function readLayout(path: string, file: string): Promise<TiffDirectory[]> {
+async function readLayout(path: string, blockSize: number, file: string): Promise<TiffDirectory[]> {
   await using handle = await open(path);
   const directories = await readTiffDirectories(handle);
-  const problems = directories === undefined ? ['it is not a TIFF'] : checkCogLayout(directories);
+  const problems = directories === undefined ? ['it is not a TIFF'] : checkCogLayout(directories, blockSize);
   if (directories !== undefined && problems.length === 0) return directories;
   throw new SluiceError(
     'OUTPUT_INVALID',
@@ -54,6 +58,19 @@ function checkBands(rasters: readonly DescribedRaster[], written: RasterInfo, pl
   );
 }
 
+/** GDAL moves a nodata value into the range of the type, where it can be data. */
+function checkNodata({ bands }: RasterInfo, { settings: { nodata } }: CogPlan, file: string): void {
+  const type = bands[0]?.type;
+  const expected = typeof nodata === 'number' && type === 'Float32' ? Math.fround(nodata) : nodata;
+  const wrong = bands.find(({ noDataValue }) => noDataValue !== expected);
+  if (wrong === undefined) return;
+  throw new SluiceError(
+    'OUTPUT_INVALID',
+    `GDAL's output for ${file} has the nodata value ${wrong.noDataValue ?? 'none'} instead of ${expected ?? 'none'}.`,
+    { details: { file } },
+  );
+}
+
 function bandTypes(info: RasterInfo | undefined): string {
   return (info?.bands ?? []).map(({ type }) => type).join(', ');
 }
@@ -67,25 +84,25 @@ function sizeOf(info: RasterInfo | undefined): string | undefined {
  * block, directories in order and before the data, data of small overviews before the data of larger ones. Returns a
  * description of each violation.
  */
-export function checkCogLayout(directories: TiffDirectory[]): string[] {
+export function checkCogLayout(directories: TiffDirectory[], blockSize = BLOCK_SIZE): string[] {
   const images = directories.filter((directory) => !directory.mask);
   const [full, ...overviews] = images;
   if (full === undefined) return ['it contains no image'];
   return [
-    ...checkTiles(directories),
-    ...checkOverviews(full, overviews),
+    ...checkTiles(directories, blockSize),
+    ...checkOverviews(full, overviews, blockSize),
     ...checkDirectoryOrder(directories),
     ...checkDataOrder(images),
   ];
 }
 
-function checkTiles(directories: TiffDirectory[]): string[] {
+function checkTiles(directories: TiffDirectory[], blockSize: number): string[] {
   return directories
-    .filter((directory) => directory.tileWidth !== BLOCK_SIZE || directory.tileHeight !== BLOCK_SIZE)
-    .map((directory) => `the image of ${directory.width} x ${directory.height} is not in tiles of ${BLOCK_SIZE}`);
+    .filter((directory) => directory.tileWidth !== blockSize || directory.tileHeight !== blockSize)
+    .map((directory) => `the image of ${directory.width} x ${directory.height} is not in tiles of ${blockSize}`);
 }
 
-function checkOverviews(full: TiffDirectory, overviews: TiffDirectory[]): string[] {
+function checkOverviews(full: TiffDirectory, overviews: TiffDirectory[], blockSize: number): string[] {
   const problems: string[] = [];
   if (full.reducedResolution) problems.push('the first directory is not the full image');
   let previous = full;
@@ -96,7 +113,7 @@ function checkOverviews(full: TiffDirectory, overviews: TiffDirectory[]): string
       problems.push('overviews are not ordered from large to small');
     previous = overview;
   }
-  if (previous.width > BLOCK_SIZE || previous.height > BLOCK_SIZE) {
+  if (previous.width > blockSize || previous.height > blockSize) {
     const size = `${previous.width} x ${previous.height}`;
     problems.push(`the smallest image, ${size}, is larger than one block: overviews are missing`);
   }

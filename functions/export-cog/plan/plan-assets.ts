@@ -8,7 +8,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
-import type { RasterInfo } from '../read/raster-info.ts';
+import type { BandInfo, RasterInfo } from '../read/raster-info.ts';
 import { rasterParameters } from './raster-parameters.ts';
 
 /** Increased when the same source results in a different file, so that older assets are not reused. */
@@ -49,7 +49,10 @@ export function sourceHash({ manifest }: Pick<RunDocument, 'manifest'>, sources:
   );
 }
 
-/** Checks that rasters can be combined in a mosaic. Throws RASTERS_DIFFER for different bands or pixel types. */
+/**
+ * Checks that rasters can be combined in a mosaic. Throws RASTERS_DIFFER for different bands, pixel types, scales,
+ * offsets or units: gdalwarp copies the stored values, and the asset has the scales of the first raster.
+ */
 export function checkMosaic(rasters: readonly DescribedRaster[]): void {
   const [first, ...others] = rasters;
   if (first === undefined) return;
@@ -66,11 +69,19 @@ export function checkMosaic(rasters: readonly DescribedRaster[]): void {
   }
 }
 
-/** For example `3 bands (Byte)`. */
+/** For example `3 bands (Byte)`, or `1 band (Int16, value * 0.1 + 273.15 K)`. */
 function bandsOf({ info: { bands } }: DescribedRaster): string {
   const types = [...new Set(bands.map(({ type }) => type))].join(', ');
   const palette = bands.some((band) => band.colorInterpretation === 'Palette') ? ', palette' : '';
-  return `${bands.length} ${bands.length === 1 ? 'band' : 'bands'} (${types}${palette})`;
+  const measures = bands.map(measureOf);
+  const distinct = new Set(measures).size === 1 ? measures.slice(0, 1) : measures;
+  const units = distinct.every((measure) => measure === '') ? '' : `, ${distinct.join(', ')}`;
+  return `${bands.length} ${bands.length === 1 ? 'band' : 'bands'} (${types}${palette}${units})`;
+}
+
+function measureOf({ scale = 1, offset = 0, unit = '' }: BandInfo): string {
+  const measure = scale === 1 && offset === 0 ? '' : `value * ${scale} + ${offset}`;
+  return `${measure} ${unit}`.trim();
 }
 
 /** A raster as the input of GDAL programs. */

@@ -1,14 +1,23 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import { metadataItem, type PixelValue } from '../read/raster-info.ts';
-import { commonGrid, isNorthUp, type TargetGrid } from './pixel-grid.ts';
+import { isSignedByte, metadataItem, type PixelValue, type RasterInfo } from '../read/raster-info.ts';
+import { commonGrid, isNorthUp, type TargetGrid, uncompressedBytes } from './pixel-grid.ts';
 import type { RasterParameters } from './raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
 import { type CogSource, environmentOf, haveOneCrs } from './plan-assets.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 
-/** Block size of every asset, in pixels. */
+/** Block sizes of assets, in pixels. The largest one that the bands allow is used. */
 export const BLOCK_SIZE = 512;
+const SMALLEST_BLOCK_SIZE = 128;
+/** A block contains all bands, and a reader decodes it as a whole. 181 bands of doubles have 360 MiB in 512 x 512. */
+const MAX_BLOCK_BYTES = 64 * 2 ** 20;
+
+function blockSize(bands: RasterInfo['bands']): number {
+  let size = BLOCK_SIZE;
+  while (size > SMALLEST_BLOCK_SIZE && uncompressedBytes({ size: [size, size], bands }) > MAX_BLOCK_BYTES) size /= 2;
+  return size;
+}
 
 /** The options of the conversion with their defaults, as the asset records them. */
 export interface CogSettings {
@@ -25,6 +34,9 @@ export interface CogSettings {
   /** Set only when the raster is warped. */
   resampling?: string;
 }
+
+/** metadata.raster. `nodata` can also be the value that replaced several nodata values of the sources. */
+export type CogParameters = Omit<RasterParameters, 'nodata'> & { nodata?: PixelValue | undefined };
 
 export interface CogPlan {
   /** In the order of execution. The last one writes the output. */
@@ -53,7 +65,7 @@ export interface CogPaths {
  */
 export function planCog(
   sources: readonly CogSource[],
-  parameters: RasterParameters,
+  parameters: CogParameters,
   target: string | undefined,
   paths: CogPaths,
 ): CogPlan {
@@ -70,7 +82,7 @@ export function planCog(
 
 function planWarp(
   sources: readonly CogSource[],
-  parameters: RasterParameters,
+  parameters: CogParameters,
   target: string | undefined,
   settings: CogSettings,
   paths: CogPaths,
@@ -133,7 +145,7 @@ function alphaToMask(bands: number): string[] {
 }
 
 /** True for classes, whose mean has no meaning: declared, or a palette. */
-export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: RasterParameters): boolean {
+export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: CogParameters): boolean {
   return (
     parameters.categorical ??
     sources.some(({ info }) => info.bands.some((band) => band.colorInterpretation === 'Palette'))
@@ -154,15 +166,17 @@ function usesPredictor(sources: readonly CogSource[], categorical: boolean): boo
   );
 }
 
-function cogSettings(sources: readonly CogSource[], parameters: RasterParameters): CogSettings {
+function cogSettings(sources: readonly CogSource[], parameters: CogParameters): CogSettings {
   const categorical = isCategorical(sources, parameters);
+  const signed = sources.some(({ info }) => info.bands.some(isSignedByte));
   const nodata = parameters.nodata ?? sources[0]?.info.bands[0]?.noDataValue;
   return {
     driver: 'COG',
     compression: parameters.compression ?? 'deflate',
     predictor: usesPredictor(sources, categorical) ? 'YES' : 'NO',
-    block_size: BLOCK_SIZE,
-    overview_resampling: parameters.resampling ?? (categorical ? 'nearest' : 'average'),
+    block_size: blockSize(sources[0]?.info.bands ?? []),
+    // GDAL would average signed bytes as unsigned ones.
+    overview_resampling: signed ? 'nearest' : (parameters.resampling ?? (categorical ? 'nearest' : 'average')),
     categorical,
     mosaic: parameters.mosaic,
     ...(nodata === undefined ? {} : { nodata }),
@@ -172,13 +186,13 @@ function cogSettings(sources: readonly CogSource[], parameters: RasterParameters
 function toCogCommand(
   input: Pick<CogSource, 'name' | 'drivers' | 'environment'>,
   args: string[],
-  { compression, predictor, overview_resampling }: CogSettings,
+  { compression, predictor, block_size, overview_resampling }: CogSettings,
   { output, folder, cores }: CogPaths,
 ): GdalCommand {
   const options = [
     `COMPRESS=${compression.toUpperCase()}`,
     `PREDICTOR=${predictor}`,
-    `BLOCKSIZE=${BLOCK_SIZE}`,
+    `BLOCKSIZE=${block_size}`,
     // A classic TIFF cannot exceed 4 GiB, and its size is unknown before it is compressed.
     'BIGTIFF=IF_SAFER',
     // Overviews of the source may have been made with another resampling.

@@ -9,9 +9,9 @@ import { type CogSource, environmentOf } from './plan-assets.ts';
  * Memory of gdalwarp for a part of source and target, in MB. An image of 500 megapixels is warped in some dozens of
  * parts.
  */
-const WARP_MEMORY_MB = 256;
+export const WARP_MEMORY_MB = 256;
 /** LZW is the fastest compression that every GDAL has. The warped file is temporary. */
-const CREATION_OPTIONS = ['TILED=YES', 'COMPRESS=LZW', 'BIGTIFF=YES'];
+export const CREATION_OPTIONS = ['TILED=YES', 'COMPRESS=LZW', 'BIGTIFF=YES'];
 
 export interface WarpOptions {
   target: string;
@@ -19,8 +19,8 @@ export interface WarpOptions {
   grid: TargetGrid | undefined;
   resampling: string;
   fill: FillOption;
-  /** metadata.raster.nodata. */
-  sourceNodata: number | undefined;
+  /** metadata.raster.nodata, or the value that replaced those of the sources. */
+  sourceNodata: PixelValue | undefined;
 }
 
 export function warpCommand(
@@ -30,7 +30,8 @@ export function warpCommand(
 ): GdalCommand {
   const output = `${folder}/warped.tif`;
   // OPTIMIZE_SIZE: blocks that are written twice would otherwise leave gaps in a compressed file.
-  const warpOptions = [`NUM_THREADS=${cores}`, 'OPTIMIZE_SIZE=TRUE'];
+  // UNIFIED_SRC_NODATA: with -srcnodata, gdalwarp would average nodata values where not all bands are nodata.
+  const warpOptions = [`NUM_THREADS=${cores}`, 'OPTIMIZE_SIZE=TRUE', 'UNIFIED_SRC_NODATA=NO'];
   const creationOptions = [...CREATION_OPTIONS, `NUM_THREADS=${cores}`];
   return {
     command: 'gdalwarp',
@@ -78,7 +79,7 @@ const UNUSED_VALUE: Record<string, PixelValue> = { Float32: 'nan', Float64: 'nan
  * Chooses the fill: the nodata value of the manifest or the source; else NaN for floating-point data, the smallest
  * value for signed integers, and a mask for other types, where every value may be data.
  */
-export function fillOption(sources: readonly CogSource[], declaredNodata: number | undefined): FillOption {
+export function fillOption(sources: readonly CogSource[], declaredNodata: PixelValue | undefined): FillOption {
   const bands = sources[0]?.info.bands ?? [];
   const nodata = declaredNodata ?? bands.find((band) => band.noDataValue !== undefined)?.noDataValue;
   if (nodata !== undefined) return { flag: '-dstnodata', value: nodata };

@@ -41,11 +41,18 @@ export function bandTime(band: Pick<BandInfo, 'metadata'>, { metadata }: Pick<Ra
   return undefined;
 }
 
+/** Names of units in the library UDUNITS, which the conventions use. Months and years have no fixed length. */
+const UNIT_NAMES: [names: RegExp, unit: keyof typeof MS][] = [
+  [/^(?:s|secs?|seconds?)$/i, 'second'],
+  [/^(?:min|mins|minutes?)$/i, 'minute'],
+  [/^(?:h|hrs?|hours?)$/i, 'hour'],
+  [/^(?:d|days?)$/i, 'day'],
+];
 const MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
-/** `hours since 1900-01-01 00:00:0.0`. Months and years have no fixed length. */
+/** `hours since 1900-01-01 00:00:0.0`. */
 const CF_UNITS =
-  /^(s|secs?|seconds?|min|minutes?|h|hrs?|hours?|d|days?) since (\d{1,4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::([\d.]+))?)? ?(?:Z|UTC|GMT|[+-]0?0(?::?00)?)?$/i;
-/** Calendars in which a time is a time of UTC. In others, such as 360_day, days do not exist in UTC, or have no name. */
+  /^([a-z]+) since (\d{1,4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::([\d.]+))?)? ?(?:Z|UTC|GMT|\+00:00)?$/i;
+/** Calendars whose times are times of UTC. Others, such as 360_day, have days that do not exist in UTC. */
 const STANDARD_CALENDARS = new Set(['standard', 'gregorian']);
 const PROLEPTIC = 'proleptic_gregorian';
 /** The first day of the Gregorian calendar. The standard calendar of CF is the Julian one before it. */
@@ -53,16 +60,16 @@ const GREGORIAN_START = Date.UTC(1582, 9, 15);
 
 /** A value of a time coordinate by the CF conventions (4.4); undefined for other units and calendars. */
 export function cfTime(value: number, units: string, calendar = 'standard'): string | undefined {
-  const [, unit = '', year, month, day, hour, minute, second] = CF_UNITS.exec(oneLine(units)) ?? [];
+  const [, unitName = '', year, month, day, hour, minute, second] = CF_UNITS.exec(oneLine(units)) ?? [];
   const name = calendar.toLowerCase();
   const isStandard = STANDARD_CALENDARS.has(name);
-  if (!Number.isFinite(value) || unit === '' || (!isStandard && name !== PROLEPTIC)) return undefined;
+  const unit = UNIT_NAMES.find(([names]) => names.test(unitName))?.[1];
+  if (!Number.isFinite(value) || unit === undefined || (!isStandard && name !== PROLEPTIC)) return undefined;
   const [y, m, d] = [Number(year), Number(month), Number(day)];
   const gregorian = utcDay(y, m, d);
   const epoch = isStandard && gregorian < GREGORIAN_START ? julianDay(y, m, d) : gregorian;
   const timeOfDay = Number(hour ?? 0) * MS.hour + Number(minute ?? 0) * MS.minute + Number(second ?? 0) * MS.second;
-  const length = { s: MS.second, m: MS.minute, h: MS.hour, d: MS.day }[unit[0]?.toLowerCase() ?? ''] ?? Number.NaN;
-  const time = epoch + timeOfDay + value * length;
+  const time = epoch + timeOfDay + value * MS[unit];
   return isStandard && time < GREGORIAN_START ? undefined : isoTime(time);
 }
 

@@ -6,21 +6,31 @@ import type { GdalCommand } from '#shared/gdal/gdal.ts';
 
 /** The part of `gdalinfo -json` that Sluice uses. Sizes are in pixels, coordinates in units of the CRS. */
 
+/** What has metadata: items by domain. */
+interface Described {
+  metadata: Record<string, unknown>;
+}
+
 const Domains = z.record(z.string(), z.unknown()).default({});
-const BandInfoSchema = z.object({
-  /** GDAL's name: Byte, Int16, Float32, CFloat32, … */
-  type: z.string(),
-  colorInterpretation: z.string().optional(),
-  description: z.string().optional(),
-  colorTable: z.unknown().optional(),
-  noDataValue: z.union([z.number(), z.string()]).transform(toPixelValue).optional(),
-  scale: z.number().optional().catch(undefined),
-  offset: z.number().optional().catch(undefined),
-  unit: z.string().optional(),
-  overviews: z.array(z.object({ size: z.tuple([z.number(), z.number()]) })).default([]),
-  mask: z.object({ flags: z.array(z.string()) }).optional(),
-  metadata: Domains,
-});
+const BandInfoSchema = z
+  .object({
+    /** GDAL's name: Byte, Int16, Float32, CFloat32, … */
+    type: z.string(),
+    colorInterpretation: z.string().optional(),
+    description: z.string().optional(),
+    colorTable: z.unknown().optional(),
+    noDataValue: z.union([z.number(), z.string()]).transform(toPixelValue).optional(),
+    scale: z.number().optional().catch(undefined),
+    offset: z.number().optional().catch(undefined),
+    unit: z.string().optional(),
+    /** The range of the pixels that are not nodata, after `range` of infoCommand. */
+    computedMin: z.number().optional().catch(undefined),
+    computedMax: z.number().optional().catch(undefined),
+    overviews: z.array(z.object({ size: z.tuple([z.number(), z.number()]) })).default([]),
+    mask: z.object({ flags: z.array(z.string()) }).optional(),
+    metadata: Domains,
+  })
+  .transform((band) => ({ ...band, ...exactNodata(band), ...(isSignedByte(band) ? { type: 'Int8' } : {}) }));
 const InfoSchema = z.object({
   driverShortName: z.string(),
   /** All files that GDAL opens to read the raster. */
@@ -40,23 +50,35 @@ export type BandInfo = z.infer<typeof BandInfoSchema>;
 /** The value of a pixel. JSON has no NaN and no infinity, so they are written as words. */
 export type PixelValue = number | 'nan' | 'inf' | '-inf';
 
+/** gdalinfo prints the shortest decimal that identifies the value of a Float32 pixel, which is another double. */
+function exactNodata({ type, noDataValue }: { type: string; noDataValue?: PixelValue | undefined }) {
+  if (type !== 'Float32' || typeof noDataValue !== 'number') return {};
+  const value = Math.fround(noDataValue);
+  return Number.isFinite(value) ? { noDataValue: value } : {};
+}
+
+/** GDAL before 3.7 has no type for signed bytes, and describes them as bytes with this item. */
+export function isSignedByte(band: Described): boolean {
+  return metadataItem(band, 'PIXELTYPE', 'IMAGE_STRUCTURE') === 'SIGNEDBYTE';
+}
+
 function toPixelValue(value: number | string): PixelValue {
   if (typeof value === 'number') return value;
   if (/nan/i.test(value)) return 'nan';
   return value.startsWith('-') ? '-inf' : 'inf';
 }
 
-/** Describes a raster in `folder`. With `statistics`, GDAL reads every pixel. */
+/** Describes a raster in `folder`. With `statistics` or `range`, GDAL reads every pixel. */
 export function infoCommand(
   name: string,
   folder: string,
   { drivers, environment }: Pick<RasterFormat, 'drivers' | 'environment'>,
-  options: { statistics?: boolean } = {},
+  options: { statistics?: boolean; range?: boolean } = {},
 ): GdalCommand {
   return {
     command: 'gdalinfo',
     // -norat: attribute tables can be long and are not used.
-    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), name],
+    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : []), name],
     drivers: [...drivers],
     folder,
     environment: { ...environment, GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
@@ -141,7 +163,7 @@ function endOfText(json: string, start: number): number {
 }
 
 /** A metadata item of a raster or a band; undefined when there is none. The name of the default domain is ''. */
-export function metadataItem({ metadata }: Pick<RasterInfo, 'metadata'>, key: string, domain = ''): string | undefined {
+export function metadataItem({ metadata }: Described, key: string, domain = ''): string | undefined {
   const items = metadata[domain];
   const value = typeof items === 'object' && items !== null ? (items as Record<string, unknown>)[key] : undefined;
   return typeof value === 'string' ? value : undefined;

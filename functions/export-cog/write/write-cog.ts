@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { type Extent, gridOfExtent } from '#shared/contracts/extent.ts';
+import type { Extent } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
-import { type Crs, crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
+import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { checkOutput } from '../check/check-output.ts';
 import { isAxisAligned, isNorthUp, rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
@@ -12,8 +11,13 @@ import { chooseTargetCrs, type RasterParameters, targetCrsNotes } from '../plan/
 import { checkWarpSize } from '../plan/warped-size.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { notesFromGdalOutput, type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+import { useOneNodata } from './one-nodata.ts';
 import { clearStatistics, type RasterSummary, summarizeRaster } from './summarize-raster.ts';
-import { cogSource } from '../plan/plan-assets.ts';
+import { boundsInDegrees } from './bounds.ts';
+import { type CogSource, cogSource } from '../plan/plan-assets.ts';
+import { maskedStatistics } from './masked-statistics.ts';
+import { isSignedByte } from '../read/raster-info.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** A written and checked Cloud Optimized GeoTIFF. */
 export interface CogFile {
@@ -45,12 +49,14 @@ export async function writeCog(
   const path = join(folder, 'asset.tif');
   const crs = await chooseTargetCrs(rasters, parameters.target_crs, context);
   const changesCrs = rasters.some((raster) => !isSameCrs(raster.crs, crs));
-  const sources = rasters.map(cogSource);
-  const plan = planCog(sources, parameters, changesCrs ? crsArgument(crs) : undefined, {
+  const oneNodata = await useOneNodata(rasters.map(cogSource), parameters, folder, context);
+  const { sources } = oneNodata;
+  const plan = planCog(sources, oneNodata.parameters, changesCrs ? crsArgument(crs) : undefined, {
     folder,
     output: path,
     cores: context.env.CORES,
   });
+  rejectSignedWarp(rasters, sources, plan);
   await checkWarpSize(sources, plan, folder, context);
   const gdalNotes = await runPlan(plan, file, context);
   await clearStatistics(path);
@@ -58,8 +64,9 @@ export async function writeCog(
     checkOutput(path, rasters, plan, file, context),
     hashStream(readFileStream(path), context.signal),
   ]);
+  const masked = await maskedStatistics(path, { info, directories }, folder, file, context);
   const nativeBbox = rasterExtent(info) ?? null;
-  const bbox = await boundingBox(nativeBbox, crs, context);
+  const bbox = nativeBbox === null ? null : await boundsInDegrees(nativeBbox, info.size, crs, context);
   return {
     path,
     sha256,
@@ -67,15 +74,41 @@ export async function writeCog(
     crs: crsLabel(crs),
     nativeBbox,
     bbox,
-    raster: summarizeRaster(info, directories, plan.settings.compression, crs, rasters[0]?.info ?? info),
+    raster: withStatistics(
+      summarizeRaster(info, directories, plan.settings.compression, crs, rasters[0]?.info ?? info),
+      masked,
+    ),
     settings: plan.settings,
     steps: plan.steps,
     notes: [
       ...rasters.flatMap((raster) => raster.notes),
+      ...oneNodata.notes,
       ...gdalNotes,
       ...gridNotes(rasters),
       ...(changesCrs ? targetCrsNotes(parameters.target_crs, crs, bbox) : []),
     ],
+  };
+}
+
+/** GDAL before 3.7 would resample signed bytes as unsigned ones. Throws FORMAT_NOT_SUPPORTED. */
+function rejectSignedWarp(rasters: readonly DescribedRaster[], sources: readonly CogSource[], { warp }: CogPlan): void {
+  const isWarped = warp !== undefined || sources.some(({ name }, index) => name !== rasters[index]?.name);
+  const signed = rasters.find(({ info }) => info.bands.some(isSignedByte));
+  if (!isWarped || signed === undefined) return;
+  const { file } = signed.source;
+  throw new SluiceError(
+    'FORMAT_NOT_SUPPORTED',
+    `The pixels of ${file} are signed bytes, which this version of GDAL cannot move to another grid. ` +
+      'Convert them to Int16, or ingest the file without target_crs and mosaic.',
+    { details: { file } },
+  );
+}
+
+function withStatistics(raster: RasterSummary, masked: Awaited<ReturnType<typeof maskedStatistics>>): RasterSummary {
+  if (masked === undefined) return raster;
+  return {
+    ...raster,
+    bands: raster.bands.map((band, index) => ({ ...band, statistics: masked[index] ?? null })),
   };
 }
 
@@ -86,15 +119,6 @@ async function runPlan(plan: CogPlan, file: string, context: RasterContext): Pro
     notes.push(...notesFromGdalOutput(stderr, file));
   }
   return notes;
-}
-
-async function boundingBox(
-  nativeBbox: Extent | null,
-  crs: Crs,
-  { gdal, signal }: RasterContext,
-): Promise<Extent | null> {
-  if (nativeBbox === null) return null;
-  return (await gdalExtentInDegrees(gridOfExtent(nativeBbox), crs, gdal, signal)) ?? null;
 }
 
 /** Notes about rasters whose pixels were resampled or reordered to make the grid north-up. */

@@ -1,4 +1,4 @@
-import { boxInDegrees, type Extent, type Point } from '#shared/contracts/extent.ts';
+import { boxInDegrees, type Extent, partsOf, type Point } from '#shared/contracts/extent.ts';
 import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Gdal, GdalCommand } from '../gdal.ts';
@@ -102,17 +102,12 @@ export function targetNotes(crs: Crs, degrees: Extent, field: string): Note[] {
   ];
 }
 
-/** Degrees between a box and an area of use, which can cross the antimeridian; 0 when they touch. */
-function distanceInDegrees([west, south, east, north]: Extent, area: Extent): number {
-  const [areaWest, areaSouth, areaEast, areaNorth] = area;
-  const parts: Extent[] =
-    areaWest <= areaEast
-      ? [area]
-      : [
-          [areaWest, areaSouth, 180, areaNorth],
-          [-180, areaSouth, areaEast, areaNorth],
-        ];
-  return Math.min(...parts.map(([w, s, e, n]) => Math.max(0, w - east, west - e, s - north, south - n)));
+/** Degrees between a box and an area of use, which can both cross the antimeridian; 0 when they touch. */
+function distanceInDegrees(box: Extent, area: Extent): number {
+  const distances = partsOf(box).flatMap(([west, south, east, north]) =>
+    partsOf(area).map(([w, s, e, n]) => Math.max(0, w - east, west - e, s - north, south - n)),
+  );
+  return Math.min(...distances);
 }
 
 function extentMismatch(crs: Crs, extent: Extent, file: string, reason: string): SluiceError {
@@ -146,8 +141,19 @@ export async function gdalExtentInDegrees(
   signal: AbortSignal,
 ): Promise<Extent | undefined> {
   if (isSameCrs(crs, CRS84)) return boxInDegrees(points);
+  const degrees = await transformToDegrees(points, crs, gdal, signal);
+  return boxInDegrees(degrees.filter((point) => point !== undefined));
+}
+
+/** Longitude and latitude of each point; undefined for one without a position, such as the corner of a full disk. */
+export async function transformToDegrees(
+  points: readonly Point[],
+  crs: Crs,
+  gdal: Gdal,
+  signal: AbortSignal,
+): Promise<(Point | undefined)[]> {
   const { stdout } = await gdal.run(transformCommand(points, crsArgument(crs)), { signal });
-  return boxInDegrees(parseTransformedPoints(stdout));
+  return parseTransformedPoints(stdout);
 }
 
 /** `crs` is a code or WKT that checkCrsText allows. Input and output have x or longitude first. */
@@ -160,12 +166,14 @@ function transformCommand(points: readonly Point[], crs: string): GdalCommand {
   };
 }
 
-/**
- * The points in the output of gdaltransform, without those that have no position, such as the corners of a full disk.
- */
-export function parseTransformedPoints(stdout: string): Point[] {
-  return stdout.split('\n').flatMap((line) => {
-    const [x, y] = line.trim().split(/\s+/).map(Number);
-    return x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y) ? [[x, y] as const] : [];
-  });
+/** The points in the output of gdaltransform, one per line; undefined for a point without a position. */
+export function parseTransformedPoints(stdout: string): (Point | undefined)[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [x, y] = line.trim().split(/\s+/).map(Number);
+      const isPosition = x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y);
+      return isPosition ? ([x, y] as const) : undefined;
+    });
 }

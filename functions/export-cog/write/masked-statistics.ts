@@ -1,0 +1,157 @@
+import { open, type FileHandle, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GdalCommand } from '#shared/gdal/gdal.ts';
+import type { TiffDirectory } from '../check/tiff-directories.ts';
+import type { BandInfo, RasterInfo } from '../read/raster-info.ts';
+import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+
+/**
+ * Statistics of the pixels that a mask shows. GDAL 3.6 counts masked pixels, too. GDAL writes bands and mask as plain
+ * values to temporary files, which are read once.
+ */
+
+export interface Statistics {
+  minimum: number;
+  maximum: number;
+  mean: number;
+  stddev: number;
+  valid_percent: number;
+}
+
+/** The views of plain values of GDAL's types. The driver ENVI has no 64-bit integers; complex numbers have no order. */
+const VIEWS: Record<string, (buffer: ArrayBuffer, length: number) => ArrayLike<number>> = {
+  Byte: (buffer, length) => new Uint8Array(buffer, 0, length),
+  Int8: (buffer, length) => new Int8Array(buffer, 0, length),
+  UInt16: (buffer, length) => new Uint16Array(buffer, 0, length),
+  Int16: (buffer, length) => new Int16Array(buffer, 0, length),
+  UInt32: (buffer, length) => new Uint32Array(buffer, 0, length),
+  Int32: (buffer, length) => new Int32Array(buffer, 0, length),
+  Float32: (buffer, length) => new Float32Array(buffer, 0, length),
+  Float64: (buffer, length) => new Float64Array(buffer, 0, length),
+};
+const BYTES: Record<string, number> = {
+  Byte: 1,
+  Int8: 1,
+  UInt16: 2,
+  Int16: 2,
+  UInt32: 4,
+  Int32: 4,
+  Float32: 4,
+  Float64: 8,
+};
+/** Pixels that are read at once. */
+const CHUNK_PIXELS = 2 ** 18;
+
+/**
+ * The statistics of each band, null for a band without visible pixels; undefined for a file without a mask, and for
+ * types that are not supported. A band is masked by the mask of the file, or by an alpha band that is 0.
+ */
+export async function maskedStatistics(
+  path: string,
+  { info, directories }: { info: RasterInfo; directories: readonly TiffDirectory[] },
+  folder: string,
+  file: string,
+  context: RasterContext,
+): Promise<(Statistics | null)[] | undefined> {
+  const { bands, size } = info;
+  const hasAlpha = bands.some(isAlpha);
+  const type = bands[0]?.type ?? '';
+  if ((!hasAlpha && !directories.some(({ mask }) => mask)) || VIEWS[type] === undefined) return undefined;
+  const [values, mask] = [join(folder, 'values.raw'), join(folder, 'mask.raw')];
+  await runGdalOn(file, plainCommand(path, values, folder, []), context);
+  await runGdalOn(file, plainCommand(path, mask, folder, ['-b', 'mask', '-ot', 'Byte']), context);
+  const statistics: (Statistics | null)[] = [];
+  {
+    await using valuesFile = await open(values);
+    await using maskFile = await open(mask);
+    for (const [index, band] of bands.entries()) {
+      context.signal.throwIfAborted();
+      const pixels = size[0] * size[1];
+      statistics.push(await bandStatistics(valuesFile, maskFile, { band, start: index * pixels, pixels }));
+    }
+  }
+  await Promise.all([values, mask].map((name) => rm(name)));
+  return statistics;
+}
+
+function isAlpha({ colorInterpretation }: BandInfo): boolean {
+  return colorInterpretation === 'Alpha';
+}
+
+/** Writes bands one after the other, in the byte order of this machine. */
+function plainCommand(input: string, output: string, folder: string, selection: string[]): GdalCommand {
+  return {
+    command: 'gdal_translate',
+    args: ['-q', '-of', 'ENVI', '-mask', 'none', ...selection, input, output],
+    drivers: ['GTiff', 'ENVI'],
+    folder,
+    output,
+    environment: { GDAL_PAM_ENABLED: 'NO' },
+  };
+}
+
+interface BandValues {
+  band: BandInfo;
+  /** In pixels. */
+  start: number;
+  pixels: number;
+}
+
+/** Mean and variance are updated by chunk (Chan, Golub, LeVeque 1979), so that large sums lose no digits. */
+async function bandStatistics(
+  values: FileHandle,
+  mask: FileHandle,
+  { band, start, pixels }: BandValues,
+): Promise<Statistics | null> {
+  const bytes = BYTES[band.type] ?? 1;
+  const nodata = typeof band.noDataValue === 'number' ? band.noDataValue : Number.NaN;
+  const [valueBuffer, maskBytes] = [Buffer.alloc(CHUNK_PIXELS * bytes), Buffer.alloc(CHUNK_PIXELS, 255)];
+  const all: Sums = { count: 0, mean: 0, squares: 0, minimum: Infinity, maximum: -Infinity };
+  for (let at = 0; at < pixels; at += CHUNK_PIXELS) {
+    const length = Math.min(CHUNK_PIXELS, pixels - at);
+    await values.read(valueBuffer, 0, length * bytes, (start + at) * bytes);
+    // The mask applies to the colors, not to the alpha band itself.
+    if (!isAlpha(band)) await mask.read(maskBytes, 0, length, at);
+    const view = VIEWS[band.type]?.(valueBuffer.buffer, length) ?? [];
+    addChunk(all, view, maskBytes, nodata);
+  }
+  if (all.count === 0) return null;
+  return {
+    minimum: all.minimum,
+    maximum: all.maximum,
+    mean: all.mean,
+    stddev: Math.sqrt(all.squares / all.count),
+    valid_percent: (100 * all.count) / pixels,
+  };
+}
+
+interface Sums {
+  count: number;
+  mean: number;
+  /** The sum of squared differences from the mean. */
+  squares: number;
+  minimum: number;
+  maximum: number;
+}
+
+function addChunk(all: Sums, values: ArrayLike<number>, mask: Uint8Array, nodata: number): void {
+  let count = 0;
+  let mean = 0;
+  let squares = 0;
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? Number.NaN;
+    if (mask[index] === 0 || value === nodata || Number.isNaN(value)) continue;
+    count += 1;
+    const difference = value - mean;
+    mean += difference / count;
+    squares += difference * (value - mean);
+    if (value < all.minimum) all.minimum = value;
+    if (value > all.maximum) all.maximum = value;
+  }
+  if (count === 0) return;
+  const total = all.count + count;
+  const difference = mean - all.mean;
+  all.squares += squares + (difference * difference * all.count * count) / total;
+  all.mean += (difference * count) / total;
+  all.count = total;
+}
