@@ -12,8 +12,9 @@ import type { RasterContext } from '../read/run-gdal.ts';
 
 /** Points on each side of the first grid. */
 const FIRST_POINTS = 41;
-/** Points of a strip, and its half width in steps of the grid before. */
-const STRIP_LENGTH = 121;
+/** Points of a strip, and its half width in steps of the grid before. A side at the edge of a disk can be anywhere. */
+const STRIP_LENGTH = 61;
+const PARTIAL_STRIP_LENGTH = 301;
 const STRIP_WIDTH = 13;
 const STRIP_STEPS = 2;
 /** Each round divides the steps by 3, so 10 rounds divide a million pixels. */
@@ -177,10 +178,11 @@ async function refine(
   transform: Transform,
 ): Promise<Sides> {
   const pixel = [(native[2] - native[0]) / rasterSize[0], (native[3] - native[1]) / rasterSize[1]] as const;
+  const length = isPartial ? PARTIAL_STRIP_LENGTH : STRIP_LENGTH;
   let sides = first;
   let step = start;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const strips = sides.map((side, index) => strip(side.at, index, step, native));
+    const strips = sides.map((side, index) => strip(side.at, index, { step, native, length }));
     const degrees = await transform(strips.flat());
     const before = sides;
     let from = 0;
@@ -192,7 +194,7 @@ async function refine(
       return sidesOf([side.at, ...points], [side.degrees, ...found])?.[index] ?? side;
     }) as Sides;
     step = [(2 * STRIP_STEPS * step[0]) / (STRIP_WIDTH - 1), (2 * STRIP_STEPS * step[1]) / (STRIP_WIDTH - 1)];
-    const isFine = isPartial ? step[0] < pixel[0] && step[1] < pixel[1] : !moved(before, sides, rasterSize);
+    const isFine = isPartial ? step[0] < pixel[0] / 2 && step[1] < pixel[1] / 2 : !moved(before, sides, rasterSize);
     if (isFine) break;
   }
   return sides;
@@ -203,18 +205,16 @@ function nearLongitude([longitude, latitude]: Point, { degrees }: Side): Point {
 }
 
 /** Points around a side: for west and east, a strip of the whole height, for south and north, of the whole width. */
-function strip([x, y]: Point, index: number, [dx, dy]: [number, number], [xmin, ymin, xmax, ymax]: Extent): Point[] {
+function strip(
+  [x, y]: Point,
+  index: number,
+  { step: [dx, dy], native, length }: { step: [number, number]; native: Extent; length: number },
+): Point[] {
+  const [xmin, ymin, xmax, ymax] = native;
+  const [halfWidth, halfHeight] = [STRIP_STEPS * dx, STRIP_STEPS * dy];
   return index % 2 === 0
-    ? grid(
-        [Math.max(xmin, x - STRIP_STEPS * dx), ymin, Math.min(xmax, x + STRIP_STEPS * dx), ymax],
-        STRIP_WIDTH,
-        STRIP_LENGTH,
-      )
-    : grid(
-        [xmin, Math.max(ymin, y - STRIP_STEPS * dy), xmax, Math.min(ymax, y + STRIP_STEPS * dy)],
-        STRIP_LENGTH,
-        STRIP_WIDTH,
-      );
+    ? grid([Math.max(xmin, x - halfWidth), ymin, Math.min(xmax, x + halfWidth), ymax], STRIP_WIDTH, length)
+    : grid([xmin, Math.max(ymin, y - halfHeight), xmax, Math.min(ymax, y + halfHeight)], length, STRIP_WIDTH);
 }
 
 /** True when a side moved by a pixel or more. */
