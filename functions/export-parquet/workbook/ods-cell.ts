@@ -7,6 +7,8 @@ import type { Attributes } from './xml-reader.ts';
 const NOT_IN_VALUE = /^(?:office:annotation|text:ruby-text|text:note|table:|\?)/;
 /** What LibreOffice and Google show for an error. */
 const ERROR = /^(?:#(?:N\/A|REF!|DIV\/0!|VALUE!|NAME\?|NUM!|NULL!)|Err:\d{3})$/;
+/** LibreOffice writes booleans that it has read from XLSX as numbers with these formulas. */
+const BOOLEAN_FORMULA = /^[a-z]+:=(TRUE|FALSE)\(\)$/;
 /** `text:s` stands for this many spaces at most. */
 const MAX_SPACES = 32_767;
 
@@ -25,6 +27,8 @@ export class OdsCell {
   #type: string | undefined;
   #written: string | undefined;
   #hasFormula = false;
+  /** The result of a formula that is a boolean. */
+  #boolean: string | undefined;
 
   get isOpen(): boolean {
     return this.#depth > 0;
@@ -44,7 +48,9 @@ export class OdsCell {
     this.#inParagraph = false;
     this.repeat = repeats(read('table:number-columns-repeated'));
     this.isMerged = repeats(read('table:number-columns-spanned')) > 1 || repeats(read('table:number-rows-spanned')) > 1;
-    this.#hasFormula = read('table:formula') !== undefined;
+    const formula = read('table:formula');
+    this.#hasFormula = formula !== undefined;
+    this.#boolean = formula && BOOLEAN_FORMULA.exec(formula)?.[1];
     this.#type = read('calcext:value-type') === 'error' ? 'error' : read('office:value-type');
     this.#written = this.#type === undefined ? undefined : read(ATTRIBUTE_OF[this.#type] ?? 'office:value');
   }
@@ -81,6 +87,7 @@ export class OdsCell {
       return this.#text === '' && this.#hasFormula ? 'formula' : textValue(this.#text);
     if (this.#type === 'string') return textValue(this.#written ?? this.#text);
     if (written === '') return this.#hasFormula ? 'formula' : textValue(this.#text);
+    if (this.#boolean !== undefined) return { kind: 'boolean', text: this.#boolean };
     switch (this.#type) {
       case 'boolean':
         return { kind: 'boolean', text: written === 'true' ? 'TRUE' : 'FALSE' };

@@ -39,6 +39,13 @@ test('values do not depend on the language of the author', async () => {
   ]);
 });
 
+test('booleans that LibreOffice writes as formulas', async () => {
+  const boolean = (name: string, value: number) =>
+    cell(`table:formula="of:=${name}()" office:value-type="float" office:value="${value}"`);
+  const sheet = await read(ods(names('a', 'b', 'c') + row(boolean('TRUE', 1), boolean('FALSE', 0), boolean('PI', 3))));
+  expect(sheet.values).toEqual([['TRUE', 'FALSE', '3']]);
+});
+
 test('text is exact; comments, reading aids and drawings are left out', async () => {
   const contents = [
     '<text:p>two <text:s text:c="2"/>spaces </text:p>',
