@@ -22,7 +22,7 @@ import { signalReferences } from '../signal-references.ts';
  * listener keeps the objects of its call in memory.
  */
 
-const CALLS = 50;
+const CALLS = 10;
 const CONTENT = 'größe';
 
 let context: Context & AsyncDisposable;
