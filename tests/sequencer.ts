@@ -1,12 +1,16 @@
 import { basename } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take longest. Those that mostly wait come first, so that the others use the processor meanwhile. */
+/** The test files that take longest, on a machine without their durations of an earlier run. */
 const LONGEST = [
+  'kill-at-every-write.server.test.ts',
+  'late-writes.server.test.ts',
   'servers-away.server.test.ts',
   'full-disk.server.test.ts',
   'consistency.server.test.ts',
   'minio.server.test.ts',
+  'ingest.server.test.ts',
+  'pixels.server.test.ts',
   'supervised-host.test.ts',
 ];
 
