@@ -1,10 +1,9 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { startSluice } from '../../gateway/start.ts';
 import { inconsistencies } from '../lake-consistency.ts';
-import { testEnv } from '../servers.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
-import { MAX_MISSED_SHARE, pointSampler } from './sample-points.ts';
+import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
 import { openKilledSluices } from './victims.ts';
 import { TIMEOUT_MS } from './worker-process.ts';
 
@@ -15,9 +14,18 @@ import { TIMEOUT_MS } from './worker-process.ts';
  */
 
 const servers = await openKilledSluices();
-const { context, variables } = servers;
+const { context } = servers;
 const { ledger, postgis } = context;
-afterAll(servers.close);
+/** The Sluice that finished the last run. The next test kills it. */
+let started: ChildProcess | undefined;
+afterAll(async () => {
+  if (started !== undefined) {
+    const ended = once(started, 'close');
+    started.kill('SIGKILL');
+    await ended;
+  }
+  await servers.close();
+});
 
 /**
  * A kill after a write has the same effect as a kill before the next write, except for writes that the object store or
@@ -29,7 +37,7 @@ const [sampleBefore, sampleAfter] = [pointSampler(), pointSampler()];
 const recorded: {
   batch: Batch;
   points: string;
-  kills: { when: 'before' | 'after'; index: number; point: object; name: string }[];
+  kills: (Trial & { when: 'before' | 'after' })[];
 }[] = [];
 for (const batch of BATCHES) {
   const points = await servers.record(batch);
@@ -71,10 +79,11 @@ describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
     'after a kill $when $name, the run succeeds and no working data remain',
     async ({ when, index, point, name }) => {
       const batchId = `${when} ${index} ${batch.title}`;
-      const child = await servers.start({ VICTIM_POINT: JSON.stringify(point), VICTIM_WHEN: when });
+      const child = started ?? (await servers.start());
+      started = undefined;
       const dead = once(child, 'close');
       await uploadBatch(batch, batchId, datasetOf(batchId), context);
-      child.stdin?.write('go\n');
+      servers.go(child, { target: { point, when } });
       // Some writes, such as those of a retry, do not occur in every run. Then the process is killed after the run.
       const killed = await Promise.race([
         dead.then(() => true),
@@ -89,14 +98,9 @@ describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
       child.kill('SIGKILL');
       await dead;
 
-      // The functions run in this process, which starts faster.
-      const sluice = await startSluice(testEnv({ ...variables, FUNCTION_PROCESSES: '0' }));
-      try {
-        expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
-        await expectNoWorkingData();
-      } finally {
-        await sluice.stop();
-      }
+      started = await servers.start();
+      expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
+      await expectNoWorkingData();
     },
     2 * TIMEOUT_MS,
   );

@@ -12,6 +12,7 @@ import { createRouter } from '../../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, uploadBatch } from './batches.ts';
+import type { WritePoint } from './durable-writes.ts';
 import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
 import { openKilledSluices } from './victims.ts';
 import { isStopped, TIMEOUT_MS } from './worker-process.ts';
@@ -50,14 +51,10 @@ describe.each(recorded)('$batch.title:', ({ batch, stops }) => {
     { timeout: 2 * TIMEOUT_MS },
     async ({ index, point, name }, { skip }) => {
       const batchId = `späte #${index} ${batch.title}`;
-      const worker = await servers.start({
-        VICTIM_POINT: JSON.stringify(point),
-        VICTIM_WHEN: 'before',
-        VICTIM_SIGNAL: 'SIGSTOP',
-      });
+      const worker = await servers.start();
       const ended = once(worker, 'close');
       try {
-        const run = await runOfStoppedWorker(batch, batchId, worker);
+        const run = await runOfStoppedWorker(batch, batchId, worker, point);
         if (run?.status !== 'running') {
           worker.kill('SIGCONT');
           await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 10 });
@@ -95,9 +92,10 @@ async function runOfStoppedWorker(
   batch: Batch,
   batchId: string,
   worker: ChildProcess,
+  point: WritePoint,
 ): Promise<RunDocument | undefined> {
   await uploadBatch(batch, batchId, `d-${batchId.replace(/\W+/g, '-')}`, context);
-  worker.stdin?.write('go\n');
+  servers.go(worker, { target: { point, when: 'before', signal: 'SIGSTOP' } });
   await vi.waitUntil(async () => isStopped(worker) || (await servers.isOver(batchId)), {
     timeout: TIMEOUT_MS,
     interval: 10,

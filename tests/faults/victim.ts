@@ -1,35 +1,34 @@
 import { appendFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { parseEnv } from '#shared/config/env.ts';
 import { startSluice } from '../../gateway/start.ts';
 import { watchWrites, type WritePoint } from './durable-writes.ts';
 
 /**
- * A Sluice that sends itself a signal at one durable write. VICTIM_POINT is the write, VICTIM_WHEN is `before` or
- * `after`, and VICTIM_SIGNAL is SIGKILL by default. With VICTIM_RECORD, it appends every write to that file instead.
+ * A Sluice that sends itself a signal at one durable write, or records its durable writes. It reads its order from
+ * standard input, one line of JSON, which the test sends after it uploaded a manifest. Writes are counted from then on.
  */
-const record = process.env.VICTIM_RECORD;
-const target =
-  process.env.VICTIM_POINT === undefined ? undefined : (JSON.parse(process.env.VICTIM_POINT) as WritePoint);
-let counting = false;
+export interface Order {
+  /** The write, and whether the signal is sent before or after it. The signal is SIGKILL by default. */
+  target?: { point: WritePoint; when: 'before' | 'after'; signal?: NodeJS.Signals };
+  /** A file to which every write is appended. */
+  record?: string;
+}
 
-const signalAt = (when: 'before' | 'after') => (point: WritePoint) => {
-  if (point.occurrence === 0) return;
+let order: Order | undefined;
+const observe = (when: 'before' | 'after') => (point: WritePoint) => {
+  if (order === undefined || point.occurrence === 0) return;
+  const { target, record } = order;
   if (record !== undefined && when === 'before') appendFileSync(record, `${JSON.stringify(point)}\n`);
-  if (
-    target !== undefined &&
-    when === process.env.VICTIM_WHEN &&
-    point.name === target.name &&
-    point.occurrence === target.occurrence
-  )
-    process.kill(process.pid, process.env.VICTIM_SIGNAL ?? 'SIGKILL');
+  if (when === target?.when && point.name === target.point.name && point.occurrence === target.point.occurrence)
+    process.kill(process.pid, target.signal ?? 'SIGKILL');
 };
-watchWrites({ counts: () => counting, before: signalAt('before'), after: signalAt('after') });
+watchWrites({ counts: () => order !== undefined, before: observe('before'), after: observe('after') });
 
 const sluice = await startSluice(parseEnv(process.env));
 process.stdout.write('ready\n');
-// The test writes a line to standard input after it uploaded the manifest. Writes are counted from then on.
-process.stdin.once('data', () => {
-  counting = true;
+createInterface({ input: process.stdin }).once('line', (line) => {
+  order = JSON.parse(line) as Order;
   void sluice.publishWaitingManifests();
 });
 // The open standard input would keep the process alive.

@@ -14,6 +14,7 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
+import type { Order } from './victim.ts';
 import { TIMEOUT_MS } from './worker-process.ts';
 
 /**
@@ -44,10 +45,10 @@ export async function openKilledSluices() {
   /** True after the last step of the run, with any status. */
   const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
 
-  const start = async (extra: Record<string, string>): Promise<ChildProcess> => {
+  const start = async (): Promise<ChildProcess> => {
     const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
       // The functions run in the same process, so that the signal stops them too.
-      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables, ...extra },
+      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
@@ -55,14 +56,17 @@ export async function openKilledSluices() {
     return child;
   };
 
+  /** Lets a started process publish the uploaded manifests. */
+  const go = (child: ChildProcess, order: Order) => child.stdin?.write(`${JSON.stringify(order)}\n`);
+
   /** Processes a batch without a kill, and returns all durable writes. Its assets can be joined (inputDataset). */
   const record = async (batch: Batch): Promise<WritePoint[]> => {
     const file = join(home, `${inputDataset(batch)}.jsonl`);
-    const child = await start({ VICTIM_RECORD: file });
+    const child = await start();
     const ended = once(child, 'close');
     try {
       await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
-      child.stdin?.write('go\n');
+      go(child, { record: file });
       await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
     } finally {
       child.kill('SIGTERM');
@@ -85,6 +89,7 @@ export async function openKilledSluices() {
     variables,
     context,
     start,
+    go,
     record,
     runOf,
     isOver,
