@@ -61,6 +61,22 @@ describe('georeferenced formats', () => {
     expect((await cog.getImage()).getGeoKeys()).toMatchObject({ GeographicTypeGeoKey: 4326 });
   });
 
+  test('an ASCII grid whose values need another type than the one that GDAL chooses', async () => {
+    const grid = (...values: string[]) =>
+      `ncols 2\nnrows 1\nxllcorner 5\nyllcorner 50\ncellsize 0.1\n${values.join(' ')}\n`;
+    const path = await landing.put('groß.asc', grid('1', '5000000001'));
+    const { asset } = await landing.ingest({ path, format: 'AAIGrid', crs: 'EPSG:4326' }, {}, 'asc');
+    expect(asset.raster?.bands[0]).toMatchObject({
+      data_type: 'Float64',
+      statistics: { minimum: 1, maximum: 5_000_000_001 },
+    });
+    const word = await landing.put('wort.asc', grid('1', 'x'));
+    await expect(landing.ingest({ path: word, format: 'AAIGrid', crs: 'EPSG:4326' })).rejects.toMatchObject({
+      code: 'FILE_UNREADABLE',
+      message: `${word} contains "x" where a number must be.`,
+    });
+  });
+
   test('reads an archive with a raster and its side files in a folder', async () => {
     await landing.make('grid.asc', DEM, '-of', 'AAIGrid', '-a_srs', 'EPSG:31985');
     const zip = await landing.zip('grid é.zip', `${landing.folder}/grid.asc`, `${landing.folder}/grid.prj`, DEM);

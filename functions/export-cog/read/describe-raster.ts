@@ -12,6 +12,7 @@ import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
+import { asciiGridType } from './ascii-grid.ts';
 import { checkGrib } from './check-grib.ts';
 import {
   infoCommand,
@@ -42,9 +43,9 @@ export interface DescribedRaster {
  * FILE_UNREADABLE, FILE_FORBIDDEN_CONTENT, FILE_TOO_LARGE, LAYER_AMBIGUOUS, LAYER_MISSING, GEOREFERENCE_MISSING, and
  * the errors of chooseCrs and checkExtentInCrs.
  */
-export async function describeRaster(source: RasterSource, context: RasterContext): Promise<DescribedRaster> {
-  const { file, path } = source;
-  const { info: container, driverNotes } = await readInfo(path, source, context);
+export async function describeRaster(given: RasterSource, context: RasterContext): Promise<DescribedRaster> {
+  const { file, path } = given;
+  const { source, info: container, driverNotes } = await readContainer(given, context);
   const images = subdatasets(container, path);
   const named = layerInside(
     source,
@@ -72,6 +73,17 @@ export async function describeRaster(source: RasterSource, context: RasterContex
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
     notes: [...driverNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
+}
+
+/** An ASCII grid is read in a wider type than GDAL's choice when this type does not hold all values. */
+async function readContainer(source: RasterSource, context: RasterContext) {
+  const read = await readInfo(source.path, source, context);
+  if (source.format.name !== 'AAIGrid') return { source, ...read };
+  const type = await asciiGridType(source.path, source.file, context.signal);
+  const chosen = read.info.bands[0]?.type;
+  if (chosen === 'Float64' || type === chosen || type === 'Int32') return { source, ...read };
+  const typed = { ...source, format: { ...source.format, environment: { AAIGRID_DATATYPE: type } } };
+  return { source: typed, ...(await readInfo(source.path, typed, context)) };
 }
 
 async function readInfo(
