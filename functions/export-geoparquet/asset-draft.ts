@@ -9,6 +9,9 @@ import { RECIPE_VERSION } from '#shared/recipes/registry.ts';
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
 
+/** Increase it when the same CSV would become a different asset, so that older assets are not reused. */
+const CSV_READER_VERSION = 2;
+
 /** The id depends on the run only, so that a repeated attempt does not register a second asset. */
 export function assetIdOf(runId: string): string {
   return deterministicObjectId('asset', runId, 'geoparquet');
@@ -23,8 +26,8 @@ export function sourceHash(
   loaded: Pick<Loaded, 'files'> | undefined,
   ready: Pick<Ready, 'recipe' | 'parameters' | 'crs'>,
 ): string {
-  const { tabular } = run.manifest.metadata;
-  const reading = tabular === undefined ? [] : [sortedEntries(tabular)];
+  const hasCsv = loaded?.files.some(({ format }) => format === 'CSV') === true;
+  const reading = hasCsv ? [CSV_READER_VERSION, sortedEntries(run.manifest.metadata.tabular ?? {})] : [];
   const recipe = [ready.recipe, RECIPE_VERSION, sortedEntries(ready.parameters), ready.crs, ...reading];
   return sourceHashOf(run.manifest, loaded?.files ?? [], recipe);
 }

@@ -344,3 +344,88 @@ test('values with control characters of the staged form are unchanged', async ()
     { a: 'x\u001fy\u001an\r\nz', b: '\u001ae' },
   ]);
 });
+
+/** Tables as they are published: with titles, footers, padding and quotes. */
+test.each<[string, string, object, object, object]>([
+  [
+    'a footer',
+    'year,v\n2001,2\n2002,4\nSource: BEA\n',
+    {},
+    { year: 'bigint', v: 'bigint' },
+    { rejected_rows: { count: 1, sample: [{ line: 4, reason: 'has 1 value instead of 2' }] } },
+  ],
+  [
+    'comments above the header',
+    '# generated 2024\n# source x\na,b\n1,2\n3,4\n',
+    {},
+    { a: 'bigint', b: 'bigint' },
+    { row_count: 2, quality: { notes: [{ code: 'TITLES_SKIPPED' }] } },
+  ],
+  [
+    'declared comments and lines to skip',
+    'Report, "2024\na,b\n# note\n1,2\n3,4\n',
+    { skip_lines: 1, comment: '#' },
+    { a: 'bigint', b: 'bigint' },
+    { row_count: 2, quality: { notes: [] } },
+  ],
+  [
+    'spaces around values',
+    'name,   value,  code\nA,   1.5,  01\nB,  22.5,  02\n',
+    {},
+    { name: 'text', value: 'double precision', code: 'text' },
+    { quality: { notes: [{ code: 'BLANKS_REMOVED' }] } },
+  ],
+  [
+    'years with spaces for names',
+    '"Area","1969  ","1970  "\n"Alabama",2734 ,2962 \n"Alaska",4769 ,5248 \n"Source: BEA"\n',
+    {},
+    { Area: 'text', 1969: 'bigint', 1970: 'bigint' },
+    { row_count: 2, rejected_rows: { count: 1 } },
+  ],
+  [
+    'a delimiter at the end of each row',
+    'a,b,\n1,2,\n3,4,\n',
+    {},
+    { a: 'bigint', b: 'bigint' },
+    { row_count: 2, quality: { notes: [] } },
+  ],
+  [
+    'declared notations',
+    'tag;wert;anteil\n31.12.2023;1.234,5;12,5 %\n1.2.2024;7;3 %\n',
+    { date_format: 'DD.MM.YYYY', decimal_separator: ',', thousands_separator: '.', percent: true },
+    { tag: 'date', wert: 'double precision', anteil: 'double precision' },
+    { row_count: 2, quality: { notes: [] } },
+  ],
+  [
+    'a footer after the sample',
+    `id,v\n${Array.from({ length: 50_000 }, (_, index) => `${index},${index}`).join('\n')}\nTotal,7\n`,
+    {},
+    { id: 'text', v: 'bigint' },
+    { row_count: 50_001, quality: { notes: [{ code: 'COLUMN_IS_TEXT', column: 'id' }] } },
+  ],
+])('reads a table with %s', async (_, body, parameters, types, asset) => {
+  expect(await fixture.ingest(csv(body), parameters)).toMatchObject({ types, asset });
+});
+
+test('quotes have no meaning in TSV; in CSV, a quote that makes rows part of a value fails the run', async () => {
+  const rows = (delimiter: string) =>
+    Array.from(
+      { length: 500 },
+      (_, index) => `${index}${delimiter}${index % 400 === 9 ? '"Open' : `place ${index}`}\n`,
+    );
+  const tsv = { name: 'a.tsv', body: `id\tname\n${rows('\t').join('')}`, format: 'TSV' };
+  expect((await fixture.ingest(tsv)).rows.length).toBe(500);
+  await expect(fixture.ingest(csv(`id,name\n${rows(',').join('')}`))).rejects.toMatchObject({
+    code: 'ROWS_REJECTED',
+    details: { count: 401, line: 11 },
+  });
+});
+
+test('a table that is separated by spaces is read only with a declared delimiter', async () => {
+  const table = csv('lon lat name\n1.5  50 a\n2.5  51 b\n');
+  await expect(fixture.ingest(table)).rejects.toMatchObject({ code: 'DELIMITER_UNKNOWN' });
+  expect((await fixture.ingest(table, { delimiter: ' ' })).rows).toEqual([
+    { lon: 1.5, lat: 50n, name: 'a' },
+    { lon: 2.5, lat: 51n, name: 'b' },
+  ]);
+});

@@ -271,6 +271,15 @@ test.each<[string, string, object, object, Record<string, unknown>]>([
   expect(row).toMatchObject(first);
 });
 
+test('a CSV with more numbers in a row than PostgreSQL stores is an error', async () => {
+  const names = Array.from({ length: 1_200 }, (_, index) => `n${index}`);
+  const path = await landing.put('breit.csv', `x,y,${names.join(',')}\n1,2,${names.map(() => '1.5').join(',')}\n`);
+  await expect(landing.load({ path, format: 'CSV', crs: 'EPSG:4326' })).rejects.toMatchObject({
+    code: 'TOO_MANY_COLUMNS',
+    details: { file: path },
+  });
+});
+
 test('a quotation mark joins no rows of a CSV', async () => {
   const inches = await landing.put('inches.csv', 'x,y,t\n1,2,5" pipe\n3,4,é\n5,6,6" pipe\n7,8,d\n');
   expect((await landing.load({ path: inches, format: 'CSV', crs: 'EPSG:4326' })).row_count).toBe(4);

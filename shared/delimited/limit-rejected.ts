@@ -49,9 +49,10 @@ export function checkRejected(rejected: RejectedTotal, accepted: number, declare
 
 function rowsRejected({ count, sample }: RejectedTotal, rows: number, allowed: number, problem: string): SluiceError {
   const listed = sample.slice(0, ROWS_IN_MESSAGE).map(({ line, reason }) => `line ${line} ${reason}`);
+  const more = sample.length > ROWS_IN_MESSAGE ? '; …' : '';
   return new SluiceError(
     'ROWS_REJECTED',
-    `${count} of ${rows} rows cannot be read; ${problem}: ${listed.join('; ')}${count > ROWS_IN_MESSAGE ? '; …' : ''}.`,
+    `${count} of ${rows} rows cannot be read; ${problem}: ${listed.join('; ')}${more}.`,
     { details: { count, allowed, line: sample[0]?.line, sample } },
   );
 }

@@ -194,7 +194,14 @@ test('rejected rows are counted in lines, also when a later quote ends the value
   });
   expect(scan(text('2,close"'), { columns: 2 }).rejected).toEqual({
     count: 22,
-    sample: [{ line: 2, reason: 'has a value in quotes with 20 lines that look like rows' }],
+    sample: [
+      {
+        line: 2,
+        reason:
+          'has a value in quotes with 20 lines that look like rows ' +
+          '(if quotes have no meaning, set `quotes` to false: --no-quotes)',
+      },
+    ],
   });
   const declared = scan(text('2,close"'), { columns: 2, quotes: true });
   expect([declared.rows.length, declared.scanner.longValues]).toEqual([

@@ -334,7 +334,9 @@ export class DelimitedScanner {
   #checkLines(): void {
     const isSwallowed = this.#rowLikeLines >= MIN_SWALLOWED && this.#rowLikeLines === this.#breaks - 1;
     if (isSwallowed && this.#options.quotes === undefined && this.#options.columns !== 1)
-      this.#fault ??= `has a value in quotes with ${this.#rowLikeLines} lines that look like rows`;
+      this.#fault ??=
+        `has a value in quotes with ${this.#rowLikeLines} lines that look like rows ` +
+        '(if quotes have no meaning, set `quotes` to false: --no-quotes)';
     if (this.#breaks < MANY_BREAKS) return;
     this.longValues.count++;
     if (this.#breaks > this.longValues.longest.breaks)

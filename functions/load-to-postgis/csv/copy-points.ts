@@ -18,6 +18,7 @@ import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
+import { reasonOf } from '#shared/text/describe-issue.ts';
 import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
 import type { LoadContext } from '../run-gdal.ts';
 import type { Points } from './read-points.ts';
@@ -64,7 +65,7 @@ export async function copyPoints(
     ...attributes.map(({ column, type }) => convertedSql(source, column, type)),
     ...geometryValues(source, points.geometry, srid),
   ];
-  await copyRows(`select ${values.join(', ')} from ${source.rowsSql} where ${readableRowSql(source)}`, table, context);
+  await copyRows(`select ${values.join(', ')} from ${source.rowsSql} where ${readableRowSql(source)}`, target, context);
   if (isWkt) await readWkt(session, table, columns, { srid, file, geometryColumn: env.GEOMETRY_COLUMN });
   await session.query(format('alter table %I add primary key (%I)', table, KEY_COLUMN));
   return columns;
@@ -89,7 +90,11 @@ function geometryValues(table: TextTable, geometry: Points['geometry'], srid: nu
  * Copies the result of a query of DuckDB into a table. DuckDB puts a text in quotes when it is empty, so that
  * PostgreSQL distinguishes it from null. Each row begins with a number, so that no line is `\.`, the end of the data.
  */
-async function copyRows(select: string, table: string, { session, env, folder, signal }: LoadContext): Promise<void> {
+async function copyRows(
+  select: string,
+  { table, file }: { table: string; file: string },
+  { session, env, folder, signal }: LoadContext,
+): Promise<void> {
   const path = join(folder, 'converted');
   {
     using database = await openLockedDatabase(folder, { threads: env.CORES, preserveOrder: true });
@@ -101,9 +106,22 @@ async function copyRows(select: string, table: string, { session, env, folder, s
     await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }), copy, { signal });
   } catch (thrown) {
     signal.throwIfAborted();
-    throw statementFailure(thrown) ?? thrown;
+    throw statementFailure(thrown) ?? rowTooLong(thrown, file) ?? thrown;
   }
   await rm(path);
+}
+
+/** SQLSTATE of a row that is longer than a page of PostgreSQL, such as one of 1,200 numbers. */
+const PROGRAM_LIMIT_EXCEEDED = '54000';
+
+function rowTooLong(thrown: unknown, file: string): SluiceError | undefined {
+  if ((thrown as { code?: unknown }).code !== PROGRAM_LIMIT_EXCEEDED) return undefined;
+  return new SluiceError(
+    'TOO_MANY_COLUMNS',
+    `${file} has more columns than a row of PostgreSQL can hold: ${reasonOf(thrown)}. ` +
+      'Remove columns, or split the table.',
+    { cause: thrown, details: { file } },
+  );
 }
 
 interface WktOptions {
