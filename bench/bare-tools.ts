@@ -91,7 +91,7 @@ async function exportPlan(session: PostgisSession, { geometryColumn }: StepConte
   const columns = await readColumns(session, PROCESSED_TABLE);
   const [statistics, profile] = [
     await readColumnStatistics(session, PROCESSED_TABLE, columns),
-    await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn),
+    await readGeometryProfile(session, PROCESSED_TABLE, geometryColumn, true),
   ];
   return planExport({
     table: PROCESSED_TABLE,

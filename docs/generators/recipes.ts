@@ -91,6 +91,10 @@ Consecutive \`filter\` steps must all be fulfilled.
 - **NormalizeCRS** transforms to \`target_crs\`, with x (longitude) first. Before that, curves become lines, TINs and
   polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z
   values are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
+  In a geographic CRS, geometries that cross longitude 180 are divided there (RFC 7946, 3.1.9), and a polygon round a
+  pole follows longitudes -180 and 180 to latitude 90 or -90; Z is interpolated. Longitudes beyond 180 are shifted by
+  360 degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. In
+  a projected CRS, a geometry across the edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
 - **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that results in several kinds
   of geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
   area becomes a line or a point. Multi types stay multi. Coordinates that are infinite or not numbers fail the run
@@ -100,6 +104,7 @@ Consecutive \`filter\` steps must all be fulfilled.
 - **SimplifyGeometry** removes vertices (\`ST_SimplifyPreserveTopology\`). Points, ends of lines and rings of four
   points are unchanged, and so are geometries whose simplified form would be invalid. Neighboring polygons are
   simplified separately; switch simplification off where they must keep exactly the same border.
+  A note counts the removed vertices and the changed features.
 - **QuantizeCoordinates** (only with \`coordinate_precision\`) rounds coordinates (\`ST_QuantizeCoordinates\`), except
   where the geometry would become invalid.
 - **CreateSpatialIndex** creates a GiST index on \`processed\`.

@@ -18,7 +18,7 @@ import { inputOfStep } from '#shared/runtime/step-input.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
-import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
+import { postgisBoundsInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import { epsgNumber } from '#shared/contracts/facts.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { projJson } from '#shared/parquet/export/plan-export.ts';
@@ -116,5 +116,5 @@ async function boundingBox(
   crs: string,
 ): Promise<AssetDraft['bbox']> {
   const srid = epsgNumber(crs);
-  return bounds === null || srid === undefined ? null : ((await postgisExtentInDegrees(session, bounds, srid)) ?? null);
+  return bounds === null || srid === undefined ? null : ((await postgisBoundsInDegrees(session, bounds, srid)) ?? null);
 }

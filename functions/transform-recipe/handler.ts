@@ -49,11 +49,7 @@ async function transform(claim: Claim, loaded: Loaded, { env, postgis }: Context
       parameters: { ...stepContext.parameters },
       steps: result.steps,
       crs: stepContext.parameters.target_crs,
-      quality: {
-        null_geometries: counts.nulls,
-        empty_geometries: counts.empties,
-        repaired_geometries: result.repaired_geometries,
-      },
+      quality: { null_geometries: counts.nulls, empty_geometries: counts.empties, ...result.counts },
       notes: result.notes,
     };
   } finally {

@@ -13,7 +13,7 @@ import {
   targetSrid,
   unitOf,
 } from '#shared/recipes/parameters/recipe-parameters.ts';
-import type { CrsUnit, StepContext } from '#shared/recipes/recipe-step.ts';
+import type { StepContext } from '#shared/recipes/recipe-step.ts';
 import type { Recipe } from '#shared/recipes/registry.ts';
 import { areaKey, transformBox } from '#shared/recipes/sql/clip-area.ts';
 
@@ -43,13 +43,17 @@ export async function readStepContext(
   const target = targetSrid(given);
   const columns = await readColumns(session, RAW_TABLE);
   checkGeometryContract(RAW_TABLE, columns, env.GEOMETRY_COLUMN);
-  const units = await readUnits(session, given);
+  const definitions = await readDefinitions(session, given, sourceSrid);
+  const units = new Map([...definitions].map(([srid, proj4]) => [srid, unitOf(proj4)]));
   return {
     geometryColumn: env.GEOMETRY_COLUMN,
     keyColumn: KEY_COLUMN,
     columns,
     sourceSrid,
+    sourceUnit: units.get(sourceSrid) ?? 1,
+    sourceProj4: definitions.get(sourceSrid) ?? '',
     targetSrid: target,
+    targetProj4: definitions.get(target) ?? '',
     units,
     ...(await readGeometryFeatures(session, env.GEOMETRY_COLUMN)),
     areas: await transformBoxes(session, given),
@@ -76,12 +80,16 @@ async function readGeometryFeatures(
   };
 }
 
-/** The units of the CRSs that the parameters name. */
-async function readUnits(session: PostgisSession, given: RecipeParameters): Promise<Map<number, CrsUnit>> {
+/** The definitions for PROJ of the source CRS and of those that the parameters name. */
+async function readDefinitions(
+  session: PostgisSession,
+  given: RecipeParameters,
+  sourceSrid: number,
+): Promise<Map<number, string>> {
   const named = namedCrs(given);
   const rows = await session.query<{ srid: number; proj4text: string }>(
     'select srid, proj4text from spatial_ref_sys where srid = any($1)',
-    [named.map(({ srid }) => srid)],
+    [[sourceSrid, ...named.map(({ srid }) => srid)]],
   );
   const definitions = new Map(rows.map(({ srid, proj4text }) => [srid, proj4text]));
   for (const { srid, path } of named) {
@@ -96,7 +104,7 @@ async function readUnits(session: PostgisSession, given: RecipeParameters): Prom
           'Choose a geographic or projected one, such as EPSG:4326.',
       );
   }
-  return new Map(rows.map(({ srid, proj4text }) => [srid, unitOf(proj4text)]));
+  return definitions;
 }
 
 /** The boxes of clip steps in the target CRS. */

@@ -57,7 +57,16 @@ describe('the tables of a recipe', () => {
       ['QuantizeCoordinates', 'processed', null],
       ['CreateSpatialIndex', 'processed', null],
     ]);
-    expect(await tables()).toEqual(['processed', 'raw_data', 'sluice_fence', 'step_0', 'step_1', 'step_1_findings']);
+    expect(await tables()).toEqual([
+      'processed',
+      'raw_data',
+      'sluice_fence',
+      'step_0',
+      'step_0_findings',
+      'step_1',
+      'step_1_findings',
+      'step_2_findings',
+    ]);
     expect(
       await session.query(
         'select "größe %s" as n, "select" as s, pg_typeof("größe %s")::text as type from processed order by sluice_fid',
@@ -192,8 +201,8 @@ describe('MakeValid', () => {
       'POLYGON EMPTY',
       'POLYGON((0 0, 4 0, 4 4, 2 4, 2 9, 2 4, 0 4, 0 0))',
     ]);
-    const { wkt, repaired_geometries } = await transform(4326);
-    expect(repaired_geometries).toBe(3);
+    const { wkt, counts } = await transform(4326);
+    expect(counts.repaired_geometries).toBe(3);
     expect(wkt.map((text) => text?.replace(/\(.*/, ''))).toEqual([
       'MULTIPOLYGON',
       'MULTIPOLYGON',

@@ -5,7 +5,14 @@ import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
-import type { RecipeStep, SqlStep, StepContext, StepTables } from '#shared/recipes/recipe-step.ts';
+import {
+  type ChangeCounts,
+  GEOMETRY_COUNTS,
+  type RecipeStep,
+  type SqlStep,
+  type StepContext,
+  type StepTables,
+} from '#shared/recipes/recipe-step.ts';
 import { planRecipe, type PlannedStep } from '#shared/recipes/registry.ts';
 import { explainFailure, runCheck } from './feature-errors.ts';
 
@@ -21,7 +28,7 @@ export interface StepRecord {
 
 export interface RecipeResult {
   steps: StepRecord[];
-  repaired_geometries: number;
+  counts: ChangeCounts;
   notes: Note[];
 }
 
@@ -48,7 +55,11 @@ export async function runRecipe(
   rowCount: number,
   signal: AbortSignal,
 ): Promise<RecipeResult> {
-  const result: RecipeResult = { steps: [], repaired_geometries: 0, notes: [] };
+  const result: RecipeResult = {
+    steps: [],
+    counts: { repaired_geometries: 0, split_geometries: 0, simplified_geometries: 0, removed_vertices: 0 },
+    notes: [],
+  };
   let table = RAW_TABLE;
   let rows = rowCount;
   for (const [position, planned] of planRecipe(steps, context).entries()) {
@@ -59,13 +70,14 @@ export async function runRecipe(
     const outcome = await runStep(session, planned, tables, signal);
     const wroteTable = outcome.executed && step.createsTable;
     if (wroteTable) {
-      const note = step.note?.({ before: rows, after: outcome.rows, changed: outcome.changed });
-      if (note !== undefined) result.notes.push(note);
+      const { summary, changed } = outcome;
+      result.notes.push(...[step.note?.({ before: rows, after: outcome.rows, changed, summary }) ?? []].flat());
+      for (const name of GEOMETRY_COUNTS) result.counts[name] += summary[name] ?? 0;
       table = tables.output;
       rows = outcome.rows;
       checkGeometryContract(table, await readColumns(session, table), context.geometryColumn);
     }
-    result.repaired_geometries += outcome.repaired;
+    result.counts.repaired_geometries += outcome.repaired;
     result.steps.push({
       step: step.name,
       output: table,
@@ -85,10 +97,11 @@ function tablesOf(position: number, input: string): StepTables {
 interface StepOutcome {
   /** False when the step had nothing to do. */
   executed: boolean;
-  /** Rows of the last statement. */
+  /** Rows of the table that the step wrote. */
   rows: number;
   repaired: number;
   changed: number;
+  summary: Record<string, number | null>;
 }
 
 async function runStep(
@@ -98,17 +111,22 @@ async function runStep(
   signal: AbortSignal,
 ): Promise<StepOutcome> {
   const statements = step.plan(tables, context);
-  const outcome: StepOutcome = { executed: statements.length > 0, rows: 0, repaired: 0, changed: 0 };
+  const outcome: StepOutcome = { executed: statements.length > 0, rows: 0, repaired: 0, changed: 0, summary: {} };
   for (const statement of statements) {
     for (const check of statement.checksBefore ?? []) await runCheck(session, check);
-    outcome.rows = await execute(session, step, statement, tables, context, signal);
-    if (statement.counts === 'repaired_geometries') outcome.repaired += outcome.rows;
-    if (statement.counts === 'changed_features') outcome.changed += outcome.rows;
-    if (statement.stopWhenEmpty && outcome.rows === 0) return { ...outcome, executed: false };
+    const rows = await execute(session, step, statement, tables, context, signal);
+    if (!statement.auxiliary) outcome.rows = rows;
+    if (statement.counts === 'repaired_geometries') outcome.repaired += rows;
+    if (statement.counts === 'changed_features') outcome.changed += rows;
+    if (statement.stopWhenEmpty && rows === 0) return { ...outcome, executed: false };
     for (const check of statement.checks ?? []) await runCheck(session, check);
+    if (statement.endWhenEmpty && rows === 0) return outcome;
   }
-  if (outcome.executed) for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);
-  return outcome;
+  if (!outcome.executed) return outcome;
+  for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);
+  const summary = step.summary?.(tables, context);
+  const [counted] = summary === undefined ? [] : await session.query<StepOutcome['summary']>(summary);
+  return { ...outcome, summary: counted ?? {} };
 }
 
 async function execute(

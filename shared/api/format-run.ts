@@ -45,6 +45,8 @@ type Raster = NonNullable<AssetView['raster']>;
 function formatGeometryCounts(quality: AssetView['quality']): string | undefined {
   const counts = [
     { count: quality.repaired_geometries, label: 'repaired' },
+    { count: quality.split_geometries ?? 0, label: 'divided' },
+    { count: quality.simplified_geometries ?? 0, label: 'simplified' },
     { count: quality.null_geometries, label: 'missing' },
     { count: quality.empty_geometries, label: 'empty' },
   ].filter(({ count }) => count !== 0);
@@ -92,7 +94,8 @@ const BOUNDS_DECIMALS = 5;
 
 function formatBounds([west, south, east, north]: NonNullable<AssetView['bbox']>): string {
   const degrees = (value: number) => String(Number(value.toFixed(BOUNDS_DECIMALS)));
-  return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}`;
+  const across = west > east ? ' (across longitude 180)' : '';
+  return `west ${degrees(west)}, south ${degrees(south)}, east ${degrees(east)}, north ${degrees(north)}${across}`;
 }
 
 /** For example: `2017-10-18 12:00 to 2017-10-19 00:00 UTC (GRIB_VALID_TIME)`. */

@@ -44,6 +44,11 @@ export const EVENT_SCHEMAS = {
       null_geometries: z.number().int(),
       empty_geometries: z.number().int(),
       repaired_geometries: z.number().int(),
+      /** Geometries divided at longitude 180, or closed at a pole. Absent on assets of earlier versions. */
+      split_geometries: z.number().int().optional(),
+      /** Geometries from which the simplification removed vertices. */
+      simplified_geometries: z.number().int().optional(),
+      removed_vertices: z.number().int().optional(),
     }),
     /** Changes of the data by the recipe or the join that the user should know. */
     notes: z.array(NoteSchema).optional(),

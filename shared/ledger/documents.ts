@@ -171,7 +171,7 @@ export const AssetDocumentSchema = z.object({
   /** `_id` of the run document. In all other documents, `run_id` is the UUID of the run. */
   run_id: ObjectIdSchema,
   crs: z.string().nullable(),
-  /** Bounding box in EPSG:4326. */
+  /** Bounding box in EPSG:4326. The west of data across longitude 180 is greater than its east (RFC 7946, 5.2). */
   bbox: BboxSchema,
   /** Extent in the CRS of the asset. */
   native_bbox: BboxSchema.optional(),
@@ -185,6 +185,11 @@ export const AssetDocumentSchema = z.object({
     null_geometries: z.number().int(),
     empty_geometries: z.number().int(),
     repaired_geometries: z.number().int(),
+    /** Geometries divided at longitude 180, or closed at a pole. Absent on assets of earlier versions. */
+    split_geometries: z.number().int().optional(),
+    /** Geometries from which the simplification removed vertices. */
+    simplified_geometries: z.number().int().optional(),
+    removed_vertices: z.number().int().optional(),
     notes: z.array(NoteSchema),
   }),
   /** Assets that this asset was made from. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PostgisSession } from './postgis.ts';
-import { postgisExtentInDegrees } from './extent-in-degrees.ts';
+import { postgisBoundsInDegrees, postgisExtentInDegrees, smallestBox } from './extent-in-degrees.ts';
 
 /** A session whose queries return these points. */
 const session = (answer: () => { x: number; y: number }[]): Pick<PostgisSession, 'query'> => ({
@@ -34,4 +34,22 @@ test('is undefined when PROJ cannot transform a point, and rejects with other er
   await expect(postgisExtentInDegrees(session(failure('57P01')), [0, 0, 9, 9], 27700)).rejects.toMatchObject({
     code: '57P01',
   });
+});
+
+test('the bounds of data across longitude 180 have their west greater than their east', async () => {
+  const points = [178, 179.5, -179, -178].map((x) => ({ x, y: -40 }));
+  expect(
+    await postgisBoundsInDegrees(
+      session(() => points),
+      [0, 0, 9, 9],
+      32760,
+    ),
+  ).toEqual([178, -40, -178, -40]);
+  expect(await postgisBoundsInDegrees(session(failure('XX000')), [178, -41, -178, -40], 4326)).toEqual([
+    178, -41, -178, -40,
+  ]);
+  expect(smallestBox([-180, -90, 0, 90, 180].map((x) => [x, 0]))).toEqual([-180, 0, 180, 0]);
+  expect(smallestBox([5, 10].map((x) => [x, 0]))).toEqual([5, 0, 10, 0]);
+  expect(smallestBox([[-180, 0]])).toEqual([-180, 0, -180, 0]);
+  expect(smallestBox([])).toBeUndefined();
 });

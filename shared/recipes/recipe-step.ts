@@ -10,6 +10,10 @@ export interface SqlStep {
    * its result.
    */
   stopWhenEmpty?: true;
+  /** When the statement finds no rows, the step ends with the table that it has written. `summary` is not called. */
+  endWhenEmpty?: true;
+  /** The statement writes another table than the output. Its rows are not those of the result. */
+  auxiliary?: true;
   /** What the row count of the statement means. */
   counts?: 'repaired_geometries' | 'changed_features';
   /** Checks to run before the statement. */
@@ -47,7 +51,11 @@ export interface StepContext {
   columns: TableColumn[];
   /** SRID of raw_data. */
   sourceSrid: number;
+  sourceUnit: CrsUnit;
+  /** The definitions of the CRSs for PROJ. */
+  sourceProj4: string;
   targetSrid: number;
+  targetProj4: string;
   /** Units of the target CRS and of every CRS that a step names, by SRID. */
   units: ReadonlyMap<number, CrsUnit>;
   /**
@@ -75,12 +83,25 @@ export interface FeatureCheck extends FeatureFailure {
   sql: string;
 }
 
-/** Features before and after a step, and the number of features that a statement counted as `changed_features`. */
+/**
+ * Features before and after a step, the number of features that a statement counted as `changed_features`, and the row
+ * of `summary`.
+ */
 export interface StepCounts {
   before: number;
   after: number;
   changed: number;
+  summary: Record<string, number | null>;
 }
+
+/** Changes of geometries that are counted on the asset. */
+export const GEOMETRY_COUNTS = [
+  'repaired_geometries',
+  'split_geometries',
+  'simplified_geometries',
+  'removed_vertices',
+] as const;
+export type ChangeCounts = Record<(typeof GEOMETRY_COUNTS)[number], number>;
 
 /** One step of a recipe. All its functions are pure. */
 export interface RecipeStep {
@@ -100,6 +121,11 @@ export interface RecipeStep {
   failure?: FeatureFailure;
   /** Checks to run after the statements. */
   checks?(tables: StepTables, context: StepContext): FeatureCheck[];
-  /** The note for the asset about what the step changed. */
-  note?(counts: StepCounts): Note | undefined;
+  /**
+   * A query for one row of numbers about what the statements changed. Those with a name of GEOMETRY_COUNTS are added to
+   * the quality of the asset.
+   */
+  summary?(tables: StepTables, context: StepContext): string | undefined;
+  /** The notes for the asset about what the step changed. */
+  note?(counts: StepCounts): Note | Note[] | undefined;
 }

@@ -68,7 +68,10 @@ const CONTEXT: StepContext = {
   geometryColumn: 'geom',
   keyColumn: 'sluice_fid',
   sourceSrid: 4326,
+  sourceUnit: 'degree',
+  sourceProj4: '+proj=longlat +datum=WGS84 +no_defs',
   targetSrid: 4326,
+  targetProj4: '+proj=longlat +datum=WGS84 +no_defs',
   units: new Map<number, CrsUnit>([
     [4326, 'degree'],
     [2263, 0.5],

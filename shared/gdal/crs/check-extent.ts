@@ -49,7 +49,7 @@ function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
     {
       code: 'LONGITUDE_BEYOND_180',
       file,
-      message: `The longitudes of ${file} are between ${west} and ${east} degrees. They were not changed.`,
+      message: `The longitudes of ${file} are between ${west} and ${east} degrees, some of them beyond 180.`,
     },
   ];
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { horizontalBounds, profileOf } from './geometry-profile.ts';
+import { crossingSides, horizontalBounds, profileOf } from './geometry-profile.ts';
 
 test('combines the groups: counts, exact types, bounds', () => {
   const profile = profileOf([
@@ -22,4 +22,18 @@ test('combines the groups: counts, exact types, bounds', () => {
 test('a table without coordinates has no bounds', () => {
   expect(profileOf([{ type: 'POLYGON', zm: 0, rows: 1, empties: 1, box: null }]).bbox).toBeNull();
   expect(horizontalBounds(null)).toBeNull();
+});
+
+test('the sides of data across longitude 180: west is greater than east', () => {
+  const ranges = (...all: [number, number][]) => crossingSides(all.map(([west, east]) => ({ west, east })));
+  expect(ranges([-180, -178], [177, 180])).toEqual({ west: 177, east: -178 });
+  // Points in Fiji, and the United States.
+  expect(ranges([-178, -178], [177, 177])).toEqual({ west: 177, east: -178 });
+  expect(ranges([-180, -130], [-125, -67], [172, 180])).toEqual({ west: 172, east: -67 });
+  // Places on three continents, the whole world, and all countries.
+  expect(ranges([-120, -110], [0, 10], [140, 150])).toBeUndefined();
+  expect(ranges([-180, 180])).toBeUndefined();
+  expect(ranges([-180, 20], [-170, -60], [-20, 180])).toBeUndefined();
+  expect(ranges([-180, -60], [10, 180])).toEqual({ west: 10, east: -60 });
+  expect(ranges()).toBeUndefined();
 });

@@ -9,7 +9,10 @@ export interface GeometryProfile {
   empty_geometries: number;
   /** Names of GeoParquet, sorted: `MultiPolygon`, `Point Z`. */
   geometry_types: string[];
-  /** [xmin, ymin, xmax, ymax], or with zmin and zmax when a geometry has Z; null without coordinates. */
+  /**
+   * [xmin, ymin, xmax, ymax], or with zmin and zmax when a geometry has Z; null without coordinates. In a geographic
+   * CRS, xmin is greater than xmax for data across longitude 180 (GeoParquet and RFC 7946, 5.2).
+   */
   bbox: number[] | null;
 }
 
@@ -36,13 +39,14 @@ const TYPE_NAMES: Record<string, string> = {
 const Z = 2;
 
 /**
- * Scans the table once. Throws GEOMETRY_CONTRACT for a geometry that GeoParquet does not support (curves, M values,
- * TINs).
+ * Scans the table once, and again for longitudes when they span more than half of the world. Throws GEOMETRY_CONTRACT
+ * for a geometry that GeoParquet does not support (curves, M values, TINs).
  */
 export async function readGeometryProfile(
   session: PostgisSession,
   table: string,
   geometryColumn: string,
+  isGeographic: boolean,
 ): Promise<GeometryProfile> {
   // ST_3DExtent is exact; ST_Extent rounds to single precision.
   const groups = await session.query<GeometryGroup & Record<string, unknown>>(
@@ -57,7 +61,58 @@ export async function readGeometryProfile(
       table,
     ),
   );
-  return profileOf(groups);
+  const profile = profileOf(groups);
+  const bounds = horizontalBounds(profile.bbox);
+  if (profile.bbox === null || bounds === null || !isGeographic || bounds[2] - bounds[0] <= 180) return profile;
+  const crossing = crossingSides(await readLongitudes(session, table, geometryColumn));
+  if (crossing === undefined) return profile;
+  const bbox = [...profile.bbox];
+  bbox[0] = crossing.west;
+  bbox[bbox.length / 2] = crossing.east;
+  return { ...profile, bbox };
+}
+
+/** A range of longitudes. */
+interface Range {
+  west: number;
+  east: number;
+}
+
+/**
+ * The longitudes that the geometries occupy, in steps of a degree. Only wide geometries are taken apart, because the
+ * box of one that was divided at longitude 180 spans the world.
+ */
+async function readLongitudes(session: PostgisSession, table: string, geometryColumn: string): Promise<Range[]> {
+  return session.query<Range & Record<string, unknown>>(
+    format(
+      `select min(ST_XMin(geometry)) as west, max(ST_XMax(geometry)) as east
+       from (
+         select %1$I as geometry from %2$I where ST_XMax(%1$I) - ST_XMin(%1$I) <= 180
+         union all
+         select part.geom from %2$I as t, ST_Dump(t.%1$I) as part
+         where ST_XMax(t.%1$I) - ST_XMin(t.%1$I) > 180) as parts
+       where ST_XMin(geometry) is not null group by floor(ST_XMin(geometry)) order by 1`,
+      geometryColumn,
+      table,
+    ),
+  );
+}
+
+/** Data that reaches longitude 180 from both sides is taken to cross it, if this is left out of the world. */
+const MIN_GAP_DEGREES = 30;
+
+/** West and east of data across longitude 180; undefined for other data. The ranges are in order of their west. */
+export function crossingSides(ranges: readonly Range[]): Range | undefined {
+  let gap: Range = { west: 0, east: 0 };
+  let reached = ranges[0]?.west ?? 0;
+  for (const { west, east } of ranges) {
+    if (west - reached > gap.east - gap.west) gap = { west: reached, east: west };
+    reached = Math.max(reached, east);
+  }
+  const touchesBothSides = (ranges[0]?.west ?? 0) <= -180 && reached >= 180;
+  return gap.east - gap.west > (touchesBothSides ? MIN_GAP_DEGREES : 180)
+    ? { west: gap.east, east: gap.west }
+    : undefined;
 }
 
 /** The profile of all groups. Throws GEOMETRY_CONTRACT like readGeometryProfile. */

@@ -22,6 +22,9 @@ import { planExport } from './plan-export.ts';
 /** Chunk size for the hash: few calls for a large file, and little memory. */
 const HASH_CHUNK_BYTES = 2 ** 20;
 
+/** Types of PROJJSON whose coordinates are longitudes and latitudes. */
+const GEOGRAPHIC = /^(Geographic|Geodetic)CRS$/;
+
 /** A complete file whose row count was compared with the table. */
 export interface GeoParquetFile {
   path: string;
@@ -48,7 +51,8 @@ export async function writeGeoParquet(
 ): Promise<GeoParquetFile> {
   const columns = await readColumns(session, source.table);
   checkGeometryContract(source.table, columns, source.geometryColumn);
-  const profile = await readGeometryProfile(session, source.table, source.geometryColumn);
+  const isGeographic = GEOGRAPHIC.test((source.crs as { type?: string } | null)?.type ?? '');
+  const profile = await readGeometryProfile(session, source.table, source.geometryColumn, isGeographic);
   const statistics = await readColumnStatistics(session, source.table, columns);
   const plan = planExport({ ...source, columns, keyColumn: KEY_COLUMN, statistics: statistics.byColumn, profile });
   const path = join(target.folder, target.name);

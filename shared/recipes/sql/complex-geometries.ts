@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { StepContext, StepTables } from '../recipe-step.ts';
+import type { FeatureCheck, StepContext, StepTables } from '../recipe-step.ts';
 
 /**
  * Finds geometries that cannot be checked or repaired in reasonable time. The time and memory of ST_MakeValid grow with
@@ -134,4 +134,9 @@ function largeFindings({ input, findings }: StepTables, context: StepContext): s
     input,
     context.keyColumn,
   );
+}
+
+/** The check of one of these queries. `predicate` is what cannot be done. */
+export function tooComplex(predicate: string, sql: string): FeatureCheck {
+  return { code: 'GEOMETRY_TOO_COMPLEX', predicate, sql };
 }

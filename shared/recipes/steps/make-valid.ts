@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
-import { findEntangled, findNested, findRepeated, MAX_SMALL_VERTICES } from '../sql/complex-geometries.ts';
+import { findEntangled, findNested, findRepeated, MAX_SMALL_VERTICES, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
 
 /**
@@ -34,10 +34,6 @@ export const makeValid: RecipeStep = {
   expression: (context) => `ST_MakeValid(${geometryOf(context)})`,
   failure: { code: 'GEOMETRY_INVALID', predicate: 'cannot be repaired' },
 };
-
-function tooComplex(predicate: string, sql: string): FeatureCheck {
-  return { code: 'GEOMETRY_TOO_COMPLEX', predicate, sql };
-}
 
 /** SQL for the findings: feature and reason of each invalid geometry, and its repair if it has few vertices. */
 function findInvalid({ input, findings }: StepTables, context: StepContext): string {

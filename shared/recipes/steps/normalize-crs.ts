@@ -1,37 +1,101 @@
 import format from 'pg-format';
-import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
+import type { FeatureCheck, FeatureFailure, RecipeStep, SqlStep, StepContext, StepTables } from '../recipe-step.ts';
+import {
+  findCandidates,
+  findLarge,
+  findTorn,
+  leadsToDegrees,
+  splitCandidates,
+  splitNotes,
+  type SplitSummary,
+  summarizeSplit,
+  writeSplit,
+} from '../sql/antimeridian.ts';
+import { SPLIT_FUNCTIONS, TORN_FUNCTION } from '../sql/antimeridian-functions.ts';
+import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
+
+const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
 
 /**
  * Transforms geometries to the target CRS, and converts them to types that GeoParquet supports: curves become lines
  * (before the transformation, which would distort a circle), TINs and polyhedral surfaces become multipolygons, M
- * values are removed, Z values are kept. Does nothing when neither is necessary.
+ * values are removed, Z values are kept. In a geographic CRS, geometries are divided at longitude 180 (RFC 7946,
+ * 3.1.9), and a polygon round a pole follows longitudes -180 and 180 to the pole. In a projected CRS, geometries across
+ * the edge of the map are rejected. Does nothing when nothing is necessary.
  */
 export const normalizeCrs: RecipeStep = {
   name: 'NormalizeCRS',
   createsTable: true,
-  plan: ({ input, output }, context) => {
+  plan: (tables, context) => {
     const geometry = geometryOf(context);
     const changed = normalized(geometry, context);
-    return changed === geometry ? [] : [{ sql: createTableAs(output, format('%I as t', input), changed, context) }];
+    const write: SqlStep = {
+      sql: createTableAs(tables.output, format('%I as t', tables.input), `${changed}::geometry`, context),
+      checks: context.sourceSrid === context.targetSrid ? [] : [findInfinite(tables, context)],
+    };
+    if (leadsToDegrees(context)) return splitAtAntimeridian(tables, context, write, changed !== geometry);
+    if (context.sourceSrid !== context.targetSrid) return [write, ...rejectTorn(tables, context)];
+    return changed === geometry ? [] : [write];
   },
   expression: (context) => normalized(geometryOf(context), context),
-  failure: { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' },
-  checks: (tables, context) => (context.sourceSrid === context.targetSrid ? [] : [findInfinite(tables, context)]),
+  failure: TRANSFORM_FAILURE,
+  summary: (tables, context) =>
+    leadsToDegrees(context) ? summarizeSplit(tables, prepared(geometryOf(context), context), context) : undefined,
+  note: ({ before, summary }) =>
+    'split_geometries' in summary ? splitNotes(summary as unknown as SplitSummary, before) : [],
 };
+
+/** The statements to a geographic CRS. Without a transformation, a table is written only for longitudes beyond 180. */
+function splitAtAntimeridian(tables: StepTables, context: StepContext, write: SqlStep, isWritten: boolean): SqlStep[] {
+  const source = prepared(geometryOf(context), context);
+  const transformed = isWritten ? tables.output : tables.input;
+  const candidates = { sql: findCandidates(tables, transformed, source, context), auxiliary: true } as const;
+  return [
+    ...(isWritten
+      ? [write, { ...candidates, endWhenEmpty: true } as const]
+      : [{ ...candidates, stopWhenEmpty: true } as const, write]),
+    {
+      sql: SPLIT_FUNCTIONS,
+      auxiliary: true,
+      checks: [
+        tooComplex('cannot be transformed', findNested(tables, context)),
+        tooComplex('cannot be transformed', findEntangled(tables, context)),
+        tooComplex('cannot be transformed', findRepeated(tables, context)),
+      ],
+    },
+    { sql: splitCandidates(tables, transformed, source, context), auxiliary: true, endWhenEmpty: true },
+    { sql: writeSplit(tables, context), auxiliary: true },
+  ];
+}
+
+/** The statements that reject geometries across the edge of the map of a projected CRS. */
+function rejectTorn(tables: StepTables, context: StepContext): SqlStep[] {
+  return [
+    { sql: findLarge(tables, context), auxiliary: true, endWhenEmpty: true },
+    {
+      sql: TORN_FUNCTION,
+      auxiliary: true,
+      checks: [{ ...TRANSFORM_FAILURE, sql: findTorn(tables, prepared(geometryOf(context), context), context) }],
+    },
+  ];
+}
 
 /** Some projections return infinity for a coordinate that they cannot transform. */
 function findInfinite({ output }: StepTables, context: StepContext): FeatureCheck {
   return {
-    code: 'CRS_TRANSFORM_FAILED',
-    predicate: 'cannot be transformed',
+    ...TRANSFORM_FAILURE,
+    // The operator reads only the stored box, in single precision.
     sql: format(
       `select feature, 'a coordinate became infinite' as reason
-       from (select %I as feature, %I::box3d as box from %I offset 0) as t
+       from (select %1$I as feature, %2$I::box3d as box from %3$I
+         where not (%2$I @ ST_MakeEnvelope(%4$s, %5$s)) offset 0) as t
        where 'infinity' in (abs(ST_XMin(box)), abs(ST_YMin(box)), abs(ST_XMax(box)), abs(ST_YMax(box)))`,
       context.keyColumn,
       context.geometryColumn,
       output,
+      leadsToDegrees(context) ? '-360, -90, 360, 90' : '-1e30, -1e30, 1e30, 1e30',
+      context.targetSrid,
     ),
   };
 }
@@ -40,16 +104,20 @@ function findInfinite({ output }: StepTables, context: StepContext): FeatureChec
 const M = 1;
 const ZM = 3;
 
-function normalized(geometry: string, context: StepContext): string {
+/** The geometry before ST_Transform. */
+function prepared(geometry: string, context: StepContext): string {
   const flat = context.surfaces ? polygonsOf(geometry) : geometry;
   const straight = context.curves ? `ST_CurveToLine(${flat})` : flat;
-  const measured = context.measures
+  return context.measures
     ? `case ST_Zmflag(${geometry}) when ${M} then ST_Force2D(${straight})
          when ${ZM} then ST_Force3DZ(${straight}) else ${straight} end`
     : straight;
+}
+
+function normalized(geometry: string, context: StepContext): string {
   return context.sourceSrid === context.targetSrid
-    ? measured
-    : format('ST_Transform(%s, %s)', measured, context.targetSrid);
+    ? prepared(geometry, context)
+    : format('ST_Transform(%s, %s)', prepared(geometry, context), context.targetSrid);
 }
 
 /** SQL for the faces of a surface as one multipolygon; other geometries are unchanged. */
