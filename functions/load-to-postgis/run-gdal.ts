@@ -22,6 +22,7 @@ export async function runGdal(
 
 /** The open options (-oo) of GDAL's driver for a source. */
 export function openOptions(source: VectorSource): string[] {
+  if (source.json !== undefined) return ['DATE_AS_STRING=YES']; // The strings are not examined for dates.
   if (source.format.encoding !== 'driver' || source.declared.encoding === undefined) return [];
   return [`ENCODING=${source.declared.encoding}`];
 }

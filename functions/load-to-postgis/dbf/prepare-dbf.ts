@@ -1,13 +1,10 @@
 import { open } from 'node:fs/promises';
-import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import { readColumns } from '#shared/postgis/table-checks.ts';
+import type { Conversion } from '../load/convert-columns.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import type { StagedNames } from '../load/plan-load.ts';
 import { mixedNote } from '../rows/row-column.ts';
 import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
 
@@ -100,20 +97,17 @@ function notesAbout(field: DbfField, facts: DbfFacts, place: { file: string; col
   return notes;
 }
 
-/** Gives columns with asterisks, which were copied as text, their type. The asterisks become null. */
-export async function convertOverflows(
-  session: PostgisSession,
-  table: string,
-  types: readonly (ColumnType | undefined)[],
-  names: StagedNames,
-): Promise<void> {
-  if (!types.some((column) => column?.hasOverflows)) return;
-  const staged = (await readColumns(session, table)).map(({ name }) => name);
-  const attributes = staged.filter((name) => name !== names.key && name !== names.geometry);
-  const changes = types.flatMap((column, index) => {
-    if (column?.hasOverflows !== true) return [];
-    const change = `alter column %1$I type %2$s using case when %1$I !~ '^[*]+$' then %1$I::%2$s end`;
-    return [format(change, attributes[index] ?? '', column.type)];
-  });
-  await session.query(`${format('alter table %I', table)} ${changes.join(', ')}`);
+/** The conversions of columns with asterisks, which are copied as text. The asterisks become null. */
+export function overflowConversions(types: readonly (ColumnType | undefined)[]): Conversion[] {
+  return types.flatMap((column, index) =>
+    column?.hasOverflows === true
+      ? [
+          {
+            index,
+            type: column.type,
+            value: (name) => `case when ${name} !~ '^[*]+$' then ${name}::${column.type} end`,
+          },
+        ]
+      : [],
+  );
 }

@@ -5,13 +5,15 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
-import { convertOverflows, prepareDbf } from '../dbf/prepare-dbf.ts';
+import { overflowConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
+import { planJsonColumns } from '../geojson/plan-columns.ts';
 import { epsgOf } from '../crs/resolve-crs.ts';
 import { loadRows } from '../rows/load-rows.ts';
 import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
 import { planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
+import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
 import { planLoad, type StagedNames } from './plan-load.ts';
 
@@ -88,6 +90,8 @@ async function copyWithGdal(
   const { session, folder, gdal, signal } = context;
   const isShapefile = source.format.name === 'ESRI Shapefile';
   const dbf = isShapefile ? await prepareDbf(source, layer, signal) : undefined;
+  const json = source.json && planJsonColumns(source.json, layer.fields, source.file);
+  const dbfTypes = dbf?.types.map((column) => column && (column.hasOverflows ? 'character varying' : column.type));
   const { command, dimensionsGuessed, sridMissing } = planLoad({
     path: source.path,
     folder,
@@ -99,15 +103,16 @@ async function copyWithGdal(
     names,
     epsg,
     openOptions: openOptions(source),
-    columnTypes: dbf?.types.map((column) => column && (column.hasOverflows ? 'character varying' : column.type)),
+    columnTypes: dbfTypes ?? json?.types ?? [],
     environment: libpqEnvironment(session),
   });
   const limit = { maxBytes: await maxCopyBytes(folder, source.format), file: source.file };
   const { stderr } = await withCopyLimit(session, limit, signal, (copySignal) =>
     runGdal(source, command, { gdal, signal: copySignal }),
   );
-  if (dbf !== undefined) await convertOverflows(session, table, dbf.types, names);
-  return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: dbf?.notes ?? [] };
+  const conversions = dbf === undefined ? (json?.conversions ?? []) : overflowConversions(dbf.types);
+  await convertColumns(session, table, names, conversions);
+  return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: (dbf ?? json)?.notes ?? [] };
 }
 
 /** Parameters of a PostgreSQL URL and the environment variables of libpq for them. */

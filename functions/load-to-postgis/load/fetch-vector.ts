@@ -6,13 +6,17 @@ import { checkSignature, type FetchContext, fetchSource, type Source } from '#sh
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import type { GeoJsonFacts } from '../geojson/rewrite-geojson.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
 import type { SqliteSchema } from '../guards/sqlite-schema.ts';
 import { checkCoordinates } from '../guards/text-coordinates.ts';
 import { checkShapefileCounts } from '../guards/shapefile-counts.ts';
 
-/** A vector file of the manifest after its download. A database has a schema. */
-export type VectorSource = Source<VectorFormat> & { schema?: SqliteSchema | undefined };
+/** A vector file of the manifest after its download. A database has a schema, a rewritten GeoJSON its facts. */
+export type VectorSource = Source<VectorFormat> & {
+  schema?: SqliteSchema | undefined;
+  json?: GeoJsonFacts | undefined;
+};
 
 /**
  * Downloads a vector file (fetchSource). Checks that its first bytes match its format, that its parts belong together

@@ -10,6 +10,7 @@ import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
 import { copyPoints } from '../csv/copy-points.ts';
 import { inferPoints, stagePoints } from '../csv/read-points.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
+import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
@@ -64,10 +65,12 @@ async function loadPoints(source: VectorSource, table: string, context: LoadCont
  * Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr, then SQL.
  *
  */
-async function loadLayer(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+async function loadLayer(fetched: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, signal } = context;
-  await ensureUtf8(source, signal);
-  await rejectNul(source, signal);
+  await ensureUtf8(fetched, signal);
+  await rejectNul(fetched, signal);
+  const isGeoJson = fetched.format.drivers.includes('GeoJSON');
+  const source = { ...fetched, json: isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined };
   const description = await describeLayer(source, context);
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);

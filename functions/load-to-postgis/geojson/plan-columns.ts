@@ -1,0 +1,41 @@
+import type { Note } from '#shared/contracts/facts.ts';
+import type { LayerField } from '#shared/gdal/layers.ts';
+import type { Conversion } from '../load/convert-columns.ts';
+import { mixedNote } from '../rows/row-column.ts';
+import type { JsonColumn } from './json-facts.ts';
+import type { GeoJsonFacts } from './rewrite-geojson.ts';
+
+/** How GDAL's fields of a rewritten GeoJSON are copied. */
+export interface JsonColumns {
+  /** The types in PostgreSQL in which the texts are copied. */
+  types: string[];
+  conversions: Conversion[];
+  notes: Note[];
+}
+
+export function planJsonColumns(facts: GeoJsonFacts, fields: readonly LayerField[], file: string): JsonColumns {
+  const columns = fields.map(({ name }) => columnOf(facts, name));
+  const mixed = fields.flatMap(({ name }, index) => (columns[index]?.isMixed ? [mixedNote(file, name)] : []));
+  return {
+    types: columns.map(({ copied }) => copied),
+    conversions: columns.flatMap(({ array }, index) => (array === undefined ? [] : [{ index, ...array }])),
+    notes: [...mixed, ...hiddenIdsNote(facts, file)],
+  };
+}
+
+/** GDAL adds the id of a feature as field `id`, and leaves it out where a property has this name. */
+function columnOf({ properties, ids }: GeoJsonFacts, name: string): JsonColumn {
+  const property = properties.get(name)?.column();
+  const id = name === 'id' ? ids?.column() : undefined;
+  const text: JsonColumn = { copied: 'character varying', isMixed: false };
+  if (property !== undefined && id !== undefined && property.copied !== id.copied) return text;
+  return property ?? id ?? text;
+}
+
+function hiddenIdsNote({ hiddenIds }: GeoJsonFacts, file: string): Note[] {
+  if (hiddenIds === 0) return [];
+  const message =
+    `${hiddenIds} features have an id that differs from their property "id". The property is kept. ` +
+    'Rename the property to keep both.';
+  return [{ code: 'FEATURE_IDS_DROPPED', column: 'id', file, message }];
+}

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { JsonFacts } from './json-facts.ts';
+import { GeoJsonRewriter } from './rewrite-geojson.ts';
+
+function rewrite(text: string, chunkBytes = 1000) {
+  const rewriter = new GeoJsonRewriter();
+  const bytes = Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    parts.push(...rewriter.add(bytes.subarray(at, at + chunkBytes)));
+  return { text: Buffer.concat(parts).toString(), rewriter };
+}
+
+const feature = (properties: string, more = '') =>
+  `{"type":"Feature"${more},"properties":${properties},"geometry":{"type":"Point","coordinates":[1.50,2e0]}}`;
+
+test('turns numbers, booleans, objects and arrays of properties into strings, in chunks of any size', () => {
+  const properties = String.raw`{ "a\"é" : 1.50 , "b":[1, "x]\"" ],"c":{"properties":{"id":1}},"d":null,"e":"s\\","f":true}`;
+  const collection = (body: string) => `{"crs":{"properties":{"x":1}},"n":1,"features":[${body}, ${body}]}`;
+  const expected = String.raw`{ "a\"é" : "1.50" , "b":"[1, \"x]\\\"\" ]","c":"{\"properties\":{\"id\":1}}","d":null,"e":"s\\","f":"true"}`;
+  for (const chunkBytes of [1, 2, 3, 7, 1000]) {
+    const { text, rewriter } = rewrite(collection(feature(properties, ',"id":5')), chunkBytes);
+    expect(text).toBe(collection(feature(expected, ',"id":"5"')));
+    expect([...rewriter.facts.properties.keys()]).toEqual(['a"é', 'b', 'c', 'e', 'f']);
+    expect(rewriter.facts.ids?.column().copied).toBe('integer');
+  }
+});
+
+test('separates the features of a sequence', () => {
+  const { text, rewriter } = rewrite(`\u001e${feature('{"a":1}')}\n\u001e${feature('{"a":2}')}\n`);
+  expect(text).toBe(`\n${feature('{"a":"1"}')}\n\n,${feature('{"a":"2"}')}\n`);
+  expect([rewriter.texts, rewriter.isFeatures]).toEqual([2, true]);
+  expect(rewrite(`${feature('{}')} {"type":"Point","coordinates":[1,2]}`).rewriter.isFeatures).toBe(false);
+});
+
+test('leaves tokens that are no JSON to GDAL, and counts ids that differ from the property id', () => {
+  expect(rewrite(feature('{"a":01,"b":nul}')).text).toBe(feature('{"a":01,"b":nul}'));
+  const ids = `{"features":[${feature('{"id":7}', ',"id":7')},${feature('{"id":7}', ',"id":8')}]}`;
+  expect(rewrite(ids).rewriter.facts.hiddenIds).toBe(1);
+});
+
+const typeOf = (...values: string[]) => {
+  const facts = new JsonFacts();
+  for (const value of values)
+    if (value.startsWith('"')) facts.addString(Buffer.from(value));
+    else if (/^[[{]/.test(value)) facts.addNested(value);
+    else facts.addScalar(value);
+  const { copied, array, isMixed } = facts.column();
+  return isMixed ? `mixed ${copied}` : (array?.type ?? copied);
+};
+
+test.each([
+  [['1', '-2'], 'integer'],
+  [['1', '5000000000'], 'bigint'],
+  [['18446744073709551615'], 'numeric'],
+  [['1', '0.30000000000000004'], 'double precision'],
+  [['1234567890123456.0'], 'double precision'],
+  [['0.1234567890123456789'], 'numeric'],
+  [['9007199254740993', '0.5'], 'numeric'],
+  [['NaN', '1.5'], 'double precision'],
+  [['true', 'false'], 'boolean'],
+  [['"00123"', '"+5"'], 'character varying'],
+  [['"2:1"', '"3:0"'], 'character varying'],
+  [['"10:30"', '"11:45"'], 'character varying'],
+  [['"20240131"'], 'character varying'],
+  [['"2024-1"'], 'character varying'],
+  [['"2024-01-31"', '""'], 'character varying'],
+  [['"2024-01-31"', '"2024-02-29"'], 'date'],
+  [['"2024-01-31T10:00:00.123456+02:00"'], 'timestamp with time zone'],
+  [['"10:00:01"'], 'time without time zone'],
+  [['[1,2]', '[]'], 'integer[]'],
+  [['[0.1, null]'], 'json'],
+  [['["a","é"]', '[null]'], 'character varying[]'],
+  [['["a",1]'], 'json'],
+  [['{"a":1}', '[1]'], 'json'],
+  [['1', '{"a":1}'], 'json'],
+  [['1', '"a"'], 'mixed character varying'],
+])('%j is stored as %s', (values, type) => expect(typeOf(...values)).toBe(type));
