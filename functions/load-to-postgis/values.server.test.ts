@@ -62,6 +62,93 @@ describe('doubles and coordinates keep their bits', () => {
   });
 });
 
+/** GDAL writes numbers with 15 digits in these formats, so that the files are written here. */
+const TEXTS: [format: string, name: string, text: string][] = [
+  [
+    'KML',
+    'd.kml',
+    `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Schema name="s" id="s">
+      <SimpleField name="n" type="int"/><SimpleField name="v" type="double"/></Schema>${DOUBLES.map(
+        (v, n) => `<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="n">${n}</SimpleData>
+          <SimpleData name="v">${v}</SimpleData></SchemaData></ExtendedData>
+          <Point><coordinates>${n / 7},${n / 3}</coordinates></Point></Placemark>`,
+      ).join('')}</Document></kml>`,
+  ],
+  [
+    'GML',
+    'd.gml',
+    `<c xmlns:gml="http://www.opengis.net/gml">${DOUBLES.map(
+      (v, n) => `<gml:featureMember><f fid="f${n}"><n>${n}</n><v>${v}</v>
+        <gml:Point><gml:coordinates>${n / 7},${n / 3}</gml:coordinates></gml:Point></f></gml:featureMember>`,
+    ).join('')}</c>`,
+  ],
+  [
+    'GeoJSONSeq',
+    'd.geojsonl',
+    DOUBLES.map((v, n) =>
+      JSON.stringify({
+        type: 'Feature',
+        properties: { n, v },
+        geometry: { type: 'Point', coordinates: [n / 7, n / 3] },
+      }),
+    ).join('\n'),
+  ],
+];
+
+test.each(TEXTS)('doubles and coordinates keep their bits in %s', async (format, name, text) => {
+  const loaded = await landing.load({ path: await landing.put(name, text), format, crs: 'EPSG:4326' });
+  const rows = await loaded.query(
+    'select n::int, v, st_x(geom) as x, st_y(geom) as y from raw_data order by sluice_fid',
+  );
+  expect(rows).toEqual(DOUBLES.map((v, n) => ({ n, v, x: n / 7, y: n / 3 })));
+});
+
+test('doubles keep their bits in MapInfo TAB', async () => {
+  const rows = DOUBLES.map((v, n) => ({ n, v }));
+  const path = await convert('d.tab', rows, ['-f', 'MapInfo File']);
+  const loaded = await landing.load({ path, format: 'MapInfo File' });
+  expect(await loaded.query('select n::int, v from raw_data order by sluice_fid')).toEqual(rows);
+});
+
+test('keeps the texts of GeoJSON, its ids, and numbers of any size', async () => {
+  const text = await landing.put(
+    'text.geojson',
+    `{"type":"FeatureCollection","features":[
+      {"type":"Feature","id":1001,"geometry":null,"properties":{"score":"2:1","part":"10:30","day":"2024-02-29",
+        "at":"2024-02-29T10:00:00.123456+02:00","big":18446744073709551615,"v":0.30000000000000004,"code":"007"}},
+      {"type":"Feature","id":2002,"geometry":null,"properties":{"score":"3:0","part":"11:45","day":"2023-02-28",
+        "at":"2024-02-29T10:00:00Z","big":1,"v":1234567890123456.0,"code":"8"}}]}`,
+  );
+  const loaded = await landing.load({ path: text, format: 'GeoJSON' });
+  expect(loaded.notes).toEqual([]);
+  const columns = 'id, score, part, day::text, at::text, big, v, code';
+  expect(await loaded.query(`select ${columns} from raw_data order by sluice_fid`)).toEqual([
+    {
+      ...{ id: 1001, score: '2:1', part: '10:30', day: '2024-02-29', at: '2024-02-29 08:00:00.123456+00' },
+      ...{ big: '18446744073709551615', v: 0.30000000000000004, code: '007' },
+    },
+    {
+      ...{ id: 2002, score: '3:0', part: '11:45', day: '2023-02-28', at: '2024-02-29 10:00:00+00' },
+      ...{ big: '1', v: 1234567890123456, code: '8' },
+    },
+  ]);
+});
+
+test('keeps the texts of a GML file, whose values GDAL would cut to a guessed width', async () => {
+  const member = (id: string, number: string, rest: string) =>
+    `<wfs:member><a:addr gml:id="${id}"><a:hno>${number}</a:hno><a:rel>${rest}</a:rel><a:zip>0${number.length}</a:zip>` +
+    `<a:geom><gml:Point srsName="urn:ogc:def:crs:EPSG::25832"><gml:pos>691412 5334916</gml:pos></gml:Point></a:geom>` +
+    '</a:addr></wfs:member>';
+  const text =
+    '<wfs:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:wfs="http://www.opengis.net/wfs/2.0" ' +
+    `xmlns:a="http://example.org/a">${member('u1', '1234', '1234.5')}${member('u2', '7a', 'n/a')}</wfs:FeatureCollection>`;
+  const loaded = await landing.load({ path: await landing.put('houses.gml', text), format: 'GML' });
+  expect(await loaded.query('select gml_id, hno, rel, zip from raw_data order by sluice_fid')).toEqual([
+    { gml_id: 'u1', hno: '1234', rel: '1234.5', zip: '04' },
+    { gml_id: 'u2', hno: '7a', rel: 'n/a', zip: '02' },
+  ]);
+});
+
 test('stores a column of a GeoPackage by its values, and notes a declared type that cannot hold them', async () => {
   const path = await convert('storage.gpkg', [{ a: 1 }, { a: 2 }, { a: 3 }], ['-lco', 'FID=parcel'], (database) => {
     dropTriggers(database);

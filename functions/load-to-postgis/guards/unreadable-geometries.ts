@@ -7,7 +7,6 @@ import { MAX_NAMED_ROWS, type UnreadableRows } from '../rows/table-reader.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { rowsWithGeometry } from './geojson-geometries.ts';
 import { rowsWithShape } from './shapefile-nulls.ts';
-import { rowsWithBlob } from './sqlite-geometries.ts';
 
 /**
  * Finds the geometries of a loaded table that could not be read: GDAL stores some as missing or as an empty point, or
@@ -77,7 +76,6 @@ interface RemovalOptions {
  */
 export async function removeUnreadable(
   source: VectorSource,
-  layer: string,
   table: string,
   counts: GeometryCounts,
   { session, geometryColumn, unreadable, signal }: RemovalOptions,
@@ -87,7 +85,7 @@ export async function removeUnreadable(
   // The rows with a missing geometry come first, because the next step adds missing geometries.
   if (unreadable !== undefined) found.addCounted(unreadable);
   else if (counts.missing > 0)
-    await found.addAll(missingRows(source, layer, keysWithoutGeometry(session, table, geometryColumn), signal));
+    await found.addAll(missingRows(source, keysWithoutGeometry(session, table, geometryColumn), signal));
   const emptyPoints = WITHOUT_EMPTY_POINTS.has(source.format.name) ? counts.emptyPoints : 0;
   if (counts.notFinite + emptyPoints > 0) {
     const [key, geometry] = [KEY_COLUMN, geometryColumn].map((column) => format('%I', column));
@@ -113,15 +111,9 @@ export async function removeUnreadable(
 }
 
 /** The rows without a geometry whose record in the file has one. Only these formats read invalid ones as missing. */
-function missingRows(
-  source: VectorSource,
-  layer: string,
-  keys: AsyncIterable<number>,
-  signal: AbortSignal,
-): AsyncIterable<number> {
+function missingRows(source: VectorSource, keys: AsyncIterable<number>, signal: AbortSignal): AsyncIterable<number> {
   if (source.format.name === 'ESRI Shapefile') return rowsWithShape(source.path, keys, signal);
   if (source.format.drivers.includes('GeoJSON')) return rowsWithGeometry(source.path, keys, signal);
-  if (source.schema !== undefined) return rowsWithBlob(source.path, layer, keys, signal);
   return (async function* () {})();
 }
 

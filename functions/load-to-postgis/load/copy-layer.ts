@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
@@ -11,11 +12,11 @@ import { epsgOf } from '../crs/resolve-crs.ts';
 import { loadRows } from '../rows/load-rows.ts';
 import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
-import { planSqlite } from '../rows/sqlite-job.ts';
+import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
 import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
-import { planLoad, type StagedNames } from './plan-load.ts';
+import { planConversion, planLoad, type StagedNames } from './plan-load.ts';
 
 export interface CopiedLayer {
   /** True when the geometries got a Z and an M that they may not have (LoadPlan). */
@@ -52,9 +53,9 @@ export async function copyLayer(
   { table, crs, srid, names }: CopyOptions,
   context: LoadContext,
 ): Promise<CopiedLayer> {
-  const job = planRows(source, description, srid);
-  if (job === undefined) return copyWithGdal(source, description, { table, epsg: epsgOf(crs, srid), names }, context);
   const maxBytes = await maxCopyBytes(context.folder, source.format);
+  const { job, stderr } = await planRows(source, description, { srid, names }, context);
+  if (job === undefined) return copyWithGdal(source, description, { table, epsg: epsgOf(crs, srid), names }, context);
   const { columns, notes, unreadable } = await loadRows(job, { table, names, maxBytes }, context);
   const fields = columns.map(({ name, declared, type }): LayerField => ({
     name,
@@ -64,7 +65,7 @@ export async function copyLayer(
   return {
     dimensionsGuessed: false,
     sridMissing: false,
-    stderr: '',
+    stderr,
     fields,
     keyField: key,
     unreadable,
@@ -72,12 +73,26 @@ export async function copyLayer(
   };
 }
 
-/** What Sluice reads itself; undefined for a layer that GDAL reads. */
-function planRows(source: VectorSource, description: LayerDescription, srid: number): RowsJob | undefined {
+/** Formats with numbers that only GDAL can read. */
+const CONVERTED_FORMATS = new Set(['KML', 'KMZ', 'GPX', 'MapInfo File', 'MIF']);
+
+/** What Sluice reads itself, after a conversion by GDAL where it needs one; no job for a layer that GDAL copies. */
+async function planRows(
+  source: VectorSource,
+  description: LayerDescription,
+  { srid, names }: { srid: number; names: StagedNames },
+  context: LoadContext,
+): Promise<{ job: RowsJob | undefined; stderr: string }> {
   const { format, path, file } = source;
-  return format.name === 'FlatGeobuf'
-    ? { kind: 'flatgeobuf', path, file, srid }
-    : planSqlite(source, description, srid);
+  if (format.name === 'FlatGeobuf') return { job: { kind: 'flatgeobuf', path, file, srid }, stderr: '' };
+  const job = planSqlite(source, description, srid);
+  if (job !== undefined || !(CONVERTED_FORMATS.has(format.name) || source.schema !== undefined))
+    return { job, stderr: '' };
+  const { layer, singleLayer } = description;
+  const converted = join(context.folder, 'sluice-converted.sqlite');
+  const options = { path, folder: context.folder, format, layer, singleLayer, names, openOptions: openOptions(source) };
+  const { stderr } = await runGdal(source, planConversion(options, converted), context);
+  return { job: planConverted(converted, { file, layer, names, srid }), stderr };
 }
 
 /** Copies a layer with ogr2ogr. `epsg` is the EPSG code of the CRS if PostGIS has it. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
-import type { Layer } from '#shared/gdal/layers.ts';
+import type { Layer, LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
@@ -14,6 +14,8 @@ import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
+import { declareGmlTexts } from '../gml/declared-types.ts';
+import { typeTextColumns } from '../gml/type-text-columns.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
@@ -48,7 +50,7 @@ async function loadPoints(source: VectorSource, table: string, context: LoadCont
   const described = describeSource(source, { layer, singleLayer: true }, crs, 0);
   const points = await inferPoints(staged, described, context);
   const columns = await copyPoints(points, { table, srid, file }, context);
-  const measured = await measureReadable(source, layer.name, table, {}, context);
+  const measured = await measureReadable(source, table, {}, context);
   const extentNotes = await checkTableExtent(measured.extent, { crs, srid }, file, context);
   const tableNotes = points.tables.flatMap(({ notes }) => notes);
   return {
@@ -61,10 +63,7 @@ async function loadPoints(source: VectorSource, table: string, context: LoadCont
   };
 }
 
-/**
- * Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr, then SQL.
- *
- */
+/** Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr or a reader of rows, then SQL. */
 async function loadLayer(fetched: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, signal } = context;
   await ensureUtf8(fetched, signal);
@@ -72,18 +71,16 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   const isGeoJson = fetched.format.drivers.includes('GeoJSON');
   const source = { ...fetched, json: isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined };
   const description = await describeLayer(source, context);
+  const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : undefined;
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
   const names = stagedNames(fieldNames(description.layer));
   const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
+  const typeNotes = await typeTexts(source, table, description.layer, { names, declared }, context);
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
-  const {
-    rowCount,
-    extent,
-    notes: unreadableNotes,
-  } = await measureReadable(source, description.layer.name, table, copied, context);
+  const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
@@ -100,6 +97,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
       ...viewNotes(source),
       ...messageNotes,
       ...copied.notes,
+      ...typeNotes,
       ...jsonNotes,
       ...finished.notes,
       ...unreadableNotes,
@@ -111,14 +109,13 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
 /** Measures the table after the removal of unreadable geometries. A table without them is scanned once. */
 async function measureReadable(
   source: VectorSource,
-  layer: string,
   table: string,
   { unreadable }: Partial<Pick<CopiedLayer, 'unreadable'>>,
   { session, env, signal }: LoadContext,
 ) {
   const geometryColumn = env.GEOMETRY_COLUMN;
   const measured = await measureTable(session, table, geometryColumn);
-  const note = await removeUnreadable(source, layer, table, measured, { session, geometryColumn, unreadable, signal });
+  const note = await removeUnreadable(source, table, measured, { session, geometryColumn, unreadable, signal });
   if (note === undefined) return { ...measured, notes: [] };
   return { ...(await measureTable(session, table, geometryColumn)), notes: [note] };
 }
@@ -131,6 +128,19 @@ async function removeUnreadablePrj({ path, parts }: VectorSource, layer: Layer):
   if (layer.wkt !== undefined || !parts.includes('.prj')) return false;
   await rm(`${stemOf(path)}.prj`);
   return true;
+}
+
+/** Infers the types of the columns of a GML file. Texts that its schema declares stay text. */
+async function typeTexts(
+  { format, file }: VectorSource,
+  table: string,
+  { fields }: Layer,
+  { names, declared }: { names: StagedNames; declared: readonly LayerField[] | undefined },
+  { session, env, folder, signal }: LoadContext,
+): Promise<Note[]> {
+  if (format.name !== 'GML') return [];
+  const context = { folder, threads: env.CORES, signal };
+  return typeTextColumns(session, table, { fields, declared, names, file, context });
 }
 
 async function finishColumns(

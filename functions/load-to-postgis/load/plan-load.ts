@@ -77,7 +77,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         'PostgreSQL',
         'PG:',
         options.path,
-        ...layerArguments(options),
+        ...layerArguments({ ...options, hasAlias: hasAliases(options.layer, options.columnTypes ?? []) }),
         '-nln',
         options.table,
         ...geometryArguments(layer, dimensionsGuessed),
@@ -86,6 +86,7 @@ export function planLoad(options: LoadOptions): LoadPlan {
         '-mapFieldType',
         'String(JSON)=String', // Values that GDAL declares as JSON can be invalid (convertJsonColumns).
         '-forceNullable',
+        '-unsetFieldWidth', // GDAL cuts texts and numbers to a declared or guessed width.
         '-unsetDefault', // Files contain rows that violate the declared constraints; the rows are loaded.
         '-gt',
         'unlimited', // One transaction: all rows or none.
@@ -99,6 +100,45 @@ export function planLoad(options: LoadOptions): LoadPlan {
     dimensionsGuessed,
     sridMissing: options.epsg === undefined,
   };
+}
+
+/** The table of planConversion. */
+export const CONVERTED_TABLE = 'rows';
+
+/**
+ * Plans a conversion to the SQLite database `output`, for formats in which only GDAL can read the numbers. In the
+ * database they keep their bits; in a COPY of GDAL they have 15 digits.
+ */
+export function planConversion(
+  { path, folder, format, layer, singleLayer, names }: Omit<LoadOptions, 'schema' | 'table' | 'epsg' | 'environment'>,
+  output: string,
+): GdalCommand {
+  const hasAlias = hasEqualNames(layer);
+  const creation = [
+    'SPATIAL_INDEX=NO',
+    'LAUNDER=NO',
+    `FID=${names.key}`,
+    `GEOMETRY_NAME=${names.geometry}`,
+    'COMPRESS_GEOM=NO',
+  ];
+  const geometry = geometryArguments(layer, false);
+  return {
+    command: 'ogr2ogr',
+    args: [
+      ...['-f', 'SQLite', output, path, ...layerArguments({ layer, singleLayer, names, hasAlias }), ...geometry],
+      ...['-nln', CONVERTED_TABLE, '-a_srs', 'NONE', '-forceNullable', '-unsetFieldWidth', '-unsetDefault'],
+      ...['-gt', 'unlimited', ...creation.flatMap((option) => ['-lco', option])],
+    ],
+    drivers: [...format.drivers, 'SQLite'],
+    folder,
+    environment: { OGR_SQLITE_SYNCHRONOUS: 'OFF' },
+    output,
+  };
+}
+
+/** SQLite does not distinguish the case of names. */
+function hasEqualNames({ fields }: Layer): boolean {
+  return new Set(fields.map(({ name }) => name.toLowerCase())).size < fields.length;
 }
 
 /** Layer creation options (-lco) of GDAL's PostgreSQL driver. */
@@ -134,12 +174,16 @@ function geometryArguments({ geometryType }: Layer, dimensionsGuessed: boolean):
  * Selects the layer by name, or by a query when a name requires it: ogr2ogr reads a layer name that starts with "-" as
  * an option, and PostgreSQL rejects or truncates some column names.
  */
-function layerArguments({ layer, singleLayer, names, columnTypes = [] }: LoadOptions): string[] {
-  const isAliased = hasAliases(layer, columnTypes);
-  if (!layer.name.startsWith('-') && !isAliased && !layer.fields.some((field) => needsAlias(field.name)))
+function layerArguments({
+  layer,
+  singleLayer,
+  names,
+  hasAlias,
+}: Pick<LoadOptions, 'layer' | 'singleLayer' | 'names'> & { hasAlias: boolean }): string[] {
+  if (!layer.name.startsWith('-') && !hasAlias && !layer.fields.some((field) => needsAlias(field.name)))
     return singleLayer ? [] : [layer.name];
   const columns = layer.fields.map((field, index) =>
-    isAliased || needsAlias(field.name)
+    hasAlias || needsAlias(field.name)
       ? `${quoted(field.name)} AS ${quoted(names.attribute(index))}`
       : quoted(field.name),
   );

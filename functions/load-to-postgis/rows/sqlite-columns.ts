@@ -31,8 +31,13 @@ export interface StorageFacts {
   times: Map<string, number>;
 }
 
+/** A column of a table, and its name in the asset. */
+export interface SqliteField extends LayerField {
+  column: string;
+}
+
 /** Reads the table once for each group of columns. */
-export function storageFacts(database: DatabaseSync, table: string, columns: readonly LayerField[]): StorageFacts[] {
+export function storageFacts(database: DatabaseSync, table: string, columns: readonly SqliteField[]): StorageFacts[] {
   const times = columns.map(() => new Map<string, number>());
   database.function('sluice_time', { deterministic: false }, (column, text) => {
     const counts = times[Number(column)];
@@ -66,8 +71,8 @@ export function storageFacts(database: DatabaseSync, table: string, columns: rea
   return facts;
 }
 
-function expressions({ name, type }: LayerField, index: number): string[] {
-  const value = quoted(name);
+function expressions({ column, type }: SqliteField, index: number): string[] {
+  const value = quoted(column);
   const count = (condition: string, alias: string) => `sum(${condition}) as ${alias}${index}`;
   const isA = (storage: string) => `typeof(${value}) = '${storage}'`;
   const integer = `case when ${isA('integer')} then ${value} end`;

@@ -1,7 +1,8 @@
+import type { Layer } from '#shared/gdal/layers.ts';
 import { DatabaseSync } from 'node:sqlite';
-import type { LayerField } from '#shared/gdal/layers.ts';
 import { geometryColumn, geometryColumns } from '../guards/sqlite-geometries.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
+import { CONVERTED_TABLE, type StagedNames } from '../load/plan-load.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { quoted } from './sqlite-columns.ts';
 import type { SqliteJob } from './sqlite-rows.ts';
@@ -42,8 +43,36 @@ export function planSqlite(source: VectorSource, { layer }: LayerDescription, sr
     table: found.table,
     geometry: geometry.name,
     key: attributes.find(({ name, pk }) => pk === 1 && !types.has(name))?.name,
-    fields: attributes.map(({ name }): LayerField => ({ name, type: declaredType(types.get(name)) })),
+    fields: attributes.map(({ name }) => ({ name, column: name, type: declaredType(types.get(name)) })),
     dropped: columns.filter((column) => column !== geometry && isGeometry(column.name)).map(({ name }) => name),
+    srid,
+  };
+}
+
+/** What to read of the database of planConversion. Its columns have the order of the fields. */
+export function planConverted(
+  path: string,
+  { file, layer, names, srid }: { file: string; layer: Layer; names: StagedNames; srid: number },
+): SqliteJob {
+  using database = new DatabaseSync(path, { readOnly: true, allowExtension: false });
+  const columns = database.prepare(`pragma table_info(${quoted(CONVERTED_TABLE)})`).all();
+  const attributes = columns
+    .map(({ name }) => String(name))
+    .filter((name) => name !== names.key && name !== names.geometry);
+  const fields = layer.fields.map(({ name, type }, index) => ({
+    name,
+    column: attributes[index] ?? name,
+    type: declaredType(type),
+  }));
+  return {
+    kind: 'sqlite',
+    path,
+    file,
+    table: CONVERTED_TABLE,
+    geometry: names.geometry,
+    key: undefined,
+    fields,
+    dropped: [],
     srid,
   };
 }

@@ -2,12 +2,11 @@ import { statSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { LayerField } from '#shared/gdal/layers.ts';
 import { CopyRows } from './copy-rows.ts';
 import { type RowColumn, type RowType, type TimeType, writeTime } from './row-column.ts';
 import { type TableReader, UnreadableRows } from './table-reader.ts';
 import { ewkbOfBlob } from './sqlite-blob.ts';
-import { decideColumn, quoted, type StorageFacts, storageFacts } from './sqlite-columns.ts';
+import { decideColumn, quoted, type SqliteField, type StorageFacts, storageFacts } from './sqlite-columns.ts';
 
 /** What to read of an SQLite database. */
 export interface SqliteJob {
@@ -19,7 +18,7 @@ export interface SqliteJob {
   /** The column of the integer key, if the table has one. */
   key: string | undefined;
   /** The columns with the types that GDAL derives from their declarations. */
-  fields: LayerField[];
+  fields: SqliteField[];
   /** Further geometry columns. */
   dropped: string[];
   srid: number;
@@ -51,7 +50,7 @@ function openTable(database: DatabaseSync, { file, table, geometry, fields, srid
     columns,
     notes: decided.flatMap(({ notes }): Note[] => notes),
     batches: (batchBytes) =>
-      readRows(database, { table, geometry, columns, facts, srid, file, batchBytes, unreadable }),
+      readRows(database, { table, geometry, fields, columns, facts, srid, file, batchBytes, unreadable }),
     unreadable,
     close: () => database.close(),
   };
@@ -60,6 +59,7 @@ function openTable(database: DatabaseSync, { file, table, geometry, fields, srid
 interface RowsOptions {
   table: string;
   geometry: string;
+  fields: readonly SqliteField[];
   columns: readonly RowColumn[];
   facts: readonly StorageFacts[];
   srid: number;
@@ -69,9 +69,12 @@ interface RowsOptions {
 }
 
 function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint8Array<ArrayBuffer>> {
-  const { table, geometry, columns, facts, srid, batchBytes, unreadable } = options;
+  const { table, geometry, fields, columns, facts, srid, batchBytes, unreadable } = options;
   const isUtf8 = database.prepare('pragma encoding').get()?.encoding === 'UTF-8';
-  const select = [quoted(geometry), ...columns.map((column) => expression(column, isUtf8))];
+  const select = [
+    quoted(geometry),
+    ...columns.map(({ type }, index) => expression(quoted(fields[index]!.column), type, isUtf8)),
+  ];
   const statement = database.prepare(`select ${select.join(', ')} from ${quoted(table)}`);
   statement.setReturnArrays(true);
   // 64-bit integers are slower to read, so they are requested only where they occur.
@@ -138,9 +141,9 @@ function isSafe(value: bigint): boolean {
  * SQL of a column. Texts are read as bytes, so that PostgreSQL checks their encoding; SQLite has no check. Only numbers
  * and texts together need the text of each value.
  */
-function expression({ name, type }: RowColumn, isUtf8: boolean): string {
-  if (type !== 'character varying' || !isUtf8) return quoted(name);
-  return `case typeof(${quoted(name)}) when 'text' then cast(${quoted(name)} as blob) else ${quoted(name)} end`;
+function expression(column: string, type: RowType, isUtf8: boolean): string {
+  if (type !== 'character varying' || !isUtf8) return column;
+  return `case typeof(${column}) when 'text' then cast(${column} as blob) else ${column} end`;
 }
 
 function writerOf(type: RowType): Write {

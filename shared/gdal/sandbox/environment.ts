@@ -38,6 +38,7 @@ export function sandboxEnvironment(
     CPL_VSIL_CURL_ALLOWED_EXTENSIONS: '{noext}',
     PROJ_NETWORK: 'OFF',
     GML_DOWNLOAD_SCHEMA: 'NO',
+    GML_FIELDTYPES: 'ALWAYS_STRING', // GML without a schema declares no types, and GDAL guesses them from some values.
     GML_PARSER: 'EXPAT', // Xerces, which GDAL uses for some encodings, resolves entities in other files.
     OGR_SQLITE_STATIC_VIRTUAL_OGR: 'NO', // Disables virtual tables on other files, of GDAL
     SPATIALITE_LOAD: 'NO', // and of SpatiaLite.
