@@ -15,6 +15,7 @@ import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
+import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
 import { typeTextColumns } from '../gml/type-text-columns.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
@@ -68,6 +69,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   const { session, signal } = context;
   await ensureUtf8(fetched, signal);
   await rejectNul(fetched, signal);
+  if (fetched.format.name === 'GML') await makeCoordinatesExact(fetched.path, signal);
   const isGeoJson = fetched.format.drivers.includes('GeoJSON');
   const source = { ...fetched, json: isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined };
   const description = await describeLayer(source, context);
