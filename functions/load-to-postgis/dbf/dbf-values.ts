@@ -125,7 +125,7 @@ class Column {
     if (this.#type === 'C') {
       if (from > at) this.#padded++;
     } else if (this.#type === 'N' || this.#type === 'F') this.#addNumber(bytes, from, to, row);
-    else if (this.#type === 'D' && !isDate(bytes.toString('latin1', from, to))) this.#reject(bytes, from, to, row);
+    else if (this.#type === 'D' && !isDate(bytes, from, to)) this.#reject(bytes, from, to, row);
     return end;
   }
 
@@ -203,10 +203,21 @@ function significantDigits(text: string): string {
   return digits.slice(0, end).replace(/^0+/, '');
 }
 
-/** A date of the calendar. Zeros are a missing date. */
-function isDate(text: string): boolean {
-  const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(text) ?? [];
-  if (year === undefined || text === '00000000') return year !== undefined;
-  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
-  return year !== '0000' && date.getUTCDate() === Number(day) && date.getUTCMonth() + 1 === Number(month);
+const DAYS_OF_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const DATE_DIGITS = 8;
+
+/** A date of the calendar, as eight digits. Zeros are a missing date. */
+function isDate(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from !== DATE_DIGITS) return false;
+  let number = 0;
+  for (let at = from; at < to; at++) {
+    const digit = (bytes[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return false;
+    number = number * 10 + digit;
+  }
+  if (number === 0) return true;
+  const [year, month, day] = [Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100];
+  const isLeapYear = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && !isLeapYear ? 28 : (DAYS_OF_MONTH[month - 1] ?? 0);
+  return year > 0 && day > 0 && day <= days;
 }
