@@ -1,56 +1,13 @@
+import type { DelimitedOptions } from './delimited-options.ts';
+import { LongValues } from './long-values.ts';
 import { MAX_ROW_BYTES, RowWriter, RejectedRows } from './row-writer.ts';
-import { ESCAPE, SEPARATOR } from './staged-form.ts';
-
-export interface DelimitedOptions {
-  /** One ASCII character. Several spaces are one delimiter. */
-  delimiter: string;
-  /** Values in a row. Undefined accepts rows of any length. */
-  columns: number | undefined;
-  /** The scan stops in a row with more values. No limit by default. */
-  maxColumns?: number;
-  /** Rows that begin on a line up to this one are left out: titles and names. 0 by default. */
-  skipThrough?: number;
-  /** Texts that mean "no value" where they are not quoted. */
-  nullValues: readonly string[];
-  /** Whether values can be in quotes. Undefined accepts quotes, but rejects a value that seems to hold other rows. */
-  quotes?: boolean | undefined;
-  /** A line that begins with this character is left out. */
-  comment?: string | undefined;
-  /** Whether the spaces after a delimiter are left out. */
-  stripBlanks?: boolean;
-  /** The number of the first line; 1 by default. */
-  firstLine?: number;
-  /** Count rows instead of lines, from this number: for a sheet, where a cell with two lines is in one row. */
-  firstRow?: number;
-}
-
-/** A value in quotes that seems to be a quote in a text, and the rows after it. */
-export interface LongValue {
-  /** The line on which its row begins. */
-  line: number;
-  /** Line breaks in it. */
-  breaks: number;
-}
-
-/** A value of more lines than this is unusual, except in a file with many of them. */
-const MANY_BREAKS = 10;
-/** So many lines of a value that look like rows are rows. */
-const MIN_SWALLOWED = 5;
+import { ESCAPE, LETTER, SEPARATOR } from './staged-form.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x22;
 const SPACE = 0x20;
 const NUL = 0x00;
-/** Letters of ESCAPED. */
-const LETTER = {
-  lineFeed: code('n'),
-  carriageReturn: code('r'),
-  separator: code('u'),
-  empty: code('e'),
-  escape: code('z'),
-};
-
 /** Positions within a row. Numbers, because the scanner compares them for each byte. */
 const AT_FIELD_START = 0;
 const IN_FIELD = 1;
@@ -78,8 +35,7 @@ export class DelimitedScanner {
   readonly padded: boolean[] = [];
   /** Rows of delimiters only, and the line of the first. */
   readonly blankRows = { count: 0, first: 0 };
-  /** Rows with a value of many lines: their number, and the value with the most lines. */
-  readonly longValues: { count: number; longest: LongValue } = { count: 0, longest: { line: 0, breaks: 0 } };
+  readonly longValues: LongValues;
   readonly #options: DelimitedOptions;
   readonly #delimiter: number;
   readonly #nulls: Uint8Array[];
@@ -105,18 +61,15 @@ export class DelimitedScanner {
   #inComment = false;
   #afterReturn = false;
   #endsWithBreak = false;
-  /** Line breaks in a value in quotes, and how many of the lines between them have as many delimiters as a row. */
-  #breaks = 0;
-  #rowLikeLines = 0;
-  #delimitersInLine = 0;
 
   constructor(options: DelimitedOptions) {
     this.#options = options;
+    this.longValues = new LongValues(options.columns);
     this.#line = options.firstLine ?? 1;
-    this.#delimiter = code(options.delimiter);
+    this.#delimiter = options.delimiter.charCodeAt(0);
     this.#nulls = options.nullValues.filter((text) => text !== '').map((text) => new TextEncoder().encode(text));
     this.#maxColumns = options.maxColumns ?? Number.POSITIVE_INFINITY;
-    this.#comment = options.comment === undefined ? -1 : code(options.comment);
+    this.#comment = options.comment?.charCodeAt(0) ?? -1;
     this.#skipThrough = options.skipThrough ?? 0;
     this.#isSpaced = this.#delimiter === SPACE;
     const quotes = options.quotes === false ? [] : [QUOTE];
@@ -182,7 +135,7 @@ export class DelimitedScanner {
     this.#out.startRow(this.#rowLabel);
     this.#fault = undefined;
     this.#hasValue = false;
-    this.#breaks = 0;
+    this.longValues.startRow();
     this.#startField();
   }
 
@@ -233,17 +186,14 @@ export class DelimitedScanner {
       this.#afterReturn = true;
       this.#writeEscape(LETTER.carriageReturn);
     } else if (byte === this.#delimiter && byte !== SEPARATOR && byte !== ESCAPE) {
-      this.#delimitersInLine++;
+      this.longValues.addDelimiter();
       this.#out.write(byte);
     } else this.#scanControl(byte);
   }
 
   #breakInQuotes(): void {
     this.#line++;
-    if (this.#breaks === 0) this.#rowLikeLines = 0;
-    else if (this.#delimitersInLine === (this.#options.columns ?? 0) - 1) this.#rowLikeLines++;
-    this.#breaks++;
-    this.#delimitersInLine = 0;
+    this.longValues.addBreak();
   }
 
   #scanQuote(): void {
@@ -293,8 +243,7 @@ export class DelimitedScanner {
   }
 
   #endRow(): void {
-    const isBlank = this.#fields === 1 && this.#state === AT_FIELD_START;
-    if (isBlank) this.#out.dropRow();
+    if (this.#fields === 1 && this.#state === AT_FIELD_START) this.#out.dropRow();
     else {
       this.#endField();
       this.#finishRow();
@@ -320,7 +269,7 @@ export class DelimitedScanner {
     }
     if (columns !== undefined && this.#fields !== columns)
       this.#fault ??= `has ${this.#fields} ${this.#fields === 1 ? 'value' : 'values'} instead of ${columns}`;
-    if (this.#breaks > 0) this.#checkLines();
+    if (this.longValues.breaks > 0) this.#checkLines();
     if (this.#fault === undefined) {
       this.#out.endRow();
       this.rows++;
@@ -332,15 +281,11 @@ export class DelimitedScanner {
 
   /** Counts a row that contains line breaks, and rejects it when a quote in a text has made rows part of its value. */
   #checkLines(): void {
-    const isSwallowed = this.#rowLikeLines >= MIN_SWALLOWED && this.#rowLikeLines === this.#breaks - 1;
-    if (isSwallowed && this.#options.quotes === undefined && this.#options.columns !== 1)
+    const lines = this.longValues.endRow(this.#rowLabel);
+    if (lines > 0 && this.#options.quotes === undefined && this.#options.columns !== 1)
       this.#fault ??=
-        `has a value in quotes with ${this.#rowLikeLines} lines that look like rows ` +
+        `has a value in quotes with ${lines} lines that look like rows ` +
         '(if quotes have no meaning, set `quotes` to false: --no-quotes)';
-    if (this.#breaks < MANY_BREAKS) return;
-    this.longValues.count++;
-    if (this.#breaks > this.longValues.longest.breaks)
-      this.longValues.longest = { line: this.#rowLabel, breaks: this.#breaks };
   }
 
   /** A quote that is never closed makes all lines to the end of the file part of a row. */
@@ -349,8 +294,4 @@ export class DelimitedScanner {
     const isAfterBreak = this.#state === IN_QUOTES && this.#endsWithBreak;
     return Math.max(1, this.#line - this.#startLine + (isAfterBreak ? 0 : 1));
   }
-}
-
-function code(character: string): number {
-  return character.charCodeAt(0);
 }

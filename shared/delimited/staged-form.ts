@@ -21,6 +21,15 @@ export const ESCAPED = [
   { letter: 'z', text: ESCAPE_TEXT },
 ] as const;
 
+/** Their character codes, which the scanner writes. */
+export const LETTER = {
+  lineFeed: 'n'.charCodeAt(0),
+  carriageReturn: 'r'.charCodeAt(0),
+  separator: 'u'.charCodeAt(0),
+  empty: 'e'.charCodeAt(0),
+  escape: 'z'.charCodeAt(0),
+};
+
 const ESCAPE_SEQUENCE = new RegExp(`${ESCAPE_TEXT}([a-z])`, 'g');
 
 /** The value of a staged field; null for an empty field. */

@@ -17,6 +17,7 @@ import { ignoreError } from '#shared/text/file-streams.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
 import { createS3Client } from './s3-client.ts';
 import { objectName, type ObjectRef, storeError } from './s3-errors.ts';
+import { checkKey, mapErrors, toObjectHead } from './s3-objects.ts';
 import {
   hashStream,
   MULTIPART_BYTES,
@@ -278,43 +279,4 @@ interface Download {
   size: number;
   metadata: Record<string, string>;
   contentType: string | undefined;
-}
-
-/** Returns the object. Throws REQUEST_INVALID if no object can have its key. */
-function checkKey(object: Required<ObjectRef>): Required<ObjectRef> {
-  const problem = keyProblem(object.key);
-  if (problem === undefined) return object;
-  throw new SluiceError('REQUEST_INVALID', `The key of ${objectName(object)} ${problem}.`, {
-    details: { ...object },
-  });
-}
-
-/** Converts errors of `work` with storeError. */
-async function mapErrors<T>(object: ObjectRef, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  try {
-    signal?.throwIfAborted();
-    return await work();
-  } catch (thrown) {
-    throw storeError(thrown, object, signal);
-  }
-}
-
-interface S3Head {
-  Key: string;
-  Size?: number | undefined;
-  ETag?: string | undefined;
-  LastModified?: Date | undefined;
-  Metadata?: Record<string, string> | undefined;
-  ContentType?: string | undefined;
-}
-
-function toObjectHead(head: S3Head): ObjectHead {
-  return {
-    key: head.Key,
-    size: head.Size ?? 0,
-    etag: (head.ETag ?? '').replaceAll('"', ''),
-    modified: (head.LastModified ?? new Date(0)).toISOString(),
-    metadata: head.Metadata ?? {},
-    ...(head.ContentType === undefined ? {} : { contentType: head.ContentType }),
-  };
 }

@@ -10,7 +10,6 @@ import { JsonFacts } from './json-facts.ts';
  */
 
 const CHUNK_BYTES = 2 ** 20;
-const WRITE_BYTES = 2 ** 20;
 const COLLECTION_START = Buffer.from('{"type":"FeatureCollection","features":[');
 const COLLECTION_END = Buffer.from(']}');
 
@@ -60,11 +59,11 @@ class BufferedWriter {
   async add(parts: readonly Buffer[]): Promise<void> {
     this.#parts.push(...parts);
     this.#bytes += parts.reduce((sum, part) => sum + part.length, 0);
-    if (this.#bytes >= WRITE_BYTES) await this.flush();
+    if (this.#bytes >= CHUNK_BYTES) await this.flush();
   }
 
   async flush(): Promise<void> {
-    await this.#file.write(Buffer.concat(this.#parts));
+    await this.#file.appendFile(Buffer.concat(this.#parts)); // `write` may write only a part.
     [this.#parts, this.#bytes] = [[], 0];
   }
 }
@@ -72,6 +71,8 @@ class BufferedWriter {
 const [QUOTE, BACKSLASH, COMMA, COLON, RECORD_SEPARATOR] = [0x22, 0x5c, 0x2c, 0x3a, 0x1e];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 const BLANKS = new Set([0x20, 0x09, 0x0a, 0x0d]);
+/** Bytes that end a number or a word. */
+const ENDS = new Set([...BLANKS, COMMA, CLOSE_BRACE, CLOSE_BRACKET, QUOTE, OPEN_BRACE, OPEN_BRACKET, COLON]);
 /** Depth of the members of a feature in a collection, and of one that is a text of its own. */
 const [IN_COLLECTION, OF_ITS_OWN] = [3, 1];
 /** Tokens that GDAL reads. Others stay as they are, so that GDAL rejects them. */
@@ -132,7 +133,7 @@ export class GeoJsonRewriter {
 
   #addOutside(byte: number, at: number): void {
     if (this.#capture === 'scalar') {
-      if (!isEnd(byte)) return;
+      if (!ENDS.has(byte)) return;
       this.#endScalar(at);
     }
     switch (byte) {
@@ -285,11 +286,6 @@ export class GeoJsonRewriter {
     this.#write(from);
     this.#emit(text, to);
   }
-}
-
-/** Whether a byte ends a number or a word. */
-function isEnd(byte: number): boolean {
-  return BLANKS.has(byte) || [COMMA, CLOSE_BRACE, CLOSE_BRACKET, QUOTE, OPEN_BRACE, OPEN_BRACKET, COLON].includes(byte);
 }
 
 function keyOf(string: Buffer): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FlatTable } from './flatbuffer.ts';
-import { indexBytes } from './flatgeobuf-rows.ts';
+import { indexBytes } from './flatgeobuf-file.ts';
 import { timeTypeOf } from './row-column.ts';
 import { ewkbOfBlob } from './sqlite-blob.ts';
 import { ewkbOf } from './wkb.ts';
