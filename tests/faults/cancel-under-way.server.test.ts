@@ -77,11 +77,13 @@ test(
   'a cancellation ends a load by ogr2ogr',
   async () => {
     const { objects, ledger } = sluice.context;
-    const rows = Array.from(
-      { length: POINTS },
-      (_, index) => `${index},${(index % 360) - 180},${(index % 180) - 90}`,
-    ).join('\n');
-    await objects.put('landing-zone', 'viele é #1.csv', `id,x,y\n${rows}\n`);
+    const features = Array.from({ length: POINTS }, (_, id) => ({
+      type: 'Feature',
+      properties: { id },
+      geometry: { type: 'Point', coordinates: [(id % 360) - 180, (id % 180) - 90] },
+    }));
+    const path = 's3://landing-zone/viele é #1.geojson';
+    await objects.put('landing-zone', 'viele é #1.geojson', JSON.stringify({ type: 'FeatureCollection', features }));
     await objects.put(
       'landing-zone',
       'manifests/viele.json',
@@ -89,16 +91,7 @@ test(
         batch_id: 'viele',
         uploader: 'ana',
         intent: 'ingest_vector',
-        files: [
-          {
-            path: 's3://landing-zone/viele é #1.csv',
-            type: 'vector',
-            format: 'CSV',
-            crs: 'EPSG:4326',
-            x_column: 'x',
-            y_column: 'y',
-          },
-        ],
+        files: [{ path, type: 'vector', format: 'GeoJSON' }],
       }),
     );
     const runId = async () =>
