@@ -26,3 +26,8 @@ test('only large details are cut: long texts, and lists and objects with many en
   });
   expect(JSON.stringify(cut).length).toBeLessThan(64 * 2 ** 10);
 });
+
+test.each(['ENOSPC: no space left on device, write', 'database or disk is full', 'write: Disk quota exceeded'])(
+  'the error %j means that the disk is full',
+  (message) => expect(asSluiceError(new Error(message)).code).toBe('DISK_FULL'),
+);

@@ -25,8 +25,8 @@ export function isSystemFailure(code: ErrorCodeName): boolean {
 
 /** Error codes of Node.js: the disk is full, or the user has reached the quota. */
 const CODES = new Set(['ENOSPC', 'EDQUOT']);
-/** The texts of libc for these codes, which programs and libraries repeat in their messages. */
-const TEXTS = /No space left on device|Disk quota exceeded/i;
+/** The texts of libc for these codes, which programs and libraries repeat in their messages, and the text of SQLite. */
+const TEXTS = /No space left on device|Disk quota exceeded|database or disk is full/i;
 
 /** Whether an error means that the disk is full. */
 export function isDiskFull(thrown: unknown): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ods, readTestSheet, xlsx } from '../../../tests/fixtures/workbook.ts';
 import { readSheet } from './read-sheet.ts';
+import { XmlReader } from './xml-reader.ts';
 
 const MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main';
 const part = (name: string, xml: string) => xlsx('', { members: { [`xl/${name}.xml`]: xml } });
@@ -161,4 +162,17 @@ test('a worker reads a sheet, and is ended when its run is canceled or when it m
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test('a full disk is no error of the document', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+  const handler = {
+    open: () => {
+      throw full;
+    },
+  };
+  const chunks = (async function* () {
+    yield await Promise.resolve(Buffer.from('<x/>'));
+  })();
+  await expect(XmlReader.read('sheet1.xml', chunks, {}, handler)).rejects.toBe(full);
 });

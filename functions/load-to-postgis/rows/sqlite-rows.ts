@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isDiskFull } from '#shared/errors/system-failure.ts';
 import { CopyRows } from './copy-rows.ts';
 import { type RowColumn, type RowType, type TimeType, writeTime } from './row-column.ts';
 import { type TableReader, UnreadableRows } from './table-reader.ts';
@@ -106,6 +107,7 @@ function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint
 /** An error of SQLite as an error of the file; other errors are not changed. */
 function sqliteError(thrown: unknown, file: string): unknown {
   if (!(thrown instanceof Error) || (thrown as { code?: string }).code !== 'ERR_SQLITE_ERROR') return thrown;
+  if (isDiskFull(thrown)) return thrown;
   if (thrown.message.includes(VALUE_TOO_LONG))
     return new SluiceError(
       'FILE_TOO_LARGE',
