@@ -31,7 +31,7 @@ test('an abort interrupts the statement', async () => {
 });
 
 test.runIf(process.platform === 'linux')(
-  'interrupts a statement that computes without reading or writing',
+  'interrupts a statement that computes without reading or writing (needs /proc of Linux)',
   async () => {
     using database = await openLockedDatabase(folder, { threads: 1, preserveOrder: true, stalledCpuSeconds: 1 });
     await expect(database.query(ENDLESS, signal)).rejects.toMatchObject({

@@ -137,7 +137,7 @@ export const TabularParametersSchema = z
     thousands_separator: z
       .enum(THOUSANDS_SEPARATORS)
       .optional()
-      .describe('Separator of thousands in numbers. A space stands for no-break spaces, too.'),
+      .describe('Separator of thousands in numbers. A space also matches no-break spaces.'),
     percent: z.boolean().optional().describe('True if numbers can end in `%`, which is left out: `12.5 %` is 12.5.'),
     date_format: z
       .enum(DATE_FORMATS)

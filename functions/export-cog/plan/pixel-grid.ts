@@ -4,7 +4,7 @@ import type { RasterInfo } from '../read/raster-info.ts';
 /** The position of the pixels of a raster, in units of its CRS. */
 
 /** Bytes of one pixel by GDAL's type. */
-const PIXEL_BYTES: Record<string, number> = {
+export const PIXEL_BYTES: Record<string, number> = {
   Byte: 1,
   Int8: 1,
   UInt16: 2,

@@ -14,7 +14,7 @@ import type { RasterInfo } from '../read/raster-info.ts';
 export type RasterParameters = z.infer<typeof RasterParametersSchema>;
 
 /** Smallest and largest values of GDAL's integer types. */
-const RANGES: Record<string, [number, number]> = {
+export const INTEGER_RANGES: Record<string, [number, number]> = {
   Byte: [0, 255],
   Int8: [-128, 127],
   UInt16: [0, 65_535],
@@ -37,7 +37,7 @@ export function checkNodata({ nodata }: RasterParameters, { bands }: Pick<Raster
   const type = bands
     .map((band) => band.type)
     .find((candidate) => {
-      const range = RANGES[candidate];
+      const range = INTEGER_RANGES[candidate];
       return range !== undefined && (!Number.isInteger(nodata) || nodata < range[0] || nodata > range[1]);
     });
   if (type === undefined) return;

@@ -2,6 +2,7 @@ import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { type BandInfo, metadataItem, type PixelValue, type RasterInfo } from '../read/raster-info.ts';
 import { isAxisAligned, rasterExtent } from './pixel-grid.ts';
 import { type CogSource, environmentOf } from './plan-assets.ts';
+import { INTEGER_RANGES } from './raster-parameters.ts';
 import { CREATION_OPTIONS, WARP_MEMORY_MB } from './warp-command.ts';
 
 /**
@@ -9,16 +10,6 @@ import { CREATION_OPTIONS, WARP_MEMORY_MB } from './warp-command.ts';
  * different ones, and a netCDF variable can have several. They are replaced by one value that no pixel with data has.
  * Pure.
  */
-
-/** Smallest and largest values of the types for which a value is chosen. Floating-point types use NaN. */
-const INTEGER_RANGES: Record<string, [number, number]> = {
-  Byte: [0, 255],
-  Int8: [-128, 127],
-  UInt16: [0, 65_535],
-  Int16: [-32_768, 32_767],
-  UInt32: [0, 4_294_967_295],
-  Int32: [-2_147_483_648, 2_147_483_647],
-};
 
 /** The nodata value of each band, and the values of `missing_value` in netCDF files, which GDAL reads as data. */
 export function missingValues({

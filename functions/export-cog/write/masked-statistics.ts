@@ -4,6 +4,7 @@ import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { TiffDirectory } from '../check/tiff-directories.ts';
 import type { BandInfo, RasterInfo } from '../read/raster-info.ts';
 import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+import { PIXEL_BYTES } from '../plan/pixel-grid.ts';
 
 /**
  * Statistics of the pixels that a mask shows. GDAL 3.6 counts masked pixels, too. GDAL writes bands and mask as plain
@@ -28,16 +29,6 @@ const VIEWS: Record<string, (buffer: ArrayBuffer, length: number) => ArrayLike<n
   Int32: (buffer, length) => new Int32Array(buffer, 0, length),
   Float32: (buffer, length) => new Float32Array(buffer, 0, length),
   Float64: (buffer, length) => new Float64Array(buffer, 0, length),
-};
-const BYTES: Record<string, number> = {
-  Byte: 1,
-  Int8: 1,
-  UInt16: 2,
-  Int16: 2,
-  UInt32: 4,
-  Int32: 4,
-  Float32: 4,
-  Float64: 8,
 };
 /** Pixels that are read at once. */
 const CHUNK_PIXELS = 2 ** 18;
@@ -103,7 +94,7 @@ async function bandStatistics(
   mask: FileHandle,
   { band, start, pixels }: BandValues,
 ): Promise<Statistics | null> {
-  const bytes = BYTES[band.type] ?? 1;
+  const bytes = PIXEL_BYTES[band.type] ?? 1;
   const nodata = typeof band.noDataValue === 'number' ? band.noDataValue : Number.NaN;
   const [valueBuffer, maskBytes] = [Buffer.alloc(CHUNK_PIXELS * bytes), Buffer.alloc(CHUNK_PIXELS, 255)];
   const all: Sums = { count: 0, mean: 0, squares: 0, minimum: Infinity, maximum: -Infinity };

@@ -9,7 +9,7 @@ const NOT_IN_VALUE = /^(?:office:annotation|text:ruby-text|text:note|table:|\?)/
 const ERROR = /^(?:#(?:N\/A|REF!|DIV\/0!|VALUE!|NAME\?|NUM!|NULL!)|Err:\d{3})$/;
 /** LibreOffice writes booleans that it has read from XLSX as numbers with these formulas. */
 const BOOLEAN_FORMULA = /^[a-z]+:=(TRUE|FALSE)\(\)$/;
-/** `text:s` stands for this many spaces at most. */
+/** The most spaces that one `text:s` element can represent. */
 const MAX_SPACES = 32_767;
 
 /** The cell of an ODS file that is being read (OpenDocument 1.2, 9.1.4). */

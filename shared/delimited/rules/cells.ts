@@ -23,8 +23,8 @@ export function isBlankRow(row: readonly unknown[]): boolean {
 }
 
 /**
- * The cell for a value of a text. Its kind does not depend on how the notation of numbers and dates is declared: only
- * names are told apart from values by it.
+ * The cell for a value of a text. Its kind ignores the declared notation of numbers and dates, because it only
+ * distinguishes names from values.
  */
 export function textCell(text: string): Cell {
   return { text, kind: kindOfText(text.trim()) };

@@ -10,7 +10,7 @@ export interface FoundHeader {
   titles: number;
   /** Columns of the table. Trailing columns that have neither a name nor a value are not counted. */
   columns: number;
-  /** False when the row of names could also be data. The user is told then. */
+  /** False when the row of names could also be data. The asset then gets a note. */
   isCertain: boolean;
 }
 
