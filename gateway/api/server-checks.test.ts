@@ -12,20 +12,31 @@ test('returns the previous state while a server responds slowly, and then that i
     return pings === 1 ? Promise.resolve() : slowAnswer.promise;
   });
   expect(await check.state()).toBe('ok');
-  await vi.advanceTimersByTimeAsync(250);
+  await vi.advanceTimersByTimeAsync(1_000);
   const slow = check.state();
-  await vi.advanceTimersByTimeAsync(50);
+  await vi.advanceTimersByTimeAsync(20);
   expect(await slow).toBe('ok');
 
   await vi.advanceTimersByTimeAsync(5_000);
   const down = check.state();
-  await vi.advanceTimersByTimeAsync(50);
+  await vi.advanceTimersByTimeAsync(20);
   expect(await down).toBe('No response within 5 s.');
   expect(pings).toBe(2);
 
   slowAnswer.resolve();
   await vi.advanceTimersByTimeAsync(0);
   expect(await check.state()).toBe('ok');
+});
+
+test('returns a state of the last second without waiting, and checks the server meanwhile', async () => {
+  let isUp = true;
+  const check = new ServerCheck(() => (isUp ? Promise.resolve() : Promise.reject(new Error('Connection refused.'))));
+  expect(await check.state()).toBe('ok');
+  isUp = false;
+  await vi.advanceTimersByTimeAsync(250);
+  expect(await check.state()).toBe('ok');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await check.state()).toContain('Connection refused');
 });
 
 test('waits for the first state, and pings a server once for all requests of a quarter of a second', async () => {
@@ -43,7 +54,7 @@ test('waits for the first state, and pings a server once for all requests of a q
   expect(states[1]).toBe(states[0]);
   expect(await check.state()).toBe(states[0]);
   expect(pings).toBe(1);
-  await vi.advanceTimersByTimeAsync(250);
+  await vi.advanceTimersByTimeAsync(1_000);
   expect(await check.state()).toBe(states[0]);
   expect(pings).toBe(2);
 });

@@ -2,10 +2,15 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 
 /** A server that does not respond within this time counts as down. */
 const PING_TIMEOUT_MS = 5_000;
-/** A result is returned again for this time, so that frequent requests do not load the servers. */
+/** A request after this time checks the server again. Frequent requests do not load the servers. */
 const FRESH_MS = 250;
-/** How long a request waits for a new result. Then it returns the previous one, because it must respond in 100 ms. */
-const WAIT_MS = 50;
+/** A younger result is returned while the server is checked. */
+const CURRENT_MS = 1_000;
+/**
+ * How long a request waits for the check when the result is older. Then it returns that result, because it must respond
+ * in 100 ms, also when it has to wait for a processor.
+ */
+const WAIT_MS = 20;
 
 /** The last known state of a server: `ok`, or why it is down. A request never waits long for a slow server. */
 export class ServerCheck {
@@ -20,10 +25,13 @@ export class ServerCheck {
     this.#ping = ping;
   }
 
-  /** The state, at most FRESH_MS old if the server responds in WAIT_MS. The first request waits for PING_TIMEOUT_MS. */
+  /**
+   * The state, at most CURRENT_MS old if the server responds in WAIT_MS. The first request waits for PING_TIMEOUT_MS.
+   */
   async state(): Promise<string> {
-    if (this.#running === undefined && performance.now() - this.#checkedAt >= FRESH_MS) this.#running = this.#check();
-    if (this.#running !== undefined)
+    const age = performance.now() - this.#checkedAt;
+    if (this.#running === undefined && age >= FRESH_MS) this.#running = this.#check();
+    if (this.#running !== undefined && age >= CURRENT_MS)
       await within(this.#running, this.#result === undefined ? PING_TIMEOUT_MS : WAIT_MS);
     return this.#isSlow || this.#result === undefined
       ? `No response within ${PING_TIMEOUT_MS / 1000} s.`
