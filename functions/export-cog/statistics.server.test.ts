@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
+import { type Exported, type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 import { blankStatistics } from './write/summarize-raster.ts';
 
 /** Statistics are computed from all pixels of the asset. Statistics in the file are ignored. */
@@ -63,6 +63,19 @@ test('computes statistics with a declared nodata value, and none for a band with
     await withFalseStatistics('nichts.tif', LANDSAT, '-b', '1', '-scale', '0', '1', '7', '7', '-a_nodata', '7'),
   );
   expect((await landing.ingest({ path: empty, format: 'GTiff' })).asset.raster?.bands[0]?.statistics).toBeNull();
+});
+
+test('computes statistics of each of several bands that a mask shows', async () => {
+  const bands = ['-b', '1', '-b', '2', '-b', '3', '-co', 'INTERLEAVE=PIXEL'];
+  // No pixel of band 2 is 0, so the mask shows all pixels.
+  const mask = ['-mask', '2', '--config', 'GDAL_TIFF_INTERNAL_MASK', 'YES'];
+  const plain = await landing.upload(await landing.make('ohne.tif', LANDSAT, ...bands));
+  const masked = await landing.upload(await landing.make('mit.tif', LANDSAT, ...bands, ...mask));
+  const expected = await landing.ingest({ path: plain, format: 'GTiff' }, {}, 'ohne');
+  const shown = await landing.ingest({ path: masked, format: 'GTiff' }, {}, 'mit');
+  const means = ({ asset }: Exported) => asset.raster?.bands.map(({ statistics }) => statistics?.mean.toFixed(4));
+  expect(new Set(means(expected)).size).toBe(3);
+  expect(means(shown)).toEqual(means(expected));
 });
 
 test('ignores statistics in an .aux.xml file of an archive', async () => {

@@ -69,11 +69,14 @@ function isAlpha({ colorInterpretation }: BandInfo): boolean {
   return colorInterpretation === 'Alpha';
 }
 
-/** Writes bands one after the other, in the byte order of this machine. */
+/**
+ * Writes bands one after the other, in the byte order of this machine. Without INTERLEAVE, GDAL copies the interleaving
+ * of the input, and the values of the bands alternate.
+ */
 function plainCommand(input: string, output: string, folder: string, selection: string[]): GdalCommand {
   return {
     command: 'gdal_translate',
-    args: ['-q', '-of', 'ENVI', '-mask', 'none', ...selection, input, output],
+    args: ['-q', '-of', 'ENVI', '-co', 'INTERLEAVE=BSQ', '-mask', 'none', ...selection, input, output],
     drivers: ['GTiff', 'ENVI'],
     folder,
     output,
