@@ -39,7 +39,7 @@ test('returns a state of the last second without waiting, and checks the server 
   expect(await check.state()).toContain('Connection refused');
 });
 
-test('waits for the first state, and pings a server once for all requests of a quarter of a second', async () => {
+test('checks a server once for all requests of a quarter of a second', async () => {
   const answer = Promise.withResolvers<void>();
   let pings = 0;
   const check = new ServerCheck(() => {
@@ -47,21 +47,24 @@ test('waits for the first state, and pings a server once for all requests of a q
     return answer.promise;
   });
   const first = Promise.all([check.state(), check.state()]);
-  await vi.advanceTimersByTimeAsync(1_000);
   answer.reject(new Error('Connection refused.'));
   const states = await first;
   expect(states[0]).toContain('Connection refused');
   expect(states[1]).toBe(states[0]);
   expect(await check.state()).toBe(states[0]);
   expect(pings).toBe(1);
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(250);
   expect(await check.state()).toBe(states[0]);
   expect(pings).toBe(2);
 });
 
-test('reports a server that does not respond to the first ping', async () => {
+test('reports a server that does not respond to the first check', async () => {
   const check = new ServerCheck(() => new Promise(() => undefined));
-  const state = check.state();
+  const first = check.state();
+  await vi.advanceTimersByTimeAsync(20);
+  expect(await first).toBe('ok');
   await vi.advanceTimersByTimeAsync(5_000);
-  expect(await state).toBe('No response within 5 s.');
+  const later = check.state();
+  await vi.advanceTimersByTimeAsync(20);
+  expect(await later).toBe('No response within 5 s.');
 });

@@ -12,10 +12,13 @@ const CURRENT_MS = 1_000;
  */
 const WAIT_MS = 20;
 
-/** The last known state of a server: `ok`, or why it is down. A request never waits long for a slow server. */
+/**
+ * The last known state of a server: `ok`, or why it is down. A request never waits long for a slow server. The first
+ * state is `ok`, because Sluice starts only when its servers respond.
+ */
 export class ServerCheck {
   readonly #ping: () => Promise<void>;
-  #result: string | undefined;
+  #result = 'ok';
   #checkedAt = -Infinity;
   #running: Promise<void> | undefined;
   #isSlow = false;
@@ -25,17 +28,12 @@ export class ServerCheck {
     this.#ping = ping;
   }
 
-  /**
-   * The state, at most CURRENT_MS old if the server responds in WAIT_MS. The first request waits for PING_TIMEOUT_MS.
-   */
+  /** The state, at most CURRENT_MS old if the server responds in WAIT_MS. */
   async state(): Promise<string> {
     const age = performance.now() - this.#checkedAt;
     if (this.#running === undefined && age >= FRESH_MS) this.#running = this.#check();
-    if (this.#running !== undefined && age >= CURRENT_MS)
-      await within(this.#running, this.#result === undefined ? PING_TIMEOUT_MS : WAIT_MS);
-    return this.#isSlow || this.#result === undefined
-      ? `No response within ${PING_TIMEOUT_MS / 1000} s.`
-      : this.#result;
+    if (this.#running !== undefined && age >= CURRENT_MS) await within(this.#running, WAIT_MS);
+    return this.#isSlow ? `No response within ${PING_TIMEOUT_MS / 1000} s.` : this.#result;
   }
 
   /** Never rejects. A ping that does not end is not repeated: it would occupy further connections. */
