@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DATE_FORMATS, DECLARABLE_TYPES, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
+import { DATE_FORMATS, DECLARABLE_TYPES, type DeclarableType, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
 import {
   KeepVersionsSchema,
   type Manifest,
@@ -126,8 +126,6 @@ function parseNumber(text: string): number {
   if (text.trim() !== '' && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('It must be a number.');
 }
-
-type DeclarableType = (typeof DECLARABLE_TYPES)[number];
 
 /** The table options, as commander returns them. */
 export interface TabularFlags {

@@ -17,25 +17,27 @@ export interface RunJson {
   error: ErrorDocument | null;
 }
 
-export type AssetJson = Pick<
-  AssetView,
-  | 'id'
-  | 'dataset_id'
-  | 'version'
-  | 's3_key'
-  | 'url'
-  | 'row_count'
-  | 'crs'
-  | 'bbox'
-  | 'geometry_types'
-  | 'columns'
-  | 'quality'
-  | 'content_hash'
-  | 'size_bytes'
-  | 'join'
-  | 'raster'
-  | 'data_time'
->;
+/** The fields of an asset, in this order. A field that does not apply to the asset is absent. */
+const ASSET_FIELDS = [
+  'id',
+  'dataset_id',
+  'version',
+  's3_key',
+  'url',
+  'row_count',
+  'crs',
+  'bbox',
+  'geometry_types',
+  'columns',
+  'quality',
+  'content_hash',
+  'size_bytes',
+  'join',
+  'raster',
+  'data_time',
+] as const satisfies (keyof AssetView)[];
+
+export type AssetJson = Pick<AssetView, (typeof ASSET_FIELDS)[number]>;
 
 export function runJson({ run_id, batch_id, status, steps, asset, assets, reused, error }: RunView): RunJson {
   return {
@@ -51,42 +53,8 @@ export function runJson({ run_id, batch_id, status, steps, asset, assets, reused
 }
 
 export function assetJson(asset: AssetView): AssetJson {
-  const {
-    id,
-    dataset_id,
-    version,
-    s3_key,
-    url,
-    row_count,
-    crs,
-    bbox,
-    geometry_types,
-    columns,
-    quality,
-    content_hash,
-    size_bytes,
-    join,
-    raster,
-    data_time,
-  } = asset;
-  return {
-    id,
-    dataset_id,
-    version,
-    s3_key,
-    url,
-    row_count,
-    crs,
-    bbox,
-    geometry_types,
-    columns,
-    quality,
-    content_hash,
-    size_bytes,
-    ...(join === undefined ? {} : { join }),
-    ...(raster === undefined ? {} : { raster }),
-    ...(data_time === undefined ? {} : { data_time }),
-  };
+  const fields = ASSET_FIELDS.filter((name) => asset[name] !== undefined).map((name) => [name, asset[name]]);
+  return Object.fromEntries(fields) as AssetJson;
 }
 
 /** The document of a command that failed before it had a run. It has the fields of a run. */

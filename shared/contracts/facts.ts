@@ -39,6 +39,18 @@ export const NoteSchema = z.object({
   column: z.string().optional(),
 });
 
+/** Numbers of geometries that the source did not have, or that a recipe changed. */
+export const GeometryCountsSchema = z.object({
+  null_geometries: z.number().int(),
+  empty_geometries: z.number().int(),
+  repaired_geometries: z.number().int(),
+  /** Geometries divided at longitude 180, or closed at a pole. Absent on assets of earlier versions. */
+  split_geometries: z.number().int().optional(),
+  /** Geometries from which the simplification removed vertices. */
+  simplified_geometries: z.number().int().optional(),
+  removed_vertices: z.number().int().optional(),
+});
+
 /** The result of a join. Each key is counted once, regardless of its number of rows. */
 export const JoinResultSchema = z.object({
   /** Rows of the result with a matching row of the table. */
@@ -62,7 +74,7 @@ export type Note = z.infer<typeof NoteSchema>;
 export type DataTime = z.infer<typeof DataTimeSchema>;
 export type JoinResult = z.infer<typeof JoinResultSchema>;
 
-/** Types that a manifest can declare for the columns of a table. */
+/** Types that a manifest can declare for the columns of a table, and to which a recipe can cast columns. */
 export const DECLARABLE_TYPES = [
   'text',
   'boolean',
@@ -73,9 +85,10 @@ export const DECLARABLE_TYPES = [
   'timestamp',
   'timestamptz',
 ] as const;
+export type DeclarableType = (typeof DECLARABLE_TYPES)[number];
 
 /** The type of the values of a column that is read from text. `json` is for objects and lists of JSON lines. */
-export type ValueType = (typeof DECLARABLE_TYPES)[number] | 'json';
+export type ValueType = DeclarableType | 'json';
 
 /** The type of a column; `decimal` has a precision and a scale. */
 export interface ColumnType {

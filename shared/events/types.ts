@@ -1,6 +1,7 @@
 import {
   ColumnSchema,
   ErrorDocumentSchema,
+  GeometryCountsSchema,
   JoinResultSchema,
   NoteSchema,
   RejectedRowsSchema,
@@ -40,16 +41,7 @@ export const EVENT_SCHEMAS = {
       z.object({ step: z.string(), output: z.string(), seconds: z.number(), row_count: z.number().int().nullable() }),
     ),
     crs: z.string(),
-    quality: z.object({
-      null_geometries: z.number().int(),
-      empty_geometries: z.number().int(),
-      repaired_geometries: z.number().int(),
-      /** Geometries divided at longitude 180, or closed at a pole. Absent on assets of earlier versions. */
-      split_geometries: z.number().int().optional(),
-      /** Geometries from which the simplification removed vertices. */
-      simplified_geometries: z.number().int().optional(),
-      removed_vertices: z.number().int().optional(),
-    }),
+    quality: GeometryCountsSchema,
     /** Changes of the data by the recipe or the join that the user should know. */
     notes: z.array(NoteSchema).optional(),
     /** Only of a join: ids of the assets that the table was made from. */

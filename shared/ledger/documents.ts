@@ -6,6 +6,7 @@ import {
   ColumnSchema,
   DataTimeSchema,
   ErrorDocumentSchema,
+  GeometryCountsSchema,
   JoinResultSchema,
   NoteSchema,
   RejectedRowsSchema,
@@ -181,17 +182,7 @@ export const AssetDocumentSchema = z.object({
   row_count: z.number().int().nullable(),
   columns: z.array(ColumnSchema),
   size_bytes: z.number().int(),
-  quality: z.object({
-    null_geometries: z.number().int(),
-    empty_geometries: z.number().int(),
-    repaired_geometries: z.number().int(),
-    /** Geometries divided at longitude 180, or closed at a pole. Absent on assets of earlier versions. */
-    split_geometries: z.number().int().optional(),
-    /** Geometries from which the simplification removed vertices. */
-    simplified_geometries: z.number().int().optional(),
-    removed_vertices: z.number().int().optional(),
-    notes: z.array(NoteSchema),
-  }),
+  quality: GeometryCountsSchema.extend({ notes: z.array(NoteSchema) }),
   /** Assets that this asset was made from. */
   parents: z.array(ObjectIdSchema).optional(),
   /** Only for a raster asset. */

@@ -1,23 +1,11 @@
 import format from 'pg-format';
+import type { DeclarableType } from '#shared/contracts/facts.ts';
 import { type ColumnClass, classOf } from '../parameters/columns.ts';
 import { columnSql } from './select.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
-/** Types that a column can be cast to. Tabular manifests use the same names. */
-export const CAST_TYPES = [
-  'text',
-  'boolean',
-  'bigint',
-  'double',
-  'decimal',
-  'date',
-  'timestamp',
-  'timestamptz',
-] as const;
-export type CastType = (typeof CAST_TYPES)[number];
-
 /** The types in PostgreSQL. */
-const POSTGRES: Record<CastType, Omit<TableColumn, 'name' | 'array'>> = {
+const POSTGRES: Record<DeclarableType, Omit<TableColumn, 'name' | 'array'>> = {
   text: { type: 'text', base: 'text' },
   boolean: { type: 'boolean', base: 'bool' },
   bigint: { type: 'bigint', base: 'int8' },
@@ -33,7 +21,7 @@ const TIMES: readonly ColumnClass[] = ['date', 'timestamp', 'timestamptz'];
 const ISO_TIME = String.raw`^\s*\d{4}-\d{2}-\d{2}([T ].*)?$`;
 
 /** The column after the cast. */
-export function castColumn(name: string, to: CastType): TableColumn {
+export function castColumn(name: string, to: DeclarableType): TableColumn {
   return { name, array: false, ...POSTGRES[to] };
 }
 
@@ -41,7 +29,7 @@ export function castColumn(name: string, to: CastType): TableColumn {
  * SQL over alias `t` that casts a column; undefined when the cast is not supported. A text that is in `nullValues`
  * becomes null.
  */
-export function castSql(column: TableColumn, to: CastType, nullValues: readonly string[]): string | undefined {
+export function castSql(column: TableColumn, to: DeclarableType, nullValues: readonly string[]): string | undefined {
   const value = columnSql(column.name);
   const cast = convert(value, classOf(column), to);
   if (cast === undefined || nullValues.length === 0) return cast;
@@ -49,7 +37,7 @@ export function castSql(column: TableColumn, to: CastType, nullValues: readonly 
 }
 
 /** Whether a cast parses dates from text. Such text must have the form of ISO 8601. */
-export function parsesDates(column: TableColumn, to: CastType): boolean {
+export function parsesDates(column: TableColumn, to: DeclarableType): boolean {
   return classOf(column) === 'text' && isTime(to);
 }
 
@@ -59,7 +47,7 @@ export function isNoDate(column: TableColumn, nullValues: readonly string[]): st
   return format('%1$s <> %2$L and not %1$s = any (%3$s) and %1$s !~ %4$L', value, '', textArray(nullValues), ISO_TIME);
 }
 
-function isTime(type: CastType): boolean {
+function isTime(type: DeclarableType): boolean {
   return TIMES.includes(type as ColumnClass);
 }
 
@@ -71,7 +59,7 @@ function textArray(texts: readonly string[]): string {
   return `array[${texts.map((text) => format('%L', text.trim())).join(', ')}]::text[]`;
 }
 
-function convert(value: string, from: ColumnClass, to: CastType): string | undefined {
+function convert(value: string, from: ColumnClass, to: DeclarableType): string | undefined {
   const { type } = POSTGRES[to];
   if (to === 'text') return `${value}::text`;
   switch (from) {
@@ -96,7 +84,7 @@ function convert(value: string, from: ColumnClass, to: CastType): string | undef
   }
 }
 
-function convertFraction(value: string, from: 'float' | 'decimal', to: CastType): string {
+function convertFraction(value: string, from: 'float' | 'decimal', to: DeclarableType): string {
   if (to === 'boolean') return `${value}::text::boolean`;
   // The text cast fails on a fraction. PostgreSQL's cast from a float would round it.
   if (to === 'bigint')

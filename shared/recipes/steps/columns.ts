@@ -1,5 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
+import { DECLARABLE_TYPES, type DeclarableType } from '#shared/contracts/facts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import {
@@ -13,7 +14,7 @@ import {
   postgresText,
 } from '../parameters/columns.ts';
 import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
-import { CAST_TYPES, castColumn, castSql, type CastType, isNoDate, parsesDates } from '../sql/cast.ts';
+import { castColumn, castSql, isNoDate, parsesDates } from '../sql/cast.ts';
 import { columnSql, selectColumns, selectInto } from '../sql/select.ts';
 import { defineStep } from '../step-definition.ts';
 
@@ -28,8 +29,8 @@ export const castColumns = defineStep({
   schema: z.strictObject({
     step: z.literal('cast_columns'),
     columns: z
-      .record(ColumnName, z.enum(CAST_TYPES))
-      .describe(`Types by names of columns: ${CAST_TYPES.map((type) => `\`${type}\``).join(', ')}.`),
+      .record(ColumnName, z.enum(DECLARABLE_TYPES))
+      .describe(`Types by names of columns: ${DECLARABLE_TYPES.map((type) => `\`${type}\``).join(', ')}.`),
     null_values: z
       .array(postgresText().max(MAX_NULL_VALUE_LENGTH))
       .max(MAX_NULL_VALUES)
@@ -90,7 +91,7 @@ function findOtherDates(
   };
 }
 
-function checkCast(name: string, to: CastType, context: StepContext, path: string): void {
+function checkCast(name: string, to: DeclarableType, context: StepContext, path: string): void {
   const column = attributeColumn(name, context, path);
   if (castSql(column, to, []) === undefined)
     throw invalidParameter(path, `column ${JSON.stringify(name)} is ${column.type}, which cannot be cast to ${to}.`, {
