@@ -324,6 +324,22 @@ describe('grids', () => {
     expect(coded.raster).not.toHaveProperty('crs_wkt2');
   });
 
+  test.each([{}, { target_crs: 'EPSG:8857' }])('reject a CRS that GeoTIFF has no keys for %j', async (parameters) => {
+    const path = await landing.upload(await landing.make('gleich.tif', LANDSAT, '-a_ullr', '0', '9000', '9000', '0'));
+    const crs = 'target_crs' in parameters ? 'EPSG:3857' : 'EPSG:8857';
+    await expect(landing.ingest({ path, format: 'GTiff', crs }, parameters)).rejects.toMatchObject({
+      code: 'CRS_NOT_IN_GEOTIFF',
+      message: `A GeoTIFF cannot contain the coordinate reference system EPSG:8857, which ${path} would have.`,
+    });
+  });
+
+  test('keep a deprecated CRS, which differs from its successor', async () => {
+    const path = await landing.upload(await landing.make('alt.tif', LANDSAT, '-a_ullr', '0', '9000', '9000', '0'));
+    const { asset, cog } = await landing.ingest({ path, format: 'GTiff', crs: 'EPSG:2163' });
+    expect((await cog.getImage()).getGeoKeys()?.ProjectedCSTypeGeoKey).toBe(2163);
+    expect(asset.bbox?.[0]).toBeCloseTo(-100, 6);
+  });
+
   test('reject a wrong CRS', async () => {
     const path = await landing.upload(LANDSAT, 'falsch.tif');
     await expect(landing.ingest({ path, format: 'GTiff', crs: 'EPSG:4326' })).rejects.toMatchObject({

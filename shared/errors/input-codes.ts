@@ -136,6 +136,10 @@ export const INPUT_CODES = {
     'The coordinates are outside the area of the declared coordinate reference system.',
     'Correct the CRS of the file, or set `crs` in the manifest.',
   ),
+  CRS_NOT_IN_GEOTIFF: permanent(
+    'A GeoTIFF cannot contain the coordinate reference system.',
+    'Set metadata.raster.target_crs to another CRS, or `crs` of the file to an equal one with an EPSG code.',
+  ),
   CRS_TRANSFORM_FAILED: permanent(
     'A geometry cannot be transformed to the target coordinate reference system.',
     'Check the CRS, and the coordinates of the feature that the message names.',

@@ -50,6 +50,22 @@ test('runs a program with only the drivers of the command', async () => {
   });
 });
 
+test('uses a deprecated CRS as it is defined, not its successor', async () => {
+  const { stdout } = await createGdal(testEnv()).run(
+    {
+      command: 'gdaltransform',
+      args: ['-s_srs', 'EPSG:2163', '-t_srs', 'OGC:CRS84', '-output_xy'],
+      drivers: [],
+      input: '1000000 500000\n',
+    },
+    { signal: never },
+  );
+  // By cs2cs of PROJ. EPSG:9311, the successor, is on an ellipsoid, and this position at -86.332358, 48.726372.
+  const [longitude, latitude] = stdout.split(' ').map(Number);
+  expect(longitude).toBeCloseTo(-86.290556, 5);
+  expect(latitude).toBeCloseTo(48.720384, 5);
+});
+
 test('kills a program that does not end, on an abort and at the time limit', async () => {
   const gdal = createGdal(testEnv());
   const stop = new AbortController();

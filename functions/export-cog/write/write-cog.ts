@@ -4,6 +4,7 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
+import { checkWrittenCrs } from '../check/check-crs.ts';
 import { checkOutput } from '../check/check-output.ts';
 import { isAxisAligned, isNorthUp, rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
@@ -37,7 +38,7 @@ export interface CogFile {
 
 /**
  * Converts one raster, or combines several in a mosaic. Throws FILE_UNREADABLE, CRS_UNREADABLE, MANIFEST_INVALID,
- * FILE_TOO_LARGE, and OUTPUT_INVALID when the written file is not a Cloud Optimized GeoTIFF.
+ * FILE_TOO_LARGE, CRS_NOT_IN_GEOTIFF, and OUTPUT_INVALID when the written file is not a Cloud Optimized GeoTIFF.
  */
 export async function writeCog(
   rasters: readonly DescribedRaster[],
@@ -66,6 +67,7 @@ export async function writeCog(
   ]);
   const masked = await maskedStatistics(path, { info, directories }, folder, file, context);
   const nativeBbox = rasterExtent(info) ?? null;
+  if (nativeBbox !== null) await checkWrittenCrs(info, crs, nativeBbox, file, context);
   const bbox = nativeBbox === null ? null : await boundsInDegrees(nativeBbox, info.size, crs, context);
   return {
     path,

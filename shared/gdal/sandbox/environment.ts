@@ -37,6 +37,9 @@ export function sandboxEnvironment(
     GDAL_HTTP_MAX_RETRY: '0',
     CPL_VSIL_CURL_ALLOWED_EXTENSIONS: '{noext}',
     PROJ_NETWORK: 'OFF',
+    // GDAL would replace a deprecated code by its successor, which can be on another ellipsoid: EPSG:2163 by EPSG:9311,
+    // with positions 3 km away.
+    OSR_USE_NON_DEPRECATED: 'NO',
     GML_DOWNLOAD_SCHEMA: 'NO',
     GML_FIELDTYPES: 'ALWAYS_STRING', // GML without a schema declares no types, and GDAL guesses them from some values.
     GML_PARSER: 'EXPAT', // Xerces, which GDAL uses for some encodings, resolves entities in other files.
