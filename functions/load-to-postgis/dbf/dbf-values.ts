@@ -1,3 +1,4 @@
+import { EXACT_DIGITS, isExactDouble } from '#shared/text/exact-double.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 
 /**
@@ -15,15 +16,12 @@ const [BLANK, STAR, MINUS, PLUS, POINT, ZERO, NINE, NUL] = [0x20, 0x2a, 0x2d, 0x
 /** Marks a deleted record. */
 const DELETED = STAR;
 
-/** Digits that every double keeps. */
-const EXACT_DIGITS = 15;
 /** Digits that every integer, and every bigint, can have. */
 const [INTEGER_DIGITS, BIGINT_DIGITS] = [9, 18];
 const MAX_BIGINT = 2n ** 63n;
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
 /** Other notations that both C and PostgreSQL read as a double. */
 const NOT_FINITE = /^[-+]?(?:nan|inf|infinity)$/i;
-const MAX_FRACTION_DIGITS = 100;
 
 export interface DbfField {
   name: string;
@@ -177,30 +175,6 @@ class Column {
     if (isMixed) this.#number = 'numeric';
     else if (order.indexOf(type) > order.indexOf(this.#number)) this.#number = type;
   }
-}
-
-/**
- * Whether a double has the digits of a number: printed with as many decimals it has the same digits. A double of 15
- * decimals that a program wrote has them, although it is not equal to the number.
- */
-export function isExactDouble(text: string): boolean {
-  const value = Number(text);
-  const [mantissa = '', exponent] = text.toLowerCase().split('e');
-  const digits = significantDigits(mantissa);
-  if (!Number.isFinite(value) || (value === 0 && digits !== '')) return false;
-  if (digits.length <= EXACT_DIGITS) return true;
-  const decimals = mantissa.split('.')[1]?.length ?? 0;
-  if (exponent === undefined && decimals <= MAX_FRACTION_DIGITS && Math.abs(value) < 1e21)
-    return significantDigits(value.toFixed(decimals)) === digits;
-  return digits.length <= MAX_FRACTION_DIGITS && significantDigits(value.toExponential(digits.length - 1)) === digits;
-}
-
-/** Digits without leading zeros, and without the zeros at the end that `toFixed` also writes. */
-function significantDigits(text: string): string {
-  const digits = text.toLowerCase().split('e')[0]?.replaceAll(/\D/g, '') ?? '';
-  let end = digits.length;
-  while (digits[end - 1] === '0') end--;
-  return digits.slice(0, end).replace(/^0+/, '');
 }
 
 const DAYS_OF_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -1,4 +1,4 @@
-import { isExactDouble } from '../dbf/dbf-values.ts';
+import { isExactDouble } from '#shared/text/exact-double.ts';
 import { timeTypeOf } from '../rows/row-column.ts';
 
 /** Finds the type in PostgreSQL that holds all values of a JSON member as they are written. */
