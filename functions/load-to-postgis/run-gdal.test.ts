@@ -16,6 +16,9 @@ test('turns a message of GDAL into a note, or into an error when data can be los
       message: "Value '12345678901' of field a.b parsed incompletely to integer 2147483647.",
     },
   ]);
+  const newer =
+    "Warning 1: This version of GeoPackage user_version=0x000028A0 (10400, v1.4.0) on 'a.gpkg' may only be partially supported\n";
+  expect(notesFromMessages(newer, 'f'), 'a GeoPackage of version 1.4').toEqual([]);
   expect(() => notesFromMessages('ERROR 1: Corrupted .shp file : shape 5, nPoints=7', 'f')).toThrow(
     'f is damaged. GDAL reported: Corrupted .shp file : shape 5, nPoints=7',
   );

@@ -31,3 +31,12 @@ test('parseLayers reads each line once, when a name imitates the heading of a CR
   expect(layer(`${heading}(unknown)\n`.repeat(300_000))?.wkt).toBeUndefined();
   expect(layer(`${heading}(unknown)\n${heading}A[]\nData axis to CRS axis mapping: 1\n`)?.wkt).toBe('A[]');
 });
+
+test('parseLayers reads a CRS with an epoch', () => {
+  const wkt = 'GEOGCRS["myTRF2021",\n    ID["EPSG",7912]]';
+  const [layer] = parseLayers(
+    `Layer name: foo\nGeometry: Point\nLayer SRS WKT:\n${wkt}\nCoordinate epoch: 2021.3\n` +
+      'Data axis to CRS axis mapping: 2,1\nid: Integer (0.0)\n',
+  );
+  expect(layer).toMatchObject({ wkt, fields: [{ name: 'id', type: 'Integer' }] });
+});

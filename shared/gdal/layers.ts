@@ -44,7 +44,7 @@ const FIELD =
 const GEOMETRY = /^Geometry(?: \(.*\))?: (.+)$/;
 const FEATURE_COUNT = /^Feature Count: (\d+)$/;
 /** The line after a WKT. */
-const CRS_END = /^Data axis to CRS axis mapping|^\(unknown\)$/;
+const CRS_END = /^Coordinate epoch: |^Data axis to CRS axis mapping|^\(unknown\)$/;
 const CRS_HEADING = /^(Layer SRS WKT|SRS WKT \(.*\)):$/;
 
 /** Parses the output of describeLayersCommand. Names in a file can imitate lines, but only of their own layer. */
