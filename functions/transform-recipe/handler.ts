@@ -50,7 +50,7 @@ async function transform(claim: Claim, loaded: Loaded, { env, postgis }: Context
       steps: result.steps,
       crs: stepContext.parameters.target_crs,
       quality: { null_geometries: counts.nulls, empty_geometries: counts.empties, ...result.counts },
-      notes: result.notes,
+      notes: [...stepContext.notes, ...result.notes],
     };
   } finally {
     await session.close().catch((thrown: unknown) => {

@@ -1,5 +1,6 @@
 import format from 'pg-format';
 import type { Env } from '#shared/config/env.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
@@ -14,8 +15,10 @@ import {
   unitOf,
 } from '#shared/recipes/parameters/recipe-parameters.ts';
 import type { StepContext } from '#shared/recipes/recipe-step.ts';
+import { counted } from '#shared/text/amounts.ts';
 import type { Recipe } from '#shared/recipes/registry.ts';
 import { areaKey, transformBox } from '#shared/recipes/sql/clip-area.ts';
+import { hasNestedSurface } from '#shared/recipes/sql/surfaces.ts';
 
 const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE', 'MULTISURFACE'];
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];
@@ -27,6 +30,8 @@ const INTERNAL_ERROR = 'XX000';
 /** The context of the first step, with the parameters that are recorded on the asset. */
 export interface FirstStepContext extends StepContext {
   parameters: CompleteParameters;
+  /** About geometries that an asset stores in another form (normalizeCrs). */
+  notes: Note[];
 }
 
 /**
@@ -61,23 +66,61 @@ export async function readStepContext(
   };
 }
 
-/** Whether raw_data has curves, surfaces and M values. */
+/** Whether raw_data has curves, surfaces and M values, and notes about them. */
 async function readGeometryFeatures(
   session: PostgisSession,
   geometryColumn: string,
-): Promise<Pick<StepContext, 'curves' | 'surfaces' | 'measures'>> {
-  const kinds = await session.query<{ type: string | null; zm: number | null; arc: boolean | null }>(
+): Promise<Pick<FirstStepContext, 'curves' | 'surfaces' | 'measures' | 'notes'>> {
+  const kinds = await session.query<GeometryKind>(
     format(
-      'select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, ST_HasArc(%1$I) as arc from %2$I group by 1, 2, 3',
+      `select GeometryType(%1$I) as type, ST_Zmflag(%1$I) as zm, ST_HasArc(%1$I) as arc,
+         case when GeometryType(%1$I) = 'GEOMETRYCOLLECTION' then ${hasNestedSurface('%1$I')} else false end as nested,
+         count(*)::int as count
+       from %2$I group by 1, 2, 3, 4`,
       geometryColumn,
       RAW_TABLE,
     ),
   );
+  const isSurface = ({ type, nested }: GeometryKind) => nested === true || SURFACES.includes(type ?? '');
+  const hasMeasure = ({ zm }: GeometryKind) => ((zm ?? 0) & HAS_M) !== 0;
+  const count = (test: (kind: GeometryKind) => boolean) =>
+    kinds.filter(test).reduce((sum, kind) => sum + kind.count, 0);
   return {
     curves: kinds.some(({ type, arc }) => arc === true || CURVES.includes(type ?? '')),
-    surfaces: kinds.some(({ type }) => SURFACES.includes(type ?? '')),
-    measures: kinds.some(({ zm }) => ((zm ?? 0) & HAS_M) !== 0),
+    surfaces: kinds.some(isSurface),
+    measures: kinds.some(hasMeasure),
+    notes: [
+      ...noteAbout(
+        'CURVES_CONVERTED',
+        count(({ arc }) => arc === true),
+        {
+          subject: 'Arcs',
+          predicate: 'are stored as lines, with 32 segments for a quarter of a circle.',
+        },
+      ),
+      ...noteAbout('SURFACES_CONVERTED', count(isSurface), {
+        subject: 'Surfaces',
+        predicate: 'are stored as polygons, one for each face.',
+      }),
+      ...noteAbout('MEASURES_REMOVED', count(hasMeasure), {
+        subject: 'M values',
+        predicate: 'were removed, because an asset cannot store them.',
+      }),
+    ],
   };
+}
+
+interface GeometryKind {
+  type: string | null;
+  zm: number | null;
+  arc: boolean | null;
+  nested: boolean | null;
+  count: number;
+}
+
+function noteAbout(code: string, features: number, about: { subject: string; predicate: string }): Note[] {
+  if (features === 0) return [];
+  return [{ code, message: `${about.subject} of ${counted(features, 'feature')} ${about.predicate}` }];
 }
 
 /** The definitions for PROJ of the source CRS and of those that the parameters name. */

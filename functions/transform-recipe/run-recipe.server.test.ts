@@ -142,8 +142,9 @@ describe('NormalizeCRS', () => {
       'TIN Z(((0 0 0, 0 1 0, 1 0 0, 0 0 0)))',
       'MULTISURFACE(((5 5, 6 5, 6 6, 5 5)))',
       'CURVEPOLYGON(CIRCULARSTRING(0 0, 4 0, 4 4, 0 4, 0 0))',
+      'GEOMETRYCOLLECTION Z(TIN Z(((0 0 0, 0 1 0, 1 0 0, 0 0 0)), ((0 1 0, 1 1 0, 1 0 0, 0 1 0))))',
     ]);
-    const { wkt } = await transform(4326);
+    const { wkt, context } = await transform(4326);
     expect(wkt.map((text) => text?.slice(0, text.indexOf('(')))).toEqual([
       'LINESTRING',
       'POINT',
@@ -151,6 +152,18 @@ describe('NormalizeCRS', () => {
       'MULTIPOLYGON Z ',
       'MULTIPOLYGON',
       'POLYGON',
+      'MULTIPOLYGON Z ',
+    ]);
+    expect(context.notes).toEqual([
+      {
+        code: 'CURVES_CONVERTED',
+        message: 'Arcs of 2 features are stored as lines, with 32 segments for a quarter of a circle.',
+      },
+      { code: 'SURFACES_CONVERTED', message: 'Surfaces of 2 features are stored as polygons, one for each face.' },
+      {
+        code: 'MEASURES_REMOVED',
+        message: 'M values of 2 features were removed, because an asset cannot store them.',
+      },
     ]);
     expect(wkt[2]).toBe('POINT Z (1 2 3)');
     expect(wkt[0]?.split(',').length).toBeGreaterThan(10);

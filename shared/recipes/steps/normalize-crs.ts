@@ -14,6 +14,7 @@ import {
 import { SPLIT_FUNCTIONS, TORN_FUNCTION } from '../sql/antimeridian-functions.ts';
 import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
+import { polygonsOf } from '../sql/surfaces.ts';
 
 const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
 
@@ -118,14 +119,4 @@ function normalized(geometry: string, context: StepContext): string {
   return context.sourceSrid === context.targetSrid
     ? prepared(geometry, context)
     : format('ST_Transform(%s, %s)', prepared(geometry, context), context.targetSrid);
-}
-
-/** SQL for the faces of a surface as one multipolygon; other geometries are unchanged. */
-function polygonsOf(geometry: string): string {
-  return `case when GeometryType(${geometry}) in ('TIN', 'TRIANGLE', 'POLYHEDRALSURFACE') then
-      (select ST_Multi(ST_Collect(
-         case when GeometryType(face.geom) = 'TRIANGLE' then ST_MakePolygon(ST_ExteriorRing(face.geom))
-         else face.geom end))
-       from ST_Dump(${geometry}) as face)
-    else ${geometry} end`;
 }
