@@ -11,6 +11,8 @@ import { JsonFacts } from './json-facts.ts';
 
 const CHUNK_BYTES = 2 ** 20;
 const COLLECTION_START = Buffer.from('{"type":"FeatureCollection","features":[');
+/** GDAL accepts it at the start of a file only. */
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const COLLECTION_END = Buffer.from(']}');
 
 export interface GeoJsonFacts {
@@ -34,7 +36,12 @@ export async function rewriteGeoJson(path: string, signal: AbortSignal): Promise
     const output = new BufferedWriter(file);
     await output.add([Buffer.alloc(COLLECTION_START.length, ' ')]);
     const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
-    for await (const chunk of chunks) await output.add(rewriter.add(chunk));
+    let isStart = true;
+    for await (const chunk of chunks) {
+      const hasMark = isStart && chunk.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+      await output.add(rewriter.add(hasMark ? chunk.subarray(BYTE_ORDER_MARK.length) : chunk));
+      isStart = false;
+    }
     if (rewriter.texts > 1) await output.add([COLLECTION_END]);
     await output.flush();
     if (rewriter.texts > 1) await file.write(COLLECTION_START, 0, COLLECTION_START.length, 0);

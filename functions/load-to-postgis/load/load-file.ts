@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
-import type { Layer, LayerField } from '#shared/gdal/layers.ts';
+import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
@@ -16,7 +16,8 @@ import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
-import { typeTextColumns } from '../gml/type-text-columns.ts';
+import { declareTexts } from '../texts/declared-types.ts';
+import { typeTextColumns } from '../texts/type-text-columns.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './json-columns.ts';
@@ -72,14 +73,24 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   if (fetched.format.name === 'GML') await makeCoordinatesExact(fetched.path, signal);
   const isGeoJson = fetched.format.drivers.includes('GeoJSON');
   const source = { ...fetched, json: isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined };
+  const declaredInFile = await declareTexts(source, signal);
   const description = await describeLayer(source, context);
-  const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : undefined;
+  const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : declaredInFile;
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
   const names = stagedNames(fieldNames(description.layer));
   const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
-  const typeNotes = await typeTexts(source, table, description.layer, { names, declared }, context);
+  const typeNotes =
+    declared === undefined
+      ? []
+      : await typeTextColumns(session, table, {
+          fields: copied.fields,
+          declared: copied.fields.map(declared),
+          names,
+          file: source.file,
+          signal,
+        });
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
@@ -130,19 +141,6 @@ async function removeUnreadablePrj({ path, parts }: VectorSource, layer: Layer):
   if (layer.wkt !== undefined || !parts.includes('.prj')) return false;
   await rm(`${stemOf(path)}.prj`);
   return true;
-}
-
-/** Infers the types of the columns of a GML file. Texts that its schema declares stay text. */
-async function typeTexts(
-  { format, file }: VectorSource,
-  table: string,
-  { fields }: Layer,
-  { names, declared }: { names: StagedNames; declared: readonly LayerField[] | undefined },
-  { session, env, folder, signal }: LoadContext,
-): Promise<Note[]> {
-  if (format.name !== 'GML') return [];
-  const context = { folder, threads: env.CORES, signal };
-  return typeTextColumns(session, table, { fields, declared, names, file, context });
 }
 
 async function finishColumns(

@@ -106,7 +106,7 @@ export function declaredType(declared: string): RowType {
   }
 }
 
-export function typeNote(file: string, column: string, declared: string, type: RowType, reason: string): Note {
+export function typeNote(file: string, column: string, declared: string, type: string, reason: string): Note {
   return {
     code: 'COLUMN_TYPE_CHANGED',
     file,

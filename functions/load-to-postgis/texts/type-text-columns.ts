@@ -1,71 +1,68 @@
-import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
-import { inferColumnTypes, type InferenceContext } from './infer-columns.ts';
 import { convertColumns } from '../load/convert-columns.ts';
 import type { StagedNames } from '../load/plan-load.ts';
 import { declaredType, typeNote } from '../rows/row-column.ts';
+import { addValues } from './read-columns.ts';
+import { TEXT, TextFacts } from './text-facts.ts';
 
 export interface TextColumns {
   fields: readonly LayerField[];
-  /** The fields with the types that a schema declares; undefined for a file without a schema. */
-  declared: readonly LayerField[] | undefined;
+  /** The type that the file declares for each field, as GDAL names it; undefined where it declares none. */
+  declared: readonly (string | undefined)[];
   names: StagedNames;
   file: string;
-  context: InferenceContext;
+  signal: AbortSignal;
 }
 
-/** Integers up to this size are doubles. */
-const MAX_EXACT = String(2 ** 53);
-const TEXT = 'character varying';
-
 /**
- * Gives the columns of a staged table, which were copied as text, the types in which all of their values are written,
- * by the inference of tables. A declared text stays text. Notes a declared type that the values do not have.
+ * Gives the columns of a staged table, which were copied as text, the types in which all of their values are written. A
+ * declared text stays text. Notes a declared type that the values do not have.
  */
 export async function typeTextColumns(
   session: PostgisSession,
   table: string,
-  { fields, declared, names, file, context }: TextColumns,
+  { fields, declared, names, file, signal }: TextColumns,
 ): Promise<Note[]> {
   const staged = (await readColumns(session, table)).filter(
     ({ name }) => name !== names.key && name !== names.geometry,
   );
   if (staged.length !== fields.length) return [];
   const columns = staged.flatMap(({ name, type }, index) =>
-    type === TEXT && declared?.[index]?.type !== 'String' ? [{ name, index }] : [],
+    type === TEXT && declared[index] !== 'String' ? [{ name, index, facts: new TextFacts(declared[index]) }] : [],
   );
-  const inferred = await inferColumnTypes(
+  await addValues(session, table, columns, signal);
+  const typed = columns.map(({ index, facts }) => ({ index, type: facts.type() }));
+  const conversions = typed.filter(({ type }) => type !== TEXT);
+  await convertColumns(
     session,
     table,
-    columns.map(({ name }) => name),
-    context,
+    names,
+    conversions.map(({ index, type }) => ({ index, type, value: (column) => `${filled(column)}::${type}` })),
   );
-  const notes: Note[] = [];
-  const conversions = [];
-  for (const [position, { name, index }] of columns.entries()) {
-    const wanted = declared?.[index]?.type;
-    let type = inferred[position] ?? TEXT;
-    if (type === 'bigint' && wanted?.startsWith('Real') && (await areDoubles(session, table, name)))
-      type = 'double precision';
-    if (type === TEXT && wanted !== undefined && (await hasValues(session, table, name)))
-      notes.push(typeNote(file, fields[index]?.name ?? name, wanted, TEXT, 'it holds other texts'));
-    else if (type === TEXT && wanted !== undefined) type = declaredType(wanted);
-    if (type !== TEXT) conversions.push({ index, type, value: (column: string) => `nullif(${column}, '')::${type}` });
-  }
-  await convertColumns(session, table, names, conversions);
-  return notes;
+  return typed.flatMap(({ index, type }) => {
+    const wanted = declared[index];
+    const reason = wanted === undefined ? undefined : reasonFor(declaredType(wanted), type);
+    if (wanted === undefined || reason === undefined) return [];
+    return [typeNote(file, fields[index]?.name ?? '', wanted, type, reason)];
+  });
 }
 
-async function areDoubles(session: PostgisSession, table: string, column: string): Promise<boolean> {
-  const sql = `select bool_and(abs(nullif(%I, '')::numeric) <= ${MAX_EXACT}) as exact from %I`;
-  const [row] = await session.query<{ exact: boolean | null }>(format(sql, column, table));
-  return row?.exact !== false;
+/** SQL: a text without the white space around it; null for an empty one. */
+function filled(column: string): string {
+  return String.raw`nullif(btrim(${column}, E' \t\n\r'), '')`;
 }
 
-async function hasValues(session: PostgisSession, table: string, column: string): Promise<boolean> {
-  const sql = format(`select exists (select from %I where %I <> '') as found`, table, column);
-  return (await session.query<{ found: boolean }>(sql))[0]?.found === true;
+/** Why a column has another type than the declared one; undefined when it needs no note. */
+function reasonFor(declared: string, type: string): string | undefined {
+  if (type === declared || declared === TEXT) return undefined;
+  if (type === TEXT) return 'it holds other texts';
+  if (type.startsWith('numeric')) return 'it holds numbers with more digits';
+  if (type === 'integer' || type === 'bigint') return 'it holds larger integers';
+  if (type === 'double precision') return declared === 'real' ? undefined : 'it holds fractions';
+  // A time without a time zone is read as UTC, as everywhere.
+  if (declared === 'timestamp with time zone' && type === 'timestamp without time zone') return undefined;
+  return 'its values are written as another type';
 }

@@ -1,0 +1,73 @@
+import { rename, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import type { DeclaredTypes } from '../texts/text-facts.ts';
+
+/**
+ * Makes GDAL read the typed fields of a KML document as text, in the local copy. GDAL reads 5000000000 in a field of
+ * type int as another number, `n/a` as 0, and only the first 17 digits of a double.
+ */
+
+const CHUNK_BYTES = 2 ** 18;
+/** A tag that is longer is no declaration of a field. */
+const MAX_TAG_CHARACTERS = 4096;
+const SIMPLE_FIELD = /<(?:[\w.-]+:)?SimpleField\b[^<>]*>/g;
+const TYPE = /(\stype\s*=\s*)(["'])\s*([a-z]+)\s*\2/i;
+const NAME = /\sname\s*=\s*(["'])(.*?)\1/i;
+/** GDAL's names of the types of KML. */
+const TYPES: Record<string, string | undefined> = {
+  bool: 'Integer(Boolean)',
+  boolean: 'Integer(Boolean)',
+  short: 'Integer',
+  ushort: 'Integer',
+  int: 'Integer',
+  uint: 'Integer64',
+  float: 'Real',
+  double: 'Real',
+};
+
+/** By the name of a field; undefined for a name with several types. */
+type TypesByName = Map<string, string | undefined>;
+
+export async function declareKmlTexts(path: string, signal: AbortSignal): Promise<DeclaredTypes | undefined> {
+  const types: TypesByName = new Map();
+  const target = `${path}.text`;
+  const rewrite = (chunks: AsyncIterable<Buffer>) => withTextFields(chunks, types);
+  await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES }), rewrite, writeFileStream(target), { signal });
+  if (types.size === 0) {
+    await rm(target);
+    return undefined;
+  }
+  await rename(target, path);
+  return ({ name }) => (types.has(name) ? types.get(name) : 'String');
+}
+
+async function* withTextFields(chunks: AsyncIterable<Buffer>, types: TypesByName): AsyncGenerator<Buffer> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const text = rest + chunk.toString('latin1');
+    const tag = text.lastIndexOf('<');
+    const isCut = tag >= 0 && !text.includes('>', tag) && text.length - tag < MAX_TAG_CHARACTERS;
+    const end = isCut ? tag : text.length;
+    yield Buffer.from(declareTexts(text.slice(0, end), types), 'latin1');
+    rest = text.slice(end);
+  }
+  yield Buffer.from(rest, 'latin1');
+}
+
+function declareTexts(text: string, types: TypesByName): string {
+  return text.replaceAll(SIMPLE_FIELD, (tag) => {
+    const declared = TYPES[TYPE.exec(tag)?.[3]?.toLowerCase() ?? ''];
+    const name = NAME.exec(tag)?.[2];
+    if (declared === undefined || name === undefined) return tag;
+    const field = unescaped(Buffer.from(name, 'latin1').toString('utf8'));
+    types.set(field, types.has(field) && types.get(field) !== declared ? undefined : declared);
+    return tag.replace(TYPE, '$1$2string$2');
+  });
+}
+
+const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+function unescaped(text: string): string {
+  return text.replaceAll(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '');
+}
