@@ -18,6 +18,4 @@ export interface DelimitedOptions {
   stripBlanks?: boolean;
   /** The number of the first line; 1 by default. */
   firstLine?: number;
-  /** Count rows instead of lines, from this number: for a sheet, where a cell with two lines is in one row. */
-  firstRow?: number;
 }

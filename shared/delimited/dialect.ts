@@ -32,8 +32,6 @@ export interface DeclaredDialect {
   skip_lines?: number | undefined;
   comment?: string | undefined;
   quotes?: boolean | undefined;
-  /** Number of values in a row, if the caller specifies it. */
-  width?: number | undefined;
 }
 
 /** Where the text begins that the dialect is detected from. */
@@ -66,7 +64,6 @@ export function detectDialect(head: Head, declared: DeclaredDialect): Dialect | 
   const cells = rows.map(({ values }) => values.map((value) => (value === null ? null : textCell(value))));
   const found = findHeader(cells, {
     header: declared.header,
-    columns: declared.width,
     titles: declared.skip_lines === undefined,
   });
   if (found === undefined) return undefined;

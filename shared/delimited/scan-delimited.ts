@@ -50,9 +50,6 @@ export class DelimitedScanner {
   #line: number;
   /** The line on which the row begins. */
   #startLine = 1;
-  /** The number of the row in messages: a line, or with `firstRow` a row. */
-  #rowLabel = 1;
-  #rowNumber = 0;
   #fields = 0;
   #quoted = false;
   #fieldEscaped = false;
@@ -131,8 +128,7 @@ export class DelimitedScanner {
   #startRow(bytesLeft: number): void {
     this.#out.reserve(bytesLeft);
     this.#startLine = this.#line;
-    this.#rowLabel = this.#options.firstRow === undefined ? this.#line : this.#rowNumber + this.#options.firstRow;
-    this.#out.startRow(this.#rowLabel);
+    this.#out.startRow(this.#startLine);
     this.#fault = undefined;
     this.#hasValue = false;
     this.longValues.startRow();
@@ -248,7 +244,6 @@ export class DelimitedScanner {
       this.#endField();
       this.#finishRow();
     }
-    this.#rowNumber++;
     this.#fields = 0;
     this.#state = AT_FIELD_START;
   }
@@ -263,7 +258,7 @@ export class DelimitedScanner {
     if (columns !== undefined && this.#fields > columns)
       this.#fields -= this.#out.dropEmptyFields(this.#fields - columns);
     if (this.#fault === undefined && !this.#hasValue) {
-      if (this.blankRows.count++ === 0) this.blankRows.first = this.#rowLabel;
+      if (this.blankRows.count++ === 0) this.blankRows.first = this.#startLine;
       this.#out.dropRow();
       return;
     }
@@ -275,13 +270,13 @@ export class DelimitedScanner {
       this.rows++;
     } else {
       this.#out.dropRow();
-      this.rejected.add({ line: this.#rowLabel, reason: this.#fault }, this.#linesOfRow());
+      this.rejected.add({ line: this.#startLine, reason: this.#fault }, this.#linesOfRow());
     }
   }
 
   /** Counts a row that contains line breaks, and rejects it when a quote in a text has made rows part of its value. */
   #checkLines(): void {
-    const lines = this.longValues.endRow(this.#rowLabel);
+    const lines = this.longValues.endRow(this.#startLine);
     if (lines > 0 && this.#options.quotes === undefined && this.#options.columns !== 1)
       this.#fault ??=
         `has a value in quotes with ${lines} lines that look like rows ` +
@@ -290,7 +285,6 @@ export class DelimitedScanner {
 
   /** A quote that is never closed makes all lines to the end of the file part of a row. */
   #linesOfRow(): number {
-    if (this.#options.firstRow !== undefined) return 1;
     const isAfterBreak = this.#state === IN_QUOTES && this.#endsWithBreak;
     return Math.max(1, this.#line - this.#startLine + (isAfterBreak ? 0 : 1));
   }

@@ -1,6 +1,6 @@
 import type { Note } from '#shared/contracts/facts.ts';
 import type { DeclaredDialect, Dialect } from './dialect.ts';
-import { blankRowsSkipped, headerAbsent, headerAssumed, type RowWord, titlesSkipped } from './rules/table-notes.ts';
+import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from './rules/table-notes.ts';
 import type { DelimitedScanner } from './scan-delimited.ts';
 
 /** More rows with a long value are how the file is written, not a wrong quote. */
@@ -10,18 +10,17 @@ const MAX_UNUSUAL_VALUES = 3;
 export function notesOfScan(
   dialect: Dialect,
   scanner: DelimitedScanner,
-  declared: DeclaredDialect & { firstRow?: number },
+  declared: DeclaredDialect,
   file: string,
 ): Note[] {
-  const word: RowWord = declared.firstRow === undefined ? 'line' : 'row';
   const { header, titles } = dialect;
   const { blankRows, longValues } = scanner;
   const notes: Note[] = [];
-  if (titles !== undefined) notes.push(titlesSkipped(file, titles.count, titles.line, titles.text, word));
-  if (header === undefined && declared.header !== false) notes.push(headerAbsent(file, word));
-  if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header, word));
+  if (titles !== undefined) notes.push(titlesSkipped(file, titles.count, titles.line, titles.text));
+  if (header === undefined && declared.header !== false) notes.push(headerAbsent(file));
+  if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header));
   if (dialect.stripBlanks) notes.push(blanksRemoved(file));
-  if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first, word));
+  if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first));
   if (longValues.count > 0 && longValues.count <= MAX_UNUSUAL_VALUES) notes.push(valueIsLong(file, longValues.longest));
   if (declared.quotes === false && hasQuotedValues(dialect)) notes.push(quotesKept(file));
   return notes;

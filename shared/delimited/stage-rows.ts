@@ -59,7 +59,7 @@ const ROWS_IN_BUFFER = 4;
 export async function stageDelimited(
   text: AsyncIterable<Buffer>,
   path: string,
-  declared: DeclaredDialect & { firstRow?: number },
+  declared: DeclaredDialect,
   file: string,
   signal: AbortSignal,
 ): Promise<StagedDelimited> {
@@ -78,7 +78,6 @@ export async function stageDelimited(
     quotes: declared.quotes,
     comment: declared.comment,
     firstLine,
-    ...(declared.firstRow === undefined ? {} : { firstRow: declared.firstRow }),
   });
   const staged = await stageRows(scanner, prepend(bytes, rest), path, { columns: dialect.columns, signal });
   const notes = notesOfScan(dialect, scanner, declared, file);

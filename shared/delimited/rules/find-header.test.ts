@@ -35,6 +35,5 @@ test('declarations take precedence', () => {
   expect(find('1,2\n3,4', { header: true })).toMatchObject({ header: 0, firstRow: 1, isCertain: true });
   expect(find('a,b\n3,4', { header: false })).toMatchObject({ header: undefined, firstRow: 0, isCertain: true });
   expect(find('Table 1\na,b\n3,4', { titles: false })).toMatchObject({ header: 0, titles: 0 });
-  expect(find('a\n3', { columns: 1 })).toMatchObject({ columns: 1 });
   expect(findHeader([])).toBeUndefined();
 });

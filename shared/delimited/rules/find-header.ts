@@ -17,8 +17,6 @@ export interface FoundHeader {
 export interface HeaderOptions {
   /** Whether the first row holds the names, if the user declares it. */
   header?: boolean | undefined;
-  /** Number of columns, if the source declares it. */
-  columns?: number | undefined;
   /** False when the first row is not a title, because the user declared how many lines to skip. */
   titles?: boolean | undefined;
 }
@@ -35,7 +33,7 @@ const MAX_TITLES = 30;
  */
 export function findHeader(rows: readonly CellRow[], options: HeaderOptions = {}): FoundHeader | undefined {
   if (rows.length === 0) return undefined;
-  const common = options.columns ?? commonWidth(rows);
+  const common = commonWidth(rows);
   const titles = options.titles === false ? 0 : countTitles(rows, common);
   const first = rows[titles] ?? [];
   const below = rows.slice(titles + 1, titles + 1 + COMPARED_ROWS);
@@ -47,7 +45,7 @@ export function findHeader(rows: readonly CellRow[], options: HeaderOptions = {}
     header: hasHeader ? titles : undefined,
     firstRow: hasHeader ? titles + 1 : titles,
     titles,
-    columns: options.columns ?? usedColumns(table, hasHeader ? first.length : common),
+    columns: usedColumns(table, hasHeader ? first.length : common),
     isCertain: options.header !== undefined || !hasHeader || evidence.isCertain,
   };
 }
