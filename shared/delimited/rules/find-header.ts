@@ -1,4 +1,4 @@
-import { type Cell, type CellKind, type CellRow, isMissingMark } from './cells.ts';
+import { type Cell, type CellKind, type CellRow, isBlankRow, isMissingMark } from './cells.ts';
 
 /** Where the names and the rows of a table begin, as indexes of the given rows. */
 export interface FoundHeader {
@@ -104,16 +104,21 @@ function valuesOf(row: CellRow): number {
 
 /** A year is as often the name of a column as a value. */
 const YEAR = /^(1[89]|20|21)\d\d$/;
-/** Words that name a column of numbers or times in most tables. */
+/**
+ * Words that name a column of numbers or times in most tables. Words that are values, too, such as `total`, are missing.
+ */
 const USUAL_NAME =
-  /(?:^|[^\p{L}])(?:id|fid|gid|nr|no|num|number|code|key|index|year|jahr|month|day|date|time|datetime|timestamp|value|wert|count|total|sum|amount|price|preis|lon|lng|long|lat|longitude|latitude|x|y|z|easting|northing|pop|population|area|size|rate|height|width|length|weight|age|score|percent)(?:$|[^\p{L}])/iu;
+  /(?:^|[^\p{L}])(?:id|fid|gid|nr|no|num|number|code|key|index|year|jahr|month|day|date|time|datetime|timestamp|value|wert|count|amount|price|preis|lon|lng|long|lat|longitude|latitude|x|y|z|easting|northing|pop|population|area|size|rate|height|width|length|weight|age|score|percent)(?:$|[^\p{L}])/iu;
 /** So many values of one kind, and another one only in the first row, are no coincidence. */
 const MIN_CERTAIN_ROWS = 100;
+/** So many columns with another kind of value only in the first row are no coincidence. */
+const MIN_CERTAIN_COLUMNS = 3;
 /** A column has a kind when this share of its values has it. The others can be units or remarks. */
 const MIN_KIND_SHARE = 0.9;
 
-/** Whether a row holds the names of the columns of the rows below it. */
+/** Whether a row holds the names of the columns of the rows below it. A row without a value does not. */
 function compare(first: CellRow, others: readonly CellRow[]): { isHeader: boolean; isCertain: boolean } {
+  if (isBlankRow(first)) return { isHeader: false, isCertain: true };
   let [different, typed] = [0, 0];
   const sameCells: Cell[] = [];
   let usual = false;
@@ -135,7 +140,7 @@ function compare(first: CellRow, others: readonly CellRow[]): { isHeader: boolea
   // Names such as 1, 2, 3, … for days.
   const same = different > 0 && isSequence(sameCells) ? 0 : sameCells.length;
   if (different > 0) {
-    const isClear = different > 1 || usual || isSequence(years) || others.length >= MIN_CERTAIN_ROWS;
+    const isClear = different >= MIN_CERTAIN_COLUMNS || usual || isSequence(years) || others.length >= MIN_CERTAIN_ROWS;
     return { isHeader: different > same, isCertain: same === 0 && isClear };
   }
   return { isHeader: same === 0 && typed === 0, isCertain: isSequence(years) };
