@@ -189,7 +189,7 @@ export class DelimitedScanner {
 
   #breakInQuotes(): void {
     this.#line++;
-    this.longValues.addBreak();
+    this.longValues.addBreak(this.#fields);
   }
 
   #scanQuote(): void {
@@ -276,8 +276,8 @@ export class DelimitedScanner {
 
   /** Counts a row that contains line breaks, and rejects it when a quote in a text has made rows part of its value. */
   #checkLines(): void {
-    const lines = this.longValues.endRow(this.#startLine);
-    if (lines > 0 && this.#options.quotes === undefined && this.#options.columns !== 1)
+    const lines = this.longValues.endRow(this.#startLine, this.#fields);
+    if (lines > 0 && this.#options.quotes === undefined)
       this.#fault ??=
         `has a value in quotes with ${lines} lines that look like rows ` +
         '(if quotes have no meaning, set `quotes` to false: --no-quotes)';

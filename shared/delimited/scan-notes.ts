@@ -1,6 +1,7 @@
 import type { Note } from '#shared/contracts/facts.ts';
 import type { DeclaredDialect, Dialect } from './dialect.ts';
 import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from './rules/table-notes.ts';
+import type { LongValues } from './long-values.ts';
 import type { DelimitedScanner } from './scan-delimited.ts';
 
 /** More rows with a long value are how the file is written, not a wrong quote. */
@@ -21,7 +22,7 @@ export function notesOfScan(
   if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header));
   if (dialect.stripBlanks) notes.push(blanksRemoved(file));
   if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first));
-  if (longValues.count > 0 && longValues.count <= MAX_UNUSUAL_VALUES) notes.push(valueIsLong(file, longValues.longest));
+  notes.push(...valuesOfLines(file, longValues, declared.quotes));
   if (declared.quotes === false && hasQuotedValues(dialect)) notes.push(quotesKept(file));
   return notes;
 }
@@ -34,14 +35,24 @@ function blanksRemoved(file: string): Note {
   };
 }
 
-function valueIsLong(file: string, { line, breaks }: { line: number; breaks: number }): Note {
-  return {
-    code: 'VALUE_SPANS_LINES',
-    file,
-    message:
-      `The row that begins on line ${line} has a value in quotes with ${breaks} line breaks. ` +
-      'If quotes have no meaning in the file, set `quotes` to false (--no-quotes).',
-  };
+/** Notes about values that may contain rows, because a text begins with a quote. None when quotes are declared. */
+function valuesOfLines(file: string, { rowLike, count, longest }: LongValues, quotes: boolean | undefined): Note[] {
+  const isUnusual = count > 0 && count <= MAX_UNUSUAL_VALUES;
+  if (quotes !== undefined || (rowLike.count === 0 && !isUnusual)) return [];
+  const { line, breaks } = rowLike.count > 0 ? rowLike.first : longest;
+  const breakCount = breaks === 1 ? '1 line break' : `${breaks} line breaks`;
+  const others = rowLike.count > 1 ? ` Such rows: ${rowLike.count}.` : '';
+  const problem = rowLike.count > 0 ? `, and each of its lines looks like a row.${others}` : '.';
+  return [
+    {
+      code: 'VALUE_SPANS_LINES',
+      file,
+      message:
+        `The row that begins on line ${line} has ${breakCount} in quotes${problem} ` +
+        'If quotes have no meaning in the file, set `quotes` to false (--no-quotes); ' +
+        'if the value is correct, set it to true (--quotes).',
+    },
+  ];
 }
 
 function hasQuotedValues({ sample, header }: Dialect): boolean {

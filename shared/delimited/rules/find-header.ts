@@ -104,9 +104,7 @@ function valuesOf(row: CellRow): number {
 
 /** A year is as often the name of a column as a value. */
 const YEAR = /^(1[89]|20|21)\d\d$/;
-/**
- * Words that name a column of numbers or times in most tables. Words that are values, too, such as `total`, are missing.
- */
+/** Words that name a column of numbers or times in most tables, and are seldom values, as `total` is. */
 const USUAL_NAME =
   /(?:^|[^\p{L}])(?:id|fid|gid|nr|no|num|number|code|key|index|year|jahr|month|day|date|time|datetime|timestamp|value|wert|count|amount|price|preis|lon|lng|long|lat|longitude|latitude|x|y|z|easting|northing|pop|population|area|size|rate|height|width|length|weight|age|score|percent)(?:$|[^\p{L}])/iu;
 /** So many values of one kind, and another one only in the first row, are no coincidence. */
