@@ -83,7 +83,8 @@ async function readTables(
   const tables: SourceTable[] = [];
   for (const file of files) tables.push(await readTable(file, { ...context, database, parameters, signal }));
   const inferred = await inferTypes(database, alignTables(tables), signal);
-  checkRejected(rejectedOf(inferred.tables), sum(inferred.rowCounts), parameters.max_rejected_rows);
+  const paths = files.map(({ source }) => source.file);
+  checkRejected(rejectedOf(inferred.tables), sum(inferred.rowCounts), parameters.max_rejected_rows, paths);
   return inferred;
 }
 

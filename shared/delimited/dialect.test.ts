@@ -38,6 +38,7 @@ test.each([
 test('returns the header, the number of columns and a sample', () => {
   expect(detect('id,,id\n1,"",x\n')).toEqual({
     delimiter: ',',
+    firstLine: 1,
     header: ['id', '', 'id'],
     isHeaderCertain: true,
     columns: 3,

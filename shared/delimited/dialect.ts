@@ -12,6 +12,8 @@ export interface Dialect {
   /** False when the header could also be data. */
   isHeaderCertain: boolean;
   columns: number;
+  /** The line of the header, or of the first row of data. */
+  firstLine: number;
   /** The line of the header, or of the last title above the table; rows up to it are no data. 0 without them. */
   skipThrough: number;
   /** Lines above the table that belong to no column. */
@@ -76,6 +78,7 @@ export function detectDialect(head: Head, declared: DeclaredDialect): Dialect | 
     header: header?.values.slice(0, columns).map((name) => name ?? ''),
     isHeaderCertain: found.isCertain,
     columns,
+    firstLine: (header ?? rows[firstRow])?.line ?? head.firstLine,
     skipThrough: last?.line ?? 0,
     titles:
       titles === 0 || title === undefined

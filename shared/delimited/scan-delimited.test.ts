@@ -197,9 +197,7 @@ test('rejected rows are counted in lines, also when a later quote ends the value
     sample: [
       {
         line: 2,
-        reason:
-          'has a value in quotes with 20 lines that look like rows ' +
-          '(if quotes have no meaning, set `quotes` to false: --no-quotes)',
+        reason: 'has a value in quotes with 20 lines that look like rows',
       },
     ],
   });

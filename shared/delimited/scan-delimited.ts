@@ -278,9 +278,7 @@ export class DelimitedScanner {
   #checkLines(): void {
     const lines = this.longValues.endRow(this.#startLine, this.#fields);
     if (lines > 0 && this.#options.quotes === undefined)
-      this.#fault ??=
-        `has a value in quotes with ${lines} lines that look like rows ` +
-        '(if quotes have no meaning, set `quotes` to false: --no-quotes)';
+      this.#fault ??= `has a value in quotes with ${lines} lines that look like rows`;
   }
 
   /** A quote that is never closed makes all lines to the end of the file part of a row. */

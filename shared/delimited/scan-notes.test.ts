@@ -6,7 +6,7 @@ import { notesOfScan } from './scan-notes.ts';
 function notesOf(text: string, declared: DeclaredDialect = {}) {
   const bytes = Buffer.from(text);
   const dialect = detectDialect({ bytes, isWhole: true, firstLine: 1 }, declared) as Dialect;
-  const scanner = new DelimitedScanner({ ...dialect, nullValues: [], quotes: declared.quotes });
+  const scanner = new DelimitedScanner({ ...dialect, firstLine: 1, nullValues: [], quotes: declared.quotes });
   scanner.push(bytes);
   scanner.end();
   return notesOfScan(dialect, scanner, declared, 'f.csv');

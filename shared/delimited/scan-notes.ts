@@ -14,12 +14,12 @@ export function notesOfScan(
   declared: DeclaredDialect,
   file: string,
 ): Note[] {
-  const { header, titles } = dialect;
+  const { header, titles, firstLine } = dialect;
   const { blankRows, longValues } = scanner;
   const notes: Note[] = [];
   if (titles !== undefined) notes.push(titlesSkipped(file, titles.count, titles.line, titles.text));
-  if (header === undefined && declared.header !== false) notes.push(headerAbsent(file));
-  if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header));
+  if (header === undefined && declared.header !== false) notes.push(headerAbsent(file, `line ${firstLine}`));
+  if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header, `line ${firstLine}`));
   if (dialect.stripBlanks) notes.push(blanksRemoved(file));
   if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first));
   notes.push(...valuesOfLines(file, longValues, declared.quotes));

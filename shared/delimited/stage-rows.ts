@@ -73,7 +73,10 @@ export async function stageDelimited(
   if (dialect.columns > MAX_TABLE_COLUMNS) throw tooManyColumns(file);
   if (known.delimiter === undefined && dialect.columns === 1 && looksSpaced(dialect)) throw delimiterUnknown(file);
   const scanner = new DelimitedScanner({
-    ...dialect,
+    delimiter: dialect.delimiter,
+    columns: dialect.columns,
+    skipThrough: dialect.skipThrough,
+    stripBlanks: dialect.stripBlanks,
     nullValues: declared.null_values ?? [],
     quotes: declared.quotes,
     comment: declared.comment,

@@ -53,8 +53,9 @@ export function layOutTable(sheet: WrittenSheet, options: LayoutOptions): TableL
   const [title] = leadingRows;
   if (found.titles > 0 && title !== undefined)
     notes.push(titlesSkipped(file, found.titles, title.row, firstText(title), 'row'));
-  if (header === undefined && declared !== false) notes.push(headerAbsent(file, 'row'));
-  if (header !== undefined && !found.isCertain) notes.push(headerAssumed(file, header, 'row'));
+  const row = `row ${leadingRows[found.header ?? found.firstRow]?.row ?? 1}`;
+  if (header === undefined && declared !== false) notes.push(headerAbsent(file, row));
+  if (header !== undefined && !found.isCertain) notes.push(headerAssumed(file, header, row));
   const blank = blankRows({ ...sheet, leadingRows }, found.header ?? found.firstRow);
   if (blank.count > 0) notes.push(blankRowsSkipped(file, blank.count, blank.first, 'row'));
   return {

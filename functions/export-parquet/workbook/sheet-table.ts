@@ -3,6 +3,7 @@ import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
 import { nameColumns } from '#shared/delimited/rules/column-names.ts';
+import { capitalized } from '#shared/delimited/rules/table-notes.ts';
 import { declaredTypes, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';
@@ -113,10 +114,6 @@ function lostCells(facts: ColumnFacts | undefined, file: string, column: string)
     notes.push({ code: 'FORMULAS_WITHOUT_VALUE', file, column, message });
   }
   return notes;
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Names of sheets in a message. */

@@ -55,7 +55,8 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
       rows += next.source.row_count;
     }
     const rejected = rejectedOf([first, ...others]);
-    checkRejected(rejected, rows, tabular.max_rejected_rows);
+    const paths = [firstFile, ...otherFiles].map(({ path }) => path);
+    checkRejected(rejected, rows, tabular.max_rejected_rows, paths);
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
     return describeTable(claim.runId, [first, ...others], rejected);
   } finally {

@@ -14,28 +14,34 @@ export function shown(text: string): string {
   return JSON.stringify(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
 }
 
-/** For a table without names, when the user did not declare it. */
-export function headerAbsent(file: string, word: RowWord = 'line'): Note {
+/** The text with a capital letter at its beginning. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** For a table without names, when the user did not declare it. `row` is the first one: `line 3`. */
+export function headerAbsent(file: string, row: string): Note {
   return {
     code: 'HEADER_ABSENT',
     file,
     message:
-      `The first ${word} looks like data, so the columns were named column_1, column_2, …. ` +
+      `${capitalized(row)} looks like data, so the columns were named column_1, column_2, …. ` +
       'If it holds the names of the columns, set `header` to true (--header).',
   };
 }
 
-/** For names that could also be data (FoundHeader.isCertain). */
-export function headerAssumed(file: string, names: readonly string[], word: RowWord = 'line'): Note {
+/** For names that could also be data (FoundHeader.isCertain). `row` is theirs: `line 3`. */
+export function headerAssumed(file: string, names: readonly string[], row: string): Note {
   const listed = names
     .slice(0, SHOWN_NAMES)
     .map((name) => shown(name.trim()))
     .join(', ');
+  const more = names.length > SHOWN_NAMES ? ', …' : '';
   return {
     code: 'HEADER_ASSUMED',
     file,
     message:
-      `The first ${word} was read as the names of the columns: ${listed}${names.length > SHOWN_NAMES ? ', …' : ''}. ` +
+      `${capitalized(row)} was read as the names of the columns: ${listed}${more}. ` +
       'If it is data, set `header` to false (--no-header).',
   };
 }
