@@ -2,7 +2,17 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ListObjectsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectsCommand,
+  GetBucketAccelerateConfigurationCommand,
+  GetBucketPolicyCommand,
+  GetBucketVersioningCommand,
+  ListObjectsCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signRequest } from '../../tests/signed-request.ts';
@@ -111,6 +121,18 @@ async function pagesV1(query: Query): Promise<string[][]> {
   return pages;
 }
 
+async function pagesOfVersions(query: Query): Promise<string[][]> {
+  const pages = [];
+  for (let KeyMarker: string | undefined, more = true; more;) {
+    const page = await s3.send(new ListObjectVersionsCommand({ Bucket, ...query, KeyMarker, EncodingType: 'url' }));
+    for (const { VersionId, IsLatest } of page.Versions ?? []) expect([VersionId, IsLatest]).toEqual(['null', true]);
+    pages.push(itemsOf({ ...page, Contents: page.Versions }));
+    KeyMarker = decodeURIComponent(page.NextKeyMarker ?? '');
+    more = page.IsTruncated === true;
+  }
+  return pages;
+}
+
 const query = fc.record({
   Prefix: fc.constantFrom('', 'a', 'a/', 'a/b', 'a/b/', 'b', 'g', 'größe/', 'none'),
   Delimiter: fc.constantFrom('', '/', '-', 'b/'),
@@ -121,6 +143,7 @@ describe('every page holds the next keys and common prefixes in the order of UTF
   test.each([
     ['ListObjectsV2', pagesV2],
     ['ListObjects', pagesV1],
+    ['ListObjectVersions', pagesOfVersions],
   ])('%s', async (_, pagesOf) => {
     await fc.assert(
       fc.asyncProperty(query, async (request) => {
@@ -155,4 +178,39 @@ test.each([
   const path = `/${Bucket}?list-type=2&${parameter}`;
   const reply = await fetch(`${store.endpoint}${path}`, { headers: signRequest(store.endpoint, 'GET', path) });
   expect([reply.status, await reply.text()]).toEqual([400, expect.stringContaining(message)]);
+});
+
+test('answers other requests for a bucket, and does not list objects in their place', async () => {
+  expect(await s3.send(new GetBucketVersioningCommand({ Bucket }))).not.toHaveProperty('Status');
+  await expect(s3.send(new GetBucketPolicyCommand({ Bucket }))).rejects.toMatchObject({ name: 'NoSuchBucketPolicy' });
+  await expect(s3.send(new GetBucketAccelerateConfigurationCommand({ Bucket }))).rejects.toMatchObject({
+    name: 'NotImplemented',
+  });
+});
+
+test('DeleteObjects deletes the named keys only, whatever characters they have', async () => {
+  const pairs = [
+    ['007', '7'],
+    ['1e3', '1000'],
+    [' x', 'x'],
+    ['y ', 'y'],
+    ['a&amp;b', 'a&b'],
+    ['<&>"', '<'],
+    ...Array.from({ length: 400 }, (_, index) => [`${'é'.repeat(100)}${index}`, `${'é'.repeat(99)}${index}`]),
+  ].map((names) => names.map((name) => `delete/${name}`));
+  const elsewhere = { Bucket: 'data-lake' };
+  const all = [...pairs.flat(), '007', '7'];
+  await Promise.all(all.map((Key) => s3.send(new PutObjectCommand({ ...elsewhere, Key, Body: 'x' }))));
+  const keys = ['007', ...pairs.map(([key = '']) => key)];
+  const request = { Objects: keys.map((Key) => ({ Key })) };
+  const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ ...elsewhere, Delete: request }));
+  expect(Deleted?.map(({ Key }) => Key)).toEqual(keys);
+  expect(Errors).toBeUndefined();
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command(elsewhere));
+  expect(new Set(Contents.map(({ Key }) => Key))).toEqual(new Set(['7', ...pairs.map(([, kept]) => kept)]));
+  const quiet = await s3.send(
+    new DeleteObjectsCommand({ ...elsewhere, Delete: { Quiet: true, Objects: [{ Key: '7' }, { Key: '../a' }] } }),
+  );
+  expect(quiet.Deleted).toBeUndefined();
+  expect(quiet.Errors).toMatchObject([{ Key: '../a', Code: 'REQUEST_INVALID' }]);
 });

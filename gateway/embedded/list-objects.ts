@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 import { s3Error } from './s3-error.ts';
+import { element, escapeXml, optional, xmlResponse } from './s3-xml.ts';
 
 /**
  * Lists objects as ListObjects and ListObjectsV2 of S3
@@ -14,8 +15,11 @@ import { s3Error } from './s3-error.ts';
 const MAX_KEYS = 1000;
 /** The end of the name of a file with the content of an object. */
 const OBJECT_SUFFIX = '._S3rver_object';
-/** Parameters of requests for a bucket that list no objects. */
-const OTHER_REQUESTS = ['uploads', 'location', 'versions', 'cors', 'website', 'acl', 'policy', 'tagging'] as const;
+/** Parameters of the requests that list objects. */
+const LIST_PARAMETERS = new Set([
+  ...['list-type', 'prefix', 'delimiter', 'max-keys', 'encoding-type', 'marker', 'fetch-owner', 'start-after'],
+  ...['continuation-token', 'versions', 'key-marker', 'version-id-marker', 'metadata', 'x-id'],
+]);
 /** The owner of all objects. */
 const OWNER = 'sluice';
 
@@ -40,26 +44,31 @@ interface Page {
   next?: Position;
 }
 
-/** Middleware of Koa: answers `GET /BUCKET`. */
+/** Parameters of the requests for a bucket that s3rver answers. It lists objects for those that it does not know. */
+const OTHER_REQUESTS = ['location', 'cors', 'website'];
+
+/** Middleware of Koa: answers `GET /BUCKET`, also with `versions` and `versioning`. The buckets have no versions. */
 export function listObjects(root: string, store: S3rverStore) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams: query } = new URL(context.req.url ?? '/', 'http://localhost');
     const bucket = decodeURIComponent(pathname).replace(/^\/|\/$/g, '');
-    const listsObjects = bucket !== '' && !bucket.includes('/') && !OTHER_REQUESTS.some((name) => query.has(name));
-    if (context.req.method !== 'GET' || !listsObjects) return next();
+    if (context.req.method !== 'GET' || bucket === '' || bucket.includes('/')) return next();
+    if (OTHER_REQUESTS.some((name) => query.has(name))) return next();
+    if (query.has('versioning')) return xmlResponse(context, 'VersioningConfiguration', '');
+    rejectOtherRequests(query);
     const request = parseRequest(query);
     const page = await readPage(join(root, bucket), request);
     const objects = await Promise.all(page.keys.map((key) => describeObject(store, bucket, key)));
-    context.status = 200;
-    context.res.setHeader('content-type', 'application/xml');
-    context.body = pageXml(
-      bucket,
-      query,
-      request,
-      page,
-      objects.filter((object) => object !== undefined),
-    );
+    const found = objects.filter((object) => object !== undefined);
+    const result = query.has('versions') ? 'ListVersionsResult' : 'ListBucketResult';
+    xmlResponse(context, result, pageXml(bucket, query, request, page, found));
   };
+}
+
+function rejectOtherRequests(query: URLSearchParams): void {
+  if (query.has('policy')) throw s3Error(404, 'NoSuchBucketPolicy', 'The bucket policy does not exist.');
+  const other = [...query.keys()].find((name) => !LIST_PARAMETERS.has(name));
+  if (other !== undefined) throw s3Error(501, 'NotImplemented', `The request with ${other} is not implemented.`);
 }
 
 function parseRequest(query: URLSearchParams): ListRequest {
@@ -88,7 +97,7 @@ function positionV2(query: URLSearchParams): Position {
 
 /** The marker of version 1 is the last key or common prefix of the page before. */
 function positionV1(query: URLSearchParams, delimiter: string): Position {
-  const after = query.get('marker') ?? '';
+  const after = query.get(query.has('versions') ? 'key-marker' : 'marker') ?? '';
   return delimiter !== '' && after.endsWith(delimiter) ? { after, skip: after } : { after };
 }
 
@@ -177,55 +186,45 @@ function pageXml(
   objects: ListedObject[],
 ): string {
   const isV2 = query.get('list-type') === '2';
+  const isVersions = query.has('versions');
   const isEncoded = query.get('encoding-type') === 'url';
   const keyText = (key: string) => escapeXml(isEncoded ? encodeURIComponent(key).replaceAll('%2F', '/') : key);
   const owner = `<Owner><ID>${OWNER}</ID><DisplayName>${OWNER}</DisplayName></Owner>`;
   const showsOwner = !isV2 || query.get('fetch-owner') === 'true';
-  const contents = objects.map(
-    ({ key, modified, etag, size }) =>
-      `<Contents>${element('Key', keyText(key))}${element('LastModified', modified)}` +
-      `${element('ETag', escapeXml(etag))}${element('Size', size)}${showsOwner ? owner : ''}` +
-      `${element('StorageClass', 'STANDARD')}</Contents>`,
+  const onlyVersion = element('VersionId', 'null') + element('IsLatest', 'true');
+  const contents = objects.map(({ key, modified, etag, size }) =>
+    element(
+      isVersions ? 'Version' : 'Contents',
+      `${element('Key', keyText(key))}${isVersions ? onlyVersion : ''}${element('LastModified', modified)}` +
+        `${element('ETag', escapeXml(etag))}${element('Size', size)}${showsOwner ? owner : ''}` +
+        element('StorageClass', 'STANDARD'),
+    ),
   );
   const prefixes = page.commonPrefixes.map(
     (prefix) => `<CommonPrefixes>${element('Prefix', keyText(prefix))}</CommonPrefixes>`,
   );
-  const version = isV2
+  const next = page.next?.skip ?? page.next?.after;
+  const position = isV2
     ? element('KeyCount', String(objects.length + prefixes.length)) +
       optional('StartAfter', query.get('start-after'), keyText) +
       optional('ContinuationToken', query.get('continuation-token'), escapeXml) +
       optional('NextContinuationToken', page.next && tokenOf(page.next), escapeXml)
-    : element('Marker', keyText(query.get('marker') ?? '')) +
-      optional('NextMarker', page.next?.skip ?? page.next?.after, keyText);
+    : isVersions
+      ? element('KeyMarker', keyText(query.get('key-marker') ?? '')) + optional('NextKeyMarker', next, keyText)
+      : element('Marker', keyText(query.get('marker') ?? '')) + optional('NextMarker', next, keyText);
   return (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
     element('Name', escapeXml(bucket)) +
     element('Prefix', keyText(request.prefix)) +
-    version +
+    position +
     element('MaxKeys', query.get('max-keys') ?? String(MAX_KEYS)) +
     (request.delimiter === '' ? '' : element('Delimiter', keyText(request.delimiter))) +
     (isEncoded ? element('EncodingType', 'url') : '') +
     element('IsTruncated', String(page.next !== undefined)) +
     contents.join('') +
-    prefixes.join('') +
-    '</ListBucketResult>'
+    prefixes.join('')
   );
 }
 
 function tokenOf(position: Position): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
-}
-
-/** `text` is escaped already. */
-function element(name: string, text: string): string {
-  return `<${name}>${text}</${name}>`;
-}
-
-function optional(name: string, value: string | null | undefined, escape: (value: string) => string): string {
-  return value === null || value === undefined ? '' : element(name, escape(value));
-}
-
-/** S3 writes characters that XML does not allow as references, too. Clients request URL encoding for these. */
-function escapeXml(text: string): string {
-  return text.replace(/[&<>"'\u0000-\u001f]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -7,6 +7,7 @@ import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
 import { answerAborts, removeAbandonedUploads, keepAliveWhileCompleting } from './multipart-uploads.ts';
+import { deleteObjects } from './delete-objects.ts';
 import { listObjects } from './list-objects.ts';
 import { convertErrors } from './s3-error.ts';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
@@ -72,6 +73,7 @@ export async function startObjectStore({
     keepAliveWhileCompleting(),
     decodeCopySource,
     answerAborts(server.store),
+    deleteObjects(buckets, server.store),
     listObjects(root, server.store),
   );
   server.on('event', (body) => onNotification?.(body));
