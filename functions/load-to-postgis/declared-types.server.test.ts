@@ -110,7 +110,31 @@ test('reads a sequence of bare geometries exactly, and a GeoJSON with a byte ord
   expect(await bare.query('select st_x(geom) as x, st_y(geom) as y from raw_data limit 1')).toEqual([
     { x: 0.12345678901234568, y: 1.3333333333333333 },
   ]);
-  const feature = `{"type":"Feature","properties":{"a":1},"geometry":${point}}`;
+  const feature = `{"type":"Feature","properties":{"a":0.30000000000000004},"geometry":${point}}`;
+  const mixed = await landing.put('mixed.geojsonl', `${feature}${point}${feature}`);
+  expect(await (await landing.load({ path: mixed, format: 'GeoJSONSeq' })).query('select a from raw_data')).toEqual(
+    [0.30000000000000004, null, 0.30000000000000004].map((a) => ({ a })),
+  );
   const marked = await landing.load({ path: await landing.put('mark.geojson', `\uFEFF${feature}`), format: 'GeoJSON' });
-  expect(await marked.query('select a from raw_data')).toEqual([{ a: 1 }]);
+  expect(await marked.query('select a from raw_data')).toEqual([{ a: 0.30000000000000004 }]);
+});
+
+test('reads members of features without properties, and notes those beside properties', async () => {
+  const feature = (members: string) => `{"type":"Feature","n":0.30000000000000004,${members}"geometry":null}`;
+  const load = async (name: string, members: string) =>
+    landing.load({
+      path: await landing.put(name, `{"type":"FeatureCollection","features":[${feature(members)}]}`),
+      format: 'GeoJSON',
+    });
+  const flat = await load('flat.geojson', '');
+  expect(await flat.query('select n from raw_data')).toEqual([{ n: 0.30000000000000004 }]);
+  expect(flat.notes).toEqual([]);
+  expect((await load('beside.geojson', '"properties":{"a":1},')).notes).toMatchObject([
+    {
+      code: 'MEMBERS_DROPPED',
+      message:
+        '1 features have members besides their properties, which were dropped: "n". ' +
+        'Move them into "properties" to keep them.',
+    },
+  ]);
 });

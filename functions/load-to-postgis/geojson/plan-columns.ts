@@ -3,7 +3,7 @@ import type { LayerField } from '#shared/gdal/layers.ts';
 import type { Conversion } from '../load/convert-columns.ts';
 import { mixedNote } from '../rows/row-column.ts';
 import type { JsonColumn } from './json-facts.ts';
-import type { GeoJsonFacts } from './rewrite-geojson.ts';
+import type { GeoJsonFacts } from './geojson-rewriter.ts';
 
 /** How GDAL's fields of a rewritten GeoJSON are copied. */
 export interface JsonColumns {
@@ -19,17 +19,21 @@ export function planJsonColumns(facts: GeoJsonFacts, fields: readonly LayerField
   return {
     types: columns.map(({ copied }) => copied),
     conversions: columns.flatMap(({ array }, index) => (array === undefined ? [] : [{ index, ...array }])),
-    notes: [...mixed, ...hiddenIdsNote(facts, file)],
+    notes: [...mixed, ...hiddenIdsNote(facts, file), ...droppedMembersNote(facts, file)],
   };
 }
 
 /** GDAL adds the id of a feature as field `id`, and leaves it out where a property has this name. */
-function columnOf({ properties, ids }: GeoJsonFacts, name: string): JsonColumn {
-  const property = properties.get(name)?.column();
+function columnOf({ properties, ids, members }: GeoJsonFacts, name: string): JsonColumn {
   const id = name === 'id' ? ids?.column() : undefined;
+  const found = [properties.get(name)?.column(), id, members.get(name)?.column()].filter(
+    (column) => column !== undefined,
+  );
   const text: JsonColumn = { copied: 'character varying', isMixed: false };
-  if (property !== undefined && id !== undefined && property.copied !== id.copied) return text;
-  return property ?? id ?? text;
+  const [first = text, ...others] = found;
+  return others.some(({ copied, array }) => copied !== first.copied || array?.type !== first.array?.type)
+    ? text
+    : first;
 }
 
 function hiddenIdsNote({ hiddenIds }: GeoJsonFacts, file: string): Note[] {
@@ -38,4 +42,17 @@ function hiddenIdsNote({ hiddenIds }: GeoJsonFacts, file: string): Note[] {
     `${hiddenIds} features have an id that differs from their property "id". The property is kept. ` +
     'Rename the property to keep both.';
   return [{ code: 'FEATURE_IDS_DROPPED', column: 'id', file, message }];
+}
+
+/** Names in the note. */
+const MAX_NAMED_MEMBERS = 5;
+
+function droppedMembersNote({ droppedMembers, members }: GeoJsonFacts, file: string): Note[] {
+  if (droppedMembers === 0) return [];
+  const names = [...members.keys()].slice(0, MAX_NAMED_MEMBERS).map((name) => JSON.stringify(name));
+  const listed = names.join(', ') + (members.size > names.length ? ', …' : '');
+  const message =
+    `${droppedMembers} features have members besides their properties, which were dropped: ${listed}. ` +
+    'Move them into "properties" to keep them.';
+  return [{ code: 'MEMBERS_DROPPED', file, message }];
 }

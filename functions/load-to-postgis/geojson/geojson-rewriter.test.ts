@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { GeoJsonRewriter } from './geojson-rewriter.ts';
 import { JsonFacts } from './json-facts.ts';
-import { GeoJsonRewriter } from './rewrite-geojson.ts';
 
-function rewrite(text: string, chunkBytes = 1000) {
-  const rewriter = new GeoJsonRewriter();
+function rewrite(text: string, chunkBytes = 1000, wrapped = new Set<number>()) {
+  const rewriter = new GeoJsonRewriter(wrapped);
   const bytes = Buffer.from(text);
   const parts: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes)
@@ -29,8 +29,29 @@ test('turns numbers, booleans, objects and arrays of properties into strings, in
 test('separates the features of a sequence', () => {
   const { text, rewriter } = rewrite(`\u001e${feature('{"a":1}')}\n\u001e${feature('{"a":2}')}\n`);
   expect(text).toBe(`\n${feature('{"a":"1"}')}\n\n,${feature('{"a":"2"}')}\n`);
-  expect([rewriter.texts, rewriter.isFeatures]).toEqual([2, true]);
-  expect(rewrite(`${feature('{}')} {"type":"Point","coordinates":[1,2]}`).rewriter.isFeatures).toBe(false);
+  expect([rewriter.texts, rewriter.isReadable, rewriter.geometries]).toEqual([2, true, []]);
+  expect(rewrite(`${feature('{}')} {"type":"FeatureCollection"}`).rewriter.isReadable).toBe(false);
+});
+
+test('writes a geometry of a sequence as a feature', () => {
+  const sequence = `${feature('{"a":1}')} {"type":"Point","coordinates":[1,2]}\n`;
+  const { rewriter } = rewrite(sequence);
+  expect([rewriter.isReadable, rewriter.geometries]).toEqual([true, [2]]);
+  expect(rewrite(sequence, 3, new Set([2])).text).toBe(
+    `${feature('{"a":"1"}')} ,{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}\n`,
+  );
+});
+
+test('reads other members of a feature like properties, and counts those beside properties', () => {
+  const members = ',"n":0.30000000000000004,"o":{"x":1},"bbox":[1,2]';
+  const rewritten = ',"n":"0.30000000000000004","o":"{\\"x\\":1}","bbox":[1,2]';
+  for (const wrap of [(body: string) => body, (body: string) => `{"n":5,"features":[${body}]}`]) {
+    const { text, rewriter } = rewrite(wrap(feature('{"a":1}', members)));
+    expect(text).toBe(wrap(feature('{"a":"1"}', rewritten)));
+    expect([...rewriter.facts.members.keys()]).toEqual(['n', 'o']);
+    expect(rewriter.facts.droppedMembers).toBe(1);
+  }
+  expect(rewrite(`{"type":"Feature"${members},"geometry":null}`).rewriter.facts.droppedMembers).toBe(0);
 });
 
 test('leaves tokens that are no JSON to GDAL, and counts ids that differ from the property id', () => {

@@ -1,0 +1,289 @@
+import { JsonFacts } from './json-facts.ts';
+
+export interface GeoJsonFacts {
+  /** About the values of each property, by its name. */
+  properties: Map<string, JsonFacts>;
+  /** About the ids of the features, if a feature has one. */
+  ids: JsonFacts | undefined;
+  /** Features whose id differs from their property `id`. GDAL keeps the property. */
+  hiddenIds: number;
+  /** About the other members of features. GDAL reads them as properties where a feature has no `properties`. */
+  members: Map<string, JsonFacts>;
+  /** Features with `properties` and other members, which GDAL does not read. */
+  droppedMembers: number;
+}
+
+const [QUOTE, BACKSLASH, COMMA, COLON, RECORD_SEPARATOR] = [0x22, 0x5c, 0x2c, 0x3a, 0x1e];
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+const BLANKS = new Set([0x20, 0x09, 0x0a, 0x0d]);
+/** Bytes that end a number or a word. */
+const ENDS = new Set([...BLANKS, COMMA, CLOSE_BRACE, CLOSE_BRACKET, QUOTE, OPEN_BRACE, OPEN_BRACKET, COLON]);
+/** Depth of the members of a feature in a collection, and of one that is a text of its own. */
+const [IN_COLLECTION, OF_ITS_OWN] = [3, 1];
+/** Members of a feature that are no properties, and those of other objects. */
+const KNOWN_MEMBERS = new Set([
+  ...['type', 'properties', 'geometry', 'bbox', 'centroid', 'center'],
+  ...['coordinates', 'geometries', 'features', 'crs'],
+]);
+const GEOMETRY_TYPES = new Set([
+  ...['Point', 'LineString', 'Polygon', 'MultiPoint', 'MultiLineString', 'MultiPolygon', 'GeometryCollection'],
+]);
+const [FEATURE_START, FEATURE_END] = ['{"type":"Feature","properties":{},"geometry":', '}'];
+/** Tokens that GDAL reads. Others stay as they are, so that GDAL rejects them. */
+const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|NaN|-?Infinity)$/;
+
+/** Rewrites the chunks of one file, in any division (see rewriteGeoJson). */
+export class GeoJsonRewriter {
+  readonly facts: GeoJsonFacts = {
+    properties: new Map(),
+    ids: undefined,
+    hiddenIds: 0,
+    members: new Map(),
+    droppedMembers: 0,
+  };
+  /** The number of texts at the outermost level. */
+  texts = 0;
+  /** The numbers of those that are geometries, from 1. */
+  readonly geometries: number[] = [];
+  /** False when one of them is neither a feature nor a geometry. */
+  isReadable = true;
+
+  /** The texts to write as the geometry of a feature. */
+  readonly #wrapped: ReadonlySet<number>;
+
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+  /** The last string before a colon, and the key of the current member on the outermost level. */
+  #string: Buffer = Buffer.alloc(0);
+  #key = '';
+  #topKey = '';
+  #textType = '';
+  #hasProperties = false;
+  #hasOthers = false;
+  #afterColon = false;
+  /** The depth of the members of the current feature, inside its properties; 0 outside. */
+  #propertiesDepth = 0;
+  #id: string | undefined;
+  #propertyId: string | undefined;
+  /** What is captured since `#from`, and the parts of it in earlier chunks. */
+  #capture: 'string' | 'scalar' | 'nested' | undefined;
+  #captured: Buffer[] = [];
+  #nestedDepth = 0;
+  #from = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #written = 0;
+  #output: Buffer[] = [];
+
+  constructor(wrapped: ReadonlySet<number> = new Set()) {
+    this.#wrapped = wrapped;
+  }
+
+  add(chunk: Buffer): Buffer[] {
+    this.#chunk = chunk;
+    [this.#written, this.#from] = [0, 0];
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at] as number;
+      if (this.#inString) this.#addToString(byte, at);
+      else this.#addOutside(byte, at);
+    }
+    if (this.#capture !== undefined) this.#captured.push(chunk.subarray(this.#from));
+    // Captured scalars and nested values are written as a whole when they end.
+    if (this.#capture !== 'scalar' && this.#capture !== 'nested') this.#write(chunk.length);
+    return this.#output.splice(0);
+  }
+
+  #addToString(byte: number, at: number): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) {
+      this.#inString = false;
+      if (this.#capture === 'string') this.#endString(at);
+    }
+  }
+
+  #addOutside(byte: number, at: number): void {
+    if (this.#capture === 'scalar') {
+      if (!ENDS.has(byte)) return;
+      this.#endScalar(at);
+    }
+    switch (byte) {
+      case QUOTE:
+        this.#inString = true;
+        if (this.#capture !== 'nested' && this.#isRelevant()) this.#start('string', at);
+        return;
+      case COLON:
+        if (this.#capture !== 'nested' && this.#isRelevant()) this.#startMember();
+        return;
+      case COMMA:
+        if (this.#capture !== 'nested') this.#afterColon = false;
+        return;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        return this.#open(byte, at);
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        return this.#close(at);
+      case RECORD_SEPARATOR:
+        if (this.#depth === 0) this.#replace(at, at + 1, '\n');
+        return;
+      default:
+        if (this.#afterColon && this.#isValue() && this.#capture === undefined && !BLANKS.has(byte))
+          this.#start('scalar', at);
+    }
+  }
+
+  /** Whether strings at this place can be keys or values that matter. */
+  #isRelevant(): boolean {
+    return this.#depth === OF_ITS_OWN || this.#atFeature() || this.#atProperties();
+  }
+
+  /** Whether the value after a colon is rewritten. */
+  #isValue(): boolean {
+    return this.#atProperties() || (this.#key === 'id' && this.#atFeature()) || this.#isOther();
+  }
+
+  /** Whether the current member is one of a feature that GDAL reads as a property where `properties` is missing. */
+  #isOther(): boolean {
+    const inFeature = this.#depth === OF_ITS_OWN ? this.#textType === 'Feature' : this.#atFeature();
+    return inFeature && this.#key !== 'id' && !KNOWN_MEMBERS.has(this.#key);
+  }
+
+  #atFeature(): boolean {
+    return this.#depth === OF_ITS_OWN || (this.#depth === IN_COLLECTION && this.#topKey === 'features');
+  }
+
+  #atProperties(): boolean {
+    return this.#propertiesDepth !== 0 && this.#depth === this.#propertiesDepth;
+  }
+
+  #start(capture: 'string' | 'scalar' | 'nested', at: number): void {
+    [this.#capture, this.#from] = [capture, at];
+    if (capture !== 'string') this.#write(at);
+  }
+
+  /** The bytes since the start of the capture, which ends before `end`. */
+  #endCapture(end: number): Buffer {
+    const last = this.#chunk.subarray(this.#from, end);
+    const all = this.#captured.length === 0 ? last : Buffer.concat([...this.#captured, last]);
+    this.#captured = [];
+    this.#capture = undefined;
+    return all;
+  }
+
+  #endString(at: number): void {
+    const text = this.#endCapture(at + 1);
+    if (!this.#afterColon) this.#string = text;
+    else if (this.#isValue())
+      this.#addValue((facts) => facts.addString(text), text.toString('utf8', 1, text.length - 1));
+    if (this.#afterColon && this.#depth === OF_ITS_OWN && this.#key === 'type')
+      this.#textType = text.toString('latin1', 1, text.length - 1);
+  }
+
+  #endScalar(at: number): void {
+    const token = this.#endCapture(at).toString('latin1');
+    if (!SCALAR.test(token)) return this.#emit(token, at);
+    this.#addValue((facts) => facts.addScalar(token), token);
+    this.#emit(`"${token}"`, at);
+  }
+
+  #addValue(add: (facts: JsonFacts) => void, text: string): void {
+    const isProperty = this.#atProperties();
+    if (!isProperty && this.#key === 'id') {
+      this.facts.ids ??= new JsonFacts();
+      add(this.facts.ids);
+      this.#id = text;
+      return;
+    }
+    if (!isProperty) this.#hasOthers = true;
+    else if (this.#key === 'id') this.#propertyId = text;
+    const known = isProperty ? this.facts.properties : this.facts.members;
+    let facts = known.get(this.#key);
+    if (facts === undefined) known.set(this.#key, (facts = new JsonFacts()));
+    add(facts);
+  }
+
+  #startMember(): void {
+    this.#afterColon = true;
+    this.#key = keyOf(this.#string);
+    if (this.#depth === OF_ITS_OWN) this.#topKey = this.#key;
+  }
+
+  #open(byte: number, at: number): void {
+    if (this.#depth === 0 && byte === OPEN_BRACE) {
+      if (this.texts++ > 0) this.#insert(at, ',');
+      if (this.#wrapped.has(this.texts)) this.#insert(at, FEATURE_START);
+      [this.#topKey, this.#textType] = ['', ''];
+    }
+    const isValue = this.#capture === undefined && this.#afterColon && (this.#atProperties() || this.#isOther());
+    if (isValue) {
+      this.#start('nested', at);
+      this.#nestedDepth = this.#depth;
+    }
+    const startsProperties = byte === OPEN_BRACE && this.#afterColon && this.#key === 'properties' && this.#atFeature();
+    this.#depth++;
+    if (this.#capture === 'nested') return;
+    if (startsProperties) [this.#propertiesDepth, this.#hasProperties] = [this.#depth, true];
+    this.#afterColon = false;
+  }
+
+  #close(at: number): void {
+    this.#depth--;
+    if (this.#capture === 'nested') {
+      if (this.#depth > this.#nestedDepth) return;
+      const text = this.#endCapture(at + 1).toString('utf8');
+      this.#addValue((facts) => facts.addNested(text), text);
+      return this.#emit(JSON.stringify(text), at + 1);
+    }
+    this.#afterColon = false;
+    if (this.#propertiesDepth > this.#depth) this.#propertiesDepth = 0;
+    const endsFeature = this.#depth === 0 || (this.#depth === IN_COLLECTION - 1 && this.#topKey === 'features');
+    if (endsFeature) this.#endFeature();
+    if (this.#depth === 0) this.#endText(at);
+  }
+
+  #endFeature(): void {
+    if (this.#id !== undefined && this.#propertyId !== undefined && this.#id !== this.#propertyId)
+      this.facts.hiddenIds++;
+    if (this.#hasProperties && this.#hasOthers) this.facts.droppedMembers++;
+    [this.#id, this.#propertyId] = [undefined, undefined];
+    [this.#hasProperties, this.#hasOthers] = [false, false];
+  }
+
+  #endText(at: number): void {
+    if (GEOMETRY_TYPES.has(this.#textType)) this.geometries.push(this.texts);
+    else if (this.#textType !== 'Feature') this.isReadable = false;
+    if (this.#wrapped.has(this.texts)) this.#insert(at + 1, FEATURE_END);
+  }
+
+  /** Writes the bytes before `end` that are not written yet. */
+  #write(end: number): void {
+    if (end > this.#written) this.#output.push(this.#chunk.subarray(this.#written, end));
+    this.#written = end;
+  }
+
+  /** Writes a text in the place of the bytes since the last written one. */
+  #emit(text: string, end: number): void {
+    this.#output.push(Buffer.from(text));
+    this.#written = end;
+  }
+
+  #insert(at: number, text: string): void {
+    this.#write(at);
+    this.#output.push(Buffer.from(text));
+  }
+
+  #replace(from: number, to: number, text: string): void {
+    this.#write(from);
+    this.#emit(text, to);
+  }
+}
+
+function keyOf(string: Buffer): string {
+  const text = string.toString('utf8');
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text.slice(1, -1); // GDAL reports invalid strings.
+  }
+}
