@@ -1,7 +1,7 @@
 import { type CellValue, isoDurationValue, isoValue, numberText } from './cell-values.ts';
 import { joinText } from './shared-strings.ts';
 import type { LostCell } from './sheet-writer.ts';
-import type { Attributes } from './xml-reader.ts';
+import type { ReadAttribute } from './xml-reader.ts';
 
 /** Elements of a cell whose text is not in its value: comments, reading aids, drawings and other foreign content. */
 const NOT_IN_VALUE = /^(?:office:annotation|text:ruby-text|text:note|table:|\?)/;
@@ -39,8 +39,7 @@ export class OdsCell {
     return this.#text;
   }
 
-  start(attributes: Attributes, attributeName: (name: string) => string): void {
-    const read = (name: string) => attributes[attributeName(name)];
+  start(read: ReadAttribute): void {
     this.#depth = 1;
     this.#skipped = 0;
     this.#text = '';
@@ -55,7 +54,7 @@ export class OdsCell {
     this.#written = this.#type === undefined ? undefined : read(ATTRIBUTE_OF[this.#type] ?? 'office:value');
   }
 
-  open(name: string, attributes: Attributes, attributeName: (name: string) => string): void {
+  open(name: string, read: ReadAttribute): void {
     this.#depth++;
     if (this.#skipped > 0) return;
     if (NOT_IN_VALUE.test(name)) this.#skipped = this.#depth;
@@ -63,7 +62,7 @@ export class OdsCell {
       this.#inParagraph = name === 'text:p' || name === 'text:h';
       if (this.#inParagraph && this.#paragraphs++ > 0) this.#add('\n');
     } else if (name === 'text:s') {
-      const count = Math.min(MAX_SPACES, repeats(attributes[attributeName('text:c')]));
+      const count = Math.min(MAX_SPACES, repeats(read('text:c')));
       this.#add(' '.repeat(count));
     } else if (name === 'text:tab') this.#add('\t');
     else if (name === 'text:line-break') this.#add('\n');

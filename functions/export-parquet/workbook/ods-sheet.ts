@@ -9,7 +9,7 @@ import {
   type WorkbookFile,
 } from './workbook.ts';
 import { type Parts, readPart } from './xlsx-parts.ts';
-import type { Attributes, XmlHandler } from './xml-reader.ts';
+import type { Attributes, ReadAttribute, XmlHandler } from './xml-reader.ts';
 
 /** The namespaces of OpenDocument 1.2, and LibreOffice's extension, which marks errors. */
 const NAMESPACES = {
@@ -53,19 +53,18 @@ class OdsHandler implements XmlHandler, Disposable {
     this.#makeWriter = makeWriter;
   }
 
-  open(name: string, attributes: Attributes, attributeName: (name: string) => string): void {
-    if (this.#cell.isOpen) return this.#cell.open(name, attributes, attributeName);
-    if (name === 'table:table') this.#openTable(attributes[attributeName('table:name')] ?? '');
+  open(name: string, _: Attributes, read: ReadAttribute): void {
+    if (this.#cell.isOpen) return this.#cell.open(name, read);
+    if (name === 'table:table') this.#openTable(read('table:name') ?? '');
     else if (this.#writer === undefined) return;
-    else if (name === 'table:table-column') this.#addColumns(attributes, attributeName);
+    else if (name === 'table:table-column') this.#addColumns(read);
     else if (name === 'table:table-row') {
       this.#row += this.#repeatRow;
-      this.#repeatRow = repeats(attributes[attributeName('table:number-rows-repeated')]);
-      this.#isRowHidden = isHidden(attributes[attributeName('table:visibility')]);
+      this.#repeatRow = repeats(read('table:number-rows-repeated'));
+      this.#isRowHidden = isHidden(read('table:visibility'));
       this.#column = 0;
       this.#writer.startRow(this.#row);
-    } else if (name === 'table:table-cell' || name === 'table:covered-table-cell')
-      this.#cell.start(attributes, attributeName);
+    } else if (name === 'table:table-cell' || name === 'table:covered-table-cell') this.#cell.start(read);
   }
 
   text(text: string): void {
@@ -102,9 +101,9 @@ class OdsHandler implements XmlHandler, Disposable {
     this.result = { ...written, ...this.#counts, hiddenColumns, name: this.sheets.at(-1) ?? '' };
   }
 
-  #addColumns(attributes: Attributes, attributeName: (name: string) => string): void {
-    const count = repeats(attributes[attributeName('table:number-columns-repeated')]);
-    if (isHidden(attributes[attributeName('table:visibility')]) && this.#hiddenColumns.length < MAX_HIDDEN_RANGES)
+  #addColumns(read: ReadAttribute): void {
+    const count = repeats(read('table:number-columns-repeated'));
+    if (isHidden(read('table:visibility')) && this.#hiddenColumns.length < MAX_HIDDEN_RANGES)
       this.#hiddenColumns.push([this.#nextColumn, this.#nextColumn + count - 1]);
     this.#nextColumn += count;
   }

@@ -86,11 +86,11 @@ async function readSheetList(
   const sheets: { name: string; id: string }[] = [];
   let is1904 = false;
   const found = await readPart(parts, part, SPREADSHEET, {
-    open: (name, attributes, attributeName) => {
+    open: (name, attributes, read) => {
       if (name === 'workbookPr') is1904 = isTrue(attributes.date1904);
       if (name !== 'sheet') return;
       if (sheets.length >= MAX_SHEETS) throw tooMany(parts, 'sheets', MAX_SHEETS);
-      sheets.push({ name: attributes.name ?? '', id: attributes[attributeName('r:id')] ?? '' });
+      sheets.push({ name: attributes.name ?? '', id: read('r:id') ?? '' });
     },
   });
   if (!found)

@@ -151,6 +151,14 @@ test('prefixes, other namespaces and the strict namespace', async () => {
   expect(values).toEqual([['7']]);
 });
 
+test('two prefixes of one namespace', async () => {
+  const office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
+  const main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main';
+  const workbook = `<workbook xmlns="${main}" xmlns:r="${office}"><sheets><sheet name="S" xmlns:q="${office}" q:id="s1"/></sheets></workbook>`;
+  const body = xlsx(names('id') + row('<c><v>7</v></c>'), { members: { 'xl/workbook.xml': workbook } });
+  expect((await readTestSheet(body)).values).toEqual([['7']]);
+});
+
 test('the epoch of 1904', async () => {
   const body = xlsx(names('d') + row('<c s="1"><v>0</v></c>'), { styles: [14], properties: 'date1904="1"' });
   expect((await readTestSheet(body)).values).toEqual([['1904-01-01']]);

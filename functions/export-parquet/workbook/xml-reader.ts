@@ -18,10 +18,13 @@ const ENCODINGS = /^(?:utf-?8|utf-?16(?:le|be)?|us-ascii)$/i;
 
 export type Attributes = Readonly<Record<string, string | undefined>>;
 
+/** The value of an attribute of the current element, such as `office:value`. */
+export type ReadAttribute = (name: string) => string | undefined;
+
 /** Receives the parts of an XML document in their order. Names of elements are those that XmlReader describes. */
 export interface XmlHandler {
-  /** Attributes have the names of the document; `attributeName` returns that of an attribute such as `office:value`. */
-  open(name: string, attributes: Attributes, attributeName: (name: string) => string): void;
+  /** Attributes have the names of the document; `read` returns the value of one with a prefix of `namespaces`. */
+  open(name: string, attributes: Attributes, read: ReadAttribute): void;
   /** Only characters of one text: a CDATA section, a comment or an element ends it. */
   text?(text: string): void;
   close?(name: string): void;
@@ -52,7 +55,9 @@ export class XmlReader {
   readonly #scopes: { depth: number; prefixes: Map<string, string> }[] = [];
   #prefixes = new Map<string, string>();
   #names = new Map<string, string>();
-  #attributeNames = new Map<string, string>();
+  /** For a name such as `office:value`, the names that it can have in the document: one for each prefix. */
+  #attributeNames = new Map<string, readonly string[]>();
+  #attributes: Attributes = {};
 
   /** `part` is the name of the document, for messages. */
   constructor(part: string, namespaces: Readonly<Record<string, string>>, handler: XmlHandler) {
@@ -129,7 +134,8 @@ export class XmlReader {
         if (attribute.startsWith(XMLNS)) this.#declare(attribute, attributes[attribute] ?? '');
       if (this.#declared.length > 0) this.#openScope();
     }
-    this.#handler.open(this.#nameOf(name), attributes, this.#attributeName);
+    this.#attributes = attributes;
+    this.#handler.open(this.#nameOf(name), attributes, this.#readAttribute);
   }
 
   #checkEncoding(): void {
@@ -184,15 +190,23 @@ export class XmlReader {
     return name;
   }
 
-  readonly #attributeName = (name: string): string => {
-    const known = this.#attributeNames.get(name);
-    if (known !== undefined) return known;
-    const [prefix, local] = name.split(':', 2);
-    const found = [...this.#prefixes].find(([written, uri]) => written !== '' && this.#namespaces[uri] === prefix);
-    const written = found === undefined ? name : `${found[0]}:${local}`;
-    this.#attributeNames.set(name, written);
-    return written;
+  readonly #readAttribute: ReadAttribute = (name) => {
+    for (const written of this.#attributeNames.get(name) ?? this.#addAttributeNames(name)) {
+      const value = this.#attributes[written];
+      if (value !== undefined) return value;
+    }
+    return undefined;
   };
+
+  #addAttributeNames(name: string): readonly string[] {
+    const [prefix, local] = name.split(':', 2);
+    const names = [...this.#prefixes].flatMap(([written, uri]) =>
+      written !== '' && this.#namespaces[uri] === prefix ? [`${written}:${local}`] : [],
+    );
+    if (names.length === 0) names.push(name); // A document without declarations.
+    this.#attributeNames.set(name, names);
+    return names;
+  }
 
   #unreadable(problem: string, cause?: unknown): SluiceError {
     return new SluiceError('FILE_UNREADABLE', `${this.#part} ${problem}.`, { cause });
