@@ -17,6 +17,8 @@ const csv = (body: string | Buffer, fields: Partial<TableFile> = {}): TableFile 
 });
 /** The beginning of a zip archive, of which a workbook is one. */
 const ZIP = Buffer.from('504b030414000000080000002100', 'hex');
+/** The beginning of a document of Office before 2007. */
+const OLE = Buffer.from('d0cf11e0a1b11ae100000000', 'hex');
 
 test.each([
   ['a workbook named .csv', csv(ZIP), 'FORMAT_MISMATCH', /declared as CSV, but its content looks like a zip archive/],
@@ -33,7 +35,20 @@ test.each([
     'UTF-16 without a byte order mark',
     csv(Buffer.from('a,b\n', 'utf16le')),
     'FORMAT_MISMATCH',
-    /looks like binary data/,
+    /looks like UTF-16 text without a byte order mark\. Set `encoding` of the file to UTF-16LE/,
+  ],
+  ['binary data', csv(Buffer.from([1, 2, 0xff, 0, 3, 0xfe, 7, 8])), 'FORMAT_MISMATCH', /looks like binary data/],
+  [
+    'a workbook with a password',
+    csv(Buffer.concat([OLE, Buffer.from('EncryptedPackage', 'utf16le')]), { format: 'XLSX' }),
+    'FORMAT_MISMATCH',
+    /looks like an Office document with a password\. Save it as \.xlsx without a password\.$/,
+  ],
+  [
+    'an old workbook',
+    csv(OLE, { format: 'XLSX' }),
+    'FORMAT_MISMATCH',
+    /looks like an Office document of the time before 2007, such as \.xls\. Save it as \.xlsx without a password\.$/,
   ],
   [
     'a CSV declared as JSON lines',

@@ -1,4 +1,4 @@
-import { describeFirstBytes, isGzip, isUtf16, isZip, matchesText } from './signatures.ts';
+import { isDelimitedText, isGzip, isUtf16, isZip, matchesText } from './signatures.ts';
 import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A table format that Sluice accepts. docs/tabular.md describes the formats. */
@@ -8,15 +8,6 @@ export interface TableFormat extends FileFormat {
   delimiter?: string;
   /** False when quotes have no meaning in the format, unless the manifest declares it. */
   quotes?: false;
-}
-
-/** JSON. A CSV header with names in brackets (`[id],[name]`), which some databases export, does not match. */
-const isJson = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
-
-/** Text, compressed or not. Text contains zero bytes only in UTF-16. */
-function isDelimitedText(firstBytes: Buffer): boolean {
-  if (isGzip(firstBytes) || isUtf16(firstBytes)) return true;
-  return !isJson(firstBytes) && ['text', 'JSON'].includes(describeFirstBytes(firstBytes));
 }
 
 export const TABLE_FORMATS: readonly TableFormat[] = [

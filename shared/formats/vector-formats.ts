@@ -1,4 +1,4 @@
-import { isShapefile, isSqlite, isUtf16, isZip, matchesText, startsWithBytes } from './signatures.ts';
+import { isDelimitedText, isShapefile, isSqlite, isZip, matchesText, startsWithBytes } from './signatures.ts';
 import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 
 /** A vector format that Sluice accepts. docs/formats.md is generated from the table below. */
@@ -145,7 +145,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     drivers: ['CSV'],
     ...SINGLE_FILE,
     isSingleLayer: true,
-    matchesSignature: (firstBytes) => !firstBytes.includes(0) || isUtf16(firstBytes),
+    matchesSignature: isDelimitedText,
     encoding: 'transcode',
   },
 ];

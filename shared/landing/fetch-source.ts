@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/formats/archive.ts';
-import { describeFirstBytes, readFirstBytes } from '#shared/formats/signatures.ts';
+import { adviceForFirstBytes, describeFirstBytes, isWideText, readFirstBytes } from '#shared/formats/signatures.ts';
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -81,14 +81,16 @@ export function layerInside(
   return namesFile && !layers.includes(layer) ? undefined : layer;
 }
 
-/** Throws FORMAT_MISMATCH when the file does not start with the signature of its format. */
-export function checkSignature(format: FileFormat, firstBytes: Buffer, file: string): void {
-  if (format.matchesSignature(firstBytes)) return;
+/**
+ * Throws FORMAT_MISMATCH when the file does not start with the signature of its format. `encoding` is the declared one
+ * of a text.
+ */
+export function checkSignature(format: FileFormat, firstBytes: Buffer, file: string, encoding?: string): void {
+  if (format.matchesSignature(firstBytes) || isWideText(firstBytes, encoding)) return;
   const found = describeFirstBytes(firstBytes);
   throw new SluiceError(
     'FORMAT_MISMATCH',
-    `${file} is declared as ${format.name}, but its content looks like ${found}. ` +
-      'Correct `format` in the manifest, or upload a file of that format.',
+    `${file} is declared as ${format.name}, but its content looks like ${found}. ` + adviceForFirstBytes(firstBytes),
     { details: { file, format: format.name, found } },
   );
 }

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFirstBytes } from '#shared/formats/signatures.ts';
 import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkSignature, fetchSource, type FetchContext, type Source } from '#shared/landing/fetch-source.ts';
@@ -8,8 +7,6 @@ import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts'
 
 /** Concurrent downloads: enough to hide the latency of the object store. */
 const PARALLEL_DOWNLOADS = 4;
-/** Half of the bytes of such texts are 0, so their first bytes look like binary data. */
-const WIDE_ENCODING = /^utf-?(16|32)/i;
 
 /** A downloaded file in its own folder. */
 export interface FetchedTable {
@@ -39,10 +36,7 @@ function fetchTable(declared: ManifestFile, target: FetchContext): Promise<Sourc
   return fetchSource(
     declared,
     tableFormat(declared.format, declared.path),
-    ({ file, format }, head) => {
-      const isWide = WIDE_ENCODING.test(declared.encoding ?? '');
-      if (!(isWide && describeFirstBytes(head) === 'binary data')) checkSignature(format, head, file);
-    },
+    ({ file, format }, head) => checkSignature(format, head, file, declared.encoding),
     target,
   );
 }

@@ -30,7 +30,8 @@ export async function fetchVector(declared: ManifestFile, context: FetchContext)
     declared,
     vectorFormat(declared.format, declared.path),
     async (source, head) => {
-      checkSignature(source.format, head, source.file);
+      const encoding = source.format.encoding === 'transcode' ? declared.encoding : undefined;
+      checkSignature(source.format, head, source.file, encoding);
       if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
       schema = await rejectReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
       const { file, format } = source;
