@@ -32,7 +32,12 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   const folderOf = (index: number) => join(scratch.folder, String(index));
   // Open the session during the download of the first file.
   const firstDownload = download(folderOf(0), firstFile, context, signal);
-  firstDownload.catch(() => undefined); // Awaited below, unless the session fails first.
+  const downloadEnded = firstDownload.then(
+    () => undefined,
+    () => undefined,
+  );
+  await using ending = new AsyncDisposableStack();
+  ending.defer(() => downloadEnded); // The scratch folder is deleted after all writes to it have ended.
   const session = await context.postgis.openSession(claim, signal);
   const load = async (source: VectorSource, index: number) => {
     const folder = folderOf(index);
@@ -60,7 +65,6 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
     return describeTable(claim.runId, [first, ...others], rejected);
   } finally {
-    await firstDownload.catch(() => undefined); // The scratch folder is deleted after all writes to it have ended.
     await session.close();
   }
 }
