@@ -1,5 +1,6 @@
 import childProcess, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
+import { Stream } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
 
@@ -7,16 +8,20 @@ import pg from 'pg';
 export interface WritePoint {
   /** Statement, S3 command or program. Ids and numbers are replaced, so that the name is the same in every run. */
   name: string;
-  /** 1 for the first write with this name since the process started; 0 while writes are not counted. */
+  /** 1 for the first write with this name since the start of the count; 0 while writes are not counted. */
   occurrence: number;
 }
 
-/** `before` is called before each durable write starts, and `after` when it is durable. */
+/**
+ * `before` is called before each durable write starts, and `after` when it is durable. A statement or S3 request waits
+ * for the promise of `before`, and the caller of an S3 request also waits for the promise of `after`. Programs do not
+ * wait.
+ */
 export interface WriteObserver {
   /** Whether writes are counted now. */
   counts(): boolean;
-  before(point: WritePoint): void;
-  after(point: WritePoint): void;
+  before(point: WritePoint): Promise<void> | undefined;
+  after(point: WritePoint): Promise<void> | undefined;
 }
 
 const WRITES =
@@ -31,9 +36,10 @@ const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
 
 /**
  * Observes every durable write of this process: SQL statements, S3 requests, and GDAL programs that write to PostGIS.
- * It replaces functions of the drivers, so that it observes all writes without changes in Sluice.
+ * It replaces functions of the drivers, so that it observes all writes without changes in Sluice. Returns a function
+ * that starts the count of the occurrences again.
  */
-export function watchWrites(observer: WriteObserver): void {
+export function watchWrites(observer: WriteObserver): () => void {
   const counts = new Map<string, number>();
   const next = (name: string): WritePoint => {
     if (!observer.counts()) return { name, occurrence: 0 };
@@ -44,6 +50,7 @@ export function watchWrites(observer: WriteObserver): void {
   watchSql(next, observer);
   watchS3(next, observer);
   watchPrograms(next, observer);
+  return () => counts.clear();
 }
 
 type Next = (name: string) => WritePoint;
@@ -66,7 +73,12 @@ function watchSql(next: Next, observer: WriteObserver): void {
     const text = typeof first === 'string' ? first : ((first as { text?: unknown } | undefined)?.text ?? '');
     if (typeof text !== 'string' || !WRITES.test(text)) return query.apply(this, args);
     const point = next(`sql ${nameOf(text)}`);
-    observer.before(point);
+    const waiting = observer.before(point);
+    // A stream for COPY is both the argument and the result.
+    if (waiting !== undefined) {
+      const result = waiting.then(() => query.apply(this, args));
+      return first instanceof Stream ? first : result;
+    }
     const result = query.apply(this, args);
     if (result instanceof Promise)
       void result.then(
@@ -83,13 +95,12 @@ function watchS3(next: Next, observer: WriteObserver): void {
     const command = args[0] as { constructor: { name: string }; input: { Bucket?: string } };
     if (!S3_WRITES.has(command.constructor.name)) return send.apply(this, args);
     const point = next(`s3 ${command.constructor.name} ${command.input.Bucket}`);
-    observer.before(point);
-    const sent = send.apply(this, args);
-    void sent.then(
-      () => observer.after(point),
-      () => undefined,
-    );
-    return sent;
+    const waiting = observer.before(point);
+    const sent = waiting === undefined ? send.apply(this, args) : waiting.then(() => send.apply(this, args));
+    return sent.then(async (reply) => {
+      await observer.after(point);
+      return reply;
+    });
   } as typeof S3Client.prototype.send;
 }
 
@@ -100,10 +111,10 @@ function watchPrograms(next: Next, observer: WriteObserver): void {
     if (program === undefined) return spawn(...args);
     const start = next(`program ${program}`);
     const running = next(`program ${program}, running`);
-    observer.before(start);
+    void observer.before(start);
     const child = spawn(...args);
-    child.once('spawn', () => setImmediate(() => observer.before(running)));
-    child.once('exit', () => observer.after(start));
+    child.once('spawn', () => setImmediate(() => void observer.before(running)));
+    child.once('exit', () => void observer.after(start));
     return child;
   } as typeof childProcess.spawn;
   syncBuiltinESMExports();

@@ -1,31 +1,31 @@
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
 import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
 import { openKilledSluices } from './victims.ts';
-import { TIMEOUT_MS } from './worker-process.ts';
+import { kill, TIMEOUT_MS } from './worker-process.ts';
 
 /**
  * Kills Sluice (SIGKILL) before or after durable writes of a run: SQL statements, S3 requests and programs. After the
  * next start, the batch must have one run and the same assets as without a kill, and no working data may remain. By
  * default, a sample of the writes is tested; SLUICE_TEST_ALL tests all of them.
+ *
+ * One kill ends several runs, each at another write: Sluice processes the batches one after another, and holds each of
+ * them at its write. The last one kills the process.
  */
 
 const servers = await openKilledSluices();
 const { context } = servers;
 const { ledger, postgis } = context;
-/** The Sluice that finished the last run. The next test kills it. */
-let started: ChildProcess | undefined;
-afterAll(async () => {
-  if (started !== undefined) {
-    const ended = once(started, 'close');
-    started.kill('SIGKILL');
-    await ended;
-  }
-  await servers.close();
-});
+afterAll(servers.close);
+
+/** Most runs that one kill ends. A function has 2 places for small inputs, so more runs would wait for a place. */
+const RUNS_PER_KILL = 4;
+/** All writes of the lane `raster` are in few functions. */
+const RUNS_PER_KILL_OF_RASTERS = 2;
+/** A program cannot be held. A fetch of the queue belongs to no run. */
+const NEVER_HELD = /^(program|sql with next)/i;
 
 /**
  * A kill after a write has the same effect as a kill before the next write, except for writes that the object store or
@@ -33,24 +33,40 @@ afterAll(async () => {
  */
 const COMPLETED_BY_OTHERS = /^(s3|program)(?!.*running)/;
 
+interface Kill extends Trial {
+  when: 'before' | 'after';
+  batchId: string;
+}
+
 const [sampleBefore, sampleAfter] = [pointSampler(), pointSampler()];
-const recorded: {
-  batch: Batch;
-  points: string;
-  kills: (Trial & { when: 'before' | 'after' })[];
-}[] = [];
+const recorded: { batch: Batch; points: string; kills: Kill[][] }[] = [];
 for (const batch of BATCHES) {
   const points = await servers.record(batch);
+  const completedByOthers = points.filter(
+    ({ name }, index) => COMPLETED_BY_OTHERS.test(name) || index === points.length - 1,
+  );
+  const killsOf = (when: Kill['when'], trials: Trial[]) =>
+    trials.map((trial): Kill => ({ when, ...trial, batchId: `${when} ${trial.index} ${batch.title}` }));
+  const kills = [...killsOf('before', sampleBefore(points)), ...killsOf('after', sampleAfter(completedByOthers))];
   recorded.push({
     batch,
     points: points.map(({ name }) => name.toLowerCase()).join('\n'),
-    kills: [
-      ...sampleBefore(points).map((trial) => ({ when: 'before' as const, ...trial })),
-      ...sampleAfter(
-        points.filter(({ name }, index) => COMPLETED_BY_OTHERS.test(name) || index === points.length - 1),
-      ).map((trial) => ({ when: 'after' as const, ...trial })),
-    ],
+    kills: groupKills(
+      kills.toSorted((a, b) => points.indexOf(b.point) - points.indexOf(a.point)),
+      batch.lane === 'raster' ? RUNS_PER_KILL_OF_RASTERS : RUNS_PER_KILL,
+    ),
   });
+}
+
+/** Divides the kills into groups of about this size. Only the last one of a group is never held. */
+function groupKills(kills: Kill[], size: number): Kill[][] {
+  const isHeld = ({ when, name }: Kill) => !NEVER_HELD.test(name) && (when === 'before' || name.startsWith('s3'));
+  const [held, neverHeld] = [kills.filter(isHeld), kills.filter((kill) => !isHeld(kill))];
+  const count = Math.max(neverHeld.length, Math.ceil(kills.length / size));
+  return Array.from({ length: count }, (_, group) => [
+    ...held.filter((_kill, index) => index % count === group),
+    ...neverHeld.slice(group, group + 1),
+  ]);
 }
 
 test('writes of every kind are observed', () => {
@@ -72,47 +88,57 @@ test('writes of every kind are observed', () => {
   }
 });
 
-describe.each(recorded)('$batch.title:', ({ batch, kills }) => {
+describe.each(recorded)('$batch.title:', ({ batch, kills: groups }) => {
   const missed: string[] = [];
 
-  test.each(kills)(
-    'after a kill $when $name, the run succeeds and no working data remain',
-    async ({ when, index, point, name }) => {
-      const batchId = `${when} ${index} ${batch.title}`;
-      const child = started ?? (await servers.start());
-      started = undefined;
-      const dead = once(child, 'close');
-      await uploadBatch(batch, batchId, datasetOf(batchId), context);
-      servers.go(child, { target: { point, when } });
-      // Some writes, such as those of a retry, do not occur in every run. Then the process is killed after the run.
-      const killed = await Promise.race([
-        dead.then(() => true),
-        vi
-          .waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 50 })
-          .then(
-            () => false,
-            () => false,
-          ),
-      ]);
-      if (!killed) missed.push(`${when} ${name}`);
-      child.kill('SIGKILL');
-      await dead;
+  describe.each(groups.map((kills) => ({ kills })))('one process:', ({ kills }) => {
+    beforeAll(async () => {
+      missed.push(...(await killDuring(batch, kills)));
+      await servers.running();
+    }, kills.length * TIMEOUT_MS);
 
-      started = await servers.start();
-      expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
-      await expectNoWorkingData();
-    },
-    2 * TIMEOUT_MS,
-  );
+    test.each(kills)(
+      'after a kill $when $name, the run succeeds',
+      async ({ batchId }) => {
+        expect(await finished(batch, batchId, datasetOf(batchId))).toEqual(await assetsOf(batch, inputDataset(batch)));
+      },
+      2 * TIMEOUT_MS,
+    );
 
-  test('most of the selected writes occur, so that the process is killed', () => {
-    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(kills.length * MAX_MISSED_SHARE);
+    test('no working data remain', expectNoWorkingData, 2 * TIMEOUT_MS);
+  });
+
+  test('most of the selected writes occur, so that the run is killed', () => {
+    expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(groups.flat().length * MAX_MISSED_SHARE);
   });
 
   test('the ledger, the lake and the catalog are consistent', async () => {
     expect(await inconsistencies(context)).toEqual([]);
   });
 });
+
+/**
+ * Kills one process during the run of each kill. Some writes, such as those of a retry, do not occur in every run. Then
+ * the process is killed after the run. Returns these writes.
+ */
+async function killDuring(batch: Batch, kills: Kill[]): Promise<string[]> {
+  const child = await servers.running();
+  const ended = once(child, 'close');
+  const missed: string[] = [];
+  for (const [position, { when, point, name, batchId }] of kills.entries()) {
+    const isLast = position === kills.length - 1;
+    let reached = false;
+    void (isLast ? ended : once(child.stdout!, 'data')).then(() => (reached = true));
+    await uploadBatch(batch, batchId, datasetOf(batchId), context);
+    servers.go(child, { target: { point, when, action: isLast ? 'SIGKILL' : 'hold' } });
+    await vi
+      .waitUntil(async () => reached || (await servers.isOver(batchId)), { timeout: TIMEOUT_MS, interval: 50 })
+      .catch(() => undefined);
+    if (!reached) missed.push(`${when} ${name}`);
+  }
+  await kill(child);
+  return missed;
+}
 
 function datasetOf(batchId: string): string {
   return batchId.replaceAll(' ', '-');

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Context } from '#shared/runtime/context.ts';
 import { LANE_STEPS } from '#shared/contracts/lanes.ts';
@@ -17,18 +16,29 @@ import {
   uploadBatch,
   VECTOR,
 } from './batches.ts';
-import { durableState, executeFunctions, isStopped, startWorker, TIMEOUT_MS } from './worker-process.ts';
+import {
+  durableState,
+  executeFunctions,
+  isStopped,
+  kill,
+  startWorker,
+  TIMEOUT_MS,
+  type Worker,
+} from './worker-process.ts';
 
 /**
  * Stops a worker (SIGSTOP) during a step until its lease has expired. Another worker claims the step and ends the run.
- * After that, the first worker continues (SIGCONT), and its writes must not change anything.
+ * After that, the first worker continues (SIGCONT), and its writes must not change anything. The same process is the
+ * first worker of all batches.
  */
 
 const LEASE_SECONDS = 1;
 
 let context: Context & AsyncDisposable;
+let worker: Worker;
 beforeAll(async () => {
   context = await openFunctionContext({ CLAIM_LEASE_SECONDS: String(LEASE_SECONDS) });
+  worker = startWorker(context);
   for (const input of new Set(BATCHES.flatMap(({ inputs }) => inputs))) {
     await executeFunctions(
       context,
@@ -37,7 +47,10 @@ beforeAll(async () => {
     );
   }
 });
-afterAll(() => context[Symbol.asyncDispose]());
+afterAll(async () => {
+  await kill(worker.child);
+  await context[Symbol.asyncDispose]();
+});
 
 async function admit(batch: Batch, batchId: string, datasetId: string) {
   const event = await validateManifest(uploadEvent(await uploadBatch(batch, batchId, datasetId, context)), context);
@@ -99,8 +112,7 @@ test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, ste
     const before = steps.slice(0, steps.indexOf(step));
     const event = await executeFunctions(context, before, requested);
 
-    const worker = startWorker(context, step, event, stopAt);
-    const ended = once(worker.child, 'close');
+    worker.call({ name: step, event, stopAt });
     await vi.waitUntil(() => isStopped(worker.child), { timeout: TIMEOUT_MS, interval: 20 });
     await executeFunctions(context, steps.slice(before.length), event);
     const datasets = datasetsOf(batch, batchId);
@@ -114,8 +126,7 @@ test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, ste
     });
 
     worker.child.kill('SIGCONT');
-    await ended;
-    expect(JSON.parse(worker.output())).toMatchObject({ stopped: true });
+    expect(await worker.outcome()).toMatchObject({ stopped: true });
     expect(await durableState(context, runId, datasets)).toEqual(after);
   },
   2 * TIMEOUT_MS,

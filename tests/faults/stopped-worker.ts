@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline';
 import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { createLogger } from '#shared/log/log.ts';
@@ -6,31 +7,51 @@ import { loadHandler } from '#shared/runtime/in-process-host.ts';
 import { watchWrites } from './durable-writes.ts';
 
 /**
- * Calls the function WORKER_FUNCTION with the event WORKER_EVENT, and stops its own process (SIGSTOP) before the first
- * write whose `NAME (OCCURRENCE)` matches the regular expression WORKER_STOP. After SIGCONT it continues, prints the
- * outcome, and ends.
+ * A worker that calls functions. It reads its calls from standard input, one line of JSON each. During a call, it stops
+ * its own process (SIGSTOP) before the first write whose `NAME (OCCURRENCE)` matches the regular expression `stopAt`.
+ * After SIGCONT it continues, and prints the outcome as one line of JSON.
  */
-const handler = await loadHandler(process.env.WORKER_FUNCTION ?? '');
-const event = JSON.parse(process.env.WORKER_EVENT ?? '') as SluiceEvent;
-const stopAt = new RegExp(process.env.WORKER_STOP ?? '', 'i');
+export interface Call {
+  name: string;
+  event: SluiceEvent;
+  stopAt: string;
+}
+
+export interface Outcome {
+  stopped: boolean;
+  /** Type of the returned event. */
+  replied?: string | null;
+  /** Code of the error. */
+  failed?: string;
+}
+
 const env = parseEnv(process.env);
 const context = await openContext(env, createLogger(env));
 
-let stopped = false;
-watchWrites({
-  counts: () => true,
+let stopAt: RegExp | undefined;
+const restartCount = watchWrites({
+  counts: () => stopAt !== undefined,
   before: ({ name, occurrence }) => {
-    if (stopped || !stopAt.test(`${name} (${occurrence})`)) return;
-    stopped = true;
+    if (stopAt?.test(`${name} (${occurrence})`) !== true) return undefined;
+    stopAt = undefined;
     process.kill(process.pid, 'SIGSTOP');
+    return undefined;
   },
   after: () => undefined,
 });
 
-const outcome = await handler(event, context).then(
-  (reply) => ({ replied: reply?.type ?? null }),
-  (thrown: unknown) => ({ failed: (thrown as { code?: string }).code ?? String(thrown) }),
-);
-process.stdout.write(JSON.stringify({ stopped, ...outcome }));
+async function execute(call: Call): Promise<Outcome> {
+  const handler = await loadHandler(call.name);
+  restartCount();
+  stopAt = new RegExp(call.stopAt, 'i');
+  const result = await handler(call.event, context).then(
+    (reply) => ({ replied: reply?.type ?? null }),
+    (thrown: unknown) => ({ failed: (thrown as { code?: string }).code ?? String(thrown) }),
+  );
+  return { stopped: stopAt === undefined, ...result };
+}
+
+for await (const line of createInterface({ input: process.stdin }))
+  process.stdout.write(`${JSON.stringify(await execute(JSON.parse(line) as Call))}\n`);
 await context[Symbol.asyncDispose]();
 process.exit(0); // An idle export thread would keep the process alive.

@@ -5,29 +5,46 @@ import { startSluice } from '../../gateway/start.ts';
 import { watchWrites, type WritePoint } from './durable-writes.ts';
 
 /**
- * A Sluice that sends itself a signal at one durable write, or records its durable writes. It reads its order from
- * standard input, one line of JSON, which the test sends after it uploaded a manifest. Writes are counted from then on.
+ * A Sluice that is killed, stopped or held at one durable write, or records its durable writes. It reads its orders
+ * from standard input. Each is a line of JSON, which the test sends after it uploaded a manifest. Writes are counted
+ * from then on. A Sluice that survives an order can receive another one.
  */
 export interface Order {
-  /** The write, and whether the signal is sent before or after it. The signal is SIGKILL by default. */
-  target?: { point: WritePoint; when: 'before' | 'after'; signal?: NodeJS.Signals };
+  /** The write, and whether it has happened at the action. */
+  target?: {
+    point: WritePoint;
+    when: 'before' | 'after';
+    /** A signal to the process. `hold`: the batch waits at the write until the process ends, and `held` is printed. */
+    action: 'SIGKILL' | 'SIGSTOP' | 'hold';
+  };
   /** A file to which every write is appended. */
   record?: string;
 }
 
 let order: Order | undefined;
 const observe = (when: 'before' | 'after') => (point: WritePoint) => {
-  if (order === undefined || point.occurrence === 0) return;
+  if (order === undefined || point.occurrence === 0) return undefined;
   const { target, record } = order;
   if (record !== undefined && when === 'before') appendFileSync(record, `${JSON.stringify(point)}\n`);
-  if (when === target?.when && point.name === target.point.name && point.occurrence === target.point.occurrence)
-    process.kill(process.pid, target.signal ?? 'SIGKILL');
+  if (when !== target?.when || point.name !== target.point.name || point.occurrence !== target.point.occurrence)
+    return undefined;
+  if (target.action === 'hold') {
+    process.stdout.write('held\n');
+    return new Promise<never>(() => undefined);
+  }
+  process.kill(process.pid, target.action);
+  return undefined;
 };
-watchWrites({ counts: () => order !== undefined, before: observe('before'), after: observe('after') });
+const restartCount = watchWrites({
+  counts: () => order !== undefined,
+  before: observe('before'),
+  after: observe('after'),
+});
 
 const sluice = await startSluice(parseEnv(process.env));
 process.stdout.write('ready\n');
-createInterface({ input: process.stdin }).once('line', (line) => {
+createInterface({ input: process.stdin }).on('line', (line) => {
+  restartCount();
   order = JSON.parse(line) as Order;
   void sluice.publishWaitingManifests();
 });

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { expect, vi } from 'vitest';
 import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
@@ -15,7 +16,7 @@ import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
 import type { Order } from './victim.ts';
-import { TIMEOUT_MS } from './worker-process.ts';
+import { kill, TIMEOUT_MS } from './worker-process.ts';
 
 /**
  * Starts databases and an object store for Sluice processes that the tests kill or stop (victim.ts). Returns functions
@@ -38,6 +39,7 @@ export async function openKilledSluices() {
     ...STORE_KEY_VARIABLES,
   };
   const context = await openContext(testEnv(variables), SILENT_LOG);
+  const queue = new pg.Pool({ connectionString: control.url, max: 1 });
   const { ledger, objects } = context;
 
   const runOf = async (batchId: string): Promise<RunDocument | undefined> =>
@@ -56,22 +58,31 @@ export async function openKilledSluices() {
     return child;
   };
 
+  let started: ChildProcess | undefined;
+  /** The running process. Starts one if none runs. */
+  const running = async (): Promise<ChildProcess> => {
+    if (started?.exitCode !== null || started.signalCode !== null) started = await start();
+    return started;
+  };
+
   /** Lets a started process publish the uploaded manifests. */
   const go = (child: ChildProcess, order: Order) => child.stdin?.write(`${JSON.stringify(order)}\n`);
+
+  /** Waits until every delivery has ended, so that no function will be called. */
+  const noDeliveries = () =>
+    vi.waitUntil(async () => (await queue.query(`select from pgboss.job where state < 'completed'`)).rowCount === 0, {
+      timeout: TIMEOUT_MS,
+      interval: 10,
+    });
 
   /** Processes a batch without a kill, and returns all durable writes. Its assets can be joined (inputDataset). */
   const record = async (batch: Batch): Promise<WritePoint[]> => {
     const file = join(home, `${inputDataset(batch)}.jsonl`);
-    const child = await start();
-    const ended = once(child, 'close');
-    try {
-      await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
-      go(child, { record: file });
-      await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
-    } finally {
-      child.kill('SIGTERM');
-      await ended;
-    }
+    const child = await running();
+    await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
+    go(child, { record: file });
+    await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
+    await noDeliveries();
     expect(await runOf(inputDataset(batch))).toMatchObject({ status: 'success', error: null });
     return readFileSync(file, 'utf8')
       .trim()
@@ -88,8 +99,9 @@ export async function openKilledSluices() {
   return {
     variables,
     context,
-    start,
+    running,
     go,
+    noDeliveries,
     record,
     runOf,
     isOver,
@@ -105,6 +117,8 @@ export async function openKilledSluices() {
     },
     scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),
     close: async () => {
+      if (started !== undefined) await kill(started);
+      await queue.end();
       await context[Symbol.asyncDispose]();
       await store.stop();
       await Promise.all([control.drop(), spatial.drop(), rm(home, { recursive: true, force: true })]);

@@ -1,12 +1,16 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { vi } from 'vitest';
 import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
 import { loadHandler } from '#shared/runtime/in-process-host.ts';
+import type { Call, Outcome } from './stopped-worker.ts';
 
 /** Longest time that a test waits for one condition, on a busy machine. */
 export const TIMEOUT_MS = 60_000;
@@ -29,41 +33,46 @@ export async function executeFunctions(
   return event;
 }
 
-/**
- * Calls a function in a separate process, which stops before the first write whose `NAME (OCCURRENCE)` matches `stopAt`
- * (stopped-worker.ts).
- */
-export function startWorker(
-  context: Context,
-  name: string,
-  event: SluiceEvent,
-  stopAt: string,
-): { child: ChildProcess; output(): string } {
+/** A process that calls functions and stops during a call (stopped-worker.ts). */
+export interface Worker {
+  child: ChildProcess;
+  /** Starts a call. */
+  call(call: Call): void;
+  /** Waits for the outcome of the call. */
+  outcome(): Promise<Outcome>;
+}
+
+export function startWorker(context: Context): Worker {
   const variables = Object.fromEntries(
     Object.entries(context.env).map(([variable, value]) => [variable, String(value ?? '')]),
   );
   const child = spawn('node', [join(import.meta.dirname, 'stopped-worker.ts')], {
-    env: {
-      ...process.env,
-      ...variables,
-      LOG_LEVEL: 'silent',
-      WORKER_FUNCTION: name,
-      WORKER_EVENT: JSON.stringify(event),
-      WORKER_STOP: stopAt,
+    env: { ...process.env, ...variables, LOG_LEVEL: 'silent' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const outcomes = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    child,
+    call: (call) => void child.stdin.write(`${JSON.stringify(call)}\n`),
+    outcome: async () => {
+      const { value } = await outcomes.next();
+      return JSON.parse(value ?? assert.fail('The worker has ended.')) as Outcome;
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-  });
-  return { child, output: () => text };
+  };
 }
 
 /** True if the process was stopped by a signal: the third field of /proc/PID/stat is T (proc(5)). */
 export function isStopped(child: ChildProcess): boolean {
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+}
+
+/** Kills a process, and waits until it has ended. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'close');
+  child.kill('SIGKILL');
+  await ended;
 }
 
 /** Everything durable that a worker of the run can write. */
