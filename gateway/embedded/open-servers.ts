@@ -3,7 +3,6 @@ import type { Env } from '#shared/config/env.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { listenError } from '../api/listen.ts';
-import { startObjectStore } from './object-store.ts';
 import { startPostgres } from './postgres.ts';
 import { embeddedStoreKeys } from './store-access/store-keys.ts';
 
@@ -57,6 +56,8 @@ async function openObjectStore(env: Env, { home, log, opened, onNotification }: 
   const directory = join(home, 's3');
   const keys = embeddedStoreKeys(env, home);
   const access = { keys, buckets, publicUrl: env.PUBLIC_URL };
+  // Loaded only here: the modules of the server need a fourth of the processor time of a start with S3_ENDPOINT.
+  const { startObjectStore } = await import('./object-store.ts');
   const store = await startObjectStore({ directory, port, ...access, log, onNotification }).catch(
     async (thrown: unknown) => {
       if ((thrown as NodeJS.ErrnoException).syscall !== 'listen') throw thrown; // For example, the disk is full.
