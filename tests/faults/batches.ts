@@ -1,6 +1,8 @@
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
@@ -34,6 +36,18 @@ export const VECTOR: Batch = {
 };
 
 const LANDSAT = data('raster/landsat.tif');
+
+/** A raster in EPSG:4326. GDAL has no coordinates to transform, so that a run starts half as many programs. */
+function inDegrees(path: string, ...corners: [west: number, north: number, east: number, south: number]): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-degrees-'));
+  const target = join(folder, 'degrees.tif');
+  const source = resolve(import.meta.dirname, '../data', path);
+  execFileSync('gdal_translate', ['-q', '-a_srs', 'EPSG:4326', '-a_ullr', ...corners.map(String), source, target]);
+  const body = readFileSync(target);
+  rmSync(folder, { recursive: true });
+  return body;
+}
+
 export const RASTERS: Batch = {
   title: 'several rasters',
   lane: 'raster',
@@ -42,8 +56,13 @@ export const RASTERS: Batch = {
   assets: ['.olinda_é', '.höhe_1'],
   inputs: [],
   files: [
-    { name: 'olinda é.tif', body: LANDSAT, type: 'raster', format: 'GTiff' },
-    { name: 'höhe #1.tif', body: data('raster/olinda_dem_utm25s.tif'), type: 'raster', format: 'GTiff' },
+    { name: 'olinda é.tif', body: inDegrees('raster/landsat.tif', -35, -7, -34, -8), type: 'raster', format: 'GTiff' },
+    {
+      name: 'höhe #1.tif',
+      body: inDegrees('raster/olinda_dem_utm25s.tif', -36, -7, -35, -8),
+      type: 'raster',
+      format: 'GTiff',
+    },
   ],
 };
 export const MOSAIC: Batch = {

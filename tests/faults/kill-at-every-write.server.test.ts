@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
+import type { WritePoint } from './durable-writes.ts';
 import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
 import { openKilledSluices } from './victims.ts';
 import { kill, TIMEOUT_MS } from './worker-process.ts';
@@ -33,6 +34,14 @@ const NEVER_HELD = /^(program|sql with next)/i;
  */
 const COMPLETED_BY_OTHERS = /^(s3|program)(?!.*running)/;
 
+/**
+ * gdal_translate and gdalwarp write to the scratch folder only. The next attempt deletes this folder with its content,
+ * so that a kill before or after the program has the same effect as a kill while it writes, which is tested.
+ */
+const SAME_AS_WHILE_RUNNING = /^program gdal\w+$/;
+const isTested = ({ name }: WritePoint) =>
+  process.env.SLUICE_TEST_ALL !== undefined || !SAME_AS_WHILE_RUNNING.test(name);
+
 interface Kill extends Trial {
   when: 'before' | 'after';
   batchId: string;
@@ -41,7 +50,7 @@ interface Kill extends Trial {
 const [sampleBefore, sampleAfter] = [pointSampler(), pointSampler()];
 const recorded: { batch: Batch; points: string; kills: Kill[][] }[] = [];
 for (const batch of BATCHES) {
-  const points = await servers.record(batch);
+  const points = (await servers.record(batch)).filter(isTested);
   const completedByOthers = points.filter(
     ({ name }, index) => COMPLETED_BY_OTHERS.test(name) || index === points.length - 1,
   );
@@ -77,8 +86,8 @@ test('writes of every kind are observed', () => {
     'update ledger.runs',
     'create schema',
     'program ogr2ogr',
-    'program gdal_translate',
-    'program gdalwarp',
+    'program gdal_translate, running',
+    'program gdalwarp, running',
     'copy join_spatial',
     's3 putobjectcommand data-lake',
     's3 deleteobjectcommand landing-zone',

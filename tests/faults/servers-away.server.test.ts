@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { expect, test, vi } from 'vitest';
+import { type ExpectStatic, test, vi } from 'vitest';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Step } from '#shared/ledger/documents.ts';
@@ -14,7 +15,10 @@ import { STORE_KEYS, testEnv } from '../servers.ts';
 import { SLEEP_IN_TRANSFORM } from '../fixtures/sleep-in-transform.ts';
 import { type Batch, uploadBatch, VECTOR } from './batches.ts';
 
-/** PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. */
+/**
+ * PostgreSQL, which has the queue, the ledger and PostGIS, or the object store is stopped or crashes during runs. Each
+ * test has its own servers. The tests mostly wait, so they are executed at the same time.
+ */
 
 const SAMPLE = resolve(import.meta.dirname, '../../gateway/console/sample/countries.zip');
 /** The outage that runs must tolerate. */
@@ -22,9 +26,10 @@ const OUTAGE_MS = 20_000;
 const BATCHES = ['één', 'två #2', 'tři 🌍'];
 const TIMEOUT_MS = 120_000;
 
-test.each(['PostgreSQL', 'object store'] as const)(
+test.concurrent.for(['PostgreSQL', 'object store'] as const)(
   'after an outage of the %s for 20 s during runs, every run succeeds once and no working data remain',
-  async (server) => {
+  { timeout: 3 * TIMEOUT_MS },
+  async (server, { expect }) => {
     await withServers(async (servers) => {
       for (const batch of BATCHES) await upload(servers.sluice, batch);
       await servers.sluice.publishWaitingManifests();
@@ -38,15 +43,15 @@ test.each(['PostgreSQL', 'object store'] as const)(
       await servers.stop(server);
       await wait(OUTAGE_MS);
       await servers.restart(server);
-      await vi.waitFor(() => expectAllDone(servers.sluice), { timeout: TIMEOUT_MS, interval: 200 });
+      await vi.waitFor(() => expectAllDone(servers.sluice, expect), { timeout: TIMEOUT_MS, interval: 200 });
     });
   },
-  3 * TIMEOUT_MS,
 );
 
-test(
+test.concurrent(
   'after a crash of PostgreSQL, loaded runs are restarted, every run succeeds once, and no working data remain',
-  async () => {
+  { timeout: 3 * TIMEOUT_MS },
+  async ({ expect }) => {
     await withServers(async ({ sluice, crashPostgres }) => {
       const { ledger } = sluice.context;
       for (const batch of BATCHES) await upload(sluice, batch);
@@ -58,7 +63,7 @@ test(
         { timeout: TIMEOUT_MS, interval: 2 },
       );
       crashPostgres();
-      await vi.waitFor(() => expectAllDone(sluice), { timeout: TIMEOUT_MS, interval: 200 });
+      await vi.waitFor(() => expectAllDone(sluice, expect), { timeout: TIMEOUT_MS, interval: 200 });
       const restarted = (await ledger.listRuns()).filter(({ restarts }) => restarts !== undefined);
       expect(restarted.length).toBeGreaterThan(0);
       for (const run of restarted)
@@ -67,12 +72,12 @@ test(
         );
     });
   },
-  3 * TIMEOUT_MS,
 );
 
-test(
+test.concurrent(
   'a run whose PostgreSQL process is killed 3 times fails and names the file; one kill fails no run',
-  async () => {
+  { timeout: 5 * TIMEOUT_MS },
+  async ({ expect }) => {
     await withServers(async ({ sluice }) => {
       const { ledger } = sluice.context;
       const url = sluice.env.POSTGIS_URL ?? '';
@@ -121,7 +126,6 @@ test(
       expect(await sluice.context.postgis.listRunSchemas()).toEqual([]);
     });
   },
-  5 * TIMEOUT_MS,
 );
 
 /** A file with the field `sleep`. */
@@ -160,8 +164,8 @@ async function sleeper(url: string, runId: string, ended: number[]): Promise<num
     where wait_event = 'PgSleep' and application_name like $1 and pid <> all ($2)`;
   const find = async () => {
     const [row] = await query(url, sql, [`sluice:${runId.replaceAll('-', '')}:%`, ended]);
-    expect(row).toBeDefined();
-    return Number(row?.pid);
+    assert(row !== undefined, `No statement of ${runId} sleeps.`);
+    return Number(row.pid);
   };
   return vi.waitFor(find, { timeout: TIMEOUT_MS, interval: 20 });
 }
@@ -225,7 +229,7 @@ async function upload({ context }: RunningSluice, batch: string): Promise<void> 
   );
 }
 
-async function expectAllDone({ context, env, router }: RunningSluice): Promise<void> {
+async function expectAllDone({ context, env, router }: RunningSluice, expect: ExpectStatic): Promise<void> {
   const runs = await context.ledger.listRuns();
   expect(
     runs.map((run) => [run.status, run.steps.every(({ status }) => status === 'done'), run.asset_ids.length]).sort(),
