@@ -69,7 +69,7 @@ async function writesNothingAfterCancellation(batch: Batch, batchId: string, poi
   try {
     const run = await runOfStoppedWorker(batch, batchId, worker, point);
     if (run?.status !== 'running') {
-      worker.kill('SIGCONT');
+      await servers.unarm(worker);
       await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 10 });
       expect(await servers.runOf(batchId)).toMatchObject({ status: 'success' });
       await servers.noDeliveries();

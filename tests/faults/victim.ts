@@ -10,7 +10,7 @@ import { watchWrites, type WritePoint } from './durable-writes.ts';
  * from then on. A Sluice that survives an order can receive another one.
  */
 export interface Order {
-  /** The write, and whether it has happened at the action. */
+  /** The write, and whether it has happened at the action. Without a target, `unarmed` is printed. */
   target?: {
     point: WritePoint;
     when: 'before' | 'after';
@@ -46,6 +46,7 @@ process.stdout.write('ready\n');
 createInterface({ input: process.stdin }).on('line', (line) => {
   restartCount();
   order = JSON.parse(line) as Order;
+  if (order.target === undefined) process.stdout.write('unarmed\n');
   void sluice.publishWaitingManifests();
 });
 // The open standard input would keep the process alive.

@@ -68,6 +68,17 @@ export async function openKilledSluices() {
   /** Lets a started process publish the uploaded manifests. */
   const go = (child: ChildProcess, order: Order) => child.stdin?.write(`${JSON.stringify(order)}\n`);
 
+  /**
+   * Removes the target of the last order, so that it is not reached later. If the process was stopped at it in the
+   * meantime, the process continues.
+   */
+  const unarm = async (child: ChildProcess) => {
+    let unarmed = false;
+    child.stdout?.once('data', () => (unarmed = true));
+    go(child, {});
+    await vi.waitUntil(() => child.kill('SIGCONT') && unarmed, { timeout: TIMEOUT_MS, interval: 10 });
+  };
+
   /** Waits until every delivery has ended, so that no function will be called. */
   const noDeliveries = () =>
     vi.waitUntil(async () => (await queue.query(`select from pgboss.job where state < 'completed'`)).rowCount === 0, {
@@ -101,6 +112,7 @@ export async function openKilledSluices() {
     context,
     running,
     go,
+    unarm,
     noDeliveries,
     record,
     runOf,
