@@ -17,6 +17,11 @@ const SPECIFIC_PER_KIND = 2;
 /** Every n-th write is selected regardless of its kind, to cover different positions in the run. */
 const EVERY_NTH = 15;
 
+/** The statements of pg-boss that deliver events. It executes all others for its maintenance, at any time. */
+const DELIVERS = /^sql with (ins|next|results) as/i;
+/** The router also fetches by a timer, so that a fetch at a position in the run may not occur in another run. */
+const FETCHES = /^sql with next as/i;
+
 /**
  * Selects writes of a batch: all of them with SLUICE_TEST_ALL. By default, it selects kinds that no earlier batch has,
  * the specific writes of the batch, and every n-th write. Call the returned function once for each batch, in order.
@@ -30,11 +35,12 @@ export function pointSampler(): (points: readonly WritePoint[]) => Trial[] {
         const kind = kindOf(name);
         const isNew = !seen.has(kind);
         seen.add(kind);
+        if (process.env.SLUICE_TEST_ALL !== undefined) return true;
+        if (name.includes('pgboss.') && !DELIVERS.test(name)) return false;
         return (
-          process.env.SLUICE_TEST_ALL !== undefined ||
           isNew ||
           (SPECIFIC.test(name) && occurrence <= SPECIFIC_PER_KIND) ||
-          index % EVERY_NTH === 0
+          (index % EVERY_NTH === 0 && !FETCHES.test(name))
         );
       });
 }
