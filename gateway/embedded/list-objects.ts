@@ -75,11 +75,12 @@ function parseRequest(query: URLSearchParams): ListRequest {
   const limit = query.get('max-keys') ?? String(MAX_KEYS);
   if (!/^\d{1,10}$/.test(limit)) throw s3Error(400, 'InvalidArgument', 'max-keys is not a whole number of 0 or more.');
   const delimiter = query.get('delimiter') ?? '';
+  const prefix = query.get('prefix') ?? '';
   return {
-    prefix: query.get('prefix') ?? '',
+    prefix,
     delimiter,
     maxKeys: Math.min(Number(limit), MAX_KEYS),
-    ...(query.get('list-type') === '2' ? positionV2(query) : positionV1(query, delimiter)),
+    ...(query.get('list-type') === '2' ? positionV2(query) : positionV1(query, prefix, delimiter)),
   };
 }
 
@@ -95,10 +96,19 @@ function positionV2(query: URLSearchParams): Position {
   throw s3Error(400, 'InvalidArgument', 'The continuation token is not valid.');
 }
 
-/** The marker of version 1 is the last key or common prefix of the page before. */
-function positionV1(query: URLSearchParams, delimiter: string): Position {
+/**
+ * The marker of version 1 is the last key or common prefix of the page before. With the prefix `a/`, the marker `a/` is
+ * a key.
+ */
+function positionV1(query: URLSearchParams, prefix: string, delimiter: string): Position {
   const after = query.get(query.has('versions') ? 'key-marker' : 'marker') ?? '';
-  return delimiter !== '' && after.endsWith(delimiter) ? { after, skip: after } : { after };
+  return commonPrefix(after, prefix, delimiter) === after ? { after, skip: after } : { after };
+}
+
+/** The common prefix that contains a key with `prefix`; undefined without a delimiter after `prefix`. */
+function commonPrefix(key: string, prefix: string, delimiter: string): string | undefined {
+  const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+  return end === -1 ? undefined : key.slice(0, end + delimiter.length);
 }
 
 /** Reads one page. `bucket` is the folder of the bucket. */
@@ -109,9 +119,8 @@ async function readPage(bucket: string, request: ListRequest): Promise<Page> {
   const position: Position = { after, skip };
   for await (const key of keysOf(bucket, '', prefix, position)) {
     if (page.keys.length + page.commonPrefixes.length === maxKeys) return { ...page, next: { ...position } };
-    const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
     position.after = key;
-    position.skip = end === -1 ? undefined : key.slice(0, end + delimiter.length);
+    position.skip = commonPrefix(key, prefix, delimiter);
     if (position.skip === undefined) page.keys.push(key);
     else page.commonPrefixes.push(position.skip);
   }
