@@ -243,10 +243,11 @@ test('keeps the numbers of a shapefile as the .dbf stores them, and notes values
     ['huge', 'N', 25, 0, ['1234567890123456789012345', '1', '2']],
     ['full', 'N', 3, 0, ['123', '***', '7']],
     ['code', 'N', 5, 0, ['7', 'n/a', '9']],
-    ['text', 'C', 8, 0, ['007', ' x', '2024']],
+    ['text', 'C', 8, 0, ['007', '  x y', '\u001f2024']],
     ['a=b,c', 'N', 5, 1, ['1.5', '2.5', '3.5']],
     ['day', 'D', 8, 0, ['20240229', '', '00000000']],
     ['bad_day', 'D', 8, 0, ['20230229', '20240101', '']],
+    ['memo', 'M', 10, 0, ['1', '', '']],
   ] as const;
   await landing.file('dbf.dbf', dbfTable(fields));
   const loaded = await landing.load({ path: await landing.upload(made), format: 'ESRI Shapefile' });
@@ -255,14 +256,14 @@ test('keeps the numbers of a shapefile as the .dbf stores them, and notes values
     ['COLUMN_TYPE_CHANGED', 'huge'],
     ['VALUES_MISSING', 'full'],
     ['COLUMN_MIXED', 'code'],
-    ['VALUES_CHANGED', 'text'],
     ['COLUMN_TYPE_CHANGED', 'bad_day'],
+    ['VALUES_MISSING', 'memo'],
   ]);
   const rows = await loaded.query('select *, day::text as day from raw_data order by sluice_fid');
   expect(rows).toMatchObject([
     { exact: 0.333333333333333, tiny: 1.25e-20, whole: 1, long: '1234567890123456789', code: '7', text: '007' },
-    { exact: 1234.099999999999909, tiny: -1e300, whole: 2.5, full: null, code: 'n/a', text: 'x', day: null },
-    { exact: null, tiny: 5, long: null, full: 7, text: '2024', day: null, 'a=b,c': 3.5 },
+    { exact: 1234.099999999999909, tiny: -1e300, whole: 2.5, full: null, code: 'n/a', text: '  x y', day: null },
+    { exact: null, tiny: 5, long: null, full: 7, text: '\u001f2024', day: null, 'a=b,c': 3.5 },
   ]);
   expect(rows[0]).toMatchObject({ huge: '1234567890123456789012345', full: 123, day: '2024-02-29' });
 });

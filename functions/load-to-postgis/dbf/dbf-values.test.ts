@@ -42,7 +42,8 @@ test.each([
 
 test('finds asterisks, blanks before a text, and values of another type', async () => {
   expect(await factsOf('N', 0, ['*****', '7'], 9)).toEqual({ overflows: 1, padded: 0, number: 'integer' });
-  expect(await factsOf('C', 0, [' a', 'b'])).toMatchObject({ padded: 1 });
+  expect(await factsOf('C', 0, [' a', 'b'])).toMatchObject({ padded: 1, marker: 0x1f });
+  expect(await factsOf('C', 0, [' a', '\u001fb'])).toMatchObject({ padded: 1, marker: 0x1e });
   expect(await factsOf('N', 0, ['7', 'n/a'])).toMatchObject({ number: undefined, invalid: { row: 2, text: 'n/a' } });
   expect(await factsOf('D', 0, ['20240229', '00000000', ''])).not.toHaveProperty('invalid');
   expect(await factsOf('D', 0, ['20230229'])).toMatchObject({ invalid: { row: 1, text: '20230229' } });

@@ -19,6 +19,8 @@ const DELETED = STAR;
 /** Digits that every integer, and every bigint, can have. */
 const [INTEGER_DIGITS, BIGINT_DIGITS] = [9, 18];
 const MAX_BIGINT = 2n ** 63n;
+/** Control characters from this one down can replace the blanks before a text. */
+const FIRST_MARKER = 0x1f;
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
 /** Other notations that both C and PostgreSQL read as a double. */
 const NOT_FINITE = /^[-+]?(?:nan|inf|infinity)$/i;
@@ -39,6 +41,8 @@ export interface DbfFacts {
   overflows: number;
   /** Texts that start with a blank. */
   padded: number;
+  /** A control character with which no text of the field starts; undefined without `padded`. */
+  marker?: number;
   /** The smallest number type that holds all values; undefined when a value is no number. */
   number: NumberType | undefined;
   /** The row, from 1, and the text of the first value that is not of the declared type. */
@@ -94,6 +98,7 @@ class Column {
   #isNumeric = true;
   #overflows = 0;
   #padded = 0;
+  readonly #firstControls = new Set<number>();
   #invalid: { row: number; text: string } | undefined;
 
   constructor(type: string, width: number, decimals: number) {
@@ -108,9 +113,16 @@ class Column {
     return {
       overflows: this.#overflows,
       padded: this.#padded,
+      ...(this.#padded === 0 ? {} : { marker: this.#marker() }),
       number: this.#isNumeric ? this.#number : undefined,
       ...(this.#invalid === undefined ? {} : { invalid: this.#invalid }),
     };
+  }
+
+  #marker(): number {
+    let marker = FIRST_MARKER;
+    while (this.#firstControls.has(marker)) marker--;
+    return marker;
   }
 
   /** Adds the value at `at`. Returns the position after it. */
@@ -121,7 +133,9 @@ class Column {
     while (to > from && (bytes[to - 1] === BLANK || bytes[to - 1] === NUL)) to--;
     if (from === to) return end;
     if (this.#type === 'C') {
-      if (from > at) this.#padded++;
+      if (bytes[at] === BLANK) this.#padded++;
+      const first = bytes[from] ?? 0;
+      if (first <= FIRST_MARKER) this.#firstControls.add(first);
     } else if (this.#type === 'N' || this.#type === 'F') this.#addNumber(bytes, from, to, row);
     else if (this.#type === 'D' && !isDate(bytes, from, to)) this.#reject(bytes, from, to, row);
     return end;

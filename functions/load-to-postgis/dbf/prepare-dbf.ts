@@ -16,6 +16,10 @@ import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfF
 const PREFIX_BYTES = 32;
 /** dBASE allows 255 fields; other programs write up to 2,046. */
 const MAX_HEADER_BYTES = 32 + 2048 * 32;
+const CHUNK_BYTES = 2 ** 20;
+const BLANK = 0x20;
+/** The type of a field with texts in another file. */
+const MEMO = 'M';
 /** Characters of a value in a note. */
 const MAX_VALUE_CHARACTERS = 100;
 
@@ -29,6 +33,8 @@ export interface ColumnType {
   type: NumberType | 'character varying';
   /** True when asterisks must become null after the copy. */
   hasOverflows: boolean;
+  /** The character that stands for the blanks before a text. */
+  marker?: number | undefined;
 }
 
 /** Reads the values of the .dbf, and changes its header. Undefined when the fields do not match those of the layer. */
@@ -45,6 +51,7 @@ export async function prepareDbf(
   if (recordBytes !== fields.reduce((sum, { width }) => sum + width, 1)) return undefined;
   const facts = await readDbfFacts(dbf, fields, { headerBytes, recordBytes }, signal);
   const types = fields.map((field, index) => columnType(field, facts[index] as DbfFacts));
+  await markBlanks(dbf, fields, facts, { headerBytes, recordBytes });
   await declareText(
     dbf,
     fields.filter((_, index) => types[index] !== undefined),
@@ -55,7 +62,8 @@ export async function prepareDbf(
   return { types, notes };
 }
 
-function columnType({ type }: DbfField, { number, invalid, overflows }: DbfFacts): ColumnType | undefined {
+function columnType({ type }: DbfField, { number, invalid, overflows, marker }: DbfFacts): ColumnType | undefined {
+  if (marker !== undefined) return { type: 'character varying', hasOverflows: false, marker };
   if (invalid !== undefined) return { type: 'character varying', hasOverflows: false };
   if (type !== 'N' && type !== 'F') return undefined;
   return { type: number ?? 'character varying', hasOverflows: overflows > 0 };
@@ -86,28 +94,65 @@ function notesAbout(field: DbfField, facts: DbfFacts, place: { file: string; col
     );
   else if ((field.type === 'N' || field.type === 'F') && number === 'numeric')
     add('COLUMN_TYPE_CHANGED', `Column ${name} holds numbers with more digits than a double. It is stored as numeric.`);
-  if (facts.overflows > 0)
+  if (facts.overflows > 0 && invalid === undefined)
     add(
       'VALUES_MISSING',
       `Column ${name}: ${facts.overflows} values are only asterisks, because a program could not write the number in ` +
         `${field.width} characters. They are missing in the asset.`,
     );
-  if (facts.padded > 0)
-    add('VALUES_CHANGED', `Column ${name}: ${facts.padded} texts start with blanks, which were removed.`);
+  if (field.type === MEMO)
+    add(
+      'VALUES_MISSING',
+      `Column ${name} is a memo, whose texts are in another file (.dbt), which Sluice does not read. ` +
+        'The asset has the numbers of their blocks. Export the texts as a field of type C.',
+    );
   return notes;
 }
 
-/** The conversions of columns with asterisks, which are copied as text. The asterisks become null. */
-export function overflowConversions(types: readonly (ColumnType | undefined)[]): Conversion[] {
-  return types.flatMap((column, index) =>
-    column?.hasOverflows === true
-      ? [
-          {
-            index,
-            type: column.type,
-            value: (name) => `case when ${name} !~ '^[*]+$' then ${name}::${column.type} end`,
-          },
-        ]
-      : [],
-  );
+/** The conversions of columns that are copied as text: asterisks become null, and the blanks before a text blanks. */
+export function dbfConversions(types: readonly (ColumnType | undefined)[]): Conversion[] {
+  return types.flatMap((column, index): Conversion[] => {
+    if (column?.marker !== undefined) return [{ index, type: column.type, value: withBlanks(column.marker) }];
+    if (column?.hasOverflows !== true) return [];
+    const value = (name: string) => `case when ${name} !~ '^[*]+$' then ${name}::${column.type} end`;
+    return [{ index, type: column.type, value }];
+  });
+}
+
+function withBlanks(marker: number): Conversion['value'] {
+  return (name) => {
+    const text = `ltrim(${name}, chr(${marker}))`;
+    return `repeat(' ', length(${name}) - length(${text})) || ${text}`;
+  };
+}
+
+/** Replaces the blanks before texts, which GDAL removes, in fields that have a marker. */
+async function markBlanks(
+  path: string,
+  fields: readonly DbfField[],
+  facts: readonly DbfFacts[],
+  { headerBytes, recordBytes }: { headerBytes: number; recordBytes: number },
+): Promise<void> {
+  let at = 1;
+  const marked = fields.flatMap(({ width }, index) => {
+    const field = { at, width, marker: facts[index]?.marker };
+    at += width;
+    return field.marker === undefined ? [] : [{ ...field, marker: field.marker }];
+  });
+  if (marked.length === 0) return;
+  await using file = await open(path, 'r+');
+  const buffer = Buffer.allocUnsafe(recordBytes * Math.ceil(CHUNK_BYTES / recordBytes));
+  for (let position = headerBytes; ; position += buffer.length) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    for (let record = 0; record + recordBytes <= bytesRead; record += recordBytes)
+      for (const field of marked) markField(buffer, record + field.at, field);
+    await file.write(buffer, 0, bytesRead, position);
+    if (bytesRead < buffer.length) return;
+  }
+}
+
+function markField(bytes: Buffer, at: number, { width, marker }: { width: number; marker: number }): void {
+  let blanks = 0;
+  while (blanks < width && bytes[at + blanks] === BLANK) blanks++;
+  if (blanks < width && bytes[at + blanks] !== 0) bytes.fill(marker, at, at + blanks);
 }

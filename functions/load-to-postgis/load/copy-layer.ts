@@ -6,7 +6,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
-import { overflowConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
+import { dbfConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
 import { planJsonColumns } from '../geojson/plan-columns.ts';
 import { epsgOf } from '../crs/resolve-crs.ts';
 import { loadRows } from '../rows/load-rows.ts';
@@ -125,7 +125,7 @@ async function copyWithGdal(
   const { stderr } = await withCopyLimit(session, limit, signal, (copySignal) =>
     runGdal(source, command, { gdal, signal: copySignal }),
   );
-  const conversions = dbf === undefined ? (json?.conversions ?? []) : overflowConversions(dbf.types);
+  const conversions = dbf === undefined ? (json?.conversions ?? []) : dbfConversions(dbf.types);
   await convertColumns(session, table, names, conversions);
   return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: (dbf ?? json)?.notes ?? [] };
 }
