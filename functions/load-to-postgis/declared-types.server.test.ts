@@ -138,3 +138,44 @@ test('reads members of features without properties, and notes those beside prope
     },
   ]);
 });
+
+test('notes what GDAL leaves out of KML and GPX, and keeps the names of data', async () => {
+  const when = (text: string) => `<TimeStamp><when>${text}</when></TimeStamp>`;
+  const marks = ['2024-02-29T10:00:00.123456Z', '2024-02-29T10:00:00.120Z', '2024-02', 'spring'].map(
+    (text, index) =>
+      `<Placemark id="p${index}">${when(text)}<ExtendedData><Data name="a b"><value>${index}</value></Data></ExtendedData>` +
+      '<Point><coordinates>1,2</coordinates></Point></Placemark>',
+  );
+  const kml = await landing.load({
+    path: await landing.put(
+      'times.kml',
+      `<kml xmlns="http://www.opengis.net/kml/2.2"><Document>${marks.join('\n')}</Document></kml>`,
+    ),
+    format: 'KML',
+  });
+  expect(await kml.query('select "a b" from raw_data order by 1 limit 1')).toEqual([{ 'a b': '0' }]);
+  // With and without a time zone.
+  expect(kml.notes[0]).toMatchObject({ code: 'COLUMN_TYPE_CHANGED', column: 'timestamp' });
+  expect(kml.notes.slice(1).map(({ code, message }) => [code, message])).toEqual([
+    ['FEATURE_IDS_DROPPED', '4 placemarks have an id, which GDAL does not read. The first is "id=\\"p0\\"".'],
+    [
+      'VALUES_CHANGED',
+      '1 times of column "timestamp" were cut to milliseconds. The first is "2024-02-29T10:00:00.123456Z".',
+    ],
+    ['VALUES_CHANGED', '1 months of column "timestamp" are stored as their first day. The first is "2024-02".'],
+    ['VALUES_MISSING', '1 values of column "timestamp" are no date and time. They are missing. The first is "spring".'],
+  ]);
+  const point = (ele: string, time: string) => `<wpt lat="1" lon="2"><ele>${ele}</ele><time>${time}</time></wpt>`;
+  const gpx = await landing.load({
+    path: await landing.put(
+      'times.gpx',
+      `<gpx xmlns="http://www.topografix.com/GPX/1/1" version="1.1" creator="x"><metadata><time>x</time></metadata>
+        ${point('0.1', '2024-02-29T10:00:00Z')}${point('0.12345678901234567890', '2024-02-29T10:00:00.123456Z')}</gpx>`,
+    ),
+    format: 'GPX',
+  });
+  expect(gpx.notes.map(({ code, column }) => [code, column])).toEqual([
+    ['VALUES_CHANGED', 'ele'],
+    ['VALUES_CHANGED', 'time'],
+  ]);
+});

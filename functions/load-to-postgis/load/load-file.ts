@@ -14,6 +14,7 @@ import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
+import { roundedTextNotes } from '../guards/rounded-texts.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
 import { declareTexts } from '../texts/declared-types.ts';
@@ -91,6 +92,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
           file: source.file,
           signal,
         });
+  const roundedNotes = await roundedTextNotes(source, description.layer, signal);
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
@@ -111,6 +113,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
       ...messageNotes,
       ...copied.notes,
       ...typeNotes,
+      ...roundedNotes,
       ...jsonNotes,
       ...finished.notes,
       ...unreadableNotes,
