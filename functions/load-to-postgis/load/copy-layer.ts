@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from '../describe/describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
@@ -122,12 +126,34 @@ async function copyWithGdal(
     environment: libpqEnvironment(session),
   });
   const limit = { maxBytes: await maxCopyBytes(folder, source.format), file: source.file };
-  const { stderr } = await withCopyLimit(session, limit, signal, (copySignal) =>
-    runGdal(source, command, { gdal, signal: copySignal }),
-  );
+  const copy = () =>
+    withCopyLimit(session, limit, signal, (copySignal) => runGdal(source, command, { gdal, signal: copySignal }));
+  let { stderr } = await copy();
+  if (await lostGeometries(session, { table, geometry: names.geometry }, source)) {
+    await session.query(format('drop table %I', table));
+    ({ stderr } = await copy());
+  }
   const conversions = dbf === undefined ? (json?.conversions ?? []) : dbfConversions(dbf.types);
   await convertColumns(session, table, names, conversions);
   return { dimensionsGuessed, sridMissing, stderr, fields: layer.fields, notes: (dbf ?? json)?.notes ?? [] };
+}
+
+/**
+ * Whether geometries may be missing because of the .gfs file that GDAL writes beside a GML document when it describes
+ * it: in some documents with several layers it holds a wrong name of the geometry. The file is removed then, so that
+ * GDAL examines the document again.
+ */
+async function lostGeometries(
+  session: PostgisSession,
+  { table, geometry }: { table: string; geometry: string },
+  { format: { name }, path }: VectorSource,
+): Promise<boolean> {
+  const description = `${stemOf(path)}.gfs`;
+  if (name !== 'GML' || !existsSync(description)) return false;
+  const sql = format('select exists (select from %I where %I is null) as missing', table, geometry);
+  const [found] = await session.query<{ missing: boolean }>(sql);
+  if (found?.missing === true) await rm(description);
+  return found?.missing === true;
 }
 
 /** Parameters of a PostgreSQL URL and the environment variables of libpq for them. */
