@@ -30,8 +30,12 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
   PostgreSQL's system columns, names that differ only in case) and names longer than 63 bytes. They get a suffix \`_1\`,
   \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
 - **Types** are those of the file: booleans, integers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC;
-  without a time zone they are read as UTC), bytes, JSON and lists. A JSON column with strings and other values becomes
-  text (\`COLUMN_MIXED\`). Fixed-point numbers of dBASE become doubles.
+  without a time zone they are read as UTC), bytes, JSON and lists. Numbers keep all digits, and times their
+  microseconds. A column whose declared type cannot hold its values gets a type that holds them
+  (\`COLUMN_TYPE_CHANGED\`): 5000000000 in a 32-bit integer makes it a bigint, digits that a double does not have make
+  it a decimal, \`n/a\` in a column of numbers makes it text. A column of numbers or objects and strings is text
+  (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its
+  values are written so. \`00123\` stays text.
 - **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
   (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
   \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
@@ -40,15 +44,25 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1. CSV and GeoJSON are
   UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The other formats contain their
   encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in GeoJSON
-  is an error, and rejects a row of a CSV; in binary formats it ends the text.
-- **Geometries** keep Z and M. Single, multi, curved, empty and missing geometries are not converted. GDAL reads an
-  empty geometry as missing in GeoJSON, and in layers that declare a geometry type. If a layer does not declare Z or M,
-  they are kept only when one of them is not 0. A geometry that cannot be read, or has a coordinate that is not finite,
-  is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such geometries and names the first rows.
-  More than 1 % of them is an error (\`GEOMETRY_INVALID\`).
+  is an error, and rejects a row of a CSV; in a .dbf it ends the text.
+- **Geometries** keep Z. M values are removed from the asset (\`MEASURES_REMOVED\`), arcs become lines
+  (\`CURVES_CONVERTED\`), and surfaces polygons (\`SURFACES_CONVERTED\`). Single, multi, empty and missing geometries
+  are not converted. GDAL reads an empty geometry as missing in GeoJSON, and in layers that declare a geometry type.
+  If a layer does not declare Z or M, they are kept only when one of them is not 0. A geometry that cannot be read, or
+  has a coordinate that is not finite, is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such
+  geometries and names the first rows. More than 1 % of them is an error (\`GEOMETRY_INVALID\`).
 - **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
   \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
   skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`).
+
+### Notes about values
+
+These notes of an asset are about values that it does not hold as the file does. Each names the column or counts the
+values.
+
+| note | meaning |
+|---|---|
+${VALUE_NOTES.map(tableRow).join('\n')}
 
 ### Coordinate reference systems
 
@@ -64,6 +78,35 @@ coordinates up to 15 degrees outside the area of use, are noted.
 
 ${rasterFormatsMarkdown()}`;
 }
+
+/** Codes of notes about values, and what they mean. */
+const VALUE_NOTES: [code: string, meaning: string][] = [
+  [
+    '`COLUMN_TYPE_CHANGED`',
+    'The declared type of a column cannot hold its values. The column has another type, and no value is ' + 'lost.',
+  ],
+  ['`COLUMN_MIXED`', 'A column has values of different types. All are stored as text.'],
+  ['`VALUES_CHANGED`', 'GDAL changed values: it rounded a number or a time, or did not read a text completely.'],
+  [
+    '`VALUES_MISSING`',
+    'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is ' +
+      'too long, texts that are no time in a column of times, memo fields of a .dbf.',
+  ],
+  [
+    '`KEY_COLUMN_DROPPED`',
+    'A further file of a batch has a column with the keys of its features, and the first file has none. ' +
+      'The column is left out.',
+  ],
+  [
+    '`FEATURE_IDS_DROPPED`',
+    'Features of GeoJSON have an id and another property `id`, which is kept; or placemarks of KML have ' +
+      'an id, which GDAL does not read.',
+  ],
+  ['`MEMBERS_DROPPED`', 'Features of GeoJSON have members besides their properties.'],
+  ['`GEOMETRY_COLUMN_DROPPED`', 'A table has several geometry columns. An asset has one.'],
+  ['`GEOMETRY_UNREADABLE`', 'Geometries cannot be read and are null.'],
+  ['`MEASURES_REMOVED`, `CURVES_CONVERTED`, `SURFACES_CONVERTED`', 'See geometries above.'],
+];
 
 function vectorRow(format: VectorFormat): string {
   return tableRow([
