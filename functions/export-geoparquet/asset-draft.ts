@@ -10,7 +10,7 @@ type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;
 
 /** Increase it when the same CSV would become a different asset, so that older assets are not reused. */
-const CSV_READER_VERSION = 2;
+const CSV_READER_VERSION = 3;
 
 /** The id depends on the run only, so that a repeated attempt does not register a second asset. */
 export function assetIdOf(runId: string): string {

@@ -7,6 +7,7 @@ import {
   storeAsset,
 } from '#shared/assets/store-asset.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
+import { alignTables } from '#shared/delimited/align-tables.ts';
 import { type InferredTypes, inferTypes } from '#shared/delimited/infer/infer-types.ts';
 import { checkRejected } from '#shared/delimited/limit-rejected.ts';
 import type { SourceTable } from '#shared/delimited/source-table.ts';
@@ -19,7 +20,6 @@ import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import { type FetchedTable, fetchTables, sourceFile } from './parse/fetch-tables.ts';
 import { readTable } from './parse/read-table.ts';
-import { alignTables } from './parse/align-tables.ts';
 import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write-table.ts';
 
 /** Writes the tables of a manifest into one Parquet file, uploads it and registers the asset. See README.md. */

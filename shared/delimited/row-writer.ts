@@ -129,6 +129,13 @@ export class RejectedRows {
     if (this.sample.length < MAX_REJECTED_SAMPLE) this.sample.push(row);
   }
 
+  /** A copy, for a pass whose result may be discarded. */
+  copy(): RejectedRows {
+    const copied = new RejectedRows();
+    copied.addAll(this.count, this.sample);
+    return copied;
+  }
+
   /** Adds the result of another pass over the same file. */
   addAll(count: number, sample: RejectedRow[]): void {
     this.count += count;

@@ -33,14 +33,13 @@ export function notationOf(parameters: TableParameters): Notation {
 }
 
 /**
- * A staged delimited file as a table. `fixed` are the types of the columns that the source declares, and `reserved` the
- * names that no column may have. A type of the manifest overrides a fixed one. Throws COLUMN_MISSING.
+ * A staged delimited file as a table. `reserved` are the names that no column may have. Throws COLUMN_MISSING.
  */
 export function delimitedTable(
   staged: StagedDelimited,
   source: SourceFile,
   parameters: TableParameters,
-  { fixed = [], reserved = [] }: { fixed?: readonly (ValueType | undefined)[]; reserved?: readonly string[] } = {},
+  reserved: readonly string[] = [],
 ): SourceTable {
   const { header, sample } = staged.dialect;
   const notation = notationOf(parameters);
@@ -52,7 +51,7 @@ export function delimitedTable(
     return {
       name,
       position,
-      declared: declared.get(position) ?? fixed[position],
+      declared: declared.get(position),
       escaped: staged.escaped[position] === true,
       padded: staged.padded[position] === true,
       candidates: candidateTypes(values, nullValues, notation),

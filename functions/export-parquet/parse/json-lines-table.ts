@@ -1,5 +1,5 @@
 import { quotedString } from '@duckdb/node-api';
-import type { SourceFile } from '#shared/contracts/facts.ts';
+import type { Note, SourceFile } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
 import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
@@ -30,12 +30,14 @@ export async function jsonLinesTable(
   const jsonTypes = await database.query<{ types: (string | null)[] | null }>(jsonTypesSql(objects, pointers), signal);
   const { names, notes } = nameColumns(keys, keys.length, source.path);
   const declared = declaredTypes(parameters.columns ?? {}, names, keys, source.path);
+  const kinds = jsonTypes.map(({ types }) => kindsOfJson(types ?? []));
   const columns = names.map((name, position): TextColumn => {
-    const { candidates, fixed } = typesOfJson(jsonTypes[position]?.types ?? []);
+    const { candidates, fixed } = typesOfKinds(kinds[position] ?? []);
     return {
       name,
       position,
-      declared: declared.get(position) ?? fixed,
+      declared: declared.get(position),
+      fixed,
       candidates,
       escaped: false,
     };
@@ -49,7 +51,7 @@ export async function jsonLinesTable(
     notation: { decimal: '.' },
     nullValues: [],
     rejected: staged.rejected,
-    notes,
+    notes: [...notes, ...mixedColumns(columns, kinds, source.path)],
   };
 }
 
@@ -178,8 +180,26 @@ const KIND_OF_JSON: Record<string, DeclaredKind> = {
   ARRAY: 'json',
 };
 
-/** The types of a column whose values have these JSON types. */
-function typesOfJson(jsonTypes: readonly (string | null)[]): ReturnType<typeof typesOfKinds> {
+/** The kinds of the values of a column, without null. */
+function kindsOfJson(jsonTypes: readonly (string | null)[]): DeclaredKind[] {
   const types = jsonTypes.filter((type) => type !== null && type !== 'NULL');
-  return typesOfKinds(types.map((type) => KIND_OF_JSON[type ?? ''] ?? 'string'));
+  return [...new Set(types.map((type) => KIND_OF_JSON[type ?? ''] ?? 'string'))];
+}
+
+/** The kinds in messages, in their order. */
+const NAMES = { number: 'numbers', boolean: 'booleans', string: 'strings', json: 'objects or lists' };
+/** Columns with a note. A table can have thousands. */
+const MAX_NOTES = 10;
+
+function mixedColumns(columns: readonly TextColumn[], kinds: readonly DeclaredKind[][], file: string): Note[] {
+  const mixed = columns.filter(
+    ({ declared, position }) => declared === undefined && (kinds[position] ?? []).length > 1,
+  );
+  return mixed.slice(0, MAX_NOTES).map(({ name, position }) => {
+    const present = Object.entries(NAMES).flatMap(([kind, word]) =>
+      kinds[position]?.includes(kind as DeclaredKind) === true ? [word] : [],
+    );
+    const message = `Column ${JSON.stringify(name)} has ${present.join(' and ')}, so all of its values are text.`;
+    return { code: 'COLUMN_MIXED', file, column: name, message };
+  });
 }

@@ -25,7 +25,7 @@ export function sheetTable(
   const columns = names.map((name, position): TextColumn => {
     const { candidates, fixed } = typesOfCells(Object.keys(kinds[position] ?? {}) as CellKind[]);
     const escaped = facts[position]?.escaped === true;
-    return { name, position, declared: declared.get(position) ?? fixed, candidates, escaped };
+    return { name, position, declared: declared.get(position), fixed, candidates, escaped };
   });
   const rejected = new RejectedRows();
   const escaped = facts.map((column) => column.escaped);
@@ -64,9 +64,11 @@ const KIND_OF: Record<CellKind, DeclaredKind> = {
 };
 
 function typesOfCells(kinds: readonly CellKind[]): { candidates: readonly ValueType[]; fixed?: ValueType } {
-  // LibreOffice writes midnight as a date without a time.
-  const isMoment = kinds.length === 2 && kinds.includes('date') && kinds.includes('timestamp');
-  if (isMoment) return { candidates: ['timestamp'], fixed: 'timestamp' };
+  if (kinds.length > 0 && kinds.every((kind) => kind === 'date' || kind === 'timestamp')) {
+    // LibreOffice writes midnight as a date without a time.
+    const fixed = kinds.includes('timestamp') ? 'timestamp' : 'date';
+    return { candidates: [fixed], fixed };
+  }
   return typesOfKinds(kinds.map((kind) => KIND_OF[kind]));
 }
 

@@ -43,11 +43,11 @@ export async function copyPoints(
 ): Promise<Column[]> {
   const { session, env } = context;
   const { table, srid, file } = target;
-  const [source] = points.tables as [Points['tables'][0]];
-  const attributes = source.columns.flatMap((column, index) => {
-    const isGeometry = points.geometry.kind === 'wkt' && index === points.geometry.wkt;
-    return isGeometry ? [] : [{ column, type: points.types[index] ?? ({ type: 'text' } as const) }];
-  });
+  const source = points.table;
+  const attributes = source.columns.map((column, index) => ({
+    column,
+    type: points.types[index] ?? ({ type: 'text' } as const),
+  }));
   const columns = attributes.map(({ column, type }) => ({ name: column.name, type: postgresType(type) }));
   const definitions = columns.map(({ name, type }) => format('%I %s', name, type));
   const geometry = format('%I geometry', env.GEOMETRY_COLUMN);
@@ -77,8 +77,8 @@ function postgresType(type: ColumnType): string {
 
 /** SQL of DuckDB: the geometry of a point as EWKT; for WKT, the line and the text. */
 function geometryValues(table: TextTable, geometry: Points['geometry'], srid: number): string[] {
-  const columnAt = (position: number) => table.columns[position] as TextColumn;
-  if (geometry.kind === 'wkt') return ['line', `nullif(trim(${valueSql(table, columnAt(geometry.wkt))}), '')`];
+  const columnAt = (position: number) => table.columns.find((column) => column.position === position) as TextColumn;
+  if (geometry.kind === 'wkt') return ['line', `nullif(trim(${valueSql(table, geometry.wkt)}), '')`];
   const number = (position: number) => {
     const text = normalizeSql('double', `trim(${valueSql(table, columnAt(position))})`, table.notation);
     return `cast(${text} as double)::varchar`;

@@ -1,29 +1,32 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Note, SourceFile } from '#shared/contracts/facts.ts';
-import { type InferredTypes, inferTypes } from '#shared/delimited/infer/infer-types.ts';
+import type { ColumnType, Note, SourceFile } from '#shared/contracts/facts.ts';
+import { alignTables } from '#shared/delimited/align-tables.ts';
+import { inferTypes } from '#shared/delimited/infer/infer-types.ts';
+import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { openText } from '#shared/delimited/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
-import { type StagedDelimited, stageDelimited } from '#shared/delimited/stage-rows.ts';
+import { stageDelimited } from '#shared/delimited/stage-rows.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { tableFormat } from '#shared/formats/table-formats.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import type { LoadContext } from '../run-gdal.ts';
-import { type CsvGeometry, csvGeometry } from './geometry-columns.ts';
+import { csvGeometry } from './geometry-columns.ts';
 
-/** The rows of a CSV in the scratch folder, with the columns that hold its geometries. */
+/** Where the geometries of a CSV are: the positions of two columns of numbers, or a column of WKT. */
+type PointGeometry = { kind: 'xy'; x: number; y: number } | { kind: 'wkt'; wkt: TextColumn };
+
+/** The rows of a CSV in the scratch folder. The columns of `table` are those of the asset, so they exclude WKT. */
 export interface StagedPoints {
-  staged: StagedDelimited;
-  /** The names in the file, or `column_N` without a header. */
-  names: string[];
-  geometry: CsvGeometry;
+  table: SourceTable;
+  geometry: PointGeometry;
 }
 
-/** A CSV with the types of its columns. `x` and `y`, or `wkt`, are the positions of the geometry columns. */
-export interface Points extends InferredTypes<SourceTable> {
-  geometry: { kind: 'xy'; x: number; y: number } | { kind: 'wkt'; wkt: number };
+/** A CSV with the types of its columns. */
+export interface Points extends StagedPoints {
+  types: ColumnType[];
   notes: Note[];
 }
 
@@ -32,7 +35,7 @@ const ADDED_COLUMNS = 2;
 
 /**
  * Scans a CSV of features with the reader of tables, so that both lanes read the same rows and reject the same ones.
- * Throws NO_GEOMETRY, TOO_MANY_COLUMNS, and the errors of openText and stageDelimited.
+ * Throws NO_GEOMETRY, TOO_MANY_COLUMNS, COLUMN_MISSING, and the errors of openText and stageDelimited.
  */
 export async function stagePoints(source: VectorSource, context: LoadContext): Promise<StagedPoints> {
   const { path, file, sizeBytes, declared } = source;
@@ -53,56 +56,80 @@ export async function stagePoints(source: VectorSource, context: LoadContext): P
   if (staged.columns + ADDED_COLUMNS > MAX_POSTGRES_COLUMNS) throw tooManyColumns(file);
   const header = staged.dialect.header?.map((name) => name.trim()) ?? [];
   const names = Array.from({ length: staged.columns }, (_, index) => header[index] || `column_${index + 1}`);
-  return { staged, names, geometry: csvGeometry(names, staged.dialect.sample, declared, file) };
+  const geometry = csvGeometry(names, staged.dialect.sample, declared, file);
+  const table = delimitedTable(staged, sourceOf(source), tabular, [...RESERVED_COLUMNS, env.GEOMETRY_COLUMN]);
+  if (geometry.kind === 'wkt') return withoutWkt(table, names.indexOf(geometry.column));
+  return { table, geometry: { kind: 'xy', x: names.indexOf(geometry.x), y: names.indexOf(geometry.y) } };
+}
+
+/** The description of the file for lineage, before its CRS and its rows are known. */
+function sourceOf({ file, sha256, sizeBytes, format, declared }: VectorSource): SourceFile {
+  const layer = declared.layer ?? null;
+  return { path: file, sha256, size_bytes: sizeBytes, format: format.name, layer, crs: null, row_count: 0 };
+}
+
+/** The column of WKT is no column of the asset, so its type and its name are of no interest. */
+function withoutWkt(table: SourceTable, position: number): StagedPoints {
+  const wkt = table.columns[position] as TextColumn;
+  return {
+    table: {
+      ...table,
+      columns: table.columns.filter((column) => column !== wkt),
+      notes: table.notes.filter(({ column }) => column === undefined || column !== wkt.name),
+    },
+    geometry: { kind: 'wkt', wkt: { ...wkt, declared: 'text', padded: false } },
+  };
 }
 
 /**
- * Infers the types of the columns by the rules of tables. A row whose coordinate is no number is rejected. Throws
- * COLUMN_MISSING.
+ * Infers the types of the columns by the rules of tables, from the values of all files. A row whose coordinate is no
+ * number is rejected. The notes about all files are those of the first one. Throws COLUMNS_DIFFER.
  */
 export async function inferPoints(
-  { staged, names, geometry }: StagedPoints,
-  source: SourceFile,
-  context: LoadContext,
-): Promise<Points> {
-  const { env, folder, signal, tabular } = context;
-  const positions = positionsOf(names, geometry);
-  const reserved = [...RESERVED_COLUMNS, env.GEOMETRY_COLUMN];
-  const table = delimitedTable(staged, source, tabular, { reserved });
+  staged: readonly StagedPoints[],
+  { env, folder, signal }: Pick<LoadContext, 'env' | 'folder' | 'signal'>,
+): Promise<Points[]> {
   using database = await openLockedDatabase(folder, { threads: env.CORES, preserveOrder: false });
-  const first = positions.kind === 'wkt' ? withoutTypes(table, positions.wkt) : table;
-  const inferred = await inferTypes(database, [first], signal);
-  if (positions.kind === 'wkt') return { ...inferred, geometry: positions };
-  const texts = [positions.x, positions.y].filter((at) => !isNumber(inferred.types[at]?.type));
-  if (texts.length === 0) return { ...inferred, geometry: positions };
-  return { ...(await inferTypes(database, [withNumbers(table, texts)], signal)), geometry: positions };
+  const tables = alignTables(staged.map(({ table }) => table));
+  const first = tables.map((table) => ({ ...table, rejected: table.rejected.copy() }));
+  let inferred = await inferTypes(database, first, signal);
+  const coordinates = coordinateColumns(staged, tables);
+  const texts = [...coordinates].filter((at) => !isNumber(inferred.types[at]?.type));
+  if (texts.length > 0)
+    inferred = await inferTypes(
+      database,
+      tables.map((table) => withNumbers(table, texts)),
+      signal,
+    );
+  const { types, notes } = inferred;
+  return inferred.tables.map((table, index) => ({
+    table,
+    geometry: (staged[index] as StagedPoints).geometry,
+    types,
+    notes: index === 0 ? notes : [],
+  }));
 }
 
-function positionsOf(names: readonly string[], geometry: CsvGeometry): Points['geometry'] {
-  return geometry.kind === 'wkt'
-    ? { kind: 'wkt', wkt: names.indexOf(geometry.column) }
-    : { kind: 'xy', x: names.indexOf(geometry.x), y: names.indexOf(geometry.y) };
+/** The indexes of all columns that hold coordinates in one of the files. */
+function coordinateColumns(staged: readonly StagedPoints[], tables: readonly SourceTable[]): Set<number> {
+  const indexes = staged.flatMap(({ geometry }, file) => {
+    if (geometry.kind === 'wkt') return [];
+    const positions = tables[file]?.columns.map(({ position }) => position) ?? [];
+    return [positions.indexOf(geometry.x), positions.indexOf(geometry.y)];
+  });
+  return new Set(indexes);
 }
 
 function isNumber(type: string | undefined): boolean {
   return type === 'bigint' || type === 'double' || type === 'decimal';
 }
 
-/** The column of WKT is no column of the asset, so its type and its name are of no interest. */
-function withoutTypes(table: SourceTable, wkt: number): SourceTable {
-  const name = table.columns[wkt]?.name;
-  const columns = table.columns.map((column, index) =>
-    index === wkt ? { ...column, declared: 'text' as const, padded: false } : column,
-  );
-  return { ...table, columns, notes: table.notes.filter(({ column }) => column === undefined || column !== name) };
-}
-
 /** Declares coordinates that are not all numbers as double, so that the other rows are rejected. */
-function withNumbers(table: SourceTable, positions: readonly number[]): SourceTable {
+function withNumbers(table: SourceTable, indexes: readonly number[]): SourceTable {
   const columns = table.columns.map((column, index) =>
-    positions.includes(index) ? { ...column, declared: 'double' as const } : column,
+    indexes.includes(index) ? { ...column, declared: 'double' as const } : column,
   );
-  const names = new Set(positions.map((at) => table.columns[at]?.name));
+  const names = new Set(indexes.map((at) => table.columns[at]?.name));
   const notes = table.notes.filter(({ code, column }) => code !== 'COLUMN_IS_TEXT' || !names.has(column));
   return { ...table, columns, notes };
 }

@@ -8,7 +8,7 @@ import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
 import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
 import { copyPoints } from '../csv/copy-points.ts';
-import { inferPoints, stagePoints } from '../csv/read-points.ts';
+import { inferPoints, type Points, stagePoints } from '../csv/read-points.ts';
 import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
 import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
@@ -39,30 +39,34 @@ export interface LoadedFile {
 }
 
 /** Loads one downloaded file into `table`. Throws the errors that README.md lists. */
-export function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
-  return source.format.name === 'CSV' ? loadPoints(source, table, context) : loadLayer(source, table, context);
+export async function loadFile(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+  if (source.format.name !== 'CSV') return loadLayer(source, table, context);
+  const [points] = (await inferPoints([await stagePoints(source, context)], context)) as [Points];
+  return loadPoints(source, points, table, context);
 }
 
-/** Loads a CSV with the reader of tables (shared/delimited), without GDAL. */
-async function loadPoints(source: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
+/** Loads a CSV that was read with the reader of tables (shared/delimited), without GDAL. */
+export async function loadPoints(
+  source: VectorSource,
+  points: Points,
+  table: string,
+  context: LoadContext,
+): Promise<LoadedFile> {
   const { file } = source;
-  const staged = await stagePoints(source, context);
   const layer: Layer = { name: basename(stemOf(source.path)), geometryType: 'None', fields: [] };
   const { crs, notes: crsNotes } = await resolveCrs(source, layer, context);
   const srid = await sridOf(context.session, crs);
   const described = describeSource(source, { layer, singleLayer: true }, crs, 0);
-  const points = await inferPoints(staged, described, context);
   const columns = await copyPoints(points, { table, srid, file }, context);
   const measured = await measureReadable(source, table, {}, context);
   const extentNotes = await checkTableExtent(measured.extent, { crs, srid }, file, context);
-  const tableNotes = points.tables.flatMap(({ notes }) => notes);
   return {
     table,
     srid,
     columns,
     source: { ...described, row_count: measured.rowCount },
-    notes: [...crsNotes, ...tableNotes, ...points.notes, ...measured.notes, ...extentNotes],
-    ...(points.tables[0] === undefined ? {} : { rejected: points.tables[0].rejected }),
+    notes: [...crsNotes, ...points.table.notes, ...points.notes, ...measured.notes, ...extentNotes],
+    rejected: points.table.rejected,
   };
 }
 

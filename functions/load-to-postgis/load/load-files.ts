@@ -11,9 +11,10 @@ import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
+import { type FileAccess, type PointFile, stageFiles } from '../csv/stage-files.ts';
 import { fetchVector, type VectorSource } from './fetch-vector.ts';
 import { appendFile } from './append-file.ts';
-import { type LoadedFile, loadFile } from './load-file.ts';
+import { type LoadedFile, loadFile, loadPoints } from './load-file.ts';
 import { stagingTable } from './plan-load.ts';
 
 /**
@@ -22,8 +23,9 @@ import { stagingTable } from './plan-load.ts';
  */
 export async function loadFiles(claim: Claim, context: Context): Promise<EventData<'sluice.table.loaded'>> {
   const { signal } = claim;
-  const tabular = claim.run.manifest.metadata.tabular ?? {};
-  const [firstFile, ...otherFiles] = claim.run.manifest.files;
+  const { files, metadata } = claim.run.manifest;
+  const tabular = metadata.tabular ?? {};
+  const [firstFile] = files;
   if (firstFile === undefined)
     throw new SluiceError('MANIFEST_INVALID', '`files` of the manifest is empty. List at least one file.', {
       details: { field: 'files' },
@@ -39,34 +41,51 @@ export async function loadFiles(claim: Claim, context: Context): Promise<EventDa
   await using ending = new AsyncDisposableStack();
   ending.defer(() => downloadEnded); // The scratch folder is deleted after all writes to it have ended.
   const session = await context.postgis.openSession(claim, signal);
-  const load = async (source: VectorSource, index: number) => {
-    const folder = folderOf(index);
-    const loaded = await namingFile(source.file, () =>
-      loadFile(source, stagingTable(claim.token, index), { ...context, session, folder, tabular, signal }),
-    );
-    await rm(folder, { recursive: true }); // So that the disk holds one file at a time.
+  const access: FileAccess = {
+    download: (index) =>
+      index === 0 ? firstDownload : download(folderOf(index), files[index] ?? firstFile, context, signal),
+    contextOf: (index) => ({ ...context, session, folder: folderOf(index), tabular, signal }),
+    folder: scratch.folder,
+  };
+  const load = async (index: number, staged: PointFile | undefined) => {
+    const loaded = await loadOne(index, staged, stagingTable(claim.token, index), access);
+    await rm(folderOf(index), { recursive: true }); // So that the disk holds one file at a time.
     return loaded;
   };
   try {
     await dropEarlierTables(session);
-    const first = await load(await firstDownload, 0);
+    const staged = await stageFiles(files, access);
+    const first = await load(0, staged?.[0]);
     const others: LoadedFile[] = [];
     let rows = first.source.row_count;
-    for (const [position, file] of otherFiles.entries()) {
-      const index = position + 1;
-      const next = await load(await download(folderOf(index), file, context, signal), index);
+    for (let index = 1; index < files.length; index++) {
+      const next = await load(index, staged?.[index]);
       const notes = await appendFile(session, first, next, rows, context.env.GEOMETRY_COLUMN);
       others.push({ ...next, notes: [...next.notes, ...notes] });
       rows += next.source.row_count;
     }
     const rejected = rejectedOf([first, ...others]);
-    const paths = [firstFile, ...otherFiles].map(({ path }) => path);
+    const paths = files.map(({ path }) => path);
     checkRejected(rejected, rows, tabular.max_rejected_rows, paths);
     await session.query(format('alter table %I rename to %I', first.table, RAW_TABLE));
     return describeTable(claim.runId, [first, ...others], rejected);
   } finally {
     await session.close();
   }
+}
+
+async function loadOne(
+  index: number,
+  staged: PointFile | undefined,
+  table: string,
+  { download: fetch, contextOf }: FileAccess,
+): Promise<LoadedFile> {
+  const source = staged?.source ?? (await fetch(index));
+  return namingFile(source.file, () =>
+    staged === undefined
+      ? loadFile(source, table, contextOf(index))
+      : loadPoints(source, staged.points, table, contextOf(index)),
+  );
 }
 
 async function download(

@@ -12,11 +12,10 @@ export interface TextColumn {
   name: string;
   /** The position in the file. The column is `c0`, `c1`, … in SQL. */
   position: number;
-  /**
-   * The type that the manifest declares or a workbook fixes. Rows whose value cannot be read as this type are
-   * rejected.
-   */
-  declared?: ValueType;
+  /** The type that the manifest declares. Rows whose value cannot be read as this type are rejected. */
+  declared?: ValueType | undefined;
+  /** The type that the source gives to all values of the column. alignTables decides whether all files have it. */
+  fixed?: ValueType | undefined;
   /** Without a declared type: the types that the first values allow. Empty for text. */
   candidates: readonly ValueType[];
   /** Whether a value of the column has an escape. */

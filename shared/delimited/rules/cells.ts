@@ -1,4 +1,5 @@
 import type { ValueType } from '#shared/contracts/facts.ts';
+import { TYPE_RULES } from '../infer/value-types.ts';
 
 /**
  * The rules for names, headers, blank rows and types that hold for all tables: delimited text, JSON lines and sheets
@@ -64,11 +65,12 @@ const CANDIDATES: Record<DeclaredKind, readonly ValueType[]> = {
 };
 
 /**
- * The types that a column can have in a source that declares the kind of each value. Values of several kinds, and no
- * values, are text.
+ * The types that a column can have in a source that declares the kind of each value. Values of several kinds are text.
+ * A column without values can have all types, because another file can have values.
  */
 export function typesOfKinds(kinds: Iterable<DeclaredKind>): { candidates: readonly ValueType[]; fixed?: 'json' } {
   const [only, ...others] = new Set(kinds);
-  if (only === undefined || others.length > 0) return { candidates: [] };
+  if (only === undefined) return { candidates: TYPE_RULES.map(({ type }) => type) };
+  if (others.length > 0) return { candidates: [] };
   return only === 'json' ? { candidates: [], fixed: 'json' } : { candidates: CANDIDATES[only] };
 }
