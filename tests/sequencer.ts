@@ -5,12 +5,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST = [
   'kill-at-every-write.server.test.ts',
   'late-writes.server.test.ts',
+  'stopped-worker.server.test.ts',
   'servers-away.server.test.ts',
+  'pixels.server.test.ts',
+  'killed-hosts.server.test.ts',
   'full-disk.server.test.ts',
   'consistency.server.test.ts',
   'minio.server.test.ts',
+  'start.server.test.ts',
+  'formats.server.test.ts',
   'ingest.server.test.ts',
-  'pixels.server.test.ts',
+  'run-control.server.test.ts',
+  'databases.server.test.ts',
   'supervised-host.test.ts',
 ];
 
