@@ -10,6 +10,7 @@ import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { countGeometries } from '#shared/postgis/table-checks.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
+import { settleAll } from '#shared/signals/settle-all.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { assetLabel, fetchAsset, findAssets, type JoinAssets } from './find-assets.ts';
 import { DROP_TABLES } from './join-sql.ts';
@@ -104,12 +105,10 @@ async function fetchBoth(
   signal: AbortSignal,
 ): Promise<{ spatial: string; tabular: string }> {
   const paths = { spatial: join(folder, 'spatial.parquet'), tabular: join(folder, 'tabular.parquet') };
-  // Waits for both downloads before throwing, because the caller then deletes the folder.
-  const results = await Promise.allSettled([
+  await settleAll([
     fetchAsset(assets.spatial, paths.spatial, context, signal),
     fetchAsset(assets.tabular, paths.tabular, context, signal),
   ]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
   return paths;
 }
 

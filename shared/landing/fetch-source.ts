@@ -7,6 +7,7 @@ import { adviceForFirstBytes, describeFirstBytes, isWideText, readFirstBytes } f
 import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { settleAll } from '#shared/signals/settle-all.ts';
 import {
   datasetInArchive,
   extensionOf,
@@ -106,7 +107,7 @@ async function fetchObjects(
   const siblings = hasParts(format) ? await keysWithStem(key, { objects, env }) : [];
   const parts = partsOf(format, key, siblings, declared.path);
   const stem = join(folder, stemOf(localName(key)));
-  const downloads = await Promise.all(
+  const downloads = await settleAll(
     parts.map(async (part) => {
       const path = `${stem}${localExtension(part, format, part.name === key)}`;
       const limit = part.name === key ? undefined : maxPartBytes(part.extension);

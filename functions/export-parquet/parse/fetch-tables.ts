@@ -4,6 +4,7 @@ import type { SourceFile } from '#shared/contracts/facts.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { checkSignature, fetchSource, type FetchContext, type Source } from '#shared/landing/fetch-source.ts';
 import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
+import { settleAll } from '#shared/signals/settle-all.ts';
 
 /** Concurrent downloads: enough to hide the latency of the object store. */
 const PARALLEL_DOWNLOADS = 4;
@@ -21,14 +22,20 @@ export interface FetchedTable {
 export async function fetchTables(files: readonly ManifestFile[], target: FetchContext): Promise<FetchedTable[]> {
   const fetched: FetchedTable[] = [];
   const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
+  let failed = false;
   const fetchRemaining = async () => {
     for (const [index, declared] of remaining) {
+      if (failed) return;
       const folder = join(target.folder, String(index));
       await mkdir(folder);
-      fetched[index] = { folder, source: await fetchTable(declared, { ...target, folder }) };
+      const source = await fetchTable(declared, { ...target, folder }).catch((thrown: unknown) => {
+        failed = true;
+        throw thrown;
+      });
+      fetched[index] = { folder, source };
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
+  await settleAll(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
   return fetched;
 }
 
