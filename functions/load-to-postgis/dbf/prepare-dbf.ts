@@ -4,6 +4,7 @@ import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Conversion } from '../load/convert-columns.ts';
+import { damaged } from '../guards/shapefile-counts.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { mixedNote } from '../rows/row-column.ts';
 import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
@@ -13,7 +14,6 @@ import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfF
  * the local copy of the .dbf declares them as text. Dates are declared as text only where a value is none.
  */
 
-const PREFIX_BYTES = 32;
 /** dBASE allows 255 fields; other programs write up to 2,046. */
 const MAX_HEADER_BYTES = 32 + 2048 * 32;
 const CHUNK_BYTES = 2 ** 20;
@@ -37,18 +37,24 @@ export interface ColumnType {
   marker?: number | undefined;
 }
 
-/** Reads the values of the .dbf, and changes its header. Undefined when the fields do not match those of the layer. */
+/**
+ * Reads the values of the .dbf, and changes its header. Throws FILE_UNREADABLE when GDAL reads other fields than the
+ * header declares: their values would be lost.
+ */
 export async function prepareDbf(
   { path, file }: VectorSource,
   layer: Layer,
   signal: AbortSignal,
-): Promise<PreparedDbf | undefined> {
+): Promise<PreparedDbf> {
   const dbf = `${stemOf(path)}.dbf`;
   const header = await readFirstBytes(dbf, MAX_HEADER_BYTES);
   const fields = parseDbfFields(header);
-  if (fields.length !== layer.fields.length || header.length < PREFIX_BYTES) return undefined;
+  if (fields.length !== layer.fields.length)
+    throw damaged(file, `its .dbf declares ${fields.length} fields, but GDAL reads ${layer.fields.length}`);
   const [headerBytes, recordBytes] = [header.readUInt16LE(8), header.readUInt16LE(10)];
-  if (recordBytes !== fields.reduce((sum, { width }) => sum + width, 1)) return undefined;
+  const fieldBytes = fields.reduce((sum, { width }) => sum + width, 1);
+  if (recordBytes < fieldBytes)
+    throw damaged(file, `a record of its .dbf has ${recordBytes} bytes, but its fields have ${fieldBytes}`);
   const facts = await readDbfFacts(dbf, fields, { headerBytes, recordBytes }, signal);
   const types = fields.map((field, index) => columnType(field, facts[index] as DbfFacts));
   await markBlanks(dbf, fields, facts, { headerBytes, recordBytes });

@@ -53,6 +53,8 @@ test.each<[string, 'shx' | 'dbf', (bytes: Buffer) => Buffer | undefined, string]
     (bytes) => bytes.subarray(0, bytes.readUInt16LE(8) + bytes.readUInt16LE(10) * 7 + 3),
     'its .shx lists 100 shapes, but its .dbf has 7 records',
   ],
+  ['a .dbf without a header', 'dbf', (bytes) => bytes.subarray(0, 10), 'its .dbf has no valid header'],
+  ['an empty .dbf', 'dbf', (bytes) => bytes.subarray(0, 0), 'its .dbf has no valid header'],
   [
     'a .shx that lists one shape twice',
     'shx',

@@ -19,13 +19,15 @@ const DBF_HEADER_BYTES = 32;
 const CHUNK_BYTES = 2 ** 20;
 
 /**
- * Throws FILE_UNREADABLE when the .shx and .dbf files have different numbers of records, or when two shapes have the
- * same offset. `path` is the .shp file.
+ * Throws FILE_UNREADABLE when the .shx and .dbf files have different numbers of records, when two shapes have the same
+ * offset, or when the header of the .dbf file is damaged. `path` is the .shp file.
  */
 export async function checkShapefileCounts(path: string, file: string, signal: AbortSignal): Promise<void> {
   const [shx, dbf] = [`${stemOf(path)}.shx`, `${stemOf(path)}.dbf`];
   const [shapes, rows] = await Promise.all([countShxRecords(shx), countDbfRecords(dbf)]);
-  if (shapes === undefined || rows === undefined) return; // GDAL reports an invalid header.
+  // GDAL would load the shapes without their attributes.
+  if (rows === undefined) throw damaged(file, 'its .dbf has no valid header');
+  if (shapes === undefined) return; // GDAL reports an invalid header.
   if (shapes !== rows) throw damaged(file, `its .shx lists ${shapes} shapes, but its .dbf has ${rows} records`);
   const repeated = await findRepeatedShape(shx, shapes, signal);
   if (repeated !== undefined)
@@ -70,7 +72,8 @@ async function findRepeatedShape(path: string, shapes: number, signal: AbortSign
   return undefined;
 }
 
-function damaged(file: string, reason: string): SluiceError {
+/** FILE_UNREADABLE of a shapefile whose parts do not fit each other. */
+export function damaged(file: string, reason: string): SluiceError {
   const message = `${file} is damaged: ${reason}. Upload all files of the shapefile from the same export.`;
   return new SluiceError('FILE_UNREADABLE', message, { details: { file } });
 }
