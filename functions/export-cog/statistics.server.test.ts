@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Exported, type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
@@ -76,6 +77,27 @@ test('computes statistics of each of several bands that a mask shows', async () 
   const means = ({ asset }: Exported) => asset.raster?.bands.map(({ statistics }) => statistics?.mean.toFixed(4));
   expect(new Set(means(expected)).size).toBe(3);
   expect(means(shown)).toEqual(means(expected));
+});
+
+test.each([
+  ['UInt32', '4294967295', [4_294_967_290, 4_294_967_290, 75]],
+  ['Int32', '-2147483648', [-2_147_483_640, -2_147_483_640, 75]],
+])('computes statistics of %s next to its nodata value %s', async (type, nodata, expected) => {
+  const values = [nodata, ...Array.from({ length: 3 }, () => expected[0])].join(' ');
+  const grid = join(landing.folder, 'groß.asc');
+  await writeFile(grid, `ncols 2\nnrows 2\nxllcorner 0\nyllcorner 0\ncellsize 1\n${values}\n`);
+  const ascii = ['--config', 'AAIGRID_DATATYPE', 'Float64', '-a_srs', 'EPSG:4326'];
+  const path = await landing.make(`${type}.tif`, grid, ...ascii, '-ot', type, '-a_nodata', nodata);
+  const { asset } = await landing.ingest({ path: await landing.upload(path), format: 'GTiff' });
+  const { minimum, maximum, valid_percent } = asset.raster?.bands[0]?.statistics ?? {};
+  expect([minimum, maximum, valid_percent]).toEqual(expected);
+});
+
+test('ignores an alpha band in statistics when there is a nodata value, as GDAL does', async () => {
+  const alpha = ['-b', '1', '-b', '2', '-colorinterp', 'gray,alpha', '-scale_2', '0', '100', '0', '0'];
+  const path = await landing.upload(await landing.make('beides.tif', LANDSAT, ...alpha, '-a_nodata', '255'));
+  const { asset } = await landing.ingest({ path, format: 'GTiff' });
+  expect(asset.raster?.bands[0]?.statistics).toMatchObject({ minimum: 25, maximum: 233 });
 });
 
 test('ignores statistics in an .aux.xml file of an archive', async () => {

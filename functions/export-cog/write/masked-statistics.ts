@@ -7,8 +7,9 @@ import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
 import { PIXEL_BYTES } from '../plan/pixel-grid.ts';
 
 /**
- * Statistics of the pixels that a mask shows. GDAL 3.6 counts masked pixels, too. GDAL writes bands and mask as plain
- * values to temporary files, which are read once.
+ * Statistics that GDAL 3.6 computes wrongly: it counts the pixels that a mask hides, and takes integers that are equal
+ * to the nodata value as Float32 for nodata. GDAL writes bands and mask as plain values to temporary files, which are
+ * read once.
  */
 
 export interface Statistics {
@@ -30,12 +31,15 @@ const VIEWS: Record<string, (buffer: ArrayBuffer, length: number) => ArrayLike<n
   Float32: (buffer, length) => new Float32Array(buffer, 0, length),
   Float64: (buffer, length) => new Float64Array(buffer, 0, length),
 };
+/** Float32 holds all integers up to this one. */
+const MAX_FLOAT32_INTEGER = 2 ** 24;
 /** Pixels that are read at once. */
 const CHUNK_PIXELS = 2 ** 18;
 
 /**
- * The statistics of each band, null for a band without visible pixels; undefined for a file without a mask, and for
- * types that are not supported. A band is masked by the mask of the file, or by an alpha band that is 0.
+ * The statistics of each band, null for a band without visible pixels; undefined where those of GDAL are right, and for
+ * types that are not supported. A band is masked by the mask of the file, or by an alpha band that is 0; a nodata value
+ * replaces the alpha band.
  */
 export async function maskedStatistics(
   path: string,
@@ -44,25 +48,37 @@ export async function maskedStatistics(
   file: string,
   context: RasterContext,
 ): Promise<(Statistics | null)[] | undefined> {
-  const { bands, size } = info;
-  const hasAlpha = bands.some(isAlpha);
-  const type = bands[0]?.type ?? '';
-  if ((!hasAlpha && !directories.some(({ mask }) => mask)) || VIEWS[type] === undefined) return undefined;
+  const { bands } = info;
+  const hasNodata = bands.some(({ noDataValue }) => noDataValue !== undefined);
+  const isMasked = directories.some(({ mask }) => mask) || (bands.some(isAlpha) && !hasNodata);
+  if ((!isMasked && !bands.some(hasLargeNodata)) || VIEWS[bands[0]?.type ?? ''] === undefined) return undefined;
   const [values, mask] = [join(folder, 'values.raw'), join(folder, 'mask.raw')];
   await runGdalOn(file, plainCommand(path, values, folder, []), context);
-  await runGdalOn(file, plainCommand(path, mask, folder, ['-b', 'mask', '-ot', 'Byte']), context);
-  const statistics: (Statistics | null)[] = [];
-  {
-    await using valuesFile = await open(values);
-    await using maskFile = await open(mask);
-    for (const [index, band] of bands.entries()) {
-      context.signal.throwIfAborted();
-      const pixels = size[0] * size[1];
-      statistics.push(await bandStatistics(valuesFile, maskFile, { band, start: index * pixels, pixels }));
-    }
-  }
-  await Promise.all([values, mask].map((name) => rm(name)));
+  if (isMasked) await runGdalOn(file, plainCommand(path, mask, folder, ['-b', 'mask', '-ot', 'Byte']), context);
+  const statistics = await readStatistics(info, values, isMasked ? mask : undefined, context.signal);
+  await Promise.all([values, mask].map((name) => rm(name, { force: true })));
   return statistics;
+}
+
+async function readStatistics(
+  { bands, size }: RasterInfo,
+  values: string,
+  mask: string | undefined,
+  signal: AbortSignal,
+): Promise<(Statistics | null)[]> {
+  await using valuesFile = await open(values);
+  await using maskFile = mask === undefined ? undefined : await open(mask);
+  const statistics: (Statistics | null)[] = [];
+  const pixels = size[0] * size[1];
+  for (const [index, band] of bands.entries()) {
+    signal.throwIfAborted();
+    statistics.push(await bandStatistics(valuesFile, maskFile, { band, start: index * pixels, pixels }));
+  }
+  return statistics;
+}
+
+function hasLargeNodata({ type, noDataValue }: BandInfo): boolean {
+  return typeof noDataValue === 'number' && /^U?Int32$/.test(type) && Math.abs(noDataValue) > MAX_FLOAT32_INTEGER;
 }
 
 function isAlpha({ colorInterpretation }: BandInfo): boolean {
@@ -94,7 +110,7 @@ interface BandValues {
 /** Mean and variance are updated by chunk (Chan, Golub, LeVeque 1979), so that large sums lose no digits. */
 async function bandStatistics(
   values: FileHandle,
-  mask: FileHandle,
+  mask: FileHandle | undefined,
   { band, start, pixels }: BandValues,
 ): Promise<Statistics | null> {
   const bytes = PIXEL_BYTES[band.type] ?? 1;
@@ -105,7 +121,7 @@ async function bandStatistics(
     const length = Math.min(CHUNK_PIXELS, pixels - at);
     await values.read(valueBuffer, 0, length * bytes, (start + at) * bytes);
     // The mask applies to the colors, not to the alpha band itself.
-    if (!isAlpha(band)) await mask.read(maskBytes, 0, length, at);
+    if (!isAlpha(band)) await mask?.read(maskBytes, 0, length, at);
     const view = VIEWS[band.type]?.(valueBuffer.buffer, length) ?? [];
     addChunk(all, view, maskBytes, nodata);
   }
