@@ -323,6 +323,34 @@ describe('netCDF', () => {
     });
   });
 
+  test.each([
+    [
+      [],
+      { nodata: null, statistics: { minimum: 25, maximum: 255 } },
+      'were kept, because the variable has no nodata value (_FillValue).',
+    ],
+    [
+      ['-a_nodata', '0'],
+      { nodata: 0, statistics: { minimum: 50, maximum: 100 } },
+      'were replaced by the nodata value 0.',
+    ],
+  ])('notes values outside of the valid range, with the options %j', async (options, band, outcome) => {
+    const made = await landing.make('bereich.nc', LANDSAT, '-of', 'netCDF', '-b', '1', ...options);
+    // The name is padded to 12 bytes; type and number of the values, which are shorts, have 4 bytes each.
+    const bytes = await readFile(made);
+    bytes.set([0, 50, 0, 100], bytes.indexOf('valid_range') + 12 + 8);
+    await writeFile(made, bytes);
+    const path = await landing.upload(made);
+    const { asset } = await landing.ingest({ path, format: 'netCDF' }, {}, `range${options.length}`);
+    expect(asset.raster?.bands).toMatchObject([band]);
+    expect(asset.quality.notes).toMatchObject([
+      {
+        code: 'VALUES_OUTSIDE_VALID_RANGE',
+        message: `Values of ${path} outside of its valid range, 50 to 100, ${outcome}`,
+      },
+    ]);
+  });
+
   test.each(['transposed', 'transposed-bare'])(
     'rejects a regular grid of (lon, lat) as transposed: %s',
     async (name) => {

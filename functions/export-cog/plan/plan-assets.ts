@@ -94,19 +94,22 @@ export interface CogSource {
   drivers: readonly string[];
   /** Options of the drivers, as environment variables. */
   environment?: Record<string, string>;
+  /** Options of the drivers, as `NAME=VALUE`. */
+  openOptions?: string[];
   /** A code or WKT. Sources with the same text have the same CRS. */
   crs: string;
   /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
   crsOverrides: boolean;
 }
 
-export function cogSource({ name, info, source, crs, crsOverrides }: DescribedRaster): CogSource {
+export function cogSource({ name, info, source, crs, crsOverrides, openOptions }: DescribedRaster): CogSource {
   return {
     file: source.file,
     name,
     info,
     drivers: source.format.drivers,
     ...(source.format.environment === undefined ? {} : { environment: source.format.environment }),
+    ...(openOptions.length === 0 ? {} : { openOptions }),
     crs: crsArgument(crs),
     crsOverrides,
   };
@@ -120,4 +123,10 @@ export function haveOneCrs(sources: readonly CogSource[]): boolean {
 export function environmentOf(sources: readonly Pick<CogSource, 'environment'>[]): Pick<GdalCommand, 'environment'> {
   const variables = sources.flatMap(({ environment }) => Object.entries(environment ?? {}));
   return variables.length === 0 ? {} : { environment: Object.fromEntries(variables) };
+}
+
+/** The arguments of a GDAL program for the options with which the drivers open the sources. */
+export function openOptionsOf(sources: readonly Pick<CogSource, 'openOptions'>[]): string[] {
+  const options = new Set(sources.flatMap(({ openOptions = [] }) => openOptions));
+  return [...options].flatMap((option) => ['-oo', option]);
 }

@@ -3,7 +3,7 @@ import { isSignedByte, metadataItem, type PixelValue, type RasterInfo } from '..
 import { commonGrid, isNorthUp, type TargetGrid, uncompressedBytes } from './pixel-grid.ts';
 import type { RasterParameters } from './raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
-import { type CogSource, environmentOf, haveOneCrs } from './plan-assets.ts';
+import { type CogSource, environmentOf, openOptionsOf, haveOneCrs } from './plan-assets.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 
@@ -125,13 +125,24 @@ function assignCrs(
     const output = `${folder}/assigned-${index}.tif`;
     commands.push({
       command: 'gdal_translate',
-      args: ['-q', '-of', 'GTiff', '-co', 'BIGTIFF=IF_SAFER', '-a_srs', source.crs, source.name, output],
+      args: [
+        '-q',
+        '-of',
+        'GTiff',
+        '-co',
+        'BIGTIFF=IF_SAFER',
+        '-a_srs',
+        source.crs,
+        ...openOptionsOf([source]),
+        source.name,
+        output,
+      ],
       drivers: [...source.drivers, 'GTiff'],
       ...environmentOf([source]),
       folder,
       output,
     });
-    return { ...source, name: output, drivers: ['GTiff'], crsOverrides: false };
+    return { ...source, name: output, drivers: ['GTiff'], openOptions: [], crsOverrides: false };
   });
   return { assigned, commands };
 }
@@ -184,7 +195,7 @@ function cogSettings(sources: readonly CogSource[], parameters: CogParameters): 
 }
 
 function toCogCommand(
-  input: Pick<CogSource, 'name' | 'drivers' | 'environment'>,
+  input: Pick<CogSource, 'name' | 'drivers' | 'environment' | 'openOptions'>,
   args: string[],
   { compression, predictor, block_size, overview_resampling }: CogSettings,
   { output, folder, cores }: CogPaths,
@@ -202,7 +213,12 @@ function toCogCommand(
   ];
   return {
     command: 'gdal_translate',
-    args: ['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option]), input.name, output],
+    args: [
+      ...['-q', '-of', 'COG', ...args, ...options.flatMap((option) => ['-co', option])],
+      ...openOptionsOf([input]),
+      input.name,
+      output,
+    ],
     drivers: [...new Set([...input.drivers, 'GTiff', 'COG'])],
     ...environmentOf([input]),
     folder,

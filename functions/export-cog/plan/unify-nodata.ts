@@ -1,7 +1,7 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { type BandInfo, metadataItem, type PixelValue, type RasterInfo } from '../read/raster-info.ts';
 import { isAxisAligned, rasterExtent } from './pixel-grid.ts';
-import { type CogSource, environmentOf } from './plan-assets.ts';
+import { type CogSource, environmentOf, openOptionsOf } from './plan-assets.ts';
 import { INTEGER_RANGES } from './raster-parameters.ts';
 import { CREATION_OPTIONS, WARP_MEMORY_MB } from './warp-command.ts';
 
@@ -102,7 +102,7 @@ export function unifyNodata(
   const missing = missingValues(info);
   const passes = Math.max(1, ...missing.map((values) => values.length));
   const commands: GdalCommand[] = [];
-  let input: Pick<CogSource, 'name' | 'drivers' | 'environment'> = source;
+  let input: Pick<CogSource, 'name' | 'drivers' | 'environment' | 'openOptions'> = source;
   for (let pass = 0; pass < passes; pass += 1) {
     const output = `${folder}/nodata-${index}-${pass}.tif`;
     // A band without a further value replaces `nodata` by itself.
@@ -115,6 +115,7 @@ export function unifyNodata(
         ...['-srcnodata', replaced, '-dstnodata', 'none', '-wo', `INIT_DEST=${nodata}`],
         ...['-wo', 'UNIFIED_SRC_NODATA=NO', '-wo', `NUM_THREADS=${cores}`, '-multi', '-wm', String(WARP_MEMORY_MB)],
         ...[...CREATION_OPTIONS, `NUM_THREADS=${cores}`].flatMap((option) => ['-co', option]),
+        ...openOptionsOf([input]),
         ...[input.name, output],
       ],
       drivers: [...new Set([...input.drivers, 'GTiff'])],
@@ -126,7 +127,7 @@ export function unifyNodata(
   }
   return {
     commands,
-    source: { ...source, environment: {}, ...input, crsOverrides: false, info: unified(info, extent) },
+    source: { ...source, environment: {}, openOptions: [], ...input, crsOverrides: false, info: unified(info, extent) },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { PixelValue } from '../read/raster-info.ts';
 import type { TargetGrid } from './pixel-grid.ts';
-import { type CogSource, environmentOf } from './plan-assets.ts';
+import { type CogSource, environmentOf, openOptionsOf } from './plan-assets.ts';
 
 /** The gdalwarp command. Pure. */
 
@@ -47,6 +47,7 @@ export function warpCommand(
       ...['-multi', '-wm', String(WARP_MEMORY_MB)],
       ...warpOptions.flatMap((option) => ['-wo', option]),
       ...creationOptions.flatMap((option) => ['-co', option]),
+      ...openOptionsOf(sources),
       ...sources.map(({ name }) => name),
       output,
     ],

@@ -23,6 +23,7 @@ import {
   subdatasets,
 } from './raster-info.ts';
 import { type RasterContext, runGdalOn } from './run-gdal.ts';
+import { readValidRange } from './valid-range.ts';
 
 /** A raster that can be converted. */
 export interface DescribedRaster {
@@ -35,6 +36,8 @@ export interface DescribedRaster {
   crs: Crs;
   /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
   crsOverrides: boolean;
+  /** Options of GDAL's driver. */
+  openOptions: string[];
   notes: Note[];
 }
 
@@ -55,6 +58,8 @@ export async function describeRaster(given: RasterSource, context: RasterContext
   const info = image === undefined ? container : (await readInfo(image.name, source, context)).info;
   await checkGrib(source, info, context.signal);
   checkInfo(info, source, context.env.MAX_FILE_BYTES);
+  const name = image?.name ?? path;
+  const { openOptions, notes: rangeNotes } = await readValidRange(name, info, source, dirname(path), context);
   const { crs, overrides, notes } = await chooseCrs(
     {
       file,
@@ -66,12 +71,13 @@ export async function describeRaster(given: RasterSource, context: RasterContext
   );
   return {
     source,
-    name: image?.name ?? path,
+    name,
     layer: image?.layer ?? null,
     info,
     crs,
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
-    notes: [...driverNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
+    openOptions,
+    notes: [...driverNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
 }
 

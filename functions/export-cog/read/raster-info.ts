@@ -72,13 +72,21 @@ function toPixelValue(value: number | string): PixelValue {
 export function infoCommand(
   name: string,
   folder: string,
-  { drivers, environment }: Pick<RasterFormat, 'drivers' | 'environment'>,
+  {
+    drivers,
+    environment,
+    openOptions = [],
+  }: Pick<RasterFormat, 'drivers' | 'environment'> & { openOptions?: string[] },
   options: { statistics?: boolean; range?: boolean } = {},
 ): GdalCommand {
   return {
     command: 'gdalinfo',
     // -norat: attribute tables can be long and are not used.
-    args: ['-json', '-norat', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : []), name],
+    args: [
+      ...['-json', '-norat', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : [])],
+      ...openOptions.flatMap((option) => ['-oo', option]),
+      name,
+    ],
     drivers: [...drivers],
     folder,
     environment: { ...environment, GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
