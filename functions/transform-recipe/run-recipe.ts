@@ -120,7 +120,7 @@ async function runStep(
     if (statement.counts === 'changed_features') outcome.changed += rows;
     if (statement.stopWhenEmpty && rows === 0) return { ...outcome, executed: false };
     for (const check of statement.checks ?? []) await runCheck(session, check);
-    if (statement.endWhenEmpty && rows === 0) return outcome;
+    if (statement.endWhenEmpty && rows === 0) break;
   }
   if (!outcome.executed) return outcome;
   for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);

@@ -10,7 +10,7 @@ export interface SqlStep {
    * its result.
    */
   stopWhenEmpty?: true;
-  /** When the statement finds no rows, the step ends with the table that it has written. `summary` is not called. */
+  /** When the statement finds no rows, the other statements are skipped. */
   endWhenEmpty?: true;
   /** The statement writes another table than the output. Its rows are not those of the result. */
   auxiliary?: true;

@@ -221,27 +221,6 @@ $f$;
 `;
 
 /**
- * `sluice_area_change`: the change of the area as a fraction, measured in an equal-area projection before and after;
- * null when it cannot be measured. Edges are straight in the CRS of each geometry.
- */
-const AREA_CHANGE = `
-create or replace function sluice_area_change(source geometry, result geometry, source_proj4 text, step float8)
-returns float8 language plpgsql stable as $f$
-declare
-  center geometry; before float8; after float8;
-begin
-  center := ST_Transform(ST_Centroid(source), 4326);
-  before := ST_Area(ST_Transform(ST_Segmentize(source, step), source_proj4,
-    format('+proj=laea +lat_0=%s +lon_0=%s +datum=WGS84 +units=m', ST_Y(center), ST_X(center))));
-  after := ST_Area(ST_Transform(ST_Segmentize(result, 0.5), '+proj=longlat +datum=WGS84 +no_defs +over',
-    '+proj=cea +datum=WGS84 +units=m +over'));
-  return case when before > 0 and before < 'infinity' then after / before - 1 end;
-exception when internal_error or data_exception then
-  return null;
-end $f$;
-`;
-
-/**
  * `sluice_is_torn`: whether a projection tears a geometry: the image of one short part of its border is long. True when
  * a part cannot be transformed. `plain` is the result of ST_Transform.
  */
@@ -261,5 +240,5 @@ exception when internal_error or data_exception then
 end $f$;
 `;
 
-export const SPLIT_FUNCTIONS = [UNWRAP, WRAP_LINE, WRAP_RING, SPLIT_PART, SPLIT, AREA_CHANGE].join('');
+export const SPLIT_FUNCTIONS = [UNWRAP, WRAP_LINE, WRAP_RING, SPLIT_PART, SPLIT].join('');
 export const TORN_FUNCTION = IS_TORN;

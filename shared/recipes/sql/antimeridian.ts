@@ -1,6 +1,7 @@
 import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { StepContext, StepTables } from '../recipe-step.ts';
+import { AREA_COLUMNS, areaChange, largeAreaChanges } from './area-change.ts';
 
 /**
  * Finds the geometries that a transformation breaks: those that cross longitude 180, or hold a pole, in a geographic
@@ -200,55 +201,44 @@ export function writeSplit({ output, findings }: StepTables, { keyColumn, geomet
   );
 }
 
-/** Areas are compared with this tolerance: edges are straight in both CRSs, but not on the globe. */
-const AREA_TOLERANCE = 0.01;
-
-/** What was done to the candidates. `worst` is the feature whose area changed most. */
+/** What was done to the candidates. */
 export interface SplitSummary {
   repaired_geometries: number;
   split_geometries: number;
   with_pole: number;
   shifted: number;
-  area_changed: number;
-  worst: number | null;
-  worst_change: number | null;
 }
 
-/** A query for the SplitSummary. */
-export function summarizeSplit({ input, findings }: StepTables, source: string, context: StepContext): string {
+/** A query for the SplitSummary and the AreaSummary. */
+export function summarizeSplit(tables: StepTables, source: string, context: StepContext): string {
   const isTransformed = context.sourceSrid !== context.targetSrid;
-  const change = format(
-    'sluice_area_change(%s, found.geometry, %L, %L)',
-    source,
-    context.sourceProj4,
-    stepLength(context),
-  );
   return format(
     `with found as materialized (
        select found.feature, ST_XMax(geometry) - ST_XMin(geometry) > 359.999 as both_sides,
          %1$L and greatest(ST_YMax(geometry), -ST_YMin(geometry)) >= 90 and ST_Dimension(geometry) = 2 as pole,
          not ST_IsValid(%2$s) as repaired, case when %1$L and ST_Dimension(geometry) = 2 then %3$s end as change
-       from %4$I as found join %5$I as t on t.%6$I = found.feature where geometry is not null)
+       from %4$I as found join %5$I as t on t.%6$I = found.feature where geometry is not null),
+     changes as (select feature, change from found union all (%7$s)),
+     areas as (select ${AREA_COLUMNS} from changes)
      select (count(*) filter (where repaired))::float8 as repaired_geometries,
        (count(*) filter (where both_sides or pole))::float8 as split_geometries,
        (count(*) filter (where pole))::float8 as with_pole,
        (count(*) filter (where not both_sides and not pole))::float8 as shifted,
-       (count(*) filter (where abs(change) > ${AREA_TOLERANCE}))::float8 as area_changed,
-       (array_agg(feature::float8 order by abs(change) desc nulls last))[1] as worst,
-       (array_agg(change order by abs(change) desc nulls last))[1] as worst_change
+       (select area_changed from areas), (select worst from areas), (select worst_change from areas)
      from found`,
     isTransformed,
     source,
-    change,
-    findings,
-    input,
+    areaChange(source, 'found.geometry', context),
+    tables.findings,
+    tables.input,
     context.keyColumn,
+    isTransformed ? largeAreaChanges(tables, source, context) : 'select null, null::float8 where false',
   );
 }
 
 /** The notes about the summary. */
 export function splitNotes(summary: SplitSummary, features: number): Note[] {
-  const { split_geometries: split, with_pole, shifted, area_changed, worst, worst_change } = summary;
+  const { split_geometries: split, with_pole, shifted } = summary;
   const pole =
     with_pole === 0
       ? ''
@@ -274,16 +264,6 @@ export function splitNotes(summary: SplitSummary, features: number): Note[] {
             message:
               `Shifted the longitudes of ${shifted} of ${features} features by 360 degrees, ` +
               'to the range -180 to 180.',
-          },
-        ]),
-    ...(area_changed === 0 || worst === null || worst_change === null
-      ? []
-      : [
-          {
-            code: 'AREA_CHANGED',
-            message:
-              `The transformation changed the area of ${area_changed} of ${features} features by more than ` +
-              `${AREA_TOLERANCE * 100} %; that of feature ${worst} by ${(worst_change * 100).toFixed(1)} %.`,
           },
         ]),
   ];

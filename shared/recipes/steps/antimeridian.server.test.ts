@@ -243,7 +243,9 @@ describe('poles', () => {
     expect(withPole.map((row) => (pole > 0 ? row?.north : row?.south))).toEqual(Array(6).fill(pole));
     expect(rows[7]?.wkt).toMatch(/LINESTRING/);
     expect(counts.split_geometries).toBeGreaterThan(5);
-    expect(notes.map(({ code }) => code)).not.toContain('AREA_CHANGED');
+    // The fifth shape can remain whole. Its edges, of 100 km at the pole, are then other lines in degrees.
+    const changed = notes.filter(({ code }) => code === 'AREA_CHANGED').map(({ message }) => message);
+    expect(changed.filter((message) => !/of 1 of 8 features .* that of feature 5 by/.test(message))).toEqual([]);
   });
 
   test('names the features round a pole in the note', async () => {
@@ -311,6 +313,47 @@ describe('invalid geometries and projected targets', () => {
         { native: 'POLYGON((-180 -60, 180 -60, 180 60, -180 60, -180 -60))' },
         { native: 'POLYGON((-10 0, 60 0, 60 60, -10 60, -10 0))' },
       ],
+      { target_crs: 'EPSG:3857' },
+    );
+    expect(notes).toEqual([]);
+  });
+});
+
+describe('the area before and after', () => {
+  /** Areas on the globe in km², with edges that are straight in the source and in the target. */
+  const areaOf = async (srid: number, wkt: string, target: number) => {
+    const equalArea = '+proj=laea +lat_0=50 +lon_0=10 +datum=WGS84';
+    const [row] = await session.query<{ before: number; after: number }>(
+      `select ST_Area(ST_Transform(ST_Segmentize(ST_GeomFromText($1, $2), $5::float8), $4)) / 1e6 as before,
+         ST_Area(ST_Transform(ST_Segmentize(ST_Transform(ST_GeomFromText($1, $2), $3::int), $6::float8), $4)) / 1e6 as after`,
+      [wkt, srid, target, equalArea, srid === 4326 ? 0.1 : 10_000, target === 4326 ? 0.1 : 10_000],
+    );
+    return (row?.after ?? 0) / (row?.before ?? 1) - 1;
+  };
+  const small = 'POLYGON((0 0, 1 0, 1 1, 0 0))';
+
+  test.each([
+    [3035, 4326, 'POLYGON((2600000 4400000, 6100000 4400000, 4300000 4800000, 2600000 4400000))'],
+    [4326, 3035, 'POLYGON((-10 55, 40 55, 40 70, -10 70, -10 55))'],
+    [3857, 3035, 'POLYGON((-1000000 7500000, 4500000 7500000, 4500000 8000000, -1000000 7500000))'],
+  ])('from EPSG:%i to EPSG:%i is noted for a large feature', async (srid, target, native) => {
+    const change = await areaOf(srid, native, target);
+    expect(Math.abs(change)).toBeGreaterThan(0.011);
+    const { notes } = await transform(srid, [{ native: small }, { native }], { target_crs: `EPSG:${target}` });
+    const percent = (change * 100).toFixed(1);
+    expect(notes.filter(({ code }) => code === 'AREA_CHANGED')).toEqual([
+      {
+        code: 'AREA_CHANGED',
+        message: `The transformation changed the area of 1 of 2 features by more than 1 %; that of feature 2 by ${percent} %.`,
+      },
+    ]);
+  });
+
+  test('is equal for edges that are straight in both, and for lines', async () => {
+    const inputs = ['POLYGON((-10 0, 60 0, 60 60, -10 60, -10 0))', 'LINESTRING(0 0, 60 60)', small];
+    const { notes } = await transform(
+      4326,
+      inputs.map((native) => ({ native })),
       { target_crs: 'EPSG:3857' },
     );
     expect(notes).toEqual([]);

@@ -11,11 +11,13 @@ import {
   summarizeSplit,
   writeSplit,
 } from '../sql/antimeridian.ts';
+import { AREA_FUNCTION, areaNotes, type AreaSummary, summarizeAreas } from '../sql/area-change.ts';
 import { SPLIT_FUNCTIONS, TORN_FUNCTION } from '../sql/antimeridian-functions.ts';
 import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
 import { polygonsOf } from '../sql/surfaces.ts';
 
+const AREA_STATEMENT: SqlStep = { sql: AREA_FUNCTION, auxiliary: true };
 const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
 
 /**
@@ -36,15 +38,20 @@ export const normalizeCrs: RecipeStep = {
       checks: context.sourceSrid === context.targetSrid ? [] : [findInfinite(tables, context)],
     };
     if (leadsToDegrees(context)) return splitAtAntimeridian(tables, context, write, changed !== geometry);
-    if (context.sourceSrid !== context.targetSrid) return [write, ...rejectTorn(tables, context)];
+    if (context.sourceSrid !== context.targetSrid) return [write, AREA_STATEMENT, ...rejectTorn(tables, context)];
     return changed === geometry ? [] : [write];
   },
   expression: (context) => normalized(geometryOf(context), context),
   failure: TRANSFORM_FAILURE,
-  summary: (tables, context) =>
-    leadsToDegrees(context) ? summarizeSplit(tables, prepared(geometryOf(context), context), context) : undefined,
-  note: ({ before, summary }) =>
-    'split_geometries' in summary ? splitNotes(summary as unknown as SplitSummary, before) : [],
+  summary: (tables, context) => {
+    const source = prepared(geometryOf(context), context);
+    if (leadsToDegrees(context)) return summarizeSplit(tables, source, context);
+    return context.sourceSrid === context.targetSrid ? undefined : summarizeAreas(tables, source, context);
+  },
+  note: ({ before, summary }) => [
+    ...('split_geometries' in summary ? splitNotes(summary as unknown as SplitSummary, before) : []),
+    ...('area_changed' in summary ? areaNotes(summary as unknown as AreaSummary, before) : []),
+  ],
 };
 
 /** The statements to a geographic CRS. Without a transformation, a table is written only for longitudes beyond 180. */
@@ -54,8 +61,8 @@ function splitAtAntimeridian(tables: StepTables, context: StepContext, write: Sq
   const candidates = { sql: findCandidates(tables, transformed, source, context), auxiliary: true } as const;
   return [
     ...(isWritten
-      ? [write, { ...candidates, endWhenEmpty: true } as const]
-      : [{ ...candidates, stopWhenEmpty: true } as const, write]),
+      ? [write, AREA_STATEMENT, { ...candidates, endWhenEmpty: true } as const]
+      : [{ ...candidates, stopWhenEmpty: true } as const, write, AREA_STATEMENT]),
     {
       sql: SPLIT_FUNCTIONS,
       auxiliary: true,
