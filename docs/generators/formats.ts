@@ -150,9 +150,9 @@ file (HDF5 external storage, virtual datasets, external links). \`.aux.xml\`, \`
   overviews. Other values are resampled bilinearly, and by the mean in overviews. \`metadata.raster.resampling\`
   overrides both.
 - **Nodata** is \`metadata.raster.nodata\`, else the value of the file. Values outside of the valid range of a netCDF
-  variable become nodata, or are kept if it has no nodata value (note \`VALUES_OUTSIDE_VALID_RANGE\`). If a warp leaves empty pixels in a raster
-  without nodata, they get NaN in floating-point data, the smallest value in signed integers, and a mask in the file in
-  other types.
+  variable become nodata, or are kept if it has no nodata value (note \`VALUES_OUTSIDE_VALID_RANGE\`).
+  If a warp leaves empty pixels in a raster without nodata, they get NaN in floating-point data, the smallest value in
+  signed integers, and a mask in the file in other types.
 - **Compression** is lossless: deflate with a predictor (without one for classes), or \`zstd\` or \`lzw\` by
   \`metadata.raster.compression\`.
 - **netCDF and GRIB**: \`layer\` selects a variable when there are several (\`LAYER_AMBIGUOUS\` lists them). For a TIFF
