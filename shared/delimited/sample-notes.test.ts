@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Notation } from './infer/notation.ts';
-import { notesOfSample } from './sample-notes.ts';
+import { notesOfNotation, notesOfSample } from './sample-notes.ts';
 
 const COLUMN = { name: 'v', position: 0, candidates: [], escaped: false };
 
@@ -22,9 +22,49 @@ test.each([
   [['12.5 %', '7 %'], '--percent'],
   [['1', '2', '3', '4', 'm'], '1 of its first 5 values is no number, such as "m"'],
   [['1', '2', '3', '4', '-'], 'set `null_values` (--null "-")'],
+  [
+    ['1', '2', '3', 'Total'],
+    'such as "Total". Correct them, leave out lines that are no data (--skip-lines, --comment)',
+  ],
+  [['true', 'FALSE', 'maybe'], '1 of its first 3 values is no boolean, such as "maybe"'],
+  [['2024-01-31', '2024-02-01', 'soon'], '1 of its first 3 values is no date, such as "soon"'],
+  [['1.234,5', '7,5', '2.000'], 'set `thousands_separator` (--thousands ".") and `decimal_separator` (--decimal ,)'],
+  [
+    ['2024-01-31', '2024-02-01 10:00'],
+    '"2024-01-31" is a date, and "2024-02-01 10:00" has a time. ' +
+      'To read all of them as times, declare the type (--column-type "v=timestamp")',
+  ],
+  [
+    ['2024-02-01 10:00', '2024-02-01T10:00Z'],
+    '"2024-02-01T10:00Z" is a time with a time zone, and "2024-02-01 10:00" has none. ' +
+      'To read all of them as times in UTC, declare the type (--column-type "v=timestamptz")',
+  ],
 ])('a column of %j is text, with advice', (values, advice) => {
   expect(messageFor(values)).toMatch(/^Column "v" is text: /);
   expect(messageFor(values)).toContain(advice);
+});
+
+test.each<[string[], Notation, string]>([
+  [['1.5', '2.5'], { decimal: ',' }, '"1.5" have a decimal point, but `decimal_separator` is ","'],
+  [['1,5', '2,5', '1.234'], { decimal: ',' }, 'set `thousands_separator` (--thousands ".").'],
+  [['1,234', '2', '12,34'], { decimal: '.', thousands: ',' }, '1 of its first 3 values is no number, such as "12,34"'],
+  [['31.12.2023', '1.1.2024', 'x'], { decimal: '.', date: 'DD.MM.YYYY' }, '1 of its first 3 values is no date'],
+  [['12 %', '13 %', 'n/a'], { decimal: '.', percent: true }, 'set `null_values` (--null "n/a")'],
+])('a column of %j with the notation %j is text, with advice', (values, notation, advice) => {
+  expect(messageFor(values, notation)).toContain(advice);
+});
+
+test.each<[string[], Notation, string[]]>([
+  [['2024-01-31'], { decimal: '.', date: 'DD.MM.YYYY' }, ['written as DD.MM.YYYY, the declared `date_format`']],
+  [['31.12.2023', ''], { decimal: '.', date: 'DD.MM.YYYY' }, []],
+  [['5'], { decimal: '.', percent: true }, ['a number with %, which `percent` (--percent) declares']],
+  [['5', '6 %'], { decimal: '.', percent: true }, []],
+])('values %j do not have the notation %j: %j', (values, notation, messages) => {
+  const sample = values.map((value) => ['a', value]);
+  const notes = notesOfNotation(sample, notation, 'a.csv');
+  expect(notes.map(({ code }) => code)).toEqual(messages.map(() => 'SETTING_WITHOUT_EFFECT'));
+  for (const [index, message] of messages.entries())
+    expect(notes[index]?.message).toContain(`No value at the beginning of the file is ${message}`);
 });
 
 test('a column of texts has no note', () => {

@@ -1,6 +1,7 @@
-import type { Note } from '#shared/contracts/facts.ts';
-import type { Notation } from './infer/notation.ts';
+import type { Note, ValueType } from '#shared/contracts/facts.ts';
+import { normalizer, type Notation } from './infer/notation.ts';
 import type { TextColumn } from './infer/text-table.ts';
+import { isWrittenAs } from './infer/value-types.ts';
 import { isMissingMark } from './rules/cells.ts';
 import { shown } from './rules/table-notes.ts';
 
@@ -8,11 +9,12 @@ import { shown } from './rules/table-notes.ts';
 const MAX_NOTES = 10;
 /** Values of a column that are examined. */
 const MAX_VALUES = 1_000;
-/** A column of numbers with a few other values, such as a unit, gets a note. */
-const MIN_NUMBER_SHARE = 0.6;
+/** A column of one type with a few other values, such as a unit, gets a note. */
+const MIN_TYPE_SHARE = 0.6;
 
 const NUMBER = /^[-+]?(?:0|[1-9]\d*)(?:[.,]\d+)?$/;
 const DECIMAL_COMMA = /^[-+]?(?:0|[1-9]\d*),\d+$/;
+const DECIMAL_POINT = /^[-+]?(?:0|[1-9]\d*)\.\d+$/;
 const WHOLE = /^[-+]?(?:0|[1-9]\d*)$/;
 const PERCENT = /^[-+]?\d+(?:[.,]\d+)?[ \u00a0\u202f]?%$/;
 const GROUPED = /^[-+]?[1-9]\d{0,2}(?:[ \u00a0\u202f]\d{3}|,\d{3}|\.\d{3}|['’]\d{3})+(?:[.,]\d+)?$/;
@@ -51,13 +53,23 @@ function adviceFor(name: string, values: readonly string[], notation: Notation):
   }
   if (notation.percent !== true && all(PERCENT))
     return `values such as ${shown(find(PERCENT))} are percentages. ${toNumbers('`percent` (--percent)')}`;
-  if (notation.decimal === '.' && all(/^[^.]*$/) && all(NUMBER) && !all(WHOLE) && !onlyGroups(present))
+  if (
+    notation.decimal === '.' &&
+    notation.thousands !== ',' &&
+    all(/^[^.]*$/) &&
+    all(NUMBER) &&
+    !all(WHOLE) &&
+    !onlyGroups(present)
+  )
     return (
       `values such as ${shown(find(DECIMAL_COMMA))} have a decimal comma. ` +
       toNumbers('`decimal_separator` (--decimal ,)')
     );
-  if (notation.thousands === undefined && present.some((value) => GROUPED.test(value))) return groupAdvice(present);
-  return othersAdvice(name, values);
+  if (notation.decimal === ',' && all(DECIMAL_POINT) && !(notation.thousands === '.' && all(GROUPED)))
+    return `values such as ${shown(find(DECIMAL_POINT))} have a decimal point, but \`decimal_separator\` is ",".`;
+  if (notation.thousands === undefined && present.some((value) => GROUPED.test(value)))
+    return groupAdvice(present, notation);
+  return timesAdvice(name, present, notation) ?? othersAdvice(name, values, notation);
 }
 
 function toNumbers(setting: string): string {
@@ -83,32 +95,91 @@ function onlyGroups(values: readonly string[]): boolean {
   return values.filter((value) => value.includes(',')).every((value) => GROUPED.test(value));
 }
 
-function groupAdvice(values: readonly string[]): string | undefined {
+function groupAdvice(values: readonly string[], notation: Notation): string | undefined {
   if (!values.every((value) => GROUPED.test(value) || NUMBER.test(value))) return undefined;
   const example = values.find((value) => GROUPED.test(value)) ?? '';
   const separator = /\D/.exec(example.replace(/^[-+]/, ''))?.[0] ?? '';
   const option = /[ \u00a0\u202f]/.test(separator) ? ' ' : separator.replace('’', "'");
+  const settings = [`\`thousands_separator\` (--thousands "${option}")`];
+  const hasDecimalComma = separator !== ',' && values.some((value) => value.includes(','));
+  if (hasDecimalComma && notation.decimal === '.') settings.push('`decimal_separator` (--decimal ,)');
+  return `values such as ${shown(example)} have a separator of thousands. ${toNumbers(settings.join(' and '))}`;
+}
+
+/** Advice for a column of dates of which only some have a time, or of times of which only some have a time zone. */
+function timesAdvice(name: string, values: readonly string[], notation: Notation): string | undefined {
+  const is = (type: ValueType) => {
+    const normalize = normalizer(type, notation);
+    return (value: string) => isWrittenAs(type, normalize(value));
+  };
+  const [isDate, isTime, isZoned] = [is('date'), is('timestamp'), is('timestamptz')];
+  if (!values.every((value) => isDate(value) || isTime(value) || isZoned(value))) return undefined;
+  const zoned = values.find(isZoned);
+  const other = values.find((value) => (zoned === undefined ? isTime : (text: string) => !isZoned(text))(value));
+  const [first, second] = zoned === undefined ? [values.find(isDate), other] : [zoned, other];
+  if (first === undefined || second === undefined) return undefined;
+  const type = zoned === undefined ? 'timestamp' : 'timestamptz';
+  const words = zoned === undefined ? ['a date', 'has a time'] : ['a time with a time zone', 'has none'];
   return (
-    `values such as ${shown(example)} have a separator of thousands. ` +
-    toNumbers(`\`thousands_separator\` (--thousands "${option}")`)
+    `${shown(first)} is ${words[0]}, and ${shown(second)} ${words[1]}. To read all of them as ` +
+    `${zoned === undefined ? 'times' : 'times in UTC'}, declare the type (--column-type ${shown(`${name}=${type}`)}).`
   );
 }
 
-/** Advice for a column of numbers with a few other values. */
-function othersAdvice(name: string, values: readonly string[]): string | undefined {
-  const others = values.filter((value) => !/^-?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?$/.test(value));
-  if (others.length === 0 || values.length - others.length < values.length * MIN_NUMBER_SHARE) return undefined;
-  const verb = others.length === 1 ? 'is no number' : 'are no numbers';
-  const [first = ''] = others;
-  return (
-    `${others.length} of its first ${values.length} values ${verb}, such as ${shown(first)}. ` +
-    (others.includes(name) ? 'The header seems to be repeated. Delete its repetitions.' : howToCorrect(others))
-  );
+/** The types that most values of a column can have. */
+const EXPECTED: readonly { type: ValueType; one: string; many: string }[] = [
+  { type: 'double', one: 'is no number', many: 'are no numbers' },
+  { type: 'boolean', one: 'is no boolean', many: 'are no booleans' },
+  { type: 'date', one: 'is no date', many: 'are no dates' },
+  { type: 'timestamp', one: 'is no time', many: 'are no times' },
+  { type: 'timestamptz', one: 'is no time with a time zone', many: 'are no times with a time zone' },
+];
+
+/** Advice for a column of one type with a few other values. */
+function othersAdvice(name: string, values: readonly string[], notation: Notation): string | undefined {
+  for (const { type, one, many } of EXPECTED) {
+    const normalize = normalizer(type, notation);
+    const others = values.filter((value) => !isWrittenAs(type, normalize(value)));
+    if (others.length === 0 || values.length - others.length < values.length * MIN_TYPE_SHARE) continue;
+    const [first = ''] = others;
+    return (
+      `${others.length} of its first ${values.length} values ${others.length === 1 ? one : many}, ` +
+      `such as ${shown(first)}. ` +
+      (others.includes(name) ? 'The header seems to be repeated. Delete its repetitions.' : howToCorrect(others))
+    );
+  }
+  return undefined;
 }
 
 function howToCorrect(others: readonly string[]): string {
   const marks = [...new Set(others)];
-  if (marks.length > 1 && !marks.every(isMissingMark)) return 'Correct them, or declare the type of the column.';
+  if (!marks.every(isMissingMark))
+    return (
+      'Correct them, leave out lines that are no data (--skip-lines, --comment), ' +
+      'or declare the type (--column-type).'
+    );
   const options = marks.map((mark) => `--null ${JSON.stringify(mark)}`).join(' ');
   return `If ${marks.length === 1 ? 'it means' : 'they mean'} "no value", set \`null_values\` (${options}).`;
+}
+
+/** Notes about declared notations that no value at the beginning of the file has. */
+export function notesOfNotation(
+  sample: readonly (readonly (string | null)[])[],
+  notation: Notation,
+  file: string,
+): Note[] {
+  const rows = sample.slice(0, MAX_VALUES);
+  const occurs = (test: (value: string) => boolean) =>
+    rows.some((row) => row.some((value) => test(value?.trim() ?? '')));
+  const isDate = normalizer('date', notation);
+  const unused: string[] = [];
+  if (rows.length > 0 && notation.date !== undefined && !occurs((value) => value !== '' && isDate(value) !== value))
+    unused.push(`written as ${notation.date}, the declared \`date_format\` (--date-format)`);
+  if (rows.length > 0 && notation.percent === true && !occurs((value) => PERCENT.test(value)))
+    unused.push('a number with %, which `percent` (--percent) declares');
+  return unused.map((what) => ({
+    code: 'SETTING_WITHOUT_EFFECT',
+    file,
+    message: `No value at the beginning of the file is ${what}.`,
+  }));
 }

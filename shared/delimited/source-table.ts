@@ -5,7 +5,7 @@ import type { Notation } from './infer/notation.ts';
 import type { TextColumn, TextTable } from './infer/text-table.ts';
 import { candidateTypes } from './infer/value-types.ts';
 import { nameColumns } from './rules/column-names.ts';
-import { notesOfSample } from './sample-notes.ts';
+import { notesOfNotation, notesOfSample } from './sample-notes.ts';
 import { type StagedDelimited, stagedTableSql, stagedValuesSql } from './stage-rows.ts';
 
 /** How a table is read, as the manifest declares it (`metadata.tabular`). */
@@ -66,7 +66,12 @@ export function delimitedTable(
     notation,
     nullValues,
     rejected: staged.rejected,
-    notes: [...staged.notes, ...notes, ...notesOfSample(columns, sample, notation, source.path)],
+    notes: [
+      ...staged.notes,
+      ...notes,
+      ...notesOfNotation(sample, notation, source.path),
+      ...notesOfSample(columns, sample, notation, source.path),
+    ],
   };
 }
 

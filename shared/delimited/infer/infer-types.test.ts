@@ -92,3 +92,18 @@ test('rows that cannot be read as the declared type are rejected', async () => {
     sample: [{ line: 3, reason: 'has "x" in column "v" of type boolean' }],
   });
 });
+
+test.each([
+  [['2024-01-31', '2024-02-30'], 'line 2 has "2024-02-30", which is not in the range of date.'],
+  [['1.5', '1e400'], 'line 2 has "1e400", which is not in the range of double precision.'],
+])('the note about %j names the value that is out of range', async (values, reason) => {
+  const { notes } = await infer(values);
+  expect(notes).toEqual([{ code: 'COLUMN_IS_TEXT', column: 'v', message: `Column "v" is text, because ${reason}` }]);
+});
+
+test('the note about a value after the sample names the type of the sample', async () => {
+  const { notes } = await infer(['1', '2', 'x'], { sampleRows: 2 });
+  expect(notes[0]?.message).toBe(
+    'Column "v" is text, because line 3 has "x". The values at the beginning of the file are of type bigint.',
+  );
+});

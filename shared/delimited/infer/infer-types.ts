@@ -12,8 +12,9 @@ import {
   unreadableTests,
   valueSql,
 } from './text-table.ts';
+import { normalizer, type Notation } from './notation.ts';
 import { fitsSql } from './value-sql.ts';
-import { acceptsAnyText, TYPE_RULES } from './value-types.ts';
+import { acceptsAnyText, isWrittenAs, TYPE_RULES } from './value-types.ts';
 
 export interface InferredTypes<T extends TextTable = TextTable> {
   /** The given tables, with `isReadable` of their columns. */
@@ -168,19 +169,25 @@ async function notesOfOtherValues(
   const [found = {}] = await database.query<ColumnFacts>(`select ${others.join(', ')} from ${table.rowsSql}`, signal);
   return examined.flatMap((column, index) => {
     const [line, value] = [found[`line_${index}`], found[`value_${index}`]];
-    return typeof value === 'string' ? [otherValue(column, Number(line), value)] : [];
+    return typeof value === 'string' ? [otherValue(column, Number(line), value, table.notation)] : [];
   });
 }
 
-function otherValue({ name, candidates }: TextColumn, line: number, value: string): Note {
+function otherValue({ name, candidates }: TextColumn, line: number, value: string, notation: Notation): Note {
   const type = candidates.find((candidate) => candidate !== 'decimal') ?? 'double';
+  const isWritten = candidates.some((candidate) => isWrittenAs(candidate, normalizer(candidate, notation)(value)));
+  const isDate = type !== 'double' && type !== 'bigint';
+  const format = isDate && notation.date !== undefined ? ` (\`date_format\` is ${notation.date})` : '';
+  // A date that does not exist, or a number outside the range, has the notation of the type.
+  const reason = isWritten
+    ? `, which is not in the range of ${ledgerType({ type })}${format}.`
+    : `. The values at the beginning of the file are of type ${ledgerType({ type })}.`;
   return {
     code: 'COLUMN_IS_TEXT',
     column: name,
     message:
       `Column ${JSON.stringify(name)} is text, because line ${line} has ` +
-      `${JSON.stringify(value.slice(0, MAX_VALUE_CHARACTERS))}. ` +
-      `The values at the beginning of the file are of type ${ledgerType({ type })}.`,
+      `${JSON.stringify(value.slice(0, MAX_VALUE_CHARACTERS))}${reason}`,
   };
 }
 
