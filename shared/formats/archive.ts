@@ -37,6 +37,12 @@ const MAX_ENTRY_NAME_BYTES = 1_024;
 /** File systems allow 255 bytes; some callers append an extension. */
 const MAX_NAME_BYTES = 200;
 
+export interface ArchiveLimits {
+  maxBytes: number;
+  /** Whether a backslash separates folders. Some programs of Windows write workbooks so; Excel reads them. */
+  backslashes?: true;
+}
+
 /**
  * Opens an archive, checks names, sizes, ratio, links and encryption, and calls `work` with its files. `file` is the
  * path in the manifest, for messages. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE, FILE_TOO_LARGE.
@@ -44,12 +50,12 @@ const MAX_NAME_BYTES = 200;
 export async function withArchive<T>(
   path: string,
   file: string,
-  limits: { maxBytes: number },
+  limits: ArchiveLimits,
   work: (members: ArchiveMember[], unpack: Unpack, read: ReadMember) => Promise<T>,
 ): Promise<T> {
   const zip = await openArchive(path, file);
   try {
-    const members = await listMembers(zip, file, limits.maxBytes);
+    const members = await listMembers(zip, file, limits);
     return await work(
       members,
       (member, target, signal) => unpackMember(zip, file, member, target, signal),
@@ -81,7 +87,8 @@ async function openArchive(path: string, file: string): Promise<ZipFile> {
   }
 }
 
-async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promise<ArchiveMember[]> {
+async function listMembers(zip: ZipFile, file: string, limits: ArchiveLimits): Promise<ArchiveMember[]> {
+  const { maxBytes, backslashes = false } = limits;
   if (zip.entryCount > MAX_ENTRIES)
     throw unsafe(file, `contains ${zip.entryCount} entries; at most ${MAX_ENTRIES} are allowed`);
   const members: ArchiveMember[] = [];
@@ -93,7 +100,7 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
       directory += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
       if (directory > MAX_DIRECTORY_BYTES)
         throw unsafe(file, `has a directory of more than ${MAX_DIRECTORY_BYTES} bytes`);
-      const name = checkEntry(entry, file);
+      const name = checkEntry(entry, file, backslashes);
       packed += entry.compressedSize;
       unpacked += entry.uncompressedSize;
       if (!name.endsWith('/')) members.push({ name, size: entry.uncompressedSize, entry });
@@ -115,14 +122,17 @@ async function listMembers(zip: ZipFile, file: string, maxBytes: number): Promis
   return members;
 }
 
-/** Checks an entry and returns its name. Throws ARCHIVE_UNSAFE, ARCHIVE_UNREADABLE. */
-function checkEntry(entry: Entry, file: string): string {
+/**
+ * Checks an entry and returns its name, with `/` for each backslash when `backslashes` is true. Throws ARCHIVE_UNSAFE,
+ * ARCHIVE_UNREADABLE.
+ */
+function checkEntry(entry: Entry, file: string, backslashes: boolean): string {
   if (entry.fileNameRaw.length > MAX_ENTRY_NAME_BYTES)
     throw unsafe(
       file,
       `contains a name of ${entry.fileNameRaw.length} bytes; at most ${MAX_ENTRY_NAME_BYTES} are allowed`,
     );
-  const name = decodeName(entry);
+  const name = backslashes ? decodeName(entry).replaceAll('\\', '/') : decodeName(entry);
   if (name.startsWith('/') || /^[A-Za-z]:/.test(name))
     throw unsafe(file, `contains the absolute name ${JSON.stringify(name)}`);
   if (name.includes('\\')) throw unsafe(file, `contains a name with a backslash: ${JSON.stringify(name)}`);

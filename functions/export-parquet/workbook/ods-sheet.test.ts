@@ -137,3 +137,13 @@ test('hidden rows and columns are read, and are counted', async () => {
     rows: 2,
   });
 });
+
+test('a workbook with a password is an error that says so', async () => {
+  const uri = 'urn:oasis:names:tc:opendocument:xmlns:manifest:1.0';
+  const manifest = `<m:manifest xmlns:m="${uri}"><m:file-entry m:full-path="content.xml"><m:encryption-data/></m:file-entry></m:manifest>`;
+  const body = ods('', { members: { 'META-INF/manifest.xml': manifest, 'content.xml': '\u0001' } });
+  await expect(readTestSheet(body, { format: 'ODS' })).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: 'Mappe é.xlsx has a password. Save it without a password.',
+  });
+});

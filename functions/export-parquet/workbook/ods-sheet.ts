@@ -1,3 +1,4 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { OdsCell, repeats } from './ods-cell.ts';
 import type { SheetWriter } from './sheet-writer.ts';
 import {
@@ -22,11 +23,25 @@ const MAX_SHEETS = 10_000;
 
 /** Reads the chosen sheet of an ODS file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */
 export async function readOdsSheet(workbook: WorkbookFile, parts: Parts, makeWriter: MakeWriter): Promise<ReadSheet> {
+  await rejectEncrypted(workbook, parts);
   const handler = new OdsHandler(workbook.sheet, makeWriter);
   using _ = handler;
   if (!(await readPart(parts, 'content.xml', NAMESPACES, handler))) throw sheetMissing(workbook, []);
   if (handler.result === undefined) throw sheetMissing(workbook, handler.sheets);
   return { ...handler.result, otherSheets: handler.sheets.filter((name) => name !== handler.result?.name) };
+}
+
+const MANIFEST = { 'urn:oasis:names:tc:opendocument:xmlns:manifest:1.0': 'manifest' };
+
+/** The members of a document with a password are encrypted, or are in one encrypted member (OpenDocument 1.3, 3.8). */
+async function rejectEncrypted({ file }: WorkbookFile, parts: Parts): Promise<void> {
+  let isEncrypted = false;
+  const open = (name: string) => (isEncrypted ||= name === 'manifest:encryption-data');
+  await readPart(parts, 'META-INF/manifest.xml', MANIFEST, { open });
+  if (!isEncrypted) return;
+  throw new SluiceError('FILE_UNREADABLE', `${file} has a password. Save it without a password.`, {
+    details: { file },
+  });
 }
 
 /** Writes the cells of the first sheet with cells, or of the sheet with a name. */

@@ -68,7 +68,7 @@ async function readTable(job: SheetJob): Promise<SheetTable> {
 function readSheet(job: SheetJob, path: string): Promise<ReadSheet> {
   const { file, sizeBytes, maxBytes, nullValues } = job;
   const makeWriter = () => new SheetWriter({ path, file, sizeBytes, maxBytes, nullValues });
-  return withArchive(job.path, file, { maxBytes }, async (members, _unpack, read) => {
+  return withArchive(job.path, file, { maxBytes, backslashes: true }, async (members, _unpack, read) => {
     const parts = { file, members, open: (member: ArchiveMember) => countBytes(read(member), job.progress) };
     if (job.format === 'ODS') return readOdsSheet(job, parts, makeWriter);
     using strings = new SharedStrings(join(job.folder, 'texts'));

@@ -248,3 +248,13 @@ test('parts are found without regard to case, and an archive without a workbook 
   expect((await readTestSheet(renamed)).values).toEqual([['x']]);
   await expect(readTestSheet(ods(''))).rejects.toThrow('is an archive without a workbook');
 });
+
+test('parts whose folders are separated by backslashes are read, unless they leave the archive', async () => {
+  const rows = names('a') + row('<c t="s"><v>0</v></c>');
+  const renamed = (text: string) =>
+    Buffer.from(text.replaceAll('xl/sharedStrings.xml', String.raw`xl\sharedStrings.xml`), 'latin1');
+  const text = xlsx(rows, { strings: '<si><t>x</t></si>' }).toString('latin1');
+  expect((await readTestSheet(renamed(text))).values).toEqual([['x']]);
+  const outside = xlsx(rows, { members: { [String.raw`..\x`]: '' } });
+  await expect(readTestSheet(outside)).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE' });
+});

@@ -209,6 +209,7 @@ export class XmlReader {
   }
 
   #unreadable(problem: string, cause?: unknown): SluiceError {
-    return new SluiceError('FILE_UNREADABLE', `${this.#part} ${problem}.`, { cause });
+    const advice = 'Open the document in the program that wrote it, and save it again.';
+    return new SluiceError('FILE_UNREADABLE', `${this.#part} ${problem}. ${advice}`, { cause });
   }
 }
