@@ -305,7 +305,8 @@ test.each([
     'text and a number',
     { left_key: 'nr', right_key: 'code' },
     'JOIN_KEY_TYPE_MISMATCH',
-    ', …), but right_key "code" is text ("FR", "DE", "XX", …). Values of these types cannot be compared.',
+    ', …), but right_key "code" is text ("FR", "DE", "XX", …). Values of these types cannot be compared exactly. ' +
+      'Declare "code" as bigint (--column-type).',
   ],
 ])('rejects %s', async (_what, fields, code, message) => {
   expect(await failure(fields)).toMatchObject({ code, message: expect.stringContaining(message) as string });

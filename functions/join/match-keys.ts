@@ -154,10 +154,26 @@ export async function checkKeyTypes(
   const [leftText, rightText] = [await describeKey(database, left, signal), await describeKey(database, right, signal)];
   throw new SluiceError(
     'JOIN_KEY_TYPE_MISMATCH',
-    `left_key ${leftText}, but right_key ${rightText}. Values of these types cannot be compared. Ingest the table ` +
-      `again and declare the type of ${JSON.stringify(right.column.name)} in \`metadata.tabular.columns\`.`,
+    `left_key ${leftText}, but right_key ${rightText}. Values of these types cannot be compared exactly. ` +
+      `Declare ${JSON.stringify(right.column.name)}${asType(left.column.type)} (--column-type).`,
     { details: { left_key: nameAndType(left), right_key: nameAndType(right) } },
   );
+}
+
+/** The types that a manifest can declare, for the types of spatial keys. */
+const DECLARABLE: [type: RegExp, declared: string][] = [
+  [/^(smallint|integer|bigint)$/, 'bigint'],
+  [/^(real|double precision)$/, 'double'],
+  [/^numeric/, 'decimal'],
+  [/^(text|character)/, 'text'],
+  [/^date$/, 'date'],
+  [/^timestamp without/, 'timestamp'],
+  [/^timestamp with /, 'timestamptz'],
+];
+
+function asType(type: string): string {
+  const declared = DECLARABLE.find(([pattern]) => pattern.test(type))?.[1];
+  return declared === undefined ? '' : ` as ${declared}`;
 }
 
 function nameAndType({ column: { name, type } }: KeyColumn): Column {
