@@ -181,7 +181,7 @@ function delimiterUnknown(file: string): SluiceError {
     'DELIMITER_UNKNOWN',
     `The values of ${file} seem to be separated by spaces, or to be aligned by them. ` +
       'If values contain no spaces, set `delimiter` to " " (--delimiter " "); else convert the file to CSV. ' +
-      'If the file has one column, set it to "," (--delimiter ,).',
+      'If the file has one column, set `delimiter` to "," (--delimiter ,).',
     { details: { file } },
   );
 }
