@@ -308,7 +308,10 @@ describe('netCDF', () => {
       code: 'LAYER_MISSING',
       details: { layers: ['u', 'v'] },
     });
-    await expect(landing.ingest({ path, format: 'netCDF', layer: 'v' })).rejects.toMatchObject({ code: 'CRS_MISSING' });
+    await expect(landing.ingest({ path, format: 'netCDF', layer: 'v' })).rejects.toMatchObject({
+      code: 'CRS_MISSING',
+      message: expect.stringContaining('If they are those of WGS 84, set EPSG:4326 as `crs` for the file') as string,
+    });
     const { asset } = await landing.ingest({ path, format: 'netCDF', layer: 'v', crs: 'EPSG:4326' });
     expect(asset.sources[0]).toMatchObject({ layer: 'v', crs: 'EPSG:4326' });
     expect(asset.raster).toMatchObject({ width: 9, height: 9, resolution: [0.25, 0.25] });

@@ -93,6 +93,17 @@ describe('empty pixels', () => {
     });
   });
 
+  test.each([
+    ['UInt64', '18446744073709551615'],
+    ['Int64', '9007199254740993'],
+  ])('of %s keep the digits of %s', async (type, nodata) => {
+    const path = await landing.upload(await landing.make('groß.tif', DEM, '-ot', type, '-a_nodata', nodata));
+    const { asset, path: cog } = await landing.ingest({ path, format: 'GTiff' }, {}, type.toLowerCase());
+    expect(asset.raster?.bands[0]).toMatchObject({ data_type: type, nodata });
+    const { stdout } = await execa('gdalinfo', [cog], { env: { GDAL_PAM_ENABLED: 'NO' } });
+    expect(stdout).toContain(`NoData Value=${nodata}`);
+  });
+
   test('of bands with different nodata values get one value that no other pixel has', async () => {
     const source = rasterFile('hfa-two-nodata.img');
     const { asset, path } = await landing.ingest({ path: await landing.upload(source), format: 'HFA' }, {}, 'hfa');

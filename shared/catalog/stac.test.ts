@@ -62,6 +62,14 @@ test('the item of a raster has its grid, and scale, offset and unit of its bands
   expect(item.assets.data).not.toHaveProperty('raster:spatial_resolution');
 });
 
+test('a nodata value that a double cannot hold has all of its digits', () => {
+  const [band] = RASTER.raster?.bands ?? [];
+  const raster = { ...RASTER.raster, bands: [{ ...band, data_type: 'UInt64', nodata: '18446744073709551615' }] };
+  const json = JSON.stringify(stacItem({ ...RASTER, raster } as typeof RASTER));
+  expect(json).toContain('"nodata":18446744073709551615,');
+  expect(stacProblems(JSON.parse(json) as Record<string, unknown>)).toEqual([]);
+});
+
 test('the time of an item is an instant or a period of the data, else the time of the ingest', () => {
   const start = '2017-10-18T12:00:00.000Z';
   const end = '2017-10-19T00:00:00.000Z';

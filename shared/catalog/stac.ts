@@ -226,7 +226,7 @@ function bands(asset: AssetDocument): Json {
     bands: asset.raster.bands.map((band, index) => ({
       name: band.description ?? `band ${index + 1}`,
       data_type: STAC_DATA_TYPE[band.data_type] ?? 'other',
-      ...(band.nodata === null ? {} : { nodata: band.nodata }),
+      ...(band.nodata === null ? {} : { nodata: exactNodata(band.nodata) }),
       ...(band.unit === undefined ? {} : { unit: band.unit }),
       ...(band.scale === undefined ? {} : { 'raster:scale': band.scale }),
       ...(band.offset === undefined ? {} : { 'raster:offset': band.offset }),
@@ -234,6 +234,13 @@ function bands(asset: AssetDocument): Json {
       ...(band.statistics === null ? {} : { statistics: band.statistics }),
     })),
   };
+}
+
+/** STAC requires a number, and JSON can write integers that a double cannot hold. */
+function exactNodata(nodata: number | string): unknown {
+  // The types of TypeScript 5.9 do not have this function.
+  const { rawJSON } = JSON as unknown as { rawJSON: (json: string) => unknown };
+  return typeof nodata === 'string' && /\d/.test(nodata) ? rawJSON(nodata) : nodata;
 }
 
 /** STAC's names for GDAL's pixel types. */

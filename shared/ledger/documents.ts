@@ -119,7 +119,8 @@ export const BboxSchema = z.tuple([z.number(), z.number(), z.number(), z.number(
 export const BandSchema = z.object({
   /** GDAL's name of the data type: Byte, Int16, UInt16, Int32, Float32, … */
   data_type: z.string(),
-  nodata: z.union([z.number(), z.enum(['nan', 'inf', '-inf'])]).nullable(),
+  /** A text of digits is an integer that a double cannot hold. */
+  nodata: z.union([z.number(), z.enum(['nan', 'inf', '-inf']), z.string().regex(/^-?\d+$/)]).nullable(),
   color_interpretation: z.string().nullable(),
   description: z.string().nullable(),
   /** Measured value = stored value * scale + offset, in `unit`. Absent when the file does not define them. */

@@ -64,7 +64,7 @@ export async function describeRaster(given: RasterSource, context: RasterContext
     {
       file,
       declared: source.declared.crs,
-      hint: source.format.optional.includes('.prj') ? 'Upload the .prj file, or set' : 'Set',
+      hint: crsHint(info, source),
     },
     () => readRasterCrs(source, info, context),
     context,
@@ -79,6 +79,17 @@ export async function describeRaster(given: RasterSource, context: RasterContext
     openOptions,
     notes: [...driverNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
+}
+
+/** Longitudes and latitudes of a netCDF file do not say on which ellipsoid they are, so no CRS is assumed. */
+function crsHint(info: RasterInfo, { format }: RasterSource): string {
+  const items = Object.entries((info.metadata[''] ?? {}) as Record<string, unknown>);
+  const isLongitude = items.some(
+    ([key, value]) => key.endsWith('#units') && /^degrees?_?e(?:ast)?$/i.test(String(value)),
+  );
+  if (info.driverShortName === 'netCDF' && isLongitude)
+    return 'Its coordinates are longitudes and latitudes. If they are those of WGS 84, set EPSG:4326 as';
+  return format.optional.includes('.prj') ? 'Upload the .prj file, or set' : 'Set';
 }
 
 /** An ASCII grid is read in a wider type than GDAL's choice when this type does not hold all values. */

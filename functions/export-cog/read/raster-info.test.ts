@@ -16,6 +16,19 @@ test('reads unquoted nan and inf, and does not change these words in strings', (
   );
 });
 
+test('keeps the digits of nodata values that a double cannot hold', () => {
+  const values = ['9007199254740993', '"18446744073709551615"', '-9223372036854775808', '"255"', '1e20'];
+  const bands = values.map((value) => `{"type":"Int64","noDataValue":${value}}`).join();
+  const { bands: parsed } = parseRasterInfo(`{"driverShortName":"GTiff","size":[1,1],"bands":[${bands}]}`, 'f');
+  expect(parsed.map(({ noDataValue }) => noDataValue)).toEqual([
+    '9007199254740993',
+    '18446744073709551615',
+    '-9223372036854775808',
+    255,
+    1e20,
+  ]);
+});
+
 test('lists only images of the file itself by its own driver', () => {
   const listed = rasterInfo({
     metadata: {

@@ -47,8 +47,11 @@ const InfoSchema = z.object({
 export type RasterInfo = z.infer<typeof InfoSchema>;
 export type BandInfo = z.infer<typeof BandInfoSchema>;
 
-/** The value of a pixel. JSON has no NaN and no infinity, so they are written as words. */
-export type PixelValue = number | 'nan' | 'inf' | '-inf';
+/**
+ * The value of a pixel. JSON has no NaN and no infinity, so they are written as words. Integers that a double cannot
+ * hold are texts of digits.
+ */
+export type PixelValue = number | 'nan' | 'inf' | '-inf' | `${bigint}`;
 
 /** gdalinfo prints the shortest decimal that identifies the value of a Float32 pixel, which is another double. */
 function exactNodata({ type, noDataValue }: { type: string; noDataValue?: PixelValue | undefined }) {
@@ -64,6 +67,7 @@ export function isSignedByte(band: Described): boolean {
 
 function toPixelValue(value: number | string): PixelValue {
   if (typeof value === 'number') return value;
+  if (/^-?\d+$/.test(value)) return Number.isSafeInteger(Number(value)) ? Number(value) : (value as `${bigint}`);
   if (/nan/i.test(value)) return 'nan';
   return value.startsWith('-') ? '-inf' : 'inf';
 }
@@ -97,7 +101,7 @@ export function infoCommand(
 export function parseRasterInfo(stdout: string, file: string): RasterInfo {
   try {
     const [start, end] = jsonRange(stdout);
-    const info: unknown = JSON.parse(quoteSpecialNumbers(stdout.slice(start, end)));
+    const info: unknown = JSON.parse(quoteSpecialNumbers(stdout.slice(start, end)), exactNumber);
     const bands = (info as { bands?: unknown[] }).bands?.length ?? 0;
     if (bands > MAX_BANDS) throw tooManyBands(file, bands);
     return InfoSchema.parse(info);
@@ -108,6 +112,12 @@ export function parseRasterInfo(stdout: string, file: string): RasterInfo {
       details: { file },
     });
   }
+}
+
+/** A reviver of JSON.parse that returns the text of an integer that a double cannot hold, such as a nodata value. */
+function exactNumber(key: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  const isLargeInteger = key === 'noDataValue' && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isLargeInteger && source !== undefined && /^-?\d+$/.test(source) ? source : value;
 }
 
 /** Drivers, such as GRIB, print their own messages before the JSON document, which starts and ends on a line. */
