@@ -4,7 +4,7 @@ import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
 import { MAX_MISSED_SHARE, pointSampler, type Trial } from './sample-points.ts';
-import { openKilledSluices } from './victims.ts';
+import { openKilledSluices, printed } from './victims.ts';
 import { kill, TIMEOUT_MS } from './worker-process.ts';
 
 /**
@@ -137,7 +137,7 @@ async function killDuring(batch: Batch, kills: Kill[]): Promise<string[]> {
   for (const [position, { when, point, name, batchId }] of kills.entries()) {
     const isLast = position === kills.length - 1;
     let reached = false;
-    void (isLast ? ended : once(child.stdout!, 'data')).then(() => (reached = true));
+    void (isLast ? ended : printed(child, 'held')).then(() => (reached = true));
     await uploadBatch(batch, batchId, datasetOf(batchId), context);
     servers.go(child, { target: { point, when, action: isLast ? 'SIGKILL' : 'hold' } });
     await vi

@@ -53,8 +53,10 @@ export async function openKilledSluices() {
       env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const ready = child.stdout ? once(child.stdout, 'data') : Promise.resolve();
-    await Promise.race([ready, once(child, 'close').then(() => assert.fail('Sluice ended before it was ready.'))]);
+    await Promise.race([
+      printed(child, 'ready'),
+      once(child, 'close').then(() => assert.fail('Sluice ended before it was ready.')),
+    ]);
     return child;
   };
 
@@ -74,7 +76,7 @@ export async function openKilledSluices() {
    */
   const unarm = async (child: ChildProcess) => {
     let unarmed = false;
-    child.stdout?.once('data', () => (unarmed = true));
+    void printed(child, 'unarmed').then(() => (unarmed = true));
     go(child, {});
     await vi.waitUntil(() => child.kill('SIGCONT') && unarmed, { timeout: TIMEOUT_MS, interval: 10 });
   };
@@ -90,6 +92,7 @@ export async function openKilledSluices() {
   const record = async (batch: Batch): Promise<WritePoint[]> => {
     const file = join(home, `${inputDataset(batch)}.jsonl`);
     const child = await running();
+    await noDeliveries(); // The writes of a timer at the start do not belong to the run.
     await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
     go(child, { record: file });
     await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
@@ -136,4 +139,16 @@ export async function openKilledSluices() {
       await Promise.all([control.drop(), spatial.drop(), rm(home, { recursive: true, force: true })]);
     },
   };
+}
+
+/** Resolves when the process prints the word. */
+export function printed(child: ChildProcess, word: string): Promise<void> {
+  return new Promise((resolve) => {
+    const read = (chunk: Buffer) => {
+      if (!chunk.toString().includes(word)) return;
+      child.stdout?.off('data', read);
+      resolve();
+    };
+    child.stdout?.on('data', read);
+  });
 }
