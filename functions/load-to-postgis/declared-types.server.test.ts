@@ -153,7 +153,9 @@ test('notes what GDAL leaves out of KML and GPX, and keeps the names of data', a
     ),
     format: 'KML',
   });
-  expect(await kml.query('select "a b" from raw_data order by 1 limit 1')).toEqual([{ 'a b': '0' }]);
+  expect(await kml.query('select "a b", tessellate from raw_data order by 1 limit 1')).toEqual([
+    { 'a b': '0', tessellate: null },
+  ]);
   // With and without a time zone.
   expect(kml.notes[0]).toMatchObject({ code: 'COLUMN_TYPE_CHANGED', column: 'timestamp' });
   expect(kml.notes.slice(1).map(({ code, message }) => [code, message])).toEqual([
@@ -177,5 +179,33 @@ test('notes what GDAL leaves out of KML and GPX, and keeps the names of data', a
   expect(gpx.notes.map(({ code, column }) => [code, column])).toEqual([
     ['VALUES_CHANGED', 'ele'],
     ['VALUES_CHANGED', 'time'],
+  ]);
+});
+
+test('notes values of a KMZ that exceed their declared type', async () => {
+  const document = await landing.file(
+    'doc.kml',
+    `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Schema name="s" id="s">
+      <SimpleField type="int" name="n"/><SimpleField type="double" name="d"/></Schema>${['1', '5000000000']
+        .map(
+          (n) =>
+            `<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="n">${n}</SimpleData>` +
+            '<SimpleData name="d">0.1</SimpleData></SchemaData></ExtendedData>' +
+            '<Point><coordinates>1,2</coordinates></Point></Placemark>',
+        )
+        .join('')}</Document></kml>`,
+  );
+  const loaded = await landing.load({
+    path: await landing.upload(await landing.zip('doc.kmz', document)),
+    format: 'KMZ',
+  });
+  expect(loaded.notes).toMatchObject([
+    {
+      code: 'VALUES_CHANGED',
+      column: 'n',
+      message:
+        '1 values of column "n" exceed its declared type, and were changed. ' +
+        'Upload the .kml file of the archive to keep them. The first is "5000000000".',
+    },
   ]);
 });

@@ -19,7 +19,7 @@ import { centroid, pointOnSurface, representByPoint } from './steps/replace-by-p
  * Increase it when the result of a recipe for the same input changes. Such inputs are then processed again instead of
  * reused.
  */
-export const RECIPE_VERSION = 3;
+export const RECIPE_VERSION = 4;
 
 export interface Recipe {
   /** The intent that selects it. */

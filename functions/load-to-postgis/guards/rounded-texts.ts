@@ -1,9 +1,15 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Note } from '#shared/contracts/facts.ts';
+import { withArchive } from '#shared/formats/archive.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { isExactDouble } from '#shared/text/exact-double.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import { timeTypeOf } from '../rows/row-column.ts';
+import { declaredType, timeTypeOf } from '../rows/row-column.ts';
+import type { LoadContext } from '../run-gdal.ts';
+import { declaredTypeOf, fieldNameOf } from '../kml/declared-types.ts';
+import { TextFacts } from '../texts/text-facts.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers
@@ -46,14 +52,24 @@ interface Finding {
   first: string;
 }
 
-/** Reads the local copy of a KML or GPX file once. Other formats, and KMZ, have no notes. */
+/** Reads the local copy of a KML, KMZ or GPX file once. Other formats have no notes. */
 export async function roundedTextNotes(
   { path, file, format }: VectorSource,
   layer: Layer,
-  signal: AbortSignal,
+  { folder, env, signal }: Pick<LoadContext, 'folder' | 'env' | 'signal'>,
 ): Promise<Note[]> {
-  if (format.name !== 'KML' && format.name !== 'GPX') return [];
-  const scanner = new Scanner(format.name, GPX_FEATURES[layer.name]);
+  if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
+  const scanner = new Scanner(format.name !== 'GPX', GPX_FEATURES[layer.name]);
+  if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
+  else await scanDocument(scanner, path, signal);
+  return [...scanner.findings.values()].map(({ code, column, predicate, count, first }) => {
+    const place = column === undefined ? {} : { column };
+    const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
+    return { code, file, ...place, message: `${count} ${predicate} The first is ${value}.` };
+  });
+}
+
+async function scanDocument(scanner: Scanner, path: string, signal: AbortSignal): Promise<void> {
   let rest = '';
   const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   for await (const chunk of chunks) {
@@ -63,23 +79,39 @@ export async function roundedTextNotes(
     const last = text.lastIndexOf('<');
     rest = last < 0 || text.length - last > MAX_REST_CHARACTERS ? '' : text.slice(last);
   }
-  return [...scanner.findings.values()].map(({ code, column, predicate, count, first }) => {
-    const place = column === undefined ? {} : { column };
-    const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
-    return { code, file, ...place, message: `${count} ${predicate} The first is ${value}.` };
+}
+
+async function scanArchive(
+  scanner: Scanner,
+  { path, file, folder, maxBytes, signal }: Record<'path' | 'file' | 'folder', string> & ArchiveLimits,
+): Promise<void> {
+  const target = join(folder, 'sluice-document');
+  await withArchive(path, file, { maxBytes }, async (members, unpack) => {
+    for (const member of members.filter(({ name }) => /\.kml$/i.test(name))) {
+      await unpack(member, target, signal);
+      await scanDocument(scanner, target, signal);
+    }
   });
+  await rm(target, { force: true });
+}
+
+interface ArchiveLimits {
+  maxBytes: number;
+  signal: AbortSignal;
 }
 
 class Scanner {
   readonly findings = new Map<string, Finding>();
   readonly #isKml: boolean;
+  /** The declared types of fields that GDAL does not read as text. */
+  readonly #types = new Map<string, string>();
   /** The element of the features of a GPX layer. */
   readonly #feature: string | undefined;
   #parent = '';
   #inTrack = false;
 
-  constructor(format: 'KML' | 'GPX', feature: string | undefined) {
-    this.#isKml = format === 'KML';
+  constructor(isKml: boolean, feature: string | undefined) {
+    this.#isKml = isKml;
     this.#feature = feature;
   }
 
@@ -98,10 +130,29 @@ class Scanner {
         attributes.trim(),
         'placemarks have an id, which GDAL does not read.',
       );
+    if (name === 'SimpleField') this.#declare(attributes);
+    if (name === 'SimpleData') this.#addData(attributes, value);
     const column = KML_TIMES.get(name);
     if (column === undefined || value === '') return;
     if (this.#inTrack) this.#find('VALUES_MISSING', undefined, value, 'times of positions of tracks were left out.');
     else this.#addTime(column, value);
+  }
+
+  #declare(attributes: string): void {
+    const [declared, field] = [declaredTypeOf(attributes), fieldNameOf(attributes)];
+    if (declared !== undefined && field !== undefined) this.#types.set(field, declared);
+  }
+
+  #addData(attributes: string, value: string): void {
+    if (this.#types.size === 0 || value === '') return;
+    const field = fieldNameOf(attributes) ?? '';
+    const declared = this.#types.get(field);
+    if (declared === undefined) return;
+    const facts = new TextFacts(declared);
+    facts.add(value);
+    if (facts.type() === declaredType(declared)) return;
+    const predicate = `values of column ${JSON.stringify(field)} exceed its declared type, and were changed.`;
+    this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep them.`);
   }
 
   #addGpx(isEnd: boolean, name: string, value: string): void {

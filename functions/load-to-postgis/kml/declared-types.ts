@@ -57,13 +57,23 @@ async function* withTextFields(chunks: AsyncIterable<Buffer>, types: TypesByName
 
 function declareTexts(text: string, types: TypesByName): string {
   return text.replaceAll(SIMPLE_FIELD, (tag) => {
-    const declared = TYPES[TYPE.exec(tag)?.[3]?.toLowerCase() ?? ''];
-    const name = NAME.exec(tag)?.[2];
-    if (declared === undefined || name === undefined) return tag;
-    const field = unescaped(Buffer.from(name, 'latin1').toString('utf8'));
+    const declared = declaredTypeOf(tag);
+    const field = fieldNameOf(tag);
+    if (declared === undefined || field === undefined) return tag;
     types.set(field, types.has(field) && types.get(field) !== declared ? undefined : declared);
     return tag.replace(TYPE, '$1$2string$2');
   });
+}
+
+/** GDAL's name of the type in a tag of SimpleField; undefined for a text. */
+export function declaredTypeOf(tag: string): string | undefined {
+  return TYPES[TYPE.exec(tag)?.[3]?.toLowerCase() ?? ''];
+}
+
+/** The name in a tag of SimpleField or SimpleData, whose bytes are Latin-1. */
+export function fieldNameOf(tag: string): string | undefined {
+  const name = NAME.exec(tag)?.[2];
+  return name === undefined ? undefined : unescaped(Buffer.from(name, 'latin1').toString('utf8'));
 }
 
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
@@ -14,13 +15,14 @@ import { dbfConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
 import { planJsonColumns } from '../geojson/plan-columns.ts';
 import { epsgOf } from '../crs/resolve-crs.ts';
 import { loadRows } from '../rows/load-rows.ts';
+import { quoted } from '../rows/sqlite-columns.ts';
 import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
 import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
 import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
-import { planConversion, planLoad, type StagedNames } from './plan-load.ts';
+import { CONVERTED_TABLE, planConversion, planLoad, type StagedNames } from './plan-load.ts';
 
 export interface CopiedLayer {
   /** True when the geometries got a Z and an M that they may not have (LoadPlan). */
@@ -96,7 +98,18 @@ async function planRows(
   const converted = join(context.folder, 'sluice-converted.sqlite');
   const options = { path, folder: context.folder, format, layer, singleLayer, names, openOptions: openOptions(source) };
   const { stderr } = await runGdal(source, planConversion(options, converted), context);
+  if (format.drivers.includes('LIBKML')) clearUnset(converted, layer);
   return { job: planConverted(converted, { file, layer, names, srid }), stderr };
+}
+
+/** Fields of every KML layer. GDAL writes -1 where the element is missing; KML allows 0 and 1. */
+const KML_FLAGS = new Set(['tessellate', 'extrude', 'visibility']);
+
+function clearUnset(path: string, { fields }: LayerDescription['layer']): void {
+  using database = new DatabaseSync(path, { allowExtension: false });
+  const flags = fields.filter(({ name, type }) => type === 'Integer' && KML_FLAGS.has(name));
+  for (const { name } of flags)
+    database.exec(`update ${quoted(CONVERTED_TABLE)} set ${quoted(name)} = null where ${quoted(name)} = -1`);
 }
 
 /** Copies a layer with ogr2ogr. `epsg` is the EPSG code of the CRS if PostGIS has it. */

@@ -96,7 +96,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
           file: source.file,
           signal,
         });
-  const roundedNotes = await roundedTextNotes(source, description.layer, signal);
+  const roundedNotes = await roundedTextNotes(source, description.layer, context);
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
