@@ -190,7 +190,7 @@ test('notes values of a KMZ that exceed their declared type', async () => {
         .map(
           (n) =>
             `<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="n">${n}</SimpleData>` +
-            '<SimpleData name="d">0.1</SimpleData></SchemaData></ExtendedData>' +
+            `<SimpleData name="d">0.1${n}123456789012345678</SimpleData></SchemaData></ExtendedData>` +
             '<Point><coordinates>1,2</coordinates></Point></Placemark>',
         )
         .join('')}</Document></kml>`,
@@ -199,7 +199,9 @@ test('notes values of a KMZ that exceed their declared type', async () => {
     path: await landing.upload(await landing.zip('doc.kmz', document)),
     format: 'KMZ',
   });
-  expect(loaded.notes).toMatchObject([
+  // GDAL warns about an integer, but not about the digits of a number.
+  expect(loaded.notes.filter(({ column }) => column !== undefined)).toMatchObject([
+    { code: 'VALUES_CHANGED', column: 'd' },
     {
       code: 'VALUES_CHANGED',
       column: 'n',
