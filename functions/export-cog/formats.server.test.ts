@@ -208,6 +208,19 @@ describe('GRIB', () => {
     ]);
   });
 
+  test('notes that the rows of a Gaussian grid are placed at equal distances', async () => {
+    const message = await readFile(KELVIN);
+    let grid = 16; // The bytes of section 0.
+    while (message[grid + 4] !== 3) grid += message.readUInt32BE(grid);
+    expect(message.readUInt16BE(grid + 12)).toBe(0); // Template 3.40 has the fields of 3.0.
+    message.writeUInt16BE(40, grid + 12);
+    const path = await landing.put('gauß.grib2', message);
+    const { asset } = await landing.ingest({ path, format: 'GRIB' }, {}, 'gauss');
+    expect(asset.quality.notes).toEqual([
+      { code: 'GRID_APPROXIMATED', file: path, message: expect.stringContaining('has a Gaussian grid') as string },
+    ]);
+  });
+
   test('rejects fields on different grids, and a file that ends in a message', async () => {
     const message = await readFile(KELVIN);
     const moved = await readFile(

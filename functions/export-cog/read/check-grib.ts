@@ -1,19 +1,34 @@
+import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import { type GribFields, readGribFields } from './grib-fields.ts';
 import type { RasterInfo } from './raster-info.ts';
 
-/** Throws FILE_UNREADABLE for a GRIB file whose fields GDAL would lose or place wrongly. Other formats pass. */
+/**
+ * Throws FILE_UNREADABLE for a GRIB file whose fields GDAL would lose or place wrongly. Returns a note for a grid that
+ * GDAL places approximately. Other formats pass.
+ */
 export async function checkGrib(
   { file, format, path }: RasterSource,
   { bands }: Pick<RasterInfo, 'bands'>,
   signal: AbortSignal,
-): Promise<void> {
-  if (format.name !== 'GRIB') return;
+): Promise<Note[]> {
+  if (format.name !== 'GRIB') return [];
   const fields = await readGribFields(path, signal);
   const problem = problemOf(fields, bands.length);
-  if (problem === undefined) return;
-  throw new SluiceError('FILE_UNREADABLE', `${file} ${problem}`, { details: { file, ...fields } });
+  if (problem !== undefined)
+    throw new SluiceError('FILE_UNREADABLE', `${file} ${problem}`, { details: { file, ...fields } });
+  return fields.isGaussian
+    ? [
+        {
+          code: 'GRID_APPROXIMATED',
+          file,
+          message:
+            `${file} has a Gaussian grid, whose rows have different distances. The asset has rows of equal ` +
+            'distances, so that latitudes can differ by up to half of a row. Values were not changed.',
+        },
+      ]
+    : [];
 }
 
 function problemOf({ fields, damagedMessage, otherGrid, secondMissingValue }: GribFields, bands: number) {

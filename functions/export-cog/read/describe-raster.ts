@@ -56,7 +56,7 @@ export async function describeRaster(given: RasterSource, context: RasterContext
   );
   const image = chooseImage(images, named, file);
   const info = image === undefined ? container : (await readInfo(image.name, source, context)).info;
-  await checkGrib(source, info, context.signal);
+  const gribNotes = await checkGrib(source, info, context.signal);
   checkInfo(info, source, context.env.MAX_FILE_BYTES);
   const name = image?.name ?? path;
   const { openOptions, notes: rangeNotes } = await readValidRange(name, info, source, dirname(path), context);
@@ -77,7 +77,7 @@ export async function describeRaster(given: RasterSource, context: RasterContext
     crs,
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
     openOptions,
-    notes: [...driverNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
+    notes: [...driverNotes, ...gribNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
 }
 

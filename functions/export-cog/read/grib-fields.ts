@@ -15,6 +15,8 @@ export interface GribFields {
   damagedMessage?: number;
   /** The number, from 1, of a field with two missing values. GDAL reads the second one as data. */
   secondMissingValue?: number;
+  /** True when a grid is Gaussian: the distance of its rows differs. GDAL reads it as a grid of equal distances. */
+  isGaussian?: true;
 }
 
 const MAGIC = Buffer.from('GRIB');
@@ -25,6 +27,9 @@ const INDICATOR_BYTES: Record<number, number> = { 1: 8, 2: 16 };
 const END_BYTES = 4;
 /** Sections of grid definitions have some hundred bytes, or a list of the points of each row. */
 const MAX_GRID_BYTES = 2 ** 20;
+/** Types of Gaussian grids, also rotated or stretched: octet 6 of section 2 in edition 1, templates of edition 2. */
+const GAUSSIAN_TYPES = new Set([4, 14, 24, 34]);
+const GAUSSIAN_TEMPLATES = new Set([40, 41, 42, 43]);
 /** Edition 2: the templates of section 5 with missing values (complex packing), and the position of their number. */
 const COMPLEX_PACKING = new Set([2, 3]);
 const MISSING_VALUE_MANAGEMENT = 22;
@@ -83,7 +88,9 @@ async function readEdition1(file: FileHandle, at: number, end: number, found: Fo
   const gridAt = at + product.readUIntBE(0, 3);
   const hasGrid = ((product[7] ?? 0) & 0x80) !== 0;
   if (gridAt >= end) return false;
-  addField(found, 1, hasGrid ? hashOf(horizontalGrid(await readGrid(file, gridAt, 3))) : `catalog ${product[6]}`);
+  const grid = hasGrid ? await readGrid(file, gridAt, 3) : undefined;
+  if (GAUSSIAN_TYPES.has(grid?.[5] ?? 0)) found.isGaussian = true;
+  addField(found, 1, grid === undefined ? `catalog ${product[6]}` : hashOf(horizontalGrid(grid)));
   return true;
 }
 
@@ -103,7 +110,11 @@ async function readEdition2(file: FileHandle, start: number, end: number, found:
     if (header.length < 5) return false;
     const [length, section] = [header.readUInt32BE(0), header[4]];
     if (length < 5 || at + length > end) return false;
-    if (section === 3) grid = hashOf(await readGrid(file, at, 4));
+    if (section === 3) {
+      const definition = await readGrid(file, at, 4);
+      if (definition.length > 14 && GAUSSIAN_TEMPLATES.has(definition.readUInt16BE(12))) found.isGaussian = true;
+      grid = hashOf(definition);
+    }
     if (section === 5 && hasTwoMissingValues(header)) found.secondMissingValue ??= found.fields + 1;
     if (section === 7) addField(found, 2, grid);
     at += length;
