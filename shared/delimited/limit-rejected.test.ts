@@ -63,7 +63,7 @@ test.each([
   ['has text after a closing quote', true],
   ['has a value in quotes with 5 lines that look like rows', true],
   ['has "closing quote" in column "a" of type bigint', false],
-])('the advice for a row that %s', (reason, isAboutQuotes) => {
+])('the advice about quotes for a row that %s', (reason, isAboutQuotes) => {
   const rejected = { count: 2, sample: [{ line: 2, reason }] };
   const advice = 'If quotes have no meaning in the file, set `quotes` to false (--no-quotes).';
   const [note] = rejectedNotes(rejected);
@@ -71,4 +71,15 @@ test.each([
   expect(() => checkRejected(rejected, 0, undefined, ['a.csv', 'b.csv'])).toThrow(
     `2 of 2 rows of 2 files cannot be read; no row is left: line 2 ${reason}.${isAboutQuotes ? ` ${advice}` : ''}`,
   );
+});
+
+test('the advice for decimal commas names the setting', () => {
+  const advice = (value: string, type: string) =>
+    rejectedNotes({ count: 1, sample: [{ line: 2, reason: `has "${value}" in column "lon" of type ${type}` }] })[0]
+      ?.message;
+  expect(advice('1,5', 'double precision')).toMatch(
+    / If the comma separates decimals, set `decimal_separator` \(--decimal ,\)\.$/,
+  );
+  expect(advice('1,5', 'date')).toMatch(/ of type date\.$/);
+  expect(advice('a,5', 'double precision')).toMatch(/ of type double precision\.$/);
 });

@@ -8,6 +8,8 @@ const DEFAULT_LIMIT_SHARE = 0.01;
 /** Of a small table, at most this share: 10 rows would be most of it. */
 const MAX_SHARE_OF_FEW = 1 / 2;
 const ROWS_IN_MESSAGE = 3;
+/** A number with a comma in a column of numbers. */
+const DECIMAL_COMMA = /has "[-+]?\d+,\d+" in column .* of type (?:double|decimal)/;
 /** The reasons of DelimitedScanner that name quotes. The value that a reason can end in is in quotes. */
 const QUOTES = /(?:closing quote|opens a quote|value in quotes)[^"]*$/;
 
@@ -54,15 +56,18 @@ export function checkRejected(
   const more = sample.length > ROWS_IN_MESSAGE ? '; …' : '';
   throw new SluiceError(
     'ROWS_REJECTED',
-    `${count} of ${where} cannot be read; ${problem}: ${listed.join('; ')}${more}.${quotesAdvice(rejected)}`,
+    `${count} of ${where} cannot be read; ${problem}: ${listed.join('; ')}${more}.${adviceFor(rejected)}`,
     { details: { count, allowed, line: sample[0]?.line, sample } },
   );
 }
 
-/** Most rows with broken quotes are of files in which quotes have no meaning. */
-function quotesAdvice({ sample }: RejectedTotal): string {
-  if (!sample.some(({ reason }) => QUOTES.test(reason))) return '';
-  return ' If quotes have no meaning in the file, set `quotes` to false (--no-quotes).';
+/** Settings with which the rows may be readable. */
+function adviceFor({ sample }: RejectedTotal): string {
+  const isReason = (pattern: RegExp) => sample.some(({ reason }) => pattern.test(reason));
+  // Most rows with broken quotes are of files in which quotes have no meaning.
+  if (isReason(QUOTES)) return ' If quotes have no meaning in the file, set `quotes` to false (--no-quotes).';
+  if (isReason(DECIMAL_COMMA)) return ' If the comma separates decimals, set `decimal_separator` (--decimal ,).';
+  return '';
 }
 
 /** The note about rejected rows; none without them. */
@@ -70,6 +75,6 @@ export function rejectedNotes({ count, sample }: RejectedTotal): Note[] {
   const [first] = sample;
   if (first === undefined) return [];
   const rows = count === 1 ? '1 row was' : `${count} rows were`;
-  const message = `${rows} rejected. The first: line ${first.line} ${first.reason}.${quotesAdvice({ count, sample })}`;
+  const message = `${rows} rejected. The first: line ${first.line} ${first.reason}.${adviceFor({ count, sample })}`;
   return [{ code: 'ROWS_REJECTED', message }];
 }

@@ -83,17 +83,21 @@ function withoutWkt(table: SourceTable, position: number): StagedPoints {
 
 /**
  * Infers the types of the columns by the rules of tables, from the values of all files. A row whose coordinate is no
- * number is rejected. The notes about all files are those of the first one. Throws COLUMNS_DIFFER.
+ * finite number is rejected. The notes about all files are those of the first one. Throws COLUMNS_DIFFER.
  */
 export async function inferPoints(
   staged: readonly StagedPoints[],
   { env, folder, signal }: Pick<LoadContext, 'env' | 'folder' | 'signal'>,
 ): Promise<Points[]> {
   using database = await openLockedDatabase(folder, { threads: env.CORES, preserveOrder: false });
-  const tables = alignTables(staged.map(({ table }) => table));
+  const aligned = alignTables(staged.map(({ table }) => table));
+  const coordinates = coordinateColumns(staged, aligned);
+  const tables = aligned.map((table): SourceTable => ({
+    ...table,
+    columns: table.columns.map((column, at) => ({ ...column, isFinite: coordinates.has(at) })),
+  }));
   const first = tables.map((table) => ({ ...table, rejected: table.rejected.copy() }));
   let inferred = await inferTypes(database, first, signal);
-  const coordinates = coordinateColumns(staged, tables);
   const texts = [...coordinates].filter((at) => !isNumber(inferred.types[at]?.type));
   if (texts.length > 0)
     inferred = await inferTypes(

@@ -58,6 +58,15 @@ test('rows of all files are rejected for their coordinates, and for declared typ
   expect(loaded.rejected_rows).toMatchObject({ count: 2, sample: [{ line: 2 }, { line: 3 }] });
 });
 
+test.each([undefined, { columns: { lon: 'double' } }])(
+  'coordinates that are not finite reject their rows: %j',
+  async (tabular) => {
+    const { loaded, values } = await load(['lon,lat,n\n1,2,a\nnan,2,b\n3,4,c\n-inf,4,d\n'], {}, tabular);
+    expect(values.map(({ n }) => n)).toEqual(['a', 'c']);
+    expect(loaded.rejected_rows).toMatchObject({ count: 2, sample: [{ line: 3 }, { line: 5 }] });
+  },
+);
+
 test('files of WKT with columns in another order are one table', async () => {
   const { values } = await load(['wkt,a\nPOINT(1 2),x\n', 'a,wkt\ny,POINT(3 4)\n']);
   expect(values.map(({ a, geom }) => [a, (geom as { coordinates: number[] }).coordinates])).toEqual([

@@ -16,6 +16,8 @@ export interface TextColumn {
   declared?: ValueType | undefined;
   /** The type that the source gives to all values of the column. alignTables decides whether all files have it. */
   fixed?: ValueType | undefined;
+  /** Whether a declared double must be finite, because it is a coordinate. */
+  isFinite?: boolean;
   /** Without a declared type: the types that the first values allow. Empty for text. */
   candidates: readonly ValueType[];
   /** Whether a value of the column has an escape. */
@@ -71,7 +73,13 @@ export function allFitSql(table: TextTable, column: TextColumn, type: ValueType)
 /** SQL: whether all values of a column can be read as its declared type; true when there are no values. */
 export function allReadableSql(table: TextTable, column: TextColumn, type: ValueType): string {
   const value = valueSql(table, column);
-  return `bool_and(${value} is null or ${readableSql(type, value, table.notation)})`;
+  return `bool_and(${value} is null or ${readableColumnSql(table, column, type, value)})`;
+}
+
+function readableColumnSql(table: TextTable, { isFinite }: TextColumn, type: ValueType, value: string): string {
+  const readable = readableSql(type, value, table.notation);
+  // Of the texts of a double, only inf and nan have an n.
+  return isFinite === true ? `(${readable} and not contains(lower(${value}), 'n'))` : readable;
 }
 
 /**
@@ -81,7 +89,7 @@ export function unreadableTests(table: TextTable): { column: TextColumn; value: 
   return table.columns.flatMap((column) => {
     if (column.isReadable === true || column.declared === undefined || acceptsAnyText(column.declared)) return [];
     const value = valueSql(table, column);
-    const isReadable = readableSql(column.declared, value, table.notation);
+    const isReadable = readableColumnSql(table, column, column.declared, value);
     return [{ column, value, test: `(${value} is not null and not ${isReadable})` }];
   });
 }
