@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import pg from 'pg';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, onTestFailed, test, vi } from 'vitest';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
@@ -66,28 +66,24 @@ describe.each(recorded)('$batch.title:', ({ batch, stops }) => {
 /** Returns false if the run ended before the write. */
 async function writesNothingAfterCancellation(batch: Batch, batchId: string, point: WritePoint): Promise<boolean> {
   const worker = await servers.running();
-  try {
-    const run = await runOfStoppedWorker(batch, batchId, worker, point);
-    if (run?.status !== 'running') {
-      await servers.unarm(worker);
-      await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 10 });
-      expect(await servers.runOf(batchId)).toMatchObject({ status: 'success' });
-      await servers.noDeliveries();
-      return false;
-    }
-    await cancelAndArchive(run);
-    const datasets = datasetsOf(batch, run.dataset_id);
-    const before = await writtenBy(run, datasets);
-    worker.kill('SIGCONT');
-    // The worker ends the function that was stopped. A late write could happen before that.
+  onTestFailed(() => kill(worker)); // The next test starts another one.
+  const run = await runOfStoppedWorker(batch, batchId, worker, point);
+  if (run?.status !== 'running') {
+    await servers.unarm(worker);
+    await vi.waitUntil(() => servers.isOver(batchId), { timeout: TIMEOUT_MS, interval: 10 });
+    expect(await servers.runOf(batchId)).toMatchObject({ status: 'success' });
     await servers.noDeliveries();
-    expect(await writtenBy(run, datasets)).toEqual(before);
-    await expectNoWorkingData(run, datasets);
-    return true;
-  } catch (thrown) {
-    await kill(worker);
-    throw thrown;
+    return false;
   }
+  await cancelAndArchive(run);
+  const datasets = datasetsOf(batch, run.dataset_id);
+  const before = await writtenBy(run, datasets);
+  worker.kill('SIGCONT');
+  // The worker ends the function that was stopped. A late write could happen before that.
+  await servers.noDeliveries();
+  expect(await writtenBy(run, datasets)).toEqual(before);
+  await expectNoWorkingData(run, datasets);
+  return true;
 }
 
 /** The run when the worker is stopped. If the write does not occur this time, the run when it is archived. */

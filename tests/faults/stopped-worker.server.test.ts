@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFailed, test, vi } from 'vitest';
 import type { Context } from '#shared/runtime/context.ts';
 import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { handler as validateManifest } from '../../functions/validate-manifest/handler.ts';
@@ -112,6 +112,10 @@ test.each(stops.map(([batch, step, stopAt]) => ({ batch, title: batch.title, ste
     const before = steps.slice(0, steps.indexOf(step));
     const event = await executeFunctions(context, before, requested);
 
+    onTestFailed(async () => {
+      await kill(worker.child);
+      worker = startWorker(context);
+    });
     worker.call({ name: step, event, stopAt });
     await vi.waitUntil(() => isStopped(worker.child), { timeout: TIMEOUT_MS, interval: 20 });
     await executeFunctions(context, steps.slice(before.length), event);
