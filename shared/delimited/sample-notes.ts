@@ -155,7 +155,7 @@ function howToCorrect(others: readonly string[]): string {
   const marks = [...new Set(others)];
   if (!marks.every(isMissingMark))
     return (
-      'Correct them, leave out lines that are no data (--skip-lines, --comment), ' +
+      `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are no data (--skip-lines, --comment), ` +
       'or declare the type (--column-type).'
     );
   const options = marks.map((mark) => `--null ${JSON.stringify(mark)}`).join(' ');

@@ -264,7 +264,7 @@ export class DelimitedScanner {
     }
     if (columns !== undefined && this.#fields !== columns)
       this.#fault ??= `has ${this.#fields} ${this.#fields === 1 ? 'value' : 'values'} instead of ${columns}`;
-    if (this.longValues.breaks > 0) this.#checkLines();
+    if (this.#fault === undefined && this.longValues.breaks > 0) this.#checkLines();
     if (this.#fault === undefined) {
       this.#out.endRow();
       this.rows++;
@@ -278,7 +278,7 @@ export class DelimitedScanner {
   #checkLines(): void {
     const lines = this.longValues.endRow(this.#startLine, this.#fields);
     if (lines > 0 && this.#options.quotes === undefined)
-      this.#fault ??= `has a value in quotes with ${lines} lines that look like rows`;
+      this.#fault = `has a value in quotes with ${lines} lines that look like rows`;
   }
 
   /** A quote that is never closed makes all lines to the end of the file part of a row. */

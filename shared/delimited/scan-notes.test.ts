@@ -38,7 +38,9 @@ test.each([
   expect(notesOf(text, { quotes: true }).map(({ code }) => code)).not.toContain('VALUE_SPANS_LINES');
 });
 
-test('values with line breaks that do not look like rows are not noted', () => {
+test('values with line breaks that do not look like rows, or are rejected, are not noted', () => {
+  const rejected = 'id,n\n1,"open\n2,b\n3,"c\n4,d\n5,e\n6,f\n';
+  expect(notesOf(rejected).map(({ code }) => code)).not.toContain('VALUE_SPANS_LINES');
   const address = '1,"1 Main St, Apt 2\nSpringfield, IL\nUSA",5\n2,"x",6\n';
   expect(notesOf(`id,address,value\n${address}`).map(({ code }) => code)).not.toContain('VALUE_SPANS_LINES');
   const one = 'text\n"two\nlines"\nx\n';
