@@ -60,6 +60,11 @@ test('leaves tokens that are no JSON to GDAL, and counts ids that differ from th
   expect(rewrite(ids).rewriter.facts.hiddenIds).toBe(1);
 });
 
+test('counts texts with half of a character', () => {
+  const texts = String.raw`{"a":"\ud83d","b":"\ud83d\ude97","c":"\\ud83d","d":"x\udc00"}`;
+  for (const chunkBytes of [1, 5, 1000]) expect(rewrite(feature(texts), chunkBytes).rewriter.facts.brokenTexts).toBe(2);
+});
+
 const typeOf = (...values: string[]) => {
   const facts = new JsonFacts();
   for (const value of values)

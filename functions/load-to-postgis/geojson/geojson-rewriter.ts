@@ -11,9 +11,12 @@ export interface GeoJsonFacts {
   members: Map<string, JsonFacts>;
   /** Features with `properties` and other members, which GDAL does not read. */
   droppedMembers: number;
+  /** Texts with half of a character (an unpaired surrogate), which GDAL replaces. */
+  brokenTexts: number;
 }
 
 const [QUOTE, BACKSLASH, COMMA, COLON, RECORD_SEPARATOR] = [0x22, 0x5c, 0x2c, 0x3a, 0x1e];
+const LETTER_U = 0x75;
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 const BLANKS = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /** Bytes that end a number or a word. */
@@ -40,6 +43,7 @@ export class GeoJsonRewriter {
     hiddenIds: 0,
     members: new Map(),
     droppedMembers: 0,
+    brokenTexts: 0,
   };
   /** The number of texts at the outermost level. */
   texts = 0;
@@ -61,6 +65,8 @@ export class GeoJsonRewriter {
   #textType = '';
   #hasProperties = false;
   #hasOthers = false;
+  /** Whether the current string has a character as its code. */
+  #hasCode = false;
   #afterColon = false;
   /** The depth of the members of the current feature, inside its properties; 0 outside. */
   #propertiesDepth = 0;
@@ -94,8 +100,10 @@ export class GeoJsonRewriter {
   }
 
   #addToString(byte: number, at: number): void {
-    if (this.#escaped) this.#escaped = false;
-    else if (byte === BACKSLASH) this.#escaped = true;
+    if (this.#escaped) {
+      this.#escaped = false;
+      if (byte === LETTER_U) this.#hasCode = true;
+    } else if (byte === BACKSLASH) this.#escaped = true;
     else if (byte === QUOTE) {
       this.#inString = false;
       if (this.#capture === 'string') this.#endString(at);
@@ -109,7 +117,7 @@ export class GeoJsonRewriter {
     }
     switch (byte) {
       case QUOTE:
-        this.#inString = true;
+        [this.#inString, this.#hasCode] = [true, false];
         if (this.#capture !== 'nested' && this.#isRelevant()) this.#start('string', at);
         return;
       case COLON:
@@ -174,8 +182,10 @@ export class GeoJsonRewriter {
   #endString(at: number): void {
     const text = this.#endCapture(at + 1);
     if (!this.#afterColon) this.#string = text;
-    else if (this.#isValue())
+    else if (this.#isValue()) {
+      if (this.#hasCode && !textOf(text).isWellFormed()) this.facts.brokenTexts++;
       this.#addValue((facts) => facts.addString(text), text.toString('utf8', 1, text.length - 1));
+    }
     if (this.#afterColon && this.#depth === OF_ITS_OWN && this.#key === 'type')
       this.#textType = text.toString('latin1', 1, text.length - 1);
   }
@@ -205,7 +215,7 @@ export class GeoJsonRewriter {
 
   #startMember(): void {
     this.#afterColon = true;
-    this.#key = keyOf(this.#string);
+    this.#key = textOf(this.#string);
     if (this.#depth === OF_ITS_OWN) this.#topKey = this.#key;
   }
 
@@ -279,7 +289,8 @@ export class GeoJsonRewriter {
   }
 }
 
-function keyOf(string: Buffer): string {
+/** The text of a string with its quotes. */
+function textOf(string: Buffer): string {
   const text = string.toString('utf8');
   try {
     return JSON.parse(text) as string;

@@ -19,7 +19,12 @@ export function planJsonColumns(facts: GeoJsonFacts, fields: readonly LayerField
   return {
     types: columns.map(({ copied }) => copied),
     conversions: columns.flatMap(({ array }, index) => (array === undefined ? [] : [{ index, ...array }])),
-    notes: [...mixed, ...hiddenIdsNote(facts, file), ...droppedMembersNote(facts, file)],
+    notes: [
+      ...mixed,
+      ...hiddenIdsNote(facts, file),
+      ...droppedMembersNote(facts, file),
+      ...brokenTextsNote(facts, file),
+    ],
   };
 }
 
@@ -55,4 +60,10 @@ function droppedMembersNote({ droppedMembers, members }: GeoJsonFacts, file: str
     `${droppedMembers} features have members besides their properties, which were dropped: ${listed}. ` +
     'Move them into "properties" to keep them.';
   return [{ code: 'MEMBERS_DROPPED', file, message }];
+}
+
+function brokenTextsNote({ brokenTexts }: GeoJsonFacts, file: string): Note[] {
+  if (brokenTexts === 0) return [];
+  const message = `${brokenTexts} texts have half of a character (an unpaired surrogate), which became "\uFFFD".`;
+  return [{ code: 'VALUES_CHANGED', file, message }];
 }
