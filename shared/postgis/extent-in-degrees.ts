@@ -17,7 +17,7 @@ export async function postgisExtentInDegrees(
   srid: number,
 ): Promise<Extent | undefined> {
   if (srid === WGS84) return extent;
-  const points = await transformPoints(session, gridOfExtent(extent), srid);
+  const points = await transformPoints(session, gridOfExtent(extent), srid, WGS84);
   return points && boxInDegrees(points);
 }
 
@@ -33,8 +33,39 @@ export async function postgisBoundsInDegrees(
   if (srid === WGS84) return extent;
   const [west, south, east, north] = extent;
   const unwound: Extent = [west, south, west > east ? east + 360 : east, north];
-  const points = await transformPoints(session, gridOfExtent(unwound), srid);
-  return points && smallestBox(points);
+  const points = await transformPoints(session, gridOfExtent(unwound), srid, WGS84);
+  const box = points && smallestBox(points);
+  if (box === undefined) return undefined;
+  const poles = await polesInside(session, extent, srid);
+  return poles.length === 0 ? box : [-180, Math.min(box[1], ...poles), 180, Math.max(box[3], ...poles)];
+}
+
+/** Longitudes at which the pole is looked up. In a polar projection it is one point, in others a line or nothing. */
+const POLE_LONGITUDES = [0, 120, -120];
+/** Distance of images of one point, as a part of the extent. */
+const SAME_POINT = 1e-6;
+
+/** The latitudes, 90 or -90, of the poles that are points in an extent. The points of a grid only come near them. */
+async function polesInside(
+  session: Pick<PostgisSession, 'query'>,
+  [xmin, ymin, xmax, ymax]: Extent,
+  srid: number,
+): Promise<number[]> {
+  const poles: number[] = [];
+  for (const latitude of [90, -90]) {
+    const images = await transformPoints(
+      session,
+      POLE_LONGITUDES.map((longitude) => [longitude, latitude]),
+      WGS84,
+      srid,
+    );
+    const [first, ...others] = images ?? [];
+    if (first === undefined || others.length < POLE_LONGITUDES.length - 1) continue;
+    const isPoint = others.every(([x, y]) => Math.hypot(x - first[0], y - first[1]) <= SAME_POINT * (xmax - xmin));
+    const isInside = first[0] >= xmin && first[0] <= xmax && first[1] >= ymin && first[1] <= ymax;
+    if (isPoint && isInside) poles.push(latitude);
+  }
+  return poles;
 }
 
 /** Two points of a grid are closer than this, unless the extent does not have the longitudes between them. */
@@ -59,14 +90,15 @@ export function smallestBox(points: readonly Point[]): Extent | undefined {
 async function transformPoints(
   session: Pick<PostgisSession, 'query'>,
   points: readonly Point[],
-  srid: number,
+  from: number,
+  to: number,
 ): Promise<Point[] | undefined> {
   try {
     const rows = await session.query<{ x: number; y: number }>(
       `select st_x(p) x, st_y(p) y
-         from (select st_transform(st_setsrid(st_makepoint(x, y), $3::int), ${WGS84}) p
+         from (select st_transform(st_setsrid(st_makepoint(x, y), $3::int), $4::int) p
                  from unnest($1::float8[], $2::float8[]) points(x, y)) transformed`,
-      [points.map(([x]) => x), points.map(([, y]) => y), srid],
+      [points.map(([x]) => x), points.map(([, y]) => y), from, to],
     );
     return rows.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)).map(({ x, y }) => [x, y] as const);
   } catch (thrown) {
