@@ -53,11 +53,15 @@ export type BandInfo = z.infer<typeof BandInfoSchema>;
  */
 export type PixelValue = number | 'nan' | 'inf' | '-inf' | `${bigint}`;
 
-/** gdalinfo prints the shortest decimal that identifies the value of a Float32 pixel, which is another double. */
+/**
+ * Only 64-bit integers can have a value that a double cannot hold. gdalinfo prints the shortest decimal that identifies
+ * the value of a Float32 pixel, which is another double.
+ */
 function exactNodata({ type, noDataValue }: { type: string; noDataValue?: PixelValue | undefined }) {
-  if (type !== 'Float32' || typeof noDataValue !== 'number') return {};
-  const value = Math.fround(noDataValue);
-  return Number.isFinite(value) ? { noDataValue: value } : {};
+  const value = Number(noDataValue); // NaN for a word.
+  if (/^U?Int64$/.test(type) || Number.isNaN(value)) return {};
+  const typed = type === 'Float32' ? Math.fround(value) : value;
+  return { noDataValue: Number.isFinite(typed) ? typed : value };
 }
 
 /** GDAL before 3.7 has no type for signed bytes, and describes them as bytes with this item. */
