@@ -43,7 +43,12 @@ function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
   const [latitude, longitude] = [Math.max(Math.abs(south), Math.abs(north)), Math.max(Math.abs(west), Math.abs(east))];
   if (latitude > 90 + TOLERANCE_DEGREES) throw extentMismatch(crs, extent, file, 'latitudes are at most 90 degrees');
   if (longitude > MAX_LONGITUDE + TOLERANCE_DEGREES)
-    throw extentMismatch(crs, extent, file, 'longitudes are at most 180 degrees, or 360 if they start at 0');
+    throw extentMismatch(
+      crs,
+      extent,
+      file,
+      `longitudes are at most 180 degrees, or 360 if they start at 0${shiftHint(west, east)}`,
+    );
   if (longitude <= 180 + TOLERANCE_DEGREES) return [];
   return [
     {
@@ -52,6 +57,12 @@ function geographicNotes(crs: Crs, extent: Extent, file: string): Note[] {
       message: `The longitudes of ${file} are between ${west} and ${east} degrees, some of them beyond 180.`,
     },
   ];
+}
+
+/** Some models number longitudes from 180 to 540. */
+function shiftHint(west: number, east: number): string {
+  const isShifted = west >= 180 - TOLERANCE_DEGREES && east <= 540 + TOLERANCE_DEGREES;
+  return isShifted ? ', so subtract 360 from them' : '';
 }
 
 /**
