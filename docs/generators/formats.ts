@@ -89,8 +89,9 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   ['`VALUES_CHANGED`', 'GDAL changed values: it rounded a number or a time, or did not read a text completely.'],
   [
     '`VALUES_MISSING`',
-    'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is ' +
-      'too long, texts that are no time in a column of times, memo fields of a .dbf.',
+    'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
+      'or too long, and texts that are no time in a column of times. Or Sluice does not read them: ' +
+      'the memos of a .dbf, the times of the positions of a KML track.',
   ],
   [
     '`KEY_COLUMN_DROPPED`',

@@ -37,7 +37,7 @@ export interface DbfField {
 
 /** What the values of a field need. */
 export interface DbfFacts {
-  /** Values that are only asterisks: a program could not write a number in the width of the field. */
+  /** Values that are only asterisks: a missing number (as GDAL writes it), or one that does not fit in the field. */
   overflows: number;
   /** Texts that start with a blank. */
   padded: number;

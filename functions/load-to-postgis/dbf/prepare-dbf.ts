@@ -103,8 +103,8 @@ function notesAbout(field: DbfField, facts: DbfFacts, place: { file: string; col
   if (facts.overflows > 0 && invalid === undefined)
     add(
       'VALUES_MISSING',
-      `Column ${name}: ${facts.overflows} values are only asterisks, because a program could not write the number in ` +
-        `${field.width} characters. They are missing in the asset.`,
+      `Column ${name}: ${facts.overflows} values are only asterisks. A program writes them for a missing number, or ` +
+        `for one that does not fit in ${field.width} characters. They are missing in the asset.`,
     );
   if (field.type === MEMO)
     add(
