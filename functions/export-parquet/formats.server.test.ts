@@ -256,3 +256,28 @@ test('the time of day of a cell is kept for all notations of hours; text in a fo
     number: 3.5,
   });
 });
+
+test('JSON lines: a repeated key rejects the line, and numbers that a double rounds are noted', async () => {
+  const lines = ['{"id":1,"v":0.5}', '{"id":2,"v":1,"v":2}', '{"id":3,"v":0.30000000000000004}', '{"id":4,"v":1e5}'];
+  const jsonl = (body: string) => ({ name: 'x.jsonl', format: 'JSONL', body });
+  const { rows, asset } = await fixture.ingest(jsonl(`${lines.join('\n')}\n`));
+  expect(rows.map(({ v }) => v)).toEqual([0.5, 0.1 + 0.2, 1e5]);
+  expect(asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 2, reason: 'has a key twice' }] });
+  expect(asset.quality.notes.map(({ code }) => code)).toEqual(['ROWS_REJECTED']);
+  const rounded = await fixture.ingest(
+    jsonl('{"v":"0.1234567890123456789"}\n{"v":"x","w":{"y":[0.1234567890123456789]}}\n'),
+  );
+  expect(rounded.asset.quality.notes).toMatchObject([
+    {
+      code: 'NUMBERS_ROUNDED',
+      message:
+        'Numbers of line 2 have more digits than a double, and were rounded. To keep them, write them as strings.',
+    },
+  ]);
+});
+
+test('strings of JSON that are no times are text without a note', async () => {
+  const { types, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"a":"12:00","b":""}\n' });
+  expect(types).toEqual({ a: 'text', b: 'text' });
+  expect(asset.quality.notes).toEqual([]);
+});

@@ -59,7 +59,7 @@ function selectSql(table: TextTable, types: readonly ColumnType[]): string {
 }
 
 /** Increase it when the same file would become a different asset, so that older assets are not reused. */
-const READER_VERSION = 5;
+const READER_VERSION = 6;
 const RECIPE = 'tabular';
 const STEPS = ['ScanRows', 'InferTypes', 'WriteParquet'];
 

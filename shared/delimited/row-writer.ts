@@ -68,6 +68,11 @@ export class RowWriter {
     return this.#at > this.#fieldStart && (this.#out[this.#fieldStart] === SPACE || this.#out[this.#at - 1] === SPACE);
   }
 
+  /** The last bytes, which are ASCII, as text. */
+  lastText(bytes: number): string {
+    return Buffer.from(this.#out.buffer, this.#at - bytes, bytes).toString('latin1');
+  }
+
   clearField(): void {
     this.#at = this.#fieldStart;
   }

@@ -61,13 +61,17 @@ async function rejectOtherLines(
   staged: StagedRows,
   signal: AbortSignal,
 ): Promise<number> {
-  const [found] = await database.query<{ count: string; sample: string[] | null }>(
-    `select count(*) as count, list(line order by line)[:${MAX_REJECTED_SAMPLE}] as sample
+  const [found] = await database.query<{ count: string; sample: { line: string; repeated: boolean }[] | null }>(
+    `select count(*) as count,
+            list({'line': line, 'repeated': is_repeated} order by line)[:${MAX_REJECTED_SAMPLE}] as sample
        from ${objects} where object is null`,
     signal,
   );
   const count = Number(found?.count ?? 0);
-  const sample = (found?.sample ?? []).map((line) => ({ line: Number(line), reason: 'is not a JSON object' }));
+  const sample = (found?.sample ?? []).map(({ line, repeated }) => ({
+    line: Number(line),
+    reason: repeated ? 'has a key twice' : 'is not a JSON object',
+  }));
   staged.rejected.addAll(count, sample);
   return count;
 }
@@ -117,11 +121,18 @@ function jsonPointer(key: string): string {
   return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** SQL after FROM: `line` and `object` for each line. `object` is null for a line that is not a JSON object. */
+/**
+ * SQL after FROM: `line` and `object` for each line. `object` is null for a line that is not a JSON object, or that has
+ * a key twice (`is_repeated`), of which a reader would drop one value.
+ */
 function objectsSql(staged: StagedRows): string {
   return `(
-    select line, case when json_valid(c0) and json_type(c0) = 'OBJECT' then c0 end as object
-      from ${stagedTableSql(staged)})`;
+    select line, is_repeated, case when not is_repeated then valid end as object
+      from (
+        select line, valid, coalesce(len(json_keys(valid)) > len(list_distinct(json_keys(valid))), false) as is_repeated
+          from (
+            select line, case when json_valid(c0) and json_type(c0) = 'OBJECT' then c0 end as valid
+              from ${stagedTableSql(staged)})))`;
 }
 
 function keysSql(objects: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openText } from '#shared/delimited/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
+import type { Note } from '#shared/contracts/facts.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -50,9 +51,11 @@ async function readJsonLines(fetched: FetchedTable, context: ReadContext): Promi
   const { source } = fetched;
   const { database, parameters, signal } = context;
   const text = openSource(fetched, context);
-  const staged = await stageRows(new LineScanner(), text, rowsPath(fetched), { columns: 1, signal });
+  const scanner = new LineScanner();
+  const staged = await stageRows(scanner, text, rowsPath(fetched), { columns: 1, signal });
   await rm(source.path);
-  return jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
+  const table = await jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
+  return { ...table, notes: [...table.notes, ...roundedNotes(scanner, source.file)] };
 }
 
 async function readWorkbook(fetched: FetchedTable, context: ReadContext): Promise<SourceTable> {
@@ -74,6 +77,14 @@ async function readWorkbook(fetched: FetchedTable, context: ReadContext): Promis
   const sheet = await readSheet(job, { signal, stalledSeconds: env.GDAL_STALLED_CPU_SECONDS });
   await rm(path);
   return sheetTable(sheet, rowsPath(fetched), sourceFile(fetched.source), parameters);
+}
+
+function roundedNotes({ rounded: { count, first } }: LineScanner, file: string): Note[] {
+  if (count === 0) return [];
+  const lines = count === 1 ? `line ${first} have` : `${count} lines, the first line ${first}, have`;
+  const message =
+    `Numbers of ${lines} more digits than a double, and were rounded. ` + 'To keep them, write them as strings.';
+  return [{ code: 'NUMBERS_ROUNDED', file, message }];
 }
 
 function openSource({ source }: FetchedTable, { env, signal }: ReadContext): AsyncIterable<Buffer> {

@@ -1,3 +1,4 @@
+import { trimEndOf } from '#shared/text/truncate.ts';
 import { MAX_ROW_BYTES, RowWriter, RejectedRows } from '#shared/delimited/row-writer.ts';
 
 const LF = 0x0a;
@@ -10,6 +11,12 @@ const BACKSLASH = 0x5c;
 const BRACE_BIT = 0x20;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
+const [ZERO, NINE, POINT, MINUS, PLUS, LOWER_E] = [0x30, 0x39, 0x2e, 0x2d, 0x2b, 0x65];
+const CASE_BIT = 0x20;
+/** A double keeps each number of so many digits. */
+const EXACT_DIGITS = 15;
+/** toPrecision() of JavaScript prints at most so many. */
+const MAX_DIGITS = 100;
 /** JSON parsers need memory for each level. Real data has fewer than 100 levels. */
 const MAX_DEPTH = 1000;
 
@@ -33,6 +40,11 @@ export class LineScanner {
   #depth = 0;
   #inString = false;
   #afterBackslash = false;
+  /** Bytes of the number that is being read; 0 outside of numbers. */
+  #numberBytes = 0;
+  #isRounded = false;
+  /** Lines with decimals that a double rounds, and the first of them. */
+  readonly rounded = { count: 0, first: 0 };
 
   get longestRow(): number {
     return this.#out.longest;
@@ -64,6 +76,8 @@ export class LineScanner {
     this.#depth = 0;
     this.#inString = false;
     this.#afterBackslash = false;
+    this.#numberBytes = 0;
+    this.#isRounded = false;
     this.#line++;
     this.#out.reserve(bytesLeft);
     this.#out.startRow(this.#line);
@@ -79,13 +93,24 @@ export class LineScanner {
       const byte = bytes[at] ?? 0;
       if (byte > SPACE) this.#isBlank = false;
       else if (byte < SPACE && byte !== TAB && byte !== CR) return this.#reject('is not a JSON object');
+      if (this.#inString) {
+        this.#out.write(byte === CR ? SPACE : byte);
+        this.#scanInString(byte);
+        continue;
+      }
+      if (isOfNumber(byte)) this.#numberBytes++;
+      else if (this.#numberBytes > 0) this.#endNumber();
       this.#out.write(byte === CR ? SPACE : byte);
-      if (this.#inString) this.#scanInString(byte);
-      else if (byte === QUOTE) this.#inString = true;
+      if (byte === QUOTE) this.#inString = true;
       else if ((byte | BRACE_BIT) === OPENING && ++this.#depth > MAX_DEPTH)
         return this.#reject(`is nested more than ${MAX_DEPTH} levels deep`);
       else if ((byte | BRACE_BIT) === CLOSING) this.#depth--;
     }
+  }
+
+  #endNumber(): void {
+    if (this.#numberBytes > EXACT_DIGITS && isRounded(this.#out.lastText(this.#numberBytes))) this.#isRounded = true;
+    this.#numberBytes = 0;
   }
 
   #scanInString(byte: number): void {
@@ -106,8 +131,26 @@ export class LineScanner {
       this.#out.dropRow();
     } else if (this.#isBlank) this.#out.dropRow();
     else {
+      if (this.#isRounded && this.rounded.count++ === 0) this.rounded.first = this.#line;
       this.#out.endRow();
       this.rows++;
     }
   }
+}
+
+/** Whether a byte outside of strings belongs to a number. Other tokens with an e, such as `true`, are no numbers. */
+function isOfNumber(byte: number): boolean {
+  return (
+    (byte >= ZERO && byte <= NINE) || byte === POINT || byte === MINUS || byte === PLUS || (byte | CASE_BIT) === LOWER_E
+  );
+}
+
+/** Whether a double loses digits of a decimal. Whole numbers are read as text when no integer holds them. */
+function isRounded(number: string): boolean {
+  // The shortest notation of a double, which most programs write.
+  if (String(Number(number)) === number || !/[.e]/i.test(number)) return false;
+  const digitsOf = (text: string) => (text.split(/e/i)[0] ?? '').replaceAll(/[^0-9]/g, '').replace(/^0+/, '');
+  const digits = trimEndOf(digitsOf(number), '0');
+  if (digits.length <= EXACT_DIGITS) return false;
+  return digits.length > MAX_DIGITS || digitsOf(Number(number).toPrecision(digits.length)) !== digits;
 }

@@ -152,7 +152,9 @@ async function notesOfOtherValues(
   signal: AbortSignal,
 ): Promise<Note[]> {
   const columns = table.columns.filter(isText).filter(({ declared, candidates }) => {
-    const isSampled = candidates.length > 0 && candidates.length < TYPE_RULES.length;
+    // A string of JSON, and a date of a sheet, can have several types of time, whatever the first values are.
+    const isAnyTime = candidates.includes('date') && candidates.includes('timestamp');
+    const isSampled = candidates.length > 0 && candidates.length < TYPE_RULES.length && !isAnyTime;
     return declared === undefined && isSampled;
   });
   const examined = columns.slice(0, MAX_NOTED_COLUMNS);
@@ -174,14 +176,16 @@ async function notesOfOtherValues(
 }
 
 function otherValue({ name, candidates }: TextColumn, line: number, value: string, notation: Notation): Note {
-  const type = candidates.find((candidate) => candidate !== 'decimal') ?? 'double';
-  const isWritten = candidates.some((candidate) => isWrittenAs(candidate, normalizer(candidate, notation)(value)));
+  const types = candidates.filter((candidate) => candidate !== 'decimal');
+  const written = types.find((candidate) => isWrittenAs(candidate, normalizer(candidate, notation)(value)));
+  const type = written ?? types[0] ?? 'double';
   const isDate = type !== 'double' && type !== 'bigint';
   const format = isDate && notation.date !== undefined ? ` (\`date_format\` is ${notation.date})` : '';
   // A date that does not exist, or a number outside the range, has the notation of the type.
-  const reason = isWritten
-    ? `, which is not in the range of ${ledgerType({ type })}${format}.`
-    : `. The values at the beginning of the file are of type ${ledgerType({ type })}.`;
+  const reason =
+    written !== undefined
+      ? `, which is not in the range of ${ledgerType({ type })}${format}.`
+      : `. The values at the beginning of the file are of type ${ledgerType({ type })}.`;
   return {
     code: 'COLUMN_IS_TEXT',
     column: name,
