@@ -41,10 +41,10 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
   \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
   \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A row with a
   coordinate that is no number is rejected. A WKT that cannot be read is an error with its line.
-- **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the \`.dbf\`, else Latin-1. CSV and GeoJSON are
-  UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The other formats contain their
-  encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL character in GeoJSON
-  is an error, and rejects a row of a CSV; in a .dbf it ends the text.
+- **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the language driver in its \`.dbf\`, else
+  UTF-8. CSV and GeoJSON are UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The
+  other formats contain their encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL
+  character in GeoJSON is an error, and rejects a row of a CSV; in a .dbf it ends the text.
 - **Geometries** keep Z. M values are removed from the asset (\`MEASURES_REMOVED\`), arcs become lines
   (\`CURVES_CONVERTED\`), and surfaces polygons (\`SURFACES_CONVERTED\`). Single, multi, empty and missing geometries
   are not converted. GDAL reads an empty geometry as missing in GeoJSON, and in layers that declare a geometry type.
