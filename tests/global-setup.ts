@@ -6,11 +6,14 @@ import { dataFolder, serverAccount } from '../gateway/embedded/postgres-folders.
 import { binariesFor, ensureCluster } from '../gateway/embedded/postgres-server.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
 import { copyCluster } from './cluster.ts';
+import { startMongo } from './mongodb.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** URL of the `postgres` database in the test cluster. tests/servers.ts creates databases there. */
     postgresUrl: string;
+    /** A MongoDB server, without the name of a database; undefined when there is none (tests/mongodb.ts). */
+    mongoUrl: string | undefined;
     /** Data folder of an initialized cluster, which tests/cluster.ts copies. No server uses it. */
     emptyCluster: string;
   }
@@ -39,8 +42,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await postgres.database('template_postgis', { postgis: true });
   project.provide('postgresUrl', await postgres.database('postgres'));
   project.provide('emptyCluster', emptyCluster);
+  const mongo = await startMongo();
+  project.provide('mongoUrl', mongo?.url);
+  // A Sluice that a test starts uses the ledger that the test gives it.
+  delete process.env.MONGO_CONNECTION_STRING;
   return async () => {
-    await postgres.stop();
+    await Promise.all([postgres.stop(), mongo?.stop()]);
     for (const data of [postgres.data, emptyCluster]) rmSync(data, { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
   };

@@ -58,6 +58,15 @@ export const databaseUrl = z
   .regex(/^postgres(?:ql)?:\/\/\S+$/, 'must be a URL such as postgresql://user:password@127.0.0.1:5432/database')
   .optional();
 
+export const ledgerUrl = z
+  .string()
+  .trim()
+  .regex(
+    /^(?:postgres(?:ql)?|mongodb(?:\+srv)?):\/\/\S+$/,
+    'must be a URL such as mongodb://user:password@127.0.0.1:27017/sluice?replicaSet=rs0 or a postgresql:// URL',
+  )
+  .optional();
+
 /** `{name}` is the name of a function. */
 export const functionUrl = z
   .string()

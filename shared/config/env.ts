@@ -12,6 +12,7 @@ import {
   hostName,
   httpUrl,
   isLoopbackHost,
+  ledgerUrl,
   oneOf,
   optional,
   port,
@@ -132,7 +133,11 @@ export const ENV_SCHEMA = z.object({
   CONTROL_DATABASE_URL: databaseUrl.describe(
     'PostgreSQL database of the queue. Without it, a private PostgreSQL server is started.',
   ),
-  LEDGER_URL: databaseUrl.describe('PostgreSQL database of the ledger. Default: CONTROL_DATABASE_URL.'),
+  LEDGER_URL: ledgerUrl.describe(
+    'Database of the ledger: MongoDB, a replica set, or PostgreSQL. Default: MONGO_CONNECTION_STRING, else ' +
+      'CONTROL_DATABASE_URL.',
+  ),
+  MONGO_CONNECTION_STRING: ledgerUrl.describe('Another name of LEDGER_URL.'),
   POSTGIS_URL: databaseUrl.describe(
     'PostgreSQL database with PostGIS for spatial processing. Without it, a private PostgreSQL server is started.',
   ),
@@ -199,6 +204,7 @@ const SECRETS: ReadonlySet<string> = new Set<keyof Env>([
   'OPENLINEAGE_API_KEY',
   'CONTROL_DATABASE_URL',
   'LEDGER_URL',
+  'MONGO_CONNECTION_STRING',
   'POSTGIS_URL',
 ]);
 

@@ -101,8 +101,8 @@ export const OPERATION_CODES = {
     'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
   ),
   DATABASE_UNAVAILABLE: transient(
-    'PostgreSQL does not respond.',
-    'Check that PostgreSQL runs, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
+    'A database server does not respond.',
+    'Check that PostgreSQL and MongoDB run, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
   ),
   FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),

@@ -1,0 +1,153 @@
+import type { Document, Filter, ObjectId } from 'mongodb';
+import type { ClaimRef, Status } from '#shared/contracts/statuses.ts';
+import {
+  CLAIMABLE_STATUSES,
+  type ClaimState,
+  claimsEndedRun,
+  currentClaim,
+  finishedClaim,
+  STEP_CLAIMED,
+  STEP_DONE,
+  STEP_FAILED,
+  STEP_RESET,
+} from '../claim-rules.ts';
+import type { ClaimRequest } from '../ledger.ts';
+import type { ClaimQueries } from '../operations/claims.ts';
+import { type Database, writeMark } from './database.ts';
+import { leaseEnd, literal, mapSteps, merge, NOW, withStep } from './expressions.ts';
+import { fromStored, type Stored } from './stored-documents.ts';
+
+/** Each write changes the document of one run. finishStep with `close` also completes its assets, in a transaction. */
+export function claimQueries(database: Database): ClaimQueries {
+  /** Updates the run of a current claim. Returns its status; undefined when the claim is not current. */
+  const update = (claim: ClaimRef, pipeline: Document[]) =>
+    database.on('runs', async (runs) => {
+      const run = await runs.findOneAndUpdate(heldBy(claim), pipeline, {
+        returnDocument: 'after',
+        projection: { status: 1 },
+      });
+      return run?.status as Status | undefined;
+    });
+  return {
+    claimStep: (request) =>
+      database.on('runs', async (runs) => {
+        const mark = writeMark();
+        const run = await runs.findOneAndUpdate({ run_id: request.runId }, claim(request, mark), {
+          returnDocument: 'after',
+        });
+        if (run === null) return undefined;
+        return { claimed: mark._write.equals(run._write as ObjectId), run: fromStored('runs', run) };
+      }),
+    renewClaim: (claim, leaseSeconds) =>
+      database.on('runs', async (runs) => {
+        const renewed = { lease_until: leaseEnd(leaseSeconds) };
+        const result = await runs.updateOne(heldBy(claim), [{ $set: { steps: withStep(claim.step, renewed) } }]);
+        return result.matchedCount > 0;
+      }),
+    async finishStep(claim, reply, close) {
+      const done = merge(literal(STEP_DONE), { reply: literal(reply), finished_at: NOW });
+      const fields = { steps: withStep(claim.step, done), updated_at: NOW, ...archivedBy(claim) };
+      if (close === undefined) return update(claim, [{ $set: fields }]);
+      return database.transaction(async (transaction) => {
+        const { session } = transaction;
+        const ended = [{ $set: { ...fields, ...writeMark(), status: close, finished_at: NOW } }];
+        const run = await transaction.in('runs').findOneAndUpdate(heldBy(claim), ended, { session });
+        if (run === null) return undefined;
+        await transaction
+          .in('assets')
+          .updateMany(
+            { run_id: run._id, item_key: { $exists: true }, removed: { $exists: false } },
+            [{ $set: { stac_key: '$item_key' } }, { $unset: 'item_key' }],
+            { session },
+          );
+        return close;
+      });
+    },
+    isFinishedBy: (claim) =>
+      database.on('runs', async (runs) => {
+        const filter = { run_id: claim.runId, ...containing(finishedClaim(claim)) };
+        return (await runs.findOne(filter, { projection: { _id: 1 } })) !== null;
+      }),
+    releaseStep: (claim, error) => {
+      const failed = merge(literal(STEP_FAILED), { error: literal(error), finished_at: NOW });
+      return update(claim, [{ $set: { steps: withStep(claim.step, failed), updated_at: NOW } }]);
+    },
+    restartRun: (claim, error, backendDied) =>
+      database.on('runs', async (runs) => {
+        const isClaimed = { $eq: ['$$step.name', literal(claim.step)] };
+        const reset = merge('$$step', literal(STEP_RESET), {
+          error: { $cond: [isClaimed, literal(error), '$$step.error'] },
+        });
+        const fields = {
+          steps: mapSteps(reset),
+          restarts: increment('$restarts'),
+          updated_at: NOW,
+          ...(backendDied ? { backend_deaths: increment('$backend_deaths') } : {}),
+        };
+        const run = await runs.findOneAndUpdate(heldBy(claim), [{ $set: fields }], { returnDocument: 'after' });
+        return run === null ? undefined : fromStored('runs', run);
+      }),
+  };
+}
+
+/** The run that a write with this claim may change: claim-rules.ts. */
+export function heldBy(claim: ClaimRef): Filter<Stored> {
+  return { run_id: claim.runId, ...containing(currentClaim(claim)) };
+}
+
+/**
+ * An update of a run that claims a step if the rules allow it, and changes nothing otherwise. The update decides, not
+ * its filter, so that the returned run is the one that the decision was made on.
+ */
+function claim({ step, owner, leaseSeconds, takeOverFrom }: ClaimRequest, mark: Document): Document[] {
+  const position = { $indexOfArray: [mapSteps('$$step.name'), literal(step)] };
+  const token = { $add: ['$fence', 1] };
+  const claimed = merge(literal(STEP_CLAIMED), {
+    attempt: { $add: ['$$step.attempt', 1] },
+    token,
+    owner: literal(owner),
+    lease_until: leaseEnd(leaseSeconds),
+    started_at: NOW,
+  });
+  const fields = { steps: withStep(step, claimed), fence: token, updated_at: NOW, ...mark };
+  const isClaimable = isClaimableStep('$$claimed', takeOverFrom);
+  const mayClaim = {
+    $let: {
+      vars: {
+        position,
+        claimed: { $arrayElemAt: ['$steps', position] },
+        before: { $arrayElemAt: ['$steps', { $max: [0, { $subtract: [position, 1] }] }] },
+      },
+      in: {
+        $and: [
+          { $gte: ['$$position', 0] },
+          claimsEndedRun(step) ? { $ne: ['$status', 'running'] } : { $eq: ['$status', 'running'] },
+          isClaimable,
+          claimsEndedRun(step) || { $or: [{ $eq: ['$$position', 0] }, { $eq: ['$$before.status', 'done'] }] },
+        ],
+      },
+    },
+  };
+  return [{ $replaceWith: { $cond: [mayClaim, merge('$$ROOT', fields), '$$ROOT'] } }];
+}
+
+function isClaimableStep(step: string, takeOverFrom: string | undefined): Document {
+  const isFree = { $in: [`${step}.status`, [...CLAIMABLE_STATUSES]] };
+  // Leases are texts of one form, so their order is the order of the times.
+  const isExpired = { $lte: [`${step}.lease_until`, NOW] };
+  const isDead = takeOverFrom === undefined ? false : { $eq: [`${step}.owner`, literal(takeOverFrom)] };
+  return { $or: [isFree, { $and: [{ $eq: [`${step}.status`, 'running'] }, { $or: [isExpired, isDead] }] }] };
+}
+
+/** The part of a filter that requires this state of the run. */
+function containing({ step, ...run }: ClaimState): Filter<Stored> {
+  return { ...run, steps: { $elemMatch: step } };
+}
+
+function archivedBy({ step }: ClaimRef): { _archived?: true } {
+  return step === 'archive' ? { _archived: true } : {};
+}
+
+function increment(field: string): Document {
+  return { $add: [{ $ifNull: [field, 0] }, 1] };
+}

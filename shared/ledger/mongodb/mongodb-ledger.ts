@@ -1,0 +1,48 @@
+import { createLedger } from '../create-ledger.ts';
+import type { Ledger } from '../ledger.ts';
+import { assetQueries } from './assets.ts';
+import { claimQueries } from './claims.ts';
+import { Database } from './database.ts';
+import { manifestQueries } from './manifests.ts';
+import { recordQueries, runQueries } from './records.ts';
+import { removalQueries } from './removals.ts';
+import { RunFeed } from './run-feed.ts';
+import { setUp } from './set-up.ts';
+
+/**
+ * Opens the ledger in a MongoDB database, the one in the path of the URL or `sluice`. Creates missing collections;
+ * several processes may do so at the same time. The server must be a replica set.
+ * Throws CONFIG_INVALID, DATABASE_UNAVAILABLE, SETUP_FAILED.
+ */
+export async function openMongoLedger(url: string): Promise<Ledger> {
+  const database = new Database(url);
+  try {
+    await setUp(database);
+  } catch (thrown) {
+    await database.close();
+    throw thrown;
+  }
+  return mongoLedger(database);
+}
+
+/** The ledger in a database that is set up. */
+export function mongoLedger(database: Database): Ledger {
+  const feed = new RunFeed(database);
+  return createLedger({
+    ...manifestQueries(database),
+    ...runQueries(database),
+    ...claimQueries(database),
+    ...assetQueries(database),
+    ...removalQueries(database),
+    ...recordQueries(database),
+    announceRun: () => undefined, // The change stream reports every committed change.
+    watchRuns: (onChange, signal) => feed.listen(onChange, signal),
+    async ping() {
+      await database.execute((db) => db.command({ ping: 1 }));
+    },
+    async close() {
+      feed.close();
+      await database.close();
+    },
+  });
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type { CreateCollectionOptions, Db } from 'mongodb';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { COLLECTIONS } from './collections.ts';
+import type { Database } from './database.ts';
+import type { CollectionName } from './stored-documents.ts';
+import { validatorOf } from './validator.ts';
+
+/** The collection of one document, which states what all others are. */
+const STATE = 'ledger_state';
+const STATE_ID = 'current';
+
+/** What the collections are. */
+interface State {
+  /** Version of the documents. */
+  format: number;
+  /** Version of the Sluice that set up validators and indexes. */
+  release: string;
+  /** SHA-256 of the validators and indexes. */
+  definitions: string;
+}
+
+/** Increase it for a change of the documents that Sluices of the release before cannot work with. */
+export const FORMAT = 1;
+const { version: RELEASE } = createRequire(import.meta.url)('../../../package.json') as { version: string };
+
+const NAMESPACE_EXISTS = 48;
+
+/**
+ * Creates or upgrades the collections, with their validators and indexes. Several processes may do so at the same time,
+ * because every step has the same result when it is repeated. Validators of a newer release are kept, so that both
+ * releases can run during an upgrade.
+ * Throws SETUP_FAILED for a server without a replica set, and for a ledger of a later format.
+ */
+export async function setUp(database: Database, own: { format: number; release: string } = OWN): Promise<void> {
+  await database.execute(async (db) => {
+    await checkServer(db);
+    const definitions = Object.entries(COLLECTIONS).map(([name, { indexes }]) => ({
+      name: name as CollectionName,
+      indexes,
+      rules: rulesOf(name as CollectionName),
+    }));
+    const wanted: State = { ...own, definitions: sha256(JSON.stringify(definitions)) };
+    const states = db.collection<State & { _id: typeof STATE_ID }>(STATE);
+    const current = await states.findOne({ _id: STATE_ID });
+    if (current !== null && current.format > wanted.format) throw laterFormat(current, wanted);
+    if (current !== null && (current.definitions === wanted.definitions || isNewer(current.release, wanted.release)))
+      return;
+    for (const { name, rules, indexes } of definitions) {
+      await createCollection(db, name, rules);
+      await db.collection(name).createIndexes(indexes);
+    }
+    await states.updateOne({ _id: STATE_ID }, { $set: wanted }, { upsert: true });
+  });
+}
+
+const OWN = { format: FORMAT, release: RELEASE };
+
+function rulesOf(name: CollectionName) {
+  return {
+    validator: { $jsonSchema: validatorOf(COLLECTIONS[name].schema) },
+    validationLevel: 'strict',
+    validationAction: 'error',
+  } satisfies CreateCollectionOptions;
+}
+
+async function createCollection(db: Db, name: CollectionName, rules: CreateCollectionOptions): Promise<void> {
+  try {
+    await db.createCollection(name, rules);
+  } catch (thrown) {
+    if ((thrown as { code?: number }).code !== NAMESPACE_EXISTS) throw thrown;
+    await db.command({ collMod: name, ...rules });
+  }
+}
+
+/** Transactions and change streams exist only on replica sets and in sharded clusters. */
+async function checkServer(db: Db): Promise<void> {
+  const { setName, msg } = (await db.command({ hello: 1 })) as { setName?: string; msg?: string };
+  if (setName !== undefined || msg === 'isdbgrid') return;
+  throw new SluiceError(
+    'SETUP_FAILED',
+    'The MongoDB server of LEDGER_URL is not a replica set, which Sluice needs for transactions and change streams. ' +
+      'Start mongod with --replSet rs0, and run rs.initiate() once in mongosh; one server is enough.',
+  );
+}
+
+function laterFormat(current: State, own: State): SluiceError {
+  return new SluiceError(
+    'SETUP_FAILED',
+    `The ledger was upgraded to format ${current.format} by Sluice ${current.release}; this Sluice ${own.release} ` +
+      `supports format ${own.format}. Install Sluice ${current.release}, or set LEDGER_URL to another database.`,
+  );
+}
+
+/** Compares versions such as 1.10.2. */
+function isNewer(release: string, than: string): boolean {
+  return release.localeCompare(than, 'en', { numeric: true }) > 0;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
