@@ -5,7 +5,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { eventsOfNotification } from '#shared/landing/notifications.ts';
-import { createDatabase, startObjectStore, testEnv } from './servers.ts';
+import { controlVariables, createDatabase, startObjectStore, testEnv } from './servers.ts';
 
 /** The context of a handler, with a new database for the ledger and PostGIS, and a new object store. */
 export async function openFunctionContext(variables: Record<string, string> = {}): Promise<Context & AsyncDisposable> {
@@ -13,7 +13,7 @@ export async function openFunctionContext(variables: Record<string, string> = {}
   const context = await openContext(
     testEnv({
       S3_ENDPOINT: store.endpoint,
-      CONTROL_DATABASE_URL: database.url,
+      ...controlVariables(database.url),
       POSTGIS_URL: database.url,
       ...variables,
     }),

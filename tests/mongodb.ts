@@ -26,10 +26,10 @@ export interface RunningMongo {
   stop(): Promise<void>;
 }
 
-/** The URL of a new database on the server of the test run; undefined when there is no server. */
-export function newMongoDatabase(): string | undefined {
+/** The URL of a database on the server of the test run; undefined when there is no server. By default a new one. */
+export function mongoDatabase(name = `test_${randomUUID()}`): string | undefined {
   const server = inject('mongoUrl');
-  return server && withDatabase(server, `test_${randomUUID()}`);
+  return server && withDatabase(server, name);
 }
 
 /** A program that speaks MongoDB's protocol. SecantusDB is a stand-in for machines without a mongod. */

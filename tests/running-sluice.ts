@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publicUrl } from '#shared/config/env.ts';
 import { type RunningSluice, startSluice } from '../gateway/start.ts';
-import { createDatabase, testEnv } from './servers.ts';
+import { controlVariables, createDatabase, testEnv } from './servers.ts';
 
 export interface TestSluice extends RunningSluice, AsyncDisposable {
   url: string;
@@ -18,7 +18,7 @@ export async function startTestSluice(variables: Record<string, string> = {}): P
       SLUICE_HOME: home,
       PORT: '0',
       S3_EMBEDDED_PORT: '0',
-      CONTROL_DATABASE_URL: control.url,
+      ...controlVariables(control.url),
       POSTGIS_URL: spatial.url,
       ...variables,
     }),

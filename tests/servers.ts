@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { type Env, parseEnv } from '#shared/config/env.ts';
 import { startObjectStore as startEmbeddedStore } from '../gateway/embedded/object-store.ts';
+import { mongoDatabase, NEEDS_MONGODB } from './mongodb.ts';
 
 /** Creates a database in the test cluster, optionally with PostGIS. */
 export async function createDatabase(
@@ -29,6 +31,17 @@ async function run(url: string, sql: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/**
+ * The variables of a control database. With SLUICE_TEST_LEDGER=mongodb, the ledger is a MongoDB database of the same
+ * name.
+ */
+export function controlVariables(url: string): Record<string, string> & { CONTROL_DATABASE_URL: string } {
+  if (process.env.SLUICE_TEST_LEDGER !== 'mongodb') return { CONTROL_DATABASE_URL: url };
+  const ledger = mongoDatabase(/\/([^/?]+)(?:\?|$)/.exec(url)?.[1]);
+  assert(ledger !== undefined, NEEDS_MONGODB);
+  return { CONTROL_DATABASE_URL: url, LEDGER_URL: ledger };
 }
 
 /** The keys of the object stores of the tests. `testEnv` contains them. */

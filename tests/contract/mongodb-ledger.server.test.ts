@@ -1,9 +1,9 @@
 import { describe } from 'vitest';
 import { openMongoLedger } from '#shared/ledger/mongodb/mongodb-ledger.ts';
-import { NEEDS_MONGODB, newMongoDatabase } from '../mongodb.ts';
+import { NEEDS_MONGODB, mongoDatabase } from '../mongodb.ts';
 import { ledgerContract } from './ledger.ts';
 
-const url = newMongoDatabase();
+const url = mongoDatabase();
 
 describe.skipIf(url === undefined)(url === undefined ? NEEDS_MONGODB : 'with a MongoDB server', () => {
   ledgerContract('MongoDB', async () => {

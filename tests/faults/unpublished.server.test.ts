@@ -8,7 +8,7 @@ import { planRerun } from '#shared/run-control/rerun.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { type RunningSluice, startSluice } from '../../gateway/start.ts';
-import { createDatabase, startObjectStore, testEnv } from '../servers.ts';
+import { controlVariables, createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
 /**
  * A process crashes after it stored a rerun or a cancellation in the ledger, and before it published the event. The
@@ -28,7 +28,7 @@ const home = mkdtempSync(join(tmpdir(), 'sluice-unpublished-'));
 const env = testEnv({
   SLUICE_HOME: home,
   PORT: '0',
-  CONTROL_DATABASE_URL: control.url,
+  ...controlVariables(control.url),
   POSTGIS_URL: spatial.url,
   S3_ENDPOINT: store.endpoint,
 });

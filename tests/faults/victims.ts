@@ -12,7 +12,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
+import { controlVariables, createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
 import { type Batch, inputDataset, uploadBatch } from './batches.ts';
 import type { WritePoint } from './durable-writes.ts';
 import type { Order } from './victim.ts';
@@ -33,7 +33,7 @@ export async function openKilledSluices() {
     SLUICE_HOME: home,
     SCRATCH_DIR: join(home, 'scratch'),
     PORT: '0',
-    CONTROL_DATABASE_URL: control.url,
+    ...controlVariables(control.url),
     POSTGIS_URL: spatial.url,
     S3_ENDPOINT: store.endpoint,
     ...STORE_KEY_VARIABLES,

@@ -10,7 +10,7 @@ import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
-import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
+import { controlVariables, createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
 
 /** The lane takes two seconds on an idle machine; the processes of all functions start concurrently. */
 const RUN_TIMEOUT_MS = 50_000;
@@ -73,7 +73,7 @@ beforeAll(async () => {
     startObjectStore(),
   ]);
   const variables = {
-    CONTROL_DATABASE_URL: control.url,
+    ...controlVariables(control.url),
     POSTGIS_URL: spatial.url,
     S3_ENDPOINT: store.endpoint,
     ...STORE_KEY_VARIABLES,

@@ -23,7 +23,7 @@ import { createGateway } from '../../gateway/api/app.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { findMinio, NEEDS_MINIO, type RunningMinio, startMinio } from '../minio.ts';
-import { createDatabase, testEnv } from '../servers.ts';
+import { controlVariables, createDatabase, testEnv } from '../servers.ts';
 
 const ARNS = ['arn:minio:sqs::SLUICE_QUEUED:webhook', 'arn:minio:sqs::SLUICE_DIRECT:webhook'];
 const AUDIT = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
@@ -63,7 +63,7 @@ async function install(): Promise<Installation> {
     S3_ENDPOINT: minio.endpoint,
     S3_ACCESS_KEY_ID: minio.accessKey,
     S3_SECRET_ACCESS_KEY: minio.secretKey,
-    CONTROL_DATABASE_URL: control.url,
+    ...controlVariables(control.url),
     POSTGIS_URL: spatial.url,
     WEBHOOK_TOKEN: TOKEN,
     PORT: String(port),

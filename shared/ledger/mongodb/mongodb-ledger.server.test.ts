@@ -3,7 +3,7 @@ import { type CommandStartedEvent, type Document, MongoClient, ObjectId } from '
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimed, sampleDraft, sampleEdge, succeedWith } from '../../../tests/contract/samples.ts';
 import { admitBatch, newBatch } from '../../../tests/fixtures/documents.ts';
-import { NEEDS_MONGODB, newMongoDatabase } from '../../../tests/mongodb.ts';
+import { NEEDS_MONGODB, mongoDatabase } from '../../../tests/mongodb.ts';
 import type { Ledger } from '../ledger.ts';
 import { activityOf } from '../new-run.ts';
 import { COLLECTIONS } from './collections.ts';
@@ -11,7 +11,7 @@ import { Database } from './database.ts';
 import { mongoLedger, openMongoLedger } from './mongodb-ledger.ts';
 import { setUp } from './set-up.ts';
 
-const server = newMongoDatabase();
+const server = mongoDatabase();
 
 describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'with a MongoDB server', () => {
   let client: MongoClient;
@@ -22,7 +22,7 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
 
   /** A database without collections. */
   const newDatabase = () => {
-    const url = newMongoDatabase() ?? '';
+    const url = mongoDatabase() ?? '';
     return { url, db: client.db(new URL(url).pathname.slice(1)) };
   };
 
