@@ -91,7 +91,12 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
     '`VALUES_MISSING`',
     'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
       'or too long, and texts that are no time in a column of times. Or Sluice does not read them: ' +
-      'the memos of a .dbf, the times of the positions of a KML track.',
+      'the memos of a .dbf, the times of the positions of a KML track, and data without a schema of a KML layer ' +
+      'that has one.',
+  ],
+  [
+    '`GEOMETRIES_DROPPED`',
+    'Features of GML have several geometries, of which GDAL reads one. Write each geometry to a layer of its own.',
   ],
   [
     '`KEY_COLUMN_DROPPED`',

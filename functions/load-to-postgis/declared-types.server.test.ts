@@ -182,6 +182,34 @@ test('notes what GDAL leaves out of KML and GPX, and keeps the names of data', a
   ]);
 });
 
+test('notes data of KML without a schema beside data with one', async () => {
+  const placemark = (data: string) =>
+    `<Placemark><ExtendedData>${data}</ExtendedData><Point><coordinates>1,2</coordinates></Point></Placemark>`;
+  const typed = '<SchemaData schemaUrl="#s"><SimpleData name="n">5</SimpleData></SchemaData>';
+  const untyped = '<Data name="größe"><value>7</value></Data>';
+  const load = async (name: string, marks: string[]) =>
+    landing.load({
+      path: await landing.put(
+        name,
+        `<kml xmlns="http://www.opengis.net/kml/2.2"><Document>${
+          marks.join('').includes('SchemaData') ? '<Schema id="s"><SimpleField type="int" name="n"/></Schema>' : ''
+        }${marks.join('')}</Document></kml>`,
+      ),
+      format: 'KML',
+    });
+  const both = await load('both.kml', [placemark(untyped + typed), placemark(untyped)]);
+  expect(both.notes.filter(({ code }) => code === 'VALUES_MISSING')).toEqual([
+    {
+      code: 'VALUES_MISSING',
+      file: expect.stringContaining('both.kml') as string,
+      message: '2 values of <Data name="größe"> were left out, because the layer has a schema. The first is "7".',
+    },
+  ]);
+  const plain = await load('plain.kml', [placemark(untyped)]);
+  expect(plain.notes.map(({ code }) => code)).not.toContain('VALUES_MISSING');
+  expect(await plain.query('select "größe" from raw_data')).toEqual([{ größe: '7' }]);
+});
+
 test('notes values of a KMZ that exceed their declared type', async () => {
   const document = await landing.file(
     'doc.kml',

@@ -25,6 +25,27 @@ test('keeps the geometries of a layer whose geometry element has another name th
   expect(await loaded.query('select st_npoints(geom) as points from raw_data')).toEqual([{ points: 2 }]);
 });
 
+test('notes features with two geometries, of which GDAL reads one', async () => {
+  const point = (text: string) =>
+    `<gml:Point srsName="EPSG:4326"><gml:coordinates>${text}</gml:coordinates></gml:Point>`;
+  const feature = (id: number, second: string) =>
+    `<gml:featureMember><ogr:places fid="places.${id}"><ogr:one>${point('1,2')}</ogr:one>${second}<ogr:n>1</ogr:n></ogr:places></gml:featureMember>`;
+  const document = (features: string) =>
+    `<ogr:FeatureCollection xmlns:ogr="http://ogr.maptools.org/" ${GML}>${features}</ogr:FeatureCollection>`;
+  const path = await landing.put(
+    'two.gml',
+    document(feature(1, `<ogr:two>${point('5,6')}</ogr:two>`) + feature(2, '')),
+  );
+  const loaded = await landing.load({ path, format: 'GML', crs: 'EPSG:4326' });
+  expect(loaded.notes).toContainEqual({
+    code: 'GEOMETRIES_DROPPED',
+    file: path,
+    message: expect.stringContaining('has 3 geometries in 2 features') as string,
+  });
+  const plain = await landing.put('one.gml', document(feature(1, '') + feature(2, '')));
+  expect((await landing.load({ path: plain, format: 'GML', crs: 'EPSG:4326' })).notes).toEqual([]);
+});
+
 const FIELDS = [
   ['code', '<xs:restriction base="xs:string"><xs:maxLength value="3"/></xs:restriction>', '0123456'],
   ['small', '<xs:restriction base="xs:integer"><xs:totalDigits value="4"/></xs:restriction>', '5000000000'],

@@ -13,7 +13,8 @@ import { TextFacts } from '../texts/text-facts.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers
- * with more digits than a double, ids of placemarks, times of the positions of a track.
+ * with more digits than a double, ids of placemarks, times of the positions of a track, data without a schema beside
+ * data with one.
  */
 
 const CHUNK_BYTES = 2 ** 20;
@@ -24,6 +25,8 @@ const ID = /\sid\s*=\s*["'][^"']/;
 /** More decimals of a second than GDAL has. */
 const FINE_TIME = /\.\d{3}\d*[1-9]/;
 const MAX_VALUE_CHARACTERS = 100;
+/** Names of elements `Data` that are remembered. A table has fewer columns. */
+const MAX_NAMES = 2_000;
 
 /** Columns of times, by their element. */
 const KML_TIMES = new Map([
@@ -62,6 +65,7 @@ export async function roundedTextNotes(
   const scanner = new Scanner(format.name !== 'GPX', GPX_FEATURES[layer.name]);
   if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
   else await scanDocument(scanner, path, signal);
+  scanner.end(new Set(layer.fields.map(({ name }) => name)));
   return [...scanner.findings.values()].map(({ code, column, predicate, count, first }) => {
     const place = column === undefined ? {} : { column };
     const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
@@ -109,6 +113,12 @@ class Scanner {
   readonly #feature: string | undefined;
   #parent = '';
   #inTrack = false;
+  /** Whether a KML document declares fields. Then GDAL reads only these. */
+  #hasSchema = false;
+  /** The name of the open element `Data`. */
+  #data: string | undefined;
+  /** The values of elements `Data`, by their name. */
+  readonly #untyped = new Map<string, { count: number; first: string }>();
 
   constructor(isKml: boolean, feature: string | undefined) {
     this.#isKml = isKml;
@@ -120,9 +130,21 @@ class Scanner {
     else this.#addGpx(isEnd, name, text.trim());
   }
 
+  /** Call it after the last document, with the names of the columns. */
+  end(columns: ReadonlySet<string>): void {
+    if (!this.#hasSchema) return;
+    for (const [name, { count, first }] of this.#untyped) {
+      if (columns.has(name)) continue;
+      const predicate = `values of <Data name=${JSON.stringify(name)}> were left out, because the layer has a schema.`;
+      this.findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
+    }
+  }
+
   #addKml(isEnd: boolean, name: string, attributes: string, value: string): void {
     if (name === 'Track') this.#inTrack = !isEnd;
+    if (name === 'Data') this.#data = isEnd ? undefined : fieldNameOf(attributes);
     if (isEnd) return;
+    if (name === 'value' && this.#data !== undefined && value !== '') this.#addUntyped(this.#data, value);
     if (name === 'Placemark' && ID.test(attributes))
       this.#find(
         'FEATURE_IDS_DROPPED',
@@ -138,7 +160,14 @@ class Scanner {
     else this.#addTime(column, value);
   }
 
+  #addUntyped(name: string, value: string): void {
+    const known = this.#untyped.get(name);
+    if (known !== undefined) known.count++;
+    else if (this.#untyped.size < MAX_NAMES) this.#untyped.set(name, { count: 1, first: value });
+  }
+
   #declare(attributes: string): void {
+    this.#hasSchema = true;
     const [declared, field] = [declaredTypeOf(attributes), fieldNameOf(attributes)];
     if (declared !== undefined && field !== undefined) this.#types.set(field, declared);
   }

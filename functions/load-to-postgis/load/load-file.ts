@@ -16,6 +16,7 @@ import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { roundedTextNotes } from '../guards/rounded-texts.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
+import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
 import { declareTexts } from '../texts/declared-types.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
@@ -100,6 +101,8 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
+  const droppedNotes =
+    source.format.name === 'GML' && description.singleLayer ? await droppedGeometryNotes(source, rowCount, signal) : [];
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
@@ -118,6 +121,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
       ...copied.notes,
       ...typeNotes,
       ...roundedNotes,
+      ...droppedNotes,
       ...jsonNotes,
       ...finished.notes,
       ...unreadableNotes,
