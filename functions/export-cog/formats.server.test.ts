@@ -221,6 +221,23 @@ describe('GRIB', () => {
     ]);
   });
 
+  test('notes a constant field with a decimal scale, which GDAL and ecCodes read differently', async () => {
+    const path = await landing.put('konstant.grib2', constantField(await readFile(KELVIN), 255, 1));
+    const { asset } = await landing.ingest({ path, format: 'GRIB' }, {}, 'konstant');
+    expect(asset.raster?.bands[0]?.statistics).toMatchObject({ minimum: 25.5, maximum: 25.5 });
+    expect(asset.quality.notes).toEqual([
+      {
+        code: 'CONSTANT_FIELD_AMBIGUOUS',
+        file: path,
+        message: expect.stringMatching(
+          /The asset has 25\.5, as GDAL reads it\. ecCodes reads and writes 255 for/,
+        ) as string,
+      },
+    ]);
+    const plain = await landing.put('konstant-0.grib2', constantField(await readFile(KELVIN), 255, 0));
+    expect((await landing.ingest({ path: plain, format: 'GRIB' }, {}, 'konstant-0')).asset.quality.notes).toEqual([]);
+  });
+
   test('rejects fields on different grids, and a file that ends in a message', async () => {
     const message = await readFile(KELVIN);
     const moved = await readFile(
@@ -389,3 +406,22 @@ describe('netCDF', () => {
     ).rejects.toMatchObject({ code: 'GEOREFERENCE_MISSING' });
   });
 });
+
+/** A message of GRIB 2 in simple packing, in which each point has the reference value, without values in section 7. */
+function constantField(message: Buffer, reference: number, decimalScale: number): Buffer {
+  const sections: Buffer[] = [message.subarray(0, 16)];
+  for (let at = 16; at < message.length - 4; at += message.readUInt32BE(at)) {
+    const section = message.subarray(at, at + message.readUInt32BE(at));
+    if (section[4] === 5) {
+      const packing = Buffer.alloc(21);
+      packing.writeUInt32BE(packing.length);
+      section.copy(packing, 4, 4, 9); // The number of the section, and that of the points.
+      packing.writeFloatBE(reference, 11);
+      packing.writeUInt16BE(decimalScale, 17);
+      sections.push(packing);
+    } else sections.push(section[4] === 7 ? Buffer.from([0, 0, 0, 5, 7]) : section);
+  }
+  const bytes = Buffer.concat([...sections, Buffer.from('7777')]);
+  bytes.writeBigUInt64BE(BigInt(bytes.length), 8);
+  return bytes;
+}

@@ -18,17 +18,28 @@ export async function checkGrib(
   const problem = problemOf(fields, bands.length);
   if (problem !== undefined)
     throw new SluiceError('FILE_UNREADABLE', `${file} ${problem}`, { details: { file, ...fields } });
-  return fields.isGaussian
-    ? [
-        {
-          code: 'GRID_APPROXIMATED',
-          file,
-          message:
-            `${file} has a Gaussian grid, whose rows have different distances. The asset has rows of equal ` +
-            'distances, so that latitudes can differ by up to half of a row. Values were not changed.',
-        },
-      ]
-    : [];
+  const notes: Note[] = [];
+  if (fields.isGaussian)
+    notes.push({
+      code: 'GRID_APPROXIMATED',
+      file,
+      message:
+        `${file} has a Gaussian grid, whose rows have different distances. The asset has rows of equal ` +
+        'distances, so that latitudes can differ by up to half of a row. Values were not changed.',
+    });
+  const { scaledConstant } = fields;
+  if (scaledConstant !== undefined) {
+    const { field, reference, decimalScale } = scaledConstant;
+    notes.push({
+      code: 'CONSTANT_FIELD_AMBIGUOUS',
+      file,
+      message:
+        `Field ${field} of ${file} has one value for all points, and a decimal scale of ${decimalScale}. The asset ` +
+        `has ${reference / 10 ** decimalScale}, as GDAL reads it. ecCodes reads and writes ${reference} for such a ` +
+        'field. If ecCodes wrote the file, set the decimal scale to 0 and upload it again.',
+    });
+  }
+  return notes;
 }
 
 function problemOf({ fields, damagedMessage, otherGrid, secondMissingValue }: GribFields, bands: number) {

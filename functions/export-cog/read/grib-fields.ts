@@ -15,6 +15,11 @@ export interface GribFields {
   damagedMessage?: number;
   /** The number, from 1, of a field with two missing values. GDAL reads the second one as data. */
   secondMissingValue?: number;
+  /**
+   * The first constant field with a decimal scale: its number, from 1, the reference value and the scale. GDAL applies
+   * the scale (WMO-No. 306, regulation 92.9.4). ecCodes does not, neither when it writes nor when it reads a field.
+   */
+  scaledConstant?: { field: number; reference: number; decimalScale: number };
   /** True when a grid is Gaussian: the distance of its rows differs. GDAL reads it as a grid of equal distances. */
   isGaussian?: true;
 }
@@ -34,6 +39,11 @@ const GAUSSIAN_TEMPLATES = new Set([40, 41, 42, 43]);
 const COMPLEX_PACKING = new Set([2, 3]);
 const MISSING_VALUE_MANAGEMENT = 22;
 const TWO_MISSING_VALUES = 2;
+/** Edition 2: the templates of section 5 that begin with reference value, scales, and bits for each value. */
+const SCALED_PACKING = new Set([0, 2, 3, 40, 41, 42]);
+const [REFERENCE_AT, DECIMAL_SCALE_AT, BITS_AT] = [11, 17, 19];
+/** The sign of a number of 16 bits. */
+const SIGN = 0x8000;
 
 /** Reads the headers of all messages. Linear in the size of the file; the values are skipped. */
 export async function readGribFields(path: string, signal: AbortSignal): Promise<GribFields> {
@@ -116,6 +126,7 @@ async function readEdition2(file: FileHandle, start: number, end: number, found:
       grid = hashOf(definition);
     }
     if (section === 5 && hasTwoMissingValues(header)) found.secondMissingValue ??= found.fields + 1;
+    if (section === 5) found.scaledConstant ??= scaledConstant(header, found.fields + 1);
     if (section === 7) addField(found, 2, grid);
     at += length;
   }
@@ -128,6 +139,14 @@ function hasTwoMissingValues(section: Buffer): boolean {
     COMPLEX_PACKING.has(section.readUInt16BE(9)) &&
     section[MISSING_VALUE_MANAGEMENT] === TWO_MISSING_VALUES
   );
+}
+
+function scaledConstant(section: Buffer, field: number): GribFields['scaledConstant'] {
+  if (section.length <= BITS_AT || !SCALED_PACKING.has(section.readUInt16BE(9)) || section[BITS_AT] !== 0)
+    return undefined;
+  const [reference, scale] = [section.readFloatBE(REFERENCE_AT), section.readUInt16BE(DECIMAL_SCALE_AT)];
+  const decimalScale = scale & SIGN ? -(scale & ~SIGN) : scale;
+  return reference === 0 || decimalScale === 0 ? undefined : { field, reference, decimalScale };
 }
 
 /** The section with the definition of a grid, which starts with its length. */
