@@ -31,6 +31,18 @@ test('a newer claim ends the older session, and the older claim cannot open anot
   expect(await postgis.listRunSchemas()).toEqual([]);
 });
 
+test('sessions of the same run in another database are not ended', async () => {
+  const otherDatabase = await createDatabase({ postgis: true });
+  const other = new PgPostgis(otherDatabase.url);
+  const session = await other.openSession(claim(1), never);
+  await (await postgis.openSession(claim(2), never)).close();
+  await postgis.dropSchema(RUN);
+  expect(await session.query('select 1 as one')).toEqual([{ one: 1 }]);
+  await session.close();
+  await other.close();
+  await otherDatabase.drop();
+});
+
 test('an abort cancels the running statement', async () => {
   const stop = new AbortController();
   const session = await postgis.openSession(claim(3), stop.signal);

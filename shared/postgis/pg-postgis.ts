@@ -119,7 +119,7 @@ export class PgPostgis implements Postgis {
     await withCode(
       this.#pool.query(
         `select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS})
-         from pg_stat_activity where starts_with(application_name, $1)`,
+         from pg_stat_activity where datname = current_database() and starts_with(application_name, $1)`,
         [namePrefix(runId)],
       ),
     );
@@ -175,7 +175,7 @@ async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef)
     throw new SluiceError('CLAIM_STALE', `A newer claim of step ${claim.step} of run ${claim.runId} exists.`);
   await client.query(
     `select pg_terminate_backend(pid, ${TERMINATE_TIMEOUT_MS}) from pg_stat_activity
-     where pid <> pg_backend_pid() and starts_with(application_name, $1)
+     where datname = current_database() and pid <> pg_backend_pid() and starts_with(application_name, $1)
        and substr(application_name, length($1) + 1)::int < $2`,
     [`${namePrefix(claim.runId)}${claim.step}:`, claim.token],
   );
