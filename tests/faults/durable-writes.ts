@@ -66,13 +66,18 @@ function nameOf(statement: string): string {
     .slice(0, 90);
 }
 
+/** A renewal is named otherwise, because its text begins as that of the end of a step, and timers repeat it. */
+function isRenewal(statement: unknown): boolean {
+  return (statement as { name?: string } | undefined)?.name === 'ledger.renew';
+}
+
 function watchSql(next: Next, observer: WriteObserver): void {
   const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
   pg.Client.prototype.query = function watched(this: pg.Client, ...args: unknown[]): unknown {
     const [first] = args;
     const text = typeof first === 'string' ? first : ((first as { text?: unknown } | undefined)?.text ?? '');
     if (typeof text !== 'string' || !WRITES.test(text)) return query.apply(this, args);
-    const point = next(`sql ${nameOf(text)}`);
+    const point = next(`sql ${isRenewal(first) ? 'renew the claim' : nameOf(text)}`);
     const waiting = observer.before(point);
     // A stream for COPY is both the argument and the result.
     if (waiting !== undefined) {
