@@ -178,7 +178,7 @@ const plainKinds: BatchKind[] = [
       '<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><kml><Document><name>&b;</name></Document></kml>',
     ['FILE_FORBIDDEN_CONTENT'],
   ),
-  ofTable('blanks', 'CSV', () => `id,a\n1,"${' '.repeat(200_000)}"\n`, ['ROWS_REJECTED'], {
+  ofTable('blanks', 'CSV', () => `id,a\n1,"${' '.repeat(200_000)}x"\n`, ['ROWS_REJECTED'], {
     columns: { a: 'bigint' },
     max_rejected_rows: 0,
   }),
