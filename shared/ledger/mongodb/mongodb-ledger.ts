@@ -1,12 +1,13 @@
 import { createLedger } from '../create-ledger.ts';
 import type { Ledger } from '../ledger.ts';
+import { RunFeed } from '../run-feed.ts';
 import { assetQueries } from './assets.ts';
 import { claimQueries } from './claims.ts';
 import { Database } from './database.ts';
 import { manifestQueries } from './manifests.ts';
 import { recordQueries, runQueries } from './records.ts';
 import { removalQueries } from './removals.ts';
-import { RunFeed } from './run-feed.ts';
+import { openRunSource } from './change-stream.ts';
 import { setUp } from './set-up.ts';
 
 /**
@@ -27,7 +28,7 @@ export async function openMongoLedger(url: string): Promise<Ledger> {
 
 /** The ledger in a database that is set up. */
 export function mongoLedger(database: Database): Ledger {
-  const feed = new RunFeed(database);
+  const feed = new RunFeed((notify) => openRunSource(database, notify));
   return createLedger({
     ...manifestQueries(database),
     ...runQueries(database),
@@ -41,7 +42,7 @@ export function mongoLedger(database: Database): Ledger {
       await database.execute((db) => db.command({ ping: 1 }));
     },
     async close() {
-      feed.close();
+      await feed.close();
       await database.close();
     },
   });

@@ -1,11 +1,12 @@
 import { createLedger } from '../create-ledger.ts';
 import type { Ledger } from '../ledger.ts';
+import { RunFeed } from '../run-feed.ts';
 import { assetQueries, removalQueries } from './assets.ts';
 import { claimQueries } from './claims.ts';
 import { Database } from './database.ts';
 import { manifestQueries } from './manifests.ts';
 import { recordQueries, runQueries } from './records.ts';
-import { RunFeed, RunAnnouncer } from './run-feed.ts';
+import { openRunSource, RunAnnouncer } from './run-notifications.ts';
 
 /**
  * Opens the ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Creates missing tables; several
@@ -15,7 +16,7 @@ import { RunFeed, RunAnnouncer } from './run-feed.ts';
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   const database = new Database(url);
   const announcer = new RunAnnouncer(database);
-  const feed = new RunFeed(url);
+  const feed = new RunFeed((notify) => openRunSource(url, notify));
   try {
     await database.createTables();
   } catch (thrown) {
