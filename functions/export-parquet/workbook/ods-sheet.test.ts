@@ -138,7 +138,7 @@ test('hidden rows and columns are read, and are counted', async () => {
   });
 });
 
-test('a workbook with a password is an error that says so', async () => {
+test('a workbook with a password is rejected as such', async () => {
   const uri = 'urn:oasis:names:tc:opendocument:xmlns:manifest:1.0';
   const manifest = `<m:manifest xmlns:m="${uri}"><m:file-entry m:full-path="content.xml"><m:encryption-data/></m:file-entry></m:manifest>`;
   const body = ods('', { members: { 'META-INF/manifest.xml': manifest, 'content.xml': '\u0001' } });

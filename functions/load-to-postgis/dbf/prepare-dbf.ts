@@ -33,7 +33,7 @@ export interface ColumnType {
   type: NumberType | 'character varying';
   /** True when asterisks must become null after the copy. */
   hasOverflows: boolean;
-  /** The character that stands for the blanks before a text. */
+  /** The character that replaces the blanks before a text. */
   marker?: number | undefined;
 }
 
