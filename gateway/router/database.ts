@@ -1,19 +1,15 @@
-import type { ConstructorOptions } from 'pg-boss';
 import pg from 'pg';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import type { DatabaseStatus } from './database-status.ts';
-import type { ListenHandle, RouterConnection } from './router-connection.ts';
-
-/** pg-boss's interface to a database. */
-type BossDatabase = NonNullable<ConstructorOptions['db']>;
-/** The transaction or pool that executes a statement. */
-export type Executor = Pick<BossDatabase, 'executeSql'>;
+import type { BossDatabase, Executor, ListenHandle, RouterConnection } from './router-connection.ts';
 
 /** Connections per pool. The router's statements are short, so a few connections are enough. */
 const POOL_SIZE = 6;
 /** A server that does not respond within this time counts as unavailable; the connection is closed. */
 const QUERY_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** PostgreSQL ends a transaction of a suspended router after this time, so that its row locks do not stop others. */
+const IDLE_TRANSACTION_MS = 30_000;
 
 /**
  * The control database, for pg-boss and for the router. Statements with values are prepared, because each delivery
@@ -97,6 +93,7 @@ export class QueueDatabase implements BossDatabase {
       max: POOL_SIZE,
       application_name: 'sluice:router',
       query_timeout: QUERY_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool awaits it; its types omit that.
       onConnect: async (client: pg.ClientBase) => {

@@ -2,7 +2,8 @@ import type { DeadLetter } from '#shared/api/views.ts';
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { statusOf } from '#shared/events/http.ts';
-import type { Executor, QueueDatabase } from './database.ts';
+import type { QueueDatabase } from './database.ts';
+import type { Executor } from './router-connection.ts';
 
 const TABLE = 'sluice_router.dead_letters';
 const CREATE_TABLE = `

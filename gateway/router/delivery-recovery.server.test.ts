@@ -4,9 +4,12 @@ import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { newCluster } from '../../tests/cluster.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import { startPostgres } from '../embedded/postgres.ts';
+import { DatabaseStatus } from './database-status.ts';
+import { RouterConnection } from './router-connection.ts';
 import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
 
 const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 10 });
@@ -43,6 +46,27 @@ describe('after a crash', () => {
     await eventually(async () => expect(await router.listDeadLetters()).toMatchObject([{ attempts: 1 }]));
     expect(seen).toEqual(['in the middle']);
     await router.stop();
+    await database.drop();
+  });
+
+  test('a router starts while another one is suspended during the recovery', async () => {
+    const database = await createDatabase();
+    const status = new DatabaseStatus(SILENT_LOG);
+    const suspended = new RouterConnection(database.url, status);
+    await suspended.open();
+    const began = Promise.withResolvers<undefined>();
+    const resumed = Promise.withResolvers<undefined>();
+    const recovery = suspended.runIfOnlyRouter(async (transaction) => {
+      began.resolve(undefined);
+      await resumed.promise; // A suspended process executes no statement.
+      await transaction.executeSql('select 1');
+    });
+    await began.promise;
+    const other = new RouterConnection(database.url, status);
+    await other.open(); // Waits until PostgreSQL has closed the session of the suspended router.
+    resumed.resolve(undefined);
+    await expect(recovery).rejects.toThrow();
+    await Promise.all([suspended.close(), other.close()]);
     await database.drop();
   });
 

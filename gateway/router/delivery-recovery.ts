@@ -2,7 +2,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { isDatabaseUnavailable } from './database-status.ts';
 import { type Queues, RENEW_HEARTBEATS_MS } from './queues.ts';
-import type { RouterConnection } from './router-connection.ts';
+import type { Executor, RouterConnection } from './router-connection.ts';
 
 interface ActiveJobs {
   queueName: string;
@@ -41,7 +41,7 @@ export class DeliveryRecovery {
   }
 
   async start(): Promise<void> {
-    await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(0));
+    await this.#connection.runIfOnlyRouter((transaction) => this.#returnAbandonedJobs(transaction, 0));
     this.#timer = setInterval(() => void this.#tick(), RENEW_HEARTBEATS_MS);
   }
 
@@ -61,7 +61,9 @@ export class DeliveryRecovery {
   async #tick(): Promise<void> {
     try {
       for (const { queueName, active } of this.#consumers()) await this.#queues.renewHeartbeats(queueName, active);
-      await this.#connection.runIfOnlyRouter(() => this.#returnAbandonedJobs(this.#fetchMargin()));
+      await this.#connection.runIfOnlyRouter((transaction) =>
+        this.#returnAbandonedJobs(transaction, this.#fetchMargin()),
+      );
     } catch (thrown) {
       if (!isDatabaseUnavailable(thrown))
         this.#log.error({ reason: asSluiceError(thrown).message }, 'Delivery:Recover:Failed');
@@ -74,13 +76,13 @@ export class DeliveryRecovery {
     return Math.min(longest, MAX_FETCH_SECONDS) + FETCH_MARGIN_SECONDS;
   }
 
-  async #returnAbandonedJobs(olderThanSeconds: number): Promise<void> {
+  async #returnAbandonedJobs(transaction: Executor, olderThanSeconds: number): Promise<void> {
     const active = await this.#queues.listActive(olderThanSeconds);
     const own = new Set(this.#consumers().flatMap((consumer) => consumer.active));
     const abandoned = active.filter((job) => !own.has(job.id));
     for (const name of new Set(abandoned.map((job) => job.queue))) {
       const ids = abandoned.filter((job) => job.queue === name).map((job) => job.id);
-      await this.#queues.giveBack(name, ids);
+      await this.#queues.giveBack(name, ids, transaction);
       this.#log.info({ function: name, jobs: ids.length }, 'Delivery:Recover:Done');
     }
   }

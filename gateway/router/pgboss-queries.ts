@@ -1,4 +1,4 @@
-import type { Executor } from './database.ts';
+import type { Executor } from './router-connection.ts';
 
 /**
  * The statements on pg-boss's tables that its API (12.33) cannot express. Everything else uses the API: see queues.ts.

@@ -1,6 +1,6 @@
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Stack } from '#shared/config/stack.ts';
-import type { Executor } from './database.ts';
+import type { Executor } from './router-connection.ts';
 import type { Env } from '#shared/config/env.ts';
 import { firstDelivery, jobIdOf, priorityOf } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';

@@ -1,7 +1,8 @@
 import { PgBoss, type JobWithMetadata } from 'pg-boss';
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { Executor, QueueDatabase } from './database.ts';
+import type { QueueDatabase } from './database.ts';
+import type { Executor } from './router-connection.ts';
 import { isDatabaseUnavailable } from './database-status.ts';
 import { hasState, PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
 
@@ -135,8 +136,8 @@ export class Queues {
   }
 
   /** Returns active jobs to their queue unchanged, due immediately. */
-  async giveBack(queue: string, ids: string[]): Promise<void> {
-    if (ids.length > 0) await this.#boss.fail(queue, ids, { given_back: true }, { db: this.#database.relaxed });
+  async giveBack(queue: string, ids: string[], executor: Executor = this.#database.relaxed): Promise<void> {
+    if (ids.length > 0) await this.#boss.fail(queue, ids, { given_back: true }, { db: executor });
   }
 
   async renewHeartbeats(queue: string, ids: string[]): Promise<void> {

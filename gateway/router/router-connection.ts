@@ -6,8 +6,18 @@ import type { DatabaseStatus } from './database-status.ts';
 /** Key of the advisory lock that all running routers of a database share. The number is `sluice` in ASCII. */
 const ROUTER_LOCK = 0x736c75696365;
 
+/**
+ * How long a router that is suspended during `runIfOnlyRouter` keeps the lock. Then PostgreSQL closes its session, so
+ * that other routers can start.
+ */
+const LOCK_IDLE_MS = 5_000;
+
+/** pg-boss's interface to a database. */
+export type BossDatabase = NonNullable<ConstructorOptions['db']>;
+/** The transaction or pool that executes a statement. */
+export type Executor = Pick<BossDatabase, 'executeSql'>;
 /** The handle that pg-boss expects from `listen`. */
-export type ListenHandle = Awaited<ReturnType<NonNullable<NonNullable<ConstructorOptions['db']>['listen']>>>;
+export type ListenHandle = Awaited<ReturnType<NonNullable<BossDatabase['listen']>>>;
 
 type OnNotification = (payload: string, backend: number) => void;
 
@@ -46,22 +56,26 @@ export class RouterConnection {
   }
 
   /**
-   * Runs `work` if this is the only running router: then every active job of another router belongs to a dead process.
-   * A router that starts during `work` waits until it ends. Returns false, without running `work`, if another router
-   * runs or the connection is down.
+   * Runs `work` in a transaction if this is the only running router: then every active job of another router belongs to
+   * a dead process. A router that starts during `work` waits until it ends, or for LOCK_IDLE_MS if this process is
+   * suspended; the transaction is then rolled back. Returns false, without running `work`, if another router runs or
+   * the connection is down.
    */
-  async runIfOnlyRouter(work: () => Promise<void>): Promise<boolean> {
+  async runIfOnlyRouter(work: (transaction: Executor) => Promise<void>): Promise<boolean> {
     const { client } = this.#connection;
     if (!client) return false;
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      ROUTER_LOCK,
-    ]);
-    if (!rows[0]?.locked) return false;
+    await client.query(`begin; set local idle_in_transaction_session_timeout = ${LOCK_IDLE_MS}`);
     try {
-      await work();
-      return true;
-    } finally {
-      await client.query('select pg_advisory_unlock($1)', [ROUTER_LOCK]);
+      const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_xact_lock($1) as locked', [
+        ROUTER_LOCK,
+      ]);
+      const locked = rows[0]?.locked ?? false;
+      if (locked) await work({ executeSql: (text, values) => client.query(text, values) });
+      await client.query('commit');
+      return locked;
+    } catch (thrown) {
+      await client.query('rollback').catch(() => undefined); // Without a session, the server rolls back.
+      throw thrown;
     }
   }
 

@@ -6,7 +6,7 @@ import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { isStepEvent } from '#shared/events/types.ts';
 import { isUploadEvent } from '#shared/landing/notifications.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
-import type { Executor } from './database.ts';
+import type { Executor } from './router-connection.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
 import type { Wakeup } from './publisher.ts';
 import type { CallResult, Outcome } from './outcome.ts';
