@@ -12,7 +12,7 @@ import { openContext } from '#shared/runtime/make-context.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway } from './api/app.ts';
 import { listen } from './api/listen.ts';
-import { lockFolder } from './embedded/folder-lock.ts';
+import { lockFolder } from './embedded/home-folder.ts';
 import { openServers } from './embedded/open-servers.ts';
 import { SupervisedHost } from './hosts/supervised-host.ts';
 import { runCron } from './jobs/cron.ts';

@@ -4,14 +4,13 @@ import type { GatewayDeps } from './deps.ts';
 import { errorResponse } from './http/error-response.ts';
 import { rejectCrossSite, rejectInvalidEncoding, requireTokenBeyondLoopback } from './http/request-checks.ts';
 import { createMetrics } from './metrics.ts';
-import { activityRoutes } from './routes/activity.ts';
+import { activityRoutes, runActionRoutes, runRoutes } from './routes/runs.ts';
 import { assetRoutes, datasetRoutes } from './routes/assets.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
-import { runRoutes, runActionRoutes } from './routes/runs.ts';
 import { webhookRoutes, eventRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';

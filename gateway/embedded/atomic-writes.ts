@@ -1,16 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { IncomingMessage } from 'node:http';
 import { dirname, join, resolve, sep } from 'node:path';
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
-import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
-import { withoutFreeingBlocks } from './large-files.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
-import { s3Error } from './s3-error.ts';
+import { s3Error } from './s3-responses.ts';
 import type { S3rverStore } from './s3rver-store.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
@@ -194,4 +193,26 @@ function copyOf(request: IncomingMessage): Readable {
 
 function uploadInterrupted(): SluiceError {
   return new SluiceError('REQUEST_INVALID', 'The client closed the connection during the upload.');
+}
+
+/** To free the blocks of a file of this size takes less than a millisecond. */
+const LARGE_BYTES = 2 ** 20;
+
+/**
+ * Calls `remove`, which deletes or replaces the file `path` synchronously. To free the blocks of a file takes half a
+ * second per gigabyte, in which this process would respond to no request. So a large file gets a second name in
+ * `folder`, on the same file system, until another thread has deleted it. If the process dies before, the name remains.
+ */
+export async function withoutFreeingBlocks<T>(path: string, folder: string, remove: () => T): Promise<T> {
+  const second = join(folder, randomUUID());
+  try {
+    if ((await stat(path)).size >= LARGE_BYTES) await link(path, second);
+  } catch {
+    // There is no such file, or the file system has no links or is full. Then `remove` frees the blocks itself.
+  }
+  try {
+    return remove();
+  } finally {
+    await rm(second, { force: true });
+  }
 }

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { SaxesParser } from 'saxes';
-import { s3Error } from './s3-error.ts';
+import { element, escapeXml, s3Error, xmlResponse } from './s3-responses.ts';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
-import { element, escapeXml, xmlResponse } from './s3-xml.ts';
 
 /**
  * Deletes objects as DeleteObjects of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).

@@ -1,7 +1,20 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
+import { isDeadOnThisMachine, OWNER } from '#shared/runtime/owner.ts';
 
 /** Size of the test file. A file system may store smaller files without a free block. */
 const TEST_BYTES = 4096;
@@ -53,4 +66,82 @@ function problemOf(thrown: unknown): string {
     default:
       return `cannot be used: ${message}. Correct the path`;
   }
+}
+
+export interface FolderLock {
+  release(): void;
+}
+
+/** Content of a lock file: the process that holds the lock. */
+interface Holder {
+  owner: string;
+  pid: number;
+  url?: string | undefined;
+}
+
+/**
+ * Locks a folder for this process until `release`. The lock of a dead process is replaced. Throws SETUP_FAILED if
+ * another process holds the lock. `what` is the subject of that message, for example `Sluice`.
+ */
+export function lockFolder(file: string, what: string, url?: string): FolderLock {
+  mkdirSync(dirname(file), { recursive: true });
+  const mine = `${file}.${process.pid}`;
+  // Written under another name and then linked: the lock file is always complete, and linking fails if it exists.
+  writeFileSync(mine, JSON.stringify({ owner: OWNER, pid: process.pid, url } satisfies Holder));
+  try {
+    for (;;) {
+      if (linked(mine, file)) return { release: () => release(file) };
+      const holder = readHolder(file);
+      if (holder !== undefined && !isDeadOnThisMachine(holder.owner)) throw lockedError(file, what, holder);
+      removeDeadLock(file, `${mine}.old`);
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+/** Renames the lock first. If another process has replaced it in the meantime, the new lock is put back. */
+function removeDeadLock(file: string, aside: string): void {
+  try {
+    renameSync(file, aside);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return; // Another process has removed it.
+    throw thrown;
+  }
+  const moved = readHolder(aside);
+  if (moved !== undefined && !isDeadOnThisMachine(moved.owner)) linked(aside, file);
+  unlinkSync(aside);
+}
+
+function release(file: string): void {
+  if (readHolder(file)?.owner === OWNER) rmSync(file, { force: true });
+}
+
+/** Undefined if the file is missing or is not a valid lock. */
+function readHolder(file: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+function lockedError(file: string, what: string, holder: Holder): SluiceError {
+  const where = holder.url === undefined ? '' : ` at ${holder.url}`;
+  return new SluiceError(
+    'SETUP_FAILED',
+    `${what} is already running in this folder${where} (process ${holder.pid}). Stop it with Ctrl-C in its terminal, ` +
+      `or set SLUICE_HOME to another folder. If this process does not exist, delete ${file}.`,
+    { details: { file, pid: holder.pid } },
+  );
 }

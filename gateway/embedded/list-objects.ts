@@ -2,8 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
-import { s3Error } from './s3-error.ts';
-import { element, escapeXml, optional, xmlResponse } from './s3-xml.ts';
+import { element, escapeXml, optional, s3Error, xmlResponse } from './s3-responses.ts';
 
 /**
  * Lists objects as ListObjects and ListObjectsV2 of S3

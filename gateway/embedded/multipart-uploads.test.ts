@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompleteMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
-import { s3Error } from './s3-error.ts';
+import { s3Error } from './s3-responses.ts';
 import type { KoaContext } from './s3rver-store.ts';
 import { keepAliveWhileCompleting } from './multipart-uploads.ts';
 

@@ -9,7 +9,7 @@ import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
 import { answerAborts, removeAbandonedUploads, keepAliveWhileCompleting } from './multipart-uploads.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { listObjects } from './list-objects.ts';
-import { convertErrors } from './s3-error.ts';
+import { convertErrors } from './s3-responses.ts';
 import type { KoaContext, S3rverStore } from './s3rver-store.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { closeServer, closeStalledConnections, STALL_MS } from '../api/listen.ts';

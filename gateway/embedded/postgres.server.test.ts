@@ -12,7 +12,7 @@ import { afterAll, describe, expect, inject, onTestFinished, test, vi } from 'vi
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { copyCluster } from '../../tests/cluster.ts';
 import { mountSmallDisk } from '../../tests/small-disk.ts';
-import { lockFolder } from './folder-lock.ts';
+import { lockFolder } from './home-folder.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { binariesFor, isStarting } from './postgres-server.ts';
 import { type PostgresOptions, startPostgres } from './postgres.ts';

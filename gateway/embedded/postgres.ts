@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
-import { lockFolder } from './folder-lock.ts';
+import { lockFolder } from './home-folder.ts';
 import { dataFolder, serverAccount, socketFolder, stopOrphans } from './postgres-folders.ts';
 import {
   binariesFor,

@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
-import type { DatabaseStatus } from './database-status.ts';
-import type { BossDatabase, Executor, ListenHandle, RouterConnection } from './router-connection.ts';
+import type { BossDatabase, DatabaseStatus, Executor, ListenHandle, RouterConnection } from './router-connection.ts';
 
 /** Connections per pool. The router's statements are short, so a few connections are enough. */
 const POOL_SIZE = 6;

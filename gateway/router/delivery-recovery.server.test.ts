@@ -8,8 +8,7 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import { newCluster } from '../../tests/cluster.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import { startPostgres } from '../embedded/postgres.ts';
-import { DatabaseStatus } from './database-status.ts';
-import { RouterConnection } from './router-connection.ts';
+import { DatabaseStatus, RouterConnection } from './router-connection.ts';
 import { openRouter, startRouter, testEvent, type TestFunctions } from '../../tests/fixtures/router.ts';
 
 const eventually = <T>(check: () => T | Promise<T>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 10 });

@@ -1,8 +1,7 @@
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { isDatabaseUnavailable } from './database-status.ts';
+import { type Executor, isDatabaseUnavailable, type RouterConnection } from './router-connection.ts';
 import { type Queues, RENEW_HEARTBEATS_MS } from './queues.ts';
-import type { Executor, RouterConnection } from './router-connection.ts';
 
 interface ActiveJobs {
   queueName: string;

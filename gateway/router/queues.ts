@@ -2,8 +2,7 @@ import { PgBoss, type JobWithMetadata } from 'pg-boss';
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { QueueDatabase } from './database.ts';
-import type { Executor } from './router-connection.ts';
-import { isDatabaseUnavailable } from './database-status.ts';
+import { type Executor, isDatabaseUnavailable } from './router-connection.ts';
 import { hasState, PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
 
 /** A job of pg-boss with typed data. */

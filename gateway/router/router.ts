@@ -10,7 +10,7 @@ import type { DeadLetter } from '#shared/api/views.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
 import { Consumer, sharesOf } from './consumer.ts';
 import { QueueDatabase } from './database.ts';
-import { asDatabaseError, DatabaseStatus } from './database-status.ts';
+import { asDatabaseError, DatabaseStatus, RouterConnection } from './router-connection.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
 import { deliver } from './deliver.ts';
 import { assertStorable, type Delivery, firstDelivery } from './delivery.ts';
@@ -18,7 +18,6 @@ import { DeliveryRecovery } from './delivery-recovery.ts';
 import { RouterMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
-import { RouterConnection } from './router-connection.ts';
 
 /**
  * Delivers events to functions: at least once, in any order. Publishing the same event again within a day has no

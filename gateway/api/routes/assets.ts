@@ -11,10 +11,9 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type AssetDocument, ObjectIdSchema } from '#shared/ledger/documents.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { attachment, parseRange } from '../http/download-headers.ts';
+import { attachment, parseRange, TransferLimit } from '../http/transfers.ts';
 import { errorResponse } from '../http/error-response.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
-import { TransferLimit } from '../http/transfer-limit.ts';
 
 const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() });
 

@@ -5,7 +5,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { TransferLimit } from '../http/transfer-limit.ts';
+import { TransferLimit } from '../http/transfers.ts';
 
 const PREFIX = '/api/landing/';
 

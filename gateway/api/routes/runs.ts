@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { manifestView, runView } from '#shared/api/create-views.ts';
+import { activityView, manifestView, runView } from '#shared/api/create-views.ts';
 import type { RunView } from '#shared/api/views.ts';
 import { publicUrl } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
@@ -105,7 +105,7 @@ async function newestUpload(
 }
 
 /** Throws RUN_NOT_FOUND. */
-export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
+async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
   const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
   if (run === undefined)
     throw new SluiceError('RUN_NOT_FOUND', `Run ${runId} does not exist.`, { details: { run_id: runId } });
@@ -160,5 +160,25 @@ export function runActionRoutes(deps: GatewayDeps): Hono {
     .post('/api/runs/:run_id/cancel', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return c.json(await viewOfRun(deps, await cancelRun(run_id, operatorOf(c), deps)));
+    });
+}
+
+const ActivityQuery = z.strictObject({ ...PAGE, batch_id: z.string().optional() });
+const RunActivityQuery = z.strictObject(PAGE);
+
+/**
+ * The activity log, newest first:
+ * GET /api/activity?batch_id&limit&offset and
+ * GET /api/runs/:run_id/activity?limit&offset return ActivityView[].
+ */
+export function activityRoutes(deps: GatewayDeps): Hono {
+  const { ledger } = deps;
+  return new Hono()
+    .get('/api/activity', async (c) =>
+      c.json((await ledger.listActivity(parseQuery(ActivityQuery, c))).map(activityView)),
+    )
+    .get('/api/runs/:run_id/activity', async (c) => {
+      const { run_id } = await findRun(deps, c.req.param('run_id'));
+      return c.json((await ledger.listActivity({ ...parseQuery(RunActivityQuery, c), run_id })).map(activityView));
     });
 }

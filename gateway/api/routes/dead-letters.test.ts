@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redriveRejection } from './dead-letter-actions.ts';
+import { redriveRejection } from './dead-letters.ts';
 
 const RUN_ID = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const run = (status: 'running' | 'success' | 'failure' | 'canceled', archive: 'pending' | 'done' = 'pending') => ({

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { withoutFreeingBlocks } from './large-files.ts';
+import { withoutFreeingBlocks } from './atomic-writes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice large é#'));
 const second = mkdtempSync(join(tmpdir(), 'sluice second é#'));

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { isDatabaseUnavailable } from './database-status.ts';
+import { isDatabaseUnavailable } from './router-connection.ts';
 
 const pgError = (code: string) => Object.assign(new pg.DatabaseError('m', 1, 'error'), { code });
 
