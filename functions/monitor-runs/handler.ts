@@ -1,6 +1,7 @@
 import { deleteRemovedAssets } from '#shared/assets/remove-assets.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { listManifestEvents } from '#shared/landing/notifications.ts';
+import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
 import { repairCatalog } from '#shared/reconcile/reconcile.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
@@ -20,6 +21,7 @@ export const handler: Handler = async (event, context) => {
     ['runs', () => resumeRuns(context)],
     ['manifests', () => publishManifests(context)],
     ['working data', () => deleteWorkingData(context, { ownPostgis: false })],
+    ['programs of dead processes', endLeftoverPrograms],
     ['removed assets', () => deleteRemovedAssets(context)],
   ];
   // Hourly, because they read all runs of a day and list the whole lake.

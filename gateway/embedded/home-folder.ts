@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
-import { isDeadOnThisMachine, OWNER } from '#shared/runtime/owner.ts';
+import { isDeadOnThisMachine, OWNER } from '#shared/processes/owner.ts';
 
 /** Size of the test file. A file system may store smaller files without a free block. */
 const TEST_BYTES = 4096;

@@ -7,6 +7,7 @@ import type { Env } from '#shared/config/env.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
 import type { FunctionHost, InvokeOptions } from '#shared/runtime/host.ts';
 import { HEARTBEAT_MS } from '#shared/runtime/supervision.ts';
 import { type Death, type HostLimits, HostProcess } from './host-process.ts';
@@ -195,6 +196,7 @@ class Slot {
     await process.ready;
     this.#log.info({ pid: process.pid }, 'Host:Start:Done');
     void process.ended.then((death) => this.#onDeath(process, death, performance.now() - startedAt));
+    void endLeftoverPrograms(); // Of the process before this one.
     return process;
   }
 

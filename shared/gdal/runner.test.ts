@@ -1,4 +1,5 @@
-import { execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { testEnv } from '../../tests/servers.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
+import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
 import { nameFileInLimitError } from './gdal-error.ts';
 import { UNCONFINED } from './sandbox/confinement.ts';
 import type { GdalCommand } from './gdal.ts';
@@ -24,12 +26,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const never = new AbortController().signal;
 cpSync(fileURLToPath(new URL('../../tests/data/vector', import.meta.url)), folder, { recursive: true });
 const NC = join(folder, 'nc.shp');
+const PIPE = join(folder, 'pipe.geojsonl');
 
 /** ogrinfo on a named pipe without a writer waits without end. */
 function endless(): GdalCommand {
-  const pipe = join(folder, 'pipe.geojsonl');
-  if (!existsSync(pipe)) execFileSync('mkfifo', [pipe]);
-  return { command: 'ogrinfo', args: ['-ro', '-al', '-q', pipe], drivers: ['GeoJSONSeq'], folder };
+  if (!existsSync(PIPE)) execFileSync('mkfifo', [PIPE]);
+  return { command: 'ogrinfo', args: ['-ro', '-al', '-q', PIPE], drivers: ['GeoJSONSeq'], folder };
 }
 
 test('runs a program with only the drivers of the command', async () => {
@@ -236,29 +238,51 @@ test('disables all drivers except those of the command, and always VRT', async (
 });
 
 test('ends a program when the process that started it is killed', async () => {
-  const script = join(folder, 'starter.mjs');
-  const command = endless();
-  const marker = command.args.at(-1) ?? '';
-  writeFileSync(
-    script,
-    `
-    const { createGdal } = await import(${JSON.stringify(new URL('./runner.ts', import.meta.url).href)});
-    const { parseEnv } = await import(${JSON.stringify(new URL('../config/env.ts', import.meta.url).href)});
-    const run = () => createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} })).run(${JSON.stringify(command)}, { signal: new AbortController().signal });
-    for (;;) await run();
-  `,
-  );
-  const starter = fork(script, { execPath: process.execPath });
-  const programs = () =>
-    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.includes(marker) && line.includes('ogrinfo'));
-  // bwrap binds its life to that of the starter before it executes the program. A kill before that is not noticed.
-  const isRunning = () => programs().some((line) => /^\s*\d+ \S*ogrinfo /.test(line));
-  await expect.poll(isRunning, { timeout: 10_000 }).toBe(true);
+  const starter = await startEndless();
   starter.kill('SIGKILL');
   await expect.poll(programs, { timeout: 10_000 }).toEqual([]);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a program that the kernel does not end with its starter is ended later (needs /proc of Linux)',
+  async () => {
+    const starter = await startEndless('UNCONFINED');
+    await endLeftoverPrograms();
+    expect(programs()).toHaveLength(1);
+    starter.kill('SIGKILL');
+    await once(starter, 'exit');
+    expect(programs()).toHaveLength(1);
+    expect(await endLeftoverPrograms()).toBeGreaterThan(0);
+    await expect.poll(programs, { timeout: 10_000 }).toEqual([]);
+  },
+);
+
+/** The process of `endless`, and its wrappers. */
+function programs(): string[] {
+  return execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(PIPE) && line.includes('ogrinfo'));
+}
+
+/** A process that runs `endless`. Resolves when ogrinfo runs: bwrap has bound its life to that of the starter then. */
+async function startEndless(confinement = 'undefined'): Promise<ChildProcess> {
+  const script = join(folder, 'starter.mjs');
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  writeFileSync(
+    script,
+    `
+    const { createGdal } = await import(${url('./runner.ts')});
+    const { parseEnv } = await import(${url('../config/env.ts')});
+    const { UNCONFINED } = await import(${url('./sandbox/confinement.ts')});
+    const gdal = createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} }), { confinement: ${confinement} });
+    for (;;) await gdal.run(${JSON.stringify(endless())}, { signal: new AbortController().signal });
+  `,
+  );
+  const starter = fork(script, { execPath: process.execPath });
+  const isRunning = () => programs().some((line) => /^\s*\d+ \S*ogrinfo /.test(line));
+  await expect.poll(isRunning, { timeout: 10_000 }).toBe(true);
+  return starter;
+}
 
 test('reports arguments that are too long for the operating system', async () => {
   const command = { command: 'ogrinfo' as const, args: ['-sql', 'x'.repeat(2 ** 18)], drivers: [], folder };

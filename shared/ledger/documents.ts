@@ -34,7 +34,7 @@ export const StepSchema = z.object({
   attempt: z.number().int().min(0),
   /** Fencing token of the newest claim, 0 before the first claim. It increases with every claim of the run. */
   token: z.number().int().min(0),
-  /** Process that holds the claim (shared/runtime/owner.ts); null when no process holds it. */
+  /** Process that holds the claim (shared/processes/owner.ts); null when no process holds it. */
   owner: z.string().nullable(),
   /** End of the lease. Another process may claim the step after this time. */
   lease_until: Time.nullable(),

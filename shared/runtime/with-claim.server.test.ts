@@ -11,7 +11,7 @@ import type { StepName } from '#shared/contracts/lanes.ts';
 import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { createDatabase, testEnv } from '../../tests/servers.ts';
 import type { Context } from './context.ts';
-import { OWNER } from './owner.ts';
+import { OWNER } from '#shared/processes/owner.ts';
 import { type Claim, withClaim } from './with-claim.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;

@@ -8,7 +8,7 @@ import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { SessionClaim } from '#shared/postgis/postgis.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
-import { isDead, OWNER } from './owner.ts';
+import { isDead, OWNER } from '#shared/processes/owner.ts';
 import { countBackendDeaths, restartAfterLoss } from './restart-run.ts';
 import { onRunEnded } from './run-endings.ts';
 import { claimOfEvent, isFromRecordedClaim, nameInput } from './step-input.ts';

@@ -1,4 +1,6 @@
 import { execa } from 'execa';
+import { STARTED_BY } from '#shared/processes/leftover-programs.ts';
+import { OWNER } from '#shared/processes/owner.ts';
 import { gdalMissing, killedError } from '../gdal-error.ts';
 import type { GdalCommand } from '../gdal.ts';
 
@@ -24,6 +26,7 @@ export function sandboxEnvironment(
   const kept = INHERITED.flatMap((name) => (inherited[name] ? [[name, inherited[name]] as const] : []));
   return {
     ...Object.fromEntries(kept),
+    [STARTED_BY]: OWNER,
     HOME: '/nonexistent', // Ignores ~/.gdal/gdalrc, ~/.aws and ~/.pgpass.
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
