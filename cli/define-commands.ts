@@ -7,8 +7,7 @@ import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
-import { cancel, type OperatorFlags, rerun, type RerunFlags } from './commands/run-control.ts';
-import { run, runs, activity } from './commands/runs.ts';
+import { activity, cancel, type OperatorFlags, rerun, type RerunFlags, run, runs } from './commands/runs.ts';
 import {
   addBatchOptions,
   addListOptions,

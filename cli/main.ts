@@ -5,10 +5,9 @@ import { type Env, parseEnv, publicUrl } from '#shared/config/env.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { GatewayClient } from './gateway-client.ts';
 import { type CommandParts, defineCommands } from './define-commands.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, writeJson } from './run-command.ts';
 import { usageJson } from './output/json-output.ts';
 import { colorsFor, type Terminal } from './output/terminal.ts';
-import { writeJson } from './run-command.ts';
 
 /** Executes one command of the command line, and returns the exit code. */
 export async function main(args: string[], streams: Pick<Terminal, 'stdout' | 'stderr'> = process): Promise<number> {

@@ -9,19 +9,21 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gdalProblem, isOnPath, OLDEST_GDAL } from './setup/gdal.mjs';
-import { packagesAreInstalled } from './setup/npm-packages.mjs';
-import { findPostgres } from '../gateway/embedded/postgres-programs.mjs';
-import { failureLines, runWithProgress } from './setup/progress.mjs';
 import {
   aptInstall,
   aptUpdate,
   commandForUser,
+  gdalProblem,
+  isOnPath,
   NEED_NAMES,
+  OLDEST_GDAL,
   packagesFor,
   SANDBOX_PACKAGES,
   withSudo,
 } from './setup/system-packages.mjs';
+import { packagesAreInstalled } from './setup/npm-packages.mjs';
+import { findPostgres } from '../gateway/embedded/postgres-programs.mjs';
+import { failureLines, runWithProgress } from './setup/progress.mjs';
 
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
 

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 /** The first release that runs TypeScript without a flag. */
 const OLDEST_NODE = { major: 22, minor: 18 };
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Wrong usage, as in cli/exit-codes.ts. */
+/** Wrong usage, as in cli/run-command.ts. */
 const EXIT_USAGE = 2;
 /** 128 + SIGHUP, the convention of shells for a program whose parent has ended. */
 const EXIT_PARENT_ENDED = 129;

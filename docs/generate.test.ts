@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
 import { GENERATED_FILES } from './generators/index.ts';
-import { MANIFEST_EXAMPLE } from './generators/manifest.ts';
-import { manifestJsonSchema } from './generators/manifest-fields.ts';
+import { MANIFEST_EXAMPLE, manifestJsonSchema } from './generators/manifest.ts';
 import { RECIPE_EXAMPLE } from './generators/recipes.ts';
 
 test.each(GENERATED_FILES.map(({ path, content }) => [path, content] as const))(

@@ -1,10 +1,9 @@
 import type { AssetView, LineageGraph, LineageNode } from '#shared/api/views.ts';
 import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
 import type { GatewayClient } from '../gateway-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, runCommand, writeJson } from '../run-command.ts';
 import { assetJson } from '../output/json-output.ts';
 import { formatTable, type Terminal } from '../output/terminal.ts';
-import { runCommand, writeJson } from '../run-command.ts';
 
 /** `sluice assets`: lists the assets of the lake or of one dataset, newest first. */
 export function assets(

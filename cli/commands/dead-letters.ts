@@ -1,11 +1,10 @@
 import { formatTime } from '#shared/text/amounts.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import { printable } from '#shared/text/visible-text.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, runCommand, writeJson } from '../run-command.ts';
 import type { GatewayClient } from '../gateway-client.ts';
-import { runCommand, writeJson } from '../run-command.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
-import type { OperatorFlags } from './run-control.ts';
+import type { OperatorFlags } from './runs.ts';
 
 /** `sluice dead-letters`: lists the events that could not be delivered, with the recommended action for each. */
 export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {

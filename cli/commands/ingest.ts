@@ -4,7 +4,7 @@ import type { RunView } from '#shared/api/views.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { followRun, type GatewayClient } from '../gateway-client.ts';
-import { exitCodeOfStatus } from '../exit-codes.ts';
+import { exitCodeOfStatus, runCommand } from '../run-command.ts';
 import {
   type Batch,
   type IngestOptions,
@@ -24,7 +24,6 @@ import { findSourceFiles } from '../input/source-files.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress, type Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { runCommand } from '../run-command.ts';
 import { showRun } from './runs.ts';
 
 export interface IngestFlags

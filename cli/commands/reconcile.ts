@@ -2,9 +2,8 @@ import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts'
 import type { Discrepancy } from '#shared/reconcile/compare-lake.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
 import { formatBytes, formatCount } from '#shared/text/amounts.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, runCommand, writeJson } from '../run-command.ts';
 import type { GatewayClient } from '../gateway-client.ts';
-import { runCommand, writeJson } from '../run-command.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
 
 /** `sluice reconcile`: shows the differences between ledger and lake. Exits with 1 when there are any. */

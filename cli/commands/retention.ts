@@ -1,9 +1,8 @@
 import type { DatasetView, RetentionView } from '#shared/api/views.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, runCommand, writeJson } from '../run-command.ts';
 import type { GatewayClient } from '../gateway-client.ts';
-import { runCommand, writeJson } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
-import type { OperatorFlags } from './run-control.ts';
+import type { OperatorFlags } from './runs.ts';
 
 export interface RetentionFlags extends OperatorFlags {
   keep?: number;

@@ -1,6 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
-import { EXIT } from '../exit-codes.ts';
-import { runCommand } from '../run-command.ts';
+import { EXIT, runCommand } from '../run-command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
 /** `sluice setup-storage`: creates the buckets and the notification rule in the object store at S3_ENDPOINT. */

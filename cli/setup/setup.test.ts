@@ -14,10 +14,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { GDAL_PROGRAMS } from '#shared/gdal/programs.mjs';
-import { gdalProblem, isNewEnough } from './gdal.mjs';
+import { aptInstall, commandForUser, gdalProblem, isNewEnough, packagesFor } from './system-packages.mjs';
 import { packagesAreInstalled } from './npm-packages.mjs';
 import { findPostgres } from '../../gateway/embedded/postgres-programs.mjs';
-import { aptInstall, commandForUser, packagesFor } from './system-packages.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 

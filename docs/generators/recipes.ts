@@ -4,7 +4,7 @@ import type { StepDefinition } from '#shared/recipes/step-definition.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';
-import { type FieldRow, fieldRows, type JsonSchema } from './manifest-fields.ts';
+import { type FieldRow, fieldRows, type JsonSchema } from './manifest.ts';
 
 /** docs/recipes.md: all recipes, and all steps with their parameters and an example. */
 export const recipesDocument: GeneratedFile = { path: 'docs/recipes.md', content: recipesMarkdown };

@@ -18,8 +18,7 @@ import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { type FetchedTable, fetchTables, sourceFile } from './parse/fetch-tables.ts';
-import { readTable } from './parse/read-table.ts';
+import { type FetchedTable, fetchTables, readTable, sourceFile } from './parse/read-table.ts';
 import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write-table.ts';
 
 /** Writes the tables of a manifest into one Parquet file, uploads it and registers the asset. See README.md. */

@@ -3,8 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ManifestObject, MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
-import { type FieldIssue, FieldIssues, fieldOf } from './field-issues.ts';
-import { tokenIssues, TextLines } from './manifest-tokens.ts';
+import { type FieldIssue, FieldIssues, fieldOf, TextLines, tokenIssues } from './manifest-tokens.ts';
 
 /** Issues in the message of the error. */
 const MAX_ISSUES_IN_MESSAGE = 5;

@@ -1,15 +1,17 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Note, SourceFile } from '#shared/contracts/facts.ts';
 import { openText } from '#shared/delimited/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
-import type { Note } from '#shared/contracts/facts.ts';
-import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
+import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
+import type { ManifestFile, TabularParameters } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { settleAll } from '#shared/signals/settle-all.ts';
 import { readSheet } from '../workbook/read-sheet.ts';
 import { sheetTable } from '../workbook/sheet-table.ts';
-import { type FetchedTable, sourceFile } from './fetch-tables.ts';
 import { jsonLinesTable } from './json-lines-table.ts';
 import { LineScanner } from './scan-lines.ts';
 
@@ -94,4 +96,59 @@ function openSource({ source }: FetchedTable, { env, signal }: ReadContext): Asy
 
 function rowsPath({ folder }: FetchedTable): string {
   return join(folder, 'rows');
+}
+
+/** Concurrent downloads: enough to hide the latency of the object store. */
+const PARALLEL_DOWNLOADS = 4;
+
+/** A downloaded file in its own folder. */
+export interface FetchedTable {
+  source: Source<TableFormat>;
+  folder: string;
+}
+
+/**
+ * Downloads the files of the manifest. The result has the order of the manifest. Throws FORMAT_NOT_SUPPORTED,
+ * FORMAT_MISMATCH and the errors of fetchSource.
+ */
+export async function fetchTables(files: readonly ManifestFile[], target: FetchContext): Promise<FetchedTable[]> {
+  const fetched: FetchedTable[] = [];
+  const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
+  let failed = false;
+  const fetchRemaining = async () => {
+    for (const [index, declared] of remaining) {
+      if (failed) return;
+      const folder = join(target.folder, String(index));
+      await mkdir(folder);
+      const source = await fetchTable(declared, { ...target, folder }).catch((thrown: unknown) => {
+        failed = true;
+        throw thrown;
+      });
+      fetched[index] = { folder, source };
+    }
+  };
+  await settleAll(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
+  return fetched;
+}
+
+function fetchTable(declared: ManifestFile, target: FetchContext): Promise<Source<TableFormat>> {
+  return fetchSource(
+    declared,
+    tableFormat(declared.format, declared.path),
+    ({ file, format }, head) => checkSignature(format, head, file, declared.encoding),
+    target,
+  );
+}
+
+/** The description of a downloaded file for lineage, before its rows are counted. */
+export function sourceFile(source: Source<TableFormat>): SourceFile {
+  return {
+    path: source.file,
+    sha256: source.sha256,
+    size_bytes: source.sizeBytes,
+    format: source.format.name,
+    layer: source.declared.layer ?? null,
+    crs: null,
+    row_count: 0,
+  };
 }

@@ -1,4 +1,4 @@
-import type { FormatKind } from './number-formats.ts';
+import type { FormatKind } from './xlsx-parts.ts';
 
 /** What a cell holds. The order is that of the messages about columns with cells of several kinds. */
 export const CELL_KINDS = ['number', 'boolean', 'date', 'timestamp', 'time', 'text'] as const;

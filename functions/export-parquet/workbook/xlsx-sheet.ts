@@ -1,5 +1,13 @@
 import { type CellValue, isoValue, numberText, serialValue } from './cell-values.ts';
-import type { FormatKind } from './number-formats.ts';
+import {
+  type FormatKind,
+  isTrue,
+  type Parts,
+  readPart,
+  readXlsxWorkbook,
+  SPREADSHEET_NAMESPACES,
+  type XlsxWorkbook,
+} from './xlsx-parts.ts';
 import { joinText, type SharedStrings, SharedStringsHandler, TextCollector, unescapeText } from './shared-strings.ts';
 import type { SheetWriter } from './sheet-writer.ts';
 import {
@@ -10,14 +18,6 @@ import {
   sheetMissing,
   type WorkbookFile,
 } from './workbook.ts';
-import {
-  isTrue,
-  type Parts,
-  readPart,
-  readXlsxWorkbook,
-  SPREADSHEET_NAMESPACES,
-  type XlsxWorkbook,
-} from './xlsx-parts.ts';
 import type { Attributes, XmlHandler } from './xml-reader.ts';
 
 /** Reads the chosen sheet of an XLSX file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */

@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import { describeLayersCommand, type Layer, parseLayers } from '#shared/gdal/layers.ts';
+import { describeLayersCommand, type Layer, type LayerField, parseLayers } from '#shared/gdal/layers.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
+import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
+import { type LoadContext, openOptions, runGdal } from '../run-gdal.ts';
 import { chooseLayer } from './choose-layer.ts';
-import { cachePrj, describePlainShapefile } from './shapefile-header.ts';
 
 export interface LayerDescription {
   /** The layer to load. */
@@ -79,4 +80,70 @@ function notATable({ file, format, schema }: VectorSource, layer: string, cause?
       `Save it as a table: ogr2ogr -f ${format.name} NEW ${basename(file)} ${name}`,
     { cause, details: { file, layer, kind } },
   );
+}
+
+/**
+ * Describes a plain shapefile from its headers, without ogrinfo, which saves a third of the time of a small batch.
+ * GDAL describes all others: shapefiles with Z or M, field names that are not ASCII, or a .prj text that this process
+ * has not read before. Follows the ESRI Shapefile Technical Description, July 1998, and dBASE III.
+ */
+
+/** Types without Z and M. For types with Z or M, GDAL also reads the shapes to describe the layer. */
+const PLAIN_TYPES: Record<number, string> = { 1: 'Point', 3: 'Line String', 5: 'Polygon', 8: 'Multi Point' };
+const SHP_HEADER_BYTES = 36;
+const SHP_TYPE_AT = 32;
+const DBF_HEADER_BYTES = 32;
+const DBF_FIELD_BYTES = 32;
+const DBF_NAME_BYTES = 11;
+const DBF_END_OF_FIELDS = 0x0d;
+/** dBASE allows 255 fields; other programs write up to 2,046. */
+const DBF_READ_BYTES = DBF_HEADER_BYTES + 2048 * DBF_FIELD_BYTES;
+
+/** The WKT that GDAL returned for a .prj text; undefined for a text that GDAL cannot read. */
+const wktOfPrj = new Map<string, string | undefined>();
+const MAX_CACHED_PRJ = 256;
+/** A longer .prj text is not cached, and GDAL describes the shapefile. Usual ones have a few hundred bytes. */
+const MAX_PRJ_BYTES = 65_536;
+
+/** The layer of a plain shapefile; undefined when GDAL must describe it. `path` is the .shp file. */
+export async function describePlainShapefile(path: string, hasPrj: boolean): Promise<Layer | undefined> {
+  const prj = hasPrj ? await readPrj(path) : undefined;
+  if (hasPrj && (prj === undefined || !wktOfPrj.has(prj))) return undefined;
+  const [shp, dbf] = await Promise.all([
+    readFirstBytes(path, SHP_HEADER_BYTES),
+    readFirstBytes(`${stemOf(path)}.dbf`, DBF_READ_BYTES),
+  ]);
+  const geometryType = shp.length < SHP_HEADER_BYTES ? undefined : PLAIN_TYPES[shp.readInt32LE(SHP_TYPE_AT)];
+  const fields = parsePlainDbfFields(dbf);
+  if (geometryType === undefined || fields === undefined) return undefined;
+  const wkt = prj === undefined ? undefined : wktOfPrj.get(prj);
+  return { name: stemOf(path).split('/').at(-1) ?? '', geometryType, fields, ...(wkt === undefined ? {} : { wkt }) };
+}
+
+/** Caches the WKT of a layer that GDAL described, for other shapefiles with the same .prj text. */
+export async function cachePrj(path: string, layer: Layer): Promise<void> {
+  const prj = await readPrj(path);
+  if (prj === undefined) return;
+  if (wktOfPrj.size >= MAX_CACHED_PRJ) wktOfPrj.clear();
+  wktOfPrj.set(prj, layer.wkt);
+}
+
+/** The text of the .prj file; undefined when it is longer than MAX_PRJ_BYTES. */
+async function readPrj(path: string): Promise<string | undefined> {
+  const bytes = await readFirstBytes(`${stemOf(path)}.prj`, MAX_PRJ_BYTES + 1);
+  return bytes.length > MAX_PRJ_BYTES ? undefined : bytes.toString('latin1');
+}
+
+/** The fields of a dBASE table; undefined when they are damaged, not ASCII, or equal apart from case. */
+export function parsePlainDbfFields(dbf: Buffer): LayerField[] | undefined {
+  const names: string[] = [];
+  for (let at = DBF_HEADER_BYTES; dbf[at] !== DBF_END_OF_FIELDS; at += DBF_FIELD_BYTES) {
+    if (at + DBF_FIELD_BYTES > dbf.length) return undefined;
+    const name = dbf.toString('latin1', at, at + DBF_NAME_BYTES).split('\0')[0] ?? '';
+    if (!/^[\x21-\x7e]+$/.test(name)) return undefined;
+    names.push(name);
+  }
+  const distinct = new Set(names.map((name) => name.toLowerCase()));
+  if (names.length === 0 || distinct.size < names.length) return undefined;
+  return names.map((name) => ({ name, type: 'unknown' }));
 }

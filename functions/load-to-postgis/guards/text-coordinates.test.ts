@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findBadMifCoordinate } from './mif-coordinates.ts';
+import { findBadMifCoordinate } from './text-coordinates.ts';
 import { findBadCoordinate } from './xml-coordinates.ts';
 
 /** Splits a text into chunks of every size, so that each token is cut at each place. */

@@ -1,8 +1,7 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { findBadMifCoordinate } from './mif-coordinates.ts';
-import { findBadCoordinate } from './xml-coordinates.ts';
+import { type BadCoordinate, findBadCoordinate, isCoordinate, shown } from './xml-coordinates.ts';
 
 const CHUNK_BYTES = 2 ** 18;
 const LINE_FEED = 0x0a;
@@ -42,4 +41,45 @@ async function lineAt(chunks: AsyncIterable<Buffer>, offset: number): Promise<nu
     if (left <= 0) break;
   }
   return line;
+}
+
+/** Objects whose coordinates follow in the same line. Those of other objects are lines of numbers. */
+const WITH_COORDINATES = new Set(['point', 'line', 'rect', 'roundrect', 'ellipse', 'arc']);
+const OTHER_KEYWORDS = new Set([
+  ...['none', 'pline', 'region', 'text', 'multipoint', 'collection', 'multiple'],
+  ...['pen', 'brush', 'symbol', 'center', 'smooth', 'font', 'spacing', 'justify', 'angle', 'label'],
+]);
+const MAX_LINE_CHARACTERS = 2 ** 20;
+
+/**
+ * The first coordinate of a MapInfo interchange file (.mif) that is no number, and that GDAL would read as 0 without a
+ * message; undefined without one. `chunks` are the bytes of the file.
+ */
+export async function findBadMifCoordinate(chunks: AsyncIterable<Buffer>): Promise<BadCoordinate | undefined> {
+  let offset = 0;
+  let rest = '';
+  let isData = false;
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk.toString('latin1')).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const problem = isData ? problemOf(line) : undefined;
+      if (problem !== undefined) return { offset, problem };
+      isData ||= /^\s*data\s*$/i.test(line);
+      offset += line.length + 1;
+    }
+    if (rest.length > MAX_LINE_CHARACTERS)
+      return { offset, problem: `It has more than ${MAX_LINE_CHARACTERS} characters.` };
+  }
+  const problem = isData ? problemOf(rest) : undefined;
+  return problem === undefined ? undefined : { offset, problem };
+}
+
+function problemOf(line: string): string | undefined {
+  const [first = '', ...others] = line.split(/[\s,()]+/).filter((token) => token !== '');
+  const keyword = first.toLowerCase();
+  if (first === '' || first.startsWith('"') || OTHER_KEYWORDS.has(keyword)) return undefined;
+  const numbers = WITH_COORDINATES.has(keyword) ? others : [first, ...others];
+  const wrong = numbers.find((token) => !isCoordinate(token));
+  return wrong === undefined ? undefined : `${shown(wrong)} is not a number.`;
 }

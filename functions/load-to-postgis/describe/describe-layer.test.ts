@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cachePrj, describePlainShapefile, parsePlainDbfFields } from './shapefile-header.ts';
+import { cachePrj, describePlainShapefile, parsePlainDbfFields } from './describe-layer.ts';
 
 const dbfOf = (...names: Buffer[]) =>
   Buffer.concat([
