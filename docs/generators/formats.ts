@@ -50,7 +50,8 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
   are not converted. GDAL reads an empty geometry as missing in GeoJSON, and in layers that declare a geometry type.
   If a layer does not declare Z or M, they are kept only when one of them is not 0. A geometry that cannot be read, or
   has a coordinate that is not finite, is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such
-  geometries and names the first rows. More than 1 % of them is an error (\`GEOMETRY_INVALID\`).
+  geometries and names the first rows. More than 1 % of them is an error (\`GEOMETRY_INVALID\`). A route or track of GPX
+  has Z when all of its points have an elevation.
 - **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
   \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
   skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`).
@@ -91,8 +92,8 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
     '`VALUES_MISSING`',
     'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
       'or too long, and texts that are no time in a column of times. Or Sluice does not read them: ' +
-      'the memos of a .dbf, the times of the positions of a KML track, and data without a schema of a KML layer ' +
-      'that has one.',
+      'the memos of a .dbf; of KML, the times of the positions of a track, data without a schema of a layer that has ' +
+      'one, addresses and snippets; of GPX, more than two links of a feature, and the times of the points of a track.',
   ],
   [
     '`GEOMETRIES_DROPPED`',

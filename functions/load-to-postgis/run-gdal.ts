@@ -44,10 +44,11 @@ const ENCODING =
   /couldn't be converted correctly|[Rr]ecode from .* (?:not supported|failed)|invalid byte sequence for encoding|Non UTF-8 content|not (?:a )?valid UTF-?8|Invalid UTF-8/;
 /**
  * Messages without a loss: columns that ogr2ogr renames (noted by planColumns), options, hints about other formats, a
- * GeoPackage of a newer version (whose tables Sluice reads), text in UTF-8 (which GDAL copies).
+ * GeoPackage of a newer version (whose tables Sluice reads), text in UTF-8 (which GDAL copies). roundedTextNotes counts
+ * links of GPX.
  */
 const HARMLESS =
-  /This version of GeoPackage .* may only be partially supported|corresponding to MapInfo UTF-8 charset|already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
+  /only reads 2 links|This version of GeoPackage .* may only be partially|corresponding to MapInfo UTF-8 charset|already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
 /** PROJ reports errors for CRSs that it then reads in another way. */
 const FROM_PROJ = /^PROJ: |^proj_/;
 /** GDAL's driver for GeoPackage about a blob that is no geometry. removeUnreadable counts these rows. */

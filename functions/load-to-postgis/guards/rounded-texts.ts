@@ -13,14 +13,17 @@ import { TextFacts } from '../texts/text-facts.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers
- * with more digits than a double, ids of placemarks, times of the positions of a track, data without a schema beside
- * data with one.
+ * with more digits than a double, ids and other elements of placemarks, times of the positions of a track, data without
+ * a schema beside data with one, white space around data of a KMZ, further links of GPX.
  */
 
 const CHUNK_BYTES = 2 ** 20;
 /** Text that is longer between two tags is no time or number. */
 const MAX_REST_CHARACTERS = 2 ** 16;
-const ELEMENT = /<(\/?)(?:[\w.-]+:)?(\w+)((?:\s[^<>]*)?)>([^<]*)(?=<)/g;
+const ELEMENT = /<(\/?)(?:[\w.-]+:)?(\w+)((?:\s[^<>]*)?)>([^<]*)(?=<(!\[CDATA\[)?)/g;
+/** A value of KML with white space around it. */
+const PADDED_DATA =
+  /<(?:[\w.-]+:)?SimpleData((?:\s[^<>]*)?)>((?:\s|&#)[^<]*|[^<]*[\s;]|<!\[CDATA\[(?:\s[^\]]*|[^\]]*\s)\]\]>)<\//g;
 const ID = /\sid\s*=\s*["'][^"']/;
 /** More decimals of a second than GDAL has. */
 const FINE_TIME = /\.\d{3}\d*[1-9]/;
@@ -34,16 +37,22 @@ const KML_TIMES = new Map([
   ['begin', 'begin'],
   ['end', 'end'],
 ]);
+/** Elements of a placemark that GDAL does not read. */
+const KML_DROPPED = new Set(['address', 'phoneNumber', 'Snippet', 'snippet', 'AddressDetails', 'author', 'link']);
 const GPX_TIMES = new Map([['time', 'time']]);
 const GPX_NUMBERS = new Set([
   ...['ele', 'magvar', 'geoidheight', 'hdop', 'vdop', 'pdop', 'ageofdgpsdata', 'course', 'speed'],
 ]);
 /** The elements of the layers of a GPX file. */
 const GPX_FEATURES: Record<string, string | undefined> = {
+  routes: 'rte',
+  tracks: 'trk',
   waypoints: 'wpt',
   route_points: 'rtept',
   track_points: 'trkpt',
 };
+/** GDAL reads so many links of an element. */
+const GPX_LINKS = 2;
 const GPX_PARENTS = new Set(['wpt', 'rtept', 'trkpt', 'rte', 'trk', 'metadata']);
 
 interface Finding {
@@ -64,7 +73,7 @@ export async function roundedTextNotes(
   if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
   const scanner = new Scanner(format.name !== 'GPX', GPX_FEATURES[layer.name]);
   if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
-  else await scanDocument(scanner, path, signal);
+  else await scanDocument(scanner, path, false, signal);
   scanner.end(new Set(layer.fields.map(({ name }) => name)));
   return [...scanner.findings.values()].map(({ code, column, predicate, count, first }) => {
     const place = column === undefined ? {} : { column };
@@ -73,13 +82,15 @@ export async function roundedTextNotes(
   });
 }
 
-async function scanDocument(scanner: Scanner, path: string, signal: AbortSignal): Promise<void> {
+async function scanDocument(scanner: Scanner, path: string, isArchive: boolean, signal: AbortSignal): Promise<void> {
   let rest = '';
   const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
   for await (const chunk of chunks) {
     const text = rest + chunk.toString('latin1');
     for (const match of text.matchAll(ELEMENT))
-      scanner.add(match[1] === '/', match[2] ?? '', match[3] ?? '', match[4] ?? '');
+      scanner.add(match[1] === '/', match[2] ?? '', match[3] ?? '', match[4] ?? '', match[5] !== undefined);
+    if (isArchive)
+      for (const [, attributes = '', value = ''] of text.matchAll(PADDED_DATA)) scanner.addPadded(attributes, value);
     const last = text.lastIndexOf('<');
     rest = last < 0 || text.length - last > MAX_REST_CHARACTERS ? '' : text.slice(last);
   }
@@ -93,7 +104,7 @@ async function scanArchive(
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.kml$/i.test(name))) {
       await unpack(member, target, signal);
-      await scanDocument(scanner, target, signal);
+      await scanDocument(scanner, target, true, signal);
     }
   });
   await rm(target, { force: true });
@@ -113,6 +124,9 @@ class Scanner {
   readonly #feature: string | undefined;
   #parent = '';
   #inTrack = false;
+  #inPlacemark = false;
+  /** Links of the current element of GPX. */
+  #links = 0;
   /** Whether a KML document declares fields. Then GDAL reads only these. */
   #hasSchema = false;
   /** The name of the open element `Data`. */
@@ -125,9 +139,9 @@ class Scanner {
     this.#feature = feature;
   }
 
-  add(isEnd: boolean, name: string, attributes: string, text: string): void {
-    if (this.#isKml) this.#addKml(isEnd, name, attributes, text.trim());
-    else this.#addGpx(isEnd, name, text.trim());
+  add(isEnd: boolean, name: string, attributes: string, text: string, isCdata: boolean): void {
+    if (this.#isKml) this.#addKml(isEnd, name, attributes, text.trim(), isCdata);
+    else this.#addGpx(isEnd, name, attributes, text.trim());
   }
 
   /** Call it after the last document, with the names of the columns. */
@@ -140,11 +154,12 @@ class Scanner {
     }
   }
 
-  #addKml(isEnd: boolean, name: string, attributes: string, value: string): void {
+  #addKml(isEnd: boolean, name: string, attributes: string, value: string, isCdata: boolean): void {
     if (name === 'Track') this.#inTrack = !isEnd;
+    if (name === 'Placemark') this.#inPlacemark = !isEnd;
     if (name === 'Data') this.#data = isEnd ? undefined : fieldNameOf(attributes);
     if (isEnd) return;
-    if (name === 'value' && this.#data !== undefined && value !== '') this.#addUntyped(this.#data, value);
+    if (name === 'value' && this.#data !== undefined && (value !== '' || isCdata)) this.#addUntyped(this.#data, value);
     if (name === 'Placemark' && ID.test(attributes))
       this.#find(
         'FEATURE_IDS_DROPPED',
@@ -152,6 +167,10 @@ class Scanner {
         attributes.trim(),
         'placemarks have an id, which GDAL does not read.',
       );
+    if (this.#inPlacemark && KML_DROPPED.has(name))
+      this.#find('VALUES_MISSING', undefined, value || attributes, `elements <${name}> were left out.`);
+    if (name === 'SimpleArrayData')
+      this.#find('VALUES_MISSING', undefined, attributes.trim(), 'lists of data of tracks were left out.');
     if (name === 'SimpleField') this.#declare(attributes);
     if (name === 'SimpleData') this.#addData(attributes, value);
     const column = KML_TIMES.get(name);
@@ -184,8 +203,22 @@ class Scanner {
     this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep them.`);
   }
 
-  #addGpx(isEnd: boolean, name: string, value: string): void {
-    if (GPX_PARENTS.has(name)) this.#parent = isEnd ? '' : name;
+  /** Adds a value of an archive, whose documents are not rewritten. */
+  addPadded(attributes: string, value: string): void {
+    const field = fieldNameOf(attributes) ?? '';
+    const predicate = `values of column ${JSON.stringify(field)} have white space around them, which was removed.`;
+    this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep it.`);
+  }
+
+  #addGpx(isEnd: boolean, name: string, attributes: string, value: string): void {
+    if (GPX_PARENTS.has(name)) [this.#parent, this.#links] = [isEnd ? '' : name, 0];
+    if (name === 'link' && !isEnd && this.#parent === this.#feature && ++this.#links > GPX_LINKS)
+      this.#find(
+        'VALUES_MISSING',
+        undefined,
+        attributes.trim(),
+        'links beyond the second one of a feature were left out.',
+      );
     if (isEnd || value === '' || this.#parent !== this.#feature) return;
     const column = GPX_TIMES.get(name);
     if (column !== undefined) this.#addTime(column, value);

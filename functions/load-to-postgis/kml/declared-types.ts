@@ -1,16 +1,17 @@
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
-import type { DeclaredTypes } from '../texts/text-facts.ts';
+import { rewriteParts } from '../texts/rewrite-parts.ts';
+import type { DeclaredTexts } from '../texts/text-facts.ts';
+import { guardBlanks } from './guard-blanks.ts';
 
 /**
  * Makes GDAL read the typed fields of a KML document as text, in the local copy. GDAL reads 5000000000 in a field of
- * type int as another number, `n/a` as 0, and only the first 17 digits of a double.
+ * type int as another number, `n/a` as 0, and only the first 17 digits of a double. Values keep the white space around
+ * them.
  */
 
 const CHUNK_BYTES = 2 ** 18;
-/** A tag that is longer is no declaration of a field. */
-const MAX_TAG_CHARACTERS = 4096;
 const SIMPLE_FIELD = /<(?:[\w.-]+:)?SimpleField\b[^<>]*>/g;
 const TYPE = /(\stype\s*=\s*)(["'])\s*([a-z]+)\s*\2/i;
 const NAME = /\sname\s*=\s*(["'])(.*?)\1/i;
@@ -29,30 +30,26 @@ const TYPES: Record<string, string | undefined> = {
 /** By the name of a field; undefined for a name with several types. */
 type TypesByName = Map<string, string | undefined>;
 
-export async function declareKmlTexts(path: string, signal: AbortSignal): Promise<DeclaredTypes | undefined> {
+export async function declareKmlTexts(path: string, guard: string, signal: AbortSignal): Promise<DeclaredTexts> {
   const types: TypesByName = new Map();
   const target = `${path}.text`;
-  const rewrite = (chunks: AsyncIterable<Buffer>) => withTextFields(chunks, types);
+  const guards = { isUsed: false };
+  const rewrite = (chunks: AsyncIterable<Buffer>) =>
+    rewriteParts(chunks, (text, before) => {
+      const guarded = guardBlanks(text, guard, before);
+      guards.isUsed ||= guarded.length > text.length;
+      return declareTexts(guarded, types);
+    });
   await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES }), rewrite, writeFileStream(target), { signal });
-  if (types.size === 0) {
+  if (types.size === 0 && !guards.isUsed) {
     await rm(target);
-    return undefined;
+    return {};
   }
   await rename(target, path);
-  return ({ name }) => (types.has(name) ? types.get(name) : 'String');
-}
-
-async function* withTextFields(chunks: AsyncIterable<Buffer>, types: TypesByName): AsyncGenerator<Buffer> {
-  let rest = '';
-  for await (const chunk of chunks) {
-    const text = rest + chunk.toString('latin1');
-    const tag = text.lastIndexOf('<');
-    const isCut = tag >= 0 && !text.includes('>', tag) && text.length - tag < MAX_TAG_CHARACTERS;
-    const end = isCut ? tag : text.length;
-    yield Buffer.from(declareTexts(text.slice(0, end), types), 'latin1');
-    rest = text.slice(end);
-  }
-  yield Buffer.from(rest, 'latin1');
+  return {
+    ...(guards.isUsed ? { guard } : {}),
+    ...(types.size === 0 ? {} : { declared: ({ name }) => (types.has(name) ? types.get(name) : 'String') }),
+  };
 }
 
 function declareTexts(text: string, types: TypesByName): string {

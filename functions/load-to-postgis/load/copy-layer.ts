@@ -20,6 +20,7 @@ import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
 import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
+import { removeGuards } from '../texts/guard.ts';
 import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
 import { CONVERTED_TABLE, planConversion, planLoad, type StagedNames } from './plan-load.ts';
@@ -96,9 +97,13 @@ async function planRows(
     return { job, stderr: '' };
   const { layer, singleLayer } = description;
   const converted = join(context.folder, 'sluice-converted.sqlite');
-  const options = { path, folder: context.folder, format, layer, singleLayer, names, openOptions: openOptions(source) };
+  const options = {
+    ...{ path, folder: context.folder, format, layer, singleLayer, names, openOptions: openOptions(source) },
+    environment: { GPX_ELE_AS_25D: source.hasElevations === true ? 'YES' : 'NO' },
+  };
   const { stderr } = await runGdal(source, planConversion(options, converted), context);
   if (format.drivers.includes('LIBKML')) clearUnset(converted, layer);
+  if (source.guard !== undefined) removeGuards(converted, source.guard);
   return { job: planConverted(converted, { file, layer, names, srid }), stderr };
 }
 

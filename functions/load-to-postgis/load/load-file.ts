@@ -15,6 +15,7 @@ import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { roundedTextNotes } from '../guards/rounded-texts.ts';
+import { readPointValues } from '../gpx/point-values.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
@@ -78,9 +79,14 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   await rejectNul(fetched, signal);
   if (fetched.format.name === 'GML') await makeCoordinatesExact(fetched.path, signal);
   const isGeoJson = fetched.format.drivers.includes('GeoJSON');
-  const source = { ...fetched, json: isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined };
-  const declaredInFile = await declareTexts(source, signal);
-  const description = await describeLayer(source, context);
+  const json = isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined;
+  const { declared: declaredInFile, guard } = await declareTexts(fetched, signal);
+  const rewritten = { ...fetched, json, guard };
+  const {
+    source,
+    description,
+    notes: pointNotes,
+  } = await withElevations(rewritten, await describeLayer(rewritten, context), signal);
   const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : declaredInFile;
   const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
@@ -121,6 +127,7 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
       ...copied.notes,
       ...typeNotes,
       ...roundedNotes,
+      ...pointNotes,
       ...droppedNotes,
       ...jsonNotes,
       ...finished.notes,
@@ -128,6 +135,15 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
       ...extentNotes,
     ],
   };
+}
+
+/** Adds Z to the lines of a GPX document whose points have elevations. */
+async function withElevations(source: VectorSource, described: LayerDescription, signal: AbortSignal) {
+  const { layer } = described;
+  const values = source.format.name === 'GPX' ? await readPointValues(source, layer, signal) : undefined;
+  if (values?.hasElevations !== true) return { source, description: described, notes: values?.notes ?? [] };
+  const description = { ...described, layer: { ...layer, geometryType: `3D ${layer.geometryType}` } };
+  return { source: { ...source, hasElevations: true }, description, notes: values.notes };
 }
 
 /** Measures the table after the removal of unreadable geometries. A table without them is scanned once. */

@@ -110,7 +110,7 @@ export const CONVERTED_TABLE = 'rows';
  * database they keep their bits; in a COPY of GDAL they have 15 digits.
  */
 export function planConversion(
-  { path, folder, format, layer, singleLayer, names }: Omit<LoadOptions, 'schema' | 'table' | 'epsg' | 'environment'>,
+  { path, folder, format, layer, singleLayer, names, environment }: Omit<LoadOptions, 'schema' | 'table' | 'epsg'>,
   output: string,
 ): GdalCommand {
   const hasAlias = hasEqualNames(layer);
@@ -131,7 +131,7 @@ export function planConversion(
     ],
     drivers: [...format.drivers, 'SQLite'],
     folder,
-    environment: { OGR_SQLITE_SYNCHRONOUS: 'OFF' },
+    environment: { OGR_SQLITE_SYNCHRONOUS: 'OFF', ...environment },
     output,
   };
 }

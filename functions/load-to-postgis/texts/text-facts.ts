@@ -16,6 +16,14 @@ import { declaredType, timeTypeOf } from '../rows/row-column.ts';
  */
 export type DeclaredTypes = (field: LayerField, index: number) => string | undefined;
 
+/** What was changed in the local copy of a file. */
+export interface DeclaredTexts {
+  /** The declared types of the fields that GDAL reads as text; undefined when none was changed. */
+  declared?: DeclaredTypes | undefined;
+  /** The guard beside values (guard.ts), if there is one. */
+  guard?: string;
+}
+
 export const TEXT = 'character varying';
 /** A longer value is text: no type has one with so many characters. */
 const MAX_TYPED_CHARACTERS = 100;

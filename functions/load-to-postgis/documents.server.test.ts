@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
+
+/** Texts of KML and GPX documents that GDAL changes, or leaves out, without a message. */
+
+let landing: LandingFixture;
+beforeAll(async () => {
+  landing = await openLandingFixture();
+});
+afterAll(() => landing[Symbol.asyncDispose]());
+
+const kml = (content: string, encoding = 'UTF-8') =>
+  `<?xml version="1.0" encoding="${encoding}"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>${content}</Document></kml>`;
+const SCHEMA =
+  '<Schema name="s" id="s"><SimpleField name="t" type="string"/><SimpleField name="n" type="int"/></Schema>';
+const placemark = (t: string, n: string, rest = '') =>
+  `<Placemark><name> é ${t} </name>${rest}<ExtendedData><SchemaData schemaUrl="#s">` +
+  `<SimpleData name="t">${t}</SimpleData><SimpleData name="n">${n}</SimpleData></SchemaData></ExtendedData>` +
+  '<Point><coordinates>1,2</coordinates></Point></Placemark>';
+const TEXTS: [written: string, value: string][] = [
+  ['  two  ', '  two  '],
+  ['\n tab\t', '\n tab\t'],
+  ['&#x20;x &amp;&#9;', ' x &\t'],
+  ['<![CDATA[ <b> ]]>', ' <b> '],
+  [' ', ' '],
+  ['', ''],
+  ['plain', 'plain'],
+  [`${'long '.repeat(2000)}`, 'long '.repeat(2000)],
+];
+
+test.each(['utf8', 'utf16le'] as const)('keeps white space around the texts of KML in %s', async (encoding) => {
+  const content = SCHEMA + TEXTS.map(([written]) => placemark(written, ' 7\n')).join('\n');
+  const text = encoding === 'utf8' ? kml(content) : `\uFEFF${kml(content, 'UTF-16')}`;
+  const path = await landing.put(`blanks-${encoding}.kml`, Buffer.from(text, encoding));
+  const loaded = await landing.load({ path, format: 'KML' });
+  expect(loaded.notes).toEqual([]);
+  const rows = await loaded.query('select "Name" as name, t, n from raw_data order by sluice_fid');
+  expect(rows.map(({ t, n }) => [t, n])).toEqual(TEXTS.map(([, value]) => [value, 7]));
+  expect(rows[0]?.name).toBe(' é   two   ');
+});
+
+test('notes white space around the values of a KMZ, which GDAL removes', async () => {
+  const content =
+    SCHEMA +
+    TEXTS.slice(0, 6)
+      .map(([written]) => placemark(written, '7'))
+      .join('');
+  const archive = await landing.zip('blanks.kmz', await landing.file('doc.kml', kml(content)));
+  const loaded = await landing.load({ path: await landing.upload(archive), format: 'KMZ' });
+  expect(loaded.notes).toMatchObject([
+    {
+      code: 'VALUES_CHANGED',
+      column: 't',
+      message:
+        '5 values of column "t" have white space around them, which was removed. ' +
+        'Upload the .kml file of the archive to keep it. The first is "  two  ".',
+    },
+  ]);
+});
+
+test('notes elements of placemarks that GDAL does not read', async () => {
+  const rest = '<address>Main Street 1</address><Snippet><![CDATA[short]]></Snippet>';
+  const path = await landing.put(
+    'elements.kml',
+    kml(`<Snippet>of the document</Snippet>${SCHEMA}${placemark('a', '1', rest)}${placemark('b', '2', rest)}`),
+  );
+  const loaded = await landing.load({ path, format: 'KML' });
+  expect(loaded.notes.map(({ code, message }) => [code, message])).toEqual([
+    ['VALUES_MISSING', '2 elements <address> were left out. The first is "Main Street 1".'],
+    ['VALUES_MISSING', '2 elements <Snippet> were left out. The first is "".'],
+  ]);
+});
+
+const gpx = (content: string) =>
+  `<gpx xmlns="http://www.topografix.com/GPX/1/1" version="1.1" creator="x" xmlns:a="urn:a">${content}</gpx>`;
+
+test('counts the links of GPX that GDAL does not read', async () => {
+  const links = (count: number) =>
+    Array.from({ length: count }, (_, n) => `<link href="http://example.org/${n}"><text>${n}</text></link>`).join('');
+  const points = [1, 3, 4].map((count) => `<wpt lat="1" lon="2">${links(count)}</wpt>`).join('');
+  const loaded = await landing.load({ path: await landing.put('links.gpx', gpx(points)), format: 'GPX' });
+  expect(loaded.notes.map(({ code, message }) => [code, message])).toEqual([
+    [
+      'VALUES_MISSING',
+      '3 links beyond the second one of a feature were left out. The first is "href=\\"http://example.org/2\\"".',
+    ],
+  ]);
+});
+
+test('keeps the texts of the extensions of GPX', async () => {
+  const point = (code: string, text: string, size: string) =>
+    `<wpt lat="1" lon="2"><extensions>\n <code>${code}</code><a:text x="1"> ${text} </a:text><size>${size}</size>` +
+    `<n><m>${code}</m></n></extensions></wpt>`;
+  const content = point('007', '2:1', '0.30000000000000004') + point('8', '', '1');
+  const loaded = await landing.load({ path: await landing.put('extensions.gpx', gpx(content)), format: 'GPX' });
+  expect(loaded.notes).toEqual([]);
+  expect(await loaded.query('select code, a_text, size, n from raw_data order by sluice_fid')).toEqual([
+    { code: '007', a_text: ' 2:1 ', size: 0.30000000000000004, n: '<m>007</m>' },
+    { code: '8', a_text: '  ', size: 1, n: '<m>8</m>' },
+  ]);
+});
+
+test('keeps the elevations of tracks, and notes what only their points hold', async () => {
+  const track = (...elevations: string[]) =>
+    gpx(
+      `<trk><name>t</name><trkseg>${elevations
+        .map((ele, n) => `<trkpt lat="${n}" lon="2">${ele}<time>2024-02-29T10:00:00Z</time></trkpt>`)
+        .join('')}</trkseg></trk>`,
+    );
+  const load = async (name: string, text: string) =>
+    landing.load({ path: await landing.put(name, text), format: 'GPX' });
+  const whole = await load('whole.gpx', track('<ele>0.30000000000000004</ele>', '<ele>7</ele>'));
+  expect(await whole.query('select st_astext(geom, 17) as geom from raw_data')).toEqual([
+    { geom: 'MULTILINESTRING Z ((2 0 0.30000000000000004,2 1 7))' },
+  ]);
+  const values = '2 points of tracks have times or other values, which were left out.';
+  expect(whole.notes.map(({ message }) => message)).toEqual([`${values} Set \`layer\` to track_points to load them.`]);
+  const partial = await load('partial.gpx', track('<ele>1</ele>', ''));
+  expect(await partial.query('select st_astext(geom) as geom from raw_data')).toEqual([
+    { geom: 'MULTILINESTRING((2 0,2 1))' },
+  ]);
+  expect(partial.notes.map(({ code, message }) => [code, message.split('.')[0]])).toEqual([
+    ['VALUES_MISSING', 'Elevations of 1 of 2 points were left out, because other points have none'],
+    ['VALUES_MISSING', values.slice(0, -1)],
+  ]);
+});

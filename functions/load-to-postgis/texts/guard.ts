@@ -1,0 +1,30 @@
+import { DatabaseSync } from 'node:sqlite';
+import { CONVERTED_TABLE } from '../load/plan-load.ts';
+import { quoted } from '../rows/sqlite-columns.ts';
+
+/**
+ * A guard is a text that is written beside a value in the local copy of a document, so that GDAL reads the value as it
+ * is written: GDAL's driver for KML removes white space around a value, that for GPX reads `007` as 7. It is removed
+ * from the columns after the conversion.
+ */
+
+/** Characters of a digest that no document contains by accident. */
+const DIGEST_CHARACTERS = 16;
+
+/** The guard of a document: a part of its own SHA-256 digest. */
+export function guardOf(sha256: string): string {
+  return `~${sha256.slice(0, DIGEST_CHARACTERS)}~`;
+}
+
+/** Removes the guards from the texts of the converted layer. */
+export function removeGuards(path: string, guard: string): void {
+  using database = new DatabaseSync(path, { allowExtension: false });
+  const columns = database.prepare(`pragma table_info(${quoted(CONVERTED_TABLE)})`).all();
+  const texts = columns.filter(({ type }) => /char|text/i.test(String(type))).map(({ name }) => quoted(String(name)));
+  if (texts.length === 0) return;
+  const changes = texts.map((column) => `${column} = replace(${column}, ?1, '')`);
+  const conditions = texts.map((column) => `instr(${column}, ?1)`);
+  database
+    .prepare(`update ${quoted(CONVERTED_TABLE)} set ${changes.join(', ')} where ${conditions.join(' or ')}`)
+    .run(guard);
+}
