@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { CopyBinaryReader } from '#shared/parquet/copy-binary/reader.ts';
-import type { ParquetJob } from '#shared/parquet/worker/parquet-job.ts';
+import type { ParquetJob } from '#shared/parquet/worker/worker-pool.ts';
 import { ROWS_FUNCTION, rowsFunction } from '#shared/parquet/worker/rows-function.ts';
 
 /**

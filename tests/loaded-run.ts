@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { makeEvent, type SluiceEvent } from '#shared/events/event.ts';
-import type { EventData } from '#shared/events/types.ts';
+import { type EventData, makeEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { StepName } from '#shared/contracts/lanes.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ALL_RECIPES, type Recipe, stepsOf, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
-import type { StepDefinition } from '#shared/recipes/step-definition.ts';
+import type { StepDefinition } from '#shared/recipes/recipe-step.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import { generatedFrom, type GeneratedFile } from './generated-file.ts';

@@ -1,6 +1,5 @@
-import { deterministicObjectId } from '#shared/events/event.ts';
-import type { EventData } from '#shared/events/types.ts';
-import { sourceHashOf, sortedEntries } from '#shared/assets/source-hash.ts';
+import { deterministicObjectId, type EventData } from '#shared/events/event.ts';
+import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
 import type { GeoParquetFile } from '#shared/parquet/export/write-geoparquet.ts';

@@ -1,5 +1,4 @@
-import { makeEvent, parseEventData, parseRunId, type SluiceEvent } from '#shared/events/event.ts';
-import type { EventData } from '#shared/events/types.ts';
+import { type EventData, makeEvent, parseEventData, parseRunId, type SluiceEvent } from '#shared/events/event.ts';
 import {
   deleteObjectsOfEarlierAttempts,
   findExistingAsset,

@@ -1,6 +1,5 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
-import { sortedEntries, sourceHashOf } from '#shared/assets/source-hash.ts';
-import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
+import { SLUICE_VERSION, sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import { type ColumnType, ledgerType, type SourceFile } from '#shared/contracts/facts.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import { convertedSql, readableRowSql, type TextTable } from '#shared/delimited/infer/text-table.ts';

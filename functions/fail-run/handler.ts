@@ -1,7 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { parseRunId, type SluiceEvent } from '#shared/events/event.ts';
+import { isStepEvent, parseRunId, type SluiceEvent, STEP_EVENTS } from '#shared/events/event.ts';
 import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
-import { isStepEvent, STEP_EVENTS } from '#shared/events/types.ts';
 import { isUploadEvent, uploadedManifestKey } from '#shared/landing/notifications.ts';
 import { readManifestObject, rejectedManifest, rejectionActivity } from '#shared/landing/uploaded-manifest.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';

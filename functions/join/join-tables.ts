@@ -1,7 +1,7 @@
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { EventData } from '#shared/events/types.ts';
+import type { EventData } from '#shared/events/event.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { type ImportedTable, parquetToTable } from '#shared/parquet/import/parquet-to-table.ts';

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SluiceEvent } from '#shared/events/event.ts';
-import type { EventData } from '#shared/events/types.ts';
+import type { EventData, SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openFunctionContext } from '../../tests/function-context.ts';
 import { claimStep, loadedRun } from '../../tests/loaded-run.ts';

@@ -1,5 +1,4 @@
-import { makeEvent, parseRunId } from '#shared/events/event.ts';
-import type { EventData } from '#shared/events/types.ts';
+import { type EventData, makeEvent, parseRunId } from '#shared/events/event.ts';
 import { RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkTableKept, countGeometries } from '#shared/postgis/table-checks.ts';
 import { parseParameters } from '#shared/recipes/parameters/recipe-parameters.ts';

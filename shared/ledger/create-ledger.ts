@@ -3,8 +3,7 @@ import type { Ledger } from './ledger.ts';
 import { type AssetQueries, assetOperations, type RemovalQueries, removalOperations } from './operations/assets.ts';
 import { type ClaimQueries, claimOperations } from './operations/claims.ts';
 import { type ManifestQueries, manifestOperations } from './operations/manifests.ts';
-import { type RecordQueries, recordOperations } from './operations/records.ts';
-import { type RunQueries, runOperations } from './operations/runs.ts';
+import { recordOperations, type RecordQueries, runOperations, type RunQueries } from './operations/records.ts';
 
 /** What an implementation of the ledger provides: its reads and its conditional writes. */
 export interface LedgerQueries

@@ -1,7 +1,4 @@
 import { z } from 'zod';
-import { LANES } from '#shared/contracts/lanes.ts';
-import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
-import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 import {
   ColumnSchema,
   DataTimeSchema,
@@ -12,6 +9,10 @@ import {
   RejectedRowsSchema,
   SourceFileSchema,
 } from '#shared/contracts/facts.ts';
+import { LANES } from '#shared/contracts/lanes.ts';
+import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 
 /**
  * The documents of the ledger. These schemas validate documents before they are stored, and define their TypeScript
@@ -271,3 +272,13 @@ export const DatasetDocumentSchema = z.object({
   created_at: Time,
 });
 export type DatasetDocument = z.infer<typeof DatasetDocumentSchema>;
+
+/** Parses a document before it is stored. Throws REQUEST_INVALID that names the invalid fields. */
+export function parseDocument<S extends z.ZodType>(schema: S, collection: string, document: unknown): z.output<S> {
+  const result = schema.safeParse(document);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new SluiceError('REQUEST_INVALID', `The document for ${collection} is invalid: ${issues.join('; ')}.`, {
+    details: { collection, issues },
+  });
+}

@@ -1,8 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import { quoted } from './parameters/columns.ts';
-import type { RecipeStep, StepContext } from './recipe-step.ts';
-import type { StepDefinition } from './step-definition.ts';
+import type { RecipeStep, StepContext, StepDefinition } from './recipe-step.ts';
 import { clip } from './steps/clip.ts';
 import { castColumns, dropColumns, keepColumns, renameColumns } from './steps/columns.ts';
 import { explode } from './steps/explode.ts';

@@ -1,8 +1,7 @@
 import type { StepName } from '#shared/contracts/lanes.ts';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { parseEventData, type SluiceEvent } from '#shared/events/event.ts';
-import type { EventData, EventType } from '#shared/events/types.ts';
+import { type EventData, type EventType, parseEventData, type SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 
 /**

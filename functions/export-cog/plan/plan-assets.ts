@@ -1,5 +1,5 @@
 import { rasterDatasets } from '#shared/assets/run-datasets.ts';
-import { sortedEntries, sourceHashOf } from '#shared/assets/source-hash.ts';
+import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import { crsArgument } from '#shared/gdal/crs/crs.ts';

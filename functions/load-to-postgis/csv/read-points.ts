@@ -10,6 +10,9 @@ import { stageDelimited } from '#shared/delimited/stage-rows.ts';
 import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { tableFormat } from '#shared/formats/table-formats.ts';
+import { vectorFormat } from '#shared/formats/vector-formats.ts';
+import { namingFile } from '#shared/gdal/gdal-error.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import type { LoadContext } from '../run-gdal.ts';
@@ -19,7 +22,7 @@ import { csvGeometry } from './geometry-columns.ts';
 type PointGeometry = { kind: 'xy'; x: number; y: number } | { kind: 'wkt'; wkt: TextColumn };
 
 /** The rows of a CSV in the scratch folder. The columns of `table` are those of the asset, so they exclude WKT. */
-export interface StagedPoints {
+interface StagedPoints {
   table: SourceTable;
   geometry: PointGeometry;
 }
@@ -144,4 +147,39 @@ function tooManyColumns(file: string): SluiceError {
     `${file} has more columns than a PostgreSQL table can hold. Remove columns, or split the table.`,
     { details: { file, limit: MAX_POSTGRES_COLUMNS - ADDED_COLUMNS } },
   );
+}
+
+/** A CSV of a run with several files. */
+export interface PointFile {
+  source: VectorSource;
+  points: Points;
+}
+
+/** How the files of a run are downloaded and read, each in a folder of its own in `folder`. */
+export interface FileAccess {
+  download: (index: number) => Promise<VectorSource>;
+  contextOf: (index: number) => LoadContext;
+  /** The folder of all files. */
+  folder: string;
+}
+
+/**
+ * Stages the rows of several CSV files, and infers the types of their columns from the values of all of them: whole
+ * numbers in one file and decimals in another are decimals. Undefined for one file, and for other formats, whose files
+ * are loaded one after the other. Throws COLUMNS_DIFFER, and the errors of stagePoints.
+ */
+export async function stageFiles(
+  files: readonly ManifestFile[],
+  { download, contextOf, folder }: FileAccess,
+): Promise<PointFile[] | undefined> {
+  if (files.length < 2 || files.some(({ format, path }) => vectorFormat(format, path).name !== 'CSV')) return undefined;
+  const sources: VectorSource[] = [];
+  const staged: StagedPoints[] = [];
+  for (const index of files.keys()) {
+    const source = await download(index);
+    sources.push(source);
+    staged.push(await namingFile(source.file, () => stagePoints(source, contextOf(index))));
+  }
+  const points = await inferPoints(staged, { ...contextOf(0), folder });
+  return points.map((one, index) => ({ source: sources[index] as VectorSource, points: one }));
 }

@@ -1,4 +1,4 @@
-import { EXACT_DIGITS, isExactDouble } from '#shared/text/exact-double.ts';
+import { EXACT_DIGITS, isExactDouble } from '../texts/text-facts.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 
 /**

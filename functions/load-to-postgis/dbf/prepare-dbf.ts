@@ -6,7 +6,7 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Conversion } from '../load/convert-columns.ts';
 import { damaged } from '../guards/shapefile-counts.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import { mixedNote } from '../rows/row-column.ts';
+import { mixedNote } from '../rows/table-reader.ts';
 import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
 
 /**

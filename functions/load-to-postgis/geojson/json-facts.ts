@@ -1,5 +1,5 @@
-import { isExactDouble } from '#shared/text/exact-double.ts';
-import { timeTypeOf } from '../rows/row-column.ts';
+import { isExactDouble } from '../texts/text-facts.ts';
+import { timeTypeOf } from '../rows/table-reader.ts';
 
 /** Finds the type in PostgreSQL that holds all values of a JSON member as they are written. */
 

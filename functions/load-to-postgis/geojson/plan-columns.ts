@@ -1,7 +1,7 @@
 import type { Note } from '#shared/contracts/facts.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { Conversion } from '../load/convert-columns.ts';
-import { mixedNote } from '../rows/row-column.ts';
+import { mixedNote } from '../rows/table-reader.ts';
 import type { JsonColumn } from './json-facts.ts';
 import type { GeoJsonFacts } from './geojson-rewriter.ts';
 

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import type { Note } from '#shared/contracts/facts.ts';
 import { withArchive } from '#shared/formats/archive.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import { isExactDouble } from '#shared/text/exact-double.ts';
+import { isExactDouble, TextFacts } from '../texts/text-facts.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import { declaredType, timeTypeOf } from '../rows/row-column.ts';
+import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
 import type { LoadContext } from '../run-gdal.ts';
 import { declaredTypeOf, fieldNameOf } from '../kml/declared-types.ts';
-import { TextFacts } from '../texts/text-facts.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers

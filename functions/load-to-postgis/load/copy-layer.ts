@@ -8,7 +8,7 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import type { LayerDescription } from '../describe/describe-layer.ts';
+import type { LayerDescription } from './describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
 import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
 import { dbfConversions, prepareDbf } from '../dbf/prepare-dbf.ts';

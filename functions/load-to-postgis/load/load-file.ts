@@ -9,7 +9,7 @@ import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
 import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
 import { copyPoints } from '../csv/copy-points.ts';
 import { inferPoints, type Points, stagePoints } from '../csv/read-points.ts';
-import { describeLayer, type LayerDescription } from '../describe/describe-layer.ts';
+import { describeLayer, type LayerDescription } from './describe-layer.ts';
 import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
@@ -23,7 +23,7 @@ import { declareTexts } from '../texts/declared-types.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
-import { convertJsonColumns } from './json-columns.ts';
+import { convertJsonColumns } from './convert-columns.ts';
 import { stagedNames, type StagedNames } from './plan-load.ts';
 import { type LoadContext, notesFromMessages } from '../run-gdal.ts';
 

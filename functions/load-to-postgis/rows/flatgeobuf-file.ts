@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { FlatTable } from './flatbuffer.ts';
 import type { Dimensions } from './flatgeobuf-geometry.ts';
-import type { RowType } from './row-column.ts';
+import type { RowType } from './table-reader.ts';
 
 const MAGIC_BYTES = 8;
 const CHUNK_BYTES = 2 ** 20;

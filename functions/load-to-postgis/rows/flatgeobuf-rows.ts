@@ -2,8 +2,15 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { CopyRows } from './copy-rows.ts';
 import { FEATURE, FlatFile, TYPES } from './flatgeobuf-file.ts';
 import { wkbOfFlat } from './flatgeobuf-geometry.ts';
-import { type RowColumn, type TimeType, timeTypeOf, typeNote, writeTime } from './row-column.ts';
-import { type TableReader, UnreadableRows } from './table-reader.ts';
+import {
+  type RowColumn,
+  type TableReader,
+  type TimeType,
+  timeTypeOf,
+  typeNote,
+  UnreadableRows,
+  writeTime,
+} from './table-reader.ts';
 import { ewkbOf } from './wkb.ts';
 
 /** What to read of a FlatGeobuf file. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FlatTable } from './flatbuffer.ts';
 import { indexBytes } from './flatgeobuf-file.ts';
-import { timeTypeOf } from './row-column.ts';
+import { timeTypeOf } from './table-reader.ts';
 import { ewkbOfBlob } from './sqlite-blob.ts';
 import { ewkbOf } from './wkb.ts';
 

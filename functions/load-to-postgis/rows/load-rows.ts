@@ -12,8 +12,7 @@ import { ignoreError } from '#shared/text/file-streams.ts';
 import { limitExceeded } from '../guards/copy-limit.ts';
 import type { StagedNames } from '../load/plan-load.ts';
 import type { LoadContext } from '../run-gdal.ts';
-import type { RowColumn } from './row-column.ts';
-import { UnreadableRows } from './table-reader.ts';
+import { type RowColumn, UnreadableRows } from './table-reader.ts';
 import type { RowsJob, RowsMessage } from './rows-worker.ts';
 
 /** Requests that the worker has not answered: it prepares a batch while PostgreSQL reads the one before. */

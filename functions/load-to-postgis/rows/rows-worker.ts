@@ -1,10 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Note } from '#shared/contracts/facts.ts';
 import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { RowColumn } from './row-column.ts';
+import type { RowColumn, TableReader, UnreadableRows } from './table-reader.ts';
 import { type FlatGeobufJob, readFlatGeobuf } from './flatgeobuf-rows.ts';
 import { readSqlite, type SqliteJob } from './sqlite-rows.ts';
-import type { TableReader, UnreadableRows } from './table-reader.ts';
 
 /**
  * Reads a file in a thread of its own, because the readers are synchronous. The main thread requests each message, so

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
-import { declaredType, mixedNote, type RowColumn, type RowType, typeNote, timeTypeOf } from './row-column.ts';
+import { declaredType, mixedNote, type RowColumn, type RowType, timeTypeOf, typeNote } from './table-reader.ts';
 
 /**
  * Determines the types of the columns of a table in SQLite. SQLite stores any value in any column: what counts is the

@@ -1,9 +1,8 @@
-import type { Layer } from '#shared/gdal/layers.ts';
 import { DatabaseSync } from 'node:sqlite';
-import { geometryColumn, geometryColumns } from '../guards/sqlite-geometries.ts';
-import type { LayerDescription } from '../describe/describe-layer.ts';
-import { CONVERTED_TABLE, type StagedNames } from '../load/plan-load.ts';
+import type { Layer } from '#shared/gdal/layers.ts';
+import type { LayerDescription } from '../load/describe-layer.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
+import { CONVERTED_TABLE, type StagedNames } from '../load/plan-load.ts';
 import { quoted } from './sqlite-columns.ts';
 import type { SqliteJob } from './sqlite-rows.ts';
 
@@ -91,4 +90,34 @@ function geometryFormat(database: DatabaseSync, { table, column }: { table: stri
   } catch {
     return undefined; // A GeoPackage does not have this table.
   }
+}
+
+/** The tables of GeoPackage and of SpatiaLite and GDAL that list the geometry columns. */
+const GEOMETRY_COLUMNS = [
+  'select table_name as "table", column_name as "column" from gpkg_geometry_columns',
+  'select f_table_name as "table", f_geometry_column as "column" from geometry_columns',
+];
+
+interface GeometryColumn {
+  table: string;
+  column: string;
+}
+
+/** The table and the geometry column of a layer; undefined for a layer that no table of the file lists. */
+function geometryColumn(database: DatabaseSync, layer: string): GeometryColumn | undefined {
+  const name = layer.toLowerCase();
+  return geometryColumns(database).find(
+    ({ table, column }) => table.toLowerCase() === name || `${table}(${column})`.toLowerCase() === name,
+  );
+}
+
+/** All geometry columns that the file lists. */
+function geometryColumns(database: DatabaseSync): GeometryColumn[] {
+  return GEOMETRY_COLUMNS.flatMap((sql) => {
+    try {
+      return database.prepare(sql).all() as unknown as GeometryColumn[];
+    } catch {
+      return []; // The database has the other table.
+    }
+  });
 }

@@ -4,8 +4,14 @@ import type { Note } from '#shared/contracts/facts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
 import { CopyRows } from './copy-rows.ts';
-import { type RowColumn, type RowType, type TimeType, writeTime } from './row-column.ts';
-import { type TableReader, UnreadableRows } from './table-reader.ts';
+import {
+  type RowColumn,
+  type RowType,
+  type TableReader,
+  type TimeType,
+  UnreadableRows,
+  writeTime,
+} from './table-reader.ts';
 import { ewkbOfBlob } from './sqlite-blob.ts';
 import { decideColumn, quoted, type SqliteField, type StorageFacts, storageFacts } from './sqlite-columns.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TextFacts } from './text-facts.ts';
+import { isExactDouble, TextFacts } from './text-facts.ts';
 
 function typeOf(declared: string | undefined, values: readonly string[]): string {
   const facts = new TextFacts(declared);
@@ -46,3 +46,16 @@ test.each([
   ['DateTime', ['2024-02-29'], 'date'],
   ['DateTime', [], 'timestamp with time zone'],
 ])('declared as %s, %j is %s', (declared, values, type) => expect(typeOf(declared, values)).toBe(type));
+
+test.each([
+  ['0.1', true],
+  ['1234.099999999999909', true],
+  ['0.333333333333333315', true],
+  ['1234567890123456', true],
+  ['1234567890123456.7', false],
+  ['12345678901234567890', false],
+  ['1.23456789012345e-300', true],
+  ['1e400', false],
+  ['1e-400', false],
+  ['0.000', true],
+])('%s is the text of a double: %s', (text, isExact) => expect(isExactDouble(text)).toBe(isExact));

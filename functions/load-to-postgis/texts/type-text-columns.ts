@@ -8,7 +8,7 @@ import { readColumns } from '#shared/postgis/table-checks.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { convertColumns } from '../load/convert-columns.ts';
 import type { StagedNames } from '../load/plan-load.ts';
-import { declaredType, typeNote } from '../rows/row-column.ts';
+import { declaredType, typeNote } from '../rows/table-reader.ts';
 import { TEXT, TextFacts } from './text-facts.ts';
 
 export interface TextColumns {

@@ -1,8 +1,7 @@
 import type { Note } from '#shared/contracts/facts.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Gdal } from '../gdal.ts';
-import { checkCrsText } from './crs-text.ts';
-import { type Crs, crsLabel, isSameCrs, parseCrs } from './crs.ts';
+import { checkCrsText, type Crs, crsLabel, isSameCrs, parseCrs } from './crs.ts';
 import { identifyCrs, lookUpCrs } from './look-up-crs.ts';
 
 /** The CRS of a file, and notes about the choice. */

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { CRS84, crsLabel, isSameCrs, parseCrs, isHorizontal2D } from './crs.ts';
+import { checkCrsName, checkCrsText, CRS84, crsLabel, isHorizontal2D, isSameCrs, parseCrs } from './crs.ts';
 import { onOneLine, parseWkt } from './wkt.ts';
-import { checkCrsName, checkCrsText } from './crs-text.ts';
 
 const NAD27 = `GEOGCRS["NAD27",
     DATUM["North American Datum 1927", ELLIPSOID["Clarke 1866",6378206.4,294.978698213898, LENGTHUNIT["metre",1]]],

@@ -1,7 +1,6 @@
 import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
-import type { RecordQueries } from '../operations/records.ts';
-import type { RunQueries } from '../operations/runs.ts';
+import type { RecordQueries, RunQueries } from '../operations/records.ts';
 import { heldBy } from './claims.ts';
 import { type Database, insertNew, writeMark } from './database.ts';
 import { literal, mapSteps, merge, NOW } from './expressions.ts';

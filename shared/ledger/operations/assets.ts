@@ -2,11 +2,16 @@ import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import { staleClaim } from '../claim-rules.ts';
-import { type AssetDocument, AssetDocumentSchema, type AssetDraft, type DatasetDocument } from '../documents.ts';
+import {
+  type AssetDocument,
+  AssetDocumentSchema,
+  type AssetDraft,
+  type DatasetDocument,
+  parseDocument,
+} from '../documents.ts';
 import type { AssetFilter, AssetRecords, DatasetVersion, Ledger, RetentionRule } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
-import { parseDocument } from '../parse-document.ts';
-import type { AnnounceRun } from './runs.ts';
+import type { AnnounceRun } from './records.ts';
 
 /** The result of a write under a claim to an asset: the claim was not current, or the asset was not found. */
 export type AssetWrite = 'written' | 'stale' | 'not_found';

@@ -5,7 +5,7 @@ import { storableValue } from '#shared/text/storable.ts';
 import { claimResult, staleClaim } from '../claim-rules.ts';
 import type { RunDocument } from '../documents.ts';
 import type { ClaimRequest, Ledger } from '../ledger.ts';
-import { type AnnounceRun, runNotFound } from './runs.ts';
+import { type AnnounceRun, runNotFound } from './records.ts';
 
 /** The writes of claims, each one atomic. claim-rules.ts states their conditions and the fields that they set. */
 export interface ClaimQueries {

@@ -6,12 +6,12 @@ import {
   DatasetDocumentSchema,
   type ManifestDocument,
   ManifestDocumentSchema,
+  parseDocument,
   type RunDocument,
   RunDocumentSchema,
 } from '../documents.ts';
 import type { Admission, Ledger } from '../ledger.ts';
-import { parseDocument } from '../parse-document.ts';
-import type { AnnounceRun, RunQueries } from './runs.ts';
+import type { AnnounceRun, RunQueries } from './records.ts';
 
 /** The documents that one admission writes. */
 export interface AdmissionDocuments {

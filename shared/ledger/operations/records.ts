@@ -1,5 +1,6 @@
+import type { ClaimRef, Status, UnsuccessfulStatus } from '#shared/contracts/statuses.ts';
+import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { storableValue } from '#shared/text/storable.ts';
-import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import { staleClaim } from '../claim-rules.ts';
 import {
   type ActivityDocument,
@@ -7,9 +8,11 @@ import {
   type DatasetDocument,
   type LineageDocument,
   LineageDocumentSchema,
+  parseDocument,
+  type RunDocument,
+  RunDocumentSchema,
 } from '../documents.ts';
-import type { ActivityFilter, Ledger } from '../ledger.ts';
-import { parseDocument } from '../parse-document.ts';
+import type { ActivityFilter, Ledger, RunFilter } from '../ledger.ts';
 
 /** Lineage, activities and datasets. Inserts change nothing when the `_id` is stored. */
 export interface RecordQueries {
@@ -43,4 +46,59 @@ export function recordOperations(queries: RecordQueries): RecordOperations {
     listDatasets: ({ published = false } = {}) => queries.listDatasets({ published }),
     getDataset: (datasetId) => queries.getDataset(datasetId),
   };
+}
+
+/** Called after a committed change of a run. */
+export type AnnounceRun = (runId: string, status: Status) => void;
+
+export interface RunQueries {
+  getRun(runId: string): Promise<RunDocument | undefined>;
+  getRunByKey(runKey: string): Promise<RunDocument | undefined>;
+  listRuns(filter: RunFilter): Promise<RunDocument[]>;
+  /** Undefined when a run with its run_key or an id of its ids is stored. */
+  insertRun(run: RunDocument): Promise<RunDocument | undefined>;
+  /**
+   * Ends a run whose status is one of statusesBefore(status), and sets STEP_FAILED (claim-rules.ts) on its running
+   * steps, so that their claims are stale. Undefined when the run does not exist or has another status.
+   */
+  endRun(runId: string, status: UnsuccessfulStatus, error: ErrorDocument | null): Promise<RunDocument | undefined>;
+}
+
+export function runOperations(
+  queries: RunQueries,
+  announceRun: AnnounceRun,
+): Pick<Ledger, 'getRun' | 'listRuns' | 'insertRerun' | 'endRun'> {
+  return {
+    getRun: (runId) => queries.getRun(runId),
+    listRuns: (filter = {}) => queries.listRuns(filter),
+    async insertRerun(run) {
+      const inserted = await queries.insertRun(parseDocument(RunDocumentSchema, 'runs', run));
+      if (inserted !== undefined) {
+        announceRun(run.run_id, run.status);
+        return { inserted: true, run: inserted };
+      }
+      const stored = await queries.getRunByKey(run.run_key);
+      if (stored !== undefined) return { inserted: false, run: stored };
+      throw new SluiceError('INTERNAL', `Run ${run.run_id} is stored with another run key than ${run.run_key}.`, {
+        details: { run_id: run.run_id, run_key: run.run_key },
+      });
+    },
+    async endRun(runId, status, error) {
+      const ended = await queries.endRun(runId, status, storableValue(error));
+      if (ended !== undefined) {
+        announceRun(runId, status);
+        return { changed: true, run: ended };
+      }
+      const run = await queries.getRun(runId);
+      if (run === undefined) throw runNotFound(runId);
+      if (run.status === status) return { changed: false, run };
+      throw new SluiceError('TRANSITION_ILLEGAL', `Run ${runId} is ${run.status} and cannot become ${status}.`, {
+        details: { run_id: runId, from: run.status, to: status },
+      });
+    },
+  };
+}
+
+export function runNotFound(runId: string): SluiceError {
+  return new SluiceError('RUN_NOT_FOUND', `Run ${runId} does not exist.`, { details: { run_id: runId } });
 }

@@ -3,7 +3,7 @@ import type { Column, Note } from '#shared/contracts/facts.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import { unusedName } from '#shared/postgis/column-names.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
-import type { ParquetJob } from '../worker/parquet-job.ts';
+import type { ParquetJob } from '../worker/worker-pool.ts';
 import { distinctNames } from './column-statistics.ts';
 import { type ColumnStatistics, exportColumn, type ExportColumn } from './export-column.ts';
 import type { GeometryProfile } from './geometry-profile.ts';

@@ -13,8 +13,7 @@ import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
 import { RingWriter } from '../copy-binary/byte-ring.ts';
-import type { ParquetJob, ParquetResult } from '../worker/parquet-job.ts';
-import { startJob } from '../worker/worker-pool.ts';
+import { type ParquetJob, type ParquetResult, startJob } from '../worker/worker-pool.ts';
 import { readColumnStatistics } from './column-statistics.ts';
 import { type GeometryProfile, readGeometryProfile } from './geometry-profile.ts';
 import { planExport } from './plan-export.ts';

@@ -3,7 +3,7 @@ import { openLockedDatabase, resourceError } from '#shared/duckdb/locked-databas
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { RingReader } from '../copy-binary/byte-ring.ts';
 import { CopyBinaryReader } from '../copy-binary/reader.ts';
-import type { ParquetJob, ParquetResult, WorkerReply } from './parquet-job.ts';
+import type { ParquetJob, ParquetResult, WorkerReply } from './worker-pool.ts';
 import { ROWS_FUNCTION, rowsFunction } from './rows-function.ts';
 
 /**

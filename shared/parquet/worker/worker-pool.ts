@@ -1,8 +1,31 @@
 import { Piscina } from 'piscina';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/text/file-streams.ts';
 import { createRing, resetRing } from '../copy-binary/byte-ring.ts';
-import type { ParquetJob, ParquetResult, WorkerReply } from './parquet-job.ts';
+import type { RawColumn } from '../copy-binary/reader.ts';
+
+/** The parameters for one Parquet file. The main thread sends them to the worker. */
+export interface ParquetJob {
+  /** The ring buffer with the rows, as COPY BINARY. */
+  ring: SharedArrayBuffer;
+  /** The folder that DuckDB may use, and the file in it. */
+  folder: string;
+  path: string;
+  columns: RawColumn[];
+  /** DuckDB expressions over `c0`, `c1`, …, one for each column of the file, with its name. */
+  select: { expression: string; name: string }[];
+  /** Key-value metadata of the file. */
+  metadata: Record<string, string>;
+}
+
+export interface ParquetResult {
+  /** Rows in the footer of the file. */
+  row_count: number;
+  /** Version of DuckDB. */
+  duckdb: string;
+}
+
+export type WorkerReply = { ok: true; result: ParquetResult } | { ok: false; error: ErrorDocument };
 
 /** An idle worker keeps about 30 MB and is ended after this time. Starting one takes about 150 ms. */
 const IDLE_MS = 5 * 60_000;

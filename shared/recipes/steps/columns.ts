@@ -13,10 +13,9 @@ import {
   NewColumnName,
   postgresText,
 } from '../parameters/columns.ts';
-import type { FeatureCheck, RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
+import { defineStep, type FeatureCheck, type RecipeStep, type StepContext, type StepTables } from '../recipe-step.ts';
 import { castColumn, castSql, isNoDate, parsesDates } from '../sql/cast.ts';
 import { columnSql, selectColumns, selectInto } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
 
 const MAX_NULL_VALUES = 20;
 const MAX_NULL_VALUE_LENGTH = 64;

@@ -1,9 +1,8 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import { counted } from '#shared/text/amounts.ts';
-import type { StepContext } from '../recipe-step.ts';
+import { defineStep, type StepContext } from '../recipe-step.ts';
 import { columnSql, geometryOf, isCollection, selectInto } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
 
 export const explode = defineStep({
   summary:

@@ -1,8 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { RecipeStep, StepContext } from '../recipe-step.ts';
+import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
 import { columnSql, createTableAs, geometryOf, isCollection } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
 
 /** The kinds of geometry: their types, and their number in ST_CollectionExtract. */
 const KINDS = {

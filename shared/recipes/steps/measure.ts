@@ -3,10 +3,9 @@ import { z } from 'zod';
 import { EpsgCodeSchema } from '#shared/contracts/facts.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumns, checkFreeName, invalidParameter, NewColumnName } from '../parameters/columns.ts';
-import type { RecipeStep, StepContext } from '../recipe-step.ts';
+import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
 import { sridOf } from '../sql/clip-area.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
 
 export const addArea = defineStep({
   summary: 'Adds a column with the area of polygons in square meters, at this step. It is null for other features.',

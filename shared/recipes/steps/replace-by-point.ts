@@ -1,8 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import type { RecipeStep, StepContext } from '../recipe-step.ts';
+import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
 import { columnSql, createTableAs, geometryOf } from '../sql/select.ts';
-import { defineStep } from '../step-definition.ts';
 
 export const centroid = defineStep({
   summary:

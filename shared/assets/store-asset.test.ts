@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sortedEntries } from './source-hash.ts';
+import { sortedEntries } from './store-asset.ts';
 
 test('sorted entries do not depend on the order of fields, also in nested objects, and omit undefined fields', () => {
   expect(sortedEntries({ b: { y: 1, x: [2, 1] }, a: undefined })).toEqual(sortedEntries({ b: { x: [2, 1], y: 1 } }));
