@@ -31,6 +31,9 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
+/** The options of Node.js in the script `start` of package.json. */
+export const GATEWAY_FLAGS = ['--max-semi-space-size=2'];
+
 const START_TIMEOUT_MS = 60_000;
 const START_POLL_MS = 50;
 
@@ -55,7 +58,7 @@ export async function startInstance(extraVariables: Record<string, string> = {})
     S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
     ...extraVariables,
   };
-  const gateway = execa(process.execPath, ['gateway/main.ts', '--no-sample'], {
+  const gateway = execa(process.execPath, [...GATEWAY_FLAGS, 'gateway/main.ts', '--no-sample'], {
     env: variables,
     stdio: ['ignore', 'ignore', 'inherit'],
     reject: false,

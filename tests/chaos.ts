@@ -5,6 +5,7 @@ import { GOOD_KINDS, JOIN_INPUTS } from './chaos/good-batches.ts';
 import { HealthProbe } from './chaos/health.ts';
 import { hostileKinds } from './chaos/hostile-batches.ts';
 import { breakUpload, notifyAgain, readJson, type Result, submit, upload } from './chaos/load.ts';
+import { comparePairs } from './chaos/pairs.ts';
 import { randomFrom } from './chaos/random.ts';
 import { compareSideBySide } from './chaos/side-by-side.ts';
 import { type ChaosSluice, startChaosSluice } from './chaos/sluice.ts';
@@ -15,8 +16,9 @@ import { countLeftovers } from './soak/leftovers.ts';
  * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random
  * moments while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in
  * another way than expected, or if anything is left. Options: `--side-by-side` also compares the times of good batches
- * with and without hostile ones, `--uploads N` uploads N files of 50 MB, `--keep` keeps the folder of the Sluice, and
- * `--profile` writes a profile of the gateway to .cache/chaos/profiles. See README.md.
+ * with and without hostile ones, `--pairs N` compares each kind of good batch alone and beside each hostile kind, N
+ * times, `--uploads N` uploads N files of 50 MB, `--keep` keeps the folder of the Sluice, and `--profile` writes a
+ * profile of the gateway to .cache/chaos/profiles. See README.md.
  */
 
 const { values } = parseArgs({
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     batches: { type: 'string', default: '60' },
     uploads: { type: 'string', default: '20' },
     'side-by-side': { type: 'boolean', default: false },
+    pairs: { type: 'string', default: '0' },
     keep: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
   },
@@ -144,6 +147,12 @@ async function main(sluice: ChaosSluice): Promise<void> {
   if (values['side-by-side']) {
     health.during('hostile and good batches side by side');
     const compared = await compareSideBySide(sluice, hostile, random);
+    load.results.push(...compared.results);
+    for (const line of compared.report) print(line);
+  }
+  if (Number(values.pairs) > 0) {
+    health.during('pairs of a good and a hostile batch');
+    const compared = await comparePairs(sluice, hostile, random, Number(values.pairs));
     load.results.push(...compared.results);
     for (const line of compared.report) print(line);
   }

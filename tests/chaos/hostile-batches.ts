@@ -101,6 +101,14 @@ const randomShapes = (random: Random) => {
 };
 const UNREADABLE = ['FILE_UNREADABLE', 'FORMAT_MISMATCH', 'FILE_INCOMPLETE', 'GEOMETRY_INVALID'];
 
+/** Polygons, of which the last one is cut off. */
+const LATE_FAULT = `{"type":"FeatureCollection","features":[${Array.from({ length: 30_000 }, (_, id) => {
+  const ring = Array.from({ length: 24 }, (_, at) => [id % 160, at / 8]).map((point) => `[${point.join()}.${id}]`);
+  return `{"type":"Feature","properties":{"id":${id}},"geometry":{"type":"Polygon","coordinates":[[${ring.join()},${ring[0]}]]}}`;
+}).join()},{"type":"Fea`;
+/** Rows, of which the last one has text in a column of numbers. */
+const LATE_ROW = `id,wert\n${Array.from({ length: 400_000 }, (_, id) => `${id},é ${id / 8}\n`).join('')}zwölf,1\n`;
+
 /** Makes the files that other programs must write, and returns the kinds of hostile batches. */
 export async function hostileKinds(): Promise<BatchKind[]> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
@@ -188,6 +196,12 @@ const plainKinds: BatchKind[] = [
   ]),
   ofTable('text as workbook', 'XLSX', () => 'PK but no workbook', ['ARCHIVE_UNREADABLE']),
   ofTable('long styles', 'XLSX', () => workbook('', `<numFmts>${'<numFmt '.repeat(80_000)}`), UNREADABLE),
+  // These compute for a second or more before they fail.
+  ofVector('late fault in a GeoJSON', 'GeoJSON', () => LATE_FAULT, UNREADABLE),
+  ofTable('late fault in a CSV', 'CSV', () => LATE_ROW, ['ROWS_REJECTED'], {
+    columns: { id: 'bigint' },
+    max_rejected_rows: 0,
+  }),
   ofRaster('text as TIFF', () => 'not a raster', ...UNREADABLE),
   ofRaster(
     'virtual raster',

@@ -14,7 +14,7 @@ const TOGETHER = 3;
 /** Good batches of each kind. */
 const REPETITIONS = 4;
 /** The promise: a good batch succeeds within twice its usual time. */
-const MAX_RATIO = 2;
+export const MAX_RATIO = 2;
 /** Kinds of hostile batches in the report. */
 const SHOWN = 8;
 
@@ -88,7 +88,8 @@ function slowest(results: Result[]): string {
   return `${results.length} hostile batches; ${shown.map(({ kind, milliseconds }) => `${kind} ${milliseconds} ms`).join(', ')}`;
 }
 
-function medianOf(kind: string, results: Result[]): number {
+/** The median time of the batches of a kind, in milliseconds; 0 if there are none. */
+export function medianOf(kind: string, results: Result[]): number {
   const times = results.filter(({ batch }) => batch.kind === kind).map(({ milliseconds }) => milliseconds);
   return times.toSorted((a, b) => a - b)[Math.floor((times.length - 1) / 2)] ?? 0;
 }

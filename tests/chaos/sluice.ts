@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { parseEnv } from '#shared/config/env.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { freePorts, type Instance, waitUntilReady } from '../../bench/instance.ts';
+import { freePorts, GATEWAY_FLAGS, type Instance, waitUntilReady } from '../../bench/instance.ts';
 import { dataFolder, serverAccount, socketFolder } from '../../gateway/embedded/postgres-folders.ts';
 import { databaseUrl } from '../../gateway/embedded/postgres-server.ts';
 
@@ -56,7 +56,7 @@ export async function startChaosSluice({
     ...variables,
   };
   const spawnGateway = () =>
-    execa(process.execPath, ['--max-semi-space-size=2', ...flags, 'gateway/main.ts', '--no-sample'], {
+    execa(process.execPath, [...GATEWAY_FLAGS, ...flags, 'gateway/main.ts', '--no-sample'], {
       env: environment,
       stdio: ['ignore', 'ignore', 'inherit'],
       reject: false,
