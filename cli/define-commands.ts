@@ -5,6 +5,7 @@ import type { GatewayClient } from './gateway-client.ts';
 import { assets, lineage } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
+import { exportCommand, importCommand, type TransferFlags } from './commands/ledger.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
 import { activity, cancel, type OperatorFlags, rerun, type RerunFlags, run, runs } from './commands/runs.ts';
@@ -40,6 +41,7 @@ export function defineCommands(program: Command, parts: CommandParts): void {
   defineRun(program, parts);
   defineRunControl(program.commandsGroup('Operate:'), parts);
   defineLakeControl(program, parts);
+  defineLedger(program, parts);
   defineDeadLetters(program, parts);
 }
 
@@ -188,6 +190,26 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     .command('setup-storage')
     .description('Create the buckets and the notification rule in the object store at S3_ENDPOINT.')
     .action(async () => setExitCode(await setupStorageCommand(env, terminal({}))));
+}
+
+function defineLedger(program: Command, { env, terminal, setExitCode }: CommandParts): void {
+  const command = program
+    .command('ledger')
+    .description('Export the ledger to a file, or import such a file: for backups, and to change the database.');
+  for (const [name, execute, description, argument] of [
+    ['export', exportCommand, 'Write all documents of the ledger to a new file.', 'file to create (JSON lines)'],
+    ['import', importCommand, 'Insert the documents of an export that the ledger does not contain.', 'file to read'],
+  ] as const) {
+    command
+      .command(name)
+      .description(`${description} The ledger is that of LEDGER_URL, else the one below SLUICE_HOME.`)
+      .argument('<file>', argument)
+      .option('--active', 'allow active runs')
+      .addOption(jsonOption())
+      .action(async (file: string, flags: TransferFlags & JsonFlag) =>
+        setExitCode(await execute(file, flags, env, terminal(flags))),
+      );
+  }
 }
 
 function defineDeadLetters(program: Command, { client, terminal, setExitCode }: CommandParts): void {

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { formatError } from '#shared/api/format-run.ts';
-import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
 import { type Env, parseEnv, publicUrl } from '#shared/config/env.ts';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { GatewayClient } from './gateway-client.ts';
 import { type CommandParts, defineCommands } from './define-commands.ts';

@@ -2,7 +2,7 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
-import { prepareHome } from './embedded/home-folder.ts';
+import { homeFolder, prepareHome } from './embedded/home-folder.ts';
 import { KEYS_FILE } from './embedded/store-access/store-keys.ts';
 
 /**
@@ -18,7 +18,7 @@ const MAX_LOG_FILE_BYTES = 20 * 2 ** 20;
 
 const root = resolve(import.meta.dirname, '..');
 if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
-const home = resolve(process.env.SLUICE_HOME || join(root, '.sluice'));
+const home = homeFolder();
 process.env.SLUICE_HOME = home;
 
 try {

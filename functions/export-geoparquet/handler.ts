@@ -3,9 +3,9 @@ import {
   deleteObjectsOfEarlierAttempts,
   findExistingAsset,
   PARQUET_MEDIA_TYPE,
-  SLUICE_VERSION,
   storeAsset,
 } from '#shared/assets/store-asset.ts';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
 import { writeGeoParquet } from '#shared/parquet/export/write-geoparquet.ts';

@@ -1,5 +1,6 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
-import { SLUICE_VERSION, sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
+import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { type ColumnType, ledgerType, type SourceFile } from '#shared/contracts/facts.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import { convertedSql, readableRowSql, type TextTable } from '#shared/delimited/infer/text-table.ts';

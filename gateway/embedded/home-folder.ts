@@ -11,10 +11,18 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
 import { isDeadOnThisMachine, OWNER } from '#shared/processes/owner.ts';
+
+/** The folder of the package. */
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** SLUICE_HOME, by default `.sluice` in the folder of the package. */
+export function homeFolder(): string {
+  return resolve(process.env.SLUICE_HOME || join(ROOT, '.sluice'));
+}
 
 /** Size of the test file. A file system may store smaller files without a free block. */
 const TEST_BYTES = 4096;

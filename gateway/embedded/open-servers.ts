@@ -3,6 +3,7 @@ import type { Env } from '#shared/config/env.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { listenError } from '../api/listen.ts';
+import { CONTROL_DATABASE, postgresFolder } from './control-database.ts';
 import { startPostgres } from './postgres.ts';
 import { embeddedStoreKeys } from './store-access/store-keys.ts';
 
@@ -36,14 +37,14 @@ export async function openServers(env: Env, options: EmbeddedServerOptions) {
 async function openDatabases(env: Env, { home, log, opened, onFailure }: EmbeddedServerOptions) {
   if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
     return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };
-  const postgres = await startPostgres(join(home, 'postgres'), {
+  const postgres = await startPostgres(postgresFolder(home), {
     log,
     onGiveUp: onFailure,
     memoryBytes: env.POSTGRES_MEMORY_BYTES,
   });
   opened.defer(() => postgres.stop());
   const [CONTROL_DATABASE_URL, POSTGIS_URL] = await Promise.all([
-    env.CONTROL_DATABASE_URL ?? postgres.database('sluice_control'),
+    env.CONTROL_DATABASE_URL ?? postgres.database(CONTROL_DATABASE),
     env.POSTGIS_URL ?? postgres.database('spatial_compute', { postgis: true }),
   ]);
   return { CONTROL_DATABASE_URL, POSTGIS_URL };

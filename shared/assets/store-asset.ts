@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 import type { DataTime, SourceFile } from '#shared/contracts/facts.ts';
 import { assetKeyPrefix } from '#shared/contracts/object-keys.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
@@ -13,11 +12,6 @@ import type { ObjectHead } from '#shared/storage/object-store.ts';
 // about them.
 
 export const PARQUET_MEDIA_TYPE = 'application/vnd.apache.parquet';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-
-/** The version of Sluice, recorded on each asset. */
-export const SLUICE_VERSION = version;
 
 /**
  * Deletes objects that earlier attempts of this step uploaded to a dataset (by default the one of the run) and did not

@@ -87,6 +87,24 @@ export const OPERATION_CODES = {
     'Use the address of this installation. If it has another name, set PUBLIC_URL.',
   ),
 
+  // Ledger
+  LEDGER_TOO_NEW: permanent(
+    'The ledger, or the export of a ledger, was written by a newer release of Sluice.',
+    'Install the release that the message names, or a newer one.',
+  ),
+  LEDGER_ACTIVE: permanent(
+    'Runs of the ledger are active, so that it would be exported or imported in the middle of their work.',
+    'Wait until the runs are archived and stop Sluice, or add --active.',
+  ),
+  LEDGER_FILE_INVALID: permanent(
+    'The export of a ledger is damaged or incomplete. Nothing was imported.',
+    'Use another copy of the file, or export the ledger again.',
+  ),
+  LEDGER_CONFLICT: permanent(
+    'The ledger contains another document with the same unique value as one of the import.',
+    'Import into an empty ledger, or into one with an earlier part of the same import.',
+  ),
+
   // Installation
   CONFIG_INVALID: permanent(
     'A setting is missing or invalid.',

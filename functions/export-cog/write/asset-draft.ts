@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '#shared/assets/store-asset.ts';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';

@@ -10,7 +10,8 @@ import {
   ObjectId,
 } from 'mongodb';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { CollectionName, Stored } from './stored-documents.ts';
+import type { CollectionName } from '../collections.ts';
+import type { Stored } from './stored-documents.ts';
 
 /** The database in the URL is used; without one, this one. */
 const DEFAULT_DATABASE = 'sluice';
@@ -21,9 +22,10 @@ const SELECTION_TIMEOUT_MS = 10_000;
 /** A server that does not respond to an operation within this time is treated as unavailable. */
 const RESPONSE_TIMEOUT_MS = 30_000;
 
-const DUPLICATE_KEY = 11_000;
+export const DUPLICATE_KEY = 11_000;
 const DOCUMENT_INVALID = 121;
 const OUT_OF_DISK_SPACE = 14_031;
+const SNAPSHOT_TOO_OLD = 239;
 /** AuthenticationFailed, Unauthorized. */
 const DENIED = new Set([18, 13]);
 /** Errors of servers that shut down, step down, or have no primary, and of operations that took too long. */
@@ -120,6 +122,11 @@ export function databaseError(thrown: unknown): SluiceError {
   if (code === OUT_OF_DISK_SPACE) return failed('DISK_FULL', thrown.message);
   if (typeof code === 'number' && DENIED.has(code))
     return failed('CONFIG_INVALID', `MongoDB rejected the user of LEDGER_URL: ${thrown.message}.`);
+  if (code === SNAPSHOT_TOO_OLD)
+    return failed(
+      'CONFIG_INVALID',
+      'MongoDB deleted the snapshot before it was read. Raise minSnapshotHistoryWindowInSeconds of the server.',
+    );
   if (isTransient(thrown)) return failed('DATABASE_UNAVAILABLE', `MongoDB does not respond: ${thrown.message}`);
   if (code === DOCUMENT_INVALID)
     return failed('INTERNAL', `MongoDB rejected a document of the ledger: ${JSON.stringify(reasonOf(thrown))}`);

@@ -6,8 +6,8 @@ import { admitBatch, newBatch } from '../../../tests/fixtures/documents.ts';
 import { NEEDS_MONGODB, mongoDatabase } from '../../../tests/mongodb.ts';
 import type { Ledger } from '../ledger.ts';
 import { activityOf } from '../new-run.ts';
-import { COLLECTIONS } from './collections.ts';
 import { Database } from './database.ts';
+import { INDEXES } from './indexes.ts';
 import { mongoLedger, openMongoLedger } from './mongodb-ledger.ts';
 import { setUp } from './set-up.ts';
 
@@ -162,9 +162,8 @@ interface Query {
  * are not used, because stand-ins for MongoDB report others.
  */
 function beginsWithIndex({ collection, filter, sort }: Query): boolean {
-  if (!(collection in COLLECTIONS)) return filter._id !== undefined;
-  const { indexes } = COLLECTIONS[collection as keyof typeof COLLECTIONS];
-  return [{ _id: 1 }, ...indexes.map(({ key }) => key)].some((key) => {
+  if (!(collection in INDEXES)) return filter._id !== undefined;
+  return [{ _id: 1 }, ...INDEXES[collection as keyof typeof INDEXES].map(({ key }) => key)].some((key) => {
     const first = Object.keys(key)[0] ?? '';
     const order = [...(sort ?? [])].map((part) => part.join());
     const isSorted = order.length > 0 && order.every((part, at) => Object.entries(key)[at]?.join() === part);

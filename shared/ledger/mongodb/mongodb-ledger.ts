@@ -16,14 +16,19 @@ import { setUp } from './set-up.ts';
  * Throws CONFIG_INVALID, DATABASE_UNAVAILABLE, SETUP_FAILED.
  */
 export async function openMongoLedger(url: string): Promise<Ledger> {
+  return mongoLedger(await openDatabase(url));
+}
+
+/** Connects to the database and sets it up. Throws as openMongoLedger. */
+export async function openDatabase(url: string): Promise<Database> {
   const database = new Database(url);
   try {
     await setUp(database);
+    return database;
   } catch (thrown) {
     await database.close();
     throw thrown;
   }
-  return mongoLedger(database);
 }
 
 /** The ledger in a database that is set up. */

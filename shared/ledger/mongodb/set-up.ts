@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 import type { CreateCollectionOptions, Db } from 'mongodb';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { COLLECTIONS } from './collections.ts';
+import { type CollectionName, SCHEMAS } from '../collections.ts';
 import type { Database } from './database.ts';
-import type { CollectionName } from './stored-documents.ts';
+import { INDEXES } from './indexes.ts';
 import { validatorOf } from './validator.ts';
 
 /** The collection of one document, which states what all others are. */
@@ -23,7 +23,6 @@ interface State {
 
 /** Increase it for a change of the documents that Sluices of the release before cannot work with. */
 export const FORMAT = 1;
-const { version: RELEASE } = createRequire(import.meta.url)('../../../package.json') as { version: string };
 
 const NAMESPACE_EXISTS = 48;
 
@@ -36,7 +35,7 @@ const NAMESPACE_EXISTS = 48;
 export async function setUp(database: Database, own: { format: number; release: string } = OWN): Promise<void> {
   await database.execute(async (db) => {
     await checkServer(db);
-    const definitions = Object.entries(COLLECTIONS).map(([name, { indexes }]) => ({
+    const definitions = Object.entries(INDEXES).map(([name, indexes]) => ({
       name: name as CollectionName,
       indexes,
       rules: rulesOf(name as CollectionName),
@@ -55,11 +54,11 @@ export async function setUp(database: Database, own: { format: number; release: 
   });
 }
 
-const OWN = { format: FORMAT, release: RELEASE };
+const OWN = { format: FORMAT, release: SLUICE_VERSION };
 
 function rulesOf(name: CollectionName) {
   return {
-    validator: { $jsonSchema: validatorOf(COLLECTIONS[name].schema) },
+    validator: { $jsonSchema: validatorOf(SCHEMAS[name]) },
     validationLevel: 'strict',
     validationAction: 'error',
   } satisfies CreateCollectionOptions;

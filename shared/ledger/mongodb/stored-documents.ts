@@ -1,28 +1,12 @@
 import { ObjectId } from 'mongodb';
 import { storableJson } from '#shared/text/storable.ts';
-import type {
-  ActivityDocument,
-  AssetDocument,
-  DatasetDocument,
-  LineageDocument,
-  ManifestDocument,
-  RunDocument,
-} from '../documents.ts';
+import type { CollectionName, Documents } from '../collections.ts';
+import type { AssetDocument, RunDocument } from '../documents.ts';
 
 /**
  * The documents of the ledger as MongoDB stores them: ids are ObjectIds, and the internal fields are added. Everything
  * else is the same as in the documents of the port. Times are texts, because their precision must not change.
  */
-
-export interface Documents {
-  manifests: ManifestDocument;
-  runs: RunDocument;
-  assets: AssetDocument;
-  lineage: LineageDocument;
-  activity_logs: ActivityDocument;
-  datasets: DatasetDocument;
-}
-export type CollectionName = keyof Documents;
 
 /** A document as stored. Its fields are read by name only here and in the queries. */
 export type Stored = Record<string, unknown> & { _id: ObjectId };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { COLLECTIONS } from './collections.ts';
-import { type CollectionName, OBJECT_ID_FIELDS } from './stored-documents.ts';
+import { type CollectionName, SCHEMAS } from '../collections.ts';
+import { OBJECT_ID_FIELDS } from './stored-documents.ts';
 import { validatorOf } from './validator.ts';
 
 /** Keywords that MongoDB supports (manual, "$jsonSchema"). It rejects a validator with any other keyword. */
@@ -10,7 +10,7 @@ const SUPPORTED = new Set([
   ...['type'],
 ]);
 
-const names = Object.keys(COLLECTIONS) as CollectionName[];
+const names = Object.keys(SCHEMAS) as CollectionName[];
 
 test.each(names)('the validator of %s has only keywords that MongoDB supports', (name) => {
   const keywords = new Set<string>();
@@ -23,7 +23,7 @@ test.each(names)('the validator of %s has only keywords that MongoDB supports', 
       else visit(value);
     }
   };
-  visit(validatorOf(COLLECTIONS[name].schema));
+  visit(validatorOf(SCHEMAS[name]));
   expect([...keywords].filter((keyword) => !SUPPORTED.has(keyword))).toEqual([]);
 });
 
@@ -39,6 +39,6 @@ test.each(names)('the ids of %s are exactly the ObjectIds of its validator', (na
       else visit(value, path);
     }
   };
-  visit(validatorOf(COLLECTIONS[name].schema), '');
+  visit(validatorOf(SCHEMAS[name]), '');
   expect(paths.filter((path) => path !== '_write').sort()).toEqual([...OBJECT_ID_FIELDS[name]].sort());
 });

@@ -52,6 +52,15 @@ export class Database {
     return (await this.query<{ doc: D }>(statement, values)).map((row) => row.doc);
   }
 
+  /** A connection of its own. The caller must release it. Throws DATABASE_UNAVAILABLE. */
+  async connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (thrown) {
+      throw databaseError(thrown);
+    }
+  }
+
   async createTables(): Promise<void> {
     // The statements of one simple query are one transaction, which holds the lock.
     await this.query({ text: `select pg_advisory_xact_lock(${SETUP_LOCK}); ${CREATE_TABLES}` });
