@@ -18,7 +18,7 @@ import type { StepContext } from '#shared/recipes/recipe-step.ts';
 import { counted } from '#shared/text/amounts.ts';
 import type { Recipe } from '#shared/recipes/registry.ts';
 import { areaKey, transformBox } from '#shared/recipes/sql/clip-area.ts';
-import { hasNestedSurface } from '#shared/recipes/sql/surfaces.ts';
+import { hasNestedSurface } from '#shared/recipes/steps/normalize-crs.ts';
 
 const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE', 'MULTISURFACE'];
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];

@@ -12,8 +12,7 @@ import type { DatasetDocument, ManifestDocument, RunDocument } from '#shared/led
 import { activityOf, newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { sizeOfAssets } from './check-files.ts';
-import type { ManifestDecision } from './check-manifest.ts';
+import { type ManifestDecision, sizeOfAssets } from './check-manifest.ts';
 
 /** A manifest, with the notification of its upload. */
 export interface Upload {

@@ -9,8 +9,7 @@ import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/o
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
-import { s3Error } from './s3-responses.ts';
-import type { S3rverStore } from './s3rver-store.ts';
+import { s3Error, type S3rverStore } from './s3rver.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
 
 /**

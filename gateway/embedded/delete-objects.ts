@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { SaxesParser } from 'saxes';
-import { element, escapeXml, s3Error, xmlResponse } from './s3-responses.ts';
-import type { KoaContext, S3rverStore } from './s3rver-store.ts';
+import { element, escapeXml, type KoaContext, s3Error, type S3rverStore, xmlResponse } from './s3rver.ts';
 
 /**
  * Deletes objects as DeleteObjects of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).

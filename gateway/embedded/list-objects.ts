@@ -1,8 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KoaContext, S3rverStore } from './s3rver-store.ts';
-import { element, escapeXml, optional, s3Error, xmlResponse } from './s3-responses.ts';
+import { element, escapeXml, type KoaContext, optional, s3Error, type S3rverStore, xmlResponse } from './s3rver.ts';
 
 /**
  * Lists objects as ListObjects and ListObjectsV2 of S3

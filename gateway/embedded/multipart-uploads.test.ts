@@ -3,8 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompleteMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
-import { s3Error } from './s3-responses.ts';
-import type { KoaContext } from './s3rver-store.ts';
+import { type KoaContext, s3Error } from './s3rver.ts';
 import { keepAliveWhileCompleting } from './multipart-uploads.ts';
 
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';

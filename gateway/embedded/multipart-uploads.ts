@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { S3_USER_AGENT } from '#shared/storage/s3-client.ts';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { s3Error } from './s3-responses.ts';
-import type { KoaContext, S3rverStore } from './s3rver-store.ts';
+import { type KoaContext, s3Error, type S3rverStore } from './s3rver.ts';
 
 /** Multipart uploads of the embedded store. s3rver has no request that aborts one. */
 

@@ -4,7 +4,7 @@ import type { DeclaredDialect } from './dialect.ts';
 import type { Notation } from './infer/notation.ts';
 import type { TextColumn, TextTable } from './infer/text-table.ts';
 import { candidateTypes } from './infer/value-types.ts';
-import { nameColumns } from './rules/column-names.ts';
+import { nameColumns } from './rules/find-header.ts';
 import { notesOfNotation, notesOfSample } from './sample-notes.ts';
 import { type StagedDelimited, stagedTableSql, stagedValuesSql } from './stage-rows.ts';
 

@@ -12,7 +12,7 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
 import { asciiGridType } from './ascii-grid.ts';
-import { checkGrib } from './check-grib.ts';
+import { checkGrib } from './grib-fields.ts';
 import {
   infoCommand,
   messageBeforeInfo,

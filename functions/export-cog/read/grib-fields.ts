@@ -1,12 +1,16 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Note } from '#shared/contracts/facts.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { RasterSource } from './fetch-raster.ts';
+import type { RasterInfo } from './raster-info.ts';
 
 /**
  * Reads the structure of a GRIB file (WMO-No. 306, editions 1 and 2) without GDAL. GDAL stops at the first message that
  * it cannot read, and gives all fields the grid of the first one, without an error.
  */
 
-export interface GribFields {
+interface GribFields {
   /** Each field is a band. A message of edition 2 can have several fields. */
   fields: number;
   /** The number, from 1, of the first field whose grid differs from that of the first one of the same edition. */
@@ -46,7 +50,7 @@ const [REFERENCE_AT, DECIMAL_SCALE_AT, BITS_AT] = [11, 17, 19];
 const SIGN = 0x8000;
 
 /** Reads the headers of all messages. Linear in the size of the file; the values are skipped. */
-export async function readGribFields(path: string, signal: AbortSignal): Promise<GribFields> {
+async function readGribFields(path: string, signal: AbortSignal): Promise<GribFields> {
   await using file = await open(path);
   const { size } = await file.stat();
   const found: Found = { fields: 0, firstGrids: new Map() };
@@ -170,4 +174,60 @@ function addField(found: Found, edition: number, grid: string): void {
 async function readUpTo(file: FileHandle, at: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
   return buffer.subarray(0, bytesRead);
+}
+
+/**
+ * Throws FILE_UNREADABLE for a GRIB file whose fields GDAL would lose or place wrongly. Returns a note for a grid that
+ * GDAL places approximately. Other formats pass.
+ */
+export async function checkGrib(
+  { file, format, path }: RasterSource,
+  { bands }: Pick<RasterInfo, 'bands'>,
+  signal: AbortSignal,
+): Promise<Note[]> {
+  if (format.name !== 'GRIB') return [];
+  const fields = await readGribFields(path, signal);
+  const problem = problemOf(fields, bands.length);
+  if (problem !== undefined)
+    throw new SluiceError('FILE_UNREADABLE', `${file} ${problem}`, { details: { file, ...fields } });
+  const notes: Note[] = [];
+  if (fields.isGaussian)
+    notes.push({
+      code: 'GRID_APPROXIMATED',
+      file,
+      message:
+        `${file} has a Gaussian grid, whose rows have different distances. The asset has rows of equal ` +
+        'distances, so that latitudes can differ by up to half of a row. Values were not changed.',
+    });
+  const { scaledConstant } = fields;
+  if (scaledConstant !== undefined) {
+    const { field, reference, decimalScale } = scaledConstant;
+    notes.push({
+      code: 'CONSTANT_FIELD_AMBIGUOUS',
+      file,
+      message:
+        `Field ${field} of ${file} has one value for all points, and a decimal scale of ${decimalScale}. The asset ` +
+        `has ${reference / 10 ** decimalScale}, as GDAL reads it. ecCodes reads and writes ${reference} for such a ` +
+        'field. If ecCodes wrote the file, set the decimal scale to 0 and upload it again.',
+    });
+  }
+  return notes;
+}
+
+function problemOf({ fields, damagedMessage, otherGrid, secondMissingValue }: GribFields, bands: number) {
+  if (damagedMessage !== undefined)
+    return `is damaged: its message ${damagedMessage} is not complete. Upload the complete file.`;
+  if (otherGrid !== undefined)
+    return (
+      `has fields on different grids: the grid of field ${otherGrid} is not that of field 1. ` +
+      'Write one file for each grid, for example with grib_copy, and upload them.'
+    );
+  if (fields !== bands)
+    return `has ${fields} fields, of which GDAL can read ${bands}. Upload the fields in another packing or format.`;
+  if (secondMissingValue !== undefined)
+    return (
+      `has two missing values in field ${secondMissingValue}, but an asset has one. ` +
+      'Pack the field again, for example with grib_set -r -s packingType=grid_simple, and upload the file.'
+    );
+  return undefined;
 }

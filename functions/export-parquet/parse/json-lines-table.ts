@@ -6,7 +6,7 @@ import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts
 import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
-import { nameColumns } from '#shared/delimited/rules/column-names.ts';
+import { nameColumns } from '#shared/delimited/rules/find-header.ts';
 import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
 import { declaredTypes, type SourceTable } from '#shared/delimited/source-table.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';

@@ -2,7 +2,7 @@ import type { Note, SourceFile, ValueType } from '#shared/contracts/facts.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
-import { nameColumns } from '#shared/delimited/rules/column-names.ts';
+import { nameColumns } from '#shared/delimited/rules/find-header.ts';
 import { capitalized } from '#shared/delimited/rules/table-notes.ts';
 import { declaredTypes, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stagedTableSql, stagedValuesSql } from '#shared/delimited/stage-rows.ts';

@@ -8,7 +8,7 @@ import { readFileStream } from '#shared/text/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
 import type { LoadContext } from '../run-gdal.ts';
-import { declaredTypeOf, fieldNameOf } from '../kml/declared-types.ts';
+import { declaredTypeOf, fieldNameOf } from '../texts/kml-texts.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers

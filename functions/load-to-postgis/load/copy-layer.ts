@@ -20,7 +20,7 @@ import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
 import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
 import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
-import { removeGuards } from '../texts/guard.ts';
+import { removeGuards } from '../texts/declare-texts.ts';
 import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
 import { CONVERTED_TABLE, planConversion, planLoad, type StagedNames } from './plan-load.ts';

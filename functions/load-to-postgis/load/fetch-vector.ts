@@ -18,7 +18,7 @@ export type VectorSource = Source<VectorFormat> & {
   schema?: SqliteSchema | undefined;
   /** Of a rewritten GeoJSON. */
   json?: GeoJsonFacts | undefined;
-  /** The guard beside values of a rewritten KML or GPX document (texts/guard.ts). */
+  /** The guard beside values of a rewritten KML or GPX document (texts/declare-texts.ts). */
   guard?: string | undefined;
   /** Whether lines of a GPX document get the elevations of their points as Z. */
   hasElevations?: boolean;

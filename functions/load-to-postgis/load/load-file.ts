@@ -19,7 +19,7 @@ import { readPointValues } from '../gpx/point-values.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
-import { declareTexts } from '../texts/declared-types.ts';
+import { declareTexts } from '../texts/declare-texts.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';

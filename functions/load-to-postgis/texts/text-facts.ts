@@ -19,7 +19,7 @@ export type DeclaredTypes = (field: LayerField, index: number) => string | undef
 export interface DeclaredTexts {
   /** The declared types of the fields that GDAL reads as text; undefined when none was changed. */
   declared?: DeclaredTypes | undefined;
-  /** The guard beside values (guard.ts), if there is one. */
+  /** The guard beside values (declare-texts.ts), if there is one. */
   guard?: string;
 }
 

@@ -1,5 +1,6 @@
 import format from 'pg-format';
 import type { FeatureCheck, FeatureFailure, RecipeStep, SqlStep, StepContext, StepTables } from '../recipe-step.ts';
+import { SPLIT_FUNCTIONS, TORN_FUNCTION } from '../sql/antimeridian-functions.ts';
 import {
   findCandidates,
   findLarge,
@@ -12,10 +13,8 @@ import {
   writeSplit,
 } from '../sql/antimeridian.ts';
 import { AREA_FUNCTION, areaNotes, type AreaSummary, summarizeAreas } from '../sql/area-change.ts';
-import { SPLIT_FUNCTIONS, TORN_FUNCTION } from '../sql/antimeridian-functions.ts';
 import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
-import { polygonsOf } from '../sql/surfaces.ts';
 
 const AREA_STATEMENT: SqlStep = { sql: AREA_FUNCTION, auxiliary: true };
 const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
@@ -126,4 +125,24 @@ function normalized(geometry: string, context: StepContext): string {
   return context.sourceSrid === context.targetSrid
     ? prepared(geometry, context)
     : format('ST_Transform(%s, %s)', prepared(geometry, context), context.targetSrid);
+}
+
+/** SQL: whether a geometry collection has a surface in it. */
+export function hasNestedSurface(geometry: string): string {
+  return `ST_Summary(${geometry}) ~* '\\m(tin|triangle|polyhedralsurface)\\M'`;
+}
+
+/**
+ * SQL for the faces of a surface (TIN, triangle, polyhedral surface), which GeoParquet does not store, as one
+ * multipolygon. The parts of a collection with a surface, and the faces, become one collection. Other geometries are
+ * unchanged.
+ */
+function polygonsOf(geometry: string): string {
+  return `case when GeometryType(${geometry}) in ('TIN', 'TRIANGLE', 'POLYHEDRALSURFACE')
+      or (GeometryType(${geometry}) = 'GEOMETRYCOLLECTION' and ${hasNestedSurface(geometry)}) then
+      (select ST_Multi(ST_Collect(
+         case when GeometryType(face.geom) = 'TRIANGLE' then ST_MakePolygon(ST_ExteriorRing(face.geom))
+         else face.geom end))
+       from ST_Dump(${geometry}) as face)
+    else ${geometry} end`;
 }

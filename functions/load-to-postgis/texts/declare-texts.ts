@@ -1,6 +1,31 @@
 import { DatabaseSync } from 'node:sqlite';
+import { stemOf } from '#shared/landing/source-parts.ts';
+import { guardGpxTexts } from '../gpx/guard-extensions.ts';
+import type { VectorSource } from '../load/fetch-vector.ts';
 import { CONVERTED_TABLE } from '../load/plan-load.ts';
+import { declareMifTexts, declareTabTexts } from './mapinfo-texts.ts';
 import { quoted } from '../rows/sqlite-columns.ts';
+import { declareKmlTexts } from './kml-texts.ts';
+import type { DeclaredTexts } from './text-facts.ts';
+
+/** Changes the local copy of a file, so that GDAL reads its numbers as text, and its texts as they are. */
+export async function declareTexts(
+  { format, path, sha256 }: VectorSource,
+  signal: AbortSignal,
+): Promise<DeclaredTexts> {
+  switch (format.name) {
+    case 'KML':
+      return declareKmlTexts(path, guardOf(sha256), signal);
+    case 'GPX':
+      return guardGpxTexts(path, guardOf(sha256), signal);
+    case 'MIF':
+      return { declared: await declareMifTexts(path, signal) };
+    case 'MapInfo File':
+      return { declared: await declareTabTexts(path, `${stemOf(path)}.dat`) };
+    default:
+      return {};
+  }
+}
 
 /**
  * A guard is a text that is written beside a value in the local copy of a document, so that GDAL reads the value as it
@@ -12,7 +37,7 @@ import { quoted } from '../rows/sqlite-columns.ts';
 const DIGEST_CHARACTERS = 16;
 
 /** The guard of a document: a part of its own SHA-256 digest. */
-export function guardOf(sha256: string): string {
+function guardOf(sha256: string): string {
   return `~${sha256.slice(0, DIGEST_CHARACTERS)}~`;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { guardBlanks } from './guard-blanks.ts';
+import { guardBlanks } from './kml-texts.ts';
 
 const data = (value: string) => `<SimpleData name="a>b">${value}</SimpleData>`;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { filesOf } from './check-files.ts';
+import { filesOf } from './check-manifest.ts';
 
 const file = (path: string, layer?: string) => ({ path, layer, type: 'vector' as const, format: 'GPKG' });
 const named =

@@ -1,9 +1,8 @@
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
-import { rewriteParts } from '../texts/rewrite-parts.ts';
-import type { DeclaredTexts } from '../texts/text-facts.ts';
-import { guardBlanks } from './guard-blanks.ts';
+import { BEFORE_CHARACTERS, rewriteParts } from './rewrite-parts.ts';
+import type { DeclaredTexts } from './text-facts.ts';
 
 /**
  * Makes GDAL read the typed fields of a KML document as text, in the local copy. GDAL reads 5000000000 in a field of
@@ -77,4 +76,23 @@ const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"'
 
 function unescaped(text: string): string {
   return text.replaceAll(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '');
+}
+
+/** The start tag of a value that can begin with white space: it is also written as a reference, or in CDATA. */
+const START = /<(?:[\w.-]+:)?SimpleData(?:[^<>"']|"[^"<]*"|'[^'<]*')*(?<!\/)>(?=[\s&]|<!)/g;
+const END = /<\/(?:[\w.-]+:)?SimpleData\s*>/g;
+/** The end of a value that can end with white space. */
+const BLANK_END = /(?:[\s;]|\]\]>|-->|\?>)$/;
+
+/**
+ * Adds a guard (declare-texts.ts) between the tags of SimpleData and white space in the value, which GDAL removes.
+ * `text` is a part of a document that ends before a tag; `before` are the BEFORE_CHARACTERS characters before it.
+ */
+export function guardBlanks(text: string, guard: string, before: string): string {
+  if (!text.includes('SimpleData')) return text;
+  const endBefore = (at: number) =>
+    at >= BEFORE_CHARACTERS ? text.slice(at - BEFORE_CHARACTERS, at) : before + text.slice(0, at);
+  return text
+    .replaceAll(END, (tag: string, at: number) => (BLANK_END.test(endBefore(at)) ? guard + tag : tag))
+    .replaceAll(START, `$&${guard}`);
 }
