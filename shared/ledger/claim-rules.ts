@@ -14,6 +14,9 @@ import type { ClaimResult } from './ledger.ts';
  *   that posted it. `archive` is excepted, because the run may have failed at any step.
  * - A claim gets the next fencing token of its run. It is current while CURRENT CLAIM (currentClaim) holds; writes of a
  *   claim that is not current are rejected with CLAIM_STALE.
+ * - A claim with a server places a run that has no placement. A run keeps its placement to its end, also when it is
+ *   restarted. Only the claim that placed the run can remove the placement, when it is released without having used
+ *   the server.
  * - Times are those of the database server, because the clocks of workers differ.
  */
 export const CLAIMABLE_STATUSES = ['pending', 'failed'] as const satisfies readonly StepStatus[];

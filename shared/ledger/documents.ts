@@ -80,6 +80,13 @@ export const TagsSchema = z.object({
   operator: z.string(),
 });
 
+export const PlacementSchema = z.object({
+  /** Name of the server, without credentials: `host:port/database`. */
+  server: z.string(),
+  /** Fencing token of the claim that placed the run. */
+  token: z.number().int().min(1),
+});
+
 export const RunDocumentSchema = z.object({
   _id: ObjectIdSchema,
   run_id: z.uuid(),
@@ -105,6 +112,8 @@ export const RunDocumentSchema = z.object({
   restarts: z.number().int().min(1).optional(),
   /** Number of these restarts for which a server process of this run was killed; absent before the first one. */
   backend_deaths: z.number().int().min(1).optional(),
+  /** The PostGIS server of the run, and the claim that placed the run; absent before, and with one server. */
+  placement: PlacementSchema.optional(),
   /** Identifies the rerun request, so that a repeated request does not start a second run. */
   request_id: z.string().nullable().optional(),
   traceparent: z.string().nullable(),

@@ -64,7 +64,10 @@ export interface Ledger {
 
   // Claims; claim-rules.ts states when they are rejected
 
-  /** Claims a step: a lease with a new fencing token. Throws RUN_NOT_FOUND. */
+  /**
+   * Claims a step: a lease with a new fencing token. With `server`, the same write places a run without placement on
+   * this server. Throws RUN_NOT_FOUND.
+   */
   claimStep(request: ClaimRequest): Promise<ClaimResult>;
   /** Extends the lease. False when the claim is stale: the worker must stop. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
@@ -74,8 +77,11 @@ export interface Ledger {
    * nothing. Throws CLAIM_STALE.
    */
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
-  /** Releases the claim after an error, which is stored on the step. A stale claim changes nothing. */
-  releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<void>;
+  /**
+   * Releases the claim after an error, which is stored on the step. With `unplace`, the same write removes the
+   * placement of the run if this claim placed it. A stale claim changes nothing.
+   */
+  releaseStep(claim: ClaimRef, error: ErrorDocument, options?: { unplace?: boolean }): Promise<void>;
   /**
    * Resets every step to pending, stores the error on the claimed one, and increments `restarts`; with `backendDied`
    * (a PostgreSQL process of the run was killed) also `backend_deaths`. Returns the run. Throws CLAIM_STALE.
@@ -158,6 +164,8 @@ export interface ClaimRequest {
   leaseSeconds: number;
   /** An owner whose process has ended: its claim may be replaced before its lease expires. */
   takeOverFrom?: string | undefined;
+  /** Name of the PostGIS server for a run without placement. */
+  server?: string | undefined;
 }
 
 export type ClaimResult =

@@ -5,6 +5,7 @@ import { assetContract } from './assets.ts';
 import { claimContract } from './claims.ts';
 import { runChangeContract } from './run-changes.ts';
 import { fenceContract } from './fence.ts';
+import { placementContract } from './placements.ts';
 import { processContract } from './processes.ts';
 import { recordContract } from './records.ts';
 import { removalContract } from './removals.ts';
@@ -22,6 +23,7 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
 
     admissionContract(opened);
     claimContract(opened);
+    placementContract(opened);
     runChangeContract(opened);
     fenceContract(opened);
     transitionContract(opened);

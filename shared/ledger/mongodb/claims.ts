@@ -68,9 +68,11 @@ export function claimQueries(database: Database): ClaimQueries {
         const filter = { run_id: claim.runId, ...containing(finishedClaim(claim)) };
         return (await runs.findOne(filter, { projection: { _id: 1 } })) !== null;
       }),
-    releaseStep: (claim, error) => {
+    releaseStep: (claim, error, unplace) => {
       const failed = merge(literal(STEP_FAILED), { error: literal(error), finished_at: NOW });
-      return update(claim, [{ $set: { steps: withStep(claim.step, failed), updated_at: NOW } }]);
+      const placement = { $cond: [{ $eq: ['$placement.token', claim.token] }, '$$REMOVE', '$placement'] };
+      const fields = { steps: withStep(claim.step, failed), updated_at: NOW, ...(unplace ? { placement } : {}) };
+      return update(claim, [{ $set: fields }]);
     },
     restartRun: (claim, error, backendDied) =>
       database.on('runs', async (runs) => {
@@ -99,7 +101,7 @@ export function heldBy(claim: ClaimRef): Filter<Stored> {
  * An update of a run that claims a step if the rules allow it, and changes nothing otherwise. The update decides, not
  * its filter, so that the returned run is the one that the decision was made on.
  */
-function claim({ step, owner, leaseSeconds, takeOverFrom }: ClaimRequest, mark: Document): Document[] {
+function claim({ step, owner, leaseSeconds, takeOverFrom, server }: ClaimRequest, mark: Document): Document[] {
   const position = { $indexOfArray: [mapSteps('$$step.name'), literal(step)] };
   const token = { $add: ['$fence', 1] };
   const claimed = merge(literal(STEP_CLAIMED), {
@@ -109,7 +111,14 @@ function claim({ step, owner, leaseSeconds, takeOverFrom }: ClaimRequest, mark: 
     lease_until: leaseEnd(leaseSeconds),
     started_at: NOW,
   });
-  const fields = { steps: withStep(step, claimed), fence: token, updated_at: NOW, ...mark };
+  const placed = { placement: { $ifNull: ['$placement', { server: literal(server), token }] } };
+  const fields = {
+    steps: withStep(step, claimed),
+    fence: token,
+    updated_at: NOW,
+    ...mark,
+    ...(server === undefined ? {} : placed),
+  };
   const isClaimable = isClaimableStep('$$claimed', takeOverFrom);
   const mayClaim = {
     $let: {

@@ -17,8 +17,8 @@ export interface ClaimQueries {
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, close: 'success' | undefined): Promise<Status | undefined>;
   /** True when this claim finished its step. */
   isFinishedBy(claim: ClaimRef): Promise<boolean>;
-  /** As finishStep. */
-  releaseStep(claim: ClaimRef, error: ErrorDocument): Promise<Status | undefined>;
+  /** As finishStep. `unplace`: removes the placement of the run if its token is that of the claim. */
+  releaseStep(claim: ClaimRef, error: ErrorDocument, unplace: boolean): Promise<Status | undefined>;
   /** Resets all steps, and increments `restarts` and `backend_deaths`. Undefined when the claim is not current. */
   restartRun(claim: ClaimRef, error: ErrorDocument, backendDied: boolean): Promise<RunDocument | undefined>;
 }
@@ -42,8 +42,8 @@ export function claimOperations(
       // The response to an earlier call with this claim may have been lost.
       if (!(await queries.isFinishedBy(claim))) throw staleClaim(claim);
     },
-    async releaseStep(claim, error) {
-      const status = await queries.releaseStep(claim, storableValue(error));
+    async releaseStep(claim, error, { unplace = false } = {}) {
+      const status = await queries.releaseStep(claim, storableValue(error), unplace);
       if (status !== undefined) announceRun(claim.runId, status);
     },
     async restartRun(claim, error, backendDied = false) {

@@ -33,8 +33,9 @@ const leaseEnd = (start: string, seconds: string): string =>
   iso(`(${start} + ${seconds}::float8 * interval '1 second')`);
 
 /**
- * Claims step $2 of run $1 for owner $3, who may take it over from $4, for $5 seconds. Locks the run first, so that the
- * decision is made on its newest version. Returns the run afterwards.
+ * Claims step $2 of run $1 for owner $3, who may take it over from $4, for $5 seconds, and places the run on server $7
+ * if it has no placement. Locks the run first, so that the decision is made on its newest version. Returns the run
+ * afterwards.
  */
 const CLAIM: Statement = {
   name: 'ledger.claim',
@@ -52,6 +53,8 @@ const CLAIM: Statement = {
             'attempt', (step ->> 'attempt')::int + 1, 'token', token, 'owner', $3::text,
             'lease_until', ${leaseEnd('at', '$5')}, 'started_at', ${iso('at')}))
           || jsonb_build_object('fence', token, 'updated_at', ${iso('at')})
+          || case when $7::text is null or step.doc ? 'placement' then '{}' else jsonb_build_object(
+            'placement', jsonb_build_object('server', $7::text, 'token', token)) end
       from step
       where r._id = step._id
         and (step.doc ->> 'status' = 'running') <> $6::boolean
@@ -103,12 +106,14 @@ const CLOSE: Statement = {
     select status from run`,
 };
 
+/** Removes the placement that the claim with token $5 made. */
 const RELEASE: Statement = {
   name: 'ledger.release',
   text: `
     update ledger.runs
-    set doc = ${withStep('$3', STEP_FAILED, `'error', $4::jsonb, 'finished_at', ${NOW}`)}
-      || jsonb_build_object('updated_at', ${NOW})
+    set doc = (${withStep('$3', STEP_FAILED, `'error', $4::jsonb, 'finished_at', ${NOW}`)}
+      || jsonb_build_object('updated_at', ${NOW}))
+      - case when (doc #>> '{placement,token}')::int = $5::int then 'placement' else '' end
     where run_id = $1 and doc @> $2::jsonb
     returning status`,
 };
@@ -137,8 +142,9 @@ const HAS_STATE: Statement = {
 
 export function claimQueries(database: Database): ClaimQueries {
   return {
-    async claimStep({ runId, step, owner, takeOverFrom, leaseSeconds }) {
-      const values = [runId, step, owner, takeOverFrom ?? null, leaseSeconds, claimsEndedRun(step)];
+    async claimStep({ runId, step, owner, takeOverFrom, leaseSeconds, server }) {
+      const archives = claimsEndedRun(step);
+      const values = [runId, step, owner, takeOverFrom ?? null, leaseSeconds, archives, server ?? null];
       const [row] = await database.query<{ doc: RunDocument; claimed: boolean }>(CLAIM, values);
       return row && { claimed: row.claimed, run: row.doc };
     },
@@ -155,8 +161,8 @@ export function claimQueries(database: Database): ClaimQueries {
     async isFinishedBy(claim) {
       return (await database.query(HAS_STATE, [claim.runId, containing(finishedClaim(claim))])).length > 0;
     },
-    async releaseStep(claim, error) {
-      const values = [...heldBy(claim), claim.step, JSON.stringify(error)];
+    async releaseStep(claim, error, unplace) {
+      const values = [...heldBy(claim), claim.step, JSON.stringify(error), unplace ? claim.token : null];
       return (await database.query<{ status: Status }>(RELEASE, values))[0]?.status;
     },
     async restartRun(claim, error, backendDied) {
