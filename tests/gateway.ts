@@ -6,7 +6,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type SluiceEvent } from '#shared/events/event.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
+import { openPostgis } from '#shared/postgis/postgis-servers.ts';
 import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
@@ -54,7 +54,7 @@ export async function startGateway(
   await router.start();
   const objects = openObjectStore(env);
   const transfers = openObjectStore(env, { maxSockets: Infinity });
-  const postgis = new PgPostgis(database.url);
+  const postgis = openPostgis(database.url);
   const servedLanes = new Set(LANES);
   const deps = { env, router, host, stack, servedLanes, ledger, objects, transfers, postgis, log: SILENT_LOG };
   const app = createGateway(deps);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import { runFailed } from '#shared/events/run-events.ts';
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
@@ -78,6 +78,25 @@ describe('the end of a run', () => {
       error,
       archive_key: `archive/${manifestKey}`,
     });
+  });
+
+  test('of a run on a PostGIS server that was removed from POSTGIS_URL drops no schema, and is logged', async () => {
+    const { run, manifestKey } = await startRun(context, 'server removed');
+    const server = 'db-alt.example:5432/spatial';
+    await context.ledger.claimStep({
+      runId: run.run_id,
+      step: 'load-to-postgis',
+      owner: 'é',
+      leaseSeconds: 60,
+      server,
+    });
+    const error = { code: 'POSTGIS_SERVER_REMOVED', message: `${server} is missing.`, details: {} } as const;
+    await context.ledger.endRun(run.run_id, 'failure', error);
+    const warn = vi.fn();
+    const log = { ...context.log, info: vi.fn(), warn } as unknown as Context['log'];
+    await handler(runFailed(run, error), { ...context, log });
+    expect(warn.mock.calls).toContainEqual([{ run_id: run.run_id, server }, 'Schema:Drop:ServerRemoved']);
+    expect(await exists(`archive/${manifestKey}`)).toBe(true);
   });
 
   test('waits while the run is running', async () => {

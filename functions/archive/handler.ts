@@ -1,5 +1,6 @@
 import { deleteRemovedAssets, deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
 import { datasetsOfRun } from '#shared/assets/run-datasets.ts';
+import { usesPostgis } from '#shared/contracts/lanes.ts';
 import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
 import { parseEventData, parseRunId } from '#shared/events/event.ts';
 import { type ManifestObject, readManifestObject } from '#shared/landing/uploaded-manifest.ts';
@@ -27,13 +28,24 @@ export const handler: Handler = async (event, context) => {
   return withClaim(context, { runId: run_id, step: 'archive', event }, async ({ run, signal }) => {
     await recordEnd(run, context);
     await archiveManifest(run.manifest_id, run_id, { ...context, signal });
-    await context.postgis.dropSchema(run_id);
+    await dropSchema(run, context);
     await finishAssets(run, context);
     await deleteUnregisteredObjects(run, context);
     await writeOpenLineage(run, context);
     return undefined;
   });
 };
+
+/** A schema on a server that POSTGIS_URL does not contain any more cannot be dropped. */
+async function dropSchema(
+  { run_id, lane, placement }: RunDocument,
+  { postgis, log }: Pick<Context, 'postgis' | 'log'>,
+): Promise<void> {
+  if (!usesPostgis(lane)) return;
+  if (placement === undefined || postgis.servers.some(({ name }) => name === placement.server))
+    return postgis.dropSchema(run_id, placement?.server);
+  log.warn({ run_id, server: placement.server }, 'Schema:Drop:ServerRemoved');
+}
 
 /** The records of the end of the run, whose writer may have crashed before it wrote them. */
 function recordEnd(run: RunDocument, context: Context): Promise<void> {

@@ -20,7 +20,7 @@ import { planJoin } from './plan-join.ts';
 /** Joins a spatial and a tabular asset of the lake into `processed`. See README.md. */
 export const handler: Handler = (event, context) => {
   const run_id = parseRunId(event, 'sluice.run.requested.join');
-  return withClaim(context, { runId: run_id, step: 'join', event }, async (claim) => {
+  return withClaim(context, { runId: run_id, step: 'join', event, places: true }, async (claim) => {
     const ready = await joinAssets(claim, context);
     return makeEvent('sluice.table.ready', run_id, ready);
   });

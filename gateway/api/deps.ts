@@ -27,6 +27,6 @@ export interface GatewayDeps {
    */
   transfers: ObjectStore;
   /** For /healthz only. */
-  postgis: Pick<Postgis, 'ping'>;
+  postgis: Pick<Postgis, 'servers'>;
   log: Logger;
 }

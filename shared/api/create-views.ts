@@ -28,6 +28,7 @@ export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: stri
     manifest_key: run.tags.manifest_key,
     created_at: run.created_at,
     finished_at: run.finished_at,
+    ...(run.placement === undefined ? {} : { postgis_server: run.placement.server }),
     rerun_of: run.rerun_of,
     operator: run.tags.operator,
   };

@@ -9,7 +9,11 @@ import type { AssetView, RunView } from './views.ts';
 
 /** A run with its result. `steps` adds its steps. */
 export function formatRun(run: RunView, colors: Colors, { steps }: { steps: boolean }): string {
-  return [formatStatus(run, colors), ...(steps ? formatSteps(run) : []), ...formatResult(run, colors)].join('\n');
+  return [
+    formatStatus(run, colors),
+    ...(steps ? [...formatServer(run), ...formatSteps(run)] : []),
+    ...formatResult(run, colors),
+  ].join('\n');
 }
 
 /** An asset with its properties and notes. */
@@ -136,6 +140,10 @@ export function formatStatus(run: RunView, colors: Colors): string {
       ? `${color(run.error === null ? 'no run' : 'rejected')}  ${printable(run.manifest_key)}`
       : `${color(run.status)}${duration}  run ${run.run_id}`;
   return `${printable(run.batch_id ?? run.manifest_key)}: ${status}`;
+}
+
+function formatServer({ postgis_server: server }: RunView): string[] {
+  return server === undefined ? [] : [`  on PostGIS server ${printable(server)}`];
 }
 
 function formatSteps(run: RunView): string[] {

@@ -36,6 +36,8 @@ export interface RunView {
   manifest_key: string;
   created_at: string;
   finished_at: string | null;
+  /** The PostGIS server that the run is placed on, without credentials. Absent with one server. */
+  postgis_server?: string;
   /** The run that this run repeats. */
   rerun_of: string | null;
   /** The uploader, or the operator that started a rerun. */

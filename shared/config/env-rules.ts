@@ -52,10 +52,22 @@ export function isLoopbackHost(host: string): boolean {
 /** Part of the scope of a signature, in which `/` and `,` separate the parts. */
 export const signatureText = headerText.regex(/^[^/,=]+$/, 'must not contain the characters / , and =');
 
+const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
+
 export const databaseUrl = z
   .string()
   .trim()
-  .regex(/^postgres(?:ql)?:\/\/\S+$/, 'must be a URL such as postgresql://user:password@127.0.0.1:5432/database')
+  .regex(POSTGRES_URL, 'must be a URL such as postgresql://user:password@127.0.0.1:5432/database')
+  .optional();
+
+/** URLs of PostgreSQL, separated by white space. libpq reads commas in the host as alternative hosts of one server. */
+export const postgisUrls = z
+  .string()
+  .trim()
+  .refine(
+    (urls) => urls.split(/\s+/).every(isServerUrl),
+    'must be a URL such as postgresql://user:password@127.0.0.1:5432/database, or several separated by spaces',
+  )
   .optional();
 
 export const ledgerUrl = z
@@ -102,6 +114,17 @@ export const geometryColumn = z
     `must be a column name of at most ${MAX_NAME_BYTES} bytes that is not reserved ` +
       `(sluice…, ${[...RESERVED_NAMES].join(', ')})`,
   );
+
+/** False also for URLs that commas separate, and for the alternative hosts of libpq. */
+function isServerUrl(url: string): boolean {
+  return POSTGRES_URL.test(url) && url.split('://').length === 2 && !hostOf(url).includes(',');
+}
+
+/** The host and port of a URL, after the user and the password. */
+function hostOf(url: string): string {
+  const authority = /\/\/([^/?]*)/.exec(url)?.[1] ?? '';
+  return authority.slice(authority.lastIndexOf('@') + 1);
+}
 
 function isHttpUrl(text: string): boolean {
   const url = URL.parse(text);

@@ -128,10 +128,28 @@ test.each([
   ['S3_SECRET_ACCESS_KEY', 'geheim é'],
   ['WEBHOOK_TOKEN', 'two words'],
   ['CONTROL_DATABASE_URL', 'mysql://user:geheim@host/db'],
+  ['POSTGIS_URL', 'postgresql://user:geheim@host/db,postgresql://user:geheim@other/db'],
 ])('does not repeat the value of %s', (name, value) => {
   expect(() => parseEnv({ [name]: value })).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.not.stringContaining(value) as string }),
   );
+});
+
+test.each([
+  'postgresql://ana:geheim@host1,host2/db',
+  'postgresql://host1:5432,host2:5432/db',
+  'postgresql://host1/db postgresql://host2,host3/db',
+  'postgresql://host1/db mysql://host2/db',
+  'postgresql://host1/db host2',
+])('rejects the servers %s', (urls) => {
+  expect(() => parseEnv({ POSTGIS_URL: urls })).toThrow(
+    /POSTGIS_URL must be a URL such as postgresql:.*, or several separated by spaces/,
+  );
+});
+
+test('accepts several servers, and commas in a password', () => {
+  const urls = 'postgresql://ana:a,b@host1/db postgresql://ana@host2:5433/db?options=a,b';
+  expect(parseEnv({ POSTGIS_URL: ` ${urls}\n` }).POSTGIS_URL).toBe(urls);
 });
 
 test('limits a PostgreSQL process to its share of the memory of the machine or container, from 1.5 GiB', () => {

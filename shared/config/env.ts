@@ -16,6 +16,7 @@ import {
   oneOf,
   optional,
   port,
+  postgisUrls,
   signatureText,
   webhookArns,
   wholeNumber,
@@ -138,8 +139,9 @@ export const ENV_SCHEMA = z.object({
       'CONTROL_DATABASE_URL.',
   ),
   MONGO_CONNECTION_STRING: ledgerUrl.describe('Another name of LEDGER_URL.'),
-  POSTGIS_URL: databaseUrl.describe(
-    'PostgreSQL database with PostGIS for spatial processing. Without it, a private PostgreSQL server is started.',
+  POSTGIS_URL: postgisUrls.describe(
+    'PostgreSQL database with PostGIS for spatial processing, or several on different servers, separated by spaces ' +
+      '(docs/scaling.md). Without it, a private PostgreSQL server is started.',
   ),
 
   OPENLINEAGE_URL: httpUrl.describe(

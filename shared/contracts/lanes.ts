@@ -12,6 +12,11 @@ export const LANE_STEPS = {
 } as const satisfies Record<Lane, readonly string[]>;
 export type StepName = (typeof LANE_STEPS)[Lane][number];
 
+/** Whether a step of the lane uses PostGIS. The runs of other lanes have no schema and are not placed on a server. */
+export function usesPostgis(lane: Lane): boolean {
+  return lane === 'vector' || lane === 'join';
+}
+
 /** The lane groups, which MANIFEST_ROUTER_ENABLED_LANES and run keys use. */
 export const LANE_GROUP = {
   vector: 'ingest',

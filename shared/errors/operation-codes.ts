@@ -122,6 +122,10 @@ export const OPERATION_CODES = {
     'A database server does not respond.',
     'Check that PostgreSQL and MongoDB run, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',
   ),
+  POSTGIS_SERVER_REMOVED: transient(
+    'The run uses a PostGIS server that POSTGIS_URL does not contain.',
+    'Add the server to POSTGIS_URL again, or repeat the run (`npx sluice rerun RUN`), which uses another server.',
+  ),
   FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
   SLUICE_STARTING: transient('Sluice is starting.', 'Wait until `npm start` prints "Ready".'),

@@ -3,8 +3,9 @@ import format from 'pg-format';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
-import type { Postgis, PostgisSession, SessionClaim } from './postgis.ts';
+import type { PostgisServer, PostgisSession, SessionClaim } from './postgis.ts';
 import { schemaOfRun } from './run-schema.ts';
+import { serverName } from './server-list.ts';
 import { ConnectionWatch, crashError, SERVER_STATE, type ServerState } from './server-crash.ts';
 import { type PooledClient, SessionPool } from './session-pool.ts';
 
@@ -32,21 +33,30 @@ const ALREADY_CREATED = ['23505', '42P06', '42P07'];
 const ALONE_LOCK = "hashtext('sluice:alone')";
 const ALONE_RETRY_SECONDS = 2;
 
-/** PostGIS through node-postgres. */
-export class PgPostgis implements Postgis {
+export interface PgPostgisOptions {
+  /** Time limit of one statement of a session, but not of the programs that it starts. */
+  statementSeconds?: number;
+  /** Time limit of a connection attempt. By default that of the network. */
+  connectMs?: number;
+}
+
+/** One PostGIS server through node-postgres. */
+export class PgPostgis implements PostgisServer {
+  readonly name: string;
   #url: string;
   #pool: pg.Pool;
   #sessions: SessionPool;
 
-  /** `statementSeconds`: time limit of one statement of a session, but not of the programs that it starts. */
-  constructor(url: string, { statementSeconds = DEFAULT_STATEMENT_SECONDS } = {}) {
+  constructor(url: string, { statementSeconds = DEFAULT_STATEMENT_SECONDS, connectMs = 0 }: PgPostgisOptions = {}) {
+    this.name = serverName(url);
     this.#url = url;
     const options = `${SETTINGS} -c statement_timeout=${statementSeconds}s`;
-    this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options }));
+    this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options }), connectMs);
     this.#pool = new pg.Pool({
       connectionString: url,
       max: MAX_SERVICE_CONNECTIONS,
       application_name: 'sluice:postgis',
+      connectionTimeoutMillis: connectMs,
     });
     this.#pool.on('error', () => undefined); // An idle connection failed. The next query opens a new one.
   }

@@ -5,10 +5,14 @@ import type { ClaimRef } from '#shared/contracts/statuses.ts';
 export interface SessionClaim extends ClaimRef {
   /** True after the server process of an earlier session of the run was killed. One such session is open at a time. */
   alone?: boolean;
+  /** Name of the server that the run is placed on. Undefined for a run without placement, which uses the first one. */
+  server?: string | undefined;
 }
 
-/** The spatial database. It holds the working tables of runs; a run's schema is dropped when the run ends. */
-export interface Postgis {
+/** One server with the working tables of runs. A run's schema is dropped when the run ends. */
+export interface PostgisServer {
+  /** `host:port/database`, without credentials. */
+  readonly name: string;
   /**
    * Opens the session of a claim in the run's schema, and creates the schema when it is missing. Sessions of older
    * claims of the step are ended. The schema stores the newest fencing token of each step, so an older claim cannot
@@ -26,6 +30,31 @@ export interface Postgis {
    */
   warmUp(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The spatial database: one server, or several. Each run uses one of them (`placement` of the run document). */
+export interface Postgis extends Omit<PostgisServer, 'name'> {
+  /** In the order of POSTGIS_URL. */
+  readonly servers: readonly PostgisServer[];
+  /**
+   * The name of the server for a run that has no placement: the first one of its ranking that is not known to be away.
+   * Undefined with one server, because runs are not placed then.
+   */
+  chooseServer(runId: string): Promise<string | undefined>;
+  /**
+   * Opens the session on the server of the claim. Also throws POSTGIS_SERVER_REMOVED when POSTGIS_URL does not contain
+   * that server. With several servers, DATABASE_UNAVAILABLE names the server, and `details.session_opened` is false
+   * when the session could not be opened, so that nothing was loaded.
+   */
+  openSession(claim: SessionClaim, signal: AbortSignal): Promise<PostgisSession>;
+  /** Drops the schema of a run on one server, by default the first one. */
+  dropSchema(runId: string, server?: string): Promise<void>;
+  /** Names of the schemas of runs on all servers. Rejects when a server does not respond. */
+  listRunSchemas(): Promise<string[]>;
+  /** Rejects when no server responds. */
+  ping(): Promise<void>;
+  /** Opens a connection to each server. Rejects when no server responds. */
+  warmUp(): Promise<void>;
 }
 
 export interface PostgisSession {

@@ -23,9 +23,11 @@ export class SessionPool {
   #pool: pg.Pool;
   #taken = new Set<PooledClient>();
 
-  constructor(connectionString: string) {
+  /** `connectMs`: time limit of a connection attempt; 0 for that of the network. */
+  constructor(connectionString: string, connectMs: number) {
     this.#pool = new pg.Pool({
       connectionString,
+      connectionTimeoutMillis: connectMs,
       max: MAX_CONNECTIONS,
       idleTimeoutMillis: IDLE_MS,
       maxLifetimeSeconds: LIFETIME_SECONDS,

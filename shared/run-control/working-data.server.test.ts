@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
+import { openPostgis } from '#shared/postgis/postgis-servers.ts';
 import { scratchName, scratchRoot } from '#shared/runtime/scratch.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { admitBatch, assetDraft } from '../../tests/fixtures/documents.ts';
@@ -21,7 +21,7 @@ async function open() {
   const [ledger, objects, postgis] = [
     await openPostgresLedger(database.url),
     openObjectStore(env),
-    new PgPostgis(database.url),
+    openPostgis(database.url),
   ];
   const [ended, running] = [
     await admitBatch(ledger, { batchId: 'ended' }),
@@ -29,6 +29,7 @@ async function open() {
   ];
   return {
     parts: { env, ledger, objects, postgis, log: SILENT_LOG },
+    url: database.url,
     ended,
     running,
     close: async () => {
@@ -66,6 +67,29 @@ test.each([
   expect(await parts.postgis.listRunSchemas()).toContain(`proc_${running.run_id.replaceAll('-', '_')}`);
   expect(folders.map((folder) => existsSync(folder))).toEqual([false, true]);
   expect(await deleteWorkingData(parts, { ownPostgis })).toEqual({ schemas: 0, scratch_folders: 0 });
+});
+
+test('with several servers, deletes the schemas on each; one that is away delays no other', async () => {
+  const { ended } = scene;
+  const other = await createDatabase({ postgis: true });
+  const postgis = openPostgis(['postgresql://127.0.0.1:1/away', scene.url, other.url].join(' '));
+  const warn = vi.fn();
+  const parts = { ...scene.parts, postgis, log: { ...SILENT_LOG, warn } as unknown as typeof SILENT_LOG };
+  const responding = postgis.servers.slice(1);
+  try {
+    const claim = { runId: ended.run_id, step: 'load-to-postgis' as const, token: 1 };
+    for (const server of responding) await (await server.openSession(claim, never)).close();
+    await parts.ledger.endRun(ended.run_id, 'failure', null);
+    expect(await deleteWorkingData(parts, { ownPostgis: false })).toMatchObject({ schemas: 2 });
+    for (const server of responding) expect(await server.listRunSchemas()).toEqual([]);
+    expect(warn.mock.calls).toContainEqual([
+      { server: '127.0.0.1:1/away', error: expect.objectContaining({ code: 'DATABASE_UNAVAILABLE' }) as object },
+      'Schema:Drop:Failed',
+    ]);
+  } finally {
+    await postgis.close();
+    await other.drop();
+  }
 });
 
 test('deletes unregistered objects of ended runs, and no others', async () => {

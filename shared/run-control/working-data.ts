@@ -1,7 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { PostgisServer } from '#shared/postgis/postgis.ts';
 import { runOfSchema } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { runOfScratch, scratchRoot } from '#shared/runtime/scratch.ts';
@@ -50,13 +52,32 @@ export async function deleteLateUploads(services: Services, signal: AbortSignal,
   }
 }
 
-async function dropSchemas({ ledger, postgis, log }: Services, ownPostgis: boolean): Promise<number> {
+/** A server that does not respond keeps its schemas until the next call, and does not delay the other servers. */
+async function dropSchemas(services: Services, ownPostgis: boolean): Promise<number> {
+  const { postgis, log } = services;
+  const results = await Promise.allSettled(
+    postgis.servers.map((server) => dropSchemasOn(server, services, ownPostgis)),
+  );
   let dropped = 0;
-  for (const schema of await postgis.listRunSchemas()) {
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') dropped += result.value;
+    else if (results.length === 1) throw result.reason;
+    else
+      log.warn(
+        { server: postgis.servers[index]?.name, error: asSluiceError(result.reason).toDocument() },
+        'Schema:Drop:Failed',
+      );
+  }
+  return dropped;
+}
+
+async function dropSchemasOn(server: PostgisServer, { ledger, log }: Services, ownPostgis: boolean): Promise<number> {
+  let dropped = 0;
+  for (const schema of await server.listRunSchemas()) {
     const runId = runOfSchema(schema);
     if (runId === undefined || !(await isDeletable(ledger, runId, ownPostgis))) continue;
-    await postgis.dropSchema(runId);
-    log.warn({ run_id: runId, schema }, 'Schema:Drop:Done');
+    await server.dropSchema(runId);
+    log.warn({ run_id: runId, schema, server: server.name }, 'Schema:Drop:Done');
     dropped += 1;
   }
   return dropped;

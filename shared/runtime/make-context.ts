@@ -7,8 +7,8 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { lanesServedBy } from '#shared/manifest/choose-lane.ts';
-import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
+import { openPostgis } from '#shared/postgis/postgis-servers.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import type { Context } from './context.ts';
 
@@ -87,7 +87,7 @@ async function openPorts(
   }
   if (needs.includes('postgis')) {
     const postgis = fencedPostgis(
-      new PgPostgis(postgisUrl(env), { statementSeconds: env.STATEMENT_TIMEOUT_SECONDS }),
+      openPostgis(postgisUrl(env), { statementSeconds: env.STATEMENT_TIMEOUT_SECONDS }),
       ports.ledger,
     );
     onOpened(() => postgis.close());
@@ -147,12 +147,14 @@ export function undeclaredPort<T extends object>(functionName: string, port: Por
  */
 export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>): Postgis {
   return {
+    servers: postgis.servers,
+    chooseServer: (runId) => postgis.chooseServer(runId),
     openSession: async (claim, signal) => {
       const session = await postgis.openSession(claim, signal);
       try {
         const run = await ledger.getRun(claim.runId);
         if (run === undefined || run.status === 'running') return session;
-        await postgis.dropSchema(claim.runId);
+        await postgis.dropSchema(claim.runId, claim.server);
         throw new SluiceError(
           'CLAIM_STALE',
           `Run ${claim.runId} has ended (${run.status}), so ${claim.step} cannot use its working tables.`,
@@ -163,7 +165,7 @@ export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>):
         throw thrown;
       }
     },
-    dropSchema: (runId) => postgis.dropSchema(runId),
+    dropSchema: (runId, server) => postgis.dropSchema(runId, server),
     listRunSchemas: () => postgis.listRunSchemas(),
     ping: () => postgis.ping(),
     warmUp: () => postgis.warmUp(),

@@ -34,6 +34,8 @@ interface Target {
   step: StepName;
   /** The delivered event. It only starts the step: the input of the step is in the ledger (inputOfStep). */
   event?: SluiceEvent;
+  /** The first step of the lane that uses PostGIS. The write that claims it places the run on a PostGIS server. */
+  places?: true;
   /** Ends the run with this status in the write that finishes the step. */
   close?: 'success';
 }
@@ -69,8 +71,9 @@ export async function withClaim(context: Context, target: Target, work: Work): P
   }
 }
 
-async function claimStep({ ledger, env }: Context, { runId, step }: Target): Promise<ClaimResult> {
-  const request = { runId, step, owner: OWNER, leaseSeconds: env.CLAIM_LEASE_SECONDS };
+async function claimStep({ ledger, env, postgis }: Context, { runId, step, places }: Target): Promise<ClaimResult> {
+  const server = places && (await postgis.chooseServer(runId));
+  const request = { runId, step, owner: OWNER, leaseSeconds: env.CLAIM_LEASE_SECONDS, server };
   const result = await ledger.claimStep(request);
   if (result.outcome !== 'held' || (result.owner !== OWNER && !isDead(result.owner))) return result;
   return ledger.claimStep({ ...request, takeOverFrom: result.owner });
@@ -90,7 +93,8 @@ async function executeStep(
   const limits = new CallLimits([context.signal, lost.signal], context.env.STEP_TIMEOUT_SECONDS);
   const stopRenewing = keepClaim(context, claim, lost);
   try {
-    const working = work({ ...claim, alone: run.backend_deaths !== undefined, run, attempt, signal: limits.signal });
+    const session = { alone: run.backend_deaths !== undefined, server: run.placement?.server };
+    const working = work({ ...claim, ...session, run, attempt, signal: limits.signal });
     const returned = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
     const reply = returned && { ...afterRestart(run, ofRun(run, returned)), sluiceclaim: claimOfEvent(claim) };
     await context.ledger.finishStep(claim, reply ?? null, close);
@@ -126,7 +130,7 @@ async function endAttempt(
   }
   // If the ledger is unavailable, the claim stays. The next delivery detects that this process does not execute it.
   await context.ledger
-    .releaseStep(claim, error.toDocument())
+    .releaseStep(claim, error.toDocument(), { unplace: error.details.session_opened === false })
     .catch((reason: unknown) => context.log.warn({ ...fields, reason }, 'Claim:Release:Failed'));
   if (error.code !== 'CLAIM_STALE') throw error;
   // The worker that holds the claim now, or that ended the run, publishes the next event.

@@ -20,13 +20,13 @@ import { kill, TIMEOUT_MS } from './worker-process.ts';
 
 /**
  * Starts databases and an object store for Sluice processes that the tests kill or stop (victim.ts). Returns functions
- * to start such a process and to read what is stored.
+ * to start such a process and to read what is stored. `postgisServers`: the number of databases in POSTGIS_URL.
  */
-export async function openKilledSluices() {
-  const [control, spatial, store] = await Promise.all([
+export async function openKilledSluices({ postgisServers = 1 } = {}) {
+  const [control, store, ...spatial] = await Promise.all([
     createDatabase(),
-    createDatabase({ postgis: true }),
     startObjectStore(),
+    ...Array.from({ length: postgisServers }, () => createDatabase({ postgis: true })),
   ]);
   const home = mkdtempSync(join(tmpdir(), 'sluice-killed-'));
   const variables = {
@@ -34,7 +34,7 @@ export async function openKilledSluices() {
     SCRATCH_DIR: join(home, 'scratch'),
     PORT: '0',
     ...controlVariables(control.url),
-    POSTGIS_URL: spatial.url,
+    POSTGIS_URL: spatial.map(({ url }) => url).join(' '),
     S3_ENDPOINT: store.endpoint,
     ...STORE_KEY_VARIABLES,
   };
@@ -136,7 +136,8 @@ export async function openKilledSluices() {
       await queue.end();
       await context[Symbol.asyncDispose]();
       await store.stop();
-      await Promise.all([control.drop(), spatial.drop(), rm(home, { recursive: true, force: true })]);
+      await Promise.all([control, ...spatial].map((database) => database.drop()));
+      await rm(home, { recursive: true, force: true });
     },
   };
 }

@@ -1,27 +1,58 @@
 import { Hono } from 'hono';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
 /**
  * GET /healthz returns `{"status":"ok"|"down","checks":{"ledger":"ok","store":"ok","postgis":"ok"}}` with 200 or 503.
- * For a server that is down, the check is the error message. It responds in 100 ms, also when a server is slow: the
- * last known state is returned meanwhile.
+ * For a server that is down, the check is the error message. With several PostGIS servers, `checks.postgis_servers` has
+ * the state of each, and `checks.postgis` is `ok` if one responds; the status is `degraded` with 200 if another one is
+ * down. It responds in 100 ms, also when a server is slow: the last known state is returned meanwhile.
  *
  * GET /metrics returns the metrics of the gateway and the router for Prometheus.
  */
 export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
-  const registry = Registry.merge([metrics.registry, deps.router.registry]);
-  const servers = [deps.ledger, deps.objects, deps.postgis].map((server) => new ServerCheck(() => server.ping()));
+  const [ledgerCheck, storeCheck] = [checkOf(deps.ledger), checkOf(deps.objects)];
+  const postgisChecks = deps.postgis.servers.map((server) => ({ name: server.name, check: checkOf(server) }));
+  const postgisStates = async () =>
+    Object.fromEntries(
+      await Promise.all(postgisChecks.map(async ({ name, check }) => [name, await check.state()] as const)),
+    );
+  const registry = Registry.merge([metrics.registry, deps.router.registry, postgisRegistry(postgisStates)]);
   return new Hono()
     .get('/healthz', async (c) => {
-      const [ledger, store, postgis] = await Promise.all(servers.map((server) => server.state()));
-      const checks = { ledger, store, postgis };
-      const healthy = Object.values(checks).every((result) => result === 'ok');
-      return c.json({ status: healthy ? 'ok' : 'down', checks }, healthy ? 200 : 503);
+      const [ledger, store, servers] = await Promise.all([ledgerCheck.state(), storeCheck.state(), postgisStates()]);
+      const states = Object.values(servers);
+      const postgis = states.find((state) => state === 'ok') ?? states.join(' ');
+      const checks = { ledger, store, postgis, ...(states.length > 1 ? { postgis_servers: servers } : {}) };
+      if (![ledger, store, postgis].every(isUp)) return c.json({ status: 'down', checks }, 503);
+      return c.json({ status: states.every(isUp) ? 'ok' : 'degraded', checks });
     })
     .get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+}
+
+function checkOf(server: { ping(): Promise<void> }): ServerCheck {
+  return new ServerCheck(() => server.ping());
+}
+
+function isUp(state: string): boolean {
+  return state === 'ok';
+}
+
+/** The gauge of each PostGIS server, which is read with the metrics. */
+function postgisRegistry(states: () => Promise<Record<string, string>>): Registry {
+  const registry = new Registry();
+  new Gauge({
+    name: 'sluice_postgis_up',
+    help: 'Whether the PostGIS server responds.',
+    labelNames: ['server'],
+    registers: [registry],
+    async collect() {
+      for (const [server, state] of Object.entries(await states())) this.set({ server }, isUp(state) ? 1 : 0);
+    },
+  });
+  return registry;
 }
 
 /** A server that does not respond within this time counts as down. */
