@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ENV_SCHEMA } from '#shared/config/env.ts';
+import { FILE_VARIABLES } from '#shared/config/secret-files.ts';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 
@@ -34,6 +35,9 @@ const HEADER = [
   '# Generated from shared/config/env.ts by `npm run generate`. Do not edit.',
   '# To change a setting, copy this file to .env, and remove the # of its line. npm start and npx sluice read .env.',
   '# Environment variables override the file. An empty value is the same as no value.',
+  '# NAME_FILE=PATH instead of NAME=VALUE reads the value from a file, such as a mounted secret. This applies to',
+  `# ${FILE_VARIABLES.slice(0, 4).join(', ')},`,
+  `# ${FILE_VARIABLES.slice(4).join(', ')}.`,
 ].join('\n');
 
 function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {

@@ -4,6 +4,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, ENV_SCHEMA } from '#shared/config/env.ts';
+import { FILE_VARIABLES } from '#shared/config/secret-files.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
@@ -206,7 +207,8 @@ function environmentOf(env: Env): NodeJS.ProcessEnv {
   // The folder of compiled modules that this process uses, see main.ts.
   const compiled = getCompileCacheDir();
   const variables: NodeJS.ProcessEnv = { ...process.env, ...(compiled && { NODE_COMPILE_CACHE: dirname(compiled) }) };
-  for (const name of Object.keys(ENV_SCHEMA.shape)) delete variables[name];
+  for (const name of [...Object.keys(ENV_SCHEMA.shape), ...FILE_VARIABLES.map((each) => `${each}_FILE`)])
+    delete variables[name];
   for (const [name, value] of Object.entries(env)) if (value !== undefined) variables[name] = String(value);
   return variables;
 }

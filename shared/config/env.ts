@@ -1,6 +1,5 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import {
   bucketName,
@@ -22,6 +21,7 @@ import {
   wholeNumber,
   combinationProblems,
 } from './env-rules.ts';
+import { FILE_VARIABLES, invalidEnvironment, readSecretFiles } from './secret-files.ts';
 
 /** pg-boss repeats a job after at most a day. A step and its margin must end before. */
 const MAX_STEP_SECONDS = 84_600;
@@ -200,35 +200,22 @@ export const ENV_SCHEMA = z.object({
 export type Env = z.infer<typeof ENV_SCHEMA>;
 
 /** Variables whose values are not repeated in messages. */
-const SECRETS: ReadonlySet<string> = new Set<keyof Env>([
-  'S3_SECRET_ACCESS_KEY',
-  'WEBHOOK_TOKEN',
-  'OPENLINEAGE_API_KEY',
-  'CONTROL_DATABASE_URL',
-  'LEDGER_URL',
-  'MONGO_CONNECTION_STRING',
-  'POSTGIS_URL',
-]);
+const SECRETS: ReadonlySet<string> = new Set<keyof Env>(FILE_VARIABLES.filter((name) => name !== 'S3_ACCESS_KEY_ID'));
 
 /**
- * Parses environment variables. Throws CONFIG_INVALID with each invalid variable, its value and its rule, and with each
- * combination that is not permitted.
+ * Parses environment variables, and reads the files of secrets (secret-files.ts). Throws CONFIG_INVALID with each
+ * invalid variable, its value and its rule, and with each combination that is not permitted.
  */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
   const set = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
+    Object.entries(readSecretFiles(variables)).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
   const result = ENV_SCHEMA.safeParse(set);
   const issues = result.success
     ? combinationProblems(result.data)
     : result.error.issues.map(({ path: [name], message }) => describeProblem(String(name), set, message));
   if (result.success && issues.length === 0) return result.data;
-  const unique = [...new Set(issues)];
-  throw new SluiceError(
-    'CONFIG_INVALID',
-    `The environment is invalid: ${unique.join('; ')}. .env.example lists every variable.`,
-    { details: { issues: unique } },
-  );
+  throw invalidEnvironment([...new Set(issues)]);
 }
 
 function describeProblem(name: string, variables: NodeJS.ProcessEnv, rule: string): string {
