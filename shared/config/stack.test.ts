@@ -71,6 +71,10 @@ test.each([
     /schedule is "every minute", not a cron expression/,
   ],
   [`functions: {a: ${SINK}, b: ${SINK}}`, /is set for a and b, but only one function may have it/],
+  ['functions: {a: {secret: [x]}}', /Unrecognized key: "secret"/],
+  ['functions: {a: {limits: {memory: 1 GB}}}', /must be a quantity such as 512Mi[^]*functions\.a\.limits\.memory/],
+  ['functions: {a: {requests: {cpus: 1}}}', /Unrecognized key: "cpus"/],
+  ['functions: {a: {secrets: [Key_A]}}', /must be a DNS label[^]*functions\.a\.secrets/],
   ['functions: [', /flow sequence/i],
   ['provider: {}', /functions/],
 ])('rejects %s and names the field', (text, message) => {

@@ -53,19 +53,36 @@ const DEFAULT_CONCURRENCY = 4;
 export const FUNCTION_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const Texts = z.record(z.string(), z.coerce.string()).default({});
+/** Kubernetes quantities, such as 512Mi and 1000m. */
+const Resources = z
+  .strictObject({
+    memory: z.string().regex(/^\d+([KMGT]i?)?$/, 'must be a quantity such as 512Mi'),
+    cpu: z.string().regex(/^\d+(\.\d+)?m?$/, 'must be a quantity such as 1000m'),
+  })
+  .partial()
+  .default({});
 
-const FunctionSchema = z.object({
+/** All fields of faas-cli, so that misspelled ones are rejected. */
+const FunctionSchema = z.strictObject({
   lang: z.string().default(''),
   handler: z.string().default(''),
   image: z.string().default(''),
   fprocess: z.string().default(''),
+  build_args: Texts,
   environment: Texts,
   labels: Texts,
   annotations: Texts,
-  secrets: z.array(z.string()).default([]),
+  secrets: z.array(z.string().regex(FUNCTION_NAME, 'must be a DNS label')).default([]),
   constraints: z.array(z.string()).default([]),
-  limits: Texts,
-  requests: Texts,
+  limits: Resources,
+  requests: Resources,
+  readonly_root_filesystem: z.boolean().default(false),
+  namespace: z.string().optional(),
+  environment_file: z.array(z.string()).optional(),
+  build_options: z.array(z.string()).optional(),
+  build_secrets: Texts.optional(),
+  platforms: z.string().optional(),
+  skip_build: z.boolean().optional(),
 });
 
 const StackSchema = z.object({
@@ -135,7 +152,7 @@ export function expandVariables(text: string, variables: NodeJS.ProcessEnv): str
 
 function parseYaml(text: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { merge: true }); // `<<`, which faas-cli reads, too.
   } catch (cause) {
     throw invalid(cause instanceof Error ? cause.message : String(cause));
   }
