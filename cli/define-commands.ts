@@ -4,6 +4,7 @@ import { STATUSES } from '#shared/contracts/statuses.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { assets, lineage } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
+import { health } from './commands/health.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
 import { exportCommand, importCommand, type TransferFlags } from './commands/ledger.ts';
 import { reconcile } from './commands/reconcile.ts';
@@ -186,6 +187,11 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     .action(async (flags: { deep?: boolean } & JsonFlag) =>
       setExitCode(await reconcile(flags, client, terminal(flags))),
     );
+  program
+    .command('health')
+    .description('Show whether the servers respond, and the GDAL of the functions. Exits with 1 if a part is down.')
+    .addOption(jsonOption())
+    .action(async (flags: JsonFlag) => setExitCode(await health(client, terminal(flags))));
   program
     .command('setup-storage')
     .description('Create the buckets and the notification rule in the object store at S3_ENDPOINT.')

@@ -16,7 +16,7 @@ export interface GatewayDeps {
     'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'
   >;
   host: FunctionHost;
-  stack: Pick<Stack, 'find'>;
+  stack: Pick<Stack, 'find' | 'functions'>;
   /** Lanes that a function of the stack executes. */
   servedLanes: ReadonlySet<Lane>;
   ledger: Ledger;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
+import type { GdalHealth } from '#shared/gdal/health.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/text/read-at-most.ts';
 import { reasonOf } from '#shared/text/describe-issue.ts';
@@ -23,6 +24,8 @@ export interface FunctionServerOptions {
   listenOn: { port: number; address: string } | { socket: string };
   /** Rejects when a port of the function does not respond. */
   ready: () => Promise<void>;
+  /** The response of `/health/gdal`, for a function that uses GDAL. */
+  gdalHealth?: () => Promise<GdalHealth>;
   log: Logger;
 }
 
@@ -30,12 +33,13 @@ export interface FunctionServerOptions {
 const ABORT_MS = 5_000;
 /** Shorter than the timeouts of readiness probes. */
 const READY_TIMEOUT_MS = 3_000;
+export const GDAL_HEALTH_PATH = '/health/gdal';
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
 /**
  * Serves functions. `POST` accepts a CloudEvent in binary or structured mode and responds with the reply in binary
  * mode (200; empty when there is no reply), 422 for a permanent error, 503 for a transient one, and 409 when the step
- * is busy. `/_/health` and `/_/ready` are the probes of the OpenFaaS watchdog.
+ * is busy. `/_/health` and `/_/ready` are the probes of the OpenFaaS watchdog. `/health/gdal` responds with GdalHealth.
  */
 export async function serveFunctions(options: FunctionServerOptions): Promise<FunctionServer> {
   const stopping = new AbortController();
@@ -73,6 +77,8 @@ async function answer(
   const [path = '/'] = (request.url ?? '/').split('?', 1); // Not `new URL`, which throws for `//`.
   if (path === '/_/health') return send(response, { ...NO_REPLY, body: 'OK' });
   if (path === '/_/ready') return send(response, await readiness(options));
+  if (path === GDAL_HEALTH_PATH && options.gdalHealth !== undefined)
+    return send(response, gdalReply(await options.gdalHealth()));
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
   const name = options.functionAt(path);
   if (name === undefined)
@@ -133,6 +139,14 @@ async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {
     () => ({ ...NO_REPLY, body: 'OK' }),
     (thrown: unknown) => ({ ...writeError(asSluiceError(thrown)), status: 503 }),
   );
+}
+
+function gdalReply(health: GdalHealth): HttpReply {
+  return {
+    status: health.status === 'ok' ? 200 : 503,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(health),
+  };
 }
 
 function send(response: ServerResponse, reply: HttpReply): void {

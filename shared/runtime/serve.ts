@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { type Env, parseEnv } from '#shared/config/env.ts';
-import { readStack, readStackIfPresent } from '#shared/config/stack.ts';
+import { PORTS, readStack, readStackIfPresent } from '#shared/config/stack.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
+import { checkGdal } from '#shared/gdal/health.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { type FunctionServer, serveFunctions } from './http-host.ts';
 import { InProcessHost, loadHandler } from './in-process-host.ts';
@@ -26,13 +27,15 @@ const SUPERVISED_GRACE_MS = 0;
 
 async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   await loadHandler(name); // A wrong name ends the process now, not at the first event.
-  const context = await openContext(env, log, { stack: await readStackIfPresent(), functionName: name });
+  const stack = await readStackIfPresent();
+  const context = await openContext(env, log, { stack, functionName: name });
   const host = new InProcessHost(context);
   const server = await serveFunctions({
     functionAt: () => name,
     host,
     listenOn: { address: env.HOST, port: env.PORT },
     ready: () => context.ping(),
+    ...((stack?.find(name)?.needs ?? PORTS).includes('gdal') ? { gdalHealth: () => checkGdal(log) } : {}),
     log,
   });
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');

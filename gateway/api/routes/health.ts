@@ -1,7 +1,9 @@
 import { Hono } from 'hono';
 import { Gauge, Registry } from 'prom-client';
+import type { HealthDocument } from '#shared/api/health.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { gatherGdalHealth } from '../gdal-health.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
 /**
@@ -9,6 +11,9 @@ import type { GatewayMetrics } from '../metrics.ts';
  * For a server that is down, the check is the error message. With several PostGIS servers, `checks.postgis_servers` has
  * the state of each, and `checks.postgis` is `ok` if one responds; the status is `degraded` with 200 if another one is
  * down. It responds in 100 ms, also when a server is slow: the last known state is returned meanwhile.
+ *
+ * GET /api/health adds the GDAL of each function that uses it: `"gdal":{"export-cog":GdalHealth,…}`. It waits for the
+ * functions, and always responds with 200.
  *
  * GET /metrics returns the metrics of the gateway and the router for Prometheus.
  */
@@ -20,14 +25,23 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
       await Promise.all(postgisChecks.map(async ({ name, check }) => [name, await check.state()] as const)),
     );
   const registry = Registry.merge([metrics.registry, deps.router.registry, postgisRegistry(postgisStates)]);
+  const checkServers = async (): Promise<Pick<HealthDocument, 'status' | 'checks'>> => {
+    const [ledger, store, servers] = await Promise.all([ledgerCheck.state(), storeCheck.state(), postgisStates()]);
+    const states = Object.values(servers);
+    const postgis = states.find((state) => state === 'ok') ?? states.join(' ');
+    const checks = { ledger, store, postgis, ...(states.length > 1 ? { postgis_servers: servers } : {}) };
+    if (![ledger, store, postgis].every(isUp)) return { status: 'down', checks };
+    return { status: states.every(isUp) ? 'ok' : 'degraded', checks };
+  };
   return new Hono()
     .get('/healthz', async (c) => {
-      const [ledger, store, servers] = await Promise.all([ledgerCheck.state(), storeCheck.state(), postgisStates()]);
-      const states = Object.values(servers);
-      const postgis = states.find((state) => state === 'ok') ?? states.join(' ');
-      const checks = { ledger, store, postgis, ...(states.length > 1 ? { postgis_servers: servers } : {}) };
-      if (![ledger, store, postgis].every(isUp)) return c.json({ status: 'down', checks }, 503);
-      return c.json({ status: states.every(isUp) ? 'ok' : 'degraded', checks });
+      const health = await checkServers();
+      return c.json(health, health.status === 'down' ? 503 : 200);
+    })
+    .get('/api/health', async (c) => {
+      const [{ status, checks }, gdal] = await Promise.all([checkServers(), gatherGdalHealth(deps)]);
+      const gdalWorks = Object.values(gdal).every((each) => isUp(each.status));
+      return c.json({ status: gdalWorks ? status : 'down', checks, gdal } satisfies HealthDocument);
     })
     .get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }));
 }

@@ -1,0 +1,43 @@
+import type { HealthDocument } from '#shared/api/health.ts';
+import type { GdalHealth } from '#shared/gdal/health.ts';
+import { counted } from '#shared/text/amounts.ts';
+import type { GatewayClient } from '../gateway-client.ts';
+import { formatTable, type Terminal } from '../output/terminal.ts';
+import { EXIT, runCommand, writeJson } from '../run-command.ts';
+
+/** `sluice health`: shows the state of the servers, and of GDAL in the functions. Exits with 1 if a part is down. */
+export function health(client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
+    const document = await client.get<HealthDocument>('/api/health', signal);
+    if (terminal.json) writeJson(terminal, document);
+    else terminal.stdout.write(`${describeHealth(document)}\n`);
+    return document.status === 'down' ? EXIT.failed : EXIT.success;
+  }, terminal);
+}
+
+export function describeHealth({ checks, gdal }: HealthDocument): string {
+  const { postgis_servers: postgisServers = {}, ...servers } = checks;
+  const named = Object.entries(postgisServers).map(([name, state]) => [`PostGIS server ${name}`, state]);
+  return formatTable([
+    ['PART', 'STATE', 'DETAILS'],
+    ...[...Object.entries(servers), ...named].map(([name = '', state = '']) => [
+      name,
+      ...(state === 'ok' ? ['ok', ''] : ['down', state]),
+    ]),
+    ...Object.entries(gdal).map(([name, each]) => [`GDAL of ${name}`, each.status, describeGdal(each)]),
+  ]);
+}
+
+function describeGdal(health: GdalHealth): string {
+  if (health.error !== undefined) return health.error;
+  const missing = [...health.missing_programs, ...health.missing_drivers.map((driver) => `driver ${driver}`)];
+  const limited = health.sandbox?.files === 'all' ? ['sandbox limited'] : [];
+  return [
+    `GDAL ${health.gdal_version ?? 'unknown'}`,
+    `PROJ ${health.proj_version ?? 'unknown'}`,
+    counted(health.vector_drivers.length, 'vector driver'),
+    counted(health.raster_drivers.length, 'raster driver'),
+    ...(missing.length > 0 ? [`missing: ${missing.join(', ')}`] : []),
+    ...limited,
+  ].join(', ');
+}
