@@ -5,7 +5,7 @@ import { LongestFirst } from './tests/sequencer.ts';
 
 /** Tests that need PostgreSQL, an object store or a running Sluice. `npm run test:unit` leaves them out. */
 const SERVER_TESTS = '**/*.server.test.ts';
-const FOLDERS = ['shared', 'functions', 'gateway', 'cli', 'tests', 'docs', 'bench'];
+const FOLDERS = ['shared', 'functions', 'gateway', 'cli', 'tests', 'docs', 'bench', 'templates'];
 
 const settings = {
   env: {

@@ -1,4 +1,5 @@
 import { envExample, errorsDocument } from './env-example.ts';
+import { imagePackages } from './imported-packages.ts';
 import { formatsDocument } from './formats.ts';
 import { functionReadmes } from './function-readmes.ts';
 import type { GeneratedFile } from './generated-file.ts';
@@ -10,6 +11,7 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   envExample,
   errorsDocument,
   formatsDocument,
+  imagePackages,
   manifestDocument,
   manifestSchemaDocument,
   recipesDocument,

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Starts of-watchdog, which starts the function. A step ends itself after STEP_TIMEOUT_SECONDS and reports STEP_TIMEOUT.
+# The watchdog answers 504 later, so that it does not replace this report.
+set -eu
+limit="$((${STEP_TIMEOUT_SECONDS:-3600} + 60))s"
+export exec_timeout="${exec_timeout:-$limit}"
+export read_timeout="${read_timeout:-$limit}"
+export write_timeout="${write_timeout:-$limit}"
+exec fwatchdog
