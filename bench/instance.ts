@@ -11,7 +11,7 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { startPostgres } from '../gateway/embedded/postgres.ts';
+import { type EmbeddedPostgres, startPostgres } from '../gateway/embedded/postgres.ts';
 
 /** A separate Sluice to measure: the gateway of `npm start`, in a separate process, with empty databases. */
 export interface Instance {
@@ -42,28 +42,13 @@ export async function startInstance(extraVariables: Record<string, string> = {})
   await mkdir('.cache/bench', { recursive: true });
   const home = await mkdtemp(resolve('.cache/bench/home-'));
   const postgres = await startPostgres(join(home, 'postgres'));
-  const [controlUrl, postgisUrl] = [
-    await postgres.database('control'),
-    await postgres.database('spatial', { postgis: true }),
-  ];
   const [port, storePort] = await freePorts();
-  const variables = {
-    SLUICE_HOME: home,
-    PORT: String(port),
-    S3_EMBEDDED_PORT: String(storePort),
-    CONTROL_DATABASE_URL: controlUrl,
-    POSTGIS_URL: postgisUrl,
-    LOG_LEVEL: 'warn',
-    S3_ACCESS_KEY_ID: 'SLUICEBENCH',
-    S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
-    ...extraVariables,
-  };
+  const variables = { ...(await environmentOf(home, { port, storePort }, postgres)), ...extraVariables };
   const gateway = execa(process.execPath, [...GATEWAY_FLAGS, 'gateway/main.ts', '--no-sample'], {
     env: variables,
     stdio: ['ignore', 'ignore', 'inherit'],
     reject: false,
   });
-  const env = parseEnv({ ...process.env, ...variables, S3_ENDPOINT: `http://127.0.0.1:${storePort}` });
   const stopServers = async () => {
     gateway.kill('SIGTERM');
     await gateway;
@@ -80,6 +65,7 @@ export async function startInstance(extraVariables: Record<string, string> = {})
     await stopServers();
     throw thrown;
   }
+  const env = parseEnv({ ...process.env, ...variables, S3_ENDPOINT: `http://127.0.0.1:${storePort}` });
   const ledger = await openLedger(env);
   const objects = openObjectStore(env);
   const scratch = join(home, 'bare');
@@ -90,7 +76,7 @@ export async function startInstance(extraVariables: Record<string, string> = {})
     home,
     objects,
     ledger,
-    postgisUrl,
+    postgisUrl: variables.POSTGIS_URL,
     scratch,
     landingBucket: env.LANDING_BUCKET,
     stop: async () => {
@@ -98,6 +84,24 @@ export async function startInstance(extraVariables: Record<string, string> = {})
       await ledger.close();
       await stopServers();
     },
+  };
+}
+
+/** The variables of an instance with two empty databases. */
+async function environmentOf(
+  home: string,
+  { port, storePort }: { port: number; storePort: number },
+  postgres: EmbeddedPostgres,
+) {
+  return {
+    SLUICE_HOME: home,
+    PORT: String(port),
+    S3_EMBEDDED_PORT: String(storePort),
+    CONTROL_DATABASE_URL: await postgres.database('control'),
+    POSTGIS_URL: await postgres.database('spatial', { postgis: true }),
+    LOG_LEVEL: 'warn',
+    S3_ACCESS_KEY_ID: 'SLUICEBENCH',
+    S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
   };
 }
 

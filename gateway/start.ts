@@ -11,7 +11,8 @@ import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway } from './api/app.ts';
-import { listen } from './api/listen.ts';
+import type { GatewayDeps } from './api/deps.ts';
+import { listen, type Listener } from './api/listen.ts';
 import { lockFolder } from './embedded/home-folder.ts';
 import { openServers } from './embedded/open-servers.ts';
 import { SupervisedHost } from './hosts/supervised-host.ts';
@@ -56,11 +57,7 @@ export async function startSluice(
   const { promise: broken, reject: onFailure } = Promise.withResolvers<never>();
   broken.catch(() => undefined); // Not every caller handles the rejection.
 
-  const lock = lockFolder(join(home, 'sluice.lock'), 'Sluice', publicUrl(given));
-  opened.defer(() => lock.release());
-  const listener = await listen(given);
-  opened.defer(() => listener.close());
-
+  const listener = await lockAndListen(given, home, opened);
   // Notifications are ignored until the router is ready. `publishWaitingManifests` publishes those uploads.
   let onNotification: (body: unknown) => void = () => undefined;
   const servers = await openServers(given, {
@@ -88,16 +85,8 @@ export async function startSluice(
   const ownPostgis = given.POSTGIS_URL === undefined;
   await jobs.run('WorkingData:Delete:Failed', deleteWorkingData(context, { ownPostgis }));
   await router.start();
-  void jobs.run('Cron:Run:Failed', runCron({ stack, router, log, signal: jobs.signal }));
-  void jobs.run('Run:Resume:Failed', publishNextEvents(parts));
-  void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
-  void jobs.run('Upload:Delete:Failed', deleteLateUploads(context, jobs.signal));
-
-  const transfers = openObjectStore(env, { maxSockets: Infinity });
-  opened.defer(() => transfers.close());
-  const { fetch } = createGateway({ ...context, transfers, env, router, host, stack, log });
-  listener.answerWith((request) => fetch(request));
-  opened.defer(() => listener.close()); // Stops first, so that no new request arrives.
+  startJobs(jobs, { ...parts, stack });
+  serveRequests(listener, { ...context, env, router, host, stack, log }, opened);
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Done');
 
   const running = opened.move();
@@ -110,6 +99,32 @@ export async function startSluice(
     broken,
     stop: () => running.disposeAsync(),
   };
+}
+
+/** Locks SLUICE_HOME for this process, and listens on PORT. Requests are answered by `serveRequests`. */
+async function lockAndListen(env: Env, home: string, opened: AsyncDisposableStack): Promise<Listener> {
+  const lock = lockFolder(join(home, 'sluice.lock'), 'Sluice', publicUrl(env));
+  opened.defer(() => lock.release());
+  const listener = await listen(env);
+  opened.defer(() => listener.close());
+  return listener;
+}
+
+/** Starts the schedules, and the work that an earlier process did not complete. */
+function startJobs(jobs: BackgroundJobs, parts: Context & { router: Router; stack: Stack }): void {
+  void jobs.run('Cron:Run:Failed', runCron(parts));
+  void jobs.run('Run:Resume:Failed', publishNextEvents(parts));
+  void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
+  void jobs.run('Upload:Delete:Failed', deleteLateUploads(parts, parts.signal));
+}
+
+/** Answers the requests of the listener with the gateway. */
+function serveRequests(listener: Listener, deps: Omit<GatewayDeps, 'transfers'>, opened: AsyncDisposableStack): void {
+  const transfers = openObjectStore(deps.env, { maxSockets: Infinity });
+  opened.defer(() => transfers.close());
+  const { fetch } = createGateway({ ...deps, transfers });
+  listener.answerWith((request) => fetch(request));
+  opened.defer(() => listener.close()); // Stops first, so that no new request arrives.
 }
 
 async function trackProgress<T>(
