@@ -20,6 +20,9 @@ beforeAll(async () => {
     'a.prj',
     'Höhe.TIF',
     'Höhe.tfw',
+    'Höhe.tif.aux.xml',
+    'Höhe.TIF.msk',
+    'Höhe.TIF.ovr',
     'höhe.PRJ',
   ])
     await writeFile(join(folder, name), '12345');
@@ -50,9 +53,14 @@ test('a shapefile includes its parts, regardless of case', async () => {
   expect(await find(['straßen.dbf', 'Straßen.SHP', 'Straßen.SHP.xml', 'Straßen.prj'])).toEqual([shapefile]);
 });
 
-test('a raster includes its world file and CRS', async () => {
+test('a raster includes its world file, CRS, metadata and mask', async () => {
   expect(await find(['Höhe.TIF'])).toEqual([
-    { name: 'Höhe.TIF', format: 'GTiff', type: 'raster', parts: ['Höhe.TIF', 'Höhe.tfw', 'höhe.PRJ'] },
+    {
+      name: 'Höhe.TIF',
+      format: 'GTiff',
+      type: 'raster',
+      parts: ['Höhe.TIF', 'Höhe.TIF.msk', 'Höhe.tfw', 'Höhe.tif.aux.xml', 'höhe.PRJ'],
+    },
   ]);
   expect(await find(['andere.dbf'], { format: 'NC' })).toMatchObject([{ format: 'NC', type: 'raster' }]);
 });

@@ -67,11 +67,12 @@ async function partsOf(path: string, { format, type }: Partial<GuessedFormat>): 
   const name = format ?? guessFromName(path, type)?.format;
   const known = name === undefined ? undefined : namedFormat(name, path, type);
   if (isArchive(path) || known === undefined || known.type === 'tabular') return [];
-  const { required, optional } = known.format;
+  const { required, optional, attached = [] } = known.format;
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata from ArcGIS, not GML.
   const names = new Set([
     ...[...required, ...optional].map((extension) => `${stem}${extension}`),
+    ...attached.map((ending) => `${basename(path).toLowerCase()}${ending}`),
     `${basename(path).toLowerCase()}.xml`,
   ]);
   return (await readdir(dirname(path)))

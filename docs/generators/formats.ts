@@ -146,7 +146,11 @@ ${RASTER_FORMATS.map(rasterRow).join('\n')}
 
 Each file may be in a \`.zip\` archive, like a vector file. Files that refer to pixels elsewhere are rejected
 (\`FILE_FORBIDDEN_CONTENT\`): VRT, WMS and similar XML with any extension, and netCDF-4 files with values in another
-file (HDF5 external storage, virtual datasets, external links). \`.aux.xml\`, \`.ovr\` and \`.msk\` files are not read.
+file (HDF5 external storage, virtual datasets, external links).
+
+Two files with the whole name of the raster before their ending are read, too: GDAL's metadata (\`dem.tif.aux.xml\`),
+which can hold nodata, scales, units, descriptions, colors and classes of bands, and a mask (\`dem.tif.msk\`).
+Statistics of an .aux.xml, and \`.ovr\` files, are not used.
 
 ### Pixels
 
@@ -158,6 +162,7 @@ file (HDF5 external storage, virtual datasets, external links). \`.aux.xml\`, \`
   overrides both.
 - **Nodata** is \`metadata.raster.nodata\`, else the value of the file. Values outside of the valid range of a netCDF
   variable become nodata, or are kept if it has no nodata value (note \`VALUES_OUTSIDE_VALID_RANGE\`).
+  NaN of a netCDF variable become nodata, because GDAL reads them so (note \`NAN_REPLACED\`, with their number).
   If a warp leaves empty pixels in a raster without nodata, they get NaN in floating-point data, the smallest value in
   signed integers, and a mask in the file in other types.
 - **Compression** is lossless: deflate with a predictor (without one for classes), or \`zstd\` or \`lzw\` by
@@ -166,6 +171,12 @@ file (HDF5 external storage, virtual datasets, external links). \`.aux.xml\`, \`
   with several pages it is the number of the page. Other dimensions become bands with a description such as \`time=36,
   level=0\`. Scale, offset and unit of packed values are kept in the asset and in the file. Curvilinear grids, and grids
   whose last dimensions are (lon, lat), are rejected.
+- **Classes**: a GeoTIFF has the colors of classes, but not their names, nor attribute tables (RAT). These are in the
+  description of the band in the asset and its STAC item, up to 131,072 characters per asset (note
+  \`ATTRIBUTE_TABLE_MOVED\`, else \`ATTRIBUTE_TABLE_DROPPED\`).
+- **Statistics** are those of all pixels with data. They have 14 digits; minimum and maximum of Float32 are exact.
+  Notes: \`STATISTICS_ROUNDED\` for 64-bit integers with more digits, \`STATISTICS_MISSING\` for bands with infinite
+  values.
 - **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, independent of the size of the file.
 
 ### Georeference

@@ -126,15 +126,21 @@ describe.each([
     });
   });
 
-  test('ignores side files that refer to other files', async () => {
-    await landing.put(
-      'seite/landsat.tif.aux.xml',
-      `<PAMDataset><Metadata domain="GEOLOCATION"><MDI key="X_DATASET">/vsicurl/${url}/x</MDI></Metadata></PAMDataset>`,
-    );
-    await landing.put('seite/landsat.tif.ovr', vrt());
-    await landing.put('seite/landsat.tif.msk', vrt());
+  test('rejects side files that refer to other files', async () => {
     const path = await landing.upload(rasterFile('landsat.tif'), 'seite/landsat.tif');
-    expect((await landing.ingest({ path, format: 'GTiff' })).asset.raster?.width).toBe(160);
+    const reference = `<Metadata domain="GEOLOCATION"><MDI key="X_DATASET">/vsicurl/${url}/x</MDI></Metadata>`;
+    const parts = [
+      ['.msk', vrt()],
+      ['.aux.xml', `<PAMDataset>${reference}</PAMDataset>`],
+    ] as const;
+    await landing.put('seite/landsat.tif.ovr', vrt()); // Overviews are not read.
+    for (const [part, content] of parts) {
+      await landing.put(`seite/landsat.tif${part}`, content);
+      await expect(landing.ingest({ path, format: 'GTiff' })).rejects.toMatchObject({
+        code: 'FILE_FORBIDDEN_CONTENT',
+        details: { file: path, part },
+      });
+    }
     expect(server.count()).toBe(0);
   });
 });

@@ -100,7 +100,7 @@ test('ignores an alpha band in statistics when there is a nodata value, as GDAL 
   expect(asset.raster?.bands[0]?.statistics).toMatchObject({ minimum: 25, maximum: 233 });
 });
 
-test('ignores statistics in an .aux.xml file of an archive', async () => {
+test('ignores statistics in an .aux.xml file of an archive, which describes the bands', async () => {
   const made = await landing.make('beide.tif', LANDSAT);
   await writeFile(
     `${made}.aux.xml`,
@@ -109,10 +109,44 @@ test('ignores statistics in an .aux.xml file of an archive', async () => {
   const zip = await landing.zip('beide.zip', made, `${made}.aux.xml`);
   const { asset, path } = await landing.ingest({ path: await landing.upload(zip), format: 'GTiff' });
   expect(asset.raster?.bands[0]).toMatchObject({
-    description: null,
+    description: 'fremd',
     statistics: { mean: expect.closeTo(60.8, 1) as number },
   });
   expect((await bandMetadata(path))[0]).toBeUndefined();
+});
+
+/** A GeoTIFF of one row with these values. */
+async function rowOf(type: string, ...values: string[]): Promise<string> {
+  const grid = join(landing.folder, `${type}.asc`);
+  await writeFile(grid, `ncols ${values.length}\nnrows 1\nxllcorner 0\nyllcorner 0\ncellsize 1\n${values.join(' ')}\n`);
+  const ascii = ['--config', 'AAIGRID_DATATYPE', 'Float64', '-a_srs', 'EPSG:4326'];
+  return landing.upload(await landing.make(`${type}.tif`, grid, ...ascii, '-ot', type));
+}
+
+test('has minimum and maximum of Float32 exactly', async () => {
+  const { asset } = await landing.ingest({
+    path: await rowOf('Float32', '0.99977732', '-1e-7', '0.1'),
+    format: 'GTiff',
+  });
+  const { minimum, maximum } = asset.raster?.bands[0]?.statistics ?? {};
+  expect([minimum, maximum]).toEqual([Math.fround(-1e-7), Math.fround(0.99977732)]);
+  expect(asset.quality.notes).toEqual([]);
+});
+
+test('notes statistics of 64-bit integers that are rounded, and those that are missing', async () => {
+  const notes = async (type: string, ...values: string[]) =>
+    (await landing.ingest({ path: await rowOf(type, ...values), format: 'GTiff' }, {}, 'g')).asset.quality.notes;
+  expect(await notes('Int64', '1', '9007199254740992')).toEqual([
+    {
+      code: 'STATISTICS_ROUNDED',
+      message:
+        'Band 1 has integers of more than 14 digits. GDAL computes their statistics as doubles, and rounds them to ' +
+        '14 digits. The pixels are exact.',
+    },
+  ]);
+  expect(await notes('UInt64', '1', '12345678901234')).toEqual([]);
+  expect(await notes('Float64', '1e300', '-1e300')).toMatchObject([{ code: 'STATISTICS_MISSING' }]);
+  expect(await notes('Float64', '1', '-1')).toEqual([]);
 });
 
 test('overwrites statistics with spaces of the same length', () => {

@@ -81,7 +81,7 @@ function formatBand(band: Raster['bands'][number]): string {
   const name = description === null ? '' : `${printable(description)}: `;
   const range =
     statistics === null
-      ? 'without data'
+      ? 'without statistics'
       : [statistics.minimum, statistics.maximum].map((value) => significant(value * scale + offset)).join(' to ');
   const unitText = unit === undefined ? '' : ` ${printable(unit)}`;
   const nodataText = nodata === null ? '' : `, no data ${nodata}`;

@@ -231,6 +231,8 @@ function bands(asset: AssetDocument): Json {
       ...(band.scale === undefined ? {} : { 'raster:scale': band.scale }),
       ...(band.offset === undefined ? {} : { 'raster:offset': band.offset }),
       ...(band.time === undefined ? {} : { datetime: band.time }),
+      ...(band.category_names === undefined ? {} : { 'sluice:category_names': band.category_names }),
+      ...(band.attribute_table === undefined ? {} : { 'sluice:attribute_table': band.attribute_table }),
       ...(band.statistics === null ? {} : { statistics: band.statistics }),
     })),
   };

@@ -14,6 +14,8 @@ export interface FileFormat {
   required: readonly string[];
   /** Extensions of files with the same stem that are fetched when they exist. */
   optional: readonly string[];
+  /** Endings of files with the whole name of the main file before them, which are fetched when they exist. */
+  attached?: readonly string[];
   /** True when a file has one layer without a name. `layer` of the manifest then selects a file of an archive. */
   isSingleLayer?: true;
   /** True when a file of this format can start with these bytes (at most 16 KiB). */

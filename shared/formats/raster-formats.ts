@@ -11,8 +11,10 @@ export interface RasterFormat extends FileFormat {
 }
 
 const WORLD_FILES = ['.wld', '.prj'] as const;
+/** GDAL's metadata, such as nodata, scales, classes and tables of bands; and a mask, which is a TIFF. */
+export const ATTACHED_FILES = { metadata: '.aux.xml', mask: '.msk' } as const;
 
-export const RASTER_FORMATS: readonly RasterFormat[] = [
+const FORMATS: readonly RasterFormat[] = [
   {
     name: 'GTiff',
     aliases: ['GeoTIFF', 'TIFF', 'TIF', 'COG', 'BigTIFF'],
@@ -105,6 +107,11 @@ export const RASTER_FORMATS: readonly RasterFormat[] = [
     matchesSignature: startsWithLatin1('EHFA_HEADER_TAG'),
   },
 ];
+
+export const RASTER_FORMATS: readonly RasterFormat[] = FORMATS.map((format) => ({
+  ...format,
+  attached: Object.values(ATTACHED_FILES),
+}));
 
 export const RASTER_TABLE = new FormatTable('raster', RASTER_FORMATS);
 

@@ -8,6 +8,7 @@ export const GDAL_PROGRAMS = /** @type {const} */ ([
   'ogr2ogr',
   'gdalinfo',
   'gdal_translate',
+  'gdalmdimtranslate',
   'gdalwarp',
   'gdaltransform',
   'projinfo',

@@ -9,6 +9,7 @@ import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { settleAll } from '#shared/signals/settle-all.ts';
 import {
+  attachedEnding,
   datasetInArchive,
   extensionOf,
   hasParts,
@@ -109,7 +110,7 @@ async function fetchObjects(
   const stem = join(folder, stemOf(localName(key)));
   const downloads = await settleAll(
     parts.map(async (part) => {
-      const path = `${stem}${localExtension(part, format, part.name === key)}`;
+      const path = `${stem}${localEnding(part, format, key)}`;
       const limit = part.name === key ? undefined : maxPartBytes(part.extension);
       const maxBytes = Math.min(limit ?? Infinity, env.MAX_FILE_BYTES);
       const { sha256, size } = await objects
@@ -129,9 +130,15 @@ async function fetchObjects(
   };
 }
 
-/** GDAL drivers expect a lower-case extension of their format, so the main file gets one. */
-function localExtension(part: SourcePart, format: FileFormat, isMain: boolean): string {
-  return isMain && !hasExtension(format, part.extension) ? (format.extensions[0] ?? '') : part.extension;
+/**
+ * What follows the stem in the local name of a part. GDAL drivers expect a lower-case extension of their format, so the
+ * main file gets one.
+ */
+function localEnding({ name, extension }: SourcePart, format: FileFormat, main: string): string {
+  const isAttached = attachedEnding(format, main, name) !== undefined;
+  if (name !== main && !isAttached) return extension;
+  const mainExtension = hasExtension(format, main) ? extensionOf(main) : (format.extensions[0] ?? '');
+  return isAttached ? `${mainExtension}${extension}` : mainExtension;
 }
 
 async function keysWithStem(key: string, { objects, env }: Pick<Context, 'objects' | 'env'>): Promise<string[]> {
@@ -178,7 +185,7 @@ function unpackDataset(
       if (member === undefined) continue;
       const limit = part.name === main ? undefined : maxPartBytes(part.extension);
       if (limit !== undefined && member.size > limit) throw partTooLarge(part.extension, declared.path, limit);
-      const target = memberPath(folder, `${stemOf(part.name)}${extensionOf(part.name)}`);
+      const target = memberPath(folder, `${stemOf(main)}${localEnding(part, format, main)}`);
       await unpack(member, target, signal);
       paths.push(target);
     }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { rasterFormat } from '#shared/formats/raster-formats.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { layerInside, type Source } from './fetch-source.ts';
 import { datasetInArchive, partsOf, stemOf } from './source-parts.ts';
@@ -16,6 +17,24 @@ test('finds the parts of a dataset without regard to case, and names missing par
   expect(() => partsOf(shapefile, 'a.shp', ['a.shx'], 's3://x/a.shp')).toThrow('s3://x/a.shp lacks .dbf');
   expect(stemOf('.hidden')).toBe('.hidden');
   expect(stemOf('a.b/c')).toBe('a.b/c');
+});
+
+test('finds files attached to a raster, whose names begin with its whole name', () => {
+  const names = [
+    'Höhe.TIF.aux.xml',
+    'Höhe.TIF.MSK',
+    'Höhe.aux.xml',
+    'Höhe.tif.msk',
+    'Höhe.TIF.ovr',
+    'Höhe.TIF',
+    'Höhe.tfw',
+  ];
+  expect(partsOf(rasterFormat('GTiff'), 'Höhe.TIF', names, 'f')).toEqual([
+    { name: 'Höhe.TIF', extension: '.tif' },
+    { name: 'Höhe.TIF.MSK', extension: '.msk' },
+    { name: 'Höhe.TIF.aux.xml', extension: '.aux.xml' },
+    { name: 'Höhe.tfw', extension: '.tfw' },
+  ]);
 });
 
 test('requires a layer for an archive with several datasets', () => {

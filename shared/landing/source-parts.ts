@@ -9,17 +9,17 @@ import { type FileFormat, hasExtension } from '#shared/formats/format-table.ts';
 export interface SourcePart {
   /** An object key, or a name in an archive. */
   name: string;
-  /** Lower case, with the dot. */
+  /** Lower case, with the dot. For an attached file, the text after the name of the main file. */
   extension: string;
 }
 
 /**
  * Limits for parts that GDAL or Sluice reads as a whole, in bytes: the text of a CRS, an encoding, a georeference or a
- * header has a few kilobytes, and a schema a few hundred.
+ * header has a few kilobytes, and a schema a few hundred. An .aux.xml can hold a table.
  */
 const PART_LIMITS: [extension: RegExp, maxBytes: number][] = [
   [/^\.(?:prj|cpg|cst|hdr|clr|wld|\w{1,4}w)$/, 2 ** 16],
-  [/^\.xsd$/, 2 ** 24],
+  [/^\.(?:xsd|aux\.xml)$/, 2 ** 24],
 ];
 
 /** The size limit of a part that is read as a whole, in bytes; undefined for other parts. */
@@ -56,8 +56,14 @@ function baseNameOf(name: string): string {
 }
 
 /** True when a dataset of the format can have more than one file. */
-export function hasParts(format: FileFormat): boolean {
-  return format.required.length + format.optional.length > 0;
+export function hasParts({ required, optional, attached = [] }: FileFormat): boolean {
+  return required.length + optional.length + attached.length > 0;
+}
+
+/** The ending of a file that is attached to `main`, in lower case; undefined for other files. */
+export function attachedEnding({ attached = [] }: FileFormat, main: string, name: string): string | undefined {
+  const ending = name.slice(main.length).toLowerCase();
+  return name.startsWith(main) && attached.includes(ending) ? ending : undefined;
 }
 
 /**
@@ -69,8 +75,9 @@ export function partsOf(format: FileFormat, main: string, names: readonly string
   const wanted = new Set([...format.required, ...format.optional]);
   const parts = new Map<string, string>();
   for (const name of [...names].sort()) {
-    const extension = extensionOf(name);
-    if (stemOf(name) === stem && wanted.has(extension) && !parts.has(extension)) parts.set(extension, name);
+    const isPart = stemOf(name) === stem && wanted.has(extensionOf(name));
+    const extension = isPart ? extensionOf(name) : attachedEnding(format, main, name);
+    if (extension !== undefined && !parts.has(extension)) parts.set(extension, name);
   }
   const missing = format.required.filter((extension) => !parts.has(extension));
   if (missing.length > 0) {

@@ -126,6 +126,17 @@ export type RunDocument = z.infer<typeof RunDocumentSchema>;
 /** `[west, south, east, north]`; null for an asset without coordinates. */
 export const BboxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable();
 
+/** A raster attribute table of GDAL: columns and rows that describe the classes of a band. */
+export const AttributeTableSchema = z.object({
+  /** `usage` is GDAL's name of the meaning of a column: Name, MinMax, PixelCount, Red, … */
+  columns: z.array(z.object({ name: z.string(), type: z.enum(['integer', 'real', 'string']), usage: z.string() })),
+  rows: z.array(z.array(z.union([z.string(), z.number()]))),
+  /** Row i is for values from row0_minimum + i * bin_size. Absent when a column has the values. */
+  row0_minimum: z.number().optional(),
+  bin_size: z.number().optional(),
+});
+export type AttributeTable = z.infer<typeof AttributeTableSchema>;
+
 export const BandSchema = z.object({
   /** GDAL's name of the data type: Byte, Int16, UInt16, Int32, Float32, … */
   data_type: z.string(),
@@ -139,6 +150,10 @@ export const BandSchema = z.object({
   unit: z.string().optional(),
   /** The time of the values; absent when the file does not contain it for each band. */
   time: Time.optional(),
+  /** Names of the classes 0, 1, 2, …; absent when the file has none. */
+  category_names: z.array(z.string()).optional(),
+  /** Absent when the file has none. */
+  attribute_table: AttributeTableSchema.optional(),
   /** Statistics of the stored values; null when no pixel has data. */
   statistics: z
     .object({

@@ -11,6 +11,7 @@ import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
+import { type BandTable, readAttributeTables } from './attribute-table.ts';
 import { asciiGridType } from './ascii-grid.ts';
 import { checkGrib } from './grib-fields.ts';
 import {
@@ -31,12 +32,16 @@ export interface DescribedRaster {
   name: string;
   /** The chosen variable or page; null for a file with one image. */
   layer: string | null;
+  /** The number of variables or pages of a file with several; 0 for a file with one image. */
+  images: number;
   info: RasterInfo;
   crs: Crs;
   /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
   crsOverrides: boolean;
   /** Options of GDAL's driver. */
   openOptions: string[];
+  /** Of each band. */
+  attributeTables: BandTable[];
   notes: Note[];
 }
 
@@ -72,10 +77,12 @@ export async function describeRaster(given: RasterSource, context: RasterContext
     source,
     name,
     layer: image?.layer ?? null,
+    images: images.length,
     info,
     crs,
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
     openOptions,
+    attributeTables: await readAttributeTables(name, info.bands.length, source, context),
     notes: [...driverNotes, ...gribNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
   };
 }

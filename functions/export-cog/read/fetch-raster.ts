@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type RasterFormat, rasterFormat, rejectReferencingXml } from '#shared/formats/raster-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { allowAttachedFiles } from './attached-files.ts';
 import { findHdf5Reference, MAX_HEAPS } from './hdf5-references.ts';
 import type { Subdataset } from './raster-info.ts';
 
@@ -13,7 +14,7 @@ export type RasterSource = Source<RasterFormat>;
  * FORMAT_NOT_SUPPORTED, FORMAT_MISMATCH, FILE_FORBIDDEN_CONTENT, and the errors of fetchSource.
  */
 export async function fetchRaster(declared: ManifestFile, context: FetchContext): Promise<RasterSource> {
-  return fetchSource(
+  const source = await fetchSource(
     declared,
     rasterFormat(declared.format, declared.path),
     async ({ path, file, format }, firstBytes) => {
@@ -23,6 +24,7 @@ export async function fetchRaster(declared: ManifestFile, context: FetchContext)
     },
     context,
   );
+  return allowAttachedFiles(source);
 }
 
 /**

@@ -11,6 +11,8 @@ interface Described {
   metadata: Record<string, unknown>;
 }
 
+/** Colors of the values 0, 1, 2, …: red, green, blue, opacity. */
+const ColorTableSchema = z.object({ entries: z.array(z.array(z.number())) });
 const Domains = z.record(z.string(), z.unknown()).default({});
 const BandInfoSchema = z
   .object({
@@ -18,7 +20,9 @@ const BandInfoSchema = z
     type: z.string(),
     colorInterpretation: z.string().optional(),
     description: z.string().optional(),
-    colorTable: z.unknown().optional(),
+    colorTable: ColorTableSchema.optional().catch(undefined),
+    /** Names of the classes 0, 1, 2, …. */
+    categories: z.array(z.string()).optional(),
     noDataValue: z.union([z.number(), z.string()]).transform(toPixelValue).optional(),
     scale: z.number().optional().catch(undefined),
     offset: z.number().optional().catch(undefined),
@@ -89,7 +93,7 @@ export function infoCommand(
 ): GdalCommand {
   return {
     command: 'gdalinfo',
-    // -norat: attribute tables can be long and are not used.
+    // -norat: attribute tables can be long. attribute-table.ts reads them.
     args: [
       ...['-json', '-norat', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : [])],
       ...openOptions.flatMap((option) => ['-oo', option]),
@@ -97,7 +101,7 @@ export function infoCommand(
     ],
     drivers: [...drivers],
     folder,
-    environment: { ...environment, GDAL_PAM_ENABLED: 'NO' }, // Neither reads nor writes .aux.xml files.
+    environment: { GDAL_PAM_ENABLED: 'NO', ...environment }, // Neither reads nor writes .aux.xml files.
   };
 }
 
@@ -189,6 +193,17 @@ export function metadataItem({ metadata }: Described, key: string, domain = ''):
   const items = metadata[domain];
   const value = typeof items === 'object' && items !== null ? (items as Record<string, unknown>)[key] : undefined;
   return typeof value === 'string' ? value : undefined;
+}
+
+/**
+ * A statistic that GDAL computed, such as MINIMUM; NaN when there is none. GDAL prints 14 digits, which identify a
+ * Float32, but not every Float64 and 64-bit integer.
+ */
+export function statistic(band: BandInfo, name: string): number {
+  const text = metadataItem(band, `STATISTICS_${name}`) ?? '';
+  if (/^[-+]?inf/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  const value = text === '' ? Number.NaN : Number(text);
+  return band.type === 'Float32' && /^M(?:IN|AX)IMUM$/.test(name) ? Math.fround(value) : value;
 }
 
 /** One image of a file with several: a variable of a netCDF file, or a page of a TIFF. */

@@ -1,5 +1,12 @@
 import type { Note } from '#shared/contracts/facts.ts';
-import { type BandInfo, infoCommand, metadataItem, parseRasterInfo, type RasterInfo } from './raster-info.ts';
+import {
+  type BandInfo,
+  infoCommand,
+  metadataItem,
+  parseRasterInfo,
+  type RasterInfo,
+  statistic,
+} from './raster-info.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import { type RasterContext, runGdalOn } from './run-gdal.ts';
 
@@ -30,7 +37,10 @@ export async function readValidRange(
   const [first] = info.bands;
   const range = first === undefined || info.driverShortName !== 'netCDF' ? undefined : validRange(first);
   if (first === undefined || range === undefined) return { openOptions: [], notes: [] };
-  const command = infoCommand(name, folder, { ...format, openOptions: KEEP_VALUES }, { range: true });
+  // gdalinfo prints a range with 3 decimals, and statistics with 14 digits, but takes statistics from the file.
+  const hasStatistics = metadataItem(first, 'STATISTICS_MINIMUM') !== undefined;
+  const read = hasStatistics ? { range: true } : { statistics: true };
+  const command = infoCommand(name, folder, { ...format, openOptions: KEEP_VALUES }, read);
   const { bands } = parseRasterInfo((await runGdalOn(file, command, context)).stdout, file);
   if (!bands.some((band) => isOutside(band, range))) return { openOptions: [], notes: [] };
   const { noDataValue } = first;
@@ -63,6 +73,8 @@ export function validRange(band: BandInfo): Range | undefined {
   return Number.isNaN(minimum) || Number.isNaN(maximum) ? undefined : [minimum, maximum];
 }
 
-function isOutside({ computedMin, computedMax }: BandInfo, [minimum, maximum]: Range): boolean {
-  return (computedMin ?? minimum) < minimum || (computedMax ?? maximum) > maximum;
+/** False for a band without values. */
+function isOutside(band: BandInfo, [minimum, maximum]: Range): boolean {
+  const { computedMin = statistic(band, 'MINIMUM'), computedMax = statistic(band, 'MAXIMUM') } = band;
+  return computedMin < minimum || computedMax > maximum;
 }

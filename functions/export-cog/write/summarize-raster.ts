@@ -4,7 +4,7 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
 import { bandTime } from '../read/data-time.ts';
 import { readTiffDirectories, type TiffDirectory } from '../check/tiff-directories.ts';
-import { type BandInfo, metadataItem, type RasterInfo } from '../read/raster-info.ts';
+import { type BandInfo, metadataItem, type RasterInfo, statistic } from '../read/raster-info.ts';
 
 /** The field `raster` of the asset document. */
 export type RasterSummary = z.infer<typeof RasterSchema>;
@@ -81,11 +81,10 @@ function netcdfDimensions({ metadata }: BandInfo): string {
 /** Null for a band without values, and for complex numbers, which have no order. */
 function statisticsOf(band: BandInfo): Band['statistics'] {
   if (band.type.startsWith('C')) return null;
-  const statistic = (name: string) => Number(metadataItem(band, `STATISTICS_${name}`) ?? Number.NaN);
-  const [minimum, maximum] = [statistic('MINIMUM'), statistic('MAXIMUM')];
-  const [mean, stddev] = [statistic('MEAN'), statistic('STDDEV')];
+  const [minimum, maximum] = [statistic(band, 'MINIMUM'), statistic(band, 'MAXIMUM')];
+  const [mean, stddev] = [statistic(band, 'MEAN'), statistic(band, 'STDDEV')];
   if (![minimum, maximum, mean, stddev].every(Number.isFinite)) return null;
-  const validPercent = statistic('VALID_PERCENT');
+  const validPercent = statistic(band, 'VALID_PERCENT');
   return { minimum, maximum, mean, stddev, valid_percent: Number.isFinite(validPercent) ? validPercent : 100 };
 }
 

@@ -16,7 +16,10 @@ import { clearStatistics, type RasterSummary, summarizeRaster } from './summariz
 import { boundsInDegrees } from './bounds.ts';
 import { type CogSource, cogSource } from '../plan/plan-assets.ts';
 import { maskedStatistics } from './masked-statistics.ts';
-import { isSignedByte } from '../read/raster-info.ts';
+import { statisticsNotes } from './statistics-notes.ts';
+import { notANumberNotes } from './not-a-number.ts';
+import { isSignedByte, type RasterInfo } from '../read/raster-info.ts';
+import { colorNotes, describeClasses } from './band-classes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** A written and checked Cloud Optimized GeoTIFF. */
@@ -68,6 +71,9 @@ export async function writeCog(
   const nativeBbox = rasterExtent(info) ?? null;
   if (nativeBbox !== null) await checkWrittenCrs(info, crs, nativeBbox, file, context);
   const bbox = nativeBbox === null ? null : await boundsInDegrees(nativeBbox, info.size, crs, context);
+  const summary = summarizeRaster(info, directories, plan.settings.compression, crs, rasters[0]?.info ?? info);
+  const classes = describeClasses(summary.bands, rasters);
+  const raster = withStatistics({ ...summary, bands: classes.bands }, masked);
   return {
     path,
     sha256,
@@ -75,20 +81,32 @@ export async function writeCog(
     crs: crsLabel(crs),
     nativeBbox,
     bbox,
-    raster: withStatistics(
-      summarizeRaster(info, directories, plan.settings.compression, crs, rasters[0]?.info ?? info),
-      masked,
-    ),
+    raster,
     settings: plan.settings,
     steps: plan.steps,
     notes: [
-      ...rasters.flatMap((raster) => raster.notes),
+      ...rasters.flatMap((one) => one.notes),
       ...oneNodata.notes,
       ...gdalNotes,
       ...gridNotes(rasters),
       ...(changesCrs ? targetCrsNotes(parameters.target_crs, crs, bbox) : []),
+      ...classes.notes,
+      ...statisticsNotes(raster, info),
+      ...(await lossNotes(rasters, info, folder, context)),
     ],
   };
+}
+
+/** Notes about what the sources have, and the written file does not. */
+async function lossNotes(
+  rasters: readonly DescribedRaster[],
+  written: RasterInfo,
+  folder: string,
+  context: RasterContext,
+): Promise<Note[]> {
+  const notes = rasters.flatMap((raster) => colorNotes(raster, written));
+  for (const raster of rasters) notes.push(...(await notANumberNotes(raster, written, folder, context)));
+  return notes;
 }
 
 /** GDAL before 3.7 would resample signed bytes as unsigned ones. Throws FORMAT_NOT_SUPPORTED. */

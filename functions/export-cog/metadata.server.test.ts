@@ -1,0 +1,163 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
+
+/** What describes pixels, and values that GDAL replaces: it arrives, or a note says so. */
+
+let landing: RasterFixture;
+beforeAll(async () => {
+  landing = await openRasterFixture();
+});
+afterAll(() => landing[Symbol.asyncDispose]());
+
+const DEM = rasterFile('olinda_dem_utm25s.tif');
+const LANDSAT = rasterFile('landsat.tif');
+
+/** Checksum of each band, as GDAL computes it. */
+async function checksums(path: string): Promise<number[]> {
+  const { stdout } = await execa('gdalinfo', ['-checksum', path], { env: { GDAL_PAM_ENABLED: 'NO' } });
+  return [...stdout.matchAll(/Checksum=(\d+)/g)].map((match) => Number(match[1]));
+}
+
+/** A netCDF file of two rows of Float32 values, with metadata of its variable. */
+async function netcdf(name: string, values: string, metadata: Record<string, string>, ...args: string[]) {
+  const grid = landing.folder;
+  const size = `ncols ${values.split(' ').length / 2}\nnrows 2`;
+  await writeFile(`${grid}/zeile.asc`, `${size}\nxllcorner 5\nyllcorner 50\ncellsize 0.1\n${values}\n`);
+  const float = ['--config', 'AAIGRID_DATATYPE', 'Float32', '-a_srs', 'EPSG:4326'];
+  const vrt = await landing.make(`${name}.vrt`, `${grid}/zeile.asc`, '-of', 'VRT', ...float);
+  const items = Object.entries(metadata).map(([key, value]) => `<MDI key="${key}">${value}</MDI>`);
+  const text = await readFile(vrt, 'utf8');
+  await writeFile(
+    vrt,
+    text.replace(/<VRTRasterBand [^>]*>/, (band) => `${band}<Metadata>${items.join('')}</Metadata>`),
+  );
+  return landing.make(name, vrt, '-of', 'netCDF', ...args, ...float);
+}
+
+describe('values of netCDF that GDAL replaces', () => {
+  test('notes a value outside of the valid range by less than a thousandth', async () => {
+    const path = await landing.upload(
+      await netcdf(
+        'knapp.nc',
+        '0.5 100.0004 0.5 100.0004',
+        { valid_min: '0.0', valid_max: '100.0' },
+        '-a_nodata',
+        '-1',
+      ),
+    );
+    const { asset } = await landing.ingest({ path, format: 'netCDF' }, {}, 'knapp');
+    expect(asset.quality.notes).toMatchObject([{ code: 'VALUES_OUTSIDE_VALID_RANGE' }]);
+    expect(asset.raster?.bands[0]?.statistics).toMatchObject({ maximum: 0.5, valid_percent: 50 });
+  });
+
+  test.each(['NC', 'NC4C'])('counts NaN, which become nodata, in the format %s', async (format) => {
+    const made = await netcdf(
+      `nan ${format}.nc`,
+      '1.5 nan -9999 nan',
+      {},
+      '-a_nodata',
+      '-9999',
+      '-co',
+      `FORMAT=${format}`,
+    );
+    const path = await landing.upload(made);
+    const { asset } = await landing.ingest({ path, format: 'netCDF' }, {}, format);
+    expect(asset.raster?.bands[0]).toMatchObject({ nodata: -9999, statistics: { minimum: 1.5, valid_percent: 25 } });
+    expect(asset.quality.notes).toEqual([
+      {
+        code: 'NAN_REPLACED',
+        file: path,
+        message: `2 NaN of ${path} became the nodata value -9999, as other missing values: GDAL reads NaN of netCDF so.`,
+      },
+    ]);
+    const without = await landing.upload(await netcdf('ohne.nc', '1 -9999 1 1', {}, '-a_nodata', '-9999'));
+    expect(
+      (await landing.ingest({ path: without, format: 'netCDF' }, {}, `ohne${format}`)).asset.quality.notes,
+    ).toEqual([]);
+  });
+});
+
+describe('files attached to a raster', () => {
+  const TABLE =
+    '<GDALRasterAttributeTable tableType="thematic">' +
+    '<FieldDefn index="0"><Name>Value</Name><Type>0</Type><Usage>5</Usage></FieldDefn>' +
+    '<FieldDefn index="1"><Name>Größe</Name><Type>1</Type><Usage>0</Usage></FieldDefn>' +
+    '<Row index="0"><F>11</F><F>0.25</F></Row><Row index="1"><F>12</F><F>-1e300</F></Row>' +
+    '</GDALRasterAttributeTable>';
+  const metadata = (band: string) => `<PAMDataset><PAMRasterBand band="1">${band}</PAMRasterBand></PAMDataset>`;
+  const attributeTable = {
+    columns: [
+      { name: 'Value', type: 'integer', usage: 'MinMax' },
+      { name: 'Größe', type: 'real', usage: 'Generic' },
+    ],
+    rows: [
+      [11, 0.25],
+      [12, -1e300],
+    ],
+  };
+
+  test('an .aux.xml describes values, classes and their table', async () => {
+    const path = await landing.upload(DEM, 'beschrieben/Höhe.TIF');
+    const described =
+      '<NoDataValue>-5</NoDataValue><UnitType>m</UnitType><Offset>1</Offset><Scale>0.5</Scale>' +
+      `<CategoryNames><Category>keine</Category><Category>Wald</Category></CategoryNames>${TABLE}`;
+    await landing.put('beschrieben/Höhe.TIF.AUX.xml', metadata(described));
+    const { asset, path: cog } = await landing.ingest({ path, format: 'GTiff' });
+    expect(asset.raster?.bands).toMatchObject([
+      {
+        ...{ nodata: -5, unit: 'm', offset: 1, scale: 0.5 },
+        category_names: ['keine', 'Wald'],
+        attribute_table: attributeTable,
+      },
+    ]);
+    expect(asset.quality.notes).toMatchObject([
+      {
+        code: 'ATTRIBUTE_TABLE_MOVED',
+        message: expect.stringContaining(
+          `Band 1 of ${path} has names of 2 classes, and an attribute table of 2 rows and 2 columns.`,
+        ) as string,
+      },
+    ]);
+    expect(await checksums(cog)).toEqual(await checksums(DEM));
+  });
+
+  test('HFA has the table in the file', async () => {
+    const source = await landing.make('klassen.tif', LANDSAT, '-b', '1');
+    await writeFile(`${source}.aux.xml`, metadata(TABLE));
+    const made = await landing.make('klassen.img', source, '-of', 'HFA');
+    await rm(`${made}.aux.xml`, { force: true });
+    const { asset } = await landing.ingest({ path: await landing.upload(made), format: 'HFA' });
+    const [band] = asset.raster?.bands ?? [];
+    expect(band?.attribute_table?.columns.map(({ name }) => name)).toContain('Größe');
+    expect(band?.attribute_table?.rows[1]).toEqual(expect.arrayContaining([12, -1e300]));
+    expect(asset.quality.notes.map(({ code }) => code)).toEqual(['ATTRIBUTE_TABLE_MOVED']);
+  });
+
+  test('a mask hides pixels, also those of a PNG', async () => {
+    for (const [format, extension] of [
+      ['GTiff', 'tif'],
+      ['PNG', 'png'],
+    ] as const) {
+      const args = ['-of', format, '-b', '1', ...(format === 'PNG' ? ['-co', 'WORLDFILE=YES'] : [])];
+      const plain = await landing.make(`maske.${extension}`, LANDSAT, ...args);
+      const path = await landing.upload(plain, `${extension}/maske.${extension}`);
+      await landing.put(`${extension}/maske.${extension}.msk`, await readFile(await shownHalf()));
+      const { asset, path: cog } = await landing.ingest({ path, format, crs: 'EPSG:31985' }, {}, extension);
+      expect(asset.raster?.bands[0]?.statistics?.valid_percent).toBe(50);
+      const { stdout } = await execa('gdalinfo', [cog]);
+      expect(stdout).toContain('Mask Flags: PER_DATASET');
+    }
+  });
+
+  /** A mask of the size of LANDSAT that shows its left half. */
+  async function shownHalf(): Promise<string> {
+    const header = Buffer.from('P5 160 200 255\n');
+    const rows = Array.from({ length: 200 }, () => [...Buffer.alloc(80, 255), ...Buffer.alloc(80)]);
+    const pgm = `${landing.folder}/halb.pgm`;
+    await writeFile(pgm, Buffer.concat([header, Buffer.from(rows.flat())]));
+    const mask = await landing.make('halb.tif', pgm, '-mo', 'INTERNAL_MASK_FLAGS_1=2');
+    return mask;
+  }
+});
