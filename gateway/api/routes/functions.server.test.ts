@@ -96,6 +96,14 @@ test('/events rejects invalid and too large events', async () => {
   ).toBe(413);
 });
 
+test('/events rejects events of steps without a run, so that they do not become dead letters', async () => {
+  const exported = (data: unknown) => send('/events', { ...event('forged'), type: 'sluice.asset.exported', data });
+  const [invalid, unknown] = [await exported({}), await exported({ run_id: '00000000-0000-4000-8000-00000000000a' })];
+  expect([invalid.status, unknown.status]).toEqual([400, 404]);
+  expect(await invalid.json()).toMatchObject({ error: { code: 'EVENT_INVALID' } });
+  expect(await unknown.json()).toMatchObject({ error: { code: 'RUN_NOT_FOUND' } });
+});
+
 test.each(['/function/answer', '/function/answer.openfaas-fn', '/function/answer/some/path'])(
   '%s returns the reply event in binary mode',
   async (path) => {

@@ -105,7 +105,7 @@ async function newestUpload(
 }
 
 /** Throws RUN_NOT_FOUND. */
-async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
+export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
   const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
   if (run === undefined)
     throw new SluiceError('RUN_NOT_FOUND', `Run ${runId} does not exist.`, { details: { run_id: runId } });

@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import type { SluiceEvent } from '#shared/events/event.ts';
+import { isStepEvent, parseRunId, type SluiceEvent, STEP_EVENTS } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES, readEvent } from '#shared/events/http.ts';
 import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { checkToken } from '../http/request-checks.ts';
 import { readBody } from '../http/request-fields.ts';
+import { findRun } from './runs.ts';
 
 /**
  * POST /webhooks/minio accepts bucket notifications with `Authorization: Bearer WEBHOOK_TOKEN`. It returns 200 when the
@@ -53,13 +54,15 @@ async function publish(deps: GatewayDeps, event: SluiceEvent): Promise<'routed' 
 
 /**
  * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the event is stored durably.
- * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID. If other machines can reach the
- * gateway, it requires `Authorization: Bearer WEBHOOK_TOKEN`.
+ * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID. An event for a step of an
+ * unknown run is 404 RUN_NOT_FOUND: no function can process it, and its dead letter could not be re-driven. If other
+ * machines can reach the gateway, it requires `Authorization: Bearer WEBHOOK_TOKEN`.
  */
-export function eventRoutes({ router }: GatewayDeps): Hono {
+export function eventRoutes(deps: GatewayDeps): Hono {
   return new Hono().post('/events', async (c) => {
     const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
-    await router.publish(event);
+    if (isStepEvent(event)) await findRun(deps, parseRunId(event, ...STEP_EVENTS));
+    await deps.router.publish(event);
     return c.json({ id: event.id, type: event.type }, 202);
   });
 }
