@@ -54,6 +54,12 @@ const HEAP_SHARE = 0.5;
 const SEMI_SPACE_MEGABYTES = 2;
 
 /**
+ * glibc gives the threads up to 8 heaps per processor, and seldom returns their memory. With 2 heaps, a process needs
+ * 8 MB less when idle and 16 MB less for 50,000 polygons, in the same processor time. Other C libraries ignore it.
+ */
+const MALLOC_HEAPS = '2';
+
+/**
  * Runs the program and a watcher, which kills the program when standard input is closed without a line: the gateway was
  * killed, and a frozen program would run on. After a line, the watcher only ends itself.
  */
@@ -206,7 +212,11 @@ export class HostProcess {
 function environmentOf(env: Env): NodeJS.ProcessEnv {
   // The folder of compiled modules that this process uses, see main.ts.
   const compiled = getCompileCacheDir();
-  const variables: NodeJS.ProcessEnv = { ...process.env, ...(compiled && { NODE_COMPILE_CACHE: dirname(compiled) }) };
+  const variables: NodeJS.ProcessEnv = {
+    MALLOC_ARENA_MAX: MALLOC_HEAPS,
+    ...process.env,
+    ...(compiled && { NODE_COMPILE_CACHE: dirname(compiled) }),
+  };
   for (const name of [...Object.keys(ENV_SCHEMA.shape), ...FILE_VARIABLES.map((each) => `${each}_FILE`)])
     delete variables[name];
   for (const [name, value] of Object.entries(env)) if (value !== undefined) variables[name] = String(value);
