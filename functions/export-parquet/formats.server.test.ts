@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTabularFixture, type TabularFixture } from '../../tests/fixtures/tabular.ts';
 import { makeWorkbook } from '../../tests/fixtures/workbook.ts';
@@ -257,23 +259,53 @@ test('the time of day of a cell is kept for all notations of hours; text in a fo
   });
 });
 
-test('JSON lines: a repeated key rejects the line, and numbers that a double rounds are noted', async () => {
+test('JSON lines: a repeated key rejects the line', async () => {
   const lines = ['{"id":1,"v":0.5}', '{"id":2,"v":1,"v":2}', '{"id":3,"v":0.30000000000000004}', '{"id":4,"v":1e5}'];
-  const jsonl = (body: string) => ({ name: 'x.jsonl', format: 'JSONL', body });
-  const { rows, asset } = await fixture.ingest(jsonl(`${lines.join('\n')}\n`));
+  const { rows, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: `${lines.join('\n')}\n` });
   expect(rows.map(({ v }) => v)).toEqual([0.5, 0.1 + 0.2, 1e5]);
   expect(asset.rejected_rows).toEqual({ count: 1, sample: [{ line: 2, reason: 'has a key twice' }] });
   expect(asset.quality.notes.map(({ code }) => code)).toEqual(['ROWS_REJECTED']);
-  const rounded = await fixture.ingest(
-    jsonl('{"v":"0.1234567890123456789"}\n{"v":"x","w":{"y":[0.1234567890123456789]}}\n'),
+});
+
+test('JSON lines: numbers and nested values keep their text', async () => {
+  const nested = [
+    String.raw`{"a":1,"a":2,"n":[1.0, 1.10,1E5,-0,12345678901234567890123,0.1234567890123456789],"s":"\u00e9\/\"é\t"}`,
+    String.raw`{ "0" : { "b":[], "b":"]}" } }`,
+    '[1.0,[],"x"]',
+    '{}',
+  ];
+  const mixed = ['1.10', '"1.10"', '1e5', '{"0":1.50}', 'null', '0.00001', '-0.5', '100.0', '7', 'true'];
+  const lines = [
+    ...nested.map((text) => `{"id":1,"o":${text}}`),
+    ...mixed.map((text) => `{"id":2,"m":${text}}`),
+    '{"id":3,"d":0.1234567890123456789,"e":1.50}',
+    '{"id":3,"d":7.5,"e":2E-3}',
+  ];
+  const { rows, types, asset, bytes, metadata } = await fixture.ingest({
+    name: 'x.jsonl',
+    format: 'JSONL',
+    body: lines.join('\r\n'),
+  });
+  expect(types).toEqual({ id: 'bigint', o: 'json', m: 'text', d: 'numeric(20,19)', e: 'double precision' });
+  // The reader parses columns of type json.
+  const schema = metadata.schema.map((column) =>
+    column.name === 'o'
+      ? { ...column, converted_type: 'UTF8' as const, logical_type: { type: 'STRING' as const } }
+      : column,
   );
-  expect(rounded.asset.quality.notes).toMatchObject([
-    {
-      code: 'NUMBERS_ROUNDED',
-      message:
-        'Numbers of line 2 have more digits than a double, and were rounded. To keep them, write them as strings.',
-    },
+  const file = Uint8Array.from(bytes).buffer;
+  const texts = await parquetReadObjects({ file, metadata: { ...metadata, schema }, compressors });
+  expect(texts.slice(0, 4).map(({ o }) => o as unknown)).toEqual(nested);
+  expect(rows.slice(4, 14).map(({ m }) => m)).toEqual(
+    mixed.map((text) => (text === 'null' ? null : text.replaceAll(/^"|"$/g, ''))),
+  );
+  // The reader returns decimals as doubles.
+  expect(rows.slice(14).map(({ d, e }) => [d, e])).toEqual([
+    [0.12345678901234568, 1.5],
+    [7.5, 0.002],
   ]);
+  expect(asset.quality.notes.map(({ code }) => code)).toEqual(['COLUMN_MIXED']);
+  expect(asset.rejected_rows).toBeUndefined();
 });
 
 test('strings of JSON that are no times are text without a note', async () => {

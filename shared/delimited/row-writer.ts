@@ -73,6 +73,19 @@ export class RowWriter {
     return Buffer.from(this.#out.buffer, this.#at - bytes, bytes).toString('latin1');
   }
 
+  /** A copy of the last bytes. */
+  lastBytes(bytes: number): Buffer {
+    return Buffer.from(this.#out.slice(this.#at - bytes, this.#at).buffer);
+  }
+
+  /** Writes other bytes in the place of the last ones. */
+  replaceLast(bytes: number, replacement: Uint8Array): void {
+    this.#at -= bytes;
+    this.reserve(replacement.length);
+    this.#out.set(replacement, this.#at);
+    this.#at += replacement.length;
+  }
+
   clearField(): void {
     this.#at = this.#fieldStart;
   }

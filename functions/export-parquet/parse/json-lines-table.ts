@@ -28,6 +28,7 @@ export async function jsonLinesTable(
   const keys = await readKeys(database, objects, source.path, signal);
   const pointers = keys.map(jsonPointer);
   const jsonTypes = await database.query<{ types: (string | null)[] | null }>(jsonTypesSql(objects, pointers), signal);
+  const fields = fieldsSql(objects, pointers, (index) => hasTexts(jsonTypes[index]?.types ?? []));
   const { names, notes } = nameColumns(keys, keys.length, source.path);
   const declared = declaredTypes(parameters.columns ?? {}, names, keys, source.path);
   const kinds = jsonTypes.map(({ types }) => kindsOfJson(types ?? []));
@@ -45,8 +46,8 @@ export async function jsonLinesTable(
   return {
     source,
     columns,
-    rowsSql: rowsSql(objects, pointers),
-    valuesSql: valuesSql(objects, pointers),
+    rowsSql: rowsSql(fields, pointers.length),
+    valuesSql: valuesSql(fields),
     rowCount: staged.rows - rejectedLines,
     notation: { decimal: '.' },
     nullValues: [],
@@ -160,26 +161,36 @@ function jsonTypesSql(objects: string, pointers: readonly string[]): string {
      order by place`;
 }
 
-function rowsSql(objects: string, pointers: readonly string[]): string {
-  const columns = pointers.map((_, index) => `fields[${index + 1}] as c${index}`);
-  return `(select line, ${columns.join(', ')} from ${fieldsSql(objects, pointers)})`;
+function rowsSql(fields: string, count: number): string {
+  const columns = Array.from({ length: count }, (_, index) => `fields[${index + 1}] as c${index}`);
+  return `(select line, ${columns.join(', ')} from ${fields})`;
 }
 
-function valuesSql(objects: string, pointers: readonly string[]): string {
-  const fields = fieldsSql(objects, pointers);
+function valuesSql(fields: string): string {
   return `(select generate_subscripts(fields, 1) - 1 as position, unnest(fields) as c0 from ${fields})`;
 }
 
-function fieldsSql(objects: string, pointers: readonly string[]): string {
-  const fields = `json_extract_string(object, ${listSql(pointers)})`;
+/** SQL after FROM: `line` and `fields`, the texts of the values. */
+function fieldsSql(objects: string, pointers: readonly string[], hasTextsAt: (index: number) => boolean): string {
+  const written = pointers.map((pointer, index) => (hasTextsAt(index) ? `${pointer}/0` : pointer));
+  const plain = `json_extract_string(object, ${listSql(pointers)})`;
+  const fields = written.every((pointer, index) => pointer === pointers[index])
+    ? plain
+    : `list_transform(list_zip(json_extract_string(object, ${listSql(written)}), ${plain}),
+        lambda pair: coalesce(pair[1], pair[2]))`;
   return `(select line, ${fields} as fields from ${objects} where object is not null)`;
+}
+
+/** Whether values of a column are texts that LineScanner wrote in an array or object. */
+function hasTexts(jsonTypes: readonly (string | null)[]): boolean {
+  return jsonTypes.includes('ARRAY') || jsonTypes.includes('OBJECT');
 }
 
 function listSql(texts: readonly string[]): string {
   return `[${texts.map(quotedString).join(', ')}]`;
 }
 
-/** DuckDB's names of the JSON types. */
+/** DuckDB's names of the JSON types. LineScanner writes numbers as objects, and objects as arrays. */
 const KIND_OF_JSON: Record<string, DeclaredKind> = {
   BIGINT: 'number',
   UBIGINT: 'number',
@@ -187,7 +198,7 @@ const KIND_OF_JSON: Record<string, DeclaredKind> = {
   DOUBLE: 'number',
   BOOLEAN: 'boolean',
   VARCHAR: 'string',
-  OBJECT: 'json',
+  OBJECT: 'number',
   ARRAY: 'json',
 };
 

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Note, SourceFile } from '#shared/contracts/facts.ts';
+import type { SourceFile } from '#shared/contracts/facts.ts';
 import { openText } from '#shared/delimited/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
@@ -53,11 +53,9 @@ async function readJsonLines(fetched: FetchedTable, context: ReadContext): Promi
   const { source } = fetched;
   const { database, parameters, signal } = context;
   const text = openSource(fetched, context);
-  const scanner = new LineScanner();
-  const staged = await stageRows(scanner, text, rowsPath(fetched), { columns: 1, signal });
+  const staged = await stageRows(new LineScanner(), text, rowsPath(fetched), { columns: 1, signal });
   await rm(source.path);
-  const table = await jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
-  return { ...table, notes: [...table.notes, ...roundedNotes(scanner, source.file)] };
+  return jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
 }
 
 async function readWorkbook(fetched: FetchedTable, context: ReadContext): Promise<SourceTable> {
@@ -79,14 +77,6 @@ async function readWorkbook(fetched: FetchedTable, context: ReadContext): Promis
   const sheet = await readSheet(job, { signal, stalledSeconds: env.GDAL_STALLED_CPU_SECONDS });
   await rm(path);
   return sheetTable(sheet, rowsPath(fetched), sourceFile(fetched.source), parameters);
-}
-
-function roundedNotes({ rounded: { count, first } }: LineScanner, file: string): Note[] {
-  if (count === 0) return [];
-  const lines = count === 1 ? `line ${first} have` : `${count} lines, the first line ${first}, have`;
-  const message =
-    `Numbers of ${lines} more digits than a double, and were rounded. ` + 'To keep them, write them as strings.';
-  return [{ code: 'NUMBERS_ROUNDED', file, message }];
 }
 
 function openSource({ source }: FetchedTable, { env, signal }: ReadContext): AsyncIterable<Buffer> {

@@ -1,4 +1,3 @@
-import { trimEndOf } from '#shared/text/truncate.ts';
 import { MAX_ROW_BYTES, RowWriter, RejectedRows } from '#shared/delimited/row-writer.ts';
 
 const LF = 0x0a;
@@ -13,17 +12,21 @@ const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const [ZERO, NINE, POINT, MINUS, PLUS, LOWER_E] = [0x30, 0x39, 0x2e, 0x2d, 0x2b, 0x65];
 const CASE_BIT = 0x20;
-/** A double keeps each number of so many digits. */
-const EXACT_DIGITS = 15;
-/** toPrecision() of JavaScript prints at most so many. */
-const MAX_DIGITS = 100;
+/** DuckDB prints a decimal as it is written when it has so few bytes, no exponent and no zero at its end. */
+const PLAIN_BYTES = 15;
 /** JSON parsers need memory for each level. Real data has fewer than 100 levels. */
 const MAX_DEPTH = 1000;
+
+/** Depth of the members of the object in a line. */
+const MEMBER_DEPTH = 1;
 
 /**
  * Writes the lines of a JSON lines text in the staged form (shared/delimited/staged-form.ts), as rows of one value.
  * Blank lines are skipped. JSON contains no control characters except tab, CR and LF, so a line with another one is
  * rejected, as is a line that is nested too deeply. DuckDB parses the JSON of the other lines.
+ *
+ * DuckDB prints numbers and nested values in its own notation. To keep their text, an object or array in a member
+ * becomes `["TEXT"]`, and a number that DuckDB prints in another way becomes `{"0":"TEXT"}`.
  *
  * @streamparser/json 0.0.26 is not used: it takes 7 times as long for 50 MB, and stops at the first line that is not
  * JSON.
@@ -42,9 +45,12 @@ export class LineScanner {
   #afterBackslash = false;
   /** Bytes of the number that is being read; 0 outside of numbers. */
   #numberBytes = 0;
-  #isRounded = false;
-  /** Lines with decimals that a double rounds, and the first of them. */
-  readonly rounded = { count: 0, first: 0 };
+  #isDecimal = false;
+  #hasExponent = false;
+  #firstByte = 0;
+  #lastByte = 0;
+  /** Bytes of the row before the current nested value. */
+  #nestedFrom = 0;
 
   get longestRow(): number {
     return this.#out.longest;
@@ -77,7 +83,6 @@ export class LineScanner {
     this.#inString = false;
     this.#afterBackslash = false;
     this.#numberBytes = 0;
-    this.#isRounded = false;
     this.#line++;
     this.#out.reserve(bytesLeft);
     this.#out.startRow(this.#line);
@@ -98,19 +103,49 @@ export class LineScanner {
         this.#scanInString(byte);
         continue;
       }
-      if (isOfNumber(byte)) this.#numberBytes++;
-      else if (this.#numberBytes > 0) this.#endNumber();
+      if (isOfNumber(byte)) this.#addToNumber(byte);
+      else if (this.#numberBytes > 0 && this.#endNumber()) this.#out.reserve(bytes.length - at);
       this.#out.write(byte === CR ? SPACE : byte);
       if (byte === QUOTE) this.#inString = true;
-      else if ((byte | BRACE_BIT) === OPENING && ++this.#depth > MAX_DEPTH)
-        return this.#reject(`is nested more than ${MAX_DEPTH} levels deep`);
-      else if ((byte | BRACE_BIT) === CLOSING) this.#depth--;
+      else if ((byte | BRACE_BIT) === OPENING) {
+        if (this.#depth === MEMBER_DEPTH) this.#nestedFrom = this.#out.rowLength - 1;
+        if (++this.#depth > MAX_DEPTH) return this.#reject(`is nested more than ${MAX_DEPTH} levels deep`);
+      } else if ((byte | BRACE_BIT) === CLOSING && --this.#depth === MEMBER_DEPTH) {
+        this.#keepNested();
+        this.#out.reserve(bytes.length - at);
+      }
     }
   }
 
-  #endNumber(): void {
-    if (this.#numberBytes > EXACT_DIGITS && isRounded(this.#out.lastText(this.#numberBytes))) this.#isRounded = true;
+  #addToNumber(byte: number): void {
+    if (this.#numberBytes++ === 0) {
+      this.#isDecimal = false;
+      this.#hasExponent = false;
+      this.#firstByte = byte;
+    }
+    if (byte === POINT) this.#isDecimal = true;
+    else if ((byte | CASE_BIT) === LOWER_E) this.#hasExponent = true;
+    this.#lastByte = byte;
+  }
+
+  /** Returns true when it wrote more bytes than the number has. */
+  #endNumber(): boolean {
+    const bytes = this.#numberBytes;
     this.#numberBytes = 0;
+    if (!(this.#isDecimal || this.#hasExponent) || this.#depth !== MEMBER_DEPTH) return false;
+    const isSmall = this.#firstByte === ZERO || this.#firstByte === MINUS;
+    if (bytes <= PLAIN_BYTES && this.#lastByte !== ZERO && !isSmall && !this.#hasExponent) return false;
+    const text = this.#out.lastText(bytes);
+    if (!NUMBER.test(text) || isPrintedAs(text)) return false;
+    this.#out.replaceLast(bytes, Buffer.from(`{"0":"${text}"}`));
+    return true;
+  }
+
+  /** Writes a nested value as text. DuckDB reads or rejects one that is no JSON, such as NaN. */
+  #keepNested(): void {
+    const length = this.#out.rowLength - this.#nestedFrom;
+    const text = this.#out.lastBytes(length).toString('utf8');
+    this.#out.replaceLast(length, Buffer.from(isJson(text) ? JSON.stringify([text]) : `[${text}]`));
   }
 
   #scanInString(byte: number): void {
@@ -131,7 +166,6 @@ export class LineScanner {
       this.#out.dropRow();
     } else if (this.#isBlank) this.#out.dropRow();
     else {
-      if (this.#isRounded && this.rounded.count++ === 0) this.rounded.first = this.#line;
       this.#out.endRow();
       this.rows++;
     }
@@ -145,12 +179,22 @@ function isOfNumber(byte: number): boolean {
   );
 }
 
-/** Whether a double loses digits of a decimal. Whole numbers are read as text when no integer holds them. */
-function isRounded(number: string): boolean {
-  // The shortest notation of a double, which most programs write.
-  if (String(Number(number)) === number || !/[.e]/i.test(number)) return false;
-  const digitsOf = (text: string) => (text.split(/e/i)[0] ?? '').replaceAll(/[^0-9]/g, '').replace(/^0+/, '');
-  const digits = trimEndOf(digitsOf(number), '0');
-  if (digits.length <= EXACT_DIGITS) return false;
-  return digits.length > MAX_DIGITS || digitsOf(Number(number).toPrecision(digits.length)) !== digits;
+const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
+/** A number that DuckDB may print with an exponent. */
+const TINY = /^-?0\.000/;
+
+/** Whether DuckDB prints a number as it is written: in the shortest notation, and a whole one with `.0`. */
+function isPrintedAs(text: string): boolean {
+  if (/e/i.test(text) || TINY.test(text)) return false;
+  const whole = text.endsWith('.0') && text.length <= PLAIN_BYTES ? text.slice(0, -'.0'.length) : text;
+  return String(Number(text)) === whole;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
