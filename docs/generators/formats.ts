@@ -110,6 +110,7 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
       'an id, which GDAL does not read.',
   ],
   ['`MEMBERS_DROPPED`', 'Features of GeoJSON have members besides their properties.'],
+  ['`KEYS_REPEATED`', 'Features of GeoJSON have a key twice. The last value was kept.'],
   ['`GEOMETRY_COLUMN_DROPPED`', 'A table has several geometry columns. An asset has one.'],
   ['`GEOMETRY_UNREADABLE`', 'Geometries cannot be read and are null.'],
   ['`MEASURES_REMOVED`, `CURVES_CONVERTED`, `SURFACES_CONVERTED`', 'See geometries above.'],

@@ -26,6 +26,20 @@ test('turns numbers, booleans, objects and arrays of properties into strings, in
   }
 });
 
+test.each([
+  ['{"a":1,"a":2}', '', 'a'],
+  [String.raw`{"b":null,"a":"x","\u0061":null}`, '', 'a'],
+  ['{"a":{"b":1,"b":2},"c":1,"a":[]}', '', 'a'],
+  ['{}', ',"id":1,"id":2', 'id'],
+  ['{"x":1}', ',"properties":{"y":1}', 'properties'],
+])('counts features with a key twice: %s%s', (properties, more, first) => {
+  const body = [feature('{"a":1,"id":1,"c":null,"c":2,"o":{"b":1,"b":2}}', ',"id":1'), feature(properties, more)];
+  for (const chunkBytes of [1, 7, 1000]) {
+    const { rewriter } = rewrite(`{"features":[${[...body, ...body].join(',')}]}`, chunkBytes);
+    expect(rewriter.facts.repeatedKeys).toEqual({ features: 2, first });
+  }
+});
+
 test('separates the features of a sequence', () => {
   const { text, rewriter } = rewrite(`\u001e${feature('{"a":1}')}\n\u001e${feature('{"a":2}')}\n`);
   expect(text).toBe(`\n${feature('{"a":"1"}')}\n\n,${feature('{"a":"2"}')}\n`);

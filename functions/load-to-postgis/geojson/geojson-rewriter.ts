@@ -1,19 +1,5 @@
+import { noFacts } from './geojson-facts.ts';
 import { JsonFacts } from './json-facts.ts';
-
-export interface GeoJsonFacts {
-  /** About the values of each property, by its name. */
-  properties: Map<string, JsonFacts>;
-  /** About the ids of the features, if a feature has one. */
-  ids: JsonFacts | undefined;
-  /** Features whose id differs from their property `id`. GDAL keeps the property. */
-  hiddenIds: number;
-  /** About the other members of features. GDAL reads them as properties where a feature has no `properties`. */
-  members: Map<string, JsonFacts>;
-  /** Features with `properties` and other members, which GDAL does not read. */
-  droppedMembers: number;
-  /** Texts with half of a character (an unpaired surrogate), which GDAL replaces. */
-  brokenTexts: number;
-}
 
 const [QUOTE, BACKSLASH, COMMA, COLON, RECORD_SEPARATOR] = [0x22, 0x5c, 0x2c, 0x3a, 0x1e];
 const LETTER_U = 0x75;
@@ -28,6 +14,8 @@ const KNOWN_MEMBERS = new Set([
   ...['type', 'properties', 'geometry', 'bbox', 'centroid', 'center'],
   ...['coordinates', 'geometries', 'features', 'crs'],
 ]);
+/** Members whose values GDAL reads. */
+const KNOWN_ONCE = new Set(['id', 'properties', 'geometry']);
 const GEOMETRY_TYPES = new Set([
   ...['Point', 'LineString', 'Polygon', 'MultiPoint', 'MultiLineString', 'MultiPolygon', 'GeometryCollection'],
 ]);
@@ -37,14 +25,7 @@ const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|NaN|-
 
 /** Rewrites the chunks of one file, in any division (see rewriteGeoJson). */
 export class GeoJsonRewriter {
-  readonly facts: GeoJsonFacts = {
-    properties: new Map(),
-    ids: undefined,
-    hiddenIds: 0,
-    members: new Map(),
-    droppedMembers: 0,
-    brokenTexts: 0,
-  };
+  readonly facts = noFacts();
   /** The number of texts at the outermost level. */
   texts = 0;
   /** The numbers of those that are geometries, from 1. */
@@ -63,6 +44,10 @@ export class GeoJsonRewriter {
   #key = '';
   #topKey = '';
   #textType = '';
+  /** The number of the current feature, and of the last one with a key twice. */
+  #feature = 1;
+  #repeatedIn = 0;
+  #members: string[] = [];
   #hasProperties = false;
   #hasOthers = false;
   /** Whether the current string has a character as its code. */
@@ -192,6 +177,8 @@ export class GeoJsonRewriter {
 
   #endScalar(at: number): void {
     const token = this.#endCapture(at).toString('latin1');
+    if (token === 'null' && this.#atProperties() && this.facts.properties.get(this.#key)?.feature === this.#feature)
+      this.#countRepeated();
     if (!SCALAR.test(token)) return this.#emit(token, at);
     this.#addValue((facts) => facts.addScalar(token), token);
     this.#emit(`"${token}"`, at);
@@ -210,13 +197,24 @@ export class GeoJsonRewriter {
     const known = isProperty ? this.facts.properties : this.facts.members;
     let facts = known.get(this.#key);
     if (facts === undefined) known.set(this.#key, (facts = new JsonFacts()));
+    if (facts.feature === this.#feature) this.#countRepeated();
+    facts.feature = this.#feature;
     add(facts);
+  }
+
+  #countRepeated(): void {
+    if (this.#repeatedIn === this.#feature) return;
+    this.#repeatedIn = this.#feature;
+    if (this.facts.repeatedKeys.features++ === 0) this.facts.repeatedKeys.first = this.#key;
   }
 
   #startMember(): void {
     this.#afterColon = true;
     this.#key = textOf(this.#string);
     if (this.#depth === OF_ITS_OWN) this.#topKey = this.#key;
+    if (this.#atProperties() || !KNOWN_ONCE.has(this.#key)) return;
+    if (this.#members.includes(this.#key)) this.#countRepeated();
+    this.#members.push(this.#key);
   }
 
   #open(byte: number, at: number): void {
@@ -256,7 +254,8 @@ export class GeoJsonRewriter {
     if (this.#id !== undefined && this.#propertyId !== undefined && this.#id !== this.#propertyId)
       this.facts.hiddenIds++;
     if (this.#hasProperties && this.#hasOthers) this.facts.droppedMembers++;
-    [this.#id, this.#propertyId] = [undefined, undefined];
+    [this.#id, this.#propertyId, this.#members] = [undefined, undefined, []];
+    this.#feature++;
     [this.#hasProperties, this.#hasOthers] = [false, false];
   }
 

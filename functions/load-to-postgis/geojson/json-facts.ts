@@ -24,6 +24,8 @@ export interface JsonColumn {
 }
 
 export class JsonFacts {
+  /** The number of the last feature with a value. */
+  feature = 0;
   readonly #kinds = new Set<Kind>();
   #numbers = new NumberFacts();
   /** TimeTypes of the strings, and '' for another string. */

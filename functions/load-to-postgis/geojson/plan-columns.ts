@@ -1,9 +1,10 @@
 import type { Note } from '#shared/contracts/facts.ts';
+import { counted } from '#shared/text/amounts.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { Conversion } from '../load/convert-columns.ts';
 import { mixedNote } from '../rows/table-reader.ts';
 import type { JsonColumn } from './json-facts.ts';
-import type { GeoJsonFacts } from './geojson-rewriter.ts';
+import type { GeoJsonFacts } from './geojson-facts.ts';
 
 /** How GDAL's fields of a rewritten GeoJSON are copied. */
 export interface JsonColumns {
@@ -23,6 +24,7 @@ export function planJsonColumns(facts: GeoJsonFacts, fields: readonly LayerField
       ...mixed,
       ...hiddenIdsNote(facts, file),
       ...droppedMembersNote(facts, file),
+      ...repeatedKeysNote(facts, file),
       ...brokenTextsNote(facts, file),
     ],
   };
@@ -60,6 +62,14 @@ function droppedMembersNote({ droppedMembers, members }: GeoJsonFacts, file: str
     `${droppedMembers} features have members besides their properties, which were dropped: ${listed}. ` +
     'Move them into "properties" to keep them.';
   return [{ code: 'MEMBERS_DROPPED', file, message }];
+}
+
+function repeatedKeysNote({ repeatedKeys: { features, first } }: GeoJsonFacts, file: string): Note[] {
+  if (features === 0) return [];
+  const message =
+    `${counted(features, 'feature')} ${features === 1 ? 'has' : 'have'} a key twice, of which the last value was kept. ` +
+    `The first is ${JSON.stringify(first)}. Give each key of a feature another name.`;
+  return [{ code: 'KEYS_REPEATED', file, message }];
 }
 
 function brokenTextsNote({ brokenTexts }: GeoJsonFacts, file: string): Note[] {

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { readFileStream } from '#shared/text/file-streams.ts';
-import { type GeoJsonFacts, GeoJsonRewriter } from './geojson-rewriter.ts';
+import type { GeoJsonFacts } from './geojson-facts.ts';
+import { GeoJsonRewriter } from './geojson-rewriter.ts';
 
 /**
  * Rewrites a GeoJSON text so that GDAL reads each property as the text that the file has: a number or an object becomes

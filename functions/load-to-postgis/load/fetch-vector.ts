@@ -6,7 +6,7 @@ import { checkSignature, type FetchContext, fetchSource, type Source } from '#sh
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
-import type { GeoJsonFacts } from '../geojson/geojson-rewriter.ts';
+import type { GeoJsonFacts } from '../geojson/geojson-facts.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
 import type { SqliteSchema } from '../guards/sqlite-schema.ts';
 import { checkCoordinates } from '../guards/text-coordinates.ts';
