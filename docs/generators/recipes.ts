@@ -93,7 +93,9 @@ Consecutive \`filter\` steps must all be fulfilled.
   values are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
   In a geographic CRS, geometries that cross longitude 180 are divided there (RFC 7946, 3.1.9), and a polygon round a
   pole follows longitudes -180 and 180 to latitude 90 or -90; Z is interpolated. Longitudes beyond 180 are shifted by
-  360 degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. In
+  360 degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. The
+  vertices are transformed, and edges are straight in both CRSs: a note counts features with long edges whose other
+  course covers other places by more than 1 % of their area, or deviates by more than 1 % of the length of a line. In
   a projected CRS, a geometry across the edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
 - **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that results in several kinds
   of geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without

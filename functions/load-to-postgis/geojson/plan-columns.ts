@@ -67,8 +67,8 @@ function droppedMembersNote({ droppedMembers, members }: GeoJsonFacts, file: str
 function repeatedKeysNote({ repeatedKeys: { features, first } }: GeoJsonFacts, file: string): Note[] {
   if (features === 0) return [];
   const message =
-    `${counted(features, 'feature')} ${features === 1 ? 'has' : 'have'} a key twice, of which the last value was kept. ` +
-    `The first is ${JSON.stringify(first)}. Give each key of a feature another name.`;
+    `${counted(features, 'feature')} ${features === 1 ? 'has' : 'have'} a key twice, ` +
+    `of which the last value was kept. The first is ${JSON.stringify(first)}. Give each key of a feature another name.`;
   return [{ code: 'KEYS_REPEATED', file, message }];
 }
 

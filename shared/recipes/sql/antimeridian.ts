@@ -2,6 +2,7 @@ import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { StepContext, StepTables } from '../recipe-step.ts';
 import { AREA_COLUMNS, areaChange, largeAreaChanges } from './area-change.ts';
+import { largeShapeChanges, SHAPE_COLUMNS } from './shape-change.ts';
 
 /**
  * Finds the geometries that a transformation breaks: those that cross longitude 180, or hold a pole, in a geographic
@@ -209,7 +210,9 @@ export interface SplitSummary {
   shifted: number;
 }
 
-/** A query for the SplitSummary and the AreaSummary. */
+const NO_CHANGES = 'select null::bigint as feature, null::float8 as change where false';
+
+/** A query for the SplitSummary, the AreaSummary and the ShapeSummary. */
 export function summarizeSplit(tables: StepTables, source: string, context: StepContext): string {
   const isTransformed = context.sourceSrid !== context.targetSrid;
   return format(
@@ -219,12 +222,14 @@ export function summarizeSplit(tables: StepTables, source: string, context: Step
          not ST_IsValid(%2$s) as repaired, case when %1$L and ST_Dimension(geometry) = 2 then %3$s end as change
        from %4$I as found join %5$I as t on t.%6$I = found.feature where geometry is not null),
      changes as (select feature, change from found union all (%7$s)),
-     areas as (select ${AREA_COLUMNS} from changes)
+     areas as (select ${AREA_COLUMNS} from changes),
+     shapes as (select ${SHAPE_COLUMNS} from (%8$s) as shape_changes)
      select (count(*) filter (where repaired))::float8 as repaired_geometries,
        (count(*) filter (where both_sides or pole))::float8 as split_geometries,
        (count(*) filter (where pole))::float8 as with_pole,
        (count(*) filter (where not both_sides and not pole))::float8 as shifted,
-       (select area_changed from areas), (select worst from areas), (select worst_change from areas)
+       (select area_changed from areas), (select worst from areas), (select worst_change from areas),
+       (select shape_changed from shapes), (select worst_shape from shapes), (select worst_shape_change from shapes)
      from found`,
     isTransformed,
     source,
@@ -232,7 +237,8 @@ export function summarizeSplit(tables: StepTables, source: string, context: Step
     tables.findings,
     tables.input,
     context.keyColumn,
-    isTransformed ? largeAreaChanges(tables, source, context) : 'select null, null::float8 where false',
+    isTransformed ? largeAreaChanges(tables, source, context) : NO_CHANGES,
+    isTransformed ? largeShapeChanges(tables, source, context) : NO_CHANGES,
   );
 }
 

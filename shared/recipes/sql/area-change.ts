@@ -1,6 +1,7 @@
 import format from 'pg-format';
 import type { Note } from '#shared/contracts/facts.ts';
 import type { StepContext, StepTables } from '../recipe-step.ts';
+import { largeShapeChanges, SHAPE_COLUMNS } from './shape-change.ts';
 
 /**
  * Compares the area of polygons before and after a transformation. Vertices are transformed exactly, and edges are
@@ -99,9 +100,11 @@ export const AREA_COLUMNS = `
   (array_agg(feature::float8 order by abs(change) desc nulls last))[1] as worst,
   (array_agg(change order by abs(change) desc nulls last))[1] as worst_change`;
 
-/** A query for the AreaSummary of the largest features. */
+/** A query for the AreaSummary and the ShapeSummary of the largest features. */
 export function summarizeAreas(tables: StepTables, source: string, context: StepContext): string {
-  return `select ${AREA_COLUMNS} from (${largeAreaChanges(tables, source, context)}) as changes`;
+  const areas = `select ${AREA_COLUMNS} from (${largeAreaChanges(tables, source, context)}) as changes`;
+  const shapes = `select ${SHAPE_COLUMNS} from (${largeShapeChanges(tables, source, context)}) as changes`;
+  return `select * from (${areas}) as areas, (${shapes}) as shapes`;
 }
 
 /** The note about the summary. */

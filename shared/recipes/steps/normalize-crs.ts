@@ -15,8 +15,9 @@ import {
 import { AREA_FUNCTION, areaNotes, type AreaSummary, summarizeAreas } from '../sql/area-change.ts';
 import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
+import { SHAPE_FUNCTION, shapeNotes, type ShapeSummary } from '../sql/shape-change.ts';
 
-const AREA_STATEMENT: SqlStep = { sql: AREA_FUNCTION, auxiliary: true };
+const COMPARISONS: SqlStep = { sql: AREA_FUNCTION + SHAPE_FUNCTION, auxiliary: true };
 const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
 
 /**
@@ -37,7 +38,7 @@ export const normalizeCrs: RecipeStep = {
       checks: context.sourceSrid === context.targetSrid ? [] : [findInfinite(tables, context)],
     };
     if (leadsToDegrees(context)) return splitAtAntimeridian(tables, context, write, changed !== geometry);
-    if (context.sourceSrid !== context.targetSrid) return [write, AREA_STATEMENT, ...rejectTorn(tables, context)];
+    if (context.sourceSrid !== context.targetSrid) return [write, COMPARISONS, ...rejectTorn(tables, context)];
     return changed === geometry ? [] : [write];
   },
   expression: (context) => normalized(geometryOf(context), context),
@@ -50,6 +51,7 @@ export const normalizeCrs: RecipeStep = {
   note: ({ before, summary }) => [
     ...('split_geometries' in summary ? splitNotes(summary as unknown as SplitSummary, before) : []),
     ...('area_changed' in summary ? areaNotes(summary as unknown as AreaSummary, before) : []),
+    ...('shape_changed' in summary ? shapeNotes(summary as unknown as ShapeSummary, before) : []),
   ],
 };
 
@@ -60,8 +62,8 @@ function splitAtAntimeridian(tables: StepTables, context: StepContext, write: Sq
   const candidates = { sql: findCandidates(tables, transformed, source, context), auxiliary: true } as const;
   return [
     ...(isWritten
-      ? [write, AREA_STATEMENT, { ...candidates, endWhenEmpty: true } as const]
-      : [{ ...candidates, stopWhenEmpty: true } as const, write, AREA_STATEMENT]),
+      ? [write, COMPARISONS, { ...candidates, endWhenEmpty: true } as const]
+      : [{ ...candidates, stopWhenEmpty: true } as const, write, COMPARISONS]),
     {
       sql: SPLIT_FUNCTIONS,
       auxiliary: true,
