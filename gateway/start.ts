@@ -9,6 +9,7 @@ import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.t
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
+import { checkStoreAccess } from '#shared/storage/check-access.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createGateway } from './api/app.ts';
 import type { GatewayDeps } from './api/deps.ts';
@@ -46,7 +47,8 @@ export interface StartOptions {
 /**
  * Starts the servers that `env` does not name (PostgreSQL, object store), the router with the functions, and the
  * gateway. Deletes the working data of a dead process, and publishes manifests and events that it did not publish.
- * Throws SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE; everything is stopped then.
+ * Throws SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE, STORE_DENIED, STORE_PUBLIC; everything
+ * is stopped then.
  */
 export async function startSluice(
   given: Env,
@@ -72,6 +74,7 @@ export async function startSluice(
   const stack = await readStack();
   const context = await openContext(env, log, { stack });
   opened.defer(() => context[Symbol.asyncDispose]());
+  if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env);
   const host = await openFunctionHost({ ...context, env, publish: (event) => router.publish(event) }, stack, opened);
   const router = await createRouter({ databaseUrl: servers.CONTROL_DATABASE_URL, stack, host, env, log });
   opened.defer(() => router.stop());
@@ -80,8 +83,6 @@ export async function startSluice(
   opened.defer(() => jobs.stop());
   const parts = { ...context, env, router, signal: jobs.signal };
   onNotification = (body) => void publishUploads(body, parts);
-  if (given.S3_ENDPOINT !== undefined)
-    for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await context.objects.ensureBucket(bucket);
   const ownPostgis = given.POSTGIS_URL === undefined;
   await jobs.run('WorkingData:Delete:Failed', deleteWorkingData(context, { ownPostgis }));
   await router.start();
@@ -136,6 +137,12 @@ async function trackProgress<T>(
   const result = await work;
   onProgress(part, 'ready');
   return result;
+}
+
+/** Creates missing buckets, and checks the rights of the key. A gateway that starts functions needs their rights. */
+async function prepareStore({ objects }: Pick<Context, 'objects'>, env: Env): Promise<void> {
+  for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await objects.ensureBucket(bucket);
+  await checkStoreAccess(env, env.FUNCTION_URL === undefined ? 'pipeline' : 'gateway');
 }
 
 /** The host of the functions: containers at FUNCTION_URL, supervised processes, or this process. */

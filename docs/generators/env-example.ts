@@ -36,8 +36,8 @@ const HEADER = [
   '# To change a setting, copy this file to .env, and remove the # of its line. npm start and npx sluice read .env.',
   '# Environment variables override the file. An empty value is the same as no value.',
   '# NAME_FILE=PATH instead of NAME=VALUE reads the value from a file, such as a mounted secret. This applies to',
-  `# ${FILE_VARIABLES.slice(0, 4).join(', ')},`,
-  `# ${FILE_VARIABLES.slice(4).join(', ')}.`,
+  '# all keys of the object store (S3_…), and to',
+  `# ${FILE_VARIABLES.filter((name) => !name.startsWith('S3_')).join(', ')}.`,
 ].join('\n');
 
 function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {

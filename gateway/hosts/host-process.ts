@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, ENV_SCHEMA } from '#shared/config/env.ts';
 import { FILE_VARIABLES } from '#shared/config/secret-files.ts';
+import { STORE_SETUP_VARIABLES } from '#shared/config/store-setup-env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
@@ -219,7 +220,9 @@ function environmentOf(env: Env): NodeJS.ProcessEnv {
   };
   for (const name of [...Object.keys(ENV_SCHEMA.shape), ...FILE_VARIABLES.map((each) => `${each}_FILE`)])
     delete variables[name];
-  for (const [name, value] of Object.entries(env)) if (value !== undefined) variables[name] = String(value);
+  // The functions do not need the keys of the administrator and of other users.
+  for (const [name, value] of Object.entries(env))
+    if (value !== undefined && !(name in STORE_SETUP_VARIABLES)) variables[name] = String(value);
   return variables;
 }
 

@@ -155,6 +155,14 @@ export interface ComparedVariables {
   S3_ENDPOINT?: string | undefined;
   S3_ACCESS_KEY_ID?: string | undefined;
   S3_SECRET_ACCESS_KEY?: string | undefined;
+  S3_ADMIN_ACCESS_KEY_ID?: string | undefined;
+  S3_ADMIN_SECRET_ACCESS_KEY?: string | undefined;
+  S3_UPLOADER_ACCESS_KEY_ID?: string | undefined;
+  S3_UPLOADER_SECRET_ACCESS_KEY?: string | undefined;
+  S3_PIPELINE_ACCESS_KEY_ID?: string | undefined;
+  S3_PIPELINE_SECRET_ACCESS_KEY?: string | undefined;
+  S3_GATEWAY_ACCESS_KEY_ID?: string | undefined;
+  S3_GATEWAY_SECRET_ACCESS_KEY?: string | undefined;
   SLUICE_HOME: string;
   SCRATCH_DIR?: string | undefined;
   RETRY_DELAY_SECONDS: number;
@@ -185,14 +193,20 @@ function bucketAndPortProblems(env: ComparedVariables): string[] {
   return problems;
 }
 
+/** The prefixes of the variables ACCESS_KEY_ID and SECRET_ACCESS_KEY. */
+const KEY_PREFIXES = ['S3', 'S3_ADMIN', 'S3_UPLOADER', 'S3_PIPELINE', 'S3_GATEWAY'] as const;
+
 function keyProblems(env: ComparedVariables): string[] {
-  const { S3_ACCESS_KEY_ID: keyId, S3_SECRET_ACCESS_KEY: secret } = env;
-  if ((keyId === undefined) !== (secret === undefined)) {
-    const [missing, given] =
-      keyId === undefined ? ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] : ['S3_SECRET_ACCESS_KEY', 'S3_ACCESS_KEY_ID'];
-    return [`${missing} is not set, but must be set together with ${given}`];
-  }
-  if (env.S3_ENDPOINT !== undefined && secret === undefined)
+  const halfPairs = KEY_PREFIXES.flatMap((prefix) => {
+    const pair = [`${prefix}_ACCESS_KEY_ID`, `${prefix}_SECRET_ACCESS_KEY`] as const;
+    const missing = pair.filter((name) => env[name] === undefined);
+    const given = pair.filter((name) => env[name] !== undefined);
+    return missing.length === 1 ? [`${missing[0]} is not set, but must be set together with ${given[0]}`] : [];
+  });
+  if (halfPairs.length > 0) return halfPairs;
+  const secret = env.S3_SECRET_ACCESS_KEY;
+  // setup-storage uses the key of the administrator.
+  if (env.S3_ENDPOINT !== undefined && secret === undefined && env.S3_ADMIN_SECRET_ACCESS_KEY === undefined)
     return ['S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set, but must be set together with S3_ENDPOINT'];
   if (env.S3_ENDPOINT === undefined && secret !== undefined && secret.length < MIN_SECRET_CHARACTERS)
     return [

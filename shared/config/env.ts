@@ -22,6 +22,7 @@ import {
   combinationProblems,
 } from './env-rules.ts';
 import { FILE_VARIABLES, invalidEnvironment, readSecretFiles } from './secret-files.ts';
+import { sluiceEnvironment, STORE_SETUP_VARIABLES } from './store-setup-env.ts';
 
 /** pg-boss repeats a job after at most a day. A step and its margin must end before. */
 const MAX_STEP_SECONDS = 84_600;
@@ -65,6 +66,7 @@ export const ENV_SCHEMA = z.object({
     .describe('Lowest level of log messages that are written.'),
   LOG_FILE: optional.describe('Log file. Default: SLUICE_HOME/sluice.log for npm start, else standard error.'),
 
+  SLUICE_ENV: sluiceEnvironment,
   SLUICE_HOME: folder.default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
   SCRATCH_DIR: folder.optional().describe('Folder for the temporary files of steps. Default: SLUICE_HOME/scratch.'),
   HOST: hostName.default('127.0.0.1').describe('Address that the gateway listens on.'),
@@ -109,6 +111,8 @@ export const ENV_SCHEMA = z.object({
       'Bearer token of /webhooks/minio. Also of /events, /function and /async-function, if HOST or PUBLIC_URL is an ' +
         'address that other machines can reach. Without it, these routes are closed.',
     ),
+
+  ...STORE_SETUP_VARIABLES,
 
   FUNCTION_URL: functionUrl.describe(
     'URL of the functions; {name} is replaced by the function name: http://{name}:8080. ' +
@@ -200,7 +204,9 @@ export const ENV_SCHEMA = z.object({
 export type Env = z.infer<typeof ENV_SCHEMA>;
 
 /** Variables whose values are not repeated in messages. */
-const SECRETS: ReadonlySet<string> = new Set<keyof Env>(FILE_VARIABLES.filter((name) => name !== 'S3_ACCESS_KEY_ID'));
+const SECRETS: ReadonlySet<string> = new Set<keyof Env>(
+  FILE_VARIABLES.filter((name) => !name.endsWith('ACCESS_KEY_ID')),
+);
 
 /**
  * Parses environment variables, and reads the files of secrets (secret-files.ts). Throws CONFIG_INVALID with each

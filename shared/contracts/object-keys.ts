@@ -45,6 +45,9 @@ export function userKeyProblem(key: string): string | undefined {
   return keyProblem(key);
 }
 
+/** Requests for this key check the rights of a key. The object never exists. */
+export const PROBE_KEY = '_sluice/access-check';
+
 // Landing zone
 
 /** Manifests are uploaded below this prefix. */

@@ -118,6 +118,10 @@ export const OPERATION_CODES = {
     'The object store rejected the credentials or the operation.',
     'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
   ),
+  STORE_PUBLIC: permanent(
+    'Everyone who can reach the object store can access a bucket of Sluice.',
+    'Remove the anonymous access to the bucket: `npx sluice setup-storage`.',
+  ),
   DATABASE_UNAVAILABLE: transient(
     'A database server does not respond.',
     'Check that PostgreSQL and MongoDB run, and that CONTROL_DATABASE_URL, LEDGER_URL and POSTGIS_URL are correct.',

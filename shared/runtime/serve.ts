@@ -4,6 +4,7 @@ import { PORTS, readStack, readStackIfPresent } from '#shared/config/stack.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { checkGdal } from '#shared/gdal/health.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
+import { checkStoreAccess } from '#shared/storage/check-access.ts';
 import { type FunctionServer, serveFunctions } from './http-host.ts';
 import { InProcessHost, loadHandler } from './in-process-host.ts';
 import { type OpenContext, openContext } from './make-context.ts';
@@ -28,6 +29,8 @@ const SUPERVISED_GRACE_MS = 0;
 async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   await loadHandler(name); // A wrong name ends the process now, not at the first event.
   const stack = await readStackIfPresent();
+  const needsStore = stack?.find(name)?.needs.includes('objects') ?? true;
+  if (needsStore) await checkStore(env, log);
   const context = await openContext(env, log, { stack, functionName: name });
   const host = new InProcessHost(context);
   const server = await serveFunctions({
@@ -41,6 +44,17 @@ async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   log.info({ function: name, port: server.port }, 'Function:Serve:Started');
   stopOnSignal(server, context, GRACE_MS, log);
   void host.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
+}
+
+/** Throws STORE_DENIED, STORE_PUBLIC. A store that does not respond is waited for by the readiness check. */
+async function checkStore(env: Env, log: Logger): Promise<void> {
+  try {
+    await checkStoreAccess(env, 'pipeline');
+  } catch (thrown) {
+    const error = asSluiceError(thrown);
+    if (!error.retryable) throw error;
+    log.warn({ error: error.toDocument() }, 'Store:Check:Failed');
+  }
 }
 
 async function serveAll(socket: string, env: Env, log: Logger): Promise<void> {

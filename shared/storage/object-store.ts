@@ -48,8 +48,8 @@ export interface ObjectStore {
   /** Deletes an object. Does nothing if it does not exist. */
   delete(bucket: string, key: string): Promise<void>;
   list(bucket: string, prefix: string): AsyncIterable<ObjectHead>;
-  /** Creates the bucket if it does not exist. */
-  ensureBucket(bucket: string): Promise<void>;
+  /** Creates the bucket if it does not exist. True if it was created. */
+  ensureBucket(bucket: string): Promise<boolean>;
   /** Sends a request to the store. Throws STORE_UNAVAILABLE, STORE_DENIED. */
   ping(): Promise<void>;
   close(): void;

@@ -1,7 +1,7 @@
 import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
@@ -21,6 +21,15 @@ const STALL_MS = 60_000;
  * without S3_ENDPOINT and its keys. Requests above `maxSockets` wait.
  */
 export function createS3Client(env: Env, maxSockets = MAX_SOCKETS): S3Client {
+  return new S3Client(clientConfig(env, maxSockets));
+}
+
+/** Opens an S3 client that sends requests without a key. Throws CONFIG_INVALID without S3_ENDPOINT. */
+export function createAnonymousClient(env: Env): S3Client {
+  return new S3Client({ ...clientConfig(env, MAX_SOCKETS), signer: { sign: (request) => Promise.resolve(request) } });
+}
+
+function clientConfig(env: Env, maxSockets: number): S3ClientConfig {
   if (env.S3_ENDPOINT === undefined)
     throw new SluiceError(
       'CONFIG_INVALID',
@@ -30,7 +39,7 @@ export function createS3Client(env: Env, maxSockets = MAX_SOCKETS): S3Client {
   if (accessKeyId === undefined || secretAccessKey === undefined)
     throw new SluiceError('CONFIG_INVALID', 'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set.');
   const agent = { keepAlive: true, maxSockets };
-  return new S3Client({
+  return {
     endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,
     credentials: { accessKeyId, secretAccessKey },
@@ -48,7 +57,7 @@ export function createS3Client(env: Env, maxSockets = MAX_SOCKETS): S3Client {
     // checksum.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  };
 }
 
 function ignore(): void {}

@@ -40,6 +40,9 @@ const NETWORK_ERRORS = new Set([
   'ENETUNREACH',
 ]);
 
+/** Error codes of Node for a certificate that is not accepted. */
+const CERTIFICATE_ERRORS = /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|ERR_TLS_CERT_)/;
+
 /** `s3://bucket/key`, or `bucket NAME`. */
 export function objectName({ bucket, key }: ObjectRef): string {
   return key === undefined ? `bucket ${bucket}` : `s3://${bucket}/${key}`;
@@ -53,21 +56,45 @@ export function storeError(thrown: unknown, object: ObjectRef, signal?: AbortSig
   if (signal?.aborted) return signal.reason;
   if (thrown instanceof SluiceError) return thrown;
   const status = (thrown as ThrownError).$metadata?.httpStatusCode;
-  return status === undefined ? errorWithoutReply(thrown, object) : errorOfReply(thrown, status, object);
+  if (status !== undefined) return errorOfReply(thrown, status, object);
+  const { message = '' } = thrown as ThrownError;
+  if (isDiskFull(thrown)) return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
+  return connectionError(thrown, objectName(object), { ...object }) ?? asSluiceError(thrown);
 }
 
-function errorWithoutReply(thrown: unknown, object: ObjectRef): SluiceError {
+/** Node.js appends advice about its own options. */
+function firstClause(message: string): string {
+  return message.split(';', 1)[0] ?? message;
+}
+
+/** The error of a request for `subject` without a response. Undefined if the connection is not the cause. */
+export function connectionError(
+  thrown: unknown,
+  subject: string,
+  details: Record<string, unknown> = {},
+): SluiceError | undefined {
   const { name = '', code = '', message = '' } = thrown as ThrownError;
-  if (isDiskFull(thrown)) return newError('DISK_FULL', `The disk is full: ${message}`, object, thrown);
-  if (NO_REPLY.has(name) || NETWORK_ERRORS.has(code)) {
-    const text = `The object store did not respond to the request for ${objectName(object)}: ${message}`;
-    return newError('STORE_UNAVAILABLE', text, object, thrown);
-  }
-  return asSluiceError(thrown);
+  const failed = (text: string, more: object = {}) =>
+    new SluiceError('STORE_UNAVAILABLE', text, { details: { ...details, ...more }, cause: thrown });
+  if (CERTIFICATE_ERRORS.test(code))
+    return failed(
+      `The certificate of the object store is not valid: ${firstClause(message || code)}. Correct it, or set ` +
+        'NODE_EXTRA_CA_CERTS to the file of its certificate authority.',
+      { certificate: code },
+    );
+  if (code === 'EPROTO')
+    return failed('The object store does not accept HTTPS connections. Check S3_ENDPOINT, which begins with https:.', {
+      certificate: code,
+    });
+  if (NO_REPLY.has(name) || NETWORK_ERRORS.has(code))
+    return failed(`The object store did not respond to the request for ${subject}: ${message || code}`);
+  return undefined;
 }
 
 function errorOfReply(thrown: unknown, status: number, object: ObjectRef): SluiceError {
-  const { name = '', message = '' } = thrown as ThrownError;
+  const { name: thrownName = '', message = '' } = thrown as ThrownError;
+  // The reply to a HEAD request has no body with the name of the error.
+  const name = thrownName === 'Unknown' ? `status ${status}` : thrownName;
   const where = objectName(object);
   if (name === 'NoSuchBucket') {
     const text = `Bucket ${object.bucket} does not exist. Run npx sluice setup-storage.`;

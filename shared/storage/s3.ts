@@ -218,32 +218,35 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async ensureBucket(bucket: string): Promise<void> {
-    await mapErrors({ bucket }, undefined, async () => {
-      if (await this.#hasBucket(bucket)) return;
-      await this.#client.send(new CreateBucketCommand({ Bucket: bucket })).catch((thrown: unknown) => {
+  async ensureBucket(bucket: string): Promise<boolean> {
+    return mapErrors({ bucket }, undefined, async () => {
+      // The reply to a listing, unlike that to HeadBucket, names the reason of a denial.
+      const request = new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 });
+      if (await exists(() => this.#client.send(request))) return false;
+      try {
+        await this.#client.send(new CreateBucketCommand({ Bucket: bucket }));
+        return true;
+      } catch (thrown) {
         // Another process created the bucket after the check.
-        if ((thrown as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw thrown;
-      });
+        const { name } = thrown as { name?: string };
+        if (name === 'BucketAlreadyOwnedByYou') return false;
+        if (name !== 'AccessDenied') throw thrown;
+        const text = `Bucket ${bucket} does not exist, and this access key cannot create it.`;
+        throw new SluiceError('STORE_DENIED', `${text} Run npx sluice setup-storage.`, {
+          details: { bucket },
+          cause: thrown,
+        });
+      }
     });
   }
 
   async ping(): Promise<void> {
-    await mapErrors({ bucket: this.#pingBucket }, undefined, () => this.#hasBucket(this.#pingBucket));
+    const request = new HeadBucketCommand({ Bucket: this.#pingBucket });
+    await mapErrors({ bucket: this.#pingBucket }, undefined, () => exists(() => this.#client.send(request)));
   }
 
   close(): void {
     this.#client.destroy();
-  }
-
-  async #hasBucket(bucket: string): Promise<boolean> {
-    try {
-      await this.#client.send(new HeadBucketCommand({ Bucket: bucket }));
-      return true;
-    } catch (thrown) {
-      if ((thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return false;
-      throw thrown;
-    }
   }
 
   async #get(
@@ -270,6 +273,17 @@ class S3ObjectStore implements ObjectStore {
       metadata: response.Metadata ?? {},
       contentType: response.ContentType,
     };
+  }
+}
+
+/** Whether a request for a bucket finds it. */
+async function exists(request: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await request();
+    return true;
+  } catch (thrown) {
+    if ((thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return false;
+    throw thrown;
   }
 }
 
