@@ -194,7 +194,7 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     .action(async (flags: JsonFlag) => setExitCode(await health(client, terminal(flags))));
   program
     .command('setup-storage')
-    .description('Create the buckets and the notification rule in the object store at S3_ENDPOINT.')
+    .description('Create buckets, users and notifications in the object store at S3_ENDPOINT (docs/operations.md).')
     .action(async () => setExitCode(await setupStorageCommand(env, terminal({}))));
 }
 

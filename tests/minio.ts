@@ -46,6 +46,36 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Variables of setup-storage for a server, with a random key for each role. */
+export function setupVariables(minio: Pick<RunningMinio, 'endpoint' | 'accessKey' | 'secretKey'>) {
+  // Characters that are special in URLs, JSON and shells.
+  const secret = () => `${randomBytes(12).toString('hex')}+/=&%"\\$'<>#`;
+  return {
+    S3_ENDPOINT: minio.endpoint,
+    S3_ADMIN_ACCESS_KEY_ID: minio.accessKey,
+    S3_ADMIN_SECRET_ACCESS_KEY: minio.secretKey,
+    S3_UPLOADER_ACCESS_KEY_ID: 'ana&zo+e%',
+    S3_UPLOADER_SECRET_ACCESS_KEY: secret(),
+    S3_PIPELINE_ACCESS_KEY_ID: 'pipeline',
+    S3_PIPELINE_SECRET_ACCESS_KEY: secret(),
+    S3_GATEWAY_ACCESS_KEY_ID: 'gateway',
+    S3_GATEWAY_SECRET_ACCESS_KEY: secret(),
+    WEBHOOK_TOKEN: randomBytes(16).toString('hex'),
+  };
+}
+
+/** The variables of a process with the key of a role. */
+export function keyVariables(
+  role: 'UPLOADER' | 'PIPELINE' | 'GATEWAY',
+  variables: ReturnType<typeof setupVariables>,
+): Record<string, string> {
+  return {
+    S3_ENDPOINT: variables.S3_ENDPOINT,
+    S3_ACCESS_KEY_ID: variables[`S3_${role}_ACCESS_KEY_ID`],
+    S3_SECRET_ACCESS_KEY: variables[`S3_${role}_SECRET_ACCESS_KEY`],
+  };
+}
+
 /** Starts MinIO with random credentials, on free ports, with a new data folder. Undefined if MinIO is not installed. */
 export async function startMinio(options: { env?: Record<string, string> } = {}): Promise<RunningMinio | undefined> {
   const program = findMinio();

@@ -1,188 +1,47 @@
-import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GetBucketNotificationConfigurationCommand,
   PutBucketNotificationConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { serve, type ServerType } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Env } from '#shared/config/env.ts';
-import type { RunDocument } from '#shared/ledger/documents.ts';
-import type { Context } from '#shared/runtime/context.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
-import { SILENT_LOG } from '#shared/log/log.ts';
-import { openContext } from '#shared/runtime/make-context.ts';
 import { createS3Client } from '#shared/storage/s3-client.ts';
-import { setupStorage, minioEnvironment, withManifestRules } from '../../cli/setup-storage.ts';
-import { createGateway } from '../../gateway/api/app.ts';
-import { createRouter, type Router } from '../../gateway/router/router.ts';
-import { readStack } from '#shared/config/stack.ts';
-import { findMinio, NEEDS_MINIO, type RunningMinio, startMinio } from '../minio.ts';
-import { controlVariables, createDatabase, testEnv } from '../servers.ts';
+import { minioEnvironment, withManifestRules } from '../../cli/storage/notifications.ts';
+import { setupStorage } from '../../cli/storage/setup-storage.ts';
+import { findMinio, NEEDS_MINIO, setupVariables, startMinio } from '../minio.ts';
+import { testEnv } from '../servers.ts';
+import {
+  ARNS,
+  endedRuns,
+  installWithMinio,
+  type MinioInstallation,
+  RUNS_TIMEOUT_MS,
+  uploadBatch,
+} from './minio-installation.ts';
 
-const ARNS = ['arn:minio:sqs::SLUICE_QUEUED:webhook', 'arn:minio:sqs::SLUICE_DIRECT:webhook'];
+const never = new AbortController().signal;
 const AUDIT = { Id: 'audit', QueueArn: 'arn:minio:sqs::AUDIT:webhook', Events: ['s3:ObjectRemoved:*' as const] };
-const TOKEN = 'token-of-the-test';
-/** MinIO sends the events of its queue folder every 3 s, and several runs share two cores. */
-const RUNS_TIMEOUT_MS = 60_000;
 /** Longer than several connection attempts of MinIO. */
-const OUTAGE_MS = 30_000;
+const OUTAGE_MS = 20_000;
 const OUTAGE_MANIFESTS = 20;
 
-/** Sluice with all functions in this process, and MinIO, which notifies it. The gateway can be restarted. */
-interface Installation {
-  env: Env;
-  context: Context & AsyncDisposable;
-  router: Router;
-  minio: RunningMinio;
-  /** Starts the gateway on its port. */
-  up(): Promise<void>;
-  down(): Promise<void>;
-  metrics(): Promise<string>;
-  stop(): Promise<void>;
-}
-
-async function install(): Promise<Installation> {
-  const [control, spatial] = await Promise.all([createDatabase(), createDatabase({ postgis: true })]);
-  const port = await freePort();
-  const queueFolder = mkdtempSync(join(tmpdir(), 'sluice-minio-queue-'));
-  const webhook = { url: `http://127.0.0.1:${port}/webhooks/minio`, token: TOKEN, queueFolder };
-  // Another target, which setup-storage must not change.
-  const audit = {
-    MINIO_NOTIFY_WEBHOOK_ENABLE_AUDIT: 'on',
-    MINIO_NOTIFY_WEBHOOK_ENDPOINT_AUDIT: `http://127.0.0.1:${port}/audit`,
-  };
-  const minio = await startMinio({ env: { ...minioEnvironment(ARNS, webhook), ...audit } });
-  assert(minio !== undefined, NEEDS_MINIO);
-  const env = testEnv({
-    S3_ENDPOINT: minio.endpoint,
-    S3_ACCESS_KEY_ID: minio.accessKey,
-    S3_SECRET_ACCESS_KEY: minio.secretKey,
-    ...controlVariables(control.url),
-    POSTGIS_URL: spatial.url,
-    WEBHOOK_TOKEN: TOKEN,
-    PORT: String(port),
-  });
-  await setupStorage(env, () => undefined);
-  const context = await openContext(env, SILENT_LOG);
-  const stack = await readStack();
-  const host = new InProcessHost(context, { stack });
-  const router = await createRouter({ databaseUrl: control.url, stack, host, env, log: context.log });
-  await router.start();
-  const app = createGateway({ ...context, transfers: context.objects, stack, host, router });
-  let server: ServerType | undefined;
-  const down = async () => {
-    if (server && 'closeAllConnections' in server) server.closeAllConnections();
-    await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
-    server = undefined;
-  };
-  return {
-    env,
-    context,
-    router,
-    minio,
-    down,
-    up: () =>
-      new Promise((done) => {
-        server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () => done());
-      }),
-    metrics: async () => (await app.request('/metrics')).text(),
-    stop: async () => {
-      await down();
-      await router.stop();
-      await context[Symbol.asyncDispose]();
-      await minio.stop();
-      await Promise.all([
-        control.drop(),
-        spatial.drop(),
-        rm(queueFolder, { recursive: true, force: true }),
-        rm(env.SCRATCH_DIR!, { recursive: true, force: true }),
-      ]);
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const probe = serve({ fetch: () => new Response(), port: 0, hostname: '127.0.0.1' }, ({ port }: AddressInfo) =>
-      probe.close(() => done(port)),
-    );
-  });
-}
-
-/** Uploads a GeoJSON file with one polygon, and then its manifest. */
-async function uploadBatch(
-  { context, env }: Installation,
-  batchId: string,
-  fileKey: string,
-  manifestKey: string,
-): Promise<void> {
-  const square = {
-    type: 'Polygon',
-    coordinates: [
-      [
-        [0, 50],
-        [1, 50],
-        [1, 51],
-        [0, 51],
-        [0, 50],
-      ],
-    ],
-  };
-  const collection = {
-    type: 'FeatureCollection',
-    features: [{ type: 'Feature', properties: { name: batchId }, geometry: square }],
-  };
-  await context.objects.put(env.LANDING_BUCKET, fileKey, JSON.stringify(collection));
-  const files = [{ path: `s3://${env.LANDING_BUCKET}/${fileKey}`, type: 'vector', format: 'GeoJSON' }];
-  await context.objects.put(
-    env.LANDING_BUCKET,
-    manifestKey,
-    JSON.stringify({
-      batch_id: batchId,
-      uploader: 'zoë',
-      intent: 'ingest_vector',
-      files,
-      metadata: { tags: { dataset_id: 'squares' } },
-    }),
-  );
-}
-
-function endedRuns({ context }: Installation, batchIds: string[]): Promise<RunDocument[]> {
-  return vi.waitFor(
-    async () => {
-      const runs = (await context.ledger.listRuns({ limit: 500 })).filter((run) => batchIds.includes(run.batch_id));
-      expect(
-        runs
-          .filter((run) => run.status !== 'running')
-          .map((run) => run.batch_id)
-          .sort(),
-      ).toEqual([...batchIds].sort());
-      return runs;
-    },
-    { timeout: RUNS_TIMEOUT_MS, interval: 100 },
-  );
-}
-
-async function routedNotifications(sluice: Installation): Promise<number> {
+async function routedNotifications(sluice: MinioInstallation): Promise<number> {
   return Number(/^sluice_notifications_total\{outcome="routed"\} (\d+)/m.exec(await sluice.metrics())?.[1] ?? 0);
 }
 
 describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => {
-  let sluice: Installation;
+  let sluice: MinioInstallation;
   beforeAll(async () => {
-    sluice = await install();
+    sluice = await installWithMinio();
     await sluice.up();
   });
   afterAll(() => sluice?.stop());
 
   test('setup-storage can be repeated and keeps other rules', async () => {
-    const client = createS3Client(sluice.env);
+    const client = createS3Client({
+      ...sluice.env,
+      S3_ACCESS_KEY_ID: sluice.minio.accessKey,
+      S3_SECRET_ACCESS_KEY: sluice.minio.secretKey,
+    });
     const Bucket = sluice.env.LANDING_BUCKET;
     await client.send(
       new PutBucketNotificationConfigurationCommand({
@@ -191,11 +50,11 @@ describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => 
       }),
     );
     const printed: string[] = [];
-    await setupStorage(sluice.env, (line) => printed.push(line));
-    await setupStorage(sluice.env, (line) => printed.push(line));
-    expect(printed.filter((line) => line.includes('notifies'))).toEqual([
-      'Bucket landing-zone now notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
-      'Bucket landing-zone already notifies SLUICE_QUEUED and SLUICE_DIRECT of manifests/*.json.',
+    for (let call = 0; call < 2; call += 1)
+      await setupStorage(sluice.env, { print: (line) => printed.push(line), signal: never });
+    expect(printed.filter((line) => line.includes('notification'))).toEqual([
+      'created  notification of SLUICE_QUEUED and SLUICE_DIRECT about landing-zone/manifests/*.json',
+      'found    notification of SLUICE_QUEUED and SLUICE_DIRECT about landing-zone/manifests/*.json',
     ]);
     const { QueueConfigurations } = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
     client.destroy();
@@ -237,6 +96,26 @@ describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => 
     },
   );
 
+  test('the gateway uploads, downloads, reconciles and removes versions with its own key', async () => {
+    const { app, context } = sluice;
+    const call = async (path: string, request: RequestInit = {}) => {
+      const reply = await app.request(path, {
+        ...request,
+        headers: { host: '127.0.0.1', 'content-type': 'application/json', ...request.headers },
+      });
+      expect([path, reply.status]).toEqual([path, path.startsWith('/api/landing/') ? 201 : 200]);
+      return reply;
+    };
+    await call('/api/landing/gateway/a.bin', { method: 'PUT', body: 'abc', headers: { 'content-length': '3' } });
+    const oldest = (await context.ledger.listAssets({ dataset_id: 'squares', limit: 50 })).at(-1)!;
+    const parquet = Buffer.from(await (await call(`/api/assets/${oldest._id}/download`)).arrayBuffer());
+    expect(parquet.toString('latin1', 0, 4)).toBe('PAR1');
+    await call('/api/datasets/squares/retention', { method: 'PUT', body: JSON.stringify({ keep_versions: 1 }) });
+    expect(await context.ledger.listVersions('squares')).toHaveLength(1);
+    expect(await context.objects.head(sluice.env.LAKE_BUCKET, oldest.s3_key)).toBeUndefined();
+    expect(await (await call('/api/reconcile')).json()).toMatchObject({ agrees: true, findings: [] });
+  });
+
   test(
     `${OUTAGE_MANIFESTS} manifests that are uploaded while the gateway is stopped for ${OUTAGE_MS / 1000} s result in ${OUTAGE_MANIFESTS} runs`,
     { timeout: 3 * RUNS_TIMEOUT_MS },
@@ -255,30 +134,24 @@ describe.skipIf(findMinio() === undefined)(`with MinIO (${NEEDS_MINIO})`, () => 
     },
   );
 
-  test('rejects a token that MinIO cannot send', async () => {
-    await expect(setupStorage({ ...sluice.env, WEBHOOK_TOKEN: 'two words' }, () => undefined)).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-    });
-  });
-
-  test('prints the settings that a server without the targets needs', async () => {
+  test('prints the settings that a server without the targets needs, but not the token', async () => {
     const bare = await startMinio();
+    const printed: string[] = [];
     try {
-      const env = {
-        ...sluice.env,
-        S3_ENDPOINT: bare!.endpoint,
-        S3_ACCESS_KEY_ID: bare!.accessKey,
-        S3_SECRET_ACCESS_KEY: bare!.secretKey,
-      };
-      const refusal = await setupStorage(env, () => undefined).catch((thrown: unknown) => thrown);
-      expect(refusal).toMatchObject({ code: 'SETUP_FAILED' });
+      const setup = setupVariables(bare!);
+      const env = testEnv({ ...setup, PORT: String(sluice.env.PORT) });
+      await expect(setupStorage(env, { print: (line) => printed.push(line), signal: never })).rejects.toMatchObject({
+        code: 'SETUP_FAILED',
+        details: { targets: ARNS },
+      });
       const settings = minioEnvironment(ARNS, {
         url: `http://127.0.0.1:${env.PORT}/webhooks/minio`,
-        token: TOKEN,
+        token: 'WEBHOOK_TOKEN',
         queueFolder: '/var/lib/minio-events',
       });
       for (const [name, value] of Object.entries(settings))
-        expect((refusal as Error).message).toContain(`  ${name}=${value}`);
+        expect(printed).toContain(`to do    Set for the MinIO server: ${name}=${value}`);
+      expect(printed.join()).not.toContain(setup.WEBHOOK_TOKEN);
     } finally {
       await bare?.stop();
     }

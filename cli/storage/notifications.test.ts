@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasManifestRules, minioEnvironment, withManifestRules } from './setup-storage.ts';
+import { hasManifestRules, minioEnvironment, withManifestRules } from './notifications.ts';
 
 const QUEUED = 'arn:minio:sqs::SLUICE_QUEUED:webhook';
 const DIRECT = 'arn:minio:sqs::SLUICE_DIRECT:webhook';
