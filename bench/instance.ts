@@ -65,7 +65,7 @@ export async function startInstance(extraVariables: Record<string, string> = {})
     await stopServers();
     throw thrown;
   }
-  const env = parseEnv({ ...process.env, ...variables, S3_ENDPOINT: `http://127.0.0.1:${storePort}` });
+  const env = parseEnv({ ...process.env, S3_ENDPOINT: `http://127.0.0.1:${storePort}`, ...variables });
   const ledger = await openLedger(env);
   const objects = openObjectStore(env);
   const scratch = join(home, 'bare');

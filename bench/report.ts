@@ -7,7 +7,7 @@ import { execa } from 'execa';
 export interface Measure {
   name: string;
   value: number;
-  unit: 's' | 'ms' | 'x' | 'rows/s' | 'batches/min' | 'runs/s' | 'MB' | 'rows';
+  unit: 's' | 'ms' | 'x' | 'rows/s' | 'batches/min' | 'runs/s' | 'MB' | 'rows' | 'transactions' | 'connections';
   /** Measures without a goal explain the others. */
   goal?: { at_most: number } | { at_least: number };
 }

@@ -3,10 +3,12 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { benchHops } from './hop.ts';
 import { benchLarge, LARGE_DEFAULTS } from './large.ts';
 import { asText, type Benchmark, meetsGoal, record } from './report.ts';
+import { benchScaling } from './scaling.ts';
 import { benchSmall, SMALL_DEFAULTS } from './small.ts';
 
 /**
- * `npm run bench -- [hops] [small] [large] [--repeats N] [--polygons N] [--together N] [--json] [--no-record]`
+ * `npm run bench -- [hops] [small] [large] [scaling] [--repeats N] [--polygons N] [--together N] [--json]
+ * [--no-record]`
  *
  * Runs the named benchmarks, or all, and writes their results to bench/results/ (see docs/benchmarks.md). Exits with 1
  * if a goal is missed.
@@ -37,6 +39,7 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
       ...(together && { together }),
     }),
   large: () => benchLarge({ ...LARGE_DEFAULTS, ...(repeats && { repeats }), ...(polygons && { polygons }) }),
+  scaling: benchScaling,
 };
 
 const results: Benchmark[] = [];
