@@ -35,12 +35,12 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
   (\`COLUMN_TYPE_CHANGED\`): 5000000000 in a 32-bit integer makes it a bigint, digits that a double does not have make
   it a decimal, \`n/a\` in a column of numbers makes it text. A column of numbers or objects and strings is text
   (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its
-  values are written so. \`00123\` stays text.
+  values have the notation of that type. \`00123\` stays text.
 - **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
   (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
   \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
   \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A row with a
-  coordinate that is no number is rejected. A WKT that cannot be read is an error with its line.
+  coordinate that is not a number is rejected. A WKT that cannot be read is an error with its line.
 - **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the language driver in its \`.dbf\`, else
   UTF-8. CSV and GeoJSON are UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The
   other formats contain their encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL
@@ -58,7 +58,7 @@ MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times t
 
 ### Notes about values
 
-These notes of an asset are about values that it does not hold as the file does. Each names the column or counts the
+These notes are about values that differ between the file and the asset. Each names the column or counts the
 values.
 
 | note | meaning |
@@ -91,13 +91,13 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   [
     '`VALUES_MISSING`',
     'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
-      'or too long, and texts that are no time in a column of times. Or Sluice does not read them: ' +
+      'or too long, and texts that are not a time in a column of times. Or Sluice does not read them: ' +
       'the memos of a .dbf; of KML, the times of the positions of a track, data without a schema of a layer that has ' +
       'one, addresses and snippets; of GPX, more than two links of a feature, and the times of the points of a track.',
   ],
   [
     '`GEOMETRIES_DROPPED`',
-    'Features of GML have several geometries, of which GDAL reads one. Write each geometry to a layer of its own.',
+    'Features of GML have several geometries, of which GDAL reads one. Write each geometry to a separate layer.',
   ],
   [
     '`KEY_COLUMN_DROPPED`',

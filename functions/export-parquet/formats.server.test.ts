@@ -308,7 +308,7 @@ test('JSON lines: numbers and nested values keep their text', async () => {
   expect(asset.rejected_rows?.count).toBe(0);
 });
 
-test('strings of JSON that are no times are text without a note', async () => {
+test('strings of JSON that are not times are text without a note', async () => {
   const { types, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"a":"12:00","b":""}\n' });
   expect(types).toEqual({ a: 'text', b: 'text' });
   expect(asset.quality.notes).toEqual([]);

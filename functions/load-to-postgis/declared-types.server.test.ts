@@ -165,7 +165,10 @@ test('notes what GDAL leaves out of KML and GPX, and keeps the names of data', a
       '1 times of column "timestamp" were cut to milliseconds. The first is "2024-02-29T10:00:00.123456Z".',
     ],
     ['VALUES_CHANGED', '1 months of column "timestamp" are stored as their first day. The first is "2024-02".'],
-    ['VALUES_MISSING', '1 values of column "timestamp" are no date and time. They are missing. The first is "spring".'],
+    [
+      'VALUES_MISSING',
+      '1 values of column "timestamp" are not a date and time. They are missing. The first is "spring".',
+    ],
   ]);
   const point = (ele: string, time: string) => `<wpt lat="1" lon="2"><ele>${ele}</ele><time>${time}</time></wpt>`;
   const gpx = await landing.load({

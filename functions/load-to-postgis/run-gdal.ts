@@ -51,7 +51,7 @@ const HARMLESS =
   /only reads 2 links|This version of GeoPackage .* may only be partially|corresponding to MapInfo UTF-8 charset|already exists\. Renaming it as|does not support layer creation option|organizePolygons\(\)|Non closed ring detected|Normalized\/laundered field name|Field with same name|\.shx|using default encoding/i;
 /** PROJ reports errors for CRSs that it then reads in another way. */
 const FROM_PROJ = /^PROJ: |^proj_/;
-/** GDAL's driver for GeoPackage about a blob that is no geometry. removeUnreadable counts these rows. */
+/** GDAL's driver for GeoPackage about a blob that is not a geometry. removeUnreadable counts these rows. */
 const UNREADABLE_BLOB = /^Unable to read geometry$/;
 /**
  * Messages of curl, and of GDAL for an address that curl rejects. The sandbox has no network, so the request failed,

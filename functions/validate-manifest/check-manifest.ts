@@ -12,7 +12,7 @@ import { invalidFields, parseManifest } from './parse-manifest.ts';
 
 /**
  * Whether a manifest starts a run. `inputBytes` is the total size of its files; absent for a join. `error` is null if
- * its lane is disabled, which is no error.
+ * its lane is disabled, which is not an error.
  */
 export type ManifestDecision =
   | { accepted: true; manifest: Manifest; lane: Lane; inputBytes?: number }

@@ -18,7 +18,7 @@ export interface Dialect {
   skipThrough: number;
   /** Lines above the table that belong to no column. */
   titles: { count: number; line: number; text: string } | undefined;
-  /** Whether a space follows each delimiter. It is no part of a value then. */
+  /** Whether a space follows each delimiter. It is not part of a value then. */
   stripBlanks: boolean;
   /** Rows from the beginning of the text that have a value for each column, without the header. */
   sample: (string | null)[][];

@@ -20,11 +20,11 @@ test.each([
   [['1 234', '567'], '--thousands " "'],
   [["1'234.5", '7'], `--thousands "'"`],
   [['12.5 %', '7 %'], '--percent'],
-  [['1', '2', '3', '4', 'm'], '1 of its first 5 values is no number, such as "m"'],
+  [['1', '2', '3', '4', 'm'], '1 of its first 5 values is not a number, such as "m"'],
   [['1', '2', '3', '4', '-'], 'set `null_values` (--null "-")'],
   [['1', '2', '3', 'Total'], 'such as "Total". Correct it, leave out lines that are no data (--skip-lines, --comment)'],
   [['true', 'FALSE', 'maybe'], '1 of its first 3 values is no boolean, such as "maybe"'],
-  [['2024-01-31', '2024-02-01', 'soon'], '1 of its first 3 values is no date, such as "soon"'],
+  [['2024-01-31', '2024-02-01', 'soon'], '1 of its first 3 values is not a date, such as "soon"'],
   [['1.234,5', '7,5', '2.000'], 'set `thousands_separator` (--thousands ".") and `decimal_separator` (--decimal ,)'],
   [
     ['2024-01-31', '2024-02-01 10:00'],
@@ -44,8 +44,12 @@ test.each([
 test.each<[string[], Notation, string]>([
   [['1.5', '2.5'], { decimal: ',' }, '"1.5" have a decimal point, but `decimal_separator` is ","'],
   [['1,5', '2,5', '1.234'], { decimal: ',' }, 'set `thousands_separator` (--thousands ".").'],
-  [['1,234', '2', '12,34'], { decimal: '.', thousands: ',' }, '1 of its first 3 values is no number, such as "12,34"'],
-  [['31.12.2023', '1.1.2024', 'x'], { decimal: '.', date: 'DD.MM.YYYY' }, '1 of its first 3 values is no date'],
+  [
+    ['1,234', '2', '12,34'],
+    { decimal: '.', thousands: ',' },
+    '1 of its first 3 values is not a number, such as "12,34"',
+  ],
+  [['31.12.2023', '1.1.2024', 'x'], { decimal: '.', date: 'DD.MM.YYYY' }, '1 of its first 3 values is not a date'],
   [['12 %', '13 %', 'n/a'], { decimal: '.', percent: true }, 'set `null_values` (--null "n/a")'],
 ])('a column of %j with the notation %j is text, with advice', (values, notation, advice) => {
   expect(messageFor(values, notation)).toContain(advice);

@@ -23,7 +23,7 @@ const SLASHED_DATE = /^(\d{1,2})\/(\d{1,2})\/\d{4}(?: |$)/;
 
 /**
  * Notes about columns that are text because the notation of their values is not declared, such as 31.12.2023, or
- * because a few of the values are no numbers. They are never read on a guess: 01/02/2024 is two different days.
+ * because a few of the values are not numbers. They are never read on a guess: 01/02/2024 is two different days.
  */
 export function notesOfSample(
   columns: readonly TextColumn[],
@@ -128,11 +128,11 @@ function timesAdvice(name: string, values: readonly string[], notation: Notation
 
 /** The types that most values of a column can have. */
 const EXPECTED: readonly { type: ValueType; one: string; many: string }[] = [
-  { type: 'double', one: 'is no number', many: 'are no numbers' },
+  { type: 'double', one: 'is not a number', many: 'are not numbers' },
   { type: 'boolean', one: 'is no boolean', many: 'are no booleans' },
-  { type: 'date', one: 'is no date', many: 'are no dates' },
-  { type: 'timestamp', one: 'is no time', many: 'are no times' },
-  { type: 'timestamptz', one: 'is no time with a time zone', many: 'are no times with a time zone' },
+  { type: 'date', one: 'is not a date', many: 'are not dates' },
+  { type: 'timestamp', one: 'is not a time', many: 'are not times' },
+  { type: 'timestamptz', one: 'is not a time with a time zone', many: 'are not times with a time zone' },
 ];
 
 /** Advice for a column of one type with a few other values. */

@@ -65,6 +65,6 @@ function quotesKept(file: string): Note {
     file,
     message:
       'Values begin and end with a quote, which is part of the value in this format. ' +
-      'If the quotes are no part of the values, set `quotes` to true (--quotes).',
+      'If the quotes are not part of the values, set `quotes` to true (--quotes).',
   };
 }

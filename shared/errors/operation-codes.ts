@@ -93,7 +93,7 @@ export const OPERATION_CODES = {
     'Install the release that the message names, or a newer one.',
   ),
   LEDGER_ACTIVE: permanent(
-    'Runs of the ledger are active, so that it would be exported or imported in the middle of their work.',
+    'The ledger contains active runs, whose queue and working tables are not exported.',
     'Wait until the runs are archived and stop Sluice, or add --active.',
   ),
   LEDGER_FILE_INVALID: permanent(
@@ -101,7 +101,7 @@ export const OPERATION_CODES = {
     'Use another copy of the file, or export the ledger again.',
   ),
   LEDGER_CONFLICT: permanent(
-    'The ledger contains another document with the same unique value as one of the import.',
+    'A document of the import has the same unique value as another document of the ledger.',
     'Import into an empty ledger, or into one with an earlier part of the same import.',
   ),
 

@@ -65,7 +65,7 @@ export interface Rejection {
   object: ManifestObject | undefined;
   manifest?: Manifest | null;
   lane?: Lane | null;
-  /** Null if the lane is disabled. This is no error: the status of the manifest becomes `canceled`. */
+  /** Null if the lane is disabled. This is not an error: the status of the manifest becomes `canceled`. */
   error: ErrorDocument | null;
 }
 

@@ -172,7 +172,7 @@ export class LineScanner {
   }
 }
 
-/** Whether a byte outside of strings belongs to a number. Other tokens with an e, such as `true`, are no numbers. */
+/** Whether a byte outside of strings belongs to a number. Other tokens with an e, such as `true`, are not numbers. */
 function isOfNumber(byte: number): boolean {
   return (
     (byte >= ZERO && byte <= NINE) || byte === POINT || byte === MINUS || byte === PLUS || (byte | CASE_BIT) === LOWER_E

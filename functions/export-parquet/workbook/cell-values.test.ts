@@ -64,7 +64,7 @@ test.each([
   expect(serialValue(serial, format, false)).toEqual({ kind, text }),
 );
 
-test.each([2958466, 1e300, -1e9])('%d is no date', (serial) =>
+test.each([2958466, 1e300, -1e9])('%d is not a date', (serial) =>
   expect(serialValue(serial, 'date', false)).toBeUndefined(),
 );
 

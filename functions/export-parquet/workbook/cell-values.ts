@@ -19,7 +19,7 @@ const DOUBLE_DIGITS = 17;
 
 /**
  * The number of a cell in the shortest notation of the same double. Whole numbers keep all digits that the file has,
- * because some programs write longer numbers than Excel reads. Undefined for a text that is no number.
+ * because some programs write longer numbers than Excel reads. Undefined for a text that is not a number.
  */
 export function numberText(written: string): string | undefined {
   const number = Number(written);
@@ -56,7 +56,8 @@ const MAX_DURATION_DAYS = 1e7;
 /**
  * The value of a number with a format of dates or times, as Excel shows it, to the millisecond. A time of day with a
  * format that shows only dates is kept. The days that do not exist, 1900-01-00 and 1900-02-29, are texts. Negative
- * numbers, which Excel does not show, are dates before 1900 as in LibreOffice. Undefined for a number that is no date.
+ * numbers, which Excel does not show, are dates before 1900 as in LibreOffice. Undefined for a number that is not a
+ * date.
  */
 export function serialValue(
   serial: number,

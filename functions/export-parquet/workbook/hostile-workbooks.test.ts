@@ -164,7 +164,7 @@ test('a worker reads a sheet, and is ended when its run is canceled or when it m
   }
 });
 
-test('a full disk is no error of the document', async () => {
+test('a full disk is not an error of the document', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
   const handler = {
     open: () => {

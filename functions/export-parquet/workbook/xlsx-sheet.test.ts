@@ -138,7 +138,7 @@ test.each([
   });
 });
 
-test('values that are no numbers of XML are texts; whole numbers keep all digits', async () => {
+test('values that are not numbers of XML are texts; whole numbers keep all digits', async () => {
   const values = ['1,5', '1e400', '12345678901234567', '0.1000000000000000055'];
   const body = xlsx(names('a') + values.map((value) => row(`<c><v>${value}</v></c>`)).join(''));
   expect((await readTestSheet(body)).values.flat()).toEqual(['1,5', '1e400', '12345678901234567', '0.1']);

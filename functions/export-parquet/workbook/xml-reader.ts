@@ -118,7 +118,7 @@ export class XmlReader {
     try {
       work();
     } catch (thrown) {
-      // The handler writes files: an error of the system, such as a full disk, is no error of the document.
+      // The handler writes files: an error of the system, such as a full disk, is not an error of the document.
       if (thrown instanceof SluiceError || typeof (thrown as NodeJS.ErrnoException).syscall === 'string') throw thrown;
       throw this.#unreadable(`is not valid XML: ${reasonOf(thrown)}`, thrown);
     }

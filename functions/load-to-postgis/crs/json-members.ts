@@ -21,7 +21,7 @@ const ESCAPED_CHARACTER_BYTES = 6;
 
 /**
  * Yields the values of the top-level members called `name`, as they are written and in their order. A value that equals
- * the one before it is not repeated. A longer value is cut off after `maxBytes`, so that it is no valid JSON. `name`
+ * the one before it is not repeated. A longer value is cut off after `maxBytes`, so that it is not valid JSON. `name`
  * must be ASCII, without quotation marks and backslashes.
  */
 export async function* topLevelMembers(

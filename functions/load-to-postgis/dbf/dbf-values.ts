@@ -43,7 +43,7 @@ export interface DbfFacts {
   padded: number;
   /** A control character with which no text of the field starts; undefined without `padded`. */
   marker?: number;
-  /** The smallest number type that holds all values; undefined when a value is no number. */
+  /** The smallest number type that holds all values; undefined when a value is not a number. */
   number: NumberType | undefined;
   /** The row, from 1, and the text of the first value that is not of the declared type. */
   invalid?: { row: number; text: string };

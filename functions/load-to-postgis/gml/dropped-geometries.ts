@@ -5,7 +5,7 @@ import { utf16Of } from '#shared/text/utf8.ts';
 /** GDAL reads one geometry of each GML feature, the last one, and drops the others without a message. */
 
 const CHUNK_BYTES = 2 ** 20;
-/** A longer tag is no geometry. */
+/** A longer tag is not a geometry. */
 const MAX_TAG_CHARACTERS = 2 ** 16;
 /** Start and end tags of the geometries of GML 2 and 3, also of those that are parts of others. */
 const GEOMETRY_TAG =
@@ -24,11 +24,11 @@ export async function droppedGeometryNotes(
   if (count <= rows) return [];
   const message =
     `${file} has ${count} geometries in ${rows} features. GDAL reads one geometry of each feature, so ` +
-    `${count - rows} are missing. Write each geometry to a layer of its own, and upload these.`;
+    `${count - rows} are missing. Write each geometry to a separate layer, and upload these.`;
   return [{ code: 'GEOMETRIES_DROPPED', file, message }];
 }
 
-/** Counts the geometries that are no parts of others. */
+/** Counts the geometries that are not part of another one. */
 export async function countGeometries(chunks: AsyncIterable<Buffer>): Promise<number> {
   const prefixes = new Set<string>();
   let decoder: TextDecoder | undefined;

@@ -76,7 +76,7 @@ function rewrite(text: string, startsInside: boolean, isEnd: boolean) {
   return { text: result, rest: text.slice(at), inCoordinates };
 }
 
-/** The position after the last number that is complete. A longer text without a blank is no number. */
+/** The position after the last number that is complete. A longer text without a blank is not a number. */
 function endOfNumbers(text: string, start: number): number {
   const from = Math.max(start, text.length - MAX_NUMBER_CHARACTERS);
   for (let at = text.length - 1; at >= from; at--) if (/[\s,]/.test(text[at] ?? '')) return at + 1;

@@ -9,7 +9,7 @@ import type { VectorSource } from '../load/fetch-vector.ts';
  */
 
 const CHUNK_BYTES = 2 ** 20;
-/** Longer text between two tags is no elevation. */
+/** Longer text between two tags is not an elevation. */
 const MAX_REST_CHARACTERS = 2 ** 16;
 /** The elements of the points of a layer, and the layer that holds these points. */
 const POINTS: Record<string, { element: string; layer: string } | undefined> = {

@@ -17,7 +17,7 @@ import { declaredTypeOf, fieldNameOf } from '../texts/kml-texts.ts';
  */
 
 const CHUNK_BYTES = 2 ** 20;
-/** Text that is longer between two tags is no time or number. */
+/** Text that is longer between two tags is neither a time nor a number. */
 const MAX_REST_CHARACTERS = 2 ** 16;
 const ELEMENT = /<(\/?)(?:[\w.-]+:)?(\w+)((?:\s[^<>]*)?)>([^<]*)(?=<(!\[CDATA\[)?)/g;
 /** A value of KML with white space around it. */
@@ -235,7 +235,7 @@ class Scanner {
         'VALUES_MISSING',
         column,
         value,
-        `values of column "${column}" are no date and time. They are missing.`,
+        `values of column "${column}" are not a date and time. They are missing.`,
       );
   }
 

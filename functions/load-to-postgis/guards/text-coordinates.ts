@@ -52,8 +52,8 @@ const OTHER_KEYWORDS = new Set([
 const MAX_LINE_CHARACTERS = 2 ** 20;
 
 /**
- * The first coordinate of a MapInfo interchange file (.mif) that is no number, and that GDAL would read as 0 without a
- * message; undefined without one. `chunks` are the bytes of the file.
+ * The first coordinate of a MapInfo interchange file (.mif) that is not a number, and that GDAL would read as 0 without
+ * a message; undefined without one. `chunks` are the bytes of the file.
  */
 export async function findBadMifCoordinate(chunks: AsyncIterable<Buffer>): Promise<BadCoordinate | undefined> {
   let offset = 0;

@@ -126,7 +126,7 @@ describe.each([
   ['SQLite', 'sqlite', 'GEOMETRY', []],
   ['SQLite', 'spatialite', 'GEOMETRY', ['-dsco', 'SPATIALITE=YES']],
 ])('%s as .%s', (driver, extension, column, options) => {
-  /** 100 polygons. Row 3 has no geometry, and the rows in `damaged` have a blob that is no geometry. */
+  /** 100 polygons. Row 3 has no geometry, and the rows in `damaged` have a blob that is not a geometry. */
   async function upload(name: string, damaged: readonly number[]): Promise<string> {
     const layer = ['-nln', 'Läyer 1', '-nlt', 'MULTIPOLYGON'];
     const path = await landing.make(`${name}.${extension}`, '-f', driver, ...options, dataFile('nc.shp'), ...layer);
@@ -140,7 +140,7 @@ describe.each([
     return landing.upload(path);
   }
 
-  test('has a note with the row of a blob that is no geometry', async () => {
+  test('has a note with the row of a blob that is not a geometry', async () => {
     const path = await upload('one', [7]);
     const loaded = await landing.load({ path, format: driver });
     const message = '1 of 100 geometries cannot be read and are missing in the asset: row 7.';

@@ -1,7 +1,7 @@
 import { utf16Of } from '#shared/text/utf8.ts';
 
 /**
- * Checks the coordinates of a GML, KML or GPX document. GDAL reads a text that is no number as 0, drops a way point
+ * Checks the coordinates of a GML, KML or GPX document. GDAL reads a text that is not a number as 0, drops a way point
  * without a latitude, and reads a KML tuple with too few or too many numbers as another point, each without a message.
  */
 

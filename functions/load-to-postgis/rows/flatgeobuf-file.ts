@@ -93,7 +93,7 @@ export class FlatFile {
     const view = new DataView(properties.buffer, properties.byteOffset, properties.byteLength);
     values.length = 0;
     let at = 0;
-    // A single byte is no value. Some programs write one at the end.
+    // A single byte is not a value. Some programs write one at the end.
     while (at + 1 < properties.length) {
       const index = view.getUint16(at, true);
       const type = TYPES[this.columns[index]?.code ?? -1];

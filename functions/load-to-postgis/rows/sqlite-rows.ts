@@ -36,7 +36,7 @@ type Write = (rows: CopyRows, value: Value) => void;
 
 /**
  * Reads a table of an SQLite database without GDAL, which reads each column as its declared type. The rows have the
- * order of the table. A blob that is no geometry becomes null (see removeUnreadable).
+ * order of the table. A blob that is not a geometry becomes null (see removeUnreadable).
  */
 export function readSqlite(job: SqliteJob): TableReader {
   const database = openDatabase(job.path);

@@ -52,7 +52,7 @@ export class TextFacts {
     this.#candidates = declared === 'Time' ? [...types, CLOCK] : types;
   }
 
-  /** Adds a value. White space around it is no part of it, as in XML Schema. An empty value is a missing one. */
+  /** Adds a value. White space around it is not part of it, as in XML Schema. An empty value is a missing one. */
   add(text: string): void {
     if (this.#candidates.length === 0) return;
     const value = text.trim();

@@ -69,6 +69,6 @@ test('5,000 columns with the same long name get different names', () => {
   expect(notes[0]?.message).toContain(`Column "${long}…" was renamed to`);
 });
 
-test('blanks around a name are no part of it, and reserved names get a suffix', () => {
+test('blanks around a name are not part of it, and reserved names get a suffix', () => {
   expect(nameColumns(['1969  ', ' a', 'A ', 'id'], 4, 'a.csv', ['id']).names).toEqual(['1969', 'a', 'A_1', 'id_1']);
 });
