@@ -46,3 +46,26 @@ test('values with line breaks that do not look like rows, or are rejected, are n
   const one = 'text\n"two\nlines"\nx\n';
   expect(notesOf(one).map(({ code }) => code)).not.toContain('VALUE_SPANS_LINES');
 });
+
+test.each(['~', '^', '#', ':'])('a table of one column that %s may divide is noted', (delimiter) => {
+  const text = ['id,name,v', '1,a b,1.5', '2,c,2'].join('\n').replaceAll(',', delimiter);
+  expect(notesOf(text)).toContainEqual({
+    code: 'DELIMITER_NOT_DETECTED',
+    file: 'f.csv',
+    message:
+      `The table has one column, but each of its first lines has the same number of "${delimiter}". ` +
+      `If they divide the values, set \`delimiter\` (--delimiter "${delimiter}").`,
+  });
+  expect(notesOf(text, { delimiter }).map(({ code }) => code)).not.toContain('DELIMITER_NOT_DETECTED');
+});
+
+test.each([
+  ['times', 'time\n10:30:00\n11:45:10\n'],
+  ['addresses', 'url\nhttp://a\nhttp://b\n'],
+  ['colors', 'color\n#aabbcc\n#000000\n'],
+  ['lines with another number', 'a~b\n1~2~3\n4~5\n'],
+])('a column of %s is not divided, and not noted', (_, text) => {
+  const bytes = Buffer.from(text);
+  expect(detectDialect({ bytes, isWhole: true, firstLine: 1 }, {})?.columns).toBe(1);
+  expect(notesOf(text).map(({ code }) => code)).not.toContain('DELIMITER_NOT_DETECTED');
+});

@@ -22,9 +22,35 @@ export function notesOfScan(
   if (header !== undefined && !dialect.isHeaderCertain) notes.push(headerAssumed(file, header, `line ${firstLine}`));
   if (dialect.stripBlanks) notes.push(blanksRemoved(file));
   if (blankRows.count > 0) notes.push(blankRowsSkipped(file, blankRows.count, blankRows.first));
-  notes.push(...valuesOfLines(file, longValues, declared.quotes));
+  notes.push(...undetectedDelimiter(dialect, declared, file), ...valuesOfLines(file, longValues, declared.quotes));
   if (declared.quotes === false && hasQuotedValues(dialect)) notes.push(quotesKept(file));
   return notes;
+}
+
+/**
+ * Characters that divide the lines of few files, and are parts of values in more: times, addresses, colors. They are
+ * never detected as delimiters, because a column of such values would be divided.
+ */
+const RARE_DELIMITERS = ['~', '^', '#', ':'];
+
+/** A note for a table of one column whose lines, with that of its name, have the same number of such a character. */
+function undetectedDelimiter({ header, columns, sample }: Dialect, declared: DeclaredDialect, file: string): Note[] {
+  if (declared.delimiter !== undefined || columns !== 1 || header === undefined || sample.length === 0) return [];
+  const lines = [...header, ...sample.map(([value]) => value ?? '')];
+  const delimiter = RARE_DELIMITERS.find((character) => {
+    const counts = new Set(lines.map((line) => line.split(character).length));
+    return counts.size === 1 && !counts.has(1);
+  });
+  if (delimiter === undefined) return [];
+  return [
+    {
+      code: 'DELIMITER_NOT_DETECTED',
+      file,
+      message:
+        `The table has one column, but each of its first lines has the same number of "${delimiter}". ` +
+        `If they divide the values, set \`delimiter\` (--delimiter "${delimiter}").`,
+    },
+  ];
 }
 
 function blanksRemoved(file: string): Note {
