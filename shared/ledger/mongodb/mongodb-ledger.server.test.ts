@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CommandStartedEvent, type Document, MongoClient, ObjectId } from 'mongodb';
+import { type CommandStartedEvent, type Db, type Document, MongoClient, ObjectId } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimed, sampleDraft, sampleEdge, succeedWith } from '../../../tests/contract/samples.ts';
 import { admitBatch, newBatch } from '../../../tests/fixtures/documents.ts';
@@ -116,18 +116,38 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
     expect(await db.collection('ledger_state').findOne()).toMatchObject({ release: '1.10.0' });
   });
 
+  test('a ledger of an earlier format is migrated, by one or several processes', async () => {
+    const { url, db } = newDatabase();
+    await setUpAs(url, { format: 1, release: '1.0.0' });
+    await db.collection('ledger_state').insertOne({ _id: 'tag' as never, value: 'before' });
+    const tag = async (target: Db) => {
+      await target.collection('ledger_state').updateOne({ _id: 'tag' as never }, { $set: { value: 'after' } });
+    };
+    const start = async () => {
+      const database = new Database(url);
+      await setUp(database, [{ format: 2, apply: tag }], { format: 2, release: '2.0.0' });
+      await database.close();
+    };
+    await Promise.all([start(), start()]);
+    expect(await db.collection('ledger_state').find().sort({ _id: 1 }).toArray()).toMatchObject([
+      { _id: 'current', format: 2, release: '2.0.0' },
+      { _id: 'tag', value: 'after' },
+    ]);
+    await expect(openMongoLedger(url)).rejects.toMatchObject({ code: 'LEDGER_TOO_NEW' });
+  });
+
   test('a ledger of a later format is refused', async () => {
     const { url } = newDatabase();
     await setUpAs(url, { format: 2, release: '2.0.0' });
     await expect(openMongoLedger(url)).rejects.toMatchObject({
-      code: 'SETUP_FAILED',
+      code: 'LEDGER_TOO_NEW',
       message: expect.stringContaining('upgraded to format 2 by Sluice 2.0.0') as string,
     });
   });
 
   const setUpAs = async (url: string, own: { format: number; release: string }) => {
     const database = new Database(url);
-    await setUp(database, own);
+    await setUp(database, [], own);
     await database.close();
   };
 });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { CreateCollectionOptions, Db } from 'mongodb';
-import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type CollectionName, SCHEMAS } from '../collections.ts';
+import { type LedgerFormat, type Migration, missingMigrations, ownFormat } from '../ledger-format.ts';
 import type { Database } from './database.ts';
 import { INDEXES } from './indexes.ts';
 import { validatorOf } from './validator.ts';
@@ -11,18 +11,14 @@ import { validatorOf } from './validator.ts';
 const STATE = 'ledger_state';
 const STATE_ID = 'current';
 
-/** What the collections are. */
-interface State {
-  /** Version of the documents. */
-  format: number;
-  /** Version of the Sluice that set up validators and indexes. */
-  release: string;
+/** What the collections are. The release set up validators and indexes. */
+interface State extends LedgerFormat {
   /** SHA-256 of the validators and indexes. */
   definitions: string;
 }
 
-/** Increase it for a change of the documents that Sluices of the release before cannot work with. */
-export const FORMAT = 1;
+/** Add one for each change of the documents that releases before it cannot work with. */
+export const MIGRATIONS: readonly Migration<(db: Db) => Promise<void>>[] = [];
 
 const NAMESPACE_EXISTS = 48;
 
@@ -30,9 +26,9 @@ const NAMESPACE_EXISTS = 48;
  * Creates or upgrades the collections, with their validators and indexes. Several processes may do so at the same time,
  * because every step has the same result when it is repeated. Validators of a newer release are kept, so that both
  * releases can run during an upgrade.
- * Throws SETUP_FAILED for a server without a replica set, and for a ledger of a later format.
+ * Throws SETUP_FAILED for a server without a replica set, and LEDGER_TOO_NEW.
  */
-export async function setUp(database: Database, own: { format: number; release: string } = OWN): Promise<void> {
+export async function setUp(database: Database, migrations = MIGRATIONS, own = ownFormat(migrations)): Promise<void> {
   await database.execute(async (db) => {
     await checkServer(db);
     const definitions = Object.entries(INDEXES).map(([name, indexes]) => ({
@@ -43,18 +39,21 @@ export async function setUp(database: Database, own: { format: number; release: 
     const wanted: State = { ...own, definitions: sha256(JSON.stringify(definitions)) };
     const states = db.collection<State & { _id: typeof STATE_ID }>(STATE);
     const current = await states.findOne({ _id: STATE_ID });
-    if (current !== null && current.format > wanted.format) throw laterFormat(current, wanted);
-    if (current !== null && (current.definitions === wanted.definitions || isNewer(current.release, wanted.release)))
+    const missing = current === null ? [] : missingMigrations(current, own, migrations);
+    if (
+      current !== null &&
+      missing.length === 0 &&
+      (current.definitions === wanted.definitions || isNewer(current.release, wanted.release))
+    )
       return;
     for (const { name, rules, indexes } of definitions) {
       await createCollection(db, name, rules);
       await db.collection(name).createIndexes(indexes);
     }
+    for (const { apply } of missing) await apply(db);
     await states.updateOne({ _id: STATE_ID }, { $set: wanted }, { upsert: true });
   });
 }
-
-const OWN = { format: FORMAT, release: SLUICE_VERSION };
 
 function rulesOf(name: CollectionName) {
   return {
@@ -81,14 +80,6 @@ async function checkServer(db: Db): Promise<void> {
     'SETUP_FAILED',
     'The MongoDB server of LEDGER_URL is not a replica set, which Sluice needs for transactions and change streams. ' +
       'Start mongod with --replSet rs0, and run rs.initiate() once in mongosh; one server is enough.',
-  );
-}
-
-function laterFormat(current: State, own: State): SluiceError {
-  return new SluiceError(
-    'SETUP_FAILED',
-    `The ledger was upgraded to format ${current.format} by Sluice ${current.release}; this Sluice ${own.release} ` +
-      `supports format ${own.format}. Install Sluice ${current.release}, or set LEDGER_URL to another database.`,
   );
 }
 

@@ -4,6 +4,7 @@ import { LANES } from '#shared/contracts/lanes.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { ignoreError } from '#shared/text/file-streams.ts';
 
 /** An SQL statement. A statement with a name is parsed once per connection. */
 export interface Statement {
@@ -16,8 +17,6 @@ const MAX_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** An operation that takes longer waits for the row lock of a suspended process. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** Advisory lock on the creation of the tables: concurrent CREATE IF NOT EXISTS statements fail. */
-const SETUP_LOCK = "hashtext('sluice:ledger:tables')";
 
 const UNIQUE_VIOLATION = '23505';
 const QUERY_CANCELED = '57014';
@@ -55,15 +54,13 @@ export class Database {
   /** A connection of its own. The caller must release it. Throws DATABASE_UNAVAILABLE. */
   async connect(): Promise<pg.PoolClient> {
     try {
-      return await this.#pool.connect();
+      const client = await this.#pool.connect();
+      // The running query rejects with the same error. Without a listener, a lost connection would end the process.
+      if (client.listenerCount('error') === 0) client.on('error', ignoreError);
+      return client;
     } catch (thrown) {
       throw databaseError(thrown);
     }
-  }
-
-  async createTables(): Promise<void> {
-    // The statements of one simple query are one transaction, which holds the lock.
-    await this.query({ text: `select pg_advisory_xact_lock(${SETUP_LOCK}); ${CREATE_TABLES}` });
   }
 
   async close(): Promise<void> {
@@ -105,7 +102,7 @@ const RUNS_FILL_PERCENT = 50;
 const ARCHIVED = JSON.stringify({ steps: [{ name: 'archive', status: 'done' }] });
 
 /** Creates the schema, and the tables and indexes that are missing. */
-const CREATE_TABLES = `
+export const CREATE_TABLES = `
 create schema if not exists ledger;
 
 create table if not exists ledger.manifests (

@@ -8,18 +8,19 @@ import { claimQueries } from './claims.ts';
 import { Database, databaseError, type Statement } from './database.ts';
 import { manifestQueries } from './manifests.ts';
 import { recordQueries, runQueries } from './records.ts';
+import { setUp } from './set-up.ts';
 
 /**
- * Opens the ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Creates missing tables; several
- * processes may do so at the same time. Operations throw DATABASE_UNAVAILABLE while the server restarts.
- * Throws DATABASE_UNAVAILABLE.
+ * Opens the ledger as JSONB documents in the schema `ledger` of a PostgreSQL database. Creates or migrates the tables;
+ * several processes may do so at the same time. Operations throw DATABASE_UNAVAILABLE while the server restarts.
+ * Throws DATABASE_UNAVAILABLE, LEDGER_TOO_NEW.
  */
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   const database = new Database(url);
   const announcer = new RunAnnouncer(database);
   const feed = new RunFeed((notify) => openRunSource(url, notify));
   try {
-    await database.createTables();
+    await setUp(database);
   } catch (thrown) {
     await database.close();
     throw thrown;

@@ -3,15 +3,16 @@ import { storableJson } from '#shared/text/storable.ts';
 import type { CollectionName } from '../collections.ts';
 import type { LedgerDocument, LedgerSnapshot, StoredLedger } from '../transfer/stored-ledger.ts';
 import { Database, databaseError } from './database.ts';
+import { setUp } from './set-up.ts';
 
 /** Documents that are read at once. */
 const BATCH_DOCUMENTS = 200;
 
-/** Opens all documents of a ledger in PostgreSQL. Creates missing tables. Throws DATABASE_UNAVAILABLE. */
+/** Opens all documents of a ledger in PostgreSQL. Creates missing tables. Throws as openPostgresLedger. */
 export async function openStoredPostgresLedger(url: string): Promise<StoredLedger> {
   const database = new Database(url);
   try {
-    await database.createTables();
+    await setUp(database);
   } catch (thrown) {
     await database.close();
     throw thrown;
