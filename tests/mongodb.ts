@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { execa, type ResultPromise } from 'execa';
+import { execa, type Options, type ResultPromise } from 'execa';
 import { MongoClient } from 'mongodb';
 import { inject } from 'vitest';
 
@@ -24,6 +24,14 @@ export interface RunningMongo {
   url: string;
   /** Stops a started server and deletes its data. */
   stop(): Promise<void>;
+}
+
+/** A server that only one test file uses. */
+export interface OwnMongo extends RunningMongo {
+  /** Ends the process with SIGKILL, and keeps the data. */
+  kill(): Promise<void>;
+  /** Starts the process again, with the data and the port of before. */
+  restart(): Promise<void>;
 }
 
 /** The URL of a database on the server of the test run; undefined when there is no server. By default a new one. */
@@ -45,7 +53,10 @@ const PROGRAMS: { variable: string; name: string; program: Omit<Program, 'path'>
     variable: 'MONGOD_BIN',
     name: 'mongod',
     program: {
-      flags: (port, data) => ['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', data, '--replSet', 'rs0'],
+      flags: (port, data) => [
+        ...['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', data, '--replSet', 'rs0'],
+        ...['--setParameter', 'enableTestCommands=1'],
+      ],
       initiate: true,
     },
   },
@@ -53,7 +64,10 @@ const PROGRAMS: { variable: string; name: string; program: Omit<Program, 'path'>
     variable: 'SECANTUSD_BIN',
     name: 'secantusd-py',
     program: {
-      flags: (port, data) => ['--port', `${port}`, '--host', '127.0.0.1', '--storage-path', data, '--sync-on-commit'],
+      flags: (port, data) => [
+        ...['--port', `${port}`, '--host', '127.0.0.1', '--storage-path', data, '--sync-on-commit'],
+        '--enable-test-commands',
+      ],
       initiate: false,
     },
   },
@@ -62,19 +76,33 @@ const PROGRAMS: { variable: string; name: string; program: Omit<Program, 'path'>
 /** Undefined when there is neither MONGO_CONNECTION_STRING nor a program to start. */
 export async function startMongo(): Promise<RunningMongo | undefined> {
   const given = process.env.MONGO_CONNECTION_STRING;
-  if (given !== undefined) return { url: given, stop: async () => undefined };
+  return given === undefined ? startOwnMongo() : { url: given, stop: async () => undefined };
+}
+
+/** Undefined when there is no program to start. Its test commands are enabled, such as configureFailPoint. */
+export async function startOwnMongo(): Promise<OwnMongo | undefined> {
   const program = findProgram();
   if (program === undefined) return undefined;
   const data = mkdtempSync(join(tmpdir(), 'sluice-mongo-'));
   const port = await freePort();
-  const server = execa(program.path, program.flags(port, data), { stdio: ['ignore', 'ignore', 'pipe'], reject: false });
   const url = `mongodb://127.0.0.1:${port}/?directConnection=true`;
-  await waitUntilReady(url, server, program.initiate ? `127.0.0.1:${port}` : undefined);
+  let server: ResultPromise<{ stdio: ['ignore', 'ignore', 'pipe']; reject: false }>;
+  const start = () => {
+    const options = { stdio: ['ignore', 'ignore', 'pipe'], reject: false } satisfies Options;
+    server = execa(program.path, program.flags(port, data), options);
+    return waitUntilReady(url, server, program.initiate ? `127.0.0.1:${port}` : undefined);
+  };
+  await start();
+  const kill = async () => {
+    server.kill('SIGKILL');
+    await server;
+  };
   return {
     url,
+    kill,
+    restart: start,
     stop: async () => {
-      server.kill('SIGKILL');
-      await server;
+      await kill();
       await rm(data, { recursive: true, force: true });
     },
   };

@@ -48,13 +48,14 @@ async function readChanges(database: Database, start: Start, notify: RunListener
       );
       if (signal.aborted) return;
       for await (const change of stream) {
-        from = { resumeAfter: change._id };
         delay = RETRY_MIN_MS;
         const { fullDocument: run } = change as { fullDocument?: Document };
         // The run is undefined when it was deleted meanwhile.
         if (run !== undefined) notify(run.run_id as string, run.status as Status);
       }
+      from = resumeAfter(stream, from);
     } catch (thrown) {
+      from = resumeAfter(stream, from);
       // The server no longer has the changes since the break. Listeners read the run again after a while.
       if (isHistoryLost(thrown)) from = {};
     } finally {
@@ -65,8 +66,13 @@ async function readChanges(database: Database, start: Start, notify: RunListener
   }
 }
 
-/** ChangeStreamHistoryLost, ChangeStreamFatalError: the token cannot be resumed. */
-const HISTORY_LOST = new Set([286, 280]);
+/** The token is that of the last change, or a later one of the server while no run changes. */
+function resumeAfter(stream: ChangeStream | undefined, before: Start): Start {
+  return stream?.resumeToken == null ? before : { resumeAfter: stream.resumeToken };
+}
+
+/** ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken: the stream cannot be resumed at the token. */
+const HISTORY_LOST = new Set([286, 280, 260]);
 
 function isHistoryLost(thrown: unknown): boolean {
   const { cause } = databaseError(thrown);
