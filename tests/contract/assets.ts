@@ -149,6 +149,15 @@ export function assetContract(on: OpenedLedger): void {
       await expect(on.ledger.linkAsset(second.claim, asset._id)).rejects.toMatchObject({ code: 'ASSET_NOT_FOUND' });
     });
 
+    test.each(['', 'straßen', 'F'.repeat(24)])('the text "%s" is not an id and finds nothing', async (id) => {
+      expect(await on.ledger.getAsset(id)).toBeUndefined();
+      expect(await on.ledger.getRemovedAsset(id)).toBeUndefined();
+      expect(await on.ledger.getManifest(id)).toBeUndefined();
+      expect(await on.ledger.getAssets([id])).toEqual([]);
+      expect(await on.ledger.listLineage(id)).toEqual([]);
+      expect(await on.ledger.listDerived(id)).toEqual([]);
+    });
+
     test('rejects an invalid document and adds no version', async () => {
       const { run, claim } = await exporting();
       await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run), size_bytes: 0.5 })).rejects.toMatchObject({

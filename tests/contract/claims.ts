@@ -157,6 +157,17 @@ export function claimContract(on: OpenedLedger): void {
       expect((await stepOf(run, 'load-to-postgis'))?.error?.message).toBe('near \uFFFD and \uFFFD');
     });
 
+    test('a reply with characters that cannot be stored is refused', async () => {
+      const run = await admitBatch(on.ledger);
+      const claim = await claimed(on.ledger, run, 'load-to-postgis');
+      const reply = { ...sampleReply(run), data: { run_id: run.run_id, note: 'x\ud83d' } };
+      await expect(on.ledger.finishStep(claim, reply)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('data.note') as string,
+      });
+      expect((await on.second.getRun(run.run_id))?.steps[0]).toMatchObject({ status: 'running', reply: null });
+    });
+
     test('a repeated finish with the same token changes nothing', async () => {
       const run = await admitBatch(on.ledger);
       const ref = await claimed(on.ledger, run, 'load-to-postgis');

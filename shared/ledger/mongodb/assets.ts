@@ -7,7 +7,7 @@ import { heldBy } from './claims.ts';
 import { type Database, type Transaction, writeMark } from './database.ts';
 import { NOW } from './expressions.ts';
 import { DEFAULT_LIMIT, definedFields } from './records.ts';
-import { fromStored, objectId, type Stored, toStored } from './stored-documents.ts';
+import { fromStored, objectId, type Stored, storedValue, toStored } from './stored-documents.ts';
 
 /** Assets that are not removed. */
 export const EXISTS = { removed: { $exists: false } };
@@ -68,8 +68,9 @@ export function assetQueries(database: Database): AssetQueries {
       }),
     describeAsset: (claim, assetId, { iso, item_key }) =>
       write(claim, async (transaction) => {
+        const records = storedValue({ iso, item_key });
         const filter = { _id: objectId(assetId), ...EXISTS };
-        const result = await transaction.in('assets').updateOne(filter, { $set: { iso, item_key } }, transaction);
+        const result = await transaction.in('assets').updateOne(filter, { $set: records }, transaction);
         return result.matchedCount > 0;
       }),
     getAsset: (assetId) => first({ _id: objectId(assetId) }),

@@ -15,7 +15,7 @@ import type { ClaimRequest } from '../ledger.ts';
 import type { ClaimQueries } from '../operations/claims.ts';
 import { type Database, writeMark } from './database.ts';
 import { leaseEnd, literal, mapSteps, merge, NOW, withStep } from './expressions.ts';
-import { fromStored, type Stored } from './stored-documents.ts';
+import { fromStored, type Stored, storedValue } from './stored-documents.ts';
 
 /** Each write changes the document of one run. finishStep with `close` also completes its assets, in a transaction. */
 export function claimQueries(database: Database): ClaimQueries {
@@ -45,7 +45,7 @@ export function claimQueries(database: Database): ClaimQueries {
         return result.matchedCount > 0;
       }),
     async finishStep(claim, reply, close) {
-      const done = merge(literal(STEP_DONE), { reply: literal(reply), finished_at: NOW });
+      const done = merge(literal(STEP_DONE), { reply: literal(storedValue(reply)), finished_at: NOW });
       const fields = { steps: withStep(claim.step, done), updated_at: NOW, ...archivedBy(claim) };
       if (close === undefined) return update(claim, [{ $set: fields }]);
       return database.transaction(async (transaction) => {

@@ -28,8 +28,14 @@ const OUT_OF_DISK_SPACE = 14_031;
 const SNAPSHOT_TOO_OLD = 239;
 /** AuthenticationFailed, Unauthorized. */
 const DENIED = new Set([18, 13]);
-/** Errors of servers that shut down, step down, or have no primary, and of operations that took too long. */
-const TRANSIENT_CODES = new Set([6, 7, 50, 89, 91, 112, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436]);
+/**
+ * Errors of servers that shut down, step down, or have no primary or no majority, and of operations that took too long
+ * (manual, "Error Codes").
+ */
+const TRANSIENT_CODES = new Set([
+  ...[6, 7, 50, 64, 89, 91, 112, 133, 189, 262, 317, 9001],
+  ...[10_058, 10_107, 11_600, 11_602, 13_435, 13_436],
+]);
 /** Labels of errors for which a repeat of the operation can succeed. */
 const TRANSIENT_LABELS = ['TransientTransactionError', 'UnknownTransactionCommitResult', 'RetryableWriteError'];
 

@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb';
 import { storableJson } from '#shared/text/storable.ts';
 import type { CollectionName, Documents } from '../collections.ts';
-import type { AssetDocument, RunDocument } from '../documents.ts';
+import { type AssetDocument, ObjectIdSchema, type RunDocument } from '../documents.ts';
 
 /**
  * The documents of the ledger as MongoDB stores them: ids are ObjectIds, and the internal fields are added. Everything
@@ -36,7 +36,7 @@ export const INTERNAL_FIELDS = {
 
 /** The document as it is stored. Throws REQUEST_INVALID for text that cannot be stored. */
 export function toStored<N extends CollectionName>(name: N, document: Documents[N]): Stored {
-  const stored = convertIds(name, JSON.parse(storableJson(document)) as Record<string, unknown>, (id) =>
+  const stored = convertIds(name, { ...storedValue<object>(document) }, (id) =>
     ObjectId.createFromHexString(id as string),
   );
   return Object.assign(stored, internalFields(name, document)) as Stored;
@@ -49,8 +49,14 @@ export function fromStored<N extends CollectionName>(name: N, stored: Stored): D
   return document as unknown as Documents[N];
 }
 
+/** An id in a query. A text that is not an id is not converted, so that the query finds nothing. */
 export function objectId(hex: string): ObjectId {
-  return ObjectId.createFromHexString(hex);
+  return ObjectIdSchema.safeParse(hex).success ? ObjectId.createFromHexString(hex) : (hex as unknown as ObjectId);
+}
+
+/** A value as it is stored. Throws REQUEST_INVALID for text that cannot be stored. */
+export function storedValue<T>(value: T): T {
+  return JSON.parse(storableJson(value)) as T;
 }
 
 function internalFields(name: CollectionName, document: object): Record<string, unknown> {
