@@ -7,6 +7,8 @@ const LONGEST = [
   'late-writes.server.test.ts',
   'stopped-worker.server.test.ts',
   'servers-away.server.test.ts',
+  'mongodb-lanes.server.test.ts',
+  'transfer.server.test.ts',
   'pixels.server.test.ts',
   'killed-hosts.server.test.ts',
   'full-disk.server.test.ts',

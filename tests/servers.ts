@@ -34,14 +34,17 @@ async function run(url: string, sql: string): Promise<void> {
 }
 
 /**
- * The variables of a control database. With SLUICE_TEST_LEDGER=mongodb, the ledger is a MongoDB database of the same
- * name.
+ * The variables of a control database. With the ledger `mongodb`, by default of SLUICE_TEST_LEDGER, the ledger is a
+ * MongoDB database of the same name.
  */
-export function controlVariables(url: string): Record<string, string> & { CONTROL_DATABASE_URL: string } {
-  if (process.env.SLUICE_TEST_LEDGER !== 'mongodb') return { CONTROL_DATABASE_URL: url };
-  const ledger = mongoDatabase(/\/([^/?]+)(?:\?|$)/.exec(url)?.[1]);
-  assert(ledger !== undefined, NEEDS_MONGODB);
-  return { CONTROL_DATABASE_URL: url, LEDGER_URL: ledger };
+export function controlVariables(
+  url: string,
+  ledger = process.env.SLUICE_TEST_LEDGER,
+): Record<string, string> & { CONTROL_DATABASE_URL: string } {
+  if (ledger !== 'mongodb') return { CONTROL_DATABASE_URL: url };
+  const mongo = mongoDatabase(/\/([^/?]+)(?:\?|$)/.exec(url)?.[1]);
+  assert(mongo !== undefined, NEEDS_MONGODB);
+  return { CONTROL_DATABASE_URL: url, LEDGER_URL: mongo };
 }
 
 /** The keys of the object stores of the tests. `testEnv` contains them. */

@@ -2,20 +2,24 @@ import childProcess, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { Stream } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
+import { ClientSession, Collection } from 'mongodb';
 import pg from 'pg';
 
 /** One durable write of a process. */
 export interface WritePoint {
-  /** Statement, S3 command or program. Ids and numbers are replaced, so that the name is the same in every run. */
+  /**
+   * Statement, write to MongoDB, S3 command or program. Ids and numbers are replaced, so that the name is the same in
+   * every run.
+   */
   name: string;
   /** 1 for the first write with this name since the start of the count; 0 while writes are not counted. */
   occurrence: number;
 }
 
 /**
- * `before` is called before each durable write starts, and `after` when it is durable. A statement or S3 request waits
- * for the promise of `before`, and the caller of an S3 request also waits for the promise of `after`. Programs do not
- * wait.
+ * `before` is called before each durable write starts, and `after` when it is durable. All but programs
+ * wait for the promise of `before`. The caller of an S3 request or of a write to MongoDB also waits for the promise of
+ * `after`.
  */
 export interface WriteObserver {
   /** Whether writes are counted now. */
@@ -35,7 +39,8 @@ const S3_WRITES = new Set([
 const PROGRAMS = /\b(ogr2ogr|gdal_translate|gdalwarp)\b/;
 
 /**
- * Observes every durable write of this process: SQL statements, S3 requests, and GDAL programs that write to PostGIS.
+ * Observes every durable write of this process: SQL statements, writes to MongoDB, S3 requests, and GDAL programs that
+ * write to PostGIS.
  * It replaces functions of the drivers, so that it observes all writes without changes in Sluice. Returns a function
  * that starts the count of the occurrences again.
  */
@@ -48,6 +53,7 @@ export function watchWrites(observer: WriteObserver): () => void {
     return { name, occurrence };
   };
   watchSql(next, observer);
+  watchMongo(next, observer);
   watchS3(next, observer);
   watchPrograms(next, observer);
   return () => counts.clear();
@@ -92,6 +98,42 @@ function watchSql(next: Next, observer: WriteObserver): void {
       );
     return result;
   } as typeof pg.Client.prototype.query;
+}
+
+/** The methods of a collection that the ledger calls to write. */
+const MONGO_WRITES = ['insertOne', 'updateOne', 'updateMany', 'findOneAndUpdate', 'replaceOne', 'bulkWrite'] as const;
+
+/** Writes to MongoDB, and the commits of transactions. Writes of a transaction are durable only after its commit. */
+function watchMongo(next: Next, observer: WriteObserver): void {
+  type Write = (...args: unknown[]) => Promise<unknown>;
+  const watch = (target: object, method: string, name: (self: unknown, args: unknown[]) => string) => {
+    const write = Reflect.get(target, method) as Write;
+    const watched = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+      const point = next(`mongodb ${name(this, args)}`);
+      await observer.before(point);
+      const result = await write.apply(this, args);
+      await observer.after(point);
+      return result;
+    };
+    Reflect.set(target, method, watched);
+  };
+  for (const method of MONGO_WRITES)
+    watch(Collection.prototype, method, (self, args) => {
+      const { collectionName } = self as Collection;
+      const fields = changedFields(args[1]);
+      if (collectionName === 'runs' && fields === 'steps') return 'renew the claim';
+      return `${method} ${collectionName} ${fields}`.trim();
+    });
+  watch(ClientSession.prototype, 'commitTransaction', () => 'commit');
+}
+
+/** The fields that an update sets, without those of the internal bookkeeping. Empty for an insert. */
+function changedFields(update: unknown): string {
+  const [first] = [update].flat();
+  const { $set = {}, $inc = {} } = (first ?? {}) as { $set?: object; $inc?: object };
+  return Object.keys({ ...$set, ...$inc })
+    .filter((name) => !name.startsWith('_'))
+    .join(' ');
 }
 
 function watchS3(next: Next, observer: WriteObserver): void {

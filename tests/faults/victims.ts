@@ -18,11 +18,20 @@ import type { WritePoint } from './durable-writes.ts';
 import type { Order } from './victim.ts';
 import { kill, TIMEOUT_MS } from './worker-process.ts';
 
+/** What the tests of killed and stopped processes share. */
+export type KilledSluices = Awaited<ReturnType<typeof openKilledSluices>>;
+
+interface KilledOptions {
+  postgisServers?: number;
+  ledgerIn?: 'mongodb';
+}
+
 /**
  * Starts databases and an object store for Sluice processes that the tests kill or stop (victim.ts). Returns functions
  * to start such a process and to read what is stored. `postgisServers`: the number of databases in POSTGIS_URL.
+ * `ledgerIn`: where the ledger is, by default that of SLUICE_TEST_LEDGER.
  */
-export async function openKilledSluices({ postgisServers = 1 } = {}) {
+export async function openKilledSluices({ postgisServers = 1, ledgerIn }: KilledOptions = {}) {
   const [control, store, ...spatial] = await Promise.all([
     createDatabase(),
     startObjectStore(),
@@ -33,7 +42,7 @@ export async function openKilledSluices({ postgisServers = 1 } = {}) {
     SLUICE_HOME: home,
     SCRATCH_DIR: join(home, 'scratch'),
     PORT: '0',
-    ...controlVariables(control.url),
+    ...controlVariables(control.url, ledgerIn),
     POSTGIS_URL: spatial.map(({ url }) => url).join(' '),
     S3_ENDPOINT: store.endpoint,
     ...STORE_KEY_VARIABLES,
