@@ -39,7 +39,8 @@ describe.skipIf(mongoDatabase() === undefined)(mongoDatabase() ? 'a server that 
 
   test('operations fail while it is stopped; after its start, changes are received from the break on', async () => {
     const heard: string[] = [];
-    await ledger.watchRuns((runId) => heard.push(runId), new AbortController().signal);
+    const watching = new AbortController();
+    await ledger.watchRuns((runId) => heard.push(runId), watching.signal);
     const run = await admitBatch(ledger);
     await vi.waitFor(() => expect(heard).toContain(run.run_id));
 
@@ -55,11 +56,19 @@ describe.skipIf(mongoDatabase() === undefined)(mongoDatabase() ? 'a server that 
     const written = await Promise.all(Array.from({ length: 5 }, () => admitBatch(other)));
     await vi.waitFor(() => expect(heard).toEqual(expect.arrayContaining(written.map(({ run_id }) => run_id))), 30_000);
     expect(await ledger.getRun(run.run_id)).toEqual(run);
+    watching.abort();
   });
 
   test('changes are received after the server has deleted the history since the break', async () => {
     const heard: string[] = [];
-    await ledger.watchRuns((runId) => heard.push(runId), new AbortController().signal);
+    const database = new Database(server.url, { monitorCommands: true });
+    const watching = mongoLedger(database);
+    opened.push(watching);
+    const failures: unknown[] = [];
+    database.client.on('commandFailed', ({ commandName, failure }) =>
+      failures.push([commandName, (failure as { code?: number }).code]),
+    );
+    await watching.watchRuns((runId) => heard.push(runId), new AbortController().signal);
     const client = new MongoClient(server.url);
     await client.db('admin').command({
       configureFailPoint: 'failCommand',
@@ -68,13 +77,14 @@ describe.skipIf(mongoDatabase() === undefined)(mongoDatabase() ? 'a server that 
       data: { failCommands: ['getMore'], errorCode: 286 },
     });
     await client.close();
-    await vi.waitFor(
-      async () => {
-        const run = await admitBatch(ledger);
-        await vi.waitFor(() => expect(heard).toContain(run.run_id), { timeout: 500 });
-      },
-      { timeout: 30_000 },
-    );
+    const hearsRun = async () => {
+      const run = await admitBatch(ledger);
+      await vi.waitFor(() => expect(heard).toContain(run.run_id), { timeout: 500 });
+    };
+    // The first change ends the request that waits for changes. The next request fails.
+    await vi.waitFor(hearsRun, { timeout: 30_000 });
+    await vi.waitFor(() => expect(failures).toEqual([['getMore', 286]]), { timeout: 30_000 });
+    await vi.waitFor(hearsRun, { timeout: 30_000 });
   });
 
   test('operations that are repeated after a kill in the middle of writes have one outcome', async () => {
