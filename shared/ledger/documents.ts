@@ -11,7 +11,6 @@ import {
 } from '#shared/contracts/facts.ts';
 import { LANES } from '#shared/contracts/lanes.ts';
 import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
 
 /**
@@ -296,13 +295,3 @@ export const DatasetDocumentSchema = z.object({
   created_at: Time,
 });
 export type DatasetDocument = z.infer<typeof DatasetDocumentSchema>;
-
-/** Parses a document before it is stored. Throws REQUEST_INVALID that names the invalid fields. */
-export function parseDocument<S extends z.ZodType>(schema: S, collection: string, document: unknown): z.output<S> {
-  const result = schema.safeParse(document);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new SluiceError('REQUEST_INVALID', `The document for ${collection} is invalid: ${issues.join('; ')}.`, {
-    details: { collection, issues },
-  });
-}

@@ -6,10 +6,10 @@ import {
   DatasetDocumentSchema,
   type ManifestDocument,
   ManifestDocumentSchema,
-  parseDocument,
   type RunDocument,
   RunDocumentSchema,
 } from '../documents.ts';
+import { parseDocument } from '../parse-document.ts';
 import type { Admission, Ledger } from '../ledger.ts';
 import type { AnnounceRun, RunQueries } from './records.ts';
 

@@ -8,10 +8,10 @@ import {
   type DatasetDocument,
   type LineageDocument,
   LineageDocumentSchema,
-  parseDocument,
   type RunDocument,
   RunDocumentSchema,
 } from '../documents.ts';
+import { parseDocument } from '../parse-document.ts';
 import type { ActivityFilter, Ledger, RunFilter } from '../ledger.ts';
 
 /** Lineage, activities and datasets. Inserts change nothing when the `_id` is stored. */
