@@ -7,8 +7,11 @@ import { TRUE_TEXTS, TYPE_RULES, type TypeRule } from './value-types.ts';
 
 /**
  * A double keeps each number of 15 digits. With a sign and a point that is 17 characters; 16 avoids a test for both.
+ * Only whole numbers of 16 digits can be beyond MAX_EXACT_INTEGER.
  */
 const MAX_EXACT_CHARACTERS = 16;
+/** A double keeps each whole number up to 2^53. */
+const MAX_EXACT_INTEGER = 2 ** 53;
 /** No program prints a double with more characters. */
 const MAX_DOUBLE_CHARACTERS = 60;
 /** The position of the colon before the seconds of `2024-01-31T10:00:00`. */
@@ -37,7 +40,10 @@ export function fitsSql(type: ValueType, text: string, notation: Notation): stri
  */
 function isExactDouble(value: string): string {
   const double = `try_cast(${value} as double)`;
-  return `case when length(${value}) <= ${MAX_EXACT_CHARACTERS} then ${isInRange(value, double)}
+  return `case when length(${value}) < ${MAX_EXACT_CHARACTERS} then ${isInRange(value, double)}
+    when length(${value}) = ${MAX_EXACT_CHARACTERS} then
+      case when regexp_full_match(${value}, '[0-9]+') then try_cast(${value} as bigint) <= ${MAX_EXACT_INTEGER}
+        else ${isInRange(value, double)} end
     when length(${value}) > ${MAX_DOUBLE_CHARACTERS} or not regexp_matches(${value}, '[.eE]') then false
     when ${double}::varchar = ${value} then true else ${hasSameDigits(value, double)} end`;
 }
