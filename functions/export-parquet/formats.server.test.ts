@@ -308,6 +308,17 @@ test('JSON lines: numbers and nested values keep their text', async () => {
   expect(asset.rejected_rows?.count).toBe(0);
 });
 
+test('JSON lines: -0 and integers of more than 64 bits keep their value', async () => {
+  const long = '12345678901234567890123';
+  const body = `{"z":-0,"n":${long},"b":-9223372036854775808}\n{"z":1,"n":-1,"b":9223372036854775807}\n`;
+  const { rows, types } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body });
+  expect(types).toEqual({ z: 'double precision', n: 'text', b: 'bigint' });
+  expect(rows).toEqual([
+    { z: -0, n: long, b: -9223372036854775808n },
+    { z: 1, n: '-1', b: 9223372036854775807n },
+  ]);
+});
+
 test('strings of JSON that are not times are text without a note', async () => {
   const { types, asset } = await fixture.ingest({ name: 'x.jsonl', format: 'JSONL', body: '{"a":"12:00","b":""}\n' });
   expect(types).toEqual({ a: 'text', b: 'text' });

@@ -14,6 +14,8 @@ const [ZERO, NINE, POINT, MINUS, PLUS, LOWER_E] = [0x30, 0x39, 0x2e, 0x2d, 0x2b,
 const CASE_BIT = 0x20;
 /** DuckDB prints a decimal as it is written when it has so few bytes, no exponent and no zero at its end. */
 const PLAIN_BYTES = 15;
+/** DuckDB prints a whole number as it is written when it is an integer of 64 bits. */
+const WHOLE_BYTES = 18;
 /** JSON parsers need memory for each level. Real data has fewer than 100 levels. */
 const MAX_DEPTH = 1000;
 
@@ -132,13 +134,19 @@ export class LineScanner {
   #endNumber(): boolean {
     const bytes = this.#numberBytes;
     this.#numberBytes = 0;
-    if (!(this.#isDecimal || this.#hasExponent) || this.#depth !== MEMBER_DEPTH) return false;
+    if (this.#depth !== MEMBER_DEPTH) return false;
+    if (!this.#isDecimal && !this.#hasExponent && bytes <= WHOLE_BYTES && !this.#isNegativeZero(bytes)) return false;
     const isSmall = this.#firstByte === ZERO || this.#firstByte === MINUS;
     if (bytes <= PLAIN_BYTES && this.#lastByte !== ZERO && !isSmall && !this.#hasExponent) return false;
     const text = this.#out.lastText(bytes);
     if (!NUMBER.test(text) || isPrintedAs(text)) return false;
     this.#out.replaceLast(bytes, Buffer.from(`{"0":"${text}"}`));
     return true;
+  }
+
+  /** DuckDB prints -0 as 0. */
+  #isNegativeZero(bytes: number): boolean {
+    return bytes === '-0'.length && this.#firstByte === MINUS && this.#lastByte === ZERO;
   }
 
   /** Writes a nested value as text. DuckDB reads or rejects one that is no JSON, such as NaN. */
@@ -183,9 +191,12 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
 /** A number that DuckDB may print with an exponent. */
 const TINY = /^-?0\.000/;
 
+/** -0, or an integer that can have more than 64 bits: DuckDB would print 0, or a double. */
+const WHOLE = /^-?\d+$/;
+
 /** Whether DuckDB prints a number as it is written: in the shortest notation, and a whole one with `.0`. */
 function isPrintedAs(text: string): boolean {
-  if (/e/i.test(text) || TINY.test(text)) return false;
+  if (/e/i.test(text) || TINY.test(text) || WHOLE.test(text)) return false;
   const whole = text.endsWith('.0') && text.length <= PLAIN_BYTES ? text.slice(0, -'.0'.length) : text;
   return String(Number(text)) === whole;
 }
