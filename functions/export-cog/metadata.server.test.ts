@@ -135,6 +135,16 @@ describe('files attached to a raster', () => {
     expect(asset.quality.notes.map(({ code }) => code)).toEqual(['ATTRIBUTE_TABLE_MOVED']);
   });
 
+  test('notes domains of metadata that GDAL does not copy', async () => {
+    const path = await landing.upload(await landing.make('domänen.tif', LANDSAT, '-b', '1'));
+    const domain = (name: string) => `<Metadata domain="${name}"><MDI key="a">b</MDI></Metadata>`;
+    const band = `<PAMRasterBand band="1">${domain('Kanal')}</PAMRasterBand>`;
+    await landing.put('domänen.tif.aux.xml', Buffer.from(`<PAMDataset>${domain('Sensor é')}${band}</PAMDataset>`));
+    const { asset } = await landing.ingest({ path, format: 'GTiff' }, {}, 'domains');
+    expect(asset.quality.notes.map(({ code }) => code)).toEqual(['METADATA_DROPPED']);
+    expect(asset.quality.notes[0]?.message).toContain('in the domains "Sensor é", "Kanal", which');
+  });
+
   test('a mask hides pixels, also those of a PNG', async () => {
     for (const [format, extension] of [
       ['GTiff', 'tif'],

@@ -95,7 +95,7 @@ export function infoCommand(
     command: 'gdalinfo',
     // -norat: attribute tables can be long. attribute-table.ts reads them.
     args: [
-      ...['-json', '-norat', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : [])],
+      ...['-json', '-norat', '-listmdd', ...(options.statistics ? ['-stats'] : []), ...(options.range ? ['-mm'] : [])],
       ...openOptions.flatMap((option) => ['-oo', option]),
       name,
     ],

@@ -16,6 +16,7 @@ import { clearStatistics, type RasterSummary, summarizeRaster } from './summariz
 import { boundsInDegrees } from './bounds.ts';
 import { type CogSource, cogSource } from '../plan/plan-assets.ts';
 import { maskedStatistics } from './masked-statistics.ts';
+import { metadataNotes } from './metadata-notes.ts';
 import { statisticsNotes } from './statistics-notes.ts';
 import { notANumberNotes } from './not-a-number.ts';
 import { isSignedByte, type RasterInfo } from '../read/raster-info.ts';
@@ -104,7 +105,7 @@ async function lossNotes(
   folder: string,
   context: RasterContext,
 ): Promise<Note[]> {
-  const notes = rasters.flatMap((raster) => colorNotes(raster, written));
+  const notes = rasters.flatMap((raster) => [...colorNotes(raster, written), ...metadataNotes(raster, written)]);
   for (const raster of rasters) notes.push(...(await notANumberNotes(raster, written, folder, context)));
   return notes;
 }
