@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../../tests/gateway.ts';
+import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { testEnv } from '../../tests/servers.ts';
 import type { SluiceEvent } from './event.ts';
 import { eventSink, postEvent } from './post-event.ts';
@@ -8,13 +9,14 @@ import { runRequested } from './run-events.ts';
 let gateway: TestGateway;
 let url: string;
 const received: SluiceEvent[] = [];
-const event = runRequested({ run_id: '0d4a1f6e-2f64-8c11-9a3e-0123456789ab', lane: 'vector', traceparent: null });
+let event: SluiceEvent;
 const never = new AbortController().signal;
 
 beforeAll(async () => {
   gateway = await startGateway({
-    'load-to-postgis': { topic: event.type, run: async (got) => void received.push(got) },
+    'load-to-postgis': { topic: 'sluice.run.requested.vector', run: async (got) => void received.push(got) },
   });
+  event = runRequested(await admitBatch(gateway.deps.ledger));
   url = await gateway.listen();
 });
 afterAll(() => gateway.stop());
