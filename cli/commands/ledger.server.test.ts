@@ -13,12 +13,12 @@ import { createDatabase, testEnv } from '../../tests/servers.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 
-/** The exported documents would not fit. The program itself needs about 30 MiB. */
-const HEAP_MIB = 64;
+/** The exported documents would not fit. The program itself needs about 40 MiB. */
+const HEAP_MIB = 88;
 /** The stand-in for MongoDB needs minutes for the inserts of 10,000 runs. */
 const RUNS = process.env.SLUICE_TEST_ALL === undefined ? 1_000 : 10_000;
-/** Characters that each of five steps of a run has, so that all runs have at least 40 MB. */
-const FILLER = 'x'.repeat(8_000);
+/** Characters that each of five steps of a run has, so that all runs have at least 60 MB. */
+const FILLER = 'x'.repeat(12_000);
 
 let folder: string;
 let databases: Awaited<ReturnType<typeof createDatabase>>[];

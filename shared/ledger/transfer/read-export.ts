@@ -14,7 +14,7 @@ export interface ExportedBatch {
 
 /** A batch ends after this many documents, or characters of their lines. */
 const BATCH_DOCUMENTS = 200;
-const BATCH_CHARACTERS = 4 * 2 ** 20;
+const BATCH_CHARACTERS = 2 * 2 ** 20;
 /** MongoDB stores documents up to 16 MiB. A longer line cannot be one of them, nor its JSON. */
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 
