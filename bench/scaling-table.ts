@@ -16,13 +16,13 @@ const GATEWAYS = 4;
 const result = JSON.parse(await readFile(join(import.meta.dirname, 'results', 'scaling.json'), 'utf8')) as Benchmark;
 for (const { polygons, ...costs } of result.repeats) {
   console.log(`\n${polygons} polygons\n`);
-  console.log(`| functions | ${SERVERS.map((count) => `${count} PostGIS`).join(' | ')} |`);
+  console.log(`| function processes | ${SERVERS.map((count) => `${count} PostGIS`).join(' | ')} |`);
   console.log(`|---|${SERVERS.map(() => '---').join('|')}|`);
   for (const functions of FUNCTIONS) {
     const cells = SERVERS.map((servers) => {
       const size = { servers, functions, cores: CORES, gateways: GATEWAYS };
       const { runsPerMinute, limit } = simulate(costs as unknown as RunCosts, size);
-      return `${significant(runsPerMinute, 2)} ${limit}`;
+      return `${significant(runsPerMinute, 2)} (${limit})`;
     });
     console.log(`| ${functions} | ${cells.join(' | ')} |`);
   }

@@ -189,7 +189,7 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     );
   program
     .command('health')
-    .description('Show whether the servers respond, and the GDAL of the functions. Exits with 1 if a part is down.')
+    .description('Show the state of the servers and of GDAL. Exits with 1 if Sluice cannot process runs.')
     .addOption(jsonOption())
     .action(async (flags: JsonFlag) => setExitCode(await health(client, terminal(flags))));
   program
@@ -201,16 +201,16 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
 function defineLedger(program: Command, { env, terminal, setExitCode }: CommandParts): void {
   const command = program
     .command('ledger')
-    .description('Export the ledger to a file, or import such a file: for backups, and to change the database.');
+    .description('Export the ledger to a file, or import such a file: to back it up, or to move it.');
   for (const [name, execute, description, argument] of [
     ['export', exportCommand, 'Write all documents of the ledger to a new file.', 'file to create (JSON lines)'],
     ['import', importCommand, 'Insert the documents of an export that the ledger does not contain.', 'file to read'],
   ] as const) {
     command
       .command(name)
-      .description(`${description} The ledger is that of LEDGER_URL, else the one below SLUICE_HOME.`)
+      .description(`${description} The ledger is the one that Sluice uses.`)
       .argument('<file>', argument)
-      .option('--active', 'allow active runs')
+      .option('--active', 'also if runs are active: their queue and working tables are not in the file')
       .addOption(jsonOption())
       .action(async (file: string, flags: TransferFlags & JsonFlag) =>
         setExitCode(await execute(file, flags, env, terminal(flags))),

@@ -5,7 +5,7 @@ import type { GatewayClient } from '../gateway-client.ts';
 import { formatTable, type Terminal } from '../output/terminal.ts';
 import { EXIT, runCommand, writeJson } from '../run-command.ts';
 
-/** `sluice health`: shows the state of the servers, and of GDAL in the functions. Exits with 1 if a part is down. */
+/** `sluice health`: shows the state of the servers and of GDAL. Exits with 1 if Sluice cannot process runs. */
 export function health(client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
     const document = await client.get<HealthDocument>('/api/health', signal);

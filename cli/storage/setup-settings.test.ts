@@ -29,7 +29,7 @@ function problemOf(variables: Record<string, string>): unknown {
   }
 }
 
-test('the administrator sets up; the gateway gets an own key only if one is given', () => {
+test('the administrator sets up; the gateway gets a key of its own only if one is given', () => {
   expect(settingsOf({})).toEqual({ admin: 'root-of-minio', users: { uploader: 'ana', pipeline: 'functions' } });
   const gateway = { S3_GATEWAY_ACCESS_KEY_ID: 'gateway', S3_GATEWAY_SECRET_ACCESS_KEY: '5f0c7b2e9d4a6835' };
   expect(settingsOf(gateway).users).toEqual({ uploader: 'ana', pipeline: 'functions', gateway: 'gateway' });

@@ -88,7 +88,7 @@ function sharedKeys(env: Env, users: ReadonlyMap<Role, AccessKey>): string | und
 function missingSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[] {
   const missing = [
     ...(env.S3_ADMIN_ACCESS_KEY_ID === undefined ? ['S3_ADMIN_ACCESS_KEY_ID'] : []),
-    // The gateway needs an own key only if it does not start the functions.
+    // The gateway needs a key of its own only if it does not start the functions.
     ...(['uploader', 'pipeline'] as const)
       .filter((role) => !users.has(role))
       .map((role) => `${prefixOf(role)}_ACCESS_KEY_ID`),

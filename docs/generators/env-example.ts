@@ -68,8 +68,8 @@ Errors have the form \`{"code", "message", "details"}\`, on runs, in the JSON AP
 - \`details\` contains the same facts in a form for programs.
 
 The router retries errors that are marked *Retried*. When all retries fail, the run fails. Correct the cause, and
-repeat the run with \`npx sluice rerun RUN\`. All other errors end the run immediately. Correct the cause, and upload
-a new manifest.
+repeat the run with \`npx sluice rerun RUN\`. All other errors of a step end its run
+immediately. The action states whether to upload a new manifest, or to repeat the run.
 
 | Code | Meaning | Action | Retried |
 |---|---|---|---|

@@ -22,6 +22,14 @@ export function adviceFor(code: ErrorCodeName, ended?: Ended): string {
   const { action, retryable } = ERROR_CODES[code];
   if (ended === undefined) return action;
   if (ended.run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
-  const advice = retryable ? `${action} Then repeat the run: \`npx sluice rerun RUN\`.` : action;
+  const advice = retryable ? withRerun(action) : action;
   return advice.replaceAll('rerun RUN', `rerun ${ended.run_id}`);
+}
+
+/** The action of a transient error, and the command that repeats the run. A report follows the repetition. */
+function withRerun(action: string): string {
+  const isReport = action.startsWith('If the error persists');
+  return isReport
+    ? `Repeat the run: \`npx sluice rerun RUN\`. ${action}`
+    : `${action} Then repeat the run: \`npx sluice rerun RUN\`.`;
 }

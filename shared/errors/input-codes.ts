@@ -164,7 +164,7 @@ export const INPUT_CODES = {
   ),
   EXPORT_MISMATCH: transient(
     'The exported data differs from its source in number of rows or content.',
-    'Report the error with its message, if it persists.',
+    'If the error persists, report it with its message.',
   ),
   OUTPUT_INVALID: permanent(
     'The output file differs from its source, or is not valid for its format.',

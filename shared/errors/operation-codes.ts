@@ -18,7 +18,7 @@ export const OPERATION_CODES = {
     'No action is required: the write was rejected to protect the newer result.',
   ),
   STEP_BUSY: transient(
-    'Another worker is executing the step.',
+    'Another process is executing the step, or an earlier step is not done.',
     'No action is required: the event is delivered again later.',
   ),
   TRANSITION_ILLEGAL: permanent(
@@ -93,15 +93,15 @@ export const OPERATION_CODES = {
     'Install the release that the message names, or a newer one.',
   ),
   LEDGER_ACTIVE: permanent(
-    'The ledger contains active runs, whose queue and working tables are not exported.',
-    'Wait until the runs are archived and stop Sluice, or add --active.',
+    'The ledger contains active runs, whose queued events and working tables are not exported.',
+    'Wait until the runs are archived, stop Sluice, and repeat the command; or add --active.',
   ),
   LEDGER_FILE_INVALID: permanent(
     'The export of a ledger is damaged or incomplete. Nothing was imported.',
     'Use another copy of the file, or export the ledger again.',
   ),
   LEDGER_CONFLICT: permanent(
-    'A document of the import has the same unique value as another document of the ledger.',
+    'A document of the import differs from the stored document with its id, or has a unique value of another one.',
     'Import into an empty ledger, or into one with an earlier part of the same import.',
   ),
 
@@ -116,7 +116,7 @@ export const OPERATION_CODES = {
   ),
   STORE_DENIED: permanent(
     'The object store rejected the credentials or the operation.',
-    'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy.',
+    'Check S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY and the bucket policy. `npx sluice setup-storage` restores policies.',
   ),
   STORE_PUBLIC: permanent(
     'Everyone who can reach the object store can access a bucket of Sluice.',
@@ -128,7 +128,7 @@ export const OPERATION_CODES = {
   ),
   POSTGIS_SERVER_REMOVED: transient(
     'The run uses a PostGIS server that POSTGIS_URL does not contain.',
-    'Add the server to POSTGIS_URL again, or repeat the run (`npx sluice rerun RUN`), which uses another server.',
+    'Add the server to POSTGIS_URL again. Without it, a rerun uses another server.',
   ),
   FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
@@ -143,7 +143,7 @@ export const OPERATION_CODES = {
   ),
   SETUP_FAILED: permanent(
     'Sluice cannot start or set up a component.',
-    'Follow the instructions in the message, then start again.',
+    'Follow the instructions in the message, then repeat the command.',
   ),
   MEMORY_LIMIT: permanent(
     'The step needs more memory than its process may use.',
@@ -154,5 +154,5 @@ export const OPERATION_CODES = {
     'Find the reason in the log, such as too little memory. Then repeat the run (`npx sluice rerun RUN`), ' +
       'or re-drive the dead letter.',
   ),
-  INTERNAL: transient('An unexpected error occurred.', 'Report the error with its details, if it persists.'),
+  INTERNAL: transient('An unexpected error occurred.', 'If the error persists, report it with its details.'),
 } as const satisfies Record<string, ErrorCode>;

@@ -196,10 +196,11 @@ async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef)
 async function lockAlone(client: PooledClient, { runId, step }: ClaimRef): Promise<void> {
   const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(${ALONE_LOCK}) as locked`);
   if (rows[0]?.locked) return;
-  throw new SluiceError('STEP_BUSY', 'Another run whose PostgreSQL process was killed is executed first.', {
-    details: { run_id: runId, step },
-    retryAfterSeconds: ALONE_RETRY_SECONDS,
-  });
+  throw new SluiceError(
+    'STEP_BUSY',
+    'The step waits: runs whose PostgreSQL process was killed are executed one at a time.',
+    { details: { run_id: runId, step }, retryAfterSeconds: ALONE_RETRY_SECONDS },
+  );
 }
 
 /** `sluice:<run>:<step>:<token>`. The run id has no dashes, because PostgreSQL cuts the name after 63 bytes. */

@@ -1,7 +1,7 @@
 import type { Env } from '#shared/config/env.ts';
 import { ARCHIVE_PREFIX, MANIFESTS_PREFIX } from '#shared/contracts/object-keys.ts';
 
-/** Who accesses the object store with an own key. A gateway that starts the functions uses the key of the pipeline. */
+/** Who accesses the object store with a key of its own. A gateway with functions uses the key of the pipeline. */
 export const ROLES = ['uploader', 'pipeline', 'gateway'] as const;
 export type Role = (typeof ROLES)[number];
 
