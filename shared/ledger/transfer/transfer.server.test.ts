@@ -169,6 +169,7 @@ describe.each(KINDS)('%s:', (kind) => {
   test('the export is the state at its start', async () => {
     const target = await open(kind);
     await insertArchivedRuns(target.stored, 250);
+    let admitted = 0;
     const writing = { ...target.stored };
     writing.openSnapshot = async () => {
       const snapshot = await target.stored.openSnapshot();
@@ -176,14 +177,15 @@ describe.each(KINDS)('%s:', (kind) => {
         ...snapshot,
         async *read(collection) {
           for await (const documents of snapshot.read(collection)) {
-            if (collection === 'runs') await admitBatch(target.ledger);
+            if (collection === 'runs') await admitBatch(target.ledger).then(() => (admitted += 1));
             yield documents;
           }
         },
       };
     };
     expect(await exportLedger(newFile(), writing, options())).toMatchObject({ runs: 250 });
-    expect(await target.ledger.listRuns({ limit: 1_000 })).toHaveLength(252);
+    expect(admitted, 'runs during the export').toBeGreaterThan(1);
+    expect(await target.ledger.listRuns({ limit: 1_000 })).toHaveLength(250 + admitted);
   });
 
   test('an existing file is not replaced, and a failed export leaves no file', async () => {
