@@ -46,10 +46,13 @@ export class PgPostgis implements PostgisServer {
   #url: string;
   #pool: pg.Pool;
   #sessions: SessionPool;
+  /** Time limit of the reply to the first statement of a session, in ms; 0 for none. */
+  #replyMs: number;
 
   constructor(url: string, { statementSeconds = DEFAULT_STATEMENT_SECONDS, connectMs = 0 }: PgPostgisOptions = {}) {
     this.name = serverName(url);
     this.#url = url;
+    this.#replyMs = connectMs;
     const options = `${SETTINGS} -c statement_timeout=${statementSeconds}s`;
     this.#sessions = new SessionPool(withParameters(url, { application_name: 'sluice:idle', options }), connectMs);
     this.#pool = new pg.Pool({
@@ -57,6 +60,7 @@ export class PgPostgis implements PostgisServer {
       max: MAX_SERVICE_CONNECTIONS,
       application_name: 'sluice:postgis',
       connectionTimeoutMillis: connectMs,
+      keepAlive: true,
     });
     this.#pool.on('error', () => undefined); // An idle connection failed. The next query opens a new one.
   }
@@ -68,7 +72,9 @@ export class PgPostgis implements PostgisServer {
     const client = await withCode(this.#sessions.take());
     let before: ServerState;
     try {
-      await withCode(client.query(format('set application_name = %L; set search_path = %I, public', name, schema)));
+      const text = format('set application_name = %L; set search_path = %I, public', name, schema);
+      // An idle connection of the pool can lead to a server that was switched off, which never replies.
+      await withCode(client.query({ text, query_timeout: this.#replyMs } as pg.QueryConfig));
       before = await withCode(raiseFence(client, schema, claim));
       if (claim.alone) await withCode(lockAlone(client, claim));
     } catch (thrown) {

@@ -125,13 +125,14 @@ class PostgisServers implements Postgis {
     }
   }
 
-  /** Rejects with the error of the first server when the work failed on all servers. */
+  /** Resolves when the work succeeded on one server. Rejects with the error of the first server when all failed. */
   async #any(work: (server: PostgisServer) => Promise<void>): Promise<void> {
     if (this.#isSingle) return work(this.#first);
-    const results = await Promise.allSettled(this.servers.map((server) => this.#connected(server, work(server))));
-    if (results.some(({ status }) => status === 'fulfilled')) return;
-    const [failed] = results;
-    if (failed?.status === 'rejected') throw failed.reason;
+    try {
+      await Promise.any(this.servers.map((server) => this.#connected(server, work(server))));
+    } catch (thrown) {
+      throw (thrown as AggregateError).errors[0];
+    }
   }
 }
 

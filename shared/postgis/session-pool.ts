@@ -28,6 +28,7 @@ export class SessionPool {
     this.#pool = new pg.Pool({
       connectionString,
       connectionTimeoutMillis: connectMs,
+      keepAlive: true,
       max: MAX_CONNECTIONS,
       idleTimeoutMillis: IDLE_MS,
       maxLifetimeSeconds: LIFETIME_SECONDS,
