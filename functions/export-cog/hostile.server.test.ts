@@ -132,6 +132,7 @@ describe.each([
     const parts = [
       ['.msk', vrt()],
       ['.aux.xml', `<PAMDataset>${reference}</PAMDataset>`],
+      ['.aux.xml', `<PAMDataset>${reference.replace('_', '&#x5f;')}</PAMDataset>`],
     ] as const;
     await landing.put('seite/landsat.tif.ovr', vrt()); // Overviews are not read.
     for (const [part, content] of parts) {

@@ -11,6 +11,7 @@ import type { Source } from '#shared/landing/fetch-source.ts';
 
 /** Names of metadata and elements whose values are names of other files. */
 const FILE_REFERENCE = /OVERVIEW_FILE|[XY]_DATASET|SourceFilename|SourceDataset/i;
+const MAX_CODE_POINT = 0x10ffff;
 /** Sufficient for the signature of a TIFF. */
 const SIGNATURE_BYTES = 16;
 
@@ -20,7 +21,7 @@ export async function allowAttachedFiles(source: Source<RasterFormat>): Promise<
   const { metadata, mask } = ATTACHED_FILES;
   let { drivers, environment } = format;
   if (parts.includes(metadata)) {
-    if (FILE_REFERENCE.test(await readFile(`${path}${metadata}`, 'utf8'))) throw forbidden(file, metadata);
+    if (FILE_REFERENCE.test(decoded(await readFile(`${path}${metadata}`, 'utf8')))) throw forbidden(file, metadata);
     environment = { ...environment, GDAL_PAM_ENABLED: 'YES' };
   }
   if (parts.includes(mask)) {
@@ -28,6 +29,14 @@ export async function allowAttachedFiles(source: Source<RasterFormat>): Promise<
     drivers = [...new Set([...drivers, 'GTiff'])];
   }
   return { ...source, format: { ...format, drivers, ...(environment === undefined ? {} : { environment }) } };
+}
+
+/** The text with its numeric character references, which GDAL also decodes in names. */
+function decoded(xml: string): string {
+  return xml.replaceAll(/&#(?:x([\da-f]{1,6})|(\d{1,7}));/gi, (reference, hex?: string, decimal?: string) => {
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code <= MAX_CODE_POINT ? String.fromCodePoint(code) : reference;
+  });
 }
 
 function forbidden(file: string, part: string): SluiceError {

@@ -46,3 +46,13 @@ test('does not read a table whose texts are not UTF-8', () => {
   const text = `Band 1 Block=1x1 Type=Byte\n${table(field(0, 'n', 2, 2) + row(0, 'H\uFFFDhe'))}`;
   expect(parseAttributeTables(text, 1)).toEqual(['not UTF-8']);
 });
+
+test('reads texts that look like tables in linear time', () => {
+  const band = 'Band 1 Block=1x1 Type=Byte\n';
+  const starts = '<GDALRasterAttributeTable>\n'.repeat(500_000);
+  expect(parseAttributeTables(band + starts, 1)).toEqual([undefined]);
+  const rows = table(`${'<Row index="0">'.repeat(500_000)}\n`);
+  expect(parseAttributeTables(band + rows, 1)).toEqual([undefined]);
+  const hidden = `  Description = <GDALRasterAttributeTable>\n${table(field(0, 'n', 2, 2) + row(0, '&#9999999;'))}`;
+  expect(parseAttributeTables(band + hidden, 1)).toMatchObject([{ rows: [['&#9999999;']] }]);
+});

@@ -43,7 +43,8 @@ function textCommand(name: string, { path, format }: RasterSource): GdalCommand 
 }
 
 const BAND = /^Band (\d+) Block=/gm;
-const TABLE = /^<GDALRasterAttributeTable\b([^>]*)>\n([^]*?)\n<\/GDALRasterAttributeTable>/m;
+const TABLE_START = '\n<GDALRasterAttributeTable';
+const TABLE_END = '\n</GDALRasterAttributeTable>';
 
 /** Parses the text of gdalinfo for a raster with this number of bands. */
 export function parseAttributeTables(text: string, bands: number): BandTable[] {
@@ -51,9 +52,12 @@ export function parseAttributeTables(text: string, bands: number): BandTable[] {
   return Array.from({ length: bands }, (_, index) => {
     const at = starts.findIndex(([, number]) => Number(number) === index + 1);
     const part = at === -1 ? '' : text.slice(starts[at]?.index, starts[at + 1]?.index);
-    const [, attributes = '', content] = TABLE.exec(part) ?? [];
-    if (content === undefined) return undefined;
-    const table = parseTable(attributes, content);
+    // GDAL prints the table last, after texts of the file, which can contain anything.
+    const start = part.lastIndexOf(TABLE_START);
+    const open = start < 0 ? -1 : part.indexOf('>', start);
+    const end = open < 0 ? -1 : part.indexOf(TABLE_END, open);
+    if (end < 0) return undefined;
+    const table = parseTable(part.slice(start + TABLE_START.length, open), part.slice(open + 1, end));
     if (table.columns.every(({ usage }) => usage === 'PixelCount')) return undefined;
     return part.includes('\uFFFD') ? 'not UTF-8' : table;
   });
@@ -92,14 +96,27 @@ function cellValue(text: string, type: string | undefined): string | number {
 
 /** The contents of all elements of this name, which GDAL writes without attributes other than `index`. */
 function elements(xml: string, name: string): string[] {
-  const pattern = new RegExp(`<${name}(?: index="\\d+")?(?:\\s*/>|>([^]*?)</${name}>)`, 'g');
-  return [...xml.matchAll(pattern)].map(([, content = '']) => content);
+  const start = new RegExp(`<${name}(?: index="\\d+")?(\\s*/)?>`, 'g');
+  const end = `</${name}>`;
+  const contents: string[] = [];
+  for (let found = start.exec(xml); found !== null; found = start.exec(xml)) {
+    const close = found[1] === undefined ? xml.indexOf(end, start.lastIndex) : start.lastIndex;
+    if (close < 0) break;
+    contents.push(xml.slice(start.lastIndex, close));
+    start.lastIndex = close;
+  }
+  return contents;
 }
 
+const MAX_CODE_POINT = 0x10ffff;
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 function unescapeXml(text: string): string {
   return text.replaceAll(/&(?:#(\d+)|(\w+));/g, (entity, code?: string, name?: string) =>
-    code === undefined ? (ENTITIES[name ?? ''] ?? entity) : String.fromCodePoint(Number(code)),
+    code === undefined
+      ? (ENTITIES[name ?? ''] ?? entity)
+      : Number(code) <= MAX_CODE_POINT
+        ? String.fromCodePoint(Number(code))
+        : entity,
   );
 }

@@ -20,9 +20,11 @@ const CHUNK_BYTES = 2 ** 20;
 /** Text that is longer between two tags is neither a time nor a number. */
 const MAX_REST_CHARACTERS = 2 ** 16;
 const ELEMENT = /<(\/?)(?:[\w.-]+:)?(\w+)((?:\s[^<>]*)?)>([^<]*)(?=<(!\[CDATA\[)?)/g;
-/** A value of KML with white space around it. */
-const PADDED_DATA =
-  /<(?:[\w.-]+:)?SimpleData((?:\s[^<>]*)?)>((?:\s|&#)[^<]*|[^<]*[\s;]|<!\[CDATA\[(?:\s[^\]]*|[^\]]*\s)\]\]>)<\//g;
+const SIMPLE_DATA = /<(?:[\w.-]+:)?SimpleData((?:\s[^<>]*)?)>/g;
+const [CDATA_START, CDATA_END] = ['<![CDATA[', ']]>'];
+/** White space of XML at an end of a value, also as a reference. Bytes of UTF-8 are characters here. */
+const PADDED = /^(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)|(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)$/i;
+const PADDED_CDATA = /^[ \t\r\n]|[ \t\r\n]$/;
 const ID = /\sid\s*=\s*["'][^"']/;
 /** More decimals of a second than GDAL has. */
 const FINE_TIME = /\.\d{3}\d*[1-9]/;
@@ -88,10 +90,24 @@ async function scanDocument(scanner: Scanner, path: string, isArchive: boolean, 
     const text = rest + chunk.toString('latin1');
     for (const match of text.matchAll(ELEMENT))
       scanner.add(match[1] === '/', match[2] ?? '', match[3] ?? '', match[4] ?? '', match[5] !== undefined);
-    if (isArchive)
-      for (const [, attributes = '', value = ''] of text.matchAll(PADDED_DATA)) scanner.addPadded(attributes, value);
+    if (isArchive) for (const [attributes, value] of paddedData(text)) scanner.addPadded(attributes, value);
     const last = text.lastIndexOf('<');
     rest = last < 0 || text.length - last > MAX_REST_CHARACTERS ? '' : text.slice(last);
+  }
+}
+
+/** The attributes and the values of elements SimpleData with white space around the value. Takes linear time. */
+function* paddedData(text: string): Generator<[attributes: string, value: string]> {
+  const starts = new RegExp(SIMPLE_DATA);
+  for (let found = starts.exec(text); found !== null; found = starts.exec(text)) {
+    const isCdata = text.startsWith(CDATA_START, starts.lastIndex);
+    const from = starts.lastIndex + (isCdata ? CDATA_START.length : 0);
+    const to = text.indexOf(isCdata ? CDATA_END : '<', from);
+    if (to < 0) return;
+    const value = text.slice(from, to);
+    starts.lastIndex = to + (isCdata ? CDATA_END.length : 0);
+    const isWhole = text.startsWith('</', starts.lastIndex);
+    if (isWhole && (isCdata ? PADDED_CDATA : PADDED).test(value)) yield [found[1] ?? '', value];
   }
 }
 
