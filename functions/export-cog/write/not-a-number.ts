@@ -1,8 +1,8 @@
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Note } from '#shared/contracts/facts.ts';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { formatCount } from '#shared/text/amounts.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
@@ -48,6 +48,8 @@ export async function notANumberNotes(
   ];
 }
 
+const SIZE_CHECK_MS = 500;
+
 /** Undefined when the variable cannot be read in this way, or the file has many. */
 async function countNotANumber(
   raster: DescribedRaster,
@@ -58,19 +60,42 @@ async function countNotANumber(
   const variable = layer ?? (info.bands[0] && metadataItem(info.bands[0], 'NETCDF_VARNAME'));
   if (variable === undefined || images > MAX_VARIABLES) return undefined;
   try {
-    await runGdalOn(source.file, zarrCommand(source, output), context);
+    await copyWithin(context.env.MAX_FILE_BYTES, source, output, context);
     return await countInArray(join(output, ...variable.split('/')), context.signal);
-  } catch (thrown) {
-    if (!isUnreadable(thrown)) throw thrown;
+  } catch {
+    // The asset is complete, so no error but an abort may end the run.
+    context.signal.throwIfAborted();
     return undefined;
   } finally {
     await rm(output, { recursive: true, force: true });
   }
 }
 
-/** True for an error of GDAL about the file, and for an array that GDAL named differently. */
-function isUnreadable(thrown: unknown): boolean {
-  return (thrown as NodeJS.ErrnoException).code === 'ENOENT' || asSluiceError(thrown).code === 'FILE_UNREADABLE';
+/** Copies all variables. Ends when they take more than `maxBytes`: compressed variables can be much larger. */
+async function copyWithin(
+  maxBytes: number,
+  source: RasterSource,
+  output: string,
+  context: RasterContext,
+): Promise<void> {
+  const tooLarge = new AbortController();
+  using joined = new JoinedSignal([context.signal, tooLarge.signal]);
+  const check = async () => {
+    if ((await bytesBelow(output)) > maxBytes) tooLarge.abort();
+  };
+  const timer = setInterval(() => void check().catch(() => undefined), SIZE_CHECK_MS);
+  try {
+    await runGdalOn(source.file, zarrCommand(source, output), { ...context, signal: joined.signal });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+  return bytes;
 }
 
 function zarrCommand({ path, format }: RasterSource, output: string): GdalCommand {
