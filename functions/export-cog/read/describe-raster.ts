@@ -105,7 +105,10 @@ async function readContainer(source: RasterSource, context: RasterContext) {
   const type = await asciiGridType(source.path, source.file, context.signal);
   const chosen = read.info.bands[0]?.type;
   if (chosen === 'Float64' || type === chosen || type === 'Int32') return { source, ...read };
-  const typed = { ...source, format: { ...source.format, environment: { AAIGRID_DATATYPE: type } } };
+  const typed = {
+    ...source,
+    format: { ...source.format, environment: { ...source.format.environment, AAIGRID_DATATYPE: type } },
+  };
   return { source: typed, ...(await readInfo(source.path, typed, context)) };
 }
 
