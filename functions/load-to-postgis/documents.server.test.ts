@@ -44,7 +44,9 @@ test('notes white space around the values of a KMZ, which GDAL removes', async (
     SCHEMA +
     TEXTS.slice(0, 6)
       .map(([written]) => placemark(written, '7'))
-      .join('');
+      .join('') +
+    // The last byte of à is a no-break space in Latin-1.
+    ['voilà', 'a &amp;', 'b;', '<![CDATA[voilà]]>'].map((written) => placemark(written, '7')).join('');
   const archive = await landing.zip('blanks.kmz', await landing.file('doc.kml', kml(content)));
   const loaded = await landing.load({ path: await landing.upload(archive), format: 'KMZ' });
   expect(loaded.notes).toMatchObject([
@@ -97,6 +99,17 @@ test('keeps the texts of the extensions of GPX', async () => {
   expect(await loaded.query('select code, a_text, size, n from raw_data order by sluice_fid')).toEqual([
     { code: '007', a_text: ' 2:1 ', size: 0.30000000000000004, n: '<m>007</m>' },
     { code: '8', a_text: '  ', size: 1, n: '<m>8</m>' },
+  ]);
+});
+
+test('does not take comments and CDATA of GPX for extensions', async () => {
+  const content =
+    '<!-- no <extensions> here --><wpt lat="1" lon="2"><ele>7.5</ele><desc><![CDATA[<extensions>]]></desc></wpt>' +
+    '<wpt lat="1" lon="3"><ele>8.5</ele><extensions><a><extensions/></a><code><![CDATA[007]]></code></extensions></wpt>';
+  const loaded = await landing.load({ path: await landing.put('comments.gpx', gpx(content)), format: 'GPX' });
+  expect(await loaded.query('select ele, "desc", code from raw_data order by sluice_fid')).toEqual([
+    { ele: 7.5, desc: '<extensions>', code: null },
+    { ele: 8.5, desc: null, code: '007' },
   ]);
 });
 

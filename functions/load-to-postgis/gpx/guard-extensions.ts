@@ -8,8 +8,8 @@ import type { DeclaredTexts } from '../texts/text-facts.ts';
 
 const CHUNK_BYTES = 2 ** 18;
 const EXTENSIONS = Buffer.from('extensions');
-/** Divides a document at the tags of extensions, and keeps these. */
-const EXTENSIONS_TAG = /(<\/?(?:[\w.-]+:)?extensions(?:\s[^<>]*)?>)/;
+/** A tag of extensions, or the start of a comment or of CDATA, which can contain such a text. */
+const MARKUP = /<!--|<!\[CDATA\[|<\/?(?:[\w.-]+:)?extensions(?:\s[^<>]*)?>/g;
 /** A start tag before a text that is not blank. */
 const BEFORE_TEXT = /<(?![/!?])(?:[^<>"']|"[^"<]*"|'[^'<]*')*(?<!\/)>(?=\s*(?:[^\s<]|<!\[CDATA\[))/g;
 /** GDAL's names of the elements of GPX, whose types are known. */
@@ -24,16 +24,7 @@ const KNOWN_FIELDS = new Set([
 export async function guardGpxTexts(path: string, guard: string, signal: AbortSignal): Promise<DeclaredTexts> {
   if (!(await hasExtensions(path, signal))) return {};
   const target = `${path}.text`;
-  let isInside = false;
-  const rewrite = (text: string) =>
-    text
-      .split(EXTENSIONS_TAG)
-      .map((part, index) => {
-        if (index % 2 === 0) return isInside ? part.replaceAll(BEFORE_TEXT, `$&${guard}`) : part;
-        isInside = !part.startsWith('</') && !part.endsWith('/>');
-        return part;
-      })
-      .join('');
+  const rewrite = extensionGuard(guard);
   await pipeline(
     readFileStream(path, { highWaterMark: CHUNK_BYTES }),
     (chunks: AsyncIterable<Buffer>) => rewriteParts(chunks, rewrite),
@@ -42,6 +33,40 @@ export async function guardGpxTexts(path: string, guard: string, signal: AbortSi
   );
   await rename(target, path);
   return { guard, declared: ({ name }) => (KNOWN_FIELDS.has(name) ? 'String' : undefined) };
+}
+
+/** Adds the guard to values inside of extensions. Call it with the parts of a document in order. */
+function extensionGuard(guard: string): (text: string, before: string) => string {
+  let depth = 0;
+  let skippedTo: string | undefined;
+  return (text, before) => {
+    const markup = new RegExp(MARKUP);
+    let out = '';
+    for (let at = 0; at < text.length;) {
+      if (skippedTo !== undefined) {
+        // A part can end in the middle of a long comment.
+        const lead = at === 0 ? before.slice(1 - skippedTo.length) : '';
+        const end = (lead + text).indexOf(skippedTo, at);
+        const next = end < 0 ? text.length : end - lead.length + skippedTo.length;
+        out += text.slice(at, next);
+        at = next;
+        if (end >= 0) skippedTo = undefined;
+        continue;
+      }
+      markup.lastIndex = at;
+      const found = markup.exec(text);
+      // The start of CDATA belongs to the part before it, whose last tag is before a text then.
+      const next = found === null ? text.length : found.index + found[0].length;
+      const part = text.slice(at, next);
+      out += depth > 0 ? part.replaceAll(BEFORE_TEXT, `$&${guard}`) : part;
+      at = next;
+      const token = found?.[0] ?? '';
+      if (token.startsWith('<!')) skippedTo = token === '<!--' ? '-->' : ']]>';
+      else if (token.startsWith('</')) depth = Math.max(depth - 1, 0);
+      else if (token !== '' && !token.endsWith('/>')) depth += 1;
+    }
+    return out;
+  };
 }
 
 async function hasExtensions(path: string, signal: AbortSignal): Promise<boolean> {
