@@ -128,8 +128,12 @@ create table if not exists ledger.runs (
   ${field('status')} ${isOneOf('status', STATUSES)},
   ${time('created_at')} not null
 ) with (fillfactor = ${RUNS_FILL_PERCENT});
-alter table ledger.runs
-  add column if not exists archived boolean generated always as (doc @> '${ARCHIVED}') stored;
+do $$ begin
+  -- A statement ALTER TABLE waits for a running export, even if it has nothing to do, and others wait for it.
+  if not exists (select from pg_attribute where attrelid = 'ledger.runs'::regclass and attname = 'archived') then
+    alter table ledger.runs add column archived boolean generated always as (doc @> '${ARCHIVED}') stored;
+  end if;
+end $$;
 create index if not exists runs_not_archived on ledger.runs (created_at desc, _id) where not archived;
 create index if not exists runs_created_at on ledger.runs (created_at desc, _id);
 create index if not exists runs_status on ledger.runs (status, created_at desc, _id);
