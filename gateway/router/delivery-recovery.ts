@@ -31,6 +31,7 @@ export class DeliveryRecovery {
   #log: Logger;
   #timer: NodeJS.Timeout | undefined;
   #reconnected: NodeJS.Timeout | undefined;
+  #isChecking = false;
 
   constructor(queues: Queues, connection: RouterConnection, consumers: () => ActiveJobs[], log: Logger) {
     this.#queues = queues;
@@ -57,7 +58,10 @@ export class DeliveryRecovery {
     this.#timer = undefined;
   }
 
+  /** Calls do not overlap, because the check uses one transaction of one connection. */
   async #tick(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
     try {
       for (const { queueName, active } of this.#consumers()) await this.#queues.renewHeartbeats(queueName, active);
       await this.#connection.runIfOnlyRouter((transaction) =>
@@ -66,6 +70,8 @@ export class DeliveryRecovery {
     } catch (thrown) {
       if (!isDatabaseUnavailable(thrown))
         this.#log.error({ reason: asSluiceError(thrown).message }, 'Delivery:Recover:Failed');
+    } finally {
+      this.#isChecking = false;
     }
   }
 
@@ -76,7 +82,7 @@ export class DeliveryRecovery {
   }
 
   async #returnAbandonedJobs(transaction: Executor, olderThanSeconds: number): Promise<void> {
-    const active = await this.#queues.listActive(olderThanSeconds);
+    const active = await this.#queues.listActive(olderThanSeconds, transaction);
     const own = new Set(this.#consumers().flatMap((consumer) => consumer.active));
     const abandoned = active.filter((job) => !own.has(job.id));
     for (const name of new Set(abandoned.map((job) => job.queue))) {

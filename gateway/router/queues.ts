@@ -144,8 +144,8 @@ export class Queues {
   }
 
   /** Active jobs of all routers that were fetched at least `olderThanSeconds` ago. */
-  listActive(olderThanSeconds: number): Promise<{ queue: string; id: string }[]> {
-    return selectActiveJobs(this.#database, olderThanSeconds);
+  listActive(olderThanSeconds: number, executor: Executor): Promise<{ queue: string; id: string }[]> {
+    return selectActiveJobs(executor, olderThanSeconds);
   }
 
   /** For each queue with a job that is due in the future: when the first of them is due. */
