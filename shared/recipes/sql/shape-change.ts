@@ -20,6 +20,8 @@ const LARGE_METERS = 50_000;
 const LONG_EDGE_DEGREES = 0.5;
 const LONG_EDGE_METERS = 50_000;
 const NEAR_POLE_DEGREES = 80;
+/** Features whose extent has more such edges are compared without the search for one, which would need much memory. */
+const LONG_EXTENT_EDGES = 20;
 /** The largest features are compared, so that the comparison takes a small part of the time of a load. */
 const COMPARED_FEATURES = 1000;
 const COMPARED_BYTES = 4 * 2 ** 20;
@@ -133,7 +135,8 @@ export function largeShapeChanges({ input, output }: StepTables, source: string,
          window by_size as (order by %5$s desc, %2$I)) as large
        join %7$I as t on t.%2$I = large.feature
        where position <= ${COMPARED_FEATURES} and (position = 1 or bytes <= ${COMPARED_BYTES}) offset 0) as large
-     where %8$sST_NPoints(ST_Segmentize(source, %9$L::float8)) > ST_NPoints(source)`,
+     where %8$scase when %10$s > ${LONG_EXTENT_EDGES} * %9$L::float8 then true
+       else ST_NPoints(ST_Segmentize(source, %9$L::float8)) > ST_NPoints(source) end`,
     source,
     keyColumn,
     geometryColumn,
@@ -143,6 +146,7 @@ export function largeShapeChanges({ input, output }: StepTables, source: string,
     input,
     polar,
     sourceUnit === 'degree' ? LONG_EDGE_DEGREES : LONG_EDGE_METERS / sourceUnit,
+    'greatest(ST_XMax(source) - ST_XMin(source), ST_YMax(source) - ST_YMin(source))',
   );
 }
 
