@@ -62,7 +62,8 @@ export async function answersAnonymously(anonymous: S3Client, bucket: string): P
           return true;
         } catch (thrown) {
           if ((thrown as { name?: string }).name === 'NoSuchKey') return true;
-          if ((thrown as { $metadata?: { httpStatusCode?: number } }).$metadata !== undefined) return false;
+          const status = (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+          if (status !== undefined && status < 500) return false;
           throw thrown;
         }
       }),
