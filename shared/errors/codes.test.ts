@@ -16,8 +16,8 @@ test.each(CODES)('the advice for %s does not repeat its meaning', (code) => {
 test.each(CODES.filter((code) => ERROR_CODES[code].retryable))(
   'the advice for %s explains how to repeat a run that ended with it',
   (code) => {
-    expect(adviceFor(code, { run_id: 'r1' })).toMatch(/ Then repeat the run: `npx sluice rerun r1`\.$/);
-    expect(adviceFor(code, { run_id: null })).toMatch(/ Then upload the manifest again\.$/);
+    expect(adviceFor(code, { run_id: 'r1' })).toMatch(/(?: Then r|^R)epeat the run: `npx sluice rerun r1`\./);
+    expect(adviceFor(code, { run_id: null })).toMatch(/(?: Then u|^U)pload the manifest again\./);
   },
 );
 

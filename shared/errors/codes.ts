@@ -21,15 +21,14 @@ export interface Ended {
 export function adviceFor(code: ErrorCodeName, ended?: Ended): string {
   const { action, retryable } = ERROR_CODES[code];
   if (ended === undefined) return action;
-  if (ended.run_id === null) return retryable ? `${action} Then upload the manifest again.` : action;
-  const advice = retryable ? withRerun(action) : action;
+  if (ended.run_id === null) return retryable ? withRepetition(action, 'upload the manifest again.') : action;
+  const advice = retryable ? withRepetition(action, 'repeat the run: `npx sluice rerun RUN`.') : action;
   return advice.replaceAll('rerun RUN', `rerun ${ended.run_id}`);
 }
 
-/** The action of a transient error, and the command that repeats the run. A report follows the repetition. */
-function withRerun(action: string): string {
+/** The action of a transient error, and how to repeat the work. A report of the error follows the repetition. */
+function withRepetition(action: string, repetition: string): string {
   const isReport = action.startsWith('If the error persists');
-  return isReport
-    ? `Repeat the run: \`npx sluice rerun RUN\`. ${action}`
-    : `${action} Then repeat the run: \`npx sluice rerun RUN\`.`;
+  if (!isReport) return `${action} Then ${repetition}`;
+  return `${repetition.charAt(0).toUpperCase()}${repetition.slice(1)} ${action}`;
 }
