@@ -51,8 +51,8 @@ const CROSS = (a: string, b: string) =>
  * `sluice_shape_change`: the part of the area of a polygon that is covered on one side only, before or after the
  * transformation; of a line, its largest deviation in relation to its length. Each course is taken for a parabola
  * through its middle, so the area between two courses is two thirds of the chord between their ends times the
- * deviation. Infinite when a middle cannot be transformed; null for a geometry that was
- * divided.
+ * deviation. Infinite when a middle cannot be transformed; null for a geometry that was divided. The parts of the query
+ * are materialized, because PostgreSQL would otherwise compute each vector once for each use of a component.
  */
 export const SHAPE_FUNCTION = `
 create or replace function sluice_shape_change(source geometry, result geometry) returns float8
@@ -75,7 +75,7 @@ begin
       ST_SetSRID(ST_MakePoint((ST_X(after) + ST_X(next_after)) / 2,
         (ST_Y(after) + ST_Y(next_after)) / 2), ST_SRID(result)) as is_now
     from points where next_place = place + 1),
-  degrees as (
+  degrees as materialized (
     select ring, was, case when ST_SRID(result) = 4326 then is_now else ST_Transform(is_now, 4326) end as is_now,
       case when ST_SRID(result) = 4326 then after else ST_Transform(after, 4326) end as a,
       case when ST_SRID(result) = 4326 then next_after else ST_Transform(next_after, 4326) end as b
@@ -83,15 +83,15 @@ begin
   vectors as materialized (
     select ring, ${VECTOR('was')} as was, ${VECTOR('is_now')} as is_now, ${VECTOR('a')} as a, ${VECTOR('b')} as b
     from degrees),
-  chords as (
+  chords as materialized (
     select ring, ${CROSS('a', 'b')} as sector, ${ADD('b', '-1', 'a')} as chord, ${ADD('was', '-1', 'a')} as was,
       ${ADD('is_now', '-1', 'a')} as is_now
     from vectors),
-  shares as (
+  shares as materialized (
     select *, ${DOT('chord', 'chord')} as square, ${DOT('was', 'chord')} / nullif(${DOT('chord', 'chord')}, 0) as u,
       ${DOT('is_now', 'chord')} / nullif(${DOT('chord', 'chord')}, 0) as v
     from chords),
-  bends as (
+  bends as materialized (
     select ring, sector, square, ${ADD('was', '-u', 'chord')} as was, ${ADD('is_now', '-v', 'chord')} as is_now,
       4 * greatest(u * (1 - u), 0.05) as was_at, 4 * greatest(v * (1 - v), 0.05) as is_at
     from shares where square > 0),
