@@ -23,7 +23,7 @@ try {
   for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => stop.resolve());
   const sluice = await startSluice(env, { log });
   await Promise.race([stop.promise, sluice.broken]).finally(() => sluice.stop());
-  process.exit(0);
+  process.exit(0); // Open connections would keep the process running.
 } catch (thrown) {
   log.fatal({ error: asSluiceError(thrown).toDocument() }, 'Sluice:Run:Failed');
   process.exit(1); // Open connections would keep the process running.

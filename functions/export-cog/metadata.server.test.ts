@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
 
-/** What describes pixels, and values that GDAL replaces: it arrives, or a note says so. */
+/** Metadata of pixels, and values that GDAL replaces, are in the asset, or a note names them. */
 
 let landing: RasterFixture;
 beforeAll(async () => {
