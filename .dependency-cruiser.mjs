@@ -3,11 +3,11 @@
 /** The folders of shared/, lowest layer first. A folder imports only folders of lower layers. */
 const LAYERS = [
   ['errors'],
-  ['text', 'signals', 'processes'],
+  ['text', 'streams', 'signals', 'processes'],
   ['config'],
   ['log'],
   ['contracts'],
-  ['events', 'storage', 'formats', 'duckdb', 'postgres'],
+  ['events', 'storage', 'formats', 'databases'],
   ['gdal', 'postgis'],
   ['recipes', 'parquet', 'delimited'],
   ['manifest'],
@@ -40,32 +40,49 @@ const siblingRules = LAYERS.filter((names) => names.length > 1).flatMap((names) 
   })),
 );
 
+const FOLDERS = ['functions', 'shared', 'gateway', 'cli', 'docs', 'kustomize', 'templates', 'bench', 'tests'];
+
+/** A rule: of FOLDERS, `from` imports only itself and `allowed`. */
+function mayImport(from, allowed, pathNot = `^${from}/`) {
+  const others = FOLDERS.filter((folder) => !allowed.includes(folder));
+  return {
+    name: `${from.split('/', 1)[0]}-imports-${['itself', ...allowed].join('-')}`,
+    severity: 'error',
+    from: { path: `^${from}/`, pathNot: TESTS },
+    to: { path: `^(${others.join('|')})/`, pathNot },
+  };
+}
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    mayImport('functions/([^/]+)', ['shared'], '^functions/$1/'),
+    mayImport('shared', []),
+    mayImport('gateway', ['shared']),
+    mayImport('cli', ['shared', 'gateway']),
     {
-      name: 'functions-import-shared-only',
+      name: 'dashboard-imports-types-of-the-api-only',
       severity: 'error',
-      from: { path: '^functions/([^/]+)/', pathNot: TESTS },
-      to: { path: '^(functions|gateway|cli|tests|bench|docs)/', pathNot: '^functions/$1/' },
+      from: { path: '^dashboard/' },
+      to: { path: '^(shared|functions|gateway|cli|tests|bench|docs)/', pathNot: '^shared/api/views[.]ts$' },
     },
     {
-      name: 'shared-is-below-everything',
+      name: 'dashboard-bundles-no-code-of-the-server',
       severity: 'error',
-      from: { path: '^shared/', pathNot: TESTS },
-      to: { path: '^(functions|gateway|cli|tests|bench|docs)/' },
+      from: { path: '^dashboard/' },
+      to: { path: '^shared/', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'gateway-is-below-cli',
+      name: 'nothing-imports-the-dashboard',
       severity: 'error',
-      from: { path: '^gateway/', pathNot: TESTS },
-      to: { path: '^(functions|cli|tests|bench|docs)/' },
+      from: { pathNot: '^dashboard/' },
+      to: { path: '^dashboard/' },
     },
     {
       name: 'product-without-tests',
       severity: 'error',
-      from: { path: '^(cli|docs)/', pathNot: TESTS },
+      from: { path: '^(docs|kustomize|templates)/', pathNot: TESTS },
       to: { path: '^tests/' },
     },
     {

@@ -1,4 +1,5 @@
 import stylistic from '@stylistic/eslint-plugin';
+import reactHooks from 'eslint-plugin-react-hooks';
 import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
@@ -6,7 +7,7 @@ const TESTS = ['**/*.test.ts', 'tests/**', 'bench/**'];
 const LINE_LENGTH = { code: 120, ignoreUrls: true, ignoreRegExpLiterals: true };
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.sluice/', '.sluice-test/', 'dist/', 'build/', 'dashboard/'] },
+  { ignores: ['node_modules/', '.sluice/', '.sluice-test/', '**/dist/', 'build/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -14,7 +15,7 @@ export default tseslint.config(
     rules: {
       // A name that starts with _ is unused on purpose.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      // An async function turns a throw into a rejection, also where it awaits nothing.
+      // An async function turns a throw into a rejection, even where it awaits nothing.
       '@typescript-eslint/require-await': 'off',
       '@stylistic/max-len': ['error', LINE_LENGTH],
       // User content must not freeze a process, so each expression takes time linear in the length of its input.
@@ -27,7 +28,7 @@ export default tseslint.config(
             {
               name: 'node:fs',
               importNames: ['createReadStream', 'createWriteStream'],
-              message: 'Use shared/text/file-streams.ts: an error event without a listener ends the process.',
+              message: 'Use shared/streams/file-streams.ts: an error event without a listener ends the process.',
             },
           ],
         },
@@ -40,12 +41,13 @@ export default tseslint.config(
         'error',
         {
           selector: "NewExpression[callee.name='Error']",
-          message: 'Throw a SluiceError: it carries a stable code and tells the user what to do.',
+          message: 'Throw a SluiceError: its stable code has advice for the user.',
         },
       ],
     },
   },
-  { files: ['shared/text/file-streams.ts'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['dashboard/**/*.tsx'], extends: [reactHooks.configs.flat.recommended] },
+  { files: ['shared/streams/file-streams.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: [...TESTS, 'cli/*.mjs', 'cli/setup/*.mjs'],
     rules: {

@@ -5,7 +5,18 @@ import { LongestFirst } from './tests/sequencer.ts';
 
 /** Tests that need PostgreSQL, an object store or a running Sluice. `npm run test:unit` leaves them out. */
 const SERVER_TESTS = '**/*.server.test.ts';
-const FOLDERS = ['shared', 'functions', 'gateway', 'cli', 'tests', 'docs', 'bench', 'templates'];
+const FOLDERS = [
+  'shared',
+  'functions',
+  'gateway',
+  'cli',
+  'dashboard/src',
+  'tests',
+  'docs',
+  'bench',
+  'templates',
+  'kustomize',
+];
 
 const settings = {
   env: {
@@ -18,7 +29,8 @@ const settings = {
   isolate: false,
   testTimeout: 60_000,
   hookTimeout: 120_000,
-  expect: { requireAssertions: true },
+  // The default of 1 s is too short for a delivery on a busy machine.
+  expect: { requireAssertions: true, poll: { timeout: 30_000 } },
 };
 
 export default defineConfig({

@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { benchHops } from './hop.ts';
+import { benchLedger } from './ledger.ts';
 import { benchLarge, LARGE_DEFAULTS } from './large.ts';
 import { asText, type Benchmark, meetsGoal, record } from './report.ts';
 import { benchScaling } from './scaling.ts';
 import { benchSmall, SMALL_DEFAULTS } from './small.ts';
 
 /**
- * `npm run bench -- [hops] [small] [large] [scaling] [--repeats N] [--polygons N] [--together N] [--json]
+ * `npm run bench -- [hops] [small] [large] [ledger] [scaling] [--repeats N] [--polygons N] [--together N] [--json]
  * [--no-record]`
  *
  * Runs the named benchmarks, or all, and writes their results to bench/results/ (see docs/benchmarks.md). Exits with 1
@@ -39,6 +40,7 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
       ...(together && { together }),
     }),
   large: () => benchLarge({ ...LARGE_DEFAULTS, ...(repeats && { repeats }), ...(polygons && { polygons }) }),
+  ledger: benchLedger,
   scaling: benchScaling,
 };
 

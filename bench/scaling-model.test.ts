@@ -16,7 +16,7 @@ test('many functions are limited by the cores of one PostGIS server', () => {
   expect(limit).toBe('postgis');
 });
 
-test('more servers raise the rate, but less than their number, because the hash does not spread runs exactly', () => {
+test('more servers increase the rate, but less than proportionally, as the hash does not spread runs exactly', () => {
   const { runsPerMinute } = simulate(COSTS, { servers: 4, functions: 64, cores: 4, gateways: 1 });
   expect(runsPerMinute).toBeGreaterThan(3 * 590);
   expect(runsPerMinute).toBeLessThan(4 * 601);

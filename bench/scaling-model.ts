@@ -31,7 +31,7 @@ export interface Installation {
 
 export interface Rate {
   runsPerMinute: number;
-  /** The part whose cores are used up; `functions` if there is none, so that more functions raise the rate. */
+  /** The part whose cores are used up; `functions` if there is none, so that more functions increase the rate. */
   limit: Part;
 }
 

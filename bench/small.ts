@@ -101,11 +101,11 @@ function measuresOf(pairs: { sluice: FinishedBatch; bare: BareTimes }[], crowd: 
       goal: { at_most: 100 },
     },
     {
-      name: `${crowd.length} at once: batches a minute`,
+      name: `${crowd.length} concurrent: batches a minute`,
       value: (crowd.length / seconds) * SECONDS_PER_MINUTE,
       unit: 'batches/min',
       goal: { at_least: 100 },
     },
-    { name: `${crowd.length} at once: the last is archived after`, value: seconds, unit: 's' },
+    { name: `${crowd.length} concurrent: the last is archived after`, value: seconds, unit: 's' },
   ];
 }

@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Env } from '#shared/config/env.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
-import type { GatewayClient } from './gateway-client.ts';
 import { assets, lineage } from './commands/assets.ts';
 import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { health } from './commands/health.ts';
@@ -9,7 +7,7 @@ import { ingest, type IngestFlags, join, type JoinFlags } from './commands/inges
 import { exportCommand, importCommand, type TransferFlags } from './commands/ledger.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
-import { activity, cancel, type OperatorFlags, rerun, type RerunFlags, run, runs } from './commands/runs.ts';
+import { activity, cancel, event, type OperatorFlags, rerun, type RerunFlags, run, runs } from './commands/runs.ts';
 import {
   addBatchOptions,
   addListOptions,
@@ -19,20 +17,9 @@ import {
   addRasterOptions,
   addTabularOptions,
 } from './input/options.ts';
-import type { Terminal } from './output/terminal.ts';
+import type { CommandParts, JsonFlag } from './command-parts.ts';
+import { defineUsers } from './define-users.ts';
 import { setupStorageCommand } from './commands/setup-storage.ts';
-
-/** What the commands need: the environment, the gateway and the terminal. */
-export interface CommandParts {
-  env: Env;
-  client: GatewayClient;
-  terminal: (flags: JsonFlag) => Terminal;
-  setExitCode: (code: number) => void;
-}
-
-interface JsonFlag {
-  json?: boolean;
-}
 
 /** Adds every command of `sluice` with its arguments and options. */
 export function defineCommands(program: Command, parts: CommandParts): void {
@@ -44,6 +31,7 @@ export function defineCommands(program: Command, parts: CommandParts): void {
   defineLakeControl(program, parts);
   defineLedger(program, parts);
   defineDeadLetters(program, parts);
+  defineUsers(program, parts);
 }
 
 function defineIngest(program: Command, { env, client, terminal, setExitCode }: CommandParts): void {
@@ -152,6 +140,12 @@ function defineRunControl(program: Command, { client, terminal, setExitCode }: C
       setExitCode(await rerun(id, flags, client, terminal(flags))),
     );
   program
+    .command('event')
+    .description('Print the CloudEvent that starts a step of a run, for example as input of `faas-cli invoke STEP`.')
+    .argument('<step>', 'name of the step (see sluice run)')
+    .argument('<run>', 'id of the run')
+    .action(async (step: string, id: string) => setExitCode(await event(step, id, client, terminal({}))));
+  program
     .command('cancel')
     .description('Stop a run. A canceled run adds nothing to the lake.')
     .argument('<run>', 'id of the run')
@@ -167,7 +161,7 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
     .command('retention')
     .description(
       'Show or set how many versions of a dataset are kept. ' +
-        'Setting it permanently deletes older versions from catalog and lake.',
+        'Setting a number permanently deletes older versions from catalog and lake.',
     )
     .argument('<dataset>', 'name of the dataset')
     .addOption(
@@ -201,7 +195,7 @@ function defineLakeControl(program: Command, { env, client, terminal, setExitCod
 function defineLedger(program: Command, { env, terminal, setExitCode }: CommandParts): void {
   const command = program
     .command('ledger')
-    .description('Export the ledger to a file, or import such a file: to back it up, or to move it.');
+    .description('Export or import the ledger, for a backup or a move to another database.');
   for (const [name, execute, description, argument] of [
     ['export', exportCommand, 'Write all documents of the ledger to a new file.', 'file to create (JSON lines)'],
     ['import', importCommand, 'Insert the documents of an export that the ledger does not contain.', 'file to read'],
@@ -210,7 +204,7 @@ function defineLedger(program: Command, { env, terminal, setExitCode }: CommandP
       .command(name)
       .description(`${description} The ledger is the one that Sluice uses.`)
       .argument('<file>', argument)
-      .option('--active', 'also if runs are active: their queue and working tables are not in the file')
+      .option('--active', 'even if runs are active; the queue and their working tables are not in the file')
       .addOption(jsonOption())
       .action(async (file: string, flags: TransferFlags & JsonFlag) =>
         setExitCode(await execute(file, flags, env, terminal(flags))),

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { serverEvents } from './gateway-client.ts';
+import { serverEvents, loginHeader } from './gateway-client.ts';
 
 test('server-sent events are complete, however the stream is split into chunks', async () => {
   const text = ': heartbeat\n\nevent: run\ndata: {"é":\r\ndata: "🌳"}\r\n\r\nid: 1\ndata\n\ndata: incomplete';
@@ -17,4 +17,14 @@ test('server-sent events are complete, however the stream is split into chunks',
       { event: undefined, data: '' },
     ]);
   }
+});
+
+test.each([
+  [{}, {}],
+  [{ SLUICE_TOKEN: 'sluice_x', SLUICE_USER: 'ana', SLUICE_PASSWORD: 'p' }, { authorization: 'Bearer sluice_x' }],
+  [{ SLUICE_USER: 'ana', SLUICE_PASSWORD: 'pä:ss' }, { authorization: `Basic ${btoa('ana:pÃ¤:ss')}` }],
+])('the login %j is the header %j', (login, header) => expect(loginHeader(login)).toEqual(header));
+
+test('a user without a password is an error of the settings', () => {
+  expect(() => loginHeader({ SLUICE_USER: 'ana' })).toThrow('SLUICE_USER and SLUICE_PASSWORD must be set together.');
 });

@@ -7,9 +7,10 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { RunView } from '#shared/api/views.ts';
+import type { Env } from '#shared/config/env.ts';
 import { ERROR_CODES, type ErrorCodeName } from '#shared/errors/codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 
 /** A start takes seconds; the first start on a slow machine takes half a minute. */
@@ -17,6 +18,18 @@ const START_TIMEOUT_MS = 60_000;
 /** Uploads of other clients can take long. */
 const BUSY_TIMEOUT_MS = 10 * 60_000;
 const POLL_MS = 500;
+
+/** The credentials of the command line. */
+export type Login = Pick<Env, 'SLUICE_TOKEN' | 'SLUICE_USER' | 'SLUICE_PASSWORD'>;
+
+/** The token, else user and password. Empty without either. Throws CONFIG_INVALID for a user without a password. */
+export function loginHeader({ SLUICE_TOKEN, SLUICE_USER, SLUICE_PASSWORD }: Login): Record<string, string> {
+  if (SLUICE_TOKEN !== undefined) return { authorization: `Bearer ${SLUICE_TOKEN}` };
+  if (SLUICE_USER === undefined && SLUICE_PASSWORD === undefined) return {};
+  if (SLUICE_USER === undefined || SLUICE_PASSWORD === undefined)
+    throw new SluiceError('CONFIG_INVALID', 'SLUICE_USER and SLUICE_PASSWORD must be set together.');
+  return { authorization: `Basic ${Buffer.from(`${SLUICE_USER}:${SLUICE_PASSWORD}`).toString('base64')}` };
+}
 
 /**
  * The HTTP client of the gateway. Every method throws the error that the gateway returns, or SLUICE_UNREACHABLE when it
@@ -28,8 +41,12 @@ export class GatewayClient {
   /** Undefined after the first call. */
   #onStarting: (() => void) | undefined;
 
-  constructor(baseUrl: string, onStarting?: () => void) {
+  /** The header of every request. */
+  readonly #login: Record<string, string>;
+
+  constructor(baseUrl: string, { login, onStarting }: { login?: Login; onStarting?: () => void } = {}) {
     this.baseUrl = trimEndOf(baseUrl, '/');
+    this.#login = login === undefined ? {} : loginHeader(login);
     this.#onStarting = onStarting;
   }
 
@@ -81,7 +98,8 @@ export class GatewayClient {
   async #request(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(`${this.baseUrl}${path}`, init);
+      const headers = { ...(init.headers as Record<string, string> | undefined), ...this.#login };
+      response = await fetch(`${this.baseUrl}${path}`, { ...init, headers });
     } catch (thrown) {
       init.signal?.throwIfAborted();
       throw this.#unreachable(thrown);
@@ -116,7 +134,7 @@ export class GatewayClient {
     const url = new URL(`${this.baseUrl}/api/landing/${key.split('/').map(encodeURIComponent).join('/')}`);
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
       method: 'PUT',
-      headers: { 'content-length': size },
+      headers: { 'content-length': size, ...this.#login },
       signal,
     });
     const responded = new Promise<IncomingMessage>((resolve, reject) =>

@@ -4,7 +4,8 @@ import { type Env, parseEnv, publicUrl } from '#shared/config/env.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { GatewayClient } from './gateway-client.ts';
-import { type CommandParts, defineCommands } from './define-commands.ts';
+import type { CommandParts } from './command-parts.ts';
+import { defineCommands } from './define-commands.ts';
 import { EXIT, writeJson } from './run-command.ts';
 import { usageJson } from './output/json-output.ts';
 import { colorsFor, type Terminal } from './output/terminal.ts';
@@ -27,9 +28,10 @@ type Streams = Pick<Terminal, 'stdout' | 'stderr'>;
 export async function runProgram(args: string[], streams: Streams, env: Env): Promise<number> {
   let exitCode: number = EXIT.success;
   const url = gatewayUrl(env);
-  const client = new GatewayClient(url, () =>
-    streams.stderr.write(`Sluice is starting at ${url}. Waiting until it is ready …\n`),
-  );
+  const client = new GatewayClient(url, {
+    login: env,
+    onStarting: () => streams.stderr.write(`Sluice is starting at ${url}. Waiting until it is ready …\n`),
+  });
   const program = createProgram(streams, {
     env,
     client,
@@ -66,6 +68,7 @@ function createProgram({ stdout, stderr }: Streams, parts: CommandParts): Comman
 
 const HELP = `
 The gateway is at SLUICE_URL, or at HOST and PORT as npm start uses them. While Sluice starts, commands wait for it.
+SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD, are the login of a gateway with users (docs/operations.md).
 Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not respond.
 
   npx sluice ingest roads.zip --dataset roads

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Installs the missing requirements of Sluice: npm packages, GDAL, PostgreSQL with PostGIS. Without permission to
- * install system packages, prints the command and exits with 1. Never prompts.
+ * Installs the missing requirements of Sluice: npm packages, GDAL, PostgreSQL with PostGIS. Builds the dashboard if its
+ * sources have changed. Without permission to install system packages, prints the command and exits with 1. Never
+ * prompts.
  * Plain JavaScript without dependencies, because it runs on Node 18 before any package is installed.
  */
 import { spawnSync } from 'node:child_process';
@@ -14,16 +15,17 @@ import {
   aptUpdate,
   commandForUser,
   gdalProblem,
-  isOnPath,
   NEED_NAMES,
   OLDEST_GDAL,
   packagesFor,
   SANDBOX_PACKAGES,
   withSudo,
 } from './setup/system-packages.mjs';
+import { isOnPath } from '../shared/gdal/programs.mjs';
 import { packagesAreInstalled } from './setup/npm-packages.mjs';
 import { findPostgres } from '../gateway/embedded/postgres-programs.mjs';
 import { failureLines, runWithProgress } from './setup/progress.mjs';
+import { buildDashboard } from './setup/dashboard.mjs';
 
 /** @typedef {import('./setup/system-packages.mjs').Need} Need */
 
@@ -32,7 +34,12 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const CLUSTER_SETTING = '/etc/postgresql-common/createcluster.d/sluice.conf';
 
 loadSettings();
-const problems = [...(await installNpmPackages()), ...(await installSystemPackages())];
+const npmProblems = await installNpmPackages();
+const problems = [
+  ...npmProblems,
+  ...(npmProblems.length === 0 ? await buildDashboard(ROOT) : []),
+  ...(await installSystemPackages()),
+];
 if (problems.length > 0) {
   console.error(`\n${problems.join('\n\n')}\n`);
   process.exitCode = 1;

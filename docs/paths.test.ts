@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 /** The documents may name only files and folders that exist. */
 
 const ROOT = resolve(import.meta.dirname, '..');
-const FOLDERS = ['bench', 'cli', 'docs', 'functions', 'gateway', 'shared', 'tests'];
+const FOLDERS = ['.ci', 'bench', 'cli', 'docs', 'functions', 'gateway', 'kustomize', 'shared', 'templates', 'tests'];
 /** Placeholders in paths, which match any name. */
 const PLACEHOLDER = /[*<>{}…]|\b[A-Z]{2,}\b(?!\.md)/;
 
@@ -13,6 +13,7 @@ const functions = readdirSync(join(ROOT, 'functions'));
 const documents = [
   'ARCHITECTURE.md',
   'README.md',
+  'kustomize/README.md',
   ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
   ...functions.map((name) => `functions/${name}/README.md`),
 ];
@@ -66,9 +67,14 @@ test.each(functions)('the README of %s names only files of its folder and of sha
 describe('ARCHITECTURE.md', () => {
   const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
 
-  test('names files of functions without a folder only if they exist', () => {
-    const files = fileNames('functions');
-    expect(bareNames(text).filter((name) => !files.has(name) && !existsSync(join(ROOT, name)))).toEqual([]);
+  test('names files without their folder only beside a path or a link to it', () => {
+    const missing = text.split(/\n\n|\n(?=\|)/).flatMap((paragraph) => {
+      const named = [...quotedPaths(paragraph), ...linkTargets(paragraph)];
+      const folders = ['', ...named.flatMap((path) => [path, dirname(path)])];
+      const names = [...relativePaths(paragraph), ...bareNames(paragraph)];
+      return names.filter((name) => !folders.some((folder) => existsSync(join(ROOT, folder, name))));
+    });
+    expect(missing).toEqual([]);
   });
 
   test('lists the layers of .dependency-cruiser.mjs', () => {

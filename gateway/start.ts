@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
-import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -9,17 +9,23 @@ import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.t
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import { InProcessHost } from '#shared/runtime/in-process-host.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { checkStoreAccess } from '#shared/storage/check-access.ts';
+import { checkStoreAccess, startLimit } from '#shared/storage/check-access.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
+import { Access } from './access/access.ts';
+import { requireCredentials } from './access/credentials.ts';
 import { createGateway } from './api/app.ts';
 import type { GatewayDeps } from './api/deps.ts';
+import { checkVersions } from './api/function-reports.ts';
 import { listen, type Listener } from './api/listen.ts';
+import { BrokerPublisher } from './broker/broker-publisher.ts';
+import { rejectBroker } from './check-settings.ts';
 import { lockFolder } from './embedded/home-folder.ts';
 import { openServers } from './embedded/open-servers.ts';
 import { SupervisedHost } from './hosts/supervised-host.ts';
 import { runCron } from './jobs/cron.ts';
 import { publishNextEvents, publishUploads, publishWaitingManifests } from './jobs/publish-pending.ts';
-import { createRouter, type Router } from './router/router.ts';
+import { Deployments } from './openfaas/deployments.ts';
+import { createRouter, type Router, type RouterOptions } from './router/router.ts';
 
 /** A started Sluice. */
 export interface RunningSluice {
@@ -40,6 +46,11 @@ export interface RunningSluice {
 export interface StartOptions {
   /** By default created from `env`. */
   log?: Logger;
+  /**
+   * Publishes events to the broker at K_SINK, which delivers them to the functions. There is no queue and no timer
+   * then. `env` names all servers.
+   */
+  broker?: boolean;
   /** Called before and after the start of each part. */
   onProgress?: (part: string, state: 'begins' | 'ready') => void;
 }
@@ -52,31 +63,37 @@ export interface StartOptions {
  */
 export async function startSluice(
   given: Env,
-  { log = createLogger(given), onProgress = () => undefined }: StartOptions = {},
+  { log = createLogger(given), broker = false, onProgress = () => undefined }: StartOptions = {},
 ): Promise<RunningSluice> {
+  if (!broker) rejectBroker(given);
   await using opened = new AsyncDisposableStack();
   const home = resolve(given.SLUICE_HOME);
   const { promise: broken, reject: onFailure } = Promise.withResolvers<never>();
   broken.catch(() => undefined); // Not every caller handles the rejection.
 
+  requireCredentials(given, { home, log });
   const listener = await lockAndListen(given, home, opened);
   // Notifications are ignored until the router is ready. `publishWaitingManifests` publishes those uploads.
   let onNotification: (body: unknown) => void = () => undefined;
-  const servers = await openServers(given, {
+  const serverOptions = {
     home,
     log,
     opened,
     onFailure,
-    onNotification: (body) => onNotification(body),
-    track: (part, work) => trackProgress(part, work, onProgress),
-  });
+    onNotification: (body: unknown) => onNotification(body),
+    track: <T>(part: string, work: Promise<T>) => trackProgress(part, work, onProgress),
+  };
+  const servers = broker ? {} : await openServers(given, serverOptions);
   const env: Env = { ...given, ...servers, PORT: listener.port };
   const stack = await readStack();
   const context = await openContext(env, log, { stack });
   opened.defer(() => context[Symbol.asyncDispose]());
-  if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env);
-  const host = await openFunctionHost({ ...context, env, publish: (event) => router.publish(event) }, stack, opened);
-  const router = await createRouter({ databaseUrl: servers.CONTROL_DATABASE_URL, stack, host, env, log });
+  const startsFunctions = env.FUNCTION_URL === undefined && !broker;
+  if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env, startsFunctions ? 'pipeline' : 'gateway');
+  const host = startsFunctions
+    ? await openFunctionHost({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
+    : remoteHost(env);
+  const router = await openRouter({ stack, host, env, log });
   opened.defer(() => router.stop());
 
   const jobs = new BackgroundJobs(log);
@@ -85,9 +102,14 @@ export async function startSluice(
   onNotification = (body) => void publishUploads(body, parts);
   const ownPostgis = given.POSTGIS_URL === undefined;
   await jobs.run('WorkingData:Delete:Failed', deleteWorkingData(context, { ownPostgis }));
+  const deployments = startsFunctions ? openDeployments(home, { stack, env, router }) : undefined;
   await router.start();
-  startJobs(jobs, { ...parts, stack });
-  serveRequests(listener, { ...context, env, router, host, stack, log }, opened);
+  startJobs(jobs, { ...parts, stack, deployments }, broker);
+  const access = await Access.open(env, { home, log });
+  opened.defer(() => access.close());
+  const deps = { ...context, env, router, host, stack, log, access, ...(deployments && { deployments }) };
+  serveRequests(listener, { ...deps, ...eventServer(router, env, broker) }, opened);
+  if (broker) opened.defer(() => router.stop()); // Ends the posts that jobs and requests wait for.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Done');
 
   const running = opened.move();
@@ -111,12 +133,32 @@ async function lockAndListen(env: Env, home: string, opened: AsyncDisposableStac
   return listener;
 }
 
-/** Starts the schedules, and the work that an earlier process did not complete. */
-function startJobs(jobs: BackgroundJobs, parts: Context & { router: Router; stack: Stack }): void {
-  void jobs.run('Cron:Run:Failed', runCron(parts));
-  void jobs.run('Run:Resume:Failed', publishNextEvents(parts));
-  void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
+/**
+ * Starts the schedules, and the work that an earlier process did not complete. With a broker, PingSources call the
+ * timed functions, and monitor-runs publishes the events of runs and of waiting manifests: a broker delivers every
+ * repeat.
+ */
+function startJobs(
+  jobs: BackgroundJobs,
+  { deployments, ...parts }: Context & { router: Router; stack: Stack; deployments: Deployments | undefined },
+  broker: boolean,
+): void {
+  if (!broker) {
+    const isRunning = (name: string) => deployments?.replicas(name) !== 0;
+    void jobs.run('Cron:Run:Failed', runCron({ ...parts, isRunning }));
+    void jobs.run('Run:Resume:Failed', publishNextEvents(parts));
+    void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
+  }
+  void jobs.run('Version:Check:Failed', checkVersions(parts));
   void jobs.run('Upload:Delete:Failed', deleteLateUploads(parts, parts.signal));
+}
+
+/** Which of the functions this process calls, as stored in the folder of Sluice. */
+function openDeployments(
+  home: string,
+  { router, ...options }: { stack: Stack; env: Env; router: Router },
+): Deployments {
+  return new Deployments({ file: join(home, 'functions.json'), ...options, scale: router.scale.bind(router) });
 }
 
 /** Answers the requests of the listener with the gateway. */
@@ -124,7 +166,7 @@ function serveRequests(listener: Listener, deps: Omit<GatewayDeps, 'transfers'>,
   const transfers = openObjectStore(deps.env, { maxSockets: Infinity });
   opened.defer(() => transfers.close());
   const { fetch } = createGateway({ ...deps, transfers });
-  listener.answerWith((request) => fetch(request));
+  listener.answerWith(fetch);
   opened.defer(() => listener.close()); // Stops first, so that no new request arrives.
 }
 
@@ -140,15 +182,47 @@ async function trackProgress<T>(
 }
 
 /** Creates missing buckets, and checks the rights of the key. A gateway that starts functions needs their rights. */
-async function prepareStore({ objects }: Pick<Context, 'objects'>, env: Env): Promise<void> {
-  for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await objects.ensureBucket(bucket);
-  await checkStoreAccess(env, env.FUNCTION_URL === undefined ? 'pipeline' : 'gateway');
+async function prepareStore(
+  { objects }: Pick<Context, 'objects'>,
+  env: Env,
+  role: 'pipeline' | 'gateway',
+): Promise<void> {
+  const limit = startLimit(env);
+  for (const bucket of [env.LANDING_BUCKET, env.LAKE_BUCKET]) await objects.ensureBucket(bucket, limit);
+  await checkStoreAccess(env, role, limit);
 }
 
-/** The host of the functions: containers at FUNCTION_URL, supervised processes, or this process. */
+/** The queues in PostgreSQL, or the broker. Only a gateway with a broker has no database for queues. */
+async function openRouter(options: Omit<RouterOptions, 'databaseUrl'>): Promise<Router> {
+  const { CONTROL_DATABASE_URL: databaseUrl, K_SINK } = options.env;
+  if (databaseUrl !== undefined) return createRouter({ ...options, databaseUrl });
+  if (K_SINK !== undefined) return new BrokerPublisher({ url: new URL(K_SINK), log: options.log });
+  throw new SluiceError('CONFIG_INVALID', 'Neither CONTROL_DATABASE_URL nor K_SINK is set. Set one of them.');
+}
+
+/** What /healthz also checks: the broker, or the queue if the check of the ledger does not include its server. */
+function eventServer(router: Router, { LEDGER_URL }: Env, broker: boolean): Pick<GatewayDeps, 'broker' | 'queue'> {
+  if (broker) return { broker: router };
+  return LEDGER_URL === undefined ? {} : { queue: router };
+}
+
+/** The functions in containers at FUNCTION_URL. A gateway with a broker can do without it. */
+function remoteHost({ FUNCTION_URL }: Env): FunctionHost {
+  if (FUNCTION_URL !== undefined) return new HttpClientHost(functionUrls(FUNCTION_URL));
+  return {
+    invoke: (name) =>
+      Promise.reject(
+        new SluiceError(
+          'CONFIG_INVALID',
+          `The gateway cannot call ${name}. Set FUNCTION_URL, for example http://{name}:8080.`,
+        ),
+      ),
+  };
+}
+
+/** The host of functions on this machine: supervised processes, or this process. */
 async function openFunctionHost(context: Context, stack: Stack, opened: AsyncDisposableStack): Promise<FunctionHost> {
   const { env, log } = context;
-  if (env.FUNCTION_URL !== undefined) return new HttpClientHost(functionUrls(env.FUNCTION_URL));
   if (env.FUNCTION_PROCESSES === 0) return new InProcessHost(context, { stack });
   const host = await SupervisedHost.start({ env, log });
   opened.defer(() => host.stop());

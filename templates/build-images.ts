@@ -5,12 +5,13 @@ import { execa } from 'execa';
 import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { formatBytes } from '#shared/text/amounts.ts';
+import { chooseBase } from './base-image.ts';
 import { replaceTable } from './replace-table.ts';
 
 /**
  * `npm run images [NAME…]`: builds the images of the functions and of the gateway one after the other, with Docker, and
  * prints their sizes. `--record` writes the sizes to docs/images.md. The variables in BUILD_ARGUMENTS replace the base
- * images. IMAGE_TARGET=function builds the functions without of-watchdog.
+ * images; see chooseBase for the default. IMAGE_TARGET=function builds the functions without of-watchdog.
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -68,11 +69,16 @@ async function sizeOf({ tag }: Image): Promise<number> {
   return Number((await execa('docker', ['image', 'inspect', '--format', '{{.Size}}', tag])).stdout);
 }
 
-/** The version of package.json and the commit, unless the environment has others. */
+/** The base image, the version of package.json and the commit, unless the environment has others. */
 async function givenArguments(variables: NodeJS.ProcessEnv): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(`${ROOT}package.json`, 'utf8')) as { version: string };
   const git = await execa('git', ['rev-parse', 'HEAD'], { cwd: ROOT, reject: false });
-  const values: NodeJS.ProcessEnv = { VERSION: version, REVISION: git.failed ? undefined : git.stdout, ...variables };
+  const values: NodeJS.ProcessEnv = {
+    VERSION: version,
+    REVISION: git.failed ? undefined : git.stdout,
+    ...variables,
+    NODE_IMAGE: await chooseBase(variables.NODE_IMAGE),
+  };
   return Object.fromEntries(BUILD_ARGUMENTS.flatMap((name) => (values[name] ? [[name, values[name]]] : [])));
 }
 
@@ -84,6 +90,7 @@ async function main(): Promise<void> {
     throw new SluiceError('REQUEST_INVALID', `No image is named ${unknown.join(', ')}.`, { details: { unknown } });
   const images = all.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const given = await givenArguments(process.env);
+  process.stderr.write(`Base image: ${given.NODE_IMAGE}\n`);
   const rows = ['| image | template | size |', '|---|---|--:|'];
   for (const image of images) {
     await build(image, given);

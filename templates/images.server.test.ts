@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type NetConnectOpts } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import { GdalHealthSchema } from '#shared/gdal/health.ts';
@@ -10,9 +11,10 @@ import { openLedger } from '#shared/ledger/open-ledger.ts';
 import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../tests/servers.ts';
+import { chooseBase, hasImage } from './base-image.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const { NODE_IMAGE = 'node:24-bookworm-slim', WATCHDOG_IMAGE = 'ghcr.io/openfaas/of-watchdog:0.11.6' } = process.env;
+const { WATCHDOG_IMAGE = 'ghcr.io/openfaas/of-watchdog:0.11.6' } = process.env;
 const TAG = 'sluice-test';
 const NETWORK = `${TAG}-${process.pid}`;
 const NAMES = ['validate-manifest', 'load-to-postgis'];
@@ -20,11 +22,11 @@ const NAMES = ['validate-manifest', 'load-to-postgis'];
 const BUILD_TIMEOUT_MS = 540_000;
 
 const docker = async (...args: string[]) => (await execa('docker', args)).stdout.trim();
-const hasImage = async (name: string) => !(await execa('docker', ['image', 'inspect', name], { reject: false })).failed;
 
-const hasEngine = await hasImage(NODE_IMAGE);
+const nodeImage = await chooseBase(process.env.NODE_IMAGE);
+const hasEngine = await hasImage(nodeImage);
 const hasWatchdog = hasEngine && (await hasImage(WATCHDOG_IMAGE));
-if (!hasEngine) console.warn(`templates/images.server.test.ts needs a Docker engine: docker pull ${NODE_IMAGE}`);
+if (!hasEngine) console.warn(`templates/images.server.test.ts needs a Docker engine: docker pull ${nodeImage}`);
 
 interface Container {
   id: string;
@@ -85,6 +87,9 @@ const host = new HttpClientHost((name) => containers.get(name)?.url);
 const invoke = (name: string, event: SluiceEvent) => host.invoke(name, event, { signal: AbortSignal.timeout(60_000) });
 let objects: ReturnType<typeof openObjectStore>;
 let ledger: Awaited<ReturnType<typeof openLedger>>;
+let spatialUrl: string;
+/** Of every container. */
+let variables: Record<string, string>;
 
 async function startContainers(): Promise<void> {
   const [control, spatial, store] = await Promise.all([
@@ -104,7 +109,8 @@ async function startContainers(): Promise<void> {
   const address = await docker('network', 'inspect', NETWORK, '--format', '{{(index .IPAM.Config 0).Gateway}}');
   assert.match(address, /^[\d.]+$/); // Without an address, the forwarded servers would accept all connections.
   const storePort = await forward(address, { host: '127.0.0.1', port: Number(new URL(store.endpoint).port) });
-  const variables = {
+  spatialUrl = spatial.url;
+  variables = {
     ...STORE_KEY_VARIABLES,
     LEDGER_URL: await forwardDatabase(address, control.url),
     POSTGIS_URL: await forwardDatabase(address, spatial.url),
@@ -158,12 +164,12 @@ async function request(batchId: string, count: number): Promise<SluiceEvent> {
 
 describe.skipIf(!hasEngine)(`images, ${hasWatchdog ? 'with' : 'without'} of-watchdog`, () => {
   beforeAll(async () => {
-    const variables = {
+    const settings = {
       SLUICE_REGISTRY: TAG,
       SLUICE_VERSION: TAG,
       ...(hasWatchdog ? {} : { IMAGE_TARGET: 'function' }),
     };
-    await execa('node', ['templates/build-images.ts', ...NAMES], { cwd: ROOT, env: variables });
+    await execa('node', ['templates/build-images.ts', ...NAMES], { cwd: ROOT, env: settings });
     await startContainers();
   }, BUILD_TIMEOUT_MS);
   afterAll(async () => {
@@ -230,5 +236,30 @@ describe.skipIf(!hasEngine)(`images, ${hasWatchdog ? 'with' : 'without'} of-watc
     await docker('kill', '--signal', 'TERM', id);
     expect((await loaded)?.type).toBe('sluice.table.loaded');
     expect(await docker('wait', id)).toBe('0');
+  });
+
+  test('SIGTERM aborts a step that does not end, and another container can claim it immediately', async () => {
+    await start('load-to-postgis', variables);
+    const requested = await request('gesperrt', 3);
+    const { id } = containers.get('load-to-postgis') ?? expect.unreachable();
+    const blocker = new pg.Client(spatialUrl);
+    await blocker.connect();
+    close.push(() => blocker.end());
+    // Schemas cannot be created while it is locked.
+    await blocker.query('begin; lock table pg_namespace in share mode');
+    const loaded = expect(invoke('load-to-postgis', requested)).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    const step = async () => {
+      const [run] = await ledger.listRuns({ batch_id: 'gesperrt' });
+      return run?.steps.find(({ name }) => name === 'load-to-postgis');
+    };
+    await expect.poll(async () => (await step())?.status, { timeout: 30_000, interval: 20 }).toBe('running');
+    await docker('kill', '--signal', 'TERM', id);
+    await loaded;
+    expect(await docker('wait', id)).toBe('0');
+    expect(await step()).toMatchObject({ status: 'failed', owner: null, error: { code: 'FUNCTION_UNAVAILABLE' } });
+    await blocker.query('rollback');
+    await start('load-to-postgis', variables);
+    expect((await invoke('load-to-postgis', requested))?.type).toBe('sluice.table.loaded');
+    expect(await step()).toMatchObject({ status: 'done', attempt: 2 });
   });
 });

@@ -23,10 +23,10 @@ test('only functions that use DuckDB have it in their image', () => {
   expect(using).toEqual(['export-geoparquet', 'export-parquet', 'join', 'load-to-postgis']);
 });
 
-test('the Dockerfiles have the same base images', () => {
+test('the Dockerfiles have the same base image, with its digest', () => {
   const bases = dockerfiles.map((path) => /^ARG NODE_IMAGE=.+$/m.exec(read(path))?.[0]);
   expect(new Set(bases).size).toBe(1);
-  expect(bases[0]).toMatch(/=node:24-/);
+  expect(bases[0]).toMatch(/=node:24-bookworm-slim@sha256:[0-9a-f]{64}$/);
 });
 
 test('the templates differ only in GDAL and its sandbox', () => {
@@ -68,7 +68,7 @@ test.each(functions.map((fn) => [fn.name, fn] as const))('stack.yml declares eve
   expect(fn.secrets.filter((each) => each !== 'sluice-webhook-token').sort()).toEqual(ofPorts.sort());
 });
 
-test('the table of a document is replaced, and nothing else', () => {
+test('only the table of a document is replaced', () => {
   const document = '# Images\n\n| image | size |\n|---|--:|\n| a | 1 |\n\nEnd | of | it.\n';
   expect(replaceTable(document, '| image |\n|---|')).toBe('# Images\n\n| image |\n|---|\n\nEnd | of | it.\n');
 });

@@ -15,7 +15,7 @@ import { countLeftovers } from './soak/leftovers.ts';
 /**
  * `node tests/chaos.ts [--kills 100] [--seed N] [--together 6]` kills processes of a Sluice of its own at random
  * moments while it processes good and hostile batches. It exits with 1 if a batch was lost, doubled, or ended in
- * another way than expected, or if anything is left. Options: `--side-by-side` also compares the times of good batches
+ * a way other than expected, or if anything is left. Options: `--side-by-side` also compares the times of good batches
  * with and without hostile ones, `--pairs N` compares each kind of good batch alone and beside each hostile kind, N
  * times, `--uploads N` uploads N files of 50 MB, `--keep` keeps the folder of the Sluice, and `--profile` writes a
  * profile of the gateway to .cache/chaos/profiles. See README.md.

@@ -42,7 +42,7 @@ export function uploadEvent(key: string, upload: string = randomUUID(), bucket =
       },
     ],
   });
-  assert(event !== undefined, `The notification of ${key} gave no event.`);
+  assert(event !== undefined, `The notification of ${key} was not converted to an event.`);
   return event;
 }
 

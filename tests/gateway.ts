@@ -5,10 +5,11 @@ import { LANES } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type SluiceEvent } from '#shared/events/event.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
-import { SILENT_LOG } from '#shared/log/log.ts';
+import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { openPostgis } from '#shared/postgis/postgis-servers.ts';
 import type { InvokeOptions } from '#shared/runtime/host.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
+import { Access } from '../gateway/access/access.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
 import { createRouter, type Router } from '../gateway/router/router.ts';
 import { parseStack } from '#shared/config/stack.ts';
@@ -20,6 +21,8 @@ export type TestFunction = (event: SluiceEvent, options: InvokeOptions) => Promi
 export interface TestGateway {
   app: Hono;
   deps: GatewayDeps & { router: Router };
+  /** The database of the ledger and the queues. */
+  databaseUrl: string;
   /** Listens on a free port of 127.0.0.1, and returns the URL. */
   listen(): Promise<string>;
   stop(): Promise<void>;
@@ -32,6 +35,7 @@ export interface TestGateway {
 export async function startGateway(
   functions: Record<string, { topic: string; run: TestFunction }> = {},
   variables: Record<string, string> = {},
+  { now = Date.now, log = SILENT_LOG }: { now?: () => number; log?: Logger } = {},
 ): Promise<TestGateway> {
   const [database, store] = await Promise.all([createDatabase({ postgis: true }), startObjectStore()]);
   const env = testEnv({ S3_ENDPOINT: store.endpoint, ...variables });
@@ -56,12 +60,17 @@ export async function startGateway(
   const transfers = openObjectStore(env, { maxSockets: Infinity });
   const postgis = openPostgis(database.url);
   const servedLanes = new Set(LANES);
-  const deps = { env, router, host, stack, servedLanes, ledger, objects, transfers, postgis, log: SILENT_LOG };
+  const access = await Access.open(
+    { ...env, CONTROL_DATABASE_URL: database.url },
+    { home: env.SCRATCH_DIR ?? '', log, now },
+  );
+  const deps = { env, router, host, stack, servedLanes, ledger, objects, transfers, postgis, log, access };
   const app = createGateway(deps);
   let server: ServerType | undefined;
   return {
     app,
     deps,
+    databaseUrl: database.url,
     listen: () =>
       new Promise((done) => {
         server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (address: AddressInfo) =>
@@ -73,7 +82,7 @@ export async function startGateway(
       await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
       // A test may have closed one of them already; the failure must not keep the others open.
       await Promise.allSettled([router.stop()]);
-      await Promise.allSettled([ledger.close(), postgis.close()]);
+      await Promise.allSettled([ledger.close(), postgis.close(), access.close()]);
       objects.close();
       transfers.close();
       await Promise.allSettled([store.stop(), database.drop()]);

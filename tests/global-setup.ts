@@ -6,7 +6,7 @@ import { dataFolder, serverAccount } from '../gateway/embedded/postgres-folders.
 import { binariesFor, ensureCluster } from '../gateway/embedded/postgres-server.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
 import { copyCluster } from './cluster.ts';
-import { startMongo } from './mongodb.ts';
+import { NEEDS_MONGODB, startMongo } from './mongodb.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -26,7 +26,7 @@ declare module 'vitest' {
 const SETTINGS = "fsync = off\nfull_page_writes = off\nshared_preload_libraries = 'postgis-3'\n";
 
 /**
- * Starts one private PostgreSQL cluster for the whole test run, in which each test file creates its own databases.
+ * Starts one PostgreSQL cluster for the whole test run, in which each test file creates its own databases.
  * Also creates one folder for temporary files. It is deleted at the end, with the files that tests or killed processes
  * did not delete.
  */
@@ -42,15 +42,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await postgres.database('template_postgis', { postgis: true });
   project.provide('postgresUrl', await postgres.database('postgres'));
   project.provide('emptyCluster', emptyCluster);
-  const mongo = await startMongo();
+  const stops = [() => postgres.stop()];
+  const tearDown = async () => {
+    const stopped = await Promise.allSettled(stops.map((stop) => stop()));
+    for (const data of [postgres.data, emptyCluster]) rmSync(data, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+    for (const result of stopped) if (result.status === 'rejected') throw result.reason;
+  };
+  // Vitest does not call the teardown after a failed setup.
+  const mongo = await startMongo().catch(async (thrown: unknown) => {
+    await tearDown();
+    throw thrown;
+  });
+  if (mongo !== undefined) stops.push(() => mongo.stop());
+  console.log(`Tests of the ledger in MongoDB: ${mongo?.name ?? `skipped, ${NEEDS_MONGODB}`}`);
   project.provide('mongoUrl', mongo?.url);
   // A Sluice that a test starts uses the ledger that the test gives it.
   delete process.env.MONGO_CONNECTION_STRING;
-  return async () => {
-    await Promise.all([postgres.stop(), mongo?.stop()]);
-    for (const data of [postgres.data, emptyCluster]) rmSync(data, { recursive: true, force: true });
-    rmSync(folder, { recursive: true, force: true });
-  };
+  return tearDown;
 }
 
 /** Initializes a cluster, and returns its data folder. */

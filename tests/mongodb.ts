@@ -1,38 +1,19 @@
-import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { execa, type Options, type ResultPromise } from 'execa';
 import { MongoClient } from 'mongodb';
 import { inject } from 'vitest';
+import { startContainer } from './mongodb/container.ts';
+import { executable, MONGOD, onPath, type Program, SECANTUSDB, startProgram } from './mongodb/program.ts';
+import { type MongoOptions, type OwnMongo, withDatabase } from './mongodb/server.ts';
+
+export type { OwnMongo } from './mongodb/server.ts';
 
 /** The reason that skipped tests print. */
 export const NEEDS_MONGODB =
-  'needs MongoDB: set MONGO_CONNECTION_STRING to a replica set, install mongod, or pip install secantusdb==0.7.0b3';
-
-/** Several times the longest start that was measured on a busy machine. */
-const START_TIMEOUT_MS = 60_000;
-const PROBE_EVERY_MS = 100;
-
-/** A server that was started for the tests, or the one of MONGO_CONNECTION_STRING. */
-export interface RunningMongo {
-  /** Without a database. */
-  url: string;
-  /** Stops a started server and deletes its data. */
-  stop(): Promise<void>;
-}
-
-/** A server that only one test file uses. */
-export interface OwnMongo extends RunningMongo {
-  /** Ends the process with SIGKILL, and keeps the data. */
-  kill(): Promise<void>;
-  /** Starts the process again, with the data and the port of before. */
-  restart(): Promise<void>;
-}
+  'needs MongoDB: set MONGO_CONNECTION_STRING to a replica set, install mongod, pull MONGO_IMAGE first (docker pull ' +
+  'mongo:8), or pip install secantusdb==0.7.0b3';
+/** The reason of tests that kill the server or set its flags. */
+export const NEEDS_OWN_MONGODB =
+  'needs a MongoDB that it can start: mongod, MONGO_IMAGE (docker pull mongo:8), or pip install secantusdb==0.7.0b3';
 
 /** The URL of a database on the server of the test run; undefined when there is no server. By default a new one. */
 export function mongoDatabase(name = `test_${randomUUID()}`): string | undefined {
@@ -40,129 +21,57 @@ export function mongoDatabase(name = `test_${randomUUID()}`): string | undefined
   return server && withDatabase(server, name);
 }
 
-/** A program that speaks MongoDB's protocol. SecantusDB is a stand-in for machines without a mongod. */
-interface Program {
-  path: string;
-  flags(port: number, data: string): string[];
-  /** Whether the replica set must be initiated. */
-  initiate: boolean;
+/**
+ * Ends all transactions. The server keeps those of killed and stopped processes until transactionLifetimeLimitSeconds,
+ * for a minute by default, which the tests do not wait for.
+ */
+export async function endTransactions(): Promise<void> {
+  const client = new MongoClient(mongoDatabase() ?? '');
+  await client.db('admin').command({ killAllSessions: [] });
+  await client.close();
 }
 
-const PROGRAMS: { variable: string; name: string; program: Omit<Program, 'path'> }[] = [
-  {
-    variable: 'MONGOD_BIN',
-    name: 'mongod',
-    program: {
-      flags: (port, data) => [
-        ...['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', data, '--replSet', 'rs0'],
-        ...['--setParameter', 'enableTestCommands=1'],
-      ],
-      initiate: true,
-    },
-  },
-  {
-    variable: 'SECANTUSD_BIN',
-    name: 'secantusd-py',
-    program: {
-      flags: (port, data) => [
-        ...['--port', `${port}`, '--host', '127.0.0.1', '--storage-path', data, '--sync-on-commit'],
-        '--enable-test-commands',
-      ],
-      initiate: false,
-    },
-  },
+/**
+ * The servers that can be started, in the order in which they are tried. SECANTUSD_BIN is an explicit choice, as
+ * MONGOD_BIN is, so it precedes an image: CI sets it, and has a Docker engine for the tests of containers. There, a
+ * process starts faster than a container, and each run uses the same server.
+ */
+const SERVERS: ((options: MongoOptions) => Promise<OwnMongo | undefined>)[] = [
+  programAt(MONGOD, () => executable(process.env.MONGOD_BIN) ?? onPath('mongod')),
+  programAt(SECANTUSDB, () => executable(process.env.SECANTUSD_BIN)),
+  startContainer,
+  programAt(SECANTUSDB, () => onPath('secantusd-py')),
 ];
 
-/** Undefined when there is neither MONGO_CONNECTION_STRING nor a program to start. */
-export async function startMongo(): Promise<RunningMongo | undefined> {
+function programAt(program: Program, find: () => string | undefined) {
+  return async (options: MongoOptions) => {
+    const path = find();
+    return path === undefined ? undefined : startProgram(program, path, options);
+  };
+}
+
+/**
+ * The server of MONGO_CONNECTION_STRING, else one that is started. Undefined when there is neither a connection string
+ * nor a server to start.
+ */
+export async function startMongo(): Promise<Pick<OwnMongo, 'name' | 'url' | 'stop'> | undefined> {
   const given = process.env.MONGO_CONNECTION_STRING;
-  return given === undefined ? startOwnMongo() : { url: given, stop: async () => undefined };
+  if (given !== undefined) return { name: 'MONGO_CONNECTION_STRING', url: given, stop: async () => undefined };
+  return startFirst({ standalone: false, testCommands: false });
 }
 
-/** Undefined when there is no program to start. Its test commands are enabled, such as configureFailPoint. */
-export async function startOwnMongo(): Promise<OwnMongo | undefined> {
-  const program = findProgram();
-  if (program === undefined) return undefined;
-  const data = mkdtempSync(join(tmpdir(), 'sluice-mongo-'));
-  const port = await freePort();
-  const url = `mongodb://127.0.0.1:${port}/?directConnection=true`;
-  let server: ResultPromise<{ stdio: ['ignore', 'ignore', 'pipe']; reject: false }>;
-  const start = () => {
-    const options = { stdio: ['ignore', 'ignore', 'pipe'], reject: false } satisfies Options;
-    server = execa(program.path, program.flags(port, data), options);
-    return waitUntilReady(url, server, program.initiate ? `127.0.0.1:${port}` : undefined);
-  };
-  await start();
-  const kill = async () => {
-    server.kill('SIGKILL');
-    await server;
-  };
-  return {
-    url,
-    kill,
-    restart: start,
-    stop: async () => {
-      await kill();
-      await rm(data, { recursive: true, force: true });
-    },
-  };
+/**
+ * Starts a server that only one test file uses, with its test commands, such as configureFailPoint. By default, it is a
+ * replica set. Undefined when there is no such server.
+ */
+export function startOwnMongo({ standalone = false } = {}): Promise<OwnMongo | undefined> {
+  return startFirst({ standalone, testCommands: true });
 }
 
-function findProgram(): Program | undefined {
-  for (const { variable, name, program } of PROGRAMS) {
-    const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-    const path = [process.env[variable], ...folders.map((folder) => join(folder, name))].find(isExecutable);
-    if (path !== undefined) return { path, ...program };
+async function startFirst(options: MongoOptions): Promise<OwnMongo | undefined> {
+  for (const start of SERVERS) {
+    const server = await start(options);
+    if (server !== undefined) return server;
   }
   return undefined;
-}
-
-function isExecutable(path: string | undefined): path is string {
-  try {
-    accessSync(path ?? '', constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function withDatabase(url: string, database: string): string {
-  const [, server = '', options = ''] = /^([^:]+:\/\/[^/?]+)\/?[^?]*(\?.*)?$/.exec(url) ?? [];
-  return `${server}/${database}${options}`;
-}
-
-/** Waits for a primary, after it initiated the replica set of the server `member`. */
-async function waitUntilReady(url: string, server: ResultPromise, member: string | undefined): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  let exited = false;
-  void server.then(() => {
-    exited = true;
-  });
-  for (;;) {
-    if (await isPrimary(url, member).catch(() => false)) return;
-    if (exited) assert.fail(`MongoDB ended during its start: ${String((await server).stderr)}`);
-    if (Date.now() > deadline) assert.fail(`MongoDB did not respond within ${START_TIMEOUT_MS / 1000} s.`);
-    await wait(PROBE_EVERY_MS);
-  }
-}
-
-async function isPrimary(url: string, member: string | undefined): Promise<boolean> {
-  const client = new MongoClient(url, { serverSelectionTimeoutMS: 1_000 });
-  try {
-    const admin = client.db('admin');
-    const hello = await admin.command({ hello: 1 });
-    if (member !== undefined && hello.setName === undefined)
-      await admin.command({ replSetInitiate: { _id: 'rs0', members: [{ _id: 0, host: member }] } });
-    return hello.isWritablePrimary === true;
-  } finally {
-    await client.close();
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -75,3 +75,48 @@ export async function runSteps(session: PostgisSession, steps: unknown[], run: R
   );
   return { ...result, rows: rows.map(({ row }) => row as Record<string, unknown>) };
 }
+
+/** Creates raw_data with awkward column names. Each row is a geometry (EWKT without SRID) and values. */
+export async function createParcels(
+  session: PostgisSession,
+  rows: [wkt: string | null, district: string | null, größe: number | null, day?: string | null][],
+): Promise<void> {
+  await session.query(
+    'create unlogged table raw_data (sluice_fid bigint, "Größe %s" double precision, "select" text, day date, tags text[], built boolean, geom geometry)',
+  );
+  for (const [index, [wkt, district, size, day]] of rows.entries()) {
+    await session.query(
+      `insert into raw_data values ($1::bigint, $2, $3, $4, '{a}', $1::bigint % 2 = 1, ST_SetSRID(ST_GeomFromText($5), 4326))`,
+      [index + 1, size, district, day ?? null, wkt],
+    );
+  }
+}
+
+/** Creates raw_data with awkward column names and these geometries (EWKT without SRID, or null). */
+export async function createRawData(
+  session: PostgisSession,
+  srid: number,
+  geometries: (string | null)[],
+): Promise<void> {
+  await session.query(
+    'create unlogged table raw_data (sluice_fid bigint, "größe %s" numeric(10,2), geom geometry, "select" text[])',
+  );
+  for (const [index, wkt] of geometries.entries()) {
+    await session.query('insert into raw_data values ($1, $2, ST_SetSRID(ST_GeomFromText($3), $4::int), $5)', [
+      index + 1,
+      index + 0.25,
+      wkt,
+      srid,
+      ['é'],
+    ]);
+  }
+}
+
+/** Runs a recipe on raw_data. Returns the features of `processed` in the order of their numbers. */
+export async function transformRawData(session: PostgisSession, srid: number, options: Omit<RecipeRun, 'srid'> = {}) {
+  const result = await runRecipeOf(session, { ...options, srid });
+  const rows = await session.query<{ fid: string; wkt: string | null; srid: number }>(
+    'select sluice_fid as fid, ST_AsText(geom, 6) as wkt, ST_SRID(geom) as srid from processed order by sluice_fid',
+  );
+  return { ...result, rows, wkt: rows.map((row) => row.wkt) };
+}

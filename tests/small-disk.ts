@@ -34,7 +34,7 @@ export function mountSmallDisk(mebibytes: number, { readOnly = false } = {}): Sm
 }
 
 function fillUp(file: string): void {
-  const chunk = Buffer.alloc(4096);
+  const chunk = Buffer.alloc(2 ** 20); // The last write stores a part of it.
   const fd = openSync(file, 'a');
   try {
     for (;;) writeSync(fd, chunk);

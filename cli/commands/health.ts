@@ -1,4 +1,4 @@
-import type { HealthDocument } from '#shared/api/health.ts';
+import type { HealthDocument, VersionsDocument } from '#shared/api/health.ts';
 import type { GdalHealth } from '#shared/gdal/health.ts';
 import { counted } from '#shared/text/amounts.ts';
 import type { GatewayClient } from '../gateway-client.ts';
@@ -15,17 +15,29 @@ export function health(client: GatewayClient, terminal: Terminal): Promise<numbe
   }, terminal);
 }
 
-export function describeHealth({ checks, gdal }: HealthDocument): string {
+/** The names of the servers whose check has another name. */
+const SERVER_NAMES: Record<string, string> = { store: 'object store', postgis: 'PostGIS' };
+
+export function describeHealth({ checks, gdal = {}, versions }: HealthDocument): string {
   const { postgis_servers: postgisServers = {}, ...servers } = checks;
   const named = Object.entries(postgisServers).map(([name, state]) => [`PostGIS server ${name}`, state]);
   return formatTable([
     ['PART', 'STATE', 'DETAILS'],
     ...[...Object.entries(servers), ...named].map(([name = '', state = '']) => [
-      name,
+      SERVER_NAMES[name] ?? name,
       ...(state === 'ok' ? ['ok', ''] : ['down', state]),
     ]),
     ...Object.entries(gdal).map(([name, each]) => [`GDAL of ${name}`, each.status, describeGdal(each)]),
+    ['versions', versions?.error === undefined ? 'ok' : 'down', versions?.error ?? describeVersions(versions)],
   ]);
+}
+
+/** The version of the gateway, and the functions that have another one. */
+function describeVersions(versions: VersionsDocument | undefined): string {
+  if (versions === undefined) return 'unknown';
+  const { gateway, functions } = versions;
+  const others = Object.entries(functions).filter(([, version]) => version !== gateway);
+  return [gateway, ...others.map(([name, version]) => `${name} ${version ?? 'unknown'}`)].join(', ');
 }
 
 function describeGdal(health: GdalHealth): string {

@@ -135,7 +135,7 @@ describe('ingest', () => {
       'y',
     ]);
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/failure/)]);
-    expect(stderr).toMatch(/CRS_MISSING: .*Straßen ohne crs\.csv.*\n[^]*set `crs` of the file in the manifest/);
+    expect(stderr).toMatch(/CRS_MISSING: .*Straßen ohne crs\.csv.*\n[^]*Set `crs` of the file in the manifest/);
   });
 
   test('a rejected manifest exits with 1, and its JSON document has no run', async () => {

@@ -55,7 +55,7 @@ test('finds catalog documents that differ from the ledger, and writes missing on
     ],
   ]);
   expect((await run(['reconcile'])).stdout).toMatch(
-    /catalog\.json +missing document of the catalog +None; it is written again within an hour\./,
+    /catalog\.json +missing document of the catalog +None\. monitor-runs writes it within an hour\./,
   );
 
   await context.objects.delete('data-lake', item);
@@ -101,7 +101,7 @@ test('finds objects that were added, deleted or changed without the ledger', asy
     /^Ledger and lake differ: 3 discrepancies \(3 assets, \d+ objects\)\.\n\nOBJECT +PROBLEM +ACTION/,
   );
   expect(stdout).toMatch(/missing object of gone, version 1 +Restore it, or rerun its run with --force\./);
-  expect(stdout).toMatch(/missing document of changed, version 1 +None; it is written again within an hour\./);
+  expect(stdout).toMatch(/missing document of changed, version 1 +None\. monitor-runs writes it within an hour\./);
 
   // An object that an ended run uploaded late.
   const run_id = (await ledger.listRuns({ dataset_id: 'länder' }))[0]?.run_id ?? '';

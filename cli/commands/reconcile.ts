@@ -33,8 +33,7 @@ function describe({ agrees, assets, objects, findings, deep }: Reconciliation): 
   return `Ledger and lake differ: ${count} (${compared}).\n\n${table}`;
 }
 
-/** The function monitor-runs repairs the catalog. */
-const REPAIRED = 'None; it is written again within an hour.';
+const REPAIRED = 'None. monitor-runs writes it within an hour.';
 const RESTORE = 'Restore it, or rerun its run with --force.';
 
 function problemAndAction(finding: Discrepancy): [problem: string, action: string] {
@@ -42,7 +41,7 @@ function problemAndAction(finding: Discrepancy): [problem: string, action: strin
     case 'catalog_missing':
       return ['missing document of the catalog', REPAIRED];
     case 'catalog_changed':
-      return ['differs from the ledger', 'Delete it; it is written again within an hour.'];
+      return ['differs from the ledger', 'Delete it. monitor-runs writes it within an hour.'];
     case 'object_unregistered':
       return [
         `belongs to no asset (${formatBytes(finding.size_bytes)})`,

@@ -66,7 +66,7 @@ test('reuses the same file; --force creates a version; retention removes old ver
 test('unknown datasets and invalid rules are rejected', async () => {
   const unknown = await run('retention', 'niemand', '--keep', '3');
   expect([unknown.exitCode, unknown.stderr]).toEqual([
-    1,
+    2,
     expect.stringMatching(/^DATASET_NOT_FOUND: Dataset "niemand" does not exist\.\n/),
   ]);
   for (const flags of [

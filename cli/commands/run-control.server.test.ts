@@ -47,6 +47,33 @@ const activities = async (runId: string) =>
     JSON.parse((await run(['activity', '--run', runId, '--json'])).stdout) as { activity: string; operator: string }[]
   ).map(({ activity, operator }) => `${operator}: ${activity}`);
 
+test('event prints the event of a step; a function that receives it again does not repeat the step', async () => {
+  const { document } = await json('ingest', COUNTRIES, '--dataset', 'schritte');
+  const eventOf = async (step: string) => {
+    const { stdout } = await run(['event', step, document.run_id]);
+    return JSON.parse(stdout) as { type: string; data: { run_id: string } };
+  };
+  expect((await eventOf('load-to-postgis')).type).toBe('sluice.run.requested.vector');
+  expect((await eventOf('archive')).type).toBe('sluice.run.succeeded');
+  const loaded = await eventOf('transform-recipe');
+  expect(loaded).toMatchObject({ type: 'sluice.table.loaded', data: { run_id: document.run_id } });
+  const called = await fetch(`${sluice.url}/function/transform-recipe`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify(loaded),
+  });
+  expect([called.status, called.headers.get('ce-type')]).toEqual([200, 'sluice.table.ready']);
+  expect((await sluice.context.ledger.getRun(document.run_id))?.steps).toMatchObject(
+    Array.from({ length: 5 }, () => ({ status: 'done', attempt: 1 })),
+  );
+  const unknown = await run(['event', 'export-cog', document.run_id]);
+  expect([unknown.exitCode, unknown.stderr]).toEqual([
+    expect.any(Number),
+    expect.stringContaining('has no step "export-cog"; its steps are load-to-postgis, transform-recipe'),
+  ]);
+  expect(unknown.exitCode).not.toBe(0);
+});
+
 describe('rerun', () => {
   test('of a successful run returns the existing asset; with --force, it creates a new version', async () => {
     const { document: first } = await json('ingest', COUNTRIES, '--dataset', 'länder');

@@ -62,6 +62,15 @@ export function run(
   );
 }
 
+/** `sluice event STEP RUN`: writes the CloudEvent that starts a step, as input of `faas-cli invoke`. */
+export function event(step: string, runId: string, client: GatewayClient, terminal: Terminal): Promise<number> {
+  return runCommand(async (signal) => {
+    const path = `/api/runs/${encodeURIComponent(runId)}/steps/${encodeURIComponent(step)}/event`;
+    writeJson(terminal, await client.get<object>(path, signal));
+    return EXIT.success;
+  }, terminal);
+}
+
 /** Shows the progress of a run until it has ended, and returns its last state. */
 async function followToEnd(
   client: GatewayClient,

@@ -1,6 +1,12 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DATE_FORMATS, DECLARABLE_TYPES, type DeclarableType, THOUSANDS_SEPARATORS } from '#shared/contracts/facts.ts';
+import { MAX_LIMIT } from '#shared/api/page-size.ts';
+import {
+  DATE_FORMATS,
+  DECLARABLE_TYPES,
+  type DeclarableType,
+  THOUSANDS_SEPARATORS,
+} from '#shared/contracts/column-types.ts';
 import {
   KeepVersionsSchema,
   type Manifest,
@@ -10,9 +16,8 @@ import {
 
 /** Options of several commands. */
 
-/** Rows of a list. The gateway returns at most 500. */
+/** Rows of a list. */
 const DEFAULT_LIMIT = 20;
-const MAX_LIMIT = 500;
 
 export function jsonOption(description = 'print one JSON document, for programs'): Option {
   return new Option('--json', description);
@@ -169,7 +174,7 @@ export function addTabularOptions(command: Command): Command {
     )
     .option('--comment <character>', 'skip lines that begin with this character (#)')
     .option('--quotes', 'values can be in double quotes; default, except for TSV')
-    .option('--no-quotes', 'double quotes have no meaning')
+    .option('--no-quotes', 'read double quotes as ordinary characters')
     .option('--null <text>', 'text that represents a missing value (NA); repeatable', (text, before: string[] = []) => [
       ...before,
       text,

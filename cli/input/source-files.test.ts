@@ -165,7 +165,7 @@ test.each([
   ],
   ['readme.zip', { 'a/readme.md': 'x' }, /It contains a\/readme\.md\. Set --format\./],
   ['preise.xls', 'x', /no extension of a supported format .* Save the workbook as \.xlsx\./],
-])('the error for %s says what to do', async (name, content, message) => {
+])('the error for %s states what to do', async (name, content, message) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice guess #é '));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, name);

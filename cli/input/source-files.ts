@@ -1,13 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { openPromise } from 'yauzl';
+import { extensionOf } from '#shared/landing/source-parts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FileFormat, isArchive } from '#shared/formats/format-table.ts';
 import { RASTER_FORMATS, RASTER_TABLE } from '#shared/formats/raster-formats.ts';
 import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 
 /** A file to ingest, with its parts: files with the same name, such as `.dbf` and `.prj` of a shapefile. */
 export interface SourceFile extends GuessedFormat {
@@ -205,11 +206,6 @@ export function guessFromMembers(path: string, names: string[], type?: FileType)
     );
   }
   return found[0];
-}
-
-/** The extension in lower case, with the dot; empty when there is none. */
-function extensionOf(name: string): string {
-  return /\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? '';
 }
 
 function distinct(guesses: (GuessedFormat | undefined)[]): GuessedFormat[] {

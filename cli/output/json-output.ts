@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
-import type { AssetView, RunView } from '#shared/api/views.ts';
+import type { AssetView, RunView, StepView } from '#shared/api/views.ts';
 
 /** The documents of `--json`. Programs rely on these fields: new fields may be added, existing ones never renamed. */
 
@@ -7,7 +7,7 @@ export interface RunJson {
   run_id: string | null;
   batch_id: string | null;
   status: RunView['status'];
-  steps: RunView['steps'];
+  steps: Pick<StepView, 'name' | 'status' | 'attempt' | 'seconds'>[];
   /** The first asset, when there are several. */
   asset: AssetJson | null;
   /** All assets, when a run of rasters has several. */

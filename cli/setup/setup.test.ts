@@ -165,7 +165,9 @@ describe('node cli/setup.mjs', () => {
   }
 
   test('prints nothing when nothing is missing', () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'cli/setup.mjs')], { encoding: 'utf8' });
+    const setUp = () => spawnSync(process.execPath, [join(ROOT, 'cli/setup.mjs')], { encoding: 'utf8' });
+    setUp(); // Builds the dashboard if its sources have changed.
+    const { status, stdout, stderr } = setUp();
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 

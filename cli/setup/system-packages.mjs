@@ -1,8 +1,6 @@
 // @ts-check
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
-import { GDAL_PROGRAMS } from '../../shared/gdal/programs.mjs';
+import { GDAL_PROGRAMS, isOnPath } from '../../shared/gdal/programs.mjs';
 
 /**
  * The system packages that Sluice needs, the commands that install them, and the check of the installed GDAL.
@@ -97,18 +95,6 @@ export function gdalProblem(path = process.env.PATH) {
   if (missing.length > 0) return { missing };
   const version = gdalVersion(path);
   return isNewEnough(version) ? undefined : { tooOld: version };
-}
-
-/** @param {string} program @param {string | undefined} path */
-export function isOnPath(program, path = process.env.PATH) {
-  return (path ?? '').split(':').some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return folder !== '';
-    } catch {
-      return false;
-    }
-  });
 }
 
 /** @param {string | undefined} path */

@@ -5,7 +5,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
-import { answersAnonymously, isAnonymousGrant, readBucketPolicy, statementsOf } from '#shared/storage/public-access.ts';
+import { answersAnonymously, isAnonymousGrant, readBucketPolicy, statementsOf } from '#shared/storage/check-access.ts';
 import { mapErrors } from '#shared/storage/s3-objects.ts';
 import type { SetupReport } from './report.ts';
 

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { mapErrors } from '#shared/storage/s3-objects.ts';
 
-/** Parts of an upload that nobody completed. A large upload over a slow line can take days. */
+/** Age of the parts of an incomplete upload. A large upload over a slow line can last for days. */
 const INCOMPLETE_UPLOAD_DAYS = 7;
 const EXPIRY_RULE = 'sluice-landing-files';
 const INCOMPLETE_RULE = 'sluice-incomplete-uploads';

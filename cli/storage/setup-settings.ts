@@ -1,5 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
-import { weakSecretProblem } from '#shared/config/weak-secret.ts';
+import { weakSecretProblems } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Role, ROLES } from '#shared/storage/access-roles.ts';
 
@@ -98,17 +98,14 @@ function missingSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[]
 }
 
 function weakSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[] {
-  const secrets: [string, string | undefined, string?][] = [
-    ['S3_ADMIN_SECRET_ACCESS_KEY', env.S3_ADMIN_SECRET_ACCESS_KEY, env.S3_ADMIN_ACCESS_KEY_ID],
-    ...[...users].map(([role, key]): [string, string, string] => [
-      `${prefixOf(role)}_SECRET_ACCESS_KEY`,
-      key.secretAccessKey,
-      key.accessKeyId,
-    ]),
-    ['WEBHOOK_TOKEN', env.WEBHOOK_TOKEN],
-  ];
-  return secrets.flatMap(([name, secret, accessKey]) => {
-    const problem = secret === undefined ? undefined : weakSecretProblem(secret, accessKey);
-    return problem === undefined ? [] : [`${name} ${problem}`];
-  });
+  const admin = { secret: env.S3_ADMIN_SECRET_ACCESS_KEY, accessKey: env.S3_ADMIN_ACCESS_KEY_ID };
+  return weakSecretProblems([
+    { name: 'S3_ADMIN_SECRET_ACCESS_KEY', ...admin },
+    ...[...users].map(([role, { secretAccessKey, accessKeyId }]) => ({
+      name: `${prefixOf(role)}_SECRET_ACCESS_KEY`,
+      secret: secretAccessKey,
+      accessKey: accessKeyId,
+    })),
+    { name: 'WEBHOOK_TOKEN', secret: env.WEBHOOK_TOKEN },
+  ]);
 }

@@ -1,62 +1,34 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  DeleteBucketCommand,
-  GetBucketLifecycleConfigurationCommand,
-  PutBucketPolicyCommand,
-} from '@aws-sdk/client-s3';
-import { execa } from 'execa';
+import { GetBucketLifecycleConfigurationCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Env } from '#shared/config/env.ts';
 import { policyOf } from '#shared/storage/access-roles.ts';
 import { checkStoreAccess } from '#shared/storage/check-access.ts';
 import { createS3Client } from '#shared/storage/s3-client.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
-import { startTestSluice } from '../../tests/running-sluice.ts';
 import {
-  findMinio,
-  keyVariables,
-  NEEDS_MINIO,
-  type RunningMinio,
-  setupVariables,
-  startMinio,
-} from '../../tests/minio.ts';
+  changesOf,
+  LAKE,
+  LANDING,
+  setUp,
+  type SetUpMinio,
+  startSetUpMinio,
+} from '../../tests/fixtures/set-up-minio.ts';
+import { findMinio, NEEDS_MINIO } from '../../tests/minio.ts';
 import { testEnv } from '../../tests/servers.ts';
 import { MinioAdmin } from './minio-admin.ts';
-import { minioEnvironment } from './notifications.ts';
-import { setupStorage } from './setup-storage.ts';
-
-const [LANDING, LAKE] = ['landing-zone', 'data-lake'];
-const ARNS = ['arn:minio:sqs::SLUICE_QUEUED:webhook', 'arn:minio:sqs::SLUICE_DIRECT:webhook'];
-const never = new AbortController().signal;
-
-async function setUp(env: Env): Promise<string[]> {
-  const printed: string[] = [];
-  await setupStorage(env, { print: (line) => printed.push(line), signal: never });
-  return printed;
-}
-
-const changesOf = (printed: string[]) => printed.slice(0, -1).filter((line) => !line.startsWith('found '));
 
 describe.skipIf(findMinio() === undefined)(`setup-storage on MinIO (${NEEDS_MINIO})`, () => {
-  let minio: RunningMinio;
-  let variables: ReturnType<typeof setupVariables>;
-  let env: Env;
-  const envOf = (role: Parameters<typeof keyVariables>[0]) => testEnv(keyVariables(role, variables));
-  const rootEnv = () =>
-    testEnv({ S3_ENDPOINT: minio.endpoint, S3_ACCESS_KEY_ID: minio.accessKey, S3_SECRET_ACCESS_KEY: minio.secretKey });
-  let firstLines: string[];
+  let minio: SetUpMinio['minio'];
+  let variables: SetUpMinio['variables'];
+  let env: SetUpMinio['env'];
+  let firstLines: SetUpMinio['firstLines'];
+  let envOf: SetUpMinio['envOf'];
+  let rootEnv: SetUpMinio['rootEnv'];
 
   beforeAll(async () => {
-    // Nothing listens at the webhook: the setup comes before the first start of the gateway.
-    const webhook = { url: 'http://127.0.0.1:9/webhooks/minio', token: 'x', queueFolder: '' };
-    const targets = minioEnvironment(ARNS, webhook);
-    for (const name of Object.keys(targets)) if (name.includes('_QUEUE_')) delete targets[name];
-    minio = (await startMinio({ env: targets }))!;
-    variables = setupVariables(minio);
-    env = testEnv(variables);
-    firstLines = await setUp(env);
+    ({ minio, variables, env, firstLines, envOf, rootEnv } = await startSetUpMinio());
   });
   afterAll(() => minio?.stop());
 
@@ -168,73 +140,6 @@ describe.skipIf(findMinio() === undefined)(`setup-storage on MinIO (${NEEDS_MINI
     root.destroy();
   });
 
-  test.each([
-    [
-      'UPLOADER',
-      'pipeline',
-      'The access key ana&zo+e% cannot write objects of bucket data-lake, which the pipeline needs.',
-    ],
-    [
-      'GATEWAY',
-      'pipeline',
-      'The access key gateway cannot read objects of bucket landing-zone, which the pipeline needs.',
-    ],
-  ] as const)(
-    'a process with the key of the %s and the rights of the %s does not start',
-    async (key, role, problem) => {
-      await expect(checkStoreAccess(envOf(key), role)).rejects.toMatchObject({
-        code: 'STORE_DENIED',
-        message: `${problem} Run npx sluice setup-storage.`,
-      });
-    },
-  );
-
-  test('the keys of pipeline and gateway have the rights that their processes check', async () => {
-    await checkStoreAccess(envOf('PIPELINE'), 'pipeline');
-    await checkStoreAccess(envOf('GATEWAY'), 'gateway');
-    const landing = openObjectStore(rootEnv());
-    expect((await Array.fromAsync(landing.list(LANDING, ''))).map(({ key }) => key)).toEqual(['b 1/straßen.geojson']);
-    landing.close();
-  });
-
-  test('gateway and functions with a wrong key end with one sentence at their start', async () => {
-    const wrong = { ...keyVariables('PIPELINE', variables), S3_SECRET_ACCESS_KEY: 'not-the-secret-key' };
-    await expect(startTestSluice(keyVariables('UPLOADER', variables))).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    const served = await execa('node', ['shared/runtime/serve.ts', 'archive'], {
-      env: { ...wrong, PORT: '0', LOG_LEVEL: 'info', LOG_FILE: '', CONTROL_DATABASE_URL: 'postgres://127.0.0.1:9/x' },
-      reject: false,
-    });
-    expect(served.exitCode).toBe(1);
-    expect(JSON.parse(served.stderr)).toMatchObject({
-      msg: 'Function:Serve:Failed',
-      error: {
-        code: 'STORE_DENIED',
-        message:
-          'The object store does not accept the access key pipeline with its secret key (SignatureDoesNotMatch). ' +
-          'Run npx sluice setup-storage.',
-      },
-    });
-  });
-
-  test('names a missing bucket, and creates it again', async () => {
-    const other = testEnv({ ...variables, LANDING_BUCKET: 'landing-2', LAKE_BUCKET: 'lake-2' });
-    await setUp(other);
-    const root = createS3Client(rootEnv());
-    await root.send(new DeleteBucketCommand({ Bucket: 'lake-2' }));
-    root.destroy();
-    const gateway = { ...envOf('PIPELINE'), LANDING_BUCKET: 'landing-2', LAKE_BUCKET: 'lake-2' };
-    await expect(checkStoreAccess(gateway, 'pipeline')).rejects.toMatchObject({
-      message: 'Bucket lake-2 does not exist. Run npx sluice setup-storage.',
-    });
-    const store = openObjectStore(gateway);
-    await expect(store.ensureBucket('lake-2')).rejects.toMatchObject({
-      message: 'Bucket lake-2 does not exist, and this access key cannot create it. Run npx sluice setup-storage.',
-    });
-    store.close();
-    expect(changesOf(await setUp(other))).toEqual(['created  bucket lake-2']);
-    await setUp(env); // Restores the policies of the users.
-  });
-
   test('waits for a server that starts, up to the limit', async () => {
     await minio.kill();
     await expect(setUp(testEnv({ ...variables, SETUP_WAIT_SECONDS: '0' }))).rejects.toMatchObject({
@@ -278,7 +183,7 @@ describe.skipIf(findMinio() === undefined)(`setup-storage on MinIO (${NEEDS_MINI
   });
 });
 
-/** Forwards requests to MinIO, but knows only S3. */
+/** Forwards requests to MinIO, but supports only S3. */
 async function withoutAdminApi(endpoint: string): Promise<{ url: string; close(): void }> {
   const server = createServer((received, reply) => {
     const { method, url = '', headers } = received;

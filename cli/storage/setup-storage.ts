@@ -14,7 +14,7 @@ import { readSetupSettings, type SetupSettings } from './setup-settings.ts';
 import { checkUsers, setUsers } from './users.ts';
 
 export interface SetupOptions {
-  /** Receives one line for each thing that exists, was created or changed, or is left to do. */
+  /** Receives one line for each resource that exists, was created or changed, or is left to do. */
   print: (line: string) => void;
   /** Ends the waiting for the server. */
   signal: AbortSignal;
@@ -22,8 +22,8 @@ export interface SetupOptions {
 
 /**
  * Sets up the object store at S3_ENDPOINT: buckets, users with policies, notifications, lifecycle rules, and no
- * anonymous access. A repeat changes nothing, and restores what was changed. On a server without MinIO's admin API, it
- * does what S3 can, and reports the rest. Throws CONFIG_INVALID, STORE_UNAVAILABLE after SETUP_WAIT_SECONDS,
+ * anonymous access. A repeat restores what was changed, and changes nothing else. On a server without MinIO's admin
+ * API, it does what S3 can, and reports the rest. Throws CONFIG_INVALID, STORE_UNAVAILABLE after SETUP_WAIT_SECONDS,
  * STORE_DENIED, and SETUP_FAILED with what a person has to do.
  */
 export async function setupStorage(env: Env, { print, signal }: SetupOptions): Promise<void> {
@@ -104,7 +104,7 @@ const LONGEST_DELAY_MS = 4_000;
 
 /**
  * Resolves when the server answers signed requests, with its admin API if it has one. Throws STORE_UNAVAILABLE after
- * SETUP_WAIT_SECONDS, and at once for an invalid certificate, which waiting does not correct.
+ * SETUP_WAIT_SECONDS, and immediately for an invalid certificate, which waiting does not correct.
  */
 async function waitForServer(
   client: S3Client,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENV_SCHEMA } from '#shared/config/env.ts';
-import { FILE_VARIABLES } from '#shared/config/secret-files.ts';
+import { FILE_VARIABLES } from '#shared/config/secrets.ts';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 
@@ -67,9 +67,9 @@ Errors have the form \`{"code", "message", "details"}\`, on runs, in the JSON AP
 - \`message\` describes the problem and names the file, field, row or run.
 - \`details\` contains the same facts in a form for programs.
 
-The router retries errors that are marked *Retried*. When all retries fail, the run fails. Correct the cause, and
-repeat the run with \`npx sluice rerun RUN\`. All other errors of a step end its run
-immediately. The action states whether to upload a new manifest, or to repeat the run.
+The router retries a delivery after an error that is marked *Retried*. When all retries fail, the run fails. Correct
+the cause, and repeat the run with \`npx sluice rerun RUN\`. All other errors of a step end its run immediately. The
+action states whether to upload a new manifest, or to repeat the run.
 
 | Code | Meaning | Action | Retried |
 |---|---|---|---|

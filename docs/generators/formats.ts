@@ -1,9 +1,13 @@
+import { MAX_ENTRIES, MAX_RATIO, RATIO_CHECKED_BYTES } from '#shared/formats/archive.ts';
 import { RASTER_FORMATS, type RasterFormat } from '#shared/formats/raster-formats.ts';
 import { VECTOR_FORMATS, type VectorFormat } from '#shared/formats/vector-formats.ts';
 import { type GeneratedFile, generatedFrom } from './generated-file.ts';
 
 /** docs/formats.md: the formats, and how their files, encodings and coordinate reference systems are read. */
 export const formatsDocument: GeneratedFile = { path: 'docs/formats.md', content: formatsMarkdown };
+
+const ARCHIVE_ENTRIES = MAX_ENTRIES.toLocaleString('en-US');
+const RATIO_CHECKED_MIB = RATIO_CHECKED_BYTES / 2 ** 20;
 
 function formatsMarkdown(): string {
   return `${generatedFrom('shared/formats/vector-formats.ts and raster-formats.ts')}
@@ -21,40 +25,11 @@ ${VECTOR_FORMATS.map(vectorRow).join('\n')}
 
 Each file may be in a \`.zip\` archive (\`.shz\` for a shapefile). An archive contains one dataset; of several,
 \`layer\` selects the one to load. Other files in the archive are ignored. These archives are rejected: absolute
-names, \`..\`, backslashes, links, encryption, entries that share their data, more than 10,000 entries, more than
-MAX_FILE_BYTES unpacked, or more than 100 MiB unpacked and more than 200 times the compressed size.
+names, \`..\`, backslashes, links, encryption, entries that share their data, more than ${ARCHIVE_ENTRIES} entries, more
+than MAX_FILE_BYTES unpacked, or more than ${RATIO_CHECKED_MIB} MiB unpacked and more than ${MAX_RATIO} times the
+compressed size.
 
-### How files are read
-
-- **Column names** are not changed, with two exceptions: reserved names (the geometry column, \`sluice_fid\`, \`bbox\`,
-  PostgreSQL's system columns, names that differ only in case) and names longer than 63 bytes. They get a suffix \`_1\`,
-  \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
-- **Types** are those of the file: booleans, integers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC;
-  without a time zone they are read as UTC), bytes, JSON and lists. Numbers keep all digits, and times their
-  microseconds. A column whose declared type cannot hold its values gets a type that holds them
-  (\`COLUMN_TYPE_CHANGED\`): 5000000000 in a 32-bit integer makes it a bigint, digits that a double does not have make
-  it a decimal, \`n/a\` in a column of numbers makes it text. A column of numbers or objects and strings is text
-  (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its
-  values have the notation of that type. \`00123\` stays text.
-- **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
-  (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
-  \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
-  \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A row with a
-  coordinate that is not a number is rejected. A WKT that cannot be read is an error with its line.
-- **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the language driver in its \`.dbf\`, else
-  UTF-8. CSV and GeoJSON are UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides both. The
-  other formats contain their encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL
-  character in GeoJSON is an error, and rejects a row of a CSV; in a .dbf it ends the text.
-- **Geometries** keep Z. M values are removed from the asset (\`MEASURES_REMOVED\`), arcs become lines
-  (\`CURVES_CONVERTED\`), and surfaces polygons (\`SURFACES_CONVERTED\`). Single, multi, empty and missing geometries
-  are not converted. GDAL reads an empty geometry as missing in GeoJSON, and in layers that declare a geometry type.
-  If a layer does not declare Z or M, they are kept only when one of them is not 0. A geometry that cannot be read, or
-  has a coordinate that is not finite, is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such
-  geometries and names the first rows. More than 1 % of them is an error (\`GEOMETRY_INVALID\`). A route or track of GPX
-  has Z when all of its points have an elevation.
-- **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
-  \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
-  skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`).
+${READING}
 
 ### Notes about values
 
@@ -65,7 +40,52 @@ values.
 |---|---|
 ${VALUE_NOTES.map(tableRow).join('\n')}
 
-### Coordinate reference systems
+${COORDINATES}
+
+${rasterFormatsMarkdown()}`;
+}
+
+/** How vector files are read. */
+const READING = `### How files are read
+
+- **Column names** are not changed, with two exceptions: reserved names (the geometry column, \`sluice_fid\`, \`bbox\`,
+  PostgreSQL's system columns, names that differ only in case) and names longer than 63 bytes. They get a suffix \`_1\`,
+  \`_2\`, …, and the asset has a note \`COLUMN_RENAMED\`.
+- **Types** are those of the file: booleans, integers of 32 and 64 bits, doubles, dates, times, timestamps (in UTC;
+  without a time zone they are read as UTC), bytes, JSON and lists. Numbers keep all digits, and times their
+  microseconds. A column whose declared type cannot hold its values gets a type that holds them
+  (\`COLUMN_TYPE_CHANGED\`): 5000000000 in a 32-bit integer makes it a bigint, digits that a double does not have make
+  it a decimal, \`n/a\` in a column of numbers makes it text. A column of numbers or objects and strings is text
+  (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its
+  values have the notation of that type. \`00123\` stays text. Without a schema, attributes of GML
+  elements are columns, such as \`height_uom\`; an element with the name of such a column beside it is an error
+  (\`ATTRIBUTE_AMBIGUOUS\`), and so is an attribute that GDAL assigns to another element. Bounding boxes of features
+  (\`gml:boundedBy\`) are not read.
+- **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
+  (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
+  \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
+  \`lon\`/\`lat\`, \`longitude\`/\`latitude\`, \`easting\`/\`northing\`, \`wkt\`, \`geom\`, \`geometry\`). A row with a
+  coordinate that is not a number is rejected. A WKT that cannot be read is an error with its line.
+- **Text** of a shapefile is in the encoding of its \`.cpg\`, else of the language driver in its \`.dbf\`, else
+  UTF-8. Text of a MapInfo file is in its charset; with \`Neutral\`, which names no encoding, it must be UTF-8. CSV and
+  GeoJSON are UTF-8, or UTF-16 with a byte order mark. \`encoding\` in the manifest overrides all of these. The other
+  formats contain their encoding. Text that is invalid in its encoding is an error (\`ENCODING_INVALID\`). A NUL
+  character in GeoJSON is an error, and rejects a row of a CSV; in a .dbf it ends the text.
+- **Geometries** keep Z. M values are removed from the asset (\`MEASURES_REMOVED\`), arcs become lines
+  (\`CURVES_CONVERTED\`), and surfaces polygons (\`SURFACES_CONVERTED\`). Single, multi, empty and missing geometries
+  are not converted. GDAL reads an empty geometry as missing in GeoJSON, and in layers that declare a geometry type.
+  If a layer does not declare Z or M, they are kept only when one of them is not 0. A geometry that cannot be read, or
+  has a coordinate that is not finite, is missing in the asset, with a note (\`GEOMETRY_UNREADABLE\`) that counts such
+  geometries and names the first rows. More than 1 % of them is an error (\`GEOMETRY_INVALID\`). A route or track of GPX
+  has Z when all of its points have an elevation.
+- **Layers**: \`layer\` selects one; without it, the file must have only one layer with geometry. In GPX, empty layers,
+  \`route_points\` and \`track_points\` are ignored. Views of a GeoPackage or SQLite database are never run: they are
+  skipped with a note (\`VIEWS_SKIPPED\`), and \`layer\` may not name a view (\`LAYER_NOT_TABLE\`). A KMZ of several
+  documents has the layers of the first document, or of those to which it links; a note (\`DOCUMENTS_SKIPPED\`) names
+  other documents with placemarks.`;
+
+/** The rules about the CRS of a vector file. */
+const COORDINATES = `### Coordinate reference systems
 
 The CRS is \`crs\` in the manifest, else the CRS of the file. If they differ, the asset has a note
 \`CRS_DECLARED_OVERRIDES\`. A file without a CRS is an error (\`CRS_MISSING\`), and so is a CRS that cannot be read
@@ -73,31 +93,60 @@ The CRS is \`crs\` in the manifest, else the CRS of the file. If they differ, th
 before the features means no CRS, and a linked CRS is rejected. Coordinates are stored with longitude or easting first,
 independent of the axis order of the CRS.
 
+Of the names of the German surveying authorities, \`urn:adv:crs:ETRS89_UTM31\` to \`UTM33\` are known, also with a
+height system. Declare \`crs\` for others: coordinates of \`DE_DHDN_3GK3\` are written with and without the number of
+the zone, those of \`ETRS89_Lat-Lon\` have latitude first.
+
+Geometries of GML, and parts of them, can declare their CRS. The following is an error (\`CRS_UNREADABLE\`): the
+envelope of the file and the geometries of the layer declare several CRSs; geometries declare an unknown CRS, and the
+envelope another name; or the envelope declares no CRS, and only some geometries, or only parts of them, declare one.
+The form of a declaration determines the axis order of its geometry: \`urn:ogc:def:crs:EPSG::4326\` has latitude first,
+\`EPSG:4326\` has longitude first.
+
 The extent is checked. These are errors (\`CRS_EXTENT_MISMATCH\`): latitudes beyond 90 degrees, degrees in a projected
 CRS, and coordinates more than 15 degrees outside the area of use of the CRS. Longitudes from 180 to 360, and
-coordinates up to 15 degrees outside the area of use, are noted.
-
-${rasterFormatsMarkdown()}`;
-}
+coordinates up to 15 degrees outside the area of use, are noted.`;
 
 /** Codes of notes about values, and what they mean. */
 const VALUE_NOTES: [code: string, meaning: string][] = [
   [
     '`COLUMN_TYPE_CHANGED`',
-    'The declared type of a column cannot hold its values. The column has another type, and no value is ' + 'lost.',
+    'The declared type of a column cannot hold its values. The column has another type, and no value is lost.',
   ],
   ['`COLUMN_MIXED`', 'A column has values of different types. All are stored as text.'],
-  ['`VALUES_CHANGED`', 'GDAL changed values: it rounded a number or a time, or did not read a text completely.'],
+  [
+    '`VALUES_CHANGED`',
+    'GDAL changed values: it rounded a number or a time, did not read a text completely, removed white space, or ' +
+      'read 0 for a missing `extrude` of KML.',
+  ],
   [
     '`VALUES_MISSING`',
     'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
       'or too long, and texts that are not a time in a column of times. Or Sluice does not read them: ' +
       'the memos of a .dbf; of KML, the times of the positions of a track, data without a schema of a layer that has ' +
-      'one, addresses and snippets; of GPX, more than two links of a feature, and the times of the points of a track.',
+      'one, fields that no schema has, addresses and snippets; of GPX, more than two links of a feature, the times ' +
+      'of the points of a track, and elements that GPX does not have; of GML, texts beside elements, and ' +
+      'elements that a schema does not declare.',
   ],
   [
     '`GEOMETRIES_DROPPED`',
     'Features of GML have several geometries, of which GDAL reads one. Write each geometry to a separate layer.',
+  ],
+  [
+    '`ATTRIBUTES_DROPPED`',
+    'Extensions of GPX have attributes; or elements of GML have attributes that GDAL does not read: those of a ' +
+      'feature other than its id, those of an ' +
+      'element with `xsi:nil`, those of a geometry that are not part of GML, references in a geometry to another ' +
+      'one, and those that a schema does not declare. Write them as elements.',
+  ],
+  [
+    '`LISTS_DIFFER`',
+    'Features of GML repeat an element, and not each of these elements has the same attributes and parts. The lists ' +
+      'of their columns have different lengths, and their values cannot be assigned to each other.',
+  ],
+  [
+    '`COLUMNS_MERGED`',
+    'GML has elements or attributes with the same name and different prefixes. They are in one column.',
   ],
   [
     '`KEY_COLUMN_DROPPED`',
@@ -109,8 +158,22 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
     'Features of GeoJSON have an id and another property `id`, which is kept; or placemarks of KML have ' +
       'an id, which GDAL does not read.',
   ],
-  ['`MEMBERS_DROPPED`', 'Features of GeoJSON have members besides their properties.'],
-  ['`KEYS_REPEATED`', 'Features of GeoJSON have a key twice. The last value was kept.'],
+  [
+    '`MEMBERS_DROPPED`',
+    'Features of GeoJSON have members besides their properties, or their geometries have other members.',
+  ],
+  [
+    '`COORDINATES_DROPPED`',
+    'Positions of GeoJSON have more than three numbers. Longitude, latitude and height are kept.',
+  ],
+  [
+    '`HEIGHTS_ADDED`',
+    'Geometries of GeoJSON have positions with and without heights. The missing heights are 0 in the asset.',
+  ],
+  [
+    '`KEYS_REPEATED`',
+    'Features of GeoJSON, KML or GPX have a key twice, in KML in upper or lower case. The last value was kept.',
+  ],
   ['`GEOMETRY_COLUMN_DROPPED`', 'A table has several geometry columns. An asset has one.'],
   ['`GEOMETRY_UNREADABLE`', 'Geometries cannot be read and are null.'],
   ['`MEASURES_REMOVED`, `CURVES_CONVERTED`, `SURFACES_CONVERTED`', 'See geometries above.'],
@@ -122,9 +185,15 @@ function vectorRow(format: VectorFormat): string {
     format.aliases.join(', '),
     format.extensions.join(' '),
     additionalFiles(format),
-    format.fixedCrs ?? 'in the file',
-    format.drivers.join(', '),
+    crsSource(format),
+    format.drivers.join(', ') || 'none',
   ]);
+}
+
+function crsSource({ fixedCrs, drivers }: VectorFormat): string {
+  if (drivers.length === 0) return 'in the manifest';
+  if (fixedCrs === undefined) return 'in the file';
+  return drivers.includes('GeoJSON') ? `${fixedCrs}, or the \`crs\` member` : fixedCrs;
 }
 
 function tableRow(cells: string[]): string {
@@ -136,7 +205,7 @@ function additionalFiles({ required, optional }: VectorFormat): string {
 }
 
 /** The part of docs/formats.md about rasters. */
-export function rasterFormatsMarkdown(): string {
+function rasterFormatsMarkdown(): string {
   return `## Raster formats
 
 Every raster becomes a Cloud Optimized GeoTIFF with blocks of 512 x 512 pixels and overviews down to one block.
@@ -158,12 +227,14 @@ Statistics of an .aux.xml, and \`.ovr\` files, are not used.
 - **Values** are copied without a change, band by band. Pixels are moved only for another \`target_crs\`, a rotated grid
   or control points (note \`GRID_RESAMPLED\`), an upside-down grid (note \`GRID_TURNED\`, values do not change), and a
   mosaic.
-- **Resampling**: classes (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, also in
+- **Resampling**: classes (a palette, or \`metadata.raster.categorical\`) are resampled by nearest neighbor, even in
   overviews. Other values are resampled bilinearly, and by the mean in overviews. \`metadata.raster.resampling\`
   overrides both.
 - **Nodata** is \`metadata.raster.nodata\`, else the value of the file. Values outside of the valid range of a netCDF
-  variable become nodata, or are kept if it has no nodata value (note \`VALUES_OUTSIDE_VALID_RANGE\`).
-  NaN of a netCDF variable become nodata, because GDAL reads them so (note \`NAN_REPLACED\`, with their number).
+  variable become nodata. They are kept if the variable has no nodata value, or if the range has only one limit (note
+  \`VALUES_OUTSIDE_VALID_RANGE\`, which names the outcome).
+  NaN values of a netCDF variable become nodata, because GDAL reads them as missing values (note \`NAN_REPLACED\`, with
+  their number).
   If a warp leaves empty pixels in a raster without nodata, they get NaN in floating-point data, the smallest value in
   signed integers, and a mask in the file in other types.
 - **Compression** is lossless: deflate with a predictor (without one for classes), or \`zstd\` or \`lzw\` by
@@ -180,7 +251,11 @@ Statistics of an .aux.xml, and \`.ovr\` files, are not used.
   values.
 - **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, independent of the size of the file.
 
-### Georeference
+${rasterGeoreferenceMarkdown()}`;
+}
+
+function rasterGeoreferenceMarkdown(): string {
+  return `### Georeference
 
 The georeference is in the file, or in a world file beside it. Without either, the run fails (\`GEOREFERENCE_MISSING\`).
 The CRS is \`crs\` in the manifest, else the CRS of the file or of a \`.prj\` file (note \`CRS_DECLARED_OVERRIDES\` when

@@ -82,7 +82,7 @@ function usedBy(name: string, { ports, files }: CodeFacts): string[] {
     'object store': ports.has('objects'),
     PostGIS: ports.has('postgis'),
     GDAL: ports.has('gdal'),
-    DuckDB: [...files].some((path) => path.startsWith('shared/duckdb/')),
+    DuckDB: files.has('shared/databases/locked-duckdb.ts'),
   };
   return Object.entries(uses).flatMap(([name, used]) => (used ? [name] : []));
 }

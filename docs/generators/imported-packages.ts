@@ -7,8 +7,12 @@ import type { GeneratedFile } from './generated-file.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The process of every function. */
 const HOST = 'shared/runtime/serve.ts';
-/** The programs of the gateway image: the gateway, and the command line for `sluice setup-storage`. */
-const GATEWAY = ['gateway/serve.ts', 'cli/sluice.mjs'];
+/** The programs of the gateway image: the gateway, the command line, and the set-up of docker-compose.yaml. */
+const GATEWAY = [
+  'gateway/serve.ts',
+  'cli/sluice.mjs',
+  ...['secrets', 'set-up-mongodb', 'sample'].map((name) => `cli/compose/${name}.ts`),
+];
 
 /**
  * templates/packages.json: the npm packages that the image of each function contains, and those of the gateway. The

@@ -2,6 +2,7 @@ import { envExample, errorsDocument } from './env-example.ts';
 import { imagePackages } from './imported-packages.ts';
 import { formatsDocument } from './formats.ts';
 import { functionReadmes } from './function-readmes.ts';
+import { kustomizeFiles } from '../../kustomize/generator/files.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { manifestDocument, manifestSchemaDocument } from './manifest.ts';
 import { recipesDocument } from './recipes.ts';
@@ -12,6 +13,7 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   errorsDocument,
   formatsDocument,
   imagePackages,
+  ...kustomizeFiles,
   manifestDocument,
   manifestSchemaDocument,
   recipesDocument,

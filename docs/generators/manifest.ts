@@ -84,7 +84,7 @@ run. The \`batch_id\` of a rejected manifest can be used again: correct the mani
 
 ## Fields
 
-Names and texts must contain a visible character. Control characters, bidirectional control characters, and invisible,
+Names and strings must contain a visible character. Control characters, bidirectional control characters, and invisible,
 private-use or unassigned characters are errors. \`batch_id\`, \`uploader\` and \`dataset_id\` must be in the Unicode
 normalization form NFC, so that identifiers that look equal are equal. Layers, sheets and columns are named as in the
 file.
@@ -115,6 +115,7 @@ export interface JsonSchema {
   /** The entries of a list of fixed length. */
   prefixItems?: JsonSchema[];
   oneOf?: JsonSchema[];
+  anyOf?: JsonSchema[];
   const?: unknown;
   required?: string[];
   enum?: unknown[];
@@ -132,7 +133,7 @@ export interface FieldRow {
   /** `files[].path` */
   field: string;
   required: boolean;
-  /** The allowed values: `text, at most 128 characters`. */
+  /** The allowed values: `string; at most 128 characters`. */
   values: string;
   meaning: string;
 }
@@ -173,7 +174,8 @@ function valuesOf(schema: JsonSchema): string {
   return parts.join('; ');
 }
 
-function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema): string {
+function typeName({ type, items, prefixItems, additionalProperties, anyOf }: JsonSchema): string {
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeName))].join(' or ');
   if (type === 'array')
     return prefixItems
       ? `list of ${prefixItems.length} ${plural(prefixItems[0])}`
@@ -185,7 +187,7 @@ function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema
     return `object of names to ${values ?? plural(additionalProperties)}`;
   }
   return (
-    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[
+    { string: 'string', integer: 'whole number', number: 'number', boolean: 'true or false', object: 'object' }[
       type ?? 'object'
     ] ?? 'anything'
   );
@@ -193,5 +195,5 @@ function typeName({ type, items, prefixItems, additionalProperties }: JsonSchema
 
 function plural(items: JsonSchema | undefined): string {
   if (items?.oneOf !== undefined) return 'objects';
-  return { object: 'objects', number: 'numbers', integer: 'whole numbers' }[items?.type ?? ''] ?? 'texts';
+  return { object: 'objects', number: 'numbers', integer: 'whole numbers' }[items?.type ?? ''] ?? 'strings';
 }

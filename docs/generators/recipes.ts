@@ -25,12 +25,12 @@ export const RECIPE_EXAMPLE = {
 
 /** The operators of conditions, in the order of the page. */
 const OPERATOR_ROWS = [
-  ['`=` `!=`', 'a text, number, boolean, date or time', 'the values are equal, or not equal'],
-  ['`<` `<=` `>` `>=`', 'a text, number, date or time', 'the values are in this order; texts by their characters'],
+  ['`=` `!=`', 'a string, number, boolean, date or time', 'the values are equal, or not equal'],
+  ['`<` `<=` `>` `>=`', 'a string, number, date or time', 'the values are in this order; strings by their characters'],
   ['`in` `not_in`', 'a list of them', 'the value is in the list, or not in it'],
   [
     '`contains` `starts_with` `ends_with`',
-    'a text',
+    'a string',
     'the text contains, starts with or ends with it; case-sensitive, without wildcards',
   ],
   ['`is_null` `is_not_null`', 'none', 'the value is null, or not null'],
@@ -83,10 +83,17 @@ ${STEP_DEFINITIONS.map(stepSection).join('\n\n')}
 |---|---|---|
 ${OPERATOR_ROWS.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 
-Dates are written \`2025-03-31\`, times \`2025-03-31T12:00:00Z\`. An integer above 2^53 is written as a text.
+Dates are written \`2025-03-31\`, times \`2025-03-31T12:00:00Z\`. An integer above 2^53 is written as a string.
 Consecutive \`filter\` steps must all be fulfilled.
 
-## Steps of the recipes
+${STEPS_OF_RECIPES}
+
+${TABLES_AND_NEW_STEPS}
+`;
+}
+
+/** The steps that only recipes use, and what they change. */
+const STEPS_OF_RECIPES = `## Steps of the recipes
 
 - **NormalizeCRS** transforms to \`target_crs\`, with x (longitude) first. Before that, curves become lines, TINs and
   polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z
@@ -94,9 +101,9 @@ Consecutive \`filter\` steps must all be fulfilled.
   In a geographic CRS, geometries that cross longitude 180 are divided there (RFC 7946, 3.1.9), and a polygon round a
   pole follows longitudes -180 and 180 to latitude 90 or -90; Z is interpolated. Longitudes beyond 180 are shifted by
   360 degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. The
-  vertices are transformed, and edges are straight in both CRSs: a note counts features with long edges whose other
-  course covers other places by more than 1 % of their area, or deviates by more than 1 % of the length of a line. In
-  a projected CRS, a geometry across the edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
+  vertices are transformed, and edges are straight in both CRSs: a note counts polygons of whose area more than 1 % then
+  lies elsewhere, and lines that deviate by more than 1 % of their length. In a projected CRS, a geometry across the
+  edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
 - **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that results in several kinds
   of geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
   area becomes a line or a point. Multi types stay multi. Coordinates that are infinite or not numbers fail the run
@@ -109,9 +116,10 @@ Consecutive \`filter\` steps must all be fulfilled.
   A note counts the removed vertices and the changed features.
 - **QuantizeCoordinates** (only with \`coordinate_precision\`) rounds coordinates (\`ST_QuantizeCoordinates\`), except
   where the geometry would become invalid.
-- **CreateSpatialIndex** creates a GiST index on \`processed\`.
+- **CreateSpatialIndex** creates a GiST index on \`processed\`.`;
 
-## Tables
+/** For developers: the tables of a run, and how to add a step. */
+const TABLES_AND_NEW_STEPS = `## Tables
 
 \`raw_data\` -> \`step_0\` -> \`step_1\` -> … -> \`processed\`, unlogged, in the run's schema. The last table is
 renamed to \`processed\`. A step that has nothing to do (the CRS is already right, all geometries are valid) writes no
@@ -129,9 +137,7 @@ A step is a set of pure functions that return SQL (\`shared/recipes/recipe-step.
 define it with \`defineStep\` in a file of \`shared/recipes/steps\`, and add it to the list in
 \`shared/recipes/registry.ts\`. The schema of the manifest and this page are generated from the list. The steps of a
 recipe are listed in \`shared/recipes/registry.ts\`. Increase \`RECIPE_VERSION\` there when the result for the same
-input changes.
-`;
-}
+input changes.`;
 
 /** The example with one step per line. */
 function exampleJson(): string {

@@ -20,7 +20,8 @@ export const handler: Handler = async (event, context) => {
     const { manifest_id } = parseEventData(event, 'sluice.manifest.rejected');
     // The manifest of a run is archived after the end of the run, by the event of that end.
     const manifest = await context.ledger.getManifest(manifest_id);
-    if (manifest?.run_id != null) context.log.warn({ manifest_id, run_id: manifest.run_id }, 'Event:Check:NotRejected');
+    if (manifest?.run_id != null)
+      context.log.warn({ manifest_id, run_id: manifest.run_id }, 'Event:Check:ManifestHasRun');
     else await archiveManifest(manifest_id, null, context);
     return undefined;
   }
@@ -56,7 +57,7 @@ function recordEnd(run: RunDocument, context: Context): Promise<void> {
 
 /**
  * Removes the assets of a failed or canceled run, which are incomplete. Then deletes all removed assets of the datasets
- * of the run, also those that an earlier run did not delete because it crashed.
+ * of the run, including those that an earlier run did not delete because it crashed.
  */
 async function finishAssets(
   run: RunDocument,

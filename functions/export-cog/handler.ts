@@ -12,7 +12,7 @@ import { checkNodata, type RasterParameters, rasterParameters } from './plan/ras
 import { type DescribedRaster, describeRaster } from './read/describe-raster.ts';
 import { fetchRaster, type RasterSource } from './read/fetch-raster.ts';
 import type { RasterContext } from './read/run-gdal.ts';
-import { buildAssetDraft, COG_MEDIA_TYPE, softwareVersions, sourceDocument } from './write/asset-draft.ts';
+import { buildAssetDraft, softwareVersions, sourceDocument } from './write/asset-draft.ts';
 import { writeCog } from './write/write-cog.ts';
 
 /** Converts the rasters of a run to Cloud Optimized GeoTIFFs and registers them as assets. See README.md. */
@@ -72,7 +72,7 @@ async function exportAsset(
   ]);
   const s3_key = assetKey({ dataset_id, run_id: claim.runId }, claim.token, planned.keySuffix);
   const draft = buildAssetDraft(claim.run, planned, rasters, { ...file, s3_key, source_hash, software });
-  const asset = await storeAsset(file.path, COG_MEDIA_TYPE, draft, claim, context);
+  const asset = await storeAsset(file.path, draft, claim, context);
   return { assetId: asset._id, reused: false };
 }
 
@@ -98,7 +98,7 @@ async function describeSources(
 ): Promise<DescribedRaster[]> {
   const rasters: DescribedRaster[] = [];
   for (const source of sources) {
-    const raster = await namingFile(source.file, () => describeRaster(source, context));
+    const raster = await namingFile(source.file, () => describeRaster(source, parameters.nodata, context));
     checkNodata(parameters, raster.info, source.file);
     rasters.push(raster);
   }

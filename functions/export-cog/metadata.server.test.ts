@@ -1,7 +1,12 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runRequested } from '#shared/events/run-events.ts';
+import type { Gdal } from '#shared/gdal/gdal.ts';
 import { type RasterFixture, openRasterFixture, rasterFile } from '../../tests/fixtures/raster.ts';
+import { handler } from './handler.ts';
 
 /** Metadata of pixels, and values that GDAL replaces, are in the asset, or a note names them. */
 
@@ -52,6 +57,22 @@ describe('values of netCDF that GDAL replaces', () => {
     expect(asset.raster?.bands[0]?.statistics).toMatchObject({ maximum: 0.5, valid_percent: 50 });
   });
 
+  test.each([
+    ['valid_min', '0.0', 'from 0'],
+    ['valid_max', '2.0', 'up to 2'],
+  ])('notes values beyond %s, which GDAL does not use without the other limit', async (limit, value, range) => {
+    const values = limit === 'valid_min' ? '-5 1 2 -9' : '1 2 3 -9';
+    const made = await netcdf(`${limit}.nc`, values, { [limit]: value }, '-a_nodata', '-9');
+    const { asset } = await landing.ingest({ path: await landing.upload(made), format: 'netCDF' }, {}, limit);
+    expect(asset.quality.notes).toMatchObject([
+      {
+        code: 'VALUES_OUTSIDE_VALID_RANGE',
+        message: expect.stringContaining(`valid range, ${range}, were kept, because GDAL`) as string,
+      },
+    ]);
+    expect(asset.raster?.bands[0]?.statistics).toMatchObject({ valid_percent: 75 });
+  });
+
   test.each(['NC', 'NC4C'])('counts NaN, which become nodata, in the format %s', async (format) => {
     const made = await netcdf(
       `nan ${format}.nc`,
@@ -69,7 +90,7 @@ describe('values of netCDF that GDAL replaces', () => {
       {
         code: 'NAN_REPLACED',
         file: path,
-        message: `2 NaN of ${path} became the nodata value -9999, as other missing values: GDAL reads NaN of netCDF so.`,
+        message: `2 NaN of ${path} became the nodata value -9999, because GDAL reads NaN of netCDF as missing values.`,
       },
     ]);
     const without = await landing.upload(await netcdf('ohne.nc', '1 -9999 1 1', {}, '-a_nodata', '-9999'));
@@ -77,6 +98,31 @@ describe('values of netCDF that GDAL replaces', () => {
       (await landing.ingest({ path: without, format: 'netCDF' }, {}, `ohne${format}`)).asset.quality.notes,
     ).toEqual([]);
   });
+});
+
+test('stops a copy that counts NaN when it is larger than MAX_FILE_BYTES', async () => {
+  const path = await landing.upload(await netcdf('viele.nc', '1.5 nan -9999 nan', {}, '-a_nodata', '-9999'));
+  const run = await landing.admit({ path, format: 'netCDF' }, {}, 'viele');
+  let copy = '';
+  // Simulates compressed variables: the copy is too large, and ends only when it is stopped.
+  const gdal: Gdal = {
+    run: async (command, options) => {
+      if (command.command !== 'gdalmdimtranslate') return landing.context.gdal.run(command, options);
+      copy = command.output ?? '';
+      await mkdir(`${copy}/Band1`, { recursive: true });
+      await writeFile(`${copy}/Band1/0.0`, '');
+      await truncate(`${copy}/Band1/0.0`, landing.context.env.MAX_FILE_BYTES + 1);
+      await once(options.signal, 'abort');
+      throw options.signal.reason as Error;
+    },
+  };
+  await handler(runRequested(run), { ...landing.context, gdal });
+  const [asset] = await landing.context.ledger.listAssets({ dataset_id: 'viele' });
+  const message = `NaN, if it has any, of ${path} became the nodata value -9999, because GDAL reads NaN of netCDF as missing values.`;
+  expect(asset?.quality.notes).toEqual([{ code: 'NAN_REPLACED', file: path, message }]);
+  expect(asset?.raster?.bands[0]?.statistics).toMatchObject({ minimum: 1.5, valid_percent: 25 });
+  expect(copy).not.toBe('');
+  expect(existsSync(copy)).toBe(false);
 });
 
 describe('files attached to a raster', () => {
@@ -123,6 +169,66 @@ describe('files attached to a raster', () => {
     expect(await checksums(cog)).toEqual(await checksums(DEM));
   });
 
+  test('an .aux.xml describes an ASCII grid that is read in a wider type', async () => {
+    const grid = 'ncols 2\nnrows 1\nxllcorner 5\nyllcorner 50\ncellsize 0.1\n1 5000000001\n';
+    const path = await landing.put('beschrieben/Höhe.asc', grid);
+    const described = '<UnitType>m</UnitType><Offset>-1</Offset><Scale>0.5</Scale>';
+    await landing.put('beschrieben/Höhe.asc.aux.xml', metadata(described + TABLE));
+    const { asset } = await landing.ingest({ path, format: 'AAIGrid', crs: 'EPSG:4326' }, {}, 'beschriebenes-gitter');
+    expect(asset.raster?.bands).toMatchObject([
+      {
+        ...{ data_type: 'Float64', unit: 'm', offset: -1, scale: 0.5, attribute_table: attributeTable },
+        statistics: { minimum: 1, maximum: 5_000_000_001 },
+      },
+    ]);
+  });
+
+  test('notes the nodata value in the .aux.xml of an ASCII grid, which GDAL does not use', async () => {
+    for (const [header, used] of [
+      ['', 'no nodata value'],
+      ['NODATA_value 7\n', 'the nodata value 7'],
+    ]) {
+      const grid = `ncols 2\nnrows 1\nxllcorner 5\nyllcorner 50\ncellsize 0.1\n${header}1 -5\n`;
+      const path = await landing.put('ohne wert/Höhe.asc', grid);
+      await landing.put('ohne wert/Höhe.asc.aux.xml', metadata('<NoDataValue le_hex_equiv="x">-5</NoDataValue>'));
+      const { asset } = await landing.ingest(
+        { path, format: 'AAIGrid', crs: 'EPSG:4326' },
+        {},
+        `wert${header?.length}`,
+      );
+      expect(asset.quality.notes).toMatchObject([
+        { code: 'NODATA_NOT_USED', message: expect.stringContaining(`-5 of band 1, which`) as string },
+      ]);
+      expect(asset.quality.notes[0]?.message).toContain(`The asset has ${used}.`);
+      const { asset: corrected } = await landing.ingest({ path, format: 'AAIGrid', crs: 'EPSG:4326' }, { nodata: -5 });
+      expect(corrected.raster?.bands).toMatchObject([{ nodata: -5 }]);
+      expect(corrected.quality.notes).toEqual([]);
+    }
+    const path = await landing.put(
+      'mit wert/Höhe.asc',
+      'ncols 2\nnrows 1\nxllcorner 5\nyllcorner 50\ncellsize 0.1\nNODATA_value -5\n1 -5\n',
+    );
+    await landing.put('mit wert/Höhe.asc.aux.xml', metadata('<NoDataValue>-5.0</NoDataValue>'));
+    const { asset } = await landing.ingest({ path, format: 'AAIGrid', crs: 'EPSG:4326' }, {}, 'mit-wert');
+    expect(asset.quality.notes).toEqual([]);
+  });
+
+  test.each([
+    ['exact', '-9223372036854775808', []],
+    ['decimal', '-922337203685477.000', []],
+    ['rounded', '-9.2233720368547e+18', ['value -9.2233720368547e+18 (tag', 'The asset has the nodata value -9.']],
+  ])('notes the %s nodata value %s of 64-bit integers unless GDAL reads it', async (name, text, expected) => {
+    const written = '-9223372036854775808';
+    const bytes = await readFile(
+      await landing.make('ganz.tif', LANDSAT, '-b', '1', '-ot', 'Int64', '-a_nodata', written),
+    );
+    bytes.write(text, bytes.indexOf(written), 'latin1');
+    const { asset } = await landing.ingest({ path: await landing.put('ganz.tif', bytes), format: 'GTiff' }, {}, name);
+    const notes = asset.quality.notes.filter(({ code }) => code === 'NODATA_NOT_USED');
+    expect(notes).toHaveLength(expected.length === 0 ? 0 : 1);
+    for (const part of expected) expect(notes[0]?.message).toContain(part);
+  });
+
   test('HFA has the table in the file', async () => {
     const source = await landing.make('klassen.tif', LANDSAT, '-b', '1');
     await writeFile(`${source}.aux.xml`, metadata(TABLE));
@@ -145,7 +251,7 @@ describe('files attached to a raster', () => {
     expect(asset.quality.notes[0]?.message).toContain('in the domains "Sensor é", "Kanal", which');
   });
 
-  test('a mask hides pixels, also those of a PNG', async () => {
+  test('a mask hides pixels, including those of a PNG', async () => {
     for (const [format, extension] of [
       ['GTiff', 'tif'],
       ['PNG', 'png'],

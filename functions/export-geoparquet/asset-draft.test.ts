@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManifestSchema } from '#shared/manifest/manifest.ts';
-import type { SourceFile } from '#shared/contracts/facts.ts';
+import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { sourceHash } from './asset-draft.ts';
 

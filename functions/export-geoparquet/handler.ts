@@ -1,10 +1,5 @@
 import { type EventData, makeEvent, parseEventData, parseRunId, type SluiceEvent } from '#shared/events/event.ts';
-import {
-  deleteObjectsOfEarlierAttempts,
-  findExistingAsset,
-  PARQUET_MEDIA_TYPE,
-  storeAsset,
-} from '#shared/assets/store-asset.ts';
+import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
@@ -18,7 +13,7 @@ import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { postgisBoundsInDegrees } from '#shared/postgis/extent-in-degrees.ts';
-import { epsgNumber } from '#shared/contracts/facts.ts';
+import { epsgNumber } from '#shared/contracts/epsg-codes.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { projJson } from '#shared/parquet/export/plan-export.ts';
 import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
@@ -87,7 +82,7 @@ async function exportAsset(
       bbox: await boundingBox(session, horizontalBounds(file.profile.bbox), ready.crs),
       software: await softwareVersions(session, file.duckdb),
     });
-    const { _id } = await storeAsset(file.path, PARQUET_MEDIA_TYPE, draft, claim, context);
+    const { _id } = await storeAsset(file.path, draft, claim, context);
     return _id;
   } finally {
     await session.close();

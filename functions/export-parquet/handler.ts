@@ -1,23 +1,18 @@
 import { join } from 'node:path';
 import { version } from '@duckdb/node-api';
-import {
-  deleteObjectsOfEarlierAttempts,
-  findExistingAsset,
-  PARQUET_MEDIA_TYPE,
-  storeAsset,
-} from '#shared/assets/store-asset.ts';
+import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
 import { assetKey } from '#shared/contracts/object-keys.ts';
 import { alignTables } from '#shared/delimited/align-tables.ts';
 import { type InferredTypes, inferTypes } from '#shared/delimited/infer/infer-types.ts';
 import { checkRejected } from '#shared/delimited/limit-rejected.ts';
 import type { SourceTable } from '#shared/delimited/source-table.ts';
-import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { type FetchedTable, fetchTables, readTable, sourceFile } from './parse/read-table.ts';
 import { writeTable, assetDraft, assetIdOf, rejectedOf, tabularSourceHash } from './write-table.ts';
 
@@ -67,7 +62,7 @@ async function exportTable(
     size_bytes,
     duckdb: version(),
   });
-  const asset = await storeAsset(path, PARQUET_MEDIA_TYPE, draft, claim, context);
+  const asset = await storeAsset(path, draft, claim, context);
   return asset._id;
 }
 

@@ -1,12 +1,13 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
-import { type ColumnType, ledgerType, type SourceFile } from '#shared/contracts/facts.ts';
+import { type ColumnType, ledgerType } from '#shared/contracts/column-types.ts';
+import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
 import type { InferredTypes } from '#shared/delimited/infer/infer-types.ts';
 import { convertedSql, readableRowSql, type TextTable } from '#shared/delimited/infer/text-table.ts';
 import { rejectedNotes, type RejectedTotal, totalRejected } from '#shared/delimited/limit-rejected.ts';
 import type { SourceTable } from '#shared/delimited/source-table.ts';
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LANE_STEPS } from '#shared/contracts/lanes.ts';
-import { ErrorDocumentSchema } from '#shared/contracts/facts.ts';
+import { ErrorDocumentSchema } from '#shared/contracts/shared-schemas.ts';
+import { ERROR_CODES } from '#shared/errors/codes.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
@@ -57,9 +58,41 @@ export function isDue(run: Pick<RunDocument, 'steps'>, { functionName }: Deliver
   return index === 0 || run.steps[index - 1]?.status === 'done';
 }
 
-/** The step that failed: the one of the function, or the first that is not done if the function is unknown. */
-export function findFailedStep(run: Pick<RunDocument, 'steps'>, { functionName }: DeliveryFailure): Step | undefined {
-  return run.steps.find((step) => step.name === functionName) ?? run.steps.find((step) => step.status !== 'done');
+/**
+ * The step that failed: the one of the function. If the function is unknown, the one that receives the event: Knative
+ * names none when it got no response, and the broker when that did not accept the reply.
+ */
+export function findFailedStep(
+  { steps }: Pick<RunDocument, 'steps'>,
+  { functionName }: DeliveryFailure,
+  { type }: Pick<SluiceEvent, 'type'>,
+): Step | undefined {
+  const preceding = steps.findIndex(({ reply }) => reply?.type === type);
+  const isFirst = type.startsWith('sluice.run.requested.');
+  const receiver = isFirst || preceding !== -1 ? steps[isFirst ? 0 : preceding + 1] : undefined;
+  return steps.find((step) => step.name === functionName) ?? receiver ?? steps.find((step) => step.status !== 'done');
+}
+
+/** Statuses of a step that another worker holds, and of a function that accepts no further calls now. */
+const BUSY_STATUSES = ['409', '429'];
+/** Errors of a call without response. The worker may still execute the step, or may have ended without a release. */
+const SILENT_CODES = ['FUNCTION_UNAVAILABLE', 'STEP_TIMEOUT'];
+/** After this many claims, a step whose function does not respond has failed. */
+const MAX_SILENT_ATTEMPTS = 3;
+
+/** True if the function was busy: another worker held the step, or the function accepted no further calls. */
+export function isBusy({ error, httpStatus }: DeliveryFailure): boolean {
+  return error === undefined ? BUSY_STATUSES.includes(httpStatus ?? '') : error.code === 'STEP_BUSY';
+}
+
+/**
+ * True if a worker that holds a valid claim of the step can still complete it: Knative cut off the request of this
+ * worker, or the failure is a transient one of another delivery. Then the result of the worker counts, and monitor-runs
+ * publishes the next event. Only the ledger can decide whether the claim is valid.
+ */
+export function yieldsToClaim({ error }: DeliveryFailure, { attempt }: Pick<Step, 'attempt'>): boolean {
+  const isSilent = error === undefined || SILENT_CODES.includes(error.code);
+  return isSilent ? attempt < MAX_SILENT_ATTEMPTS : ERROR_CODES[error.code].retryable;
 }
 
 /**

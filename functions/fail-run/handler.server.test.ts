@@ -62,6 +62,57 @@ describe('a dead letter of a step', () => {
     expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'failure' });
   });
 
+  test('with a broker, posts the event, because Knative ignores the reply', async () => {
+    const { run, requested } = await startRun(context, 'with a broker');
+    const published: SluiceEvent[] = [];
+    const withBroker: Context = {
+      ...context,
+      env: { ...context.env, K_SINK: 'http://broker.example/ns/default' },
+      publish: (event) => Promise.resolve(void published.push(event)),
+    };
+    const reply = await handler(deadLetter(requested, 'load-to-postgis'), withBroker);
+    expect(reply).toMatchObject({ type: 'sluice.run.failed', subject: run.run_id });
+    expect(published).toEqual([reply]);
+  });
+
+  test('of a step whose reply the broker did not accept returns the recorded reply', async () => {
+    const { run, requested } = await startRun(context, 'reply lost');
+    const recorded = await doStep(context, run.run_id, 'load-to-postgis', () => Promise.resolve(requested));
+    const event = { ...requested, knativeerrordest: 'http://broker-ingress.knative-eventing.svc.cluster.local/s/d' };
+    expect(await handler({ ...event, knativeerrorcode: '500' }, context)).toEqual(recorded);
+    expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'running' });
+  });
+
+  test('of a step that another delivery completed returns the recorded reply, whatever the error', async () => {
+    const { run, requested } = await startRun(context, 'done by another');
+    const recorded = await doStep(context, run.run_id, 'load-to-postgis', () => Promise.resolve(requested));
+    expect(await handler(deadLetter(requested, 'load-to-postgis'), context)).toEqual(recorded);
+    expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'running', error: null });
+  });
+
+  test('of a step that another worker has claimed ends the run only for a permanent error', async () => {
+    const { run, requested } = await startRun(context, 'claimed by another');
+    const transient = new SluiceError('DATABASE_UNAVAILABLE', 'PostgreSQL does not respond.');
+    await doStep(context, run.run_id, 'load-to-postgis', async () => {
+      expect(await handler(deadLetter(requested, 'load-to-postgis', transient), context)).toBeUndefined();
+      expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'running', error: null });
+      const reply = await handler(deadLetter(requested, 'load-to-postgis'), context);
+      expect(reply).toMatchObject({ type: 'sluice.run.failed' });
+      return undefined;
+    });
+    expect(await context.ledger.getRun(run.run_id)).toMatchObject({
+      status: 'failure',
+      error: { code: 'CRS_MISSING' },
+    });
+  });
+
+  test('of a busy step changes nothing', async () => {
+    const { run, requested } = await startRun(context, 'busy');
+    const busy = new SluiceError('STEP_BUSY', 'Another worker executes load-to-postgis.');
+    expect(await handler(deadLetter(requested, 'load-to-postgis', busy), context)).toBeUndefined();
+    expect(await context.ledger.getRun(run.run_id)).toMatchObject({ status: 'running' });
+  });
+
   test('does not change a canceled run', async () => {
     const { run, requested } = await startRun(context, 'canceled');
     await context.ledger.endRun(run.run_id, 'canceled', null);

@@ -3,13 +3,31 @@ import { isStepEvent, parseRunId, type SluiceEvent, STEP_EVENTS } from '#shared/
 import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
 import { isUploadEvent, uploadedManifestKey } from '#shared/landing/notifications.ts';
 import { readManifestObject, rejectedManifest, rejectionActivity } from '#shared/landing/uploaded-manifest.ts';
-import type { RunDocument } from '#shared/ledger/documents.ts';
-import { failRun } from '#shared/run-control/end-run.ts';
+import type { RunDocument, Step } from '#shared/ledger/documents.ts';
+import { failRun, type RunFailure } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { chooseError, findFailedStep, isDue, readFailure, withFiles } from './delivery-failure.ts';
+import {
+  chooseError,
+  type DeliveryFailure,
+  findFailedStep,
+  isBusy,
+  isDue,
+  readFailure,
+  withFiles,
+  yieldsToClaim,
+} from './delivery-failure.ts';
 
-/** Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. */
+/**
+ * Receives every dead letter, and fails its run, or records its manifest as failed. See README.md. Knative ignores the
+ * reply of a dead-letter sink, so with a broker the event is also posted to it.
+ */
 export const handler: Handler = async (event, context) => {
+  const reply = await handleDeadLetter(event, context);
+  if (reply !== undefined && context.env.K_SINK !== undefined) await context.publish(reply);
+  return reply;
+};
+
+async function handleDeadLetter(event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
   if (isUploadEvent(event)) return failManifest(event, context);
   // The other events (run ended, manifest rejected) are received by archive only; its failure fails no run.
   if (!isStepEvent(event)) {
@@ -20,7 +38,7 @@ export const handler: Handler = async (event, context) => {
   const run_id = parseRunId(event, ...STEP_EVENTS);
   const run = await context.ledger.getRun(run_id);
   if (run === undefined)
-    throw new SluiceError('RUN_NOT_FOUND', `The dead letter is for run ${run_id}, which is not in the ledger.`, {
+    throw new SluiceError('RUN_NOT_FOUND', `Run ${run_id} of the dead letter does not exist.`, {
       details: { run_id },
     });
   if (!isDue(run, readFailure(event))) {
@@ -29,16 +47,27 @@ export const handler: Handler = async (event, context) => {
   }
   if (run.status === 'running' || run.status === 'failure') return failStep(run, event, context);
   return recordedReply(run, event);
-};
+}
 
-function failStep(run: RunDocument, event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
+async function failStep(run: RunDocument, event: SluiceEvent, context: Context): Promise<SluiceEvent | undefined> {
   const failure = readFailure(event);
-  const step = findFailedStep(run, failure);
+  const step = findFailedStep(run, failure, event);
+  // Another delivery of the event completed the step, or only its reply was lost.
+  if (run.status === 'running' && step?.status === 'done') return replyOf(step);
+  const continues = run.status === 'running' && isBusy(failure);
+  const failed = continues ? undefined : await failRun(run.run_id, failureOf(run, failure, step), context);
+  if (failed === undefined)
+    context.log.warn({ run_id: run.run_id, step: step?.name, failure }, 'DeadLetter:Ignore:StepClaimed');
+  return failed;
+}
+
+function failureOf(run: RunDocument, failure: DeliveryFailure, step: Step | undefined): RunFailure {
   const error = withFiles(
     chooseError(failure, step),
     run.manifest.files.map((file) => file.path),
   );
-  return failRun(run.run_id, { error, step: step?.name ?? null }, context);
+  const unless = step && { step: step.name, orClaimed: yieldsToClaim(failure, step) };
+  return { error, step: step?.name ?? null, unless };
 }
 
 /**
@@ -46,9 +75,12 @@ function failStep(run: RunDocument, event: SluiceEvent, context: Context): Promi
  * not archived.
  */
 function recordedReply(run: RunDocument, event: SluiceEvent): SluiceEvent | undefined {
-  const step = findFailedStep(run, readFailure(event));
-  if (run.status !== 'success' || step?.status !== 'done') return undefined;
-  return (step.reply as SluiceEvent | null) ?? undefined;
+  const step = findFailedStep(run, readFailure(event), event);
+  return run.status === 'success' && step?.status === 'done' ? replyOf(step) : undefined;
+}
+
+function replyOf(step: Step | undefined): SluiceEvent | undefined {
+  return (step?.reply as SluiceEvent | null | undefined) ?? undefined;
 }
 
 /**
@@ -77,7 +109,7 @@ async function failManifest(event: SluiceEvent, context: Context): Promise<Sluic
   return object === undefined ? undefined : manifestRejected(stored, event.traceparent);
 }
 
-/** Undefined also for an invalid notification, which may be the reason for the dead letter. */
+/** Also undefined for an invalid notification, which may be the reason for the dead letter. */
 function manifestKey(event: SluiceEvent, { env, log }: Context): string | undefined {
   try {
     return uploadedManifestKey(event, env);

@@ -1,85 +1,26 @@
-import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { deterministicObjectId, type EventData, type SluiceEvent } from '#shared/events/event.ts';
-import type { AssetDocument } from '#shared/ledger/documents.ts';
-import type { Context } from '#shared/runtime/context.ts';
+import type { EventData } from '#shared/events/event.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
-import { openFunctionContext } from '../../tests/function-context.ts';
+import { joinData, type JoinFixture, openJoinFixture, TEXT } from '../../tests/fixtures/join.ts';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
+import { completeAsset, requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler as exportGeoparquet } from '../export-geoparquet/handler.ts';
 import { handler } from './handler.ts';
-import { completeAsset, requestJoin, spatialAsset, tabularAsset } from '../../tests/lake-assets.ts';
 
-let context: Context & AsyncDisposable;
-let länder: AssetDocument;
-let zahlen: AssetDocument;
-const TEXT = 'text';
-
+let fixture: JoinFixture;
+let context: JoinFixture['context'];
+let länder: JoinFixture['länder'];
+let zahlen: JoinFixture['zahlen'];
+let config: JoinFixture['config'];
+let joined: JoinFixture['joined'];
+let failure: JoinFixture['failure'];
 beforeAll(async () => {
-  context = await openFunctionContext();
-  länder = await spatialAsset(
-    context,
-    'länder',
-    `select * from (values
-    (1::bigint, 'DE', 1::integer, 'Größe #1 é', null::integer[], st_setsrid(st_makepoint(10, 51), 4326)),
-    (2, 'FR', 2, '', array[1, null, 3], st_setsrid(st_makepoint(2, 47), 4326)),
-    (3, 'IT', 3, null, '{}', null),
-    (4, null, 4, E'zwei\nZeilen\t"q"', array[4], st_setsrid(st_makepoint(12, 42), 4326))) as t (sluice_fid, code, nr, "Name 🚗", zahlen, geom)`,
-    { rows: 4 },
-  );
-  zahlen = await tabularAsset(
-    context,
-    'zahlen',
-    `select * from (values ('FR', 67.5::decimal(6,2), date '1789-07-14', 'x'), ('DE', 83.2, date '1990-10-03', ''), ('XX', 0, null, null), (null, 1, null, 'nirgends')) as t (code, "größe", gegründet, nr)`,
-    [
-      { name: 'code', type: TEXT },
-      { name: 'größe', type: 'numeric(6,2)' },
-      { name: 'gegründet', type: 'date' },
-      { name: 'nr', type: TEXT },
-    ],
-  );
+  fixture = await openJoinFixture();
+  ({ context, länder, zahlen, config, joined, failure } = fixture);
 });
-afterAll(() => context[Symbol.asyncDispose]());
-
-const data = (event: SluiceEvent | undefined) => event?.data as EventData<'sluice.table.ready'>;
-const config = (fields: object = {}) => ({
-  spatial_asset_id: länder._id,
-  tabular_asset_id: zahlen._id,
-  left_key: 'code',
-  right_key: 'code',
-  ...fields,
-});
-
-async function joined(fields: object = {}): Promise<{ ready: SluiceEvent; rows: Record<string, unknown>[] }> {
-  const { run, requested } = await requestJoin(context, config(fields));
-  const ready = await handler(requested, context);
-  assert(ready !== undefined, 'The join returned no event.');
-  return { ready, rows: await rowsOf(run.run_id) };
-}
-
-/** The rows in the order of the expected values. */
-async function rowsOf(
-  runId: string,
-  sql = 'select * from processed order by nr, sluice_fid',
-): Promise<Record<string, unknown>[]> {
-  const session = await context.postgis.openSession({ runId, step: 'join', token: 999 }, context.signal);
-  try {
-    return await session.query(sql);
-  } finally {
-    await session.close();
-  }
-}
-
-async function failure(fields: object): Promise<unknown> {
-  const { requested } = await requestJoin(context, config(fields));
-  return handler(requested, context).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-}
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 test('joins by key, keeps features without a row, and counts unmatched keys', async () => {
   const { ready, rows } = await joined();
@@ -106,7 +47,7 @@ test('joins by key, keeps features without a row, and counts unmatched keys', as
     { code: null, nr: 4, 'Name 🚗': 'zwei\nZeilen\t"q"', zahlen: [4], größe: null, gegründet: null, t_nr: null },
   ]);
   expect(rows.map(({ sluice_fid }) => sluice_fid).sort()).toEqual(['1', '2', '3', '4']);
-  expect(data(ready)).toMatchObject({
+  expect(joinData(ready)).toMatchObject({
     recipe: 'join',
     crs: 'EPSG:4326',
     parents: [länder._id, zahlen._id],
@@ -139,7 +80,7 @@ test('joins by key, keeps features without a row, and counts unmatched keys', as
       { code: 'JOIN_KEYS_MISSING', message: '1 row of the table has no value in "code" and matches nothing.' },
     ],
   });
-  expect(data(ready).steps.map(({ step, output, row_count }) => [step, output, row_count])).toEqual([
+  expect(joinData(ready).steps.map(({ step, output, row_count }) => [step, output, row_count])).toEqual([
     ['LoadSpatial', 'join_spatial', 4],
     ['LoadTabular', 'join_tabular', 4],
     ['Join', 'processed', 4],
@@ -160,7 +101,7 @@ test('an inner join with selected columns and another prefix', async () => {
     'geom',
   ]);
   expect(rows.map((row) => row['aus Zahlen: code'])).toEqual(['DE', 'FR']);
-  expect(data(ready).join).toMatchObject({ matched_rows: 2 });
+  expect(joinData(ready).join).toMatchObject({ matched_rows: 2 });
 });
 
 test('the exported joined asset has the same rows for an independent reader', async () => {
@@ -175,7 +116,7 @@ test('the exported joined asset has the same rows for an independent reader', as
     sources: [],
     row_count: 4,
     crs: 'EPSG:4326',
-    join: data(ready).join,
+    join: joinData(ready).join,
     recipe: { name: 'join', steps: ['LoadSpatial', 'LoadTabular', 'Join'] },
     columns: [
       { name: 'code', type: 'text' },
@@ -204,7 +145,7 @@ test('the exported joined asset has the same rows for an independent reader', as
   const repeat = await exportGeoparquet((await joined({ columns: ['größe'] })).ready, context);
   expect(repeat?.data).toMatchObject({ reused: true, asset_ids: [whole._id] });
   const again = await joined({ spatial_asset_id: whole._id, columns: ['größe'] });
-  expect(data(again.ready).parents).toEqual([whole._id, zahlen._id]);
+  expect(joinData(again.ready).parents).toEqual([whole._id, zahlen._id]);
   expect(again.rows.map((row) => [row.größe, row.t_größe])).toEqual([
     ['83.20', '83.20'],
     ['67.50', '67.50'],
@@ -219,14 +160,14 @@ test('dataset:NAME is the newest version of a dataset', async () => {
     { name: 'neu', type: 'bigint' },
   ]);
   const { ready, rows } = await joined({ spatial_asset_id: 'dataset:länder', tabular_asset_id: 'dataset:zahlen' });
-  expect(data(ready).parents).toEqual([länder._id, newer._id]);
+  expect(joinData(ready).parents).toEqual([länder._id, newer._id]);
   await tabularAsset(context, 'länder', 'select 1 as fremd', [{ name: 'fremd', type: 'integer' }]);
   expect(
-    data((await joined({ spatial_asset_id: 'dataset:länder', tabular_asset_id: newer._id })).ready).parents,
+    joinData((await joined({ spatial_asset_id: 'dataset:länder', tabular_asset_id: newer._id })).ready).parents,
     'a newer version of another kind',
   ).toEqual([länder._id, newer._id]);
   const byId = await joined({ spatial_asset_id: länder._id, tabular_asset_id: newer._id });
-  expect(data(byId.ready).parameters, 'which decide the source_hash').toEqual(data(ready).parameters);
+  expect(joinData(byId.ready).parameters, 'which decide the source_hash').toEqual(joinData(ready).parameters);
   expect(rows.map(({ neu }) => neu)).toEqual(['1', null, null, null]);
 });
 
@@ -270,96 +211,7 @@ test('several rows with one key are an error, or several features', async () => 
   expect(new Set(fids).size).toBe(fids.length);
   expect(rows.filter(({ code }) => code === 'FR').map(({ wert }) => wert)).toEqual([1, 3, 5]);
   expect(rows).toHaveLength(7);
-  expect(data(ready).join).toMatchObject({ matched_rows: 5, null_keys: { spatial: 1, tabular: 2 } });
-});
-
-test.each([
-  [
-    'an asset that does not exist',
-    { spatial_asset_id: 'f'.repeat(24) },
-    'ASSET_NOT_FOUND',
-    'metadata.join_config.spatial_asset_id: the asset "ffffffffffffffffffffffff" does not exist.',
-  ],
-  [
-    'a dataset without assets',
-    { tabular_asset_id: 'dataset:nichts #1' },
-    'ASSET_NOT_FOUND',
-    'metadata.join_config.tabular_asset_id: the dataset "nichts #1" has no assets.',
-  ],
-  [
-    'a spatial key that is missing',
-    { left_key: 'Code' },
-    'JOIN_COLUMN_MISSING',
-    'metadata.join_config.left_key: länder, version 1 (',
-  ],
-  [
-    'the geometry as key',
-    { left_key: 'geom' },
-    'JOIN_COLUMN_MISSING',
-    'has no column "geom". Its columns are "code", "nr", "Name 🚗", "zahlen".',
-  ],
-  ['a column to keep that is missing', { columns: ['größe', 'hoehe'] }, 'JOIN_COLUMN_MISSING', 'has no column "hoehe"'],
-  [
-    'text and a number',
-    { left_key: 'nr', right_key: 'code' },
-    'JOIN_KEY_TYPE_MISMATCH',
-    ', …), but right_key "code" is text ("FR", "DE", "XX", …). Values of these types cannot be compared exactly. ' +
-      'Declare "code" as bigint (--column-type).',
-  ],
-])('rejects %s', async (_what, fields, code, message) => {
-  expect(await failure(fields)).toMatchObject({ code, message: expect.stringContaining(message) as string });
-});
-
-test('rejects assets of the wrong kind', async () => {
-  expect(await failure({ spatial_asset_id: zahlen._id })).toMatchObject({
-    code: 'ASSET_KIND_MISMATCH',
-    message: expect.stringContaining('is a tabular asset. This field requires a spatial or joined asset.') as string,
-  });
-  expect(await failure({ tabular_asset_id: länder._id })).toMatchObject({
-    code: 'ASSET_KIND_MISMATCH',
-    details: { field: 'metadata.join_config.tabular_asset_id', kind: 'spatial' },
-  });
-});
-
-test('rejects a missing or changed object', async () => {
-  const table = await tabularAsset(context, 'verändert', `select 'DE' as code`, [{ name: 'code', type: TEXT }]);
-  await context.objects.put('data-lake', table.s3_key, Buffer.alloc(table.size_bytes, 1));
-  expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
-    code: 'ASSET_CHANGED',
-    message: expect.stringContaining(`${table.content_hash} is in the ledger`) as string,
-  });
-  await context.objects.put('data-lake', table.s3_key, Buffer.alloc(table.size_bytes + 1, 1));
-  expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
-    code: 'ASSET_CHANGED',
-    message: expect.stringContaining('is larger than') as string,
-  });
-  await context.objects.delete('data-lake', table.s3_key);
-  expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
-    code: 'ASSET_CHANGED',
-    message: expect.stringContaining('is not in the lake') as string,
-    details: { asset_id: table._id },
-  });
-  expect(
-    existsSync(scratchRoot(context.env))
-      ? readdirSync(scratchRoot(context.env)).filter((name) => name.includes('.join.'))
-      : [],
-  ).toEqual([]);
-});
-
-test('names the row and column of a value that PostgreSQL cannot store', async () => {
-  const table = await tabularAsset(
-    context,
-    'nul',
-    `select * from (values ('DE', 'gut'), ('FR', 'a' || chr(0) || 'b')) as t (code, "Wört #1")`,
-    [
-      { name: 'code', type: TEXT },
-      { name: 'Wört #1', type: TEXT },
-    ],
-  );
-  expect(await failure({ tabular_asset_id: table._id })).toMatchObject({
-    code: 'ASSET_VALUE_INVALID',
-    details: { row: 2, column: 'Wört #1' },
-  });
+  expect(joinData(ready).join).toMatchObject({ matched_rows: 5, null_keys: { spatial: 1, tabular: 2 } });
 });
 
 test('replaces the tables of a worker that died; a repeated event returns the recorded reply', async () => {
@@ -370,7 +222,7 @@ test('replaces the tables of a worker that died; a repeated event returns the re
     'create table join_spatial (half int); create table join_tabular_keys (half int); create table processed (half int)',
   );
   const ready = await handler(requested, context);
-  expect(data(ready).join?.matched_rows).toBe(2);
+  expect(joinData(ready).join?.matched_rows).toBe(2);
   await expect(session.query('drop table join_spatial')).rejects.toThrow(); // Its session was ended.
   await session.close();
   expect(await handler(requested, context)).toEqual(ready);
@@ -383,28 +235,13 @@ test('joins a table without rows', async () => {
   ]);
   const { rows, ready } = await joined({ tabular_asset_id: table._id });
   expect(rows).toHaveLength(4);
-  expect(data(ready).join).toEqual({
+  expect(joinData(ready).join).toEqual({
     matched_rows: 0,
     unmatched_spatial: { count: 3, sample: ['DE', 'FR', 'IT'] },
     unmatched_tabular: { count: 0, sample: [] },
     null_keys: { spatial: 1, tabular: 0 },
   });
   expect((await joined({ tabular_asset_id: table._id, how: 'inner' })).rows).toEqual([]);
-});
-
-test('rejects an asset of a run that has not ended', async () => {
-  const { run } = await requestJoin(context, config());
-  const claim = await claimStep(context.ledger, run.run_id, 'join');
-  const { version: _version, created_at: _created, ...draft } = zahlen;
-  const unfinished = await context.ledger.registerAsset(claim, {
-    ...draft,
-    _id: deterministicObjectId('unfinished'),
-    dataset_id: 'unfertig',
-    s3_key: 'unfertig/x',
-    stac_key: null,
-  });
-  expect(await failure({ tabular_asset_id: unfinished._id })).toMatchObject({ code: 'ASSET_NOT_FOUND' });
-  expect(await failure({ tabular_asset_id: 'dataset:unfertig' })).toMatchObject({ code: 'ASSET_NOT_FOUND' });
 });
 
 test('a cancellation ends a long join', async () => {

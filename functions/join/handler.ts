@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { epsgNumber } from '#shared/contracts/facts.ts';
-import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { epsgNumber } from '#shared/contracts/epsg-codes.ts';
+import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type EventData, makeEvent, parseRunId } from '#shared/events/event.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
@@ -20,7 +20,7 @@ import { planJoin } from './plan-join.ts';
 /** Joins a spatial and a tabular asset of the lake into `processed`. See README.md. */
 export const handler: Handler = (event, context) => {
   const run_id = parseRunId(event, 'sluice.run.requested.join');
-  return withClaim(context, { runId: run_id, step: 'join', event, places: true }, async (claim) => {
+  return withClaim(context, { runId: run_id, step: 'join', event, placesRun: true }, async (claim) => {
     const ready = await joinAssets(claim, context);
     return makeEvent('sluice.table.ready', run_id, ready);
   });
@@ -85,16 +85,14 @@ function configOf({ run }: Claim): JoinConfig {
   });
 }
 
-/** The CRS of an asset. All recipes transform to a CRS of the EPSG register. */
+/** The CRS of an asset. All recipes transform to a CRS of the EPSG register. Throws ASSET_CRS_UNSUPPORTED. */
 function crsOf(asset: AssetDocument): { name: string; srid: number } {
   const srid = epsgNumber(asset.crs);
   if (srid !== undefined) return { name: `EPSG:${srid}`, srid };
-  throw new SluiceError(
-    'CRS_MISSING',
-    `The CRS of ${assetLabel(asset)} is ${asset.crs ?? 'unknown'}, which is not in the EPSG register. ` +
-      'Ingest it again with metadata.recipe.target_crs.',
-    { details: { asset_id: asset._id, crs: asset.crs } },
-  );
+  const found = asset.crs === null ? 'has no CRS' : `has the CRS ${asset.crs}, which has no EPSG code`;
+  throw new SluiceError('ASSET_CRS_UNSUPPORTED', `${assetLabel(asset)} ${found}. A join requires an EPSG code.`, {
+    details: { asset_id: asset._id, crs: asset.crs },
+  });
 }
 
 async function fetchBoth(

@@ -1,6 +1,6 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
-import type { Column, JoinResult, Note } from '#shared/contracts/facts.ts';
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { Column, JoinResult, Note } from '#shared/contracts/shared-schemas.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { counted } from '#shared/text/amounts.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { JoinConfigSchema } from '#shared/manifest/manifest.ts';
-import type { Column } from '#shared/contracts/facts.ts';
+import type { Column } from '#shared/contracts/shared-schemas.ts';
 import { duplicatesSql, joinSql, keysSql, unmatchedSql } from './join-sql.ts';
 import { matchNotes, areComparable } from './match-keys.ts';
 import { planJoin } from './plan-join.ts';

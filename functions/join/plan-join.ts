@@ -1,4 +1,4 @@
-import type { Column, Note } from '#shared/contracts/facts.ts';
+import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';

@@ -38,7 +38,7 @@ test('rejects a file without a CRS, unless the manifest declares it', async () =
 });
 
 test('rejects an unreadable .prj, unless the manifest declares the CRS', async () => {
-  const path = await shapefileWithPrj('prj-broken', 'this is no WKT');
+  const path = await shapefileWithPrj('prj-broken', 'this is not WKT');
   await expect(landing.load({ path, format: 'ESRI Shapefile' })).rejects.toMatchObject({
     code: 'CRS_UNREADABLE',
     details: { file: path },

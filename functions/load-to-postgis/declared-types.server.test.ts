@@ -213,23 +213,29 @@ test('notes data of KML without a schema beside data with one', async () => {
   expect(await plain.query('select "größe" from raw_data')).toEqual([{ größe: '7' }]);
 });
 
-test('notes values of a KMZ that exceed their declared type', async () => {
-  const document = await landing.file(
-    'doc.kml',
-    `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Schema name="s" id="s">
-      <SimpleField type="int" name="n"/><SimpleField type="double" name="d"/></Schema>${['1', '5000000000']
-        .map(
-          (n) =>
-            `<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="n">${n}</SimpleData>` +
-            `<SimpleData name="d">0.1${n}123456789012345678</SimpleData></SchemaData></ExtendedData>` +
-            '<Point><coordinates>1,2</coordinates></Point></Placemark>',
-        )
-        .join('')}</Document></kml>`,
-  );
-  const loaded = await landing.load({
-    path: await landing.upload(await landing.zip('doc.kmz', document)),
-    format: 'KMZ',
-  });
+test('keeps values of a KMZ that exceed their declared type, and notes those of one with several documents', async () => {
+  const placemark = (n: string) =>
+    `<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="n">${n}</SimpleData>` +
+    `<SimpleData name="d">0.1${n}123456789012345678</SimpleData><SimpleData name="b">1</SimpleData></SchemaData>` +
+    '</ExtendedData><Point><coordinates>1,2</coordinates></Point></Placemark>';
+  const kml = (content: string) => `<kml xmlns="http://www.opengis.net/kml/2.2"><Document>${content}</Document></kml>`;
+  const schema =
+    '<Schema name="s" id="s"><SimpleField type="int" name="n"/><SimpleField type="double" name="d"/>' +
+    '<SimpleField type="bool" name="b"/></Schema>';
+  const document = await landing.file('doc.kml', kml(schema + placemark('1') + placemark('5000000000')));
+  const load = async (name: string, ...documents: string[]) =>
+    landing.load({ path: await landing.upload(await landing.zip(name, ...documents)), format: 'KMZ' });
+  const exact = await load('doc.kmz', document);
+  expect(exact.files).toMatchObject([{ format: 'KMZ', row_count: 2 }]);
+  expect(exact.notes.map(({ code, column }) => [code, column])).toEqual([
+    ['COLUMN_TYPE_CHANGED', 'n'],
+    ['COLUMN_TYPE_CHANGED', 'd'],
+  ]);
+  expect(await exact.query('select n, d, b from raw_data order by sluice_fid')).toEqual([
+    { n: '1', d: '0.11123456789012345678000000000', b: true },
+    { n: '5000000000', d: '0.15000000000123456789012345678', b: true },
+  ]);
+  const loaded = await load('several.kmz', document, await landing.file('other.kml', kml('')));
   // GDAL warns about an integer, but not about the digits of a number.
   expect(loaded.notes.filter(({ column }) => column !== undefined)).toMatchObject([
     { code: 'VALUES_CHANGED', column: 'd' },
@@ -241,4 +247,17 @@ test('notes values of a KMZ that exceed their declared type', async () => {
         'Upload the .kml file of the archive to keep them. The first is "5000000000".',
     },
   ]);
+});
+
+test.each([
+  ['', [null, null]],
+  ['<extrude>1</extrude>', [1, null]],
+  ['<extrude> 0</extrude>', [0, 0]],
+])('reads extrude of KML as null when no element is 0: %j', async (element, expected) => {
+  const mark = (more: string) => `<Placemark><Point>${more}<coordinates>1,2</coordinates></Point></Placemark>`;
+  const text = `<kml xmlns="http://www.opengis.net/kml/2.2"><Document>${mark(element)}${mark('')}</Document></kml>`;
+  const loaded = await landing.load({ path: await landing.put('extrude.kml', text), format: 'KML' });
+  expect((await loaded.query('select extrude from raw_data order by sluice_fid')).map((row) => row.extrude)).toEqual(
+    expected,
+  );
 });

@@ -99,3 +99,59 @@ test('converts CSV and GeoJSON to UTF-8 from the encoding of the manifest', asyn
     code: 'ENCODING_INVALID',
   });
 });
+
+/** A MIF file with a column and a text in an encoding. */
+async function putMif(stem: string, charset: string, encode: (text: string) => Buffer) {
+  const head = ['Version 300', charset, 'Delimiter ","', 'CoordSys Earth Projection 1, 104', 'Columns 2'];
+  const lines = [...head, '  größe Char(20)', '  n Integer', 'Data', '', 'Point 1 2', ''];
+  await landing.put(`${stem}.mid`, encode('"Müller",7\r\n'));
+  return landing.put(`${stem}.mif`, encode(lines.join('\r\n')));
+}
+const latin = (text: string) => Buffer.from(text, 'latin1');
+
+test.each([
+  ['the charset of the file', 'Charset "WindowsLatin1"', latin, undefined],
+  ['UTF-8 with a charset without encoding', 'Charset "Neutral"', Buffer.from, undefined],
+  ['the encoding of the manifest for Neutral', 'Charset "Neutral"', latin, 'windows-1252'],
+  ['the encoding of the manifest without a charset', 'Delimiter ","', latin, 'ISO-8859-1'],
+  ['the encoding of the manifest for a wrong charset', 'Charset "WindowsCyrillic"', Buffer.from, 'UTF-8'],
+] as const)('reads MIF in %s', async (_, charset, encode, encoding) => {
+  const path = await putMif('neutral #é', charset, encode);
+  const loaded = await landing.load({ path, format: 'MIF', ...(encoding === undefined ? {} : { encoding }) });
+  expect(await loaded.query('select "größe", n from raw_data')).toEqual([{ größe: 'Müller', n: 7 }]);
+  expect(loaded.notes).toEqual([]);
+});
+
+test('rejects names of MapInfo files without a known encoding, and encodings without a charset', async () => {
+  const path = await putMif('unknown', 'Charset "Neutral"', latin);
+  await expect(landing.load({ path, format: 'MIF' })).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    message:
+      `The name of column 1 of ${path} is not UTF-8 ("gr\uFFFD\uFFFDe"), and the charset of the file, such as Neutral, ` +
+      'names no encoding.',
+    details: { file: path, column: 'gr\uFFFD\uFFFDe' },
+  });
+  await expect(landing.load({ path, format: 'MIF', encoding: 'koi8-r' })).rejects.toMatchObject({
+    code: 'ENCODING_INVALID',
+    message: expect.stringMatching(/^MapInfo files are not in koi8-r, but in one of utf-8, windows-1250, /) as string,
+  });
+});
+
+test('reads a table of MapInfo in the encoding of the manifest', async () => {
+  const mif = await landing.file(
+    'tabelle.mif',
+    latin(
+      'Version 300\nCharset "WindowsLatin1"\nDelimiter ","\nCoordSys Earth Projection 1, 104\nColumns 1\n  größe Char(20)\nData\nPoint 1 2\n',
+    ),
+  );
+  await landing.file('tabelle.mid', latin('"Müller"\n'));
+  const tab = await landing.make('neutral.tab', '-f', 'MapInfo File', '-lco', 'ENCODING=CP1252', mif);
+  await landing.file(
+    'neutral.tab',
+    latin((await readFile(tab)).toString('latin1').replaceAll('WindowsLatin1', 'Neutral')),
+  );
+  const path = await landing.upload(tab);
+  await expect(landing.load({ path, format: 'MapInfo File' })).rejects.toMatchObject({ code: 'ENCODING_INVALID' });
+  const loaded = await landing.load({ path, format: 'MapInfo File', encoding: 'windows-1252' });
+  expect(await loaded.query('select * from raw_data')).toMatchObject([{ größe: 'Müller' }]);
+});

@@ -242,3 +242,21 @@ test('loads several files in their order, in the CRS of the first', async () => 
     message: expect.stringContaining('"AREA" is missing') as string,
   });
 });
+
+test('notes positions of GeoJSON with more than three numbers', async () => {
+  const line = {
+    type: 'LineString',
+    coordinates: [
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+    ],
+  };
+  const text = JSON.stringify({ type: 'Feature', properties: { a: 1 }, geometry: line });
+  const loaded = await landing.load({ path: await landing.put('measured.geojson', text), format: 'GeoJSON' });
+  expect(loaded.notes).toMatchObject([
+    { code: 'COORDINATES_DROPPED', message: expect.stringContaining('2 positions have more than three') as string },
+  ]);
+  expect(await loaded.query('select st_astext(geom) as wkt from raw_data')).toEqual([
+    { wkt: 'LINESTRING Z (1 2 3,5 6 7)' },
+  ]);
+});

@@ -6,7 +6,7 @@ import { loadFiles } from './load/load-files.ts';
 /** Downloads the files of the run and loads them into `raw_data` in the schema of the run. */
 export const handler: Handler = async (event, context) => {
   const run_id = parseRunId(event, 'sluice.run.requested.vector');
-  return withClaim(context, { runId: run_id, step: 'load-to-postgis', event, places: true }, async (claim) => {
+  return withClaim(context, { runId: run_id, step: 'load-to-postgis', event, placesRun: true }, async (claim) => {
     const loaded = await loadFiles(claim, context);
     return makeEvent('sluice.table.loaded', run_id, loaded);
   });

@@ -126,7 +126,7 @@ describe.each([
     expect(server.count()).toBe(0);
   });
 
-  test.each(['prj', 'cpg'])('rejects a .%s file that is too long, also in an archive', async (extension) => {
+  test.each(['prj', 'cpg'])('rejects a .%s file that is too long, even in an archive', async (extension) => {
     const parts = ['shp', 'shx', 'dbf', 'prj'].map((part) => dataFile(`nc.${part}`));
     for (const part of parts) await landing.put(`long/nc.${part.slice(-3)}`, readFileSync(part));
     await landing.put(`long/nc.${extension}`, ' '.repeat(70_000));

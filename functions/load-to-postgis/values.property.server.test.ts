@@ -1,14 +1,10 @@
-import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LANE_STEPS } from '#shared/contracts/lanes.ts';
-import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { executeFunctions } from '../../tests/faults/worker-process.ts';
 import { type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 import { FORMAT_WRITERS, type RandomRow, randomRows } from '../../tests/fixtures/random-rows.ts';
-import { openFunctionContext, putManifest, uploadEvent } from '../../tests/function-context.ts';
+import { ingestFile, PROPERTY_OPTIONS, PROPERTY_TEST } from '../../tests/fixtures/random-run.ts';
+import { openFunctionContext } from '../../tests/function-context.ts';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
 
 /** Random rows of each format arrive in the asset with the bits that the file stores. hyparquet reads the asset. */
@@ -24,9 +20,6 @@ afterAll(async () => {
   await landing[Symbol.asyncDispose]();
 });
 
-/** Few, so that the test takes seconds. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 2);
-
 const bits = (value: unknown) => {
   if (value === null) return null;
   const bytes = Buffer.alloc(8);
@@ -39,14 +32,16 @@ const coordinate = (wkb: unknown, at: number) => bits(Buffer.from(wkb as Uint8Ar
 
 const COLUMNS = ['d', 'i', 's', 'x', 'y'] as const satisfies (keyof RandomRow)[];
 
-test.each(FORMAT_WRITERS)('random rows keep their bits in $format', async (writer) => {
-  const { format, write, isText = () => true, text = (same: string) => same, columns = {} } = writer;
+test.each(FORMAT_WRITERS)('random rows keep their bits in $format', PROPERTY_TEST, async (writer) => {
+  const { format, write, isText = () => true, text = (same: string) => same, columns = {}, crs } = writer;
   const compared = COLUMNS.filter((name) => !(name in columns) || columns[name] !== undefined);
   let number = 0;
   await fc.assert(
     fc.asyncProperty(randomRows(isText), async (rows) => {
       const name = `random-${format.replaceAll(' ', '-')}-${++number}`;
-      const assetRows = await ingest(name, await write(landing, name, rows), format);
+      const file = { path: await write(landing, name, rows), format, ...(crs === undefined ? {} : { crs }) };
+      const { bytes } = await ingestFile(context, 'vector', file);
+      const assetRows = (await readGeoParquet(await landing.file(`${name}.parquet`, bytes))).rows;
       const found = assetRows.map((row) => {
         const value = (column: 'd' | 'i' | 's') => textOf(row[columns[column] ?? column]);
         return { d: bits(value('d')), i: String(value('i')), s: value('s'), geom: row.geom };
@@ -60,25 +55,6 @@ test.each(FORMAT_WRITERS)('random rows keep their bits in $format', async (write
           .toSorted(), // The export orders the rows by their position.
       );
     }),
-    { numRuns: RUNS, endOnFailure: true }, // To shrink the rows takes minutes.
+    PROPERTY_OPTIONS,
   );
 });
-
-/** Executes all functions of the lane. Returns the rows of the asset. */
-async function ingest(name: string, path: string, format: string): Promise<Record<string, unknown>[]> {
-  const manifest = {
-    batch_id: name,
-    uploader: 'test',
-    intent: 'ingest_vector',
-    files: [{ path, type: 'vector', format }],
-    metadata: { tags: { dataset_id: name } },
-  };
-  await putManifest(context, manifestKeyOf(name), manifest);
-  await executeFunctions(context, ['validate-manifest', ...LANE_STEPS.vector], uploadEvent(manifestKeyOf(name)));
-  const [asset] = await context.ledger.listAssets({ dataset_id: name });
-  assert(asset !== undefined, `${name} has no asset.`);
-  const file = join(landing.folder, `${name}.parquet`);
-  const { env, objects, signal } = context;
-  await objects.download(env.LAKE_BUCKET, asset.s3_key, file, { maxBytes: env.MAX_FILE_BYTES, signal });
-  return (await readGeoParquet(file)).rows;
-}

@@ -89,6 +89,29 @@ test('does not touch a run with a valid claim, and fails a run without progress'
   expect(publishedFor(run.run_id)).toEqual([{ ...runFailed(run, failed!.error!), time: expect.any(String) as string }]);
 });
 
+test('publishes to a broker after 1, 2, 4, 8, … minutes, however late the ticks arrive', async () => {
+  const { run, manifestKey } = await startRun(context, 'mit broker');
+  const lost = 'manifests/verloren é.json';
+  await putManifest(context, lost, '{}');
+  const withBroker = { ...context, env: { ...context.env, K_SINK: 'http://broker.example/sluice/default' } };
+  /** The publications for a subject up to each of ten ticks, from the first full minute after `since`. */
+  const publications = async (subject: string, since: string | undefined) => {
+    published = [];
+    const minute = Math.ceil(Date.parse(since ?? '') / MINUTE_MS);
+    const counts: number[] = [];
+    for (const [index, seconds] of [0, 29, 0.2, 25, 1, 29, 0, 12, 28, 0].entries()) {
+      await handler(tick(new Date((minute + 1 + index) * MINUTE_MS + seconds * 1000)), withBroker);
+      counts.push(publishedFor(subject).length);
+    }
+    return counts;
+  };
+  const head = await context.objects.head(context.env.LANDING_BUCKET, lost);
+  const expected = [1, 2, 2, 3, 3, 3, 3, 4, 4, 4];
+  expect(await publications(lost, head?.modified)).toEqual(expected);
+  expect(await publications(run.run_id, (await context.ledger.getRun(run.run_id))?.updated_at)).toEqual(expected);
+  expect(publishedFor(manifestKey), 'the run has its own event').toEqual([]);
+});
+
 test('drops the schemas of ended runs, and publishes no manifest that was uploaded recently', async () => {
   const { run } = await startRun(context, 'aufgeräumt');
   const session = await context.postgis.openSession(

@@ -1,11 +1,12 @@
 import { deleteRemovedAssets } from '#shared/assets/remove-assets.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
 import { listManifestEvents } from '#shared/landing/notifications.ts';
 import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
 import { repairCatalog } from '#shared/reconcile/reconcile.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
-import { GRACE_MS, resumeRuns } from './resume-runs.ts';
+import { GRACE_MS, isPublishedAt, MS_PER_MINUTE, resumeRuns } from './resume-runs.ts';
 
 /** An older tick is ignored, because a newer one does the same work. */
 const MAX_TICK_AGE_MS = 90_000;
@@ -15,17 +16,17 @@ const MAX_TICK_AGE_MS = 90_000;
  * next tick.
  */
 export const handler: Handler = async (event, context) => {
-  const dueAt = new Date(event.time);
-  if (Date.now() - dueAt.getTime() > MAX_TICK_AGE_MS) return undefined;
+  const dueAt = dueTime(event);
+  if (Date.now() - dueAt > MAX_TICK_AGE_MS) return undefined;
   const tasks: [name: string, run: () => Promise<unknown>][] = [
-    ['runs', () => resumeRuns(context)],
-    ['manifests', () => publishManifests(context)],
+    ['runs', () => resumeRuns(context, dueAt)],
+    ['manifests', () => publishManifests(context, dueAt)],
     ['working data', () => deleteWorkingData(context, { ownPostgis: false })],
     ['programs of dead processes', endLeftoverPrograms],
     ['removed assets', () => deleteRemovedAssets(context)],
   ];
   // Hourly, because they read all runs of a day and list the whole lake.
-  if (dueAt.getUTCMinutes() === 0)
+  if (new Date(dueAt).getUTCMinutes() === 0)
     tasks.push(
       ['late uploads', () => deleteLateUploads(context, context.signal)],
       ['catalog', () => repairCatalog(context, context.signal)],
@@ -34,15 +35,26 @@ export const handler: Handler = async (event, context) => {
   return undefined;
 };
 
+/** The minute at which a tick was due: a PingSource sends its event some time later. */
+function dueTime({ time }: SluiceEvent): number {
+  return Math.round(Date.parse(time) / MS_PER_MINUTE) * MS_PER_MINUTE;
+}
+
 /**
  * Publishes an event for each manifest in the landing zone that was uploaded so long ago that its notification must be
- * lost.
+ * lost. A broker delivers every repeat, so it gets an event only after 1, 2, 4, 8, … minutes, and the manifests of runs
+ * are left to resumeRuns.
  */
-async function publishManifests({ objects, env, publish, signal }: Context): Promise<number> {
-  const uploadedBefore = new Date(Date.now() - GRACE_MS);
+async function publishManifests({ objects, ledger, env, publish, signal }: Context, dueAt: number): Promise<number> {
+  const withBroker = env.K_SINK !== undefined;
+  const wants = (uploadedAt: number) =>
+    withBroker ? isPublishedAt(dueAt - uploadedAt) : dueAt - uploadedAt >= GRACE_MS;
+  const hasUnarchivedRun = async (key: string) =>
+    (await ledger.findManifestsByKey(key)).some(({ run_id, archive_key }) => run_id !== null && archive_key === null);
   let published = 0;
-  for await (const event of listManifestEvents(objects, env.LANDING_BUCKET, { uploadedBefore })) {
+  for await (const event of listManifestEvents(objects, env.LANDING_BUCKET, wants)) {
     signal.throwIfAborted();
+    if (withBroker && (await hasUnarchivedRun(event.subject ?? ''))) continue;
     await publish(event);
     published += 1;
   }

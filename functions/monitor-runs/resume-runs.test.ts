@@ -3,7 +3,7 @@ import { runCanceled, runFailed, runRequested, runSucceeded } from '#shared/even
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
 import { newBatch } from '../../tests/fixtures/documents.ts';
 import { canceledError } from '#shared/run-control/end-run.ts';
-import { roundOf, decide } from './resume-runs.ts';
+import { decide, isPublishedAt, roundOf } from './resume-runs.ts';
 
 const NOW = Date.parse('2026-05-01T12:00:00.000Z');
 const MINUTE_MS = 60_000;
@@ -81,4 +81,9 @@ test('fails a run without progress, with its step in the error', () => {
       details: { step: 'transform-recipe', minutes: 361 },
     },
   });
+});
+
+test.each([0, 0.3, 0.999])('with a broker, an event is published after 1, 2, 4, 8, … minutes and %d', (rest) => {
+  const ticks = Array.from({ length: 40 }, (_, minute) => minute);
+  expect(ticks.filter((minutes) => isPublishedAt((minutes + rest) * MINUTE_MS))).toEqual([1, 2, 4, 8, 16, 32]);
 });

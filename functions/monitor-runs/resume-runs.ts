@@ -5,7 +5,7 @@ import { failRun } from '#shared/run-control/end-run.ts';
 import { listUnarchivedRuns, nextEvent, resumeRun } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
 
-const MS_PER_MINUTE = 60_000;
+export const MS_PER_MINUTE = 60_000;
 /**
  * A run without activity for less than this is not touched: its event is probably in the queue, where it stays for
  * milliseconds.
@@ -19,8 +19,9 @@ const ID_REMEMBERED_MS = 10 * 60_000;
 
 /**
  * Publishes the next event of every run that is not archived and has no valid claim, and fails runs without activity
- * for RUN_STUCK_MINUTES. A run that is missing in the list, because others were archived meanwhile, is resumed by the
- * next call.
+ * for RUN_STUCK_MINUTES. `now` is the minute at which the tick was due, so that no delay of a tick skips or repeats a
+ * publication to a broker. A run that is missing in the list, because others were archived meanwhile, is resumed by
+ * the next call.
  */
 export async function resumeRuns(context: Context, now = Date.now()): Promise<{ resumed: number; failed: number }> {
   const counts = { resumed: 0, failed: 0 };
@@ -40,6 +41,8 @@ async function resumeOrFail(
   const { ledger, log, publish, env } = context;
   const decision = decide(run, now, env.RUN_STUCK_MINUTES * MS_PER_MINUTE);
   if (decision.action === 'wait') return undefined;
+  const skipsTick = env.K_SINK !== undefined && !isPublishedAt(now - Date.parse(run.updated_at));
+  if (decision.action === 'resume' && skipsTick) return undefined;
   if (decision.action === 'fail') {
     const event = await failRun(run.run_id, decision, { ledger, log });
     if (event !== undefined) await publish(event);
@@ -77,6 +80,14 @@ export function decide(run: RunDocument, now: number, stuckAfterMs: number): Run
  */
 export function roundOf(idleMs: number): number {
   return idleMs < ID_REMEMBERED_MS ? 0 : 1 + Math.floor(Math.log2(idleMs / ID_REMEMBERED_MS));
+}
+
+/**
+ * Whether a broker gets the event at the tick that is due after this time without activity: after 1, 2, 4, 8, … full
+ * minutes. A broker delivers each repeat, and an event can wait there for minutes while the functions are busy.
+ */
+export function isPublishedAt(idleMs: number): boolean {
+  return Number.isInteger(Math.log2(Math.floor(idleMs / MS_PER_MINUTE)));
 }
 
 /** The event with an id that the queue does not have. Within a round the id is the same. */

@@ -13,10 +13,10 @@ import { recordSuccess } from '#shared/run-control/end-run.ts';
 /** Writes the lineage and the catalog records of a run's assets, and ends the run with success. See README.md. */
 export const handler: Handler = async (event, context) => {
   const run_id = parseRunId(event, 'sluice.asset.exported');
-  const target = { runId: run_id, step: 'record-lineage', event, close: 'success' } as const;
+  const target = { runId: run_id, step: 'record-lineage', event, endRunAs: 'success' } as const;
   const reply = await withClaim(context, target, async (claim) => {
     const { asset_ids } = inputOfStep(claim, 'sluice.asset.exported');
-    for (const assetId of asset_ids) await describeAsset(assetId, claim, context);
+    for (const assetId of asset_ids) await recordAsset(assetId, claim, context);
     return makeEvent('sluice.run.succeeded', run_id, { run_id });
   });
   // The run has ended, and its assets are complete. After a crash here, a repeated delivery or archive continues.
@@ -29,7 +29,7 @@ export const handler: Handler = async (event, context) => {
  * it. Every write can be repeated. A reused asset is already complete, and an asset that was removed meanwhile is
  * skipped.
  */
-export async function describeAsset(assetId: string, claim: Claim, context: Context): Promise<void> {
+export async function recordAsset(assetId: string, claim: Claim, context: Context): Promise<void> {
   claim.signal.throwIfAborted();
   const asset = await getAssetOfRun(assetId, claim, context);
   if (asset.removed !== undefined || asset.run_id !== claim.run._id) return;

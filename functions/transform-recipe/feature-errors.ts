@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import type { FeatureCheck, FeatureFailure, RecipeStep, StepContext } from '#shared/recipes/recipe-step.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 
 /** Features that an error names. More are of no use, because the source is corrected as a whole. */
 const MAX_FEATURES = 5;
@@ -15,6 +15,8 @@ const TOO_LARGE: FeatureFailure = {
 };
 /** SQLSTATEs of errors that data cause: internal errors, which PostGIS raises, and data exceptions. */
 const DATA_ERROR = /^(XX000|22)/;
+/** Errors of a statement that exceeded a limit. The session can execute others. */
+const LIMIT_ERRORS: readonly string[] = ['STATEMENT_TIMEOUT', 'OUT_OF_MEMORY'];
 /** A setting of the session that holds the result of a DO block, because a DO block cannot return one. */
 const RESULT_SETTING = 'sluice.failing_features';
 
@@ -29,6 +31,12 @@ export async function runCheck(session: PostgisSession, check: FeatureCheck): Pr
     `select * from (${check.sql}) as failing order by feature limit ${MAX_FEATURES}`,
   );
   if (features.length > 0) throw featureError(check, features);
+}
+
+/** Whether PostgisSession.query threw because of the data or a limit, not because of the server or the connection. */
+export function isFailureOfStatement(thrown: unknown): boolean {
+  const { code = '' } = thrown as { code?: string };
+  return LIMIT_ERRORS.includes(code) || DATA_ERROR.test(code);
 }
 
 /**

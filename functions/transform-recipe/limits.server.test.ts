@@ -49,6 +49,23 @@ test.each([600, 6_000, 60_000])('names a polygon of %i vertices that crosses its
   ).toBe('GEOMETRY_TOO_COMPLEX');
 });
 
+test('names a polygon that crosses itself too often among 500 larger invalid ones', async () => {
+  const { loaded } = await loadedRun(context, {
+    srid: 4326,
+    sql: `${tangle(600)};
+      insert into raw_data select feature, ST_MakePolygon(ST_AddPoint(ring, ST_StartPoint(ring)))
+      from generate_series(3, 502) as feature, lateral (
+        select ST_SetSRID(ST_MakeLine(
+          ST_MakePoint(feature % 30 + cos(n * pi() / 400) / 3, feature / 30 + sin(n * pi() / 200) / 3) order by n), 4326)
+        from generate_series(1, 800) as n) as eight (ring)`,
+    rowCount: 502,
+  });
+  await expect(handler(loaded, context)).rejects.toMatchObject({
+    code: 'GEOMETRY_TOO_COMPLEX',
+    details: { features: [{ feature: 2 }] },
+  });
+});
+
 test('repairs a large polygon with few crossings', async () => {
   const { loaded } = await loadedRun(context, { srid: 4326, sql: twisted(300), rowCount: 2 });
   const ready = await handler(loaded, context);
@@ -101,6 +118,21 @@ test.each([
   });
 });
 
+/** The comparison of shapes after a transformation precedes the repair. */
+test.each([
+  ['a polygon that crosses itself too often', tangle(2_500)],
+  ['a geometry with 100,000 nested rings', withGeometry(polygonWithHoles(NESTED_RING, 100_000))],
+])('names %s in a projected CRS', async (_, degrees) => {
+  const sql = `${degrees.replace('raw_data', 'source')};
+    create unlogged table raw_data as
+      select sluice_fid, ST_Translate(ST_Scale(ST_SetSRID(geom, 27700), 1000, 1000), 400000, 200000) as geom from source`;
+  const { loaded } = await loadedRun(context, { srid: 27700, sql, rowCount: 2 });
+  await expect(handler(loaded, context)).rejects.toMatchObject({
+    code: 'GEOMETRY_TOO_COMPLEX',
+    details: { features: [{ feature: 2 }] },
+  });
+});
+
 test('repairs a multipolygon with many disjoint parts and some that overlap', async () => {
   const parts = `select ST_Multi(ST_Collect(part)) from (
     select ST_MakeEnvelope(i % 100 * 0.2, i / 100 * 0.2, i % 100 * 0.2 + 0.1, i / 100 * 0.2 + 0.1) as part
@@ -108,4 +140,26 @@ test('repairs a multipolygon with many disjoint parts and some that overlap', as
     union all select ST_MakeEnvelope(30, 30, 40 + i, 40 + i) from generate_series(1, 5) as i) as parts`;
   const { loaded } = await loadedRun(context, { srid: 4326, sql: withGeometry(parts), rowCount: 2 });
   expect((await handler(loaded, context))?.data).toMatchObject({ quality: { repaired_geometries: 1 } });
+});
+
+test.each([
+  ['collect', 'collected'],
+  ['dissolve', 'united'],
+])('names a group for %s whose features have nested rings', async (step, participle) => {
+  const annulus = (n: string) => `ST_MakePolygon(ST_ExteriorRing(ST_Expand(center, ${n})),
+    array[ST_ExteriorRing(ST_Expand(center, ${n} - 0.005))])`;
+  const { loaded } = await loadedRun(context, {
+    srid: 4326,
+    sql: `create unlogged table raw_data as select n::bigint as sluice_fid, ${annulus('n * 0.01')} as geom
+      from generate_series(1, 2000) as n, ST_SetSRID(ST_MakePoint(30, 30), 4326) as center`,
+    rowCount: 2_000,
+    metadata: { recipe: { steps: [{ step, by: [] }] } },
+  });
+  await expect(handler(loaded, context)).rejects.toMatchObject({
+    code: 'GEOMETRY_TOO_COMPLEX',
+    details: { features: [{ feature: 1 }] },
+    message: expect.stringMatching(
+      `cannot be ${participle} with others: the rings of its group are nested in about \\d+ pairs; the limit is 1000000`,
+    ) as string,
+  });
 });

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import type { Env } from '#shared/config/env.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RAW_TABLE } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
@@ -164,7 +164,7 @@ async function transformBoxes(session: PostgisSession, given: RecipeParameters):
       throw invalidParameter(
         path,
         `the box cannot be transformed to EPSG:${targetSrid(given)}. ` +
-          'Make it smaller, or give it in that coordinate reference system.',
+          'Make it smaller, or specify it in that coordinate reference system.',
       );
     areas.set(areaKey(box), found.area);
   }

@@ -1,6 +1,6 @@
 import type { QueryResult } from 'pg';
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE, RAW_TABLE } from '#shared/postgis/run-schema.ts';
@@ -14,7 +14,8 @@ import {
   type StepTables,
 } from '#shared/recipes/recipe-step.ts';
 import { planRecipe, type PlannedStep } from '#shared/recipes/registry.ts';
-import { explainFailure, runCheck } from './feature-errors.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { explainFailure, isFailureOfStatement, runCheck } from './feature-errors.ts';
 
 /**
  * The record of a step. `output` is its input when it had nothing to do; `row_count` is null when it wrote no table.
@@ -70,8 +71,10 @@ export async function runRecipe(
     const outcome = await runStep(session, planned, tables, signal);
     const wroteTable = outcome.executed && step.createsTable;
     if (wroteTable) {
-      const { summary, changed } = outcome;
-      result.notes.push(...[step.note?.({ before: rows, after: outcome.rows, changed, summary }) ?? []].flat());
+      const { summary, changed, failure } = outcome;
+      result.notes.push(
+        ...[step.note?.({ before: rows, after: outcome.rows, changed, summary, failure }) ?? []].flat(),
+      );
       for (const name of GEOMETRY_COUNTS) result.counts[name] += summary[name] ?? 0;
       table = tables.output;
       rows = outcome.rows;
@@ -102,6 +105,8 @@ interface StepOutcome {
   repaired: number;
   changed: number;
   summary: Record<string, number | null>;
+  /** Why `summary` is that of summaryAfterFailure. */
+  failure: string | undefined;
 }
 
 async function runStep(
@@ -111,7 +116,8 @@ async function runStep(
   signal: AbortSignal,
 ): Promise<StepOutcome> {
   const statements = step.plan(tables, context);
-  const outcome: StepOutcome = { executed: statements.length > 0, rows: 0, repaired: 0, changed: 0, summary: {} };
+  const executed = statements.length > 0;
+  const outcome: StepOutcome = { executed, rows: 0, repaired: 0, changed: 0, summary: {}, failure: undefined };
   for (const statement of statements) {
     for (const check of statement.checksBefore ?? []) await runCheck(session, check);
     const rows = await execute(session, step, statement, tables, context, signal);
@@ -124,9 +130,23 @@ async function runStep(
   }
   if (!outcome.executed) return outcome;
   for (const check of step.checks?.(tables, context) ?? []) await runCheck(session, check);
-  const summary = step.summary?.(tables, context);
-  const [counted] = summary === undefined ? [] : await session.query<StepOutcome['summary']>(summary);
-  return { ...outcome, summary: counted ?? {} };
+  return { ...outcome, ...(await summarize(session, step, tables, context, signal)) };
+}
+
+async function summarize(
+  session: PostgisSession,
+  step: RecipeStep,
+  tables: StepTables,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<Pick<StepOutcome, 'summary' | 'failure'>> {
+  const run = async (sql = '') => (sql === '' ? {} : ((await session.query<StepOutcome['summary']>(sql))[0] ?? {}));
+  try {
+    return { summary: await run(step.summary?.(tables, context)), failure: undefined };
+  } catch (thrown) {
+    if (signal.aborted || step.summaryAfterFailure === undefined || !isFailureOfStatement(thrown)) throw thrown;
+    return { summary: await run(step.summaryAfterFailure(tables, context)), failure: reasonOf(thrown) };
+  }
 }
 
 async function execute(

@@ -128,7 +128,7 @@ async function isUploadedAgain(
 function batchTaken({ run_id, manifest_key }: ManifestDocument, batchId: string): ErrorDocument {
   return new SluiceError(
     'BATCH_ID_TAKEN',
-    `batch_id ${JSON.stringify(batchId)} belongs to ${manifest_key} and its run ${run_id}.`,
+    `batch_id ${JSON.stringify(batchId)} is already used by manifest ${manifest_key} (run ${run_id}).`,
     { details: { batch_id: batchId, run_id, manifest_key } },
   ).toDocument();
 }

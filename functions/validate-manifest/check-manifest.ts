@@ -58,7 +58,7 @@ function rejectInvisibleKey(key: string): void {
 function laneNotAvailable({ intent }: Manifest, lane: Lane): SluiceError {
   return new SluiceError(
     'LANE_NOT_AVAILABLE',
-    `Intent ${intent} needs the ${lane} lane, which no function of this installation serves.`,
+    `Intent ${intent} needs the ${lane} lane, but no function of this installation executes it.`,
     { details: { intent, lane } },
   );
 }
@@ -75,7 +75,7 @@ async function checkFiles(
   { objects, env, signal }: Pick<Context, 'objects' | 'env' | 'signal'>,
 ): Promise<number> {
   const heads = new Map<NamedFile, ObjectHead | undefined>();
-  const queue = files.values(); // Shared by the workers, so that each file is checked once.
+  const queue = files.values(); // Shared by the concurrent loops, so that each file is checked once.
   const work = async () => {
     for (const file of queue) {
       signal.throwIfAborted();

@@ -131,7 +131,7 @@ describe('fields', () => {
     ['manifest must be an object, not "x"', '"x"'],
     ['batch_id is missing', JSON.stringify({ ...good, batch_id: undefined })],
     ['batch_id is empty', JSON.stringify({ ...good, batch_id: '' })],
-    ['batch_id must be a text, not 5', JSON.stringify({ ...good, batch_id: 5 })],
+    ['batch_id must be a string, not 5', JSON.stringify({ ...good, batch_id: 5 })],
     ['batch_id must not contain the control character U+000A', JSON.stringify({ ...good, batch_id: 'a\nb' })],
     ['batch_id must contain a visible character, not only U+0020', JSON.stringify({ ...good, batch_id: ' ' })],
     [
@@ -172,7 +172,7 @@ describe('fields', () => {
     ['metdata is not a field of a manifest', JSON.stringify({ ...good, metdata: {} })],
     ['["a b"] is not a field of a manifest', JSON.stringify({ ...good, 'a b': 1 })],
     ['files[0].type must be one of "vector", "raster", "tabular", not "vektor"', withFile({ type: 'vektor' })],
-    ['files[0].crs must be a text, not null', withFile({ crs: null })],
+    ['files[0].crs must be a string, not null', withFile({ crs: null })],
     ['files[0].color is not a field of a manifest', withFile({ color: 'red' })],
     [
       'metadata.recipe.simplify_tolerance must be at least 0',
@@ -222,7 +222,7 @@ describe('steps of a recipe', () => {
       { step: 'filter', all: [{ column: 'a', op: 'like', value: 'x' }] },
     ],
     [
-      'metadata.recipe.steps[0].all[0].value must be a text, a number, true or false',
+      'metadata.recipe.steps[0].all[0].value must be a string, a number, true or false',
       { step: 'filter', all: [{ column: 'a', op: '=', value: null }] },
     ],
     [

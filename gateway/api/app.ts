@@ -2,42 +2,40 @@ import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from './deps.ts';
 import { errorResponse } from './http/error-response.ts';
-import { rejectCrossSite, rejectInvalidEncoding, requireTokenBeyondLoopback } from './http/request-checks.ts';
+import { factsOf, rejectCrossSite, rejectInvalidEncoding } from './http/request-checks.ts';
+import { requireAccess } from './http/require-access.ts';
+import { securityHeaders } from './http/security-headers.ts';
+import { systemRoutes } from './routes/system.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes, runActionRoutes, runRoutes } from './routes/runs.ts';
 import { assetRoutes, datasetRoutes } from './routes/assets.ts';
+import { dashboardRoutes } from './routes/dashboard.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
+import { loginRoutes } from './routes/login.ts';
+import { overviewRoutes } from './routes/overview.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
 import { webhookRoutes, eventRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';
 
 /**
- * The HTTP API: notifications, events, function calls, the JSON API, uploads and downloads. Each file of routes/
- * documents its routes. Every error is `{"error":{code,message,details}}`. The caller opens the port.
+ * The HTTP API: notifications, events, function calls, the JSON API, uploads, downloads, and the dashboard. Each file
+ * of routes/ documents its routes. Every error is `{"error":{code,message,details}}`, except under /system. The caller
+ * opens the port.
  */
 export function createGateway(deps: GatewayDeps): Hono {
   const { env, log } = deps;
   const metrics = createMetrics();
   const app = new Hono();
+  app.use(securityHeaders(env));
   app.use(async (c, next) => {
-    const header = (name: string) => c.req.header(name);
-    rejectCrossSite(
-      {
-        method: c.req.method,
-        path: c.req.path,
-        host: header('host') ?? new URL(c.req.url).host,
-        origin: header('origin'),
-        fetchSite: header('sec-fetch-site'),
-      },
-      env,
-    );
+    rejectCrossSite(factsOf(c), env);
     await next();
   });
-  for (const route of ['/events', '/function/*', '/async-function/*']) app.use(route, requireTokenBeyondLoopback(env));
+  app.use(requireAccess(deps));
   app.use('/api/*', async (c, next) => {
     rejectInvalidEncoding(new URL(c.req.url));
     await next();
@@ -45,7 +43,8 @@ export function createGateway(deps: GatewayDeps): Hono {
   app.onError((thrown, c) => {
     const error = asSluiceError(thrown);
     const request = { method: c.req.method, path: c.req.path };
-    if (error.retryable)
+    // FailureLog logs failed logins: an entry for each attempt could fill the disk.
+    if (error.retryable && error.code !== 'TOO_MANY_ATTEMPTS')
       log.error({ error: error.toDocument(), stack: thrown.stack, ...request }, 'Request:Handle:Failed');
     return errorResponse(error);
   });
@@ -54,6 +53,7 @@ export function createGateway(deps: GatewayDeps): Hono {
   );
   const routes = [
     healthRoutes(deps, metrics),
+    loginRoutes(deps),
     webhookRoutes(deps, metrics),
     eventRoutes(deps),
     functionRoutes(deps, metrics),
@@ -64,7 +64,10 @@ export function createGateway(deps: GatewayDeps): Hono {
     assetRoutes(deps),
     datasetRoutes(deps),
     deadLetterRoutes(deps),
+    overviewRoutes(deps),
     reconcileRoutes(deps),
+    systemRoutes(deps, metrics),
+    dashboardRoutes(),
   ];
   for (const route of routes) app.route('/', route);
   return app;

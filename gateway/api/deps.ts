@@ -5,6 +5,8 @@ import type { Logger } from '#shared/log/log.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 import type { FunctionHost } from '#shared/runtime/host.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
+import type { Access } from '../access/access.ts';
+import type { Deployments } from '../openfaas/deployments.ts';
 import type { Router } from '../router/router.ts';
 import type { Stack } from '#shared/config/stack.ts';
 
@@ -15,8 +17,14 @@ export interface GatewayDeps {
     Router,
     'publish' | 'publishTo' | 'listDeadLetters' | 'getDeadLetter' | 'redrive' | 'discard' | 'registry'
   >;
+  /** The Knative broker that delivers the events, for /healthz. Undefined if the router does. */
+  broker?: { ping(): Promise<void> };
+  /** The queue, for /healthz. Undefined if the ledger is in the same database, or with a broker. */
+  queue?: { ping(): Promise<void> };
   host: FunctionHost;
   stack: Pick<Stack, 'find' | 'functions'>;
+  /** Which functions run on this machine. Undefined if they run in containers. */
+  deployments?: Deployments;
   /** Lanes that a function of the stack executes. */
   servedLanes: ReadonlySet<Lane>;
   ledger: Ledger;
@@ -29,4 +37,5 @@ export interface GatewayDeps {
   /** For /healthz only. */
   postgis: Pick<Postgis, 'servers'>;
   log: Logger;
+  access: Access;
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { errorResponse } from './http/error-response.ts';
 
 /** How long closing waits for running requests. A progress stream does not end before. */
@@ -13,20 +13,26 @@ const DRAIN_MS = 1_000;
 /** How long the error message waits for the name of the program that uses the port. */
 const PROBE_MS = 1_000;
 
+/** `bindings` have the request of Node.js, from which the gateway reads the address of the client. */
+type Answer = (request: Request, bindings: HttpBindings) => Response | Promise<Response>;
+
 /** The open port of the gateway. It is opened before everything else, so that a port in use is reported immediately. */
 export interface Listener {
   port: number;
   /** Sets the handler of requests. Before, requests get 503 SLUICE_STARTING. */
-  answerWith(fetch: (request: Request) => Response | Promise<Response>): void;
+  answerWith(fetch: Answer): void;
   /** Can be called again; it then waits for the first call. */
   close(): Promise<void>;
 }
 
 /** Listens on HOST and PORT. Throws SETUP_FAILED. */
 export async function listen(env: Pick<Env, 'HOST' | 'PORT'>): Promise<Listener> {
-  let answer: (request: Request) => Response | Promise<Response> = () =>
+  let answer: Answer = () =>
     errorResponse(new SluiceError('SLUICE_STARTING', 'Sluice is starting.', { retryAfterSeconds: 1 }));
-  const server = createAdaptorServer({ fetch: (request) => answer(request), hostname: env.HOST }) as Server;
+  const server = createAdaptorServer({
+    fetch: (request, bindings) => answer(request, bindings as HttpBindings),
+    hostname: env.HOST,
+  }) as Server;
   closeStalledConnections(server);
   server.on('error', ignoreError); // `once` below rejects with the error of `listen`.
   server.listen(env.PORT, env.HOST);

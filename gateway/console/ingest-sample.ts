@@ -1,19 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { type RunView } from '#shared/api/views.ts';
-import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import type { Manifest } from '#shared/manifest/manifest.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { manifestView } from '#shared/api/create-views.ts';
 import type { RunningSluice } from '../start.ts';
 import { viewOfRun } from '../api/routes/runs.ts';
-
-/** Its source and license are in gateway/console/sample/README.md. */
-const FILE = new URL('./sample/countries.zip', import.meta.url);
-const BATCH_ID = 'sample-countries';
-const FILE_KEY = `${BATCH_ID}/countries.zip`;
-const MANIFEST_KEY = manifestKeyOf(BATCH_ID);
+import { SAMPLE_BATCH, uploadSample } from './sample-batch.ts';
 
 /** How often the run is read again, because a notification can be lost. */
 const REREAD_MS = 1_000;
@@ -24,36 +16,19 @@ export async function isFirstStart(ledger: Ledger): Promise<boolean> {
 }
 
 /**
- * Uploads the sample to the landing zone as a user would: the file, then the manifest. Resolves when the run has ended
- * or the manifest was rejected. `signal` ends the waiting; the run continues.
+ * Uploads the sample. Resolves when the run has ended or the manifest was rejected. `signal` ends the waiting; the run
+ * continues.
  */
 export async function ingestSample(
   { context, embeddedStore, publishWaitingManifests }: RunningSluice,
   signal: AbortSignal,
 ): Promise<RunView> {
   const { objects, env, ledger } = context;
-  await objects.put(env.LANDING_BUCKET, FILE_KEY, await readFile(FILE), { contentType: 'application/zip' });
-  await objects.put(env.LANDING_BUCKET, MANIFEST_KEY, JSON.stringify(sampleManifest(env.LANDING_BUCKET), null, 2), {
-    contentType: 'application/json',
-  });
+  await uploadSample(objects, env.LANDING_BUCKET);
   // Another store sends notifications only after `sluice setup-storage`.
   if (!embeddedStore) await publishWaitingManifests();
   const ended = await untilEnded(ledger, signal);
   return 'steps' in ended ? viewOfRun({ ledger, env }, ended) : manifestView(ended);
-}
-
-function sampleManifest(landingBucket: string): Manifest {
-  return {
-    batch_id: BATCH_ID,
-    uploader: 'sluice',
-    intent: 'ingest_vector',
-    files: [{ path: `s3://${landingBucket}/${FILE_KEY}`, type: 'vector', format: 'ESRI Shapefile' }],
-    metadata: {
-      project: 'sample',
-      description: 'Countries of the world, Natural Earth 1:110m.',
-      tags: { dataset_id: 'countries' },
-    },
-  };
 }
 
 async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocument | ManifestDocument> {
@@ -68,10 +43,10 @@ async function untilEnded(ledger: Ledger, signal: AbortSignal): Promise<RunDocum
       const changed = new Promise<void>((done) => {
         wake = done;
       });
-      const [run] = await ledger.listRuns({ batch_id: BATCH_ID, limit: 1 });
+      const [run] = await ledger.listRuns({ batch_id: SAMPLE_BATCH, limit: 1 });
       // Waits for the archive step, which follows the end of a run and deletes its working data.
       if (run !== undefined && run.status !== 'running' && run.steps.at(-1)?.status === 'done') return run;
-      const manifest = run === undefined ? await ledger.findManifestByBatch(BATCH_ID) : undefined;
+      const manifest = run === undefined ? await ledger.findManifestByBatch(SAMPLE_BATCH) : undefined;
       if (manifest?.status === 'failure') return manifest;
       await Promise.race([changed, sleep(REREAD_MS)]);
     }

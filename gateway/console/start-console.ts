@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { formatError, formatRun } from '#shared/api/format-run.ts';
-import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
+import { type Env, publicUrl } from '#shared/config/env.ts';
 import { adviceFor } from '#shared/errors/codes.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { DatasetDocument } from '#shared/ledger/documents.ts';
@@ -9,18 +10,14 @@ import type { Logger } from '#shared/log/log.ts';
 import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
 import { LiveLines } from '#shared/text/live-lines.ts';
+import { oldLogin, openUsers } from '../access/credentials.ts';
 import { type RunningSluice, startSluice } from '../start.ts';
 import { ingestSample, isFirstStart } from './ingest-sample.ts';
+import { SAMPLE_TITLE } from './sample-batch.ts';
 
 /** npm forwards the SIGINT that the terminal has already sent. A signal after this time is a second request. */
 const SAME_SIGNAL_MS = 1_500;
 const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-
-const NETWORK_WARNING = [
-  'WARNING: HOST makes the gateway reachable from the network, and the gateway has no login.',
-  'Everyone who can reach it can upload files, and rerun and cancel runs.',
-  'Put it behind a proxy with a login, and set PUBLIC_URL to the address that users open.',
-];
 
 /** Output without colors, because it is often written to a file. */
 const PLAIN = createColors(false);
@@ -60,6 +57,8 @@ export async function startConsole(options: ConsoleOptions): Promise<void> {
     });
     ready = true;
     try {
+      const warning = oldLogin(env, openUsers(env, { home: resolve(env.SLUICE_HOME), log }));
+      if (warning !== undefined) screen.print('', warning);
       const seconds = (performance.now() - startedAt) / 1000;
       if (!stop.aborted) await printSummary(sluice, { ...options, screen, stop }, seconds);
       await Promise.race([untilAborted(stop), sluice.broken]);
@@ -87,7 +86,6 @@ async function printSummary(sluice: RunningSluice, console: Console, seconds: nu
   const hasGeneratedKeys = embeddedStore && console.env.S3_ACCESS_KEY_ID === undefined;
   const keysFile = hasGeneratedKeys ? console.keysFile : undefined;
   screen.print('', `Ready after ${formatSeconds(seconds)}: ${publicUrl(env)}`);
-  if (!isLoopbackOnly(env)) screen.print('', ...NETWORK_WARNING);
   const firstStart = console.sample && (await isFirstStart(context.ledger));
   if (firstStart) await printSampleRun(sluice, screen, stop);
   if (stop.aborted) return;
@@ -97,7 +95,7 @@ async function printSummary(sluice: RunningSluice, console: Console, seconds: nu
 }
 
 async function printSampleRun(sluice: RunningSluice, screen: Screen, stop: AbortSignal): Promise<void> {
-  const title = 'First start: ingesting the sample, the countries of the world (gateway/console/sample/countries.zip).';
+  const title = `First start: ingesting the sample, ${SAMPLE_TITLE} (gateway/console/sample/countries.zip).`;
   screen.print('', title, '');
   screen.begin('ingesting');
   try {
@@ -149,6 +147,7 @@ export function addressLines(env: Env, options: { keysFile?: string | undefined;
   const url = publicUrl(env);
   const keys = options.keysFile === undefined ? '' : `; keys in ${options.keysFile}`;
   const addresses = [
+    ['Dashboard', `${url}/ui/`],
     ['Gateway', `${url}/healthz`],
     ['Runs', `${url}/api/runs`],
     ['Assets', `${url}/api/assets`],

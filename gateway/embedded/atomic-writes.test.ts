@@ -24,7 +24,7 @@ test.each([
   expect(readdirSync(second)).toEqual([]);
 });
 
-test('removes also without a second name, and leaves none after an error', async () => {
+test('removes even without a second name, and leaves none after an error', async () => {
   const missing = join(folder, 'missing');
   expect(await withoutFreeingBlocks(missing, second, () => 'removed')).toBe('removed');
   const path = join(folder, 'groß');

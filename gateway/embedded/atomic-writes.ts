@@ -7,7 +7,7 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isTooLong, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { ignoreError, writeFileStream } from '#shared/streams/file-streams.ts';
 import { makePartsAtomic } from './multipart-uploads.ts';
 import { s3Error, type S3rverStore } from './s3rver.ts';
 import { bodyTransforms, contentEncoding } from './store-access/upload-body.ts';
@@ -69,16 +69,6 @@ export function makeWritesAtomic(store: S3rverStore, root: string, staging: stri
       await rm(folder, { recursive: true, force: true });
       throw thrown;
     }
-  };
-  store.copyObject = async (fromBucket, fromKey, bucket, key, replacement) => {
-    const metadata = replacement ?? (await store.getMetadata(fromBucket, fromKey));
-    await store.putObject({
-      bucket,
-      key,
-      metadata: pickMetadata(metadata),
-      content: readFileStream(store.getResourcePath(fromBucket, fromKey, 'object')),
-    });
-    return store.getMetadata(bucket, key);
   };
   // Synchronous, like the moves: no other request runs in between, so it cannot see a partial object or a removed
   // folder.
@@ -200,7 +190,7 @@ const LARGE_BYTES = 2 ** 20;
 /**
  * Calls `remove`, which deletes or replaces the file `path` synchronously. To free the blocks of a file takes half a
  * second per gigabyte, in which this process would respond to no request. So a large file gets a second name in
- * `folder`, on the same file system, until another thread has deleted it. If the process dies before, the name remains.
+ * `folder`, on the same file system, until another thread has deleted it. If the process ends before, the name remains.
  */
 export async function withoutFreeingBlocks<T>(path: string, folder: string, remove: () => T): Promise<T> {
   const second = join(folder, randomUUID());

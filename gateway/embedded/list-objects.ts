@@ -42,10 +42,10 @@ interface Page {
   next?: Position;
 }
 
-/** Parameters of the requests for a bucket that s3rver answers. It lists objects for those that it does not know. */
+/** Parameters of the requests for a bucket that s3rver answers. It lists objects for those that it does not support. */
 const OTHER_REQUESTS = ['location', 'cors', 'website'];
 
-/** Middleware of Koa: answers `GET /BUCKET`, also with `versions` and `versioning`. The buckets have no versions. */
+/** Middleware of Koa: answers `GET /BUCKET`, with `versions` and `versioning` too. The buckets have no versions. */
 export function listObjects(root: string, store: S3rverStore) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams: query } = new URL(context.req.url ?? '/', 'http://localhost');

@@ -31,8 +31,8 @@ const disk = vi.hoisted(() => {
   vi.resetModules(); // Modules that an earlier test file loaded use the real one.
   return { isFull: false };
 });
-vi.mock('#shared/text/file-streams.ts', async (original) => {
-  const real = await original<typeof import('#shared/text/file-streams.ts')>();
+vi.mock('#shared/streams/file-streams.ts', async (original) => {
+  const real = await original<typeof import('#shared/streams/file-streams.ts')>();
   const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   const full = () =>
     new Writable({ write: (_chunk, _encoding, done) => done(noSpace()) }).on('error', real.ignoreError);
@@ -40,7 +40,7 @@ vi.mock('#shared/text/file-streams.ts', async (original) => {
 });
 
 afterAll(() => {
-  vi.doUnmock('#shared/text/file-streams.ts');
+  vi.doUnmock('#shared/streams/file-streams.ts');
   vi.resetModules();
 });
 

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { CompleteMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
 import { type KoaContext, s3Error } from './s3rver.ts';
-import { keepAliveWhileCompleting } from './multipart-uploads.ts';
+import { keepAliveWhileWriting } from './multipart-uploads.ts';
 
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 const RESULT = `${DECLARATION}<CompleteMultipartUploadResult><ETag>"größe"</ETag></CompleteMultipartUploadResult>`;
 
 /** A store that completes an upload only when three spaces were sent, and then ends with `complete`. */
 async function startStore(complete: (context: KoaContext) => void) {
-  const answer = keepAliveWhileCompleting(1);
+  const answer = keepAliveWhileWriting(1);
   const server = createServer((req, res) => {
     const context: KoaContext = { req: req.resume(), res, status: 404 };
     let sent = '';

@@ -3,7 +3,7 @@ import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { S3_USER_AGENT } from '#shared/storage/s3-client.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { type KoaContext, s3Error, type S3rverStore } from './s3rver.ts';
 
 /** Multipart uploads of the embedded store. s3rver has no request that aborts one. */
@@ -12,6 +12,8 @@ import { type KoaContext, s3Error, type S3rverStore } from './s3rver.ts';
 const ABANDONED_MS = 24 * 3600 * 1000;
 /** The same for uploads of Sluice, whose parts are small. The process that sent them was killed. */
 const OWN_ABANDONED_MS = 3600 * 1000;
+/** As in S3. */
+const MAX_PARTS = 10_000;
 /** The ids that s3rver generates. They are names of folders. */
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
 const UPLOADS_FOLDER = '._S3rver_uploads';
@@ -22,6 +24,8 @@ type WriteSynced = (path: string, content: Readable) => Promise<{ size: number; 
 export function makePartsAtomic(store: S3rverStore, staging: string, writeSynced: WriteSynced): void {
   store.putPart = async (bucket, uploadId, partNumber, content) => {
     const folder = await uploadFolder(store, bucket, uploadId);
+    if (!/^\d{1,5}$/.test(partNumber) || Number(partNumber) < 1 || Number(partNumber) > MAX_PARTS)
+      throw s3Error(400, 'InvalidArgument', `The part number must be from 1 to ${MAX_PARTS}.`);
     const path = join(folder, String(Number(partNumber)));
     const part = join(staging, randomUUID());
     try {
@@ -127,14 +131,15 @@ const INTERVAL_MS = 10_000;
 const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 /**
- * Middleware of Koa for CompleteMultipartUpload. Joining the parts of a large file takes minutes. Meanwhile, spaces are
- * sent, so that the client does not regard the connection as dead. An error is then sent with status 200. Both are the
- * behavior of S3, which clients expect for this request.
+ * Middleware of Koa for CompleteMultipartUpload and UploadPartCopy. Joining the parts of a large file takes minutes.
+ * Meanwhile, spaces are sent, so that the client does not regard the connection as dead. An error is then sent with
+ * status 200. Both are the behavior of S3, which clients expect for these requests.
  */
-export function keepAliveWhileCompleting(intervalMs = INTERVAL_MS) {
+export function keepAliveWhileWriting(intervalMs = INTERVAL_MS) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { req, res } = context;
-    if (req.method !== 'POST' || !/[?&]uploadId=/.test(req.url ?? '')) return next();
+    const isLong = req.method === 'POST' || (req.method === 'PUT' && 'x-amz-copy-source' in req.headers);
+    if (!isLong || !/[?&]uploadId=/.test(req.url ?? '')) return next();
     const timer = setInterval(() => {
       if (!res.headersSent) {
         context.respond = false;

@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import S3rver from 's3rver';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { makeWritesAtomic, repairStaging } from './atomic-writes.ts';
-import { answerAborts, removeAbandonedUploads, keepAliveWhileCompleting } from './multipart-uploads.ts';
+import { answerAborts, removeAbandonedUploads, keepAliveWhileWriting } from './multipart-uploads.ts';
+import { copyObjects } from './copy-source.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { listObjects } from './list-objects.ts';
 import { convertErrors, type KoaContext, type S3rverStore } from './s3rver.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { closeServer, closeStalledConnections, STALL_MS } from '../api/listen.ts';
 import { type StoreAccess, withAccessControl } from './store-access/check-request.ts';
 
@@ -56,7 +57,7 @@ export async function startObjectStore({
   const staging = join(directory, 'incoming');
   await mkdir(root, { recursive: true });
   const repaired = await repairStaging(staging);
-  if (repaired.completed + repaired.removed > 0) log.warn(repaired, 'Upload:Repair:Done');
+  if (repaired.completed + repaired.removed > 0) log.warn(repaired, 'Upload:Recover:Done');
   await removeAbandonedUploads(root, buckets, { starting: true });
 
   const configureBuckets = buckets.map((name) => ({ name, configs: [] }));
@@ -69,8 +70,8 @@ export async function startObjectStore({
   makeWritesAtomic(server.store, root, staging);
   server.middleware.unshift(
     convertErrors,
-    keepAliveWhileCompleting(),
-    decodeCopySource,
+    keepAliveWhileWriting(),
+    copyObjects(buckets, server.store),
     answerAborts(server.store),
     deleteObjects(buckets, server.store),
     listObjects(root, server.store),
@@ -102,19 +103,4 @@ export async function startObjectStore({
 function logFailure(log: Logger, reason: unknown): void {
   const { status = 500 } = reason as { status?: number };
   if (status >= 500) log.warn({ reason }, 'ObjectStore:Request:Failed');
-}
-
-/** s3rver decodes the header with decodeURI, which keeps `%23` and `%2B`, so it cannot copy keys with `#` or `+`. */
-async function decodeCopySource({ req }: { req: IncomingMessage }, next: () => Promise<void>): Promise<void> {
-  const source = req.headers['x-amz-copy-source'];
-  if (typeof source === 'string') req.headers['x-amz-copy-source'] = forDecodeUri(source);
-  await next();
-}
-
-function forDecodeUri(source: string): string {
-  try {
-    return encodeURI(decodeURIComponent(source));
-  } catch {
-    return source; // Invalid percent-encoding: s3rver rejects it.
-  }
 }

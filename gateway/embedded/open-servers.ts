@@ -33,7 +33,7 @@ export async function openServers(env: Env, options: EmbeddedServerOptions) {
   return { ...databases, ...store };
 }
 
-/** Databases that the environment does not name are created in one private cluster. */
+/** Databases that the environment does not name are created in one embedded cluster. */
 async function openDatabases(env: Env, { home, log, opened, onFailure }: EmbeddedServerOptions) {
   if (env.CONTROL_DATABASE_URL !== undefined && env.POSTGIS_URL !== undefined)
     return { CONTROL_DATABASE_URL: env.CONTROL_DATABASE_URL, POSTGIS_URL: env.POSTGIS_URL };

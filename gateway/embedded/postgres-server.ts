@@ -182,7 +182,8 @@ function addressSpace({ memoryBytes }: Cluster): string {
 }
 
 export function databaseUrl(socket: string, database: string): string {
-  return `postgresql://${DATABASE_USER}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socket)}&port=${PORT}`;
+  const parameters = `host=${encodeURIComponent(socket)}&port=${PORT}`;
+  return `postgresql://${DATABASE_USER}@/${encodeURIComponent(database)}?${parameters}`;
 }
 
 function accountOptions(account: Account | undefined): {

@@ -12,7 +12,6 @@ import { afterAll, describe, expect, inject, onTestFinished, test, vi } from 'vi
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { copyCluster } from '../../tests/cluster.ts';
 import { mountSmallDisk } from '../../tests/small-disk.ts';
-import { lockFolder } from './home-folder.ts';
 import { dataFolder, serverAccount, socketFolder } from './postgres-folders.ts';
 import { binariesFor, isStarting } from './postgres-server.ts';
 import { type PostgresOptions, startPostgres } from './postgres.ts';
@@ -73,7 +72,7 @@ async function startElsewhere(directory: string) {
   return { process, ...(JSON.parse(line.toString()) as { pid: number; url: string }) };
 }
 
-describe('the private PostgreSQL', () => {
+describe('the embedded PostgreSQL', () => {
   test('keeps committed data after a restart, with and without PostGIS', async () => {
     const directory = folder('kept');
     const first = await startPostgres(directory);
@@ -86,7 +85,7 @@ describe('the private PostgreSQL', () => {
     expect(await query(await second.database('größe 1', { postgis: true }), 'select area from kept')).toEqual([[6]]);
   });
 
-  test('restarts a killed server, also while one of its backends is working', async () => {
+  test('restarts a killed server, even while one of its backends is working', async () => {
     const postgres = await start(cluster('killed'));
     const url = await postgres.database('kept');
     await query(url, 'create table kept as select 1 as a');
@@ -113,13 +112,14 @@ describe('the private PostgreSQL', () => {
     expect(readdirSync(disk.folder)).toEqual([]);
   });
 
-  test('restarts a killed server when the full disk has space again', async ({ skip }) => {
+  test('restarts a killed server when the full disk has space again, even after another failure', async ({ skip }) => {
     const disk = mountSmallDisk(128) ?? skip('mount is not permitted');
     const lines: string[] = [];
     const directory = join(disk.folder, 'postgres');
     copyCluster(inject('emptyCluster'), directory);
     const postgres = await startPostgres(directory, {
       log: pino({}, { write: (line: string) => void lines.push(line) }),
+      onGiveUp: (error) => void lines.push(`gave up: ${error.code}`),
     });
     onTestFinished(() => postgres.stop());
     const url = await postgres.database('kept');
@@ -129,8 +129,14 @@ describe('the private PostgreSQL', () => {
     process.kill(killed, 'SIGKILL');
     await vi.waitUntil(() => lines.some((line) => line.includes('Postgres:Restart:Failed')), { timeout: 30_000 });
     expect(lines.join('')).toContain('"code":"DISK_FULL"');
+    // Another failure that follows does not end the attempts.
+    const settings = join(postgres.data, 'postgresql.auto.conf');
     disk.empty();
+    writeFileSync(settings, 'no_such_setting = 1\n');
+    await vi.waitUntil(() => lines.some((line) => line.includes('no_such_setting')), { timeout: 30_000 });
+    writeFileSync(settings, '');
     await vi.waitUntil(() => postgres.pid !== killed, { timeout: 30_000 });
+    expect(lines.join('')).not.toContain('gave up');
     expect(await query(url, 'select a from kept')).toEqual([[1]]);
   });
 
@@ -228,29 +234,6 @@ describe('the private PostgreSQL', () => {
       expect(() => readFileSync(join(data, 'PG_VERSION'))).toThrow('ENOENT');
     },
   );
-});
-
-describe('the lock of a folder', () => {
-  test('is free after a release, and after the death of the process that held it', () => {
-    const file = join(root, 'a.lock');
-    lockFolder(file, 'Sluice').release();
-    writeFileSync(file, JSON.stringify({ owner: 'another host/boot/1/1', pid: 1 }));
-    expect(() => lockFolder(file, 'Sluice', 'http://127.0.0.1:8080')).toThrow('process 1)');
-    const dead = lockFolder(join(root, 'b.lock'), 'Sluice');
-    const holder = JSON.parse(readFileSync(join(root, 'b.lock'), 'utf8')) as { owner: string };
-    dead.release();
-    writeFileSync(file, JSON.stringify({ owner: holder.owner.replace(/\/[^/]*$/, '/1'), pid: process.pid })); // Same process id, other start time.
-    lockFolder(file, 'Sluice').release();
-    expect(() => readFileSync(file)).toThrow('ENOENT');
-  });
-
-  test('is replaced if it is incomplete', () => {
-    const file = join(root, 'c.lock');
-    writeFileSync(file, '{"owner":');
-    const lock = lockFolder(file, 'Sluice');
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty('owner');
-    lock.release();
-  });
 });
 
 test('a server that closes connections is starting; a server that rejects a login is not', async () => {

@@ -15,7 +15,7 @@ import {
   startServer,
 } from './postgres-server.ts';
 
-/** A private PostgreSQL cluster. It listens on a Unix socket only, so it needs no port. */
+/** The embedded PostgreSQL cluster. It listens on a Unix socket only, so it needs no port. */
 export interface EmbeddedPostgres {
   /** The URL of a database of this cluster, which is created if it is missing. */
   database(name: string, options?: { postgis?: boolean }): Promise<string>;
@@ -30,13 +30,13 @@ export interface PostgresOptions {
   log?: Logger;
   /** Address space limit of each server process, in bytes. */
   memoryBytes?: number;
-  /** Called when the server has died and cannot be restarted. */
+  /** Called when the server has ended and cannot be restarted. */
   onGiveUp?: (error: SluiceError) => void;
 }
 
 /**
- * Starts the cluster in `directory`, and restarts the server when it dies. Initializes an empty folder. Stops the
- * server processes of a killed Sluice first. Throws SETUP_FAILED, also if another process uses the folder.
+ * Starts the cluster in `directory`, and restarts the server when it ends. Initializes an empty folder. Stops the
+ * server processes of a killed Sluice first. Throws SETUP_FAILED, even if another process uses the folder.
  */
 export async function startPostgres(directory: string, options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
   const log = options.log ?? SILENT_LOG;
@@ -78,11 +78,10 @@ export async function startPostgres(directory: string, options: PostgresOptions 
   }
 }
 
-/**
- * The delays before each attempt to restart a server that died. After the last attempt, `onGiveUp` is called. While the
- * disk is full, the last delay is repeated without end.
- */
+/** The delays before each attempt to restart a server that died. When the last attempt fails, `onGiveUp` is called. */
 const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
+/** The delay while the disk is full. These attempts do not count, because an operator must free disk space. */
+const FULL_DISK_DELAY_MS = 10_000;
 
 /** Restarts the server when it ends without a request. */
 class Supervisor {
@@ -122,9 +121,9 @@ class Supervisor {
 
   /** Returns false if all attempts failed or a stop was requested. */
   async #restart(): Promise<boolean> {
-    let lastError: unknown;
-    for (let attempt = 0; attempt < RESTART_DELAYS_MS.length;) {
-      await wait(RESTART_DELAYS_MS[attempt], undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    let failures = 0;
+    for (let delay = RESTART_DELAYS_MS[0]; ;) {
+      await wait(delay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return false;
       try {
         // Backends continue after their postmaster was killed.
@@ -134,13 +133,19 @@ class Supervisor {
         else this.#log.warn({ pid: this.#server.pid }, 'Postgres:Restart:Done');
         return true;
       } catch (thrown) {
-        lastError = thrown;
-        this.#log.error({ reason: thrown }, 'Postgres:Restart:Failed');
-        attempt = asSluiceError(thrown).code === 'DISK_FULL' ? RESTART_DELAYS_MS.length - 1 : attempt + 1;
+        const error = asSluiceError(thrown);
+        this.#log.error({ error: error.toDocument() }, 'Postgres:Restart:Failed');
+        if (error.code === 'DISK_FULL') {
+          delay = FULL_DISK_DELAY_MS;
+          continue;
+        }
+        failures += 1;
+        delay = RESTART_DELAYS_MS[failures];
+        if (delay !== undefined) continue;
+        this.#onGiveUp?.(error);
+        return false;
       }
     }
-    this.#onGiveUp?.(asSluiceError(lastError));
-    return false;
   }
 }
 

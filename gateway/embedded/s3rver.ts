@@ -9,6 +9,8 @@ export interface KoaContext {
   res: ServerResponse;
   status: number;
   body?: unknown;
+  /** The store that s3rver uses for the request. */
+  store?: S3rverStore;
   /** False if Koa must send no response, because a middleware sends it. */
   respond?: boolean;
 }

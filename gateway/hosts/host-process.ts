@@ -3,9 +3,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Env, ENV_SCHEMA } from '#shared/config/env.ts';
-import { FILE_VARIABLES } from '#shared/config/secret-files.ts';
-import { STORE_SETUP_VARIABLES } from '#shared/config/store-setup-env.ts';
+import { within } from '#shared/signals/within.ts';
+import { type Env, ENV_SCHEMA, STORE_SETUP_VARIABLES } from '#shared/config/env.ts';
+import { FILE_VARIABLES } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
@@ -128,7 +128,7 @@ export class HostProcess {
     } catch (thrown) {
       const isConnectionError = thrown instanceof SluiceError && thrown.code === 'FUNCTION_UNAVAILABLE';
       if (!isConnectionError || options.signal.aborted) throw thrown;
-      const death = await this.#deathWithin(END_MS);
+      const death = await within(this.#ended.promise, END_MS);
       if (death === undefined) throw thrown;
       throw new WorkerDeath(name, death.reason, death.description);
     } finally {
@@ -143,14 +143,6 @@ export class HostProcess {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.#ended.promise;
     clearTimeout(timer);
-  }
-
-  async #deathWithin(milliseconds: number): Promise<Death | undefined> {
-    const limit = Promise.withResolvers<undefined>();
-    const timer = setTimeout(limit.resolve, milliseconds, undefined);
-    const death = await Promise.race([this.#ended.promise, limit.promise]);
-    clearTimeout(timer);
-    return death;
   }
 
   /** Counts checks, not time, so that a gateway that was suspended does not end its processes when it continues. */
@@ -220,6 +212,8 @@ function environmentOf(env: Env): NodeJS.ProcessEnv {
   };
   for (const name of [...Object.keys(ENV_SCHEMA.shape), ...FILE_VARIABLES.map((each) => `${each}_FILE`)])
     delete variables[name];
+  // Set by `node --watch`. The process would send the names of its modules over the IPC channel.
+  delete variables.WATCH_REPORT_DEPENDENCIES;
   // The functions do not need the keys of the administrator and of other users.
   for (const [name, value] of Object.entries(env))
     if (value !== undefined && !(name in STORE_SETUP_VARIABLES)) variables[name] = String(value);

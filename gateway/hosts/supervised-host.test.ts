@@ -41,7 +41,7 @@ const call = (name: string, subject = 'x', alone = false) =>
 const pidOf = async (alone = false) => ((await call('echo', 'x', alone))?.data as { pid: number }).pid;
 
 describe('a process of functions', () => {
-  test('executes calls, and is followed by another one when it ends', async () => {
+  test('executes calls, and is replaced when it ends', async () => {
     const first = await pidOf();
     expect(first).not.toBe(process.pid);
     await expect(call('die')).rejects.toMatchObject({

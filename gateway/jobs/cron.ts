@@ -14,6 +14,8 @@ const MAX_TICK_AGE_MS = 23 * 3_600_000;
 
 interface Parts {
   stack: Pick<Stack, 'functions'>;
+  /** Whether a function runs. No ticks are published for others, so that none wait for it. All run by default. */
+  isRunning?: (functionName: string) => boolean;
   router: Pick<Router, 'publishTo'>;
   log: Logger;
   /** Ends the schedules. */
@@ -56,12 +58,16 @@ export function tickOf(fn: Pick<StackFunction, 'name' | 'schedule'>, due: Date):
   };
 }
 
-async function runSchedule(fn: StackFunction, { router, log, signal }: Omit<Parts, 'stack'>): Promise<void> {
+async function runSchedule(
+  fn: StackFunction,
+  { isRunning = () => true, router, log, signal }: Omit<Parts, 'stack'>,
+): Promise<void> {
   let published = Date.now() - MAX_TICK_AGE_MS;
   while (!signal.aborted) {
     const { last, next } = dueTimes(fn.schedule ?? '', new Date());
     let pause = Math.min(next.getTime() - Date.now(), MAX_SLEEP_MS);
-    if (last.getTime() > published) {
+    if (!isRunning(fn.name)) published = last.getTime();
+    else if (last.getTime() > published) {
       const tick = tickOf(fn, last);
       try {
         await router.publishTo(fn.name, tick, { callId: tick.id });

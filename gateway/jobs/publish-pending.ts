@@ -10,7 +10,7 @@ import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Router } from '../router/router.ts';
 
 /**
- * Delay of a retry while the database is unavailable. If the process dies first, the next start publishes the event.
+ * Delay of a retry while the database is unavailable. If the process ends first, the next start publishes the event.
  */
 const RETRY_MS = 1_000;
 /** Manifests that are published concurrently. */
@@ -40,17 +40,17 @@ export async function publishWaitingManifests({
   ...parts
 }: Parts & { objects: ObjectStore }): Promise<number> {
   let found = 0;
-  let batch: Promise<void>[] = [];
+  let pending: Promise<void>[] = [];
   for await (const event of listManifestEvents(objects, parts.env.LANDING_BUCKET)) {
     if (parts.signal.aborted) break;
     found += 1;
-    batch.push(publishWithRetry(event, parts));
-    if (batch.length === CONCURRENCY) {
-      await Promise.all(batch);
-      batch = [];
+    pending.push(publishWithRetry(event, parts));
+    if (pending.length === CONCURRENCY) {
+      await Promise.all(pending);
+      pending = [];
     }
   }
-  await Promise.all(batch);
+  await Promise.all(pending);
   return found;
 }
 

@@ -47,7 +47,7 @@ function replyOf(result: CallResult): HttpReply {
   return result.reply ? writeEvent(result.reply) : { status: 200, headers: {}, body: '' };
 }
 
-/** Posts the callback of a job. Gives up after the retries, because only the receiver needs it. Never throws. */
+/** Posts the callback of a job. Stops after the last retry, because only the receiver needs it. Never throws. */
 export async function deliverCallback(
   { queues, database, env, log, wake, stopping }: RouterParts,
   job: Job<Callback>,

@@ -19,13 +19,13 @@ export interface Share {
   /** Which jobs; all by default. */
   priorities?: Priorities;
   /**
-   * Jobs that may run without a place after SLOW_MS, so that a few small files that are slow to process do not delay
+   * Jobs that may run without a slot after SLOW_MS, so that a few small files that are slow to process do not delay
    * all other small files. 0 by default.
    */
   slowJobs?: number;
 }
 
-/** The shares of the queue of a function. Small and large inputs do not wait for each other if both have places. */
+/** The shares of the queue of a function. Small and large inputs do not wait for each other if both have slots. */
 export function sharesOf({ all, small }: { all: number; small: number }): Share[] {
   if (small === 0) return [{ concurrency: all }];
   return [
@@ -44,8 +44,9 @@ export class Consumer<T extends object> {
   readonly share: Share;
   #queues: Queues;
   #process: ProcessJob<T>;
+  #concurrency: number;
   #active = new Set<string>();
-  /** Active jobs that no longer occupy a place. */
+  /** Active jobs that no longer occupy a slot. */
   #slow = new Set<string>();
   #running = false;
   #fetching = false;
@@ -60,6 +61,7 @@ export class Consumer<T extends object> {
     this.#queues = queues;
     this.queueName = queueName;
     this.share = share;
+    this.#concurrency = share.concurrency;
     this.#process = process;
   }
 
@@ -82,6 +84,12 @@ export class Consumer<T extends object> {
   start(): void {
     this.#running = true;
     this.#poll = setInterval(() => this.wake(), POLL_MS);
+    this.wake();
+  }
+
+  /** Changes how many jobs it processes at the same time. Running jobs continue. */
+  resize(concurrency: number): void {
+    this.#concurrency = concurrency;
     this.wake();
   }
 
@@ -118,13 +126,16 @@ export class Consumer<T extends object> {
     if (this.#fetching) return;
     this.#fetching = true;
     try {
-      while (this.#running && this.#mayHaveMore && this.#freePlaces > 0) {
-        const free = this.#freePlaces;
+      while (this.#running && this.#mayHaveMore && this.#freeSlots > 0) {
+        const free = this.#freeSlots;
         this.#mayHaveMore = false;
         this.#fetchStarted = performance.now();
         const jobs = await this.#queues.fetch<T>(this.queueName, free, this.share.priorities);
         if (jobs.length === free) this.#mayHaveMore = true;
-        for (const job of jobs) void this.#run(job);
+        const slots = Math.max(0, this.#freeSlots); // It may have been resized during the fetch.
+        const excess = jobs.slice(slots).map(({ id }) => id);
+        for (const job of jobs.slice(0, slots)) void this.#run(job);
+        await this.#queues.giveBack(this.queueName, excess);
         this.#fetchStarted = undefined;
       }
     } catch {
@@ -152,8 +163,8 @@ export class Consumer<T extends object> {
     }
   }
 
-  get #freePlaces(): number {
-    return this.share.concurrency - (this.#active.size - this.#slow.size);
+  get #freeSlots(): number {
+    return this.#concurrency - (this.#active.size - this.#slow.size);
   }
 
   #releasePlace(id: string): void {

@@ -22,7 +22,7 @@ test('the dead-letter event has the attributes of Knative', () => {
   expect(JSON.parse(dataOf(letter).toString())).toEqual({ error: error.toDocument() });
 });
 
-test.each(['x', 'é', '😀', '"'])('shortens a long error of %s to 1,024 bytes of JSON, with its code', (character) => {
+test.each(['x', 'é', '😀', '"'])('shortens a long error of %s to 768 bytes of JSON, with its code', (character) => {
   const data = dataOf(
     deadLetterEvent(
       event,
@@ -30,8 +30,8 @@ test.each(['x', 'é', '😀', '"'])('shortens a long error of %s to 1,024 bytes 
       new SluiceError('STORE_UNAVAILABLE', character.repeat(5000), { details: { long: 'y'.repeat(9000) } }),
     ),
   );
-  expect(data.length).toBeLessThanOrEqual(1024);
-  expect(data.length).toBeGreaterThan(700);
+  expect(data.length).toBeLessThanOrEqual(768);
+  expect(data.length).toBeGreaterThan(600);
   expect(JSON.parse(data.toString())).toMatchObject({
     error: { code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^.+…$/su) as string },
   });

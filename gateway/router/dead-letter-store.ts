@@ -1,7 +1,8 @@
+import { isAlreadyCreated } from '#shared/errors/database-failure.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
-import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
+import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
-import { statusOf } from '#shared/events/http.ts';
+import { shortErrorBody, statusOf } from '#shared/events/http.ts';
 import type { QueueDatabase } from './database.ts';
 import type { Executor } from './router-connection.ts';
 
@@ -18,8 +19,6 @@ const CREATE_TABLE = `
   )`;
 const COLUMNS = `id, function, event, error, attempts,
   to_char(failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as failed_at`;
-/** If two processes create the schema at the same time, one of them fails with one of these. The schema exists then. */
-const ALREADY_CREATED = new Set(['23505', '42P06', '42P07']);
 
 /**
  * The table of dead letters. A dead-letter queue of pg-boss (12.33) does not fit: `redrive` moves the oldest jobs, not
@@ -34,7 +33,7 @@ export class DeadLetterStore {
 
   async open(): Promise<void> {
     await this.#database.executeSql(CREATE_TABLE).catch((thrown: unknown) => {
-      if (!ALREADY_CREATED.has((thrown as { code?: string }).code ?? '')) throw asSluiceError(thrown);
+      if (!isAlreadyCreated(thrown)) throw asSluiceError(thrown);
     });
   }
 
@@ -93,15 +92,9 @@ function requireRow(row: unknown, id: string): DeadLetter {
   return row as DeadLetter;
 }
 
-/** Knative limits the error data to this size. */
-const MAX_ERROR_BYTES = 1024;
-/** Each step of shortening keeps this share of the message. */
-const SHORTEN_BY = 0.9;
-
 /**
  * The event that the dead-letter sink receives: the original event with the attributes that Knative's sink adds.
- * `knativeerrordata` is the error reply in base64. It is shortened to valid JSON within Knative's limit: first the
- * details are removed, then the message is cut.
+ * `knativeerrordata` is the error reply in base64, shortened to Knative's limit.
  */
 export function deadLetterEvent(event: SluiceEvent, functionName: string, error: SluiceError): SluiceEvent {
   return {
@@ -110,18 +103,4 @@ export function deadLetterEvent(event: SluiceEvent, functionName: string, error:
     knativeerrorcode: String(statusOf(error)),
     knativeerrordata: Buffer.from(shortErrorBody(error.toDocument())).toString('base64'),
   };
-}
-
-function shortErrorBody(document: ErrorDocument): string {
-  const body = (error: ErrorDocument) => JSON.stringify({ error });
-  const fits = (text: string) => Buffer.byteLength(text) <= MAX_ERROR_BYTES;
-  if (fits(body(document))) return body(document);
-  const characters = [...document.message];
-  let kept = characters.length;
-  for (;;) {
-    const message = kept < characters.length ? `${characters.slice(0, kept).join('')}…` : document.message;
-    const text = body({ ...document, details: {}, message });
-    if (fits(text) || kept === 0) return text;
-    kept = Math.floor(kept * SHORTEN_BY);
-  }
 }

@@ -48,7 +48,11 @@ async function callFunction(
     const reply = await limits.orAbandon(
       invocation,
       ABANDON_MS,
-      () => new SluiceError('STEP_TIMEOUT', `${job.name} did not stop after cancellation.`),
+      () =>
+        new SluiceError(
+          'STEP_TIMEOUT',
+          `The call of ${job.name} was aborted, but did not end within ${ABANDON_MS / 1000} s.`,
+        ),
     );
     if (reply) assertStorable(reply);
     return { reply };
@@ -62,7 +66,8 @@ async function callFunction(
 function crashError(functionName: string, crashes: number): SluiceError {
   return new SluiceError(
     'WORKER_DIED',
-    `${functionName} crashed ${crashes} times while handling this event. The event was moved to the dead letters.`,
+    `The router crashed ${crashes} times during calls of ${functionName} with this event. ` +
+      'The event was moved to the dead letters.',
     { details: { interruptions: crashes } },
   );
 }
@@ -88,7 +93,9 @@ function logOutcome(log: Logger, job: Job<Delivery>, outcome: Outcome, seconds: 
       );
     case 'dead':
       return log.error({ ...fields, error: outcome.error.toDocument() }, 'Delivery:Call:Failed');
-    default:
-      return log.debug({ ...fields, outcome: outcome.kind }, 'Delivery:Call:Deferred');
+    case 'defer':
+      return log.debug({ ...fields, afterSeconds: outcome.afterSeconds }, 'Delivery:Call:Deferred');
+    case 'give-back':
+      return log.debug(fields, 'Delivery:Call:GivenBack');
   }
 }

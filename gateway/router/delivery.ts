@@ -40,7 +40,7 @@ export function firstDelivery(event: SluiceEvent, now: number, call?: AsyncCall)
   return { event, attempt: 1, deferrals: 0, published_at: now, ...(call ? { call } : {}) };
 }
 
-/** Priority of jobs with a small input, in a queue that has places for them. All other jobs have priority 0. */
+/** Priority of jobs with a small input, in a queue that has slots for them. All other jobs have priority 0. */
 export const SMALL_PRIORITY = 1;
 
 /** The priority of an event in the queue of a function. An input of unknown size counts as large. */

@@ -3,7 +3,7 @@ import type { ConstructorOptions } from 'pg-boss';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { asSluiceError, type SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { ListenConnection } from '#shared/postgres/listen-connection.ts';
+import { ListenConnection } from '#shared/databases/listen-connection.ts';
 
 /** Key of the advisory lock that all running routers of a database share. The number is `sluice` in ASCII. */
 const ROUTER_LOCK = 0x736c75696365;

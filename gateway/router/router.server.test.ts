@@ -48,7 +48,7 @@ describe('publishing', () => {
     expect(await received.promise).toEqual(event);
   });
 
-  test('delivers an event once that is published a thousand times, also after its delivery has ended', async () => {
+  test('delivers an event once that is published a thousand times, even after its delivery has ended', async () => {
     let calls = 0;
     const router = await start({
       f: {

@@ -34,6 +34,11 @@ export interface Router {
    * FUNCTION_NOT_FOUND, EVENT_INVALID, DATABASE_UNAVAILABLE.
    */
   publishTo(functionName: string, event: SluiceEvent, options: { callId: string; callbackUrl?: string }): Promise<void>;
+  /**
+   * Sets how many calls of a function the router runs at the same time, and at most how many more for small inputs.
+   * With 0, its events wait.
+   */
+  scale(functionName: string, calls: number): void;
   /** Starts the deliveries. The deliveries of a dead process come first. */
   start(): Promise<void>;
   /**
@@ -159,6 +164,14 @@ class QueueRouter implements Router {
     const jobId = deterministicUuid('call', options.callId, functionName);
     await withSluiceErrors(() => this.#queues.add(this.#database.durable, functionName, jobId, delivery));
     this.#wake(functionName, 0);
+  }
+
+  scale(functionName: string, calls: number): void {
+    for (const consumer of this.#consumers) {
+      if (consumer.queueName !== functionName) continue;
+      const isForSmall = consumer.share.priorities?.minPriority !== undefined;
+      consumer.resize(isForSmall ? Math.min(consumer.share.concurrency, calls) : calls);
+    }
   }
 
   async start(): Promise<void> {

@@ -8,7 +8,7 @@ import { eventually } from '../../tests/fixtures/routers-of-test.ts';
 import { createDatabase } from '../../tests/servers.ts';
 import type { Router } from './router.ts';
 
-/** Errors in the input of a user end the run, and are not dead letters. */
+/** Errors in the input of a user end the run, and are not kept as dead letters. */
 
 const STEP = 'sluice.run.requested.vector';
 const UPLOAD = 'com.amazonaws.s3.ObjectCreated:Put';
@@ -61,14 +61,14 @@ async function failWith(code: ErrorCodeName, type: string, { sinkFails = false }
 }
 
 test.each(['FILE_UNREADABLE', 'CRS_MISSING', 'GEOMETRY_INVALID', 'ROWS_REJECTED'] as const)(
-  'a step that fails with %s is delivered to the sink, and is no dead letter',
+  'a step that fails with %s is delivered to the sink, and is not kept as a dead letter',
   async (code) => {
     const letters = await failWith(code, STEP);
     expect(await letters()).toEqual([]);
   },
 );
 
-test('a manifest that fails with MANIFEST_INVALID is delivered to the sink, and is no dead letter', async () => {
+test('a manifest that fails with MANIFEST_INVALID is delivered to the sink, and is not kept as a dead letter', async () => {
   expect(await (await failWith('MANIFEST_INVALID', UPLOAD))()).toEqual([]);
 });
 

@@ -13,6 +13,7 @@ function withStep(name: string, fields: Partial<Step>) {
 test('contains no internal fields of the ledger', () => {
   const view = runView(run, [], 'http://127.0.0.1:8080');
   expect(Object.keys(view).sort()).toEqual([
+    'advice',
     'archived',
     'asset',
     'assets',
@@ -31,7 +32,15 @@ test('contains no internal fields of the ledger', () => {
     'status',
     'steps',
   ]);
-  expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual(['attempt', 'name', 'seconds', 'status']);
+  expect(Object.keys(view.steps[0] ?? {}).sort()).toEqual([
+    'attempt',
+    'error',
+    'finished_at',
+    'name',
+    'seconds',
+    'started_at',
+    'status',
+  ]);
 });
 
 test('has a duration for each step that has ended', () => {
@@ -43,12 +52,18 @@ test('has a duration for each step that has ended', () => {
     status: 'running',
     attempt: 2,
     seconds: null,
+    started_at: '2026-01-02T03:04:05.000Z',
+    finished_at: null,
+    error: null,
   });
   expect(runView(done, [], '').steps[0]).toEqual({
     name: 'load-to-postgis',
     status: 'done',
     attempt: 2,
     seconds: 1.25,
+    started_at: '2026-01-02T03:04:05.000Z',
+    finished_at: '2026-01-02T03:04:06.250Z',
+    error: null,
   });
 });
 

@@ -1,3 +1,4 @@
+import { adviceFor } from '#shared/errors/codes.ts';
 import type {
   ActivityDocument,
   AssetDocument,
@@ -21,6 +22,7 @@ export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: stri
     assets: views,
     reused: isReused(run),
     error: run.error,
+    advice: run.error && adviceFor(run.error.code, run),
     archived: run.steps.some((step) => step.name === 'archive' && step.status === 'done'),
     dataset_id: run.dataset_id,
     lane: run.lane,
@@ -45,6 +47,7 @@ export function manifestView(manifest: ManifestDocument): RunView {
     assets: [],
     reused: false,
     error: manifest.error,
+    advice: manifest.error && adviceFor(manifest.error.code, manifest),
     archived: manifest.archive_key !== null,
     dataset_id: null,
     lane: manifest.lane,
@@ -116,8 +119,8 @@ function isReused(run: RunDocument): boolean {
   return (reply?.data as { reused?: boolean } | undefined)?.reused === true;
 }
 
-function stepView({ name, status, attempt, started_at, finished_at }: Step): StepView {
+function stepView({ name, status, attempt, started_at, finished_at, error }: Step): StepView {
   const ended = started_at !== null && finished_at !== null;
   const seconds = ended ? (Date.parse(finished_at) - Date.parse(started_at)) / 1000 : null;
-  return { name, status, attempt, seconds };
+  return { name, status, attempt, seconds, started_at, finished_at, error };
 }

@@ -52,7 +52,7 @@ test('formats an error with code, message, location and advice', () => {
     ),
   ).toBe(`CRS_MISSING: roads é.shp has no CRS.
   file: roads é.shp
-  Upload the .prj file, or set \`crs\` of the file in the manifest.`);
+  Set \`crs\` of the file in the manifest, or upload the file with its CRS.`);
 });
 
 test('formats an error that ended a run with the command that repeats it', () => {

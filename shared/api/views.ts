@@ -13,6 +13,11 @@ export interface StepView {
   attempt: number;
   /** Duration of the last attempt; null until it has ended. */
   seconds: number | null;
+  /** Times of the last attempt. */
+  started_at: string | null;
+  finished_at: string | null;
+  /** The error of the last attempt that failed. */
+  error: ErrorDocument | null;
 }
 
 export interface RunView {
@@ -28,6 +33,8 @@ export interface RunView {
   /** Whether the run linked an existing asset of the same input. */
   reused: boolean;
   error: ErrorDocument | null;
+  /** What to do about the error. */
+  advice: string | null;
   /** Whether the archive step is done. Nothing changes after that. */
   archived: boolean;
   dataset_id: string | null;
@@ -85,6 +92,28 @@ export type DatasetView = Pick<DatasetDocument, 'dataset_id' | 'latest_version' 
 
 /** A dataset after its retention rule was set, with the versions that were removed. */
 export type RetentionView = DatasetView & { removed_versions: number[] };
+
+/** The response of GET /api/overview: what needs attention now, and the work of the last 24 hours. */
+export interface OverviewView {
+  /** Start of the 24 hours. ISO 8601 in UTC. */
+  since: string;
+  /** Runs that have not ended, whenever they were created. */
+  running: number;
+  /** Runs that were created in the 24 hours. */
+  lanes: LaneOverview[];
+  /** Jobs of the router that wait or run, by function; counted every 30 seconds. Empty with a broker. */
+  queues: { function: string; waiting: number; running: number }[];
+  dead_letters: number;
+}
+
+/** The runs of a lane in a period. */
+export interface LaneOverview {
+  lane: Lane;
+  /** By hour of the creation, oldest first; without empty hours. */
+  hours: ({ hour: string } & Record<Status, number>)[];
+  /** Seconds from creation to end of the ended runs; null if there are none. */
+  seconds: { mean: number; max: number } | null;
+}
 
 /** An event that the router no longer retries. It is kept until an operator re-drives or discards it. */
 export interface DeadLetter {

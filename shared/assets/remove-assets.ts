@@ -50,7 +50,7 @@ function keptVersions(count: number | null): string {
 }
 
 /**
- * Sets the retention rule that the manifest of a run requests. Its time is that of the manifest, also in a rerun, so
+ * Sets the retention rule that the manifest of a run requests. Its time is that of the manifest, even in a rerun, so
  * that it does not replace a later decision of an operator.
  */
 export async function setRetentionOfManifest(

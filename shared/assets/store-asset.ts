@@ -1,5 +1,6 @@
+import { ASSET_MEDIA_TYPE } from '#shared/contracts/media-types.ts';
 import { createHash } from 'node:crypto';
-import type { DataTime, SourceFile } from '#shared/contracts/facts.ts';
+import type { DataTime, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { assetKeyPrefix } from '#shared/contracts/object-keys.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { AssetDocument, AssetDraft, LineageDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -10,8 +11,6 @@ import type { ObjectHead } from '#shared/storage/object-store.ts';
 
 // shared/assets: assets as objects of the lake: store and register, reuse, remove. shared/catalog writes the documents
 // about them.
-
-export const PARQUET_MEDIA_TYPE = 'application/vnd.apache.parquet';
 
 /**
  * Deletes objects that earlier attempts of this step uploaded to a dataset (by default the one of the run) and did not
@@ -36,7 +35,6 @@ export async function deleteObjectsOfEarlierAttempts(
  */
 export async function storeAsset(
   path: string,
-  contentType: string,
   undated: AssetDraft,
   claim: Claim,
   { objects, ledger, env, log }: Context,
@@ -46,7 +44,8 @@ export async function storeAsset(
   const deleteObject = () => objects.delete(env.LAKE_BUCKET, draft.s3_key);
   await objects
     .upload(env.LAKE_BUCKET, draft.s3_key, path, {
-      contentType,
+      contentType: ASSET_MEDIA_TYPE[draft.kind],
+      // `mongodb_doc_id` is the _id of the ledger document, with a ledger in PostgreSQL, too.
       metadata: { mongodb_doc_id: draft._id, run_id: draft.run_id, content_hash: draft.content_hash },
       sha256: draft.content_hash,
       signal: claim.signal,
@@ -77,7 +76,7 @@ function declaredTime({ manifest }: Pick<RunDocument, 'manifest'>): DataTime | u
  * An asset that makes the computation unnecessary. It is the one that an earlier attempt of this step registered, even
  * if it was removed since, because a version is never registered twice. Otherwise it is a complete asset of the same
  * source, which is then linked to the run (`reused`). With `force` in the manifest, no asset is reused. `sources` and
- * `parents` are those of this run. If they have other names than those of the existing asset, lineage edges from them
+ * `parents` are those of this run. If their names differ from those of the existing asset, lineage edges from them
  * are added. Undefined if there is no such asset, or if its object is missing or is not the registered one. Throws
  * CLAIM_STALE.
  */

@@ -24,7 +24,7 @@ const written = async (runId: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as OpenLineageEvent);
 
-test('a successful run makes START and COMPLETE events with files, asset, columns and size', async () => {
+test('a successful run writes START and COMPLETE events with files, asset, columns and size', async () => {
   const { run } = await startRun(context, 'lineage é');
   const succeeded = await recordLineage(await exportAsset(context, run), context);
   assert(succeeded !== undefined, 'The run did not succeed.');

@@ -1,3 +1,4 @@
+import { ASSET_MEDIA_TYPE } from '#shared/contracts/media-types.ts';
 import { type Extent, partsOf, unionOfBoxes } from '#shared/contracts/extent.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { DatasetVersion } from '#shared/ledger/ledger.ts';
@@ -16,13 +17,6 @@ const EXTENSION = {
 
 /** STAC's value for a license that is not known. */
 const LICENSE_UNKNOWN = 'other';
-
-const MEDIA_TYPE = {
-  spatial: 'application/vnd.apache.parquet',
-  joined: 'application/vnd.apache.parquet',
-  tabular: 'application/vnd.apache.parquet',
-  raster: 'image/tiff; application=geotiff; profile=cloud-optimized',
-} as const satisfies Record<AssetDocument['kind'], string>;
 
 type Json = Record<string, unknown>;
 interface Link {
@@ -73,7 +67,7 @@ export function stacItem(
     assets: {
       data: {
         href: relativeHref(key, asset.s3_key),
-        type: MEDIA_TYPE[asset.kind],
+        type: ASSET_MEDIA_TYPE[asset.kind],
         roles: ['data'],
         'file:size': asset.size_bytes,
         'file:checksum': multihash(asset.content_hash),
@@ -91,7 +85,8 @@ export function stacItem(
 
 /**
  * The time of the data. STAC requires a `datetime`, or a start and an end. When the time of the data is unknown, it is
- * the time of the ingest, and `sluice:datetime_source` is `ingest`, so that it is not taken for the time of the data.
+ * the time of the ingest, and `sluice:datetime_source` is `ingest`, so that no reader mistakes it for the time of the
+ * data.
  */
 function temporal({ data_time, created_at }: Pick<AssetDocument, 'data_time' | 'created_at'>): Json {
   if (data_time === undefined) return { datetime: created_at, 'sluice:datetime_source': 'ingest' };

@@ -54,7 +54,7 @@ export async function collectionDocument(
 
 /** The root catalog. */
 export async function rootDocument(ledger: Pick<Ledger, 'listDatasets'>): Promise<Json> {
-  return stacCatalog((await ledger.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id));
+  return stacCatalog((await ledger.listDatasets({ withCompleteAsset: true })).map(({ dataset_id }) => dataset_id));
 }
 
 /**
@@ -87,7 +87,7 @@ export function writeRootCatalog(services: Services): Promise<void> {
 }
 
 /**
- * Writes a document, and repeats this while the ledger implies another document than the written one. Without the
+ * Writes a document, and repeats this while it differs from the document that the ledger implies. Without the
  * repetition, a writer that was delayed could overwrite the document of a newer one, and a version would be missing.
  */
 async function putUntilCurrent(services: Services, key: string, derive: () => Promise<Json>): Promise<void> {

@@ -9,8 +9,15 @@ export const oneOf = <const V extends readonly string[]>(values: V) =>
 
 export const optional = z.string().trim().min(1).optional();
 
+const NO_USER = 'must not contain a user or password, because URLs are logged';
+
 /** Paths are appended to these URLs. */
-export const httpUrl = z.string().trim().refine(isHttpUrl, 'must be a URL such as http://127.0.0.1:8080').optional();
+export const httpUrl = z
+  .string()
+  .trim()
+  .refine(isHttpUrl, 'must be a URL such as http://127.0.0.1:8080')
+  .refine((url) => !namesUser(url), NO_USER)
+  .optional();
 
 export const port = (value: number) => wholeNumber(value, 0, 65535);
 
@@ -87,6 +94,7 @@ export const functionUrl = z
     (template) => template.includes('{name}') && isHttpUrl(template.replaceAll('{name}', 'name')),
     'must be a URL with {name}, such as http://{name}:8080',
   )
+  .refine((template) => !namesUser(template), NO_USER)
   .optional();
 
 /** Amazon resource names of webhook targets, comma-separated. */
@@ -115,7 +123,7 @@ export const geometryColumn = z
       `(sluice…, ${[...RESERVED_NAMES].join(', ')})`,
   );
 
-/** False also for URLs that commas separate, and for the alternative hosts of libpq. */
+/** Also false for URLs that commas separate, and for the alternative hosts of libpq. */
 function isServerUrl(url: string): boolean {
   return POSTGRES_URL.test(url) && url.split('://').length === 2 && !hostOf(url).includes(',');
 }
@@ -124,6 +132,11 @@ function isServerUrl(url: string): boolean {
 function hostOf(url: string): string {
   const authority = /\/\/([^/?]*)/.exec(url)?.[1] ?? '';
   return authority.slice(authority.lastIndexOf('@') + 1);
+}
+
+/** Whether the text is a URL with a user or password. Also true for a URL that cannot be parsed. */
+export function namesUser(text: string): boolean {
+  return /:\/\/[^/?#]*@/.test(text);
 }
 
 function isHttpUrl(text: string): boolean {
@@ -173,6 +186,10 @@ export interface ComparedVariables {
   K_SINK?: string | undefined;
   OPENLINEAGE_URL?: string | undefined;
   OPENLINEAGE_API_KEY?: string | undefined;
+  PUBLIC_URL?: string | undefined;
+  OIDC_ISSUER?: string | undefined;
+  OIDC_CLIENT_ID?: string | undefined;
+  OIDC_ROLES?: string | undefined;
 }
 
 /** S3 servers such as MinIO require secrets of this length, too. */
@@ -180,7 +197,13 @@ const MIN_SECRET_CHARACTERS = 8;
 
 /** Describes each combination of valid values that is not permitted. */
 export function combinationProblems(env: ComparedVariables): string[] {
-  return [...bucketAndPortProblems(env), ...keyProblems(env), ...folderProblems(env), ...otherProblems(env)];
+  return [
+    ...bucketAndPortProblems(env),
+    ...keyProblems(env),
+    ...folderProblems(env),
+    ...providerProblems(env),
+    ...otherProblems(env),
+  ];
 }
 
 function bucketAndPortProblems(env: ComparedVariables): string[] {
@@ -221,6 +244,23 @@ function folderProblems(env: ComparedVariables): string[] {
   const [home, scratch] = [resolve(env.SLUICE_HOME), resolve(env.SCRATCH_DIR)];
   if (scratch !== home && !home.startsWith(scratch + sep)) return [];
   return [`SCRATCH_DIR is ${JSON.stringify(env.SCRATCH_DIR)}, but must not contain SLUICE_HOME`];
+}
+
+/** Tokens and codes would be readable over HTTP, and the provider has to know the address of the gateway. */
+function providerProblems(env: ComparedVariables): string[] {
+  if (env.OIDC_ISSUER === undefined) return [];
+  const needed = [
+    'OIDC_CLIENT_ID',
+    'OIDC_ROLES',
+    ...(isLoopbackHost(env.HOST) ? [] : (['PUBLIC_URL'] as const)),
+  ] as const;
+  const problems = needed
+    .filter((name) => env[name] === undefined)
+    .map((name) => `${name} is not set, but must be set together with OIDC_ISSUER`);
+  const { protocol, hostname } = new URL(env.OIDC_ISSUER);
+  if (protocol !== 'https:' && !isLoopbackHost(hostname))
+    problems.push(`OIDC_ISSUER is ${JSON.stringify(env.OIDC_ISSUER)}, but must begin with https://`);
+  return problems;
 }
 
 function otherProblems(env: ComparedVariables): string[] {

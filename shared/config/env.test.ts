@@ -43,6 +43,17 @@ test.each<[string, string, string]>([
   );
 });
 
+test.each([
+  ['K_SINK', 'http://zoë:ge%20heim@broker.example/ns/default'],
+  ['S3_ENDPOINT', 'https://zoë@minio.example'],
+  ['FUNCTION_URL', 'http://zoë:geheim@{name}:8080'],
+])('rejects a user in %s without repeating the URL', (name, value) => {
+  const problem = `${name} must not contain a user or password, because URLs are logged`;
+  expect(() => parseEnv({ [name]: value })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', details: { issues: [problem] } }),
+  );
+});
+
 test('names every invalid variable; an empty variable counts as not set', () => {
   expect(() => parseEnv({ PORT: 'x', CORES: 'many' })).toThrow(/PORT is "x".*; CORES is "many"/);
   expect(parseEnv({ PORT: ' ', SLUICE_URL: '' })).toEqual(parseEnv({}));
@@ -111,6 +122,7 @@ test.each([
 });
 
 test('accepts unusual valid settings', () => {
+  expect(parseEnv({ SLUICE_URL: 'http://gateway.example/@sluice' }).SLUICE_URL).toBe('http://gateway.example/@sluice');
   const variables = {
     HOST: '::1',
     PORT: '0',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import {
   bucketName,
+  combinationProblems,
   databaseUrl,
   folder,
   functionUrl,
@@ -12,6 +13,7 @@ import {
   httpUrl,
   isLoopbackHost,
   ledgerUrl,
+  namesUser,
   oneOf,
   optional,
   port,
@@ -19,10 +21,9 @@ import {
   signatureText,
   webhookArns,
   wholeNumber,
-  combinationProblems,
 } from './env-rules.ts';
-import { FILE_VARIABLES, invalidEnvironment, readSecretFiles } from './secret-files.ts';
-import { sluiceEnvironment, STORE_SETUP_VARIABLES } from './store-setup-env.ts';
+import { ACCESS_VARIABLES } from './access-variables.ts';
+import { FILE_VARIABLES, invalidEnvironment, readSecretFiles } from './secrets.ts';
 
 /** pg-boss repeats a job after at most a day. A step and its margin must end before. */
 const MAX_STEP_SECONDS = 84_600;
@@ -56,6 +57,36 @@ export function defaultPostgresMemory(machine: number, constrained: number | und
   return Math.floor(Math.max(MIN_POSTGRES_MEMORY, memory / Math.max(MIN_POSTGRES_SHARES, cores)));
 }
 
+/** Variables of `sluice setup-storage`. Other programs do not need them, and do not pass them to their processes. */
+export const STORE_SETUP_VARIABLES = {
+  S3_ADMIN_ACCESS_KEY_ID: signatureText
+    .optional()
+    .describe('Access key of an administrator of the object store, for setup-storage: the root user of MinIO.'),
+  S3_ADMIN_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the administrator.'),
+  S3_UPLOADER_ACCESS_KEY_ID: signatureText
+    .optional()
+    .describe('Access key that setup-storage creates for the people and programs that upload files.'),
+  S3_UPLOADER_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the uploader.'),
+  S3_PIPELINE_ACCESS_KEY_ID: signatureText
+    .optional()
+    .describe('Access key that setup-storage creates for the functions. Default: S3_ACCESS_KEY_ID.'),
+  S3_PIPELINE_SECRET_ACCESS_KEY: headerText
+    .optional()
+    .describe('Secret key of the functions. Default: S3_SECRET_ACCESS_KEY.'),
+  S3_GATEWAY_ACCESS_KEY_ID: signatureText
+    .optional()
+    .describe(
+      'Access key that setup-storage creates for a gateway with FUNCTION_URL. ' +
+        'A gateway that starts the functions uses their key.',
+    ),
+  S3_GATEWAY_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the gateway.'),
+  LANDING_RETENTION_DAYS: wholeNumber(0, 0, 36_500).describe(
+    'Days after which the object store deletes files of the landing zone. 0 keeps them. ' +
+      'A run whose files were deleted cannot be repeated. setup-storage sets the rule.',
+  ),
+  SETUP_WAIT_SECONDS: wholeNumber(60, 0, 3600).describe('How long setup-storage waits for the object store.'),
+};
+
 /**
  * Every environment variable that Sluice reads. `.env.example` is generated from this schema.
  * An empty value counts as not set.
@@ -66,7 +97,12 @@ export const ENV_SCHEMA = z.object({
     .describe('Lowest level of log messages that are written.'),
   LOG_FILE: optional.describe('Log file. Default: SLUICE_HOME/sluice.log for npm start, else standard error.'),
 
-  SLUICE_ENV: sluiceEnvironment,
+  SLUICE_ENV: oneOf(['production', 'development'])
+    .default('production')
+    .describe(
+      'With development, setup-storage and a gateway in a container accept weak secrets. Docker Compose uses ' +
+        'development by default if no secret is set and PUBLIC_URL is an address of this machine (docs/compose.md).',
+    ),
   SLUICE_HOME: folder.default('.sluice').describe('Folder of the embedded servers, scratch files and logs.'),
   SCRATCH_DIR: folder.optional().describe('Folder for the temporary files of steps. Default: SLUICE_HOME/scratch.'),
   HOST: hostName.default('127.0.0.1').describe('Address that the gateway listens on.'),
@@ -108,9 +144,11 @@ export const ENV_SCHEMA = z.object({
   WEBHOOK_TOKEN: headerText
     .optional()
     .describe(
-      'Bearer token of /webhooks/minio. Also of /events, /function and /async-function, if HOST or PUBLIC_URL is an ' +
-        'address that other machines can reach. Without it, these routes are closed.',
+      'Bearer token of /webhooks/minio. With access control (docs/operations.md), also of /events, and for programs ' +
+        'that call /function and /async-function. Without it, the routes are closed to programs without a user.',
     ),
+
+  ...ACCESS_VARIABLES,
 
   ...STORE_SETUP_VARIABLES,
 
@@ -131,12 +169,12 @@ export const ENV_SCHEMA = z.object({
   ),
 
   K_SINK: httpUrl.describe(
-    'URL that functions in separate processes post additional events to, such as a Knative broker. ' +
-      'Default: /events at SLUICE_URL.',
+    'URL of a Knative broker. The gateway in a container publishes all events to it, and has no queue. Functions in ' +
+      'separate processes post additional events to it; by default to /events at SLUICE_URL.',
   ),
 
   CONTROL_DATABASE_URL: databaseUrl.describe(
-    'PostgreSQL database of the queue. Without it, a private PostgreSQL server is started.',
+    'PostgreSQL database of the queue. Without it, the embedded PostgreSQL server is used.',
   ),
   LEDGER_URL: ledgerUrl.describe(
     'Database of the ledger: MongoDB, a replica set, or PostgreSQL. Default: MONGO_CONNECTION_STRING, else ' +
@@ -145,7 +183,7 @@ export const ENV_SCHEMA = z.object({
   MONGO_CONNECTION_STRING: ledgerUrl.describe('Another name of LEDGER_URL.'),
   POSTGIS_URL: postgisUrls.describe(
     'PostgreSQL database with PostGIS for spatial processing, or several on different servers, separated by spaces ' +
-      '(docs/scaling.md). Without it, a private PostgreSQL server is started.',
+      '(docs/scaling.md). Without it, the embedded PostgreSQL server is used.',
   ),
 
   OPENLINEAGE_URL: httpUrl.describe(
@@ -195,7 +233,7 @@ export const ENV_SCHEMA = z.object({
     2 ** 30,
     64 * 2 ** 40,
   ).describe(
-    'Address space limit of each process of the private PostgreSQL server. It includes 0.5 GB of shared memory and ' +
+    'Address space limit of each process of the embedded PostgreSQL server. It includes 0.5 GB of shared memory and ' +
       'libraries.',
   ),
   CORES: wholeNumber(cpus().length, 1, 1024).describe('Number of cores for GDAL and PostGIS work.'),
@@ -209,7 +247,7 @@ const SECRETS: ReadonlySet<string> = new Set<keyof Env>(
 );
 
 /**
- * Parses environment variables, and reads the files of secrets (secret-files.ts). Throws CONFIG_INVALID with each
+ * Parses environment variables, and reads the files of secrets (secrets.ts). Throws CONFIG_INVALID with each
  * invalid variable, its value and its rule, and with each combination that is not permitted.
  */
 export function parseEnv(variables: NodeJS.ProcessEnv): Env {
@@ -225,7 +263,8 @@ export function parseEnv(variables: NodeJS.ProcessEnv): Env {
 }
 
 function describeProblem(name: string, variables: NodeJS.ProcessEnv, rule: string): string {
-  return SECRETS.has(name) ? `${name} ${rule}` : `${name} is ${JSON.stringify(variables[name])}, but ${rule}`;
+  const value = variables[name] ?? '';
+  return SECRETS.has(name) || namesUser(value) ? `${name} ${rule}` : `${name} is ${JSON.stringify(value)}, but ${rule}`;
 }
 
 const WILDCARD_ADDRESSES = new Set(['0.0.0.0', '::']);

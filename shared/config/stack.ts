@@ -31,7 +31,7 @@ export interface StackFunction extends z.infer<typeof FunctionSchema> {
   /** Event types that it receives. */
   topics: string[];
   concurrency: number | 'cores';
-  /** Additional calls for small inputs. With 0, small inputs have no places of their own. */
+  /** Additional calls for small inputs. With 0, small inputs have no slots of their own. */
   smallConcurrency: number | 'cores';
   /** Ports of the context that it uses; only these are opened and checked. */
   needs: readonly PortName[];
@@ -140,7 +140,7 @@ export function concurrencyOf(fn: StackFunction, { CORES }: Pick<Env, 'CORES'>):
 }
 
 /**
- * Expands `${NAME}` and `${NAME:-default}` in the whole file, as faas-cli does: an empty variable takes the default, an
+ * Expands `${NAME}` and `${NAME:-default}` in the whole file, as faas-cli does: an empty variable has the default, an
  * unset variable without default is empty.
  */
 export function expandVariables(text: string, variables: NodeJS.ProcessEnv): string {

@@ -35,7 +35,7 @@ export function isTooLong(key: string): boolean {
 /** The embedded object store keeps parts of uploads here, does not list it, and deletes old folders in it. */
 const STORE_PREFIX = '._S3rver_uploads/';
 
-/** As keyProblem, with the stricter rules for a key that a user chooses: it must survive every client and message. */
+/** As keyProblem, with the stricter rules for a key that a user chooses: no client and no message may change it. */
 export function userKeyProblem(key: string): string | undefined {
   const rejected = rejectedCharacter(key);
   if (rejected !== undefined) return `contains ${rejected}`;

@@ -1,4 +1,5 @@
-import type { Note, ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { TextColumn } from './infer/text-table.ts';
 import { TYPE_RULES } from './infer/value-types.ts';

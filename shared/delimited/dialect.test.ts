@@ -15,6 +15,16 @@ test.each([
   ['1,5;2,5\n3,5;4,5\n', ';'],
 ])('the delimiter of %j is %j', (text, delimiter) => expect(detect(text)?.delimiter).toBe(delimiter));
 
+test('the delimiter of a long text is the one of its first 32 KiB', () => {
+  const begin = 'a;b\n1;2\n'.repeat(5_000);
+  expect(detect(`${begin}${'1,2\n'.repeat(50_000)}`)?.delimiter).toBe(';');
+});
+
+test.each(['# a comment, of a program\n', '\n'])('lines such as %j before the table have no delimiter', (line) => {
+  const text = `${line.repeat(2 ** 16 / line.length)}a;b;c\n${'1,5;2,5;x\n'.repeat(100)}`;
+  expect(detect(text, { comment: '#' })).toMatchObject({ delimiter: ';', header: ['a', 'b', 'c'] });
+});
+
 test('a declared delimiter is used, and a decimal comma is not a delimiter', () => {
   expect(detect('a;b,c\n1;2,3\n', { delimiter: ';' })).toMatchObject({ delimiter: ';', header: ['a', 'b,c'] });
   expect(detect('price\n1,5\n2,5\n', { decimal_separator: ',' })).toMatchObject({ columns: 1, header: ['price'] });

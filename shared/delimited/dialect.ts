@@ -1,4 +1,4 @@
-import type { DecimalSeparator } from '#shared/contracts/facts.ts';
+import type { DecimalSeparator } from '#shared/contracts/column-types.ts';
 import { isBlankRow, textCell } from './rules/cells.ts';
 import { commonWidth, findHeader } from './rules/find-header.ts';
 import { DelimitedScanner } from './scan-delimited.ts';
@@ -14,7 +14,7 @@ export interface Dialect {
   columns: number;
   /** The line of the header, or of the first row of data. */
   firstLine: number;
-  /** The line of the header, or of the last title above the table; rows up to it are no data. 0 without them. */
+  /** The line of the header, or of the last title above the table; rows up to it are not data. 0 without them. */
   skipThrough: number;
   /** Lines above the table that belong to no column. */
   titles: { count: number; line: number; text: string } | undefined;
@@ -57,7 +57,7 @@ interface HeadRow {
  * Delimiters that are detected. Where two divide the rows equally well, the first one is used: text contains it less
  * often.
  */
-const DELIMITERS = ['\t', ';', '|', ','];
+const DELIMITERS = ['\t', ';', '|', ','] as const;
 
 /** The dialect of a text. Undefined for a text without rows. */
 export function detectDialect(head: Head, declared: DeclaredDialect): Dialect | undefined {
@@ -131,12 +131,19 @@ function scanRows(head: Head, delimiter: string, declared: DeclaredDialect): Hea
   return parseStagedRows(Buffer.concat([complete, last]).toString());
 }
 
+/** Each delimiter is tried on so many bytes, if they have enough rows, else on the whole head. */
+const DELIMITER_BYTES = 2 ** 15;
+const DELIMITER_ROWS = 200;
+
 function detectDelimiter(head: Head, declared: DeclaredDialect): string {
-  // Text without a delimiter has one column, in which a decimal comma is no delimiter.
+  const beginning = { ...head, bytes: head.bytes.subarray(0, DELIMITER_BYTES), isWhole: false };
+  // Rows do not depend on the delimiter, except where a quote begins a value.
+  const sample = scanRows(beginning, DELIMITERS[0], declared).length >= DELIMITER_ROWS ? beginning : head;
+  // Text without a delimiter has one column, in which a decimal comma is not a delimiter.
   let best = { delimiter: declared.decimal_separator === ',' ? ';' : ',', share: 0 };
   for (const delimiter of DELIMITERS) {
     if (delimiter === ',' && declared.decimal_separator === ',') continue;
-    const rows = scanRows(head, delimiter, { ...declared, null_values: [] }).map(({ values }) =>
+    const rows = scanRows(sample, delimiter, { ...declared, null_values: [] }).map(({ values }) =>
       values.map((text) => (text === null ? null : { text, kind: 'text' as const })),
     );
     const columns = commonWidth(rows);

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { MAX_REJECTED_SAMPLE, type RejectedRow, type RejectedRows } from './row-writer.ts';
 

@@ -2,9 +2,9 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isGzip, readFirstBytes } from '#shared/formats/signatures.ts';
-import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
+import { ignoreError, readFileStream } from '#shared/streams/file-streams.ts';
 import { asUtf8 } from '#shared/text/utf8.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 
 /** Bytes that are read and scanned together. The event loop waits about 2 ms for them. */
 const CHUNK_BYTES = 2 ** 18;

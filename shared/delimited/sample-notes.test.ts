@@ -22,8 +22,11 @@ test.each([
   [['12.5 %', '7 %'], '--percent'],
   [['1', '2', '3', '4', 'm'], '1 of its first 5 values is not a number, such as "m"'],
   [['1', '2', '3', '4', '-'], 'set `null_values` (--null "-")'],
-  [['1', '2', '3', 'Total'], 'such as "Total". Correct it, leave out lines that are no data (--skip-lines, --comment)'],
-  [['true', 'FALSE', 'maybe'], '1 of its first 3 values is no boolean, such as "maybe"'],
+  [
+    ['1', '2', '3', 'Total'],
+    'such as "Total". Correct it, leave out lines that are not data (--skip-lines, --comment)',
+  ],
+  [['true', 'FALSE', 'maybe'], '1 of its first 3 values is not a boolean, such as "maybe"'],
   [['2024-01-31', '2024-02-01', 'soon'], '1 of its first 3 values is not a date, such as "soon"'],
   [['1.234,5', '7,5', '2.000'], 'set `thousands_separator` (--thousands ".") and `decimal_separator` (--decimal ,)'],
   [

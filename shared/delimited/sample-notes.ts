@@ -1,4 +1,5 @@
-import type { Note, ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { normalizer, type Notation } from './infer/notation.ts';
 import type { TextColumn } from './infer/text-table.ts';
 import { isWrittenAs } from './infer/value-types.ts';
@@ -23,7 +24,7 @@ const SLASHED_DATE = /^(\d{1,2})\/(\d{1,2})\/\d{4}(?: |$)/;
 
 /**
  * Notes about columns that are text because the notation of their values is not declared, such as 31.12.2023, or
- * because a few of the values are not numbers. They are never read on a guess: 01/02/2024 is two different days.
+ * because a few of the values are not numbers. They are not guessed: 01/02/2024 can be two different days.
  */
 export function notesOfSample(
   columns: readonly TextColumn[],
@@ -129,7 +130,7 @@ function timesAdvice(name: string, values: readonly string[], notation: Notation
 /** The types that most values of a column can have. */
 const EXPECTED: readonly { type: ValueType; one: string; many: string }[] = [
   { type: 'double', one: 'is not a number', many: 'are not numbers' },
-  { type: 'boolean', one: 'is no boolean', many: 'are no booleans' },
+  { type: 'boolean', one: 'is not a boolean', many: 'are not booleans' },
   { type: 'date', one: 'is not a date', many: 'are not dates' },
   { type: 'timestamp', one: 'is not a time', many: 'are not times' },
   { type: 'timestamptz', one: 'is not a time with a time zone', many: 'are not times with a time zone' },
@@ -155,7 +156,7 @@ function howToCorrect(others: readonly string[]): string {
   const marks = [...new Set(others)];
   if (!marks.every(isMissingMark))
     return (
-      `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are no data (--skip-lines, --comment), ` +
+      `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are not data (--skip-lines, --comment), ` +
       'or declare the type (--column-type).'
     );
   const options = marks.map((mark) => `--null ${JSON.stringify(mark)}`).join(' ');

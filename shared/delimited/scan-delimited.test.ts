@@ -182,7 +182,7 @@ test.each([
   }
 });
 
-test('rejected rows are counted in lines, also when a later quote ends the value', () => {
+test('rejected rows are counted in lines, even when a later quote ends the value', () => {
   const lines = Array.from({ length: 20 }, (_, index) => `${index},place ${index}`);
   const text = (closing: string) => `0,a\n1,"open\n${lines.join('\n')}\n${closing}\n3,c\n`;
   expect(scan(text('2,"close'), { columns: 2 })).toMatchObject({

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { DeclaredDialect, Dialect } from './dialect.ts';
 import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from './rules/table-notes.ts';
 import type { LongValues } from './long-values.ts';

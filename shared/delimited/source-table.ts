@@ -1,5 +1,7 @@
-import type { DateFormat, Note, SourceFile, ThousandsSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { DateFormat, ThousandsSeparator, ValueType } from '#shared/contracts/column-types.ts';
+import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { columnsForDetails, listColumns } from './list-columns.ts';
 import type { DeclaredDialect } from './dialect.ts';
 import type { Notation } from './infer/notation.ts';
 import type { TextColumn, TextTable } from './infer/text-table.ts';
@@ -75,9 +77,6 @@ export function delimitedTable(
   };
 }
 
-const MAX_COLUMNS_IN_DETAILS = 100;
-const MAX_COLUMNS_IN_MESSAGE = 20;
-
 /**
  * The types that the manifest declares, by the position of their column. A column is found by its name in the asset,
  * then by its name in the file. Throws COLUMN_MISSING.
@@ -98,12 +97,10 @@ export function declaredTypes(
 }
 
 function columnMissing(column: string, names: readonly string[], file: string): SluiceError {
-  const listed = names.slice(0, MAX_COLUMNS_IN_MESSAGE).map((name) => JSON.stringify(name));
-  const columns = `${listed.join(', ')}${names.length > MAX_COLUMNS_IN_MESSAGE ? ', …' : ''}`;
   return new SluiceError(
     'COLUMN_MISSING',
     `${file} has no column ${JSON.stringify(column)}, which metadata.tabular.columns declares. ` +
-      `Its columns are ${columns}.`,
-    { details: { file, column, columns: names.slice(0, MAX_COLUMNS_IN_DETAILS) } },
+      `Its columns are ${listColumns(names)}.`,
+    { details: { file, column, columns: columnsForDetails(names) } },
   );
 }

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { writeFileStream } from '#shared/text/file-streams.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import { writeFileStream } from '#shared/streams/file-streams.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import {
   type DeclaredDialect,
   detectDialect,

@@ -22,9 +22,17 @@ const CONNECTION_ERRORS = new Set([
   'ENOENT',
 ]);
 
+/** SQLSTATEs of a session that creates a schema or table at the same time as another one. */
+const ALREADY_CREATED = new Set(['23505', '42P06', '42P07']);
+
 /** The errors of node-postgres that have no code. */
 const DRIVER_ERRORS =
   /Connection terminated|not queryable|Client was closed|Query read timeout|timeout exceeded when trying to connect/;
+
+/** Whether a statement CREATE … IF NOT EXISTS failed because another session created the same; it exists then. */
+export function isAlreadyCreated(thrown: unknown): boolean {
+  return ALREADY_CREATED.has((thrown as { code?: string }).code ?? '');
+}
 
 /**
  * The code of an error that a PostgreSQL client threw. DATABASE_UNAVAILABLE: the server or the connection failed.
@@ -49,7 +57,9 @@ export function databaseFailure(thrown: unknown): SluiceError | undefined {
  */
 export function statementFailure(thrown: unknown): SluiceError | undefined {
   if (isOutOfMemory(thrown))
-    return new SluiceError('OUT_OF_MEMORY', `PostgreSQL ran out of memory (${messageOf(thrown)}).`, { cause: thrown });
+    return new SluiceError('OUT_OF_MEMORY', `PostgreSQL could not allocate memory (${messageOf(thrown)}).`, {
+      cause: thrown,
+    });
   if (thrown instanceof Error && (thrown as { code?: string }).code === SQLSTATE_CANCELED)
     return new SluiceError(
       'STATEMENT_TIMEOUT',

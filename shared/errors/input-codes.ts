@@ -56,7 +56,7 @@ export const INPUT_CODES = {
   ),
   FILE_TOO_LARGE: permanent(
     'The file, or its uncompressed content, exceeds a limit of this installation.',
-    'Split the file, or raise the limit that the message names.',
+    'Split the file, or increase the limit that the message names.',
   ),
   FILE_FORBIDDEN_CONTENT: permanent(
     'The file refers to other files, servers or databases.',
@@ -98,7 +98,11 @@ export const INPUT_CODES = {
   DELIMITER_UNKNOWN: permanent('The delimiter of the file cannot be detected.', 'Set metadata.tabular.delimiter.'),
   ROWS_REJECTED: permanent(
     'The table has more unreadable rows than allowed.',
-    'Correct the lines that the message lists, or raise metadata.tabular.max_rejected_rows.',
+    'Correct the lines that the message lists, or increase metadata.tabular.max_rejected_rows.',
+  ),
+  ATTRIBUTE_AMBIGUOUS: permanent(
+    'GDAL does not keep an attribute of GML apart from another element.',
+    'Write the attribute as an element with a name of its own.',
   ),
   TOO_MANY_COLUMNS: permanent('The table has more columns than Sluice supports.', 'Remove columns or split the table.'),
   ENCODING_INVALID: permanent(
@@ -129,7 +133,7 @@ export const INPUT_CODES = {
   // Coordinate reference systems
   CRS_MISSING: permanent(
     'Neither the file nor the manifest declares a coordinate reference system.',
-    'Upload the .prj file, or set `crs` of the file in the manifest.',
+    'Set `crs` of the file in the manifest, or upload the file with its CRS.',
   ),
   CRS_UNREADABLE: permanent('The coordinate reference system is not valid.', 'Set `crs` to EPSG:n, OGC:CRS84 or WKT.'),
   CRS_EXTENT_MISMATCH: permanent(
@@ -137,7 +141,7 @@ export const INPUT_CODES = {
     'Correct the CRS of the file, or set `crs` in the manifest.',
   ),
   CRS_NOT_IN_GEOTIFF: permanent(
-    'A GeoTIFF cannot contain the coordinate reference system.',
+    'GeoTIFF cannot store the coordinate reference system.',
     'Set metadata.raster.target_crs to another CRS, or `crs` of the file to an equal one with an EPSG code.',
   ),
   CRS_TRANSFORM_FAILED: permanent(
@@ -179,6 +183,10 @@ export const INPUT_CODES = {
   ASSET_KIND_MISMATCH: permanent(
     'An asset is of the wrong kind.',
     'Join a spatial or joined asset with a tabular asset. List them with `npx sluice assets`.',
+  ),
+  ASSET_CRS_UNSUPPORTED: permanent(
+    'The coordinate reference system of an asset has no EPSG code, which a join requires.',
+    'Ingest the dataset again with metadata.recipe.target_crs, then join the new version.',
   ),
   ASSET_CHANGED: permanent(
     'The object of an asset is missing, or differs from the registered one.',

@@ -27,17 +27,17 @@ export const OPERATION_CODES = {
   ),
   STATEMENT_TIMEOUT: permanent(
     'PostgreSQL canceled a statement that exceeded its time limit.',
-    'Split the file, or raise STATEMENT_TIMEOUT_SECONDS and repeat the run: `npx sluice rerun RUN`.',
+    'Split the file, or increase STATEMENT_TIMEOUT_SECONDS and repeat the run: `npx sluice rerun RUN`.',
   ),
   OUT_OF_MEMORY: permanent(
     'A statement needed more memory than a process of PostgreSQL may use, or its process was killed repeatedly.',
-    'Split the file or its largest feature, add memory, or raise POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
+    'Split the file or its largest feature, add memory, or increase POSTGRES_MEMORY_BYTES. Then repeat the run: ' +
       '`npx sluice rerun RUN`.',
   ),
-  STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Raise the limit in the message, or split the file.'),
+  STEP_TIMEOUT: transient('A step exceeded its time limit.', 'Increase the limit in the message, or split the file.'),
   STEP_NO_PROGRESS: permanent(
     'A program used processor time for a long time without reading or writing data.',
-    'Simplify or split the file, or raise the limit if the message names one.',
+    'Simplify or split the file, or increase the limit if the message names one.',
   ),
   PROGRAM_KILLED: transient(
     'Another process, or the kernel when memory ran out, killed a GDAL program.',
@@ -57,7 +57,20 @@ export const OPERATION_CODES = {
   ),
   UNAUTHORIZED: permanent(
     'The credentials are missing or wrong.',
-    'Set WEBHOOK_TOKEN, and send its value in the header `Authorization: Bearer TOKEN`.',
+    'Log in, or send a token or password: for `npx sluice`, set SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD. ' +
+      'MinIO and functions send WEBHOOK_TOKEN.',
+  ),
+  FORBIDDEN: permanent(
+    'The role of the user does not permit the request.',
+    'Ask an administrator for the role that the message names (docs/operations.md).',
+  ),
+  TOO_MANY_ATTEMPTS: transient(
+    'Too many logins of the user or from the address have failed.',
+    'Wait for the time in the message, and check the password or token.',
+  ),
+  PROVIDER_UNAVAILABLE: transient(
+    'The OpenID provider does not respond.',
+    'Check OIDC_ISSUER, and that the gateway can connect to it. Users of Sluice can log in meanwhile.',
   ),
   DEAD_LETTER_NOT_FOUND: permanent(
     'The dead letter does not exist.',
@@ -76,7 +89,7 @@ export const OPERATION_CODES = {
   LENGTH_REQUIRED: permanent('The upload has no Content-Length header.', 'Send the Content-Length header.'),
   TOO_MANY_TRANSFERS: transient(
     'The gateway already serves its limit of uploads or downloads.',
-    'Repeat the request later, or raise MAX_UPLOADS or MAX_DOWNLOADS.',
+    'Repeat the request later, or increase MAX_UPLOADS or MAX_DOWNLOADS.',
   ),
   RANGE_INVALID: permanent(
     'The requested byte range is outside the object.',
@@ -130,6 +143,14 @@ export const OPERATION_CODES = {
     'The run uses a PostGIS server that POSTGIS_URL does not contain.',
     'Add the server to POSTGIS_URL again. Without it, a rerun uses another server.',
   ),
+  BROKER_UNAVAILABLE: transient(
+    'The Knative broker does not accept events.',
+    'Check that the broker is ready (`kubectl get broker`), and that K_SINK is its address.',
+  ),
+  NOT_WITH_BROKER: permanent(
+    'The request needs the queue of Sluice, and a Knative broker delivers the events of this installation.',
+    'Follow the instructions in the message.',
+  ),
   FUNCTION_UNAVAILABLE: transient('A function does not respond.', 'Check that the function runs, and read its log.'),
   GDAL_MISSING: permanent('A GDAL program is not installed.', 'Run `npm run setup`, or install GDAL 3.6 or newer.'),
   SLUICE_STARTING: transient('Sluice is starting.', 'Wait until `npm start` prints "Ready".'),
@@ -147,7 +168,7 @@ export const OPERATION_CODES = {
   ),
   MEMORY_LIMIT: permanent(
     'The step needs more memory than its process may use.',
-    'Split the file into smaller ones, or raise FUNCTION_MEMORY_BYTES. Then upload it again, or repeat the run.',
+    'Split the file into smaller ones, or increase FUNCTION_MEMORY_BYTES. Then upload it again, or repeat the run.',
   ),
   WORKER_DIED: permanent(
     'The process crashed or stopped responding repeatedly while it executed this step.',

@@ -7,7 +7,7 @@ test('a long message keeps its beginning and its end', () => {
   expect(new SluiceError('INTERNAL', 'short').message).toBe('short');
 });
 
-test('a cut message has no half of a character, which PostgreSQL cannot store', () => {
+test('a cut message contains no unpaired surrogate, which PostgreSQL cannot store', () => {
   expect(new SluiceError('INTERNAL', '🗺'.repeat(9_000)).message.isWellFormed()).toBe(true);
   expect(new SluiceError('INTERNAL', `a${'🗺'.repeat(9_000)}`).message.isWellFormed()).toBe(true);
 });

@@ -8,7 +8,7 @@ import {
   NoteSchema,
   RejectedRowsSchema,
   SourceFileSchema,
-} from '#shared/contracts/facts.ts';
+} from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The event types of the pipeline and the data of each. `subject` is the run_id. */

@@ -72,7 +72,7 @@ describe('events over HTTP', () => {
       /it has 80009 attributes; at most 100 are allowed/,
     ],
     ['an id that is a number', () => structured({ id: 1 }), /id is missing/],
-    ['a time that is none', () => structured({ time: 'yesterday' }), /time must match format "date-time"/],
+    ['an invalid time', () => structured({ time: 'yesterday' }), /time must match format "date-time"/],
     ['an extension with a capital', () => structured({ traceParent: 'x' }), /invalid extension name: traceParent/],
     [
       'a body that is not JSON',

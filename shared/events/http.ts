@@ -23,7 +23,7 @@ const MAX_ATTRIBUTES = 100;
 /** Characters of a content type in a message. */
 const SHOWN_CHARACTERS = 100;
 
-const STRUCTURED = 'application/cloudevents+json';
+export const STRUCTURED = 'application/cloudevents+json';
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const;
 
@@ -186,6 +186,13 @@ const CONFLICT = 409;
 const UNAVAILABLE = 503;
 /** Response bodies that are not error documents are quoted up to this length. */
 const QUOTED_CHARACTERS = 300;
+/**
+ * Knative keeps 1,024 characters of base64 of an error reply, for `knativeerrordata`. Its dispatcher (Eventing 1.22)
+ * panics on a longer reply.
+ */
+const MAX_ERROR_BYTES = 768;
+/** Each step of shortening keeps this share of the message. */
+const SHORTEN_BY = 0.9;
 
 /** HTTP status of an error. 422 is final; 503 is retried; 409 is retried and does not count as an attempt. */
 export function statusOf(error: SluiceError): number {
@@ -201,6 +208,24 @@ export function writeError(error: SluiceError): HttpReply {
     headers: { 'content-type': 'application/json', ...(error.retryable ? { 'retry-after': String(retryAfter) } : {}) },
     body: JSON.stringify({ error: error.toDocument() }),
   };
+}
+
+/**
+ * An error reply of at most 768 bytes: valid JSON with the code. First the details are removed, then the message is
+ * cut.
+ */
+export function shortErrorBody(document: ErrorDocument): string {
+  const body = (error: ErrorDocument) => JSON.stringify({ error });
+  const fits = (text: string) => Buffer.byteLength(text) <= MAX_ERROR_BYTES;
+  if (fits(body(document))) return body(document);
+  const characters = [...document.message];
+  let kept = characters.length;
+  for (;;) {
+    const message = kept < characters.length ? `${characters.slice(0, kept).join('')}…` : document.message;
+    const text = body({ ...document, details: {}, message });
+    if (fits(text) || kept === 0) return text;
+    kept = Math.floor(kept * SHORTEN_BY);
+  }
 }
 
 /** The error of a reply that is not 2xx: the document of the function, or by status when a proxy responded. */
@@ -222,7 +247,7 @@ export function readError(name: string, status: number, retryAfter: string | und
   );
 }
 
-/** 408, 409, 429 and 5xx are retried, as by a Knative broker; all other statuses are final. */
+/** 408, 409, 429 and 5xx are retried; all other statuses are final. A Knative broker also retries 404. */
 function isRetried(status: number): boolean {
   return status === 408 || status === CONFLICT || status === 429 || status >= 500;
 }

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import { startGateway, type TestGateway } from '../../tests/gateway.ts';
 import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { testEnv } from '../../tests/servers.ts';
 import type { SluiceEvent } from './event.ts';
-import { eventSink, postEvent } from './post-event.ts';
+import { publishEvent } from './post-event.ts';
 import { runRequested } from './run-events.ts';
 
 let gateway: TestGateway;
@@ -21,25 +24,37 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-test('an event that a function posts is delivered to its subscribers once', async () => {
-  for (let time = 0; time < 2; time += 1) await postEvent(eventSink(testEnv({ SLUICE_URL: `${url}/` })), event, never);
+const publish = (variables: Record<string, string>, signal = never) =>
+  publishEvent(testEnv(variables), event, { signal, log: SILENT_LOG });
+
+test('an event that a function publishes is delivered to its subscribers once', async () => {
+  for (let time = 0; time < 2; time += 1) await publish({ SLUICE_URL: `${url}/` });
   await expect.poll(() => received).toEqual([event]);
 });
 
-test('the sink is the broker in K_SINK, else the gateway', () => {
-  const gatewayVariables = { SLUICE_URL: 'http://gateway:8080', WEBHOOK_TOKEN: 't' };
-  expect(eventSink(testEnv({ ...gatewayVariables, K_SINK: 'http://broker.knative/ns/default' }))).toEqual({
-    url: new URL('http://broker.knative/ns/default'),
+test('with K_SINK, the event is posted to the broker, without the token of the gateway', async () => {
+  const requests: IncomingMessage[] = [];
+  const statuses = [404, 202];
+  const broker = createServer((request, response) => {
+    requests.push(request);
+    response.writeHead(statuses.shift() ?? 500).end();
   });
-  expect(eventSink(testEnv(gatewayVariables))).toEqual({ url: new URL('http://gateway:8080/events'), token: 't' });
-  expect(eventSink(testEnv({ PORT: '8081' })).url.href).toBe('http://127.0.0.1:8081/events');
+  await new Promise<void>((done) => broker.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void broker.close());
+  const { port } = broker.address() as AddressInfo;
+  await publish({ SLUICE_URL: url, WEBHOOK_TOKEN: 't', K_SINK: `http://127.0.0.1:${port}/sluice/default` });
+  expect(requests.map((request) => [request.url, request.headers['ce-id'], request.headers.authorization])).toEqual([
+    ['/sluice/default', event.id, undefined],
+    ['/sluice/default', event.id, undefined],
+  ]);
 });
 
-test('reports an unreachable sink and the error of the sink', async () => {
-  await expect(postEvent({ url: new URL('http://127.0.0.1:1/events') }, event, never)).rejects.toMatchObject({
-    code: 'SLUICE_UNREACHABLE',
-  });
-  await expect(postEvent({ url: new URL(`${url}/nowhere`) }, event, never)).rejects.toMatchObject({
-    code: 'ROUTE_NOT_FOUND',
+test('reports an unreachable gateway, the error of the gateway, and an unreachable broker', async () => {
+  await expect(publish({ SLUICE_URL: 'http://127.0.0.1:1' })).rejects.toMatchObject({ code: 'SLUICE_UNREACHABLE' });
+  await expect(publish({ SLUICE_URL: `${url}/nowhere` })).rejects.toMatchObject({ code: 'ROUTE_NOT_FOUND' });
+  const ended = AbortSignal.abort();
+  await expect(publish({ K_SINK: 'http://127.0.0.1:1/ns/default' }, ended)).rejects.toMatchObject({
+    code: 'BROKER_UNAVAILABLE',
+    message: expect.not.stringContaining('Function') as string,
   });
 });

@@ -1,14 +1,15 @@
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { Logger } from '#shared/log/log.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import type { SluiceEvent } from './event.ts';
 import { writeEvent, readError } from './http.ts';
+import { postToBroker } from './post-to-broker.ts';
 
-/** A gateway or broker stores an event within milliseconds. monitor-runs repeats a failed post. */
-const TIMEOUT_MS = 10_000;
-
-/** Where events are posted to. */
+/** The gateway stores an event within milliseconds. monitor-runs repeats a failed post. */
+const GATEWAY_TIMEOUT_MS = 10_000;
+/** The address of the gateway. */
 export interface EventSink {
   url: URL;
   /** The bearer token that the gateway requires from other machines. */
@@ -16,24 +17,29 @@ export interface EventSink {
 }
 
 /**
- * Where a function in a separate process posts events: a Knative broker (K_SINK, set by a SinkBinding) or the gateway.
- * Only the gateway gets WEBHOOK_TOKEN.
+ * Publishes an event of a function in a separate process: posts it to the Knative broker in K_SINK, or to the gateway.
+ * Only the gateway gets WEBHOOK_TOKEN. Throws the errors of `postToBroker` and `postEvent`.
  */
-export function eventSink(env: Env): EventSink {
-  if (env.K_SINK !== undefined) return { url: new URL(env.K_SINK) };
-  return {
-    url: new URL(`${trimEndOf(env.SLUICE_URL ?? publicUrl(env), '/')}/events`),
-    token: env.WEBHOOK_TOKEN,
-  };
+export function publishEvent(
+  env: Env,
+  event: SluiceEvent,
+  options: { signal: AbortSignal; log: Logger },
+): Promise<void> {
+  if (env.K_SINK !== undefined) return postToBroker(new URL(env.K_SINK), event, options);
+  return postEvent(gatewaySink(env), event, options.signal);
+}
+
+function gatewaySink(env: Env): EventSink {
+  return { url: new URL(`${trimEndOf(env.SLUICE_URL ?? publicUrl(env), '/')}/events`), token: env.WEBHOOK_TOKEN };
 }
 
 /**
- * Posts an event in binary mode. Resolves when the sink has stored it. Throws SLUICE_UNREACHABLE and the error of the
- * sink.
+ * Posts an event to the gateway in binary mode. Resolves when the gateway has accepted it. Throws SLUICE_UNREACHABLE
+ * and the error of the gateway.
  */
 export async function postEvent({ url, token }: EventSink, event: SluiceEvent, signal: AbortSignal): Promise<void> {
   const { headers, body } = writeEvent(event);
-  using stop = new JoinedSignal([signal], TIMEOUT_MS);
+  using stop = new JoinedSignal([signal], GATEWAY_TIMEOUT_MS);
   let response: Response;
   try {
     response = await fetch(url, {

@@ -2,10 +2,7 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 
-/**
- * Events that several functions publish. The id depends on the cause only, not on the function that publishes the
- * event.
- */
+// Events that several functions publish. Their ids depend on the cause only, not on the function that publishes them.
 
 /** The fields of a run document that its events carry. */
 interface RunSource {
@@ -36,7 +33,7 @@ export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: S
   return restarts === undefined ? event : { ...event, id: deterministicId(event.id, 'restart', restarts) };
 }
 
-/** Starts the lane of a run, also after a restart. */
+/** Starts the lane of a run, including after a restart. */
 export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
   const event = makeEvent(`sluice.run.requested.${run.lane}`, run.run_id, { run_id: run.run_id });
   return afterRestart(run, ofRun(run, event));

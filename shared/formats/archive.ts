@@ -3,12 +3,12 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
-import { ignoreError, writeFileStream } from '#shared/text/file-streams.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { ignoreError, writeFileStream } from '#shared/streams/file-streams.ts';
 
 /**
  * Zip archives, including KMZ. The central directory is checked before anything is unpacked. The declared sizes are
- * also enforced while a member is unpacked, because the directory of a zip bomb contains wrong sizes.
+ * enforced again while a member is unpacked, because the directory of a zip bomb contains wrong sizes.
  */
 
 /** A file in an archive. */
@@ -21,13 +21,13 @@ export interface ArchiveMember {
 }
 
 /** A dataset has fewer than 10 files, so 1,000 layers fit. */
-const MAX_ENTRIES = 10_000;
+export const MAX_ENTRIES = 10_000;
 /** Bytes of names, comments and extra fields of all entries, which are held in memory: 400 for each entry. */
 const MAX_DIRECTORY_BYTES = 4_000_000;
 /** Text and shapefiles compress up to about 20:1; a zip bomb of equal bytes compresses 1,000:1. */
-const MAX_RATIO = 200;
+export const MAX_RATIO = 200;
 /** Smaller archives may have any ratio: a small file of equal bytes is harmless. */
-const RATIO_CHECKED_BYTES = 100 * 2 ** 20;
+export const RATIO_CHECKED_BYTES = 100 * 2 ** 20;
 const ENCRYPTED_FLAG = 0x1;
 const UTF8_FLAG = 0x800;
 const SYMLINK_MODE = 0o120000;

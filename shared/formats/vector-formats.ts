@@ -5,8 +5,11 @@ import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
 export interface VectorFormat extends FileFormat {
   /** Set when the standard of the format prescribes the CRS. */
   fixedCrs?: 'OGC:CRS84';
-  /** How `encoding` of the manifest is applied: as an open option, or by converting the file to UTF-8. */
-  encoding: 'driver' | 'transcode' | 'in file';
+  /**
+   * How `encoding` of the manifest is applied: as an open option, by converting the file to UTF-8, or by replacing the
+   * charset in its header.
+   */
+  encoding: 'driver' | 'transcode' | 'charset' | 'in file';
   /** True when the geometry type that ogrinfo prints is reliable about Z and M. */
   certainDimensions?: true;
   /** True when the driver opens the zip archive itself, because documents in it refer to each other. */
@@ -106,7 +109,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     required: ['.dat'],
     optional: ['.map', '.id', '.ind'],
     matchesSignature: matchesText(/^\s*!table/i),
-    encoding: 'in file',
+    encoding: 'charset',
   },
   {
     name: 'MIF',
@@ -116,7 +119,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     required: [],
     optional: ['.mid'],
     matchesSignature: matchesText(/^\s*version/i),
-    encoding: 'in file',
+    encoding: 'charset',
   },
   {
     name: 'GPX',
@@ -142,7 +145,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     name: 'CSV',
     aliases: ['TSV'],
     extensions: ['.csv', '.tsv', '.txt'],
-    drivers: ['CSV'],
+    drivers: [], // The reader of tables reads it.
     ...SINGLE_FILE,
     isSingleLayer: true,
     matchesSignature: isDelimitedText,

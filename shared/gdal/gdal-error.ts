@@ -91,7 +91,7 @@ export function killedError(program: string, exit: Pick<GdalExit, 'exitCode' | '
 export function gdalMissing(program: string, cause?: unknown): SluiceError {
   return new SluiceError(
     'GDAL_MISSING',
-    `${program} is not installed or cannot be started. Run npm run setup, or install gdal-bin 3.6 or newer.`,
+    `${program} is not installed or cannot be started. Run npm run setup, or install GDAL 3.6 or newer.`,
     { cause, details: { program } },
   );
 }
@@ -104,7 +104,7 @@ function wrapperError({ command, args }: GdalCommand, { exitCode, stderr }: Gdal
   if (!/^(bwrap|unshare|prlimit|setpriv): /.test(stderr)) return undefined;
   return new SluiceError(
     'INTERNAL',
-    `The sandbox of ${command} could not be set up: ${withoutLocalPaths(cleanText(bothEnds(stderr)), args).trim()}`,
+    `Could not start the sandbox of ${command}: ${withoutLocalPaths(cleanText(bothEnds(stderr)), args).trim()}`,
     { details: { program: command } },
   );
 }
@@ -150,7 +150,7 @@ export function nameFileInLimitError(error: SluiceError, file: string): SluiceEr
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ` +
-      `${error.message} Split the file, or raise the limit.`,
+      `${error.message} Split the file, or increase the limit.`,
     options,
   );
 }

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
@@ -7,7 +5,7 @@ import { RASTER_FORMATS } from '#shared/formats/raster-formats.ts';
 import { VECTOR_FORMATS } from '#shared/formats/vector-formats.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { gdalMissing, killedError } from './gdal-error.ts';
-import { GDAL_PROGRAMS } from './programs.mjs';
+import { GDAL_PROGRAMS, isOnPath } from './programs.mjs';
 import { detectConfinement } from './sandbox/confinement.ts';
 import { listDrivers } from './sandbox/environment.ts';
 
@@ -89,10 +87,6 @@ async function check(log: Logger): Promise<GdalHealth> {
 /** The drivers of all vector and raster formats, sorted. */
 function formatDrivers(): string[] {
   return [...new Set([...VECTOR_FORMATS, ...RASTER_FORMATS].flatMap(({ drivers }) => drivers))].sort();
-}
-
-function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 async function readBuild(): Promise<Pick<GdalHealth, 'gdal_version' | 'proj_version' | 'geos_version'>> {

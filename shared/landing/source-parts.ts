@@ -84,7 +84,7 @@ export function partsOf(format: FileFormat, main: string, names: readonly string
     const needed = [format.extensions[0], ...format.required].join(', ');
     throw new SluiceError(
       'FILE_INCOMPLETE',
-      `${file} lacks ${missing.join(' and ')}; a dataset of format ${format.name} needs ${needed} with the same name.`,
+      `${file} lacks ${missing.join(' and ')}. The format ${format.name} requires ${needed} with the same name.`,
       { details: { file, missing } },
     );
   }

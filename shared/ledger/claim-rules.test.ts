@@ -39,7 +39,7 @@ test('a claimed step has a token and an attempt', () => {
 
 test.each([
   ['a done step', 'running', 'transform-recipe', { status: 'done', reply: null }, { outcome: 'done', reply: null }],
-  ['a step of an ended run', 'failure', 'transform-recipe', {}, { outcome: 'closed', status: 'failure' }],
+  ['a step of an ended run', 'failure', 'transform-recipe', {}, { outcome: 'ended', status: 'failure' }],
   ['archive of a running run', 'running', 'archive', {}, { outcome: 'early' }],
   ['a pending step before its turn', 'running', 'transform-recipe', {}, { outcome: 'early' }],
   ['a held step', 'running', 'transform-recipe', HELD, { outcome: 'held', owner: 'host/é' }],

@@ -14,12 +14,15 @@ import type { ClaimResult } from './ledger.ts';
  *   that posted it. `archive` is excepted, because the run may have failed at any step.
  * - A claim gets the next fencing token of its run. It is current while CURRENT CLAIM (currentClaim) holds; writes of a
  *   claim that is not current are rejected with CLAIM_STALE.
- * - A claim with a server places a run that has no placement. A run keeps its placement to its end, also when it is
+ * - A claim with a server places a run that has no placement. A run keeps its placement to its end, even when it is
  *   restarted. Only the claim that placed the run can remove the placement, when it is released without having used
  *   the server.
  * - Times are those of the database server, because the clocks of workers differ.
  */
 export const CLAIMABLE_STATUSES = ['pending', 'failed'] as const satisfies readonly StepStatus[];
+
+/** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
+export const RENEWALS_PER_LEASE = 6;
 
 /** True for the step of an ended run. All other steps are steps of a running run. */
 export function claimsEndedRun(step: StepName): boolean {
@@ -77,7 +80,7 @@ export function claimResult(run: RunDocument, name: StepName, claimed: boolean):
     return { outcome: 'done', reply: step.reply as Extract<ClaimResult, { outcome: 'done' }>['reply'], run };
   const isRunning = run.status === 'running';
   if (claimsEndedRun(name) && isRunning) return { outcome: 'early' };
-  if (!claimsEndedRun(name) && !isRunning) return { outcome: 'closed', status: run.status };
+  if (!claimsEndedRun(name) && !isRunning) return { outcome: 'ended', status: run.status };
   // A claimable step was rejected because a step before it is not done.
   if (step.status !== 'running') return { outcome: 'early' };
   return { outcome: 'held', owner: step.owner ?? '', leaseUntil: step.lease_until ?? '' };

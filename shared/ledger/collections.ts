@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   type ActivityDocument,
   ActivityDocumentSchema,
@@ -13,6 +13,7 @@ import {
   type RunDocument,
   RunDocumentSchema,
 } from './documents.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The collections of the ledger, and the documents that they contain. */
 export interface Documents {
@@ -33,3 +34,13 @@ export const SCHEMAS: Record<CollectionName, z.ZodObject> = {
   activity_logs: ActivityDocumentSchema,
   datasets: DatasetDocumentSchema,
 };
+
+/** Parses a document before it is stored. Throws REQUEST_INVALID that names the invalid fields. */
+export function parseDocument<S extends z.ZodType>(schema: S, collection: string, document: unknown): z.output<S> {
+  const result = schema.safeParse(document);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new SluiceError('REQUEST_INVALID', `The document for ${collection} is invalid: ${issues.join('; ')}.`, {
+    details: { collection, issues },
+  });
+}

@@ -8,9 +8,13 @@ import { recordOperations, type RecordQueries, runOperations, type RunQueries } 
 /** What an implementation of the ledger provides: its reads and its conditional writes. */
 export interface LedgerQueries
   extends ManifestQueries, RunQueries, ClaimQueries, AssetQueries, RemovalQueries, RecordQueries {
-  /** Notifies the listeners of watchRuns in all processes. Called after the change is committed; must not block. */
+  /**
+   * Notifies the listeners of watchRuns and watchRunEnds in all processes. Called after the change is committed; must
+   * not block.
+   */
   announceRun(runId: string, status: Status): void;
   watchRuns: Ledger['watchRuns'];
+  watchRunEnds: Ledger['watchRunEnds'];
   ping: Ledger['ping'];
   close: Ledger['close'];
 }
@@ -29,6 +33,7 @@ export function createLedger(queries: LedgerQueries): Ledger {
     ...removalOperations(queries),
     ...recordOperations(queries),
     watchRuns: (onChange, signal) => queries.watchRuns(onChange, signal),
+    watchRunEnds: (onEnded, signal) => queries.watchRunEnds(onEnded, signal),
     ping: () => queries.ping(),
     close: () => queries.close(),
   };

@@ -8,7 +8,8 @@ import {
   NoteSchema,
   RejectedRowsSchema,
   SourceFileSchema,
-} from '#shared/contracts/facts.ts';
+} from '#shared/contracts/shared-schemas.ts';
+import { ACTIVITIES } from '#shared/contracts/activities.ts';
 import { LANES } from '#shared/contracts/lanes.ts';
 import { STATUSES, STEP_STATUSES } from '#shared/contracts/statuses.ts';
 import { KeepVersionsSchema, ManifestSchema } from '#shared/manifest/manifest.ts';
@@ -74,6 +75,7 @@ export const TagsSchema = z.object({
   uploader: z.string(),
   intent: z.string(),
   manifest_key: z.string(),
+  /** The lane group, as in run keys. `lane` of the run document is the lane. */
   lane: z.string(),
   manifest_archive_key: z.string(),
   operator: z.string(),
@@ -254,22 +256,6 @@ export const LineageDocumentSchema = z.object({
 });
 export type LineageDocument = z.infer<typeof LineageDocumentSchema>;
 
-export const ACTIVITIES = [
-  'manifest_rejected',
-  'manifest_duplicate',
-  'lane_disabled',
-  'run_started',
-  'run_succeeded',
-  'run_failed',
-  'run_canceled',
-  'run_rerun',
-  'run_restarted',
-  'manifest_archived',
-  'dead_letter_redriven',
-  'dead_letter_discarded',
-  'retention_set',
-  'asset_removed',
-] as const;
 export const ActivityDocumentSchema = z.object({
   /** Deterministic, so that a repeated write adds no second entry. */
   _id: ObjectIdSchema,

@@ -1,4 +1,4 @@
-import type { StepName } from '#shared/contracts/lanes.ts';
+import type { Lane, StepName } from '#shared/contracts/lanes.ts';
 import type { EndStatus, Status, UnsuccessfulStatus, ClaimRef } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
@@ -46,14 +46,18 @@ export interface Ledger {
   getRun(runId: string): Promise<RunDocument | undefined>;
   /** Newest first. */
   listRuns(filter?: RunFilter): Promise<RunDocument[]>;
+  /** Counts the running runs, and the runs that were created since a time (ISO 8601 in UTC). */
+  summarizeRuns(since: string): Promise<RunSummary>;
   /**
-   * Ends a running run, whichever step is running: every claim but that of `archive` becomes stale. Returns the run;
-   * `changed` is false for a repeat. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL.
+   * Ends a running run, whichever step is running: every claim but that of `archive` becomes stale. With `unless`, the
+   * run stays running if the step has this progress. Returns the run; `changed` is false for a repeat, and for a run
+   * that stays running. Throws RUN_NOT_FOUND, TRANSITION_ILLEGAL.
    */
   endRun(
     runId: string,
     status: UnsuccessfulStatus,
     error: ErrorDocument | null,
+    unless?: StepProgress,
   ): Promise<{ changed: boolean; run: RunDocument }>;
   /**
    * Calls `onChange` after each change of a run by any process, until `signal` aborts or the ledger closes. Renewed
@@ -61,6 +65,8 @@ export interface Ledger {
    * missed: the caller must read the run again after a while.
    */
   watchRuns(onChange: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
+  /** As watchRuns, but only for changes of ended runs, which are few. A process calls it for steps over a second. */
+  watchRunEnds(onEnded: (runId: string, status: Status) => void, signal: AbortSignal): Promise<void>;
 
   // Claims; claim-rules.ts states when they are rejected
 
@@ -72,11 +78,11 @@ export interface Ledger {
   /** Extends the lease. False when the claim is stale: the worker must stop. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
   /**
-   * Marks the step as done with its reply. With `close`, the same write ends the run and completes the described assets
-   * that it registered, so that an unsuccessful run never has a complete asset. A repeat with the same token changes
-   * nothing. Throws CLAIM_STALE.
+   * Marks the step as done with its reply. With `endRunAs`, the same write ends the run and completes the described
+   * assets that it registered, so that an unsuccessful run never has a complete asset. A repeat with the same token
+   * changes nothing. Throws CLAIM_STALE.
    */
-  finishStep(claim: ClaimRef, reply: SluiceEvent | null, close?: 'success'): Promise<void>;
+  finishStep(claim: ClaimRef, reply: SluiceEvent | null, endRunAs?: 'success'): Promise<void>;
   /**
    * Releases the claim after an error, which is stored on the step. With `unplace`, the same write removes the
    * placement of the run if this claim placed it. A stale claim changes nothing.
@@ -142,8 +148,8 @@ export interface Ledger {
   appendActivity(activity: ActivityDocument): Promise<void>;
   /** Newest first. */
   listActivity(filter?: ActivityFilter): Promise<ActivityDocument[]>;
-  /** Ordered by dataset_id. `published`: only datasets with a complete asset. */
-  listDatasets(filter?: { published?: boolean }): Promise<DatasetDocument[]>;
+  /** Ordered by dataset_id. `withCompleteAsset`: only datasets with a complete asset. */
+  listDatasets(filter?: { withCompleteAsset?: boolean }): Promise<DatasetDocument[]>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
 
   /** Resolves when the ledger responds. */
@@ -156,6 +162,12 @@ export type Admission =
   | { outcome: 'admitted' | 'repeat'; manifest: ManifestDocument; run: RunDocument }
   /** Another manifest has the batch_id. */
   | { outcome: 'batch_taken'; manifest: ManifestDocument };
+
+/** A step that is done, or, with `orClaimed`, that has a claim whose lease has not expired. */
+export interface StepProgress {
+  step: string;
+  orClaimed: boolean;
+}
 
 export interface ClaimRequest {
   runId: string;
@@ -175,7 +187,7 @@ export type ClaimResult =
   /** Another owner has a claim whose lease has not expired. */
   | { outcome: 'held'; owner: string; leaseUntil: string }
   /** The run has ended. */
-  | { outcome: 'closed'; status: Status }
+  | { outcome: 'ended'; status: Status }
   /** `archive` of a running run, or another step while the step before it is not done. */
   | { outcome: 'early' };
 
@@ -190,11 +202,37 @@ export interface RunFilter {
   status?: Status;
   batch_id?: string;
   dataset_id?: string;
+  /** No index: the runs of the other conditions are read, newest first, until the page is full. The same for `text`. */
+  lane?: Lane;
+  /** Part of the batch_id, dataset_id, run_id or uploader, in any case. */
+  text?: string;
+  /** Created at this time (ISO 8601 in UTC) or later. */
+  since?: string;
+  /** Created before this time. */
+  until?: string;
   /** Whether the archive step, the last one of every run, is done. */
   archived?: boolean;
   /** Default 50. */
   limit?: number;
   offset?: number;
+}
+
+export interface RunSummary {
+  /** Runs that have not ended, whenever they were created. */
+  running: number;
+  groups: RunGroup[];
+}
+
+/** The runs of one lane and status that were created in one hour. */
+export interface RunGroup {
+  lane: Lane;
+  status: Status;
+  /** The first 13 characters of the time of creation: `2026-01-31T09`. */
+  hour: string;
+  count: number;
+  /** Sum and maximum of the time from creation to end; 0 for running runs. */
+  total_seconds: number;
+  max_seconds: number;
 }
 
 /** One version of a dataset, without the rest of its asset document. */

@@ -20,8 +20,8 @@ test.each([
   ['join', 'Straße #1', 3, 'join:Straße #1:3'],
   ['vector', 'b1:2', undefined, 'ingest:b1%3A2'],
   ['vector', 'b1%3A2', undefined, 'ingest:b1%253A2'],
-] as const)('run key of %s %s, attempt %s: %s', (lane, batchId, attemptNo, expected) => {
-  expect(runKey(lane, batchId, attemptNo)).toBe(expected);
+] as const)('run key of %s %s, attempt %s: %s', (lane, batchId, runNumber, expected) => {
+  expect(runKey(lane, batchId, runNumber)).toBe(expected);
 });
 
 test.each(LANES)('a new run of the %s lane matches its schema, and all its steps are pending', (lane) => {
@@ -41,7 +41,7 @@ test.each(LANES)('a new run of the %s lane matches its schema, and all its steps
 test('the same batch has the same run ids, and a rerun has others', () => {
   const first = newRun({ ...request, lane: 'vector' });
   const again = newRun({ ...request, lane: 'vector', operator: 'eve' });
-  const rerun = newRun({ ...request, lane: 'vector', rerunOf: first.run_id, attemptNo: 2 });
+  const rerun = newRun({ ...request, lane: 'vector', rerunOf: first.run_id, runNumber: 2 });
   expect([again._id, again.run_id]).toEqual([first._id, first.run_id]);
   expect(rerun.run_id).not.toBe(first.run_id);
   expect(rerun).toMatchObject({ run_key: 'ingest:Straße #1:2', rerun_of: first.run_id, batch_id: first.batch_id });

@@ -17,10 +17,10 @@ export interface NewRun {
   traceparent?: string | undefined;
   /** Total size of the files or assets that the run reads. */
   inputBytes?: number | undefined;
-  /** UUID of the run that this one repeats; requires `attemptNo`. */
+  /** UUID of the run that this one repeats; requires `runNumber`. */
   rerunOf?: string | undefined;
   /** 1 for the first run of the batch (the default), 2 for its first rerun, and so on. */
-  attemptNo?: number | undefined;
+  runNumber?: number | undefined;
   /** Identifies the rerun request. */
   requestId?: string | undefined;
 }
@@ -29,9 +29,9 @@ export interface NewRun {
  * `{lane group}:{batch_id}`, and `:{n}` for the n-th run of a batch. `:` and `%` of the batch_id are percent-encoded,
  * so that a batch_id cannot end like the key of a rerun.
  */
-export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
+export function runKey(lane: Lane, batchId: string, runNumber = 1): string {
   const first = `${LANE_GROUP[lane]}:${batchId.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
-  return attemptNo === 1 ? first : `${first}:${attemptNo}`;
+  return runNumber === 1 ? first : `${first}:${runNumber}`;
 }
 
 /**
@@ -40,7 +40,7 @@ export function runKey(lane: Lane, batchId: string, attemptNo = 1): string {
  */
 export function newRun(request: NewRun): RunDocument {
   const { manifest, lane } = request;
-  const key = runKey(lane, manifest.batch_id, request.attemptNo);
+  const key = runKey(lane, manifest.batch_id, request.runNumber);
   const now = new Date().toISOString();
   return {
     _id: deterministicObjectId('run', key),

@@ -23,10 +23,11 @@ export class RunFeed {
     if (signal.aborted) return;
     this.#listeners.add(listener);
     signal.addEventListener('abort', () => this.#remove(listener), { once: true });
+    const opening = (this.#source ??= this.#openSource((runId, status) => this.#notify(runId, status)));
     try {
-      await (this.#source ??= this.#openSource((runId, status) => this.#notify(runId, status)));
+      await opening;
     } catch (thrown) {
-      this.#source = undefined;
+      if (this.#source === opening) this.#source = undefined; // Another one may be open since.
       this.#remove(listener);
       throw thrown;
     }

@@ -38,7 +38,7 @@ export interface LogDestinationOptions {
  */
 export class LogDestination {
   readonly #options: LogDestinationOptions;
-  /** Not yet handed to the operating system. */
+  /** Lines that are not yet passed to the operating system. */
   #pending: Buffer[] = [];
   /** Bytes of #pending and of the write in progress. */
   #unwrittenBytes = 0;

@@ -32,6 +32,7 @@ const EFFECTIVE_IN_FILES: Record<string, string[]> = {
   ),
   encoding: only(
     ...['vector ESRI Shapefile', 'vector GeoJSON', 'vector GeoJSONSeq', 'vector CSV'],
+    ...['vector MapInfo File', 'vector MIF'],
     ...['tabular CSV', 'tabular TSV', 'tabular JSONL'],
   ),
   x_column: ['vector CSV'],

@@ -6,7 +6,7 @@ import { VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Manifest, ManifestFile } from './manifest.ts';
 
 /**
- * Where each field of a manifest has an effect. A field without an effect is an error, so that a user does not believe
+ * Where each field of a manifest has an effect. A field without an effect is an error, so that a user does not assume
  * that it was applied. The tables list every field, so that a new field cannot be forgotten.
  */
 
@@ -36,7 +36,7 @@ const FILE_FIELDS: Record<keyof ManifestFile, Rule<ManifestFile>> = {
     hasEffect: (file) => isArchive(file.path) || formatOf(file)?.isSingleLayer !== true,
     appliesTo: 'archives, and formats with several layers in a file',
   },
-  encoding: { hasEffect: readsEncoding, appliesTo: 'formats that do not contain their encoding: shapefiles and text' },
+  encoding: { hasEffect: readsEncoding, appliesTo: 'shapefiles, MapInfo files, GeoJSON, CSV, TSV and JSON lines' },
   x_column: POINTS,
   y_column: POINTS,
   wkt_column: { hasEffect: isPointCsv, appliesTo: 'vector files of format CSV' },

@@ -2,13 +2,9 @@ import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parame
 import { z } from 'zod';
 import { textProblem, visibleText } from '#shared/text/visible-text.ts';
 import { MAX_DATASET_ID_BYTES, ROOT_KEY } from '#shared/contracts/object-keys.ts';
-import {
-  type DataTime,
-  DATE_FORMATS,
-  DECLARABLE_TYPES,
-  EpsgCodeSchema,
-  THOUSANDS_SEPARATORS,
-} from '#shared/contracts/facts.ts';
+import { DATE_FORMATS, DECLARABLE_TYPES, THOUSANDS_SEPARATORS } from '#shared/contracts/column-types.ts';
+import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
+import type { DataTime } from '#shared/contracts/shared-schemas.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
 /**
@@ -47,13 +43,13 @@ export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const;
 export const ManifestFileSchema = z.strictObject({
   path: z.string().min(1).max(2048).describe('The object, as `s3://landing-zone/KEY`. The key is not percent-encoded.'),
   type: z.enum(FILE_TYPES).describe('Kind of data in the file. All files of a manifest must have the same type.'),
-  format: visibleText(64).describe('Name of the GDAL driver, such as `ESRI Shapefile`. docs/formats.md lists them.'),
+  format: visibleText(64).describe('Name of the format, such as `ESRI Shapefile`. docs/formats.md lists them.'),
   crs: z
     .string()
     .min(1)
     .max(8192)
     .optional()
-    .describe('Coordinate reference system, replaces the one in the file: `EPSG:n`, `OGC:CRS84` or WKT.'),
+    .describe('Coordinate reference system: `EPSG:n`, `OGC:CRS84` or WKT. It replaces the one in the file.'),
   layer: nameInFile(256).optional().describe('The layer to read. Required if the file has more than one.'),
   encoding: visibleText(32)
     .optional()
@@ -114,7 +110,7 @@ export const RasterParametersSchema = z.strictObject({
     .describe(
       'True for classes such as land cover, whose values must not be averaged. Default: true for bands with a palette.',
     ),
-  nodata: z.number().optional().describe('The nodata value, replaces the one in the file.'),
+  nodata: z.number().optional().describe('The nodata value. It replaces the one in the file.'),
   compression: z.enum(['deflate', 'zstd', 'lzw']).optional().describe('Compression of the asset.'),
   mosaic: z
     .boolean()
@@ -285,7 +281,7 @@ export const ManifestSchema = z.strictObject({
   intent: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be lower-case letters, digits and "_"')
-    .describe('Processing to apply to the files, see below.'),
+    .describe('Processing to apply to the files (Intents in docs/manifest.md).'),
   files: z
     .array(ManifestFileSchema)
     .max(1000)

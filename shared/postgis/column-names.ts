@@ -1,5 +1,5 @@
 import { truncateToBytes } from '#shared/text/truncate.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 
 /** PostgreSQL silently cuts longer identifiers, so two names could become equal. */
 export const MAX_IDENTIFIER_BYTES = 63;

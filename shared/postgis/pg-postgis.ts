@@ -1,6 +1,6 @@
 import pg from 'pg';
 import format from 'pg-format';
-import { statementFailure } from '#shared/errors/database-failure.ts';
+import { statementFailure, isAlreadyCreated } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { PostgisServer, PostgisSession, SessionClaim } from './postgis.ts';
@@ -26,8 +26,6 @@ const CANCEL_INTERVAL_MS = 100;
 const TERMINATE_TIMEOUT_MS = 5_000;
 /** Connections for statements outside of sessions: cancel requests, the deletion of schemas, pings. */
 const MAX_SERVICE_CONNECTIONS = 4;
-/** SQLSTATEs of two sessions that create the same schema or table at the same time. */
-const ALREADY_CREATED = ['23505', '42P06', '42P07'];
 
 /** Advisory lock of the one open session with `alone`. */
 const ALONE_LOCK = "hashtext('sluice:alone')";
@@ -70,19 +68,23 @@ export class PgPostgis implements PostgisServer {
     const schema = schemaOfRun(claim.runId);
     const name = applicationName(claim);
     const client = await withCode(this.#sessions.take());
+    // Before the state is read: the warning of a crash can arrive together with the reply of the last statement here.
+    const watch = new ConnectionWatch(client);
+    const stopCanceling = this.#cancelOnAbort(client, signal);
     let before: ServerState;
     try {
       const text = format('set application_name = %L; set search_path = %I, public', name, schema);
-      // An idle connection of the pool can lead to a server that was switched off, which never replies.
+      // An idle connection of the pool can belong to a server that was stopped, which never replies.
       await withCode(client.query({ text, query_timeout: this.#replyMs } as pg.QueryConfig));
       before = await withCode(raiseFence(client, schema, claim));
       if (claim.alone) await withCode(lockAlone(client, claim));
     } catch (thrown) {
+      stopCanceling();
+      watch.stop();
       this.#sessions.end(client);
+      signal.throwIfAborted();
       throw thrown;
     }
-    const watch = new ConnectionWatch(client);
-    const stopCanceling = this.#cancelOnAbort(client, signal);
     let open = true;
     return {
       schema,
@@ -120,7 +122,8 @@ export class PgPostgis implements PostgisServer {
       cancelOnce();
       timer = setInterval(cancelOnce, CANCEL_INTERVAL_MS).unref();
     };
-    signal.addEventListener('abort', cancel);
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel);
     return () => {
       signal.removeEventListener('abort', cancel);
       clearInterval(timer);
@@ -179,7 +182,7 @@ async function raiseFence(client: PooledClient, schema: string, claim: ClaimRef)
       ),
     )
     .catch((thrown: unknown) => {
-      if (!ALREADY_CREATED.includes((thrown as { code?: string }).code ?? '')) throw thrown;
+      if (!isAlreadyCreated(thrown)) throw thrown;
     });
   const raised = await client.query<ServerState & pg.QueryResultRow>(
     `insert into ${fence} as f values ($1, $2)
@@ -204,7 +207,8 @@ async function lockAlone(client: PooledClient, { runId, step }: ClaimRef): Promi
   if (rows[0]?.locked) return;
   throw new SluiceError(
     'STEP_BUSY',
-    'The step waits: runs whose PostgreSQL process was killed are executed one at a time.',
+    'Another run whose PostgreSQL process was killed uses the server. Such runs are executed one at a time, ' +
+      'so the step is repeated later.',
     { details: { run_id: runId, step }, retryAfterSeconds: ALONE_RETRY_SECONDS },
   );
 }

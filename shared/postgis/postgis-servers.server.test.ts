@@ -75,7 +75,7 @@ test('a run without placement, of the time before the second server, uses the fi
   expect(await postgis.listRunSchemas()).toEqual([]);
 });
 
-test('a server that is not listed any more is POSTGIS_SERVER_REMOVED, also if one server is left', async () => {
+test('a server that is not listed any more is POSTGIS_SERVER_REMOVED, even if one server is left', async () => {
   const runId = runOn(names[1]);
   const [first] = databases;
   for (const postgis of [open(first?.url ?? ''), open(first?.url ?? '', AWAY)]) {

@@ -7,7 +7,7 @@ import { rankServers, serverUrls } from './server-list.ts';
 
 /** How long a server that did not respond gets no new runs. Then it is tried again, before a run is placed on it. */
 const AWAY_MS = 5_000;
-/** How long a server that was away may take to respond before a run is placed on another one. */
+/** How long a server that did not respond before may need to respond. Then a run is placed on another one. */
 const PROBE_MS = 1_000;
 /** With several servers, a machine that is switched off must not delay runs for the minutes that TCP waits. */
 const CONNECT_MS = 10_000;
@@ -19,7 +19,7 @@ export function openPostgis(postgisUrl: string, options: PgPostgisOptions = {}):
   return new PostgisServers(urls.map((url) => new PgPostgis(url, { ...connect, ...options })));
 }
 
-/** One or several servers. One behaves as it does alone: runs are not placed, and errors do not name it. */
+/** One or several servers. With one, runs are not placed, and errors do not name it. */
 class PostgisServers implements Postgis {
   readonly servers: readonly PostgisServer[];
   #first: PostgisServer;

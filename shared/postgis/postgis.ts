@@ -37,7 +37,7 @@ export interface Postgis extends Omit<PostgisServer, 'name'> {
   /** In the order of POSTGIS_URL. */
   readonly servers: readonly PostgisServer[];
   /**
-   * The name of the server for a run that has no placement: the first one of its ranking that is not known to be away.
+   * The name of the server for a run that has no placement: the first one of its ranking that is not known to be down.
    * Undefined with one server, because runs are not placed then.
    */
   chooseServer(runId: string): Promise<string | undefined>;

@@ -7,7 +7,9 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 /**
  * When a server process of PostgreSQL is killed (by the kernel when memory runs out, for example) or crashes,
  * PostgreSQL ends all sessions, recovers, and empties unlogged tables. The other sessions receive a warning before
- * their connection is closed. The session of the killed process receives nothing. These functions tell the two apart.
+ * their connection is closed. The session of the killed process receives nothing. These functions distinguish the two.
+ * PostgreSQL drops the warning for a process that is sending another message at that moment (PqCommBusy in pqcomm.c).
+ * Its run counts one death too many, which MAX_BACKEND_DEATHS allows for.
  */
 
 /** SQLSTATE crash_shutdown of the warning that PostgreSQL sends to the other sessions. */
@@ -86,7 +88,7 @@ export async function crashError(
   const endsWithoutWarning = watch.reset || RECEIVING_STEPS.includes(step);
   const backendDied = now.started === before.started && !watch.warned && !endsWithoutWarning;
   const reason = backendDied ? ', because the process that executed its statements was killed or crashed' : '';
-  return new SluiceError('TABLES_LOST', `PostgreSQL crashed and emptied the working tables of this run${reason}.`, {
+  return new SluiceError('TABLES_LOST', `The working tables of this run were lost in a crash of PostgreSQL${reason}.`, {
     details: { step, backend_died: backendDied },
   });
 }

@@ -20,11 +20,11 @@ test('white space of any kind separates the servers, in their order', () => {
   expect(serverUrls(` ${urls.join(' \n\t ')}\n`)).toEqual(urls);
 });
 
-test('a server that is listed twice is rejected, also with other credentials; the password is not repeated', () => {
+test('a server that is listed twice is rejected, even with other credentials; the password is not repeated', () => {
   expect(() => serverUrls('postgresql://ana:geheim@H1/d postgresql://zoë:secret@h1:5432/d')).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
-      message: 'POSTGIS_URL contains the server h1:5432/d twice. List each server once.',
+      message: 'POSTGIS_URL contains the server h1:5432/d more than once. List each server once.',
     }),
   );
 });

@@ -6,16 +6,20 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /**
  * The URLs of POSTGIS_URL, which white space separates: a URL contains none (RFC 3986). Commas would be read as
- * alternative hosts of one server, as in libpq. Throws CONFIG_INVALID for a server that is listed twice.
+ * alternative hosts of one server, as in libpq. Throws CONFIG_INVALID for a server that is listed more than once.
  */
 export function serverUrls(postgisUrl: string): string[] {
   const urls = postgisUrl.trim().split(/\s+/);
   const names = urls.map(serverName);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated === undefined) return urls;
-  throw new SluiceError('CONFIG_INVALID', `POSTGIS_URL contains the server ${repeated} twice. List each server once.`, {
-    details: { variable: 'POSTGIS_URL', server: repeated },
-  });
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `POSTGIS_URL contains the server ${repeated} more than once. List each server once.`,
+    {
+      details: { variable: 'POSTGIS_URL', server: repeated },
+    },
+  );
 }
 
 /**
@@ -45,7 +49,7 @@ function formatHost(host: string): string {
 
 /**
  * The servers in the order in which the run prefers them: rendezvous hashing, so that a further server changes the
- * preferred one of few runs, and the runs of a server that is away spread over the others (Thaler and Ravishankar,
+ * preferred one of few runs, and the runs of an unavailable server spread over the others (Thaler and Ravishankar,
  * "Using name-based mappings to increase hit rates", 1998).
  */
 export function rankServers(runId: string, names: readonly string[]): string[] {

@@ -38,7 +38,7 @@ export async function checkTableKept(session: PostgisSession, table: string, row
   }
   throw new SluiceError(
     'TABLES_LOST',
-    `PostgreSQL crashed and emptied the working tables of this run; ${table} had ${rows} rows.`,
+    `The working tables of this run were lost in a crash of PostgreSQL; ${table} had ${rows} rows.`,
     { details: { table, rows } },
   );
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { ErrorCodeName } from '#shared/errors/codes.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
@@ -13,7 +13,7 @@ export interface SqlStep {
   stopWhenEmpty?: true;
   /** When the statement finds no rows, the other statements are skipped. */
   endWhenEmpty?: true;
-  /** The statement writes another table than the output. Its rows are not those of the result. */
+  /** The statement writes a table other than the output. Its rows are not those of the result. */
   auxiliary?: true;
   /** What the row count of the statement means. */
   counts?: 'repaired_geometries' | 'changed_features';
@@ -86,13 +86,14 @@ export interface FeatureCheck extends FeatureFailure {
 
 /**
  * Features before and after a step, the number of features that a statement counted as `changed_features`, and the row
- * of `summary`.
+ * of `summary`, or of `summaryAfterFailure` with the reason of the failure.
  */
 export interface StepCounts {
   before: number;
   after: number;
   changed: number;
   summary: Record<string, number | null>;
+  failure: string | undefined;
 }
 
 /** Changes of geometries that are counted on the asset. */
@@ -127,6 +128,11 @@ export interface RecipeStep {
    * the quality of the asset.
    */
   summary?(tables: StepTables, context: StepContext): string | undefined;
+  /**
+   * As `summary`, without the parts that only notes need. Replaces it when it fails on the data or exceeds a limit of
+   * PostgreSQL. Without it, that error fails the run.
+   */
+  summaryAfterFailure?(tables: StepTables, context: StepContext): string | undefined;
   /** The notes for the asset about what the step changed. */
   note?(counts: StepCounts): Note | Note[] | undefined;
 }

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import { quoted } from './parameters/columns.ts';
+import { quotedList } from './parameters/columns.ts';
 import type { RecipeStep, StepContext, StepDefinition } from './recipe-step.ts';
 import { clip } from './steps/clip.ts';
 import { castColumns, dropColumns, keepColumns, renameColumns } from './steps/columns.ts';
@@ -18,7 +18,7 @@ import { centroid, pointOnSurface, representByPoint } from './steps/replace-by-p
  * Increase it when the result of a recipe for the same input changes. Such inputs are then processed again instead of
  * reused.
  */
-export const RECIPE_VERSION = 4;
+export const RECIPE_VERSION = 6;
 
 export interface Recipe {
   /** The intent that selects it. */
@@ -123,7 +123,7 @@ export const StepParametersSchema = z.discriminatedUnion(
   STEP_DEFINITIONS.map(({ schema }) => schema) as unknown as SchemasOf<typeof STEP_DEFINITIONS>,
   {
     error: ({ code }) =>
-      code === 'invalid_union' ? `must be one of ${quoted(STEP_DEFINITIONS.map(({ name }) => name))}` : undefined,
+      code === 'invalid_union' ? `must be one of ${quotedList(STEP_DEFINITIONS.map(({ name }) => name))}` : undefined,
   },
 );
 export type StepParameters = z.infer<typeof StepParametersSchema>;

@@ -32,7 +32,7 @@ test('a lake that agrees with the ledger has no discrepancies', () => {
   expect(compareLake([], new Map())).toEqual([]);
 });
 
-test('finds unregistered objects, also an item without a version and files of other programs', () => {
+test('finds unregistered objects, including an item without a version and files of other programs', () => {
   const lake = lakeOf(first)
     .set('straßen/r9/1/späte #1.parquet', 7)
     .set('straßen/v9.json', 1)

@@ -4,7 +4,7 @@ import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts'
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runCanceled, runFailed } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import type { Ledger } from '#shared/ledger/ledger.ts';
+import type { Ledger, StepProgress } from '#shared/ledger/ledger.ts';
 import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -42,10 +42,10 @@ async function endAsCanceled(runId: string, operator: string, ledger: CancelCont
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.code !== 'TRANSITION_ILLEGAL') throw thrown;
     const { from } = thrown.details;
-    const published = from === 'success' ? ' Its versions are published.' : '';
+    const inCatalog = from === 'success' ? ' Its versions are in the catalog.' : '';
     throw new SluiceError(
       'TRANSITION_ILLEGAL',
-      `Run ${runId} has already ended with status "${String(from)}".${published} Only a running run can be canceled.`,
+      `Run ${runId} has already ended with status "${String(from)}".${inCatalog} Only a running run can be canceled.`,
       { cause: thrown, details: thrown.details },
     );
   }
@@ -87,24 +87,25 @@ export async function recordCancellation(
   );
 }
 
-/** The error of a failed run, and the step that caused it, if any. */
+/** The error of a failed run, and the step that caused it, if any. With `unless`, see Ledger.endRun. */
 export interface RunFailure {
   error: ErrorDocument;
   step: string | null;
+  unless?: StepProgress | undefined;
 }
 
 /**
  * Ends a run as failed, ends its manifest, writes the activity, and returns the event that starts its archive step. If
- * the run has failed before, its first error is kept and the same event is returned. Undefined if the run was canceled
- * or succeeded.
+ * the run has failed before, its first error is kept and the same event is returned. Undefined if the run was
+ * canceled or succeeded, or stays running because of `unless`.
  */
 export async function failRun(
   runId: string,
-  { error, step }: RunFailure,
+  { error, step, unless }: RunFailure,
   { ledger, log }: { ledger: Pick<Ledger, 'endRun' | 'endManifest' | 'appendActivity'>; log: Logger },
 ): Promise<SluiceEvent | undefined> {
-  const run = await endAsFailed(runId, error, ledger);
-  if (run?.error == null) return undefined;
+  const run = await endAsFailed(runId, { error, unless }, ledger);
+  if (run?.status !== 'failure' || run.error === null) return undefined;
   await endManifestOfRun(ledger, run);
   await ledger.appendActivity(
     activityOf(
@@ -125,11 +126,11 @@ export async function failRun(
 
 async function endAsFailed(
   runId: string,
-  error: ErrorDocument,
+  { error, unless }: Pick<RunFailure, 'error' | 'unless'>,
   ledger: Pick<Ledger, 'endRun'>,
 ): Promise<RunDocument | undefined> {
   try {
-    return (await ledger.endRun(runId, 'failure', error)).run;
+    return (await ledger.endRun(runId, 'failure', error, unless)).run;
   } catch (thrown) {
     if (thrown instanceof SluiceError && thrown.code === 'TRANSITION_ILLEGAL') return undefined;
     throw thrown;
@@ -159,7 +160,7 @@ export async function recordSuccess(runId: string, services: Services): Promise<
   const { ledger, log } = services;
   const run = await ledger.getRun(runId);
   if (run?.status !== 'success' || (await isRecorded(run, services))) return;
-  await publishVersions(run, services);
+  await addVersionsToCatalog(run, services);
   await endManifestOfRun(ledger, run);
   const { asset_ids, reused } = inputOfStep({ run, step: 'record-lineage' }, 'sluice.asset.exported');
   const result = { asset_ids, reused };
@@ -187,9 +188,9 @@ async function isRecorded({ run_id }: RunDocument, { ledger }: Services): Promis
  * Applies the retention rule and adds the versions that the run made to the catalog. Only complete versions count for
  * both, so nothing is removed for a run that was canceled.
  */
-async function publishVersions(run: RunDocument, services: Services): Promise<void> {
+async function addVersionsToCatalog(run: RunDocument, services: Services): Promise<void> {
   for (const asset of await services.ledger.getAssets(run.asset_ids)) {
-    if (asset.run_id !== run._id) continue; // A reused version is published.
+    if (asset.run_id !== run._id) continue; // A reused version is in the catalog.
     await setRetentionOfManifest(asset.dataset_id, run, services);
     await services.ledger.removeOldVersions(asset.dataset_id);
     await addVersionToCatalog(asset, services);

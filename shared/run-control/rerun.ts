@@ -77,7 +77,7 @@ async function insertRun(
     checkRepeatable(original, servedLanes);
     const { inserted, run } = await ledger.insertRerun(planRerun(original, runs, request));
     if (inserted) return { created: true, run };
-    // Another request took this run key. It can be a second delivery of this request, so read the runs again.
+    // Another request has used this run key. It can be a second delivery of this request, so read the runs again.
   }
 }
 
@@ -100,7 +100,7 @@ function checkRepeatable({ run_id, status, lane }: RunDocument, servedLanes: Rea
   if (!servedLanes.has(lane))
     throw new SluiceError(
       'LANE_NOT_AVAILABLE',
-      `Run ${run_id} needs the ${lane} lane, which no function of this installation serves.`,
+      `Run ${run_id} needs the ${lane} lane, but no function of this installation executes it.`,
       { details: { run_id, lane } },
     );
 }
@@ -140,7 +140,7 @@ export function planRerun(
     operator,
     requestId,
     rerunOf: original.run_id,
-    attemptNo: 1 + Math.max(1, ...runsOfBatch.map(runNumber)),
+    runNumber: 1 + Math.max(1, ...runsOfBatch.map(runNumber)),
   });
 }
 

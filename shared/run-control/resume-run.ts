@@ -1,3 +1,4 @@
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { runCanceled, runFailed, runRequested, runSucceeded } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
@@ -40,6 +41,43 @@ export async function resumeRun(
  */
 export function nextEvent(run: RunDocument): SluiceEvent | undefined {
   if (isArchived(run)) return undefined;
+  return run.status === 'running' ? nextEventOfRunning(run) : endEvent(run);
+}
+
+/**
+ * The event that starts a step of a run. A function that receives it again returns the recorded reply, or executes the
+ * step if it is not done. Throws REQUEST_INVALID if the run has no such step, if the step before it is not done, and if
+ * the run ended before the step.
+ */
+export function eventOfStep(run: RunDocument, name: string): SluiceEvent {
+  const names = run.steps.map((step) => step.name);
+  const at = names.findIndex((step) => step === name);
+  const details = { run_id: run.run_id, step: name };
+  if (at < 0)
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `Run ${run.run_id} has no step ${JSON.stringify(name)}; its steps are ${names.join(', ')}.`,
+      { details },
+    );
+  if (run.status !== 'running' && name !== 'archive' && run.steps[at]?.status !== 'done')
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      `Run ${run.run_id} has ended with status ${run.status}, so its step ${name} is not executed. ` +
+        `Repeat the run with npx sluice rerun ${run.run_id}.`,
+      { details },
+    );
+  if (at === 0) return runRequested(run);
+  const event = name === 'archive' && run.status !== 'running' ? endEvent(run) : run.steps[at - 1]?.reply;
+  if (event) return event as unknown as SluiceEvent;
+  throw new SluiceError(
+    'REQUEST_INVALID',
+    `Step ${name} of run ${run.run_id} cannot start yet, because step ${names[at - 1]} is not done.`,
+    { details },
+  );
+}
+
+/** The event of a run that has ended. */
+function endEvent(run: RunDocument): SluiceEvent | undefined {
   switch (run.status) {
     case 'success':
       return runSucceeded(run);
@@ -51,7 +89,7 @@ export function nextEvent(run: RunDocument): SluiceEvent | undefined {
     case 'canceled':
       return runCanceled(run, canceledBy(run));
     case 'running':
-      return nextEventOfRunning(run);
+      return undefined;
   }
 }
 

@@ -60,6 +60,8 @@ test.each([
   ['of ended runs only, if other installations may use PostGIS', false, { schemas: 1, scratch_folders: 1 }],
 ])('deletes schemas and scratch folders %s', async (_, ownPostgis, expected) => {
   const { parts, ended, running } = scene;
+  const request = { step: 'load-to-postgis', owner: 'elsewhere/boot/1/1/1', leaseSeconds: 60 } as const;
+  expect(await parts.ledger.claimStep({ ...request, runId: running.run_id })).toMatchObject({ token: 1 });
   const folders = [await createWorkingData(ended.run_id), await createWorkingData(running.run_id)];
   await createWorkingData(UNKNOWN_RUN);
   await parts.ledger.endRun(ended.run_id, 'failure', null);

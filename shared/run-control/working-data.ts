@@ -1,12 +1,10 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { deleteUnregisteredObjects } from '#shared/assets/remove-assets.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { PostgisServer } from '#shared/postgis/postgis.ts';
 import { runOfSchema } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { runOfScratch, scratchRoot } from '#shared/runtime/scratch.ts';
+import { deleteScratchFolders } from '#shared/runtime/scratch.ts';
 
 /** Working data (run schemas, scratch folders) that was deleted. */
 export interface DeletedWorkingData {
@@ -22,9 +20,9 @@ const LATE_UPLOAD_MS = 24 * 3600 * 1000;
 const RUNS_PER_PAGE = 100;
 
 /**
- * Deletes schemas and scratch folders of ended runs, which crashed processes could not delete. Running runs are
- * skipped: their next step needs the data, or their archive step deletes it. `ownPostgis`: no other installation uses
- * the PostGIS server, so that a schema of an unknown run is deleted, too.
+ * Deletes schemas of ended runs and scratch folders (deleteScratchFolders), which crashed processes could not delete.
+ * Schemas of running runs are kept: their next step needs them, or their archive step deletes them. `ownPostgis`: no
+ * other installation uses the PostGIS server, so that a schema of an unknown run is deleted, too.
  */
 export async function deleteWorkingData(
   services: Services,
@@ -81,19 +79,6 @@ async function dropSchemasOn(server: PostgisServer, { ledger, log }: Services, o
     dropped += 1;
   }
   return dropped;
-}
-
-async function deleteScratchFolders({ ledger, env, log }: Services): Promise<number> {
-  const root = scratchRoot(env);
-  let deleted = 0;
-  for (const name of await readdir(root).catch(() => [])) {
-    const runId = runOfScratch(name);
-    if (runId === undefined || !(await isDeletable(ledger, runId, false))) continue;
-    await rm(join(root, name), { recursive: true, force: true });
-    log.warn({ run_id: runId, folder: name }, 'Scratch:Delete:Done');
-    deleted += 1;
-  }
-  return deleted;
 }
 
 /** True when the run has ended; `whenUnknown` for a run that is not in the ledger. */

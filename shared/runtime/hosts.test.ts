@@ -7,6 +7,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
+import { FunctionMetrics } from './function-metrics.ts';
 import type { FunctionHost } from './host.ts';
 import { functionUrls, HttpClientHost } from './http-client-host.ts';
 import { type FunctionServer, serveFunctions } from './http-host.ts';
@@ -26,14 +27,15 @@ const never = new AbortController().signal;
 
 /** A handler that executes the instructions in the event. It uses no port. */
 const obedient: Handler = async (received, { signal }) => {
-  const { fail, wait, silent } = received.data as {
+  const { fail, long, wait, silent } = received.data as {
     fail?: 'CRS_MISSING' | 'STORE_UNAVAILABLE' | 'STEP_BUSY';
+    long?: boolean;
     wait?: boolean;
     silent?: boolean;
   };
   if (fail)
     throw new SluiceError(fail, `${fail} of a b#é.shp`, {
-      details: { file: 'a b#é.shp' },
+      details: { file: 'a b#é.shp', ...(long ? { rows: 'x'.repeat(900) } : {}) },
       retryAfterSeconds: fail === 'CRS_MISSING' ? undefined : 7,
     });
   if (wait) {
@@ -130,6 +132,16 @@ describe('the HTTP host', () => {
     });
   });
 
+  test('sends a broker of Knative a short error', async () => {
+    const headers = { 'content-type': 'application/cloudevents+json', prefer: 'reply' };
+    const response = await post(headers, JSON.stringify(event({ fail: 'CRS_MISSING', long: true })));
+    const body = await response.text();
+    expect(body.length).toBeLessThanOrEqual(768);
+    expect(JSON.parse(body)).toEqual({
+      error: { code: 'CRS_MISSING', message: 'CRS_MISSING of a b#é.shp', details: {} },
+    });
+  });
+
   test('rejects requests that are not events or are too large', async () => {
     for (const body of ['{}', JSON.stringify(event('x'.repeat(2 ** 21)))]) {
       const response = await post({ 'content-type': 'application/cloudevents+json' }, body);
@@ -154,6 +166,28 @@ describe('the HTTP host', () => {
     const notReady = await get(sick.port, '/_/ready');
     expect([notReady.status, await notReady.json()]).toMatchObject([503, { error: { code: 'DATABASE_UNAVAILABLE' } }]);
     await sick.close(0);
+  });
+
+  test('a process of one function counts its calls for Prometheus', async () => {
+    const counted = await serveFunctions({
+      functionAt: () => 'obedient',
+      host: inProcess,
+      listenOn: { port: 0, address: '127.0.0.1' },
+      ready: () => Promise.resolve(),
+      metrics: new FunctionMetrics(),
+      log: SILENT_LOG,
+    });
+    const url = `http://127.0.0.1:${counted.port}/`;
+    const client = new HttpClientHost(() => url);
+    await client.invoke('obedient', event({}), { signal: never });
+    await expect(client.invoke('obedient', event({ fail: 'CRS_MISSING' }), { signal: never })).rejects.toThrow();
+    const text = await (await fetch(`${url}metrics`)).text();
+    expect(text).toContain('sluice_function_call_seconds_count{status="200"} 1');
+    expect(text).toContain('sluice_function_call_seconds_count{status="422"} 1');
+    expect(text).toContain('process_resident_memory_bytes ');
+    expect((await fetch(`http://127.0.0.1:${server.port}/metrics`)).status).toBe(405);
+    client.close();
+    await counted.close(0);
   });
 
   test.each(['//', '//[', '/%zz', '*', 'http://[/'])(

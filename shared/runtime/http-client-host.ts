@@ -1,10 +1,10 @@
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, readError } from '#shared/events/http.ts';
-import { readAtMost } from '#shared/text/read-at-most.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { exchange, KEEP_ALIVE_MS } from '#shared/events/exchange.ts';
+import { type HttpReply, readEvent, writeEvent, readError } from '#shared/events/http.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 import type { FunctionHost, InvokeOptions } from './host.ts';
 
 /** The URL of each function, from FUNCTION_URL: `{name}` is replaced by the name of the function. */
@@ -12,14 +12,9 @@ export function functionUrls(template: string): (name: string) => string {
   return (name) => template.replaceAll('{name}', encodeURIComponent(name));
 }
 
-/** TCP keep-alive interval. A step may take an hour, and firewalls drop idle connections sooner. */
-const KEEP_ALIVE_MS = 30_000;
-/** A structured event is larger than its data; the limit allows for that. */
-const MAX_REPLY_BYTES = 2 * MAX_EVENT_BYTES;
-
 /**
  * Calls functions over HTTP: posts the event in binary mode to the URL of the function. The only time limit is the
- * signal of the caller. It uses node:http, because fetch fails after five minutes without a response.
+ * signal of the caller.
  */
 export class HttpClientHost implements FunctionHost {
   #urlOf: (name: string) => string | undefined;
@@ -87,30 +82,6 @@ export class HttpClientHost implements FunctionHost {
       });
     }
   }
-}
-
-function exchange(request: ClientRequest, body: string): Promise<HttpReply> {
-  return new Promise((resolve, reject) => {
-    request.on('socket', (socket) => void socket.setKeepAlive(true, KEEP_ALIVE_MS));
-    request.on('error', reject);
-    request.on('response', (response) => {
-      void readBody(response).then((text) => {
-        const headers = Object.fromEntries(
-          Object.entries(response.headers).map(([name, value]) => [
-            name,
-            Array.isArray(value) ? value.join(',') : (value ?? ''),
-          ]),
-        );
-        resolve({ status: response.statusCode ?? 0, headers, body: text });
-      }, reject);
-    });
-    request.end(body);
-  });
-}
-
-async function readBody(response: IncomingMessage): Promise<string> {
-  const tooLarge = () => new SluiceError('EVENT_INVALID', `The reply is larger than ${MAX_REPLY_BYTES} bytes.`);
-  return (await readAtMost(response, MAX_REPLY_BYTES, tooLarge)).toString();
 }
 
 function readReply(name: string, reply: HttpReply): SluiceEvent {

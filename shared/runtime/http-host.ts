@@ -1,12 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { within } from '#shared/signals/within.ts';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
+import {
+  type HttpReply,
+  MAX_EVENT_BYTES,
+  readEvent,
+  shortErrorBody,
+  writeError,
+  writeEvent,
+} from '#shared/events/http.ts';
 import type { GdalHealth } from '#shared/gdal/health.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { readAtMost } from '#shared/text/read-at-most.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { readAtMost } from '#shared/streams/read-at-most.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
+import type { FunctionMetrics } from './function-metrics.ts';
 import type { FunctionHost } from './host.ts';
 
 /** An HTTP server for functions. */
@@ -26,20 +36,33 @@ export interface FunctionServerOptions {
   ready: () => Promise<void>;
   /** The response of `/health/gdal`, for a function that uses GDAL. */
   gdalHealth?: () => Promise<GdalHealth>;
+  /** The response of `/metrics`, for a process of one function. */
+  metrics?: FunctionMetrics;
   log: Logger;
 }
 
-/** After the abort, handlers stop their programs and release their claims, which takes milliseconds. */
-const ABORT_MS = 5_000;
+/**
+ * After the abort, handlers stop their programs and release their claims, which takes milliseconds. It is longer than
+ * the time after which work that ignores its signal is abandoned, so that its claim is released, too.
+ */
+const ABORT_MS = 8_000;
 /** Shorter than the timeouts of readiness probes. */
 const READY_TIMEOUT_MS = 3_000;
 export const GDAL_HEALTH_PATH = '/health/gdal';
+export const VERSION_PATH = '/health/version';
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
+const VERSION_REPLY: HttpReply = {
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ version: SLUICE_VERSION }),
+};
 
 /**
  * Serves functions. `POST` accepts a CloudEvent in binary or structured mode and responds with the reply in binary
  * mode (200; empty when there is no reply), 422 for a permanent error, 503 for a transient one, and 409 when the step
- * is busy. `/_/health` and `/_/ready` are the probes of the OpenFaaS watchdog. `/health/gdal` responds with GdalHealth.
+ * is busy. A Knative broker gets at most 768 bytes of an error. `/_/health` and `/_/ready` are the probes of the
+ * OpenFaaS watchdog. `/health/gdal` responds with GdalHealth, `/health/version` with `{"version"}`, and `/metrics` with
+ * the metrics of a process of one function.
  */
 export async function serveFunctions(options: FunctionServerOptions): Promise<FunctionServer> {
   const stopping = new AbortController();
@@ -59,9 +82,9 @@ export async function serveFunctions(options: FunctionServerOptions): Promise<Fu
     close: async (graceMs) => {
       const closed = new Promise((done) => server.close(done));
       server.closeIdleConnections();
-      await withLimit(Promise.allSettled(running), graceMs);
+      await within(Promise.allSettled(running), graceMs);
       stopping.abort();
-      await withLimit(Promise.allSettled(running), ABORT_MS);
+      await within(Promise.allSettled(running), ABORT_MS);
       server.closeAllConnections();
       await closed;
     },
@@ -79,6 +102,8 @@ async function answer(
   if (path === '/_/ready') return send(response, await readiness(options));
   if (path === GDAL_HEALTH_PATH && options.gdalHealth !== undefined)
     return send(response, gdalReply(await options.gdalHealth()));
+  if (path === VERSION_PATH) return send(response, VERSION_REPLY);
+  if (path === '/metrics' && options.metrics !== undefined) return send(response, await options.metrics.reply());
   if (request.method !== 'POST') return send(response, { status: 405, headers: { allow: 'POST' }, body: '' });
   const name = options.functionAt(path);
   if (name === undefined)
@@ -86,6 +111,7 @@ async function answer(
   const started = performance.now();
   const reply = await call(options, name, request, stopping);
   const seconds = Number(((performance.now() - started) / 1000).toFixed(6));
+  options.metrics?.observe(reply.status, seconds);
   options.log.info(
     {
       function: name,
@@ -115,8 +141,14 @@ async function call(
   } catch (thrown) {
     const error = asSluiceError(thrown);
     log.warn({ function: name, error: error.toDocument() }, 'Function:Call:Failed');
-    return writeError(error);
+    const reply = writeError(error);
+    return isFromBroker(request) ? { ...reply, body: shortErrorBody(error.toDocument()) } : reply;
   }
+}
+
+/** Knative's dispatcher sends this header with every event. */
+function isFromBroker({ headers }: IncomingMessage): boolean {
+  return headers.prefer === 'reply';
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -132,7 +164,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 async function readiness({ ready }: FunctionServerOptions): Promise<HttpReply> {
   const timeout = new SluiceError(
     'FUNCTION_UNAVAILABLE',
-    `The ports of the function did not respond within ${READY_TIMEOUT_MS / 1000} s.`,
+    `The servers that the function uses did not respond within ${READY_TIMEOUT_MS / 1000} s.`,
   );
   const late = new Promise<never>((_resolve, reject) => setTimeout(() => reject(timeout), READY_TIMEOUT_MS).unref());
   return Promise.race([ready(), late]).then(
@@ -156,20 +188,13 @@ function send(response: ServerResponse, reply: HttpReply): void {
 
 function listen(server: Server, listenOn: FunctionServerOptions['listenOn']): Promise<void> {
   return new Promise((resolve, reject) => {
-    const place = 'socket' in listenOn ? `the socket ${listenOn.socket}` : `port ${listenOn.port}`;
+    const address = 'socket' in listenOn ? `the socket ${listenOn.socket}` : `port ${listenOn.port}`;
     server.once('error', (cause) =>
       reject(
-        new SluiceError('SETUP_FAILED', `The function could not listen on ${place}: ${reasonOf(cause)}.`, { cause }),
+        new SluiceError('SETUP_FAILED', `The function could not listen on ${address}: ${reasonOf(cause)}.`, { cause }),
       ),
     );
     if ('socket' in listenOn) server.listen(listenOn.socket, () => resolve());
     else server.listen(listenOn.port, listenOn.address, () => resolve());
   });
-}
-
-async function withLimit(work: Promise<unknown>, milliseconds: number): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, milliseconds);
-  await Promise.race([work, limit.promise]);
-  clearTimeout(timer);
 }

@@ -1,7 +1,7 @@
 import type { Env } from '#shared/config/env.ts';
 import { type PortName, PORTS, type Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { eventSink, postEvent } from '#shared/events/post-event.ts';
+import { publishEvent } from '#shared/events/post-event.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
@@ -47,7 +47,7 @@ export async function openContext(
       log,
       ...ports,
       servedLanes: lanesServedBy(stack),
-      publish: (event) => postEvent(eventSink(env), event, ending.signal),
+      publish: (event) => publishEvent(env, event, { signal: ending.signal, log }),
       signal: ending.signal,
       ping: () => pingPorts(ports, needs),
       [Symbol.asyncDispose]: dispose,

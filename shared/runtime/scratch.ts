@@ -2,22 +2,24 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
+import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { Context } from './context.ts';
 
 /** The folder that contains the scratch folders of all claims. */
 export function scratchRoot(env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>): string {
   return resolve(env.SCRATCH_DIR ?? `${env.SLUICE_HOME}/scratch`);
 }
 
-/**
- * The name of the scratch folder of a claim. It contains the run, so that a folder of a killed process can be deleted.
- */
+/** The name of the scratch folder of a claim, from which a folder of a killed process is recognized. */
 export function scratchName(claim: ClaimRef): string {
   return `${claim.runId}.${claim.step}.${claim.token}`;
 }
 
-/** The run_id in the name of a scratch folder; undefined for any other name. */
-export function runOfScratch(name: string): string | undefined {
-  return /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[a-z-]+\.\d+$/.exec(name)?.[1];
+/** The claim in the name of a scratch folder; undefined for any other name. */
+export function claimOfScratch(name: string): ClaimRef | undefined {
+  const [, runId, step, token] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([a-z-]+)\.(\d+)$/.exec(name) ?? [];
+  if (runId === undefined || step === undefined) return undefined;
+  return { runId, step: step as ClaimRef['step'], token: Number(token) };
 }
 
 /**
@@ -38,4 +40,34 @@ export async function openScratch(
   const folder = join(root, scratchName(claim));
   await mkdir(folder);
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/**
+ * Deletes the scratch folders that killed processes left: those whose claim is not current, so that its results would
+ * be rejected. Other processes may use the same root. Folders of unknown runs are kept. Returns the number of deleted
+ * folders.
+ */
+export async function deleteScratchFolders({
+  env,
+  ledger,
+  log,
+}: Pick<Context, 'env' | 'ledger' | 'log'>): Promise<number> {
+  const root = scratchRoot(env);
+  let deleted = 0;
+  for (const name of await readdir(root).catch(() => [])) {
+    const claim = claimOfScratch(name);
+    const run = claim && (await ledger.getRun(claim.runId));
+    if (claim === undefined || run === undefined || isCurrent(claim, run)) continue;
+    await rm(join(root, name), { recursive: true, force: true });
+    log.warn({ run_id: claim.runId, folder: name }, 'Scratch:Delete:Done');
+    deleted += 1;
+  }
+  return deleted;
+}
+
+function isCurrent({ step, token }: ClaimRef, run: RunDocument): boolean {
+  return (
+    run.status === 'running' &&
+    run.steps.some((each) => each.name === step && each.token === token && each.status === 'running')
+  );
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Env, parseEnv } from '#shared/config/env.ts';
 import { PORTS, readStack, readStackIfPresent } from '#shared/config/stack.ts';
+import { adviceFor } from '#shared/errors/codes.ts';
 import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { checkGdal } from '#shared/gdal/health.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
@@ -8,6 +9,7 @@ import { checkStoreAccess } from '#shared/storage/check-access.ts';
 import { type FunctionServer, serveFunctions } from './http-host.ts';
 import { InProcessHost, loadHandler } from './in-process-host.ts';
 import { type OpenContext, openContext } from './make-context.ts';
+import { deleteScratchFolders } from './scratch.ts';
 import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
 
 /**
@@ -15,7 +17,8 @@ import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
  *
  * - `node shared/runtime/serve.ts NAME` serves one function, on HOST and PORT.
  * - `node shared/runtime/serve.ts --socket FILE` serves every function of stack.yml at `/NAME` of a Unix socket. The
- *   gateway starts this process and supervises it over the IPC channel (gateway/hosts).
+ *   gateway starts this process and supervises it over the IPC channel (gateway/hosts). The gateway deletes scratch
+ *   folders of killed processes; a process of one function deletes those of its own container.
  *
  * SIGTERM and SIGINT stop it: running calls may finish within the grace time; after that they are aborted and their
  * claims are released.
@@ -23,6 +26,8 @@ import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
 
 /** Below Kubernetes' 30 s between SIGTERM and SIGKILL, with time left for the abort. */
 const GRACE_MS = 20_000;
+/** A volume has room for the scratch folders of a few killed steps. */
+const DELETE_SCRATCH_EVERY_MS = 3_600_000;
 /** The gateway has waited for the calls already when it stops this process. */
 const SUPERVISED_GRACE_MS = 0;
 
@@ -33,17 +38,34 @@ async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   if (needsStore) await checkStore(env, log);
   const context = await openContext(env, log, { stack, functionName: name });
   const host = new InProcessHost(context);
+  // Imported here, because the processes of `npm start` do not need the module.
+  const { FunctionMetrics } = await import('./function-metrics.ts');
   const server = await serveFunctions({
     functionAt: () => name,
     host,
     listenOn: { address: env.HOST, port: env.PORT },
     ready: () => context.ping(),
     ...((stack?.find(name)?.needs ?? PORTS).includes('gdal') ? { gdalHealth: () => checkGdal(log) } : {}),
+    metrics: new FunctionMetrics(),
     log,
   });
-  log.info({ function: name, port: server.port }, 'Function:Serve:Started');
+  log.info({ function: name, port: server.port }, 'Function:Start:Done');
   stopOnSignal(server, context, GRACE_MS, log);
+  deleteScratchRegularly(context);
   void host.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
+}
+
+/**
+ * The volume of a container keeps the scratch folders of a process that was killed. At the start, a claim of that
+ * process can still be current, so that its folder is deleted later.
+ */
+function deleteScratchRegularly(context: OpenContext): void {
+  const run = () =>
+    void deleteScratchFolders(context).catch((thrown: unknown) =>
+      context.log.warn({ error: asSluiceError(thrown).toDocument() }, 'Scratch:Delete:Failed'),
+    );
+  run();
+  setInterval(run, DELETE_SCRATCH_EVERY_MS).unref();
 }
 
 /** Throws STORE_DENIED, STORE_PUBLIC. A store that does not respond is waited for by the readiness check. */
@@ -88,7 +110,7 @@ function stopOnSignal(server: FunctionServer, context: OpenContext, graceMs: num
 
 function fail(log: Logger, thrown: unknown): never {
   const error = asSluiceError(thrown);
-  log.fatal({ error: error.toDocument() }, 'Function:Serve:Failed');
+  log.fatal({ error: error.toDocument(), advice: adviceFor(error.code) }, 'Function:Start:Failed');
   sendToSupervisor({ failed: error.toDocument() });
   process.exit(1); // Open connections and threads would keep the process running.
 }

@@ -30,7 +30,7 @@ export function claimOfEvent({ step, token }: { step: string; token: number }): 
 }
 
 /**
- * False if the event names another claim than the one whose reply the ledger holds for the step before `step`: it was
+ * False if the event names a claim other than the one whose reply the ledger holds for the step before `step`: it was
  * produced before a restart of the run, or by another program. An event without the attribute, such as the request for
  * the run, is not checked.
  */

@@ -2,6 +2,7 @@ import type { StepName } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { afterRestart, ofRun } from '#shared/events/run-events.ts';
+import { RENEWALS_PER_LEASE } from '#shared/ledger/claim-rules.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
@@ -10,17 +11,20 @@ import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from '#shared/processes/owner.ts';
 import { countBackendDeaths, restartAfterLoss } from './restart-run.ts';
-import { onRunEnded } from './run-endings.ts';
+import { onRunEnded } from './run-end-feed.ts';
 import { claimOfEvent, isFromRecordedClaim, nameInput } from './step-input.ts';
 
-/** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
-const RENEWALS_PER_LEASE = 6;
+/**
+ * Periodic renewals of one claim that may wait for the ledger at the same time: one whose connection hangs does not
+ * block the next ones, and they leave connections for the transactions that they wait for.
+ */
+const MAX_OPEN_RENEWALS = 3;
 /** Delay before a step that another worker holds is tried again. */
 const BUSY_RETRY_SECONDS = 2;
 /**
  * Work that ignores its signal is abandoned after this time. Its claim is released, so its later writes are rejected.
  */
-const ABANDON_MS = 10_000;
+const ABANDON_MS = 5_000;
 
 /** A claimed step. `signal` aborts on cancellation, a lost claim, a timeout, or the stop of the process. */
 export interface Claim extends SessionClaim {
@@ -35,9 +39,9 @@ interface Target {
   /** The delivered event. It only starts the step: the input of the step is in the ledger (inputOfStep). */
   event?: SluiceEvent;
   /** The first step of the lane that uses PostGIS. The write that claims it places the run on a PostGIS server. */
-  places?: true;
+  placesRun?: true;
   /** Ends the run with this status in the write that finishes the step. */
-  close?: 'success';
+  endRunAs?: 'success';
 }
 
 type Work = (claim: Claim) => Promise<SluiceEvent | undefined>;
@@ -63,7 +67,7 @@ export async function withClaim(context: Context, target: Target, work: Work): P
     const result = await claimStep(context, target);
     if (result.outcome === 'claimed') return await executeStep(context, target, result, work);
     if (result.outcome === 'done') return result.reply ?? undefined;
-    if (result.outcome !== 'closed') throw stepBusy(result.outcome, target);
+    if (result.outcome !== 'ended') throw stepBusy(result.outcome, target);
     context.log.info({ run_id: target.runId, step: target.step, status: result.status }, 'Step:Claim:RunEnded');
     return undefined;
   } finally {
@@ -71,8 +75,8 @@ export async function withClaim(context: Context, target: Target, work: Work): P
   }
 }
 
-async function claimStep({ ledger, env, postgis }: Context, { runId, step, places }: Target): Promise<ClaimResult> {
-  const server = places && (await postgis.chooseServer(runId));
+async function claimStep({ ledger, env, postgis }: Context, { runId, step, placesRun }: Target): Promise<ClaimResult> {
+  const server = placesRun && (await postgis.chooseServer(runId));
   const request = { runId, step, owner: OWNER, leaseSeconds: env.CLAIM_LEASE_SECONDS, server };
   const result = await ledger.claimStep(request);
   if (result.outcome !== 'held' || (result.owner !== OWNER && !isDead(result.owner))) return result;
@@ -81,7 +85,7 @@ async function claimStep({ ledger, env, postgis }: Context, { runId, step, place
 
 async function executeStep(
   context: Context,
-  { runId, step, event, close }: Target,
+  { runId, step, event, endRunAs }: Target,
   { run, token, attempt }: Extract<ClaimResult, { outcome: 'claimed' }>,
   work: Work,
 ): Promise<SluiceEvent | undefined> {
@@ -97,7 +101,7 @@ async function executeStep(
     const working = work({ ...claim, ...session, run, attempt, signal: limits.signal });
     const returned = await limits.orAbandon(working, ABANDON_MS, () => abandoned(claim));
     const reply = returned && { ...afterRestart(run, ofRun(run, returned)), sluiceclaim: claimOfEvent(claim) };
-    await context.ledger.finishStep(claim, reply ?? null, close);
+    await context.ledger.finishStep(claim, reply ?? null, endRunAs);
     const seconds = (performance.now() - started) / 1000;
     context.log.info({ run_id: runId, step, attempt, seconds, ...valuesOf(reply) }, 'Step:Execute:Done');
     return reply;
@@ -139,28 +143,39 @@ async function endAttempt(
 }
 
 /**
- * Adds to a PROGRAM_KILLED error in how many attempts in a row it occurred, so that the error after the last retry
+ * Adds to a PROGRAM_KILLED error in how many consecutive attempts it occurred, so that the error after the last retry
  * names the likely reason. The error of the attempt before is in the document of the run.
  */
 function countKills(error: SluiceError, run: RunDocument, step: StepName): SluiceError {
   if (error.code !== 'PROGRAM_KILLED') return error;
   const last = run.steps.find(({ name }) => name === step)?.error;
   const kills = 1 + (last?.code === 'PROGRAM_KILLED' ? Number(last.details.kills ?? 1) : 0);
-  const repeated = ` Programs of this step were killed ${kills} times in a row. A likely reason is too little memory.`;
+  const repeated =
+    ` Programs of this step were killed in ${kills} consecutive attempts. ` + 'The memory may be insufficient.';
   return new SluiceError(error.code, `${error.message}${kills > 1 ? repeated : ''}`, {
     cause: error,
     details: { ...error.details, kills },
   });
 }
 
-/** Renews the claim until stopped. Checks it immediately when the run ends, so that work is canceled without delay. */
+/**
+ * Renews the claim until stopped. Checks it when the run ends, so that work is canceled within about a second. A
+ * renewal does not wait for earlier ones, because a connection can hang for as long as the lease.
+ */
 function keepClaim(context: Context, claim: ClaimRef, lost: AbortController): () => void {
+  const leaseSeconds = context.env.CLAIM_LEASE_SECONDS;
+  let open = 0;
   const renew = async () => {
+    open += 1;
     // If the ledger does not respond, the claim is kept until its lease expires.
-    const isHeld = await context.ledger.renewClaim(claim, context.env.CLAIM_LEASE_SECONDS).catch(() => true);
+    const isHeld = await context.ledger.renewClaim(claim, leaseSeconds).catch(() => true);
+    open -= 1;
     if (!isHeld) lost.abort();
   };
-  const timer = setInterval(() => void renew(), (context.env.CLAIM_LEASE_SECONDS * 1000) / RENEWALS_PER_LEASE);
+  const renewRegularly = () => {
+    if (open < MAX_OPEN_RENEWALS) void renew();
+  };
+  const timer = setInterval(renewRegularly, (leaseSeconds * 1000) / RENEWALS_PER_LEASE);
   // `archive` works on a run that has ended.
   const unsubscribe =
     claim.step === 'archive' ? () => undefined : onRunEnded(context.ledger, claim.runId, () => void renew());
@@ -189,7 +204,9 @@ function stepBusy(outcome: 'held' | 'early', { runId, step }: Target): SluiceErr
 }
 
 function abandoned({ runId, step }: ClaimRef): SluiceError {
-  return new SluiceError('STEP_TIMEOUT', `Step ${step} of run ${runId} did not stop after cancellation.`);
+  const seconds = ABANDON_MS / 1000;
+  const message = `Step ${step} of run ${runId} was aborted, but did not end within ${seconds} s.`;
+  return new SluiceError('STEP_TIMEOUT', message);
 }
 
 /** The reason of an abort. The error of an aborted program contains only that it was killed. */

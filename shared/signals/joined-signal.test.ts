@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { signalReferences } from '../../tests/signal-references.ts';
 import { CallLimits, JoinedSignal } from './joined-signal.ts';
 
-test('aborts with the reason of the first source that aborts, also of one that is aborted already', () => {
+test('aborts with the reason of the first source that aborts, including one that is aborted already', () => {
   const [first, second] = [new AbortController(), new AbortController()];
   using joined = new JoinedSignal([first.signal, second.signal]);
   second.abort('größe');
@@ -46,7 +46,7 @@ test('the count of references includes signals of AbortSignal.any, which have no
   expect(signalReferences(source.signal)).toBe(3);
 });
 
-test('any source signal aborts the call, also one that is aborted already', () => {
+test('any source signal aborts the call, including one that is aborted already', () => {
   const [first, second] = [new AbortController(), new AbortController()];
   const limits = new CallLimits([first.signal, second.signal]);
   second.abort();

@@ -54,11 +54,11 @@ export class CallLimits extends JoinedSignal {
   /** The result of `work`; rejects with `error()` when it continues for `milliseconds` after the abort. */
   async orAbandon<T>(work: Promise<T>, milliseconds: number, error: () => Error): Promise<T> {
     const abandoned = new Promise<never>((_resolve, reject) => {
-      const leave = () => {
+      const startTimer = () => {
         this.#abandon = setTimeout(() => reject(error()), milliseconds);
       };
-      if (this.signal.aborted) leave();
-      else this.signal.addEventListener('abort', leave, { once: true });
+      if (this.signal.aborted) startTimer();
+      else this.signal.addEventListener('abort', startTimer, { once: true });
     });
     return Promise.race([work, abandoned]);
   }

@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketPolicyCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   type S3Client,
@@ -10,7 +11,6 @@ import type { Env } from '#shared/config/env.ts';
 import { PROBE_KEY } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type Grant, GRANTS, type Right, type Role } from './access-roles.ts';
-import { answersAnonymously, isAnonymousGrant, readBucketPolicy, statementsOf } from './public-access.ts';
 import { createAnonymousClient, createS3Client } from './s3-client.ts';
 import { mapErrors } from './s3-objects.ts';
 
@@ -21,14 +21,29 @@ const VERBS: Readonly<Record<Right, string>> = {
   delete: 'delete objects of',
 };
 
+/** The client repeats requests. Without a limit, a store that does not respond would delay a start for minutes. */
+const START_LIMIT_MS = 15_000;
+
+/** Limits the requests of a start. The reason of the abort is STORE_UNAVAILABLE. */
+export function startLimit({ S3_ENDPOINT }: Env, milliseconds = START_LIMIT_MS): AbortSignal {
+  const ending = new AbortController();
+  const late = new SluiceError(
+    'STORE_UNAVAILABLE',
+    `The object store at ${S3_ENDPOINT} did not respond within ${milliseconds / 1000} s.`,
+    { details: { endpoint: S3_ENDPOINT } },
+  );
+  setTimeout(() => ending.abort(late), milliseconds).unref();
+  return ending.signal;
+}
+
 /**
  * Checks at the start of a process that its key has the rights of `role` on both buckets, and that requests without a
- * key are rejected. Changes no object. Throws STORE_DENIED, STORE_PUBLIC, or STORE_UNAVAILABLE, also for a missing
- * bucket.
+ * key are rejected. Changes no object. Throws STORE_DENIED, STORE_PUBLIC, STORE_UNAVAILABLE (for a missing
+ * bucket too), or the reason of the signal.
  */
-export async function checkStoreAccess(env: Env, role: Role): Promise<void> {
-  const client = createS3Client(env);
-  const anonymous = createAnonymousClient(env);
+export async function checkStoreAccess(env: Env, role: Role, signal = startLimit(env)): Promise<void> {
+  const client = abortedBy(signal, createS3Client(env));
+  const anonymous = abortedBy(signal, createAnonymousClient(env));
   try {
     const [missing] = await missingRights(client, env, role);
     if (missing !== undefined) throw missing;
@@ -36,10 +51,19 @@ export async function checkStoreAccess(env: Env, role: Role): Promise<void> {
     const isOpen = await Promise.all(buckets.map((bucket) => isPublic(client, anonymous, bucket)));
     const open = buckets[isOpen.indexOf(true)];
     if (open !== undefined) throw publicBucket(open);
+  } catch (thrown) {
+    throw signal.aborted ? signal.reason : thrown;
   } finally {
     client.destroy();
     anonymous.destroy();
   }
+}
+
+/** The client, whose requests end when the signal is aborted. */
+function abortedBy(signal: AbortSignal, client: S3Client): S3Client {
+  const send = client.send.bind(client) as (command: unknown, options: object) => Promise<unknown>;
+  client.send = ((command: unknown) => send(command, { abortSignal: signal })) as typeof client.send;
+  return client;
 }
 
 /** An error for each right of `role` that the key of `client` lacks. Throws STORE_UNAVAILABLE. */
@@ -70,11 +94,23 @@ async function missingRight(
 async function tryRight(client: S3Client, right: Right, object: { Bucket: string; Key: string }): Promise<void> {
   if (right === 'list') await client.send(new ListObjectsV2Command({ Bucket: object.Bucket, MaxKeys: 1 }));
   if (right === 'read') await client.send(new GetObjectCommand(object)).catch(ignoreMissing);
-  if (right === 'delete') await client.send(new DeleteObjectCommand(object));
+  if (right === 'delete') await tryDelete(client, object);
   if (right !== 'write') return;
   // An upload in parts that is never completed needs the right to write, and writes no object.
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
   await client.send(new AbortMultipartUploadCommand({ ...object, UploadId }));
+}
+
+/** In a bucket with versioning, the deletion of a missing object adds a delete marker, which is removed again. */
+async function tryDelete(client: S3Client, object: { Bucket: string; Key: string }): Promise<void> {
+  const { DeleteMarker, VersionId } = await client.send(new DeleteObjectCommand(object));
+  if (DeleteMarker !== true || VersionId === undefined) return;
+  await client.send(new DeleteObjectCommand({ ...object, VersionId })).catch(ignoreDenied);
+}
+
+/** A key whose policy does not permit to delete versions leaves the marker. */
+function ignoreDenied(thrown: unknown): void {
+  if ((thrown as { name?: string }).name !== 'AccessDenied') throw thrown;
 }
 
 function ignoreMissing(thrown: unknown): void {
@@ -110,4 +146,74 @@ function publicBucket(bucket: string): SluiceError {
     `Bucket ${bucket} can be accessed without a key. Run npx sluice setup-storage to remove the anonymous access.`,
     { details: { bucket } },
   );
+}
+
+/** A statement of a bucket policy, as far as it is read. */
+export interface BucketPolicyStatement {
+  Effect?: string;
+  Principal?: unknown;
+  Condition?: object;
+}
+
+/** The text of a bucket policy, `none`, or `unknown` if the key may not read it or the server has no policies. */
+export type BucketPolicy = { text: string } | 'none' | 'unknown';
+
+/** Reads the policy of a bucket. Throws STORE_UNAVAILABLE. */
+export async function readBucketPolicy(client: S3Client, bucket: string): Promise<BucketPolicy> {
+  return mapErrors({ bucket }, undefined, async () => {
+    try {
+      const { Policy = '' } = await client.send(new GetBucketPolicyCommand({ Bucket: bucket }));
+      return statementsOf(Policy) === undefined ? 'unknown' : { text: Policy };
+    } catch (thrown) {
+      if ((thrown as { name?: string }).name === 'NoSuchBucketPolicy') return 'none';
+      const status = (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+      // Servers without bucket policies reply with 400, 404, 405 or 501.
+      if (status !== undefined && (status < 500 || status === 501)) return 'unknown';
+      throw thrown;
+    }
+  });
+}
+
+/** Undefined for a text that is not a bucket policy. */
+export function statementsOf(policy: string): BucketPolicyStatement[] | undefined {
+  try {
+    const { Statement } = JSON.parse(policy) as { Statement?: BucketPolicyStatement | BucketPolicyStatement[] };
+    return Statement === undefined ? undefined : [Statement].flat();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a statement grants something to everyone. A condition can limit it to a network, so it is not counted. */
+export function isAnonymousGrant({ Effect, Principal, Condition }: BucketPolicyStatement): boolean {
+  if (Effect !== 'Allow' || (Condition !== undefined && Object.keys(Condition).length > 0)) return false;
+  const principal = (Principal as { AWS?: unknown } | undefined)?.AWS ?? Principal;
+  return [principal].flat().includes('*');
+}
+
+/**
+ * Whether requests without a signature can list or read the bucket. `anonymous` sends them unsigned. Without the right
+ * to list, a store hides whether an object exists, so only the policy shows a right to read.
+ */
+export async function answersAnonymously(anonymous: S3Client, bucket: string): Promise<boolean> {
+  const requests = [
+    () => anonymous.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 })),
+    () => anonymous.send(new GetObjectCommand({ Bucket: bucket, Key: PROBE_KEY })),
+  ];
+  const answers = await Promise.all(
+    requests.map((request) =>
+      mapErrors({ bucket }, undefined, async () => {
+        try {
+          await request();
+          return true;
+        } catch (thrown) {
+          if ((thrown as { name?: string }).name === 'NoSuchKey') return true;
+          const status = (thrown as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+          if (status !== undefined && status < 500) return false;
+          throw thrown;
+        }
+      }),
+    ),
+  );
+  return answers.includes(true);
 }

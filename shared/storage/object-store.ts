@@ -49,7 +49,7 @@ export interface ObjectStore {
   delete(bucket: string, key: string): Promise<void>;
   list(bucket: string, prefix: string): AsyncIterable<ObjectHead>;
   /** Creates the bucket if it does not exist. True if it was created. */
-  ensureBucket(bucket: string): Promise<boolean>;
+  ensureBucket(bucket: string, signal?: AbortSignal): Promise<boolean>;
   /** Sends a request to the store. Throws STORE_UNAVAILABLE, STORE_DENIED. */
   ping(): Promise<void>;
   close(): void;

@@ -13,7 +13,7 @@ import {
 import type { Env } from '#shared/config/env.ts';
 import { keyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import type { ObjectHead, ObjectStore, UploadOptions } from './object-store.ts';
 import { createS3Client } from './s3-client.ts';
 import { objectName, type ObjectRef, storeError } from './s3-errors.ts';
@@ -218,13 +218,14 @@ class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async ensureBucket(bucket: string): Promise<boolean> {
-    return mapErrors({ bucket }, undefined, async () => {
+  async ensureBucket(bucket: string, signal?: AbortSignal): Promise<boolean> {
+    const options = signal === undefined ? {} : { abortSignal: signal };
+    return mapErrors({ bucket }, signal, async () => {
       // The reply to a listing, unlike that to HeadBucket, names the reason of a denial.
       const request = new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 });
-      if (await exists(() => this.#client.send(request))) return false;
+      if (await exists(() => this.#client.send(request, options))) return false;
       try {
-        await this.#client.send(new CreateBucketCommand({ Bucket: bucket }));
+        await this.#client.send(new CreateBucketCommand({ Bucket: bucket }), options);
         return true;
       } catch (thrown) {
         // Another process created the bucket after the check.

@@ -11,8 +11,8 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
-import { readAtMost } from '#shared/text/read-at-most.ts';
-import { ignoreError, readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { readAtMost } from '#shared/streams/read-at-most.ts';
+import { ignoreError, readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { objectName, type ObjectRef } from './s3-errors.ts';
 
 /** Size and hash of transferred bytes. */

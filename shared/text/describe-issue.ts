@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { printable } from './visible-text.ts';
-import { trimEndOf } from './truncate.ts';
 
 /**
  * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is
@@ -49,7 +48,7 @@ function listOf(values: readonly unknown[]): string {
 }
 
 const TYPE_NAMES: Record<string, string> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
@@ -71,17 +70,4 @@ function describe(input: unknown): string {
   if (typeof input === 'object') return 'an object';
   const text = printable(JSON.stringify(input) ?? typeof input);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-/** Characters of a message of a library. PostgreSQL and DuckDB quote values of any length. */
-const MAX_REASON = 1_000;
-const SENTENCE_END = ' \t\r\n.;:,';
-
-/**
- * The message of an error of a library or program, without a final full stop, for use inside a sentence. A long message
- * is cut off.
- */
-export function reasonOf(thrown: unknown): string {
-  const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-  return message.length > MAX_REASON ? `${message.slice(0, MAX_REASON)}…` : trimEndOf(message, SENTENCE_END);
 }

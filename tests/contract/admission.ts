@@ -146,7 +146,7 @@ export function admissionContract(on: OpenedLedger): void {
     test.each([
       ['a NUL character in a value', { note: 'a\0b' }, 'metadata.tags.note'],
       ['a NUL character in a name', { 'a\0b': 1 }, 'metadata.tags.a'],
-      ['half of a surrogate pair', { note: 'x\ud83d' }, 'metadata.tags.note'],
+      ['an unpaired surrogate', { note: 'x\ud83d' }, 'metadata.tags.note'],
     ])('%s is rejected, and nothing is stored', async (_label, hostile, field) => {
       const { manifest, run, dataset } = newBatch();
       // The schema of the manifest rejects such tags at admission. The ledger does not rely on it.

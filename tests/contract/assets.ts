@@ -166,6 +166,16 @@ export function assetContract(on: OpenedLedger): void {
       });
       expect((await on.ledger.registerAsset(claim, sampleDraft(run))).version).toBe(1);
     });
+
+    test('rejects the key of another asset with the error of the index, and adds no version', async () => {
+      const { run, claim } = await exporting();
+      const { s3_key } = await on.ledger.registerAsset(claim, sampleDraft(run));
+      await expect(on.ledger.registerAsset(claim, { ...sampleDraft(run, 'other'), s3_key })).rejects.toMatchObject({
+        code: 'INTERNAL',
+        message: expect.stringContaining('s3_key'),
+      });
+      expect((await on.ledger.registerAsset(claim, sampleDraft(run, 'third'))).version).toBe(2);
+    });
   });
 
   describe('lineage', () => {

@@ -70,7 +70,7 @@ export function claimContract(on: OpenedLedger): void {
       expect((await stepOf(run, 'load-to-postgis'))?.token).toBe(1);
     });
 
-    test('a done step returns its recorded reply, also after the run has ended', async () => {
+    test('a done step returns its recorded reply, even after the run has ended', async () => {
       const run = await admitBatch(on.ledger);
       const reply = sampleReply(run);
       await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), reply);
@@ -204,7 +204,7 @@ export function claimContract(on: OpenedLedger): void {
       expect(await claim(run, 'archive')).toEqual({ outcome: 'early' });
       await on.ledger.endRun(run.run_id, 'canceled', null);
       for (const step of ['load-to-postgis', 'transform-recipe', 'export-geoparquet', 'record-lineage'] as const)
-        expect(await claim(run, step)).toEqual({ outcome: 'closed', status: 'canceled' });
+        expect(await claim(run, step)).toEqual({ outcome: 'ended', status: 'canceled' });
       await on.ledger.finishStep(await claimed(on.ledger, run, 'archive'), null);
       expect((await claim(run, 'archive')).outcome).toBe('done');
     });

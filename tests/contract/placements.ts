@@ -39,11 +39,11 @@ export function placementContract(on: OpenedLedger): void {
       expect((await claim(run, { server: FIRST, step: 'transform-recipe' })).outcome).toBe('early');
       expect(await on.ledger.getRun(run.run_id)).not.toHaveProperty('placement');
       await on.ledger.endRun(run.run_id, 'canceled', null);
-      expect((await claim(run, { server: FIRST })).outcome).toBe('closed');
+      expect((await claim(run, { server: FIRST })).outcome).toBe('ended');
       expect(await on.ledger.getRun(run.run_id)).not.toHaveProperty('placement');
     });
 
-    test('a later claim does not change the placement, also when its owner has died', async () => {
+    test('a later claim does not change the placement, even when its owner has died', async () => {
       const run = await admitBatch(on.ledger);
       await claim(run, { server: FIRST });
       expect(await claim(run, { server: SECOND, owner: 'new', takeOverFrom: OWNER })).toMatchObject({

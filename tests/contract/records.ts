@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
+import type { RunFilter } from '#shared/ledger/ledger.ts';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitBatch, newBatch, newDatasetId } from '../fixtures/documents.ts';
 import { claimed } from './samples.ts';
 
-const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, 0, second * 1000)).toISOString();
 
 export function recordContract(on: OpenedLedger): void {
   describe('lists', () => {
@@ -29,6 +30,49 @@ export function recordContract(on: OpenedLedger): void {
       );
       expect(await on.second.listRuns({ dataset_id: datasetId, status: 'running' })).toHaveLength(4);
       expect(await on.second.listRuns({ dataset_id: 'none' })).toEqual([]);
+    });
+
+    test('finds runs by lane, time, and a part of their names in any case', async () => {
+      const datasetId = newDatasetId();
+      const add = async (second: number, change: (run: RunDocument) => Partial<RunDocument>) => {
+        const { manifest, run, dataset } = newBatch({ datasetId });
+        const changed = { ...run, created_at: at(second), ...change(run) };
+        await on.ledger.admitManifest(manifest, changed, dataset);
+        return changed.run_id;
+      };
+      const first = await add(1, () => ({ lane: 'raster' }));
+      const second = await add(2, (run) => ({ tags: { ...run.tags, uploader: 'Zoë 100% (a.b)' } }));
+      const third = await add(3, () => ({}));
+      const ids = async (filter: RunFilter) =>
+        (await on.second.listRuns({ dataset_id: datasetId, ...filter })).map(({ run_id }) => run_id);
+      expect(await ids({ lane: 'raster' })).toEqual([first]);
+      // Between two times, because SecantusDB omits the equal value for $gte if the index is descending.
+      expect(await ids({ since: at(1.5) })).toEqual([third, second]);
+      expect(await ids({ since: at(0.5), until: at(3) })).toEqual([second, first]);
+      expect(await ids({ text: 'zoë 100% (A.B)' })).toEqual([second]);
+      expect(await ids({ text: third.slice(0, 18).toUpperCase() })).toEqual([third]);
+      expect(await ids({ text: 'zo_' })).toEqual([]);
+      expect(await ids({ text: datasetId, lane: 'raster', limit: 1 })).toEqual([first]);
+    });
+
+    test('counts runs by lane, status and hour, with the time to their end', async () => {
+      const hour = '2120-01-31T09';
+      const add = async (minute: string, ended: Partial<RunDocument>) => {
+        const { manifest, run, dataset } = newBatch();
+        await on.ledger.admitManifest(manifest, { ...run, created_at: `${hour}:${minute}:00.000Z`, ...ended }, dataset);
+      };
+      const before = await on.second.summarizeRuns(`${hour}:00:00.000Z`);
+      expect(before.groups).toEqual([]);
+      await add('00', { status: 'success', finished_at: `${hour}:00:02.500Z` });
+      await add('30', { status: 'success', finished_at: `${hour}:30:00.500Z` });
+      await add('59', {});
+      const { running, groups } = await on.second.summarizeRuns(`${hour}:00:00.000Z`);
+      expect(running).toBe(before.running + 1);
+      expect(groups.sort((a, b) => a.status.localeCompare(b.status))).toEqual([
+        { lane: 'vector', status: 'running', hour, count: 1, total_seconds: 0, max_seconds: 0 },
+        { lane: 'vector', status: 'success', hour, count: 2, total_seconds: 3, max_seconds: 2.5 },
+      ]);
+      expect((await on.second.summarizeRuns(`${hour}:40:00.000Z`)).groups).toHaveLength(1);
     });
 
     test('lists the runs that are not archived, with any status', async () => {

@@ -51,7 +51,7 @@ export function removalContract(on: OpenedLedger): void {
         });
     });
 
-    test('removes the oldest versions; their documents stay readable as removed assets, also after the deletion of their objects', async () => {
+    test('removes the oldest versions; their documents stay readable as removed assets, even after the deletion of their objects', async () => {
       const { datasetId, assets } = await datasetOf(4);
       expect(await on.ledger.removeOldVersions(datasetId), 'without a rule').toEqual([]);
       await on.ledger.setRetention(datasetId, { keep_versions: 2, decided_at: at(1) });
@@ -134,7 +134,7 @@ export function removalContract(on: OpenedLedger): void {
   });
 
   describe('assets of an unsuccessful run', () => {
-    test('are removed when the run has failed or was canceled, also if they are described', async () => {
+    test('are removed when the run has failed or was canceled, even if they are described', async () => {
       const { run, claim } = await exporting(newDatasetId());
       const described = await registerDescribedAsset(on.ledger, claim, sampleDraft(run, 'described'));
       const registered = await on.ledger.registerAsset(claim, sampleDraft(run, 'registered'));
@@ -150,9 +150,10 @@ export function removalContract(on: OpenedLedger): void {
     });
   });
 
-  test('datasets without a complete version are not published', async () => {
+  test('datasets without a complete version are not in the catalog', async () => {
     const { run, claim } = await exporting(newDatasetId());
-    const listed = async () => (await on.second.listDatasets({ published: true })).map(({ dataset_id }) => dataset_id);
+    const listed = async () =>
+      (await on.second.listDatasets({ withCompleteAsset: true })).map(({ dataset_id }) => dataset_id);
     const asset = await on.ledger.registerAsset(claim, sampleDraft(run));
     expect(await listed()).not.toContain(run.dataset_id);
     await on.ledger.describeAsset(claim, asset._id, { iso: null, item_key: 'k' });

@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { OpenedLedger } from './opened-ledger.ts';
 import { admitBatch } from '../fixtures/documents.ts';
-import { claimed, LEASE_SECONDS } from './samples.ts';
+import { claimed, LEASE_SECONDS, succeedWith } from './samples.ts';
 
 export function runChangeContract(on: OpenedLedger): void {
   describe('changes of runs', () => {
-    test('a listener gets each change with its status, also from another process, until it stops', async () => {
+    test('a listener gets each change with its status, including those from another process, until it stops', async () => {
       const stop = new AbortController();
       const changes: [string, string][] = [];
       await on.second.watchRuns((runId, status) => changes.push([runId, status]), stop.signal);
@@ -25,6 +25,23 @@ export function runChangeContract(on: OpenedLedger): void {
       await vi.waitFor(() => expect(heard).toContain(later.run_id), { timeout: 10_000 });
       expect(changes).toHaveLength(count);
       stopOther.abort();
+    });
+
+    test('a listener for the ends of runs gets no other change', async () => {
+      const ends: [string, string][] = [];
+      const stop = new AbortController();
+      await on.second.watchRunEnds((runId, status) => ends.push([runId, status]), stop.signal);
+      const run = await admitBatch(on.ledger);
+      await on.ledger.finishStep(await claimed(on.ledger, run, 'load-to-postgis'), null);
+      await claimed(on.ledger, run, 'transform-recipe');
+      await on.ledger.endRun(run.run_id, 'failure', null);
+      const succeeded = await admitBatch(on.ledger);
+      await succeedWith(on.ledger, await claimed(on.ledger, succeeded, 'record-lineage'), []);
+      const of = ({ run_id }: { run_id: string }) => ends.filter(([runId]) => runId === run_id);
+      await vi.waitFor(() => expect(of(succeeded)).not.toEqual([]), { timeout: 10_000 });
+      expect(new Set(of(run).map(([, status]) => status))).toEqual(new Set(['failure']));
+      expect(new Set(of(succeeded).map(([, status]) => status))).toEqual(new Set(['success']));
+      stop.abort();
     });
 
     test('listeners do not get the renewal of a claim', async () => {

@@ -78,6 +78,27 @@ export function transitionContract(on: OpenedLedger): void {
       ]);
     });
 
+    test('a run stays running while the named step is done or claimed', async () => {
+      const run = await admitBatch(on.ledger);
+      const fail = (step: string, orClaimed: boolean) =>
+        on.second.endRun(run.run_id, 'failure', ERROR, { step, orClaimed });
+      const claim = await claimed(on.ledger, run, 'transform-recipe');
+      const before = await on.ledger.getRun(run.run_id);
+      expect(await fail('transform-recipe', true)).toEqual({ changed: false, run: before });
+      expect(await fail('load-to-postgis', false)).toEqual({ changed: false, run: before });
+      expect(await on.ledger.getRun(run.run_id)).toEqual(before);
+      await on.ledger.renewClaim(claim, 0);
+      expect(await fail('transform-recipe', true)).toMatchObject({ changed: true, run: { status: 'failure' } });
+      expect(await fail('load-to-postgis', true)).toMatchObject({ changed: false, run: { status: 'failure' } });
+    });
+
+    test('a claim alone does not keep a run running', async () => {
+      const run = await admitBatch(on.ledger);
+      const { step } = await claimed(on.ledger, run, 'load-to-postgis');
+      const unless = { step, orClaimed: false };
+      expect(await on.ledger.endRun(run.run_id, 'failure', ERROR, unless)).toMatchObject({ changed: true });
+    });
+
     test('of a concurrent cancellation and failure, one succeeds', async () => {
       for (let round = 0; round < 10; round++) {
         const run = await admitBatch(on.ledger);

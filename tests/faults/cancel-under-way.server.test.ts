@@ -14,9 +14,6 @@ import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 const TIMEOUT_MS = 60_000;
 /** Enough for the load to be observed before it ends. */
 const POINTS = 500_000;
-/** A ring through this many random points has about a million self-intersections. Its repair in GEOS takes minutes. */
-const KNOT_POINTS = 2_500;
-
 let sluice: TestSluice;
 let observer: pg.Client;
 beforeAll(async () => {
@@ -116,8 +113,8 @@ test(
     const { run, loaded } = await loadedRun(sluice.context, {
       srid: 27700,
       rowCount: 1,
-      sql: `create unlogged table raw_data as select 1 as sluice_fid, st_setsrid(st_makepolygon(st_addpoint(line, st_startpoint(line))), 27700) as geom
-      from (select st_makeline(st_makepoint(400000 + (n * 7919 % 10007), 200000 + (n * 104729 % 10009)) order by n) as line from generate_series(1, ${KNOT_POINTS}) n) knot`,
+      sql: `create view raw_data as
+        select 1 as sluice_fid, ST_SetSRID(ST_MakePoint(n, n), 27700) as geom from generate_series(1, 2) as n, pg_sleep(600)`,
     });
     await sluice.router.publish(loaded);
     await expect
@@ -125,7 +122,7 @@ test(
         timeout: TIMEOUT_MS,
         interval: 10,
       })
-      .toMatch(/create unlogged table|st_makevalid|st_isvalid/i);
+      .toMatch(/raw_data/);
     await cancelAndWait(run.run_id);
   },
   2 * TIMEOUT_MS,

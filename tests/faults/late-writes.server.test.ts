@@ -54,7 +54,7 @@ describe.each(recorded)('$batch.title:', ({ batch, stops }) => {
     },
   );
 
-  test('most of the selected writes occur, so that the worker is stopped', () => {
+  test('the worker is stopped at most of the selected writes', () => {
     expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(stops.length * MAX_MISSED_SHARE);
   });
 

@@ -9,6 +9,7 @@ import pg from 'pg';
 import { expect, vi } from 'vitest';
 import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
@@ -32,6 +33,66 @@ interface KilledOptions {
  * `ledgerIn`: where the ledger is, by default that of SLUICE_TEST_LEDGER.
  */
 export async function openKilledSluices({ postgisServers = 1, ledgerIn }: KilledOptions = {}) {
+  const { home, variables, controlUrl, closeStores } = await openStores(postgisServers, ledgerIn);
+  const context = await openContext(testEnv(variables), SILENT_LOG);
+  const queue = new pg.Pool({ connectionString: controlUrl, max: 1 });
+  const { ledger, objects } = context;
+
+  const runOf = async (batchId: string): Promise<RunDocument | undefined> =>
+    (await ledger.listRuns({ batch_id: batchId }))[0];
+  /** True after the last step of the run, with any status. */
+  const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
+
+  let started: ChildProcess | undefined;
+  /** The running process. Starts one if none runs. */
+  const running = async (): Promise<ChildProcess> => {
+    if (started?.exitCode !== null || started.signalCode !== null) started = await startVictim(variables);
+    return started;
+  };
+
+  const noDeliveries = () => untilNoDeliveries(queue);
+
+  /** Processes a batch without a kill, and returns all durable writes. Its assets can be joined (inputDataset). */
+  const record = async (batch: Batch): Promise<WritePoint[]> => {
+    const file = join(home, `${inputDataset(batch)}.jsonl`);
+    const child = await running();
+    await noDeliveries(); // The writes of a timer at the start do not belong to the run.
+    await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
+    go(child, { record: file });
+    await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
+    await noDeliveries();
+    expect(await runOf(inputDataset(batch))).toMatchObject({ status: 'success', error: null });
+    return readWrites(file);
+  };
+
+  const keys = async (bucket: string, prefix = ''): Promise<string[]> =>
+    (await Array.fromAsync(objects.list(bucket, prefix))).map(({ key }) => key);
+
+  return {
+    variables,
+    context,
+    running,
+    go,
+    unarm,
+    noDeliveries,
+    record,
+    runOf,
+    isOver,
+    keys,
+    /** Objects of the lake that belong to no registered asset. */
+    unregistered: async () => unregisteredOf(await keys('data-lake'), ledger),
+    scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),
+    close: async () => {
+      if (started !== undefined) await kill(started);
+      await queue.end();
+      await context[Symbol.asyncDispose]();
+      await closeStores();
+    },
+  };
+}
+
+/** Databases, an object store and a folder, and the variables of a Sluice that uses them. */
+async function openStores(postgisServers: number, ledgerIn: KilledOptions['ledgerIn']) {
   const [control, store, ...spatial] = await Promise.all([
     createDatabase(),
     startObjectStore(),
@@ -47,108 +108,62 @@ export async function openKilledSluices({ postgisServers = 1, ledgerIn }: Killed
     S3_ENDPOINT: store.endpoint,
     ...STORE_KEY_VARIABLES,
   };
-  const context = await openContext(testEnv(variables), SILENT_LOG);
-  const queue = new pg.Pool({ connectionString: control.url, max: 1 });
-  const { ledger, objects } = context;
-
-  const runOf = async (batchId: string): Promise<RunDocument | undefined> =>
-    (await ledger.listRuns({ batch_id: batchId }))[0];
-  /** True after the last step of the run, with any status. */
-  const isOver = async (batchId: string) => isArchived((await runOf(batchId)) ?? { steps: [] });
-
-  const start = async (): Promise<ChildProcess> => {
-    const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
-      // The functions run in the same process, so that the signal stops them too.
-      env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    await Promise.race([
-      printed(child, 'ready'),
-      once(child, 'close').then(() => assert.fail('Sluice ended before it was ready.')),
-    ]);
-    return child;
+  const closeStores = async () => {
+    await store.stop();
+    await Promise.all([control, ...spatial].map((database) => database.drop()));
+    await rm(home, { recursive: true, force: true });
   };
+  return { home, variables, controlUrl: control.url, closeStores };
+}
 
-  let started: ChildProcess | undefined;
-  /** The running process. Starts one if none runs. */
-  const running = async (): Promise<ChildProcess> => {
-    if (started?.exitCode !== null || started.signalCode !== null) started = await start();
-    return started;
-  };
+/** Starts a Sluice that the tests kill or stop. */
+async function startVictim(variables: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn('node', [join(import.meta.dirname, 'victim.ts')], {
+    // The functions run in the same process, so that the signal stops them too.
+    env: { ...process.env, FUNCTION_PROCESSES: '0', LOG_LEVEL: 'silent', ...variables },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await Promise.race([
+    printed(child, 'ready'),
+    once(child, 'close').then(() => assert.fail('Sluice ended before it was ready.')),
+  ]);
+  return child;
+}
 
-  /** Lets a started process publish the uploaded manifests. */
-  const go = (child: ChildProcess, order: Order) => child.stdin?.write(`${JSON.stringify(order)}\n`);
+/** Lets a started process publish the uploaded manifests. */
+function go(child: ChildProcess, order: Order): void {
+  child.stdin?.write(`${JSON.stringify(order)}\n`);
+}
 
-  /**
-   * Removes the target of the last order, so that it is not reached later. If the process was stopped at it in the
-   * meantime, the process continues.
-   */
-  const unarm = async (child: ChildProcess) => {
-    let unarmed = false;
-    void printed(child, 'unarmed').then(() => (unarmed = true));
-    go(child, {});
-    await vi.waitUntil(() => child.kill('SIGCONT') && unarmed, { timeout: TIMEOUT_MS, interval: 10 });
-  };
+/**
+ * Removes the target of the last order, so that it is not reached later. If the process was stopped at it in the
+ * meantime, the process continues.
+ */
+async function unarm(child: ChildProcess): Promise<void> {
+  let unarmed = false;
+  void printed(child, 'unarmed').then(() => (unarmed = true));
+  go(child, {});
+  await vi.waitUntil(() => child.kill('SIGCONT') && unarmed, { timeout: TIMEOUT_MS, interval: 10 });
+}
 
-  /** Waits until every delivery has ended, so that no function will be called. */
-  const noDeliveries = () =>
-    vi.waitUntil(async () => (await queue.query(`select from pgboss.job where state < 'completed'`)).rowCount === 0, {
-      timeout: TIMEOUT_MS,
-      interval: 10,
-    });
+/** Waits until every delivery has ended, so that no function will be called. */
+async function untilNoDeliveries(queue: pg.Pool): Promise<void> {
+  const isEmpty = async () => (await queue.query(`select from pgboss.job where state < 'completed'`)).rowCount === 0;
+  await vi.waitUntil(isEmpty, { timeout: TIMEOUT_MS, interval: 10 });
+}
 
-  /** Processes a batch without a kill, and returns all durable writes. Its assets can be joined (inputDataset). */
-  const record = async (batch: Batch): Promise<WritePoint[]> => {
-    const file = join(home, `${inputDataset(batch)}.jsonl`);
-    const child = await running();
-    await noDeliveries(); // The writes of a timer at the start do not belong to the run.
-    await uploadBatch(batch, inputDataset(batch), inputDataset(batch), context);
-    go(child, { record: file });
-    await vi.waitUntil(() => isOver(inputDataset(batch)), { timeout: TIMEOUT_MS, interval: 50 });
-    await noDeliveries();
-    expect(await runOf(inputDataset(batch))).toMatchObject({ status: 'success', error: null });
-    return readFileSync(file, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as WritePoint);
-  };
+function readWrites(file: string): WritePoint[] {
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as WritePoint);
+}
 
-  const keys = async (bucket: string, prefix = ''): Promise<string[]> => {
-    const found: string[] = [];
-    for await (const { key } of objects.list(bucket, prefix)) found.push(key);
-    return found;
-  };
-
-  return {
-    variables,
-    context,
-    running,
-    go,
-    unarm,
-    noDeliveries,
-    record,
-    runOf,
-    isOver,
-    keys,
-    /** Objects of the lake that belong to no registered asset. */
-    unregistered: async (): Promise<string[]> => {
-      // Listed before the assets, because an object is uploaded before its asset is registered.
-      const stored = await keys('data-lake');
-      const registered = new Set(
-        (await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER })).map(({ s3_key }) => s3_key),
-      );
-      return stored.filter((key) => !isCatalogKey(key) && !registered.has(describedAssetKey(key)));
-    },
-    scratch: (): string[] => (existsSync(variables.SCRATCH_DIR) ? readdirSync(variables.SCRATCH_DIR) : []),
-    close: async () => {
-      if (started !== undefined) await kill(started);
-      await queue.end();
-      await context[Symbol.asyncDispose]();
-      await store.stop();
-      await Promise.all([control, ...spatial].map((database) => database.drop()));
-      await rm(home, { recursive: true, force: true });
-    },
-  };
+/** `stored` was listed before the assets, because an object is uploaded before its asset is registered. */
+async function unregisteredOf(stored: readonly string[], ledger: Ledger): Promise<string[]> {
+  const assets = await ledger.listAssets({ limit: Number.MAX_SAFE_INTEGER });
+  const registered = new Set(assets.map(({ s3_key }) => s3_key));
+  return stored.filter((key) => !isCatalogKey(key) && !registered.has(describedAssetKey(key)));
 }
 
 /** Resolves when the process prints the word. */

@@ -71,7 +71,7 @@ test.each<[name: string, code: string, message: RegExp, body: string | Buffer | 
     JSON.stringify(good).replace('"uploader"', '"uploader":"eve","uploader"'),
   ],
   ['an unknown field', 'MANIFEST_INVALID', /metdata is not a field/, { ...good, metdata: {} }],
-  ['a wrong type', 'MANIFEST_INVALID', /batch_id must be a text, not 7/, { ...good, batch_id: 7 }],
+  ['a wrong type', 'MANIFEST_INVALID', /batch_id must be a string, not 7/, { ...good, batch_id: 7 }],
   [
     'a NUL',
     'MANIFEST_INVALID',

@@ -147,6 +147,6 @@ test('a run succeeds with its asset while every event type is posted to /events'
     'the versions stay published',
   ).rejects.toMatchObject({
     code: 'TRANSITION_ILLEGAL',
-    message: expect.stringContaining('Its versions are published.') as string,
+    message: expect.stringContaining('Its versions are in the catalog.') as string,
   });
 });

@@ -47,7 +47,7 @@ class FunctionProcess {
     for await (const line of child.iterable({ from: 'stderr' })) {
       const { msg, port } = JSON.parse(line) as { msg: string; port?: number };
       if (msg === 'Function:Call:Done') this.calls += 1;
-      if (msg !== 'Function:Serve:Started') continue;
+      if (msg !== 'Function:Start:Done') continue;
       this.url = `http://127.0.0.1:${port}/`;
       started();
     }

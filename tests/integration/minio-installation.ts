@@ -19,6 +19,7 @@ import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { minioEnvironment } from '../../cli/storage/notifications.ts';
 import { setupStorage } from '../../cli/storage/setup-storage.ts';
+import { Access } from '../../gateway/access/access.ts';
 import { createGateway } from '../../gateway/api/app.ts';
 import { createRouter } from '../../gateway/router/router.ts';
 import { keyVariables, NEEDS_MINIO, type RunningMinio, setupVariables, startMinio } from '../minio.ts';
@@ -77,28 +78,22 @@ export async function installWithMinio(): Promise<MinioInstallation> {
   const router = await createRouter({ databaseUrl: control.url, stack, host, env: gatewayEnv, log: context.log });
   await router.start();
   const stores = { objects: gatewayObjects, transfers: gatewayObjects };
-  const app = createGateway({ ...context, env: gatewayEnv, ...stores, stack, host, router });
-  let server: ServerType | undefined;
-  const down = async () => {
-    if (server && 'closeAllConnections' in server) server.closeAllConnections();
-    await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
-    server = undefined;
-  };
+  const access = await Access.open(gatewayEnv, { home: queueFolder, log: SILENT_LOG });
+  const app = createGateway({ ...context, env: gatewayEnv, ...stores, stack, host, router, access });
+  const { up, down } = restartableServer(app, port);
   return {
     env,
     context,
     uploads,
     app,
     minio,
+    up,
     down,
-    up: () =>
-      new Promise((done) => {
-        server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () => done());
-      }),
     metrics: async () => (await app.request('/metrics')).text(),
     stop: async () => {
       await down();
       await router.stop();
+      await access.close();
       await context[Symbol.asyncDispose]();
       for (const store of [uploads, gatewayObjects]) store.close();
       await minio.stop();
@@ -108,6 +103,22 @@ export async function installWithMinio(): Promise<MinioInstallation> {
         rm(queueFolder, { recursive: true, force: true }),
         rm(env.SCRATCH_DIR!, { recursive: true, force: true }),
       ]);
+    },
+  };
+}
+
+/** The gateway on its port, which can be stopped and started again. */
+function restartableServer(app: Hono, port: number): Pick<MinioInstallation, 'up' | 'down'> {
+  let server: ServerType | undefined;
+  return {
+    up: () =>
+      new Promise((done) => {
+        server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () => done());
+      }),
+    down: async () => {
+      if (server && 'closeAllConnections' in server) server.closeAllConnections();
+      await new Promise<void>((done) => (server ? server.close(() => done()) : done()));
+      server = undefined;
     },
   };
 }

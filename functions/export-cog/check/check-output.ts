@@ -178,7 +178,7 @@ function notInGeoTiff(crs: Crs, file: string): SluiceError {
   const label = crsLabel(crs);
   return new SluiceError(
     'CRS_NOT_IN_GEOTIFF',
-    `A GeoTIFF cannot contain the coordinate reference system ${label}, which ${file} would have.`,
+    `The output of ${file} requires the CRS ${label}, which GeoTIFF cannot store.`,
     { details: { file, crs: label } },
   );
 }

@@ -24,6 +24,8 @@ export interface TiffDirectory {
   lastBlock: number | undefined;
   /** The position of GDAL's metadata, an XML text (tag 42112). */
   gdalMetadata?: { offset: number; length: number };
+  /** The nodata value as text (tag 42113). */
+  gdalNodata?: string;
 }
 
 /** Tags of TIFF 6.0 about the layout. */
@@ -37,8 +39,10 @@ const TAG = {
   tileOffsets: 324,
 } as const;
 const LAYOUT_TAGS = new Set<number>(Object.values(TAG));
-/** GDAL's own tag, registered with Adobe. */
-const GDAL_METADATA_TAG = 42112;
+/** GDAL's own tags, registered with Adobe. */
+const [GDAL_METADATA_TAG, GDAL_NODATA_TAG] = [42112, 42113];
+/** Number of characters of a nodata value that are read. GDAL writes at most 30. */
+const MAX_NODATA_CHARACTERS = 100;
 /** Bits of the tag `subfile`. */
 const SUBFILE = { reducedResolution: 1, mask: 4 } as const;
 /** Bytes of one value by field type: 1 to 12 of TIFF 6.0; 13 and 16 to 18 of BigTIFF. */
@@ -139,6 +143,8 @@ class TiffReader {
     }
     const first = (tag: number) => values.get(tag)?.[0] ?? 0;
     const metadata = entries.list.find(({ tag, outside }) => tag === GDAL_METADATA_TAG && outside !== undefined);
+    const nodata = entries.list.find(({ tag, count }) => tag === GDAL_NODATA_TAG && count <= MAX_NODATA_CHARACTERS);
+    const gdalNodata = nodata && (await this.#text(nodata));
     return {
       offset,
       end: Math.max(entries.end, ...entries.list.map(endOfValues)),
@@ -152,6 +158,7 @@ class TiffReader {
       ...(metadata?.outside === undefined
         ? {}
         : { gdalMetadata: { offset: metadata.outside, length: metadata.size * metadata.count } }),
+      ...(gdalNodata === undefined ? {} : { gdalNodata }),
     };
   }
 
@@ -172,6 +179,15 @@ class TiffReader {
   async #values({ size, count, outside, inline }: Entry): Promise<number[] | undefined> {
     const bytes = outside === undefined ? inline : await readAt(this.#file, outside, size * count);
     return bytes && Array.from({ length: count }, (_, index) => this.#integer(bytes, index * size, size));
+  }
+
+  /** Up to the NUL character at its end. */
+  async #text({ size, count, outside, inline }: Entry): Promise<string | undefined> {
+    const bytes = outside === undefined ? inline : await readAt(this.#file, outside, size * count);
+    return bytes
+      ?.toString('latin1', 0, size * count)
+      .split('\0')[0]
+      ?.trim();
   }
 
   #integer(bytes: Buffer, at: number, size: number): number {

@@ -11,8 +11,8 @@ import type { RasterSource } from '../read/fetch-raster.ts';
 import type { BandInfo, RasterInfo } from '../read/raster-info.ts';
 import { rasterParameters } from './raster-parameters.ts';
 
-/** Increased when the same source results in a different file, so that older assets are not reused. */
-const COG_VERSION = 5;
+/** Increased when the same source results in a different file or other notes, so that older assets are not reused. */
+const COG_VERSION = 6;
 
 export interface PlannedAsset {
   /** Depends on the run only, so that another attempt does not register a second asset. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Extent } from '#shared/contracts/extent.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { targetNotes } from '#shared/gdal/crs/check-extent.ts';
 import { type Crs, isHorizontal2D } from '#shared/gdal/crs/crs.ts';

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 
 /**
  * The type that holds all values of an Esri ASCII grid. GDAL chooses Int32 or Float32 by the first values, and reads

@@ -1,4 +1,4 @@
-import type { DataTime } from '#shared/contracts/facts.ts';
+import type { DataTime } from '#shared/contracts/shared-schemas.ts';
 import { type BandInfo, metadataItem, type RasterInfo } from './raster-info.ts';
 
 /** The time of the data, from the metadata of GRIB, netCDF and TIFF files. Times are ISO 8601 in UTC. */
@@ -77,7 +77,7 @@ function oneLine(text: string): string {
   return text.trim().split(/\s+/).join(' ');
 }
 
-/** Date.UTC takes years below 100 as years of the 20th century. */
+/** Date.UTC reads years below 100 as years of the 20th century. */
 function utcDay(year: number, month: number, day: number): number {
   return new Date(0).setUTCFullYear(year, month - 1, day);
 }
@@ -102,7 +102,7 @@ function utcText(text = ''): string | undefined {
   return date === undefined ? undefined : isoTime(Date.parse(`${date}T${time}${offset}`));
 }
 
-/** TIFF's DateTime (tag 306) has no offset; it is taken as UTC, which the source says. */
+/** TIFF's DateTime (tag 306) has no offset; it is read as UTC, which the source of the time records. */
 function tiffTime(info: Described): DataTime | undefined {
   const [, year, month, day, time] =
     /^(\d{4})[:-](\d{2})[:-](\d{2})[T ](\d{2}:\d{2}:\d{2})/.exec(metadataItem(info, 'TIFFTAG_DATETIME') ?? '') ?? [];

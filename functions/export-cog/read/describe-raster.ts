@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { extentOfPoints } from '#shared/contracts/extent.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkExtentInCrs, gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { chooseCrs, parseEmbeddedCrs } from '#shared/gdal/crs/choose-crs.ts';
@@ -10,10 +10,12 @@ import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
+import { unusedNodataNotes } from './attached-files.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
 import { type BandTable, readAttributeTables } from './attribute-table.ts';
 import { asciiGridType } from './ascii-grid.ts';
 import { checkGrib } from './grib-fields.ts';
+import { nodataTagNotes } from './nodata-tag.ts';
 import {
   infoCommand,
   messageBeforeInfo,
@@ -48,9 +50,13 @@ export interface DescribedRaster {
 /**
  * Reads the metadata of a raster with gdalinfo and checks that the raster can become an asset. Throws FORMAT_MISMATCH,
  * FILE_UNREADABLE, FILE_FORBIDDEN_CONTENT, FILE_TOO_LARGE, LAYER_AMBIGUOUS, LAYER_MISSING, GEOREFERENCE_MISSING, and
- * the errors of chooseCrs and checkExtentInCrs.
+ * the errors of chooseCrs and checkExtentInCrs. `nodata` is that of the manifest.
  */
-export async function describeRaster(given: RasterSource, context: RasterContext): Promise<DescribedRaster> {
+export async function describeRaster(
+  given: RasterSource,
+  nodata: number | undefined,
+  context: RasterContext,
+): Promise<DescribedRaster> {
   const { file, path } = given;
   const { source, info: container, driverNotes } = await readContainer(given, context);
   const images = subdatasets(container, path);
@@ -83,11 +89,19 @@ export async function describeRaster(given: RasterSource, context: RasterContext
     crsOverrides: overrides || !gdalReadsCrs(info, crs),
     openOptions,
     attributeTables: await readAttributeTables(name, info.bands.length, source, context),
-    notes: [...driverNotes, ...gribNotes, ...rangeNotes, ...notes, ...(await extentNotes(info, crs, file, context))],
+    notes: [
+      ...driverNotes,
+      ...(nodata === undefined ? await unusedNodataNotes(source, info) : []),
+      ...(nodata === undefined && image === undefined ? await nodataTagNotes(source, info) : []),
+      ...gribNotes,
+      ...rangeNotes,
+      ...notes,
+      ...(await extentNotes(info, crs, file, context)),
+    ],
   };
 }
 
-/** Longitudes and latitudes of a netCDF file do not say on which ellipsoid they are, so no CRS is assumed. */
+/** Longitudes and latitudes of a netCDF file have no declared ellipsoid, so no CRS is assumed. */
 function crsHint(info: RasterInfo, { format }: RasterSource): string {
   const items = Object.entries((info.metadata[''] ?? {}) as Record<string, unknown>);
   const isLongitude = items.some(

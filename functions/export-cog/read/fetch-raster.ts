@@ -36,7 +36,7 @@ async function rejectHdf5Reference(path: string, file: string, signal: AbortSign
   if (reference === 'too many heaps')
     throw new SluiceError(
       'FILE_TOO_LARGE',
-      `${file} has more heaps (HDF5) than Sluice can check: the limit is ${MAX_HEAPS}. Convert it to GeoTIFF.`,
+      `${file} has more than ${MAX_HEAPS} HDF5 heaps, which is the limit. Convert it to GeoTIFF.`,
       { details: { file, limit: MAX_HEAPS } },
     );
   throw new SluiceError(

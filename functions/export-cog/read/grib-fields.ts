@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import type { RasterInfo } from './raster-info.ts';
 
 /**
  * Reads the structure of a GRIB file (WMO-No. 306, editions 1 and 2) without GDAL. GDAL stops at the first message that
- * it cannot read, and gives all fields the grid of the first one, without an error.
+ * it cannot read, and assigns the grid of the first one to all fields, without an error.
  */
 
 interface GribFields {
@@ -29,14 +29,14 @@ interface GribFields {
 }
 
 const MAGIC = Buffer.from('GRIB');
-/** Bytes that are searched at once for the next message: headers and padding of any length can precede it. */
+/** Bytes that are read at a time to search the next message: headers and padding of any length can precede it. */
 const SEARCH_BYTES = 2 ** 16;
 /** Length of section 0 by edition. */
 const INDICATOR_BYTES: Record<number, number> = { 1: 8, 2: 16 };
 const END_BYTES = 4;
 /** Sections of grid definitions have some hundred bytes, or a list of the points of each row. */
 const MAX_GRID_BYTES = 2 ** 20;
-/** Types of Gaussian grids, also rotated or stretched: octet 6 of section 2 in edition 1, templates of edition 2. */
+/** Gaussian grids, including rotated and stretched ones: octet 6 of section 2 in edition 1, templates of edition 2. */
 const GAUSSIAN_TYPES = new Set([4, 14, 24, 34]);
 const GAUSSIAN_TEMPLATES = new Set([40, 41, 42, 43]);
 /** Edition 2: the templates of section 5 with missing values (complex packing), and the position of their number. */

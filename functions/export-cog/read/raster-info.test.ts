@@ -29,7 +29,7 @@ test('keeps the digits of nodata values that a double cannot hold', () => {
   ]);
 });
 
-test('reads nodata values of other types as numbers, also when they are printed as long integers', () => {
+test('reads nodata values of other types as numbers, even when they are printed as long integers', () => {
   const bands = ['Float32', 'Float64'].map((type) => `{"type":"${type}","noDataValue":10000000000000001}`).join();
   const { bands: parsed } = parseRasterInfo(`{"driverShortName":"GTiff","size":[1,1],"bands":[${bands}]}`, 'f');
   expect(parsed.map(({ noDataValue }) => noDataValue)).toEqual([Math.fround(1e16), 1e16]);

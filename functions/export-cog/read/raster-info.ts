@@ -73,7 +73,8 @@ export function isSignedByte(band: Described): boolean {
   return metadataItem(band, 'PIXELTYPE', 'IMAGE_STRUCTURE') === 'SIGNEDBYTE';
 }
 
-function toPixelValue(value: number | string): PixelValue {
+/** Of a number, or of a text of digits or of a word that is not a finite number. */
+export function toPixelValue(value: number | string): PixelValue {
   if (typeof value === 'number') return value;
   if (/^-?\d+$/.test(value)) return Number.isSafeInteger(Number(value)) ? Number(value) : (value as `${bigint}`);
   if (/nan/i.test(value)) return 'nan';

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-error.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import {
   type BandInfo,
   infoCommand,
@@ -37,7 +37,7 @@ export async function readValidRange(
   const [first] = info.bands;
   const range = first === undefined || info.driverShortName !== 'netCDF' ? undefined : validRange(first);
   if (first === undefined || range === undefined) return { openOptions: [], notes: [] };
-  // gdalinfo prints a range with 3 decimals, and statistics with 14 digits, but takes statistics from the file.
+  // gdalinfo prints a range with 3 decimals, and statistics with 14 digits, but reads statistics from the file.
   const hasStatistics = metadataItem(first, 'STATISTICS_MINIMUM') !== undefined;
   const read = hasStatistics ? { range: true } : { statistics: true };
   const command = infoCommand(name, folder, { ...format, openOptions: KEEP_VALUES }, read);
@@ -45,32 +45,41 @@ export async function readValidRange(
   if (!bands.some((band) => isOutside(band, range))) return { openOptions: [], notes: [] };
   const { noDataValue } = first;
   const [minimum, maximum] = range;
-  const outcome =
-    noDataValue === undefined
+  const isOpen = !Number.isFinite(minimum) || !Number.isFinite(maximum);
+  const outcome = isOpen
+    ? 'were kept, because GDAL does not use one limit without the other.'
+    : noDataValue === undefined
       ? 'were kept, because the variable has no nodata value (_FillValue).'
       : `were replaced by the nodata value ${noDataValue}.`;
+  const limits = isOpen ? describeOpen(range) : `${minimum} to ${maximum}`;
   return {
     openOptions: noDataValue === undefined ? KEEP_VALUES : [],
     notes: [
       {
         code: 'VALUES_OUTSIDE_VALID_RANGE',
         file,
-        message: `Values of ${file} outside of its valid range, ${minimum} to ${maximum}, ${outcome}`,
+        message: `Values of ${file} outside of its valid range, ${limits}, ${outcome}`,
       },
     ],
   };
 }
 
-/** `valid_range`, which GDAL prints as `{10,100}`, or both `valid_min` and `valid_max`. GDAL ignores one of them. */
+/** A range with one limit. */
+function describeOpen([minimum, maximum]: Range): string {
+  return Number.isFinite(minimum) ? `from ${minimum}` : `up to ${maximum}`;
+}
+
+/** `valid_range`, which GDAL prints as `{10,100}`, or `valid_min` and `valid_max`, of which one can be missing. */
 export function validRange(band: BandInfo): Range | undefined {
   const items = metadataItem(band, 'valid_range')?.replaceAll(/[{}]/g, '').split(',') ?? [
-    metadataItem(band, 'valid_min') ?? '',
-    metadataItem(band, 'valid_max') ?? '',
+    metadataItem(band, 'valid_min') ?? '-Infinity',
+    metadataItem(band, 'valid_max') ?? 'Infinity',
   ];
   const [minimum = Number.NaN, maximum = Number.NaN] = items.map((item) =>
     item.trim() === '' ? Number.NaN : Number(item),
   );
-  return Number.isNaN(minimum) || Number.isNaN(maximum) ? undefined : [minimum, maximum];
+  const isRange = !Number.isNaN(minimum) && !Number.isNaN(maximum);
+  return isRange && (Number.isFinite(minimum) || Number.isFinite(maximum)) ? [minimum, maximum] : undefined;
 }
 
 /** False for a band without values. */

@@ -8,9 +8,6 @@ import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
 import type { CogFile } from './write-cog.ts';
 
-/** The media type of OGC 21-026. */
-export const COG_MEDIA_TYPE = 'image/tiff; application=geotiff; profile=cloud-optimized';
-
 /** The ledger document of a source file, from the manifest: before GDAL has read the file. */
 export function sourceDocument(source: RasterSource): AssetDraft['sources'][number] {
   return {

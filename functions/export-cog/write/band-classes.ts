@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { formatCount } from '#shared/text/amounts.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { BandInfo, RasterInfo } from '../read/raster-info.ts';

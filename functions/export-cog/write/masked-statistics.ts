@@ -7,9 +7,9 @@ import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
 import { PIXEL_BYTES } from '../plan/pixel-grid.ts';
 
 /**
- * Statistics that GDAL 3.6 computes wrongly: it counts the pixels that a mask hides, and takes integers that are equal
- * to the nodata value as Float32 for nodata. GDAL writes bands and mask as plain values to temporary files, which are
- * read once.
+ * Statistics that GDAL 3.6 computes wrongly: it counts the pixels that a mask hides, and treats integers that are
+ * equal to the nodata value as Float32 as nodata. GDAL writes bands and mask as plain values to temporary files, which
+ * are read once.
  */
 
 export interface Statistics {
@@ -33,7 +33,7 @@ const VIEWS: Record<string, (buffer: ArrayBuffer, length: number) => ArrayLike<n
 };
 /** Float32 holds all integers up to this one. */
 const MAX_FLOAT32_INTEGER = 2 ** 24;
-/** Pixels that are read at once. */
+/** Pixels that are read at a time. */
 const CHUNK_PIXELS = 2 ** 18;
 
 /**

@@ -1,6 +1,6 @@
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { formatCount } from '#shared/text/amounts.ts';
@@ -42,8 +42,8 @@ export async function notANumberNotes(
       code: 'NAN_REPLACED',
       file: source.file,
       message:
-        `${subject} of ${source.file} became the nodata value ${band.noDataValue}, as other missing values: ` +
-        'GDAL reads NaN of netCDF so.',
+        `${subject} of ${source.file} became the nodata value ${band.noDataValue}, because GDAL reads NaN ` +
+        'of netCDF as missing values.',
     },
   ];
 }
@@ -121,7 +121,7 @@ async function countInArray(folder: string, signal: AbortSignal): Promise<number
   return count;
 }
 
-/** Bytes that are read at once: a multiple of 8. */
+/** Bytes of one read: a multiple of 8. */
 const READ_BYTES = 2 ** 20;
 
 async function countInFile(path: string, bytes: 4 | 8): Promise<number> {

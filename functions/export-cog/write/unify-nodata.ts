@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { isAxisAligned, rasterExtent } from '../plan/pixel-grid.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Extent } from '#shared/contracts/extent.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { crsArgument, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { hashStream } from '#shared/storage/transfer.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { checkOutput, checkWrittenCrs } from '../check/check-output.ts';
 import { isAxisAligned, isNorthUp, rasterExtent } from '../plan/pixel-grid.ts';
 import { type CogPlan, type CogSettings, planCog } from '../plan/plan-cog.ts';
@@ -16,8 +16,7 @@ import { clearStatistics, type RasterSummary, summarizeRaster } from './summariz
 import { boundsInDegrees } from './bounds.ts';
 import { type CogSource, cogSource } from '../plan/plan-assets.ts';
 import { maskedStatistics } from './masked-statistics.ts';
-import { metadataNotes } from './metadata-notes.ts';
-import { statisticsNotes } from './statistics-notes.ts';
+import { metadataNotes, statisticsNotes } from './raster-notes.ts';
 import { notANumberNotes } from './not-a-number.ts';
 import { isSignedByte, type RasterInfo } from '../read/raster-info.ts';
 import { colorNotes, describeClasses } from './band-classes.ts';
@@ -118,7 +117,7 @@ function rejectSignedWarp(rasters: readonly DescribedRaster[], sources: readonly
   const { file } = signed.source;
   throw new SluiceError(
     'FORMAT_NOT_SUPPORTED',
-    `The pixels of ${file} are signed bytes, which this version of GDAL cannot move to another grid. ` +
+    `The pixels of ${file} are signed bytes, which this version of GDAL cannot resample. ` +
       'Convert them to Int16, or ingest the file without target_crs and mosaic.',
     { details: { file } },
   );

@@ -1,9 +1,9 @@
 import { quotedString } from '@duckdb/node-api';
-import type { Note, SourceFile } from '#shared/contracts/facts.ts';
+import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
 import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
 import { nameColumns } from '#shared/delimited/rules/find-header.ts';

@@ -149,7 +149,7 @@ export class LineScanner {
     return bytes === '-0'.length && this.#firstByte === MINUS && this.#lastByte === ZERO;
   }
 
-  /** Writes a nested value as text. DuckDB reads or rejects one that is no JSON, such as NaN. */
+  /** Writes a nested value as text. DuckDB reads or rejects one that is not JSON, such as NaN. */
   #keepNested(): void {
     const length = this.#out.rowLength - this.#nestedFrom;
     const text = this.#out.lastBytes(length).toString('utf8');

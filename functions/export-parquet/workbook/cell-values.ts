@@ -46,7 +46,7 @@ const MS_PER_DAY = 86_400_000;
 /** Days from 1970-01-01 to the day before serial number 1, see dayOfSerial. */
 const EPOCH_1900 = -25_568;
 const EPOCH_1904 = -24_107;
-/** Excel believes that 1900 was a leap year: serial number 60 is 29 February 1900, which did not exist. */
+/** Excel treats 1900 as a leap year: serial number 60 is 29 February 1900, which did not exist. */
 const LEAP_DAY_1900 = 60;
 /** 0001-01-01 and 9999-12-31, in days from 1970-01-01. */
 const [FIRST_DAY, LAST_DAY] = [-719_162, 2_932_896];

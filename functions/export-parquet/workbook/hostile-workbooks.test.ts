@@ -141,7 +141,7 @@ test('a sheet that uses its limits is read: 16 MiB in a row, 20 MB of texts, bla
   expect(values.slice(0, 20_000).every(([text], at) => text?.startsWith(`${(at * 7_919) % 20_000} é`))).toBe(true);
 });
 
-test('a worker reads a sheet, and is ended when its run is canceled or when it makes no progress', async () => {
+test('a worker thread reads a sheet, and is ended when its run is canceled or when it makes no progress', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice sheet é#'));
   try {
     const row = `<row>${'<c t="str"><v>x</v></c>'.repeat(50)}</row>`;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SEPARATOR, SEPARATOR_TEXT } from '#shared/delimited/staged-form.ts';
 import type { CellRow, CellKind as HeaderKind } from '#shared/delimited/rules/cells.ts';
 import { findHeader } from '#shared/delimited/rules/find-header.ts';

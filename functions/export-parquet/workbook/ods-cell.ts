@@ -3,7 +3,7 @@ import { joinText } from './shared-strings.ts';
 import type { LostCell } from './sheet-writer.ts';
 import type { ReadAttribute } from './xml-reader.ts';
 
-/** Elements of a cell whose text is not in its value: comments, reading aids, drawings and other foreign content. */
+/** Elements of a cell whose text is not in its value: comments, phonetic hints, drawings and other foreign content. */
 const NOT_IN_VALUE = /^(?:office:annotation|text:ruby-text|text:note|table:|\?)/;
 /** What LibreOffice and Google show for an error. */
 const ERROR = /^(?:#(?:N\/A|REF!|DIV\/0!|VALUE!|NAME\?|NUM!|NULL!)|Err:\d{3})$/;

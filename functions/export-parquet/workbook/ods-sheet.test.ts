@@ -46,7 +46,7 @@ test('booleans that LibreOffice writes as formulas', async () => {
   expect(sheet.values).toEqual([['TRUE', 'FALSE', '3']]);
 });
 
-test('text is exact; comments, reading aids and drawings are left out', async () => {
+test('text is exact; comments, phonetic hints and drawings are left out', async () => {
   const contents = [
     '<text:p>two <text:s text:c="2"/>spaces </text:p>',
     '<text:p><text:s text:c="2"/>lead<text:tab/>x<text:line-break/>y</text:p>',
@@ -110,7 +110,7 @@ test('errors and formulas without a stored value are blank, and are counted with
   ]);
 });
 
-test('the first sheet with cells is read, or the named one; tables outside of the sheets are no sheets', async () => {
+test('the first sheet with cells is read, or the named one; tables outside of the sheets are not sheets', async () => {
   const one = names('a') + row(cell('office:value-type="float" office:value="1"'));
   const body = ods(row(cell('')), { sheets: { Zwei: one, Drei: names('b') } });
   expect(await read(body)).toMatchObject({ name: 'Zwei', otherSheets: ['S', 'Drei'], values: [['1']] });
@@ -138,12 +138,12 @@ test('hidden rows and columns are read, and are counted', async () => {
   });
 });
 
-test('a workbook with a password is rejected as such', async () => {
+test('a workbook with a password is rejected as encrypted', async () => {
   const uri = 'urn:oasis:names:tc:opendocument:xmlns:manifest:1.0';
   const manifest = `<m:manifest xmlns:m="${uri}"><m:file-entry m:full-path="content.xml"><m:encryption-data/></m:file-entry></m:manifest>`;
   const body = ods('', { members: { 'META-INF/manifest.xml': manifest, 'content.xml': '\u0001' } });
   await expect(readTestSheet(body, { format: 'ODS' })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: 'Mappe é.xlsx has a password. Save it without a password.',
+    message: 'Mappe é.xlsx is encrypted. Save it without a password.',
   });
 });

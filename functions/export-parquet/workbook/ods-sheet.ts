@@ -1,14 +1,8 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { OdsCell, repeats } from './ods-cell.ts';
 import type { SheetWriter } from './sheet-writer.ts';
-import {
-  countHidden,
-  MAX_HIDDEN_RANGES,
-  type MakeWriter,
-  type ReadSheet,
-  sheetMissing,
-  type WorkbookFile,
-} from './workbook.ts';
+import { countHidden, type MakeWriter, type ReadSheet, sheetMissing, type WorkbookFile } from './workbook.ts';
+import { MAX_HIDDEN_RANGES, MAX_SHEETS } from './workbook-limits.ts';
 import { type Parts, readPart } from './xlsx-parts.ts';
 import type { Attributes, ReadAttribute, XmlHandler } from './xml-reader.ts';
 
@@ -19,7 +13,6 @@ const NAMESPACES = {
   'urn:oasis:names:tc:opendocument:xmlns:text:1.0': 'text',
   'urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0': 'calcext',
 };
-const MAX_SHEETS = 10_000;
 
 /** Reads the chosen sheet of an ODS file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */
 export async function readOdsSheet(workbook: WorkbookFile, parts: Parts, makeWriter: MakeWriter): Promise<ReadSheet> {
@@ -39,7 +32,7 @@ async function rejectEncrypted({ file }: WorkbookFile, parts: Parts): Promise<vo
   const open = (name: string) => (isEncrypted ||= name === 'manifest:encryption-data');
   await readPart(parts, 'META-INF/manifest.xml', MANIFEST, { open });
   if (!isEncrypted) return;
-  throw new SluiceError('FILE_UNREADABLE', `${file} has a password. Save it without a password.`, {
+  throw new SluiceError('FILE_UNREADABLE', `${file} is encrypted. Save it without a password.`, {
     details: { file },
   });
 }

@@ -1,16 +1,16 @@
 import { Piscina } from 'piscina';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import type { SheetJob, SheetReply, SheetTable } from './sheet-worker.ts';
 
 /**
  * Reads workbooks in worker threads with limits, because user content must neither block the event loop of the
  * function nor exhaust its memory. A worker that exceeds a limit is ended.
  *
- * No library reads workbooks as needed. Of exceljs 4.4.0, @cj-tech-master/excelts 10.2.0, read-excel-file 9 and
- * SheetJS (@e965/xlsx 0.20.3), only SheetJS reads cells without references, prefixed names, ISO dates and reading aids
- * right. It holds the workbook in memory: 1.6 GB and 90 s for a sheet of 240 MB.
+ * No library reads workbooks as needed. Of exceljs 4.4.0, @cj-tech-master/excelts 10.2.0, read-excel-file 9 and SheetJS
+ * (@e965/xlsx 0.20.3), only SheetJS reads cells without references, prefixed names, ISO dates and phonetic hints right.
+ * It holds the workbook in memory: 1.6 GB and 90 s for a sheet of 240 MB.
  */
 
 /** An idle worker keeps about 20 MB and is ended after this time. Starting one takes about 150 ms. */

@@ -122,7 +122,7 @@ export function unescapeText(text: string): string {
 }
 
 /**
- * Collects the text of `<si>` or `<is>`: plain text and runs with formats, without the reading aids of Japanese
+ * Collects the text of `<si>` or `<is>`: plain text and runs with formats, without the phonetic hints of Japanese
  * (`<rPh>`).
  */
 export class TextCollector {

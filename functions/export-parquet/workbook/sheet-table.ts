@@ -1,4 +1,5 @@
-import type { Note, SourceFile, ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
+import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';

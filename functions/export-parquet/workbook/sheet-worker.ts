@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { type ArchiveMember, withArchive } from '#shared/formats/archive.ts';
 import { type LayoutOptions, copyRows, layOutTable } from './lay-out-table.ts';

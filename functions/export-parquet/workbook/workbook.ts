@@ -27,9 +27,6 @@ export interface ReadSheet extends WrittenSheet {
 
 export type MakeWriter = () => SheetWriter;
 
-/** Groups of hidden columns that are counted. */
-export const MAX_HIDDEN_RANGES = 1_000;
-
 /** How many of the first columns are hidden. Columns of `hidden` are counted from 1. */
 export function countHidden(hidden: readonly (readonly [first: number, last: number])[], columns: number): number {
   return hidden.reduce((sum, [first, last]) => sum + Math.max(0, Math.min(last, columns) - first + 1), 0);

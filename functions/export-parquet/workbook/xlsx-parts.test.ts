@@ -30,7 +30,7 @@ test('a format of 4 MiB of open brackets is a number', () => {
   expect(kindOfFormat(`${';['.repeat(2 ** 21)}h`)).toBe('number');
 });
 
-test('built-in formats, also those of Chinese, Japanese and Korean', () => {
+test('built-in formats, including those of Chinese, Japanese and Korean', () => {
   const kinds = Map.groupBy(
     Array.from({ length: 60 }, (_, id) => id),
     kindOfBuiltIn,

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ArchiveMember } from '#shared/formats/archive.ts';
+import { MAX_SHEETS } from './workbook-limits.ts';
 import { type Attributes, type XmlHandler, XmlReader } from './xml-reader.ts';
 
 /** The parts of an XLSX file other than its cells, and its number formats (ECMA-376, part 1, 18). */
@@ -13,9 +14,8 @@ const SPREADSHEET = {
   'http://purl.oclc.org/ooxml/officeDocument/relationships': 'r',
 };
 const RELATIONSHIPS = { 'http://schemas.openxmlformats.org/package/2006/relationships': '' };
-/** Relations of a workbook, sheets of a workbook, and styles; real workbooks have far fewer. */
+/** Relations and styles of a workbook; real workbooks have far fewer. */
 const MAX_RELATIONS = 100_000;
-const MAX_SHEETS = 10_000;
 const MAX_STYLES = 1_000_000;
 const MAX_FORMATS = 100_000;
 
@@ -149,7 +149,7 @@ function tooMany({ file }: Parts, what: string, limit: number): SluiceError {
 }
 
 /**
- * Number formats of Excel (ECMA-376, part 1, 18.8.30). A date or a time is a number in a cell; only the format tells
+ * Number formats of Excel (ECMA-376, part 1, 18.8.30). A date or a time is a number in a cell; only the format shows
  * them apart.
  */
 

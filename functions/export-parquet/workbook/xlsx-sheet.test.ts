@@ -56,7 +56,7 @@ test('cells of all types', async () => {
   ]);
 });
 
-test('text is exact: blanks, line breaks, escapes, entities; reading aids are left out', async () => {
+test('text is exact: blanks, line breaks, escapes, entities; phonetic hints are left out', async () => {
   const strings = [
     '<si><t xml:space="preserve"> a  b </t></si>',
     '<si><t>one_x000D_\n2 _x005F_x000D_ &amp;&#x1F642; &lt;b&gt;</t></si>',
@@ -113,7 +113,7 @@ test('rows and cells without a reference follow the one before; with references 
   expect(sheet.notes).toMatchObject([
     {
       code: 'BLANK_ROWS_SKIPPED',
-      message: expect.stringContaining('3 rows without any value were left out; the first is row 4'),
+      message: expect.stringContaining('3 rows without any value were skipped; the first is row 4'),
     },
   ]);
 });

@@ -10,14 +10,8 @@ import {
 } from './xlsx-parts.ts';
 import { joinText, type SharedStrings, SharedStringsHandler, TextCollector, unescapeText } from './shared-strings.ts';
 import type { SheetWriter } from './sheet-writer.ts';
-import {
-  countHidden,
-  MAX_HIDDEN_RANGES,
-  type MakeWriter,
-  type ReadSheet,
-  sheetMissing,
-  type WorkbookFile,
-} from './workbook.ts';
+import { countHidden, type MakeWriter, type ReadSheet, sheetMissing, type WorkbookFile } from './workbook.ts';
+import { MAX_HIDDEN_RANGES } from './workbook-limits.ts';
 import type { Attributes, XmlHandler } from './xml-reader.ts';
 
 /** Reads the chosen sheet of an XLSX file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */
@@ -52,8 +46,8 @@ const ROW_NUMBER = /^[1-9]\d{0,6}$/;
 const MAX_LETTERS = 6;
 
 /**
- * The column of a reference such as `AA7`, counted from 0, and its row. Undefined for a text that is no reference. Not
- * a regular expression, because it is called for each cell.
+ * The column of a reference such as `AA7`, counted from 0, and its row. Undefined for a text that is not a reference.
+ * Not a regular expression, because it is called for each cell.
  */
 export function parseReference(reference: string): { column: number; row: number } | undefined {
   let column = 0;

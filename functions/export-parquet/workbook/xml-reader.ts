@@ -1,9 +1,9 @@
 import { SaxesParser } from 'saxes';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
 
-/** Characters that are read at once. */
+/** Characters of one read. */
 const SLICE_CHARACTERS = 2 ** 16;
 /** The parser holds one text or tag in memory. Excel allows 32,767 characters in a cell. */
 const MAX_PART_CHARACTERS = 16 * 2 ** 20;
@@ -35,7 +35,7 @@ export interface XmlHandler {
  * texts, attributes and entities are limited; a document type, which can define entities, is an error.
  *
  * Names are those of the `namespaces`, whatever prefixes a document uses: `namespaces` maps the URI of a namespace to
- * the prefix that the handler knows. Elements of other namespaces have a name that starts with `?`.
+ * the prefix that the handler uses. Elements of other namespaces have a name that starts with `?`.
  */
 export class XmlReader {
   readonly #parser = new SaxesParser({ xmlns: false, position: false });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName } from '#shared/gdal/crs/crs.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { topLevelMembers } from './json-members.ts';
 
 /**

@@ -1,12 +1,12 @@
 import format from 'pg-format';
 import { type Extent, gridOfExtent } from '#shared/contracts/extent.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { checkExtentInCrs, gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import { postgisExtentInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { emptyPointSql, type GeometryCounts, notFiniteSql } from '../guards/unreadable-geometries.ts';
-import type { LoadContext } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
 
 /** Counts of a table, by one scan, and its extent; the extent is null when the table has no coordinates. */
 export async function measureTable(

@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { quotedString } from '@duckdb/node-api';
 import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
-import { type Column, type ColumnType, ledgerType } from '#shared/contracts/facts.ts';
+import { type ColumnType, ledgerType } from '#shared/contracts/column-types.ts';
+import type { Column } from '#shared/contracts/shared-schemas.ts';
 import {
   convertedSql,
   readableRowSql,
@@ -13,14 +14,14 @@ import {
   valueSql,
 } from '#shared/delimited/infer/text-table.ts';
 import { normalizeSql } from '#shared/delimited/infer/notation.ts';
-import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
-import { ignoreError, readFileStream } from '#shared/text/file-streams.ts';
-import type { LoadContext } from '../run-gdal.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { ignoreError, readFileStream } from '#shared/streams/file-streams.ts';
+import type { LoadContext } from '../load-context.ts';
 import type { Points } from './read-points.ts';
 
 /** Characters of a value in a message. */

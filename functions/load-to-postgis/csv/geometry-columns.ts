@@ -1,3 +1,4 @@
+import { columnsForDetails, listColumns } from '#shared/delimited/list-columns.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 
@@ -17,15 +18,12 @@ const XY_NAMES: [string, string][] = [
   ['coord_x', 'coord_y'],
 ];
 
-const MAX_COLUMNS_IN_DETAILS = 100;
-const MAX_COLUMNS_IN_MESSAGE = 20;
-
 const WKT =
   /^\s*(?:SRID=\d+;\s*)?(?:MULTI)?(?:POINT|LINESTRING|POLYGON|CURVE|SURFACE|GEOMETRYCOLLECTION|CIRCULARSTRING|COMPOUNDCURVE|CURVEPOLYGON|TRIANGLE|TIN|POLYHEDRALSURFACE)(?![a-z])/i;
 
 /**
  * The geometry columns that the manifest declares; without a declaration, those with a recognized name. A column with
- * a name of WKT whose first values are no WKT, such as the shape of an object, is used only when there are no
+ * a name of WKT whose first values are not WKT, such as the shape of an object, is used only when there are no
  * coordinates. Throws NO_GEOMETRY.
  */
 export function csvGeometry(
@@ -75,11 +73,6 @@ function requireColumn(columns: readonly string[], column: string, file: string)
 
 function noGeometry(message: string, details: { file: string; column?: string }, columns: readonly string[]) {
   return new SluiceError('NO_GEOMETRY', message, {
-    details: { ...details, columns: columns.slice(0, MAX_COLUMNS_IN_DETAILS) },
+    details: { ...details, columns: columnsForDetails(columns) },
   });
-}
-
-function listColumns(columns: readonly string[]): string {
-  const listed = columns.slice(0, MAX_COLUMNS_IN_MESSAGE).map((column) => JSON.stringify(column));
-  return `${listed.join(', ')}${columns.length > MAX_COLUMNS_IN_MESSAGE ? ', …' : ''}`;
 }

@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ColumnType, Note, SourceFile } from '#shared/contracts/facts.ts';
+import type { ColumnType } from '#shared/contracts/column-types.ts';
+import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { alignTables } from '#shared/delimited/align-tables.ts';
 import { inferTypes } from '#shared/delimited/infer/infer-types.ts';
 import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
 import { openText } from '#shared/delimited/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
 import { stageDelimited } from '#shared/delimited/stage-rows.ts';
-import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { tableFormat } from '#shared/formats/table-formats.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
@@ -15,7 +16,7 @@ import { namingFile } from '#shared/gdal/gdal-error.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
-import type { LoadContext } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
 import { csvGeometry } from './geometry-columns.ts';
 
 /** Where the geometries of a CSV are: the positions of two columns of numbers, or a column of WKT. */
@@ -71,7 +72,7 @@ function sourceOf({ file, sha256, sizeBytes, format, declared }: VectorSource): 
   return { path: file, sha256, size_bytes: sizeBytes, format: format.name, layer, crs: null, row_count: 0 };
 }
 
-/** The column of WKT is no column of the asset, so its type and its name are of no interest. */
+/** The column of WKT is not a column of the asset, so its type and its name are not used. */
 function withoutWkt(table: SourceTable, position: number): StagedPoints {
   const wkt = table.columns[position] as TextColumn;
   return {
@@ -85,8 +86,8 @@ function withoutWkt(table: SourceTable, position: number): StagedPoints {
 }
 
 /**
- * Infers the types of the columns by the rules of tables, from the values of all files. A row whose coordinate is no
- * finite number is rejected. The notes about all files are those of the first one. Throws COLUMNS_DIFFER.
+ * Infers the types of the columns by the rules of tables, from the values of all files. A row whose coordinate is not
+ * a finite number is rejected. The notes about all files are those of the first one. Throws COLUMNS_DIFFER.
  */
 export async function inferPoints(
   staged: readonly StagedPoints[],

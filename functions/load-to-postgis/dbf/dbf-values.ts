@@ -1,5 +1,5 @@
 import { EXACT_DIGITS, isExactDouble } from '../texts/text-facts.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 
 /**
  * Reads the values of a dBASE table (.dbf) as the characters that it stores, and determines the type in PostgreSQL that

@@ -1,17 +1,17 @@
 import { open } from 'node:fs/promises';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Conversion } from '../load/convert-columns.ts';
-import { damaged } from '../guards/shapefile-counts.ts';
+import { damaged } from '../guards/shapefile.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { mixedNote } from '../rows/table-reader.ts';
 import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
 
 /**
  * Makes GDAL copy the numbers of a shapefile as the characters that its .dbf stores, which PostgreSQL reads exactly:
- * the local copy of the .dbf declares them as text. Dates are declared as text only where a value is none.
+ * the local copy of the .dbf declares them as text. Dates are declared as text only where a value is not a date.
  */
 
 /** dBASE allows 255 fields; other programs write up to 2,046. */
@@ -38,7 +38,7 @@ export interface ColumnType {
 }
 
 /**
- * Reads the values of the .dbf, and changes its header. Throws FILE_UNREADABLE when GDAL reads other fields than the
+ * Reads the values of the .dbf, and changes its header. Throws FILE_UNREADABLE when GDAL reads fields other than the
  * header declares: their values would be lost.
  */
 export async function prepareDbf(

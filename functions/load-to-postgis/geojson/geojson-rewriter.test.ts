@@ -68,13 +68,127 @@ test('reads other members of a feature like properties, and counts those beside 
   expect(rewrite(`{"type":"Feature"${members},"geometry":null}`).rewriter.facts.droppedMembers).toBe(0);
 });
 
-test('leaves tokens that are no JSON to GDAL, and counts ids that differ from the property id', () => {
+test('leaves tokens that are not JSON to GDAL, and counts ids that differ from the property id', () => {
   expect(rewrite(feature('{"a":01,"b":nul}')).text).toBe(feature('{"a":01,"b":nul}'));
   const ids = `{"features":[${feature('{"id":7}', ',"id":7')},${feature('{"id":7}', ',"id":8')}]}`;
   expect(rewrite(ids).rewriter.facts.hiddenIds).toBe(1);
 });
 
-test('counts texts with half of a character', () => {
+test('counts positions with more than three numbers', () => {
+  const of = (type: string, coordinates: string) => `{"bbox":[1,2,3,4],"type":"${type}","coordinates":${coordinates}}`;
+  const geometries = [
+    of('Point', '[1,2,3]'),
+    of('Point', '[1,2,3,4]'),
+    of('LineString', '[[1,2,3,4],[1,2,3,5],[1,2],[3,4],[5,6]]'),
+    `{"type":"GeometryCollection","geometries":[${of('Point', '[1,2,3,4,5]')}]}`,
+  ];
+  const features = geometries.map(
+    (geometry) =>
+      `{"type":"Feature","bbox":[1,2,3,4],"x":[1,2,3,4],"geometry":${geometry},"properties":{"a":[1,2,3,4]}}`,
+  );
+  for (const text of [
+    `{"bbox":[1,2,3,4],"features":[${features.join(',')}]}`,
+    features.join('\n'),
+    geometries.join('\n'),
+  ])
+    for (const chunkBytes of [1, 2, 3, 7, 1000])
+      expect(rewrite(text, chunkBytes).rewriter.facts.geometries.longPositions).toBe(4);
+});
+
+test.each([-1, 0, 1, 2])('counts no bbox whose key begins %s bytes after the start of a chunk', (offset) => {
+  const chunkBytes = 2 ** 20;
+  const geometry = '{"type":"Point","coordinates":[1,2],"bbox":[1,2,3,4]}';
+  const start = '{"type":"Feature","properties":{},"geometry":';
+  const blanks = ' '.repeat(chunkBytes + offset - start.length - geometry.indexOf('"bbox"'));
+  const { rewriter } = rewrite(`${blanks}${start}${geometry}}`, chunkBytes);
+  expect(rewriter.facts.geometries.longPositions).toBe(0);
+});
+
+test.each(['"crs":{"x":[1,2,3,4]}', '"b":1,"crs":[1,2,3,4]', '"code":"coo","c":[[1,2,3,4]]'])(
+  'counts no numbers of another member of a geometry as a position: %s',
+  (member) => {
+    for (const coordinates of ['[1,2]', '[1,2,3,4]'])
+      for (const geometry of [
+        `{"type":"Point","coordinates":${coordinates},${member}}`,
+        `{${member},"type":"Point","coordinates":${coordinates}}`,
+        `{"type":"GeometryCollection","geometries":[{${member},"type":"Point","coordinates":${coordinates}}]}`,
+      ])
+        for (const text of [geometry, `{"features":[{"type":"Feature","properties":{},"geometry":${geometry}}]}`])
+          for (const chunkBytes of [1, 7, 1000])
+            expect(rewrite(text, chunkBytes).rewriter.facts.geometries.longPositions).toBe(
+              coordinates === '[1,2]' ? 0 : 1,
+            );
+  },
+);
+
+const FOUR = '"coordinates":[1,2,3,4]';
+
+test.each([
+  ['a property', `{"type":"Feature","properties":{${FOUR}},"geometry":POINT}`],
+  ['an object in the properties', `{"type":"Feature","properties":{"geometry":{${FOUR}}},"geometry":POINT}`],
+  ['a member of a feature', `{"type":"Feature",${FOUR},"properties":{},"geometry":POINT}`],
+  ['a member after the geometry', `{"type":"Feature","properties":{},"geometry":POINT,${FOUR}}`],
+  ['an object in a feature', `{"type":"Feature","properties":{},"geometry":POINT,"foo":{${FOUR}},"center":{${FOUR}}}`],
+  ['an object in a geometry', '{"type":"Feature","properties":{},"geometry":WITH_FOREIGN}'],
+])('counts no position of %s, and those of the geometry', (_place, template) => {
+  for (const [point, count] of [
+    ['"type":"Point","coordinates":[1,2]', 0],
+    ['"type":"Point","coordinates":[1,2,3,4]', 1],
+    ['"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2,3,4],"b":[1,2,3,4]},{}],"a":1', 1],
+  ] as const)
+    for (const foreign of [`"foo":{${FOUR}}`, `"foo":[{"geometries":[{${FOUR}}]}]`]) {
+      const body = template.replace('POINT', `{${point}}`);
+      for (const feature of [
+        body.replace('WITH_FOREIGN', `{${foreign},${point}}`),
+        body.replace('WITH_FOREIGN', `{${point},${foreign}}`),
+      ])
+        for (const text of [
+          feature,
+          `${feature}\n${feature}`,
+          `{${FOUR},"geometry":{${FOUR}},"features":[${feature}]}`,
+        ])
+          for (const chunkBytes of [1, 7, 1000])
+            expect(rewrite(text, chunkBytes).rewriter.facts.geometries.longPositions).toBe(
+              count * (text.includes('\n') ? 2 : 1),
+            );
+    }
+});
+
+test.each([
+  ['"type":"LineString","coordinates":[[1,2],[3,4]]', 0, ''],
+  ['"type":"LineString","coordinates":[[1,2,3],[3,4]]', 1, ''],
+  ['"coordinates":[[1,2,3,4],[3,4,5]],"bbox":[1,2],"crs":null,"type":"LineString"', 0, ''],
+  ['"a\u0062":[[1,2],[1,2,3]],"c":1,"type":"Point","coordinates":[1,2]', 0, 'ab'],
+  [
+    '"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2,3]},{"type":"Point","coordinates":[1,2]}]',
+    1,
+    '',
+  ],
+  [
+    '"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2],"x":{"coordinates":[1,2,3]}}]',
+    0,
+    'x',
+  ],
+])('finds heights that GDAL adds, and members of geometries that it drops: %s', (geometry, mixedHeights, first) => {
+  const body = feature('{}').replace(/"geometry":.*/, `"geometry":{${geometry}}}`);
+  for (const text of [body, `${body}\n${body}`, `{"features":[${feature('{}')},${body},${feature('{}')}]}`])
+    for (const chunkBytes of [1, 1000]) {
+      const { geometries } = rewrite(text, chunkBytes).rewriter.facts;
+      const count = text.includes('\n') ? 2 : 1;
+      expect(geometries.mixedHeights).toBe(mixedHeights * count);
+      expect(geometries.foreign).toEqual({ geometries: first === '' ? 0 : count, first });
+    }
+});
+
+test('counts members of features that GDAL never reads', () => {
+  const { facts } = rewrite(
+    `{"center":1,"features":[${feature('{"center":1}', ',"center":[1,2],"bbox":[1]')}]}`,
+  ).rewriter;
+  expect([facts.droppedMembers, [...facts.unreadMembers]]).toEqual([1, ['center']]);
+  expect(rewrite(feature('{}', ',"coordinates":[1,2]')).rewriter.facts.droppedMembers).toBe(1);
+});
+
+test('counts strings with an unpaired surrogate', () => {
   const texts = String.raw`{"a":"\ud83d","b":"\ud83d\ude97","c":"\\ud83d","d":"x\udc00"}`;
   for (const chunkBytes of [1, 5, 1000]) expect(rewrite(feature(texts), chunkBytes).rewriter.facts.brokenTexts).toBe(2);
 });

@@ -1,5 +1,6 @@
-import { noFacts } from './geojson-facts.ts';
-import { JsonFacts } from './json-facts.ts';
+import { GEOMETRY_TYPES, KNOWN_MEMBERS, KNOWN_ONCE, SCALAR, UNREAD_MEMBERS } from './geojson-names.ts';
+import { GeometryScanner } from './geometry-facts.ts';
+import { JsonFacts, noFacts, textOf } from './json-facts.ts';
 
 const [QUOTE, BACKSLASH, COMMA, COLON, RECORD_SEPARATOR] = [0x22, 0x5c, 0x2c, 0x3a, 0x1e];
 const LETTER_U = 0x75;
@@ -9,20 +10,7 @@ const BLANKS = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const ENDS = new Set([...BLANKS, COMMA, CLOSE_BRACE, CLOSE_BRACKET, QUOTE, OPEN_BRACE, OPEN_BRACKET, COLON]);
 /** Depth of the members of a feature in a collection, and of one that is a text of its own. */
 const [IN_COLLECTION, OF_ITS_OWN] = [3, 1];
-/** Members of a feature that are no properties, and those of other objects. */
-const KNOWN_MEMBERS = new Set([
-  ...['type', 'properties', 'geometry', 'bbox', 'centroid', 'center'],
-  ...['coordinates', 'geometries', 'features', 'crs'],
-]);
-/** Members whose values GDAL reads. */
-const KNOWN_ONCE = new Set(['id', 'properties', 'geometry']);
-const GEOMETRY_TYPES = new Set([
-  ...['Point', 'LineString', 'Polygon', 'MultiPoint', 'MultiLineString', 'MultiPolygon', 'GeometryCollection'],
-]);
 const [FEATURE_START, FEATURE_END] = ['{"type":"Feature","properties":{},"geometry":', '}'];
-/** Tokens that GDAL reads. Others stay as they are, so that GDAL rejects them. */
-const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|NaN|-?Infinity)$/;
-
 /** Rewrites the chunks of one file, in any division (see rewriteGeoJson). */
 export class GeoJsonRewriter {
   readonly facts = noFacts();
@@ -39,7 +27,7 @@ export class GeoJsonRewriter {
   #depth = 0;
   #inString = false;
   #escaped = false;
-  /** The last string before a colon, and the key of the current member on the outermost level. */
+  /** The last string that can be a key, and the key of the current member on the outermost level. */
   #string: Buffer = Buffer.alloc(0);
   #key = '';
   #topKey = '';
@@ -50,6 +38,7 @@ export class GeoJsonRewriter {
   #members: string[] = [];
   #hasProperties = false;
   #hasOthers = false;
+  readonly #geometry = new GeometryScanner(this.facts.geometries);
   /** Whether the current string has a character as its code. */
   #hasCode = false;
   #afterColon = false;
@@ -103,12 +92,15 @@ export class GeoJsonRewriter {
     switch (byte) {
       case QUOTE:
         [this.#inString, this.#hasCode] = [true, false];
-        if (this.#capture !== 'nested' && this.#isRelevant()) this.#start('string', at);
+        if (this.#capture !== 'nested' && (this.#isRelevant() || this.#geometry.isAtMember)) this.#start('string', at);
         return;
       case COLON:
-        if (this.#capture !== 'nested' && this.#isRelevant()) this.#startMember();
+        if (this.#capture === 'nested') return;
+        if (this.#isRelevant()) this.#startMember();
+        else if (this.#geometry.isAtMember) this.#geometry.startMember(textOf(this.#string));
         return;
       case COMMA:
+        this.#geometry.addComma();
         if (this.#capture !== 'nested') this.#afterColon = false;
         return;
       case OPEN_BRACE:
@@ -211,8 +203,16 @@ export class GeoJsonRewriter {
   #startMember(): void {
     this.#afterColon = true;
     this.#key = textOf(this.#string);
-    if (this.#depth === OF_ITS_OWN) this.#topKey = this.#key;
-    if (this.#atProperties() || !KNOWN_ONCE.has(this.#key)) return;
+    if (this.#depth === OF_ITS_OWN) {
+      this.#topKey = this.#key;
+      this.#geometry.startTopMember(this.#key);
+    }
+    if (this.#atProperties()) return;
+    if (UNREAD_MEMBERS.has(this.#key) && (this.#depth > OF_ITS_OWN || this.#textType === 'Feature')) {
+      this.#hasOthers = true;
+      this.facts.unreadMembers.add(this.#key);
+    }
+    if (!KNOWN_ONCE.has(this.#key)) return;
     if (this.#members.includes(this.#key)) this.#countRepeated();
     this.#members.push(this.#key);
   }
@@ -228,7 +228,9 @@ export class GeoJsonRewriter {
       this.#start('nested', at);
       this.#nestedDepth = this.#depth;
     }
-    const startsProperties = byte === OPEN_BRACE && this.#afterColon && this.#key === 'properties' && this.#atFeature();
+    const isMember = byte === OPEN_BRACE && this.#afterColon && this.#atFeature();
+    const startsProperties = isMember && this.#key === 'properties';
+    if (this.#geometry.isOpen || (isMember && this.#key === 'geometry')) this.#geometry.open(byte);
     this.#depth++;
     if (this.#capture === 'nested') return;
     if (startsProperties) [this.#propertiesDepth, this.#hasProperties] = [this.#depth, true];
@@ -244,6 +246,7 @@ export class GeoJsonRewriter {
       return this.#emit(JSON.stringify(text), at + 1);
     }
     this.#afterColon = false;
+    if (this.#geometry.isOpen) this.#geometry.close(this.#chunk[at] as number);
     if (this.#propertiesDepth > this.#depth) this.#propertiesDepth = 0;
     const endsFeature = this.#depth === 0 || (this.#depth === IN_COLLECTION - 1 && this.#topKey === 'features');
     if (endsFeature) this.#endFeature();
@@ -254,8 +257,9 @@ export class GeoJsonRewriter {
     if (this.#id !== undefined && this.#propertyId !== undefined && this.#id !== this.#propertyId)
       this.facts.hiddenIds++;
     if (this.#hasProperties && this.#hasOthers) this.facts.droppedMembers++;
-    [this.#id, this.#propertyId, this.#members] = [undefined, undefined, []];
+    this.#geometry.end(this.#depth === 0 ? this.#textType : 'Feature');
     this.#feature++;
+    [this.#id, this.#propertyId, this.#members] = [undefined, undefined, []];
     [this.#hasProperties, this.#hasOthers] = [false, false];
   }
 
@@ -278,22 +282,11 @@ export class GeoJsonRewriter {
   }
 
   #insert(at: number, text: string): void {
-    this.#write(at);
-    this.#output.push(Buffer.from(text));
+    this.#replace(at, at, text);
   }
 
   #replace(from: number, to: number, text: string): void {
     this.#write(from);
     this.#emit(text, to);
-  }
-}
-
-/** The text of a string with its quotes. */
-function textOf(string: Buffer): string {
-  const text = string.toString('utf8');
-  try {
-    return JSON.parse(text) as string;
-  } catch {
-    return text.slice(1, -1); // GDAL reports invalid strings.
   }
 }

@@ -1,5 +1,6 @@
 import { isExactDouble } from '../texts/text-facts.ts';
 import { timeTypeOf } from '../rows/table-reader.ts';
+import { type GeometryFacts, noGeometryFacts } from './geometry-facts.ts';
 
 /** Finds the type in PostgreSQL that holds all values of a JSON member as they are written. */
 
@@ -142,5 +143,50 @@ class NumberFacts {
     // An integer that exceeds 64 bits is an identifier, of which no digit may be rounded.
     if (this.#isInteger) return this.#isLong ? (this.#isShort ? 'integer' : 'bigint') : 'numeric';
     return this.#isExact ? 'double precision' : 'numeric';
+  }
+}
+
+/** What GeoJsonRewriter finds in a file. */
+export interface GeoJsonFacts {
+  /** About the values of each property, by its name. */
+  properties: Map<string, JsonFacts>;
+  /** About the ids of the features, if a feature has one. */
+  ids: JsonFacts | undefined;
+  /** Features whose id differs from their property `id`. GDAL keeps the property. */
+  hiddenIds: number;
+  /** About the other members of features. GDAL reads them as properties where a feature has no `properties`. */
+  members: Map<string, JsonFacts>;
+  /** Features with `properties` and other members, which GDAL does not read. */
+  droppedMembers: number;
+  /** Features with a key twice, whose first value GDAL drops. */
+  repeatedKeys: { features: number; first: string };
+  /** Strings with an unpaired surrogate, which GDAL replaces. */
+  brokenTexts: number;
+  /** Other members of features that GDAL never reads. */
+  unreadMembers: Set<string>;
+  geometries: GeometryFacts;
+}
+
+export function noFacts(): GeoJsonFacts {
+  return {
+    properties: new Map(),
+    ids: undefined,
+    hiddenIds: 0,
+    members: new Map(),
+    droppedMembers: 0,
+    repeatedKeys: { features: 0, first: '' },
+    brokenTexts: 0,
+    unreadMembers: new Set(),
+    geometries: noGeometryFacts(),
+  };
+}
+
+/** The text of a string with its quotes. */
+export function textOf(string: Buffer): string {
+  const text = string.toString('utf8');
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text.slice(1, -1); // GDAL reports invalid strings.
   }
 }

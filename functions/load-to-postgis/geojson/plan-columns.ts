@@ -1,10 +1,10 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { counted } from '#shared/text/amounts.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { Conversion } from '../load/convert-columns.ts';
 import { mixedNote } from '../rows/table-reader.ts';
-import type { JsonColumn } from './json-facts.ts';
-import type { GeoJsonFacts } from './geojson-facts.ts';
+import type { GeometryFacts } from './geometry-facts.ts';
+import type { GeoJsonFacts, JsonColumn } from './json-facts.ts';
 
 /** How GDAL's fields of a rewritten GeoJSON are copied. */
 export interface JsonColumns {
@@ -26,6 +26,7 @@ export function planJsonColumns(facts: GeoJsonFacts, fields: readonly LayerField
       ...droppedMembersNote(facts, file),
       ...repeatedKeysNote(facts, file),
       ...brokenTextsNote(facts, file),
+      ...geometryNotes(facts.geometries, file),
     ],
   };
 }
@@ -54,10 +55,11 @@ function hiddenIdsNote({ hiddenIds }: GeoJsonFacts, file: string): Note[] {
 /** Names in the note. */
 const MAX_NAMED_MEMBERS = 5;
 
-function droppedMembersNote({ droppedMembers, members }: GeoJsonFacts, file: string): Note[] {
+function droppedMembersNote({ droppedMembers, members, unreadMembers }: GeoJsonFacts, file: string): Note[] {
   if (droppedMembers === 0) return [];
-  const names = [...members.keys()].slice(0, MAX_NAMED_MEMBERS).map((name) => JSON.stringify(name));
-  const listed = names.join(', ') + (members.size > names.length ? ', …' : '');
+  const all = [...members.keys(), ...unreadMembers];
+  const names = all.slice(0, MAX_NAMED_MEMBERS).map((name) => JSON.stringify(name));
+  const listed = names.join(', ') + (all.length > names.length ? ', …' : '');
   const message =
     `${droppedMembers} features have members besides their properties, which were dropped: ${listed}. ` +
     'Move them into "properties" to keep them.';
@@ -74,6 +76,29 @@ function repeatedKeysNote({ repeatedKeys: { features, first } }: GeoJsonFacts, f
 
 function brokenTextsNote({ brokenTexts }: GeoJsonFacts, file: string): Note[] {
   if (brokenTexts === 0) return [];
-  const message = `${brokenTexts} texts have half of a character (an unpaired surrogate), which became "\uFFFD".`;
+  const message = `${brokenTexts} strings contain an unpaired surrogate, which was replaced by "\uFFFD".`;
   return [{ code: 'VALUES_CHANGED', file, message }];
+}
+
+function geometryNotes({ longPositions, mixedHeights, foreign }: GeometryFacts, file: string): Note[] {
+  const note = (code: string, count: number, message: string) => (count === 0 ? [] : [{ code, file, message }]);
+  return [
+    ...note(
+      'COORDINATES_DROPPED',
+      longPositions,
+      `${counted(longPositions, 'position')} ${longPositions === 1 ? 'has' : 'have'} more than three numbers. Only ` +
+        'longitude, latitude and height were kept (RFC 7946). Move other values into "properties" to keep them.',
+    ),
+    ...note(
+      'HEIGHTS_ADDED',
+      mixedHeights,
+      `${mixedHeights} geometries have positions with and without heights. The missing heights are 0.`,
+    ),
+    ...note(
+      'MEMBERS_DROPPED',
+      foreign.geometries,
+      `${foreign.geometries} geometries have members that were dropped. ` +
+        `The first is ${JSON.stringify(foreign.first)}. Move them into "properties" to keep them.`,
+    ),
+  ];
 }

@@ -1,12 +1,12 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { readFileStream } from '#shared/text/file-streams.ts';
-import type { GeoJsonFacts } from './geojson-facts.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
+import type { GeoJsonFacts } from './json-facts.ts';
 import { GeoJsonRewriter } from './geojson-rewriter.ts';
 
 /**
  * Rewrites a GeoJSON text so that GDAL reads each property as the text that the file has: a number or an object becomes
- * a string with the same characters. GDAL otherwise writes doubles with 15 digits, limits integers to 64 bits, takes
- * `2:1` for a time, and drops ids of features that are numbers. A sequence of features becomes a collection, because
+ * a string with the same characters. GDAL otherwise writes doubles with 15 digits, limits integers to 64 bits, reads
+ * `2:1` as a time, and drops ids of features that are numbers. A sequence of features becomes a collection, because
  * GDAL's driver for sequences has no option to keep such texts. A geometry in it becomes a feature.
  */
 

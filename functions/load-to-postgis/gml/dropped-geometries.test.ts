@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { MAX_GML_PREFIXES } from '../guards/markup-reader.ts';
 import { countGeometries } from './dropped-geometries.ts';
 
 const GML = 'xmlns:gml="http://www.opengis.net/gml/3.2"';
@@ -23,11 +26,54 @@ test.each([
     0,
   ],
   ['an attribute with the name of a geometry', `<a:Point>x</a:Point><Curve>y</Curve>${POINT}`, 1],
+  ['a geometry beside a comment with one', `<!-- ${POINT} <gml:Point> -->${POINT}`, 1],
+  ['a geometry beside a CDATA section with one', `<a:b><![CDATA[${POINT} <gml:Point>]]></a:b>${POINT}`, 1],
+  ['an empty element with > in an attribute', `<gml:Point gml:id="a>b"/>${POINT}${POINT}`, 2],
   ['an empty element', `<gml:Point/>${POINT}`, 1],
 ])('counts %s', async (_name, content, count) => {
   const document = `<?xml version="1.0"?><c ${GML}>${content}</c>`;
-  expect(await countGeometries(chunksOf(document))).toBe(count);
-  expect(await countGeometries(chunksOf(document, 7))).toBe(count);
+  expect(await countGeometries(chunksOf(document), 'a.gml')).toBe(count);
+  expect(await countGeometries(chunksOf(document, 7), 'a.gml')).toBe(count);
+});
+
+const CHUNK_BYTES = 2 ** 19;
+
+/** One tag for each prefix, and blanks after it. */
+async function* documentOf(prefixes: number, afterwards: () => void): AsyncGenerator<Buffer> {
+  yield Buffer.from(`<c ${GML}>`);
+  for (let at = 1; at < prefixes; at++)
+    yield Buffer.from(`<a xmlns:a_very_long_prefix_${at}="http://www.opengis.net/gml"/>`.padEnd(CHUNK_BYTES));
+  afterwards();
+  yield Buffer.from('</c>');
+}
+
+test('keeps the prefixes of a document in memory, but not the document', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const bytes = () => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const before = bytes();
+  let after = 0;
+  await countGeometries(
+    documentOf(MAX_GML_PREFIXES, () => (after = bytes())),
+    'a.gml',
+  );
+  expect(after - before).toBeLessThan(20 * CHUNK_BYTES);
+});
+
+test('rejects a document with too many prefixes', async () => {
+  await expect(
+    countGeometries(
+      documentOf(MAX_GML_PREFIXES + 1, () => undefined),
+      'a.gml',
+    ),
+  ).rejects.toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: 'a.gml declares more than 100 prefixes of GML.',
+  });
 });
 
 test('counts the geometries of a document in UTF-16', async () => {
@@ -37,6 +83,7 @@ test('counts the geometries of a document in UTF-16', async () => {
       (async function* () {
         yield bytes;
       })(),
+      'a.gml',
     ),
   ).toBe(2);
 });

@@ -1,8 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
-import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
+import { GmlPrefixes, parseStartTag } from '../guards/markup-reader.ts';
 
 /**
  * Makes GDAL read the coordinates of a GML file exactly. GDAL's own parser of numbers has an error of one unit in the
@@ -12,7 +13,7 @@ import { utf16Of } from '#shared/text/utf8.ts';
 
 const CHUNK_BYTES = 2 ** 18;
 const BYTE_ORDER_MARK_BYTES = 2;
-/** A start tag of an element with coordinates, and the beginning of one at the end of a chunk. */
+/** A start tag of an element with coordinates. Features can have elements with the same names and other prefixes. */
 const START = /<(?:[\w.-]+:)?(?:pos|posList|coordinates|X|Y|Z|lowerCorner|upperCorner)(?:\s[^<>]*)?>/g;
 const MAX_TAG_CHARACTERS = 4096;
 /** A number of 16 digits or more, without an exponent. */
@@ -37,15 +38,24 @@ export async function makeCoordinatesExact(path: string, signal: AbortSignal): P
 export async function* withExponents(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let text = '';
   let inCoordinates = false;
+  const prefixes = new GmlPrefixes();
   for await (const chunk of chunks) {
-    const rewritten = rewrite(text + chunk.toString('latin1'), inCoordinates, false);
+    text += chunk.toString('latin1');
+    prefixes.add(text);
+    const rewritten = rewrite(text, { prefixes, startsInside: inCoordinates, isEnd: false });
     [text, inCoordinates] = [rewritten.rest, rewritten.inCoordinates];
     yield Buffer.from(rewritten.text, 'latin1');
   }
-  yield Buffer.from(rewrite(text, inCoordinates, true).text, 'latin1');
+  yield Buffer.from(rewrite(text, { prefixes, startsInside: inCoordinates, isEnd: true }).text, 'latin1');
 }
 
-function rewrite(text: string, startsInside: boolean, isEnd: boolean) {
+interface Place {
+  prefixes: GmlPrefixes;
+  startsInside: boolean;
+  isEnd: boolean;
+}
+
+function rewrite(text: string, { prefixes, startsInside, isEnd }: Place) {
   let inCoordinates = startsInside;
   let at = 0;
   let result = '';
@@ -71,7 +81,8 @@ function rewrite(text: string, startsInside: boolean, isEnd: boolean) {
     }
     result += text.slice(at, START.lastIndex);
     at = START.lastIndex;
-    inCoordinates = !start[0].endsWith('/>');
+    const { prefix, isEmpty } = parseStartTag(start[0]);
+    inCoordinates = !isEmpty && prefixes.has(prefix);
   }
   return { text: result, rest: text.slice(at), inCoordinates };
 }

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { rewriteParts } from '../texts/rewrite-parts.ts';
 import type { DeclaredTexts } from '../texts/text-facts.ts';
 

@@ -1,6 +1,6 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 
 /**
@@ -31,7 +31,7 @@ export interface PointValues {
   notes: Note[];
 }
 
-/** Undefined for other layers than routes and tracks. */
+/** Undefined for layers other than routes and tracks. */
 export async function readPointValues(
   { path, file }: VectorSource,
   { name }: Layer,

@@ -1,4 +1,4 @@
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 
 /**
  * Finds the features of a GeoJSON text that have a geometry although GDAL read none: GDAL reads some invalid geometries

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 
 /**

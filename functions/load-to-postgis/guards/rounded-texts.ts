@@ -1,14 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { withArchive } from '#shared/formats/archive.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { isExactDouble, TextFacts } from '../texts/text-facts.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFirstBytes } from '#shared/formats/signatures.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
+import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
-import type { LoadContext } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
 import { declaredTypeOf, fieldNameOf } from '../texts/kml-texts.ts';
+import { GpxValues, KmlValues } from './feature-values.ts';
+import { type Element, ElementReader, MarkupReader } from './markup-reader.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers
@@ -17,14 +21,10 @@ import { declaredTypeOf, fieldNameOf } from '../texts/kml-texts.ts';
  */
 
 const CHUNK_BYTES = 2 ** 20;
-/** Text that is longer between two tags is neither a time nor a number. */
-const MAX_REST_CHARACTERS = 2 ** 16;
-const ELEMENT = /<(\/?)(?:[\w.-]+:)?(\w+)((?:\s[^<>]*)?)>([^<]*)(?=<(!\[CDATA\[)?)/g;
-const SIMPLE_DATA = /<(?:[\w.-]+:)?SimpleData((?:\s[^<>]*)?)>/g;
-const [CDATA_START, CDATA_END] = ['<![CDATA[', ']]>'];
-/** White space of XML at an end of a value, also as a reference. Bytes of UTF-8 are characters here. */
+const BYTE_ORDER_MARK_BYTES = 2;
+/** White space of XML at an end of a value, including references. Bytes of UTF-8 are characters here. */
 const PADDED = /^(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)|(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)$/i;
-const PADDED_CDATA = /^[ \t\r\n]|[ \t\r\n]$/;
+const NOT_BLANK = /[^ \t\r\n](?:.*[^ \t\r\n])?/s;
 const ID = /\sid\s*=\s*["'][^"']/;
 /** More decimals of a second than GDAL has. */
 const FINE_TIME = /\.\d{3}\d*[1-9]/;
@@ -67,48 +67,25 @@ interface Finding {
 
 /** Reads the local copy of a KML, KMZ or GPX file once. Other formats have no notes. */
 export async function roundedTextNotes(
-  { path, file, format }: VectorSource,
+  { path, file, format, guard }: VectorSource,
   layer: Layer,
   { folder, env, signal }: Pick<LoadContext, 'folder' | 'env' | 'signal'>,
 ): Promise<Note[]> {
   if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
-  const scanner = new Scanner(format.name !== 'GPX', GPX_FEATURES[layer.name]);
+  const scanner = new Scanner(format.name, GPX_FEATURES[layer.name], guard);
   if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
-  else await scanDocument(scanner, path, false, signal);
-  scanner.end(new Set(layer.fields.map(({ name }) => name)));
-  return [...scanner.findings.values()].map(({ code, column, predicate, count, first }) => {
-    const place = column === undefined ? {} : { column };
-    const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
-    return { code, file, ...place, message: `${count} ${predicate} The first is ${value}.` };
-  });
+  else await scanDocument(scanner, readDocument(path, signal));
+  return scanner.notes(file, new Set(layer.fields.map(({ name }) => name)));
 }
 
-async function scanDocument(scanner: Scanner, path: string, isArchive: boolean, signal: AbortSignal): Promise<void> {
-  let rest = '';
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
-  for await (const chunk of chunks) {
-    const text = rest + chunk.toString('latin1');
-    for (const match of text.matchAll(ELEMENT))
-      scanner.add(match[1] === '/', match[2] ?? '', match[3] ?? '', match[4] ?? '', match[5] !== undefined);
-    if (isArchive) for (const [attributes, value] of paddedData(text)) scanner.addPadded(attributes, value);
-    const last = text.lastIndexOf('<');
-    rest = last < 0 || text.length - last > MAX_REST_CHARACTERS ? '' : text.slice(last);
-  }
+function readDocument(path: string, signal: AbortSignal): AsyncIterable<Buffer> {
+  return readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
 }
 
-/** The attributes and the values of elements SimpleData with white space around the value. Takes linear time. */
-function* paddedData(text: string): Generator<[attributes: string, value: string]> {
-  const starts = new RegExp(SIMPLE_DATA);
-  for (let found = starts.exec(text); found !== null; found = starts.exec(text)) {
-    const isCdata = text.startsWith(CDATA_START, starts.lastIndex);
-    const from = starts.lastIndex + (isCdata ? CDATA_START.length : 0);
-    const to = text.indexOf(isCdata ? CDATA_END : '<', from);
-    if (to < 0) return;
-    const value = text.slice(from, to);
-    starts.lastIndex = to + (isCdata ? CDATA_END.length : 0);
-    const isWhole = text.startsWith('</', starts.lastIndex);
-    if (isWhole && (isCdata ? PADDED_CDATA : PADDED).test(value)) yield [found[1] ?? '', value];
-  }
+/** Reads a document in UTF-8, whose chunks can end anywhere. */
+export async function scanDocument(scanner: Scanner, chunks: AsyncIterable<Buffer>): Promise<void> {
+  const reader = new MarkupReader(new ElementReader((element) => scanner.add(element)));
+  for await (const chunk of chunks) reader.add(chunk.toString('latin1')); // Markup is ASCII.
 }
 
 async function scanArchive(
@@ -119,7 +96,9 @@ async function scanArchive(
   await withArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.kml$/i.test(name))) {
       await unpack(member, target, signal);
-      await scanDocument(scanner, target, true, signal);
+      const encoding = utf16Of(await readFirstBytes(target, BYTE_ORDER_MARK_BYTES));
+      const bytes = readDocument(target, signal);
+      await scanDocument(scanner, encoding === undefined ? bytes : asUtf8(bytes, encoding, file));
     }
   });
   await rm(target, { force: true });
@@ -130,9 +109,10 @@ interface ArchiveLimits {
   signal: AbortSignal;
 }
 
-class Scanner {
-  readonly findings = new Map<string, Finding>();
-  readonly #isKml: boolean;
+/** Collects the notes about one or several documents of a format. */
+export class Scanner {
+  readonly #findings = new Map<string, Finding>();
+  readonly #format: string;
   /** The declared types of fields that GDAL does not read as text. */
   readonly #types = new Map<string, string>();
   /** The element of the features of a GPX layer. */
@@ -148,33 +128,60 @@ class Scanner {
   #data: string | undefined;
   /** The values of elements `Data`, by their name. */
   readonly #untyped = new Map<string, { count: number; first: string }>();
+  /** The fields that the schemas of a KML document declare, and the values of other SimpleData. */
+  readonly #declared = new Set<string>();
+  readonly #undeclared = new Map<string, { count: number; first: string }>();
+  readonly #values: KmlValues | GpxValues;
 
-  constructor(isKml: boolean, feature: string | undefined) {
-    this.#isKml = isKml;
+  /** See texts/declare-texts.ts. */
+  readonly #guard: string | undefined;
+
+  constructor(format: string, feature: string | undefined, guard?: string) {
+    this.#guard = guard;
+    this.#format = format;
     this.#feature = feature;
+    const find = this.#find.bind(this);
+    this.#values = format === 'GPX' ? new GpxValues(feature, find) : new KmlValues(find);
   }
 
-  add(isEnd: boolean, name: string, attributes: string, text: string, isCdata: boolean): void {
-    if (this.#isKml) this.#addKml(isEnd, name, attributes, text.trim(), isCdata);
-    else this.#addGpx(isEnd, name, attributes, text.trim());
+  add(read: Element): void {
+    const guard = this.#guard;
+    const hasGuard = guard !== undefined && read.text.includes(guard);
+    const element = hasGuard ? { ...read, text: read.text.replaceAll(guard, '') } : read;
+    this.#values.add(element);
+    if (this.#format === 'GPX') this.#addGpx(element);
+    else this.#addKml(element);
   }
 
-  /** Call it after the last document, with the names of the columns. */
-  end(columns: ReadonlySet<string>): void {
-    if (!this.#hasSchema) return;
-    for (const [name, { count, first }] of this.#untyped) {
-      if (columns.has(name)) continue;
-      const predicate = `values of <Data name=${JSON.stringify(name)}> were left out, because the layer has a schema.`;
-      this.findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
+  /** The notes after the last document. `columns` are the names of the columns. */
+  notes(file: string, columns: ReadonlySet<string>): Note[] {
+    if (this.#hasSchema)
+      for (const [name, { count, first }] of this.#untyped) {
+        if (columns.has(name)) continue;
+        const element = `<Data name=${JSON.stringify(name)}>`;
+        const predicate = `values of ${element} were left out, because the layer has a schema.`;
+        this.#findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
+      }
+    for (const [name, { count, first }] of this.#undeclared) {
+      if (this.#declared.has(name) || columns.has(name)) continue;
+      const predicate = `values of <SimpleData name=${JSON.stringify(name)}> were left out, because no schema has it.`;
+      this.#findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
     }
+    return [...this.#findings.values()].map(({ code, column, predicate, count, first }) => {
+      const place = column === undefined ? {} : { column };
+      const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
+      return { code, file, ...place, message: `${count} ${predicate} The first is ${value}.` };
+    });
   }
 
-  #addKml(isEnd: boolean, name: string, attributes: string, value: string, isCdata: boolean): void {
+  #addKml(element: Element): void {
+    const { isEnd, name, attributes } = element;
+    const value = trimmed(element.text);
     if (name === 'Track') this.#inTrack = !isEnd;
     if (name === 'Placemark') this.#inPlacemark = !isEnd;
     if (name === 'Data') this.#data = isEnd ? undefined : fieldNameOf(attributes);
     if (isEnd) return;
-    if (name === 'value' && this.#data !== undefined && (value !== '' || isCdata)) this.#addUntyped(this.#data, value);
+    if (name === 'value' && this.#data !== undefined && value !== '') addTo(this.#untyped, this.#data, value);
     if (name === 'Placemark' && ID.test(attributes))
       this.#find(
         'FEATURE_IDS_DROPPED',
@@ -187,28 +194,27 @@ class Scanner {
     if (name === 'SimpleArrayData')
       this.#find('VALUES_MISSING', undefined, attributes.trim(), 'lists of data of tracks were left out.');
     if (name === 'SimpleField') this.#declare(attributes);
-    if (name === 'SimpleData') this.#addData(attributes, value);
+    if (name === 'SimpleData') {
+      this.#addData(attributes, value);
+      this.#addPadded(element);
+    }
     const column = KML_TIMES.get(name);
     if (column === undefined || value === '') return;
     if (this.#inTrack) this.#find('VALUES_MISSING', undefined, value, 'times of positions of tracks were left out.');
     else this.#addTime(column, value);
   }
 
-  #addUntyped(name: string, value: string): void {
-    const known = this.#untyped.get(name);
-    if (known !== undefined) known.count++;
-    else if (this.#untyped.size < MAX_NAMES) this.#untyped.set(name, { count: 1, first: value });
-  }
-
   #declare(attributes: string): void {
     this.#hasSchema = true;
     const [declared, field] = [declaredTypeOf(attributes), fieldNameOf(attributes)];
+    if (field !== undefined) this.#declared.add(field);
     if (declared !== undefined && field !== undefined) this.#types.set(field, declared);
   }
 
   #addData(attributes: string, value: string): void {
-    if (this.#types.size === 0 || value === '') return;
+    if (value === '') return;
     const field = fieldNameOf(attributes) ?? '';
+    if (!this.#declared.has(field)) addTo(this.#undeclared, field, value);
     const declared = this.#types.get(field);
     if (declared === undefined) return;
     const facts = new TextFacts(declared);
@@ -218,14 +224,16 @@ class Scanner {
     this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep them.`);
   }
 
-  /** Adds a value of an archive, whose documents are not rewritten. */
-  addPadded(attributes: string, value: string): void {
+  /** The documents of formats other than archives are rewritten, so that GDAL keeps white space. */
+  #addPadded({ attributes, text, textEnd, isLeaf }: Element): void {
+    if (this.#format !== 'KMZ' || !isLeaf || !(PADDED.test(text) || PADDED.test(textEnd))) return;
     const field = fieldNameOf(attributes) ?? '';
     const predicate = `values of column ${JSON.stringify(field)} have white space around them, which was removed.`;
-    this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep it.`);
+    this.#find('VALUES_CHANGED', field, text, `${predicate} Upload the .kml file of the archive to keep it.`);
   }
 
-  #addGpx(isEnd: boolean, name: string, attributes: string, value: string): void {
+  #addGpx({ isEnd, name, attributes, text }: Element): void {
+    const value = trimmed(text);
     if (GPX_PARENTS.has(name)) [this.#parent, this.#links] = [isEnd ? '' : name, 0];
     if (name === 'link' && !isEnd && this.#parent === this.#feature && ++this.#links > GPX_LINKS)
       this.#find(
@@ -256,10 +264,10 @@ class Scanner {
   }
 
   #find(code: string, column: string | undefined, value: string, predicate: string): void {
-    const found = this.findings.get(predicate);
+    const found = this.#findings.get(predicate);
     if (found !== undefined) found.count++;
     else
-      this.findings.set(predicate, {
+      this.#findings.set(predicate, {
         code,
         ...(column === undefined ? {} : { column }),
         predicate,
@@ -267,4 +275,15 @@ class Scanner {
         first: value,
       });
   }
+}
+
+function addTo(values: Map<string, { count: number; first: string }>, name: string, value: string): void {
+  const known = values.get(name);
+  if (known !== undefined) known.count++;
+  else if (values.size < MAX_NAMES) values.set(name, { count: 1, first: value });
+}
+
+/** The text without white space of XML around it. */
+function trimmed(text: string): string {
+  return NOT_BLANK.exec(text)?.[0] ?? '';
 }

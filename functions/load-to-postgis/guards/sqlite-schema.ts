@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 import { checkSchemaSize } from './sqlite-size.ts';
 
 /**
@@ -66,14 +66,14 @@ const UNSAFE_FUNCTIONS = new Set([
   'exportgeojson2',
 ]);
 
-/** What SQLite can open as a table although it is none: GDAL would run a query. */
+/** What SQLite can open as a table although it is not a table: GDAL would run a query. */
 export interface SqliteSchema {
   /** The names of views that were removed from the local copy, without those of SpatiaLite. */
   views: string[];
   virtualTables: string[];
 }
 
-/** Views of the system tables of SpatiaLite. They are no layers. */
+/** Views of the system tables of SpatiaLite. They are not layers. */
 const SPATIALITE_VIEWS =
   /^(?:vector_layers|vector_coverages|raster_coverages|geom_cols_ref_sys|spatial_ref_sys_all|SE_|rl2map_|iso_metadata|wms_)/i;
 

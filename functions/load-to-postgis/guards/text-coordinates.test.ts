@@ -95,3 +95,21 @@ test('a tag without an end is reported, and is not read repeatedly', async () =>
   const bad = await findBadCoordinate(chunksOf(`<kml a="${'x'.repeat(2 ** 22)}`, 2 ** 16), 'LIBKML');
   expect(bad?.problem).toContain('A tag has more than');
 });
+
+test('a number that comments divide into many parts is not read repeatedly', async () => {
+  const number = '1<!---->'.repeat(900) + ',';
+  const numbers = kml(number.repeat(600).replace(/,$/, ''));
+  expect(numbers.length).toBeGreaterThan(2 ** 22);
+  const bad = await findBadCoordinate(chunksOf(numbers, 2 ** 16), 'LIBKML');
+  expect(bad?.problem).toBe('A tuple in <coordinates> has 600 numbers; KML has longitude,latitude[,altitude].');
+});
+
+test('text of more than 1,000 characters is not a number', async () => {
+  const limit = '1'.repeat(1000);
+  expect(await problemIn(kml(`${limit},2`), 'LIBKML')).toBeUndefined();
+  for (const text of [`${limit}1,2`, `${limit}1`, '1<!---->'.repeat(1001)])
+    expect(await problemIn(kml(text), 'LIBKML')).toBe(`"${'1'.repeat(40)}…" is not a number (<coordinates>).`);
+  const parts = kml('1<![CDATA[1]]>'.repeat(300_000));
+  const bad = await findBadCoordinate(chunksOf(parts, 2 ** 16), 'LIBKML');
+  expect(bad?.offset).toBeLessThan(8000);
+});

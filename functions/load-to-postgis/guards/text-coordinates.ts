@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { type BadCoordinate, findBadCoordinate, isCoordinate, shown } from './xml-coordinates.ts';
 
 const CHUNK_BYTES = 2 ** 18;

@@ -148,7 +148,7 @@ describe.each([
     expect(await loaded.query(missing)).toEqual([{ rows: [3, 7] }]);
   });
 
-  test('is rejected when more than 1 % of its blobs are no geometries', async () => {
+  test('is rejected when more than 1 % of its blobs are not geometries', async () => {
     const path = await upload('two', [7, 90]);
     await expect(landing.load({ path, format: driver })).rejects.toMatchObject({
       code: 'GEOMETRY_INVALID',

@@ -1,12 +1,12 @@
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import { MAX_NAMED_ROWS, type UnreadableRows } from '../rows/table-reader.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { rowsWithGeometry } from './geojson-geometries.ts';
-import { rowsWithShape } from './shapefile-nulls.ts';
+import { rowsWithShape } from './shapefile.ts';
 
 /**
  * Finds the geometries of a loaded table that could not be read: GDAL stores some as missing or as an empty point, or

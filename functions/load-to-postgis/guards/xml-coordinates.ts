@@ -1,4 +1,12 @@
 import { utf16Of } from '#shared/text/utf8.ts';
+import {
+  GmlPrefixes,
+  MAX_GML_PREFIXES,
+  MAX_TAG_CHARACTERS,
+  type MarkupHandler,
+  MarkupReader,
+  parseStartTag,
+} from './markup-reader.ts';
 
 /**
  * Checks the coordinates of a GML, KML or GPX document. GDAL reads a text that is not a number as 0, drops a way point
@@ -25,8 +33,6 @@ const GPX_ATTRIBUTES = ['lat', 'lon'].map((name) => ({
   name,
   pattern: new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`),
 }));
-/** The declaration of a prefix of GML. Features have attributes with the same names in other namespaces. */
-const GML_PREFIX = /\sxmlns(?::([^\s=]+))?\s*=\s*["']http:\/\/www\.opengis\.net\/gml/g;
 /** Attributes of gml:coordinates that change the notation of numbers. GDAL reads such text correctly. */
 const GML_NOTATION = /\s(?:decimal|cs|ts)\s*=/;
 
@@ -36,10 +42,10 @@ const NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i;
 
 /** Whether GDAL reads the text as this number, or as one that is not finite. */
 export const isCoordinate = (text: string) => NUMBER.test(text) || NOT_FINITE.test(text);
+/** Longer text is not a number: a double has at most 767 significant digits. */
+const MAX_NUMBER_CHARACTERS = 1000;
 const KML_TUPLE = { min: 2, max: 3 };
 
-/** Limit for a tag: more can only be attributes that are not used. */
-const MAX_TAG_CHARACTERS = 2 ** 20;
 /** Characters of a text that a message shows. */
 const SHOWN = 40;
 
@@ -50,161 +56,73 @@ export async function findBadCoordinate(
   chunks: AsyncIterable<Buffer>,
   driver: Driver,
 ): Promise<BadCoordinate | undefined> {
-  let reader: MarkupReader | undefined;
-  let decode = (chunk: Buffer) => chunk.toString('latin1'); // Markup and numbers are ASCII.
+  const check = new CoordinateCheck(driver);
+  const reader = new MarkupReader(check);
+  let encoding: ReturnType<typeof utf16Of>;
+  let decode: ((chunk: Buffer) => string) | undefined;
   for await (const chunk of chunks) {
-    if (reader === undefined) {
-      const utf16 = utf16Of(chunk);
-      reader = new MarkupReader(driver, utf16 === undefined ? 1 : 2);
-      if (utf16 !== undefined) {
-        const decoder = new TextDecoder(utf16);
-        decode = (bytes) => decoder.decode(bytes, { stream: true });
-      }
+    if (decode === undefined) {
+      encoding = utf16Of(chunk);
+      const decoder = new TextDecoder(encoding);
+      // Markup and numbers are ASCII.
+      decode = (bytes) => (encoding === undefined ? bytes.toString('latin1') : decoder.decode(bytes, { stream: true }));
     }
     reader.add(decode(chunk));
-    if (reader.found !== undefined) return reader.found;
+    if (check.found !== undefined)
+      return { ...check.found, offset: check.found.offset * (encoding === undefined ? 1 : 2) };
   }
   return undefined;
 }
 
-/** Reads tags and texts from chunks of a document. */
-class MarkupReader {
+/** Checks the coordinates in the markup of a document. Offsets are in characters. */
+class CoordinateCheck implements MarkupHandler {
   found: BadCoordinate | undefined;
   readonly #driver: Driver;
-  readonly #bytesPerCharacter: number;
-  #unread = '';
-  /** Characters before #unread. */
-  #offset = 0;
-  /** The end mark of the open comment, instruction or CDATA section. */
-  #endMark: '-->' | '?>' | ']]>' | undefined;
-  readonly #gmlPrefixes = new Set<string>();
+  readonly #gmlPrefixes = new GmlPrefixes();
   /** The open element of coordinates. */
   #numbers: NumberReader | undefined;
 
-  constructor(driver: Driver, bytesPerCharacter: number) {
+  constructor(driver: Driver) {
     this.#driver = driver;
-    this.#bytesPerCharacter = bytesPerCharacter;
   }
 
-  add(chunk: string): void {
-    this.#unread += chunk;
-    let at = 0;
-    while (this.found === undefined) {
-      const next = this.#endMark === undefined ? this.#readMarkup(at) : this.#readToEndMark(at, this.#endMark);
-      if (next === undefined) break;
-      at = next;
-    }
-    // Text before the last `<`, and all but the last characters of a comment, are processed.
-    const kept = this.#firstUnread(at);
-    this.#offset += kept;
-    this.#unread = this.#unread.slice(kept);
-    if (this.#unread.length > MAX_TAG_CHARACTERS) this.#report(`A tag has more than ${MAX_TAG_CHARACTERS} characters.`);
+  addText(text: string, offset: number): void {
+    const problem = this.#numbers?.add(text);
+    if (problem !== undefined) this.#report(problem, offset);
   }
 
-  /** Processes the text that is complete, and returns the position of the first character to keep. */
-  #firstUnread(at: number): number {
-    if (this.found !== undefined) return at;
-    const end =
-      this.#endMark === undefined
-        ? indexOrEnd(this.#unread, '<', at)
-        : Math.max(at, this.#unread.length - this.#endMark.length + 1);
-    this.#readText(at, end);
-    return end;
-  }
-
-  /** Reads the text before the next tag, and the tag. Returns the position after it; undefined for a partial tag. */
-  #readMarkup(at: number): number | undefined {
-    const start = this.#unread.indexOf('<', at);
-    if (start < 0) return undefined;
-    const opened = openedMark(this.#unread, start);
-    if (opened === 'incomplete') return undefined;
-    if (opened !== undefined) {
-      this.#readText(at, start);
-      this.#endMark = opened.endMark;
-      return start + opened.startMark.length;
-    }
-    const end = endOfTag(this.#unread, start);
-    if (end === undefined) return undefined;
-    this.#readText(at, start);
-    this.#readTag(this.#unread.slice(start, end), start);
-    return end;
-  }
-
-  #readToEndMark(at: number, endMark: string): number | undefined {
-    const end = this.#unread.indexOf(endMark, at);
-    if (end < 0) return undefined;
-    this.#readText(at, end);
-    this.#endMark = undefined;
-    return end + endMark.length;
-  }
-
-  #readText(from: number, to: number): void {
-    if (this.#numbers === undefined || from === to) return;
-    if (this.#endMark === '-->' || this.#endMark === '?>') return;
-    const problem = this.#numbers.add(this.#unread.slice(from, to));
-    if (problem !== undefined) this.#report(problem, from);
-  }
-
-  #readTag(tag: string, at: number): void {
+  addTag(tag: string, offset: number): void {
     const problem = this.#numbers?.end();
     this.#numbers = undefined;
-    if (problem !== undefined) return this.#report(problem, at);
-    if (this.#driver === 'GML') for (const [, prefix = ''] of tag.matchAll(GML_PREFIX)) this.#gmlPrefixes.add(prefix);
-    const [, prefix = '', name = ''] = /^<(?:([^\s/>:]*):)?([^\s/>:]+)/.exec(tag) ?? []; // Empty for an end tag.
-    if (this.#driver === 'GPX' && GPX_POINTS.has(name)) return this.#readPoint(tag, name, at);
-    if (COORDINATE_ELEMENTS[this.#driver]?.has(name) !== true || tag.endsWith('/>')) return;
+    if (problem !== undefined) return this.#report(problem, offset);
+    if (this.#driver === 'GML' && !this.#gmlPrefixes.add(tag))
+      return this.#report(`The document declares more than ${MAX_GML_PREFIXES} prefixes of GML.`, offset);
+    if (tag.startsWith('</')) return;
+    const { prefix, name, isEmpty } = parseStartTag(tag);
+    if (this.#driver === 'GPX' && GPX_POINTS.has(name)) return this.#readPoint(tag, name, offset);
+    if (COORDINATE_ELEMENTS[this.#driver]?.has(name) !== true || isEmpty) return;
     if (this.#driver === 'GML' && (GML_NOTATION.test(tag) || !this.#gmlPrefixes.has(prefix))) return;
     this.#numbers = new NumberReader(name, this.#driver);
   }
 
-  #readPoint(tag: string, name: string, at: number): void {
+  addLongTag(offset: number): void {
+    this.#report(`A tag has more than ${MAX_TAG_CHARACTERS} characters.`, offset);
+  }
+
+  #readPoint(tag: string, name: string, offset: number): void {
     for (const attribute of GPX_ATTRIBUTES) {
       const match = attribute.pattern.exec(tag);
       const value = match?.[1] ?? match?.[2];
-      if (value === undefined) return this.#report(`<${name}> has no attribute ${attribute.name}.`, at);
+      if (value === undefined) return this.#report(`<${name}> has no attribute ${attribute.name}.`, offset);
       const text = value.trim();
       if (!isCoordinate(text))
-        return this.#report(`${shown(text)} is not a number (attribute ${attribute.name} of <${name}>).`, at);
+        return this.#report(`${shown(text)} is not a number (attribute ${attribute.name} of <${name}>).`, offset);
     }
   }
 
-  #report(problem: string, at = 0): void {
-    this.found ??= { offset: (this.#offset + at) * this.#bytesPerCharacter, problem };
+  #report(problem: string, offset: number): void {
+    this.found ??= { offset, problem };
   }
-}
-
-const MARKS = [
-  { startMark: '<!--', endMark: '-->' },
-  { startMark: '<![CDATA[', endMark: ']]>' },
-  { startMark: '<?', endMark: '?>' },
-] as const;
-
-/** The mark that opens a comment, a CDATA section or an instruction at `start`; undefined for a tag. */
-function openedMark(text: string, start: number): (typeof MARKS)[number] | 'incomplete' | undefined {
-  const opened = MARKS.find(({ startMark }) => text.startsWith(startMark, start));
-  if (opened !== undefined) return opened;
-  const rest = text.slice(start, start + 9);
-  return MARKS.some(({ startMark }) => rest.length < startMark.length && startMark.startsWith(rest))
-    ? 'incomplete'
-    : undefined;
-}
-
-/** The position after the tag at `start`. A quoted value can contain `>`. */
-function endOfTag(text: string, start: number): number | undefined {
-  const mark = /["'>]/g;
-  mark.lastIndex = start;
-  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
-    if (match[0] === '>') return mark.lastIndex;
-    const end = text.indexOf(match[0], mark.lastIndex);
-    if (end < 0) return undefined;
-    mark.lastIndex = end + 1;
-  }
-  return undefined;
-}
-
-function indexOrEnd(text: string, mark: string, from: number): number {
-  const at = text.indexOf(mark, from);
-  return at < 0 ? text.length : at;
 }
 
 /** Checks the numbers of one element, and for KML the tuples that they form. */
@@ -223,14 +141,16 @@ class NumberReader {
   }
 
   add(text: string): string | undefined {
-    const whole = this.#partial + text;
-    const tokens = whole.match(/[^\s,]+|,/g) ?? [];
-    this.#partial = /[^\s,]$/.test(whole) ? (tokens.pop() ?? '') : '';
+    const tokens: string[] = text.match(/[^\s,]+|,/g) ?? [];
+    // Only the new text is searched: comments can divide a number into very many parts.
+    if (/^[^\s,]/.test(text)) tokens[0] = this.#partial + (tokens[0] ?? '');
+    else if (this.#partial !== '') tokens.unshift(this.#partial);
+    this.#partial = /[^\s,]$/.test(text) ? (tokens.pop() ?? '') : '';
     for (const token of tokens) {
       const problem = this.#read(token);
       if (problem !== undefined) return problem;
     }
-    return this.#partial.length > MAX_TAG_CHARACTERS ? this.#notANumber(this.#partial) : undefined;
+    return this.#partial.length > MAX_NUMBER_CHARACTERS ? this.#read(this.#partial) : undefined;
   }
 
   end(): string | undefined {
@@ -245,7 +165,8 @@ class NumberReader {
       return isMisplaced ? `A number is missing beside a comma in <${this.#name}>.` : undefined;
     }
     const text = withoutReferences(token);
-    if (!(this.#driver === 'GML' ? NUMBER.test(text) : isCoordinate(text))) return this.#notANumber(text);
+    const isNumber = this.#driver === 'GML' ? NUMBER.test(text) : isCoordinate(text);
+    if (token.length > MAX_NUMBER_CHARACTERS || !isNumber) return this.#notANumber(text);
     const problem = this.#afterComma ? undefined : this.#endTuple();
     this.#parts += 1;
     this.#afterComma = false;

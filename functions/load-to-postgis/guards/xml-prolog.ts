@@ -1,5 +1,5 @@
 import { utf16Of } from '#shared/text/utf8.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 
 /**
  * Checks the prolog of an XML document: everything before its root element. A document type declaration, and with it
@@ -155,7 +155,7 @@ function isReadAs(encoding: string, utf16: Utf16): boolean {
   return ['utf-16', utf16].includes(encoding.toLowerCase());
 }
 
-/** The result for the first markup that is no comment or instruction; undefined while too few characters are read. */
+/** The result for the first markup other than comments and instructions; undefined while too few are read. */
 function classifyMarkup(start: string): PrologResult | undefined {
   if (['', '<', '<!', '<!-'].includes(start)) return undefined;
   if (start.startsWith('<!')) return { reason: DOCUMENT_TYPE };

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { Column, Note } from '#shared/contracts/facts.ts';
+import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import type { LoadedFile } from './load-file.ts';
@@ -29,13 +29,21 @@ export async function appendFile(
     throw new SluiceError(
       'COLUMNS_DIFFER',
       `The columns of ${next.source.path} differ from those of ${first.source.path}: ${differences}. ` +
-        'Ingest files with different columns by separate manifests.',
+        adviceFor(next.source.format),
       { details: { files: [first.source.path, next.source.path], columns: [first.columns, next.columns] } },
     );
   }
   await dropUniqueConstraints(session, first.table);
   await session.query(appendSql({ ...first, columns }, next, offset, geometryColumn).join(';\n'));
   return lost === undefined ? [] : [lostKeyNote(lost, first.source.path, next.source.path)];
+}
+
+/** What to do about different columns. */
+function adviceFor(format: string): string {
+  const schema =
+    'Without a schema, GML has a column for each element and attribute that the file contains. ' +
+    'Upload the schema (.xsd) with each file. Or write';
+  return `${format === 'GML' ? schema : 'Write'} one manifest for each set of files with the same columns.`;
 }
 
 function lostKeyNote(column: string, first: string, file: string): Note {

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';

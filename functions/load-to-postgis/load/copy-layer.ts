@@ -3,19 +3,19 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { LayerDescription } from './describe-layer.ts';
 import type { VectorSource } from './fetch-vector.ts';
-import { openOptions, runGdal, type LoadContext } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
 import { dbfConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
 import { planJsonColumns } from '../geojson/plan-columns.ts';
-import { epsgOf } from '../crs/resolve-crs.ts';
+import { epsgOf } from '../crs/srid.ts';
 import { loadRows } from '../rows/load-rows.ts';
-import { quoted } from '../rows/sqlite-columns.ts';
+import { quotedSqlite } from '../rows/sqlite-columns.ts';
 import type { RowsJob } from '../rows/rows-worker.ts';
 import type { UnreadableRows } from '../rows/table-reader.ts';
 import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
@@ -23,7 +23,8 @@ import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
 import { removeGuards } from '../texts/declare-texts.ts';
 import { convertColumns } from './convert-columns.ts';
 import { droppedNote } from './finish-table.ts';
-import { CONVERTED_TABLE, planConversion, planLoad, type StagedNames } from './plan-load.ts';
+import { CONVERTED_TABLE, openOptions, planConversion, planLoad, type StagedNames } from './plan-load.ts';
+import { runOgr } from './run-ogr.ts';
 
 export interface CopiedLayer {
   /** True when the geometries got a Z and an M that they may not have (LoadPlan). */
@@ -101,20 +102,23 @@ async function planRows(
     ...{ path, folder: context.folder, format, layer, singleLayer, names, openOptions: openOptions(source) },
     environment: { GPX_ELE_AS_25D: source.hasElevations === true ? 'YES' : 'NO' },
   };
-  const { stderr } = await runGdal(source, planConversion(options, converted), context);
-  if (format.drivers.includes('LIBKML')) clearUnset(converted, layer);
+  const { stderr } = await runOgr(source, planConversion(options, converted), context);
+  if (format.drivers.includes('LIBKML')) clearUnset(converted, layer, source.isExtrudeUnset === true);
   if (source.guard !== undefined) removeGuards(converted, source.guard);
   return { job: planConverted(converted, { file, layer, names, srid }), stderr };
 }
 
-/** Fields of every KML layer. GDAL writes -1 where the element is missing; KML allows 0 and 1. */
+/** Fields of every KML layer. GDAL writes -1, or 0 for `extrude`, where the element is missing; KML allows 0 and 1. */
 const KML_FLAGS = new Set(['tessellate', 'extrude', 'visibility']);
 
-function clearUnset(path: string, { fields }: LayerDescription['layer']): void {
+function clearUnset(path: string, { fields }: LayerDescription['layer'], isExtrudeUnset: boolean): void {
   using database = new DatabaseSync(path, { allowExtension: false });
   const flags = fields.filter(({ name, type }) => type === 'Integer' && KML_FLAGS.has(name));
-  for (const { name } of flags)
-    database.exec(`update ${quoted(CONVERTED_TABLE)} set ${quoted(name)} = null where ${quoted(name)} = -1`);
+  for (const { name } of flags) {
+    const unset = name === 'extrude' && isExtrudeUnset ? '-1, 0' : '-1';
+    const column = quotedSqlite(name);
+    database.exec(`update ${quotedSqlite(CONVERTED_TABLE)} set ${column} = null where ${column} in (${unset})`);
+  }
 }
 
 /** Copies a layer with ogr2ogr. `epsg` is the EPSG code of the CRS if PostGIS has it. */
@@ -145,7 +149,7 @@ async function copyWithGdal(
   });
   const limit = { maxBytes: await maxCopyBytes(folder, source.format), file: source.file };
   const copy = () =>
-    withCopyLimit(session, limit, signal, (copySignal) => runGdal(source, command, { gdal, signal: copySignal }));
+    withCopyLimit(session, limit, signal, (copySignal) => runOgr(source, command, { gdal, signal: copySignal }));
   let { stderr } = await copy();
   if (await lostGeometries(session, { table, geometry: names.geometry }, source)) {
     await session.query(format('drop table %I', table));

@@ -7,8 +7,12 @@ import { describeLayersCommand, type Layer, type LayerField, parseLayers } from 
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
-import { type LoadContext, openOptions, runGdal } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
+import { DBF_HEADER_BYTES } from '../guards/shapefile.ts';
+import { rejectBrokenNames } from '../texts/mapinfo-charset.ts';
 import type { VectorSource } from './fetch-vector.ts';
+import { openOptions } from './plan-load.ts';
+import { runOgr } from './run-ogr.ts';
 
 export interface LayerDescription {
   /** The layer to load. */
@@ -40,6 +44,7 @@ export async function describeLayer(
     layers.map(({ name }) => name),
   );
   const layer = chooseLayer(layers, format, named, file);
+  if (format.encoding === 'charset') rejectBrokenNames(layer, file);
   if (isShapefile && parts.includes('.prj')) await cachePrj(path, layer);
   return { layer, singleLayer: layers.length === 1, stderr };
 }
@@ -52,7 +57,7 @@ async function listLayers(
 ): Promise<{ layers: Layer[]; stderr: string }> {
   const [view] = source.schema?.views ?? [];
   try {
-    const { stdout, stderr } = await runGdal(source, command, context);
+    const { stdout, stderr } = await runOgr(source, command, context);
     const layers = parseLayers(stdout);
     if (view !== undefined && layers.every(({ geometryType }) => geometryType === 'None'))
       throw notATable(source, view);
@@ -92,8 +97,7 @@ function notATable({ file, format, schema }: VectorSource, layer: string, cause?
 /** Types without Z and M. For types with Z or M, GDAL also reads the shapes to describe the layer. */
 const PLAIN_TYPES: Record<number, string> = { 1: 'Point', 3: 'Line String', 5: 'Polygon', 8: 'Multi Point' };
 const SHP_HEADER_BYTES = 36;
-const SHP_TYPE_AT = 32;
-const DBF_HEADER_BYTES = 32;
+const HEADER_TYPE_AT = 32;
 const DBF_FIELD_BYTES = 32;
 const DBF_NAME_BYTES = 11;
 const DBF_END_OF_FIELDS = 0x0d;
@@ -114,7 +118,7 @@ export async function describePlainShapefile(path: string, hasPrj: boolean): Pro
     readFirstBytes(path, SHP_HEADER_BYTES),
     readFirstBytes(`${stemOf(path)}.dbf`, DBF_READ_BYTES),
   ]);
-  const geometryType = shp.length < SHP_HEADER_BYTES ? undefined : PLAIN_TYPES[shp.readInt32LE(SHP_TYPE_AT)];
+  const geometryType = shp.length < SHP_HEADER_BYTES ? undefined : PLAIN_TYPES[shp.readInt32LE(HEADER_TYPE_AT)];
   const fields = parsePlainDbfFields(dbf);
   if (geometryType === undefined || fields === undefined) return undefined;
   const wkt = prj === undefined ? undefined : wktOfPrj.get(prj);
@@ -160,8 +164,7 @@ const MAX_LISTED_LAYERS = 20;
  */
 function chooseLayer(layers: Layer[], format: VectorFormat, named: string | undefined, file: string): Layer {
   const layer = named === undefined ? onlySpatialLayer(layers, format, file) : layerByName(layers, named, file);
-  // The geometry of a CSV is created from its columns after the load.
-  if (layer.geometryType === 'None' && format.name !== 'CSV') {
+  if (layer.geometryType === 'None') {
     throw new SluiceError(
       'NO_GEOMETRY',
       `Layer ${JSON.stringify(layer.name)} of ${file} has no geometry. Use intent ingest_tabular for tables.`,

@@ -2,7 +2,7 @@ import format from 'pg-format';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { readColumns, type TableColumn } from '#shared/postgis/table-checks.ts';
 import type { StagedNames } from './plan-load.ts';
 

@@ -4,14 +4,16 @@ import type { RejectedRows } from '#shared/delimited/row-writer.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import type { Column, Note, SourceFile } from '#shared/contracts/facts.ts';
+import type { Column, Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
-import { sridOf, resolveCrs } from '../crs/resolve-crs.ts';
+import { resolveCrs } from '../crs/resolve-crs.ts';
+import { sridOf } from '../crs/srid.ts';
 import { copyPoints } from '../csv/copy-points.ts';
 import { inferPoints, type Points, stagePoints } from '../csv/read-points.ts';
 import { describeLayer, type LayerDescription } from './describe-layer.ts';
 import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
-import { type VectorSource, ensureUtf8 } from './fetch-vector.ts';
+import { ensureUtf8 } from '../texts/ensure-utf8.ts';
+import type { VectorSource } from './fetch-vector.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
 import { roundedTextNotes } from '../guards/rounded-texts.ts';
@@ -19,13 +21,16 @@ import { readPointValues } from '../gpx/point-values.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
+import { gmlValueNotes } from '../gml/value-notes.ts';
 import { declareTexts } from '../texts/declare-texts.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
+import { unpackKmz } from '../texts/unpack-kmz.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from './finish-table.ts';
 import { convertJsonColumns } from './convert-columns.ts';
 import { stagedNames, type StagedNames } from './plan-load.ts';
-import { type LoadContext, notesFromMessages } from '../run-gdal.ts';
+import { notesFromMessages } from '../gdal-messages.ts';
+import type { LoadContext } from '../load-context.ts';
 
 /** A file of the manifest as a table in the schema of the run. */
 export interface LoadedFile {
@@ -56,7 +61,7 @@ export async function loadPoints(
 ): Promise<LoadedFile> {
   const { file } = source;
   const layer: Layer = { name: basename(stemOf(source.path)), geometryType: 'None', fields: [] };
-  const { crs, notes: crsNotes } = await resolveCrs(source, layer, context);
+  const { crs, notes: crsNotes } = await resolveCrs(source, { layer, singleLayer: true }, context);
   const srid = await sridOf(context.session, crs);
   const described = describeSource(source, { layer, singleLayer: true }, crs, 0);
   const columns = await copyPoints(points, { table, srid, file }, context);
@@ -75,20 +80,15 @@ export async function loadPoints(
 /** Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr or a reader of rows, then SQL. */
 async function loadLayer(fetched: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, signal } = context;
-  await ensureUtf8(fetched, signal);
-  await rejectNul(fetched, signal);
-  if (fetched.format.name === 'GML') await makeCoordinatesExact(fetched.path, signal);
-  const isGeoJson = fetched.format.drivers.includes('GeoJSON');
-  const json = isGeoJson ? await rewriteGeoJson(fetched.path, signal) : undefined;
-  const { declared: declaredInFile, guard } = await declareTexts(fetched, signal);
-  const rewritten = { ...fetched, json, guard };
+  const { unpacked, notes: documentNotes } = await unpackKmz(fetched, context);
+  const { rewritten, declared: declaredInFile, notes: textNotes } = await rewriteText(unpacked, signal);
   const {
     source,
     description,
     notes: pointNotes,
   } = await withElevations(rewritten, await describeLayer(rewritten, context), signal);
   const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : declaredInFile;
-  const { crs, notes: crsNotes } = await resolveCrs(source, description.layer, context);
+  const { crs, notes: crsNotes } = await resolveCrs(source, description, context);
   const prjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
   const names = stagedNames(fieldNames(description.layer));
@@ -107,22 +107,23 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
   const finished = await finishColumns(source, table, { srid, names, copied }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
-  const droppedNotes =
-    source.format.name === 'GML' && description.singleLayer ? await droppedGeometryNotes(source, rowCount, signal) : [];
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
   const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
   const extentNotes = await checkTableExtent(extent, { crs, srid }, source.file, context);
   const columns = finished.columns.map(({ name, type }) => ({ name, type }));
+  const droppedNotes = await gmlNotes(source, description, { rowCount, columns }, signal);
   return {
     table,
     srid,
     columns,
     keyColumn: columns[copied.fields.findIndex(({ name }) => name === copied.keyField)],
-    source: describeSource(source, description, crs, rowCount),
+    source: describeSource({ ...source, format: fetched.format }, description, crs, rowCount),
     notes: [
       ...crsNotes,
       ...viewNotes(source),
+      ...documentNotes,
+      ...textNotes,
       ...messageNotes,
       ...copied.notes,
       ...typeNotes,
@@ -137,6 +138,17 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
   };
 }
 
+/** Rewrites what GDAL would change or reject in the text of a file. `declared`: the types that the file declares. */
+async function rewriteText(source: VectorSource, signal: AbortSignal) {
+  const { format, path } = source;
+  await ensureUtf8(source, signal);
+  await rejectNul(source, signal);
+  if (format.name === 'GML') await makeCoordinatesExact(path, signal);
+  const json = format.drivers.includes('GeoJSON') ? await rewriteGeoJson(path, signal) : undefined;
+  const { declared, guard, isExtrudeUnset, notes = [] } = await declareTexts(source, signal);
+  return { rewritten: { ...source, json, guard, isExtrudeUnset }, declared, notes };
+}
+
 /** Adds Z to the lines of a GPX document whose points have elevations. */
 async function withElevations(source: VectorSource, described: LayerDescription, signal: AbortSignal) {
   const { layer } = described;
@@ -144,6 +156,18 @@ async function withElevations(source: VectorSource, described: LayerDescription,
   if (values?.hasElevations !== true) return { source, description: described, notes: values?.notes ?? [] };
   const description = { ...described, layer: { ...layer, geometryType: `3D ${layer.geometryType}` } };
   return { source: { ...source, hasElevations: true }, description, notes: values.notes };
+}
+
+/** Notes what GDAL leaves out of a GML document, and what it changes. */
+async function gmlNotes(
+  source: VectorSource,
+  { layer, singleLayer }: LayerDescription,
+  { rowCount, columns }: { rowCount: number; columns: Column[] },
+  signal: AbortSignal,
+): Promise<Note[]> {
+  if (source.format.name !== 'GML') return [];
+  const geometryNotes = singleLayer ? await droppedGeometryNotes(source, rowCount, signal) : [];
+  return [...geometryNotes, ...(await gmlValueNotes(source, { ...layer, columns }, signal))];
 }
 
 /** Measures the table after the removal of unreadable geometries. A table without them is scanned once. */

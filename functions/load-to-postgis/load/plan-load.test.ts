@@ -60,6 +60,21 @@ describe('planLoad', () => {
     );
   });
 
+  test('declares the type of a column by the name that it gets', () => {
+    const { command } = planLoad({
+      ...options,
+      layer: {
+        ...layer,
+        fields: [
+          { name: 'ctid', type: 'String' },
+          { name: 'a', type: 'String' },
+        ],
+      },
+      columnTypes: ['bigint', 'integer'],
+    });
+    expect(command.args).toContain('COLUMN_TYPES=sluice~0=bigint,a=integer');
+  });
+
   test('requests all dimensions for a layer of unknown type, unless the format declares them', () => {
     const unknown = { ...layer, geometryType: 'Unknown (any)' };
     expect(planLoad({ ...options, layer: unknown, epsg: undefined })).toMatchObject({

@@ -2,6 +2,7 @@ import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
 import { asciiCaseless, MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
+import type { VectorSource } from './fetch-vector.ts';
 
 /** Plans how ogr2ogr copies a layer into a staging table. */
 
@@ -63,6 +64,13 @@ export interface LoadOptions {
  */
 export function stagingTable(token: number, fileIndex: number): string {
   return `load_${token}_${fileIndex}`;
+}
+
+/** The open options (-oo) of GDAL's driver for a source. */
+export function openOptions(source: VectorSource): string[] {
+  if (source.json !== undefined) return ['DATE_AS_STRING=YES']; // The strings are not examined for dates.
+  if (source.format.encoding !== 'driver' || source.declared.encoding === undefined) return [];
+  return [`ENCODING=${source.declared.encoding}`];
 }
 
 /** Plans a COPY into an unlogged table without indexes. Column names stay unchanged. */
@@ -146,7 +154,7 @@ function creationOptions({ schema, names, layer, columnTypes = [] }: LoadOptions
   const isAliased = hasAliases(layer, columnTypes);
   const types = columnTypes.flatMap((type, index) => {
     const name = layer.fields[index]?.name ?? '';
-    return type === undefined ? [] : [`${isAliased ? names.attribute(index) : name}=${type}`];
+    return type === undefined ? [] : [`${isAliased || needsAlias(name) ? names.attribute(index) : name}=${type}`];
   });
   return [
     `SCHEMA=${schema}`,
@@ -184,11 +192,11 @@ function layerArguments({
     return singleLayer ? [] : [layer.name];
   const columns = layer.fields.map((field, index) =>
     hasAlias || needsAlias(field.name)
-      ? `${quoted(field.name)} AS ${quoted(names.attribute(index))}`
-      : quoted(field.name),
+      ? `${quotedOgr(field.name)} AS ${quotedOgr(names.attribute(index))}`
+      : quotedOgr(field.name),
   );
   const selection = columns.length === 0 ? '*' : columns.join(', ');
-  return ['-dialect', 'OGRSQL', '-sql', `SELECT ${selection} FROM ${quoted(layer.name)}`];
+  return ['-dialect', 'OGRSQL', '-sql', `SELECT ${selection} FROM ${quotedOgr(layer.name)}`];
 }
 
 /** Names that COLUMN_TYPES, a list of NAME=TYPE, can hold. */
@@ -204,6 +212,6 @@ function needsAlias(name: string): boolean {
 }
 
 /** Quotes an identifier for OGR SQL, in which a backslash is special only before a quotation mark. */
-function quoted(name: string): string {
+function quotedOgr(name: string): string {
   return `"${name.replaceAll('"', '\\"')}"`;
 }

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { CopyRows } from './copy-rows.ts';
 import { FEATURE, FlatFile, TYPES } from './flatgeobuf-file.ts';
 import { wkbOfFlat } from './flatgeobuf-geometry.ts';
@@ -39,7 +39,7 @@ export function readFlatGeobuf({ path, file, srid }: FlatGeobufJob): TableReader
     columns,
     notes,
     unreadable,
-    batches: (batchBytes) => readRows(reading, columns, { srid, batchBytes, unreadable }),
+    blocks: (blockBytes) => readRows(reading, columns, { srid, blockBytes, unreadable }),
     close: () => reading.close(),
   };
 }
@@ -47,7 +47,7 @@ export function readFlatGeobuf({ path, file, srid }: FlatGeobufJob): TableReader
 function* readRows(
   reading: FlatFile,
   columns: readonly RowColumn[],
-  { srid, batchBytes, unreadable }: { srid: number; batchBytes: number; unreadable: UnreadableRows },
+  { srid, blockBytes, unreadable }: { srid: number; blockBytes: number; unreadable: UnreadableRows },
 ): Generator<Uint8Array<ArrayBuffer>> {
   const rows = new CopyRows();
   const values: (number | undefined)[] = [];
@@ -68,7 +68,7 @@ function* readRows(
         else writeValue(rows, column, reading.columns[index]?.code ?? 0, properties, view, at);
       }
     }, row);
-    if (rows.size >= batchBytes) yield rows.take();
+    if (rows.size >= blockBytes) yield rows.take();
   }
   yield rows.take();
 }

@@ -4,18 +4,18 @@ import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { COPY_HEADER, COPY_TRAILER } from '#shared/parquet/copy-binary/writer.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { limitExceeded } from '../guards/copy-limit.ts';
 import type { StagedNames } from '../load/plan-load.ts';
-import type { LoadContext } from '../run-gdal.ts';
+import type { LoadContext } from '../load-context.ts';
 import { type RowColumn, UnreadableRows } from './table-reader.ts';
 import type { RowsJob, RowsMessage } from './rows-worker.ts';
 
-/** Requests that the worker has not answered: it prepares a batch while PostgreSQL reads the one before. */
+/** Requests that the worker has not answered: it prepares a block while PostgreSQL reads the one before. */
 const REQUESTS_AHEAD = 2;
 /** SQLSTATEs: a text is not UTF-8, a text contains NUL. */
 const NOT_UTF8 = '22021';
@@ -42,7 +42,7 @@ export async function loadRows(
   const copy = session.client.query(copyFrom(format('copy %I from stdin (format binary)', table)));
   copy.on('error', ignoreError);
   try {
-    await pipeline(rows.batches(maxBytes, unreadable), copy, { signal });
+    await pipeline(rows.blocks(maxBytes, unreadable), copy, { signal });
   } catch (thrown) {
     signal.throwIfAborted();
     throw statementFailure(thrown) ?? rejectedRow(thrown, columns, job.file) ?? thrown;
@@ -76,20 +76,20 @@ class RowsOfWorker {
   async columns() {
     const message = await this.#next();
     if (message.kind === 'columns') return message;
-    throw new SluiceError('INTERNAL', 'The thread that reads rows sent no columns.');
+    throw new SluiceError('INTERNAL', 'The reader returned no columns.');
   }
 
   /** The stream of COPY BINARY. Throws FILE_TOO_LARGE when it is longer than `maxBytes`. */
-  async *batches(maxBytes: number, unreadable: UnreadableRows): AsyncGenerator<Uint8Array> {
+  async *blocks(maxBytes: number, unreadable: UnreadableRows): AsyncGenerator<Uint8Array> {
     yield COPY_HEADER;
     let bytes = 0;
     for (;;) {
       const message = await this.#next();
       if (message.kind === 'end') Object.assign(unreadable, message.unreadable);
-      if (message.kind !== 'batch') break;
-      bytes += message.batch.length;
+      if (message.kind !== 'block') break;
+      bytes += message.block.length;
       if (bytes > maxBytes) throw limitExceeded(this.#file, maxBytes);
-      yield message.batch;
+      yield message.block;
     }
     yield COPY_TRAILER;
   }

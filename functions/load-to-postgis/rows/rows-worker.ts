@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { RowColumn, TableReader, UnreadableRows } from './table-reader.ts';
 import { type FlatGeobufJob, readFlatGeobuf } from './flatgeobuf-rows.ts';
@@ -7,18 +7,18 @@ import { readSqlite, type SqliteJob } from './sqlite-rows.ts';
 
 /**
  * Reads a file in a thread of its own, because the readers are synchronous. The main thread requests each message, so
- * that the batches in memory are few.
+ * that the blocks in memory are few.
  */
 
 export type RowsJob = SqliteJob | FlatGeobufJob;
 
 export type RowsMessage =
   | { kind: 'columns'; columns: RowColumn[]; notes: Note[] }
-  | { kind: 'batch'; batch: Uint8Array<ArrayBuffer> }
+  | { kind: 'block'; block: Uint8Array<ArrayBuffer> }
   | { kind: 'end'; unreadable: UnreadableRows }
   | { kind: 'error'; error: ErrorDocument };
 
-const BATCH_BYTES = 2 ** 19;
+const BLOCK_BYTES = 2 ** 19;
 
 function openReader(job: RowsJob): TableReader {
   return job.kind === 'sqlite' ? readSqlite(job) : readFlatGeobuf(job);
@@ -29,7 +29,7 @@ function* messages(job: RowsJob): Generator<RowsMessage> {
   try {
     reader = openReader(job);
     yield { kind: 'columns', columns: reader.columns, notes: reader.notes };
-    for (const batch of reader.batches(BATCH_BYTES)) yield { kind: 'batch', batch };
+    for (const block of reader.blocks(BLOCK_BYTES)) yield { kind: 'block', block };
     yield { kind: 'end', unreadable: reader.unreadable };
   } catch (thrown) {
     yield { kind: 'error', error: asSluiceError(thrown).toDocument() };
@@ -42,5 +42,5 @@ const produced = messages(workerData as RowsJob);
 parentPort?.on('message', () => {
   const next = produced.next();
   if (next.done === true) return;
-  parentPort?.postMessage(next.value, next.value.kind === 'batch' ? [next.value.batch.buffer] : []);
+  parentPort?.postMessage(next.value, next.value.kind === 'block' ? [next.value.block.buffer] : []);
 });

@@ -15,7 +15,7 @@ const ENTITY_MARK = 0x69;
 /** Added to the type of a line or polygon whose points are stored as differences of 32 bits. */
 const COMPRESSED = 1_000_000;
 
-/** A blob as EWKB; undefined when it is no geometry that PostGIS can read. */
+/** A blob as EWKB; undefined when it is not a geometry that PostGIS can read. */
 export function ewkbOfBlob(blob: Uint8Array, srid: number): Uint8Array | undefined {
   const wkb = wkbOfBlob(blob);
   return wkb === undefined ? undefined : ewkbOf(wkb, srid);

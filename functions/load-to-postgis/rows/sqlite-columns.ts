@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import { declaredType, mixedNote, type RowColumn, type RowType, timeTypeOf, typeNote } from './table-reader.ts';
@@ -50,7 +50,7 @@ export function storageFacts(database: DatabaseSync, table: string, columns: rea
   for (let start = 0; start < columns.length; start += COLUMNS_PER_QUERY) {
     const some = columns.slice(start, start + COLUMNS_PER_QUERY);
     const select = some.flatMap((column, index) => expressions(column, start + index));
-    const statement = database.prepare(`select ${select.join(', ')} from ${quoted(table)}`);
+    const statement = database.prepare(`select ${select.join(', ')} from ${quotedSqlite(table)}`);
     statement.setReadBigInts(true);
     const row = (statement.get() ?? {}) as Record<string, bigint | null>;
     for (let index = start; index < start + some.length; index++) {
@@ -72,7 +72,7 @@ export function storageFacts(database: DatabaseSync, table: string, columns: rea
 }
 
 function expressions({ column, type }: SqliteField, index: number): string[] {
-  const value = quoted(column);
+  const value = quotedSqlite(column);
   const count = (condition: string, alias: string) => `sum(${condition}) as ${alias}${index}`;
   const isA = (storage: string) => `typeof(${value}) = '${storage}'`;
   const integer = `case when ${isA('integer')} then ${value} end`;
@@ -106,7 +106,7 @@ export function decideColumn(
   if (facts.blobs > 0 && numbers + texts > 0)
     throw new SluiceError(
       'FILE_UNREADABLE',
-      `Column ${JSON.stringify(name)} of ${file} holds blobs and other values. Store values of one type in it.`,
+      `Column ${JSON.stringify(name)} of ${file} contains blobs and other values. Store values of one type in it.`,
       { details: { file, column: name } },
     );
   const result = (type: RowType, reason?: string) => ({
@@ -166,6 +166,6 @@ function fits({ low, high }: StorageFacts, limit: bigint): boolean {
 }
 
 /** An identifier in SQL. */
-export function quoted(name: string): string {
+export function quotedSqlite(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -3,7 +3,7 @@ import type { Layer } from '#shared/gdal/layers.ts';
 import type { LayerDescription } from '../load/describe-layer.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { CONVERTED_TABLE, type StagedNames } from '../load/plan-load.ts';
-import { quoted } from './sqlite-columns.ts';
+import { quotedSqlite } from './sqlite-columns.ts';
 import type { SqliteJob } from './sqlite-rows.ts';
 
 /** The encodings of geometries in GDAL's SQLite databases that readSqlite reads; null for SpatiaLite. */
@@ -22,7 +22,7 @@ export function planSqlite(source: VectorSource, { layer }: LayerDescription, sr
   using database = new DatabaseSync(source.path, { readOnly: true, allowExtension: false });
   const found = geometryColumn(database, layer.name);
   if (found === undefined || source.schema.virtualTables.includes(found.table)) return undefined;
-  const columns = database.prepare(`pragma table_xinfo(${quoted(found.table)})`).all() as unknown as {
+  const columns = database.prepare(`pragma table_xinfo(${quotedSqlite(found.table)})`).all() as unknown as {
     name: string;
     type: string;
     pk: number;
@@ -54,7 +54,7 @@ export function planConverted(
   { file, layer, names, srid }: { file: string; layer: Layer; names: StagedNames; srid: number },
 ): SqliteJob {
   using database = new DatabaseSync(path, { readOnly: true, allowExtension: false });
-  const columns = database.prepare(`pragma table_info(${quoted(CONVERTED_TABLE)})`).all();
+  const columns = database.prepare(`pragma table_info(${quotedSqlite(CONVERTED_TABLE)})`).all();
   const attributes = columns
     .map(({ name }) => String(name))
     .filter((name) => name !== names.key && name !== names.geometry);

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
 import { CopyRows } from './copy-rows.ts';
@@ -13,7 +13,7 @@ import {
   writeTime,
 } from './table-reader.ts';
 import { ewkbOfBlob } from './sqlite-blob.ts';
-import { decideColumn, quoted, type SqliteField, type StorageFacts, storageFacts } from './sqlite-columns.ts';
+import { decideColumn, quotedSqlite, type SqliteField, type StorageFacts, storageFacts } from './sqlite-columns.ts';
 
 /** What to read of an SQLite database. */
 export interface SqliteJob {
@@ -56,8 +56,8 @@ function openTable(database: DatabaseSync, { file, table, geometry, fields, srid
   return {
     columns,
     notes: decided.flatMap(({ notes }): Note[] => notes),
-    batches: (batchBytes) =>
-      readRows(database, { table, geometry, fields, columns, facts, srid, file, batchBytes, unreadable }),
+    blocks: (blockBytes) =>
+      readRows(database, { table, geometry, fields, columns, facts, srid, file, blockBytes, unreadable }),
     unreadable,
     close: () => database.close(),
   };
@@ -71,18 +71,18 @@ interface RowsOptions {
   facts: readonly StorageFacts[];
   srid: number;
   file: string;
-  batchBytes: number;
+  blockBytes: number;
   unreadable: UnreadableRows;
 }
 
 function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint8Array<ArrayBuffer>> {
-  const { table, geometry, fields, columns, facts, srid, batchBytes, unreadable } = options;
+  const { table, geometry, fields, columns, facts, srid, blockBytes, unreadable } = options;
   const isUtf8 = database.prepare('pragma encoding').get()?.encoding === 'UTF-8';
   const select = [
-    quoted(geometry),
-    ...columns.map(({ type }, index) => expression(quoted(fields[index]!.column), type, isUtf8)),
+    quotedSqlite(geometry),
+    ...columns.map(({ type }, index) => expression(quotedSqlite(fields[index]!.column), type, isUtf8)),
   ];
-  const statement = database.prepare(`select ${select.join(', ')} from ${quoted(table)}`);
+  const statement = database.prepare(`select ${select.join(', ')} from ${quotedSqlite(table)}`);
   statement.setReturnArrays(true);
   // 64-bit integers are slower to read, so they are requested only where they occur.
   statement.setReadBigInts(facts.some(({ low, high }) => !isSafe(low) || !isSafe(high)));
@@ -102,7 +102,7 @@ function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint
         if (value === null) rows.null();
         else write(rows, value);
       }
-      if (rows.size >= batchBytes) yield rows.take();
+      if (rows.size >= blockBytes) yield rows.take();
     }
   } catch (thrown) {
     throw sqliteError(thrown, options.file);

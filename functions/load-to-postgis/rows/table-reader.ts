@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { isWrittenAs } from '#shared/delimited/infer/value-types.ts';
 import { CopyRows } from './copy-rows.ts';
 
@@ -128,10 +128,10 @@ export function mixedNote(file: string, column: string): Note {
 export interface TableReader {
   columns: RowColumn[];
   notes: Note[];
-  /** Rows whose geometry cannot be read; complete after the last batch. Their geometry is null. */
+  /** Rows whose geometry cannot be read; complete after the last block. Their geometry is null. */
   unreadable: UnreadableRows;
-  /** Yields whole rows, in batches of about this size. */
-  batches(batchBytes: number): Generator<Uint8Array<ArrayBuffer>>;
+  /** Yields whole rows, in blocks of about this size. */
+  blocks(blockBytes: number): Generator<Uint8Array<ArrayBuffer>>;
   close(): void;
 }
 

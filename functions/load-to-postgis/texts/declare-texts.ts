@@ -3,19 +3,22 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import { guardGpxTexts } from '../gpx/guard-extensions.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { CONVERTED_TABLE } from '../load/plan-load.ts';
+import { declareCharset } from './mapinfo-charset.ts';
 import { declareMifTexts, declareTabTexts } from './mapinfo-texts.ts';
-import { quoted } from '../rows/sqlite-columns.ts';
+import { quotedSqlite } from '../rows/sqlite-columns.ts';
 import { declareKmlTexts } from './kml-texts.ts';
 import type { DeclaredTexts } from './text-facts.ts';
 
 /** Changes the local copy of a file, so that GDAL reads its numbers as text, and its texts as they are. */
 export async function declareTexts(
-  { format, path, sha256 }: VectorSource,
+  { format, path, sha256, file, declared }: VectorSource,
   signal: AbortSignal,
 ): Promise<DeclaredTexts> {
+  if (format.encoding === 'charset' && declared.encoding !== undefined)
+    await declareCharset({ path, file }, declared.encoding, signal);
   switch (format.name) {
     case 'KML':
-      return declareKmlTexts(path, guardOf(sha256), signal);
+      return declareKmlTexts({ path, file }, guardOf(sha256), signal);
     case 'GPX':
       return guardGpxTexts(path, guardOf(sha256), signal);
     case 'MIF':
@@ -44,12 +47,14 @@ function guardOf(sha256: string): string {
 /** Removes the guards from the texts of the converted layer. */
 export function removeGuards(path: string, guard: string): void {
   using database = new DatabaseSync(path, { allowExtension: false });
-  const columns = database.prepare(`pragma table_info(${quoted(CONVERTED_TABLE)})`).all();
-  const texts = columns.filter(({ type }) => /char|text/i.test(String(type))).map(({ name }) => quoted(String(name)));
+  const columns = database.prepare(`pragma table_info(${quotedSqlite(CONVERTED_TABLE)})`).all();
+  const texts = columns
+    .filter(({ type }) => /char|text/i.test(String(type)))
+    .map(({ name }) => quotedSqlite(String(name)));
   if (texts.length === 0) return;
   const changes = texts.map((column) => `${column} = replace(${column}, ?1, '')`);
   const conditions = texts.map((column) => `instr(${column}, ?1)`);
   database
-    .prepare(`update ${quoted(CONVERTED_TABLE)} set ${changes.join(', ')} where ${conditions.join(' or ')}`)
+    .prepare(`update ${quotedSqlite(CONVERTED_TABLE)} set ${changes.join(', ')} where ${conditions.join(' or ')}`)
     .run(guard);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { guardBlanks } from './kml-texts.ts';
+import { ExtrudeFacts, guardBlanks } from './kml-texts.ts';
 
 const data = (value: string) => `<SimpleData name="a>b">${value}</SimpleData>`;
 
@@ -21,4 +21,20 @@ test('adds no guard to other elements and empty tags, and looks at the text befo
   expect(guardBlanks(others, '~', '')).toBe(others);
   expect(guardBlanks('</SimpleData>', '~', ']]>')).toBe('~</SimpleData>');
   expect(guardBlanks('</SimpleData>', '~', '"a">'.slice(-3))).toBe('</SimpleData>');
+});
+
+test.each([
+  [['', ''], true, undefined],
+  [['<extrude>1</extrude>', ''], true, undefined],
+  [['<extrude>0</extrude>', '<kml:extrude> 1 </kml:extrude>'], false, undefined],
+  [['<extrude>0</extrude>', '', '<extrude>1</extrude><extrude>0</extrude>', '<extruded/>'], false, '2 of 4 placemarks'],
+])('notes placemarks without extrude beside others with 0: %j', (contents, isExtrudeUnset, message) => {
+  const facts = new ExtrudeFacts();
+  for (const content of contents)
+    for (const part of ['<Placemark id="a">', `<Point>${content}</Point>`, '</Placemark>']) facts.add(part);
+  const result = facts.result('a.kml');
+  expect(result.isExtrudeUnset).toBe(isExtrudeUnset);
+  expect(result.notes.map((note) => note.message.slice(0, message?.length))).toEqual(
+    message === undefined ? [] : [message],
+  );
 });

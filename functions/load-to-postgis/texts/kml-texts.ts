@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
+import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { BEFORE_CHARACTERS, rewriteParts } from './rewrite-parts.ts';
 import type { DeclaredTexts } from './text-facts.ts';
 
@@ -13,6 +14,8 @@ import type { DeclaredTexts } from './text-facts.ts';
 const CHUNK_BYTES = 2 ** 18;
 const SIMPLE_FIELD = /<(?:[\w.-]+:)?SimpleField\b[^<>]*>/g;
 const TYPE = /(\stype\s*=\s*)(["'])\s*([a-z]+)\s*\2/i;
+const NO_EXTRUDE = /<(?:[\w.-]+:)?extrude\s*>\s*(?:0|false)/;
+const PLACEMARK_OR_EXTRUDE = /<(?:[\w.-]+:)?(Placemark|extrude)[\s>]/g;
 const NAME = /\sname\s*=\s*(["'])(.*?)\1/i;
 /** GDAL's names of the types of KML. */
 const TYPES: Record<string, string | undefined> = {
@@ -29,26 +32,61 @@ const TYPES: Record<string, string | undefined> = {
 /** By the name of a field; undefined for a name with several types. */
 type TypesByName = Map<string, string | undefined>;
 
-export async function declareKmlTexts(path: string, guard: string, signal: AbortSignal): Promise<DeclaredTexts> {
+export async function declareKmlTexts(
+  { path, file }: { path: string; file: string },
+  guard: string,
+  signal: AbortSignal,
+): Promise<DeclaredTexts> {
   const types: TypesByName = new Map();
   const target = `${path}.text`;
   const guards = { isUsed: false };
+  const extrude = new ExtrudeFacts();
   const rewrite = (chunks: AsyncIterable<Buffer>) =>
     rewriteParts(chunks, (text, before) => {
       const guarded = guardBlanks(text, guard, before);
+      extrude.add(text);
       guards.isUsed ||= guarded.length > text.length;
       return declareTexts(guarded, types);
     });
   await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES }), rewrite, writeFileStream(target), { signal });
   if (types.size === 0 && !guards.isUsed) {
     await rm(target);
-    return {};
+    return extrude.result(file);
   }
   await rename(target, path);
   return {
+    ...extrude.result(file),
     ...(guards.isUsed ? { guard } : {}),
     ...(types.size === 0 ? {} : { declared: ({ name }) => (types.has(name) ? types.get(name) : 'String') }),
   };
+}
+
+/** Which placemarks have an element `extrude`. GDAL reads 0 where it is missing. */
+export class ExtrudeFacts {
+  #isZero = false;
+  #placemarks = 0;
+  #withExtrude = 0;
+  #isCounted = true;
+
+  /** `text` is a part of a document that ends before a tag. */
+  add(text: string): void {
+    this.#isZero ||= NO_EXTRUDE.test(text);
+    for (const [, name] of text.matchAll(PLACEMARK_OR_EXTRUDE)) {
+      if (name === 'Placemark') this.#placemarks++;
+      else if (!this.#isCounted) this.#withExtrude++;
+      this.#isCounted = name === 'extrude';
+    }
+  }
+
+  /** A note when 0 is the value of some placemarks, and of others that have none. */
+  result(file: string): { isExtrudeUnset: boolean; notes: Note[] } {
+    const missing = this.#placemarks - this.#withExtrude;
+    if (!this.#isZero || missing === 0) return { isExtrudeUnset: !this.#isZero, notes: [] };
+    const message =
+      `${missing} of ${this.#placemarks} placemarks of ${file} have no <extrude>. ` +
+      'Column "extrude" is 0 for them, which is the default of KML.';
+    return { isExtrudeUnset: false, notes: [{ code: 'VALUES_CHANGED', column: 'extrude', file, message }] };
+  }
 }
 
 function declareTexts(text: string, types: TypesByName): string {

@@ -1,7 +1,7 @@
 import { open, rename, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
-import { readFileStream, writeFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { parseDbfFields } from '../dbf/dbf-values.ts';
 import type { DeclaredTypes } from './text-facts.ts';
 
@@ -40,15 +40,19 @@ export async function declareMifTexts(path: string, signal: AbortSignal): Promis
     return start + TEXT;
   });
   if (types.size === 0) return undefined;
+  await replaceHeader(path, header.length, rewritten, signal);
+  return (_, index) => types.get(index) ?? 'String';
+}
+
+/** Replaces the first bytes of a file by a text in Latin-1. */
+export async function replaceHeader(path: string, bytes: number, header: string, signal: AbortSignal): Promise<void> {
   const target = `${path}.text`;
-  const rest = readFileStream(path, { start: header.length });
   const withHeader = async function* (chunks: AsyncIterable<Buffer>) {
-    yield Buffer.from(rewritten, 'latin1');
+    yield Buffer.from(header, 'latin1');
     yield* chunks;
   };
-  await pipeline(rest, withHeader, writeFileStream(target), { signal });
+  await pipeline(readFileStream(path, { start: bytes }), withHeader, writeFileStream(target), { signal });
   await rename(target, path);
-  return (_, index) => types.get(index) ?? 'String';
 }
 
 /** Changes the headers of a table and of its .dat file, in which a decimal is a text. */

@@ -1,6 +1,6 @@
 /** A longer text between two tags is cut anywhere. */
 const MAX_TAG_CHARACTERS = 4096;
-/** Characters before a part that its rewriting sees. */
+/** Number of characters before a part that the function that rewrites the part receives. */
 export const BEFORE_CHARACTERS = 3;
 
 /**

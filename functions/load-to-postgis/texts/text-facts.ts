@@ -1,4 +1,5 @@
-import { ledgerType, type ValueType } from '#shared/contracts/facts.ts';
+import { ledgerType, type ValueType } from '#shared/contracts/column-types.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { decimalType, type Digits } from '#shared/delimited/infer/decimal-types.ts';
 import { isWrittenAs, TYPE_RULES } from '#shared/delimited/infer/value-types.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
@@ -21,6 +22,9 @@ export interface DeclaredTexts {
   declared?: DeclaredTypes | undefined;
   /** The guard beside values (declare-texts.ts), if there is one. */
   guard?: string;
+  /** True for a KML document without `<extrude>0</extrude>`: GDAL reads 0 where the element is missing. */
+  isExtrudeUnset?: boolean;
+  notes?: Note[];
 }
 
 export const TEXT = 'character varying';

@@ -1,11 +1,11 @@
 import { to as copyTo } from 'pg-copy-streams';
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { convertColumns } from '../load/convert-columns.ts';
 import type { StagedNames } from '../load/plan-load.ts';
 import { declaredType, typeNote } from '../rows/table-reader.ts';
@@ -58,7 +58,7 @@ function filled(column: string): string {
   return String.raw`nullif(btrim(${column}, E' \t\n\r'), '')`;
 }
 
-/** Why a column has another type than the declared one; undefined when it needs no note. */
+/** Why a column has a type other than the declared one; undefined when it needs no note. */
 function reasonFor(declared: string, type: string): string | undefined {
   if (type === declared || declared === TEXT) return undefined;
   if (type === TEXT) return 'it holds other texts';

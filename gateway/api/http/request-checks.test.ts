@@ -1,8 +1,6 @@
-import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
-import { errorResponse } from './error-response.ts';
-import { rejectCrossSite, type RequestFacts, requireTokenBeyondLoopback } from './request-checks.ts';
+import { rejectCrossSite, type RequestFacts, requireSameOrigin } from './request-checks.ts';
 
 const LOOPBACK = parseEnv({ PUBLIC_URL: 'https://sluice.example.org' });
 const NETWORK = parseEnv({ HOST: '0.0.0.0' });
@@ -55,40 +53,18 @@ test('names the Host header that it rejects', () => {
   );
 });
 
-/** The status of a request to the route, and the message of its error. */
-async function call(variables: Record<string, string>, authorization?: string) {
-  const app = new Hono()
-    .use('/events', requireTokenBeyondLoopback(parseEnv(variables)))
-    .post('/events', (c) => c.json({ error: { message: 'accepted' } }))
-    .onError(errorResponse);
-  const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-  const response = await app.request('/events', { method: 'POST', headers });
-  const { error } = (await response.json()) as { error: { message: string } };
-  return [response.status, error.message];
-}
-
-const TOKEN = { WEBHOOK_TOKEN: 'secret-1' };
-const WRONG = [401, 'The bearer token for /events is missing or does not match WEBHOOK_TOKEN.'];
-
 test.each([
-  ['loopback', {}],
-  ['loopback with a token', TOKEN],
-  ['localhost and a local PUBLIC_URL', { HOST: 'localhost', PUBLIC_URL: 'http://[::1]:8080' }],
-])('needs no token on %s', async (_where, variables) => {
-  expect(await call(variables)).toEqual([200, 'accepted']);
+  ['a page of the gateway', { origin: 'http://127.0.0.1:8080' }],
+  ['a page of the gateway, without Origin', { fetchSite: 'same-origin' }],
+  ['a read', { method: 'GET', path: '/api/runs' }],
+])('accepts the session cookie of %s', (_who, facts) => {
+  expect(() => requireSameOrigin(request(facts))).not.toThrow();
 });
 
 test.each([
-  ['a network address', { HOST: '0.0.0.0' }],
-  ['all IPv6 addresses', { HOST: '::' }],
-  ['loopback behind a proxy', { PUBLIC_URL: 'https://lake.example' }],
-])('needs the token on %s', async (_where, variables) => {
-  expect(await call({ ...variables, ...TOKEN })).toEqual(WRONG);
-  expect(await call({ ...variables, ...TOKEN }, 'Bearer secret-2')).toEqual(WRONG);
-  expect(await call({ ...variables, ...TOKEN }, 'Basic secret-1')).toEqual(WRONG);
-  expect(await call({ ...variables, ...TOKEN }, 'bearer  secret-1')).toEqual([200, 'accepted']);
-  expect(await call(variables, 'Bearer secret-1')).toEqual([
-    401,
-    '/events is disabled because WEBHOOK_TOKEN is not set.',
-  ]);
+  ['a change without Origin', {}],
+  ['a change of an unknown page', { fetchSite: 'none' }],
+  ['a call of a function', { method: 'GET', path: '/function/fail-run' }],
+])('rejects the session cookie of %s', (_who, facts) => {
+  expect(() => requireSameOrigin(request(facts))).toThrow(expect.objectContaining({ code: 'ORIGIN_FORBIDDEN' }));
 });

@@ -1,13 +1,13 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { MiddlewareHandler } from 'hono';
-import { type Env, isLoopbackOnly, isReachableFromNetwork, publicUrl } from '#shared/config/env.ts';
+import type { Context } from 'hono';
+import { type Env, isLoopbackOnly, publicUrl } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { isSameSecret } from '../../access/tokens.ts';
 
 /**
- * Checks of every request. The gateway has no login on loopback. Therefore it rejects requests that a web page of
- * another site sends through the user's browser, directly or with a host name that resolves to 127.0.0.1 (DNS
- * rebinding).
+ * Checks of every request. The gateway rejects requests that a web page of another site sends through the user's
+ * browser: with the cookie of a session, or on loopback without a login, directly or with a host name that resolves to
+ * 127.0.0.1 (DNS rebinding).
  */
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -20,6 +20,16 @@ export interface RequestFacts {
   origin: string | undefined;
   /** The header `Sec-Fetch-Site`. Browsers set it, and pages cannot change it. */
   fetchSite: string | undefined;
+}
+
+export function factsOf(c: Context): RequestFacts {
+  return {
+    method: c.req.method,
+    path: c.req.path,
+    host: c.req.header('host') ?? new URL(c.req.url).host,
+    origin: c.req.header('origin'),
+    fetchSite: c.req.header('sec-fetch-site'),
+  };
 }
 
 /** The settings that a check needs. */
@@ -41,10 +51,39 @@ export function rejectCrossSite(request: RequestFacts, env: GatewayAddress): voi
   if (crossSite) {
     throw new SluiceError(
       'ORIGIN_FORBIDDEN',
-      `Rejected ${request.method} ${request.path} from a page of ${request.origin ?? 'another site'}.`,
+      `Rejected ${request.method} ${request.path} from a page of ${request.origin ?? 'another site'}. ` +
+        'If this is the address that users open, set PUBLIC_URL to it.',
       { details: { origin: request.origin ?? null } },
     );
   }
+}
+
+/**
+ * Requires that a request with a session cookie that changes something comes from a page of the gateway.
+ * rejectCrossSite has checked the origin of requests that name one. Throws ORIGIN_FORBIDDEN.
+ */
+export function requireSameOrigin(request: RequestFacts): void {
+  if (isReadOnly(request) || request.origin !== undefined || request.fetchSite === 'same-origin') return;
+  throw new SluiceError(
+    'ORIGIN_FORBIDDEN',
+    `Rejected ${request.method} ${request.path} with a session cookie, but without the header Origin. ` +
+      'Programs use a token or a password.',
+  );
+}
+
+/**
+ * Rejects a request that a proxy on this machine forwards to a gateway without login: others can reach the proxy.
+ * Throws ORIGIN_FORBIDDEN.
+ */
+export function rejectForwarded(headers: Headers): void {
+  const header = [...headers.keys()].find((name) => /^(?:x-forwarded-.*|forwarded|via)$/.test(name));
+  if (header === undefined) return;
+  throw new SluiceError(
+    'ORIGIN_FORBIDDEN',
+    `Rejected a request of a proxy (header ${header}), because the gateway has no login. Add a user with ` +
+      '`npx sluice users add NAME --role admin`, and set PUBLIC_URL to the address that users open.',
+    { details: { header } },
+  );
 }
 
 /** Rejects invalid percent-encoding and NUL, which PostgreSQL cannot store. Throws REQUEST_INVALID. */
@@ -99,27 +138,13 @@ function isOwnHost(host: string | undefined, env: GatewayAddress): boolean {
 }
 
 /**
- * Checks `Authorization: Bearer WEBHOOK_TOKEN` on a route for programs. Throws UNAUTHORIZED, also if WEBHOOK_TOKEN is
+ * Checks `Authorization: Bearer WEBHOOK_TOKEN` on a route for programs. Throws UNAUTHORIZED, even if WEBHOOK_TOKEN is
  * not set.
  */
 export function checkToken(header: string | undefined, token: string | undefined, route: string): void {
   if (token === undefined)
     throw new SluiceError('UNAUTHORIZED', `${route} is disabled because WEBHOOK_TOKEN is not set.`);
   const sentToken = /^Bearer (.*)$/i.exec(header ?? '')?.[1]?.trim() ?? '';
-  // timingSafeEqual needs equal lengths, and hashes do not reveal the length of the token.
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  if (!timingSafeEqual(hash(sentToken), hash(token)))
+  if (!isSameSecret(sentToken, token))
     throw new SluiceError('UNAUTHORIZED', `The bearer token for ${route} is missing or does not match WEBHOOK_TOKEN.`);
-}
-
-/**
- * Requires the token for routes that publish events or call functions, if other machines can reach the gateway. Users
- * do not need these routes.
- */
-export function requireTokenBeyondLoopback(env: Env): MiddlewareHandler {
-  const isRequired = isReachableFromNetwork(env);
-  return async (c, next) => {
-    if (isRequired) checkToken(c.req.header('authorization'), env.WEBHOOK_TOKEN, c.req.path);
-    await next();
-  };
 }

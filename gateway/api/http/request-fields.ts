@@ -1,12 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
+import { MAX_LIMIT } from '#shared/api/page-size.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
-import { readAtMost } from '#shared/text/read-at-most.ts';
+import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { textProblem } from '#shared/text/visible-text.ts';
+import { principalOf } from './principal.ts';
 
 const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 500;
 
 /** The query parameters `limit` and `offset` of every list. */
 export const PAGE = {
@@ -62,9 +63,13 @@ const ANONYMOUS = 'anonymous';
 /** The limit of an uploader's name in a manifest. */
 const MAX_CHARACTERS = 128;
 
-/** The operator of a request. Throws REQUEST_INVALID. */
+/**
+ * The operator of a request: the user who has logged in. Without a login, the client names the operator. Throws
+ * REQUEST_INVALID.
+ */
 export function operatorOf(c: Context): string {
-  return parseOperator(c.req.header(OPERATOR_HEADER));
+  const operator = parseOperator(c.req.header(OPERATOR_HEADER));
+  return principalOf(c)?.name ?? operator;
 }
 
 /** Throws REQUEST_INVALID for invisible characters, invalid percent-encoding, and a name that is too long. */

@@ -38,7 +38,7 @@ test.each([
 
 const tooMany = expect.objectContaining({ code: 'TOO_MANY_TRANSFERS', retryAfterSeconds: 5 }) as unknown;
 
-test('a transfer counts until it has ended, also with an error', async () => {
+test('a transfer counts until it has ended, even with an error', async () => {
   const limit = new TransferLimit('uploads', 1);
   const upload = Promise.withResolvers<string>();
   const running = limit.during(() => upload.promise);

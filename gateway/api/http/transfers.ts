@@ -45,15 +45,16 @@ export function attachment(fileName: string): string {
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Limits how many uploads or downloads the gateway serves at the same time. Each holds sockets and buffers for as long
- * as its client needs.
+ * Limits how many uploads, downloads or logs the gateway serves at the same time. Each holds sockets and buffers for as
+ * long as its client needs.
  */
 export class TransferLimit {
   readonly #limit: number;
-  readonly #what: 'uploads' | 'downloads';
+  readonly #what: string;
   #open = 0;
 
-  constructor(what: 'uploads' | 'downloads', limit: number) {
+  /** `what` completes the sentence "The gateway already serves 50 …". */
+  constructor(what: string, limit: number) {
     this.#what = what;
     this.#limit = limit;
   }

@@ -13,7 +13,7 @@ let asset: AssetDocument;
 let run: RunDocument;
 
 beforeAll(async () => {
-  gateway = await startGateway({}, { PUBLIC_URL: 'https://sluice.example/' });
+  gateway = await startGateway({}, { PUBLIC_URL: 'http://localhost:8443/' });
   url = await gateway.listen();
   const { ledger, objects } = gateway.deps;
   run = await admitBatch(ledger, { batchId: 'b1', datasetId: 'forêts' });
@@ -33,7 +33,7 @@ const view = () => ({
   version: 1,
   kind: 'spatial',
   s3_key: asset.s3_key,
-  url: `https://sluice.example/api/assets/${asset._id}/download`,
+  url: `http://localhost:8443/api/assets/${asset._id}/download`,
   row_count: 3,
   crs: 'EPSG:4326',
   bbox: [-1, 50, 1.5, 52],

@@ -2,6 +2,7 @@ import { extname } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
+import { ASSET_MEDIA_TYPE } from '#shared/contracts/media-types.ts';
 import { assetDetailView, assetView, datasetView } from '#shared/api/create-views.ts';
 import { lineageGraph } from '#shared/api/lineage-graph.ts';
 import type { RetentionView } from '#shared/api/views.ts';
@@ -11,6 +12,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type AssetDocument, ObjectIdSchema } from '#shared/ledger/documents.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { matchesTag } from '../http/entity-tags.ts';
 import { attachment, parseRange, TransferLimit } from '../http/transfers.ts';
 import { errorResponse } from '../http/error-response.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
@@ -23,8 +25,8 @@ const AssetsQuery = z.strictObject({ ...PAGE, dataset_id: z.string().optional() 
  * GET /api/assets?dataset_id&limit&offset returns AssetView[], newest first.
  * GET /api/assets/:id returns an AssetDetailView.
  * GET /api/assets/:id/download returns the object with Content-Length, an ETag (its SHA-256) and a file name, and
- * supports ranges; also HEAD. Above MAX_DOWNLOADS concurrent downloads, it is 503 with Retry-After.
- * GET /api/assets/:id/lineage returns the LineageGraph, also of a removed asset.
+ * supports ranges and HEAD. Above MAX_DOWNLOADS concurrent downloads, it is 503 with Retry-After.
+ * GET /api/assets/:id/lineage returns the LineageGraph, even of a removed asset.
  */
 export function assetRoutes(deps: GatewayDeps): Hono {
   const { ledger, env } = deps;
@@ -57,11 +59,6 @@ interface ByteRange {
   end?: number;
 }
 
-const CONTENT_TYPES: Record<string, string> = {
-  '.parquet': 'application/vnd.apache.parquet',
-  '.tif': 'image/tiff; application=geotiff; profile=cloud-optimized',
-};
-
 /**
  * An asset never changes, so its hash is the strong validator that ranges and caches need (RFC 9110, sections 8.8 and
  * 13).
@@ -88,7 +85,7 @@ async function download(
   }
   const headers = {
     ...cacheHeaders,
-    'content-type': CONTENT_TYPES[extension] ?? 'application/octet-stream',
+    'content-type': ASSET_MEDIA_TYPE[asset.kind],
     'content-disposition': attachment(`${asset.dataset_id}-v${asset.version}${extension}`),
     'content-length': String(range ? range.end - range.start + 1 : size),
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
@@ -120,11 +117,6 @@ async function openObject(
       { cause: thrown, details: { asset_id: _id, s3_key } },
     );
   }
-}
-
-/** Whether an If-None-Match header contains the tag. Weak tags match, as RFC 9110, section 13.1.2 requires. */
-function matchesTag(header: string | undefined, etag: string): boolean {
-  return (header ?? '').split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
 
 const RetentionBody = z.strictObject({ keep_versions: KeepVersionsSchema.nullable() });

@@ -121,7 +121,7 @@ function runIdOf({ data }: SluiceEvent): string | undefined {
   return RunEventData.safeParse(data).data?.run_id;
 }
 
-/** Undefined also for an invalid notification. */
+/** Also undefined for an invalid notification. */
 function manifestKeyOfUpload(event: SluiceEvent, env: Deps['env']): string | undefined {
   if (!isUploadEvent(event)) return undefined;
   try {

@@ -3,6 +3,7 @@ import { streamSSE } from 'hono/streaming';
 import type { RunView } from '#shared/api/views.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
+import { stillHasAccess } from '../http/principal.ts';
 
 /** How often the run is read again: a notification can be lost, and a rejected manifest sends none. */
 const REREAD_MS = 1_000;
@@ -21,7 +22,8 @@ interface RunSource {
 /**
  * Server-sent events that follow one run: an event `run` with the whole RunView, first immediately and then after each
  * change. The stream ends when the run has ended and its manifest is archived, or after ARCHIVE_WAIT_MS. A client can
- * reconnect at any time. Heartbeats are comments.
+ * reconnect at any time. Heartbeats are comments. The stream ends within HEARTBEAT_MS after the
+ * access of the user, too.
  */
 export function followRun(c: Context, { read, ledger, log }: RunSource): Response {
   return streamSSE(c, async (stream) => {
@@ -34,9 +36,14 @@ export function followRun(c: Context, { read, ledger, log }: RunSource): Respons
     stream.onAbort(() => changes.close());
     let sent = '';
     let sentAt = Date.now();
+    let checkedAt = Date.now();
     let endedAt: number | undefined;
     try {
       while (!stream.aborted) {
+        if (Date.now() - checkedAt > HEARTBEAT_MS) {
+          if (!(await stillHasAccess(c))) return;
+          checkedAt = Date.now();
+        }
         const view = await read().catch((reason: unknown) => void log.warn({ reason }, 'Run:Read:Failed'));
         const text = view ? JSON.stringify(view) : '';
         if (view && text !== sent) {

@@ -5,6 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { recordUserAct } from '../http/record-act.ts';
 import { readBody } from '../http/request-fields.ts';
 
 /** Printable ASCII without spaces, for headers and log lines. */
@@ -12,7 +13,7 @@ const CALL_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Function calls, compatible with OpenFaaS's gateway. `NAME` may have a namespace (`NAME.openfaas-fn`) and a path; both
- * are ignored. If other machines can reach the gateway, calls require `Authorization: Bearer WEBHOOK_TOKEN`.
+ * are ignored. With access control, calls require the role operator, or `Authorization: Bearer WEBHOOK_TOKEN`.
  *
  * Any method on /function/NAME calls the function with the CloudEvent of the request. It returns the reply event in
  * binary mode (200, with an empty body if there is no reply) or the error (422 permanent, 503 transient, 409 busy). The
@@ -24,6 +25,8 @@ const CALL_ID = /^[\x21-\x7e]{1,128}$/;
 export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   const callNow = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
+    if (deps.deployments?.replicas(name) === 0) return c.text(`No endpoints available for: ${name}.`, 503);
+    await recordCall(c, deps, { name, event, callId });
     const startedAt = performance.now();
     const reply = await invoke(deps, name, event, { callId, signal: c.req.raw.signal });
     const seconds = (performance.now() - startedAt) / 1000;
@@ -36,6 +39,7 @@ export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono
   };
   const callLater = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
+    await recordCall(c, deps, { name, event, callId });
     await deps.router.publishTo(name, event, { callId, callbackUrl: callbackUrl(c.req.header('x-callback-url')) });
     return c.body(null, 202, { 'x-call-id': callId });
   };
@@ -52,9 +56,14 @@ interface Call {
   callId: string;
 }
 
-async function readCall(c: Context, { stack }: GatewayDeps): Promise<Call> {
+function recordCall(c: Context, { ledger }: GatewayDeps, { name, event, callId }: Call): Promise<void> {
+  const details = { function: name, call_id: callId, event_id: event.id, event_type: event.type };
+  return recordUserAct(c, ledger, { activity: 'function_called', did: `called the function ${name}`, details });
+}
+
+async function readCall(c: Context, { stack, deployments }: GatewayDeps): Promise<Call> {
   const name = (c.req.param('name') ?? '').split('.')[0] ?? '';
-  if (stack.find(name) === undefined)
+  if ((deployments ?? stack).find(name) === undefined)
     throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`, {
       details: { function: name },
     });

@@ -1,24 +1,30 @@
 import { Hono } from 'hono';
 import { Gauge, Registry } from 'prom-client';
+import { within } from '#shared/signals/within.ts';
 import type { HealthDocument } from '#shared/api/health.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { gatherGdalHealth } from '../gdal-health.ts';
+import { gatherGdalHealth, gatherVersions } from '../function-reports.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 
 /**
  * GET /healthz returns `{"status":"ok"|"down","checks":{"ledger":"ok","store":"ok","postgis":"ok"}}` with 200 or 503.
  * For a server that is down, the check is the error message. With several PostGIS servers, `checks.postgis_servers` has
  * the state of each, and `checks.postgis` is `ok` if one responds; the status is `degraded` with 200 if another one is
- * down. It responds in 100 ms, also when a server is slow: the last known state is returned meanwhile.
+ * down. With a Knative broker, `checks.broker` has its state, and if the queue is not in the database of the ledger,
+ * `checks.queue`; if one of them is down, the status is `degraded`, because the webhook rejects notifications, and most
+ * other requests work. It responds in 100 ms, even when a server is slow: the last known state is returned meanwhile.
  *
- * GET /api/health adds the GDAL of each function that uses it: `"gdal":{"export-cog":GdalHealth,…}`. It waits for the
- * functions, and always responds with 200.
+ * GET /api/health adds the GDAL of each function that uses it, `"gdal":{"export-cog":GdalHealth,…}`, if the gateway
+ * can call it, and the versions of gateway and functions, `"versions":VersionsDocument`. It waits for the functions,
+ * and always responds with 200.
  *
  * GET /metrics returns the metrics of the gateway and the router for Prometheus.
  */
 export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   const [ledgerCheck, storeCheck] = [checkOf(deps.ledger), checkOf(deps.objects)];
+  const brokerCheck = deps.broker && checkOf(deps.broker);
+  const queueCheck = deps.queue && checkOf(deps.queue);
   const postgisChecks = deps.postgis.servers.map((server) => ({ name: server.name, check: checkOf(server) }));
   const postgisStates = async () =>
     Object.fromEntries(
@@ -26,12 +32,25 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
     );
   const registry = Registry.merge([metrics.registry, deps.router.registry, postgisRegistry(postgisStates)]);
   const checkServers = async (): Promise<Pick<HealthDocument, 'status' | 'checks'>> => {
-    const [ledger, store, servers] = await Promise.all([ledgerCheck.state(), storeCheck.state(), postgisStates()]);
+    const [ledger, store, servers, broker, queue] = await Promise.all([
+      ledgerCheck.state(),
+      storeCheck.state(),
+      postgisStates(),
+      brokerCheck?.state(),
+      queueCheck?.state(),
+    ]);
     const states = Object.values(servers);
     const postgis = states.find((state) => state === 'ok') ?? states.join(' ');
-    const checks = { ledger, store, postgis, ...(states.length > 1 ? { postgis_servers: servers } : {}) };
+    const checks = {
+      ledger,
+      store,
+      postgis,
+      ...(broker === undefined ? {} : { broker }),
+      ...(queue === undefined ? {} : { queue }),
+      ...(states.length > 1 ? { postgis_servers: servers } : {}),
+    };
     if (![ledger, store, postgis].every(isUp)) return { status: 'down', checks };
-    return { status: states.every(isUp) ? 'ok' : 'degraded', checks };
+    return { status: [...states, broker ?? 'ok', queue ?? 'ok'].every(isUp) ? 'ok' : 'degraded', checks };
   };
   return new Hono()
     .get('/healthz', async (c) => {
@@ -39,9 +58,18 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
       return c.json(health, health.status === 'down' ? 503 : 200);
     })
     .get('/api/health', async (c) => {
-      const [{ status, checks }, gdal] = await Promise.all([checkServers(), gatherGdalHealth(deps)]);
-      const gdalWorks = Object.values(gdal).every((each) => isUp(each.status));
-      return c.json({ status: gdalWorks ? status : 'down', checks, gdal } satisfies HealthDocument);
+      const [{ status, checks }, gdal, versions] = await Promise.all([
+        checkServers(),
+        gatherGdalHealth(deps),
+        gatherVersions(deps),
+      ]);
+      const works = versions.error === undefined && Object.values(gdal ?? {}).every((each) => isUp(each.status));
+      return c.json({
+        status: works ? status : 'down',
+        checks,
+        ...(gdal && { gdal }),
+        versions,
+      } satisfies HealthDocument);
     })
     .get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }));
 }
@@ -77,13 +105,13 @@ const FRESH_MS = 250;
 const CURRENT_MS = 1_000;
 /**
  * How long a request waits for the check when the result is older. Then it returns that result, because it must respond
- * in 100 ms, also when it has to wait for a processor.
+ * in 100 ms, even when it has to wait for a processor.
  */
 const WAIT_MS = 20;
 
 /**
- * The last known state of a server: `ok`, or why it is down. A request never waits long for a slow server. The first
- * state is `ok`, because Sluice starts only when its servers respond.
+ * The last known state of a server: `ok`, or why it is down. A request never waits long for a slow server. Until the
+ * first check has ended, the state is `ok`: Sluice starts only when ledger, object store and PostGIS respond.
  */
 export class ServerCheck {
   readonly #ping: () => Promise<void>;
@@ -119,11 +147,4 @@ export class ServerCheck {
     this.#checkedAt = performance.now();
     this.#running = undefined;
   }
-}
-
-async function within(work: Promise<void>, milliseconds: number): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, milliseconds);
-  await Promise.race([work, limit.promise]);
-  clearTimeout(timer);
 }

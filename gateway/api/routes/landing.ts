@@ -2,9 +2,10 @@ import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { ARCHIVE_PREFIX, userKeyProblem } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { recordUserAct } from '../http/record-act.ts';
 import { TransferLimit } from '../http/transfers.ts';
 
 const PREFIX = '/api/landing/';
@@ -20,7 +21,7 @@ export function landingRoutes(deps: GatewayDeps): Hono {
   return new Hono().put(`${PREFIX}*`, (c) => upload(c, deps, uploads));
 }
 
-async function upload(c: Context, { env, transfers }: GatewayDeps, uploads: TransferLimit): Promise<Response> {
+async function upload(c: Context, { env, transfers, ledger }: GatewayDeps, uploads: TransferLimit): Promise<Response> {
   const { pathname, search } = new URL(c.req.url);
   if (search !== '')
     throw new SluiceError(
@@ -33,8 +34,11 @@ async function upload(c: Context, { env, transfers }: GatewayDeps, uploads: Tran
   const body = bodyStream(c.req.raw.body);
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   const { signal } = c.req.raw;
+  const path = `s3://${env.LANDING_BUCKET}/${key}`;
+  const act = { did: `uploaded ${path}`, details: { path, size_bytes: size } };
+  await recordUserAct(c, ledger, { activity: 'file_uploaded', ...act });
   await uploads.during(() => transfers.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal }));
-  return c.json({ path: `s3://${env.LANDING_BUCKET}/${key}`, key, size_bytes: size }, 201);
+  return c.json({ path, key, size_bytes: size }, 201);
 }
 
 /** The body of a request. A lost connection is an `error` event of it, which putStream rejects with. */

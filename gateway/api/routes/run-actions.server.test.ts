@@ -68,7 +68,7 @@ describe('rerun', () => {
     ]);
   });
 
-  test('starts one run for a request that is repeated, also concurrently', async () => {
+  test('starts one run for a request that is repeated, even concurrently', async () => {
     const run = await endedRun('once');
     const replies = await Promise.all(
       Array.from({ length: 5 }, () => post(`/api/runs/${run.run_id}/rerun`, { request_id: 'click 1' })),
@@ -141,7 +141,7 @@ describe('cancel', () => {
     expect(await gateway.deps.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'canceled' });
   });
 
-  test('has no effect when repeated, also by another operator', async () => {
+  test('has no effect when repeated, even by another operator', async () => {
     const run = await admitBatch(gateway.deps.ledger, { batchId: 'canceled twice' });
     const first = await post(`/api/runs/${run.run_id}/cancel`);
     expect(await post(`/api/runs/${run.run_id}/cancel`, undefined, 'eve')).toEqual(first);

@@ -30,6 +30,7 @@ test('returns a run by its id and by its batch', async () => {
     assets: [],
     reused: false,
     error: null,
+    advice: null,
     archived: false,
     dataset_id: 'forêts',
     lane: 'vector',
@@ -44,6 +45,9 @@ test('returns a run by its id and by its batch', async () => {
       status: 'pending',
       attempt: 0,
       seconds: null,
+      started_at: null,
+      finished_at: null,
+      error: null,
     })),
   };
   expect(await get(`/api/runs/${run.run_id}`)).toEqual({ status: 200, body: expected });

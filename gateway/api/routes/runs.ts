@@ -4,22 +4,31 @@ import { z } from 'zod';
 import { activityView, manifestView, runView } from '#shared/api/create-views.ts';
 import type { RunView } from '#shared/api/views.ts';
 import { publicUrl } from '#shared/config/env.ts';
+import { LANES } from '#shared/contracts/lanes.ts';
 import { STATUSES } from '#shared/contracts/statuses.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { STRUCTURED } from '#shared/events/http.ts';
 import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
+import { eventOfStep } from '#shared/run-control/resume-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import { visibleText } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';
 
+/** Stored times are in UTC with milliseconds, and compared as text. */
+const TimeQuery = z.iso.datetime({ offset: true }).transform((time) => new Date(time).toISOString());
 const RunsQuery = z.strictObject({
   ...PAGE,
   status: z.enum(STATUSES).optional(),
   batch_id: z.string().optional(),
   dataset_id: z.string().optional(),
+  lane: z.enum(LANES).optional(),
+  text: z.string().optional(),
+  since: TimeQuery.optional(),
+  until: TimeQuery.optional(),
 });
 const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
 
@@ -27,11 +36,13 @@ const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
  * Runs and batches. Unknown ids are 404 RUN_NOT_FOUND and BATCH_NOT_FOUND; a batch is unknown until its manifest was
  * read.
  *
- * GET /api/runs?status&batch_id&dataset_id&limit&offset returns RunView[], newest first.
+ * GET /api/runs?status&batch_id&dataset_id&lane&text&since&until&limit&offset returns RunView[], newest first, see
+ * RunFilter.
  * GET /api/runs/:run_id returns a RunView.
  * GET /api/runs/:run_id/events returns server-sent events, see followRun.
+ * GET /api/runs/:run_id/steps/:step/event returns the CloudEvent that starts a step, see eventOfStep.
  * GET /api/batches/:batch_id?manifest_key returns the RunView of the newest run of the batch, or of the rejected
- * manifest. With `manifest_key`, it is the newest upload under that key, also if another manifest has the batch_id.
+ * manifest. With `manifest_key`, it is the newest upload under that key, even if another manifest has the batch_id.
  * GET /api/batches/:batch_id/events?manifest_key returns server-sent events, see followRun.
  */
 export function runRoutes(deps: GatewayDeps): Hono {
@@ -43,6 +54,10 @@ export function runRoutes(deps: GatewayDeps): Hono {
     .get('/api/runs/:run_id/events', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return followRun(c, { ledger, log, read: async () => view(await findRun(deps, run_id)) });
+    })
+    .get('/api/runs/:run_id/steps/:step/event', noQuery, async (c) => {
+      const event = eventOfStep(await findRun(deps, c.req.param('run_id')), c.req.param('step'));
+      return c.body(JSON.stringify(event), 200, { 'content-type': STRUCTURED });
     })
     .get('/api/batches/:batch_id', async (c) => {
       const batchId = c.req.param('batch_id');

@@ -5,19 +5,19 @@ import { MAX_EVENT_BYTES, readEvent } from '#shared/events/http.ts';
 import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
-import { checkToken } from '../http/request-checks.ts';
+import { requireProgram } from '../http/require-access.ts';
 import { readBody } from '../http/request-fields.ts';
 import { findRun } from './runs.ts';
 
 /**
  * POST /webhooks/minio accepts bucket notifications with `Authorization: Bearer WEBHOOK_TOKEN`. It returns 200 when the
- * events are stored durably, and 503 while the database is unavailable, so that MinIO keeps the notification. An
- * invalid body is acknowledged, logged and counted: MinIO would repeat a rejected notification without end and hold
- * back the following ones.
+ * router has stored the events durably, or the broker has accepted them. It returns 503 while the database or the
+ * broker is unavailable, so that MinIO keeps the notification. An invalid body is acknowledged, logged and counted:
+ * MinIO would repeat a rejected notification without end and hold back the following ones.
  */
 export function webhookRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   return new Hono().post('/webhooks/minio', async (c) => {
-    checkToken(c.req.header('authorization'), deps.env.WEBHOOK_TOKEN, c.req.path);
+    requireProgram(c, deps);
     const { events, problems } = readNotification(await readJsonIfValid(c.req.raw));
     if (problems.length > 0) deps.log.warn({ problems }, 'Notification:Read:Invalid');
     metrics.notifications.inc({ outcome: 'invalid' }, problems.length);
@@ -53,10 +53,11 @@ async function publish(deps: GatewayDeps, event: SluiceEvent): Promise<'routed' 
 }
 
 /**
- * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the event is stored durably.
- * Publishing the same event again has no effect. An invalid event is 400 EVENT_INVALID. An event for a step of an
- * unknown run is 404 RUN_NOT_FOUND: no function can process it, and its dead letter could not be re-driven. If other
- * machines can reach the gateway, it requires `Authorization: Bearer WEBHOOK_TOKEN`.
+ * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the router has stored the
+ * event durably, or the broker has accepted it. A router ignores the same event for a day; a broker delivers it again,
+ * except within a minute. An invalid event is 400 EVENT_INVALID. An event for a step of an unknown run is 404
+ * RUN_NOT_FOUND: no function can process it, and its dead letter could not be re-driven. With access control, it
+ * requires `Authorization: Bearer WEBHOOK_TOKEN`.
  */
 export function eventRoutes(deps: GatewayDeps): Hono {
   return new Hono().post('/events', async (c) => {

@@ -94,7 +94,7 @@ test.each<[string, string, string, Options, number]>([
   ['another bucket', 'PUT', '/../escaped', {}, 404],
   ['a folder beside the objects', 'GET', '/%2e%2e/incoming', {}, 404],
   ['an upload id that is a path', 'PUT', '/data-lake/a?partNumber=1&uploadId=..%2F..%2Fx', { body: 'x' }, 404],
-])('rejects %s also with a signature', async (_what, method, path, options, status) => {
+])('rejects %s even with a signature', async (_what, method, path, options, status) => {
   expect((await signed(method, path, options)).status).toBe(status);
 });
 
@@ -119,7 +119,7 @@ test('accepts the host names of this machine and of PUBLIC_URL', async () => {
     expect((await signed('GET', OBJECT, { signedHeaders: { host } })).status).toBe(200);
 });
 
-test('rejects a body with another hash than the signed one, and stores nothing', async () => {
+test('rejects a body with a hash other than the signed one, and stores nothing', async () => {
   const hash = createHash('sha256').update('größe').digest('hex');
   const put = (body: string) =>
     signed('PUT', '/landing-zone/hash.txt', { signedHeaders: { 'x-amz-content-sha256': hash }, body });

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 import { type GatewayAddress, rejectCrossSite } from '../../api/http/request-checks.ts';
 import {
   denied,

@@ -26,7 +26,7 @@ test('the first start generates keys that only the owner can read, and later sta
   expect(embeddedStoreKeys(NO_KEYS, home())).not.toEqual(keys);
 });
 
-test('the file has the format of the AWS command line, also when a person has edited it', () => {
+test('the file has the format of the AWS command line, even when a person has edited it', () => {
   const folder = home();
   const { accessKeyId, secretAccessKey } = embeddedStoreKeys(NO_KEYS, folder);
   const file = join(folder, 's3-credentials');

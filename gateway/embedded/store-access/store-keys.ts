@@ -3,7 +3,7 @@ import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, wr
 import { join } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { reasonOf } from '#shared/text/describe-issue.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
 
 /** The only keys that the embedded object store accepts. */
 export interface StoreKeys {

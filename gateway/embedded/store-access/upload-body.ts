@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 
 /** Longest line between two chunks: a size, and a signature of 64 digits. */
 const MAX_LINE_BYTES = 4096;

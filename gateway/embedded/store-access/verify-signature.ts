@@ -81,7 +81,7 @@ async function signatureFor(
     const value = Object.hasOwn(request.headers, name) ? textOf(request.headers[name]) : undefined;
     if (value !== undefined) headers[name] = value;
   }
-  // The signer reads the hash of the body from this header, also if it is not signed.
+  // The signer reads the hash of the body from this header, even if it is not signed.
   headers[PAYLOAD_HASH] ??= query.get('X-Amz-Content-Sha256')?.[0] ?? 'UNSIGNED-PAYLOAD';
   const unsigned = {
     method: request.method,

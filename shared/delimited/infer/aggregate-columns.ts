@@ -1,4 +1,4 @@
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import type { TextColumn, TextTable } from './text-table.ts';
 
 /** The results of aggregates over one column, by the names of the aggregates. */

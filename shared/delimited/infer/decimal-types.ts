@@ -1,5 +1,6 @@
-import type { Note, ColumnType } from '#shared/contracts/facts.ts';
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import type { ColumnType } from '#shared/contracts/column-types.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { aggregateColumns } from './aggregate-columns.ts';
 import { normalizeSql } from './notation.ts';
 import { allFitSql, readableRowSql, type TextColumn, type TextTable, unreadableTests, valueSql } from './text-table.ts';

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openLockedDatabase } from '#shared/duckdb/locked-database.ts';
-import { type ColumnType, ledgerType, type ValueType } from '#shared/contracts/facts.ts';
+import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
+import { type ColumnType, ledgerType, type ValueType } from '#shared/contracts/column-types.ts';
 import { stageDelimited, stagedTableSql, stagedValuesSql } from '../stage-rows.ts';
 import { inferTypes, type InferredTypes } from './infer-types.ts';
 import { candidateTypes } from './value-types.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Infers the type of one column of values. The candidates are taken from the first `sampleRows` values. */
+/** Infers the type of one column of values. The candidates are those of the first `sampleRows` values. */
 async function infer(
   values: readonly string[],
   { declared, sampleRows = values.length }: { declared?: ValueType; sampleRows?: number } = {},

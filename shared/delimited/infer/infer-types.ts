@@ -1,5 +1,6 @@
-import { type ColumnType, ledgerType, type Note, type ValueType } from '#shared/contracts/facts.ts';
-import type { LockedDatabase } from '#shared/duckdb/locked-database.ts';
+import { type ColumnType, ledgerType, type ValueType } from '#shared/contracts/column-types.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
+import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { MAX_REJECTED_SAMPLE, type RejectedRow } from '../row-writer.ts';
 import { aggregateColumns, type ColumnFacts } from './aggregate-columns.ts';
 import { countDigits, decimalType, tooManyDigits } from './decimal-types.ts';

@@ -1,6 +1,6 @@
 import { DuckDBInstance, quotedString } from '@duckdb/node-api';
 import { expect, test } from 'vitest';
-import type { ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
 import { type Notation, normalizer, normalizeSql } from './notation.ts';
 
 const CASES: [ValueType, Notation, text: string, plain: string][] = [

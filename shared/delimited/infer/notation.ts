@@ -1,5 +1,5 @@
 import { quotedString } from '@duckdb/node-api';
-import type { DateFormat, DecimalSeparator, ThousandsSeparator, ValueType } from '#shared/contracts/facts.ts';
+import type { DateFormat, DecimalSeparator, ThousandsSeparator, ValueType } from '#shared/contracts/column-types.ts';
 
 /** How the file writes numbers and dates, as far as it is declared. */
 export interface Notation {

@@ -3,7 +3,7 @@ import { ESCAPE_TEXT, ESCAPED } from '../staged-form.ts';
 import type { Notation } from './notation.ts';
 import { convertSql, fitsSql, readableSql } from './value-sql.ts';
 import { acceptsAnyText } from './value-types.ts';
-import type { ColumnType, ValueType } from '#shared/contracts/facts.ts';
+import type { ColumnType, ValueType } from '#shared/contracts/column-types.ts';
 import type { RejectedRows } from '../row-writer.ts';
 
 /** A column of a file whose type is not decided yet. */
@@ -53,7 +53,7 @@ export function textSql({ position, escaped }: Pick<TextColumn, 'position' | 'es
 }
 
 /**
- * SQL: the text of a column whose type is not text, without spaces around it. An empty text is null, also when it is
+ * SQL: the text of a column whose type is not text, without spaces around it. An empty text is null, even when it is
  * quoted in the file.
  */
 export function valueSql(table: Pick<TextTable, 'nullValues'>, column: TextColumn): string {

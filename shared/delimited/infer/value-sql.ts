@@ -1,5 +1,5 @@
 import { quotedString } from '@duckdb/node-api';
-import type { ColumnType, ValueType } from '#shared/contracts/facts.ts';
+import type { ColumnType, ValueType } from '#shared/contracts/column-types.ts';
 import { normalizeSql, type Notation } from './notation.ts';
 import { TRUE_TEXTS, TYPE_RULES, type TypeRule } from './value-types.ts';
 

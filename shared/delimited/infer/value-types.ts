@@ -1,4 +1,4 @@
-import type { ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
 import { normalizer, type Notation } from './notation.ts';
 
 /** How the values of one type are written, as regular expressions that both JavaScript and DuckDB (RE2) read. */
@@ -74,8 +74,8 @@ export function isWrittenAs(type: ValueType, value: string): boolean {
 }
 
 /**
- * The types that the values of a sample allow; all types for a sample without values. Spaces around a value are no part
- * of it.
+ * The types that the values of a sample allow; all types for a sample without values. Spaces around a value are not
+ * part of it.
  */
 export function candidateTypes(
   sample: readonly (string | null)[],

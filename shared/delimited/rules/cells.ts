@@ -1,4 +1,4 @@
-import type { ValueType } from '#shared/contracts/facts.ts';
+import type { ValueType } from '#shared/contracts/column-types.ts';
 import { TYPE_RULES } from '../infer/value-types.ts';
 
 /**
@@ -6,7 +6,7 @@ import { TYPE_RULES } from '../infer/value-types.ts';
  * of workbooks. This folder contains pure functions; each reader gives its own cells to them.
  */
 
-/** What the notation, or the type of a cell, says about a value. */
+/** What the notation, or the type of a cell, states about a value. */
 export type CellKind = 'number' | 'time' | 'boolean' | 'text';
 
 /** A value of the first rows of a table. */

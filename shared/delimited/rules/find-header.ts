@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
 import { type Cell, type CellKind, type CellRow, isBlankRow, isMissingMark } from './cells.ts';
 
@@ -109,9 +109,9 @@ const YEAR = /^(1[89]|20|21)\d\d$/;
 /** Words that name a column of numbers or times in most tables, and are seldom values, as `total` is. */
 const USUAL_NAME =
   /(?:^|[^\p{L}])(?:id|fid|gid|nr|no|num|number|code|key|index|year|jahr|month|day|date|time|datetime|timestamp|value|wert|count|amount|price|preis|lon|lng|long|lat|longitude|latitude|x|y|z|easting|northing|pop|population|area|size|rate|height|width|length|weight|age|score|percent)(?:$|[^\p{L}])/iu;
-/** So many values of one kind, and another one only in the first row, are no coincidence. */
+/** So many values of one kind, and another one only in the first row, identify a header. */
 const MIN_CERTAIN_ROWS = 100;
-/** So many columns with another kind of value only in the first row are no coincidence. */
+/** So many columns with another kind of value only in the first row identify a header. */
 const MIN_CERTAIN_COLUMNS = 3;
 /** A column has a kind when this share of its values has it. The others can be units or remarks. */
 const MIN_KIND_SHARE = 0.9;

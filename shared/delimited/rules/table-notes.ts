@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 
 /** The notes about how a table was read. They are the same for all formats of tables. */
 
@@ -46,14 +46,14 @@ export function headerAssumed(file: string, names: readonly string[], row: strin
   };
 }
 
-/** For titles above the table that were left out. `at` is the line or row of the first. */
+/** For titles above the table that were skipped. `at` is the line or row of the first. */
 export function titlesSkipped(file: string, count: number, at: number, text: string, word: RowWord = 'line'): Note {
   const lines = count === 1 ? `1 ${word}` : `${count} ${word}s`;
   return {
     code: 'TITLES_SKIPPED',
     file,
     message:
-      `${lines} above the table with fewer values than columns ${count === 1 ? 'was' : 'were'} left out, ` +
+      `${lines} above the table with fewer values than columns ${count === 1 ? 'was' : 'were'} skipped, ` +
       `beginning with ${word} ${at}: ${shown(text)}. To read ${count === 1 ? 'it' : 'them'}, ` +
       'set `skip_lines` to 0 (--skip-lines 0).',
   };
@@ -65,7 +65,7 @@ export function blankRowsSkipped(file: string, count: number, first: number, wor
     code: 'BLANK_ROWS_SKIPPED',
     file,
     message:
-      `${count === 1 ? '1 row' : `${count} rows`} without any value ${count === 1 ? 'was' : 'were'} left out; ` +
+      `${count === 1 ? '1 row' : `${count} rows`} without any value ${count === 1 ? 'was' : 'were'} skipped; ` +
       `the first is ${word} ${first}.`,
   };
 }

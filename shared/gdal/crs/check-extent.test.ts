@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkExtentInCrs, parseTransformedPoints } from './check-extent.ts';
 import { CRS84 } from './crs.ts';
 
-test('reads the points in the output of gdaltransform, also those without a position', () => {
+test('reads the points in the output of gdaltransform, including those without a position', () => {
   expect(parseTransformedPoints('1 2\ntransformation failed.\ninf inf\n-3.5 4e1\n')).toEqual([
     [1, 2],
     undefined,

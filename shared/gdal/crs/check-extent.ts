@@ -1,5 +1,5 @@
 import { boxInDegrees, type Extent, partsOf, type Point } from '#shared/contracts/extent.ts';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Gdal, GdalCommand } from '../gdal.ts';
 import { type Crs, CRS84, crsArgument, crsLabel, isSameCrs } from './crs.ts';

@@ -1,4 +1,4 @@
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Gdal } from '../gdal.ts';
 import { checkCrsText, type Crs, crsLabel, isSameCrs, parseCrs } from './crs.ts';

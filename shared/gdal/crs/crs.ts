@@ -154,7 +154,7 @@ function degreesPerUnit(node: WktNode): number {
 /** Checks texts that name a CRS, because PROJ and GDAL open some texts as files or URLs. */
 
 const CODE = /^(EPSG|ESRI|OGC|IGNF):([A-Za-z0-9_]{1,32})$/i;
-const URN = /^urn:ogc:def:crs:(EPSG|ESRI|OGC|IGNF):[^:]{0,16}:([A-Za-z0-9_]{1,32})$/i;
+const URN = /^urn:(?:x-)?ogc:def:crs:(EPSG|ESRI|OGC|IGNF):(?:[^:]{0,16}:)?([A-Za-z0-9_]{1,32})$/i;
 const OPENGIS_URL =
   /^https?:\/\/www\.opengis\.net\/(?:def\/crs\/(EPSG|OGC)\/[^/]{1,8}\/|gml\/srs\/(epsg)\.xml#)([A-Za-z0-9]{1,32})$/i;
 const WKT = /^\s*[A-Za-z_]+\s*[[(]/;

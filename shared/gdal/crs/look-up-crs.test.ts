@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { testEnv } from '../../../tests/servers.ts';
 import type { Gdal } from '../gdal.ts';
@@ -29,6 +31,25 @@ test('identifies each CRS once', async () => {
   expect(await identify(9)).toEqual({ name: 'EPSG', code: '32632' });
   expect(await identify(9.5)).toBeUndefined();
   expect(started).toEqual([]);
+});
+
+test('keeps the text of a CRS in memory, but not the document that contains it', async () => {
+  const { signal } = new AbortController();
+  const gdal = createGdal(testEnv());
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const bytes = () => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const documentBytes = 2 ** 25;
+  const documents = 6;
+  const partOfDocument = (wkt: string) => Buffer.from(wkt.padEnd(documentBytes)).toString().slice(0, wkt.length);
+  const before = bytes();
+  for (let n = 0; n < documents; n += 1) await lookUpCrs(gdal, partOfDocument(utm(10 + n)), signal);
+  // Two of them may still be in use, because other tests run in this process, too.
+  await expect.poll(() => bytes() - before).toBeLessThan((documents / 2) * documentBytes);
 });
 
 /** UTM zone 32N without its code. With another meridian, no code has this definition. */

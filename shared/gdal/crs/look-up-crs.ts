@@ -24,7 +24,8 @@ export async function lookUpCrs(gdal: Gdal, checkedText: string, signal: AbortSi
 
 function keep(map: Map<string, Crs>, key: string, crs: Crs): Crs {
   if (map.size >= CACHED_CRS) map.clear();
-  map.set(key, crs);
+  // A copy: a key that is a part of a text would keep the whole text in memory.
+  map.set(Buffer.from(key).toString(), crs);
   return crs;
 }
 

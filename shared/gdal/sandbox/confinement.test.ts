@@ -209,7 +209,7 @@ describe.runIf(here.ownView.length > 0)(
       await expect(running).rejects.toMatchObject({
         code: 'INTERNAL',
         retryable: true,
-        message: expect.stringContaining('The sandbox of ogrinfo could not be set up') as string,
+        message: expect.stringContaining('Could not start the sandbox of ogrinfo') as string,
       });
     });
 

@@ -76,7 +76,7 @@ async function tryWrappers(log: Logger): Promise<Confinement> {
 
 function logResult({ noNetwork, limits }: Confinement, bwrapFailure: string | undefined, log: Logger): void {
   if (bwrapFailure === undefined) {
-    log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Detect:Success');
+    log.info({ files: 'own', network: 'none', limits }, 'Sandbox:Detect:Done');
     return;
   }
   log.warn(

@@ -45,6 +45,7 @@ export function sandboxEnvironment(
     OSR_USE_NON_DEPRECATED: 'NO',
     GML_DOWNLOAD_SCHEMA: 'NO',
     GML_FIELDTYPES: 'ALWAYS_STRING', // GML without a schema declares no types, and GDAL guesses them from some values.
+    GML_ATTRIBUTES_TO_OGR_FIELDS: 'YES', // Else GDAL leaves out all attributes of elements but `uom`.
     LIBKML_LAUNDER_FIELD_NAMES: 'NO', // Keeps the names of the data of KML.
     GML_PARSER: 'EXPAT', // Xerces, which GDAL uses for some encodings, resolves entities in other files.
     OGR_SQLITE_STATIC_VIRTUAL_OGR: 'NO', // Disables virtual tables on other files, of GDAL

@@ -1,10 +1,10 @@
-import type { ObjectId } from 'mongodb';
+import type { ClientSession, Collection, ObjectId } from 'mongodb';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { AssetDocument } from '../documents.ts';
 import type { DatasetVersion } from '../ledger.ts';
 import type { AssetQueries, AssetWrite } from '../operations/assets.ts';
 import { heldBy } from './claims.ts';
-import { type Database, type Transaction, writeMark } from './database.ts';
+import { type Database, isDuplicate, writeMark } from './database.ts';
 import { NOW } from './expressions.ts';
 import { DEFAULT_LIMIT, definedFields } from './records.ts';
 import { fromStored, objectId, type Stored, storedValue, toStored } from './stored-documents.ts';
@@ -15,6 +15,12 @@ export const EXISTS = { removed: { $exists: false } };
 export const COMPLETE = { stac_key: { $ne: null } };
 
 export function assetQueries(database: Database): AssetQueries {
+  return { ...assetReads(database), ...assetWrites(database) };
+}
+
+type AssetWrites = Pick<AssetQueries, 'insertAsset' | 'linkAsset' | 'describeAsset'>;
+
+function assetReads(database: Database): Omit<AssetQueries, keyof AssetWrites> {
   const find = (filter: object, sort: Record<string, 1 | -1>, { limit = 0, offset = 0 } = {}) =>
     database.on('assets', async (assets) => {
       const found = await assets
@@ -28,51 +34,7 @@ export function assetQueries(database: Database): AssetQueries {
   const first = async (filter: object, sort: Record<string, 1 | -1> = {}): Promise<AssetDocument | undefined> =>
     (await find(filter, sort, { limit: 1 }))[0];
 
-  /** Writes an asset in a transaction in which the claim stays current. */
-  const write = (claim: ClaimRef, change: (transaction: Transaction, run: Stored) => Promise<boolean>) =>
-    database.transaction(async (transaction): Promise<AssetWrite> => {
-      const run = await lockRun(transaction, claim);
-      if (run === null) return 'stale';
-      return (await change(transaction, run)) ? 'written' : 'not_found';
-    });
-
   return {
-    insertAsset: (claim, draft, dataset) =>
-      database.transaction(async (transaction) => {
-        const { session } = transaction;
-        const run = await lockRun(transaction, claim);
-        if (run === null) return undefined;
-        const _id = objectId(draft._id);
-        const stored = await transaction.in('assets').findOne({ _id }, { session });
-        if (stored !== null) return fromStored('assets', stored);
-        const { latest_version: _latest, ...newDataset } = toStored('datasets', dataset);
-        const { latest_version } = (await transaction
-          .in('datasets')
-          .findOneAndUpdate(
-            { _id: newDataset._id },
-            { $inc: { latest_version: 1 }, $setOnInsert: newDataset } as object,
-            { upsert: true, returnDocument: 'after', session },
-          )) as unknown as { latest_version: number };
-        const { updated_at } = await addToRun(transaction, run._id, _id);
-        const asset = { ...draft, version: latest_version, created_at: updated_at };
-        await transaction.in('assets').insertOne(toStored('assets', asset), { session });
-        return asset;
-      }),
-    linkAsset: (claim, assetId) =>
-      write(claim, async (transaction, run) => {
-        const _id = objectId(assetId);
-        const asset = await transaction.in('assets').findOne({ _id, ...EXISTS, ...COMPLETE }, transaction);
-        if (asset === null) return false;
-        if (!(run.asset_ids as ObjectId[]).some((id) => id.equals(_id))) await addToRun(transaction, run._id, _id);
-        return true;
-      }),
-    describeAsset: (claim, assetId, { iso, item_key }) =>
-      write(claim, async (transaction) => {
-        const records = storedValue({ iso, item_key });
-        const filter = { _id: objectId(assetId), ...EXISTS };
-        const result = await transaction.in('assets').updateOne(filter, { $set: records }, transaction);
-        return result.matchedCount > 0;
-      }),
     getAsset: (assetId) => first({ _id: objectId(assetId) }),
     getAssets: (assetIds) => find({ _id: { $in: assetIds.map(objectId) } }, {}),
     findAssetBySource: (datasetId, sourceHash) =>
@@ -91,27 +53,113 @@ export function assetQueries(database: Database): AssetQueries {
   };
 }
 
-/** Returns the run if the claim is current; it stays so until the transaction ends. */
-function lockRun(transaction: Transaction, claim: ClaimRef): Promise<Stored | null> {
-  return transaction
-    .in('runs')
-    .findOneAndUpdate(
-      heldBy(claim),
-      { $set: writeMark() },
-      { projection: { asset_ids: 1 }, session: transaction.session },
-    );
+function assetWrites(database: Database): AssetWrites {
+  return {
+    async insertAsset(claim, draft, dataset) {
+      const _id = objectId(draft._id);
+      const stored = await storedUnder(database, claim, _id);
+      if (stored !== 'missing') return stored;
+      try {
+        const inserted = await database.transaction(async (transaction) => {
+          const { session } = transaction;
+          const run = await addToRun(transaction.in('runs'), claim, _id, session);
+          if (run === undefined) return undefined;
+          if (!run.added) return 'stored';
+          const { latest_version: _latest, ...newDataset } = toStored('datasets', dataset);
+          const { latest_version } = (await transaction
+            .in('datasets')
+            .findOneAndUpdate(
+              { _id: newDataset._id },
+              { $inc: { latest_version: 1 }, $setOnInsert: newDataset } as object,
+              { upsert: true, returnDocument: 'after', session },
+            )) as unknown as { latest_version: number };
+          const asset = { ...draft, version: latest_version, created_at: run.updatedAt };
+          await transaction.in('assets').insertOne(toStored('assets', asset), { session });
+          return asset;
+        });
+        return inserted === 'stored' ? await storedMeanwhile(database, claim, _id) : inserted;
+      } catch (thrown) {
+        if (!isDuplicate(thrown)) throw thrown;
+        const asset = await storedMeanwhile(database, claim, _id);
+        // The index of another field rejected the asset, such as that of s3_key.
+        if (asset === undefined && (await isCurrent(database, claim))) throw thrown;
+        return asset;
+      }
+    },
+    async linkAsset(claim, assetId) {
+      const filter = { _id: objectId(assetId), ...EXISTS, ...COMPLETE };
+      const asset = await database.on('assets', (assets) => assets.findOne(filter, { projection: { _id: 1 } }));
+      return database.on('runs', async (runs): Promise<AssetWrite> => {
+        if (asset !== null) return (await addToRun(runs, claim, objectId(assetId))) === undefined ? 'stale' : 'written';
+        return (await runs.findOne(heldBy(claim), { projection: { _id: 1 } })) === null ? 'stale' : 'not_found';
+      });
+    },
+    describeAsset: (claim, assetId, { iso, item_key }) =>
+      database.transaction(async (transaction): Promise<AssetWrite> => {
+        const { session } = transaction;
+        const run = await transaction.in('runs').updateOne(heldBy(claim), { $set: writeMark() }, { session });
+        if (run.matchedCount === 0) return 'stale';
+        const filter = { _id: objectId(assetId), ...EXISTS };
+        const records = { $set: storedValue({ iso, item_key }) };
+        const result = await transaction.in('assets').updateOne(filter, records, { session });
+        return result.matchedCount > 0 ? 'written' : 'not_found';
+      }),
+  };
 }
 
-/** Returns the time of the server, which the run gets as `updated_at`. */
-async function addToRun(transaction: Transaction, runId: ObjectId, assetId: ObjectId): Promise<{ updated_at: string }> {
-  const run = await transaction
-    .in('runs')
-    .findOneAndUpdate(
-      { _id: runId },
-      [{ $set: { asset_ids: { $concatArrays: ['$asset_ids', [assetId]] }, updated_at: NOW } }],
-      { projection: { updated_at: 1 }, returnDocument: 'after', session: transaction.session },
-    );
-  return run as unknown as { updated_at: string };
+/** The asset with this id, for a registration under a claim. Undefined when the claim is not current. */
+async function storedUnder(
+  database: Database,
+  claim: ClaimRef,
+  _id: ObjectId,
+): Promise<AssetDocument | 'missing' | undefined> {
+  const asset = await database.on('assets', (assets) => assets.findOne({ _id }));
+  if (asset === null) return 'missing';
+  return (await isCurrent(database, claim)) ? fromStored('assets', asset) : undefined;
+}
+
+/** Another call stored the asset after the check. */
+async function storedMeanwhile(database: Database, claim: ClaimRef, _id: ObjectId): Promise<AssetDocument | undefined> {
+  const asset = await storedUnder(database, claim, _id);
+  return asset === 'missing' ? undefined : asset;
+}
+
+function isCurrent(database: Database, claim: ClaimRef): Promise<boolean> {
+  return database.on('runs', async (runs) => (await runs.findOne(heldBy(claim), { projection: { _id: 1 } })) !== null);
+}
+
+/**
+ * Adds an asset to the run of a current claim, once. Undefined when the claim is not current. `updatedAt` is the time
+ * of the server.
+ */
+async function addToRun(
+  runs: Collection<Stored>,
+  claim: ClaimRef,
+  assetId: ObjectId,
+  session?: ClientSession,
+): Promise<{ added: boolean; updatedAt: string } | undefined> {
+  const { _write } = writeMark();
+  const unlessAdded = (value: unknown, otherwise: string) => ({
+    $cond: [{ $in: [assetId, '$asset_ids'] }, otherwise, value],
+  });
+  const run = await runs.findOneAndUpdate(
+    heldBy(claim),
+    [
+      {
+        $set: {
+          asset_ids: unlessAdded({ $concatArrays: ['$asset_ids', [assetId]] }, '$asset_ids'),
+          updated_at: unlessAdded(NOW, '$updated_at'),
+          _write: unlessAdded(_write, '$_write'),
+        },
+      },
+    ],
+    { projection: { updated_at: 1, _write: 1 }, returnDocument: 'after', ...(session && { session }) },
+  );
+  if (run === null) return undefined;
+  return {
+    added: (run._write as ObjectId | undefined)?.equals(_write) ?? false,
+    updatedAt: run.updated_at as string,
+  };
 }
 
 function assetIdsOf(database: Database, runId: string): Promise<ObjectId[]> {

@@ -8,18 +8,29 @@ import { type Database, databaseError } from './database.ts';
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1_000;
 
+/** Which changes a stream delivers. */
+export type ChangeFilter = Document;
+
 /** Inserted and replaced runs, and updates that a user can see: the renewal of a claim does not set `updated_at`. */
-const CHANGES = [
-  {
-    $match: {
-      $or: [
-        { operationType: { $in: ['insert', 'replace'] } },
-        { 'updateDescription.updatedFields.updated_at': { $exists: true } },
-      ],
-    },
-  },
-  { $project: { operationType: 1, 'fullDocument.run_id': 1, 'fullDocument.status': 1 } },
-];
+export const CHANGES: ChangeFilter = {
+  $or: [
+    { operationType: { $in: ['insert', 'replace'] } },
+    { 'updateDescription.updatedFields.updated_at': { $exists: true } },
+  ],
+};
+
+/**
+ * Changes of ended runs. A run has about ten changes and one end, and the server reads the run for each change that it
+ * delivers, once for each stream.
+ */
+export const ENDS: ChangeFilter = {
+  $or: [
+    { operationType: 'replace', 'fullDocument.status': { $ne: 'running' } },
+    { 'updateDescription.updatedFields.status': { $exists: true } },
+  ],
+};
+
+const FIELDS = { operationType: 1, 'fullDocument.run_id': 1, 'fullDocument.status': 1 };
 
 interface Start {
   startAtOperationTime?: Timestamp;
@@ -27,16 +38,24 @@ interface Start {
 }
 
 /** Opens a change stream on the runs. Throws DATABASE_UNAVAILABLE; a stream that breaks later is resumed. */
-export async function openRunSource(database: Database, notify: RunListener): Promise<RunSource> {
+export async function openRunSource(database: Database, filter: ChangeFilter, notify: RunListener): Promise<RunSource> {
   // Changes after this time are delivered, regardless of when the server opens the stream.
   const { operationTime } = await database.execute((db) => db.command({ ping: 1 }));
   const ending = new AbortController();
-  void readChanges(database, { startAtOperationTime: operationTime as Timestamp }, notify, ending.signal);
+  const start = { startAtOperationTime: operationTime as Timestamp };
+  void readChanges({ database, filter, notify }, start, ending.signal);
   return { close: () => ending.abort() };
 }
 
+interface Reader {
+  database: Database;
+  filter: ChangeFilter;
+  notify: RunListener;
+}
+
 /** Reads until the signal aborts, and resumes after the last change when the stream breaks. Never rejects. */
-async function readChanges(database: Database, start: Start, notify: RunListener, signal: AbortSignal): Promise<void> {
+async function readChanges({ database, filter, notify }: Reader, start: Start, signal: AbortSignal): Promise<void> {
+  const pipeline = [{ $match: filter }, { $project: FIELDS }];
   let from = start;
   for (let delay = RETRY_MIN_MS; !signal.aborted; delay = Math.min(delay * 2, RETRY_MAX_MS)) {
     let stream: ChangeStream | undefined;
@@ -44,7 +63,7 @@ async function readChanges(database: Database, start: Start, notify: RunListener
     signal.addEventListener('abort', close, { once: true });
     try {
       stream = await database.execute((db) =>
-        Promise.resolve(db.collection('runs').watch(CHANGES, { fullDocument: 'updateLookup', ...from })),
+        Promise.resolve(db.collection('runs').watch(pipeline, { fullDocument: 'updateLookup', ...from })),
       );
       if (signal.aborted) return;
       for await (const change of stream) {

@@ -1,11 +1,13 @@
 import type { Document, Filter, ObjectId } from 'mongodb';
 import type { ClaimRef, Status } from '#shared/contracts/statuses.ts';
+import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import {
   CLAIMABLE_STATUSES,
   type ClaimState,
   claimsEndedRun,
   currentClaim,
   finishedClaim,
+  RENEWALS_PER_LEASE,
   STEP_CLAIMED,
   STEP_DONE,
   STEP_FAILED,
@@ -17,7 +19,7 @@ import { type Database, writeMark } from './database.ts';
 import { leaseEnd, literal, mapSteps, merge, NOW, withStep } from './expressions.ts';
 import { fromStored, type Stored, storedValue } from './stored-documents.ts';
 
-/** Each write changes the document of one run. finishStep with `close` also completes its assets, in a transaction. */
+/** Each write changes the document of one run. finishStep that ends the run completes its assets, in a transaction. */
 export function claimQueries(database: Database): ClaimQueries {
   /** Updates the run of a current claim. Returns its status; undefined when the claim is not current. */
   const update = (claim: ClaimRef, pipeline: Document[]) =>
@@ -41,27 +43,18 @@ export function claimQueries(database: Database): ClaimQueries {
     renewClaim: (claim, leaseSeconds) =>
       database.on('runs', async (runs) => {
         const renewed = { lease_until: leaseEnd(leaseSeconds) };
-        const result = await runs.updateOne(heldBy(claim), [{ $set: { steps: withStep(claim.step, renewed) } }]);
+        const update = [{ $set: { steps: withStep(claim.step, renewed) } }];
+        // It waits on the server for a transaction on the run, which may need the connection to end.
+        const maxTimeMS = Math.ceil((leaseSeconds * 1000) / RENEWALS_PER_LEASE);
+        const result = await runs.updateOne(heldBy(claim), update, { maxTimeMS });
         return result.matchedCount > 0;
       }),
-    async finishStep(claim, reply, close) {
+    async finishStep(claim, reply, endRunAs) {
       const done = merge(literal(STEP_DONE), { reply: literal(storedValue(reply)), finished_at: NOW });
       const fields = { steps: withStep(claim.step, done), updated_at: NOW, ...archivedBy(claim) };
-      if (close === undefined) return update(claim, [{ $set: fields }]);
-      return database.transaction(async (transaction) => {
-        const { session } = transaction;
-        const ended = [{ $set: { ...fields, ...writeMark(), status: close, finished_at: NOW } }];
-        const run = await transaction.in('runs').findOneAndUpdate(heldBy(claim), ended, { session });
-        if (run === null) return undefined;
-        await transaction
-          .in('assets')
-          .updateMany(
-            { run_id: run._id, item_key: { $exists: true }, removed: { $exists: false } },
-            [{ $set: { stac_key: '$item_key' } }, { $unset: 'item_key' }],
-            { session },
-          );
-        return close;
-      });
+      if (endRunAs === undefined) return update(claim, [{ $set: fields }]);
+      const isEnded = await endRun(database, claim, { ...fields, status: endRunAs, finished_at: NOW });
+      return isEnded ? endRunAs : undefined;
     },
     isFinishedBy: (claim) =>
       database.on('runs', async (runs) => {
@@ -76,12 +69,8 @@ export function claimQueries(database: Database): ClaimQueries {
     },
     restartRun: (claim, error, backendDied) =>
       database.on('runs', async (runs) => {
-        const isClaimed = { $eq: ['$$step.name', literal(claim.step)] };
-        const reset = merge('$$step', literal(STEP_RESET), {
-          error: { $cond: [isClaimed, literal(error), '$$step.error'] },
-        });
         const fields = {
-          steps: mapSteps(reset),
+          steps: resetSteps(claim, error),
           restarts: increment('$restarts'),
           updated_at: NOW,
           ...(backendDied ? { backend_deaths: increment('$backend_deaths') } : {}),
@@ -90,6 +79,32 @@ export function claimQueries(database: Database): ClaimQueries {
         return run === null ? undefined : fromStored('runs', run);
       }),
   };
+}
+
+/** The steps of a run that starts again. The claimed step has the error. */
+function resetSteps({ step }: ClaimRef, error: ErrorDocument): Document {
+  const isClaimed = { $eq: ['$$step.name', literal(step)] };
+  return mapSteps(
+    merge('$$step', literal(STEP_RESET), { error: { $cond: [isClaimed, literal(error), '$$step.error'] } }),
+  );
+}
+
+/** Updates the run of a current claim, which ends it, and completes its assets. False when the claim is not current. */
+function endRun(database: Database, claim: ClaimRef, fields: Document): Promise<boolean> {
+  return database.transaction(async (transaction) => {
+    const { session } = transaction;
+    const ended = [{ $set: { ...fields, ...writeMark() } }];
+    const run = await transaction.in('runs').findOneAndUpdate(heldBy(claim), ended, { session });
+    if (run === null) return false;
+    await transaction
+      .in('assets')
+      .updateMany(
+        { run_id: run._id, item_key: { $exists: true }, removed: { $exists: false } },
+        [{ $set: { stac_key: '$item_key' } }, { $unset: 'item_key' }],
+        { session },
+      );
+    return true;
+  });
 }
 
 /** The run that a write with this claim may change: claim-rules.ts. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   type ClientSession,
   type Collection,
@@ -21,6 +22,9 @@ const MAX_CONNECTIONS = 8;
 const SELECTION_TIMEOUT_MS = 10_000;
 /** A server that does not respond to an operation within this time is treated as unavailable. */
 const RESPONSE_TIMEOUT_MS = 30_000;
+
+/** Longest delay before a transaction that conflicted with another one is repeated. */
+const MAX_CONFLICT_DELAY_MS = 500;
 
 export const DUPLICATE_KEY = 11_000;
 const DOCUMENT_INVALID = 121;
@@ -49,10 +53,7 @@ export class Database {
     try {
       this.client = new MongoClient(url, {
         appName: 'sluice:ledger',
-        maxPoolSize: MAX_CONNECTIONS,
-        serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
-        waitQueueTimeoutMS: RESPONSE_TIMEOUT_MS,
-        socketTimeoutMS: RESPONSE_TIMEOUT_MS,
+        ...defaultsFor(url),
         writeConcern: { w: 'majority' },
         readConcern: { level: 'majority' },
         readPreference: 'primary',
@@ -90,9 +91,15 @@ export class Database {
    * with a write to the document that other transactions must not change meanwhile.
    */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    let attempts = 0;
     return this.execute((db) =>
       this.client.withSession((session) =>
-        session.withTransaction(() => work({ session, in: (name) => db.collection<Stored>(name) })),
+        session.withTransaction(async () => {
+          // The driver repeats without a delay, and the server keeps the transaction of a killed process for a while.
+          if (attempts > 0) await wait(Math.random() * Math.min(MAX_CONFLICT_DELAY_MS, 2 ** attempts));
+          attempts += 1;
+          return work({ session, in: (name) => db.collection<Stored>(name) });
+        }),
       ),
     );
   }
@@ -100,6 +107,18 @@ export class Database {
   async close(): Promise<void> {
     await this.client.close();
   }
+}
+
+/** The defaults of limits that the URL does not set. The driver would prefer them to the options of the URL. */
+function defaultsFor(url: string): MongoClientOptions {
+  const limits = {
+    maxPoolSize: MAX_CONNECTIONS,
+    serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+    waitQueueTimeoutMS: RESPONSE_TIMEOUT_MS,
+    socketTimeoutMS: RESPONSE_TIMEOUT_MS,
+  };
+  const isSet = (name: string) => new RegExp(`[?&]${name}=`, 'i').test(url);
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !isSet(name)));
 }
 
 /** The database in the path of the URL. The default of the driver would be `test`. */
@@ -131,7 +150,7 @@ export function databaseError(thrown: unknown): SluiceError {
   if (code === SNAPSHOT_TOO_OLD)
     return failed(
       'CONFIG_INVALID',
-      'MongoDB deleted the snapshot before it was read. Raise minSnapshotHistoryWindowInSeconds of the server.',
+      'MongoDB deleted the snapshot before it was read. Increase minSnapshotHistoryWindowInSeconds of the server.',
     );
   if (isTransient(thrown)) return failed('DATABASE_UNAVAILABLE', `MongoDB does not respond: ${thrown.message}`);
   if (code === DOCUMENT_INVALID)
@@ -156,7 +175,7 @@ export function isDuplicate(thrown: unknown): boolean {
   return cause instanceof MongoServerError && cause.code === DUPLICATE_KEY;
 }
 
-/** Errors of the connection are no MongoServerError: timeouts, closed connections, no primary. */
+/** Errors of the connection are not a MongoServerError: timeouts, closed connections, no primary. */
 function isTransient(error: MongoError): boolean {
   if (TRANSIENT_LABELS.some((label) => error.hasErrorLabel(label))) return true;
   if (!(error instanceof MongoServerError))

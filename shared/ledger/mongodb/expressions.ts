@@ -3,7 +3,7 @@ import type { Document } from 'mongodb';
 /** Parts of aggregation pipelines that several collections use. */
 
 /** A date of the server in the form of the documents: ISO 8601, UTC, milliseconds. */
-const iso = (date: unknown): Document => ({
+export const iso = (date: unknown): Document => ({
   $dateToString: { date, format: '%Y-%m-%dT%H:%M:%S.%LZ', timezone: 'UTC' },
 });
 

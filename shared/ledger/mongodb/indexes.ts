@@ -3,6 +3,11 @@ import type { CollectionName } from '../collections.ts';
 
 const IS_TEXT = { $type: 'string' } as const;
 
+/** A condition that a partial index of texts serves. MongoDB does not infer the type from the value. */
+export function textEqual(value: string): { $eq: string; $type: 'string' } {
+  return { $eq: value, ...IS_TEXT };
+}
+
 /** The indexes of each collection: one for every query of the ledger. */
 export const INDEXES: Record<CollectionName, IndexDescription[]> = {
   manifests: [

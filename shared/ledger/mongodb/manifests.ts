@@ -3,6 +3,7 @@ import type { ManifestDocument } from '../documents.ts';
 import type { AdmissionDocuments, ManifestQueries } from '../operations/manifests.ts';
 import { type Database, insertNew, isDuplicate, type Transaction } from './database.ts';
 import { literal, NOW } from './expressions.ts';
+import { textEqual } from './indexes.ts';
 import { fromStored, objectId, type Stored, toStored } from './stored-documents.ts';
 
 export function manifestQueries(database: Database): ManifestQueries {
@@ -25,7 +26,7 @@ export function manifestQueries(database: Database): ManifestQueries {
         const result = await collection('manifests').replaceOne({ _id, run_id: null }, manifest, { session });
         return result.matchedCount > 0;
       }),
-    getAdmittedManifest: (batchId) => first({ batch_id: batchId }),
+    getAdmittedManifest: (batchId) => first({ batch_id: textEqual(batchId) }),
     insertManifest: (manifest) =>
       database.on('manifests', async (manifests) =>
         (await insertNew(manifests, toStored('manifests', manifest))) ? manifest : undefined,
@@ -33,7 +34,8 @@ export function manifestQueries(database: Database): ManifestQueries {
     getManifest: (manifestId) => first({ _id: objectId(manifestId) }),
     findManifestsByKey: (manifestKey) => find({ manifest_key: manifestKey }, NEWEST),
     findManifestByBatch: async (batchId) =>
-      (await first({ batch_id: batchId })) ?? (await first({ claimed_batch_id: batchId }, NEWEST)),
+      (await first({ batch_id: textEqual(batchId) })) ??
+      (await first({ claimed_batch_id: textEqual(batchId) }, NEWEST)),
     endManifest: (manifestId, status, error) =>
       database.on('manifests', async (manifests) => {
         const result = await manifests.updateOne(

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type CommandStartedEvent, type Db, type Document, MongoClient, ObjectId } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { claimed, sampleDraft, sampleEdge, succeedWith } from '../../../tests/contract/samples.ts';
-import { admitBatch, newBatch } from '../../../tests/fixtures/documents.ts';
+import { callEveryQuery } from '../../../tests/contract/every-query.ts';
+import { claimed, sampleDraft, sampleEdge } from '../../../tests/contract/samples.ts';
+import { admitBatch } from '../../../tests/fixtures/documents.ts';
 import { NEEDS_MONGODB, mongoDatabase } from '../../../tests/mongodb.ts';
-import type { Ledger } from '../ledger.ts';
-import { activityOf } from '../new-run.ts';
 import { Database } from './database.ts';
 import { INDEXES } from './indexes.ts';
 import { mongoLedger, openMongoLedger } from './mongodb-ledger.ts';
@@ -22,8 +21,8 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
 
   /** A database without collections. */
   const newDatabase = () => {
-    const url = mongoDatabase() ?? '';
-    return { url, db: client.db(new URL(url).pathname.slice(1)) };
+    const name = `test_${randomUUID()}`;
+    return { url: mongoDatabase(name) ?? '', db: client.db(name) };
   };
 
   describe('validators', () => {
@@ -179,7 +178,7 @@ interface Query {
 
 /**
  * Whether an index begins with a field that the filter compares, or with the order of the sort. The plans of the server
- * are not used, because stand-ins for MongoDB report others.
+ * are not used, because substitutes for MongoDB report others.
  */
 function beginsWithIndex({ collection, filter, sort }: Query): boolean {
   if (!(collection in INDEXES)) return filter._id !== undefined;
@@ -212,56 +211,4 @@ function queriesOf({ command }: CommandStartedEvent): Query[] {
   const [stage] = (aggregate === undefined ? [] : command.pipeline) as Document[];
   if (aggregate === undefined || stage === undefined || '$changeStream' in stage) return [];
   return [query(aggregate, stage.$match ?? {}, new Map(Object.entries((stage.$sort ?? {}) as object)))];
-}
-
-async function callEveryQuery(ledger: Ledger): Promise<void> {
-  const batch = newBatch();
-  const run = await admitBatch(ledger);
-  const { batch_id, dataset_id, run_id } = run;
-  const claim = await claimed(ledger, run, 'export-geoparquet');
-  await ledger.renewClaim(claim, 60);
-  await ledger.releaseStep(claim, { code: 'INTERNAL', message: '', details: {} });
-  const again = await claimed(ledger, run, 'record-lineage').catch(() => claim);
-  const exporting = await admitBatch(ledger, { datasetId: dataset_id });
-  const exportClaim = await claimed(ledger, exporting, 'export-geoparquet');
-  const [asset] = await succeedWith(ledger, exportClaim, [sampleDraft(exporting)]);
-  const assetId = asset?._id ?? '';
-  await ledger.linkAsset(again, assetId).catch(() => undefined);
-  await ledger.insertLineage(again, [sampleEdge(run, assetId)]).catch(() => undefined);
-  await ledger.restartRun(again, { code: 'INTERNAL', message: '', details: {} }).catch(() => undefined);
-  await ledger.recordManifest({ ...batch.manifest, batch_id: null, run_id: null, status: 'failure' });
-  await ledger.endManifest(run.manifest_id, 'failure', null);
-  await ledger.markManifestArchived(run.manifest_id, 'archive/x.json');
-  await ledger.getManifest(run.manifest_id);
-  await ledger.findManifestsByKey(run.tags.manifest_key);
-  await ledger.findManifestByBatch('unknown');
-  await ledger.insertRerun({ ...run, _id: new ObjectId().toHexString() });
-  await ledger.endRun(run_id, 'canceled', null);
-  for (const filter of [
-    {},
-    { status: 'running' },
-    { batch_id },
-    { dataset_id },
-    { archived: false },
-    { archived: true },
-  ])
-    await ledger.listRuns(filter as Parameters<Ledger['listRuns']>[0]);
-  await ledger.getAsset(assetId);
-  await ledger.getAssets([assetId]);
-  await ledger.findAssetBySource(dataset_id, 'x');
-  await ledger.findAssetByKey('x');
-  for (const filter of [{}, { dataset_id }, { run_id }]) await ledger.listAssets(filter);
-  await ledger.listVersions(dataset_id);
-  await ledger.setRetention(dataset_id, { keep_versions: 1, decided_at: new Date().toISOString() });
-  await ledger.removeOldVersions(dataset_id);
-  await ledger.removeUnfinishedAssets(run_id);
-  await ledger.getRemovedAsset(assetId);
-  for (const filter of [{}, { dataset_id }]) await ledger.listRemovals(filter);
-  await ledger.markPurged(assetId);
-  await ledger.listLineage(assetId);
-  await ledger.listDerived(assetId);
-  await ledger.appendActivity(activityOf({ activity: 'run_started', operator: 'x', message: 'x' }));
-  for (const filter of [{}, { run_id }, { batch_id }]) await ledger.listActivity(filter);
-  for (const published of [true, false]) await ledger.listDatasets({ published });
-  await ledger.getDataset(dataset_id);
 }

@@ -7,7 +7,7 @@ import { Database } from './database.ts';
 import { manifestQueries } from './manifests.ts';
 import { recordQueries, runQueries } from './records.ts';
 import { removalQueries } from './removals.ts';
-import { openRunSource } from './change-stream.ts';
+import { CHANGES, ENDS, openRunSource } from './change-stream.ts';
 import { setUp } from './set-up.ts';
 
 /**
@@ -33,7 +33,8 @@ export async function openDatabase(url: string): Promise<Database> {
 
 /** The ledger in a database that is set up. */
 export function mongoLedger(database: Database): Ledger {
-  const feed = new RunFeed((notify) => openRunSource(database, notify));
+  const changes = new RunFeed((notify) => openRunSource(database, CHANGES, notify));
+  const ends = new RunFeed((notify) => openRunSource(database, ENDS, notify));
   return createLedger({
     ...manifestQueries(database),
     ...runQueries(database),
@@ -42,12 +43,13 @@ export function mongoLedger(database: Database): Ledger {
     ...removalQueries(database),
     ...recordQueries(database),
     announceRun: () => undefined, // The change stream reports every committed change.
-    watchRuns: (onChange, signal) => feed.listen(onChange, signal),
+    watchRuns: (onChange, signal) => changes.listen(onChange, signal),
+    watchRunEnds: (onEnded, signal) => ends.listen(onEnded, signal),
     async ping() {
       await database.execute((db) => db.command({ ping: 1 }));
     },
     async close() {
-      await feed.close();
+      await Promise.all([changes.close(), ends.close()]);
       await database.close();
     },
   });

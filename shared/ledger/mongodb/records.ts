@@ -1,12 +1,14 @@
+import type { Document } from 'mongodb';
 import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
+import type { RunFilter, RunGroup, StepProgress } from '../ledger.ts';
 import type { RecordQueries, RunQueries } from '../operations/records.ts';
 import { heldBy } from './claims.ts';
 import { type Database, insertNew, writeMark } from './database.ts';
 import { literal, mapSteps, merge, NOW } from './expressions.ts';
 import { fromStored, objectId, type Stored, toStored } from './stored-documents.ts';
 
-/** Length of a list when the caller gives no limit. */
+/** Length of a list when the caller sets no limit. */
 export const DEFAULT_LIMIT = 50;
 
 /** Lineage, activities and the list of datasets. */
@@ -40,10 +42,10 @@ export function recordQueries(database: Database): Omit<RecordQueries, 'getDatas
         const found = await activities.find(filter).sort({ at: -1, _id: 1 }).skip(offset).limit(limit).toArray();
         return found.map((activity) => fromStored('activity_logs', activity));
       }),
-    listDatasets: ({ published }) =>
+    listDatasets: ({ withCompleteAsset }) =>
       database.on('datasets', async (datasets) => {
         const found = await datasets
-          .aggregate<Stored>([{ $sort: { dataset_id: 1 } }, ...(published ? WITH_COMPLETE_ASSET : [])])
+          .aggregate<Stored>([{ $sort: { dataset_id: 1 } }, ...(withCompleteAsset ? WITH_COMPLETE_ASSET : [])])
           .toArray();
         return found.map((dataset) => fromStored('datasets', dataset));
       }),
@@ -78,15 +80,20 @@ export function runQueries(database: Database): RunQueries {
   return {
     getRun: (runId) => first({ run_id: runId }),
     getRunByKey: (runKey) => first({ run_key: runKey }),
-    listRuns: ({ status, batch_id, dataset_id, archived, limit = DEFAULT_LIMIT, offset = 0 }) =>
+    listRuns: ({ limit = DEFAULT_LIMIT, offset = 0, ...conditions }) =>
       database.on('runs', async (runs) => {
-        const filter = definedFields({ status, batch_id, dataset_id, _archived: archived });
+        const filter = runFilter(conditions);
         const found = await runs.find(filter).sort({ created_at: -1, _id: 1 }).skip(offset).limit(limit).toArray();
         return found.map((run) => fromStored('runs', run));
       }),
+    summarizeRuns: (since) =>
+      database.on('runs', async (runs) => ({
+        running: await runs.countDocuments({ status: 'running' }),
+        groups: await runs.aggregate<RunGroup>(summaryOf(since)).toArray(),
+      })),
     insertRun: (run) =>
       database.on('runs', async (runs) => ((await insertNew(runs, toStored('runs', run))) ? run : undefined)),
-    endRun: (runId, status, error) =>
+    endRun: (runId, status, error, unless) =>
       database.on('runs', async (runs) => {
         const failed = merge('$$step', literal(STEP_FAILED), {
           error: error === null ? '$$step.error' : literal(error),
@@ -94,13 +101,60 @@ export function runQueries(database: Database): RunQueries {
         });
         const steps = mapSteps({ $cond: [{ $eq: ['$$step.status', 'running'] }, failed, '$$step'] });
         const run = await runs.findOneAndUpdate(
-          { run_id: runId, status: { $in: statusesBefore(status) } },
+          { run_id: runId, status: { $in: statusesBefore(status) }, ...(unless && { $expr: withoutProgress(unless) }) },
           [{ $set: { status, error: literal(error), finished_at: NOW, updated_at: NOW, steps } }],
           { returnDocument: 'after' },
         );
         return run === null ? undefined : fromStored('runs', run);
       }),
   };
+}
+
+/** The texts that a search compares. */
+const SEARCHED = ['batch_id', 'dataset_id', 'run_id', 'tags.uploader'];
+
+function runFilter({ status, batch_id, dataset_id, lane, archived, since, until, text }: RunFilter): Document {
+  const created_at = definedFields({ $gte: since, $lt: until });
+  const pattern =
+    text === undefined ? undefined : { $regex: text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`), $options: 'i' };
+  return {
+    ...definedFields({ status, batch_id, dataset_id, lane, _archived: archived }),
+    ...(Object.keys(created_at).length === 0 ? {} : { created_at }),
+    ...(pattern === undefined ? {} : { $or: SEARCHED.map((field) => ({ [field]: pattern })) }),
+  };
+}
+
+/** The groups of runs that were created since a time. The times of runs are texts. */
+function summaryOf(since: string): Document[] {
+  const ended = { $subtract: [{ $toDate: '$finished_at' }, { $toDate: '$created_at' }] };
+  const seconds = { $cond: [{ $eq: ['$finished_at', null] }, 0, { $divide: [ended, MS_PER_SECOND] }] };
+  return [
+    { $match: { created_at: { $gte: since } } },
+    { $project: { lane: 1, status: 1, hour: { $substrBytes: ['$created_at', 0, HOUR_LENGTH] }, seconds } },
+    {
+      $group: {
+        _id: { lane: '$lane', status: '$status', hour: '$hour' },
+        count: { $sum: 1 },
+        total_seconds: { $sum: '$seconds' },
+        max_seconds: { $max: '$seconds' },
+      },
+    },
+    { $replaceWith: { $mergeObjects: ['$_id', '$$ROOT'] } },
+    { $unset: '_id' },
+  ];
+}
+
+const MS_PER_SECOND = 1_000;
+/** Of `2026-01-31T09`. */
+const HOUR_LENGTH = 13;
+
+/** False if a step has the progress. */
+function withoutProgress({ step, orClaimed }: StepProgress): Document {
+  const isDone = { $eq: ['$$step.status', 'done'] };
+  const isClaimed = { $and: [{ $eq: ['$$step.status', 'running'] }, { $gt: ['$$step.lease_until', NOW] }] };
+  const hasProgress = { $or: orClaimed ? [isDone, isClaimed] : [isDone] };
+  const progress = mapSteps({ $and: [{ $eq: ['$$step.name', literal(step)] }, hasProgress] });
+  return { $not: [{ $anyElementTrue: [progress] }] };
 }
 
 /** The fields of a filter that have a value. */

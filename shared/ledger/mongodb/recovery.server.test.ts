@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { MongoClient } from 'mongodb';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { claimed, OWNER, sampleDraft, succeedWith } from '../../../tests/contract/samples.ts';
 import { admitBatch, newBatch, newDatasetId } from '../../../tests/fixtures/documents.ts';
-import { mongoDatabase, NEEDS_MONGODB, type OwnMongo, startOwnMongo } from '../../../tests/mongodb.ts';
+import {
+  mongoDatabase,
+  NEEDS_MONGODB,
+  NEEDS_OWN_MONGODB,
+  type OwnMongo,
+  startOwnMongo,
+} from '../../../tests/mongodb.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { RunDocument } from '../documents.ts';
 import type { Ledger } from '../ledger.ts';
@@ -28,13 +34,14 @@ describe.skipIf(mongoDatabase() === undefined)(mongoDatabase() ? 'a server that 
   };
   beforeAll(async () => {
     const started = await startOwnMongo();
-    assert(started !== undefined, 'These tests need a program that they can kill: MONGOD_BIN or SECANTUSD_BIN.');
+    if (started === undefined) return;
     server = started;
     ledger = await open();
   });
+  beforeEach(({ skip }) => skip((server as OwnMongo | undefined) === undefined, NEEDS_OWN_MONGODB));
   afterAll(async () => {
     await Promise.all(opened.map((each) => each.close()));
-    await server.stop();
+    await (server as OwnMongo | undefined)?.stop();
   });
 
   test('operations fail while it is stopped; after its start, changes are received from the break on', async () => {
@@ -115,6 +122,24 @@ describe.skipIf(mongoDatabase() === undefined)(mongoDatabase() ? 'a server that 
     expect(await ledger.listRuns({ dataset_id: datasetId })).toHaveLength(RUNS);
   });
 });
+
+test.skipIf(mongoDatabase() === undefined)(
+  'servers outside the replica set of the URL are a wrong setting at the start, and unavailable later',
+  async ({ skip }) => {
+    const server = await startOwnMongo({ standalone: true });
+    if (server === undefined) return skip(NEEDS_OWN_MONGODB);
+    const database = new Database(server.url.replace('directConnection=true', 'replicaSet=rs0'), {
+      serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+    });
+    try {
+      await expect(setUp(database)).rejects.toMatchObject({ code: 'CONFIG_INVALID', retryable: false });
+      await expect(mongoLedger(database).ping()).rejects.toMatchObject(UNAVAILABLE);
+    } finally {
+      await database.close();
+      await server.stop();
+    }
+  },
+);
 
 /** Repeats an operation until the server responds, as the router does. Other errors are thrown. */
 async function repeat<T>(operation: () => Promise<T>): Promise<T> {

@@ -1,23 +1,19 @@
-import type { ObjectId } from 'mongodb';
 import { UNSUCCESSFUL_STATUSES } from '#shared/contracts/statuses.ts';
-import type { RemovalReason } from '../documents.ts';
+import type { AssetDocument, RemovalReason } from '../documents.ts';
 import type { RemovalQueries } from '../operations/assets.ts';
 import { COMPLETE, EXISTS } from './assets.ts';
-import { type Database, writeMark } from './database.ts';
+import { type Database, type Transaction, writeMark } from './database.ts';
 import { NOW } from './expressions.ts';
 import { definedFields } from './records.ts';
 import { fromStored, objectId } from './stored-documents.ts';
 
-/** Length of a list of removals when the caller gives no limit. */
+/** Length of a list of removals when the caller sets no limit. */
 const DEFAULT_REMOVALS = 100;
 
+/** Datasets with a retention rule. */
+const WITH_RULE = { keep_versions: { $type: 'number' } } as const;
+
 export function removalQueries(database: Database): RemovalQueries {
-  /** Marks one asset. Undefined if it is removed already. */
-  const remove = (id: ObjectId, reason: RemovalReason) =>
-    database.on('assets', async (assets) => {
-      const asset = await assets.findOneAndUpdate({ _id: id, ...EXISTS }, removal(reason), { returnDocument: 'after' });
-      return asset === null ? [] : [fromStored('assets', asset)];
-    });
   return {
     setRetention: (datasetId, { keep_versions, decided_at }) =>
       database.on('datasets', async (datasets) => {
@@ -35,36 +31,14 @@ export function removalQueries(database: Database): RemovalQueries {
         const dataset = await datasets.findOne({ dataset_id: datasetId });
         return dataset === null ? undefined : fromStored('datasets', dataset);
       }),
-    // The write to the dataset makes removals consecutive. A version that is completed meanwhile is not seen: then one
-    // version too many is kept, and the run of that version removes it.
-    removeOldVersions: (datasetId) =>
-      database.transaction(async (transaction) => {
-        const { session } = transaction;
-        const filter = { dataset_id: datasetId, keep_versions: { $type: 'number' as const } };
-        const dataset = await transaction.in('datasets').findOneAndUpdate(filter, { $set: writeMark() }, { session });
-        if (dataset === null) return [];
-        const assets = transaction.in('assets');
-        const surplus = await assets
-          .find({ dataset_id: datasetId, ...EXISTS, ...COMPLETE }, { projection: { _id: 1 }, session })
-          .sort({ version: -1 })
-          .skip(dataset.keep_versions as number)
-          .toArray();
-        if (surplus.length === 0) return [];
-        const these = { _id: { $in: surplus.map(({ _id }) => _id) } };
-        await assets.updateMany({ ...these, ...EXISTS }, removal('retention'), { session });
-        return (await assets.find(these, { session }).toArray()).map((asset) => fromStored('assets', asset));
-      }),
-    // An ended run has no current claim, so its incomplete assets can never be completed.
-    async removeUnfinishedAssets(runId) {
-      const ended = { run_id: runId, status: { $in: UNSUCCESSFUL_STATUSES } };
-      const run = await database.on('runs', (runs) => runs.findOne(ended, { projection: { _id: 1 } }));
-      if (run === null) return [];
-      const unfinished = await database.on('assets', (assets) =>
-        assets.find({ run_id: run._id, stac_key: null, ...EXISTS }, { projection: { _id: 1 } }).toArray(),
-      );
-      const removed = await Promise.all(unfinished.map(({ _id }) => remove(_id, 'run_not_finished')));
-      return removed.flat();
+    async removeOldVersions(datasetId) {
+      // Most datasets have no rule. A rule that is set meanwhile is applied by the caller that set it.
+      const rule = { dataset_id: datasetId, ...WITH_RULE };
+      const dataset = await database.on('datasets', (datasets) => datasets.findOne(rule, { projection: { _id: 1 } }));
+      if (dataset === null) return [];
+      return database.transaction((transaction) => removeOldVersions(transaction, datasetId));
     },
+    removeUnfinishedAssets: (runId) => removeUnfinishedAssets(database, runId),
     getRemovedAsset: (assetId) =>
       database.on('assets', async (assets) => {
         const asset = await assets.findOne({ _id: objectId(assetId), removed: { $exists: true } });
@@ -85,6 +59,46 @@ export function removalQueries(database: Database): RemovalQueries {
       );
     },
   };
+}
+
+/**
+ * The write to the dataset makes removals consecutive. A version that is completed meanwhile is not seen: then one
+ * version too many is kept, and the run of that version removes it.
+ */
+async function removeOldVersions(transaction: Transaction, datasetId: string): Promise<AssetDocument[]> {
+  const { session } = transaction;
+  const filter = { dataset_id: datasetId, ...WITH_RULE };
+  const dataset = await transaction.in('datasets').findOneAndUpdate(filter, { $set: writeMark() }, { session });
+  if (dataset === null) return [];
+  const assets = transaction.in('assets');
+  const surplus = await assets
+    .find({ dataset_id: datasetId, ...EXISTS, ...COMPLETE }, { projection: { _id: 1 }, session })
+    .sort({ version: -1 })
+    .skip(dataset.keep_versions as number)
+    .toArray();
+  if (surplus.length === 0) return [];
+  const these = { _id: { $in: surplus.map(({ _id }) => _id) } };
+  await assets.updateMany({ ...these, ...EXISTS }, removal('retention'), { session });
+  return (await assets.find(these, { session }).toArray()).map((asset) => fromStored('assets', asset));
+}
+
+/** An ended run has no current claim, so its incomplete assets can never be completed. */
+async function removeUnfinishedAssets(database: Database, runId: string): Promise<AssetDocument[]> {
+  const ended = { run_id: runId, status: { $in: UNSUCCESSFUL_STATUSES } };
+  const run = await database.on('runs', (runs) => runs.findOne(ended, { projection: { _id: 1 } }));
+  if (run === null) return [];
+  return database.on('assets', async (assets) => {
+    const unfinished = await assets
+      .find({ run_id: run._id, stac_key: null, ...EXISTS }, { projection: { _id: 1 } })
+      .toArray();
+    const removed = await Promise.all(
+      unfinished.map(({ _id }) =>
+        assets.findOneAndUpdate({ _id, ...EXISTS }, removal('run_not_finished'), { returnDocument: 'after' }),
+      ),
+    );
+    // Null: another call has removed the asset.
+    return removed.filter((asset) => asset !== null).map((asset) => fromStored('assets', asset));
+  });
 }
 
 /** The update that marks assets as removed. */

@@ -5,7 +5,7 @@ import { type Database, DUPLICATE_KEY } from './database.ts';
 import { openDatabase } from './mongodb-ledger.ts';
 import { fromStored, objectId, type Stored, toStored } from './stored-documents.ts';
 
-/** Documents that are read at once. The document of a run can have more than 100 KB. */
+/** Documents of one query. The document of a run can have more than 100 KB. */
 const BATCH_DOCUMENTS = 50;
 /** The snapshot of a session (manual, "Read Concern snapshot"). The driver sets its time after the first read. */
 const SNAPSHOT = { readConcern: { level: 'snapshot' } } as const;

@@ -34,7 +34,7 @@ function adapt(zodSchema: unknown, jsonSchema: JsonSchema): void {
     return;
   }
   for (const keyword of UNUSED_KEYWORDS) Reflect.deleteProperty(jsonSchema, keyword);
-  // Properties of Unicode have other names in PCRE than in JavaScript.
+  // The names of Unicode properties in PCRE differ from those in JavaScript.
   if (String(jsonSchema.pattern).includes('\\p{')) delete jsonSchema.pattern;
   if (jsonSchema.type !== 'integer') return;
   delete jsonSchema.type;

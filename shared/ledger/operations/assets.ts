@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import { staleClaim } from '../claim-rules.ts';
 import { type AssetDocument, AssetDocumentSchema, type AssetDraft, type DatasetDocument } from '../documents.ts';
-import { parseDocument } from '../parse-document.ts';
+import { parseDocument } from '../collections.ts';
 import type { AssetFilter, AssetRecords, DatasetVersion, Ledger, RetentionRule } from '../ledger.ts';
 import { newDataset } from '../new-run.ts';
 import type { AnnounceRun } from './records.ts';

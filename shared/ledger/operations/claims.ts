@@ -14,7 +14,7 @@ export interface ClaimQueries {
   /** False when the claim is not current. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
   /** Returns the status of the run afterwards; undefined when the claim is not current. */
-  finishStep(claim: ClaimRef, reply: SluiceEvent | null, close: 'success' | undefined): Promise<Status | undefined>;
+  finishStep(claim: ClaimRef, reply: SluiceEvent | null, endRunAs: 'success' | undefined): Promise<Status | undefined>;
   /** True when this claim finished its step. */
   isFinishedBy(claim: ClaimRef): Promise<boolean>;
   /** As finishStep. `unplace`: removes the placement of the run if its token is that of the claim. */
@@ -36,8 +36,8 @@ export function claimOperations(
       return result;
     },
     renewClaim: (claim, leaseSeconds) => queries.renewClaim(claim, leaseSeconds),
-    async finishStep(claim, reply, close) {
-      const status = await queries.finishStep(claim, reply, close);
+    async finishStep(claim, reply, endRunAs) {
+      const status = await queries.finishStep(claim, reply, endRunAs);
       if (status !== undefined) return announceRun(claim.runId, status);
       // The response to an earlier call with this claim may have been lost.
       if (!(await queries.isFinishedBy(claim))) throw staleClaim(claim);

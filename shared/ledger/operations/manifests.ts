@@ -9,7 +9,7 @@ import {
   type RunDocument,
   RunDocumentSchema,
 } from '../documents.ts';
-import { parseDocument } from '../parse-document.ts';
+import { parseDocument } from '../collections.ts';
 import type { Admission, Ledger } from '../ledger.ts';
 import type { AnnounceRun, RunQueries } from './records.ts';
 

@@ -11,8 +11,8 @@ import {
   type RunDocument,
   RunDocumentSchema,
 } from '../documents.ts';
-import { parseDocument } from '../parse-document.ts';
-import type { ActivityFilter, Ledger, RunFilter } from '../ledger.ts';
+import { parseDocument } from '../collections.ts';
+import type { ActivityFilter, Ledger, RunFilter, RunSummary, StepProgress } from '../ledger.ts';
 
 /** Lineage, activities and datasets. Inserts change nothing when the `_id` is stored. */
 export interface RecordQueries {
@@ -22,7 +22,7 @@ export interface RecordQueries {
   listDerived(assetId: string): Promise<LineageDocument[]>;
   insertActivity(activity: ActivityDocument): Promise<void>;
   listActivity(filter: ActivityFilter): Promise<ActivityDocument[]>;
-  listDatasets(filter: { published: boolean }): Promise<DatasetDocument[]>;
+  listDatasets(filter: { withCompleteAsset: boolean }): Promise<DatasetDocument[]>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
 }
 
@@ -43,7 +43,7 @@ export function recordOperations(queries: RecordQueries): RecordOperations {
     appendActivity: (activity) =>
       queries.insertActivity(parseDocument(ActivityDocumentSchema, 'activity_logs', storableValue(activity))),
     listActivity: (filter = {}) => queries.listActivity(filter),
-    listDatasets: ({ published = false } = {}) => queries.listDatasets({ published }),
+    listDatasets: ({ withCompleteAsset = false } = {}) => queries.listDatasets({ withCompleteAsset }),
     getDataset: (datasetId) => queries.getDataset(datasetId),
   };
 }
@@ -55,22 +55,30 @@ export interface RunQueries {
   getRun(runId: string): Promise<RunDocument | undefined>;
   getRunByKey(runKey: string): Promise<RunDocument | undefined>;
   listRuns(filter: RunFilter): Promise<RunDocument[]>;
+  summarizeRuns(since: string): Promise<RunSummary>;
   /** Undefined when a run with its run_key or an id of its ids is stored. */
   insertRun(run: RunDocument): Promise<RunDocument | undefined>;
   /**
    * Ends a run whose status is one of statusesBefore(status), and sets STEP_FAILED (claim-rules.ts) on its running
-   * steps, so that their claims are stale. Undefined when the run does not exist or has another status.
+   * steps, so that their claims are stale. Undefined when the run does not exist, has another status, or has a step
+   * with the progress `unless`.
    */
-  endRun(runId: string, status: UnsuccessfulStatus, error: ErrorDocument | null): Promise<RunDocument | undefined>;
+  endRun(
+    runId: string,
+    status: UnsuccessfulStatus,
+    error: ErrorDocument | null,
+    unless: StepProgress | undefined,
+  ): Promise<RunDocument | undefined>;
 }
 
 export function runOperations(
   queries: RunQueries,
   announceRun: AnnounceRun,
-): Pick<Ledger, 'getRun' | 'listRuns' | 'insertRerun' | 'endRun'> {
+): Pick<Ledger, 'getRun' | 'listRuns' | 'summarizeRuns' | 'insertRerun' | 'endRun'> {
   return {
     getRun: (runId) => queries.getRun(runId),
     listRuns: (filter = {}) => queries.listRuns(filter),
+    summarizeRuns: (since) => queries.summarizeRuns(since),
     async insertRerun(run) {
       const inserted = await queries.insertRun(parseDocument(RunDocumentSchema, 'runs', run));
       if (inserted !== undefined) {
@@ -79,19 +87,19 @@ export function runOperations(
       }
       const stored = await queries.getRunByKey(run.run_key);
       if (stored !== undefined) return { inserted: false, run: stored };
-      throw new SluiceError('INTERNAL', `Run ${run.run_id} is stored with another run key than ${run.run_key}.`, {
+      throw new SluiceError('INTERNAL', `Run ${run.run_id} is stored with a run key other than ${run.run_key}.`, {
         details: { run_id: run.run_id, run_key: run.run_key },
       });
     },
-    async endRun(runId, status, error) {
-      const ended = await queries.endRun(runId, status, storableValue(error));
+    async endRun(runId, status, error, unless) {
+      const ended = await queries.endRun(runId, status, storableValue(error), unless);
       if (ended !== undefined) {
         announceRun(runId, status);
         return { changed: true, run: ended };
       }
       const run = await queries.getRun(runId);
       if (run === undefined) throw runNotFound(runId);
-      if (run.status === status) return { changed: false, run };
+      if (run.status === status || run.status === 'running') return { changed: false, run };
       throw new SluiceError('TRANSITION_ILLEGAL', `Run ${runId} is ${run.status} and cannot become ${status}.`, {
         details: { run_id: runId, from: run.status, to: status },
       });

@@ -201,7 +201,7 @@ const MARK_PURGED: Statement = {
     where _id = $1 and doc ? 'removed' and not doc ? 'purged_at'`,
 };
 
-/** Length of a list of removals when the caller gives no limit. */
+/** Length of a list of removals when the caller sets no limit. */
 const DEFAULT_REMOVALS = 100;
 
 export function removalQueries(database: Database): RemovalQueries {

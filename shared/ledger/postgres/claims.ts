@@ -89,8 +89,8 @@ const FINISH: Statement = {
 };
 
 /** As FINISH, ends the run with status $5, and completes its described assets. */
-const CLOSE: Statement = {
-  name: 'ledger.close',
+const FINISH_AND_END: Statement = {
+  name: 'ledger.finish-and-end',
   text: `
     with run as (
       update ledger.runs
@@ -151,11 +151,11 @@ export function claimQueries(database: Database): ClaimQueries {
     async renewClaim(claim, leaseSeconds) {
       return (await database.query(RENEW, [...heldBy(claim), claim.step, leaseSeconds])).length > 0;
     },
-    async finishStep(claim, reply, close) {
+    async finishStep(claim, reply, endRunAs) {
       const values = [...heldBy(claim), claim.step, storableJson(reply)];
-      const [row] = await (close === undefined
+      const [row] = await (endRunAs === undefined
         ? database.query<{ status: Status }>(FINISH, values)
-        : database.query<{ status: Status }>(CLOSE, [...values, close]));
+        : database.query<{ status: Status }>(FINISH_AND_END, [...values, endRunAs]));
       return row?.status;
     },
     async isFinishedBy(claim) {

@@ -1,5 +1,5 @@
 import type { Status } from '#shared/contracts/statuses.ts';
-import { ListenConnection } from '#shared/postgres/listen-connection.ts';
+import { ListenConnection } from '#shared/databases/listen-connection.ts';
 import { createLedger } from '../create-ledger.ts';
 import type { Ledger } from '../ledger.ts';
 import { RunFeed, type RunListener, type RunSource } from '../run-feed.ts';
@@ -34,6 +34,7 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     ...recordQueries(database),
     announceRun: (runId, status) => announcer.announce(runId, status),
     watchRuns: (onChange, signal) => feed.listen(onChange, signal),
+    watchRunEnds: (onEnded, signal) => feed.listen(ofEndedRuns(onEnded), signal),
     async ping() {
       await database.query({ text: 'select 1' });
     },
@@ -43,6 +44,12 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
       await database.close();
     },
   });
+}
+
+function ofEndedRuns(listener: RunListener): RunListener {
+  return (runId, status) => {
+    if (status !== 'running') listener(runId, status);
+  };
 }
 
 /** Channel to which each change of a run is sent, as `{status} {run_id}`. */
@@ -79,7 +86,7 @@ const ANNOUNCE: Statement = {
 /**
  * Notifies other processes of changed runs. The notification is not part of the transaction of the change: PostgreSQL
  * commits transactions with notifications one after another, each with its own disk flush, which reduced the writes per
- * second to a quarter. When a process dies between the change and the notification, the notification is lost, which the
+ * second to a quarter. When a process ends between the change and the notification, the notification is lost, which the
  * port allows.
  */
 class RunAnnouncer {

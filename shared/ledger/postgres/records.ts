@@ -2,6 +2,7 @@ import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { storableJson } from '#shared/text/storable.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
 import type { ActivityDocument, DatasetDocument, LineageDocument, RunDocument } from '../documents.ts';
+import type { RunGroup } from '../ledger.ts';
 import type { RecordQueries, RunQueries } from '../operations/records.ts';
 import { heldBy } from './claims.ts';
 import type { Database, Statement } from './database.ts';
@@ -22,14 +23,17 @@ const LIST_LINEAGE: Statement = {
 };
 const LIST_DERIVED: Statement = {
   name: 'ledger.list-derived',
-  text: "select doc from ledger.lineage where doc->'source'->>'asset_id' = $1 order by created_at, _id",
+  // The second condition is that of the partial index.
+  text: `
+    select doc from ledger.lineage where doc->'source'->>'asset_id' = $1 and doc->'source' ? 'asset_id'
+    order by created_at, _id`,
 };
 const INSERT_ACTIVITY: Statement = {
   name: 'ledger.append-activity',
   text: 'insert into ledger.activity_logs (doc) values ($1::jsonb) on conflict (_id) do nothing',
 };
-const LIST_PUBLISHED: Statement = {
-  name: 'ledger.list-published-datasets',
+const LIST_WITH_COMPLETE_ASSET: Statement = {
+  name: 'ledger.list-datasets-with-complete-asset',
   text: `
     select doc from ledger.datasets as dataset
     where exists (select from ledger.assets where dataset_id = dataset.dataset_id and ${EXISTS} and ${COMPLETE})
@@ -54,7 +58,8 @@ export function recordQueries(database: Database): Omit<RecordQueries, 'getDatas
       const list = listOf('activity_logs', { equal: { run_id, batch_id }, newestBy: 'at', limit, offset });
       return database.documents<ActivityDocument>(list, list.values);
     },
-    listDatasets: ({ published }) => database.documents<DatasetDocument>(published ? LIST_PUBLISHED : LIST_DATASETS),
+    listDatasets: ({ withCompleteAsset }) =>
+      database.documents<DatasetDocument>(withCompleteAsset ? LIST_WITH_COMPLETE_ASSET : LIST_DATASETS),
   };
 }
 
@@ -79,7 +84,30 @@ const END: Statement = {
           end order by ordinality)
         from jsonb_array_elements(doc -> 'steps') with ordinality))
     where run_id = $1 and status = any ($4::text[])
+      and not exists (
+        select from jsonb_array_elements(doc -> 'steps')
+        where value ->> 'name' = $5 and (value ->> 'status' = 'done'
+          or $6::boolean and value ->> 'status' = 'running'
+            and (value ->> 'lease_until')::timestamptz > clock_timestamp()))
     returning doc`,
+};
+
+/** The texts that a search compares. */
+const SEARCHED = `concat_ws(' ', batch_id, dataset_id, run_id, doc -> 'tags' ->> 'uploader')`;
+const COUNT_RUNNING: Statement = {
+  name: 'ledger.count-running-runs',
+  text: `select count(*)::int as count from ledger.runs where status = 'running'`,
+};
+const SUMMARIZE: Statement = {
+  name: 'ledger.summarize-runs',
+  text: `
+    select lane, status, hour, count(*)::int as count,
+      coalesce(sum(seconds), 0) as total_seconds, coalesce(max(seconds), 0) as max_seconds
+    from (
+      select lane, status, left(created_at, 13) as hour,
+        extract(epoch from (doc ->> 'finished_at')::timestamptz - created_at::timestamptz)::float8 as seconds
+      from ledger.runs where created_at >= $1) as run
+    group by lane, status, hour`,
 };
 
 export function runQueries(database: Database): RunQueries {
@@ -88,13 +116,28 @@ export function runQueries(database: Database): RunQueries {
   return {
     getRun: (runId) => first(GET, [runId]),
     getRunByKey: (runKey) => first(GET_BY_KEY, [runKey]),
-    listRuns({ status, batch_id, dataset_id, archived, limit, offset }) {
+    listRuns({ status, batch_id, dataset_id, lane, archived, limit, offset, ...filter }) {
       const where = archived === undefined ? undefined : archived ? 'archived' : 'not archived';
-      const equal = { status, batch_id, dataset_id };
-      const list = listOf('runs', { equal, where, newestBy: 'created_at', limit, offset });
+      const equal = { status, batch_id, dataset_id, lane };
+      const matching = [
+        { condition: (value: string) => `created_at >= ${value}`, value: filter.since },
+        { condition: (value: string) => `created_at < ${value}`, value: filter.until },
+        { condition: (value: string) => `strpos(lower(${SEARCHED}), lower(${value})) > 0`, value: filter.text },
+      ];
+      const list = listOf('runs', { equal, where, matching, newestBy: 'created_at', limit, offset });
       return database.documents<RunDocument>(list, list.values);
     },
+    async summarizeRuns(since) {
+      const [groups, [running]] = await Promise.all([
+        database.query<RunGroup>(SUMMARIZE, [since]),
+        database.query<{ count: number }>(COUNT_RUNNING),
+      ]);
+      return { running: running?.count ?? 0, groups };
+    },
     insertRun: (run) => first(INSERT, [storableJson(run)]),
-    endRun: (runId, status, error) => first(END, [runId, status, JSON.stringify(error), statusesBefore(status)]),
+    endRun: (runId, status, error, unless) => {
+      const values = [runId, status, JSON.stringify(error), statusesBefore(status)];
+      return first(END, [...values, unless?.step ?? null, unless?.orClaimed ?? false]);
+    },
   };
 }

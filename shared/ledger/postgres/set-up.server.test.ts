@@ -2,9 +2,10 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admitBatch } from '../../../tests/fixtures/documents.ts';
 import { createDatabase } from '../../../tests/servers.ts';
-import { CREATE_TABLES, Database } from './database.ts';
+import { Database } from './database.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
 import { setUp } from './set-up.ts';
+import { CREATE_TABLES } from './tables.ts';
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let client: pg.Client;

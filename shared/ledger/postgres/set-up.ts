@@ -1,5 +1,6 @@
 import { type LedgerFormat, type Migration, missingMigrations, ownFormat } from '../ledger-format.ts';
-import { CREATE_TABLES, type Database, databaseError } from './database.ts';
+import { type Database, databaseError } from './database.ts';
+import { CREATE_TABLES } from './tables.ts';
 
 /** Advisory lock on the set-up: concurrent CREATE IF NOT EXISTS statements fail. */
 const SETUP_LOCK = "hashtext('sluice:ledger:tables')";

@@ -31,7 +31,7 @@ export const COMPLETE = "doc ->> 'stac_key' is not null";
 export const CLAIM_HELD =
   'claim as materialized (select _id from ledger.runs where run_id = $1 and doc @> $2::jsonb for update)';
 
-/** Length of a list when the caller gives no limit. */
+/** Length of a list when the caller sets no limit. */
 export const DEFAULT_LIMIT = 50;
 
 export interface ListRequest {
@@ -39,6 +39,8 @@ export interface ListRequest {
   equal: Record<string, string | undefined>;
   /** A further condition, without parameters. */
   where?: string | undefined;
+  /** Conditions on one value each; those with an undefined value are ignored. */
+  matching?: { condition: (parameter: string) => string; value: string | undefined }[];
   newestBy: string;
   limit?: number | undefined;
   offset?: number | undefined;
@@ -52,12 +54,18 @@ export function listOf(collection: string, request: ListRequest): Statement & { 
   const equal = Object.entries(request.equal).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const conditions = equal.map(([column], index) => `${pg.escapeIdentifier(column)} = $${index + 1}`);
   if (request.where !== undefined) conditions.push(request.where);
+  const values = equal.map(([, value]) => value);
+  for (const { condition, value } of request.matching ?? []) {
+    if (value === undefined) continue;
+    values.push(value);
+    conditions.push(condition(`$${values.length}`));
+  }
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
   const order = `${pg.escapeIdentifier(request.newestBy)} desc, _id`;
   return {
     text:
       `select doc from ledger.${pg.escapeIdentifier(collection)}${where} order by ${order} ` +
-      `limit $${equal.length + 1} offset $${equal.length + 2}`,
-    values: [...equal.map(([, value]) => value), request.limit ?? DEFAULT_LIMIT, request.offset ?? 0],
+      `limit $${values.length + 1} offset $${values.length + 2}`,
+    values: [...values, request.limit ?? DEFAULT_LIMIT, request.offset ?? 0],
   };
 }

@@ -5,7 +5,7 @@ import type { LedgerDocument, LedgerSnapshot, StoredLedger } from '../transfer/s
 import { Database, databaseError } from './database.ts';
 import { setUp } from './set-up.ts';
 
-/** Documents that are read at once. The document of a run can have more than 100 KB. */
+/** Documents of one query. The document of a run can have more than 100 KB. */
 const BATCH_DOCUMENTS = 50;
 
 /** Opens all documents of a ledger in PostgreSQL. Creates missing tables. Throws as openPostgresLedger. */

@@ -5,11 +5,10 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { writeFileStream } from '#shared/text/file-streams.ts';
+import { writeFileStream } from '#shared/streams/file-streams.ts';
 import type { CollectionName } from '../collections.ts';
 import { newHeader, toLine, TRANSFER_ORDER } from './export-format.ts';
-import type { LedgerSnapshot, StoredLedger } from './stored-ledger.ts';
-import { requireNoActiveRuns, type TransferOptions } from './transfer-options.ts';
+import { type LedgerSnapshot, requireNoActiveRuns, type StoredLedger, type TransferOptions } from './stored-ledger.ts';
 
 export type Counts = Record<CollectionName, number>;
 

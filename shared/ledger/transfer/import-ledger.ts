@@ -1,14 +1,13 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { CollectionName } from '../collections.ts';
 import { isSame } from './export-format.ts';
-import { type ExportedBatch, readExport } from './read-export.ts';
-import type { LedgerDocument, StoredLedger } from './stored-ledger.ts';
-import { requireNoActiveRuns, type TransferOptions } from './transfer-options.ts';
+import { type ExportedPage, readExport } from './read-export.ts';
+import { type LedgerDocument, requireNoActiveRuns, type StoredLedger, type TransferOptions } from './stored-ledger.ts';
 
 export interface ImportReport {
-  /** Number of documents that the import inserted. */
+  /** Number of documents that the ledger did not contain before the import. */
   inserted: number;
-  /** Number of documents that were stored before. */
+  /** Number of documents that the ledger contained before the import. */
   present: number;
 }
 
@@ -29,17 +28,19 @@ export async function importLedger(
   } finally {
     await snapshot.close();
   }
-  // The first pass reads the whole file before anything is inserted.
-  for await (const { collection, documents } of readExport(file, options)) {
-    await requireSame(ledger, collection, documents);
-  }
+  // The first pass reads the whole file before anything is inserted. It also counts what is stored: the driver repeats
+  // an insert without a response, and the repetition can be rejected although this import inserted the documents.
+  // MongoDB recognizes a repetition. SecantusDB does not while it still executes the first insert.
   const report = { inserted: 0, present: 0 };
+  for await (const { collection, documents } of readExport(file, options)) {
+    const stored = await requireSame(ledger, collection, documents);
+    report.present += stored.size;
+    report.inserted += documents.length - stored.size;
+  }
   for await (const { collection, documents } of readExport(file, options)) {
     const rejected = new Set(await ledger.insertAbsent(collection, documents));
     const present = documents.filter(({ _id }) => rejected.has(_id));
     if (present.length > 0) await requireStored(ledger, collection, present);
-    report.present += present.length;
-    report.inserted += documents.length - present.length;
   }
   return report;
 }
@@ -48,7 +49,7 @@ export async function importLedger(
 async function requireSame(
   ledger: StoredLedger,
   collection: CollectionName,
-  documents: ExportedBatch['documents'],
+  documents: ExportedPage['documents'],
 ): Promise<Set<string>> {
   const ids = documents.map(({ _id }) => _id);
   const stored = new Map((await ledger.find(collection, ids)).map((document) => [document._id, document]));
@@ -64,7 +65,7 @@ async function requireSame(
 async function requireStored(
   ledger: StoredLedger,
   collection: CollectionName,
-  documents: ExportedBatch['documents'],
+  documents: ExportedPage['documents'],
 ): Promise<void> {
   const stored = await requireSame(ledger, collection, documents);
   const missing = documents.find(({ _id }) => !stored.has(_id));

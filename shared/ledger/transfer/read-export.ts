@@ -1,35 +1,35 @@
 import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/text/file-streams.ts';
+import { readFileStream } from '#shared/streams/file-streams.ts';
 import { type CollectionName, SCHEMAS } from '../collections.ts';
 import { DocumentLineSchema, EXPORT_VERSION, HeaderSchema, TrailerSchema } from './export-format.ts';
 import type { LedgerDocument } from './stored-ledger.ts';
 
 /** Documents of one collection. */
-export interface ExportedBatch {
+export interface ExportedPage {
   collection: CollectionName;
   documents: LedgerDocument[];
 }
 
-/** A batch ends after this many documents, or characters of their lines. */
-const BATCH_DOCUMENTS = 200;
-const BATCH_CHARACTERS = 2 * 2 ** 20;
+/** A page ends after this many documents, or characters of their lines. */
+const PAGE_DOCUMENTS = 200;
+const PAGE_CHARACTERS = 2 * 2 ** 20;
 /** MongoDB stores documents up to 16 MiB. A longer line cannot be one of them, nor its JSON. */
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 
 const NEWLINE = 0x0a;
 
 /**
- * Reads an export in batches. Each document is valid, and has no field that its schema does not know. After the last
- * batch, throws if the file is not complete.
+ * Reads an export in pages. Each document is valid, and has only fields of its schema. After the last
+ * page, throws if the file is not complete.
  * Throws LEDGER_FILE_INVALID, LEDGER_TOO_NEW; REQUEST_INVALID for a file that cannot be read.
  */
-export async function* readExport(file: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ExportedBatch> {
+export async function* readExport(file: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ExportedPage> {
   const hash = createHash('sha256');
   const counts: Record<string, number> = Object.fromEntries(Object.keys(SCHEMAS).map((name) => [name, 0]));
   let number = 0;
-  let batch: (ExportedBatch & { characters: number }) | undefined;
+  let page: (ExportedPage & { characters: number }) | undefined;
   let isComplete = false;
   for await (const bytes of linesOf(file, signal)) {
     number += 1;
@@ -44,23 +44,23 @@ export async function* readExport(file: string, { signal }: { signal: AbortSigna
     } else {
       const { collection, document } = parseDocumentLine(value, at);
       counts[collection] = (counts[collection] ?? 0) + 1;
-      if (batch !== undefined && (batch.collection !== collection || isFull(batch))) {
-        yield batch;
-        batch = undefined;
+      if (page !== undefined && (page.collection !== collection || isFull(page))) {
+        yield page;
+        page = undefined;
       }
-      batch ??= { collection, documents: [], characters: 0 };
-      batch.documents.push(document);
-      batch.characters += bytes.length;
+      page ??= { collection, documents: [], characters: 0 };
+      page.documents.push(document);
+      page.characters += bytes.length;
     }
     hash.update(bytes).update('\n');
   }
   if (!isComplete)
     throw damaged({ file, line: number }, 'is the last line, but not the trailer: the file is incomplete');
-  if (batch !== undefined) yield batch;
+  if (page !== undefined) yield page;
 }
 
 function isFull({ documents, characters }: { documents: unknown[]; characters: number }): boolean {
-  return documents.length >= BATCH_DOCUMENTS || characters >= BATCH_CHARACTERS;
+  return documents.length >= PAGE_DOCUMENTS || characters >= PAGE_CHARACTERS;
 }
 
 interface Place {
@@ -138,7 +138,8 @@ function requireTrailer(value: unknown, counts: Record<string, number>, hash: Ha
   const wrong = Object.keys(counts).find((name) => counts[name] !== (trailer.counts[name] ?? 0));
   if (wrong !== undefined)
     throw damaged(at, `states ${trailer.counts[wrong] ?? 0} documents of ${wrong}, but the file has ${counts[wrong]}`);
-  if (trailer.sha256 !== hash.digest('hex')) throw damaged(at, 'has another checksum than the lines before it');
+  if (trailer.sha256 !== hash.digest('hex'))
+    throw damaged(at, 'has a checksum that does not match the lines before it');
 }
 
 function parseDocumentLine(value: unknown, at: Place): { collection: CollectionName; document: LedgerDocument } {

@@ -1,4 +1,5 @@
 import type { CollectionName } from '../collections.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** A document as text fields and values, the same in every implementation. */
 export type LedgerDocument = Record<string, unknown> & { _id: string };
@@ -19,7 +20,31 @@ export interface StoredLedger {
 export interface LedgerSnapshot {
   /** UUIDs of runs whose archive step is not done, at most `limit`. */
   activeRuns(limit: number): Promise<string[]>;
-  /** All documents of a collection in the order of their ids, in batches. */
+  /** All documents of a collection in the order of their ids, in pages. */
   read(collection: CollectionName): AsyncIterable<LedgerDocument[]>;
   close(): Promise<void>;
+}
+
+export interface TransferOptions {
+  /** Whether runs may be active. */
+  active: boolean;
+  signal: AbortSignal;
+}
+
+/** Active runs that an error names. */
+const NAMED_RUNS = 3;
+
+/** Throws LEDGER_ACTIVE. `what` is the subject of the message. */
+export async function requireNoActiveRuns(
+  snapshot: LedgerSnapshot,
+  { active }: TransferOptions,
+  what: string,
+): Promise<void> {
+  const runs = active ? [] : await snapshot.activeRuns(NAMED_RUNS);
+  if (runs.length === 0) return;
+  throw new SluiceError(
+    'LEDGER_ACTIVE',
+    `${what} requires a ledger whose runs are archived, but these are active: ${runs.join(', ')}.`,
+    { details: { runs } },
+  );
 }

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asciiCaseless, unusedName } from '#shared/postgis/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';

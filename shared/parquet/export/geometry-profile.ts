@@ -79,8 +79,8 @@ interface Range {
 }
 
 /**
- * The longitudes that the geometries occupy, in steps of a degree. Only wide geometries are taken apart, because the
- * box of one that was divided at longitude 180 spans the world.
+ * The longitudes that the geometries occupy, in steps of a degree. Only wide geometries are divided into parts, because
+ * the box of one that was divided at longitude 180 spans the world.
  */
 async function readLongitudes(session: PostgisSession, table: string, geometryColumn: string): Promise<Range[]> {
   return session.query<Range & Record<string, unknown>>(
@@ -98,7 +98,7 @@ async function readLongitudes(session: PostgisSession, table: string, geometryCo
   );
 }
 
-/** Data that reaches longitude 180 from both sides is taken to cross it, if this is left out of the world. */
+/** Data that reaches longitude 180 from both sides is assumed to cross it, if this is left out of the world. */
 const MIN_GAP_DEGREES = 30;
 
 /** West and east of data across longitude 180; undefined for other data. The ranges are in order of their west. */

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { Column, Note } from '#shared/contracts/facts.ts';
+import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import { unusedName } from '#shared/postgis/column-names.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';

@@ -1,5 +1,5 @@
 import { type DuckDBConnection, quotedIdentifier, quotedString, version } from '@duckdb/node-api';
-import { openLockedDatabase, resourceError } from '#shared/duckdb/locked-database.ts';
+import { openLockedDatabase, resourceError } from '#shared/databases/locked-duckdb.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { RingReader } from '../copy-binary/byte-ring.ts';
 import { CopyBinaryReader } from '../copy-binary/reader.ts';

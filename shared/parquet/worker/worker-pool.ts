@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
-import { ignoreError } from '#shared/text/file-streams.ts';
+import { ignoreError } from '#shared/streams/file-streams.ts';
 import { createRing, resetRing } from '../copy-binary/byte-ring.ts';
 import type { RawColumn } from '../copy-binary/reader.ts';
 

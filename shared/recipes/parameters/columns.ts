@@ -47,7 +47,7 @@ export function attributeColumn(name: string, context: StepContext, path: string
   const listed =
     names.length === 0
       ? 'It has no columns except the geometry'
-      : `Its columns are ${quoted(names)}${columns.length > names.length ? ', …' : ''}`;
+      : `Its columns are ${quotedList(names)}${columns.length > names.length ? ', …' : ''}`;
   throw invalidParameter(path, `the table has no column ${JSON.stringify(name)} at this step. ${listed}.`, {
     column: name,
     columns: names,
@@ -78,7 +78,7 @@ export function checkFreeName(
 }
 
 /** Names in quotes, for a message. */
-export function quoted(names: readonly string[]): string {
+export function quotedList(names: readonly string[]): string {
   return names.map((name) => JSON.stringify(name)).join(', ');
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
 import type { CrsUnit, GeometryParameters } from '../recipe-step.ts';
 import { type ClipBox, sridOf } from '../sql/clip-area.ts';
 import { invalidParameter } from './columns.ts';

@@ -1,8 +1,8 @@
 import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { StepContext, StepTables } from '../recipe-step.ts';
-import { AREA_COLUMNS, areaChange, largeAreaChanges } from './area-change.ts';
-import { largeShapeChanges, SHAPE_COLUMNS } from './shape-change.ts';
+import { AREA_COLUMNS, areaChange } from './area-change.ts';
+import { SHAPE_COLUMNS } from './shape-change.ts';
 
 /**
  * Finds the geometries that a transformation breaks: those that cross longitude 180, or hold a pole, in a geographic
@@ -67,7 +67,7 @@ function isSuspect({ geometryColumn, sourceSrid, targetSrid }: StepContext): str
     isTransformed ? 89.999999 : 1000,
     targetSrid,
   );
-  // Infinite coordinates, and those that are no degrees, are left to MakeValid.
+  // Infinite coordinates, and those that are not degrees, are left to MakeValid.
   if (!isTransformed)
     return format('%s and %I @ ST_MakeEnvelope(-3600, -1e6, 3600, 1e6, %s)', outside, geometryColumn, targetSrid);
   return format(
@@ -80,7 +80,7 @@ function isSuspect({ geometryColumn, sourceSrid, targetSrid }: StepContext): str
 }
 
 /**
- * Queries for features of raw_data with an edge that can turn by more than half of the world, which is no jump after
+ * Queries for features of raw_data with an edge that can turn by more than half of the world, which is not a jump after
  * the transformation. In the projection of a world map, such an edge crosses the middle of the map, or its side.
  */
 function longEdges(input: string, source: string, context: StepContext): string[] {
@@ -210,10 +210,8 @@ export interface SplitSummary {
   shifted: number;
 }
 
-const NO_CHANGES = 'select null::bigint as feature, null::float8 as change where false';
-
-/** A query for the SplitSummary, the AreaSummary and the ShapeSummary. */
-export function summarizeSplit(tables: StepTables, source: string, context: StepContext): string {
+/** A query for the SplitSummary, the AreaSummary and the ShapeSummary. `changes` are those of changesOf. */
+export function summarizeSplit(tables: StepTables, source: string, context: StepContext, changes: string): string {
   const isTransformed = context.sourceSrid !== context.targetSrid;
   return format(
     `with found as materialized (
@@ -221,15 +219,19 @@ export function summarizeSplit(tables: StepTables, source: string, context: Step
          %1$L and greatest(ST_YMax(geometry), -ST_YMin(geometry)) >= 90 and ST_Dimension(geometry) = 2 as pole,
          not ST_IsValid(%2$s) as repaired, case when %1$L and ST_Dimension(geometry) = 2 then %3$s end as change
        from %4$I as found join %5$I as t on t.%6$I = found.feature where geometry is not null),
-     changes as (select feature, change from found union all (%7$s)),
-     areas as (select ${AREA_COLUMNS} from changes),
-     shapes as (select ${SHAPE_COLUMNS} from (%8$s) as shape_changes)
+     %7$s,
+     areas as (
+       select ${AREA_COLUMNS}
+       from (select feature, true as is_compared, change from found union all table area_changes) as changes),
+     shapes as (select ${SHAPE_COLUMNS} from shape_changes)
      select (count(*) filter (where repaired))::float8 as repaired_geometries,
        (count(*) filter (where both_sides or pole))::float8 as split_geometries,
        (count(*) filter (where pole))::float8 as with_pole,
        (count(*) filter (where not both_sides and not pole))::float8 as shifted,
-       (select area_changed from areas), (select worst from areas), (select worst_change from areas),
-       (select shape_changed from shapes), (select worst_shape from shapes), (select worst_shape_change from shapes)
+       (select area_changed from areas), (select area_unknown from areas), (select worst from areas),
+       (select worst_change from areas),
+       (select shape_changed from shapes), (select shape_unknown from shapes), (select worst_shape from shapes),
+       (select worst_shape_change from shapes)
      from found`,
     isTransformed,
     source,
@@ -237,8 +239,7 @@ export function summarizeSplit(tables: StepTables, source: string, context: Step
     tables.findings,
     tables.input,
     context.keyColumn,
-    isTransformed ? largeAreaChanges(tables, source, context) : NO_CHANGES,
-    isTransformed ? largeShapeChanges(tables, source, context) : NO_CHANGES,
+    changes,
   );
 }
 

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import type { DeclarableType } from '#shared/contracts/facts.ts';
+import type { DeclarableType } from '#shared/contracts/column-types.ts';
 import { type ColumnClass, classOf } from '../parameters/columns.ts';
 import { columnSql } from './select.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';

@@ -1,30 +1,12 @@
-import format from 'pg-format';
-import type { Note } from '#shared/contracts/facts.ts';
-import type { StepContext, StepTables } from '../recipe-step.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
+import { MAX_NESTED_RINGS, MAX_SMALL_VERTICES, MIN_RINGS, nestedPairs } from './complex-geometries.ts';
+import { EARTH_RADIUS_METERS, PARTS_COMPARED, SHAPE_TOLERANCE } from './suspicious-features.ts';
 
 /**
- * Compares the edges of large features before and after a transformation. A transformation moves the vertices only, and
- * edges are straight in both CRSs, so a long edge takes another course on the globe. The area can stay the same: one
+ * Compares the edges of features before and after a transformation. A transformation moves the vertices only, and
+ * edges are straight in both CRSs, so a long edge follows another course on the globe. The area can stay the same: one
  * side of a polygon gains what the other side loses.
  */
-
-/** Part of the area that a polygon may cover elsewhere, and part of its length by which a line may deviate. */
-const SHAPE_TOLERANCE = 0.01;
-/** Smaller features are not compared. */
-const LARGE_DEGREES = 0.5;
-const LARGE_METERS = 50_000;
-/**
- * Features without a longer edge are not compared: in the middle of such an edge, the courses differ by 50 m at
- * latitude 45. Near a pole, all edges are compared.
- */
-const LONG_EDGE_DEGREES = 0.5;
-const LONG_EDGE_METERS = 50_000;
-const NEAR_POLE_DEGREES = 80;
-/** Features whose extent has more such edges are compared without the search for one, which would need much memory. */
-const LONG_EXTENT_EDGES = 20;
-/** The largest features are compared, so that the comparison takes a small part of the time of a load. */
-const COMPARED_FEATURES = 1000;
-const COMPARED_BYTES = 4 * 2 ** 20;
 
 /** SQL: a point in degrees as a vector from the center of the globe, whose radius is 1. */
 const VECTOR = (point: string) => {
@@ -49,18 +31,26 @@ const CROSS = (a: string, b: string) =>
 
 /**
  * `sluice_shape_change`: the part of the area of a polygon that is covered on one side only, before or after the
- * transformation; of a line, its largest deviation in relation to its length. Each course is taken for a parabola
+ * transformation; of a line, its largest deviation in relation to its length. Each course is treated as a parabola
  * through its middle, so the area between two courses is two thirds of the chord between their ends times the
- * deviation. Infinite when a middle cannot be transformed; null for a geometry that was divided. The parts of the query
- * are materialized, because PostgreSQL would otherwise compute each vector once for each use of a component.
+ * deviation. Infinite when a middle cannot be transformed; null for a geometry that was divided. The signed area of an
+ * invalid polygon can be 0, so its area is that of the repaired one; isComparable excludes large invalid polygons. The
+ * parts of the query are materialized, because PostgreSQL would otherwise compute each vector once for each use of a
+ * component.
  */
 export const SHAPE_FUNCTION = `
 create or replace function sluice_shape_change(source geometry, result geometry) returns float8
 language plpgsql stable as $f$
 declare
-  change float8;
+  change float8; repaired_area float8;
 begin
+  source := ${PARTS_COMPARED('source')};
+  result := ${PARTS_COMPARED('result')};
   if ST_NPoints(source) <> ST_NPoints(result) then return null; end if;
+  if ST_Dimension(result) = 2 and ST_NPoints(result) <= ${MAX_SMALL_VERTICES} and not ST_IsValid(result) then
+    repaired_area := ST_Area(ST_Transform(ST_CollectionExtract(ST_MakeValid(result), 3), 4326)::geography)
+      / ${EARTH_RADIUS_METERS ** 2};
+  end if;
   with points as (
     select n, path[:cardinality(path) - 1] as ring, path[cardinality(path)] as place, before, after,
       lead(path[cardinality(path)]) over by_n as next_place, lead(before) over by_n as next_before,
@@ -105,7 +95,8 @@ begin
       sqrt(power(sum(sector[1]), 2) + power(sum(sector[2]), 2) + power(sum(sector[3]), 2)) / 2
         * case when ring[cardinality(ring)] = 1 then 1 else -1 end as area
     from edges group by ring)
-  select case when ST_Dimension(result) = 2 then sum(between_courses) / nullif(greatest(sum(area), 0), 0)
+  select case when ST_Dimension(result) = 2 then sum(between_courses)
+        / nullif(coalesce(repaired_area, greatest(sum(area), 0)), 0)
       else max(deviation) / nullif(sum(length), 0) end
     into change from rings;
   return change;
@@ -115,66 +106,53 @@ end $f$;
 `;
 
 /**
- * A query for `feature` and `change` of the largest features of the output with long edges. `source` is SQL for the
- * geometry of raw_data (alias `t`) before the transformation.
+ * SQL: whether the PARTS_COMPARED of a geometry need no repair that could take minutes. GEOS does not react to a cancel
+ * request during such a repair, nor during the check of many nested rings.
  */
-export function largeShapeChanges({ input, output }: StepTables, source: string, context: StepContext): string {
-  const { geometryColumn, keyColumn, targetSrid, units, sourceUnit } = context;
-  const unit = units.get(targetSrid);
-  const isInDegrees = typeof unit !== 'number';
-  const extent = format('greatest(ST_XMax(%1$I) - ST_XMin(%1$I), ST_YMax(%1$I) - ST_YMin(%1$I))', geometryColumn);
-  const polar = isInDegrees ? `greatest(ST_YMax(large.result), -ST_YMin(large.result)) > ${NEAR_POLE_DEGREES} or ` : '';
-  return format(
-    `select feature, sluice_shape_change(source, result) as change
-     from (
-       select large.feature, large.result, %1$s as source
-       from (
-         select %2$I as feature, %3$I as result, row_number() over by_size as position,
-           sum(pg_column_size(%3$I)) over by_size as bytes
-         from %4$I where %5$s > %6$L::float8 and ST_Dimension(%3$I) > 0
-         window by_size as (order by %5$s desc, %2$I)) as large
-       join %7$I as t on t.%2$I = large.feature
-       where position <= ${COMPARED_FEATURES} and (position = 1 or bytes <= ${COMPARED_BYTES}) offset 0) as large
-     where %8$scase when %10$s > ${LONG_EXTENT_EDGES} * %9$L::float8 then true
-       else ST_NPoints(ST_Segmentize(source, %9$L::float8)) > ST_NPoints(source) end`,
-    source,
-    keyColumn,
-    geometryColumn,
-    output,
-    extent,
-    isInDegrees ? LARGE_DEGREES : LARGE_METERS / unit,
-    input,
-    polar,
-    sourceUnit === 'degree' ? LONG_EDGE_DEGREES : LONG_EDGE_METERS / sourceUnit,
-    'greatest(ST_XMax(source) - ST_XMin(source), ST_YMax(source) - ST_YMin(source))',
-  );
-}
+export const isComparable = (parts: string) => `case
+  when ST_Dimension(${parts}) < 2 or ST_NPoints(${parts}) <= ${MAX_SMALL_VERTICES} then true
+  when ST_NRings(${parts}) <= ${MIN_RINGS} then ST_IsValid(${parts})
+  when ${nestedPairs(parts)} > ${MAX_NESTED_RINGS} then false
+  else ST_IsValid(${parts}) end`;
 
-/** The features whose shape changed. `worst_shape` is the one with the largest change. */
+/**
+ * The features whose shape changed, and those that were not compared. `worst_shape` is the one with the largest change.
+ */
 export interface ShapeSummary {
   shape_changed: number;
+  shape_unknown: number;
   worst_shape: number | null;
   worst_shape_change: number | null;
 }
 
-/** The columns of the ShapeSummary, from rows with `feature` and `change`. */
+/** The columns of the ShapeSummary, from rows with `feature`, `is_compared` and `change`. */
 export const SHAPE_COLUMNS = `
+  (count(*) filter (where not is_compared))::float8 as shape_unknown,
   (count(*) filter (where change > ${SHAPE_TOLERANCE}))::float8 as shape_changed,
   (array_agg(feature::float8 order by change desc nulls last))[1] as worst_shape,
   (array_agg(least(change, 1) order by change desc nulls last))[1] as worst_shape_change`;
 
-/** The note about the summary. */
+/** The notes about the summary. */
 export function shapeNotes(summary: ShapeSummary, features: number): Note[] {
-  const { shape_changed: count, worst_shape: worst, worst_shape_change: change } = summary;
-  if (count === 0 || worst === null || change === null) return [];
-  const percent = change >= 1 ? 'by 100 % or more' : `by ${(change * 100).toFixed(1)} %`;
-  return [
-    {
-      code: 'SHAPE_CHANGED',
-      message:
-        `The transformation moved long edges of ${count} of ${features} features, which cover other places by more ` +
-        `than ${SHAPE_TOLERANCE * 100} % of their area or length; feature ${worst} ${percent}. ` +
-        'To keep their course, add vertices to long edges before the upload.',
-    },
-  ];
+  const { shape_changed: count, shape_unknown: unknown, worst_shape: worst, worst_shape_change: change } = summary;
+  const rest = unknown === 0 ? '' : `${unknown} other features with long edges were not compared. `;
+  const percent = (change ?? 0) >= 1 ? '100 % or more' : `${((change ?? 0) * 100).toFixed(1)} %`;
+  const changed =
+    count === 0
+      ? ''
+      : `The transformation moved long edges of ${count} of ${features} features, of whose area or length more than ` +
+        `${SHAPE_TOLERANCE * 100} % lies elsewhere; of feature ${worst}, ${percent}. `;
+  if (changed + rest === '') return [];
+  const advice = 'To keep their course, add vertices to long edges before the upload.';
+  return [{ code: 'SHAPE_CHANGED', message: changed + rest + advice }];
+}
+
+/** The note after a failure of the comparison. `reason` is a part of a sentence. */
+export function notCompared(features: number, reason: string): Note {
+  return {
+    code: 'SHAPES_NOT_COMPARED',
+    message:
+      `The shapes and areas of ${features} features were not compared before and after the transformation: ` +
+      `${reason}. The features are transformed.`,
+  };
 }

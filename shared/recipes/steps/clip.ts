@@ -1,7 +1,8 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import { counted } from '#shared/text/amounts.ts';
-import { type Note, EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
+import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { defineStep, type SqlStep, type StepContext, type StepCounts, type StepTables } from '../recipe-step.ts';
 import { areaKey, BoundsSchema, boxSql, type ClipBox, sridOf } from '../sql/clip-area.ts';
 import { columnSql, createTableAs, geometryOf, isCollection } from '../sql/select.ts';

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import { DECLARABLE_TYPES, type DeclarableType } from '#shared/contracts/facts.ts';
+import { DECLARABLE_TYPES, type DeclarableType } from '#shared/contracts/column-types.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import {

@@ -17,8 +17,8 @@ const MAX_TEXT_LENGTH = 1024;
 /** Values of `in`. Longer lists belong in a table, to join with. */
 const MAX_VALUES = 1000;
 
-const Text = postgresText('must be a text').max(MAX_TEXT_LENGTH);
-const Value = z.union([Text, z.number(), z.boolean()], { error: 'must be a text, a number, true or false' });
+const Text = postgresText('must be a string').max(MAX_TEXT_LENGTH);
+const Value = z.union([Text, z.number(), z.boolean()], { error: 'must be a string, a number, true or false' });
 
 const Compare = z.strictObject({ column: ColumnName, op: z.enum(['=', '!=', '<', '<=', '>', '>=']), value: Value });
 const OneOf = z.strictObject({
@@ -92,7 +92,7 @@ const ZONE = /(Z|[+-]\d{2}:\d{2})$/;
 
 /** The values that each class of column can be compared with, and their description for messages. */
 const ACCEPTED: Record<Exclude<ColumnClass, 'other'>, { test(value: ConditionValue): boolean; description: string }> = {
-  text: { test: (value) => typeof value === 'string', description: 'a text' },
+  text: { test: (value) => typeof value === 'string', description: 'a string' },
   integer: { test: isNumber, description: 'a number' },
   float: { test: isNumber, description: 'a number' },
   decimal: { test: isNumber, description: 'a number' },

@@ -11,6 +11,7 @@ import {
   NewColumnName,
 } from '../parameters/columns.ts';
 import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
+import { findNestedGroups, tooComplex } from '../sql/complex-geometries.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';
 
 /** Aggregate functions of the steps that merge features. */
@@ -120,8 +121,7 @@ export const collect = defineStep({
   schema: z.strictObject({ step: z.literal('collect'), ...GroupingShape }),
   example: { step: 'collect', by: ['route'], aggregates: [{ function: 'count', as: 'segments' }] },
   bind: (grouping, path) => ({
-    ...groupingStep(grouping, path, collected),
-    failure: { code: 'GEOMETRY_INVALID', predicate: 'cannot be collected with others' },
+    ...groupingStep(grouping, path, collected, 'cannot be collected with others'),
   }),
 });
 
@@ -139,8 +139,7 @@ export const dissolve = defineStep({
     ],
   },
   bind: (grouping, path) => ({
-    ...groupingStep(grouping, path, united),
-    failure: { code: 'GEOMETRY_INVALID', predicate: 'cannot be united with others' },
+    ...groupingStep(grouping, path, united, 'cannot be united with others'),
   }),
 });
 
@@ -167,19 +166,22 @@ interface GroupQuery {
   groupBy: string;
 }
 
-/** Makes one feature of each group. Its number is the lowest of the group. */
+/** Makes one feature of each group. Its number is the lowest of the group. `predicate` is what failed, in messages. */
 function groupingStep(
   grouping: Grouping,
   path: string,
   geometryOfGroup: (context: StepContext) => string,
-): Pick<RecipeStep, 'plan' | 'columnsAfter' | 'note'> {
+  predicate: string,
+): Pick<RecipeStep, 'plan' | 'columnsAfter' | 'note' | 'failure'> {
   return {
     plan: ({ input, output }, context) => {
       const { expressions, groupBy } = groupQuery(grouping, context, path, geometryOfGroup(context));
       // Without `having`, an empty table without columns to group by would give one feature.
       const source = format('%I as t group by %s having count(*) > 0', input, groupBy);
-      return [{ sql: selectInto(output, expressions, source) }];
+      const checksBefore = [tooComplex(predicate, findNestedGroups(input, groupBy, context))];
+      return [{ checksBefore, sql: selectInto(output, expressions, source) }];
     },
+    failure: { code: 'GEOMETRY_INVALID', predicate },
     columnsAfter: (context) => groupQuery(grouping, context, path, geometryOfGroup(context)).columns,
     note: ({ before, after }) =>
       after === before ? undefined : { code: 'FEATURES_MERGED', message: `Merged ${before} features into ${after}.` },

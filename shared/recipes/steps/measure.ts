@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import { z } from 'zod';
-import { EpsgCodeSchema } from '#shared/contracts/facts.ts';
+import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumns, checkFreeName, invalidParameter, NewColumnName } from '../parameters/columns.ts';
 import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';

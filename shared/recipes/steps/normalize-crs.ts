@@ -12,10 +12,17 @@ import {
   summarizeSplit,
   writeSplit,
 } from '../sql/antimeridian.ts';
-import { AREA_FUNCTION, areaNotes, type AreaSummary, summarizeAreas } from '../sql/area-change.ts';
+import {
+  AREA_FUNCTION,
+  areaNotes,
+  type AreaSummary,
+  changesOf,
+  NO_CHANGES,
+  summarizeAreas,
+} from '../sql/area-change.ts';
 import { findEntangled, findNested, findRepeated, tooComplex } from '../sql/complex-geometries.ts';
 import { createTableAs, geometryOf } from '../sql/select.ts';
-import { SHAPE_FUNCTION, shapeNotes, type ShapeSummary } from '../sql/shape-change.ts';
+import { notCompared, SHAPE_FUNCTION, shapeNotes, type ShapeSummary } from '../sql/shape-change.ts';
 
 const COMPARISONS: SqlStep = { sql: AREA_FUNCTION + SHAPE_FUNCTION, auxiliary: true };
 const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predicate: 'cannot be transformed' };
@@ -43,17 +50,24 @@ export const normalizeCrs: RecipeStep = {
   },
   expression: (context) => normalized(geometryOf(context), context),
   failure: TRANSFORM_FAILURE,
-  summary: (tables, context) => {
-    const source = prepared(geometryOf(context), context);
-    if (leadsToDegrees(context)) return summarizeSplit(tables, source, context);
-    return context.sourceSrid === context.targetSrid ? undefined : summarizeAreas(tables, source, context);
-  },
-  note: ({ before, summary }) => [
+  summary: (tables, context) => summarize(tables, context, changesOf),
+  summaryAfterFailure: (tables, context) => summarize(tables, context, () => NO_CHANGES),
+  note: ({ before, summary, failure }) => [
     ...('split_geometries' in summary ? splitNotes(summary as unknown as SplitSummary, before) : []),
     ...('area_changed' in summary ? areaNotes(summary as unknown as AreaSummary, before) : []),
     ...('shape_changed' in summary ? shapeNotes(summary as unknown as ShapeSummary, before) : []),
+    ...(failure === undefined ? [] : [notCompared(before, failure)]),
   ],
 };
+
+/** `compare` is changesOf, or returns NO_CHANGES. */
+function summarize(tables: StepTables, context: StepContext, compare: typeof changesOf): string | undefined {
+  const source = prepared(geometryOf(context), context);
+  const isTransformed = context.sourceSrid !== context.targetSrid;
+  const changes = isTransformed ? compare(tables, source, context) : NO_CHANGES;
+  if (leadsToDegrees(context)) return summarizeSplit(tables, source, context, changes);
+  return isTransformed ? summarizeAreas(changes) : undefined;
+}
 
 /** The statements to a geographic CRS. Without a transformation, a table is written only for longitudes beyond 180. */
 function splitAtAntimeridian(tables: StepTables, context: StepContext, write: SqlStep, isWritten: boolean): SqlStep[] {

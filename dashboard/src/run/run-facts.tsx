@@ -1,0 +1,23 @@
+import type { RunView } from '../../../shared/api/views.ts';
+import { Card } from '../ui/card.tsx';
+import { Facts } from '../ui/facts.tsx';
+import { DatasetLink, RunLink } from '../ui/links.tsx';
+
+export function RunFacts({ run }: { run: RunView }) {
+  return (
+    <Card title="Details">
+      <Facts
+        facts={[
+          ['Dataset', run.dataset_id && <DatasetLink datasetId={run.dataset_id} />],
+          ['Lane', run.lane],
+          ['Intent', run.intent],
+          ['Manifest', <code key="key">{run.manifest_key}</code>],
+          ['Archived', run.archived ? 'yes' : 'not yet'],
+          ['Repeats', run.rerun_of && <RunLink runId={run.rerun_of} />],
+          ['PostGIS server', run.postgis_server],
+          ['Run', <code key="id">{run.run_id}</code>],
+        ]}
+      />
+    </Card>
+  );
+}

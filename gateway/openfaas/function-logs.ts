@@ -1,0 +1,167 @@
+import { type FileHandle, open, watch } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { reasonOf } from '#shared/text/error-reason.ts';
+import { NAMESPACE } from './function-status.ts';
+
+/** Which lines of the log are returned. */
+export interface LogRequest {
+  /** Lines of this function. */
+  name: string;
+  /** Not older. */
+  since?: Date | undefined;
+  /** At most so many of the lines that exist. All by default. */
+  tail?: number | undefined;
+  /** Also returns the lines that are written until `signal` aborts. */
+  follow: boolean;
+  signal: AbortSignal;
+}
+
+/** A line as OpenFaaS returns it. */
+export interface LogLine {
+  name: string;
+  namespace: string;
+  instance: string;
+  /** RFC 3339. */
+  timestamp: string;
+  /** The line of the log, in JSON. */
+  text: string;
+}
+
+const READ_BYTES = 256 * 2 ** 10;
+/** A longer line is skipped. The log has none. */
+const MAX_LINE_BYTES = 2 ** 20;
+/** The name of this machine, where all functions of the log run. */
+export const INSTANCE = hostname();
+
+/** The log file of the gateway and its function processes, which they share. */
+export class FunctionLog implements AsyncDisposable {
+  readonly #path: string;
+  readonly #file: FileHandle;
+
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** Throws CONFIG_INVALID. */
+  static async open(path: string): Promise<FunctionLog> {
+    try {
+      return new FunctionLog(path, await open(path, 'r'));
+    } catch (cause) {
+      throw new SluiceError('CONFIG_INVALID', `Could not read the log file ${path}: ${reasonOf(cause)}.`, { cause });
+    }
+  }
+
+  /** The lines of one function. */
+  async *read(request: LogRequest): AsyncGenerator<LogLine> {
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    request.signal.addEventListener('abort', end);
+    try {
+      const changes = request.follow ? new Changes(this.#path, ending.signal) : undefined;
+      const lines = new LineReader(this.#file, request.signal);
+      yield* lastOf(matching(lines, request), request.tail);
+      while (await changes?.next()) yield* matching(lines, request);
+    } finally {
+      request.signal.removeEventListener('abort', end);
+      end();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** Changes of a file since the last call of `next`, or since the creation. */
+class Changes {
+  readonly #events: AsyncIterator<unknown>;
+  #next: Promise<boolean>;
+
+  constructor(path: string, signal: AbortSignal) {
+    this.#events = watch(path, { signal })[Symbol.asyncIterator]();
+    this.#next = this.#observe();
+  }
+
+  /** Resolves with true after a change, and with false when the signal has aborted. */
+  async next(): Promise<boolean> {
+    const changed = await this.#next;
+    this.#next = this.#observe();
+    return changed;
+  }
+
+  #observe(): Promise<boolean> {
+    return this.#events.next().then(
+      ({ done }) => done !== true,
+      () => false, // The signal has aborted.
+    );
+  }
+}
+
+/** The last `count` lines; all lines if it is undefined. */
+async function* lastOf(lines: AsyncIterable<LogLine>, count: number | undefined): AsyncGenerator<LogLine> {
+  if (count === undefined) {
+    yield* lines;
+    return;
+  }
+  const last: LogLine[] = [];
+  let total = 0;
+  for await (const line of lines) last[total++ % count] = line;
+  const oldest = total % last.length || 0;
+  yield* last.slice(oldest);
+  yield* last.slice(0, oldest);
+}
+
+async function* matching(lines: LineReader, request: LogRequest): AsyncGenerator<LogLine> {
+  for await (const text of lines.read()) {
+    const line = functionLine(text, request);
+    if (line !== undefined) yield line;
+  }
+}
+
+/** Reads complete lines from where the last read ended. */
+class LineReader {
+  readonly #file: FileHandle;
+  readonly #signal: AbortSignal;
+  readonly #buffer = Buffer.alloc(READ_BYTES);
+  #position = 0;
+  #rest = Buffer.alloc(0);
+
+  constructor(file: FileHandle, signal: AbortSignal) {
+    this.#file = file;
+    this.#signal = signal;
+  }
+
+  async *read(): AsyncGenerator<string> {
+    if ((await this.#file.stat()).size < this.#position) this.#position = 0; // The file was truncated.
+    while (!this.#signal.aborted) {
+      const { bytesRead } = await this.#file.read(this.#buffer, 0, READ_BYTES, this.#position);
+      if (bytesRead === 0) return;
+      this.#position += bytesRead;
+      const bytes = Buffer.concat([this.#rest, this.#buffer.subarray(0, bytesRead)]);
+      const end = bytes.lastIndexOf(0x0a) + 1;
+      const unfinished = bytes.subarray(end);
+      this.#rest = unfinished.length > MAX_LINE_BYTES ? Buffer.alloc(0) : unfinished;
+      if (end > 0) yield* bytes.toString('utf8', 0, end - 1).split('\n');
+    }
+  }
+}
+
+/** The line, if it belongs to the function: it names it as `function`, or as the `step` that it executes. */
+function functionLine(text: string, { name, since }: LogRequest): LogLine | undefined {
+  if (!text.includes(`"${name}"`)) return undefined; // Most lines are of other functions, and need no parsing.
+  const fields = parseFields(text);
+  if (fields === undefined || (fields.function !== name && fields.step !== name)) return undefined;
+  const timestamp = typeof fields.time === 'string' ? fields.time : new Date(0).toISOString();
+  if (since !== undefined && Date.parse(timestamp) < since.getTime()) return undefined;
+  return { name, namespace: NAMESPACE, instance: INSTANCE, timestamp, text };
+}
+
+function parseFields(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined; // Output of a library.
+  }
+}

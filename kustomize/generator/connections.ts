@@ -1,0 +1,118 @@
+import { concurrencyOf, type Stack, type StackFunction } from '#shared/config/stack.ts';
+import { coresOf } from './function-pod.ts';
+
+/** How many connections the stores get at the maximum scale. base/connections.env limits the servers to it. */
+
+/** `replicas` and CORES of base/gateway.yaml. */
+export const GATEWAYS = 2;
+export const GATEWAY_CORES = 2;
+/** A PostGIS server with 4 cores has no more work for further replicas (docs/scaling.md). */
+const MAX_REPLICAS_WITH_POSTGIS = 4;
+const MAX_REPLICAS = 10;
+
+/** shared/postgis/pg-postgis.ts: connections of a process outside of sessions. */
+const SERVICE_CONNECTIONS = 4;
+/** shared/ledger/mongodb/database.ts: the pool, and two connections of the driver that monitor the server. */
+const LEDGER_CONNECTIONS = 8 + 2;
+/** gateway/router/database.ts: two pools, and the connection that receives notifications. */
+const QUEUE_CONNECTIONS = 2 * 6 + 1;
+/** gateway/access/session-store.ts. */
+const SESSION_CONNECTIONS = 2;
+/** For administrators, and for the superuser (superuser_reserved_connections). */
+const RESERVED_CONNECTIONS = 20;
+const ROUND_TO = 50;
+
+/** Calls of a function that one gateway makes at the same time. */
+export function callsPerGateway(fn: StackFunction): number {
+  return sumOf(concurrencyOf(fn, { CORES: GATEWAY_CORES }));
+}
+
+/** Calls that one replica executes at the same time on Knative. */
+export function callsPerReplica(fn: StackFunction): number {
+  return sumOf(concurrencyOf(fn, { CORES: coresOf(fn) }));
+}
+
+/** Replicas without autoscaling: one for each gateway, because each of them makes its own calls. */
+export function plainReplicas(fn: StackFunction): number {
+  return fn.schedule === undefined ? GATEWAYS : 1;
+}
+
+/** The largest number of replicas with autoscaling. */
+export function maxReplicas(fn: StackFunction): number {
+  if (fn.schedule !== undefined) return 1;
+  return fn.needs.includes('postgis') ? MAX_REPLICAS_WITH_POSTGIS : MAX_REPLICAS;
+}
+
+/** A kind of cluster at its maximum scale. */
+interface Scale {
+  name: string;
+  replicas: (fn: StackFunction) => number;
+  /** Calls of the function at the same time, on all replicas. */
+  calls: (fn: StackFunction) => number;
+  /** During an update, each Deployment has one more pod. */
+  surge: number;
+  queue: boolean;
+}
+
+const gatewayCalls = (fn: StackFunction) => GATEWAYS * callsPerGateway(fn);
+
+const SCALES: readonly Scale[] = [
+  { name: 'plain', replicas: plainReplicas, calls: gatewayCalls, surge: 1, queue: true },
+  { name: 'openfaas', replicas: maxReplicas, calls: gatewayCalls, surge: 1, queue: true },
+  {
+    name: 'knative',
+    replicas: maxReplicas,
+    calls: (fn) => maxReplicas(fn) * callsPerReplica(fn),
+    surge: 0,
+    queue: false,
+  },
+];
+
+export interface Connections {
+  overlay: string;
+  replicas: number;
+  postgis: number;
+  mongodb: number;
+  control: number;
+}
+
+/** The connections of each overlay at its maximum scale. */
+export function connectionsOf({ functions }: Pick<Stack, 'functions'>): Connections[] {
+  const total = (fns: StackFunction[], count: (fn: StackFunction) => number) =>
+    fns.reduce((sum, fn) => sum + count(fn), 0);
+  const withPostgis = functions.filter(({ needs }) => needs.includes('postgis'));
+  const withLedger = functions.filter(({ needs }) => needs.includes('ledger'));
+  return SCALES.map(({ name, replicas, calls, surge, queue }) => {
+    const gateways = GATEWAYS + 1; // The Deployment has one more pod during an update.
+    return {
+      overlay: name,
+      replicas: total(functions, replicas),
+      postgis:
+        total(withPostgis, (fn) => calls(fn) * sessionsPerCall(fn) + (replicas(fn) + surge) * SERVICE_CONNECTIONS) +
+        gateways * SERVICE_CONNECTIONS,
+      mongodb: (total(withLedger, (fn) => replicas(fn) + surge) + gateways) * LEDGER_CONNECTIONS,
+      control: queue ? gateways * (QUEUE_CONNECTIONS + SESSION_CONNECTIONS) : 0,
+    };
+  });
+}
+
+/** The session of the step, and the one of a GDAL program. */
+function sessionsPerCall({ needs }: StackFunction): number {
+  return needs.includes('gdal') ? 2 : 1;
+}
+
+/** The limits of the servers: the largest number of all overlays, with a reserve. */
+export function connectionLimits(stack: Pick<Stack, 'functions'>): Record<string, number> {
+  const all = connectionsOf(stack);
+  const limit = (store: 'postgis' | 'mongodb' | 'control') =>
+    Math.ceil((Math.max(...all.map((each) => each[store])) + RESERVED_CONNECTIONS) / ROUND_TO) * ROUND_TO;
+  return {
+    POSTGIS_MAX_CONNECTIONS: limit('postgis'),
+    MONGODB_MAX_CONNECTIONS: limit('mongodb'),
+    CONTROL_MAX_CONNECTIONS: limit('control'),
+  };
+}
+
+function sumOf({ all, small }: { all: number; small: number }): number {
+  return all + small;
+}

@@ -1,0 +1,22 @@
+/** What the activity log of the ledger records. */
+export const ACTIVITIES = [
+  'manifest_rejected',
+  'manifest_duplicate',
+  'lane_disabled',
+  'run_started',
+  'run_succeeded',
+  'run_failed',
+  'run_canceled',
+  'run_rerun',
+  'run_restarted',
+  'manifest_archived',
+  'dead_letter_redriven',
+  'dead_letter_discarded',
+  'retention_set',
+  'asset_removed',
+  'file_uploaded',
+  'function_called',
+  'function_deployed',
+  'function_removed',
+  'function_scaled',
+] as const;

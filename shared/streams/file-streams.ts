@@ -1,0 +1,33 @@
+import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
+
+/**
+ * File streams that have a listener for `error` events when they are created. An `error` event without a listener ends
+ * the process. A stream emits it whenever its signal is aborted or its file cannot be opened, even before a reader is
+ * attached. ESLint forbids the functions of node:fs elsewhere.
+ */
+
+/**
+ * Listener for `error` events of streams, processes and servers whose user gets the same error in another way: the
+ * iterator or the pipeline of a stream rejects with it.
+ */
+export function ignoreError(): void {}
+
+export interface ReadOptions {
+  /** Bytes of a chunk. */
+  highWaterMark?: number;
+  /** First and last byte to read. */
+  start?: number;
+  end?: number;
+  /** Its abort ends the stream with an error. */
+  signal?: AbortSignal;
+}
+
+/** Opens a file to read. Errors are thrown by the iterator or the pipeline that reads the stream. */
+export function readFileStream(path: string, options: ReadOptions = {}): ReadStream {
+  return createReadStream(path, options).on('error', ignoreError);
+}
+
+/** Opens a file to write. Errors are thrown by the pipeline that writes to the stream. */
+export function writeFileStream(path: string, options: { highWaterMark?: number } = {}): WriteStream {
+  return createWriteStream(path, options).on('error', ignoreError);
+}

@@ -1,0 +1,139 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ingestSample } from '../../gateway/console/ingest-sample.ts';
+import { startTestSluice, type TestSluice } from '../running-sluice.ts';
+import { browserProblem, startChromium } from './chromium.ts';
+import { openPage, type WatchedPage } from './watched-page.ts';
+
+/** The page of an asset in Chromium: the map by its pixels, the attribute table and the lineage. */
+
+const ROOT = join(import.meta.dirname, '../..');
+const SCREENSHOTS = join(ROOT, '.cache/screenshots');
+const LAUNCHER = join(ROOT, 'cli/sluice.mjs');
+const data = (name: string) => fileURLToPath(new URL(`../data/${name}`, import.meta.url));
+const DESKTOP = { width: 1440, height: 1000, colorScheme: 'light' } as const;
+const problem = browserProblem();
+
+describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => {
+  let sluice: TestSluice;
+  let browser: Browser;
+  let countries: string;
+  let counties: string;
+  let landsat: string;
+
+  const ingest = async (...args: string[]) => {
+    const env = { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' };
+    const { stdout } = await execa(process.execPath, [LAUNCHER, 'ingest', ...args, '--json'], { env });
+    return (JSON.parse(stdout) as { asset: { id: string } }).asset.id;
+  };
+
+  beforeAll(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    sluice = await startTestSluice();
+    browser = await startChromium();
+    countries = (await ingestSample(sluice, AbortSignal.timeout(60_000))).asset!.id;
+    counties = await ingest(data('vector/nc.shp'), '--dataset', 'counties');
+    landsat = await ingest(data('raster/landsat.tif'), '--dataset', 'landsat');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await sluice?.[Symbol.asyncDispose]();
+  });
+
+  /** The page of the asset, when its map is complete. */
+  const open = async (id: string): Promise<WatchedPage> => {
+    const watched = await openPage(browser, sluice.url, DESKTOP);
+    await watched.open(`assets/${id}`);
+    return watched;
+  };
+
+  test('draws polygons, shows the attributes of a clicked one, sorts the table and opens the lineage', async () => {
+    await using watched = await open(counties);
+    const { page, problems } = watched;
+    await expect.poll(() => shareOfColors(page, isTeal)).toBeGreaterThan(0.1);
+    const box = (await page.locator('.map').boundingBox())!;
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    const attributes = page.getByRole('complementary', { name: 'Attributes of the selected feature' });
+    await attributes.getByText('Montgomery').waitFor();
+    await page.getByRole('button', { name: 'NAME' }).click();
+    await page.locator('.cells[data-loading=false]').waitFor();
+    await expect.poll(() => page.locator('.cells tbody tr').first().textContent()).toContain('Alamance');
+    await page.locator('.lineage-node', { hasText: 'nc.shp' }).waitFor();
+    await page.screenshot({ path: join(SCREENSHOTS, 'asset-vector.png'), fullPage: true });
+    expect(problems).toEqual([]);
+  });
+
+  test('draws all countries of the sample, and shows their number', async () => {
+    await using watched = await open(countries);
+    const { page, problems } = watched;
+    await page.getByText('All 177 features in this view are drawn.').waitFor();
+    await page.locator('.map').screenshot({ path: join(SCREENSHOTS, 'asset-countries.png') });
+    expect(await shareOfColors(page, isTeal)).toBeGreaterThan(0.2);
+    expect(problems).toEqual([]);
+  });
+
+  test('shows the features of the view after the map was hidden', async () => {
+    await using watched = await open(countries);
+    const { page, problems } = watched;
+    const show = (display: string) =>
+      page.evaluate(`document.querySelector('.map-with-attributes').style.display = '${display}'`);
+    await show('none');
+    // MapLibre resizes the canvas to 400 by 300 pixels.
+    await expect.poll(() => page.evaluate(`document.querySelector('.map canvas').style.width`)).toBe('400px');
+    expect(await page.locator('.map-note').textContent()).toContain('All 177 features');
+    await show('');
+    await expect.poll(() => page.evaluate(`document.querySelector('.map canvas').style.width`)).toBe('1162px');
+    await page.locator('.map[data-complete=true]').waitFor();
+    await page.getByText('All 177 features in this view are drawn.').waitFor();
+    await expect.poll(() => shareOfColors(page, isTeal)).toBeGreaterThan(0.2);
+    expect(problems).toEqual([]);
+  });
+
+  test('draws a raster with its colors, and shows the values of a clicked pixel', async () => {
+    await using watched = await open(landsat);
+    const { page, problems } = watched;
+    await expect.poll(() => shareOfColors(page, isViridis)).toBeGreaterThan(0.1);
+    const box = (await page.locator('.map').boundingBox())!;
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.getByText(/^Column \d+, row \d+: band 1: \d+/).waitFor();
+    await page.screenshot({ path: join(SCREENSHOTS, 'asset-raster.png') });
+    expect(problems).toEqual([]);
+  });
+});
+
+type Color = [number, number, number];
+
+/** The fill of features over land. */
+function isTeal([red, green, blue]: Color): boolean {
+  return green - red > 25 && blue - red > 15 && red < 180;
+}
+
+/** The middle of the ramp: blue-green to green, which the base map does not contain. */
+function isViridis([red, green, blue]: Color): boolean {
+  return red < 110 && green > 80 && green < 215 && blue > 80 && blue < 150;
+}
+
+/** The share of the pixels of the map that have a color. The screenshot is decoded in a page of its own. */
+async function shareOfColors(page: Page, has: (color: Color) => boolean): Promise<number> {
+  const image = (await page.locator('.map canvas').first().screenshot()).toString('base64');
+  const reader = await page.context().browser()!.newPage();
+  const pixels = await reader.evaluate<number[]>(`(async () => {
+    const bytes = Uint8Array.from(atob('${image}'), (c) => c.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const canvas = new OffscreenCanvas(200, 100);
+    const context = canvas.getContext('2d');
+    context.imageSmoothingEnabled = false;
+    context.drawImage(bitmap, 0, 0, 200, 100);
+    return [...context.getImageData(0, 0, 200, 100).data];
+  })()`);
+  await reader.close();
+  const colors = Array.from(
+    { length: pixels.length / 4 },
+    (_, index) => pixels.slice(index * 4, index * 4 + 3) as Color,
+  );
+  return colors.filter(has).length / colors.length;
+}
