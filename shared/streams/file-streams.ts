@@ -12,6 +12,8 @@ import { createReadStream, createWriteStream, type ReadStream, type WriteStream 
  */
 export function ignoreError(): void {}
 
+const CHUNK_BYTES = 2 ** 20;
+
 export interface ReadOptions {
   /** Bytes of a chunk. */
   highWaterMark?: number;
@@ -25,6 +27,11 @@ export interface ReadOptions {
 /** Opens a file to read. Errors are thrown by the iterator or the pipeline that reads the stream. */
 export function readFileStream(path: string, options: ReadOptions = {}): ReadStream {
   return createReadStream(path, options).on('error', ignoreError);
+}
+
+/** The chunks of a file, of 1 MiB by default. */
+export function readChunks(path: string, options: ReadOptions = {}): AsyncIterable<Buffer> {
+  return readFileStream(path, { highWaterMark: CHUNK_BYTES, ...options }) as AsyncIterable<Buffer>;
 }
 
 /** Opens a file to write. Errors are thrown by the pipeline that writes to the stream. */

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { unescapeXml } from '#shared/text/unescape-xml.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { ATTACHED_FILES } from '#shared/formats/raster-formats.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
@@ -106,17 +107,4 @@ function elements(xml: string, name: string): string[] {
     start.lastIndex = close;
   }
   return contents;
-}
-
-const MAX_CODE_POINT = 0x10ffff;
-const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
-
-function unescapeXml(text: string): string {
-  return text.replaceAll(/&(?:#(\d+)|(\w+));/g, (entity, code?: string, name?: string) =>
-    code === undefined
-      ? (ENTITIES[name ?? ''] ?? entity)
-      : Number(code) <= MAX_CODE_POINT
-        ? String.fromCodePoint(Number(code))
-        : entity,
-  );
 }

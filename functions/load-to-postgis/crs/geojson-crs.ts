@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName } from '#shared/gdal/crs/crs.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import { topLevelMembers } from './json-members.ts';
 
 /**
@@ -29,7 +29,7 @@ const CHUNK_BYTES = 2 ** 18;
 export async function readGeojsonCrs(path: string, file: string, signal: AbortSignal): Promise<DeclaredCrs> {
   let declared: DeclaredCrs = { kind: 'undeclared' };
   let unreadable: SluiceError | undefined;
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { highWaterMark: CHUNK_BYTES, signal });
   let members = 0;
   for await (const member of topLevelMembers(chunks, 'crs', MAX_MEMBER_BYTES)) {
     if (++members > MAX_MEMBERS) throw tooManyMembers(file);

@@ -1,5 +1,5 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import type { GeoJsonFacts } from './json-facts.ts';
 import { GeoJsonRewriter } from './geojson-rewriter.ts';
 
@@ -46,7 +46,7 @@ async function rewriteWith(
   await using file = await open(target, 'w');
   const output = new BufferedWriter(file);
   await output.add([Buffer.alloc(COLLECTION_START.length, ' ')]);
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { signal });
   let isStart = true;
   for await (const chunk of chunks) {
     const hasMark = isStart && chunk.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);

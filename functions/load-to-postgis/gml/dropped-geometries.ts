@@ -1,5 +1,6 @@
+import { readChunks } from '#shared/streams/file-streams.ts';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { geometryTags, readDocument } from './geometry-tags.ts';
+import { geometryTags } from './geometry-tags.ts';
 
 /** GDAL reads one geometry of each GML feature, the last one, and drops the others without a message. */
 
@@ -9,7 +10,7 @@ export async function droppedGeometryNotes(
   rows: number,
   signal: AbortSignal,
 ): Promise<Note[]> {
-  const count = await countGeometries(readDocument(path, signal), file);
+  const count = await countGeometries(readChunks(path, { signal }), file);
   if (count <= rows) return [];
   const message =
     `${file} has ${count} geometries in ${rows} features. GDAL reads one geometry of each feature, so ` +

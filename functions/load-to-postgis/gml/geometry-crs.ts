@@ -1,9 +1,10 @@
+import { readChunks } from '#shared/streams/file-streams.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName, type Crs, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import type { LoadContext } from '../load-context.ts';
 import { copyOf } from '../guards/markup-reader.ts';
-import { geometryTags, readDocument } from './geometry-tags.ts';
+import { geometryTags } from './geometry-tags.ts';
 
 /**
  * The CRS that the geometries of a GML document declare. With a schema, GDAL reads only the CRS of the envelope of the
@@ -42,9 +43,10 @@ export async function readGmlCrs(
   { path, file, embedded, layer }: GmlDocument,
   { gdal, signal }: Pick<LoadContext, 'gdal' | 'signal'>,
 ): Promise<Crs | undefined> {
-  let found = await declaredNames(readDocument(path, signal), { file, layer });
+  let found = await declaredNames(readChunks(path, { signal }), { file, layer });
   // The name of a layer in GDAL can differ from that of its elements.
-  if (layer !== undefined && found.geometries === 0) found = await declaredNames(readDocument(path, signal), { file });
+  if (layer !== undefined && found.geometries === 0)
+    found = await declaredNames(readChunks(path, { signal }), { file });
   const { names, envelope, geometries, undeclared } = found;
   // GDAL knows no name of the AdV, also not the one of an envelope.
   const looked = envelope === undefined || codeOfAdv(envelope) === undefined ? names : new Set([...names, envelope]);

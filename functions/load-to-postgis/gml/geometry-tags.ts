@@ -1,5 +1,4 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
 import {
   GmlPrefixes,
@@ -12,7 +11,6 @@ import {
 
 /** Finds the geometries of a GML document of any size. */
 
-const CHUNK_BYTES = 2 ** 20;
 /** The names of the geometries of GML 2 and 3, including those that are parts of others. */
 const GEOMETRY_NAME =
   /^(?:(?:Multi)?(?:Point|LineString|Polygon|Curve|Surface|Geometry|Solid)|Composite(?:Curve|Surface|Solid)|OrientableCurve|OrientableSurface|PolyhedralSurface|TriangulatedSurface|Tin|LinearRing|Ring)$/;
@@ -22,10 +20,6 @@ const ENVELOPES = new Set(['Envelope', 'EnvelopeWithTimePeriod', 'Box']);
 /** Whether a geometry has the name of an element. The name has no prefix. */
 export function isGeometryName(name: string): boolean {
   return GEOMETRY_NAME.test(name);
-}
-
-export function readDocument(path: string, signal: AbortSignal): AsyncIterable<Buffer> {
-  return readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
 }
 
 /** The start tag of a geometry that is not part of another one. `srsName` includes the tags of parts and envelopes. */

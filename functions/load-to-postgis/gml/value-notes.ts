@@ -1,8 +1,8 @@
+import { readChunks } from '#shared/streams/file-streams.ts';
 import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { elementOf, scanFeatures } from './feature-scanner.ts';
-import { readDocument } from './geometry-tags.ts';
 
 /** Names in a message. */
 const MAX_LISTED = 10;
@@ -19,7 +19,7 @@ export async function gmlValueNotes(
   { name, fields, columns }: Pick<Layer, 'name' | 'fields'> & { columns: readonly Column[] },
   signal: AbortSignal,
 ): Promise<Note[]> {
-  const scanner = await scanFeatures(readDocument(path, signal), { name, fields });
+  const scanner = await scanFeatures(readChunks(path, { signal }), { name, fields });
   const { paths, droppedAttributes, droppedTexts, trimmedTexts, misassigned } = scanner;
   const collision = paths.collision();
   if (collision !== undefined) throw ambiguous(collision, file, `is also the column ${collision.column} of`);

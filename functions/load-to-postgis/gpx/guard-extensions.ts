@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks, readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { rewriteParts } from '../texts/rewrite-parts.ts';
 import type { DeclaredTexts } from '../texts/text-facts.ts';
 
@@ -71,7 +71,7 @@ function extensionGuard(guard: string): (text: string, before: string) => string
 
 async function hasExtensions(path: string, signal: AbortSignal): Promise<boolean> {
   let end: Buffer = Buffer.alloc(0);
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { highWaterMark: CHUNK_BYTES, signal });
   for await (const chunk of chunks) {
     if (chunk.includes(EXTENSIONS) || Buffer.concat([end, chunk.subarray(0, EXTENSIONS.length)]).includes(EXTENSIONS))
       return true;

@@ -1,6 +1,6 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 
 /**
@@ -8,7 +8,6 @@ import type { VectorSource } from '../load/fetch-vector.ts';
  * them have one: GDAL writes 0 for a missing one. It does not hold their times and other values.
  */
 
-const CHUNK_BYTES = 2 ** 20;
 /** Longer text between two tags is not an elevation. */
 const MAX_REST_CHARACTERS = 2 ** 16;
 /** The elements of the points of a layer, and the layer that holds these points. */
@@ -39,7 +38,7 @@ export async function readPointValues(
 ): Promise<PointValues | undefined> {
   const kind = POINTS[name];
   if (kind === undefined) return undefined;
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { signal });
   const { points, withElevation, withOthers } = await countValues(chunks, kind.element);
   const hasElevations = points > 0 && withElevation === points;
   const advice = `Set \`layer\` to ${kind.layer} to load them.`;

@@ -1,4 +1,4 @@
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 
 /**
  * Finds the features of a GeoJSON text that have a geometry although GDAL read none: GDAL reads some invalid geometries
@@ -7,7 +7,6 @@ import { readFileStream } from '#shared/streams/file-streams.ts';
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
-const CHUNK_BYTES = 2 ** 20;
 /** Longer than every key that is searched for. */
 const MAX_KEY_BYTES = 16;
 /** Text of a geometry that is kept. An empty geometry is shorter. */
@@ -21,7 +20,7 @@ export async function* rowsWithGeometry(
   rows: AsyncIterable<number>,
   signal: AbortSignal,
 ): AsyncGenerator<number> {
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { signal });
   const geometries = geometryTexts(chunks);
   let row = 0;
   try {

@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 
 /**
@@ -10,12 +10,11 @@ import type { VectorSource } from '../load/fetch-vector.ts';
 
 const NUL_ESCAPE = Buffer.from(String.raw`\u0000`);
 const BACKSLASH = 0x5c;
-const CHUNK_BYTES = 2 ** 20;
 
 /** Reads a text file to its end. Throws ENCODING_INVALID with the position of the first NUL character. */
 export async function rejectNul({ path, file, format }: VectorSource, signal: AbortSignal): Promise<void> {
   if (format.encoding !== 'transcode') return;
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { signal });
   const found = await findNul(chunks, { escapes: format.drivers.includes('GeoJSON') });
   if (found === undefined) return;
   const notation = found.escaped ? ` (${NUL_ESCAPE.toString()})` : '';

@@ -5,7 +5,7 @@ import { withArchive } from '#shared/formats/archive.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { isExactDouble, TextFacts } from '../texts/text-facts.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
@@ -20,7 +20,6 @@ import { type Element, ElementReader, MarkupReader } from './markup-reader.ts';
  * a schema beside data with one, white space around data of a KMZ, further links of GPX.
  */
 
-const CHUNK_BYTES = 2 ** 20;
 const BYTE_ORDER_MARK_BYTES = 2;
 /** White space of XML at an end of a value, including references. Bytes of UTF-8 are characters here. */
 const PADDED = /^(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)|(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)$/i;
@@ -74,12 +73,8 @@ export async function roundedTextNotes(
   if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
   const scanner = new Scanner(format.name, GPX_FEATURES[layer.name], guard);
   if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
-  else await scanDocument(scanner, readDocument(path, signal));
+  else await scanDocument(scanner, readChunks(path, { signal }));
   return scanner.notes(file, new Set(layer.fields.map(({ name }) => name)));
-}
-
-function readDocument(path: string, signal: AbortSignal): AsyncIterable<Buffer> {
-  return readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
 }
 
 /** Reads a document in UTF-8, whose chunks can end anywhere. */
@@ -97,7 +92,7 @@ async function scanArchive(
     for (const member of members.filter(({ name }) => /\.kml$/i.test(name))) {
       await unpack(member, target, signal);
       const encoding = utf16Of(await readFirstBytes(target, BYTE_ORDER_MARK_BYTES));
-      const bytes = readDocument(target, signal);
+      const bytes = readChunks(target, { signal });
       await scanDocument(scanner, encoding === undefined ? bytes : asUtf8(bytes, encoding, file));
     }
   });

@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 
 /**
  * Checks that the parts of a shapefile belong together. The .dbf file has one record for each record of the .shx file
@@ -16,7 +16,6 @@ const SHX_RECORD_BYTES = 8;
 /** Offset of the file length in the .shx header; the length is in 16-bit words. */
 const SHX_LENGTH_AT = 24;
 export const DBF_HEADER_BYTES = 32;
-const CHUNK_BYTES = 2 ** 20;
 
 /**
  * Throws FILE_UNREADABLE when the .shx and .dbf files have different numbers of records, when two shapes have the same
@@ -55,7 +54,7 @@ async function countDbfRecords(path: string): Promise<number | undefined> {
 async function findRepeatedShape(path: string, shapes: number, signal: AbortSignal): Promise<number | undefined> {
   if (shapes === 0) return undefined;
   const records = { start: SHX_HEADER_BYTES, end: SHX_HEADER_BYTES + shapes * SHX_RECORD_BYTES - 1 };
-  const chunks = readFileStream(path, { ...records, highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { ...records, signal });
   let previous: number | undefined;
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);
@@ -127,7 +126,7 @@ async function* liveRecords(dbf: string, signal: AbortSignal): AsyncGenerator<nu
   if (recordBytes === 0) return;
   let record = 0;
   let skip = 0; // Bytes before the flag of the next record.
-  for await (const chunk of readFileStream(dbf, { start: headerBytes, signal }) as AsyncIterable<Buffer>) {
+  for await (const chunk of readChunks(dbf, { start: headerBytes, signal })) {
     for (; skip < chunk.length; skip += recordBytes, record++) if (chunk[skip] !== DELETED) yield record;
     skip -= chunk.length;
   }

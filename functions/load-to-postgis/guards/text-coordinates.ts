@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import { type BadCoordinate, findBadCoordinate, isCoordinate, shown } from './xml-coordinates.ts';
 
 const CHUNK_BYTES = 2 ** 18;
@@ -15,7 +15,7 @@ export async function checkCoordinates(
   { drivers, extensions }: Pick<VectorFormat, 'drivers' | 'extensions'>,
   { document, file, signal }: { document: string; file: string; signal: AbortSignal },
 ): Promise<void> {
-  const read = () => readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const read = () => readChunks(path, { highWaterMark: CHUNK_BYTES, signal });
   const driver = (['GML', 'LIBKML', 'GPX'] as const).find((name) => drivers.includes(name));
   const isMif = extensions.includes('.mif');
   const bad =

@@ -1,5 +1,5 @@
 import { utf16Of } from '#shared/text/utf8.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 
 /**
  * Checks the prolog of an XML document: everything before its root element. A document type declaration, and with it
@@ -42,7 +42,7 @@ const INSTRUCTION_END = '?>';
 /** Reads the prolog of the document at `path` in chunks and returns the reason to reject the document, if any. */
 export async function reasonToRejectXml(path: string, signal?: AbortSignal): Promise<RejectionReason> {
   const reader = new PrologReader();
-  const chunks = readFileStream(path, { highWaterMark: CHUNK_BYTES, signal }) as AsyncIterable<Buffer>;
+  const chunks = readChunks(path, { highWaterMark: CHUNK_BYTES, signal });
   for await (const chunk of chunks) {
     reader.add(chunk);
     if (reader.result !== undefined) break;

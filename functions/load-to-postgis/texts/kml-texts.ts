@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
+import { unescapeXml } from '#shared/text/unescape-xml.ts';
 import { BEFORE_CHARACTERS, rewriteParts } from './rewrite-parts.ts';
 import type { DeclaredTexts } from './text-facts.ts';
 
@@ -107,13 +108,7 @@ export function declaredTypeOf(tag: string): string | undefined {
 /** The name in a tag of SimpleField or SimpleData, whose bytes are Latin-1. */
 export function fieldNameOf(tag: string): string | undefined {
   const name = NAME.exec(tag)?.[2];
-  return name === undefined ? undefined : unescaped(Buffer.from(name, 'latin1').toString('utf8'));
-}
-
-const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
-
-function unescaped(text: string): string {
-  return text.replaceAll(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '');
+  return name === undefined ? undefined : unescapeXml(Buffer.from(name, 'latin1').toString('utf8'));
 }
 
 /** The start tag of a value that can begin with white space: it is also written as a reference, or in CDATA. */

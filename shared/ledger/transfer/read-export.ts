@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { readFileStream } from '#shared/streams/file-streams.ts';
+import { readChunks } from '#shared/streams/file-streams.ts';
 import { type CollectionName, SCHEMAS } from '../collections.ts';
 import { DocumentLineSchema, EXPORT_VERSION, HeaderSchema, TrailerSchema } from './export-format.ts';
 import type { LedgerDocument } from './stored-ledger.ts';
@@ -97,7 +97,7 @@ async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Buffe
 
 async function* chunksOf(file: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    yield* readFileStream(file, { signal }) as AsyncIterable<Buffer>;
+    yield* readChunks(file, { signal });
   } catch (cause) {
     if (signal.aborted || typeof (cause as NodeJS.ErrnoException).code !== 'string') throw cause;
     throw new SluiceError('REQUEST_INVALID', `${file} cannot be read: ${(cause as Error).message}.`, {
