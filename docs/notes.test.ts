@@ -5,7 +5,7 @@ import { ERROR_CODES } from '#shared/errors/codes.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** The folders whose notes are about tables and points. */
-const FOLDERS = ['shared/delimited', 'functions/export-parquet', 'functions/load-to-postgis/csv'];
+const FOLDERS = ['shared/tables', 'functions/export-parquet', 'functions/load-to-postgis/csv'];
 
 /** The codes of notes in the source of a folder. Some codes are those of errors, too. */
 function noteCodes(folder: string): string[] {

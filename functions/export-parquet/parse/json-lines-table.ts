@@ -1,14 +1,14 @@
 import { quotedString } from '@duckdb/node-api';
 import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
-import type { TextColumn } from '#shared/delimited/infer/text-table.ts';
-import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
-import { type StagedRows, stagedTableSql } from '#shared/delimited/stage-rows.ts';
+import type { TextColumn } from '#shared/tables/infer/text-table.ts';
+import { MAX_TABLE_COLUMNS } from '#shared/tables/dialect.ts';
+import { type StagedRows, stagedTableSql } from '#shared/tables/stage-rows.ts';
 import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type DeclaredKind, typesOfKinds } from '#shared/delimited/rules/cells.ts';
-import { nameColumns } from '#shared/delimited/rules/find-header.ts';
-import { MAX_REJECTED_SAMPLE } from '#shared/delimited/row-writer.ts';
-import { declaredTypes, type SourceTable } from '#shared/delimited/source-table.ts';
+import { type DeclaredKind, typesOfKinds } from '#shared/tables/rules/cells.ts';
+import { nameColumns } from '#shared/tables/rules/find-header.ts';
+import { MAX_REJECTED_SAMPLE } from '#shared/tables/row-writer.ts';
+import { declaredTypes, type SourceTable } from '#shared/tables/source-table.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
-import { openText } from '#shared/delimited/open-text.ts';
-import { delimitedTable, type SourceTable } from '#shared/delimited/source-table.ts';
-import { stageDelimited, stageRows } from '#shared/delimited/stage-rows.ts';
+import { openText } from '#shared/tables/open-text.ts';
+import { delimitedTable, type SourceTable } from '#shared/tables/source-table.ts';
+import { stageDelimited, stageRows } from '#shared/tables/stage-rows.ts';
 import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';

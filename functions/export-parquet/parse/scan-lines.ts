@@ -1,4 +1,4 @@
-import { MAX_ROW_BYTES, RowWriter, RejectedRows } from '#shared/delimited/row-writer.ts';
+import { MAX_ROW_BYTES, RowWriter, RejectedRows } from '#shared/tables/row-writer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -23,7 +23,7 @@ const MAX_DEPTH = 1000;
 const MEMBER_DEPTH = 1;
 
 /**
- * Writes the lines of a JSON lines text in the staged form (shared/delimited/staged-form.ts), as rows of one value.
+ * Writes the lines of a JSON lines text in the staged form (shared/tables/staged-form.ts), as rows of one value.
  * Blank lines are skipped. JSON contains no control characters except tab, CR and LF, so a line with another one is
  * rejected, as is a line that is nested too deeply. DuckDB parses the JSON of the other lines.
  *

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { SEPARATOR, SEPARATOR_TEXT } from '#shared/delimited/staged-form.ts';
-import type { CellRow, CellKind as HeaderKind } from '#shared/delimited/rules/cells.ts';
-import { findHeader } from '#shared/delimited/rules/find-header.ts';
-import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from '#shared/delimited/rules/table-notes.ts';
+import { SEPARATOR, SEPARATOR_TEXT } from '#shared/tables/staged-form.ts';
+import type { CellRow, CellKind as HeaderKind } from '#shared/tables/rules/cells.ts';
+import { findHeader } from '#shared/tables/rules/find-header.ts';
+import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from '#shared/tables/rules/table-notes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { CellKind } from './cell-values.ts';
 import type { ColumnFacts, LeadingRow, WrittenSheet } from './sheet-writer.ts';

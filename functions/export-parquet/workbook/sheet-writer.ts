@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { MAX_TABLE_COLUMNS } from '#shared/delimited/dialect.ts';
-import { MAX_ROW_BYTES } from '#shared/delimited/row-writer.ts';
-import { ESCAPE_TEXT, ESCAPED, SEPARATOR_TEXT } from '#shared/delimited/staged-form.ts';
+import { MAX_TABLE_COLUMNS } from '#shared/tables/dialect.ts';
+import { MAX_ROW_BYTES } from '#shared/tables/row-writer.ts';
+import { ESCAPE_TEXT, ESCAPED, SEPARATOR_TEXT } from '#shared/tables/staged-form.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { CELL_KINDS, type CellKind, type CellValue } from './cell-values.ts';
 

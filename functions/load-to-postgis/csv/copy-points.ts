@@ -12,8 +12,8 @@ import {
   type TextColumn,
   type TextTable,
   valueSql,
-} from '#shared/delimited/infer/text-table.ts';
-import { normalizeSql } from '#shared/delimited/infer/notation.ts';
+} from '#shared/tables/infer/text-table.ts';
+import { normalizeSql } from '#shared/tables/infer/notation.ts';
 import { openLockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';

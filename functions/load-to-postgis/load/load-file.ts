@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { RejectedRows } from '#shared/delimited/row-writer.ts';
+import type { RejectedRows } from '#shared/tables/row-writer.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
@@ -52,7 +52,7 @@ export async function loadFile(source: VectorSource, table: string, context: Loa
   return loadPoints(source, points, table, context);
 }
 
-/** Loads a CSV that was read with the reader of tables (shared/delimited), without GDAL. */
+/** Loads a CSV that was read with the reader of tables (shared/tables), without GDAL. */
 export async function loadPoints(
   source: VectorSource,
   points: Points,

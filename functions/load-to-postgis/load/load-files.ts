@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import format from 'pg-format';
-import { checkRejected, rejectedNotes, type RejectedTotal, totalRejected } from '#shared/delimited/limit-rejected.ts';
+import { checkRejected, rejectedNotes, type RejectedTotal, totalRejected } from '#shared/tables/limit-rejected.ts';
 import type { EventData } from '#shared/events/event.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { namingFile } from '#shared/gdal/gdal-error.ts';

@@ -1,5 +1,5 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { isWrittenAs } from '#shared/delimited/infer/value-types.ts';
+import { isWrittenAs } from '#shared/tables/infer/value-types.ts';
 import { CopyRows } from './copy-rows.ts';
 
 /** A column of a table that Sluice reads itself, and how its values are written in COPY BINARY. */

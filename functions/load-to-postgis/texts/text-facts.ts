@@ -1,12 +1,12 @@
 import { ledgerType, type ValueType } from '#shared/contracts/column-types.ts';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { decimalType, type Digits } from '#shared/delimited/infer/decimal-types.ts';
-import { isWrittenAs, TYPE_RULES } from '#shared/delimited/infer/value-types.ts';
+import { decimalType, type Digits } from '#shared/tables/infer/decimal-types.ts';
+import { isWrittenAs, TYPE_RULES } from '#shared/tables/infer/value-types.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
 
 /**
- * Finds the type in PostgreSQL of a column of texts by all of its values, with the rules of tables (shared/delimited).
+ * Finds the type in PostgreSQL of a column of texts by all of its values, with the rules of tables (shared/tables).
  * Where the file declares a type, a number may also have a plus sign and leading zeros.
  */
 
