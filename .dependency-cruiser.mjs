@@ -9,7 +9,7 @@ const LAYERS = [
   ['contracts'],
   ['events', 'storage', 'formats', 'databases'],
   ['gdal', 'postgis'],
-  ['recipes', 'parquet', 'tables'],
+  ['recipes', 'geoparquet', 'tables'],
   ['manifest'],
   ['ledger'],
   ['runtime'],

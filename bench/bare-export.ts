@@ -1,8 +1,8 @@
 import { readSync } from 'node:fs';
 import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
-import { CopyBinaryReader } from '#shared/parquet/copy-binary/reader.ts';
-import type { ParquetJob } from '#shared/parquet/worker/worker-pool.ts';
-import { ROWS_FUNCTION, rowsFunction } from '#shared/parquet/worker/rows-function.ts';
+import { CopyBinaryReader } from '#shared/databases/copy-binary/reader.ts';
+import type { ParquetJob } from '#shared/geoparquet/worker/worker-pool.ts';
+import { ROWS_FUNCTION, rowsFunction } from '#shared/geoparquet/worker/rows-function.ts';
 
 /**
  * A program that writes PostgreSQL's COPY BINARY from standard input to the Parquet file of the job in its argument.
@@ -11,7 +11,7 @@ import { ROWS_FUNCTION, rowsFunction } from '#shared/parquet/worker/rows-functio
 
 export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
 
-/** The same options as in shared/parquet/worker/parquet-worker.ts, so that both compress equally. */
+/** The same options as in shared/geoparquet/worker/geoparquet-writer.ts, so that both compress equally. */
 const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
 const STANDARD_INPUT = 0;
 

@@ -19,7 +19,7 @@ test('facts of a function come from its own files and from the shared code that 
   expect(join?.ports).toContain('postgis');
   expect(join?.ports).not.toContain('gdal');
   expect(join?.literals).toContain('JOIN_KEY_DUPLICATE'); // Its own code.
-  expect(join?.literals).toContain('ASSET_VALUE_INVALID'); // Of shared/parquet.
+  expect(join?.literals).toContain('DISK_FULL'); // Of shared/databases.
   expect(join?.literals).not.toContain('FILE_MISSING'); // Compared only: the error is converted.
   expect(join?.literals).not.toContain('RECIPE_INVALID'); // Of schemas, which are not followed.
 });

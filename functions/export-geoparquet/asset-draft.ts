@@ -1,8 +1,8 @@
 import { deterministicObjectId, type EventData } from '#shared/events/event.ts';
 import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
-import type { GeoParquetFile } from '#shared/parquet/export/write-geoparquet.ts';
+import { horizontalBounds } from '#shared/geoparquet/export/geometry-profile.ts';
+import type { GeoParquetFile } from '#shared/geoparquet/export/write-geoparquet.ts';
 import { RECIPE_VERSION } from '#shared/recipes/registry.ts';
 
 type Loaded = EventData<'sluice.table.loaded'>;

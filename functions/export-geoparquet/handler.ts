@@ -2,8 +2,8 @@ import { type EventData, makeEvent, parseEventData, parseRunId, type SluiceEvent
 import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
-import { horizontalBounds } from '#shared/parquet/export/geometry-profile.ts';
-import { writeGeoParquet } from '#shared/parquet/export/write-geoparquet.ts';
+import { horizontalBounds } from '#shared/geoparquet/export/geometry-profile.ts';
+import { writeGeoParquet } from '#shared/geoparquet/export/write-geoparquet.ts';
 import { checkTableKept } from '#shared/postgis/table-checks.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
@@ -15,11 +15,11 @@ import { assetKey } from '#shared/contracts/object-keys.ts';
 import { postgisBoundsInDegrees } from '#shared/postgis/extent-in-degrees.ts';
 import { epsgNumber } from '#shared/contracts/epsg-codes.ts';
 import { sessionSettings } from '#shared/postgis/session-pool.ts';
-import { projJson } from '#shared/parquet/export/plan-export.ts';
+import { projJson } from '#shared/geoparquet/export/plan-export.ts';
 import { assetDraft, assetIdOf, sourceHash } from './asset-draft.ts';
 
 /** Starts the thread that writes Parquet. */
-export { warmUp } from '#shared/parquet/worker/worker-pool.ts';
+export { warmUp } from '#shared/geoparquet/worker/worker-pool.ts';
 
 type Loaded = EventData<'sluice.table.loaded'>;
 type Ready = EventData<'sluice.table.ready'>;

@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import { ROW_NUMBER } from '#shared/parquet/import/parquet-to-table.ts';
+import { ROW_NUMBER } from './import/parquet-to-table.ts';
 import { KEY_COLUMN, PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 
 /** Tables of a join in the schema of the run. */

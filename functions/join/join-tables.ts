@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { EventData } from '#shared/events/event.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
-import { type ImportedTable, parquetToTable } from '#shared/parquet/import/parquet-to-table.ts';
+import { type ImportedTable, parquetToTable } from './import/parquet-to-table.ts';
 import type { Column, JoinResult } from '#shared/contracts/shared-schemas.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';

@@ -7,7 +7,7 @@ import format from 'pg-format';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { COPY_HEADER, COPY_TRAILER } from '#shared/parquet/copy-binary/writer.ts';
+import { COPY_HEADER, COPY_TRAILER } from '#shared/databases/copy-binary/copy-format.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import { limitExceeded } from '../guards/copy-limit.ts';
 import type { StagedNames } from '../load/plan-load.ts';

@@ -1,8 +1,8 @@
 import { type DuckDBConnection, quotedIdentifier, quotedString, version } from '@duckdb/node-api';
 import { openLockedDatabase, resourceError } from '#shared/databases/locked-duckdb.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { RingReader } from '../copy-binary/byte-ring.ts';
-import { CopyBinaryReader } from '../copy-binary/reader.ts';
+import { RingReader } from './byte-ring.ts';
+import { CopyBinaryReader } from '#shared/databases/copy-binary/reader.ts';
 import type { ParquetJob, ParquetResult, WorkerReply } from './worker-pool.ts';
 import { ROWS_FUNCTION, rowsFunction } from './rows-function.ts';
 

@@ -12,7 +12,7 @@ import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
 import { checkGeometryContract, readColumns } from '#shared/postgis/table-checks.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { ignoreError, readFileStream } from '#shared/streams/file-streams.ts';
-import { RingWriter } from '../copy-binary/byte-ring.ts';
+import { RingWriter } from '../worker/byte-ring.ts';
 import { type ParquetJob, type ParquetResult, startJob } from '../worker/worker-pool.ts';
 import { readColumnStatistics } from './column-statistics.ts';
 import { type GeometryProfile, readGeometryProfile } from './geometry-profile.ts';

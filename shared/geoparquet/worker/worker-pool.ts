@@ -1,8 +1,8 @@
 import { Piscina } from 'piscina';
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
-import { createRing, resetRing } from '../copy-binary/byte-ring.ts';
-import type { RawColumn } from '../copy-binary/reader.ts';
+import { createRing, resetRing } from './byte-ring.ts';
+import type { RawColumn } from '#shared/databases/copy-binary/copy-format.ts';
 
 /** The parameters for one Parquet file. The main thread sends them to the worker. */
 export interface ParquetJob {
@@ -73,7 +73,7 @@ async function execute(job: ParquetJob): Promise<ParquetResult> {
 
 function workers(): Piscina<ParquetJob | null, WorkerReply> {
   pool ??= new Piscina({
-    filename: new URL('./parquet-worker.ts', import.meta.url).href,
+    filename: new URL('./geoparquet-writer.ts', import.meta.url).href,
     minThreads: 0,
     maxThreads: MAX_WORKERS,
     idleTimeout: IDLE_MS,

@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
-import type { RawColumn, RawType } from '../copy-binary/reader.ts';
+import type { RawColumn, RawType } from '#shared/databases/copy-binary/copy-format.ts';
 
 /** The conversion of a column: SQL for PostgreSQL, the type in transit, and SQL for DuckDB. */
 export interface ExportColumn {

@@ -10,13 +10,13 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import format from 'pg-format';
 import type { Column } from '#shared/contracts/shared-schemas.ts';
+import { COPY_HEADER, COPY_TRAILER, type RawType } from '#shared/databases/copy-binary/copy-format.ts';
 import { type LockedDatabase, resourceError } from '#shared/databases/locked-duckdb.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
-import type { RawType } from '../copy-binary/reader.ts';
-import { COPY_HEADER, COPY_TRAILER, copyBytes } from '../copy-binary/writer.ts';
+import { copyBytes } from './copy-bytes.ts';
 
 /** A table with the columns of a Parquet file. */
 export interface ImportedTable {

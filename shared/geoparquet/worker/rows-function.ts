@@ -13,7 +13,8 @@ import {
   SMALLINT,
   VARCHAR,
 } from '@duckdb/node-api';
-import type { CopyBinaryReader, RawColumn, RawType } from '../copy-binary/reader.ts';
+import type { RawColumn, RawType } from '#shared/databases/copy-binary/copy-format.ts';
+import type { CopyBinaryReader } from '#shared/databases/copy-binary/reader.ts';
 import { CHUNK_ROWS, type ColumnFiller, columnFiller } from './vectors.ts';
 
 export const ROWS_FUNCTION = 'sluice_rows';

@@ -8,9 +8,9 @@ import { type LockedDatabase, openLockedDatabase } from '#shared/databases/locke
 import { PgPostgis } from '#shared/postgis/pg-postgis.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { createDatabase } from '../../../tests/servers.ts';
-import epsg4326 from '../export/epsg-4326.json' with { type: 'json' };
+import epsg4326 from '#shared/geoparquet/export/epsg-4326.json' with { type: 'json' };
 import { parquetToTable } from './parquet-to-table.ts';
-import { writeGeoParquet } from '../export/write-geoparquet.ts';
+import { writeGeoParquet } from '#shared/geoparquet/export/write-geoparquet.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 const never = new AbortController().signal;

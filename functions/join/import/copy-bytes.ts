@@ -1,15 +1,11 @@
 import duckdb from '@duckdb/node-bindings';
-import { BYTES_PER_VALUE, type RawType } from './reader.ts';
-
-/** Signature, no flags, no header extension. */
-export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-/** Ends the stream; in the place of a field count. */
-export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
-
-/** Size of the field count of a row, and of the length of a field. */
-const COUNT_BYTES = 2;
-const LENGTH_BYTES = 4;
-const NULL_LENGTH = -1;
+import {
+  BYTES_PER_VALUE,
+  COUNT_BYTES,
+  LENGTH_BYTES,
+  NULL_LENGTH,
+  type RawType,
+} from '#shared/databases/copy-binary/copy-format.ts';
 
 /**
  * The rows of a DuckDB chunk in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"); undefined for

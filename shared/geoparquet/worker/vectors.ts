@@ -1,5 +1,6 @@
 import duckdb from '@duckdb/node-bindings';
-import { type CopyBinaryReader, BYTES_PER_VALUE, type RawColumn, type RawType } from '../copy-binary/reader.ts';
+import { BYTES_PER_VALUE, type RawColumn, type RawType } from '#shared/databases/copy-binary/copy-format.ts';
+import type { CopyBinaryReader } from '#shared/databases/copy-binary/reader.ts';
 
 /**
  * Fills DuckDB vectors from fields of PostgreSQL's binary COPY. The bindings are used directly, because the setters of

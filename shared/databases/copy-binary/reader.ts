@@ -1,10 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { COPY_HEADER, COUNT_BYTES, LENGTH_BYTES, SIGNATURE, TRAILER_COUNT } from './copy-format.ts';
 
-/** Signature, flags, and the length of the header extension, which PostgreSQL does not use. */
-const HEADER_BYTES = 19;
-const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
-/** Field count of the trailer. */
-const TRAILER_COUNT = -1;
 /** Initial size of the buffer: several chunks of a socket. It grows to the largest field. */
 const WINDOW_BYTES = 2 ** 18;
 
@@ -27,14 +23,14 @@ export class CopyBinaryReader {
 
   /** Reads the header. Throws EXPORT_MISMATCH when it is not that of the binary format. */
   start(): void {
-    const at = this.#take(HEADER_BYTES);
+    const at = this.#take(COPY_HEADER.length);
     if (SIGNATURE.compare(this.bytes, at, at + SIGNATURE.length) !== 0)
       throw malformed('it does not start with the signature of the binary format');
   }
 
   /** Starts the next row. Returns false at the trailer. */
   nextRow(columns: number): boolean {
-    const count = this.view.getInt16(this.#take(2));
+    const count = this.view.getInt16(this.#take(COUNT_BYTES));
     if (count === TRAILER_COUNT) return false;
     if (count !== columns) throw malformed(`a row has ${count} fields instead of ${columns}`);
     return true;
@@ -42,7 +38,7 @@ export class CopyBinaryReader {
 
   /** Length in bytes of the next field; -1 for null. */
   nextLength(): number {
-    return this.view.getInt32(this.#take(4));
+    return this.view.getInt32(this.#take(LENGTH_BYTES));
   }
 
   /** Position in `bytes` of the next field. */
@@ -80,25 +76,3 @@ export class CopyBinaryReader {
 function malformed(why: string): SluiceError {
   return new SluiceError('EXPORT_MISMATCH', `The output of PostgreSQL's COPY cannot be read: ${why}.`);
 }
-
-/**
- * A column in transit between PostgreSQL and DuckDB. The types are those whose bytes are equal in both, except for the
- * byte order. SQL on both sides converts other types, such as dates and decimals, to these types.
- */
-export interface RawColumn {
-  type: RawType;
-  /** A list of `type`; in PostgreSQL a one-dimensional array. */
-  list: boolean;
-}
-
-export type RawType = 'BOOLEAN' | 'SMALLINT' | 'INTEGER' | 'BIGINT' | 'FLOAT' | 'DOUBLE' | 'VARCHAR' | 'JSON' | 'BLOB';
-
-/** Width of the types with a fixed length. */
-export const BYTES_PER_VALUE: Partial<Record<RawType, number>> = {
-  BOOLEAN: 1,
-  SMALLINT: 2,
-  INTEGER: 4,
-  BIGINT: 8,
-  FLOAT: 4,
-  DOUBLE: 8,
-};
