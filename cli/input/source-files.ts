@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { openPromise } from 'yauzl';
 import { extensionOf } from '#shared/landing/source-parts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type FileFormat, isArchive } from '#shared/formats/format-table.ts';
+import { type FileFormat, isZipArchive } from '#shared/formats/format-table.ts';
 import { RASTER_FORMATS, RASTER_TABLE } from '#shared/formats/raster-formats.ts';
 import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
@@ -67,7 +67,7 @@ async function sizeOf(path: string): Promise<number> {
 async function partsOf(path: string, { format, type }: Partial<GuessedFormat>): Promise<string[]> {
   const name = format ?? guessFromName(path, type)?.format;
   const known = name === undefined ? undefined : namedFormat(name, path, type);
-  if (isArchive(path) || known === undefined || known.type === 'tabular') return [];
+  if (isZipArchive(path) || known === undefined || known.type === 'tabular') return [];
   const { required, optional, attached = [] } = known.format;
   const stem = basename(path, extname(path)).toLowerCase();
   // `roads.shp.xml` is metadata from ArcGIS, not GML.

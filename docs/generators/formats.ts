@@ -1,4 +1,4 @@
-import { MAX_ENTRIES, MAX_RATIO, RATIO_CHECKED_BYTES } from '#shared/formats/archive.ts';
+import { MAX_ENTRIES, MAX_RATIO, RATIO_CHECKED_BYTES } from '#shared/formats/zip.ts';
 import { RASTER_FORMATS, type RasterFormat } from '#shared/formats/raster-formats.ts';
 import { VECTOR_FORMATS, type VectorFormat } from '#shared/formats/vector-formats.ts';
 import { type GeneratedFile, generatedFrom } from './generated-file.ts';

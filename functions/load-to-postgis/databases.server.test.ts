@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createGdal } from '#shared/gdal/runner.ts';
-import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
+import { UNCONFINED } from '#shared/gdal/sandbox/wrappers.ts';
 import { WRITE_VIEW, WRITE_VIRTUAL_TABLE } from '../../tests/fixtures/hostile-files.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 import { testEnv } from '../../tests/servers.ts';

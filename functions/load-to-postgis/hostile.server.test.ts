@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UNCONFINED } from '#shared/gdal/sandbox/confinement.ts';
+import { UNCONFINED } from '#shared/gdal/sandbox/wrappers.ts';
 import { createGdal } from '#shared/gdal/runner.ts';
 import { type ConnectionCounter, startConnectionCounter } from '../../tests/fixtures/connection-counter.ts';
 import { testEnv } from '../../tests/servers.ts';

@@ -78,7 +78,7 @@ function normalizeName(name: string): string {
 const ARCHIVE_EXTENSIONS = ['.zip', '.shz'];
 
 /** True when the file is an archive to unpack. */
-export function isArchive(path: string): boolean {
+export function isZipArchive(path: string): boolean {
   return ARCHIVE_EXTENSIONS.some((extension) => path.toLowerCase().endsWith(extension));
 }
 

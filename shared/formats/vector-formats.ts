@@ -13,7 +13,7 @@ export interface VectorFormat extends FileFormat {
   /** True when the geometry type that ogrinfo prints is reliable about Z and M. */
   certainDimensions?: true;
   /** True when the driver opens the zip archive itself, because documents in it refer to each other. */
-  isArchive?: true;
+  isZipArchive?: true;
   /** Layers that GDAL derives from other layers. They are ignored when the only layer is chosen. */
   derivedLayers?: readonly string[];
 }
@@ -89,7 +89,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
     fixedCrs: 'OGC:CRS84',
     matchesSignature: isZip,
     encoding: 'in file',
-    isArchive: true,
+    isZipArchive: true,
   },
   {
     name: 'GML',

@@ -6,7 +6,7 @@ import { VECTOR_FORMATS } from '#shared/formats/vector-formats.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { gdalMissing, killedError } from './gdal-error.ts';
 import { GDAL_PROGRAMS, isOnPath } from './programs.mjs';
-import { detectConfinement } from './sandbox/confinement.ts';
+import { detectConfinement } from './sandbox/wrappers.ts';
 import { listDrivers } from './sandbox/environment.ts';
 
 /** The response of `GET /health/gdal`. Numbers of versions are null if GDAL does not report them. */

@@ -10,7 +10,7 @@ import { testEnv } from '../../tests/servers.ts';
 import type { SluiceError } from '#shared/errors/sluice-error.ts';
 import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
 import { nameFileInLimitError } from './gdal-error.ts';
-import { UNCONFINED } from './sandbox/confinement.ts';
+import { UNCONFINED } from './sandbox/wrappers.ts';
 import type { GdalCommand } from './gdal.ts';
 import { createGdal } from './runner.ts';
 import {
@@ -273,7 +273,7 @@ async function startEndless(confinement = 'undefined'): Promise<ChildProcess> {
     `
     const { createGdal } = await import(${url('./runner.ts')});
     const { parseEnv } = await import(${url('../config/env.ts')});
-    const { UNCONFINED } = await import(${url('./sandbox/confinement.ts')});
+    const { UNCONFINED } = await import(${url('./sandbox/wrappers.ts')});
     const gdal = createGdal(parseEnv({ SCRATCH_DIR: ${JSON.stringify(folder)} }), { confinement: ${confinement} });
     for (;;) await gdal.run(${JSON.stringify(endless())}, { signal: new AbortController().signal });
   `,

@@ -7,7 +7,7 @@ import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { cleanText, gdalError, gdalMissing, limitExceeded, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
 import { type ExceededLimit, watchProgram, type WatchLimits } from '#shared/processes/program-watch.ts';
-import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/confinement.ts';
+import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/wrappers.ts';
 import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
 
 /** A hundred layers with a thousand fields each fit. A program that prints more is stopped. */

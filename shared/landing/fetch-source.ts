@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { type ArchiveMember, localName, memberPath, withArchive } from '#shared/formats/archive.ts';
+import { type ZipMember, localName, memberPath, withZipArchive } from '#shared/formats/zip.ts';
 import { adviceForFirstBytes, describeFirstBytes, isWideText, readFirstBytes } from '#shared/formats/signatures.ts';
-import { type FileFormat, hasExtension, isArchive } from '#shared/formats/format-table.ts';
+import { type FileFormat, hasExtension, isZipArchive } from '#shared/formats/format-table.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { settleAll } from '#shared/signals/settle-all.ts';
 import {
   attachedEnding,
-  datasetInArchive,
+  datasetInZip,
   extensionOf,
   hasParts,
   partsOf,
@@ -47,7 +47,7 @@ const FIRST_BYTES = 16 * 2 ** 10;
 /**
  * Downloads a file of the manifest and the files that belong to it, and unpacks an archive. `check` contains the checks
  * of the lane. Throws FILE_MISSING, FILE_INCOMPLETE, FILE_TOO_LARGE, FILE_UNREADABLE for an empty file, the errors of
- * withArchive, and those of `check`.
+ * withZipArchive, and those of `check`.
  */
 export async function fetchSource<F extends FileFormat>(
   declared: ManifestFile,
@@ -57,12 +57,12 @@ export async function fetchSource<F extends FileFormat>(
 ): Promise<Source<F>> {
   const file = declared.path;
   const key = objectKeyOf(file, context.env.LANDING_BUCKET);
-  const fetched = isArchive(key)
+  const fetched = isZipArchive(key)
     ? await fetchArchive(key, declared, format, context)
     : await fetchObjects(key, declared, format, context);
   const firstBytes = await readFirstBytes(fetched.path, FIRST_BYTES);
   if (firstBytes.length === 0) {
-    const name = isArchive(key) ? `${JSON.stringify(basename(fetched.path))} in ${file}` : file;
+    const name = isZipArchive(key) ? `${JSON.stringify(basename(fetched.path))} in ${file}` : file;
     throw new SluiceError('FILE_UNREADABLE', `${name} is empty. Upload it again.`, { details: { file } });
   }
   const source = { file, declared, format, ...fetched };
@@ -79,7 +79,7 @@ export function layerInside(
   layers: readonly string[],
 ): string | undefined {
   if (layer === undefined || format.isSingleLayer === true) return undefined;
-  const namesFile = isArchive(file) && stemOf(basename(path)) === layer;
+  const namesFile = isZipArchive(file) && stemOf(basename(path)) === layer;
   return namesFile && !layers.includes(layer) ? undefined : layer;
 }
 
@@ -174,10 +174,10 @@ function unpackDataset(
   format: FileFormat,
   { folder, maxBytes, signal }: { folder: string; maxBytes: number; signal: AbortSignal },
 ): Promise<Pick<Source, 'path' | 'parts'>> {
-  return withArchive(archive, declared.path, { maxBytes }, async (members, unpack) => {
-    const byName = new Map<string, ArchiveMember>(members.map((member) => [member.name, member]));
+  return withZipArchive(archive, declared.path, { maxBytes }, async (members, unpack) => {
+    const byName = new Map<string, ZipMember>(members.map((member) => [member.name, member]));
     const names = [...byName.keys()];
-    const main = datasetInArchive(format, names, declared.layer, declared.path);
+    const main = datasetInZip(format, names, declared.layer, declared.path);
     const parts = partsOf(format, main, names, declared.path);
     const paths: string[] = [];
     for (const part of parts) {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { rasterFormat } from '#shared/formats/raster-formats.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { layerInside, type Source } from './fetch-source.ts';
-import { datasetInArchive, partsOf, stemOf } from './source-parts.ts';
+import { datasetInZip, partsOf, stemOf } from './source-parts.ts';
 
 test('finds the parts of a dataset without regard to case, and names missing parts', () => {
   const shapefile = vectorFormat('Shapefile');
@@ -39,18 +39,18 @@ test('finds files attached to a raster, whose names begin with its whole name', 
 
 test('requires a layer for an archive with several datasets', () => {
   const names = ['x/a.shp', 'x/b.shp', '__MACOSX/x/._a.shp', 'x/._b.shp', 'readme.txt'];
-  expect(datasetInArchive(vectorFormat('SHP'), names, 'b', 'f')).toBe('x/b.shp');
-  expect(() => datasetInArchive(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
+  expect(datasetInZip(vectorFormat('SHP'), names, 'b', 'f')).toBe('x/b.shp');
+  expect(() => datasetInZip(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
     'f contains 2 datasets: x/a.shp, x/b.shp. Name one with `layer` in the manifest.',
   );
-  expect(() => datasetInArchive(vectorFormat('SHP'), ['inner.zip'], undefined, 'f')).toThrow(
+  expect(() => datasetInZip(vectorFormat('SHP'), ['inner.zip'], undefined, 'f')).toThrow(
     'f contains no .shp file; it contains inner.zip.',
   );
 });
 
 test('the name of the only dataset of one layer must be that of the layer', () => {
   const select = (format: string, layer: string) =>
-    datasetInArchive(vectorFormat(format), ['x/a.shp', 'b.gpkg'], layer, 'f');
+    datasetInZip(vectorFormat(format), ['x/a.shp', 'b.gpkg'], layer, 'f');
   expect(select('SHP', 'a')).toBe('x/a.shp');
   expect(select('GPKG', 'roads'), 'a layer in the file').toBe('b.gpkg');
   expect(() => select('SHP', 'roads')).toThrow(
@@ -82,7 +82,7 @@ test('`layer` names a layer of the file, or the file in its archive', () => {
 
 test('lists the first 20 of many datasets', () => {
   const names = Array.from({ length: 10_000 }, (_, index) => `${index + 10_000}.shp`);
-  expect(() => datasetInArchive(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
+  expect(() => datasetInZip(vectorFormat('SHP'), names, undefined, 'f')).toThrow(
     /^f contains 10000 datasets: 10000\.shp, .*10019\.shp and 9980 more\. Name one with `layer` in the manifest\.$/,
   );
 });

@@ -99,7 +99,7 @@ export function partsOf(format: FileFormat, main: string, names: readonly string
  * `layer` selects one by its name. Throws ARCHIVE_AMBIGUOUS with the names when there is no dataset or no unique one,
  * and LAYER_MISSING when the only dataset has another name.
  */
-export function datasetInArchive(
+export function datasetInZip(
   format: FileFormat,
   names: readonly string[],
   layer: string | undefined,

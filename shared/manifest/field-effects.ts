@@ -1,5 +1,5 @@
 import type { Lane } from '#shared/contracts/lanes.ts';
-import { type FileFormat, isArchive } from '#shared/formats/format-table.ts';
+import { type FileFormat, isZipArchive } from '#shared/formats/format-table.ts';
 import { RASTER_TABLE } from '#shared/formats/raster-formats.ts';
 import { TABULAR_TABLE, tableFormat } from '#shared/formats/table-formats.ts';
 import { VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
@@ -33,7 +33,7 @@ const FILE_FIELDS: Record<keyof ManifestFile, Rule<ManifestFile>> = {
   format: ALWAYS,
   crs: { hasEffect: ({ type }) => type !== 'tabular', appliesTo: 'vector and raster files' },
   layer: {
-    hasEffect: (file) => isArchive(file.path) || formatOf(file)?.isSingleLayer !== true,
+    hasEffect: (file) => isZipArchive(file.path) || formatOf(file)?.isSingleLayer !== true,
     appliesTo: 'archives, and formats with several layers in a file',
   },
   encoding: { hasEffect: readsEncoding, appliesTo: 'shapefiles, MapInfo files, GeoJSON, CSV, TSV and JSON lines' },

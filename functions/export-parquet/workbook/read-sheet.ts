@@ -29,7 +29,7 @@ let pool: Piscina<SheetJob, SheetReply> | undefined;
 
 /**
  * Reads the sheet of a workbook and writes its table in the staged form. Throws LAYER_MISSING, FILE_UNREADABLE,
- * FILE_TOO_LARGE, TOO_MANY_COLUMNS, STEP_NO_PROGRESS, and the errors of withArchive.
+ * FILE_TOO_LARGE, TOO_MANY_COLUMNS, STEP_NO_PROGRESS, and the errors of withZipArchive.
  */
 export async function readSheet(
   job: Omit<SheetJob, 'progress'>,

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
-import { type ArchiveMember, withArchive } from '#shared/formats/archive.ts';
+import { type ZipMember, withZipArchive } from '#shared/formats/zip.ts';
 import { type LayoutOptions, copyRows, layOutTable } from './lay-out-table.ts';
 import { readOdsSheet } from './ods-sheet.ts';
 import { SharedStrings } from './shared-strings.ts';
@@ -68,8 +68,8 @@ async function readTable(job: SheetJob): Promise<SheetTable> {
 function readSheet(job: SheetJob, path: string): Promise<ReadSheet> {
   const { file, sizeBytes, maxBytes, nullValues } = job;
   const makeWriter = () => new SheetWriter({ path, file, sizeBytes, maxBytes, nullValues });
-  return withArchive(job.path, file, { maxBytes, backslashes: true }, async (members, _unpack, read) => {
-    const parts = { file, members, open: (member: ArchiveMember) => countBytes(read(member), job.progress) };
+  return withZipArchive(job.path, file, { maxBytes, backslashes: true }, async (members, _unpack, read) => {
+    const parts = { file, members, open: (member: ZipMember) => countBytes(read(member), job.progress) };
     if (job.format === 'ODS') return readOdsSheet(job, parts, makeWriter);
     using strings = new SharedStrings(join(job.folder, 'texts'));
     return readXlsxSheet(job, parts, strings, makeWriter);

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { ArchiveMember } from '#shared/formats/archive.ts';
+import type { ZipMember } from '#shared/formats/zip.ts';
 import { MAX_SHEETS } from './workbook-limits.ts';
 import { type Attributes, type XmlHandler, XmlReader } from './xml-reader.ts';
 
@@ -22,8 +22,8 @@ const MAX_FORMATS = 100_000;
 /** The members of the archive, as streams. */
 export interface Parts {
   file: string;
-  members: readonly ArchiveMember[];
-  open: (member: ArchiveMember) => AsyncIterable<Buffer>;
+  members: readonly ZipMember[];
+  open: (member: ZipMember) => AsyncIterable<Buffer>;
 }
 
 export interface XlsxWorkbook {

@@ -26,12 +26,12 @@ const COPY_PROGRESS_SQL = `
   where application_name = current_setting('application_name') and pid <> pg_backend_pid()`;
 
 /** The limit for the files in `folder`, in bytes of COPY text. */
-export async function maxCopyBytes(folder: string, { isArchive }: { isArchive?: true }): Promise<number> {
+export async function maxCopyBytes(folder: string, { isZipArchive }: { isZipArchive?: true }): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
   const stats = await Promise.all(files.map((entry) => stat(join(entry.parentPath, entry.name))));
   const bytes = stats.reduce((sum, { size }) => sum + size, 0);
-  return Math.max(MIN_LIMIT_BYTES, bytes * MAX_GROWTH * (isArchive ? COMPRESSION_RATIO : 1));
+  return Math.max(MIN_LIMIT_BYTES, bytes * MAX_GROWTH * (isZipArchive ? COMPRESSION_RATIO : 1));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { withArchive } from '#shared/formats/archive.ts';
+import { withZipArchive } from '#shared/formats/zip.ts';
 import { isSqlite } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
@@ -31,7 +31,7 @@ export interface ReferenceCheckOptions {
 
 /**
  * Throws FILE_FORBIDDEN_CONTENT for a file that refers to other files, the errors of secureSchema for a database, and
- * for a KMZ the errors of withArchive. `head` holds the first bytes of the file. Returns the schema of a database.
+ * for a KMZ the errors of withZipArchive. `head` holds the first bytes of the file. Returns the schema of a database.
  */
 export async function rejectReferences(
   source: Source<VectorFormat>,
@@ -40,7 +40,7 @@ export async function rejectReferences(
 ): Promise<SqliteSchema | undefined> {
   const { path, file, format, parts } = source;
   const schema = isSqlite(head) ? await secureSchema(path, file) : undefined;
-  if (format.isArchive) await rejectXmlInArchive(source, options);
+  if (format.isZipArchive) await rejectXmlInZip(source, options);
   else if (format.drivers.some((driver) => XML_DRIVERS.has(driver))) await rejectXml(path, file, file, options.signal);
   if (parts.includes('.xsd')) await rejectXml(`${stemOf(path)}.xsd`, `The .xsd file of ${file}`, file, options.signal);
   if (format.drivers.includes('MapInfo File') && !format.extensions.includes('.mif'))
@@ -55,12 +55,12 @@ async function rejectXml(path: string, document: string, file: string, signal: A
 }
 
 /** Checks every document in a KMZ: documents can refer to each other, and GDAL chooses which one it opens. */
-async function rejectXmlInArchive(
+async function rejectXmlInZip(
   { path, file, format }: Source<VectorFormat>,
   { folder, maxBytes, signal }: ReferenceCheckOptions,
 ): Promise<void> {
   const target = join(folder, 'document');
-  await withArchive(path, file, { maxBytes }, async (members, unpack) => {
+  await withZipArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.(kml|xml)$/i.test(name))) {
       await unpack(member, target, signal);
       const document = `${JSON.stringify(member.name)} in ${file}`;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { withArchive } from '#shared/formats/archive.ts';
+import { withZipArchive } from '#shared/formats/zip.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { isExactDouble, TextFacts } from '../texts/text-facts.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
@@ -72,7 +72,7 @@ export async function roundedTextNotes(
 ): Promise<Note[]> {
   if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
   const scanner = new Scanner(format.name, GPX_FEATURES[layer.name], guard);
-  if (format.isArchive) await scanArchive(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
+  if (format.isZipArchive) await scanZip(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
   else await scanDocument(scanner, readChunks(path, { signal }));
   return scanner.notes(file, new Set(layer.fields.map(({ name }) => name)));
 }
@@ -83,12 +83,12 @@ export async function scanDocument(scanner: Scanner, chunks: AsyncIterable<Buffe
   for await (const chunk of chunks) reader.add(chunk.toString('latin1')); // Markup is ASCII.
 }
 
-async function scanArchive(
+async function scanZip(
   scanner: Scanner,
-  { path, file, folder, maxBytes, signal }: Record<'path' | 'file' | 'folder', string> & ArchiveLimits,
+  { path, file, folder, maxBytes, signal }: Record<'path' | 'file' | 'folder', string> & ZipLimits,
 ): Promise<void> {
   const target = join(folder, 'sluice-document');
-  await withArchive(path, file, { maxBytes }, async (members, unpack) => {
+  await withZipArchive(path, file, { maxBytes }, async (members, unpack) => {
     for (const member of members.filter(({ name }) => /\.kml$/i.test(name))) {
       await unpack(member, target, signal);
       const encoding = utf16Of(await readFirstBytes(target, BYTE_ORDER_MARK_BYTES));
@@ -99,7 +99,7 @@ async function scanArchive(
   await rm(target, { force: true });
 }
 
-interface ArchiveLimits {
+interface ZipLimits {
   maxBytes: number;
   signal: AbortSignal;
 }

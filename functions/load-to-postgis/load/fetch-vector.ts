@@ -38,7 +38,7 @@ export async function fetchVector(declared: ManifestFile, context: FetchContext)
       if (source.format.name === 'ESRI Shapefile') await checkShapefileCounts(source.path, source.file, signal);
       schema = await rejectReferences(source, head, { folder, maxBytes: env.MAX_FILE_BYTES, signal });
       const { file, format } = source;
-      if (!format.isArchive) await checkCoordinates(source.path, format, { document: file, file, signal });
+      if (!format.isZipArchive) await checkCoordinates(source.path, format, { document: file, file, signal });
     },
     context,
   );

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { type ArchiveMember, type ReadMember, withArchive } from '#shared/formats/archive.ts';
+import { type ZipMember, type ReadMember, withZipArchive } from '#shared/formats/zip.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { type Element, ElementReader, MarkupReader } from '../guards/markup-reader.ts';
@@ -18,7 +18,7 @@ export async function unpackKmz(
   const { path, file, format } = source;
   if (format.name !== 'KMZ') return { unpacked: source, notes: [] };
   const target = `${stemOf(path)}.kml`; // GDAL names a layer after the file.
-  const skipped = await withArchive(path, file, { maxBytes: env.MAX_FILE_BYTES }, async (members, unpack, read) => {
+  const skipped = await withZipArchive(path, file, { maxBytes: env.MAX_FILE_BYTES }, async (members, unpack, read) => {
     const documents = members.filter(({ name }) => /\.kml$/i.test(name));
     const [document, ...others] = documents;
     if (document === undefined || others.length > 0) return skippedDocuments(documents, read, signal);
@@ -35,7 +35,7 @@ export async function unpackKmz(
  * the first one.
  */
 async function skippedDocuments(
-  documents: readonly ArchiveMember[],
+  documents: readonly ZipMember[],
   read: ReadMember,
   signal: AbortSignal,
 ): Promise<string[]> {

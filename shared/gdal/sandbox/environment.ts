@@ -6,7 +6,7 @@ import type { GdalCommand } from '../gdal.ts';
 
 /**
  * The environment of a GDAL program in the sandbox: only the drivers of its command, and no inherited variables.
- * confinement.ts restricts files, network and resources. Files of unknown users are read with both (see GDAL's page on
+ * wrappers.ts restricts files, network and resources. Files of unknown users are read with both (see GDAL's page on
  * security).
  */
 

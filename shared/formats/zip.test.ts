@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
-import { localName, memberPath, withArchive } from './archive.ts';
+import { localName, memberPath, withZipArchive } from './zip.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,7 +23,7 @@ async function archive(name: string, fill: string): Promise<string> {
 
 test('lists the files and unpacks one', async () => {
   const path = await archive('plain.zip', "z.writestr('a/é 😀.txt', 'Grüße'); z.writestr('b/', '')");
-  const names = await withArchive(path, 'plain.zip', limits, async (members, unpack) => {
+  const names = await withZipArchive(path, 'plain.zip', limits, async (members, unpack) => {
     const [first] = members;
     if (first !== undefined) await unpack(first, memberPath(folder, first.name), signal);
     return members.map((member) => [member.name, member.size]);
@@ -39,13 +39,13 @@ test('decodes a name that is not UTF-8 as Latin-1', async () => {
     Buffer.from(readFileSync(path).toString('latin1').replaceAll('strXsse', 'str\u00dfsse'), 'latin1'),
   );
   expect(
-    await withArchive(path, 'latin.zip', limits, (members) => Promise.resolve(members.map((member) => member.name))),
+    await withZipArchive(path, 'latin.zip', limits, (members) => Promise.resolve(members.map((member) => member.name))),
   ).toEqual(['strßsse.shp']);
 });
 
 test('rejects an archive larger than the limit before unpacking it', async () => {
   const path = await archive('large.zip', "z.writestr('a', b'0' * 1_000_001)");
-  await expect(withArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+  await expect(withZipArchive(path, 'large.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'FILE_TOO_LARGE',
     details: { bytes: 1_000_001, limit: 1_000_000 },
   });
@@ -58,7 +58,7 @@ test('stops unpacking a file that is larger than its declared size', async () =>
   size.writeUInt32LE(100_000);
   for (let at = bytes.indexOf(size); at >= 0; at = bytes.indexOf(size, at + 1)) bytes.writeUInt32LE(10, at);
   writeFileSync(path, bytes);
-  const unpacking = withArchive(path, 'wrong-size.zip', limits, async ([member], unpack) => {
+  const unpacking = withZipArchive(path, 'wrong-size.zip', limits, async ([member], unpack) => {
     if (member !== undefined) await unpack(member, join(folder, 'wrong-size'), signal);
   });
   await expect(unpacking).rejects.toMatchObject({
@@ -78,7 +78,7 @@ test('rejects an archive whose entries share their data', async () => {
   );
   expect(readFileSync(path).length).toBeLessThan(20_000);
   await expect(
-    withArchive(path, 'overlap.zip', { maxBytes: 10_000_000 }, () => Promise.resolve()),
+    withZipArchive(path, 'overlap.zip', { maxBytes: 10_000_000 }, () => Promise.resolve()),
   ).rejects.toMatchObject({
     code: 'ARCHIVE_UNSAFE',
     message: 'overlap.zip contains entries that share their data. Create the archive with plain relative names.',
@@ -96,7 +96,7 @@ test('rejects an encrypted archive', async () => {
     bytes.writeUInt16LE(bytes.readUInt16LE(at + flags) | 1, at + flags);
   }
   writeFileSync(path, bytes);
-  await expect(withArchive(path, 'secret.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+  await expect(withZipArchive(path, 'secret.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'ARCHIVE_UNREADABLE',
     message: expect.stringContaining('is encrypted') as string,
   });
@@ -109,7 +109,7 @@ test.each([
 ])('rejects a damaged archive: %s', async (name, bytes) => {
   const path = join(folder, `${name}.zip`);
   writeFileSync(path, bytes);
-  await expect(withArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+  await expect(withZipArchive(path, 'x.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'ARCHIVE_UNREADABLE',
     message: expect.stringMatching(/^x\.zip is damaged: .*[^.]\. Create the archive again\.$/) as string,
     details: { file: 'x.zip' },
@@ -132,7 +132,7 @@ test('rejects a directory whose names and comments would fill the memory', async
     `for i in range(100):
         info = zipfile.ZipInfo(f'{i}.txt'); info.comment = b'x' * 60000; z.writestr(info, '')`,
   );
-  await expect(withArchive(path, 'a é.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+  await expect(withZipArchive(path, 'a é.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'ARCHIVE_UNSAFE',
     message: expect.stringContaining('a é.zip has a directory of more than 4000000 bytes') as string,
   });
@@ -140,7 +140,7 @@ test('rejects a directory whose names and comments would fill the memory', async
 
 test('rejects a name that is longer than the key of an object', async () => {
   const path = await archive('long.zip', "z.writestr('é' * 511 + '/', ''); z.writestr('a' * 1025, '')");
-  await expect(withArchive(path, 'long.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
+  await expect(withZipArchive(path, 'long.zip', limits, () => Promise.resolve())).rejects.toMatchObject({
     code: 'ARCHIVE_UNSAFE',
     message: expect.stringContaining('contains a name of 1025 bytes; at most 1024 are allowed'),
   });

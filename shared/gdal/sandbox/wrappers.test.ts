@@ -13,7 +13,7 @@ import {
   UNCONFINED,
   commandMounts,
   systemMounts,
-} from './confinement.ts';
+} from './wrappers.ts';
 import type { GdalCommand } from '../gdal.ts';
 import { createGdal } from '../runner.ts';
 
@@ -124,7 +124,7 @@ test('detects the wrappers again after another process has killed one of them', 
   });
   process.env.PATH = `${programs}:${path}`;
   vi.resetModules();
-  const fresh = await import('./confinement.ts');
+  const fresh = await import('./wrappers.ts');
   await expect(fresh.detectConfinement(SILENT_LOG)).rejects.toMatchObject({ code: 'PROGRAM_KILLED', retryable: true });
   expect((await fresh.detectConfinement(SILENT_LOG)).ownView[0]).toBe('bwrap');
 });

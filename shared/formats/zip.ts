@@ -12,7 +12,7 @@ import { ignoreError, writeFileStream } from '#shared/streams/file-streams.ts';
  */
 
 /** A file in an archive. */
-export interface ArchiveMember {
+export interface ZipMember {
   /** The path in the archive; folders are separated by `/`. */
   name: string;
   /** Uncompressed bytes by the central directory. Unpacking more bytes is an error. */
@@ -37,7 +37,7 @@ const MAX_ENTRY_NAME_BYTES = 1_024;
 /** File systems allow 255 bytes; some callers append an extension. */
 const MAX_NAME_BYTES = 200;
 
-export interface ArchiveLimits {
+export interface ZipLimits {
   maxBytes: number;
   /** Whether a backslash separates folders. Some programs of Windows write workbooks so; Excel reads them. */
   backslashes?: true;
@@ -47,11 +47,11 @@ export interface ArchiveLimits {
  * Opens an archive, checks names, sizes, ratio, links and encryption, and calls `work` with its files. `file` is the
  * path in the manifest, for messages. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE, FILE_TOO_LARGE.
  */
-export async function withArchive<T>(
+export async function withZipArchive<T>(
   path: string,
   file: string,
-  limits: ArchiveLimits,
-  work: (members: ArchiveMember[], unpack: Unpack, read: ReadMember) => Promise<T>,
+  limits: ZipLimits,
+  work: (members: ZipMember[], unpack: Unpack, read: ReadMember) => Promise<T>,
 ): Promise<T> {
   const zip = await openArchive(path, file);
   try {
@@ -67,10 +67,10 @@ export async function withArchive<T>(
 }
 
 /** The content of one member. Throws ARCHIVE_UNREADABLE, ARCHIVE_UNSAFE. */
-export type ReadMember = (member: ArchiveMember) => AsyncIterable<Buffer>;
+export type ReadMember = (member: ZipMember) => AsyncIterable<Buffer>;
 
 /** Unpacks one member to `target` and creates the folder of `target`. */
-export type Unpack = (member: ArchiveMember, target: string, signal: AbortSignal) => Promise<void>;
+export type Unpack = (member: ZipMember, target: string, signal: AbortSignal) => Promise<void>;
 
 async function openArchive(path: string, file: string): Promise<ZipFile> {
   try {
@@ -87,11 +87,11 @@ async function openArchive(path: string, file: string): Promise<ZipFile> {
   }
 }
 
-async function listMembers(zip: ZipFile, file: string, limits: ArchiveLimits): Promise<ArchiveMember[]> {
+async function listMembers(zip: ZipFile, file: string, limits: ZipLimits): Promise<ZipMember[]> {
   const { maxBytes, backslashes = false } = limits;
   if (zip.entryCount > MAX_ENTRIES)
     throw unsafe(file, `contains ${zip.entryCount} entries; at most ${MAX_ENTRIES} are allowed`);
-  const members: ArchiveMember[] = [];
+  const members: ZipMember[] = [];
   let directory = 0;
   let packed = 0;
   let unpacked = 0;
@@ -165,7 +165,7 @@ function decodeName(entry: Entry): string {
 async function unpackMember(
   zip: ZipFile,
   file: string,
-  member: ArchiveMember,
+  member: ZipMember,
   target: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -173,7 +173,7 @@ async function unpackMember(
   await pipeline(readMember(zip, file, member), writeFileStream(target), { signal });
 }
 
-async function* readMember(zip: ZipFile, file: string, member: ArchiveMember): AsyncGenerator<Buffer> {
+async function* readMember(zip: ZipFile, file: string, member: ZipMember): AsyncGenerator<Buffer> {
   let left = member.size;
   try {
     const content = (await zip.openReadStreamPromise(member.entry)).on('error', ignoreError);
