@@ -3,10 +3,10 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { openPromise } from 'yauzl';
 import { extensionOf } from '#shared/landing/source-parts.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type FileFormat, isZipArchive } from '#shared/formats/format-table.ts';
-import { RASTER_FORMATS, RASTER_TABLE } from '#shared/formats/raster-formats.ts';
-import { TABLE_FORMATS, tableFormatOfName, TABULAR_TABLE } from '#shared/formats/table-formats.ts';
-import { VECTOR_FORMATS, VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
+import { type FileFormat, isZipArchive } from '#shared/formats/format-list.ts';
+import { RASTER_FORMATS, RASTER_FORMAT_LIST } from '#shared/formats/raster-formats.ts';
+import { TABLE_FORMATS, tableFormatOfName, TABLE_FORMAT_LIST } from '#shared/formats/table-formats.ts';
+import { VECTOR_FORMATS, VECTOR_FORMAT_LIST, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 
@@ -171,7 +171,7 @@ export function guessFromName(name: string, type?: FileType): GuessedFormat | un
   if (table !== undefined || type === 'tabular') return table && { format: table.name, type: 'tabular' };
   const archive = FORMAT_OF_ARCHIVE[extension];
   if (archive) return archive;
-  const [vector, raster] = [VECTOR_TABLE.ofExtension(extension), RASTER_TABLE.ofExtension(extension)];
+  const [vector, raster] = [VECTOR_FORMAT_LIST.ofExtension(extension), RASTER_FORMAT_LIST.ofExtension(extension)];
   if (vector !== undefined) return { format: vector.name, type: 'vector' };
   return raster && { format: raster.name, type: 'raster' };
 }
@@ -179,13 +179,13 @@ export function guessFromName(name: string, type?: FileType): GuessedFormat | un
 /** The format with a name of the manifest, of `type` when it is set; undefined when there is none. */
 function namedFormat(name: string, path: string, type?: FileType): { format: FileFormat; type: FileType } | undefined {
   if (type === 'tabular') return tabular(name);
-  if (VECTOR_TABLE.find(name) !== undefined) return { format: vectorFormat(name, path), type: 'vector' };
-  const raster = RASTER_TABLE.find(name);
+  if (VECTOR_FORMAT_LIST.find(name) !== undefined) return { format: vectorFormat(name, path), type: 'vector' };
+  const raster = RASTER_FORMAT_LIST.find(name);
   return raster === undefined ? tabular(name) : { format: raster, type: 'raster' };
 }
 
 function tabular(name: string): { format: FileFormat; type: FileType } | undefined {
-  const format = TABULAR_TABLE.find(name);
+  const format = TABLE_FORMAT_LIST.find(name);
   return format && { format, type: 'tabular' };
 }
 

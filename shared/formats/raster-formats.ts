@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { decodeFirstBytes, startsWithLatin1, matchesText, isTiff } from './signatures.ts';
-import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
+import { type FileFormat, FormatList, SINGLE_FILE } from './format-list.ts';
 
 /** A raster format that Sluice accepts. VRT is not one of them, because a VRT can name any file or server. */
 export interface RasterFormat extends FileFormat {
@@ -113,7 +113,7 @@ export const RASTER_FORMATS: readonly RasterFormat[] = FORMATS.map((format) => (
   attached: Object.values(ATTACHED_FILES),
 }));
 
-export const RASTER_TABLE = new FormatTable('raster', RASTER_FORMATS);
+export const RASTER_FORMAT_LIST = new FormatList('raster', RASTER_FORMATS);
 
 /**
  * The raster format with this name or alias, for the file at `path`. Throws FORMAT_NOT_SUPPORTED, and
@@ -128,7 +128,7 @@ export function rasterFormat(name: string, path = ''): RasterFormat {
       { details: { format: name, ...(path && { file: path }) } },
     );
   }
-  return RASTER_TABLE.get(name, path);
+  return RASTER_FORMAT_LIST.get(name, path);
 }
 
 /** Root elements of XML that GDAL opens as a raster stored in other files or on a server. */

@@ -1,5 +1,5 @@
 import { isDelimitedText, isGzip, isUtf16, isZip, matchesText } from './signatures.ts';
-import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
+import { type FileFormat, FormatList, SINGLE_FILE } from './format-list.ts';
 
 /** A table format that Sluice accepts. docs/tabular.md describes the formats. */
 export interface TableFormat extends FileFormat {
@@ -63,15 +63,15 @@ export const TABLE_FORMATS: readonly TableFormat[] = [
   },
 ];
 
-export const TABULAR_TABLE = new FormatTable('tabular', TABLE_FORMATS);
+export const TABLE_FORMAT_LIST = new FormatList('tabular', TABLE_FORMATS);
 
 /**
  * The table format with this name or alias, for the file at `path`; TSV for a .tsv file that the manifest declares as
  * CSV, because the alias `CSV` covers all delimited text. Throws FORMAT_NOT_SUPPORTED.
  */
 export function tableFormat(name: string, path: string): TableFormat {
-  const format = TABULAR_TABLE.get(name, path);
-  return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? TABULAR_TABLE.get('TSV', path) : format;
+  const format = TABLE_FORMAT_LIST.get(name, path);
+  return format.name === 'CSV' && /\.(tsv|tab)(\.gz)?$/i.test(path) ? TABLE_FORMAT_LIST.get('TSV', path) : format;
 }
 
 /** The table format with the extension of this file name; undefined when there is none. */

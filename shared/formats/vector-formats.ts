@@ -1,5 +1,5 @@
 import { isDelimitedText, isShapefile, isSqlite, isZip, matchesText, startsWithBytes } from './signatures.ts';
-import { type FileFormat, FormatTable, SINGLE_FILE } from './format-table.ts';
+import { type FileFormat, FormatList, SINGLE_FILE } from './format-list.ts';
 
 /** A vector format that Sluice accepts. docs/formats.md is generated from the table below. */
 export interface VectorFormat extends FileFormat {
@@ -153,7 +153,7 @@ export const VECTOR_FORMATS: readonly VectorFormat[] = [
   },
 ];
 
-export const VECTOR_TABLE = new FormatTable('vector', VECTOR_FORMATS);
+export const VECTOR_FORMAT_LIST = new FormatList('vector', VECTOR_FORMATS);
 
 /** Pairs of formats with one driver: a file declared as the first, with this extension, is of the second. */
 const FORMAT_BY_EXTENSION: [declared: string, extension: RegExp, actual: string][] = [
@@ -168,9 +168,9 @@ const FORMAT_BY_EXTENSION: [declared: string, extension: RegExp, actual: string]
  * between KML and KMZ. Throws FORMAT_NOT_SUPPORTED.
  */
 export function vectorFormat(name: string, path = ''): VectorFormat {
-  const format = VECTOR_TABLE.get(name, path);
+  const format = VECTOR_FORMAT_LIST.get(name, path);
   const actual = FORMAT_BY_EXTENSION.find(
     ([declared, extension]) => declared === format.name && extension.test(path),
   )?.[2];
-  return (actual === undefined ? undefined : VECTOR_TABLE.find(actual)) ?? format;
+  return (actual === undefined ? undefined : VECTOR_FORMAT_LIST.find(actual)) ?? format;
 }

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ZipMember, localName, memberPath, withZipArchive } from '#shared/formats/zip.ts';
 import { adviceForFirstBytes, describeFirstBytes, isWideText, readFirstBytes } from '#shared/formats/signatures.ts';
-import { type FileFormat, hasExtension, isZipArchive } from '#shared/formats/format-table.ts';
+import { type FileFormat, hasExtension, isZipArchive } from '#shared/formats/format-list.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { settleAll } from '#shared/signals/settle-all.ts';

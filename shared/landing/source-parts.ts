@@ -1,5 +1,5 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type FileFormat, hasExtension } from '#shared/formats/format-table.ts';
+import { type FileFormat, hasExtension } from '#shared/formats/format-list.ts';
 
 /**
  * The files of one dataset: for example, a shapefile has several files that share a stem. Extensions match in any case.

@@ -1,8 +1,8 @@
 import type { Lane } from '#shared/contracts/lanes.ts';
-import { type FileFormat, isZipArchive } from '#shared/formats/format-table.ts';
-import { RASTER_TABLE } from '#shared/formats/raster-formats.ts';
-import { TABULAR_TABLE, tableFormat } from '#shared/formats/table-formats.ts';
-import { VECTOR_TABLE, vectorFormat } from '#shared/formats/vector-formats.ts';
+import { type FileFormat, isZipArchive } from '#shared/formats/format-list.ts';
+import { RASTER_FORMAT_LIST } from '#shared/formats/raster-formats.ts';
+import { TABLE_FORMAT_LIST, tableFormat } from '#shared/formats/table-formats.ts';
+import { VECTOR_FORMAT_LIST, vectorFormat } from '#shared/formats/vector-formats.ts';
 import type { Manifest, ManifestFile } from './manifest.ts';
 
 /**
@@ -190,11 +190,11 @@ function without<S>(values: object, rules: Record<string, Rule<S>>, subject: S, 
 
 /** The format of a file; undefined for an unknown one, which the step that reads the file rejects. */
 function formatOf({ type, format }: Pick<ManifestFile, 'type' | 'format'>): FileFormat | undefined {
-  return { vector: VECTOR_TABLE, raster: RASTER_TABLE, tabular: TABULAR_TABLE }[type].find(format);
+  return { vector: VECTOR_FORMAT_LIST, raster: RASTER_FORMAT_LIST, tabular: TABLE_FORMAT_LIST }[type].find(format);
 }
 
 function isPointCsv({ type, format }: ManifestFile): boolean {
-  const found = type === 'vector' ? VECTOR_TABLE.find(format) : undefined;
+  const found = type === 'vector' ? VECTOR_FORMAT_LIST.find(format) : undefined;
   return type === 'vector' && (found === undefined || found.name === 'CSV');
 }
 
@@ -202,7 +202,9 @@ function isPointCsv({ type, format }: ManifestFile): boolean {
 function tableReaderOf(file: ManifestFile): string | undefined {
   const { type, format, path } = file;
   if (type === 'vector' && isPointCsv(file)) return 'delimited';
-  return type === 'tabular' && TABULAR_TABLE.find(format) !== undefined ? tableFormat(format, path).reader : undefined;
+  return type === 'tabular' && TABLE_FORMAT_LIST.find(format) !== undefined
+    ? tableFormat(format, path).reader
+    : undefined;
 }
 
 function readsEncoding(file: ManifestFile): boolean {

@@ -3,7 +3,7 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { normalizer, type Notation } from './infer/notation.ts';
 import type { TextColumn } from './infer/text-table.ts';
 import { isWrittenAs } from './infer/value-types.ts';
-import { isMissingMark } from './rules/cells.ts';
+import { looksMissing } from './rules/cells.ts';
 import { shown } from './rules/table-notes.ts';
 
 /** Columns with a note. A table can have thousands. */
@@ -45,7 +45,7 @@ export function notesOfSample(
 }
 
 function adviceFor(name: string, values: readonly string[], notation: Notation): string | undefined {
-  const present = values.filter((value) => !isMissingMark(value));
+  const present = values.filter((value) => !looksMissing(value));
   const all = (pattern: RegExp) => present.length > 0 && present.every((value) => pattern.test(value));
   const find = (pattern: RegExp) => present.find((value) => pattern.test(value)) ?? '';
   if (notation.date === undefined) {
@@ -154,7 +154,7 @@ function othersAdvice(name: string, values: readonly string[], notation: Notatio
 
 function howToCorrect(others: readonly string[]): string {
   const marks = [...new Set(others)];
-  if (!marks.every(isMissingMark))
+  if (!marks.every(looksMissing))
     return (
       `Correct ${others.length === 1 ? 'it' : 'them'}, leave out lines that are not data (--skip-lines, --comment), ` +
       'or declare the type (--column-type).'

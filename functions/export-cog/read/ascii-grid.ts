@@ -62,7 +62,7 @@ function addValue(found: Found, token: string, file: string): void {
 /** True when the nearest Float32 has all digits of the text. */
 function isFloat32(value: number, token: string): boolean {
   if (Number.isNaN(value) || token.length <= SHORT_TEXT) return true;
-  const digits = Math.min(Math.max(significantDigits(token), 1), MAX_PRECISION);
+  const digits = Math.min(Math.max(countDigits(token), 1), MAX_PRECISION);
   return Number(Math.fround(value).toPrecision(digits)) === value;
 }
 
@@ -74,8 +74,8 @@ function numberOf(token: string, file: string): number {
   throw new SluiceError('FILE_UNREADABLE', `${file} contains ${shown} where a number must be.`, { details: { file } });
 }
 
-/** Digits without leading zeros. */
-function significantDigits(token: string): number {
+/** The number of digits without leading zeros. */
+function countDigits(token: string): number {
   const [mantissa = ''] = token.toLowerCase().split('e');
   return mantissa.replaceAll(/\D/g, '').replace(/^0+/, '').length;
 }

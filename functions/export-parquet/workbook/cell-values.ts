@@ -2,11 +2,11 @@ import type { FormatKind } from './xlsx-parts.ts';
 
 /** What a cell holds. The order is that of the messages about columns with cells of several kinds. */
 export const CELL_KINDS = ['number', 'boolean', 'date', 'timestamp', 'time', 'text'] as const;
-export type CellKind = (typeof CELL_KINDS)[number];
+export type SheetCellKind = (typeof CELL_KINDS)[number];
 
 /** The value of a cell, in the notation of docs/tabular.md. */
 export interface CellValue {
-  kind: CellKind;
+  kind: SheetCellKind;
   text: string;
 }
 

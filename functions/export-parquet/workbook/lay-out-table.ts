@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SEPARATOR, SEPARATOR_TEXT } from '#shared/tables/staged-form.ts';
-import type { CellRow, CellKind as HeaderKind } from '#shared/tables/rules/cells.ts';
+import type { CellRow, CellKind } from '#shared/tables/rules/cells.ts';
 import { findHeader } from '#shared/tables/rules/find-header.ts';
 import { blankRowsSkipped, headerAbsent, headerAssumed, titlesSkipped } from '#shared/tables/rules/table-notes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { CellKind } from './cell-values.ts';
-import type { ColumnFacts, LeadingRow, WrittenSheet } from './sheet-writer.ts';
+import type { SheetCellKind } from './cell-values.ts';
+import type { SheetColumnFacts, LeadingRow, WrittenSheet } from './sheet-writer.ts';
 
 /** Where the table is in a sheet. */
 export interface TableLayout {
@@ -72,12 +72,12 @@ export function layOutTable(sheet: WrittenSheet, options: LayoutOptions): TableL
 
 /** The columns with a name or a value. Titles above the table can have values in others. */
 function usedColumns({ columns }: WrittenSheet, firstRow: number): number {
-  const isUsed = ({ lastRow, error, formula }: ColumnFacts) =>
+  const isUsed = ({ lastRow, error, formula }: SheetColumnFacts) =>
     error !== undefined || formula !== undefined || Object.values(lastRow).some((row) => row >= firstRow);
   return Math.max(1, columns.findLastIndex(isUsed) + 1);
 }
 
-const KIND_OF: Record<CellKind, HeaderKind> = {
+const KIND_OF: Record<SheetCellKind, CellKind> = {
   number: 'number',
   boolean: 'boolean',
   date: 'time',

@@ -8,9 +8,9 @@ import { capitalized } from '#shared/tables/rules/table-notes.ts';
 import { declaredTypes, type SourceTable } from '#shared/tables/source-table.ts';
 import { stagedTableSql, stagedValuesSql } from '#shared/tables/stage-rows.ts';
 import type { TabularParameters } from '#shared/manifest/manifest.ts';
-import { CELL_KINDS, type CellKind } from './cell-values.ts';
+import { CELL_KINDS, type SheetCellKind } from './cell-values.ts';
 import type { SheetTable } from './sheet-worker.ts';
-import type { ColumnFacts } from './sheet-writer.ts';
+import type { SheetColumnFacts } from './sheet-writer.ts';
 
 /** A staged sheet as a table. The types of its columns are those of the cells; cells of several types are text. */
 export function sheetTable(
@@ -24,7 +24,7 @@ export function sheetTable(
   const declared = declaredTypes(parameters.columns ?? {}, names, header ?? [], source.path);
   const kinds = facts.map((column) => kindsOf(column, sheet.firstRow));
   const columns = names.map((name, position): TextColumn => {
-    const { candidates, fixed } = typesOfCells(Object.keys(kinds[position] ?? {}) as CellKind[]);
+    const { candidates, fixed } = typesOfCells(Object.keys(kinds[position] ?? {}) as SheetCellKind[]);
     const escaped = facts[position]?.escaped === true;
     return { name, position, declared: declared.get(position), fixed, candidates, escaped };
   });
@@ -49,13 +49,13 @@ export function sheetTable(
 }
 
 /** The kinds of the cells of a column in the rows of data, each with the last row. */
-type Kinds = Partial<Record<CellKind, number>>;
+type Kinds = Partial<Record<SheetCellKind, number>>;
 
-function kindsOf({ lastRow }: ColumnFacts, firstRow: number): Kinds {
+function kindsOf({ lastRow }: SheetColumnFacts, firstRow: number): Kinds {
   return Object.fromEntries(Object.entries(lastRow).filter(([, row]) => row >= firstRow));
 }
 
-const KIND_OF: Record<CellKind, DeclaredKind> = {
+const KIND_OF: Record<SheetCellKind, DeclaredKind> = {
   number: 'number',
   boolean: 'boolean',
   date: 'time',
@@ -64,7 +64,7 @@ const KIND_OF: Record<CellKind, DeclaredKind> = {
   text: 'text',
 };
 
-function typesOfCells(kinds: readonly CellKind[]): { candidates: readonly ValueType[]; fixed?: ValueType } {
+function typesOfCells(kinds: readonly SheetCellKind[]): { candidates: readonly ValueType[]; fixed?: ValueType } {
   if (kinds.length > 0 && kinds.every((kind) => kind === 'date' || kind === 'timestamp')) {
     // LibreOffice writes midnight as a date without a time.
     const fixed = kinds.includes('timestamp') ? 'timestamp' : 'date';
@@ -73,7 +73,7 @@ function typesOfCells(kinds: readonly CellKind[]): { candidates: readonly ValueT
   return typesOfKinds(kinds.map((kind) => KIND_OF[kind]));
 }
 
-const NAMES: Record<CellKind, string> = {
+const NAMES: Record<SheetCellKind, string> = {
   number: 'numbers',
   boolean: 'booleans',
   date: 'dates',
@@ -98,7 +98,7 @@ function mixedCells(kinds: Kinds, file: string, column: string): Note[] {
   ];
 }
 
-function lostCells(facts: ColumnFacts | undefined, file: string, column: string): Note[] {
+function lostCells(facts: SheetColumnFacts | undefined, file: string, column: string): Note[] {
   const notes: Note[] = [];
   const name = JSON.stringify(column);
   if (facts?.error !== undefined) {

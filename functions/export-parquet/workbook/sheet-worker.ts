@@ -6,7 +6,7 @@ import { type ZipMember, withZipArchive } from '#shared/formats/zip.ts';
 import { type LayoutOptions, copyRows, layOutTable } from './lay-out-table.ts';
 import { readOdsSheet } from './ods-sheet.ts';
 import { SharedStrings } from './shared-strings.ts';
-import { type ColumnFacts, SheetWriter } from './sheet-writer.ts';
+import { type SheetColumnFacts, SheetWriter } from './sheet-writer.ts';
 import type { ReadSheet, WorkbookFile } from './workbook.ts';
 import { readXlsxSheet } from './xlsx-sheet.ts';
 
@@ -27,7 +27,7 @@ export interface SheetTable extends Pick<ReadSheet, 'name' | 'otherSheets'> {
   firstRow: number;
   rows: number;
   longestRow: number;
-  columns: ColumnFacts[];
+  columns: SheetColumnFacts[];
   hidden: { rows: number; columns: number };
   mergedRanges: number;
   notes: Note[];

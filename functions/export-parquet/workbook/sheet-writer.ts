@@ -3,7 +3,7 @@ import { MAX_TABLE_COLUMNS } from '#shared/tables/dialect.ts';
 import { MAX_ROW_BYTES } from '#shared/tables/row-writer.ts';
 import { ESCAPE_TEXT, ESCAPED, SEPARATOR_TEXT } from '#shared/tables/staged-form.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { CELL_KINDS, type CellKind, type CellValue } from './cell-values.ts';
+import { CELL_KINDS, type SheetCellKind, type CellValue } from './cell-values.ts';
 
 /** The limit of Excel and of LibreOffice. */
 const MAX_ROWS = 1_048_576;
@@ -36,9 +36,9 @@ export interface LostCells {
 }
 
 /** What the cells of one column hold. */
-export interface ColumnFacts {
+export interface SheetColumnFacts {
   /** For each kind, the last row with a cell of that kind. */
-  lastRow: Partial<Record<CellKind, number>>;
+  lastRow: Partial<Record<SheetCellKind, number>>;
   /** Whether a text of the column has an escape. */
   escaped: boolean;
   error?: LostCells;
@@ -55,7 +55,7 @@ export interface LeadingRow {
 
 /** The rows of a sheet in the staged form. A row ends with its last value, so rows have different numbers of values. */
 export interface WrittenSheet {
-  columns: ColumnFacts[];
+  columns: SheetColumnFacts[];
   leadingRows: LeadingRow[];
   /** Rows with a value. */
   rows: number;
@@ -85,7 +85,7 @@ export class SheetWriter implements Disposable {
   readonly #options: SheetWriterOptions;
   readonly #nulls: ReadonlySet<string>;
   readonly #descriptor: number;
-  readonly #columns: (ColumnFacts | undefined)[] = [];
+  readonly #columns: (SheetColumnFacts | undefined)[] = [];
   readonly #leadingRows: LeadingRow[] = [];
   #leadingCharacters = 0;
   readonly #blankRows = { count: 0, first: 0 };
@@ -223,7 +223,7 @@ export class SheetWriter implements Disposable {
     this.#blankRows.count += blank;
   }
 
-  #factsOf(column: number): ColumnFacts {
+  #factsOf(column: number): SheetColumnFacts {
     return (this.#columns[column] ??= newFacts());
   }
 
@@ -269,7 +269,7 @@ export class SheetWriter implements Disposable {
   }
 }
 
-function newFacts(): ColumnFacts {
+function newFacts(): SheetColumnFacts {
   return { lastRow: {}, escaped: false };
 }
 

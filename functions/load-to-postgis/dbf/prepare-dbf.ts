@@ -25,11 +25,11 @@ const MAX_VALUE_CHARACTERS = 100;
 
 export interface PreparedDbf {
   /** The type in PostgreSQL of each field of the layer that GDAL reads as text; undefined for the others. */
-  types: (ColumnType | undefined)[];
+  types: (DbfColumnType | undefined)[];
   notes: Note[];
 }
 
-export interface ColumnType {
+export interface DbfColumnType {
   type: NumberType | 'character varying';
   /** True when asterisks must become null after the copy. */
   hasOverflows: boolean;
@@ -68,7 +68,7 @@ export async function prepareDbf(
   return { types, notes };
 }
 
-function columnType({ type }: DbfField, { number, invalid, overflows, marker }: DbfFacts): ColumnType | undefined {
+function columnType({ type }: DbfField, { number, invalid, overflows, marker }: DbfFacts): DbfColumnType | undefined {
   if (marker !== undefined) return { type: 'character varying', hasOverflows: false, marker };
   if (invalid !== undefined) return { type: 'character varying', hasOverflows: false };
   if (type !== 'N' && type !== 'F') return undefined;
@@ -116,7 +116,7 @@ function notesAbout(field: DbfField, facts: DbfFacts, place: { file: string; col
 }
 
 /** The conversions of columns that are copied as text: asterisks become null, and the blanks before a text blanks. */
-export function dbfConversions(types: readonly (ColumnType | undefined)[]): Conversion[] {
+export function dbfConversions(types: readonly (DbfColumnType | undefined)[]): Conversion[] {
   return types.flatMap((column, index): Conversion[] => {
     if (column?.marker !== undefined) return [{ index, type: column.type, value: withBlanks(column.marker) }];
     if (column?.hasOverflows !== true) return [];

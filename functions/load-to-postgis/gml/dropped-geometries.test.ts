@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { MAX_GML_PREFIXES } from '../guards/markup-reader.ts';
-import { countGeometries } from './dropped-geometries.ts';
+import { countGmlGeometries } from './dropped-geometries.ts';
 
 const GML = 'xmlns:gml="http://www.opengis.net/gml/3.2"';
 const POINT = '<gml:Point gml:id="a"><gml:pos>1 2</gml:pos></gml:Point>';
@@ -32,8 +32,8 @@ test.each([
   ['an empty element', `<gml:Point/>${POINT}`, 1],
 ])('counts %s', async (_name, content, count) => {
   const document = `<?xml version="1.0"?><c ${GML}>${content}</c>`;
-  expect(await countGeometries(chunksOf(document), 'a.gml')).toBe(count);
-  expect(await countGeometries(chunksOf(document, 7), 'a.gml')).toBe(count);
+  expect(await countGmlGeometries(chunksOf(document), 'a.gml')).toBe(count);
+  expect(await countGmlGeometries(chunksOf(document, 7), 'a.gml')).toBe(count);
 });
 
 const CHUNK_BYTES = 2 ** 19;
@@ -57,7 +57,7 @@ test('keeps the prefixes of a document in memory, but not the document', async (
   };
   const before = bytes();
   let after = 0;
-  await countGeometries(
+  await countGmlGeometries(
     documentOf(MAX_GML_PREFIXES, () => (after = bytes())),
     'a.gml',
   );
@@ -67,7 +67,7 @@ test('keeps the prefixes of a document in memory, but not the document', async (
 
 test('rejects a document with too many prefixes', async () => {
   await expect(
-    countGeometries(
+    countGmlGeometries(
       documentOf(MAX_GML_PREFIXES + 1, () => undefined),
       'a.gml',
     ),
@@ -80,7 +80,7 @@ test('rejects a document with too many prefixes', async () => {
 test('counts the geometries of a document in UTF-16', async () => {
   const bytes = Buffer.from(`\uFEFF<c ${GML}>${POINT}${POINT}</c>`, 'utf16le');
   expect(
-    await countGeometries(
+    await countGmlGeometries(
       (async function* () {
         yield bytes;
       })(),

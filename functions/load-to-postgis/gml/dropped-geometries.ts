@@ -10,7 +10,7 @@ export async function droppedGeometryNotes(
   rows: number,
   signal: AbortSignal,
 ): Promise<Note[]> {
-  const count = await countGeometries(readChunks(path, { signal }), file);
+  const count = await countGmlGeometries(readChunks(path, { signal }), file);
   if (count <= rows) return [];
   const message =
     `${file} has ${count} geometries in ${rows} features. GDAL reads one geometry of each feature, so ` +
@@ -19,7 +19,7 @@ export async function droppedGeometryNotes(
 }
 
 /** Counts the geometries that are not part of another one. */
-export async function countGeometries(chunks: AsyncIterable<Buffer>, file: string): Promise<number> {
+export async function countGmlGeometries(chunks: AsyncIterable<Buffer>, file: string): Promise<number> {
   let count = 0;
   for await (const tags of geometryTags(chunks, { file }))
     for (const { kind } of tags) if (kind === 'geometry') count++;

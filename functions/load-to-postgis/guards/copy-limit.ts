@@ -48,7 +48,7 @@ export async function withCopyLimit<T>(
   using joined = new JoinedSignal([signal, limit.signal]);
   const ended = new AbortController();
   const watching = waitUntilExceeded(session, maxBytes, ended.signal).then((exceeded) => {
-    if (exceeded) limit.abort(limitExceeded(file, maxBytes));
+    if (exceeded) limit.abort(copyLimitExceeded(file, maxBytes));
   });
   try {
     return await load(joined.signal);
@@ -69,7 +69,7 @@ async function waitUntilExceeded(session: PostgisSession, maxBytes: number, ende
   }
 }
 
-export function limitExceeded(file: string, maxBytes: number): SluiceError {
+export function copyLimitExceeded(file: string, maxBytes: number): SluiceError {
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} produced more than ${maxBytes} bytes of rows, too many for its size. ` +

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { VECTOR_TABLE } from '#shared/formats/vector-formats.ts';
+import { VECTOR_FORMAT_LIST } from '#shared/formats/vector-formats.ts';
 import type { VectorSource } from '../load/fetch-vector.ts';
 import { rejectReferences } from './reject-references.ts';
 import { reasonToRejectStatement, tokensOf } from './sqlite-schema.ts';
@@ -125,7 +125,7 @@ test.each([
 ])('a MapInfo table with %s', async (_name, content, refers) => {
   const path = join(folder, 'a b.tab');
   writeFileSync(path, content);
-  const format = VECTOR_TABLE.get('MapInfo File', path);
+  const format = VECTOR_FORMAT_LIST.get('MapInfo File', path);
   const source = { path, file: 'a b.tab', format, parts: ['.tab'], declared: {}, sha256: '', sizeBytes: 0 };
   const checked = rejectReferences(source as unknown as VectorSource, Buffer.alloc(0), {
     folder,

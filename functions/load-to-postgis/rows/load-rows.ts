@@ -9,7 +9,7 @@ import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { COPY_HEADER, COPY_TRAILER } from '#shared/databases/copy-binary/copy-format.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
-import { limitExceeded } from '../guards/copy-limit.ts';
+import { copyLimitExceeded } from '../guards/copy-limit.ts';
 import type { StagedNames } from '../load/plan-load.ts';
 import type { LoadContext } from '../load-context.ts';
 import { type RowColumn, UnreadableRows } from './table-reader.ts';
@@ -88,7 +88,7 @@ class RowsOfWorker {
       if (message.kind === 'end') Object.assign(unreadable, message.unreadable);
       if (message.kind !== 'block') break;
       bytes += message.block.length;
-      if (bytes > maxBytes) throw limitExceeded(this.#file, maxBytes);
+      if (bytes > maxBytes) throw copyLimitExceeded(this.#file, maxBytes);
       yield message.block;
     }
     yield COPY_TRAILER;

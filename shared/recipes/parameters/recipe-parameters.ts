@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
 import type { CrsUnit, GeometryParameters } from '../recipe-step.ts';
-import { type ClipBox, sridOf } from '../sql/clip-area.ts';
+import { type ClipBox, sridOfCode } from '../sql/clip-area.ts';
 import { invalidParameter } from './columns.ts';
 import { type StepParameters, StepParametersSchema } from '../registry.ts';
 
@@ -66,14 +66,14 @@ export function parseParameters(given: unknown): RecipeParameters {
 
 /** The SRID of the target CRS in PostGIS. */
 export function targetSrid(given: Pick<RecipeParameters, 'target_crs'>): number {
-  return sridOf(given.target_crs ?? DEFAULT_TARGET);
+  return sridOfCode(given.target_crs ?? DEFAULT_TARGET);
 }
 
 /** The SRID of every CRS in the parameters, with the path of the parameter. The target CRS is first. */
 export function namedCrs(given: RecipeParameters): { path: string; srid: number }[] {
   const ofSteps = (given.steps ?? []).flatMap((step, index) =>
     'crs' in step && step.crs !== undefined
-      ? [{ path: `metadata.recipe.steps[${index}].crs`, srid: sridOf(step.crs) }]
+      ? [{ path: `metadata.recipe.steps[${index}].crs`, srid: sridOfCode(step.crs) }]
       : [],
   );
   return [{ path: 'metadata.recipe.target_crs', srid: targetSrid(given) }, ...ofSteps];
@@ -82,7 +82,7 @@ export function namedCrs(given: RecipeParameters): { path: string; srid: number 
 /** The boxes of clip steps that are not in the target CRS, with the path of the parameter. */
 export function boxesToTransform(given: RecipeParameters): { path: string; box: ClipBox }[] {
   return (given.steps ?? []).flatMap((step, index) =>
-    step.step === 'clip' && sridOf(step.crs) !== targetSrid(given)
+    step.step === 'clip' && sridOfCode(step.crs) !== targetSrid(given)
       ? [{ path: `metadata.recipe.steps[${index}].bounds`, box: step }]
       : [],
   );

@@ -23,13 +23,17 @@ export function areaKey(box: ClipBox): string {
 }
 
 /** The SRID of `EPSG:n`. */
-export function sridOf(crs: string): number {
+export function sridOfCode(crs: string): number {
   return Number(crs.slice('EPSG:'.length));
 }
 
 /** SQL for the box in its own CRS. */
 export function boxSql({ bounds, crs }: ClipBox): string {
-  return format('ST_MakeEnvelope(%s, %s)', bounds.map((bound) => format('%L::float8', bound)).join(', '), sridOf(crs));
+  return format(
+    'ST_MakeEnvelope(%s, %s)',
+    bounds.map((bound) => format('%L::float8', bound)).join(', '),
+    sridOfCode(crs),
+  );
 }
 
 /**

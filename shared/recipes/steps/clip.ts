@@ -4,7 +4,7 @@ import { counted } from '#shared/text/amounts.ts';
 import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { defineStep, type SqlStep, type StepContext, type StepCounts, type StepTables } from '../recipe-step.ts';
-import { areaKey, BoundsSchema, boxSql, type ClipBox, sridOf } from '../sql/clip-area.ts';
+import { areaKey, BoundsSchema, boxSql, type ClipBox, sridOfCode } from '../sql/clip-area.ts';
 import { columnSql, createTableAs, geometryOf, isCollection } from '../sql/select.ts';
 
 export const clip = defineStep({
@@ -114,6 +114,6 @@ function cutPart(geometry: string, area: string): string {
 
 /** The box in the target CRS. */
 function areaSql(context: StepContext, box: ClipBox): string {
-  if (sridOf(box.crs) === context.targetSrid) return boxSql(box);
+  if (sridOfCode(box.crs) === context.targetSrid) return boxSql(box);
   return format('%L::geometry', context.areas.get(areaKey(box)));
 }

@@ -4,7 +4,7 @@ import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { attributeColumns, checkFreeName, invalidParameter, NewColumnName } from '../parameters/columns.ts';
 import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
-import { sridOf } from '../sql/clip-area.ts';
+import { sridOfCode } from '../sql/clip-area.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';
 
 export const addArea = defineStep({
@@ -94,7 +94,7 @@ function measureSql(measure: Measure, context: StepContext, crs: string | undefi
       ? `${measure.function}(${onEllipsoid(geometry, context)})`
       : format(
           `${measure.function}(%s) * %L::float8`,
-          transformed(geometry, sridOf(crs), context),
+          transformed(geometry, sridOfCode(crs), context),
           metersPerUnit(crs, context, path) ** measure.power,
         );
   return `case when ST_Dimension(${geometry}) = ${measure.dimension} then ${value} end`;
@@ -111,7 +111,7 @@ function transformed(geometry: string, srid: number, context: StepContext): stri
 }
 
 function metersPerUnit(crs: string, context: StepContext, path: string): number {
-  const unit = context.units.get(sridOf(crs));
+  const unit = context.units.get(sridOfCode(crs));
   if (typeof unit === 'number') return unit;
   throw invalidParameter(
     `${path}.crs`,

@@ -53,7 +53,7 @@ function isExactDouble(value: string): string {
  * because DuckDB would compute both operands of OR for all values, which takes four times as long.
  */
 function isInRange(value: string, double: string): string {
-  return `case when ${double} <> 0 then isfinite(${double}) else ${significantDigits(value)} = '' end`;
+  return `case when ${double} <> 0 then isfinite(${double}) else ${significantDigitsSql(value)} = '' end`;
 }
 
 /**
@@ -61,13 +61,13 @@ function isInRange(value: string, double: string): string {
  * double.
  */
 function hasSameDigits(value: string, double: string): string {
-  const digits = significantDigits(value);
+  const digits = significantDigitsSql(value);
   const decimals = `greatest(length(${digits}), 1) - 1`;
-  return `${significantDigits(`format('{:.' || (${decimals}) || 'e}', ${double})`)} = ${digits}`;
+  return `${significantDigitsSql(`format('{:.' || (${decimals}) || 'e}', ${double})`)} = ${digits}`;
 }
 
 /** SQL: the significant digits of a number in any notation: `1.50e-07` and `1.5e-7` have the same. */
-function significantDigits(value: string): string {
+function significantDigitsSql(value: string): string {
   return `trim(regexp_replace(split_part(lower(${value}), 'e', 1), '[^0-9]', '', 'g'), '0')`;
 }
 

@@ -47,8 +47,11 @@ function kindOfText(text: string): CellKind {
 const MISSING =
   /^(?:[-–—?.*…/_]+|n\/?a|nan|nil|null|none|missing|unknown|not available|no data|#n\/a|\(null\)|k\. ?a\.)$/i;
 
-/** Whether a text is one that tables use for "no value", such as `-`, `n/a` and `..`. */
-export function isMissingMark(text: string): boolean {
+/**
+ * Whether a text is one that tables use for "no value", such as `-`, `n/a` and `..`. Only for headers and notes: values
+ * become null by `null_values` of the manifest.
+ */
+export function looksMissing(text: string): boolean {
   return MISSING.test(text.trim());
 }
 

@@ -1,6 +1,6 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { namesForColumns } from '#shared/postgis/column-names.ts';
-import { type Cell, type CellKind, type CellRow, isBlankRow, isMissingMark } from './cells.ts';
+import { type Cell, type CellKind, type CellRow, isBlankRow, looksMissing } from './cells.ts';
 
 /** Where the names and the rows of a table begin, as indexes of the given rows. */
 export interface FoundHeader {
@@ -125,13 +125,13 @@ function compare(first: CellRow, others: readonly CellRow[]): { isHeader: boolea
   const years = first.filter((cell) => cell !== null && isYear(cell)) as Cell[];
   for (const [column, cell] of first.entries()) {
     if (cell === null) continue;
-    const below = others.flatMap((row) => row[column] ?? []).filter(({ text }) => !isMissingMark(text));
+    const below = others.flatMap((row) => row[column] ?? []).filter(({ text }) => !looksMissing(text));
     const kind = kindOfCells(below);
     if (isYear(cell)) {
       if (years.length < 2 && below.length > 0 && below.every(isYear)) sameCells.push(cell);
     } else if (kind === undefined || kind === 'text') {
       if (cell.kind !== 'text') typed++;
-    } else if (cell.kind === kind || isMissingMark(cell.text)) sameCells.push(cell);
+    } else if (cell.kind === kind || looksMissing(cell.text)) sameCells.push(cell);
     else {
       different++;
       usual ||= USUAL_NAME.test(cell.text);

@@ -26,7 +26,7 @@ export interface FileFormat {
 export const SINGLE_FILE = { required: [], optional: [] } as const;
 
 /** The formats of one kind of file, by name and by extension. */
-export class FormatTable<F extends FileFormat> {
+export class FormatList<F extends FileFormat> {
   readonly formats: readonly F[];
   #kind: string;
   #byName: Map<string, F>;
