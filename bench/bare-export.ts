@@ -11,7 +11,7 @@ import { ROWS_FUNCTION, rowsFunction } from '#shared/geoparquet/worker/rows-func
 
 export type BareExportJob = Pick<ParquetJob, 'path' | 'columns' | 'select' | 'metadata'>;
 
-/** The same options as in shared/geoparquet/worker/geoparquet-writer.ts, so that both compress equally. */
+/** The same options as in shared/geoparquet/worker/geoparquet-worker.ts, so that both compress equally. */
 const OPTIONS = ['format parquet', 'compression zstd', 'compression_level 3', 'row_group_size 50000'];
 const STANDARD_INPUT = 0;
 

@@ -73,7 +73,7 @@ async function execute(job: ParquetJob): Promise<ParquetResult> {
 
 function workers(): Piscina<ParquetJob | null, WorkerReply> {
   pool ??= new Piscina({
-    filename: new URL('./geoparquet-writer.ts', import.meta.url).href,
+    filename: new URL('./geoparquet-worker.ts', import.meta.url).href,
     minThreads: 0,
     maxThreads: MAX_WORKERS,
     idleTimeout: IDLE_MS,
