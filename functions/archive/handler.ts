@@ -5,7 +5,7 @@ import { archiveKeyOf } from '#shared/contracts/object-keys.ts';
 import { parseEventData, parseRunId } from '#shared/events/event.ts';
 import { type ManifestObject, readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import { endManifestOfRun, recordCancellation, recordSuccess } from '#shared/run-control/end-run.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { withClaim } from '#shared/runtime/with-claim.ts';

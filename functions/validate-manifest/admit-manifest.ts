@@ -9,7 +9,8 @@ import {
   rejectionActivity,
 } from '#shared/landing/uploaded-manifest.ts';
 import type { DatasetDocument, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
-import { activityOf, newDataset, newRun } from '#shared/ledger/new-run.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
+import { newDataset, newRun } from '#shared/ledger/new-run.ts';
 import type { Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { type ManifestDecision, sizeOfAssets } from './check-manifest.ts';

@@ -2,7 +2,7 @@ import { writeCollection, writeItem } from '#shared/catalog/write-catalog.ts';
 import { assetKeyPrefix, describedAssetKey, isoKey, itemKey } from '#shared/contracts/object-keys.ts';
 import type { AssetDocument, DatasetDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import { datasetsOfRun } from './run-datasets.ts';
 
 // Removal has two parts: the ledger marks assets as removed (retention rule, ended run), then the objects are deleted

@@ -7,7 +7,7 @@ import type { ActivityDocument, ManifestDocument } from '#shared/ledger/document
 import { storableText } from '#shared/text/storable.ts';
 import { type Manifest, MAX_BATCH_ID } from '#shared/manifest/manifest.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 
 // An uploaded manifest: reading the object, and the ledger document of a manifest that starts no run.
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createDatabase } from '../../tests/servers.ts';
 import { openLedger } from './open-ledger.ts';
-import { activityOf } from './new-run.ts';
+import { activityOf } from './activity.ts';
 
 const UNSET = { LEDGER_URL: undefined, MONGO_CONNECTION_STRING: undefined, CONTROL_DATABASE_URL: undefined };
 

@@ -5,7 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { runCanceled, runFailed } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger, StepProgress } from '#shared/ledger/ledger.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { inputOfStep } from '#shared/runtime/step-input.ts';

@@ -4,7 +4,8 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { newRun, activityOf } from '#shared/ledger/new-run.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
+import { newRun } from '#shared/ledger/new-run.ts';
 
 export interface RerunRequest {
   operator: string;

@@ -4,7 +4,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { runRequested } from '#shared/events/run-events.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
-import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/new-run.ts';
+import { activityOf, SLUICE_OPERATOR } from '#shared/ledger/activity.ts';
 import type { Context } from './context.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { deterministicObjectId } from '#shared/events/event.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { activityOf } from '#shared/ledger/new-run.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
 import { admitBatch, newBatch } from '../fixtures/documents.ts';
 import { claimed, sampleDraft, sampleEdge, succeedWith } from './samples.ts';
 

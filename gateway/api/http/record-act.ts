@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { type Activity, activityOf } from '#shared/ledger/new-run.ts';
+import { type Activity, activityOf } from '#shared/ledger/activity.ts';
 import { principalOf } from './principal.ts';
 import { operatorOf } from './request-fields.ts';
 

@@ -5,7 +5,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { isUploadEvent, uploadedManifestKey } from '#shared/landing/notifications.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
-import { activityOf } from '#shared/ledger/new-run.ts';
+import { activityOf } from '#shared/ledger/activity.ts';
 import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, operatorOf, PAGE, parseQuery } from '../http/request-fields.ts';
