@@ -11,13 +11,14 @@ import { activityRoutes, runActionRoutes, runRoutes } from './routes/runs.ts';
 import { assetRoutes, datasetRoutes } from './routes/assets.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { loginRoutes } from './routes/login.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
-import { webhookRoutes, eventRoutes } from './routes/webhooks.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';
 

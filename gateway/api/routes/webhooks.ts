@@ -1,13 +1,12 @@
 import { Hono } from 'hono';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { isStepEvent, parseRunId, type SluiceEvent, STEP_EVENTS } from '#shared/events/event.ts';
-import { MAX_EVENT_BYTES, readEvent } from '#shared/events/http.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
+import { MAX_EVENT_BYTES } from '#shared/events/http.ts';
 import { isManifestUpload, readNotification } from '#shared/landing/notifications.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { requireProgram } from '../http/require-access.ts';
 import { readBody } from '../http/request-fields.ts';
-import { findRun } from './runs.ts';
 
 /**
  * POST /webhooks/minio accepts bucket notifications with `Authorization: Bearer WEBHOOK_TOKEN`. It returns 200 when the
@@ -50,20 +49,4 @@ async function publish(deps: GatewayDeps, event: SluiceEvent): Promise<'routed' 
     deps.log.error(fields, 'Notification:Publish:Rejected');
     return 'invalid';
   }
-}
-
-/**
- * POST /events publishes one CloudEvent, in binary or structured mode. It returns 202 when the router has stored the
- * event durably, or the broker has accepted it. A router ignores the same event for a day; a broker delivers it again,
- * except within a minute. An invalid event is 400 EVENT_INVALID. An event for a step of an unknown run is 404
- * RUN_NOT_FOUND: no function can process it, and its dead letter could not be re-driven. With access control, it
- * requires `Authorization: Bearer WEBHOOK_TOKEN`.
- */
-export function eventRoutes(deps: GatewayDeps): Hono {
-  return new Hono().post('/events', async (c) => {
-    const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
-    if (isStepEvent(event)) await findRun(deps, parseRunId(event, ...STEP_EVENTS));
-    await deps.router.publish(event);
-    return c.json({ id: event.id, type: event.type }, 202);
-  });
 }
