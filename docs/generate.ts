@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { connectionsTable } from '../kustomize/generator/files.ts';
+import { connectionsTable } from './generators/connections.ts';
 import { GENERATED_FILES } from './generators/index.ts';
 
 /**

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { expect, test } from 'vitest';
 import { parseStack, readStack } from '#shared/config/stack.ts';
-import { callsPerReplica, connectionsOf, GATEWAY_CORES, GATEWAYS, maxReplicas } from './generator/connections.ts';
+import { connectionsOf } from './generator/connections.ts';
+import { callsPerReplica, GATEWAY_CORES, GATEWAYS, maxReplicas } from './generator/replicas.ts';
 import { podTemplate, readResources } from './read-resources.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');

@@ -1,4 +1,6 @@
-import { envExample, errorsDocument } from './env-example.ts';
+import { connectionsDocument } from './connections.ts';
+import { envExample } from './env-example.ts';
+import { errorsDocument } from './errors.ts';
 import { imagePackages } from './imported-packages.ts';
 import { formatsDocument } from './formats.ts';
 import { functionReadmes } from './function-readmes.ts';
@@ -9,6 +11,7 @@ import { recipesDocument } from './recipes.ts';
 
 /** Every generated file of the repository. */
 export const GENERATED_FILES: readonly GeneratedFile[] = [
+  connectionsDocument,
   envExample,
   errorsDocument,
   formatsDocument,

@@ -1,14 +1,7 @@
-import { concurrencyOf, type Stack, type StackFunction } from '#shared/config/stack.ts';
-import { coresOf } from './function-pod.ts';
+import type { Stack, StackFunction } from '#shared/config/stack.ts';
+import { callsPerGateway, callsPerReplica, GATEWAYS, maxReplicas, plainReplicas } from './replicas.ts';
 
 /** How many connections the stores get at the maximum scale. base/connections.env limits the servers to it. */
-
-/** `replicas` and CORES of base/gateway.yaml. */
-export const GATEWAYS = 2;
-export const GATEWAY_CORES = 2;
-/** A PostGIS server with 4 cores has no more work for further replicas (docs/scaling.md). */
-const MAX_REPLICAS_WITH_POSTGIS = 4;
-const MAX_REPLICAS = 10;
 
 /** shared/postgis/pg-postgis.ts: connections of a process outside of sessions. */
 const SERVICE_CONNECTIONS = 4;
@@ -21,27 +14,6 @@ const SESSION_CONNECTIONS = 2;
 /** For administrators, and for the superuser (superuser_reserved_connections). */
 const RESERVED_CONNECTIONS = 20;
 const ROUND_TO = 50;
-
-/** Calls of a function that one gateway makes at the same time. */
-export function callsPerGateway(fn: StackFunction): number {
-  return sumOf(concurrencyOf(fn, { CORES: GATEWAY_CORES }));
-}
-
-/** Calls that one replica executes at the same time on Knative. */
-export function callsPerReplica(fn: StackFunction): number {
-  return sumOf(concurrencyOf(fn, { CORES: coresOf(fn) }));
-}
-
-/** Replicas without autoscaling: one for each gateway, because each of them makes its own calls. */
-export function plainReplicas(fn: StackFunction): number {
-  return fn.schedule === undefined ? GATEWAYS : 1;
-}
-
-/** The largest number of replicas with autoscaling. */
-export function maxReplicas(fn: StackFunction): number {
-  if (fn.schedule !== undefined) return 1;
-  return fn.needs.includes('postgis') ? MAX_REPLICAS_WITH_POSTGIS : MAX_REPLICAS;
-}
 
 /** A kind of cluster at its maximum scale. */
 interface Scale {
@@ -111,8 +83,4 @@ export function connectionLimits(stack: Pick<Stack, 'functions'>): Record<string
     MONGODB_MAX_CONNECTIONS: limit('mongodb'),
     CONTROL_MAX_CONNECTIONS: limit('control'),
   };
-}
-
-function sumOf({ all, small }: { all: number; small: number }): number {
-  return all + small;
 }

@@ -1,5 +1,5 @@
 import { CRON_TOPIC, type StackFunction } from '#shared/config/stack.ts';
-import { callsPerReplica, maxReplicas } from './connections.ts';
+import { callsPerReplica, maxReplicas } from './replicas.ts';
 import { FUNCTION_PORT, functionContainer, functionVolumes, podLabels, PROBES } from './function-pod.ts';
 import type { Resource } from './resource.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import type { StackFunction } from '#shared/config/stack.ts';
-import { callsPerGateway, maxReplicas } from './connections.ts';
+import { callsPerGateway, maxReplicas } from './replicas.ts';
 import { coresOf, podLabels } from './function-pod.ts';
 import type { Resource } from './resource.ts';
 

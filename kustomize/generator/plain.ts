@@ -1,5 +1,5 @@
 import type { StackFunction } from '#shared/config/stack.ts';
-import { plainReplicas } from './connections.ts';
+import { plainReplicas } from './replicas.ts';
 import { FUNCTION_PORT, functionContainer, functionVolumes, podLabels, PROBES } from './function-pod.ts';
 import type { Resource } from './resource.ts';
 

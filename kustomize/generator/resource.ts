@@ -1,6 +1,5 @@
 import { format } from 'prettier';
 import { stringify } from 'yaml';
-import type { GeneratedFile } from '../../docs/generators/generated-file.ts';
 
 /** A Kubernetes resource. The API server checks its fields (kustomize/overlays.server.test.ts). */
 export interface Resource {
@@ -13,8 +12,15 @@ export interface Resource {
 /** kubectl reads YAML 1.1, in which `on` and `yes` without quotes are booleans. */
 const YAML = { aliasDuplicateObjects: false, compat: 'yaml-1.1' } as const;
 
+/** A file below kustomize/ that `npm run generate` writes. */
+export interface KustomizeFile {
+  /** From the root of the repository. */
+  path: string;
+  content: () => Promise<string>;
+}
+
 /** A file with one YAML document for each resource. */
-export function resourceFile(path: string, resources: () => Promise<Resource[]>): GeneratedFile {
+export function resourceFile(path: string, resources: () => Promise<Resource[]>): KustomizeFile {
   return {
     path: `kustomize/${path}`,
     content: async () => {

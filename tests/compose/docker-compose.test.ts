@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type PortName, parseStack, type StackFunction } from '#shared/config/stack.ts';
 import { SECRETS } from '../../cli/compose/plan-secrets.ts';
-import { connectionsOf, GATEWAY_CORES } from '../../kustomize/generator/connections.ts';
+import { connectionsOf } from '../../kustomize/generator/connections.ts';
+import { GATEWAY_CORES } from '../../kustomize/generator/replicas.ts';
 import { coresOf } from '../../kustomize/generator/function-pod.ts';
 
 interface Service {
