@@ -2,8 +2,8 @@ import { writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readStack } from '#shared/config/stack.ts';
-import { hasKubectl, KustomizeCopy, NEEDS_KUBECTL } from './kustomized.ts';
-import { NetworkModel, type Pod } from './network-model.ts';
+import { hasKubectl, KustomizeCopy, NEEDS_KUBECTL } from '../tests/kustomize/kustomize-copy.ts';
+import { NetworkModel, type Pod } from '../tests/kustomize/network-model.ts';
 
 /** Which connections the policies of each overlay allow, computed from the resources that kustomize creates. */
 

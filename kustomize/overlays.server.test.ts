@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, hasKubernetes, NEEDS_KUBERNETES, startApiServer } from '../tests/kubernetes.ts';
-import { KustomizeCopy } from './kustomized.ts';
+import { KustomizeCopy } from '../tests/kustomize/kustomize-copy.ts';
 
 /**
  * Applies every overlay to a real API server, as a dry run that rejects unknown fields. KUBERNETES_CRDS is a folder

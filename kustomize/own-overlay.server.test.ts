@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readStack } from '#shared/config/stack.ts';
-import { hasKubectl, KustomizeCopy, NEEDS_KUBECTL } from './kustomized.ts';
+import { hasKubectl, KustomizeCopy, NEEDS_KUBECTL } from '../tests/kustomize/kustomize-copy.ts';
 
 /** The overlay with images of a registry that kustomize/README.md describes. */
 

@@ -2,11 +2,13 @@ import { cpSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
-import { createSecrets } from './secret-files.ts';
-import type { Resource } from './generator/resource.ts';
+import { createSecrets } from '../../kustomize/secret-files.ts';
+import type { Resource } from '../../kustomize/generator/resource.ts';
 
+const KUSTOMIZE = fileURLToPath(new URL('../../kustomize', import.meta.url));
 /** The reason that skipped tests print. */
 export const NEEDS_KUBECTL = 'needs kubectl on the PATH (.ci/kubernetes.sh)';
 
@@ -14,12 +16,12 @@ export async function hasKubectl(): Promise<boolean> {
   return (await execa('kubectl', ['version', '--client'], { reject: false })).exitCode === 0;
 }
 
-/** For tests: a copy of kustomize/ with generated secrets. */
+/** A copy of kustomize/ with generated secrets. */
 export class KustomizeCopy {
   readonly folder = mkdtempSync(join(tmpdir(), 'kustomize-'));
 
   constructor() {
-    cpSync(import.meta.dirname, this.folder, {
+    cpSync(KUSTOMIZE, this.folder, {
       recursive: true,
       filter: (path) => !path.includes('created-by-npm-run-secrets'),
     });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { BlockList } from 'node:net';
-import { podTemplate } from './read-resources.ts';
-import type { Resource } from './generator/resource.ts';
+import { podTemplate } from '../../kustomize/read-resources.ts';
+import type { Resource } from '../../kustomize/generator/resource.ts';
 
-/** For tests: which connections NetworkPolicies allow, by the egress of the client and the ingress of the server. */
+/** Which connections NetworkPolicies allow, by the egress of the client and the ingress of the server. */
 
 type Labels = Record<string, string>;
 interface Selector {
