@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { keyProblem } from '#shared/contracts/object-keys.ts';
 import { type JoinOptions, planBatch, planJoinBatch } from './batch.ts';
-import type { SourceFile } from './source-files.ts';
+import type { LocalFile } from './source-files.ts';
 
-const source = (path: string, ...parts: string[]): SourceFile => ({
+const source = (path: string, ...parts: string[]): LocalFile => ({
   path,
   format: 'ESRI Shapefile',
   type: 'vector',

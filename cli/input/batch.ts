@@ -5,7 +5,7 @@ import { ObjectIdSchema } from '#shared/ledger/documents.ts';
 import { fileFieldHasEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_PREFIX, type Manifest, type ManifestFile } from '#shared/manifest/manifest.ts';
 import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
-import type { FilePart, SourceFile } from './source-files.ts';
+import type { FilePart, LocalFile } from './source-files.ts';
 
 /** The options of `sluice ingest`. */
 export interface IngestOptions extends BatchOptions {
@@ -44,7 +44,7 @@ export const TYPE_OF_INTENT: Record<string, ManifestFile['type'] | undefined> = 
 
 /** Plans the upload of files as one batch. Throws REQUEST_INVALID for an invalid option. */
 export function planBatch(
-  files: SourceFile[],
+  files: LocalFile[],
   options: IngestOptions,
   { now, random, bucket }: { now: Date; random: string; bucket: string },
 ): Batch {
@@ -95,7 +95,7 @@ function withFields(files: ManifestFile[], options: IngestOptions): ManifestFile
 }
 
 /** The folder of each file: the same for all, unless two files have the same name (`2023/roads.shp 2024/roads.shp`). */
-function foldersFor(files: SourceFile[], folder: string): string[] {
+function foldersFor(files: LocalFile[], folder: string): string[] {
   const names = files.map(({ path }) =>
     basename(path)
       .replace(/\.[^.]*$/, '')

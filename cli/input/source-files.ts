@@ -11,7 +11,7 @@ import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 
 /** A file to ingest, with its parts: files with the same name, such as `.dbf` and `.prj` of a shapefile. */
-export interface SourceFile extends GuessedFormat {
+export interface LocalFile extends GuessedFormat {
   /** Absolute path. */
   path: string;
   /** The file and its parts. */
@@ -28,13 +28,13 @@ export interface FilePart {
  * Finds the files to ingest. A path that is a part of another one (`ingest roads.*`) is not a separate file. `declared`
  * takes precedence over the file names. Throws REQUEST_INVALID for a missing file, and FORMAT_NOT_SUPPORTED.
  */
-export async function findSourceFiles(paths: string[], declared: Partial<GuessedFormat>): Promise<SourceFile[]> {
+export async function findSourceFiles(paths: string[], declared: Partial<GuessedFormat>): Promise<LocalFile[]> {
   const sizes = new Map<string, number>();
   for (const path of paths) sizes.set(resolve(path), await sizeOf(path));
   const parts = new Map<string, string[]>();
   for (const path of sizes.keys()) parts.set(path, await partsOf(path, declared));
   const allParts = new Set([...parts.values()].flat());
-  const files: SourceFile[] = [];
+  const files: LocalFile[] = [];
   for (const path of [...sizes.keys()].filter((candidate) => !allParts.has(candidate))) {
     const { format, type } = await formatOf(path, declared);
     const members = await Promise.all(

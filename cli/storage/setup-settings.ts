@@ -1,7 +1,7 @@
 import type { Env } from '#shared/config/env.ts';
 import { weakSecretProblems } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type Role, ROLES } from '#shared/storage/access-roles.ts';
+import { type StoreRole, STORE_ROLES } from '#shared/storage/access-roles.ts';
 
 export interface AccessKey {
   accessKeyId: string;
@@ -12,7 +12,7 @@ export interface SetupSettings {
   /** The environment with the key of the administrator as S3_ACCESS_KEY_ID. */
   admin: Env & { S3_ENDPOINT: string };
   /** Roles without a key get no user. */
-  users: ReadonlyMap<Role, AccessKey>;
+  users: ReadonlyMap<StoreRole, AccessKey>;
 }
 
 /**
@@ -48,11 +48,11 @@ export function withKey(env: Env, { accessKeyId, secretAccessKey }: AccessKey): 
 }
 
 /** The prefix of the variables of a role. */
-function prefixOf(role: Role): KeyPrefix {
+function prefixOf(role: StoreRole): KeyPrefix {
   return `S3_${role.toUpperCase()}` as KeyPrefix;
 }
 
-type KeyPrefix = 'S3' | 'S3_ADMIN' | `S3_${Uppercase<Role>}`;
+type KeyPrefix = 'S3' | 'S3_ADMIN' | `S3_${Uppercase<StoreRole>}`;
 
 function keyOf(env: Env, prefix: KeyPrefix): AccessKey | undefined {
   const accessKeyId = env[`${prefix}_ACCESS_KEY_ID`];
@@ -60,9 +60,9 @@ function keyOf(env: Env, prefix: KeyPrefix): AccessKey | undefined {
   return accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey };
 }
 
-function usersOf(env: Env): Map<Role, AccessKey> {
-  const users = new Map<Role, AccessKey>();
-  for (const role of ROLES) {
+function usersOf(env: Env): Map<StoreRole, AccessKey> {
+  const users = new Map<StoreRole, AccessKey>();
+  for (const role of STORE_ROLES) {
     const key = keyOf(env, prefixOf(role));
     if (key !== undefined) users.set(role, key);
   }
@@ -73,7 +73,7 @@ function usersOf(env: Env): Map<Role, AccessKey> {
   return users;
 }
 
-function sharedKeys(env: Env, users: ReadonlyMap<Role, AccessKey>): string | undefined {
+function sharedKeys(env: Env, users: ReadonlyMap<StoreRole, AccessKey>): string | undefined {
   const owners = new Map<string, string>();
   if (env.S3_ADMIN_ACCESS_KEY_ID !== undefined) owners.set(env.S3_ADMIN_ACCESS_KEY_ID, 'the administrator');
   for (const [role, { accessKeyId }] of users) {
@@ -85,7 +85,7 @@ function sharedKeys(env: Env, users: ReadonlyMap<Role, AccessKey>): string | und
   return undefined;
 }
 
-function missingSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[] {
+function missingSecrets(env: Env, users: ReadonlyMap<StoreRole, AccessKey>): string[] {
   const missing = [
     ...(env.S3_ADMIN_ACCESS_KEY_ID === undefined ? ['S3_ADMIN_ACCESS_KEY_ID'] : []),
     // The gateway needs a key of its own only if it does not start the functions.
@@ -97,7 +97,7 @@ function missingSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[]
   return missing.map((name) => `${name} is not set`);
 }
 
-function weakSecrets(env: Env, users: ReadonlyMap<Role, AccessKey>): string[] {
+function weakSecrets(env: Env, users: ReadonlyMap<StoreRole, AccessKey>): string[] {
   const admin = { secret: env.S3_ADMIN_SECRET_ACCESS_KEY, accessKey: env.S3_ADMIN_ACCESS_KEY_ID };
   return weakSecretProblems([
     { name: 'S3_ADMIN_SECRET_ACCESS_KEY', ...admin },

@@ -1,6 +1,6 @@
 import { GetBucketLocationCommand } from '@aws-sdk/client-s3';
 import type { Env } from '#shared/config/env.ts';
-import { isSamePolicy, policyOf, type Role, ROLES } from '#shared/storage/access-roles.ts';
+import { isSamePolicy, policyOf, type StoreRole, STORE_ROLES } from '#shared/storage/access-roles.ts';
 import { missingRights } from '#shared/storage/check-access.ts';
 import { createS3Client } from '#shared/storage/s3-client.ts';
 import type { MinioAdmin, MinioUser } from './minio-admin.ts';
@@ -8,7 +8,7 @@ import type { SetupReport } from './report.ts';
 import { type AccessKey, type SetupSettings, withKey } from './setup-settings.ts';
 
 /** The name of the policy of a role. It contains the bucket, because several installations can share a server. */
-export function policyName(role: Role, env: Pick<Env, 'LANDING_BUCKET'>): string {
+export function policyName(role: StoreRole, env: Pick<Env, 'LANDING_BUCKET'>): string {
   return `sluice-${role}-${env.LANDING_BUCKET}`;
 }
 
@@ -18,7 +18,7 @@ export async function setUsers(
   { admin: env, users }: SetupSettings,
   report: SetupReport,
 ): Promise<void> {
-  for (const role of ROLES) {
+  for (const role of STORE_ROLES) {
     const key = users.get(role);
     if (key === undefined) {
       reportMissingKey(role, report);
@@ -33,7 +33,7 @@ export async function setUsers(
 
 /** Checks the keys of all roles on a server without MinIO's admin API, and reports the policies that are missing. */
 export async function checkUsers({ admin: env, users }: SetupSettings, report: SetupReport): Promise<void> {
-  for (const role of ROLES) {
+  for (const role of STORE_ROLES) {
     const key = users.get(role);
     if (key === undefined) {
       reportMissingKey(role, report);
@@ -50,7 +50,7 @@ export async function checkUsers({ admin: env, users }: SetupSettings, report: S
   }
 }
 
-function reportMissingKey(role: Role, report: SetupReport): void {
+function reportMissingKey(role: StoreRole, report: SetupReport): void {
   if (role !== 'gateway')
     report.add('to do', `Set S3_${role.toUpperCase()}_ACCESS_KEY_ID and its secret, so that the ${role} gets a user.`);
 }
@@ -60,7 +60,7 @@ interface Setup {
   report: SetupReport;
 }
 
-async function setPolicy(admin: MinioAdmin, role: Role, { env, report }: Setup): Promise<void> {
+async function setPolicy(admin: MinioAdmin, role: StoreRole, { env, report }: Setup): Promise<void> {
   const name = policyName(role, env);
   const wanted = policyOf(role, env);
   const existing = await admin.findPolicy(name);
@@ -71,7 +71,7 @@ async function setPolicy(admin: MinioAdmin, role: Role, { env, report }: Setup):
 
 async function setUser(
   admin: MinioAdmin,
-  { role, key }: { role: Role; key: AccessKey },
+  { role, key }: { role: StoreRole; key: AccessKey },
   { env, report }: Setup,
 ): Promise<void> {
   const { accessKeyId, secretAccessKey } = key;

@@ -2,8 +2,8 @@ import type { Env } from '#shared/config/env.ts';
 import { ARCHIVE_PREFIX, MANIFESTS_PREFIX } from '#shared/contracts/object-keys.ts';
 
 /** Who accesses the object store with a key of its own. A gateway with functions uses the key of the pipeline. */
-export const ROLES = ['uploader', 'pipeline', 'gateway'] as const;
-export type Role = (typeof ROLES)[number];
+export const STORE_ROLES = ['uploader', 'pipeline', 'gateway'] as const;
+export type StoreRole = (typeof STORE_ROLES)[number];
 
 export type Right = 'list' | 'read' | 'write' | 'delete';
 export type Buckets = Pick<Env, 'LANDING_BUCKET' | 'LAKE_BUCKET'>;
@@ -19,7 +19,7 @@ const ALL_KEYS = '*';
 const ALL_RIGHTS: readonly Right[] = ['list', 'read', 'write', 'delete'];
 
 /** The rights of each role. setup-storage grants exactly these, and the start of a process checks them. */
-export const GRANTS: Readonly<Record<Role, readonly Grant[]>> = {
+export const GRANTS: Readonly<Record<StoreRole, readonly Grant[]>> = {
   uploader: [
     { bucket: 'LANDING_BUCKET', rights: ALL_RIGHTS, keys: ALL_KEYS },
     { bucket: 'LAKE_BUCKET', rights: ['list', 'read'], keys: ALL_KEYS },
@@ -60,12 +60,12 @@ export interface PolicyDocument {
 }
 
 /** The policy of a role, in the language that MinIO and AWS share. */
-export function policyOf(role: Role, buckets: Buckets): PolicyDocument {
+export function policyOf(role: StoreRole, buckets: Buckets): PolicyDocument {
   const statements = GRANTS[role].flatMap((grant) => statementsOf(role, grant, buckets[grant.bucket]));
   return { Version: '2012-10-17', Statement: role === 'uploader' ? [...statements, keepArchive(buckets)] : statements };
 }
 
-function statementsOf(role: Role, { rights, keys }: Grant, bucket: string): PolicyStatement[] {
+function statementsOf(role: StoreRole, { rights, keys }: Grant, bucket: string): PolicyStatement[] {
   const objectActions = rights.flatMap((right) => (right === 'list' ? [] : OBJECT_ACTIONS[right]));
   const bucketActions = role === 'uploader' ? LIST_ACTIONS : [...LIST_ACTIONS, INSPECT_ACTION];
   return [

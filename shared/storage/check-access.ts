@@ -10,7 +10,7 @@ import {
 import type { Env } from '#shared/config/env.ts';
 import { PROBE_KEY } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type Grant, GRANTS, type Right, type Role } from './access-roles.ts';
+import { type Grant, GRANTS, type Right, type StoreRole } from './access-roles.ts';
 import { createAnonymousClient, createS3Client } from './s3-client.ts';
 import { mapErrors } from './s3-objects.ts';
 
@@ -41,7 +41,7 @@ export function startLimit({ S3_ENDPOINT }: Env, milliseconds = START_LIMIT_MS):
  * key are rejected. Changes no object. Throws STORE_DENIED, STORE_PUBLIC, STORE_UNAVAILABLE (for a missing
  * bucket too), or the reason of the signal.
  */
-export async function checkStoreAccess(env: Env, role: Role, signal = startLimit(env)): Promise<void> {
+export async function checkStoreAccess(env: Env, role: StoreRole, signal = startLimit(env)): Promise<void> {
   const client = abortedBy(signal, createS3Client(env));
   const anonymous = abortedBy(signal, createAnonymousClient(env));
   try {
@@ -67,7 +67,7 @@ function abortedBy(signal: AbortSignal, client: S3Client): S3Client {
 }
 
 /** An error for each right of `role` that the key of `client` lacks. Throws STORE_UNAVAILABLE. */
-export async function missingRights(client: S3Client, env: Env, role: Role): Promise<SluiceError[]> {
+export async function missingRights(client: S3Client, env: Env, role: StoreRole): Promise<SluiceError[]> {
   const errors = await Promise.all(GRANTS[role].map((grant) => missingRight(client, env, { role, grant })));
   return errors.filter((error) => error !== undefined);
 }
@@ -76,7 +76,7 @@ export async function missingRights(client: S3Client, env: Env, role: Role): Pro
 async function missingRight(
   client: S3Client,
   env: Env,
-  { role, grant }: { role: Role; grant: Grant },
+  { role, grant }: { role: StoreRole; grant: Grant },
 ): Promise<SluiceError | undefined> {
   const Bucket = env[grant.bucket];
   const Key = grant.keys.replace('*', PROBE_KEY);
@@ -119,7 +119,7 @@ function ignoreMissing(thrown: unknown): void {
 
 function deniedRight(
   cause: SluiceError,
-  { key, right, bucket, role }: { key: string | undefined; right: Right; bucket: string; role: Role },
+  { key, right, bucket, role }: { key: string | undefined; right: Right; bucket: string; role: StoreRole },
 ): SluiceError {
   const reason = (cause.cause as { name?: string } | undefined)?.name ?? 'AccessDenied';
   const message =
