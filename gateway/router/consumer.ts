@@ -151,7 +151,7 @@ export class Consumer<T extends object> {
 
   async #run(job: Job<T>): Promise<void> {
     this.#active.add(job.id);
-    const slow = this.share.slowJobs ? setTimeout(() => this.#releasePlace(job.id), SLOW_MS) : undefined;
+    const slow = this.share.slowJobs ? setTimeout(() => this.#releaseSlot(job.id), SLOW_MS) : undefined;
     try {
       await this.#process(job);
     } finally {
@@ -167,7 +167,7 @@ export class Consumer<T extends object> {
     return this.#concurrency - (this.#active.size - this.#slow.size);
   }
 
-  #releasePlace(id: string): void {
+  #releaseSlot(id: string): void {
     if (this.#slow.size >= (this.share.slowJobs ?? 0)) return;
     this.#slow.add(id);
     if (this.#mayHaveMore) void this.#fetch();
