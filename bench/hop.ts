@@ -5,7 +5,7 @@ import { parseEnv } from '#shared/config/env.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { createLogger } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
 import { createRouter } from '../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
@@ -46,8 +46,8 @@ async function measure(databaseUrl: string): Promise<Benchmark> {
   const lane = new NoOpLane(ledger);
   // These functions use only the ledger, so the other ports are omitted.
   const context = { env, log, ledger, signal: new AbortController().signal } as Context;
-  const host = new InProcessHost(context, { load: (name) => Promise.resolve(lane.handler(name)) });
-  const router = await createRouter({ databaseUrl, stack: await readStack(), host, env, log });
+  const caller = new InProcessCaller(context, { load: (name) => Promise.resolve(lane.handler(name)) });
+  const router = await createRouter({ databaseUrl, stack: await readStack(), caller, env, log });
   await router.start();
   try {
     const run = () => lane.run((event) => router.publish(event));

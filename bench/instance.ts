@@ -44,7 +44,7 @@ export async function startInstance(extraVariables: Record<string, string> = {})
   const postgres = await startPostgres(join(home, 'postgres'));
   const [port, storePort] = await freePorts();
   const variables = { ...(await environmentOf(home, { port, storePort }, postgres)), ...extraVariables };
-  const gateway = execa(process.execPath, [...GATEWAY_FLAGS, 'gateway/main.ts', '--no-sample'], {
+  const gateway = execa(process.execPath, [...GATEWAY_FLAGS, 'gateway/npm-start.ts', '--no-sample'], {
     env: variables,
     stdio: ['ignore', 'ignore', 'inherit'],
     reject: false,

@@ -43,7 +43,7 @@ function sumOf(pids: readonly number[]): number {
 /** True for a process that executes functions (gateway/hosts/host-process.ts); false for the shell that watches it. */
 export function isFunctionProcess(pid: number): boolean {
   const [program, ...args] = commandOf(pid);
-  return program !== '/bin/sh' && args.some((argument) => argument.endsWith('runtime/serve.ts'));
+  return program !== '/bin/sh' && args.some((argument) => argument.endsWith('runtime/function-process.ts'));
 }
 
 /** The program and the arguments of a process; empty when the process has ended. */

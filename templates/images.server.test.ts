@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import { GdalHealthSchema } from '#shared/gdal/health.ts';
 import { openLedger } from '#shared/ledger/open-ledger.ts';
-import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
+import { HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../tests/servers.ts';
 import { chooseBase, hasImage } from './base-image.ts';
@@ -83,8 +83,9 @@ const statusOf = (name: string, path: string) =>
   );
 
 const env = testEnv();
-const host = new HttpClientHost((name) => containers.get(name)?.url);
-const invoke = (name: string, event: SluiceEvent) => host.invoke(name, event, { signal: AbortSignal.timeout(60_000) });
+const caller = new HttpFunctionCaller((name) => containers.get(name)?.url);
+const invoke = (name: string, event: SluiceEvent) =>
+  caller.invoke(name, event, { signal: AbortSignal.timeout(60_000) });
 let objects: ReturnType<typeof openObjectStore>;
 let ledger: Awaited<ReturnType<typeof openLedger>>;
 let spatialUrl: string;
@@ -116,7 +117,7 @@ async function startContainers(): Promise<void> {
     POSTGIS_URL: await forwardDatabase(address, spatial.url),
     S3_ENDPOINT: `http://${address}:${storePort}`,
     PORT: '8080', // Knative sets it.
-    fprocess: 'node shared/runtime/serve.ts', // OpenFaaS sets it to the value of template.yml.
+    fprocess: 'node shared/runtime/function-process.ts', // OpenFaaS sets it to the value of template.yml.
   };
   for (const name of NAMES) await start(name, variables);
 }
@@ -173,7 +174,7 @@ describe.skipIf(!hasEngine)(`images, ${hasWatchdog ? 'with' : 'without'} of-watc
     await startContainers();
   }, BUILD_TIMEOUT_MS);
   afterAll(async () => {
-    host.close();
+    caller.close();
     for (const step of close.reverse()) await step();
   });
 

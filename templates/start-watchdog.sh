@@ -8,5 +8,5 @@ export read_timeout="${read_timeout:-$limit}"
 export write_timeout="${write_timeout:-$limit}"
 # Set here, because OpenFaaS replaces fprocess by that of template.yml, which is the same for all functions. `env`
 # replaces HOST and PORT, which Knative sets for the container.
-export fprocess="env HOST=127.0.0.1 PORT=3000 node shared/runtime/serve.ts $FUNCTION"
+export fprocess="env HOST=127.0.0.1 PORT=3000 node shared/runtime/function-process.ts $FUNCTION"
 exec fwatchdog

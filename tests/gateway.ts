@@ -7,7 +7,7 @@ import { type SluiceEvent } from '#shared/events/event.ts';
 import { openPostgresLedger } from '#shared/ledger/postgres/postgres-ledger.ts';
 import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { openPostgis } from '#shared/postgis/postgis-servers.ts';
-import type { InvokeOptions } from '#shared/runtime/host.ts';
+import type { InvokeOptions } from '#shared/runtime/function-caller.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { Access } from '../gateway/access/access.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
@@ -46,7 +46,7 @@ export async function startGateway(
       ),
     }),
   );
-  const host = {
+  const caller = {
     invoke: async (name: string, event: SluiceEvent, options: InvokeOptions) => {
       const fn = functions[name];
       if (fn === undefined) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${name}.`);
@@ -54,7 +54,7 @@ export async function startGateway(
     },
   };
   const ledger = await openPostgresLedger(database.url);
-  const router = await createRouter({ databaseUrl: database.url, stack, host, env, log: SILENT_LOG });
+  const router = await createRouter({ databaseUrl: database.url, stack, caller, env, log: SILENT_LOG });
   await router.start();
   const objects = openObjectStore(env);
   const transfers = openObjectStore(env, { maxSockets: Infinity });
@@ -64,7 +64,7 @@ export async function startGateway(
     { ...env, CONTROL_DATABASE_URL: database.url },
     { home: env.SCRATCH_DIR ?? '', log, now },
   );
-  const deps = { env, router, host, stack, servedLanes, ledger, objects, transfers, postgis, log, access };
+  const deps = { env, router, caller, stack, servedLanes, ledger, objects, transfers, postgis, log, access };
   const app = createGateway(deps);
   let server: ServerType | undefined;
   return {

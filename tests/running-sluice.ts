@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publicUrl } from '#shared/config/env.ts';
-import { type RunningSluice, startSluice } from '../gateway/start.ts';
+import { type RunningSluice, startSluice } from '../gateway/start-sluice.ts';
 import { controlVariables, createDatabase, testEnv } from './servers.ts';
 
 export interface TestSluice extends RunningSluice, AsyncDisposable {

@@ -21,7 +21,7 @@ const LONGEST = [
   'ingest.server.test.ts',
   'run-control.server.test.ts',
   'databases.server.test.ts',
-  'supervised-host.test.ts',
+  'function-hosts.test.ts',
 ];
 
 /** Starts the longest test files first, so that none of them runs alone at the end. */

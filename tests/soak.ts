@@ -52,7 +52,7 @@ async function idleMemory(instance: Instance): Promise<Memory> {
   }
   if (snapshots)
     for (const pid of [instance.pid, ...descendants(instance.pid)])
-      if (isFunctionProcess(pid) || commandOf(pid).some((part) => part.endsWith('main.ts')))
+      if (isFunctionProcess(pid) || commandOf(pid).some((part) => part.endsWith('npm-start.ts')))
         process.kill(pid, 'SIGUSR2');
   return lowest;
 }

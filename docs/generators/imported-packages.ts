@@ -6,10 +6,10 @@ import type { GeneratedFile } from './generated-file.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The process of every function. */
-const HOST = 'shared/runtime/serve.ts';
+const FUNCTION_PROCESS = 'shared/runtime/function-process.ts';
 /** The programs of the gateway image: the gateway, the command line, and the set-up of docker-compose.yaml. */
 const GATEWAY = [
-  'gateway/serve.ts',
+  'gateway/container.ts',
   'cli/sluice.mjs',
   ...['secrets', 'set-up-mongodb', 'sample'].map((name) => `cli/compose/${name}.ts`),
 ];
@@ -22,7 +22,9 @@ export const imagePackages: GeneratedFile = {
   path: 'templates/packages.json',
   content: () => {
     const functions = readdirSync(`${ROOT}functions`).sort();
-    const lists = functions.map((name) => [name, importedPackages([HOST, `functions/${name}/handler.ts`])] as const);
+    const lists = functions.map(
+      (name) => [name, importedPackages([FUNCTION_PROCESS, `functions/${name}/handler.ts`])] as const,
+    );
     return `${JSON.stringify({ ...Object.fromEntries(lists), gateway: importedPackages(GATEWAY) }, null, 2)}\n`;
   },
 };

@@ -4,8 +4,8 @@ import { SLUICE_VERSION, isCompatible } from '#shared/config/version.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkGdal, gdalDown, type GdalHealth, GdalHealthSchema } from '#shared/gdal/health.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { functionUrls } from '#shared/runtime/http-client-host.ts';
-import { GDAL_HEALTH_PATH, VERSION_PATH } from '#shared/runtime/http-host.ts';
+import { functionUrls } from '#shared/runtime/http-function-caller.ts';
+import { GDAL_HEALTH_PATH, VERSION_PATH } from '#shared/runtime/function-server.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import type { GatewayDeps } from './deps.ts';
 

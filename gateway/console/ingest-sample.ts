@@ -3,7 +3,7 @@ import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { manifestView } from '#shared/api/create-views.ts';
-import type { RunningSluice } from '../start.ts';
+import type { RunningSluice } from '../start-sluice.ts';
 import { viewOfRun } from '../api/routes/runs.ts';
 import { SAMPLE_BATCH, uploadSample } from './sample-batch.ts';
 

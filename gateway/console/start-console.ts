@@ -11,7 +11,7 @@ import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
 import { LiveLines } from '#shared/text/live-lines.ts';
 import { oldLogin, openUsers } from '../access/credentials.ts';
-import { type RunningSluice, startSluice } from '../start.ts';
+import { type RunningSluice, startSluice } from '../start-sluice.ts';
 import { ingestSample, isFirstStart } from './ingest-sample.ts';
 import { SAMPLE_TITLE } from './sample-batch.ts';
 

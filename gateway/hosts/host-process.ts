@@ -9,8 +9,8 @@ import { FILE_VARIABLES } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { type DeathReason, type InvokeOptions, WorkerDeath } from '#shared/runtime/host.ts';
-import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
+import { type DeathReason, type InvokeOptions, WorkerDeath } from '#shared/runtime/function-caller.ts';
+import { HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
 import type { SupervisionMessage } from '#shared/runtime/supervision.ts';
 
 /** The limits of a host process. */
@@ -29,7 +29,7 @@ export interface HostProcessOptions {
   socket: string;
   limits: HostLimits;
   log: Logger;
-  /** By default serve.ts. */
+  /** By default function-process.ts. */
   program?: string;
 }
 
@@ -40,7 +40,7 @@ export interface Death {
   description: string;
 }
 
-const PROGRAM = fileURLToPath(new URL('../../shared/runtime/serve.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../shared/runtime/function-process.ts', import.meta.url));
 /** Handlers release their claims after SIGTERM, which takes milliseconds. A frozen process does not react. */
 const STOP_MS = 2_000;
 /** A closed connection is reported before the end of the process. */
@@ -67,12 +67,15 @@ const MALLOC_HEAPS = '2';
 const PROGRAM_AND_WATCHER =
   'exec 3<&0; ( ( read -r word <&3 || kill -KILL $$ ) >/dev/null 2>&1 4<&- & ); exec "$@" </dev/null 3<&-';
 
-/** A process that executes functions: `serve.ts --socket`. It is ended when it is frozen or uses too much memory. */
+/**
+ * A process that executes functions: `function-process.ts --socket`. It is ended when it is frozen or uses too much
+ * memory.
+ */
 export class HostProcess {
   /** Calls that are running. */
   calls = 0;
   readonly #child: ChildProcess;
-  readonly #client: HttpClientHost;
+  readonly #client: HttpFunctionCaller;
   readonly #options: HostProcessOptions;
   readonly #ended = Promise.withResolvers<Death>();
   readonly #ready = Promise.withResolvers<void>();
@@ -101,7 +104,7 @@ export class HostProcess {
     this.#child.on('message', (message) => this.#onMessage(message as SupervisionMessage));
     this.#child.stdin?.on('error', () => undefined); // The watcher may have ended.
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#onOutput(text));
-    this.#client = new HttpClientHost((name) => `http://host/${name}`, socket);
+    this.#client = new HttpFunctionCaller((name) => `http://host/${name}`, socket);
     this.#timer = setInterval(() => this.#check(), limits.checkMs);
     this.#ready.promise.catch(() => undefined);
   }
@@ -203,7 +206,7 @@ export class HostProcess {
 
 /** The environment of this process, with the values of `env` for every variable of Sluice. */
 function environmentOf(env: Env): NodeJS.ProcessEnv {
-  // The folder of compiled modules that this process uses, see main.ts.
+  // The folder of compiled modules that this process uses, see npm-start.ts.
   const compiled = getCompileCacheDir();
   const variables: NodeJS.ProcessEnv = {
     MALLOC_ARENA_MAX: MALLOC_HEAPS,

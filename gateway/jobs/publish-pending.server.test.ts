@@ -6,7 +6,8 @@ import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { startObjectStore, testEnv } from '../../tests/servers.ts';
 import { objectNotification } from '#shared/landing/notifications.ts';
-import { publishUploads, publishWaitingManifests } from './publish-pending.ts';
+import { publishUploads } from '../embedded/publish-uploads.ts';
+import { publishWaitingManifests } from './publish-pending.ts';
 
 const AWKWARD = 'manifests/Straßen & Wege/a b+c#1 100%.json';
 let store: Awaited<ReturnType<typeof startObjectStore>>;

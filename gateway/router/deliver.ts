@@ -40,7 +40,7 @@ async function callFunction(
   const limits = new CallLimits([parts.stopping], parts.env.STEP_TIMEOUT_SECONDS + CALL_MARGIN_SECONDS);
   try {
     const { event, call } = job.data;
-    const invocation = parts.host.invoke(job.name, event, {
+    const invocation = parts.caller.invoke(job.name, event, {
       signal: limits.signal,
       alone: workerDeaths > 0,
       ...(call ? { callId: call.id } : {}),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type DeathReason, WorkerDeath } from '#shared/runtime/host.ts';
+import { type DeathReason, WorkerDeath } from '#shared/runtime/function-caller.ts';
 import { decideOutcome, type DeliveryHistory } from './outcome.ts';
 
 const POLICY = { RETRY_LIMIT: 5, RETRY_DELAY_SECONDS: 1, RETRY_DELAY_MAX_SECONDS: 60 };

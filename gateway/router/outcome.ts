@@ -1,6 +1,6 @@
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { WorkerDeath } from '#shared/runtime/host.ts';
+import { WorkerDeath } from '#shared/runtime/function-caller.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 
 /** The result of a function call. */

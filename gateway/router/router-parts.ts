@@ -1,6 +1,6 @@
 import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { FunctionHost } from '#shared/runtime/host.ts';
+import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import type { Stack } from '#shared/config/stack.ts';
 import type { QueueDatabase } from './database.ts';
 import type { DeadLetterStore } from './dead-letter-store.ts';
@@ -15,7 +15,7 @@ export interface RouterParts {
   publisher: Publisher;
   deadLetters: DeadLetterStore;
   metrics: RouterMetrics;
-  host: FunctionHost;
+  caller: FunctionCaller;
   stack: Stack;
   env: Env;
   log: Logger;

@@ -4,7 +4,7 @@ import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
-import type { FunctionHost } from '#shared/runtime/host.ts';
+import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
@@ -64,7 +64,7 @@ export interface RouterOptions {
   /** The PostgreSQL database of the queues. */
   databaseUrl: string;
   stack: Stack;
-  host: FunctionHost;
+  caller: FunctionCaller;
   env: Env;
   log: Logger;
   /** How long stop() waits for running calls before it cancels them. */

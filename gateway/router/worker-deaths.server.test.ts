@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WorkerDeath } from '#shared/runtime/host.ts';
+import { WorkerDeath } from '#shared/runtime/function-caller.ts';
 import { testEvent } from '../../tests/fixtures/router.ts';
 import { eventually, RoutersOfTest } from '../../tests/fixtures/routers-of-test.ts';
 

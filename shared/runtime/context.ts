@@ -7,7 +7,7 @@ import type { Logger } from '#shared/log/log.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 
-// shared/runtime executes functions: their context, their claims, and the hosts that call them.
+// shared/runtime executes functions: their context, their claims, and the callers of functions.
 
 /** The ports that a handler uses. Handlers do not depend on how Sluice is deployed. */
 export interface Context {

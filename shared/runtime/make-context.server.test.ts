@@ -3,7 +3,7 @@ import { parseStack, readStack } from '#shared/config/stack.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { createDatabase, startObjectStore, testEnv } from '../../tests/servers.ts';
 import type { Context } from './context.ts';
-import { InProcessHost } from './in-process-host.ts';
+import { InProcessCaller } from './in-process-caller.ts';
 import { openContext, withDeclaredPorts } from './make-context.ts';
 
 const UNREACHABLE = 'postgresql://nobody@127.0.0.1:1/none';
@@ -43,12 +43,12 @@ test('a function that needs PostGIS does not start without POSTGIS_URL', async (
 test('a handler that uses an undeclared port fails with the name of function and port', async () => {
   const context = { log: SILENT_LOG, signal: SIGNAL, ledger: {}, postgis: {} } as Context;
   const stack = parseStack('functions: {measure: {annotations: {sluice.needs: ledger}}}');
-  const host = new InProcessHost(context, {
+  const caller = new InProcessCaller(context, {
     stack,
     load: () => Promise.resolve(async (_event, { postgis }) => void (await postgis.listRunSchemas())),
   });
   const event = { specversion: '1.0', id: 'é', source: '/t', type: 't', time: '', data: {} } as const;
-  const call = host.invoke('measure', { ...event, datacontenttype: 'application/json' }, { signal: SIGNAL });
+  const call = caller.invoke('measure', { ...event, datacontenttype: 'application/json' }, { signal: SIGNAL });
   await expect(call).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: 'Function measure uses the port postgis, which its annotation sluice.needs in stack.yml does not list.',

@@ -84,7 +84,7 @@ describe('folders that killed processes left', () => {
   test('are deleted by the process of a function at its start', async () => {
     const env = testEnv();
     const { kept } = await createFolders(scratchRoot(env));
-    const program = new Program(['shared/runtime/serve.ts', 'transform-recipe'], {
+    const program = new Program(['shared/runtime/function-process.ts', 'transform-recipe'], {
       ...controlVariables(database.url),
       POSTGIS_URL: database.url,
       SCRATCH_DIR: scratchRoot(env),

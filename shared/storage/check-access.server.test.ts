@@ -80,7 +80,7 @@ describe.skipIf(findMinio() === undefined)(`the check of access on MinIO (${NEED
   test('gateway and functions with a wrong key end with one sentence at their start', async () => {
     const wrong = { ...keyVariables('PIPELINE', variables), S3_SECRET_ACCESS_KEY: 'not-the-secret-key' };
     await expect(startTestSluice(keyVariables('UPLOADER', variables))).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    const served = await execa('node', ['shared/runtime/serve.ts', 'archive'], {
+    const served = await execa('node', ['shared/runtime/function-process.ts', 'archive'], {
       env: { ...wrong, PORT: '0', LOG_LEVEL: 'info', LOG_FILE: '', CONTROL_DATABASE_URL: 'postgres://127.0.0.1:9/x' },
       reject: false,
     });

@@ -56,7 +56,7 @@ export async function startChaosSluice({
     ...variables,
   };
   const spawnGateway = () =>
-    execa(process.execPath, [...GATEWAY_FLAGS, ...flags, 'gateway/main.ts', '--no-sample'], {
+    execa(process.execPath, [...GATEWAY_FLAGS, ...flags, 'gateway/npm-start.ts', '--no-sample'], {
       env: environment,
       stdio: ['ignore', 'ignore', 'inherit'],
       reject: false,

@@ -40,7 +40,7 @@ export async function startProgram(
   options: { args?: string[]; variables?: Record<string, string> } = {},
 ): Promise<Program> {
   const [port, storePort] = await freePorts();
-  const child = spawn('node', [resolve(import.meta.dirname, '../../gateway/main.ts'), ...(options.args ?? [])], {
+  const child = spawn('node', [resolve(import.meta.dirname, '../../gateway/npm-start.ts'), ...(options.args ?? [])], {
     env: {
       ...process.env,
       LOG_LEVEL: 'info',

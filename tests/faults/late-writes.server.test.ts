@@ -5,7 +5,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { createRouter } from '../../gateway/router/router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
@@ -108,7 +108,7 @@ async function cancelAndArchive(run: RunDocument): Promise<void> {
   const router = await createRouter({
     databaseUrl: variables.CONTROL_DATABASE_URL,
     stack,
-    host: new InProcessHost(context),
+    caller: new InProcessCaller(context),
     env: context.env,
     log: SILENT_LOG,
     drainMs: 100,

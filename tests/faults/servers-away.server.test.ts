@@ -9,7 +9,7 @@ import { isArchived } from '#shared/run-control/resume-run.ts';
 import type { Step } from '#shared/ledger/documents.ts';
 import { startObjectStore } from '../../gateway/embedded/object-store.ts';
 import { startPostgres } from '../../gateway/embedded/postgres.ts';
-import { type RunningSluice, startSluice } from '../../gateway/start.ts';
+import { type RunningSluice, startSluice } from '../../gateway/start-sluice.ts';
 import { newCluster } from '../cluster.ts';
 import { STORE_KEYS, testEnv } from '../servers.ts';
 import { SLEEP_IN_TRANSFORM } from '../fixtures/sleep-in-transform.ts';

@@ -3,7 +3,7 @@ import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { createLogger } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { loadHandler } from '#shared/runtime/in-process-host.ts';
+import { loadHandler } from '#shared/runtime/in-process-caller.ts';
 import { watchWrites } from './durable-writes.ts';
 
 /**

@@ -7,7 +7,7 @@ import { canceledError } from '#shared/run-control/end-run.ts';
 import { planRerun } from '#shared/run-control/rerun.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { type RunningSluice, startSluice } from '../../gateway/start.ts';
+import { type RunningSluice, startSluice } from '../../gateway/start-sluice.ts';
 import { controlVariables, createDatabase, startObjectStore, testEnv } from '../servers.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseEnv } from '#shared/config/env.ts';
-import { startSluice } from '../../gateway/start.ts';
+import { startSluice } from '../../gateway/start-sluice.ts';
 import { watchWrites, type WritePoint } from './durable-writes.ts';
 
 /**

@@ -9,7 +9,7 @@ import { describedAssetKey, isCatalogKey } from '#shared/contracts/object-keys.t
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { scratchRoot } from '#shared/runtime/scratch.ts';
-import { loadHandler } from '#shared/runtime/in-process-host.ts';
+import { loadHandler } from '#shared/runtime/in-process-caller.ts';
 import type { Call, Outcome } from './stopped-worker.ts';
 
 /** Longest time that a test waits for one condition, on a busy machine. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
-import { startSluice } from '../../gateway/start.ts';
+import { startSluice } from '../../gateway/start-sluice.ts';
 import {
   archived,
   type BrokerStores,

@@ -9,7 +9,7 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
 import { isArchived, nextEvent } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { loadHandler } from '#shared/runtime/in-process-host.ts';
+import { loadHandler } from '#shared/runtime/in-process-caller.ts';
 import { deadLetterEvent } from '../../gateway/router/dead-letter-store.ts';
 import { openFunctionContext, vectorManifest } from '../function-context.ts';
 import { doStep, exportAsset, startRun } from '../function-runs.ts';

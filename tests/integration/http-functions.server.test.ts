@@ -6,7 +6,7 @@ import type { Env } from '#shared/config/env.ts';
 import { deterministicId, type SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { HttpClientHost } from '#shared/runtime/http-client-host.ts';
+import { HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { createRouter, type Router } from '../../gateway/router/router.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
@@ -31,7 +31,7 @@ class FunctionProcess {
 
   /** Resolves when the server is started. Its log contains the port. */
   async start(): Promise<void> {
-    const child = execa('node', ['shared/runtime/serve.ts', this.#name], {
+    const child = execa('node', ['shared/runtime/function-process.ts', this.#name], {
       cwd: ROOT,
       env: { ...this.#variables, PORT: '0', LOG_LEVEL: 'info' },
       reject: false,
@@ -83,10 +83,10 @@ beforeAll(async () => {
   stack = await readStack();
   for (const { name } of stack.functions)
     processes.set(name, new FunctionProcess(name, { ...variables, SCRATCH_DIR: env.SCRATCH_DIR ?? '' }));
-  const host = new HttpClientHost((name) => processes.get(name)?.url);
-  router = await createRouter({ databaseUrl: control.url, stack, host, env, log: SILENT_LOG });
+  const caller = new HttpFunctionCaller((name) => processes.get(name)?.url);
+  router = await createRouter({ databaseUrl: control.url, stack, caller, env, log: SILENT_LOG });
   close.push(
-    async () => host.close(),
+    async () => caller.close(),
     () => router.stop(),
     () => Promise.all([...processes.values()].map((fn) => fn.end('SIGTERM'))),
   );

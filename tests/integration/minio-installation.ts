@@ -13,7 +13,7 @@ import { readStack } from '#shared/config/stack.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
@@ -74,12 +74,12 @@ export async function installWithMinio(): Promise<MinioInstallation> {
   const gatewayEnv = envOf(keyVariables('GATEWAY', setup));
   const gatewayObjects = openObjectStore(gatewayEnv);
   const stack = await readStack();
-  const host = new InProcessHost(context, { stack });
-  const router = await createRouter({ databaseUrl: control.url, stack, host, env: gatewayEnv, log: context.log });
+  const caller = new InProcessCaller(context, { stack });
+  const router = await createRouter({ databaseUrl: control.url, stack, caller, env: gatewayEnv, log: context.log });
   await router.start();
   const stores = { objects: gatewayObjects, transfers: gatewayObjects };
   const access = await Access.open(gatewayEnv, { home: queueFolder, log: SILENT_LOG });
-  const app = createGateway({ ...context, env: gatewayEnv, ...stores, stack, host, router, access });
+  const app = createGateway({ ...context, env: gatewayEnv, ...stores, stack, caller, router, access });
   const { up, down } = restartableServer(app, port);
   return {
     env,

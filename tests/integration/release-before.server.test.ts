@@ -10,7 +10,7 @@ import { openStoredLedger } from '#shared/ledger/open-ledger.ts';
 import { importLedger } from '#shared/ledger/transfer/import-ledger.ts';
 import { nextEvent } from '#shared/run-control/resume-run.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { openFunctionContext } from '../function-context.ts';
 
 /**
@@ -70,12 +70,12 @@ test('a run of the release before is completed, and a dead letter of it is handl
     POINTS,
   );
   const stack = await readStack();
-  const host = new InProcessHost(context, { stack });
+  const caller = new InProcessCaller(context, { stack });
   const types: string[] = [];
   for (let event = nextEvent(run); event !== undefined;) {
     types.push(event.type);
     const [name = ''] = stack.subscribers(event.type);
-    event = await host.invoke(name, withAdditions(event), { signal: context.signal });
+    event = await caller.invoke(name, withAdditions(event), { signal: context.signal });
   }
   // The tables of the first step are not in this PostGIS, so the run starts again.
   expect(types).toEqual([
@@ -89,5 +89,5 @@ test('a run of the release before is completed, and a dead letter of it is handl
   expect(await context.ledger.getRun(RUN_ID)).toMatchObject({ status: 'success', restarts: 1 });
   const deadLetter = events.find((event) => event.knativeerrordest !== undefined) ?? expect.unreachable();
   const failed = events.find(({ type }) => type === 'sluice.run.failed');
-  expect(await host.invoke('fail-run', deadLetter, { signal: context.signal })).toMatchObject({ id: failed?.id });
+  expect(await caller.invoke('fail-run', deadLetter, { signal: context.signal })).toMatchObject({ id: failed?.id });
 });

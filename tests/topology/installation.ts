@@ -107,7 +107,7 @@ export class Installation {
 
   /** Starts the process of a function, or another one that receives its calls from now on. */
   async startFunction(name: FunctionName, variables: Record<string, string> = {}): Promise<Program> {
-    const program = new Program(['shared/runtime/serve.ts', name], { ...this.#variables, ...variables });
+    const program = new Program(['shared/runtime/function-process.ts', name], { ...this.#variables, ...variables });
     this.#programs.push(program);
     const { port } = await program.start(FUNCTION_STARTED);
     this.front.ports.set(name, port as number);
@@ -116,7 +116,7 @@ export class Installation {
   }
 
   async startGateway(index: 0 | 1): Promise<void> {
-    const program = new Program(['gateway/serve.ts'], {
+    const program = new Program(['gateway/container.ts'], {
       ...this.#variables,
       SLUICE_HOME: join(this.#variables.SLUICE_HOME!, `gateway-${index}`),
       CONTROL_DATABASE_URL: throughProxy(this.#variables.CONTROL_DATABASE_URL!, this.control),

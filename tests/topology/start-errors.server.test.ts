@@ -47,7 +47,7 @@ async function refusal(script: string[], changed: Record<string, string>) {
 }
 
 async function expectRefused(changed: Record<string, string>, code: string, message: RegExp): Promise<void> {
-  for (const script of [['gateway/serve.ts'], ['shared/runtime/serve.ts', 'archive']]) {
+  for (const script of [['gateway/container.ts'], ['shared/runtime/function-process.ts', 'archive']]) {
     const refused = await refusal(script, changed);
     expect(refused).toMatchObject({ code, message: expect.stringMatching(message) as string });
     expect(refused.advice).not.toBe('');
@@ -65,7 +65,7 @@ test('a MongoDB server that does not exist', async () => {
 });
 
 test('weak secrets, unless SLUICE_ENV is development', async () => {
-  const refused = await refusal(['gateway/serve.ts'], { WEBHOOK_TOKEN: 'change-me', SLUICE_ENV: 'production' });
+  const refused = await refusal(['gateway/container.ts'], { WEBHOOK_TOKEN: 'change-me', SLUICE_ENV: 'production' });
   expect(refused).toMatchObject({
     code: 'CONFIG_INVALID',
     message:
@@ -75,7 +75,7 @@ test('weak secrets, unless SLUICE_ENV is development', async () => {
 
   const folder = mkdtempSync(join(tmpdir(), 'sluice-weak-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));
-  const gateway = new Program(['gateway/serve.ts'], {
+  const gateway = new Program(['gateway/container.ts'], {
     ...variables,
     SLUICE_HOME: folder,
     WEBHOOK_TOKEN: 'change-me',

@@ -76,13 +76,13 @@ async function readCall(c: Context, { stack, deployments }: GatewayDeps): Promis
 const NO_REPLY: HttpReply = { status: 200, headers: {}, body: '' };
 
 async function invoke(
-  { host, log }: GatewayDeps,
+  { caller, log }: GatewayDeps,
   name: string,
   event: SluiceEvent,
   options: { callId: string; signal: AbortSignal },
 ): Promise<HttpReply> {
   try {
-    const reply = await host.invoke(name, event, options);
+    const reply = await caller.invoke(name, event, options);
     return reply === undefined ? NO_REPLY : writeEvent(reply);
   } catch (thrown) {
     const error = asSluiceError(thrown);

@@ -8,7 +8,7 @@ export interface InvokeOptions {
   callId?: string;
   /**
    * Calls the function in a process in which no other call runs. Set for an event whose earlier call ended with the
-   * process. Hosts that do not start processes ignore it.
+   * process. Callers that do not start processes ignore it.
    */
   alone?: boolean;
 }
@@ -33,8 +33,8 @@ export class WorkerDeath extends SluiceError {
   }
 }
 
-/** Executes functions. The router and the gateway call functions through this port only. */
-export interface FunctionHost {
+/** Calls functions. The router and the gateway use this interface only. */
+export interface FunctionCaller {
   /** Calls a function with an event and returns its reply. Throws FUNCTION_NOT_FOUND and the errors of the function. */
   invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined>;
 }

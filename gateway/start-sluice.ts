@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
-import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { functionUrls, HttpClientHost } from '#shared/runtime/http-client-host.ts';
-import type { FunctionHost } from '#shared/runtime/host.ts';
-import { InProcessHost } from '#shared/runtime/in-process-host.ts';
+import { functionUrls, HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
+import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
+import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
 import { checkStoreAccess, startLimit } from '#shared/storage/check-access.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
@@ -21,9 +21,11 @@ import { BrokerPublisher } from './broker/broker-publisher.ts';
 import { rejectBroker } from './check-settings.ts';
 import { lockFolder } from './embedded/home-folder.ts';
 import { openServers } from './embedded/open-servers.ts';
-import { SupervisedHost } from './hosts/supervised-host.ts';
+import { publishUploads } from './embedded/publish-uploads.ts';
+import { FunctionHosts } from './hosts/function-hosts.ts';
 import { runCron } from './jobs/cron.ts';
-import { publishNextEvents, publishUploads, publishWaitingManifests } from './jobs/publish-pending.ts';
+import { BackgroundJobs } from './jobs/background-jobs.ts';
+import { publishNextEvents, publishWaitingManifests } from './jobs/publish-pending.ts';
 import { Deployments } from './openfaas/deployments.ts';
 import { createRouter, type Router, type RouterOptions } from './router/router.ts';
 
@@ -90,10 +92,10 @@ export async function startSluice(
   opened.defer(() => context[Symbol.asyncDispose]());
   const startsFunctions = env.FUNCTION_URL === undefined && !broker;
   if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env, startsFunctions ? 'pipeline' : 'gateway');
-  const host = startsFunctions
-    ? await openFunctionHost({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
-    : remoteHost(env);
-  const router = await openRouter({ stack, host, env, log });
+  const caller = startsFunctions
+    ? await openFunctionCaller({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
+    : remoteCaller(env);
+  const router = await openRouter({ stack, caller, env, log });
   opened.defer(() => router.stop());
 
   const jobs = new BackgroundJobs(log);
@@ -107,7 +109,7 @@ export async function startSluice(
   startJobs(jobs, { ...parts, stack, deployments }, broker);
   const access = await Access.open(env, { home, log });
   opened.defer(() => access.close());
-  const deps = { ...context, env, router, host, stack, log, access, ...(deployments && { deployments }) };
+  const deps = { ...context, env, router, caller, stack, log, access, ...(deployments && { deployments }) };
   serveRequests(listener, { ...deps, ...eventServer(router, env, broker) }, opened);
   if (broker) opened.defer(() => router.stop()); // Ends the posts that jobs and requests wait for.
   log.info({ url: publicUrl(env), store: env.S3_ENDPOINT }, 'Sluice:Start:Done');
@@ -207,8 +209,8 @@ function eventServer(router: Router, { LEDGER_URL }: Env, broker: boolean): Pick
 }
 
 /** The functions in containers at FUNCTION_URL. A gateway with a broker can do without it. */
-function remoteHost({ FUNCTION_URL }: Env): FunctionHost {
-  if (FUNCTION_URL !== undefined) return new HttpClientHost(functionUrls(FUNCTION_URL));
+function remoteCaller({ FUNCTION_URL }: Env): FunctionCaller {
+  if (FUNCTION_URL !== undefined) return new HttpFunctionCaller(functionUrls(FUNCTION_URL));
   return {
     invoke: (name) =>
       Promise.reject(
@@ -220,41 +222,15 @@ function remoteHost({ FUNCTION_URL }: Env): FunctionHost {
   };
 }
 
-/** The host of functions on this machine: supervised processes, or this process. */
-async function openFunctionHost(context: Context, stack: Stack, opened: AsyncDisposableStack): Promise<FunctionHost> {
+/** Calls the functions on this machine: in supervised processes, or in this process. */
+async function openFunctionCaller(
+  context: Context,
+  stack: Stack,
+  opened: AsyncDisposableStack,
+): Promise<FunctionCaller> {
   const { env, log } = context;
-  if (env.FUNCTION_PROCESSES === 0) return new InProcessHost(context, { stack });
-  const host = await SupervisedHost.start({ env, log });
-  opened.defer(() => host.stop());
-  return host;
-}
-
-/** Work that runs beside the router. Its errors are logged. */
-class BackgroundJobs {
-  #log: Logger;
-  #ending = new AbortController();
-  #running: Promise<void>[] = [];
-
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  get signal(): AbortSignal {
-    return this.#ending.signal;
-  }
-
-  /** Resolves when the work has ended. Logs `failureName` if it rejects. */
-  run(failureName: string, work: Promise<unknown>): Promise<void> {
-    const job = work.then(
-      () => undefined,
-      (thrown: unknown) => this.#log.error({ error: asSluiceError(thrown).toDocument() }, failureName),
-    );
-    this.#running.push(job);
-    return job;
-  }
-
-  async stop(): Promise<void> {
-    this.#ending.abort();
-    await Promise.all(this.#running);
-  }
+  if (env.FUNCTION_PROCESSES === 0) return new InProcessCaller(context, { stack });
+  const hosts = await FunctionHosts.start({ env, log });
+  opened.defer(() => hosts.stop());
+  return hosts;
 }

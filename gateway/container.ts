@@ -5,11 +5,12 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { checkSettings } from './check-settings.ts';
 import { prepareHome } from './embedded/home-folder.ts';
-import { startSluice } from './start.ts';
+import { startSluice } from './start-sluice.ts';
 
 /**
- * The gateway in a container: logs to standard error, and stops after SIGTERM or SIGINT. Unlike `npm start` (main.ts),
- * it prints nothing, reads no .env and ingests no sample. FUNCTION_URL names the containers of the functions.
+ * The gateway in a container: logs to standard error, and stops after SIGTERM or SIGINT. Unlike `npm start`
+ * (npm-start.ts), it prints nothing, reads no .env and ingests no sample. FUNCTION_URL names the containers of the
+ * functions.
  *
  * With K_SINK, it publishes events to that Knative broker, which calls the functions.
  * FUNCTION_URL is then used only for synchronous calls and for the health of the functions.

@@ -8,16 +8,16 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { endLeftoverPrograms } from '#shared/processes/leftover-programs.ts';
-import type { FunctionHost, InvokeOptions } from '#shared/runtime/host.ts';
+import type { FunctionCaller, InvokeOptions } from '#shared/runtime/function-caller.ts';
 import { HEARTBEAT_MS } from '#shared/runtime/supervision.ts';
 import { type Death, type HostLimits, HostProcess } from './host-process.ts';
 
-export interface SupervisedHostOptions {
+export interface FunctionHostsOptions {
   /** With the addresses of the started servers. */
   env: Env;
   log: Logger;
   limits?: Partial<HostLimits>;
-  /** By default serve.ts. */
+  /** By default function-process.ts. */
   program?: string;
 }
 
@@ -38,15 +38,15 @@ const IDLE_MS = 20_000;
  * a further process, one at a time. If that process ends too, the event of the call is the cause, and the calls of
  * other runs are not affected.
  */
-export class SupervisedHost implements FunctionHost {
+export class FunctionHosts implements FunctionCaller {
   readonly #folder: string;
-  readonly #shared: Slot[];
-  readonly #alone: Slot;
+  readonly #shared: HostPlace[];
+  readonly #alone: HostPlace;
   /** Resolves when the last call that runs alone has ended. */
   #lastAlone: Promise<unknown> = Promise.resolve();
   #idleTimer: NodeJS.Timeout | undefined;
 
-  private constructor({ env, log, limits, program }: SupervisedHostOptions, folder: string) {
+  private constructor({ env, log, limits, program }: FunctionHostsOptions, folder: string) {
     this.#folder = folder;
     let started = 0;
     const create = () =>
@@ -57,36 +57,36 @@ export class SupervisedHost implements FunctionHost {
         log,
         ...(program === undefined ? {} : { program }),
       });
-    this.#shared = Array.from({ length: env.FUNCTION_PROCESSES }, () => new Slot(create, { restarts: true, log }));
-    this.#alone = new Slot(create, { restarts: false, log });
+    this.#shared = Array.from({ length: env.FUNCTION_PROCESSES }, () => new HostPlace(create, { restarts: true, log }));
+    this.#alone = new HostPlace(create, { restarts: false, log });
   }
 
   /** Starts the processes, and resolves when they accept calls. Throws the error of a process that cannot start. */
-  static async start(options: SupervisedHostOptions): Promise<SupervisedHost> {
-    const host = new SupervisedHost(options, await socketFolder(options.env.SLUICE_HOME));
+  static async start(options: FunctionHostsOptions): Promise<FunctionHosts> {
+    const hosts = new FunctionHosts(options, await socketFolder(options.env.SLUICE_HOME));
     try {
-      await Promise.all(host.#shared.map((slot) => slot.open()));
-      return host;
+      await Promise.all(hosts.#shared.map((place) => place.open()));
+      return hosts;
     } catch (thrown) {
-      await host.stop();
+      await hosts.stop();
       throw thrown;
     }
   }
 
   /** Process ids of the running processes. */
   get pids(): number[] {
-    return [...this.#shared, this.#alone].flatMap((slot) => slot.pid ?? []);
+    return [...this.#shared, this.#alone].flatMap((place) => place.pid ?? []);
   }
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     if (options.alone === true) return this.#invokeAlone(name, event, options);
-    const slot = this.#shared.reduce((least, next) => (next.calls < least.calls ? next : least));
-    return (await slot.running(options.signal)).invoke(name, event, options);
+    const place = this.#shared.reduce((least, next) => (next.calls < least.calls ? next : least));
+    return (await place.running(options.signal)).invoke(name, event, options);
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    await Promise.all([...this.#shared, this.#alone].map((slot) => slot.close()));
+    await Promise.all([...this.#shared, this.#alone].map((place) => place.close()));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -108,8 +108,8 @@ export class SupervisedHost implements FunctionHost {
   }
 }
 
-/** A place for one process at a time: the process that runs, or its successor that starts. */
-class Slot {
+/** The place of one host process: the process that runs, or its successor that starts. */
+class HostPlace {
   readonly #create: () => HostProcess;
   readonly #restarts: boolean;
   readonly #log: Logger;
@@ -168,7 +168,7 @@ class Slot {
     await starting?.catch(() => undefined);
   }
 
-  /** Starts a process, and repeats a failed start after a delay. Rejects only when this slot is closed. */
+  /** Starts a process, and repeats a failed start after a delay. Rejects only when this place is closed. */
   #startAgain(): Promise<HostProcess> {
     this.#starting ??= this.#startUntilRunning().finally(() => (this.#starting = undefined));
     this.#starting.catch(() => undefined);

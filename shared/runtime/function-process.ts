@@ -6,8 +6,8 @@ import { SluiceError, asSluiceError } from '#shared/errors/sluice-error.ts';
 import { checkGdal } from '#shared/gdal/health.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { checkStoreAccess } from '#shared/storage/check-access.ts';
-import { type FunctionServer, serveFunctions } from './http-host.ts';
-import { InProcessHost, loadHandler } from './in-process-host.ts';
+import { type FunctionServer, serveFunctions } from './function-server.ts';
+import { InProcessCaller, loadHandler } from './in-process-caller.ts';
 import { type OpenContext, openContext } from './make-context.ts';
 import { deleteScratchFolders } from './scratch.ts';
 import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
@@ -15,10 +15,10 @@ import { sendHeartbeats, sendToSupervisor } from './supervision.ts';
 /**
  * Serves functions as a process:
  *
- * - `node shared/runtime/serve.ts NAME` serves one function, on HOST and PORT.
- * - `node shared/runtime/serve.ts --socket FILE` serves every function of stack.yml at `/NAME` of a Unix socket. The
- *   gateway starts this process and supervises it over the IPC channel (gateway/hosts). The gateway deletes scratch
- *   folders of killed processes; a process of one function deletes those of its own container.
+ * - `node shared/runtime/function-process.ts NAME` serves one function, on HOST and PORT.
+ * - `node shared/runtime/function-process.ts --socket FILE` serves every function of stack.yml at `/NAME` of a Unix
+ *   socket. The gateway starts this process and supervises it over the IPC channel (gateway/hosts). The gateway deletes
+ *   scratch folders of killed processes; a process of one function deletes those of its own container.
  *
  * SIGTERM and SIGINT stop it: running calls may finish within the grace time; after that they are aborted and their
  * claims are released.
@@ -37,12 +37,12 @@ async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   const needsStore = stack?.find(name)?.needs.includes('objects') ?? true;
   if (needsStore) await checkStore(env, log);
   const context = await openContext(env, log, { stack, functionName: name });
-  const host = new InProcessHost(context);
+  const caller = new InProcessCaller(context);
   // Imported here, because the processes of `npm start` do not need the module.
   const { FunctionMetrics } = await import('./function-metrics.ts');
   const server = await serveFunctions({
     functionAt: () => name,
-    host,
+    caller,
     listenOn: { address: env.HOST, port: env.PORT },
     ready: () => context.ping(),
     ...((stack?.find(name)?.needs ?? PORTS).includes('gdal') ? { gdalHealth: () => checkGdal(log) } : {}),
@@ -52,7 +52,7 @@ async function serveOne(name: string, env: Env, log: Logger): Promise<void> {
   log.info({ function: name, port: server.port }, 'Function:Start:Done');
   stopOnSignal(server, context, GRACE_MS, log);
   deleteScratchRegularly(context);
-  void host.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
+  void caller.warmUp([name]); // Only after the port is open, so that the first event is not delayed.
 }
 
 /**
@@ -83,10 +83,10 @@ async function serveAll(socket: string, env: Env, log: Logger): Promise<void> {
   sendHeartbeats();
   const stack = await readStack();
   const context = await openContext(env, log, { stack });
-  const host = new InProcessHost(context, { stack });
+  const caller = new InProcessCaller(context, { stack });
   const server = await serveFunctions({
     functionAt: (path) => stack.find(path.slice(1))?.name,
-    host,
+    caller,
     listenOn: { socket },
     ready: () => context.ping(),
     log,
@@ -124,7 +124,10 @@ async function main(): Promise<void> {
     log = createLogger(env);
     if (values.socket !== undefined) return await serveAll(values.socket, env, log);
     if (name === undefined)
-      throw new SluiceError('CONFIG_INVALID', 'The function name is missing: node shared/runtime/serve.ts NAME.');
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        'The function name is missing: node shared/runtime/function-process.ts NAME.',
+      );
     await serveOne(name, env, log);
   } catch (thrown) {
     fail(log, thrown);

@@ -5,14 +5,14 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { Context, Handler, WarmUp } from './context.ts';
-import type { FunctionHost, InvokeOptions } from './host.ts';
+import type { FunctionCaller, InvokeOptions } from './function-caller.ts';
 import { withDeclaredPorts } from './make-context.ts';
 
 /** The resources that `warmUp` of a function opens are closed when they are idle for this time. */
 const WARM_MS = 5 * 60_000;
 
-/** Runs the functions in this process; all calls share the ports of one context. */
-export class InProcessHost implements FunctionHost {
+/** Calls the functions in this process; all calls share the ports of one context. */
+export class InProcessCaller implements FunctionCaller {
   #context: Context;
   #load: (name: string) => Promise<Handler>;
   #stack: Pick<Stack, 'find'> | undefined;
@@ -45,7 +45,7 @@ export class InProcessHost implements FunctionHost {
   }
 
   /**
-   * Loads functions and executes their `warmUp`. A host of all functions does this when a step begins, for the later
+   * Loads functions and executes their `warmUp`. A process of all functions does this when a step begins, for the later
    * steps of its lane, so that an idle process has no modules of functions, no threads and no sessions. An error is
    * logged, and thrown at the first event.
    */

@@ -8,10 +8,10 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
 import { FunctionMetrics } from './function-metrics.ts';
-import type { FunctionHost } from './host.ts';
-import { functionUrls, HttpClientHost } from './http-client-host.ts';
-import { type FunctionServer, serveFunctions } from './http-host.ts';
-import { InProcessHost, loadHandler } from './in-process-host.ts';
+import type { FunctionCaller } from './function-caller.ts';
+import { functionUrls, HttpFunctionCaller } from './http-function-caller.ts';
+import { type FunctionServer, serveFunctions } from './function-server.ts';
+import { InProcessCaller, loadHandler } from './in-process-caller.ts';
 
 const event = (data: unknown): SluiceEvent => ({
   specversion: '1.0',
@@ -46,16 +46,16 @@ const obedient: Handler = async (received, { signal }) => {
 };
 // The handler uses only `signal` of the context.
 const context = { log: SILENT_LOG, signal: never } as Context;
-const inProcess = new InProcessHost(context, {
+const inProcess = new InProcessCaller(context, {
   load: (name) => (name === 'obedient' ? Promise.resolve(obedient) : loadHandler(name)),
 });
 
 let server: FunctionServer;
-const http = new HttpClientHost(() => `http://127.0.0.1:${server.port}/`);
+const http = new HttpFunctionCaller(() => `http://127.0.0.1:${server.port}/`);
 beforeAll(async () => {
   server = await serveFunctions({
     functionAt: () => 'obedient',
-    host: inProcess,
+    caller: inProcess,
     listenOn: { port: 0, address: '127.0.0.1' },
     ready: () => Promise.resolve(),
     log: SILENT_LOG,
@@ -66,19 +66,19 @@ afterAll(async () => {
   await server.close(0);
 });
 
-describe.each<[string, FunctionHost]>([
+describe.each<[string, FunctionCaller]>([
   ['in process', inProcess],
   ['over HTTP', http],
-])('a function %s', (_where, host) => {
+])('a function %s', (_where, caller) => {
   test('returns its reply event', async () => {
-    expect(await host.invoke('obedient', event({ name: 'Dùn Èideann 😀' }), { signal: never })).toEqual({
+    expect(await caller.invoke('obedient', event({ name: 'Dùn Èideann 😀' }), { signal: never })).toEqual({
       ...event({ got: { name: 'Dùn Èideann 😀' } }),
       id: 'reply/ü',
     });
   });
 
   test('can return nothing', async () => {
-    expect(await host.invoke('obedient', event({ silent: true }), { signal: never })).toBeUndefined();
+    expect(await caller.invoke('obedient', event({ silent: true }), { signal: never })).toBeUndefined();
   });
 
   test.each([
@@ -86,7 +86,7 @@ describe.each<[string, FunctionHost]>([
     ['STORE_UNAVAILABLE', true, 7],
     ['STEP_BUSY', true, 7],
   ] as const)('fails with %s, and states whether a retry can succeed', async (fail, retryable, retryAfterSeconds) => {
-    await expect(host.invoke('obedient', event({ fail }), { signal: never })).rejects.toMatchObject({
+    await expect(caller.invoke('obedient', event({ fail }), { signal: never })).rejects.toMatchObject({
       code: fail,
       message: `${fail} of a b#é.shp`,
       details: { file: 'a b#é.shp' },
@@ -97,13 +97,13 @@ describe.each<[string, FunctionHost]>([
 
   test('is aborted by the signal', async () => {
     const stop = new AbortController();
-    const call = host.invoke('obedient', event({ wait: true }), { signal: stop.signal });
+    const call = caller.invoke('obedient', event({ wait: true }), { signal: stop.signal });
     stop.abort();
     await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
   });
 });
 
-describe('the HTTP host', () => {
+describe('the HTTP server of functions', () => {
   const post = (headers: Record<string, string>, body: string) =>
     fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', headers, body });
 
@@ -153,7 +153,7 @@ describe('the HTTP host', () => {
   test('responds to the probes; readiness names an unavailable port', async () => {
     const sick = await serveFunctions({
       functionAt: () => 'sick',
-      host: inProcess,
+      caller: inProcess,
       listenOn: { port: 0, address: '127.0.0.1' },
       ready: () => Promise.reject(new SluiceError('DATABASE_UNAVAILABLE', 'away')),
       log: SILENT_LOG,
@@ -171,14 +171,14 @@ describe('the HTTP host', () => {
   test('a process of one function counts its calls for Prometheus', async () => {
     const counted = await serveFunctions({
       functionAt: () => 'obedient',
-      host: inProcess,
+      caller: inProcess,
       listenOn: { port: 0, address: '127.0.0.1' },
       ready: () => Promise.resolve(),
       metrics: new FunctionMetrics(),
       log: SILENT_LOG,
     });
     const url = `http://127.0.0.1:${counted.port}/`;
-    const client = new HttpClientHost(() => url);
+    const client = new HttpFunctionCaller(() => url);
     await client.invoke('obedient', event({}), { signal: never });
     await expect(client.invoke('obedient', event({ fail: 'CRS_MISSING' }), { signal: never })).rejects.toThrow();
     const text = await (await fetch(`${url}metrics`)).text();
@@ -209,12 +209,12 @@ describe('the HTTP host', () => {
     };
     const own = await serveFunctions({
       functionAt: () => 'w',
-      host: new InProcessHost(context, { load: () => Promise.resolve(waiting) }),
+      caller: new InProcessCaller(context, { load: () => Promise.resolve(waiting) }),
       listenOn: { port: 0, address: '127.0.0.1' },
       ready: () => Promise.resolve(),
       log: SILENT_LOG,
     });
-    const client = new HttpClientHost(() => `http://127.0.0.1:${own.port}/`);
+    const client = new HttpFunctionCaller(() => `http://127.0.0.1:${own.port}/`);
     const call = client.invoke('w', event({ wait: true }), { signal: never });
     call.catch(() => undefined);
     await began.promise;
@@ -231,7 +231,9 @@ describe('the HTTP client', () => {
   test('a reply that is not an event is a permanent error that names the function', async () => {
     const plain = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
     await once(plain, 'listening');
-    const client = new HttpClientHost(functionUrls(`http://127.0.0.1:${(plain.address() as AddressInfo).port}/{name}`));
+    const client = new HttpFunctionCaller(
+      functionUrls(`http://127.0.0.1:${(plain.address() as AddressInfo).port}/{name}`),
+    );
     await expect(client.invoke('load-to-postgis', event({}), { signal: never })).rejects.toMatchObject({
       code: 'EVENT_INVALID',
       message: expect.stringContaining('The reply of function load-to-postgis is not a CloudEvent') as string,
@@ -253,7 +255,7 @@ describe('the HTTP client', () => {
         });
     });
     await once(brief, 'listening');
-    const client = new HttpClientHost(() => `http://127.0.0.1:${(brief.address() as AddressInfo).port}/`);
+    const client = new HttpFunctionCaller(() => `http://127.0.0.1:${(brief.address() as AddressInfo).port}/`);
     await client.invoke('f', event({}), { signal: never });
     await client.invoke('f', event({ long: 'x'.repeat(2_000) }), { signal: never }); // Destroys the first connection.
     expect(connections).toBe(2);
@@ -262,13 +264,15 @@ describe('the HTTP client', () => {
   });
 
   test('an unknown name is FUNCTION_NOT_FOUND, without a request', async () => {
-    await expect(new HttpClientHost(() => undefined).invoke('x', event({}), { signal: never })).rejects.toMatchObject({
+    await expect(
+      new HttpFunctionCaller(() => undefined).invoke('x', event({}), { signal: never }),
+    ).rejects.toMatchObject({
       code: 'FUNCTION_NOT_FOUND',
     });
   });
 });
 
-test.each(['../gateway/main', 'a/b', 'A', '', 'validate-manifest/../archive', 'no-such-function', '%2e%2e'])(
+test.each(['../gateway/npm-start', 'a/b', 'A', '', 'validate-manifest/../archive', 'no-such-function', '%2e%2e'])(
   '%j is not the name of a function',
   async (name) => {
     await expect(loadHandler(name)).rejects.toMatchObject({ code: 'FUNCTION_NOT_FOUND' });
@@ -281,16 +285,16 @@ test('functions are warmed up before their first events; a missing function is i
   expect(await thread).toHaveLength(1); // The thread that writes Parquet.
 });
 
-test('a host of all functions warms up the later steps of a lane with its first step, and not again', async () => {
+test('a process of all functions warms up the later steps of a lane with its first step, and not again', async () => {
   const loads: string[] = [];
   const stack = await readStack();
-  const host = new InProcessHost(
+  const caller = new InProcessCaller(
     { ...context, log: { debug: ({ function: name }: { function: string }) => loads.push(name) } as never },
     { stack, load: () => Promise.resolve(obedient) },
   );
   // Without a database, the warm-up of transform-recipe fails, which is logged.
-  for (let call = 0; call < 2; call += 1) await host.invoke('load-to-postgis', event({}), { signal: never });
+  for (let call = 0; call < 2; call += 1) await caller.invoke('load-to-postgis', event({}), { signal: never });
   await vi.waitFor(() => expect(loads).toEqual(['transform-recipe']));
-  await host.invoke('load-to-postgis', event({}), { signal: never });
+  await caller.invoke('load-to-postgis', event({}), { signal: never });
   expect(loads).toEqual(['transform-recipe']);
 });

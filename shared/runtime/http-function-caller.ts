@@ -5,7 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { exchange, KEEP_ALIVE_MS } from '#shared/events/exchange.ts';
 import { type HttpReply, readEvent, writeEvent, readError } from '#shared/events/http.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
-import type { FunctionHost, InvokeOptions } from './host.ts';
+import type { FunctionCaller, InvokeOptions } from './function-caller.ts';
 
 /** The URL of each function, from FUNCTION_URL: `{name}` is replaced by the name of the function. */
 export function functionUrls(template: string): (name: string) => string {
@@ -16,7 +16,7 @@ export function functionUrls(template: string): (name: string) => string {
  * Calls functions over HTTP: posts the event in binary mode to the URL of the function. The only time limit is the
  * signal of the caller.
  */
-export class HttpClientHost implements FunctionHost {
+export class HttpFunctionCaller implements FunctionCaller {
   #urlOf: (name: string) => string | undefined;
   #socketPath: string | undefined;
   #http = new HttpAgent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });

@@ -7,7 +7,7 @@ import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { HostLimits } from './host-process.ts';
-import { SupervisedHost } from './supervised-host.ts';
+import { FunctionHosts } from './function-hosts.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../tests/fixtures/misbehaving-host.worker.ts', import.meta.url));
 const MEBIBYTE = 2 ** 20;
@@ -24,20 +24,20 @@ const event = (subject: string): SluiceEvent => ({
 });
 
 let home: string;
-let host: SupervisedHost;
+let hosts: FunctionHosts;
 const start = (limits: Partial<HostLimits>) =>
-  SupervisedHost.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program: PROGRAM, limits });
+  FunctionHosts.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program: PROGRAM, limits });
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'sluice host é#'));
-  host = await start({ memoryBytes: 400 * MEBIBYTE });
+  hosts = await start({ memoryBytes: 400 * MEBIBYTE });
 });
 afterEach(async () => {
-  await host.stop();
+  await hosts.stop();
   await rm(home, { recursive: true, force: true });
 });
 
 const call = (name: string, subject = 'x', alone = false) =>
-  host.invoke(name, event(subject), { signal: never, alone });
+  hosts.invoke(name, event(subject), { signal: never, alone });
 const pidOf = async (alone = false) => ((await call('echo', 'x', alone))?.data as { pid: number }).pid;
 
 describe('a process of functions', () => {
@@ -60,12 +60,12 @@ describe('a process of functions', () => {
     const caught = waiting.catch((thrown: unknown) => thrown);
     const dying = call('die').catch((thrown: unknown) => thrown);
     expect(await Promise.all([caught, dying])).toMatchObject([{ reason: 'exited' }, { reason: 'exited' }]);
-    expect((await Promise.all([pidOf(), pidOf(), pidOf()])).every((pid) => pid === host.pids[0])).toBe(true);
+    expect((await Promise.all([pidOf(), pidOf(), pidOf()])).every((pid) => pid === hosts.pids[0])).toBe(true);
   });
 
   test('is ended when its event loop is blocked', async () => {
-    await host.stop();
-    host = await start({ missedHeartbeats: 3 });
+    await hosts.stop();
+    hosts = await start({ missedHeartbeats: 3 });
     await expect(call('freeze')).rejects.toMatchObject({
       reason: 'frozen',
       description: 'it did not respond for 3 s and was stopped',
@@ -101,25 +101,25 @@ test('calls that run alone use another process, one after the other', async () =
 test('a call that waits for a process is aborted by its signal', async () => {
   const blocking = call('wait', '60000', true).catch((thrown: unknown) => thrown);
   const abort = new AbortController();
-  const waiting = host.invoke('echo', event('x'), { signal: abort.signal });
+  const waiting = hosts.invoke('echo', event('x'), { signal: abort.signal });
   abort.abort();
   await expect(waiting).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
-  await host.stop();
+  await hosts.stop();
   expect(await blocking).toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
 });
 
 test('a frozen process does not prevent the stop, and no file stays', async () => {
   const frozen = call('freeze').catch((thrown: unknown) => thrown);
   await call('wait', '10').catch(() => undefined);
-  await host.stop();
+  await hosts.stop();
   expect(await frozen).toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
-  expect(host.pids).toEqual([]);
+  expect(hosts.pids).toEqual([]);
   expect(await readdir(home)).toEqual([]);
 });
 
 test('a program that cannot start fails the start with its reason', async () => {
   const program = fileURLToPath(new URL('../../tests/fixtures/no-such.worker.ts', import.meta.url));
   await expect(
-    SupervisedHost.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program }),
+    FunctionHosts.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program }),
   ).rejects.toMatchObject({ code: 'SETUP_FAILED', message: expect.stringContaining('no-such.worker.ts') as string });
 });

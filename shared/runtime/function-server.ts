@@ -17,7 +17,7 @@ import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import type { FunctionMetrics } from './function-metrics.ts';
-import type { FunctionHost } from './host.ts';
+import type { FunctionCaller } from './function-caller.ts';
 
 /** An HTTP server for functions. */
 export interface FunctionServer {
@@ -30,7 +30,7 @@ export interface FunctionServer {
 export interface FunctionServerOptions {
   /** The function of a request path; undefined if there is none. A process of one function ignores the path. */
   functionAt: (path: string) => string | undefined;
-  host: FunctionHost;
+  caller: FunctionCaller;
   listenOn: { port: number; address: string } | { socket: string };
   /** Rejects when a port of the function does not respond. */
   ready: () => Promise<void>;
@@ -126,7 +126,7 @@ async function answer(
 }
 
 async function call(
-  { host, log }: FunctionServerOptions,
+  { caller, log }: FunctionServerOptions,
   name: string,
   request: IncomingMessage,
   signal: AbortSignal,
@@ -136,7 +136,7 @@ async function call(
     const callId = request.headers['x-call-id'];
     // A disconnected caller does not abort the call: brokers disconnect after minutes and deliver again, and the second
     // delivery returns the recorded reply.
-    const reply = await host.invoke(name, event, { signal, ...(typeof callId === 'string' ? { callId } : {}) });
+    const reply = await caller.invoke(name, event, { signal, ...(typeof callId === 'string' ? { callId } : {}) });
     return reply === undefined ? NO_REPLY : writeEvent(reply);
   } catch (thrown) {
     const error = asSluiceError(thrown);
