@@ -9,7 +9,7 @@ import { admitBatch } from '../../tests/fixtures/documents.ts';
 import { handler } from './handler.ts';
 import { dataFile, type LandingFixture, openLandingFixture } from '../../tests/fixtures/landing.ts';
 import { loadFiles } from './load/load-files.ts';
-import { stagingTable } from './load/plan-load.ts';
+import { stagingTable } from './staging/staged-names.ts';
 
 let landing: LandingFixture;
 let control: Awaited<ReturnType<typeof createDatabase>>;

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { postEvent } from '#shared/events/post-event.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { withCopyLimit } from '../../functions/load-to-postgis/guards/copy-limit.ts';
+import { withCopyLimit } from '../../functions/load-to-postgis/staging/copy-limit.ts';
 import { handler as recordLineage } from '../../functions/record-lineage/handler.ts';
 import { handler as archive } from '../../functions/archive/handler.ts';
 import { openFunctionContext } from '../function-context.ts';

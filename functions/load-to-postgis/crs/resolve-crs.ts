@@ -3,8 +3,7 @@ import { chooseCrs, type ChosenCrs, parseEmbeddedCrs } from '#shared/gdal/crs/ch
 import { type Crs, CRS84 } from '#shared/gdal/crs/crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import { readGmlCrs } from '../gml/geometry-crs.ts';
-import type { LayerDescription } from '../load/describe-layer.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
 import { readGeojsonCrs } from './geojson-crs.ts';
 

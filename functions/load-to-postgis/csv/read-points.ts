@@ -15,7 +15,7 @@ import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { namingFile } from '#shared/gdal/gdal-error.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
 import { csvGeometry } from './geometry-columns.ts';
 

@@ -3,10 +3,10 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import type { Conversion } from '../load/convert-columns.ts';
+import type { Conversion } from '../staging/convert-columns.ts';
 import { damaged } from '../guards/shapefile.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
-import { mixedNote } from '../rows/table-reader.ts';
+import type { VectorSource } from '../vector-source.ts';
+import { mixedNote } from '../readers/table-reader.ts';
 import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
 
 /**

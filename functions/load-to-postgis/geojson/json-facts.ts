@@ -1,5 +1,5 @@
 import { isExactDouble } from '../texts/text-facts.ts';
-import { timeTypeOf } from '../rows/table-reader.ts';
+import { timeTypeOf } from '../readers/table-reader.ts';
 import { type GeometryFacts, noGeometryFacts } from './geometry-facts.ts';
 
 /** Finds the type in PostgreSQL that holds all values of a JSON member as they are written. */

@@ -1,8 +1,8 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { counted } from '#shared/text/amounts.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
-import type { Conversion } from '../load/convert-columns.ts';
-import { mixedNote } from '../rows/table-reader.ts';
+import type { Conversion } from '../staging/convert-columns.ts';
+import { mixedNote } from '../readers/table-reader.ts';
 import type { GeometryFacts } from './geometry-facts.ts';
 import type { GeoJsonFacts, JsonColumn } from './json-facts.ts';
 

@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 import type { DeclaredTypes } from '../texts/text-facts.ts';
 
 /** Schemas that are rewritten. Those of GDAL have about 300 bytes per field. */

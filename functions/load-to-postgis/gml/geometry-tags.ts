@@ -7,7 +7,7 @@ import {
   type MarkupHandler,
   MarkupReader,
   parseStartTag,
-} from '../guards/markup-reader.ts';
+} from '../markup/markup-reader.ts';
 
 /** Finds the geometries of a GML document of any size. */
 

@@ -1,7 +1,7 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { readChunks } from '#shared/streams/file-streams.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 
 /**
  * Reads what the points of routes and tracks have. A layer of lines holds the elevations of its points as Z when all of

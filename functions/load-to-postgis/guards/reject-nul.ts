@@ -1,6 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readChunks } from '#shared/streams/file-streams.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 
 /**
  * Rejects text files with a NUL character. GDAL handles text as C strings: it drops everything after a NUL (in a CSV,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { VECTOR_FORMAT_LIST } from '#shared/formats/vector-formats.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 import { rejectReferences } from './reject-references.ts';
 import { reasonToRejectStatement, tokensOf } from './sqlite-schema.ts';
 import { reasonToRejectXml } from './xml-prolog.ts';

@@ -3,8 +3,8 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN } from '#shared/postgis/run-schema.ts';
-import { MAX_NAMED_ROWS, type UnreadableRows } from '../rows/table-reader.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import { MAX_NAMED_ROWS, type UnreadableRows } from '../readers/table-reader.ts';
+import type { VectorSource } from '../vector-source.ts';
 import { rowsWithGeometry } from './geojson-geometries.ts';
 import { rowsWithShape } from './shapefile.ts';
 

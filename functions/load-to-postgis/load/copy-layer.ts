@@ -8,22 +8,23 @@ import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
-import type { LayerDescription } from './describe-layer.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
 import { dbfConversions, prepareDbf } from '../dbf/prepare-dbf.ts';
 import { planJsonColumns } from '../geojson/plan-columns.ts';
 import { epsgOf } from '../crs/srid.ts';
-import { loadRows } from '../rows/load-rows.ts';
-import { quotedSqlite } from '../rows/sqlite-columns.ts';
-import type { RowsJob } from '../rows/rows-worker.ts';
-import type { UnreadableRows } from '../rows/table-reader.ts';
-import { planConverted, planSqlite } from '../rows/sqlite-job.ts';
-import { maxCopyBytes, withCopyLimit } from '../guards/copy-limit.ts';
-import { removeGuards } from '../texts/declare-texts.ts';
-import { convertColumns } from './convert-columns.ts';
-import { droppedNote } from './finish-table.ts';
-import { CONVERTED_TABLE, openOptions, planConversion, planLoad, type StagedNames } from './plan-load.ts';
+import { loadRows } from '../readers/load-rows.ts';
+import { quotedSqlite } from '../readers/sqlite-columns.ts';
+import type { RowsJob } from '../readers/rows-worker.ts';
+import type { UnreadableRows } from '../readers/table-reader.ts';
+import { planConverted, planSqlite } from '../readers/sqlite-job.ts';
+import { maxCopyBytes, withCopyLimit } from '../staging/copy-limit.ts';
+import { removeValueMarkers } from '../texts/value-markers.ts';
+import { convertColumns } from '../staging/convert-columns.ts';
+import { droppedNote } from '../staging/finish-table.ts';
+import { openOptions, planConversion, planLoad } from './plan-load.ts';
+import { CONVERTED_TABLE } from '../readers/sqlite-job.ts';
+import type { StagedNames } from '../staging/staged-names.ts';
 import { runOgr } from './run-ogr.ts';
 
 export interface CopiedLayer {
@@ -104,7 +105,7 @@ async function planRows(
   };
   const { stderr } = await runOgr(source, planConversion(options, converted), context);
   if (format.drivers.includes('LIBKML')) clearUnset(converted, layer, source.isExtrudeUnset === true);
-  if (source.guard !== undefined) removeGuards(converted, source.guard);
+  if (source.valueMarker !== undefined) removeValueMarkers(converted, source.valueMarker);
   return { job: planConverted(converted, { file, layer, names, srid }), stderr };
 }
 

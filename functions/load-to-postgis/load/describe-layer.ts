@@ -9,19 +9,10 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { LoadContext } from '../load-context.ts';
 import { DBF_HEADER_BYTES } from '../guards/shapefile.ts';
-import { rejectBrokenNames } from '../texts/mapinfo-charset.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import { rejectBrokenNames } from '../mapinfo/mapinfo-charset.ts';
+import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import { openOptions } from './plan-load.ts';
 import { runOgr } from './run-ogr.ts';
-
-export interface LayerDescription {
-  /** The layer to load. */
-  layer: Layer;
-  /** True when the file has no other layer. */
-  singleLayer: boolean;
-  /** The messages of ogrinfo; empty when it was not run. */
-  stderr: string;
-}
 
 /** Describes the layer to load: a plain shapefile from its headers, every other file with ogrinfo. */
 export async function describeLayer(

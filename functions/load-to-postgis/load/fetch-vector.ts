@@ -1,25 +1,11 @@
-import { type VectorFormat, vectorFormat } from '#shared/formats/vector-formats.ts';
-import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
+import { vectorFormat } from '#shared/formats/vector-formats.ts';
+import { checkSignature, type FetchContext, fetchSource } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import type { GeoJsonFacts } from '../geojson/json-facts.ts';
 import { rejectReferences } from '../guards/reject-references.ts';
 import type { SqliteSchema } from '../guards/sqlite-schema.ts';
 import { checkCoordinates } from '../guards/text-coordinates.ts';
 import { checkShapefileCounts } from '../guards/shapefile.ts';
-
-/** A vector file of the manifest after its download. */
-export type VectorSource = Source<VectorFormat> & {
-  /** Of a database. */
-  schema?: SqliteSchema | undefined;
-  /** Of a rewritten GeoJSON. */
-  json?: GeoJsonFacts | undefined;
-  /** The guard beside values of a rewritten KML or GPX document (texts/declare-texts.ts). */
-  guard?: string | undefined;
-  /** See DeclaredTexts. */
-  isExtrudeUnset?: boolean | undefined;
-  /** Whether lines of a GPX document get the elevations of their points as Z. */
-  hasElevations?: boolean;
-};
+import type { VectorSource } from '../vector-source.ts';
 
 /**
  * Downloads a vector file (fetchSource). Checks that its first bytes match its format, that its parts belong together

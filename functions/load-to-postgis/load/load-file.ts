@@ -10,25 +10,25 @@ import { resolveCrs } from '../crs/resolve-crs.ts';
 import { sridOf } from '../crs/srid.ts';
 import { copyPoints } from '../csv/copy-points.ts';
 import { inferPoints, type Points, stagePoints } from '../csv/read-points.ts';
-import { describeLayer, type LayerDescription } from './describe-layer.ts';
+import { describeLayer } from './describe-layer.ts';
 import { rewriteGeoJson } from '../geojson/rewrite-geojson.ts';
 import { ensureUtf8 } from '../texts/ensure-utf8.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import { removeUnreadable } from '../guards/unreadable-geometries.ts';
 import { rejectNul } from '../guards/reject-nul.ts';
-import { roundedTextNotes } from '../guards/rounded-texts.ts';
+import { roundedTextNotes } from '../texts/rounded-texts.ts';
 import { readPointValues } from '../gpx/point-values.ts';
 import { declareGmlTexts } from '../gml/declared-types.ts';
 import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
 import { gmlValueNotes } from '../gml/value-notes.ts';
-import { declareTexts } from '../texts/declare-texts.ts';
+import { declareTexts } from './declare-texts.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
 import { unpackKmz } from '../texts/unpack-kmz.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
-import { finishTable } from './finish-table.ts';
-import { convertJsonColumns } from './convert-columns.ts';
-import { stagedNames, type StagedNames } from './plan-load.ts';
+import { finishTable } from '../staging/finish-table.ts';
+import { convertJsonColumns } from '../staging/convert-columns.ts';
+import { stagedNames, type StagedNames } from '../staging/staged-names.ts';
 import { notesFromMessages } from '../gdal-messages.ts';
 import type { LoadContext } from '../load-context.ts';
 
@@ -145,8 +145,8 @@ async function rewriteText(source: VectorSource, signal: AbortSignal) {
   await rejectNul(source, signal);
   if (format.name === 'GML') await makeCoordinatesExact(path, signal);
   const json = format.drivers.includes('GeoJSON') ? await rewriteGeoJson(path, signal) : undefined;
-  const { declared, guard, isExtrudeUnset, notes = [] } = await declareTexts(source, signal);
-  return { rewritten: { ...source, json, guard, isExtrudeUnset }, declared, notes };
+  const { declared, valueMarker, isExtrudeUnset, notes = [] } = await declareTexts(source, signal);
+  return { rewritten: { ...source, json, valueMarker, isExtrudeUnset }, declared, notes };
 }
 
 /** Adds Z to the lines of a GPX document whose points have elevations. */

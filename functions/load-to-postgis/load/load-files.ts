@@ -12,10 +12,11 @@ import type { Context } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { type FileAccess, type PointFile, stageFiles } from '../csv/read-points.ts';
-import { fetchVector, type VectorSource } from './fetch-vector.ts';
+import { fetchVector } from './fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 import { appendFile } from './append-file.ts';
 import { type LoadedFile, loadFile, loadPoints } from './load-file.ts';
-import { stagingTable } from './plan-load.ts';
+import { stagingTable } from '../staging/staged-names.ts';
 
 /**
  * Loads all files of the manifest into `raw_data` in the schema of the run and returns its description. The table

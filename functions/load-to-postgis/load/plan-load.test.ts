@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
-import { planLoad, stagedNames, stagingTable } from './plan-load.ts';
+import { planLoad } from './plan-load.ts';
+import { stagedNames, stagingTable } from '../staging/staged-names.ts';
 
 describe('planLoad', () => {
   const layer = {

@@ -1,34 +1,12 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
-import { asciiCaseless, MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
+import { CONVERTED_TABLE } from '../readers/sqlite-job.ts';
+import type { StagedNames } from '../staging/staged-names.ts';
+import type { VectorSource } from '../vector-source.ts';
 
 /** Plans how ogr2ogr copies a layer into a staging table. */
-
-/** Names in a staging table that no attribute of the file has. finishTable gives the columns their final names. */
-export interface StagedNames {
-  /** The columns that ogr2ogr adds. */
-  geometry: string;
-  key: string;
-  /** The attribute at this position, if PostgreSQL would reject or cut its name. */
-  attribute: (index: number) => string;
-  /** A column between its old name and its new one. */
-  renamed: (index: number) => string;
-}
-
-/** The names for a layer with these fields. They have a common beginning, which the name of no field has. */
-export function stagedNames(fields: readonly string[]): StagedNames {
-  const taken = fields.map(asciiCaseless);
-  let beginning = 'sluice~';
-  for (let number = 1; taken.some((name) => name.startsWith(beginning)); number++) beginning = `sluice${number}~`;
-  return {
-    geometry: `${beginning}geometry`,
-    key: `${beginning}key`,
-    attribute: (index) => `${beginning}${index}`,
-    renamed: (index) => `${beginning}renamed~${index}`,
-  };
-}
 
 /** Column names that PostgreSQL rejects. */
 const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
@@ -56,14 +34,6 @@ export interface LoadOptions {
   /** The types in PostgreSQL of the fields that GDAL reads as text; undefined for a field that it reads otherwise. */
   columnTypes?: readonly (string | undefined)[];
   environment: Record<string, string>;
-}
-
-/**
- * The name of the staging table of a file. It contains the fencing token, so a worker that continues after its claim
- * has expired writes to a table that no other worker reads.
- */
-export function stagingTable(token: number, fileIndex: number): string {
-  return `load_${token}_${fileIndex}`;
 }
 
 /** The open options (-oo) of GDAL's driver for a source. */
@@ -109,9 +79,6 @@ export function planLoad(options: LoadOptions): LoadPlan {
     sridMissing: options.epsg === undefined,
   };
 }
-
-/** The table of planConversion. */
-export const CONVERTED_TABLE = 'rows';
 
 /**
  * Plans a conversion to the SQLite database `output`, for formats in which only GDAL can read the numbers. In the

@@ -2,7 +2,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import { explainGdalFailure } from '../gdal-messages.ts';
 import type { LoadContext } from '../load-context.ts';
-import type { VectorSource } from './fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 
 /** Runs ogrinfo or ogr2ogr on a source. Its errors name the file. */
 export async function runOgr(

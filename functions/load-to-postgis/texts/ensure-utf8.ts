@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import type { VectorSource } from '../vector-source.ts';
 
 const UTF8 = /^utf-?8$/i;
 const BYTE_ORDER_MARK_BYTES = 2;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ExtrudeFacts, guardBlanks } from './kml-texts.ts';
+import { ExtrudeFacts, markBlanks } from './kml-texts.ts';
 
 const data = (value: string) => `<SimpleData name="a>b">${value}</SimpleData>`;
 
@@ -12,15 +12,15 @@ test.each([
   ['&#x20;x&#9;', '~&#x20;x&#9;~'],
   ['<![CDATA[ x ]]>', '~<![CDATA[ x ]]>~'],
   ['x <!-- c -->', 'x <!-- c -->~'],
-])('adds guards to %j', (value, guarded) => {
-  expect(guardBlanks(data(value), '~', '>')).toBe(data(guarded));
+])('adds value markers to %j', (value, marked) => {
+  expect(markBlanks(data(value), '~', '>')).toBe(data(marked));
 });
 
-test('adds no guard to other elements and empty tags, and looks at the text before a part', () => {
+test('adds no value marker to other elements and empty tags, and looks at the text before a part', () => {
   const others = '<name> x </name><SimpleData name="a"/> <kml:SimpleData>x</kml:SimpleData>';
-  expect(guardBlanks(others, '~', '')).toBe(others);
-  expect(guardBlanks('</SimpleData>', '~', ']]>')).toBe('~</SimpleData>');
-  expect(guardBlanks('</SimpleData>', '~', '"a">'.slice(-3))).toBe('</SimpleData>');
+  expect(markBlanks(others, '~', '')).toBe(others);
+  expect(markBlanks('</SimpleData>', '~', ']]>')).toBe('~</SimpleData>');
+  expect(markBlanks('</SimpleData>', '~', '"a">'.slice(-3))).toBe('</SimpleData>');
 });
 
 test.each([

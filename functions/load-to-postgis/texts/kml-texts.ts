@@ -35,29 +35,29 @@ type TypesByName = Map<string, string | undefined>;
 
 export async function declareKmlTexts(
   { path, file }: { path: string; file: string },
-  guard: string,
+  marker: string,
   signal: AbortSignal,
 ): Promise<DeclaredTexts> {
   const types: TypesByName = new Map();
   const target = `${path}.text`;
-  const guards = { isUsed: false };
+  const markers = { isUsed: false };
   const extrude = new ExtrudeFacts();
   const rewrite = (chunks: AsyncIterable<Buffer>) =>
     rewriteParts(chunks, (text, before) => {
-      const guarded = guardBlanks(text, guard, before);
+      const marked = markBlanks(text, marker, before);
       extrude.add(text);
-      guards.isUsed ||= guarded.length > text.length;
-      return declareTexts(guarded, types);
+      markers.isUsed ||= marked.length > text.length;
+      return declareTexts(marked, types);
     });
   await pipeline(readFileStream(path, { highWaterMark: CHUNK_BYTES }), rewrite, writeFileStream(target), { signal });
-  if (types.size === 0 && !guards.isUsed) {
+  if (types.size === 0 && !markers.isUsed) {
     await rm(target);
     return extrude.result(file);
   }
   await rename(target, path);
   return {
     ...extrude.result(file),
-    ...(guards.isUsed ? { guard } : {}),
+    ...(markers.isUsed ? { valueMarker: marker } : {}),
     ...(types.size === 0 ? {} : { declared: ({ name }) => (types.has(name) ? types.get(name) : 'String') }),
   };
 }
@@ -118,14 +118,15 @@ const END = /<\/(?:[\w.-]+:)?SimpleData\s*>/g;
 const BLANK_END = /(?:[\s;]|\]\]>|-->|\?>)$/;
 
 /**
- * Adds a guard (declare-texts.ts) between the tags of SimpleData and white space in the value, which GDAL removes.
- * `text` is a part of a document that ends before a tag; `before` are the BEFORE_CHARACTERS characters before it.
+ * Adds a value marker (value-markers.ts) between the tags of SimpleData and white space in the value, which GDAL
+ * removes. `text` is a part of a document that ends before a tag; `before` are the BEFORE_CHARACTERS characters before
+ * it.
  */
-export function guardBlanks(text: string, guard: string, before: string): string {
+export function markBlanks(text: string, marker: string, before: string): string {
   if (!text.includes('SimpleData')) return text;
   const endBefore = (at: number) =>
     at >= BEFORE_CHARACTERS ? text.slice(at - BEFORE_CHARACTERS, at) : before + text.slice(0, at);
   return text
-    .replaceAll(END, (tag: string, at: number) => (BLANK_END.test(endBefore(at)) ? guard + tag : tag))
-    .replaceAll(START, `$&${guard}`);
+    .replaceAll(END, (tag: string, at: number) => (BLANK_END.test(endBefore(at)) ? marker + tag : tag))
+    .replaceAll(START, `$&${marker}`);
 }

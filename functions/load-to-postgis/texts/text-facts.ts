@@ -3,7 +3,7 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { decimalType, type Digits } from '#shared/tables/infer/decimal-types.ts';
 import { isWrittenAs, TYPE_RULES } from '#shared/tables/infer/value-types.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
-import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
+import { declaredType, timeTypeOf } from '../readers/table-reader.ts';
 
 /**
  * Finds the type in PostgreSQL of a column of texts by all of its values, with the rules of tables (shared/tables).
@@ -20,8 +20,8 @@ export type DeclaredTypes = (field: LayerField, index: number) => string | undef
 export interface DeclaredTexts {
   /** The declared types of the fields that GDAL reads as text; undefined when none was changed. */
   declared?: DeclaredTypes | undefined;
-  /** The guard beside values (declare-texts.ts), if there is one. */
-  guard?: string;
+  /** The text beside values (value-markers.ts), if there is one. */
+  valueMarker?: string;
   /** True for a KML document without `<extrude>0</extrude>`: GDAL reads 0 where the element is missing. */
   isExtrudeUnset?: boolean;
   notes?: Note[];

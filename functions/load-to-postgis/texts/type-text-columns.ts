@@ -6,9 +6,9 @@ import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
-import { convertColumns } from '../load/convert-columns.ts';
-import type { StagedNames } from '../load/plan-load.ts';
-import { declaredType, typeNote } from '../rows/table-reader.ts';
+import { convertColumns } from '../staging/convert-columns.ts';
+import type { StagedNames } from '../staging/staged-names.ts';
+import { declaredType, typeNote } from '../readers/table-reader.ts';
 import { TEXT, TextFacts } from './text-facts.ts';
 
 export interface TextColumns {

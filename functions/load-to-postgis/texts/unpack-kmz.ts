@@ -3,8 +3,8 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { type ZipMember, type ReadMember, withZipArchive } from '#shared/formats/zip.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import { type Element, ElementReader, MarkupReader } from '../guards/markup-reader.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
+import { type Element, ElementReader, MarkupReader } from '../markup/markup-reader.ts';
+import type { VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
 
 /**

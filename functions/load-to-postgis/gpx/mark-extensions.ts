@@ -4,7 +4,7 @@ import { readChunks, readFileStream, writeFileStream } from '#shared/streams/fil
 import { rewriteParts } from '../texts/rewrite-parts.ts';
 import type { DeclaredTexts } from '../texts/text-facts.ts';
 
-/** GDAL guesses the types of the extensions of GPX: it reads `007` as 7. A guard makes it read them as text. */
+/** GDAL guesses the types of the extensions of GPX: it reads `007` as 7. A value marker makes it read them as text. */
 
 const CHUNK_BYTES = 2 ** 18;
 const EXTENSIONS = Buffer.from('extensions');
@@ -20,11 +20,13 @@ const KNOWN_FIELDS = new Set([
   ...['track_fid', 'track_seg_id', 'track_seg_point_id', 'track_name', 'route_fid', 'route_point_id', 'route_name'],
 ]);
 
-/** Adds guards to the values of extensions in the local copy. The types of their columns are found by all values. */
-export async function guardGpxTexts(path: string, guard: string, signal: AbortSignal): Promise<DeclaredTexts> {
+/**
+ * Adds value markers to the values of extensions in the local copy. The types of their columns are found by all values.
+ */
+export async function markGpxTexts(path: string, marker: string, signal: AbortSignal): Promise<DeclaredTexts> {
   if (!(await hasExtensions(path, signal))) return {};
   const target = `${path}.text`;
-  const rewrite = extensionGuard(guard);
+  const rewrite = extensionMarker(marker);
   await pipeline(
     readFileStream(path, { highWaterMark: CHUNK_BYTES }),
     (chunks: AsyncIterable<Buffer>) => rewriteParts(chunks, rewrite),
@@ -32,11 +34,11 @@ export async function guardGpxTexts(path: string, guard: string, signal: AbortSi
     { signal },
   );
   await rename(target, path);
-  return { guard, declared: ({ name }) => (KNOWN_FIELDS.has(name) ? 'String' : undefined) };
+  return { valueMarker: marker, declared: ({ name }) => (KNOWN_FIELDS.has(name) ? 'String' : undefined) };
 }
 
-/** Adds the guard to values inside of extensions. Call it with the parts of a document in order. */
-function extensionGuard(guard: string): (text: string, before: string) => string {
+/** Adds the value marker to values inside of extensions. Call it with the parts of a document in order. */
+function extensionMarker(marker: string): (text: string, before: string) => string {
   let depth = 0;
   let skippedTo: string | undefined;
   return (text, before) => {
@@ -58,7 +60,7 @@ function extensionGuard(guard: string): (text: string, before: string) => string
       // The start of CDATA belongs to the part before it, whose last tag is before a text then.
       const next = found === null ? text.length : found.index + found[0].length;
       const part = text.slice(at, next);
-      out += depth > 0 ? part.replaceAll(BEFORE_TEXT, `$&${guard}`) : part;
+      out += depth > 0 ? part.replaceAll(BEFORE_TEXT, `$&${marker}`) : part;
       at = next;
       const token = found?.[0] ?? '';
       if (token.startsWith('<!')) skippedTo = token === '<!--' ? '-->' : ']]>';

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { parseDbfFields } from '../dbf/dbf-values.ts';
-import type { DeclaredTypes } from './text-facts.ts';
+import type { DeclaredTypes } from '../texts/text-facts.ts';
 
 /**
  * Makes GDAL read the numbers that MapInfo stores as text as they are, in the local copy: all numbers of MID files, and

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { withZipArchive } from '#shared/formats/zip.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
-import { isExactDouble, TextFacts } from '../texts/text-facts.ts';
+import { isExactDouble, TextFacts } from './text-facts.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { readChunks } from '#shared/streams/file-streams.ts';
 import { asUtf8, utf16Of } from '#shared/text/utf8.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
-import { declaredType, timeTypeOf } from '../rows/table-reader.ts';
+import type { VectorSource } from '../vector-source.ts';
+import { declaredType, timeTypeOf } from '../readers/table-reader.ts';
 import type { LoadContext } from '../load-context.ts';
-import { declaredTypeOf, fieldNameOf } from '../texts/kml-texts.ts';
+import { declaredTypeOf, fieldNameOf } from './kml-texts.ts';
 import { GpxValues, KmlValues } from './feature-values.ts';
-import { type Element, ElementReader, MarkupReader } from './markup-reader.ts';
+import { type Element, ElementReader, MarkupReader } from '../markup/markup-reader.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers
@@ -66,12 +66,12 @@ interface Finding {
 
 /** Reads the local copy of a KML, KMZ or GPX file once. Other formats have no notes. */
 export async function roundedTextNotes(
-  { path, file, format, guard }: VectorSource,
+  { path, file, format, valueMarker }: VectorSource,
   layer: Layer,
   { folder, env, signal }: Pick<LoadContext, 'folder' | 'env' | 'signal'>,
 ): Promise<Note[]> {
   if (!['KML', 'KMZ', 'GPX'].includes(format.name)) return [];
-  const scanner = new Scanner(format.name, GPX_FEATURES[layer.name], guard);
+  const scanner = new Scanner(format.name, GPX_FEATURES[layer.name], valueMarker);
   if (format.isZipArchive) await scanZip(scanner, { path, file, folder, maxBytes: env.MAX_FILE_BYTES, signal });
   else await scanDocument(scanner, readChunks(path, { signal }));
   return scanner.notes(file, new Set(layer.fields.map(({ name }) => name)));
@@ -128,11 +128,11 @@ export class Scanner {
   readonly #undeclared = new Map<string, { count: number; first: string }>();
   readonly #values: KmlValues | GpxValues;
 
-  /** See texts/declare-texts.ts. */
-  readonly #guard: string | undefined;
+  /** See value-markers.ts. */
+  readonly #valueMarker: string | undefined;
 
-  constructor(format: string, feature: string | undefined, guard?: string) {
-    this.#guard = guard;
+  constructor(format: string, feature: string | undefined, valueMarker?: string) {
+    this.#valueMarker = valueMarker;
     this.#format = format;
     this.#feature = feature;
     const find = this.#find.bind(this);
@@ -140,9 +140,9 @@ export class Scanner {
   }
 
   add(read: Element): void {
-    const guard = this.#guard;
-    const hasGuard = guard !== undefined && read.text.includes(guard);
-    const element = hasGuard ? { ...read, text: read.text.replaceAll(guard, '') } : read;
+    const valueMarker = this.#valueMarker;
+    const hasMarker = valueMarker !== undefined && read.text.includes(valueMarker);
+    const element = hasMarker ? { ...read, text: read.text.replaceAll(valueMarker, '') } : read;
     this.#values.add(element);
     if (this.#format === 'GPX') this.#addGpx(element);
     else this.#addKml(element);

@@ -3,7 +3,7 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import type { LayerField } from '#shared/gdal/layers.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { readColumns } from '#shared/postgis/table-checks.ts';
-import type { StagedNames } from './plan-load.ts';
+import type { StagedNames } from './staged-names.ts';
 
 /** A column of a staged table that gets another type. */
 export interface Conversion {

@@ -1,8 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Layer } from '#shared/gdal/layers.ts';
-import type { LayerDescription } from '../load/describe-layer.ts';
-import type { VectorSource } from '../load/fetch-vector.ts';
-import { CONVERTED_TABLE, type StagedNames } from '../load/plan-load.ts';
+import type { StagedNames } from '../staging/staged-names.ts';
+import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import { quotedSqlite } from './sqlite-columns.ts';
 import type { SqliteJob } from './sqlite-rows.ts';
 
@@ -47,6 +46,9 @@ export function planSqlite(source: VectorSource, { layer }: LayerDescription, sr
     srid,
   };
 }
+
+/** The table of the database that planConversion writes. */
+export const CONVERTED_TABLE = 'rows';
 
 /** What to read of the database of planConversion. Its columns have the order of the fields. */
 export function planConverted(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { finishSql, planColumns } from './finish-table.ts';
-import { stagedNames } from './plan-load.ts';
+import { stagedNames } from './staged-names.ts';
 
 test('planColumns keeps the name of the first of several equal columns', () => {
   expect(planColumns(['A', 'a2', 'geom', 'a_1'], ['A', 'a', 'geom', 'a_1'], 'geom', 'f')).toMatchObject({

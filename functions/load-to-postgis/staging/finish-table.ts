@@ -4,7 +4,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { readColumns, type TableColumn } from '#shared/postgis/table-checks.ts';
-import type { StagedNames } from './plan-load.ts';
+import type { StagedNames } from './staged-names.ts';
 
 export interface Rename {
   from: string;
