@@ -7,12 +7,13 @@ import { namingFile } from '#shared/gdal/gdal-error.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
-import { checkMosaic, planAssets, type PlannedAsset, sourceHash } from './plan/plan-assets.ts';
-import { checkNodata, type RasterParameters, rasterParameters } from './plan/raster-parameters.ts';
+import { checkMosaic } from './check/check-mosaic.ts';
+import { planAssets, type PlannedAsset } from './plan/plan-assets.ts';
+import { checkNodata, type RasterParameters, rasterParameters } from './read/raster-parameters.ts';
 import { type DescribedRaster, describeRaster } from './read/describe-raster.ts';
 import { fetchRaster, type RasterSource } from './read/fetch-raster.ts';
-import type { RasterContext } from './read/run-gdal.ts';
-import { buildAssetDraft, softwareVersions, sourceDocument } from './write/asset-draft.ts';
+import type { RasterContext } from './run-gdal.ts';
+import { buildAssetDraft, gdalVersions, sourceDocument, sourceHash } from './write/asset-draft.ts';
 import { writeCog } from './write/write-cog.ts';
 
 /** Converts the rasters of a run to Cloud Optimized GeoTIFFs and registers them as assets. See README.md. */
@@ -68,7 +69,7 @@ async function exportAsset(
   const rasters = await describeSources(sources, parameters, rasterContext);
   const [file, software] = await Promise.all([
     writeCog(rasters, parameters, folder, rasterContext),
-    softwareVersions(context.gdal),
+    gdalVersions(context.gdal),
   ]);
   const s3_key = assetKey({ dataset_id, run_id: claim.runId }, claim.token, planned.keySuffix);
   const draft = buildAssetDraft(claim.run, planned, rasters, { ...file, s3_key, source_hash, software });

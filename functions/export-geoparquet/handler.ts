@@ -1,6 +1,5 @@
 import { type EventData, makeEvent, parseEventData, parseRunId, type SluiceEvent } from '#shared/events/event.ts';
 import { deleteObjectsOfEarlierAttempts, findExistingAsset, storeAsset } from '#shared/assets/store-asset.ts';
-import { SLUICE_VERSION } from '#shared/config/version.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
 import { horizontalBounds } from '#shared/geoparquet/export/geometry-profile.ts';
 import { writeGeoParquet } from '#shared/geoparquet/export/write-geoparquet.ts';
@@ -80,7 +79,7 @@ async function exportAsset(
       s3_key: assetKey(claim.run, claim.token, '.parquet'),
       source_hash,
       bbox: await boundingBox(session, horizontalBounds(file.profile.bbox), ready.crs),
-      software: await softwareVersions(session, file.duckdb),
+      software: { DuckDB: file.duckdb, ...(await postgisVersions(session)) },
     });
     const { _id } = await storeAsset(file.path, draft, claim, context);
     return _id;
@@ -89,14 +88,12 @@ async function exportAsset(
   }
 }
 
-/** Versions of the software that made the file, for the asset. */
-async function softwareVersions(session: PostgisSession, duckdb: string): Promise<Record<string, string>> {
+/** The versions of PostGIS and its libraries, for the asset. */
+async function postgisVersions(session: PostgisSession): Promise<Record<string, string>> {
   const [versions] = await session.query<{ postgis: string; geos: string; proj: string }>(
     'select postgis_lib_version() as postgis, postgis_geos_version() as geos, postgis_proj_version() as proj',
   );
   return {
-    Sluice: SLUICE_VERSION,
-    DuckDB: duckdb,
     PostGIS: versions?.postgis ?? '',
     GEOS: versions?.geos ?? '',
     PROJ: versions?.proj ?? '',

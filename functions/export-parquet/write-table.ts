@@ -1,6 +1,5 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
-import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { type ColumnType, ledgerType } from '#shared/contracts/column-types.ts';
 import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
 import type { InferredTypes } from '#shared/tables/infer/infer-types.ts';
@@ -115,7 +114,7 @@ export function assetDraft(run: RunDocument, inferred: InferredTypes<SourceTable
       notes: [...tables.flatMap(({ notes }) => notes), ...inferred.notes, ...rejectedNotes(rejected)],
     },
     rejected_rows: rejected,
-    software: { Sluice: SLUICE_VERSION, DuckDB: written.duckdb },
+    software: { DuckDB: written.duckdb },
     recipe: { name: RECIPE, parameters: { ...run.manifest.metadata.tabular }, steps: [...STEPS] },
     sources: tables.map(({ source }, index) => ({ ...source, row_count: rowCounts[index] ?? 0 })),
     iso: null,

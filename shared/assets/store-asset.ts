@@ -1,5 +1,6 @@
 import { ASSET_MEDIA_TYPE } from '#shared/contracts/media-types.ts';
 import { createHash } from 'node:crypto';
+import { SLUICE_VERSION } from '#shared/config/version.ts';
 import type { DataTime, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { assetKeyPrefix } from '#shared/contracts/object-keys.ts';
 import { deterministicObjectId } from '#shared/events/event.ts';
@@ -29,18 +30,22 @@ export async function deleteObjectsOfEarlierAttempts(
 }
 
 /**
- * Uploads a file and registers it as an asset, with the time that the manifest declares. The object is deleted if it is
- * not registered: the claim became stale, or an earlier attempt registered the asset with another object. Throws
- * CLAIM_STALE, UPLOAD_CORRUPT.
+ * Uploads a file and registers it as an asset, with the version of Sluice and the time that the manifest declares. The
+ * object is deleted if it is not registered: the claim became stale, or an earlier attempt registered the asset with
+ * another object. Throws CLAIM_STALE, UPLOAD_CORRUPT.
  */
 export async function storeAsset(
   path: string,
-  undated: AssetDraft,
+  unstamped: AssetDraft,
   claim: Claim,
   { objects, ledger, env, log }: Context,
 ): Promise<AssetDocument> {
   const declared = declaredTime(claim.run);
-  const draft = declared === undefined ? undated : { ...undated, data_time: declared };
+  const draft: AssetDraft = {
+    ...unstamped,
+    software: { Sluice: SLUICE_VERSION, ...unstamped.software },
+    ...(declared === undefined ? {} : { data_time: declared }),
+  };
   const deleteObject = () => objects.delete(env.LAKE_BUCKET, draft.s3_key);
   await objects
     .upload(env.LAKE_BUCKET, draft.s3_key, path, {

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { rasterFile } from '../../../tests/fixtures/raster.ts';
-import { readTiffDirectories, type TiffDirectory } from './tiff-directories.ts';
+import { readTiffDirectories, type TiffDirectory } from '../read/tiff-directories.ts';
 import { checkCogLayout } from './check-output.ts';
 
 const image = (fields: Partial<TiffDirectory>): TiffDirectory => ({

@@ -4,12 +4,12 @@ import { type Extent, gridOfExtent, type Point } from '#shared/contracts/extent.
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { transformToDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { type Crs, crsLabel, isSameCrs, parseCrs } from '#shared/gdal/crs/crs.ts';
-import { isNorthUp } from '../plan/pixel-grid.ts';
+import { isNorthUp } from '../read/pixel-grid.ts';
 import { BLOCK_SIZE, type CogPlan } from '../plan/plan-cog.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { infoCommand, parseRasterInfo, type RasterInfo } from '../read/raster-info.ts';
-import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import { readTiffDirectories, type TiffDirectory } from './tiff-directories.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
+import { readTiffDirectories, type TiffDirectory } from '../read/tiff-directories.ts';
 
 /**
  * Reads the written file again: its layout without GDAL, its bands, size and statistics with gdalinfo. `file` names the

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { rasterInfo } from '../../../tests/fixtures/raster-info.ts';
 import { planCog } from './plan-cog.ts';
-import type { CogSource } from './plan-assets.ts';
+import type { CogSource } from '../read/cog-source.ts';
 
 const source = (fields: Partial<CogSource> = {}): CogSource => ({
   file: 's3://landing-zone/a.tif',

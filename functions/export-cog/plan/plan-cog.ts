@@ -1,9 +1,9 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
+import { type CogSource, environmentOf, openOptionsOf, haveOneCrs } from '../read/cog-source.ts';
 import { isSignedByte, metadataItem, type PixelValue, type RasterInfo } from '../read/raster-info.ts';
-import { commonGrid, isNorthUp, type TargetGrid, uncompressedBytes } from './pixel-grid.ts';
-import type { RasterParameters } from './raster-parameters.ts';
+import { commonGrid, isNorthUp, type TargetGrid, uncompressedBytes } from '../read/pixel-grid.ts';
+import type { CogParameters } from '../read/raster-parameters.ts';
 import { fillOption, warpCommand } from './warp-command.ts';
-import { type CogSource, environmentOf, openOptionsOf, haveOneCrs } from './plan-assets.ts';
 
 /** Plans the GDAL commands that create a Cloud Optimized GeoTIFF. Pure. */
 
@@ -34,9 +34,6 @@ export interface CogSettings {
   /** Set only when the raster is warped. */
   resampling?: string;
 }
-
-/** metadata.raster. `nodata` can also be the value that replaced several nodata values of the sources. */
-export type CogParameters = Omit<RasterParameters, 'nodata'> & { nodata?: PixelValue | undefined };
 
 export interface CogPlan {
   /** In the order of execution. The last one writes the output. */

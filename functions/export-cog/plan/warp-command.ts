@@ -1,17 +1,10 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
+import { CREATION_OPTIONS, WARP_MEMORY_MB } from '../run-gdal.ts';
 import type { PixelValue } from '../read/raster-info.ts';
-import type { TargetGrid } from './pixel-grid.ts';
-import { type CogSource, environmentOf, openOptionsOf } from './plan-assets.ts';
+import type { TargetGrid } from '../read/pixel-grid.ts';
+import { type CogSource, environmentOf, openOptionsOf } from '../read/cog-source.ts';
 
 /** The gdalwarp command. Pure. */
-
-/**
- * Memory of gdalwarp for a part of source and target, in MB. An image of 500 megapixels is warped in some dozens of
- * parts.
- */
-export const WARP_MEMORY_MB = 256;
-/** LZW is the fastest compression that every GDAL has. The warped file is temporary. */
-export const CREATION_OPTIONS = ['TILED=YES', 'COMPRESS=LZW', 'BIGTIFF=YES'];
 
 export interface WarpOptions {
   target: string;

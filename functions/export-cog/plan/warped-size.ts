@@ -1,11 +1,6 @@
 import { type Extent, extentOfPoints, gridPoints, type Point } from '#shared/contracts/extent.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import { rasterPoints, uncompressedBytes } from './pixel-grid.ts';
-import type { CogPlan } from './plan-cog.ts';
-import { transformation } from './warp-command.ts';
-import type { CogSource } from './plan-assets.ts';
+import type { CogSource } from '../read/cog-source.ts';
 
 /** Estimates the size of the grid that gdalwarp chooses. Pure. */
 
@@ -37,17 +32,6 @@ export function targetPointsCommand(
   };
 }
 
-/** The points in the output of gdaltransform, one per line. */
-export function parseTargetPoints(stdout: string): TargetPoint[] {
-  return stdout
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [x = Number.NaN, y = Number.NaN] = line.trim().split(/\s+/).map(Number);
-      return Number.isFinite(x) && Number.isFinite(y) ? [x, y] : undefined;
-    });
-}
-
 /**
  * Columns and rows of the grid that contains all rasters with the smallest of their new pixels. As in gdalwarp, the
  * diagonal of a raster keeps its number of pixels (GDALSuggestedWarpOutput). The result may differ from GDAL's by a few
@@ -75,69 +59,4 @@ function warpedGrid({ size: [width, height], points }: PlacedRaster): { extent: 
       : [extent[2] - extent[0], extent[3] - extent[1]];
   const pixel = Math.hypot(dx, dy) / Math.hypot(width, height);
   return pixel === 0 ? undefined : { extent, pixel };
-}
-
-/** Characters up to which an error message shows the target CRS: a code, but not WKT. */
-const MAX_SHOWN_CRS = 20;
-
-/**
- * Checks the size of the new grid before gdalwarp starts. Small files that are far apart, or a raster near a pole, can
- * become a grid that fills the disk. Throws FILE_TOO_LARGE.
- */
-export async function checkWarpSize(
-  sources: readonly CogSource[],
-  { warp }: Pick<CogPlan, 'warp'>,
-  folder: string,
-  context: RasterContext,
-): Promise<void> {
-  if (warp === undefined) return;
-  const size = warp.grid?.size ?? warpedSize(await placeRasters(sources, folder, warp.target, context));
-  if (size === undefined) return; // No point is in the target CRS. gdalwarp reports the reason.
-  const limit = context.env.MAX_FILE_BYTES;
-  const bytes = uncompressedBytes({ size, bands: sources[0]?.info.bands ?? [] });
-  if (bytes <= limit) return;
-  throw tooLarge(
-    sources.map(({ file }) => file),
-    warp.target,
-    { size, bytes, limit },
-  );
-}
-
-async function placeRasters(
-  sources: readonly CogSource[],
-  folder: string,
-  target: string,
-  context: RasterContext,
-): Promise<PlacedRaster[]> {
-  const placed: PlacedRaster[] = [];
-  for (const source of sources) {
-    const isInTargetCrs = source.crs === target && source.info.geoTransform !== undefined;
-    const points = isInTargetCrs ? rasterPoints(source.info) : await transformPoints(source, folder, target, context);
-    placed.push({ size: source.info.size, points });
-  }
-  return placed;
-}
-
-async function transformPoints(source: CogSource, folder: string, target: string, context: RasterContext) {
-  const command = targetPointsCommand(source, folder, target, transformation([source]));
-  return parseTargetPoints((await runGdalOn(source.file, command, context)).stdout);
-}
-
-function tooLarge(
-  files: string[],
-  target: string,
-  { size: [width, height], bytes, limit }: { size: [number, number]; bytes: number; limit: number },
-): SluiceError {
-  const isMosaic = files.length > 1;
-  const subject = isMosaic ? `The mosaic of ${files.length} files` : files[0];
-  const crs = target.length > MAX_SHOWN_CRS ? 'its CRS' : target;
-  const advice = isMosaic
-    ? 'Check the positions of the files, make several mosaics, or'
-    : 'Check the position of the file, or';
-  return new SluiceError(
-    'FILE_TOO_LARGE',
-    `${subject} would have ${width} x ${height} pixels in ${crs}, ${bytes} bytes. ` +
-      `The limit is ${limit} (MAX_FILE_BYTES). ${advice} choose another metadata.raster.target_crs.`,
-    { details: { files, width, height, bytes, limit, variable: 'MAX_FILE_BYTES' } },
-  );
 }

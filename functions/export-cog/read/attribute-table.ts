@@ -5,7 +5,7 @@ import { ATTACHED_FILES } from '#shared/formats/raster-formats.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import type { AttributeTable } from '#shared/ledger/documents.ts';
 import type { RasterSource } from './fetch-raster.ts';
-import { type RasterContext, runGdalOn } from './run-gdal.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
 
 /**
  * Raster attribute tables, which describe the classes of a band. The driver HFA reads them, and all drivers read those

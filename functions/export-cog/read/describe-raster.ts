@@ -9,13 +9,12 @@ import { checkCrsText, type Crs, parseCrs } from '#shared/gdal/crs/crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from '../plan/pixel-grid.ts';
-import { unusedNodataNotes } from './attached-files.ts';
+import { centerExtent, isAxisAligned, rasterExtent, rasterPoints, uncompressedBytes } from './pixel-grid.ts';
+import { nodataTagNotes, unusedNodataNotes } from './nodata-notes.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
 import { type BandTable, readAttributeTables } from './attribute-table.ts';
 import { asciiGridType } from './ascii-grid.ts';
 import { checkGrib } from './grib-fields.ts';
-import { nodataTagNotes } from './nodata-tag.ts';
 import {
   infoCommand,
   messageBeforeInfo,
@@ -24,7 +23,7 @@ import {
   rejectTransposedGrid,
   subdatasets,
 } from './raster-info.ts';
-import { type RasterContext, runGdalOn } from './run-gdal.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
 import { readValidRange } from './valid-range.ts';
 
 /** A raster that can be converted. */

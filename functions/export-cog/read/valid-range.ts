@@ -8,7 +8,7 @@ import {
   statistic,
 } from './raster-info.ts';
 import type { RasterSource } from './fetch-raster.ts';
-import { type RasterContext, runGdalOn } from './run-gdal.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
 
 /**
  * The valid range of a netCDF variable (CF conventions 2.5.1). GDAL replaces values outside of it by the nodata value,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import { softwareVersions } from './asset-draft.ts';
+import { gdalVersions } from './asset-draft.ts';
 
 test('reads the versions once for all runs, with a signal that no run can abort', async () => {
   const calls: string[] = [];
@@ -12,8 +12,8 @@ test('reads the versions once for all runs, with a signal that no run can abort'
       return { stdout, stderr: '', seconds: 0 };
     },
   };
-  const [first, second] = await Promise.all([softwareVersions(gdal), softwareVersions(gdal)]);
-  expect(first).toMatchObject({ GDAL: '3.6.2', PROJ: '9.1.1' });
+  const [first, second] = await Promise.all([gdalVersions(gdal), gdalVersions(gdal)]);
+  expect(first).toEqual({ GDAL: '3.6.2', PROJ: '9.1.1' });
   expect(second).toEqual(first);
   expect(calls).toEqual(['--version', '--build']);
 });

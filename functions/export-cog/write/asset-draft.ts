@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '#shared/config/version.ts';
+import { sortedEntries, sourceHashOf } from '#shared/assets/store-asset.ts';
 import { crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
 import type { AssetDraft, RunDocument } from '#shared/ledger/documents.ts';
@@ -6,7 +6,25 @@ import type { PlannedAsset } from '../plan/plan-assets.ts';
 import { dataTime } from '../read/data-time.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
+import { rasterParameters } from '../read/raster-parameters.ts';
 import type { CogFile } from './write-cog.ts';
+
+/** Increased when the same source results in a different file or other notes, so that older assets are not reused. */
+const COG_VERSION = 6;
+
+/**
+ * A hash over the files, their manifest fields and the parameters. The order of files matters: in a mosaic, later files
+ * are on top.
+ */
+export function sourceHash({ manifest }: Pick<RunDocument, 'manifest'>, sources: readonly RasterSource[]): string {
+  const files = sources.map(({ file, sha256, declared }) => ({ path: file, sha256, layer: declared.layer ?? null }));
+  return sourceHashOf(
+    { files: sources.map(({ declared }) => declared) },
+    files,
+    ['cog', COG_VERSION, sortedEntries(rasterParameters(manifest))],
+    { ordered: true },
+  );
+}
 
 /** The ledger document of a source file, from the manifest: before GDAL has read the file. */
 export function sourceDocument(source: RasterSource): AssetDraft['sources'][number] {
@@ -59,15 +77,15 @@ function dataTimeField(rasters: readonly DescribedRaster[]): Pick<AssetDraft, 'd
   return data_time === undefined ? {} : { data_time };
 }
 
-let gdalVersions: Promise<Record<string, string>> | undefined;
+let versions: Promise<Record<string, string>> | undefined;
 
-/** The versions of Sluice, GDAL and PROJ, for the asset. They are read from GDAL once per process. */
-export async function softwareVersions(gdal: Gdal): Promise<Record<string, string>> {
-  gdalVersions ??= readGdalVersions(gdal).catch((thrown: unknown) => {
-    gdalVersions = undefined;
+/** The versions of GDAL and PROJ, for the asset. They are read from GDAL once per process. */
+export async function gdalVersions(gdal: Gdal): Promise<Record<string, string>> {
+  versions ??= readGdalVersions(gdal).catch((thrown: unknown) => {
+    versions = undefined;
     throw thrown;
   });
-  return { Sluice: SLUICE_VERSION, ...(await gdalVersions) };
+  return versions;
 }
 
 async function readGdalVersions(gdal: Gdal): Promise<Record<string, string>> {

@@ -1,7 +1,7 @@
 import { type Extent, type Point } from '#shared/contracts/extent.ts';
 import { type Crs, CRS84, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { transformToDegrees } from '#shared/gdal/crs/check-extent.ts';
-import type { RasterContext } from '../read/run-gdal.ts';
+import type { RasterContext } from '../run-gdal.ts';
 
 /**
  * The bounding box of a north-up raster in degrees. The sides of a raster in a projected CRS are curves in degrees, and

@@ -1,10 +1,10 @@
 import { open, type FileHandle, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import type { TiffDirectory } from '../check/tiff-directories.ts';
+import type { TiffDirectory } from '../read/tiff-directories.ts';
 import type { BandInfo, RasterInfo } from '../read/raster-info.ts';
-import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
-import { PIXEL_BYTES } from '../plan/pixel-grid.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
+import { PIXEL_BYTES } from '../read/pixel-grid.ts';
 
 /**
  * Statistics that GDAL 3.6 computes wrongly: it counts the pixels that a mask hides, and treats integers that are

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
 import { bandTime } from '../read/data-time.ts';
-import { readTiffDirectories, type TiffDirectory } from '../check/tiff-directories.ts';
+import { readTiffDirectories, type TiffDirectory } from '../read/tiff-directories.ts';
 import { type BandInfo, metadataItem, type RasterInfo, statistic } from '../read/raster-info.ts';
 
 /** The field `raster` of the asset document. */

@@ -1,11 +1,9 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
-import { isAxisAligned, rasterExtent } from '../plan/pixel-grid.ts';
-import { type CogSource, environmentOf, openOptionsOf } from '../plan/plan-assets.ts';
-import type { CogParameters } from '../plan/plan-cog.ts';
-import { INTEGER_RANGES } from '../plan/raster-parameters.ts';
-import { CREATION_OPTIONS, WARP_MEMORY_MB } from '../plan/warp-command.ts';
+import { isAxisAligned, rasterExtent } from './pixel-grid.ts';
+import { type CogSource, environmentOf, openOptionsOf } from './cog-source.ts';
+import { type CogParameters, INTEGER_RANGES } from './raster-parameters.ts';
 import {
   type BandInfo,
   infoCommand,
@@ -13,8 +11,8 @@ import {
   parseRasterInfo,
   type PixelValue,
   type RasterInfo,
-} from '../read/raster-info.ts';
-import { notesFromGdalOutput, type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+} from './raster-info.ts';
+import { CREATION_OPTIONS, notesFromGdalOutput, type RasterContext, runGdalOn, WARP_MEMORY_MB } from '../run-gdal.ts';
 
 /**
  * A GeoTIFF has one nodata value for all bands, but bands of HFA and netCDF files, and the files of a mosaic, can have

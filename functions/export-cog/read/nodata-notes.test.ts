@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rasterFormat } from '#shared/formats/raster-formats.ts';
-import { unusedNodataNotes } from './attached-files.ts';
+import { unusedNodataNotes } from './nodata-notes.ts';
 import { parseRasterInfo } from './raster-info.ts';
 
 let folder: string;

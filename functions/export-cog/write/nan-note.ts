@@ -7,7 +7,7 @@ import { formatCount } from '#shared/text/amounts.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
 import { metadataItem, type RasterInfo } from '../read/raster-info.ts';
-import { type RasterContext, runGdalOn } from '../read/run-gdal.ts';
+import { type RasterContext, runGdalOn } from '../run-gdal.ts';
 
 /**
  * GDAL's driver for netCDF reads NaN as the nodata value, without a message. Its multidimensional driver reads NaN as

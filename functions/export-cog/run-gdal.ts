@@ -8,6 +8,14 @@ import type { Context } from '#shared/runtime/context.ts';
 
 export type RasterContext = Pick<Context, 'gdal' | 'env'> & { signal: AbortSignal };
 
+/**
+ * Memory of gdalwarp for a part of source and target, in MB. An image of 500 megapixels is warped in some dozens of
+ * parts.
+ */
+export const WARP_MEMORY_MB = 256;
+/** LZW is the fastest compression that every GDAL has. The warped file is temporary. */
+export const CREATION_OPTIONS = ['TILED=YES', 'COMPRESS=LZW', 'BIGTIFF=YES'];
+
 /** Messages about points outside of a projection. Such points become nodata. */
 const ABOUT_PROJ = /^PROJ: |^proj_|^Reprojection failed|^Too many points/;
 /** Warnings without a loss of data. */

@@ -1,5 +1,5 @@
 import { type Extent, gridPoints, type Point } from '#shared/contracts/extent.ts';
-import type { RasterInfo } from '../read/raster-info.ts';
+import type { RasterInfo } from './raster-info.ts';
 
 /** The position of the pixels of a raster, in units of its CRS. */
 
