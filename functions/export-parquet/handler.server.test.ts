@@ -9,7 +9,7 @@ import { handler as recordLineage } from '../record-lineage/handler.ts';
 import { claimStep } from '../../tests/loaded-run.ts';
 import { handler } from './handler.ts';
 import { openTabularFixture, readAsset, type TabularFixture } from '../../tests/fixtures/tabular.ts';
-import { assetIdOf } from './write-table.ts';
+import { assetIdOf } from './asset-draft.ts';
 
 let fixture: TabularFixture;
 beforeAll(async () => {

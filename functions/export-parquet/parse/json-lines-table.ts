@@ -181,7 +181,7 @@ function fieldsSql(objects: string, pointers: readonly string[], hasTextsAt: (in
   return `(select line, ${fields} as fields from ${objects} where object is not null)`;
 }
 
-/** Whether values of a column are texts that LineScanner wrote in an array or object. */
+/** Whether values of a column are texts that JsonLinesScanner wrote in an array or object. */
 function hasTexts(jsonTypes: readonly (string | null)[]): boolean {
   return jsonTypes.includes('ARRAY') || jsonTypes.includes('OBJECT');
 }
@@ -190,7 +190,7 @@ function listSql(texts: readonly string[]): string {
   return `[${texts.map(quotedString).join(', ')}]`;
 }
 
-/** DuckDB's names of the JSON types. LineScanner writes numbers as objects, and objects as arrays. */
+/** DuckDB's names of the JSON types. JsonLinesScanner writes numbers as objects, and objects as arrays. */
 const KIND_OF_JSON: Record<string, DeclaredKind> = {
   BIGINT: 'number',
   UBIGINT: 'number',

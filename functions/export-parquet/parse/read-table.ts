@@ -1,19 +1,16 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { openText } from '#shared/tables/open-text.ts';
 import { delimitedTable, type SourceTable } from '#shared/tables/source-table.ts';
 import { stageDelimited, stageRows } from '#shared/tables/stage-rows.ts';
 import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
-import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
-import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
-import type { ManifestFile, TabularParameters } from '#shared/manifest/manifest.ts';
+import type { TabularParameters } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { settleAll } from '#shared/signals/settle-all.ts';
 import { readSheet } from '../workbook/read-sheet.ts';
 import { sheetTable } from '../workbook/sheet-table.ts';
+import { type FetchedTable, sourceFile } from './fetch-tables.ts';
 import { jsonLinesTable } from './json-lines-table.ts';
-import { LineScanner } from './scan-lines.ts';
+import { JsonLinesScanner } from './json-lines-scanner.ts';
 
 interface ReadContext extends Pick<Context, 'env'> {
   database: LockedDatabase;
@@ -53,7 +50,7 @@ async function readJsonLines(fetched: FetchedTable, context: ReadContext): Promi
   const { source } = fetched;
   const { database, parameters, signal } = context;
   const text = openSource(fetched, context);
-  const staged = await stageRows(new LineScanner(), text, rowsPath(fetched), { columns: 1, signal });
+  const staged = await stageRows(new JsonLinesScanner(), text, rowsPath(fetched), { columns: 1, signal });
   await rm(source.path);
   return jsonLinesTable(database, staged, sourceFile(source), parameters, signal);
 }
@@ -86,59 +83,4 @@ function openSource({ source }: FetchedTable, { env, signal }: ReadContext): Asy
 
 function rowsPath({ folder }: FetchedTable): string {
   return join(folder, 'rows');
-}
-
-/** Concurrent downloads: enough to hide the latency of the object store. */
-const PARALLEL_DOWNLOADS = 4;
-
-/** A downloaded file in its own folder. */
-export interface FetchedTable {
-  source: Source<TableFormat>;
-  folder: string;
-}
-
-/**
- * Downloads the files of the manifest. The result has the order of the manifest. Throws FORMAT_NOT_SUPPORTED,
- * FORMAT_MISMATCH and the errors of fetchSource.
- */
-export async function fetchTables(files: readonly ManifestFile[], target: FetchContext): Promise<FetchedTable[]> {
-  const fetched: FetchedTable[] = [];
-  const remaining = files.entries(); // Shared by the downloads, so that each file is fetched once.
-  let failed = false;
-  const fetchRemaining = async () => {
-    for (const [index, declared] of remaining) {
-      if (failed) return;
-      const folder = join(target.folder, String(index));
-      await mkdir(folder);
-      const source = await fetchTable(declared, { ...target, folder }).catch((thrown: unknown) => {
-        failed = true;
-        throw thrown;
-      });
-      fetched[index] = { folder, source };
-    }
-  };
-  await settleAll(Array.from({ length: Math.min(PARALLEL_DOWNLOADS, files.length) }, fetchRemaining));
-  return fetched;
-}
-
-function fetchTable(declared: ManifestFile, target: FetchContext): Promise<Source<TableFormat>> {
-  return fetchSource(
-    declared,
-    tableFormat(declared.format, declared.path),
-    ({ file, format }, head) => checkSignature(format, head, file, declared.encoding),
-    target,
-  );
-}
-
-/** The description of a downloaded file for lineage, before its rows are counted. */
-export function sourceFile(source: Source<TableFormat>): SourceFile {
-  return {
-    path: source.file,
-    sha256: source.sha256,
-    size_bytes: source.sizeBytes,
-    format: source.format.name,
-    layer: source.declared.layer ?? null,
-    crs: null,
-    row_count: 0,
-  };
 }

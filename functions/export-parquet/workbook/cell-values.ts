@@ -1,8 +1,11 @@
-import type { FormatKind } from './xlsx-parts.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** What a cell holds. The order is that of the messages about columns with cells of several kinds. */
 export const CELL_KINDS = ['number', 'boolean', 'date', 'timestamp', 'time', 'text'] as const;
 export type SheetCellKind = (typeof CELL_KINDS)[number];
+
+/** What the number format of a cell shows. */
+export type FormatKind = 'number' | 'date' | 'timestamp' | 'time' | 'duration';
 
 /** The value of a cell, in the notation of docs/tabular.md. */
 export interface CellValue {
@@ -148,4 +151,16 @@ export function isoDurationValue(written: string): CellValue {
   );
   if (matched === undefined || ms > MAX_DURATION_DAYS * MS_PER_DAY) return { kind: 'text', text: written };
   return durationValue(sign === '-' ? -ms : ms);
+}
+
+/** Characters of a text. Excel allows 32,767. */
+const MAX_TEXT_CHARACTERS = 16 * 2 ** 20;
+
+/** Joins pieces of the text of one cell. Throws FILE_UNREADABLE for a text that is too long. */
+export function joinText(text: string, piece: string): string {
+  if (text.length + piece.length <= MAX_TEXT_CHARACTERS) return text + piece;
+  throw new SluiceError(
+    'FILE_UNREADABLE',
+    `The workbook has a cell with more than ${MAX_TEXT_CHARACTERS} characters. Shorten it.`,
+  );
 }

@@ -4,11 +4,11 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, type ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { type ZipMember, withZipArchive } from '#shared/formats/zip.ts';
 import { type LayoutOptions, copyRows, layOutTable } from './lay-out-table.ts';
-import { readOdsSheet } from './ods-sheet.ts';
-import { SharedStrings } from './shared-strings.ts';
+import { readOdsSheet } from './ods/ods-sheet.ts';
+import { SharedStrings } from './xlsx/shared-strings.ts';
 import { type SheetColumnFacts, SheetWriter } from './sheet-writer.ts';
 import type { ReadSheet, WorkbookFile } from './workbook.ts';
-import { readXlsxSheet } from './xlsx-sheet.ts';
+import { readXlsxSheet } from './xlsx/xlsx-sheet.ts';
 
 /** A workbook to read in a worker. */
 export interface SheetJob extends WorkbookFile, LayoutOptions {

@@ -1,5 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { ZipMember } from '#shared/formats/zip.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
 
@@ -212,4 +213,25 @@ export class XmlReader {
     const advice = 'Open the document in the program that wrote it, and save it again.';
     return new SluiceError('FILE_UNREADABLE', `${this.#part} ${problem}. ${advice}`, { cause });
   }
+}
+
+/** The members of the archive, as streams. */
+export interface Parts {
+  file: string;
+  members: readonly ZipMember[];
+  open: (member: ZipMember) => AsyncIterable<Buffer>;
+}
+
+/** Reads a part of the workbook. Returns false when the archive does not contain it. */
+export async function readPart(
+  { members, file, open }: Parts,
+  part: string,
+  namespaces: Readonly<Record<string, string>>,
+  handler: XmlHandler,
+): Promise<boolean> {
+  const lower = part.toLowerCase(); // Names of parts have no case (ECMA-376, part 2, 6.2.2.3).
+  const member = members.find(({ name }) => name.toLowerCase() === lower);
+  if (member === undefined) return false;
+  await XmlReader.read(`${part} in ${file}`, open(member), namespaces, handler);
+  return true;
 }

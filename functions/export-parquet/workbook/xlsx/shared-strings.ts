@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { XmlHandler } from './xml-reader.ts';
+import { joinText } from '../cell-values.ts';
+import type { XmlHandler } from '../xml-reader.ts';
 
 const BLOCK_BYTES = 2 ** 16;
 /** Blocks in memory that are never written, and blocks of the file that are held in memory. */
@@ -10,9 +11,6 @@ const CACHED_BLOCKS = 256;
 const CACHED_TEXTS = 4096;
 /** Each takes 8 bytes of memory. */
 const MAX_TEXTS = 20_000_000;
-/** Characters of a text. Excel allows 32,767. */
-const MAX_TEXT_CHARACTERS = 16 * 2 ** 20;
-
 /**
  * The texts of a workbook, which cells refer to by number (sharedStrings.xml). What exceeds 16 MiB is in a file. Cells
  * mostly refer to texts in the order in which they are stored, so few blocks of the file are read twice.
@@ -100,15 +98,6 @@ export class SharedStrings implements Disposable {
   [Symbol.dispose](): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
   }
-}
-
-/** Joins pieces of the text of one cell. Throws FILE_UNREADABLE for a text that is too long. */
-export function joinText(text: string, piece: string): string {
-  if (text.length + piece.length <= MAX_TEXT_CHARACTERS) return text + piece;
-  throw new SluiceError(
-    'FILE_UNREADABLE',
-    `The workbook has a cell with more than ${MAX_TEXT_CHARACTERS} characters. Shorten it.`,
-  );
 }
 
 /** Escapes of characters that XML does not allow: `_x000D_` (ECMA-376, part 1, 22.9.2.19). */

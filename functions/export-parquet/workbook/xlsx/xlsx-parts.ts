@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { ZipMember } from '#shared/formats/zip.ts';
-import { MAX_SHEETS } from './workbook-limits.ts';
-import { type Attributes, type XmlHandler, XmlReader } from './xml-reader.ts';
+import type { FormatKind } from '../cell-values.ts';
+import { MAX_SHEETS } from '../workbook.ts';
+import { type Attributes, type Parts, readPart } from '../xml-reader.ts';
+import { kindOfBuiltIn, kindOfFormat } from './number-formats.ts';
 
-/** The parts of an XLSX file other than its cells, and its number formats (ECMA-376, part 1, 18). */
+/** The parts of an XLSX file other than its cells (ECMA-376, part 1, 18). */
 
 /** Transitional and strict names of the same namespaces. */
 const SPREADSHEET = {
@@ -18,13 +19,6 @@ const RELATIONSHIPS = { 'http://schemas.openxmlformats.org/package/2006/relation
 const MAX_RELATIONS = 100_000;
 const MAX_STYLES = 1_000_000;
 const MAX_FORMATS = 100_000;
-
-/** The members of the archive, as streams. */
-export interface Parts {
-  file: string;
-  members: readonly ZipMember[];
-  open: (member: ZipMember) => AsyncIterable<Buffer>;
-}
 
 export interface XlsxWorkbook {
   /** In the order of the workbook. */
@@ -125,20 +119,6 @@ export function isTrue(written: string | undefined): boolean {
   return written === '1' || written === 'true' || written === 'on';
 }
 
-/** Reads a part of the workbook. Returns false when the archive does not contain it. */
-export async function readPart(
-  { members, file, open }: Parts,
-  part: string,
-  namespaces: Readonly<Record<string, string>>,
-  handler: XmlHandler,
-): Promise<boolean> {
-  const lower = part.toLowerCase(); // Names of parts have no case (ECMA-376, part 2, 6.2.2.3).
-  const member = members.find(({ name }) => name.toLowerCase() === lower);
-  if (member === undefined) return false;
-  await XmlReader.read(`${part} in ${file}`, open(member), namespaces, handler);
-  return true;
-}
-
 /** The namespaces of sheets and texts. */
 export const SPREADSHEET_NAMESPACES: Readonly<Record<string, string>> = SPREADSHEET;
 
@@ -146,55 +126,4 @@ function tooMany({ file }: Parts, what: string, limit: number): SluiceError {
   return new SluiceError('FILE_TOO_LARGE', `${file} has more than ${limit} ${what}. Save its sheet as CSV.`, {
     details: { file, limit },
   });
-}
-
-/**
- * Number formats of Excel (ECMA-376, part 1, 18.8.30). A date or a time is a number in a cell; only the format shows
- * them apart.
- */
-
-/** What a cell with the format shows. */
-export type FormatKind = 'number' | 'date' | 'timestamp' | 'time' | 'duration';
-
-/** The kind of value that a cell with the format shows. */
-export function kindOfFormat(format: string): FormatKind {
-  const bare = withoutText(format);
-  const [first = ''] = bare.split(';', 1);
-  if (/\[(h+|m+|s+)\]/i.test(first)) return 'duration';
-  const letters = first
-    .replaceAll(/\[[^[\]]*\]/g, '')
-    .replaceAll(/general/gi, '')
-    .toLowerCase();
-  const hasTime = /[hs]/.test(letters);
-  // With hours or seconds `m` is the minute, otherwise the month. `aaa` is the day of the week in Japanese.
-  const hasDate = /[dy]|aaa/.test(letters) || (!hasTime && letters.includes('m'));
-  if (hasDate) return hasTime ? 'timestamp' : 'date';
-  return hasTime ? 'time' : 'number';
-}
-
-/** Removes quoted text, and the characters after `\`, `*` (repeated) and `_` (left blank). AM/PM becomes an hour. */
-function withoutText(format: string): string {
-  return format.replaceAll(/"[^"]*"?|[\\*_]./gs, '').replaceAll(/am\/pm|a\/p/gi, 'h');
-}
-
-/**
- * Formats that Excel does not write into the file, by their number (18.8.30). 27 to 36 and 50 to 58 are dates in
- * Chinese, Japanese and Korean. In some of these languages 34, 35, 55 and 56 are times; a number below 1 decides it.
- */
-const BUILT_IN: readonly (readonly [from: number, to: number, kind: FormatKind])[] = [
-  [14, 17, 'date'],
-  [18, 21, 'time'],
-  [22, 22, 'timestamp'],
-  [27, 31, 'date'],
-  [32, 33, 'time'],
-  [34, 36, 'date'],
-  [45, 45, 'time'],
-  [46, 46, 'duration'],
-  [47, 47, 'time'],
-  [50, 58, 'date'],
-];
-
-/** The kind of a format that the workbook does not define. */
-export function kindOfBuiltIn(id: number): FormatKind {
-  return BUILT_IN.find(([from, to]) => id >= from && id <= to)?.[2] ?? 'number';
 }

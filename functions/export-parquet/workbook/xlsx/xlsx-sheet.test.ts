@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeWorkbook, ods, readTestSheet, xlsx } from '../../../tests/fixtures/workbook.ts';
+import { makeWorkbook, ods, readTestSheet, xlsx } from '../../../../tests/fixtures/workbook.ts';
 
 /** A row of cells as XML; the values of `t` and `v`. */
 const row = (...cells: string[]) => `<row>${cells.join('')}</row>`;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { kindOfBuiltIn, kindOfFormat } from './xlsx-parts.ts';
+import { kindOfBuiltIn, kindOfFormat } from './number-formats.ts';
 
 test.each([
   ['yyyy-mm-dd h:mm:ss', 'timestamp'],

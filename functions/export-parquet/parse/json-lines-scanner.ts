@@ -33,7 +33,7 @@ const MEMBER_DEPTH = 1;
  * @streamparser/json 0.0.26 is not used: it takes 7 times as long for 50 MB, and stops at the first line that is not
  * JSON.
  */
-export class LineScanner {
+export class JsonLinesScanner {
   readonly rejected = new RejectedRows();
   /** Accepted lines. */
   rows = 0;

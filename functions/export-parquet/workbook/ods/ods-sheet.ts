@@ -1,10 +1,16 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { OdsCell, repeats } from './ods-cell.ts';
-import type { SheetWriter } from './sheet-writer.ts';
-import { countHidden, type MakeWriter, type ReadSheet, sheetMissing, type WorkbookFile } from './workbook.ts';
-import { MAX_HIDDEN_RANGES, MAX_SHEETS } from './workbook-limits.ts';
-import { type Parts, readPart } from './xlsx-parts.ts';
-import type { Attributes, ReadAttribute, XmlHandler } from './xml-reader.ts';
+import type { SheetWriter } from '../sheet-writer.ts';
+import {
+  countHidden,
+  type MakeWriter,
+  MAX_HIDDEN_RANGES,
+  MAX_SHEETS,
+  type ReadSheet,
+  sheetMissing,
+  type WorkbookFile,
+} from '../workbook.ts';
+import { type Attributes, type Parts, readPart, type ReadAttribute, type XmlHandler } from '../xml-reader.ts';
 
 /** The namespaces of OpenDocument 1.2, and LibreOffice's extension, which marks errors. */
 const NAMESPACES = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ods, readTestSheet } from '../../../tests/fixtures/workbook.ts';
+import { ods, readTestSheet } from '../../../../tests/fixtures/workbook.ts';
 
 const read = (body: Buffer, options = {}) => readTestSheet(body, { format: 'ODS', header: true, ...options });
 const row = (...cells: string[]) => `<table:table-row>${cells.join('')}</table:table-row>`;

@@ -1,18 +1,16 @@
-import { type CellValue, isoValue, numberText, serialValue } from './cell-values.ts';
+import { type CellValue, type FormatKind, isoValue, joinText, numberText, serialValue } from '../cell-values.ts';
+import { isTrue, readXlsxWorkbook, SPREADSHEET_NAMESPACES, type XlsxWorkbook } from './xlsx-parts.ts';
+import { type SharedStrings, SharedStringsHandler, TextCollector, unescapeText } from './shared-strings.ts';
+import type { SheetWriter } from '../sheet-writer.ts';
 import {
-  type FormatKind,
-  isTrue,
-  type Parts,
-  readPart,
-  readXlsxWorkbook,
-  SPREADSHEET_NAMESPACES,
-  type XlsxWorkbook,
-} from './xlsx-parts.ts';
-import { joinText, type SharedStrings, SharedStringsHandler, TextCollector, unescapeText } from './shared-strings.ts';
-import type { SheetWriter } from './sheet-writer.ts';
-import { countHidden, type MakeWriter, type ReadSheet, sheetMissing, type WorkbookFile } from './workbook.ts';
-import { MAX_HIDDEN_RANGES } from './workbook-limits.ts';
-import type { Attributes, XmlHandler } from './xml-reader.ts';
+  countHidden,
+  type MakeWriter,
+  MAX_HIDDEN_RANGES,
+  type ReadSheet,
+  sheetMissing,
+  type WorkbookFile,
+} from '../workbook.ts';
+import { type Attributes, type Parts, readPart, type XmlHandler } from '../xml-reader.ts';
 
 /** Reads the chosen sheet of an XLSX file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */
 export async function readXlsxSheet(

@@ -1,7 +1,6 @@
-import { type CellValue, isoDurationValue, isoValue, numberText } from './cell-values.ts';
-import { joinText } from './shared-strings.ts';
-import type { LostCell } from './sheet-writer.ts';
-import type { ReadAttribute } from './xml-reader.ts';
+import { type CellValue, isoDurationValue, isoValue, joinText, numberText } from '../cell-values.ts';
+import type { LostCell } from '../sheet-writer.ts';
+import type { ReadAttribute } from '../xml-reader.ts';
 
 /** Elements of a cell whose text is not in its value: comments, phonetic hints, drawings and other foreign content. */
 const NOT_IN_VALUE = /^(?:office:annotation|text:ruby-text|text:note|table:|\?)/;
