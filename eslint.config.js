@@ -33,6 +33,7 @@ export default tseslint.config(
           ],
         },
       ],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       'no-restricted-properties': [
         'error',
         { object: 'AbortSignal', property: 'any', message: 'Use JoinedSignal, which has an end (shared/signals).' },
@@ -53,6 +54,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': 'off',
       'no-restricted-imports': 'off',
+      'max-lines-per-function': 'off',
       'regexp/no-super-linear-backtracking': 'off',
       'regexp/no-super-linear-move': 'off',
       // Matchers such as expect.any() are of type any; spies are methods without their object.

@@ -1,12 +1,14 @@
-import type { LaneOverview } from '../../../shared/api/views.ts';
+import type { LaneOverview, RunView } from '../../../shared/api/views.ts';
 
-export const STATUS_ORDER = ['success', 'failure', 'canceled', 'running'] as const;
-export type Counts = Record<(typeof STATUS_ORDER)[number], number>;
+export type Counts = Record<RunView['status'], number>;
+const NO_RUNS: Counts = { success: 0, failure: 0, canceled: 0, running: 0 };
+/** Every status, in the order of the charts. */
+export const STATUS_ORDER = Object.keys(NO_RUNS) as (keyof Counts)[];
 export type Hour = LaneOverview['hours'][number];
 
 /** The runs of several hours. */
 export function totalsOf(hours: Hour[]): Counts {
-  const totals = { success: 0, failure: 0, canceled: 0, running: 0 };
+  const totals = { ...NO_RUNS };
   for (const hour of hours) for (const status of STATUS_ORDER) totals[status] += hour[status];
   return totals;
 }
@@ -20,6 +22,6 @@ export function allHours(hours: Hour[], since: string): Hour[] {
   const first = Math.floor(Date.parse(since) / HOUR_MS) * HOUR_MS;
   return Array.from({ length: HOURS }, (_, index) => {
     const time = first + index * HOUR_MS;
-    return known.get(time) ?? { hour: new Date(time).toISOString(), success: 0, failure: 0, canceled: 0, running: 0 };
+    return known.get(time) ?? { hour: new Date(time).toISOString(), ...NO_RUNS };
   });
 }

@@ -44,25 +44,29 @@ export function RunActions({ run }: { run: RunView }) {
         <p>A canceled run cannot continue. You can rerun it from the beginning.</p>
       </ConfirmButton>
     );
+  return <Rerun isSuccess={run.status === 'success'} isPending={rerun.isPending} onRerun={rerun.mutate} />;
+}
+
+interface RerunProps {
+  isSuccess: boolean;
+  isPending: boolean;
+  onRerun: (force: boolean) => void;
+}
+
+function Rerun({ isSuccess, isPending, onRerun }: RerunProps) {
   return (
     <>
-      <button
-        type="button"
-        className="button"
-        data-kind="primary"
-        disabled={rerun.isPending}
-        onClick={() => rerun.mutate(false)}
-      >
+      <button type="button" className="button" data-kind="primary" disabled={isPending} onClick={() => onRerun(false)}>
         Rerun
       </button>
-      {run.status === 'success' && (
+      {isSuccess && (
         <ConfirmButton
           label="Rerun with force"
           confirmLabel="Rerun"
           title="Create a new version?"
           danger={false}
-          disabled={rerun.isPending}
-          onConfirm={() => rerun.mutate(true)}
+          disabled={isPending}
+          onConfirm={() => onRerun(true)}
         >
           <p>A rerun links the existing version when the input is the same. This rerun processes the input again.</p>
         </ConfirmButton>

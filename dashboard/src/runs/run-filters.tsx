@@ -1,10 +1,15 @@
 import { type ReactNode, useEffect, useState } from 'react';
+import type { LaneOverview, RunView } from '../../../shared/api/views.ts';
 import type { RunFilter } from '../api/queries.ts';
 import { localInput, utcTime } from './local-time.ts';
 import type { FilterField } from './use-run-filter.ts';
 
-const STATUSES = ['running', 'success', 'failure', 'canceled'];
-const LANES = ['vector', 'raster', 'tabular', 'join'];
+// As keys of records, so that the type checker finds a status or lane that is missing.
+const STATUSES = Object.keys({ running: 0, success: 0, failure: 0, canceled: 0 } satisfies Record<
+  RunView['status'],
+  0
+>);
+const LANES = Object.keys({ vector: 0, raster: 0, tabular: 0, join: 0 } satisfies Record<LaneOverview['lane'], 0>);
 /** Each keystroke would be a request. */
 const TYPING_MS = 300;
 
