@@ -6,6 +6,7 @@ import type { ActivityDocument, RunDocument } from '#shared/ledger/documents.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { activityOf } from '#shared/ledger/activity.ts';
 import { newRun } from '#shared/ledger/new-run.ts';
+import { runPages } from './run-pages.ts';
 
 export interface RerunRequest {
   operator: string;
@@ -21,9 +22,6 @@ export interface RerunContext {
   /** Lanes that a function of this installation executes. */
   servedLanes: ReadonlySet<Lane>;
 }
-
-/** Runs in one page of the ledger. */
-const RUNS_PER_PAGE = 500;
 
 /**
  * Creates a new run of the manifest of an ended run. A repeated request creates no second run, but publishes the event
@@ -69,7 +67,7 @@ async function insertRun(
   servedLanes: ReadonlySet<Lane>,
 ): Promise<{ created: boolean; run: RunDocument }> {
   for (;;) {
-    const runs = await listRunsOfBatch(original.batch_id, ledger);
+    const runs = (await Array.fromAsync(runPages(ledger, { batch_id: original.batch_id }))).flat();
     const earlier = findRunOfRequest(runs, request.requestId);
     if (earlier !== undefined) {
       checkSameOriginal(earlier, original);
@@ -79,15 +77,6 @@ async function insertRun(
     const { inserted, run } = await ledger.insertRerun(planRerun(original, runs, request));
     if (inserted) return { created: true, run };
     // Another request has used this run key. It can be a second delivery of this request, so read the runs again.
-  }
-}
-
-async function listRunsOfBatch(batchId: string, ledger: RerunContext['ledger']): Promise<RunDocument[]> {
-  const all: RunDocument[] = [];
-  for (;;) {
-    const page = await ledger.listRuns({ batch_id: batchId, limit: RUNS_PER_PAGE, offset: all.length });
-    all.push(...page);
-    if (page.length < RUNS_PER_PAGE) return all;
   }
 }
 

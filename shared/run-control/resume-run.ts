@@ -5,20 +5,11 @@ import type { RunDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { canceledBy } from './end-run.ts';
 import { rerunActivity } from './rerun.ts';
+import { runPages } from './run-pages.ts';
 
-/** Runs in one page of the ledger. */
-const RUNS_PER_PAGE = 200;
-
-/**
- * Every run that is not archived, newest first. A run can be missing, because the pages shift when other runs are
- * archived.
- */
+/** Every run that is not archived, newest first. A run can be missing when other runs are archived meanwhile. */
 export async function* listUnarchivedRuns(ledger: Pick<Ledger, 'listRuns'>): AsyncIterable<RunDocument> {
-  for (let offset = 0; ; offset += RUNS_PER_PAGE) {
-    const runs = await ledger.listRuns({ archived: false, limit: RUNS_PER_PAGE, offset });
-    yield* runs;
-    if (runs.length < RUNS_PER_PAGE) return;
-  }
+  for await (const runs of runPages(ledger, { archived: false })) yield* runs;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { PostgisServer } from '#shared/postgis/postgis.ts';
 import { runOfSchema } from '#shared/postgis/run-schema.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { deleteScratchFolders } from '#shared/runtime/scratch.ts';
+import { runPages } from './run-pages.ts';
 
 /** Working data (run schemas, scratch folders) that was deleted. */
 export interface DeletedWorkingData {
@@ -16,8 +17,6 @@ type Services = Pick<Context, 'env' | 'ledger' | 'log' | 'objects' | 'postgis'>;
 
 /** A stopped worker can upload an object after its run has ended, but not later than this. */
 const LATE_UPLOAD_MS = 24 * 3600 * 1000;
-/** Runs in one page of the ledger. */
-const RUNS_PER_PAGE = 100;
 
 /**
  * Deletes schemas of ended runs and scratch folders (deleteScratchFolders), which crashed processes could not delete.
@@ -41,12 +40,12 @@ export async function deleteWorkingData(
  * Deletes objects that workers uploaded after their run had ended and that no asset registers. `signal` ends it early.
  */
 export async function deleteLateUploads(services: Services, signal: AbortSignal, now = Date.now()): Promise<void> {
-  for (let offset = 0; !signal.aborted; offset += RUNS_PER_PAGE) {
-    const runs = await services.ledger.listRuns({ limit: RUNS_PER_PAGE, offset });
+  if (signal.aborted) return;
+  for await (const runs of runPages(services.ledger)) {
     for (const run of runs.filter(hasEnded)) await deleteUnregisteredObjects(run, services);
     // The list is newest first. Objects of runs that started earlier were deleted by their archive step.
     const last = runs.at(-1);
-    if (runs.length < RUNS_PER_PAGE || last === undefined || now - Date.parse(last.created_at) > LATE_UPLOAD_MS) return;
+    if (signal.aborted || last === undefined || now - Date.parse(last.created_at) > LATE_UPLOAD_MS) return;
   }
 }
 
