@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { MAX_LIMIT } from '#shared/api/page-size.ts';
+import { MAX_LIMIT } from '#shared/api/views.ts';
 import {
   DATE_FORMATS,
   DECLARABLE_TYPES,

@@ -6,6 +6,9 @@ import type { ActivityDocument, AssetDocument, DatasetDocument, Step } from '#sh
 
 /** The documents of the JSON API and of `sluice --json`. They are public: fields are added, but never renamed. */
 
+/** The most entries of a list that the gateway returns for one request. */
+export const MAX_LIMIT = 500;
+
 export interface StepView {
   name: string;
   status: Step['status'];

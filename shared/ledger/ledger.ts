@@ -12,6 +12,9 @@ import type {
   RunDocument,
 } from './documents.ts';
 
+/** Length of a list when the caller sets no limit. */
+export const DEFAULT_LIMIT = 50;
+
 /**
  * The ledger. Each operation is one atomic conditional write in every implementation, and several processes may use the
  * ledger at the same time. The tests in tests/contract hold for all implementations. Every operation can throw

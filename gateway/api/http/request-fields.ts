@@ -1,13 +1,12 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
-import { MAX_LIMIT } from '#shared/api/page-size.ts';
+import { MAX_LIMIT } from '#shared/api/views.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { DEFAULT_LIMIT } from '#shared/ledger/ledger.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { textProblem } from '#shared/text/visible-text.ts';
 import { principalOf } from './principal.ts';
-
-const DEFAULT_LIMIT = 50;
 
 /** The query parameters `limit` and `offset` of every list. */
 export const PAGE = {

@@ -1,12 +1,12 @@
 import type { ClientSession, Collection, ObjectId } from 'mongodb';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { AssetDocument } from '../documents.ts';
-import type { DatasetVersion } from '../ledger.ts';
+import { type DatasetVersion, DEFAULT_LIMIT } from '../ledger.ts';
 import type { AssetQueries, AssetWrite } from '../operations/assets.ts';
 import { heldBy } from './claims.ts';
 import { type Database, isDuplicate, writeMark } from './database.ts';
 import { NOW } from './expressions.ts';
-import { DEFAULT_LIMIT, definedFields } from './records.ts';
+import { definedFields } from './records.ts';
 import { fromStored, objectId, type Stored, storedValue, toStored } from './stored-documents.ts';
 
 /** Assets that are not removed. */

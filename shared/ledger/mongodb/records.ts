@@ -1,15 +1,12 @@
 import type { Document } from 'mongodb';
 import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
-import type { RunFilter, RunGroup, StepProgress } from '../ledger.ts';
+import { DEFAULT_LIMIT, type RunFilter, type RunGroup, type StepProgress } from '../ledger.ts';
 import type { RecordQueries, RunQueries } from '../operations/records.ts';
 import { heldBy } from './claims.ts';
 import { type Database, insertNew, writeMark } from './database.ts';
 import { literal, mapSteps, merge, NOW } from './expressions.ts';
 import { fromStored, objectId, type Stored, toStored } from './stored-documents.ts';
-
-/** Length of a list when the caller sets no limit. */
-export const DEFAULT_LIMIT = 50;
 
 /** Lineage, activities and the list of datasets. */
 export function recordQueries(database: Database): Omit<RecordQueries, 'getDataset'> {

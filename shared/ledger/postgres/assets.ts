@@ -1,11 +1,11 @@
 import { UNSUCCESSFUL_STATUSES } from '#shared/contracts/statuses.ts';
 import { storableJson } from '#shared/text/storable.ts';
 import type { AssetDocument, DatasetDocument, RemovalReason } from '../documents.ts';
-import type { DatasetVersion } from '../ledger.ts';
+import { type DatasetVersion, DEFAULT_LIMIT } from '../ledger.ts';
 import type { AssetQueries, AssetWrite, RemovalQueries } from '../operations/assets.ts';
 import { heldBy } from './claims.ts';
 import { type Database, isUniqueViolation, type Statement } from './database.ts';
-import { CLAIM_HELD, COMPLETE, DEFAULT_LIMIT, EXISTS, listOf, listOfTexts, NOW } from './sql.ts';
+import { CLAIM_HELD, COMPLETE, EXISTS, listOf, listOfTexts, NOW } from './sql.ts';
 
 /** `doc` of run r with an asset added. */
 const WITH_ASSET = `r.doc || jsonb_build_object(

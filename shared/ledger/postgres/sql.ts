@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { DEFAULT_LIMIT } from '../ledger.ts';
 import type { Statement } from './database.ts';
 
 /** Parts of SQL statements that several collections use. */
@@ -30,9 +31,6 @@ export const COMPLETE = "doc ->> 'stac_key' is not null";
  */
 export const CLAIM_HELD =
   'claim as materialized (select _id from ledger.runs where run_id = $1 and doc @> $2::jsonb for update)';
-
-/** Length of a list when the caller sets no limit. */
-export const DEFAULT_LIMIT = 50;
 
 export interface ListRequest {
   /** Columns and their values; undefined values are ignored. */
