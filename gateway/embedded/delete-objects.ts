@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { SaxesParser } from 'saxes';
+import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { element, escapeXml, type KoaContext, s3Error, type S3rverStore, xmlResponse } from './s3rver.ts';
 
 /**
@@ -26,7 +26,7 @@ export function deleteObjects(buckets: readonly string[], store: S3rverStore) {
     const { pathname, searchParams: query } = new URL(context.req.url ?? '/', 'http://localhost');
     const bucket = decodeURIComponent(pathname).replace(/^\/|\/$/g, '');
     if (context.req.method !== 'POST' || !query.has('delete') || !buckets.includes(bucket)) return next();
-    const { keys, quiet } = parseRequest(await readBody(context.req));
+    const { keys, quiet } = parseRequest((await readAtMost(context.req, MAX_BODY_BYTES, malformed)).toString());
     const errors = new Map<string, Error>();
     const remaining = [...keys];
     const deleteNext = async () => {
@@ -36,17 +36,6 @@ export function deleteObjects(buckets: readonly string[], store: S3rverStore) {
     await Promise.all(Array.from({ length: PARALLEL }, deleteNext));
     xmlResponse(context, 'DeleteResult', keys.map((key) => resultXml(key, errors.get(key), quiet)).join(''));
   };
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw malformed();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 function resultXml(key: string, error: (Error & { code?: string }) | undefined, quiet: boolean): string {

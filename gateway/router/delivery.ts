@@ -1,6 +1,6 @@
 import type { Env } from '#shared/config/env.ts';
 import type { StackFunction } from '#shared/config/stack.ts';
-import { findUnstorable } from '#shared/text/storable.ts';
+import { unstorableFieldOf } from '#shared/text/storable.ts';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
@@ -72,7 +72,7 @@ export function assertStorable(event: SluiceEvent): void {
       `The event ${event.type} has ${bytes} bytes; the limit is ${MAX_EVENT_BYTES} bytes.`,
       { details },
     );
-  const field = text.includes('\\u') ? findUnstorable(event) : undefined; // JSON escapes such characters.
+  const field = unstorableFieldOf(event, text);
   if (field !== undefined)
     throw new SluiceError(
       'EVENT_INVALID',

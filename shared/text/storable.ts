@@ -26,6 +26,14 @@ export function storableValue<T>(value: T): T {
   ) as T;
 }
 
+/**
+ * Path of the first field of a value that cannot be stored. `json` is its JSON: JSON.stringify escapes exactly these
+ * characters and other control characters, so most values need no search.
+ */
+export function unstorableFieldOf(value: unknown, json: string): string | undefined {
+  return json.includes('\\u') ? findUnstorable(value) : undefined;
+}
+
 /** Path of the first field whose name or text cannot be stored, such as `metadata.tags.note`. */
 export function findUnstorable(value: unknown, path = ''): string | undefined {
   if (typeof value === 'string') return isStorableText(value) ? undefined : path || 'the text';
@@ -41,8 +49,7 @@ export function findUnstorable(value: unknown, path = ''): string | undefined {
 /** JSON of a document. Throws REQUEST_INVALID that names the first field which cannot be stored. */
 export function storableJson(document: unknown): string {
   const json = JSON.stringify(document);
-  // JSON.stringify escapes exactly these characters and other control characters, so most documents need no search.
-  const field = json.includes('\\u') ? findUnstorable(document) : undefined;
+  const field = unstorableFieldOf(document, json);
   if (field === undefined) return json;
   throw new SluiceError(
     'REQUEST_INVALID',
