@@ -1,5 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
-import { weakSecretProblems } from '#shared/config/secrets.ts';
+import { weakSecretProblems } from '#shared/config/secret-rules.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { namesLedger } from '#shared/ledger/open-ledger.ts';
 

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readStack } from '#shared/config/stack.ts';
-import { weakSecretProblem } from '#shared/config/secrets.ts';
+import { weakSecretProblem } from '#shared/config/secret-rules.ts';
 import { createSecrets } from './secret-files.ts';
 
 const folders: string[] = [];

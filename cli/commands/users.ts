@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FolderLock, homeFolder, lockFolder } from '../../gateway/embedded/home-folder.ts';
-import { hashPassword, passwordProblem } from '../../gateway/access/password.ts';
+import { passwordProblem } from '#shared/config/secret-rules.ts';
+import { hashPassword } from '../../gateway/access/password.ts';
 import type { Role } from '../../gateway/access/route-roles.ts';
 import { createToken, hashToken } from '../../gateway/access/tokens.ts';
 import {

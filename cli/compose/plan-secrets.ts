@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isLoopbackHost } from '#shared/config/env-rules.ts';
-import { weakSecretProblem } from '#shared/config/secrets.ts';
+import { weakSecretProblem } from '#shared/config/secret-rules.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { minioEnvironment } from '../storage/notifications.ts';
 

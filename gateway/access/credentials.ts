@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { type Env, isReachableFromNetwork } from '#shared/config/env.ts';
-import { weakSecretProblem } from '#shared/config/secrets.ts';
+import { passwordProblem, weakSecretProblem } from '#shared/config/secret-rules.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
-import { passwordProblem } from './password.ts';
 import { UserDirectory } from './user-directory.ts';
 import { USERS_FILE } from './users-file.ts';
 

@@ -1,4 +1,5 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { MAX_PASSWORD_CHARACTERS } from '#shared/config/secret-rules.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { networkOf } from './failure-limit.ts';
 
@@ -21,24 +22,6 @@ const LIMITS = { ln: [10, 18], r: [1, 16], p: [1, 16] } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/-]{8,128})\$([\w+/-]{22,172})$/;
-
-/** The shortest password that OWASP ASVS permits (2.1.1). */
-export const MIN_PASSWORD_CHARACTERS = 12;
-/** scrypt reads the whole password first, so its length is limited. */
-export const MAX_PASSWORD_CHARACTERS = 256;
-
-/** Why a new password is not accepted, as the end of a sentence about it. Undefined for a good one. */
-export function passwordProblem(password: string, userName = ''): string | undefined {
-  const length = [...password].length;
-  if (length < MIN_PASSWORD_CHARACTERS) return `has fewer than ${MIN_PASSWORD_CHARACTERS} characters`;
-  if (length > MAX_PASSWORD_CHARACTERS) return `has more than ${MAX_PASSWORD_CHARACTERS} characters`;
-  if (/\p{Cc}/u.test(password)) return 'contains a control character';
-  if (new Set(password.toLowerCase().replaceAll(userName.toLowerCase() || '\0', '')).size < MIN_DIFFERENT_CHARACTERS)
-    return 'consists of the name of the user or of repeated characters';
-  return undefined;
-}
-
-const MIN_DIFFERENT_CHARACTERS = 5;
 
 /** Hashes a password. Without `salt`, the salt is random. */
 export async function hashPassword(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<string> {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { headerText, httpUrl, optional, wholeNumber } from './env-rules.ts';
+import { MAX_PASSWORD_CHARACTERS, WITHOUT_CONTROL_CHARACTERS } from './secret-rules.ts';
 
 /** A secret that people type, which can contain spaces. */
 const password = z
   .string()
-  .max(256)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+  .max(MAX_PASSWORD_CHARACTERS)
+  .regex(WITHOUT_CONTROL_CHARACTERS, 'must not contain control characters')
   .optional();
 
 /** `admin=GROUP,viewer=*`: the value of the claim that a user needs for a role. */

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { parseEnv } from './env.ts';
-import { weakSecretProblem } from './secrets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'geheim é '));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,23 +44,3 @@ test('an error of a value from a file does not contain the value', () => {
   expect(() => parseEnv({ LEDGER_URL_FILE })).toThrow(/LEDGER_URL must be a URL/);
   expect(() => parseEnv({ LEDGER_URL_FILE })).not.toThrow(/geheim@/);
 });
-
-test.each([
-  ['minioadmin', 'has fewer than 16 characters'],
-  ['minioadminminioadmin', 'consists of common words or repeated characters'],
-  ['change-me-change-me', 'consists of common words or repeated characters'],
-  ['Password123456789', 'consists of common words or repeated characters'],
-  ['your-secret-access-key', 'consists of common words or repeated characters'],
-  ['abcabcabcabcabcabcabc', 'consists of common words or repeated characters'],
-  ['0000000000000000000000', 'consists of common words or repeated characters'],
-  ['xx-pipeline-73af-b0c2', 'contains its access key'],
-])('%s is weak: it %s', (secret, problem) => {
-  expect(weakSecretProblem(secret, 'Pipeline')).toBe(problem);
-});
-
-test.each(['9b2f61c07ae84d35', 'p+/=&%"\\<>#?;:|$`~!@9', 'correct horse battery staple', 'K7MDENG/bPxRfiCYEXAMPLE'])(
-  '%s is not weak',
-  (secret) => {
-    expect(weakSecretProblem(secret, 'pipeline')).toBeUndefined();
-  },
-);
