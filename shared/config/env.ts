@@ -226,7 +226,8 @@ export const ENV_SCHEMA = z.object({
     64 * 2 ** 40,
   ).describe('Address space limit of one GDAL process. Without prlimit, limit of its resident memory.'),
   GDAL_STALLED_CPU_SECONDS: wholeNumber(300, 1, MAX_STEP_SECONDS).describe(
-    'Processor seconds that a GDAL program may use without reading or writing. Needs /proc (Linux).',
+    'Processor seconds that a GDAL program may use without reading or writing (needs /proc of Linux), and seconds ' +
+      'that the reading of a workbook may take without progress.',
   ),
   POSTGRES_MEMORY_BYTES: wholeNumber(
     defaultPostgresMemory(totalmem(), process.constrainedMemory(), cpus().length),
