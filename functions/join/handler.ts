@@ -9,7 +9,7 @@ import { sessionSettings } from '#shared/postgis/session-pool.ts';
 import { countGeometries } from '#shared/postgis/table-checks.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
-import { settleAll } from '#shared/signals/settle-all.ts';
+import { settleAll } from '#shared/signals/promises.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { assetLabel, fetchAsset, findAssets, type JoinAssets } from './find-assets.ts';
 import { DROP_TABLES } from './join-sql.ts';

@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { within } from '#shared/signals/within.ts';
+import { within } from '#shared/signals/promises.ts';
 import { type Env, ENV_SCHEMA, STORE_SETUP_VARIABLES } from '#shared/config/env.ts';
 import { FILE_VARIABLES } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';

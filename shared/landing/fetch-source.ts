@@ -7,7 +7,7 @@ import { adviceForFirstBytes, describeFirstBytes, isWideText, readFirstBytes } f
 import { type FileFormat, hasExtension, isZipArchive } from '#shared/formats/format-list.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { settleAll } from '#shared/signals/settle-all.ts';
+import { settleAll } from '#shared/signals/promises.ts';
 import {
   attachedEnding,
   datasetInZip,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { within } from '#shared/signals/within.ts';
+import { within } from '#shared/signals/promises.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import {

@@ -4,7 +4,7 @@ import type { SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { type TableFormat, tableFormat } from '#shared/formats/table-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
-import { settleAll } from '#shared/signals/settle-all.ts';
+import { settleAll } from '#shared/signals/promises.ts';
 
 /** Concurrent downloads: enough to hide the latency of the object store. */
 const PARALLEL_DOWNLOADS = 4;

@@ -31,6 +31,11 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   return { start, end };
 }
 
+/** Whether an If-None-Match header contains the tag. Weak tags match, as RFC 9110, section 13.1.2 requires. */
+export function matchesTag(header: string | undefined, etag: string): boolean {
+  return (header ?? '').split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}
+
 /** `attachment` with a file name, and a readable ASCII name for clients that do not support `filename*` (RFC 6266). */
 export function attachment(fileName: string): string {
   const name = fileName.toWellFormed();

@@ -12,8 +12,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type AssetDocument, ObjectIdSchema } from '#shared/ledger/documents.ts';
 import { DATASET_ID, KeepVersionsSchema } from '#shared/manifest/manifest.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { matchesTag } from '../http/entity-tags.ts';
-import { attachment, parseRange, TransferLimit } from '../http/transfers.ts';
+import { attachment, matchesTag, parseRange, TransferLimit } from '../http/transfers.ts';
 import { errorResponse } from '../http/error-response.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
 

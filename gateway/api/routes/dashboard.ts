@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { getMimeType } from 'hono/utils/mime';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { matchesTag } from '../http/entity-tags.ts';
+import { matchesTag } from '../http/transfers.ts';
 
 /** What `vite build` writes (cli/setup/dashboard.mjs, gateway/Dockerfile). */
 const BUILT_DASHBOARD = resolve(import.meta.dirname, '../../../dashboard/dist');

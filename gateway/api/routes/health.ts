@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { Gauge, Registry } from 'prom-client';
-import { within } from '#shared/signals/within.ts';
+import { within } from '#shared/signals/promises.ts';
 import type { HealthDocument } from '#shared/api/health.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
