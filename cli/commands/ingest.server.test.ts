@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LAUNCHER, runSluice } from '../../tests/fixtures/command-line.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
@@ -20,12 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs `sluice` in a separate process. */
-const run = (args: string[], variables: Record<string, string> = {}) =>
-  execa(process.execPath, [LAUNCHER, ...args], {
-    reject: false,
-    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables },
-  });
+const run = (args: string[], variables?: Record<string, string>) => runSluice(sluice.url, args, variables);
 const ingestJson = async (...args: string[]) => {
   const { stdout, exitCode } = await run(['ingest', ...args, '--json']);
   return { exitCode, document: JSON.parse(stdout) as Record<string, unknown> };

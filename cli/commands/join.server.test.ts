@@ -2,16 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readGeoParquet } from '../../tests/geoparquet.ts';
+import { runSluice } from '../../tests/fixtures/command-line.ts';
 import { startTestSluice, type TestSluice } from '../../tests/running-sluice.ts';
 import type { RunJson } from '../output/json-output.ts';
 import type { LineageGraph } from '#shared/api/views.ts';
 
 /** The join lane from end to end, with two assets from the vector and tabular lanes. */
 
-const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 const CSV = [
   'Land,Hauptstadt,Einwohner,area_km2',
@@ -40,8 +39,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = (args: string[]) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (args: string[]) => runSluice(sluice.url, args);
 const json = async (...args: string[]) => {
   const { stdout, exitCode } = await run([...args, '--json']);
   return { exitCode, document: JSON.parse(stdout) as RunJson };

@@ -1,12 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { repairCatalog } from '#shared/reconcile/reconcile.ts';
 import type { Reconciliation } from '#shared/reconcile/reconcile.ts';
+import { runSluice } from '../../tests/fixtures/command-line.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 
 let sluice: TestSluice;
@@ -16,8 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => sluice[Symbol.asyncDispose]());
 
-const run = (args: string[]) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (args: string[]) => runSluice(sluice.url, args);
 const reconcile = async (...args: string[]) => {
   const { stdout, exitCode } = await run(['reconcile', ...args, '--json']);
   return { exitCode, report: JSON.parse(stdout) as Reconciliation };

@@ -1,13 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runSluice } from '../../tests/fixtures/command-line.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 import { describeRetention } from './retention.ts';
-
-const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 
 let sluice: TestSluice;
 let folder: string;
@@ -20,8 +17,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = (...args: string[]) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (...args: string[]) => runSluice(sluice.url, args);
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).stdout) as unknown;
 const versions = async (dataset: string) =>
   ((await json('assets', '--dataset', dataset)) as { version: number }[]).map(({ version }) => version);

@@ -2,14 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeEvent } from '#shared/events/event.ts';
 import { SLEEP_IN_TRANSFORM } from '../../tests/fixtures/sleep-in-transform.ts';
+import { runSluice } from '../../tests/fixtures/command-line.ts';
 import { type TestSluice, startTestSluice } from '../../tests/running-sluice.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../sluice.mjs', import.meta.url));
 const COUNTRIES = fileURLToPath(new URL('../../gateway/console/sample/countries.zip', import.meta.url));
 const NO_RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
 
@@ -24,12 +23,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs `sluice` in a separate process. */
-const run = (args: string[], variables: Record<string, string> = {}) =>
-  execa(process.execPath, [LAUNCHER, ...args], {
-    reject: false,
-    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent', ...variables },
-  });
+const run = (args: string[], variables?: Record<string, string>) => runSluice(sluice.url, args, variables);
 const json = async (...args: string[]) => {
   const { stdout, exitCode } = await run([...args, '--json']);
   return {

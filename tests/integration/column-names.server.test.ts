@@ -1,16 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runSluice } from '../fixtures/command-line.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 /** Attributes with the names that Sluice, GDAL and PostgreSQL use themselves, in every lane. */
 
-const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
 /** The column `a` is the key of the join. All other names are awkward. */
 const NAMES = [
   ...['a', 'A', 'sluice~key', 'SLUICE~Geometry', 'sluice~0', 'sluice1~key', 'sluice~renamed~0', 'sluice_fid'],
@@ -36,10 +34,7 @@ interface Made {
 }
 
 async function sluiceCommand(...args: string[]): Promise<Made> {
-  const result = await execa(process.execPath, [LAUNCHER, ...args, '--json'], {
-    reject: false,
-    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' },
-  });
+  const result = await runSluice(sluice.url, [...args, '--json']);
   expect(result.exitCode, result.stderr + result.stdout).toBe(0);
   return JSON.parse(result.stdout) as Made;
 }

@@ -7,11 +7,11 @@ import { fromArrayBuffer } from 'geotiff';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDetailView } from '#shared/api/views.ts';
 import { inconsistencies } from '../lake-consistency.ts';
+import { runSluice } from '../fixtures/command-line.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 /** The raster lane through the command line of a running Sluice. The asset is downloaded by its URL. */
 
-const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
 const data = (name: string) => fileURLToPath(new URL(`../data/raster/${name}`, import.meta.url));
 
 let sluice: TestSluice;
@@ -31,8 +31,7 @@ interface Asset {
   version: number;
 }
 
-const run = (...args: string[]) =>
-  execa(process.execPath, [LAUNCHER, ...args], { reject: false, env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' } });
+const run = (...args: string[]) => runSluice(sluice.url, args);
 
 async function ingest(...args: string[]) {
   const result = await run('ingest', ...args, '--json');

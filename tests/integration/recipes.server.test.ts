@@ -1,14 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDetailView, RunView } from '#shared/api/views.ts';
 import { readGeoParquet } from '../geoparquet.ts';
+import { runSluice } from '../fixtures/command-line.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
-
-const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
 
 let sluice: TestSluice;
 let folder: string;
@@ -96,10 +93,7 @@ async function ingest(recipe: unknown): Promise<{ exitCode: number | undefined; 
     recipeFile,
     '--json',
   ];
-  const { stdout, exitCode } = await execa(process.execPath, [LAUNCHER, ...args], {
-    reject: false,
-    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' },
-  });
+  const { stdout, exitCode } = await runSluice(sluice.url, args);
   return { exitCode, run: JSON.parse(stdout) as RunView & { reused?: boolean } };
 }
 

@@ -1,18 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { execa } from 'execa';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AssetDetailView } from '#shared/api/views.ts';
+import { runSluice } from '../fixtures/command-line.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 /** The tabular lane through the command line of a running Sluice. The asset is downloaded by its URL. */
 
-const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
 /** Municipalities, with semicolons, decimal commas, codes with leading zeros, and one row that is too short. */
 const GEMEINDEN = 'bfs;größe;Einwohner\n0261;87,88;443037\n0351;51,62;\n6621;"15,93";203951\n9999\n';
 
@@ -29,10 +27,7 @@ afterAll(async () => {
 async function ingest(name: string, body: string | Buffer, ...options: string[]) {
   const path = join(folder, name);
   await writeFile(path, body);
-  const result = await execa(process.execPath, [LAUNCHER, 'ingest', path, ...options], {
-    reject: false,
-    env: { SLUICE_URL: sluice.url, LOG_LEVEL: 'silent' },
-  });
+  const result = await runSluice(sluice.url, ['ingest', path, ...options]);
   return {
     ...result,
     json: () =>
