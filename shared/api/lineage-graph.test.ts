@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { AssetDocument, LineageDocument } from '#shared/ledger/documents.ts';
+import type { LineageDocument } from '#shared/ledger/documents.ts';
+import { assetDocument } from '../../tests/fixtures/documents.ts';
 import { lineageGraph } from './lineage-graph.ts';
 
 const RUN = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
@@ -30,20 +31,16 @@ const EDGES = [
 const known = new Set(EDGES.map(({ asset_id }) => asset_id));
 const ledger = {
   getAssets: (ids: readonly string[]) =>
-    Promise.resolve(
-      ids
-        .filter((id) => known.has(id))
-        .map((id) => ({ _id: id, dataset_id: id, version: 1, kind: 'spatial' }) as AssetDocument),
-    ),
+    Promise.resolve(ids.filter((id) => known.has(id)).map((id) => assetDocument({ _id: id, dataset_id: id }))),
   getRemovedAsset: (id: string) =>
     Promise.resolve(
       id === 'gone'
-        ? ({
+        ? assetDocument({
             _id: id,
             dataset_id: 'straßen',
             version: 2,
             removed: { at: '2026-01-02T00:00:00.000Z', reason: 'retention' },
-          } as AssetDocument)
+          })
         : undefined,
     ),
   listLineage: (id: string) => Promise.resolve(EDGES.filter((each) => each.asset_id === id)),

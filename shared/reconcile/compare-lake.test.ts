@@ -1,16 +1,18 @@
 import { expect, test } from 'vitest';
+import { assetDocument } from '../../tests/fixtures/documents.ts';
 import { compareLake as compare, type RegisteredAsset } from './compare-lake.ts';
 
-const asset = (version: number, fields: Partial<RegisteredAsset> = {}): RegisteredAsset => ({
-  _id: `a${version}`,
-  dataset_id: 'straßen',
-  version,
-  s3_key: `straßen/r${version}/1/straßen.parquet`,
-  size_bytes: 100 + version,
-  content_hash: 'c'.repeat(64),
-  stac_key: `straßen/v${version}.json`,
-  ...fields,
-});
+const asset = (version: number, fields: Partial<RegisteredAsset> = {}): RegisteredAsset =>
+  assetDocument({
+    _id: `a${version}`,
+    dataset_id: 'straßen',
+    version,
+    s3_key: `straßen/r${version}/1/straßen.parquet`,
+    size_bytes: 100 + version,
+    content_hash: 'c'.repeat(64),
+    stac_key: `straßen/v${version}.json`,
+    ...fields,
+  });
 /** A lake that agrees with the assets. */
 const lakeOf = (...assets: RegisteredAsset[]) =>
   new Map<string, number>([

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 import type { Context } from './context.ts';
 import { countBackendDeaths, mayUseParallelWorkers, restartAfterLoss } from './restart-run.ts';
 
@@ -40,19 +41,18 @@ test.each([
 });
 
 describe('restartAfterLoss', () => {
-  const RUN_ID = '0d4a1f6e-2f64-8c11-9a3e-0123456789ab';
   const away = new SluiceError('DATABASE_UNAVAILABLE', 'the database system is in recovery mode');
 
   /** Restarts a run with these counts on a ledger that rejects the first writes with `errors`. */
   async function restart(counts: object, errors: SluiceError[], details: Record<string, unknown> = {}) {
-    const run = { run_id: RUN_ID, batch_id: 'b 1', lane: 'vector', traceparent: null, ...counts } as RunDocument;
+    const run: RunDocument = { ...newBatch().run, ...counts };
     const restartRun = vi.fn(() => {
       const error = errors.shift();
       return error ? Promise.reject(error) : Promise.resolve({ ...run, restarts: 1 + (run.restarts ?? 0) });
     });
     const appendActivity = vi.fn(() => Promise.resolve());
     const context = { ledger: { restartRun, appendActivity }, log: SILENT_LOG, signal: new AbortController().signal };
-    const claim = { runId: RUN_ID, step: 'transform-recipe' as const, token: 3, run };
+    const claim = { runId: run.run_id, step: 'transform-recipe' as const, token: 3, run };
     const event = await restartAfterLoss(claim, tablesLost(details), context as unknown as Context);
     return { type: event?.type, writes: restartRun.mock.calls as unknown[][], activities: appendActivity.mock.calls };
   }

@@ -1,17 +1,16 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { RunDocument } from '#shared/ledger/documents.ts';
+import { newBatch } from '../../tests/fixtures/documents.ts';
 import { nameInput } from './step-input.ts';
 
 const file = (name: string, row_count = 0) => ({ path: `s3://landing-zone/${name}`, row_count });
 
 /** A run of these files, with the number of their rows, in which load-to-postgis is done. */
-function runOf(files: ReturnType<typeof file>[], metadata: object = {}): RunDocument {
-  return {
-    batch_id: 'b 1',
-    manifest: { files, metadata },
-    steps: [{ name: 'load-to-postgis', reply: { data: { files } } }],
-  } as unknown as RunDocument;
+function runOf(files: ReturnType<typeof file>[], metadata: Record<string, unknown> = {}): RunDocument {
+  const { run } = newBatch({ files: files.map(({ path }) => ({ path, format: 'GPKG' })), metadata });
+  const reply = { id: '1', type: 'sluice.table.loaded', data: { files } };
+  return { ...run, steps: run.steps.map((step) => (step.name === 'load-to-postgis' ? { ...step, reply } : step)) };
 }
 
 const tooComplex = (feature: number) =>
@@ -39,7 +38,8 @@ test('lists all files when added steps can renumber the features', () => {
 });
 
 test('names the batch of a run without files', () => {
-  const error = nameInput(new SluiceError('OUT_OF_MEMORY', 'No memory.'), 'join', runOf([]));
+  const { run } = newBatch({ lane: 'join', batchId: 'b 1' });
+  const error = nameInput(new SluiceError('OUT_OF_MEMORY', 'No memory.'), 'join', run);
   expect(error.message).toBe('batch b 1: No memory. Step: join.');
 });
 
