@@ -1,8 +1,10 @@
+import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { openRouter, testEvent } from '../../tests/fixtures/router.ts';
 import { eventually, RoutersOfTest } from '../../tests/fixtures/routers-of-test.ts';
+import { PGBOSS_SCHEMA } from './pgboss-queries.ts';
 
 const routers = new RoutersOfTest();
 const start: RoutersOfTest['start'] = (functions, variables) => routers.start(functions, variables);
@@ -10,6 +12,20 @@ const start: RoutersOfTest['start'] = (functions, variables) => routers.start(fu
 /** Jobs are found only by wake-ups. Call it before the router starts. */
 function disablePolling(): void {
   vi.spyOn(globalThis, 'setInterval').mockReturnValue(undefined as never);
+}
+
+/** The times of the only job that is executed. */
+async function activeJob(): Promise<{ started_on: Date; start_after: Date }> {
+  const client = new pg.Client({ connectionString: routers.databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      `select started_on, start_after from ${PGBOSS_SCHEMA}.job where state = 'active'`,
+    );
+    return rows[0] as { started_on: Date; start_after: Date };
+  } finally {
+    await client.end();
+  }
 }
 
 describe('publishing', () => {
@@ -136,25 +152,28 @@ describe('publishing', () => {
 });
 
 describe('errors', () => {
-  test('retries after a transient error with a growing delay', async () => {
-    const at: number[] = [];
+  test('retries after a transient error when the growing delay has passed', async () => {
+    const calls: { started_on: Date; start_after: Date }[] = [];
     disablePolling();
     const router = await start({
       f: {
         topic: 'a',
-        run: () => {
-          at.push(Date.now());
-          return at.length < 3
-            ? Promise.reject(new SluiceError('STORE_UNAVAILABLE', 'unavailable'))
-            : Promise.resolve(undefined);
+        run: async () => {
+          calls.push(await activeJob());
+          if (calls.length < 3) throw new SluiceError('STORE_UNAVAILABLE', 'unavailable');
+          return undefined;
         },
       },
     });
     await router.publish(testEvent('a', '1'));
-    await eventually(() => expect(at).toHaveLength(3));
-    const [first = 0, second = 0, third = 0] = at;
-    expect(second - first).toBeGreaterThan(700);
-    expect(third - second).toBeGreaterThan(1_400);
+    await eventually(() => expect(calls).toHaveLength(3));
+    const [first, second, third] = calls.map(({ started_on, start_after }) => {
+      expect(started_on.getTime()).toBeGreaterThanOrEqual(start_after.getTime());
+      return { started: started_on.getTime(), due: start_after.getTime() };
+    });
+    // 1 s and 2 s, of which the jitter takes at most a quarter. PostgreSQL sets all times.
+    expect(second!.due - first!.started).toBeGreaterThanOrEqual(750);
+    expect(third!.due - second!.started).toBeGreaterThanOrEqual(1_500);
     expect(await router.listDeadLetters()).toEqual([]);
   });
 
