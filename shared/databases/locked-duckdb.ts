@@ -115,6 +115,7 @@ export function resourceError(thrown: unknown): SluiceError | undefined {
     return new SluiceError('DISK_FULL', 'DuckDB cannot write to the scratch folder (SCRATCH_DIR): the disk is full.', {
       cause: thrown,
     });
+  // @duckdb/node-api throws errors without a code or a type.
   if (thrown.message.startsWith('Out of Memory Error'))
     return new SluiceError(
       'INTERNAL',
