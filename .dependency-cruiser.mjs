@@ -61,6 +61,8 @@ export default {
     mayImport('shared', []),
     mayImport('gateway', ['shared']),
     mayImport('cli', ['shared', 'gateway']),
+    mayImport('kustomize', ['shared', 'gateway', 'cli']),
+    mayImport('templates', ['shared']),
     {
       name: 'dashboard-imports-types-of-the-api-only',
       severity: 'error',
@@ -80,9 +82,9 @@ export default {
       to: { path: '^dashboard/' },
     },
     {
-      name: 'product-without-tests',
+      name: 'docs-imports-no-tests',
       severity: 'error',
-      from: { path: '^(docs|kustomize|templates)/', pathNot: TESTS },
+      from: { path: '^docs/', pathNot: TESTS },
       to: { path: '^tests/' },
     },
     {
