@@ -1,4 +1,11 @@
-import { AttributionControl, type GeoJSONSource, Map as MapLibre, NavigationControl, ScaleControl } from 'maplibre-gl';
+import {
+  AttributionControl,
+  type GeoJSONSource,
+  Map as MapLibre,
+  type MapOptions,
+  NavigationControl,
+  ScaleControl,
+} from 'maplibre-gl';
 import { type RefObject, useEffect, useState } from 'react';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import { baseStyle, loadBaseMap, type MapColors } from './base-map.ts';
@@ -10,10 +17,23 @@ const PADDING = 32;
 /** A single point is shown with its surroundings. */
 const MAX_FIT_ZOOM = 14;
 const MAX_LATITUDE = 85;
+/** Data that are wider are shown with the whole world, which is as wide as the map. */
+const MAX_FIT_DEGREES = 240;
+/** The middle of a map of the world, which shows less of the Antarctic than of the Arctic. */
+const WORLD_LATITUDE = 20;
+/** The width of the world at zoom 0. */
+const WORLD_PIXELS = 512;
 
-/** For MapLibre, whose east is greater than its west. */
-function fitted([west, south, east, north]: Bbox): Bbox {
-  return [west, Math.max(south, -MAX_LATITUDE), east < west ? east + 360 : east, Math.min(north, MAX_LATITUDE)];
+/** The first view. For MapLibre, the east of a box is greater than its west. */
+function viewOf(bbox: Bbox | undefined, width: number): Partial<MapOptions> {
+  const [west, south, east, north] = bbox ?? [-180, -90, 180, 90];
+  const eastOfWest = east < west ? east + 360 : east;
+  if (eastOfWest - west > MAX_FIT_DEGREES)
+    return { center: [(west + eastOfWest) / 2, WORLD_LATITUDE], zoom: Math.log2(width / WORLD_PIXELS) };
+  return {
+    bounds: [west, Math.max(south, -MAX_LATITUDE), eastOfWest, Math.min(north, MAX_LATITUDE)],
+    fitBoundsOptions: { padding: PADDING, maxZoom: MAX_FIT_ZOOM },
+  };
 }
 
 /**
@@ -62,9 +82,7 @@ function createMap(container: HTMLElement, bbox: Bbox | undefined, colors: MapCo
   const map = new MapLibre({
     container,
     style: baseStyle(colors),
-    ...(bbox
-      ? { bounds: fitted(bbox), fitBoundsOptions: { padding: PADDING, maxZoom: MAX_FIT_ZOOM } }
-      : { center: [0, 20], zoom: 1 }),
+    ...viewOf(bbox, container.clientWidth),
     attributionControl: false,
     // The wheel scrolls the page. With Ctrl or ⌘ it zooms.
     cooperativeGestures: true,
