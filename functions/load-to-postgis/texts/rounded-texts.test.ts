@@ -56,6 +56,16 @@ test.each([
     expect(await notesOf(format, bytes.subarray(0, cut), bytes.subarray(cut)), `cut at ${cut}`).toEqual(notes);
 });
 
+test('reports the times of elements Data that GDAL does not read', async () => {
+  const data = (name: string, value: string) => `<Data name="${name}"><value>${value}</value></Data>`;
+  const values = [data('timestamp', 'n/a'), data('begin', '2024-02'), data('end', '2024-02-29T10:00:00Z')];
+  const placemark = `<Placemark><ExtendedData>${values.join('')}</ExtendedData></Placemark>`;
+  expect(await notesOf('KML', Buffer.from(`<kml>${placemark}</kml>`))).toEqual([
+    '1 values of column "timestamp" are not a date and time. They are missing. The first is "n/a".',
+    '1 values of column "begin" are not a date and time. They are missing. The first is "2024-02".',
+  ]);
+});
+
 test('finds white space at the end of a long value', async () => {
   const long = Buffer.from(`<SimpleField name="t"/><SimpleData name="t">${'é'.repeat(200_000)} </SimpleData>`);
   expect(await notesOf('KMZ', long.subarray(0, 100_001), long.subarray(100_001))).toHaveLength(1);

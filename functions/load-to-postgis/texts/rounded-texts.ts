@@ -37,6 +37,8 @@ const KML_TIMES = new Map([
   ['begin', 'begin'],
   ['end', 'end'],
 ]);
+/** GDAL stores an element `Data` with such a name in the column of the time. */
+const KML_TIME_COLUMNS: ReadonlySet<string> = new Set(KML_TIMES.values());
 /** Elements of a placemark that GDAL does not read. */
 const KML_DROPPED = new Set(['address', 'phoneNumber', 'Snippet', 'snippet', 'AddressDetails', 'author', 'link']);
 const GPX_TIMES = new Map([['time', 'time']]);
@@ -193,8 +195,11 @@ export class Scanner {
       this.#addData(attributes, value);
       this.#addPadded(element);
     }
+    if (value === '') return;
+    if (name === 'value' && KML_TIME_COLUMNS.has(this.#data ?? '') && !this.#hasSchema)
+      this.#addTime(this.#data ?? '', value);
     const column = KML_TIMES.get(name);
-    if (column === undefined || value === '') return;
+    if (column === undefined) return;
     if (this.#inTrack) this.#find('VALUES_MISSING', undefined, value, 'times of positions of tracks were left out.');
     else this.#addTime(column, value);
   }
@@ -247,9 +252,9 @@ export class Scanner {
   #addTime(column: string, value: string): void {
     if (FINE_TIME.test(value))
       this.#find('VALUES_CHANGED', column, value, `times of column "${column}" were cut to milliseconds.`);
-    else if (/^\d{4}-\d{2}$/.test(value))
+    else if (/^\d{4}-\d{2}$/.test(value) && this.#data === undefined)
       this.#find('VALUES_CHANGED', column, value, `months of column "${column}" are stored as their first day.`);
-    else if (timeTypeOf(value) === undefined)
+    else if (timeTypeOf(value) === undefined || /^\d{4}-\d{2}$/.test(value))
       this.#find(
         'VALUES_MISSING',
         column,
