@@ -21,7 +21,10 @@ import type { ClaimResult } from './ledger.ts';
  */
 export const CLAIMABLE_STATUSES = ['pending', 'failed'] as const satisfies readonly StepStatus[];
 
-/** Several renewals fit into a lease, so that a failed renewal does not lose the claim. */
+/**
+ * Several renewals fit into a lease, so that a failed renewal does not lose the claim. The time of a lease is
+ * `CLAIM_LEASE_SECONDS` in `shared/config/env.ts`.
+ */
 export const RENEWALS_PER_LEASE = 6;
 
 /** True for the step of an ended run. All other steps are steps of a running run. */
