@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import type { DeclarableType } from '#shared/contracts/column-types.ts';
-import { type ColumnClass, classOf } from '../parameters/columns.ts';
+import { type ColumnClass, classOf } from './column-class.ts';
 import { columnSql } from './select.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 

@@ -1,14 +1,8 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
-import {
-  attributeColumn,
-  classOf,
-  type ColumnClass,
-  ColumnName,
-  invalidParameter,
-  postgresText,
-} from '../parameters/columns.ts';
+import { attributeColumn, ColumnName, invalidParameter, postgresText } from '../parameters/columns.ts';
+import { classOf, type ColumnClass } from '../sql/column-class.ts';
 import { defineStep, type StepContext } from '../recipe-step.ts';
 import { columnSql, createTableAs, geometryOf } from '../sql/select.ts';
 

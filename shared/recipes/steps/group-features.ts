@@ -1,15 +1,8 @@
 import format from 'pg-format';
 import { z } from 'zod';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
-import {
-  attributeColumn,
-  checkFreeName,
-  classOf,
-  type ColumnClass,
-  ColumnName,
-  invalidParameter,
-  NewColumnName,
-} from '../parameters/columns.ts';
+import { attributeColumn, checkFreeName, ColumnName, invalidParameter, NewColumnName } from '../parameters/columns.ts';
+import { classOf, type ColumnClass } from '../sql/column-class.ts';
 import { defineStep, type RecipeStep, type StepContext } from '../recipe-step.ts';
 import { findNestedGroups, tooComplex } from '../sql/complex-geometries.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';
