@@ -19,26 +19,43 @@ const LAYERS = [
   ['reconcile', 'api'],
 ];
 
-const folders = (names) => `^shared/(${names.join('|')})/`;
+/** The folders in the folders that are divided further, lowest layer first. They may import files beside them. */
+const NESTED_LAYERS = {
+  'shared/geoparquet': [['worker'], ['export']],
+  'shared/recipes': [['sql'], ['parameters'], ['steps']],
+  'shared/tables': [['infer'], ['rules']],
+  'functions/export-cog': [['read'], ['plan'], ['check'], ['write']],
+  'functions/export-parquet': [['workbook'], ['parse']],
+  'functions/export-parquet/workbook': [['ods', 'xlsx']],
+  'functions/join': [['import']],
+  'functions/load-to-postgis': [
+    ['markup', 'staging'],
+    ['readers'],
+    ['guards', 'texts'],
+    ['dbf', 'geojson', 'gml', 'gpx'],
+    ['crs', 'csv', 'mapinfo'],
+    ['load'],
+  ],
+};
+
 const TESTS = '([.]test[.]ts$)|(^tests/)';
 
-const layerRules = LAYERS.slice(0, -1).map((names, index) => ({
-  name: `layer-${names.join('-')}`,
-  severity: 'error',
-  comment: `shared/${names.join(' and shared/')} may import lower layers only.`,
-  from: { path: folders(names), pathNot: TESTS },
-  to: { path: folders(LAYERS.slice(index + 1).flat()) },
-}));
+const foldersIn = (root, names) => `^${root}/(${names.join('|')})/`;
 
-const siblingRules = LAYERS.filter((names) => names.length > 1).flatMap((names) =>
-  names.map((name) => ({
-    name: `layer-sibling-${name}`,
-    severity: 'error',
-    comment: 'Folders of one layer do not import each other.',
-    from: { path: folders([name]), pathNot: TESTS },
-    to: { path: folders(names.filter((other) => other !== name)) },
-  })),
-);
+/** Rules: a folder of `root` imports no folder of a higher layer, and no other one of its own. */
+function layerRules(root, layers) {
+  return layers
+    .flatMap((names, index) =>
+      names.map((name) => ({
+        name: `layer-${root}-${name}`.replaceAll('/', '-'),
+        severity: 'error',
+        comment: `${root}/${name} may import lower layers only.`,
+        from: { path: foldersIn(root, [name]), pathNot: TESTS },
+        to: { path: foldersIn(root, [...names.filter((other) => other !== name), ...layers.slice(index + 1).flat()]) },
+      })),
+    )
+    .filter(({ to }) => !to.path.endsWith('/()/'));
+}
 
 const FOLDERS = ['functions', 'shared', 'gateway', 'cli', 'docs', 'kustomize', 'templates', 'bench', 'tests'];
 
@@ -88,14 +105,21 @@ export default {
       to: { path: '^tests/' },
     },
     {
-      name: 'shared-folder-has-a-layer',
+      name: 'folder-has-a-layer',
       severity: 'error',
-      comment: 'Add the folder to LAYERS in this file.',
+      comment: 'Add the folder to LAYERS or NESTED_LAYERS in this file.',
       from: {},
-      to: { path: '^shared/', pathNot: [folders(LAYERS.flat()), '^shared/[^/]+$'] },
+      to: {
+        path: ['^shared/', '^functions/[^/]+/[^/]+/'],
+        pathNot: [
+          '^shared/[^/]+$',
+          foldersIn('shared', LAYERS.flat()),
+          ...Object.entries(NESTED_LAYERS).map(([root, layers]) => foldersIn(root, layers.flat())),
+        ],
+      },
     },
-    ...layerRules,
-    ...siblingRules,
+    ...layerRules('shared', LAYERS),
+    ...Object.entries(NESTED_LAYERS).flatMap(([root, layers]) => layerRules(root, layers)),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
