@@ -75,7 +75,7 @@ function defineJoin(program: Command, { client, terminal, setExitCode }: Command
     .requiredOption('--on <left=right>', 'key columns of the features and the table; one name if they are equal')
     .requiredOption('--dataset <name>', 'dataset that the asset belongs to; created if it does not exist')
     .addOption(
-      new Option('--how <how>', 'left keeps features without a row, inner removes them (default: left)').choices([
+      new Option('--how <how>', 'left keeps features without a row, inner omits them (default: left)').choices([
         'left',
         'inner',
       ]),
@@ -204,7 +204,10 @@ function defineLedger(program: Command, { env, terminal, setExitCode }: CommandP
       .command(name)
       .description(`${description} The ledger is the one that Sluice uses.`)
       .argument('<file>', argument)
-      .option('--active', 'even if runs are active; the queue and their working tables are not in the file')
+      .option(
+        '--active',
+        'continue although runs are active; the file contains neither their queued events nor their working tables',
+      )
       .addOption(jsonOption())
       .action(async (file: string, flags: TransferFlags & JsonFlag) =>
         setExitCode(await execute(file, flags, env, terminal(flags))),
@@ -215,7 +218,7 @@ function defineLedger(program: Command, { env, terminal, setExitCode }: CommandP
 function defineDeadLetters(program: Command, { client, terminal, setExitCode }: CommandParts): void {
   const command = program
     .command('dead-letters')
-    .description('List, re-drive or discard events that could not be delivered.');
+    .description('List, re-drive or discard events that the router no longer retries.');
   addListOptions(
     command
       .command('list', { isDefault: true })

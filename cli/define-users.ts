@@ -9,7 +9,10 @@ export function defineUsers(program: Command, { env, terminal, setExitCode }: Co
   const plain = { env, input: process.stdin, terminal: terminal({}) };
   const command = program
     .command('users')
-    .description('Change the users of the gateway on this machine: SLUICE_USERS_FILE, or users.json in SLUICE_HOME.');
+    .description(
+      'List or change the users of the gateway. They are stored in SLUICE_USERS_FILE, by default users.json in ' +
+        'SLUICE_HOME.',
+    );
   command
     .command('list', { isDefault: true })
     .description('List the users with their roles.')

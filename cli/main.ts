@@ -67,8 +67,8 @@ function createProgram({ stdout, stderr }: Streams, parts: CommandParts): Comman
 }
 
 const HELP = `
-The gateway is at SLUICE_URL, or at HOST and PORT as npm start uses them. While Sluice starts, commands wait for it.
-SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD, are the login of a gateway with users (docs/operations.md).
+sluice connects to the gateway at SLUICE_URL, by default http://HOST:PORT. While Sluice starts, commands wait.
+If the gateway requires a login, set SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD (docs/operations.md).
 Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not respond.
 
   npx sluice ingest roads.zip --dataset roads

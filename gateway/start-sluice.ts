@@ -29,7 +29,7 @@ import { publishNextEvents, publishWaitingManifests } from './jobs/publish-pendi
 import { Deployments } from './openfaas/deployments.ts';
 import { createRouter, type Router, type RouterOptions } from './router/router.ts';
 
-/** A started Sluice. */
+/** A Sluice that is running in this process. */
 export interface RunningSluice {
   /** The environment with the addresses of the embedded servers. */
   env: Env;
@@ -46,7 +46,7 @@ export interface RunningSluice {
 }
 
 export interface StartOptions {
-  /** By default created from `env`. */
+  /** The logger. By default, one is created from `env`. */
   log?: Logger;
   /**
    * Publishes events to the broker at K_SINK, which delivers them to the functions. There is no queue and no timer
@@ -59,9 +59,9 @@ export interface StartOptions {
 
 /**
  * Starts the servers that `env` does not name (PostgreSQL, object store), the router with the functions, and the
- * gateway. Deletes the working data of a dead process, and publishes manifests and events that it did not publish.
- * Throws SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE, STORE_DENIED, STORE_PUBLIC; everything
- * is stopped then.
+ * gateway. Deletes the working data of a process that has ended, and publishes manifests and events that it did not
+ * publish. Throws SETUP_FAILED, CONFIG_INVALID, DATABASE_UNAVAILABLE, STORE_UNAVAILABLE, STORE_DENIED, STORE_PUBLIC;
+ * everything is stopped then.
  */
 export async function startSluice(
   given: Env,
@@ -147,12 +147,12 @@ function startJobs(
 ): void {
   if (!broker) {
     const isRunning = (name: string) => deployments?.replicas(name) !== 0;
-    void jobs.run('Cron:Run:Failed', runCron({ ...parts, isRunning }));
+    void jobs.run('Tick:Publish:Failed', runCron({ ...parts, isRunning }));
     void jobs.run('Run:Resume:Failed', publishNextEvents(parts));
-    void jobs.run('Manifest:Publish:Failed', publishWaitingManifests(parts));
+    void jobs.run('Event:Publish:Failed', publishWaitingManifests(parts));
   }
   void jobs.run('Version:Check:Failed', checkVersions(parts));
-  void jobs.run('Upload:Delete:Failed', deleteLateUploads(parts, parts.signal));
+  void jobs.run('Object:Delete:Failed', deleteLateUploads(parts, parts.signal));
 }
 
 /** Which of the functions this process calls, as stored in the folder of Sluice. */

@@ -59,7 +59,7 @@ test('a step on Knative ends before of-watchdog, Knative and the broker end the 
     expect(spec).toMatchObject({ delivery: { timeout: 'PT600S', backoffPolicy: 'exponential', retry: 8 } });
 });
 
-test('the router retries a step for more than five minutes while a store is away', () => {
+test('the router retries a step for more than five minutes while a store is unavailable', () => {
   const policy = ENV_SCHEMA.pick({ RETRY_LIMIT: true, RETRY_DELAY_SECONDS: true, RETRY_DELAY_MAX_SECONDS: true }).parse(
     parseEnv(read('kustomize/base/settings.env')),
   );

@@ -18,7 +18,7 @@ import { countLeftovers } from './soak/leftovers.ts';
  * a way other than expected, or if anything is left. Options: `--side-by-side` also compares the times of good batches
  * with and without hostile ones, `--pairs N` compares each kind of good batch alone and beside each hostile kind, N
  * times, `--uploads N` uploads N files of 50 MB, `--keep` keeps the folder of the Sluice, and `--profile` writes a
- * profile of the gateway to .cache/chaos/profiles. See README.md.
+ * profile of the gateway to .cache/chaos/profiles. See tests/README.md.
  */
 
 const { values } = parseArgs({

@@ -6,7 +6,7 @@ const LONGEST = [
   'kill-at-every-write.server.test.ts',
   'late-writes.server.test.ts',
   'stopped-worker.server.test.ts',
-  'servers-away.server.test.ts',
+  'servers-unreachable.server.test.ts',
   'topology.server.test.ts',
   'mongodb-lanes.server.test.ts',
   'mongodb-stops.server.test.ts',

@@ -8,7 +8,7 @@ import { countLeftovers } from './soak/leftovers.ts';
 /**
  * `node tests/soak.ts [--runs 5000] [--together 4] [--heap-snapshots]` executes many tiny runs in a Sluice of its own.
  * It reports the memory of the processes and what the runs left behind. It exits with 1 if the memory grew by more than
- * MAX_GROWTH between run BASELINE_RUN and the last run, or if anything is left. See README.md.
+ * MAX_GROWTH between run BASELINE_RUN and the last run, or if anything is left. See tests/README.md.
  */
 
 /** Memory grows in the first runs: programs are compiled, pools and caches are filled. */

@@ -6,7 +6,7 @@ import type { GatewayClient } from '../gateway-client.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
 import type { OperatorFlags } from './runs.ts';
 
-/** `sluice dead-letters`: lists the events that could not be delivered, with the recommended action for each. */
+/** `sluice dead-letters`: lists the events that the router no longer retries, with the recommended action for each. */
 export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
     const letters = await client.get<DeadLetterView[]>(`/api/dead-letters?limit=${flags.limit}`, signal);

@@ -43,7 +43,7 @@ describe('ingest', () => {
     const { stdout, stderr, exitCode } = await run(['ingest', COUNTRIES, '--dataset', 'länder', '--project', 'ALPHA']);
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^länder-\d{8}T\d{6}-[0-9a-f]{6}: success in .* run [0-9a-f-]{36}\n\nländer, version 1\n/);
-    expect(stdout).toContain('\n  Rows      177\n  Geometry  MultiPolygon, Polygon\n');
+    expect(stdout).toContain('\n  Rows         177\n  Geometry     MultiPolygon, Polygon\n');
     expect(stderr).toMatch(/^Uploaded 1 file, 140\.1 kB, and the manifest\.\nRun [0-9a-f-]{36} started\.\n/);
     expect(stderr).toMatch(/\nload-to-postgis: done in [\d.]+ s\n/);
     expect(stdout + stderr).not.toContain('\u001b');

@@ -53,7 +53,7 @@ test('reuses the same file; --force creates a version; retention removes old ver
   const activities = (await json('activity')) as { operator: string; message: string }[];
   expect(activities.map(({ operator, message }) => `${operator}: ${message}`)).toEqual(
     expect.arrayContaining([
-      'Zoë 🗺: Zoë 🗺 decided to keep only the newest version of bäume.',
+      'Zoë 🗺: Zoë 🗺 set the retention rule of bäume: keep only the newest version.',
       'sluice: Version 1 of bäume was removed: the retention rule of the dataset does not keep it.',
     ]),
   );

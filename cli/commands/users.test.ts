@@ -74,7 +74,11 @@ test('adds, lists, changes and removes users', async () => {
 test.each([
   [['add', 'Bob', '--role', 'viewer'], PASSWORD, 'The name "Bob" must consist of lowercase ASCII letters'],
   [['add', 'bob', '--role', 'viewer'], 'short', 'The password has fewer than 12 characters.'],
-  [['add', 'bob', '--role', 'viewer'], '', 'Standard input has no password.'],
+  [
+    ['add', 'bob', '--role', 'viewer'],
+    '',
+    'Standard input contains no password. Write the password to standard input.',
+  ],
   [['add', 'bob', '--role', 'root'], PASSWORD, "argument 'root' is invalid"],
   [['add', 'bob'], PASSWORD, "required option '--role <role>' not specified"],
   [['add', 'bob', '--role', 'viewer', PASSWORD], '', 'too many arguments'],

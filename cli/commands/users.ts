@@ -182,7 +182,10 @@ async function lockUsers(file: string): Promise<FolderLock> {
     } catch (thrown) {
       if (!(thrown instanceof SluiceError)) throw thrown;
       if (attempt === LOCK_ATTEMPTS)
-        throw invalid(`Another command changes ${file}. If there is none, delete ${lockFile}, and repeat.`);
+        throw invalid(
+          `Another command is changing ${file}. If no other command is running, delete ${lockFile} and repeat the ` +
+            'command.',
+        );
       await sleep(LOCK_RETRY_MS);
     }
   }

@@ -13,7 +13,10 @@ export async function readPassword(input: NodeJS.ReadStream, prompts: OutputStre
   if (!input.isTTY) {
     const [line = ''] = (await text(input)).split(/\r?\n/);
     if (line !== '') return line;
-    throw new SluiceError('REQUEST_INVALID', 'Standard input has no password.');
+    throw new SluiceError(
+      'REQUEST_INVALID',
+      'Standard input contains no password. Write the password to standard input.',
+    );
   }
   const silent = new Writable({ write: (_text, _encoding, done) => done() });
   // In terminal mode, readline turns off the echo of the terminal, and writes to `silent`.
@@ -24,7 +27,8 @@ export async function readPassword(input: NodeJS.ReadStream, prompts: OutputStre
     const closed = once(lines, 'close').then((): undefined => undefined);
     const answer = await Promise.race([lines.question(''), closed]);
     prompts.write('\n');
-    if (answer === undefined) throw new SluiceError('REQUEST_INVALID', 'The input of the password was interrupted.');
+    if (answer === undefined)
+      throw new SluiceError('REQUEST_INVALID', 'Password entry was interrupted. Run the command again.');
     return answer;
   };
   try {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ENV_SCHEMA } from '#shared/config/env.ts';
 import { FILE_VARIABLES } from '#shared/config/secrets.ts';
-import type { GeneratedFile } from './generated-file.ts';
+import { type GeneratedFile, MAX_COLUMNS, wrapText } from './generated-file.ts';
 
 /** Descriptions of defaults that depend on the machine. */
 const COMPUTED_DEFAULTS: Record<string, string> = {
@@ -36,7 +36,9 @@ const HEADER = [
   '# Environment variables override the file. An empty value is the same as no value.',
   '# NAME_FILE=PATH instead of NAME=VALUE reads the value from a file, such as a mounted secret. This applies to',
   '# all keys of the object store (S3_…), and to',
-  `# ${FILE_VARIABLES.filter((name) => !name.startsWith('S3_')).join(', ')}.`,
+  ...wrapText(`${FILE_VARIABLES.filter((name) => !name.startsWith('S3_')).join(', ')}.`, MAX_COLUMNS - 2).map(
+    (line) => `# ${line}`,
+  ),
 ].join('\n');
 
 function variableLines(name: string, { description = '', default: value, enum: choices }: VariableSchema): string[] {
@@ -45,5 +47,6 @@ function variableLines(name: string, { description = '', default: value, enum: c
     COMPUTED_DEFAULTS[name] && `Default: ${COMPUTED_DEFAULTS[name]}.`,
   ];
   const shown = name in COMPUTED_DEFAULTS || value === undefined ? '' : String(value);
-  return [`# ${[description, ...notes].filter(Boolean).join(' ')}`, `#${name}=${shown}`];
+  const text = [description, ...notes].filter(Boolean).join(' ');
+  return [...wrapText(text, MAX_COLUMNS - 2).map((line) => `# ${line}`), `#${name}=${shown}`];
 }

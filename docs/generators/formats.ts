@@ -97,9 +97,12 @@ Of the names of the German surveying authorities, \`urn:adv:crs:ETRS89_UTM31\` t
 height system. Declare \`crs\` for others: coordinates of \`DE_DHDN_3GK3\` are written with and without the number of
 the zone, those of \`ETRS89_Lat-Lon\` have latitude first.
 
-Geometries of GML, and parts of them, can declare their CRS. The following is an error (\`CRS_UNREADABLE\`): the
-envelope of the file and the geometries of the layer declare several CRSs; geometries declare an unknown CRS, and the
-envelope another name; or the envelope declares no CRS, and only some geometries, or only parts of them, declare one.
+Geometries of GML, and parts of them, can declare their CRS. These cases are errors (\`CRS_UNREADABLE\`):
+
+- The envelope of the file and the geometries of the layer declare several CRSs.
+- Geometries declare an unknown CRS, and the envelope another name.
+- The envelope declares no CRS, and only some geometries, or only parts of them, declare one.
+
 The form of a declaration determines the axis order of its geometry: \`urn:ogc:def:crs:EPSG::4326\` has latitude first,
 \`EPSG:4326\` has longitude first.
 
@@ -121,12 +124,13 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   ],
   [
     '`VALUES_MISSING`',
-    'Values are null in the asset: the asterisks that a program writes into a .dbf for a number that is missing ' +
-      'or too long, and texts that are not a time in a column of times. Or Sluice does not read them: ' +
-      'the memos of a .dbf; of KML, the times of the positions of a track, data without a schema of a layer that has ' +
-      'one, fields that no schema has, addresses and snippets; of GPX, more than two links of a feature, the times ' +
-      'of the points of a track, and elements that GPX does not have; of GML, texts beside elements, and ' +
-      'elements that a schema does not declare.',
+    'Values are null in the asset, or Sluice does not read them. Null are texts that are not a time in a column of ' +
+      'times, and the asterisks that programs write into a .dbf for a missing or too long number. Not read are:' +
+      '<br>.dbf: memos' +
+      '<br>KML: the times of the positions of a track, data without a schema in a layer that has one, fields that no ' +
+      'schema has, addresses, snippets' +
+      '<br>GPX: more than two links of a feature, the times of the points of a track, elements that GPX does not have' +
+      '<br>GML: texts beside elements, elements that a schema does not declare',
   ],
   [
     '`GEOMETRIES_DROPPED`',
@@ -134,10 +138,12 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   ],
   [
     '`ATTRIBUTES_DROPPED`',
-    'Extensions of GPX have attributes; or elements of GML have attributes that GDAL does not read: those of a ' +
-      'feature other than its id, those of an ' +
-      'element with `xsi:nil`, those of a geometry that are not part of GML, references in a geometry to another ' +
-      'one, and those that a schema does not declare. Write them as elements.',
+    'Extensions of GPX, or elements of GML, have attributes that GDAL does not read. Write them as elements. Of GML, ' +
+      'these attributes are not read:' +
+      '<br>those of a feature other than its id' +
+      '<br>those of an element with `xsi:nil`' +
+      '<br>those of a geometry that are not part of GML, and references in a geometry to another one' +
+      '<br>those that a schema does not declare',
   ],
   [
     '`LISTS_DIFFER`',

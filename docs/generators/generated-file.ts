@@ -5,7 +5,21 @@ export interface GeneratedFile {
   content: () => string | Promise<string>;
 }
 
-/** The first line of a generated Markdown file. */
+/** As for the other documents and the code. */
+export const MAX_COLUMNS = 120;
+
+/** The comment at the beginning of a generated Markdown file. */
 export function generatedFrom(source: string): string {
-  return `<!-- Generated from ${source} by \`npm run generate\`. Do not edit. -->`;
+  return wrapText(`<!-- Generated from ${source} by \`npm run generate\`. Do not edit. -->`, MAX_COLUMNS).join('\n');
+}
+
+/** Breaks a text between words into lines of at most `columns` characters. A longer word is a line of its own. */
+export function wrapText(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
 }

@@ -3,7 +3,7 @@ import { ALL_RECIPES, type Recipe, stepsOf, STEP_DEFINITIONS } from '#shared/rec
 import type { StepDefinition } from '#shared/recipes/recipe-step.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
-import { generatedFrom, type GeneratedFile } from './generated-file.ts';
+import { generatedFrom, type GeneratedFile, MAX_COLUMNS, wrapText } from './generated-file.ts';
 import { type FieldRow, fieldRows, type JsonSchema } from './manifest.ts';
 
 /** docs/recipes.md: all recipes, and all steps with their parameters and an example. */
@@ -170,7 +170,16 @@ function stepSection({ name, summary, schema, example }: StepDefinition): string
   const rows = fieldRows(toJsonSchema(schema)).filter(({ field }) => field !== 'step');
   const table =
     rows.length === 0 ? [] : ['| parameter | value | meaning |', '|---|---|---|', ...rows.map(parameterRow), ''];
-  return [`### \`${name}\``, '', summary, '', ...table, '```json', JSON.stringify(example), '```'].join('\n');
+  return [
+    `### \`${name}\``,
+    '',
+    ...wrapText(summary, MAX_COLUMNS),
+    '',
+    ...table,
+    '```json',
+    JSON.stringify(example),
+    '```',
+  ].join('\n');
 }
 
 function parameterRow({ field, required, values, meaning }: FieldRow): string {

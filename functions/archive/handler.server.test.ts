@@ -95,7 +95,10 @@ describe('the end of a run', () => {
     const warn = vi.fn();
     const log = { ...context.log, info: vi.fn(), warn } as unknown as Context['log'];
     await handler(runFailed(run, error), { ...context, log });
-    expect(warn.mock.calls).toContainEqual([{ run_id: run.run_id, server }, 'Schema:Drop:ServerRemoved']);
+    expect(warn.mock.calls).toContainEqual([
+      { run_id: run.run_id, server, reason: 'POSTGIS_URL does not list the server' },
+      'Schema:Drop:Skipped',
+    ]);
     expect(await exists(`archive/${manifestKey}`)).toBe(true);
   });
 

@@ -19,7 +19,10 @@ export const handler: Handler = async (event, context) => {
     // The manifest of a run is archived after the end of the run, by the event of that end.
     const manifest = await context.ledger.getManifest(manifest_id);
     if (manifest?.run_id != null)
-      context.log.warn({ manifest_id, run_id: manifest.run_id }, 'Event:Check:ManifestHasRun');
+      context.log.warn(
+        { manifest_id, run_id: manifest.run_id, reason: 'the manifest has a run' },
+        'Event:Handle:Ignored',
+      );
     else await archiveManifest(manifest_id, null, context);
     return undefined;
   }
@@ -43,7 +46,7 @@ async function dropSchema(
   if (!usesPostgis(lane)) return;
   if (placement === undefined || postgis.servers.some(({ name }) => name === placement.server))
     return postgis.dropSchema(run_id, placement?.server);
-  log.warn({ run_id, server: placement.server }, 'Schema:Drop:ServerRemoved');
+  log.warn({ run_id, server: placement.server, reason: 'POSTGIS_URL does not list the server' }, 'Schema:Drop:Skipped');
 }
 
 /** The records of the end of the run, whose writer may have crashed before it wrote them. */

@@ -121,7 +121,7 @@ test('exports again when the object of the asset is missing', async () => {
   expect(data(await handler(second.ready, context)).reused).toBe(false);
 });
 
-test('deletes the object of a worker that died after the upload', async () => {
+test('deletes the object of a worker that ended after the upload', async () => {
   const { run, ready } = await readyRun({ datasetId: 'died' });
   const dead = await claimStep(context.ledger, run.run_id, 'export-geoparquet', 0);
   await context.objects.put('data-lake', assetKey(run, dead.token, '.parquet'), 'half a file');
@@ -130,7 +130,7 @@ test('deletes the object of a worker that died after the upload', async () => {
   expect(asset.s3_key).not.toBe(assetKey(run, dead.token, '.parquet'));
 });
 
-test('returns the asset of a worker that died after it registered the asset', async () => {
+test('returns the asset of a worker that ended after it registered the asset', async () => {
   const { run, ready } = await readyRun({ datasetId: 'registered' });
   const asset = await assetOf(await handler(ready, context));
   const { run: other, ready: again } = await readyRun({ datasetId: 'registered', sha256: 'd'.repeat(64) });

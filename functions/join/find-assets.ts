@@ -78,7 +78,7 @@ function notFound(field: Field, reference: string): SluiceError {
   );
 }
 
-/** An asset in messages. */
+/** The text that identifies an asset in messages. */
 export function assetLabel(asset: Pick<AssetDocument, '_id' | 'dataset_id' | 'version'>): string {
   return `${asset.dataset_id}, version ${asset.version} (${asset._id})`;
 }

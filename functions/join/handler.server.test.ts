@@ -214,7 +214,7 @@ test('several rows with one key are an error, or several features', async () => 
   expect(joinData(ready).join).toMatchObject({ matched_rows: 5, null_keys: { spatial: 1, tabular: 2 } });
 });
 
-test('replaces the tables of a worker that died; a repeated event returns the recorded reply', async () => {
+test('replaces the tables of a worker that ended; a repeated event returns the recorded reply', async () => {
   const { run, requested } = await requestJoin(context, config());
   const dead = await claimStep(context.ledger, run.run_id, 'join', 0);
   const session = await context.postgis.openSession(dead, context.signal);

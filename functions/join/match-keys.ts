@@ -124,7 +124,7 @@ const FAMILIES = [
   /^(real|double precision)$/,
   /^(text|character varying(\(\d+\))?|character\(\d+\))$/,
 ];
-/** Types without an equality operator. */
+/** PostgreSQL types without an equality operator, which cannot be keys. */
 const INCOMPARABLE = new Set(['json', 'geometry']);
 
 /**
@@ -139,7 +139,7 @@ export function areComparable(left: string, right: string): boolean {
 /** A key column of a Parquet file. */
 export interface KeyColumn {
   column: Column;
-  /** Of the Parquet file. */
+  /** Path of the Parquet file. */
   path: string;
 }
 

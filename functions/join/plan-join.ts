@@ -11,7 +11,7 @@ export interface JoinColumn extends Column {
 }
 
 export interface JoinPlan {
-  /** Attributes of the spatial asset. */
+  /** The attribute columns of the spatial asset. */
   spatial: JoinColumn[];
   geometry: Column;
   tabular: JoinColumn[];

@@ -28,7 +28,7 @@ test('turns a message of GDAL into a note, or into an error when data can be los
 });
 
 test('names row and column of a value that PostgreSQL rejects', () => {
-  const error = new SluiceError('FILE_UNREADABLE', 'GDAL says: …', {
+  const error = new SluiceError('FILE_UNREADABLE', 'GDAL reported: …', {
     details: {
       messages: [
         'COPY statement failed. ERROR: date/time field value out of range: "2024/13/45" HINT: Perhaps … CONTEXT: COPY load_1_0, line 2, column von bis: "2024/13/45"',

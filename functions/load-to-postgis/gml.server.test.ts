@@ -319,14 +319,17 @@ test.each([
     'value of <w>',
     'is the one of an element with parts, and GDAL reads it as one of <v>.',
   ],
-])('rejects an attribute of GML that GDAL does not keep apart: %s', async (content, attribute, problem) => {
-  const path = await landing.put('ambiguous.gml', features(content));
-  await expect(landing.load({ path, format: 'GML' })).rejects.toMatchObject({
-    code: 'ATTRIBUTE_AMBIGUOUS',
-    message: `The attribute ${attribute} of ${path} ${problem}`,
-    details: { file: path, attribute },
-  });
-});
+])(
+  'rejects an attribute of GML that GDAL cannot distinguish from another element: %s',
+  async (content, attribute, problem) => {
+    const path = await landing.put('ambiguous.gml', features(content));
+    await expect(landing.load({ path, format: 'GML' })).rejects.toMatchObject({
+      code: 'ATTRIBUTE_AMBIGUOUS',
+      message: `The attribute ${attribute} of ${path} ${problem}`,
+      details: { file: path, attribute },
+    });
+  },
+);
 
 test('notes values of GML that GDAL leaves out, changes, or does not assign', async () => {
   const contents = [

@@ -6,9 +6,9 @@ import type { SqliteSchema } from './guards/sqlite-schema.ts';
 
 /** A vector file of the manifest after its download. */
 export type VectorSource = Source<VectorFormat> & {
-  /** Of a database. */
+  /** Schema of a GeoPackage or SQLite database. */
   schema?: SqliteSchema | undefined;
-  /** Of a rewritten GeoJSON. */
+  /** What the scan of a rewritten GeoJSON found. */
   json?: GeoJsonFacts | undefined;
   /** The text beside values of a rewritten KML or GPX file (load/declare-texts.ts). */
   valueMarker?: string | undefined;

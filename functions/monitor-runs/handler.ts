@@ -12,8 +12,8 @@ import { GRACE_MS, isPublishedAt, MS_PER_MINUTE, resumeRuns } from './resume-run
 const MAX_TICK_AGE_MS = 90_000;
 
 /**
- * Repairs the consequences of crashes and lost messages, once a minute. A task that fails is logged and repeated by the
- * next tick.
+ * Runs once a minute: publishes lost events again, and deletes what crashes left behind. A task that fails is logged
+ * and repeated by the next tick.
  */
 export const handler: Handler = async (event, context) => {
   const dueAt = dueTime(event);
@@ -22,7 +22,7 @@ export const handler: Handler = async (event, context) => {
     ['runs', () => resumeRuns(context, dueAt)],
     ['manifests', () => publishManifests(context, dueAt)],
     ['working data', () => deleteWorkingData(context, { ownPostgis: false })],
-    ['programs of dead processes', endLeftoverPrograms],
+    ['programs of ended processes', endLeftoverPrograms],
     ['removed assets', () => deleteRemovedAssets(context)],
   ];
   // Hourly, because they read all runs of a day and list the whole lake.
@@ -47,12 +47,12 @@ function dueTime({ time }: SluiceEvent): number {
  */
 async function publishManifests({ objects, ledger, env, publish, signal }: Context, dueAt: number): Promise<number> {
   const withBroker = env.K_SINK !== undefined;
-  const wants = (uploadedAt: number) =>
+  const isDue = (uploadedAt: number) =>
     withBroker ? isPublishedAt(dueAt - uploadedAt) : dueAt - uploadedAt >= GRACE_MS;
   const hasUnarchivedRun = async (key: string) =>
     (await ledger.findManifestsByKey(key)).some(({ run_id, archive_key }) => run_id !== null && archive_key === null);
   let published = 0;
-  for await (const event of listManifestEvents(objects, env.LANDING_BUCKET, wants)) {
+  for await (const event of listManifestEvents(objects, env.LANDING_BUCKET, isDue)) {
     signal.throwIfAborted();
     if (withBroker && (await hasUnarchivedRun(event.subject ?? ''))) continue;
     await publish(event);

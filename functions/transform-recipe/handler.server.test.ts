@@ -41,7 +41,7 @@ test('returns the steps, parameters and counts of the recipe', async () => {
   expect(await handler(loaded, context)).toEqual(ready);
 });
 
-test('replaces the tables of a worker that died', async () => {
+test('replaces the tables of a worker that ended', async () => {
   const { run, loaded } = await loadedRun(context, { srid: 27700, sql: BOW_TIES, rowCount: 10 });
   const dead = await claimStep(context.ledger, run.run_id, 'transform-recipe', 0);
   const session = await context.postgis.openSession(dead, context.signal);

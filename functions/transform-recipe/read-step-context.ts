@@ -22,7 +22,7 @@ import { hasNestedSurface } from '#shared/recipes/steps/normalize-crs.ts';
 
 const CURVES = ['CIRCULARSTRING', 'COMPOUNDCURVE', 'CURVEPOLYGON', 'MULTICURVE', 'MULTISURFACE'];
 const SURFACES = ['TIN', 'TRIANGLE', 'POLYHEDRALSURFACE'];
-/** Bit of ST_Zmflag() for M. */
+/** The bit of the result of ST_Zmflag() that is set if the geometry has M. */
 const HAS_M = 1;
 /** SQLSTATE that PostGIS raises when PROJ cannot transform a vertex. */
 const INTERNAL_ERROR = 'XX000';

@@ -14,7 +14,7 @@ export const MAX_NAMES = 20_000;
 interface Level {
   /** The names of the object so far; undefined in an array. */
   names: Set<string> | undefined;
-  /** The current name or index. */
+  /** The name of the current field, or the index of the current entry. */
   at: string | number;
   expectsName: boolean;
 }
@@ -33,7 +33,7 @@ class TokenCheck {
   readonly #issues = new FieldIssues();
   readonly #levels: Level[] = [];
   #names = 0;
-  /** Created for the first issue. */
+  /** The positions of lines in the text. Created when the first issue is found. */
   #lines: TextLines | undefined;
 
   constructor(text: string) {

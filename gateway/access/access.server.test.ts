@@ -58,7 +58,7 @@ test('each role may do what the table permits, and nothing more', async () => {
   }
 });
 
-test('names the role that a refused request needs', async () => {
+test('names the role that a rejected request needs', async () => {
   const response = await site.send(
     'PUT',
     '/api/datasets/roads/retention',
@@ -113,7 +113,7 @@ test('WEBHOOK_TOKEN is the password of admin only until users are configured, al
   expect(await ask()).toBe(401);
 });
 
-test('without a login, requests of a proxy are refused', async () => {
+test('rejects requests of a proxy if no login is configured', async () => {
   const env = { ...site.gateway.deps.env, HOST: '127.0.0.1', PUBLIC_URL: undefined, OIDC_ISSUER: undefined };
   const settings = { ...env, SLUICE_USERS_FILE: undefined };
   const access = await Access.open(settings, { home: site.newFolder(), log: site.log.log });

@@ -20,16 +20,16 @@ import {
 import { isSameSecret } from './tokens.ts';
 import type { UserDirectory } from './user-directory.ts';
 
-/** Who sends a request. */
+/** The user or program that sends a request. */
 export interface Principal {
   /** The operator in the activity log. */
   name: string;
   role: Role;
-  /** How the user proved it. */
+  /** How the user was authenticated. */
   by: 'session' | 'password' | 'token';
 }
 
-/** What a request proves. */
+/** The parts of a request with which its sender is authenticated. */
 export interface Credentials {
   /** The header `Authorization`. */
   authorization: string | undefined;
@@ -88,7 +88,7 @@ export class Access {
     this.#log = log;
   }
 
-  /** Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
+  /** Reads the users, and opens the store of sessions. Throws CONFIG_INVALID, DATABASE_UNAVAILABLE. */
   static async open(env: AccessEnv, options: AccessOptions): Promise<Access> {
     const users = openUsers(env, options);
     const { SLUICE_SESSION_KEY: secret, CONTROL_DATABASE_URL: databaseUrl } = env;
@@ -218,7 +218,8 @@ export class Access {
     password: string,
     address: string,
   ): Promise<{ name: string; role: Role; stamp: string }> {
-    // Also before a remembered password: otherwise, its guess would be recognizable in spite of the limit.
+    // Check the limit before the cache of passwords, too. Otherwise a client could recognize a correct guess after its
+    // attempts are used up.
     this.#failures.check(name, address);
     const unknown = await this.#hashOf('');
     const user = this.#find(name);

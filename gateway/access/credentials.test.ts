@@ -18,7 +18,7 @@ test.each([
   [{ SLUICE_ADMIN_PASSWORD: 'admin' }, 'SLUICE_ADMIN_PASSWORD is the password of the user admin, but has fewer than'],
   [{ WEBHOOK_TOKEN: 'change-me' }, 'WEBHOOK_TOKEN is the password of the user admin, but has fewer than'],
   [{ SLUICE_ADMIN_PASSWORD: 'aaaaaaaaaaaaaaaaaaaa' }, 'repeated characters'],
-])('refuses %j beyond loopback', (variables, message) => {
+])('rejects %j if other machines can reach the gateway', (variables, message) => {
   expect(check(variables)).toThrow(message);
   expect(check({ ...variables, SLUICE_ENV: 'development' })).not.toThrow();
   expect(check({ ...variables, HOST: '127.0.0.1' })).not.toThrow();

@@ -9,7 +9,7 @@ import { USERS_FILE } from './users-file.ts';
 /** The credentials that the environment and the file of the users configure. */
 
 export interface AccessOptions {
-  /** SLUICE_HOME. */
+  /** The folder SLUICE_HOME. */
   home: string;
   log: Logger;
   now?: () => number;
@@ -76,7 +76,8 @@ function requireEventToken({ FUNCTION_URL, K_SINK, WEBHOOK_TOKEN }: AccessEnv): 
   if (FUNCTION_URL === undefined || K_SINK !== undefined || WEBHOOK_TOKEN !== undefined) return;
   throw new SluiceError(
     'CONFIG_INVALID',
-    'WEBHOOK_TOKEN is not set, but must be set together with FUNCTION_URL if users have to log in.',
+    'FUNCTION_URL is set and the gateway requires a login, but WEBHOOK_TOKEN is not set. Set WEBHOOK_TOKEN, with ' +
+      'which the functions post events.',
   );
 }
 
@@ -86,14 +87,15 @@ export function oldLogin(env: AccessEnv, users: UserDirectory): string | undefin
 }
 
 const OLD_LOGIN =
-  'The password of the user admin is WEBHOOK_TOKEN, which other programs know. Set SLUICE_ADMIN_PASSWORD or add users.';
+  'The password of the user admin is WEBHOOK_TOKEN, which is also configured in MinIO and in the functions. ' +
+  'Set SLUICE_ADMIN_PASSWORD or add users.';
 
-/** Whether somebody could log in. */
+/** True if at least one user or program has a configured way to log in. */
 export function hasCredentials(env: AccessEnv, users: UserDirectory): boolean {
   return users.size > 0 || adminPassword(env, users) !== undefined || env.OIDC_ISSUER !== undefined;
 }
 
-/** Throws CONFIG_INVALID. */
+/** Reads the users of SLUICE_USERS or of the file. Throws CONFIG_INVALID. */
 export function openUsers(env: AccessEnv, { home, log }: AccessOptions): UserDirectory {
   const { SLUICE_USERS: text, SLUICE_USERS_FILE: file } = env;
   // With another credential, a file that `sluice users` has not created yet does not open the gateway.

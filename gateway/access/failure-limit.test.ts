@@ -56,7 +56,7 @@ test('successes do not count', () => {
   expect(() => failures.begin('ana', '192.0.2.1')).not.toThrow();
 });
 
-test('a success of one user does not forget the failures with other names from the address', () => {
+test('a success of one user does not reset the failures with other names from the address', () => {
   const { failures } = limit();
   for (let n = 0; n < MAX_FAILURES.address - 1; n += 1) failures.begin(`user${n}`, '192.0.2.1');
   failures.begin('ana', '192.0.2.1')();

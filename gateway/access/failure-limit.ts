@@ -1,13 +1,13 @@
 import { isIPv6 } from 'node:net';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
-/** A failure is forgotten after this time. */
+/** A failure counts for this time. */
 export const WINDOW_MS = 15 * 60_000;
 /** Failures within the window. Further attempts are rejected without a check, also with the right password. */
 export const MAX_FAILURES = {
-  /** Of one user from one address. */
+  /** Failures of one user from one address. */
   pair: 10,
-  /** From one address, with any name. */
+  /** Failures from one address, with any name. */
   address: 50,
   /** Of one user, from any address. It is high, because others can lock out a user with it. */
   user: 200,
@@ -23,7 +23,7 @@ interface Entry {
 /** Counts the failed logins of users and addresses, in bounded memory. Each gateway counts separately. */
 export class FailureLimit {
   readonly #now: () => number;
-  /** In the order of `endsAt`. */
+  /** The counted failures by key, in the order of `endsAt`. */
   #entries = new Map<string, Entry>();
 
   constructor(now: () => number = Date.now) {

@@ -47,7 +47,7 @@ test('with HTTPS, the cookie is Secure', async () => {
   expect(untrusted.headers.get('set-cookie')).toMatch(/^sluice_session=/);
 });
 
-test('a wrong login shows the form again, and does not tell whether the user exists', async () => {
+test('a wrong login shows the form again, and does not reveal whether the user exists', async () => {
   const wrong = await site.logIn('viewer-user', 'not the password');
   const unknown = await site.logIn('<script>', 'not the password');
   expect([wrong.response.status, unknown.response.status, wrong.cookie]).toEqual([401, 401, '']);

@@ -147,10 +147,10 @@ test('a code is accepted once, with the state of its browser only', async () => 
   expect((await finish()).status).toBe(200);
   const repeated = await finish();
   expect(repeated.status).toBe(401);
-  expect(await repeated.text()).toContain('The login was not started here.');
+  expect(await repeated.text()).toContain('This browser has not started a login, or the login has expired.');
 });
 
-test('a user without a group of the mapping is refused', async () => {
+test('rejects a user without a group of the mapping', async () => {
   const { browser, finish } = await logIn('guest');
   const response = await finish();
   expect(response.status).toBe(403);
@@ -158,7 +158,7 @@ test('a user without a group of the mapping is refused', async () => {
   expect((await browser.open('/api/session', ofGateway)).status).toBe(401);
 });
 
-test('a login that takes too long is refused, and a session of the provider ends', async () => {
+test('rejects a login that takes too long, and a session of the provider ends', async () => {
   const late = await logIn('root');
   clock.offset += 11 * 60_000;
   expect((await late.finish()).status).toBe(401);

@@ -11,14 +11,14 @@ import { hasRole, type Role, ROLES } from './route-roles.ts';
  * 7636, RFC 9700).
  */
 
-/** What a login in progress has to remember until the provider sends the browser back. */
+/** The state of a login that is stored until the provider redirects the browser. */
 export interface PendingLogin {
   state: string;
   nonce: string;
   verifier: string;
   /** The path to open after the login. */
   next: string;
-  /** Milliseconds since 1970. */
+  /** When the login expires, in milliseconds since 1970. */
   expiresAt: number;
 }
 
@@ -75,7 +75,7 @@ export class OpenIdProvider {
   }
 
   /**
-   * The user of the request with which the provider sent the browser back. `search` is the query of that request.
+   * The user of the request to which the provider redirected the browser. `search` is the query of that request.
    * Throws UNAUTHORIZED if the login failed, FORBIDDEN for a user without a role, and PROVIDER_UNAVAILABLE.
    */
   async finish(search: string, pending: PendingLogin): Promise<ProviderUser> {

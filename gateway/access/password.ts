@@ -72,6 +72,8 @@ const MAX_CHECKS = 2;
 const MAX_WAITING = 50;
 /** One client must not delay the logins of all others. */
 const MAX_WAITING_OF_NETWORK = 2;
+/** About the time that MAX_WAITING checks need. */
+const RETRY_AFTER_S = 5;
 
 /** Limits how many passwords are checked at the same time. */
 export class PasswordChecks {
@@ -83,7 +85,13 @@ export class PasswordChecks {
     const network = networkOf(address);
     const own = this.#waiting.filter((check) => check.network === network).length;
     if (this.#waiting.length >= MAX_WAITING || own >= MAX_WAITING_OF_NETWORK)
-      throw new SluiceError('TOO_MANY_ATTEMPTS', 'Too many logins are being checked.', { retryAfterSeconds: 5 });
+      throw new SluiceError(
+        'TOO_MANY_ATTEMPTS',
+        `Too many logins are being checked. Try again in ${RETRY_AFTER_S} s.`,
+        {
+          retryAfterSeconds: RETRY_AFTER_S,
+        },
+      );
     if (this.#running >= MAX_CHECKS) await new Promise<void>((start) => this.#waiting.push({ network, start }));
     this.#running += 1;
     try {

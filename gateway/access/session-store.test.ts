@@ -19,7 +19,7 @@ test('the key is generated once, and only its owner can read it', () => {
   expect(readdirSync(path)).toEqual(['session-key']);
 });
 
-test.each([0, 31, 33])('a key of %i bytes is refused, because others could compute it', (length) => {
+test.each([0, 31, 33])('rejects a key of %i bytes, because others could compute it', (length) => {
   const file = join(folder(), 'session-key');
   writeFileSync(file, Buffer.alloc(length));
   expect(() => keyOfFile(file)).toThrow(`in ${file} has ${length} bytes instead of 32. Delete the file.`);

@@ -20,11 +20,11 @@ const KEY_BYTES = 32;
 const KEY_FILE = 'session-key';
 
 export interface SessionStoreOptions {
-  /** SLUICE_SESSION_KEY. */
+  /** The value of SLUICE_SESSION_KEY. */
   secret: string | undefined;
   /** The control database. A gateway with a broker has none. */
   databaseUrl: string | undefined;
-  /** SLUICE_HOME. */
+  /** The folder SLUICE_HOME. */
   home: string;
   log: Logger;
 }

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ROLES } from './route-roles.ts';
 
 /**
- * Sessions of the page. The cookie contains the session, signed with HMAC-SHA-256. So a session survives a restart, and
- * is valid at every gateway with the same key.
+ * Sessions of the dashboard. The cookie contains the session, signed with HMAC-SHA-256. So a session survives a
+ * restart, and is valid at every gateway with the same key.
  */
 
 const SessionSchema = z.strictObject({
@@ -53,7 +53,7 @@ export function isExpired({ started, used }: Session, { maxMs, idleMs }: Session
   return now >= started + maxMs || now >= used + idleMs || used > now + MAX_CLOCK_SKEW_MS;
 }
 
-/** Between gateways. */
+/** Largest clock difference between gateways that is tolerated. */
 const MAX_CLOCK_SKEW_MS = 60_000;
 
 /** Signs a text for a purpose: a signature for one purpose is not valid for another one. */

@@ -4,7 +4,7 @@ import type { Logger } from '#shared/log/log.ts';
 import { hashToken } from './tokens.ts';
 import { parseUsers, readUsersFile, type User } from './users-file.ts';
 
-/** Where the users are. */
+/** Where the users are stored: a variable or a file. */
 export interface UsersSource {
   /** The document of the users, instead of a file. */
   text?: string | undefined;

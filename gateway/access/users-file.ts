@@ -50,7 +50,7 @@ const TokenSchema = z.strictObject({
 const UserSchema = z.strictObject({
   name: NameSchema,
   role: z.enum(ROLES),
-  /** Without it, the user can only use tokens. */
+  /** Hash of the password. A user without a password can only use tokens. */
   password: z.string().refine(isPasswordHash, 'must be a hash of `sluice users`').optional(),
   tokens: z.array(TokenSchema).default([]),
 });

@@ -34,7 +34,7 @@ export interface GatewayDeps {
    * The routes limit its use.
    */
   transfers: ObjectStore;
-  /** For /healthz only. */
+  /** The PostGIS servers, for /healthz only. */
   postgis: Pick<Postgis, 'servers'>;
   log: Logger;
   access: Access;

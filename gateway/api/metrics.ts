@@ -11,7 +11,7 @@ export interface GatewayMetrics {
   invocationSeconds: Histogram<'function_name'>;
 }
 
-/** From a hop of the router to a long GDAL step. */
+/** Limits of the buckets, from a hop of the router to a long GDAL step. */
 const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 1, 5, 30, 120, 600, 3600];
 
 /** Uses a new registry, so that two gateways in one process have separate metrics. */

@@ -70,7 +70,7 @@ test('posts a repeat only if the event was not accepted, and counts both', async
   ]);
 });
 
-test('starts while the broker is away', async () => {
+test('starts while the broker is unreachable', async () => {
   url = new URL('http://127.0.0.1:1/sluice/default');
   const publisher = open();
   await publisher.start();

@@ -86,7 +86,11 @@ export class BrokerPublisher implements Router {
   }
 
   scale(functionName: string): never {
-    throw new SluiceError('NOT_WITH_BROKER', `${functionName} is scaled by Knative.`);
+    throw new SluiceError(
+      'NOT_WITH_BROKER',
+      `Knative scales ${functionName}, so the gateway cannot. Set the annotations autoscaling.knative.dev/min-scale ` +
+        'and max-scale of its Knative Service.',
+    );
   }
 
   listDeadLetters(): Promise<DeadLetter[]> {

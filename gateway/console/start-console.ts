@@ -181,7 +181,7 @@ export class Screen {
     out.on('error', () => undefined);
   }
 
-  /** Writes permanent lines. */
+  /** Writes lines above the live line. They are not replaced later. */
   print(...lines: string[]): void {
     this.#live.clear();
     this.#out.write(lines.map((line) => `${line}\n`).join(''));
@@ -203,7 +203,7 @@ export class Screen {
     this.print(`  ${result} (${formatSeconds(seconds)})`);
   }
 
-  /** Removes the live line. */
+  /** Removes the line that is redrawn. */
   stopLive(): void {
     this.#live.clear();
     this.#live.stop();

@@ -24,7 +24,7 @@ interface CopySource {
 type Range = Record<'start' | 'end', number>;
 
 /**
- * Middleware of Koa for requests with a source: answers UploadPartCopy
+ * Middleware of Koa for requests with a source: handles UploadPartCopy
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html), and gives s3rver the source of CopyObject.
  */
 export function copyObjects(buckets: readonly string[], store: S3rverStore) {
@@ -109,7 +109,7 @@ function checkConditions(headers: IncomingHttpHeaders, { metadata, modifiedMs }:
   if (isFailed) throw s3Error(412, 'PreconditionFailed', 'The source does not meet a condition of the request.');
 }
 
-/** Undefined for the whole object. Throws InvalidArgument and InvalidRange. */
+/** The range of bytes to copy. Undefined for the whole object. Throws InvalidArgument and InvalidRange. */
 function parseRange(header: string | string[] | undefined, size: number): Range | undefined {
   if (header === undefined) return undefined;
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header.toString()) ?? [];

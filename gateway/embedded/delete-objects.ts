@@ -16,11 +16,11 @@ const PARALLEL = 8;
 
 interface DeleteRequest {
   keys: string[];
-  /** True when the response names failures only. */
+  /** True if the response must name failed keys only. */
   quiet: boolean;
 }
 
-/** Middleware of Koa: answers `POST /BUCKET?delete`. */
+/** Middleware of Koa: handles `POST /BUCKET?delete`. */
 export function deleteObjects(buckets: readonly string[], store: S3rverStore) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams: query } = new URL(context.req.url ?? '/', 'http://localhost');

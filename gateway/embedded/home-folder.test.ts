@@ -56,7 +56,7 @@ test('rejects a full disk and leaves no test file', ({ skip }) => {
 });
 
 describe('the lock of a folder', () => {
-  test('is free after a release, and after the death of the process that held it', () => {
+  test('is free after a release, and after the end of the process that held it', () => {
     const root = folder();
     const file = join(root, 'a.lock');
     lockFolder(file, 'Sluice').release();

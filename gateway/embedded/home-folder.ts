@@ -16,7 +16,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDiskFull } from '#shared/errors/system-failure.ts';
 import { isDeadOnThisMachine, OWNER } from '#shared/processes/owner.ts';
 
-/** The folder of the package. */
+/** The root folder of the Sluice package. */
 const ROOT = resolve(import.meta.dirname, '../..');
 
 /** SLUICE_HOME, by default `.sluice` in the folder of the package. */
@@ -135,7 +135,7 @@ function release(file: string): void {
   if (readHolder(file)?.owner === OWNER) rmSync(file, { force: true });
 }
 
-/** Undefined if the file is missing or is not a valid lock. */
+/** The process that holds the lock. Undefined if the file is missing or is not a valid lock. */
 function readHolder(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Holder;

@@ -18,12 +18,12 @@ const LIST_PARAMETERS = new Set([
   ...['list-type', 'prefix', 'delimiter', 'max-keys', 'encoding-type', 'marker', 'fetch-owner', 'start-after'],
   ...['continuation-token', 'versions', 'key-marker', 'version-id-marker', 'metadata', 'x-id'],
 ]);
-/** The owner of all objects. */
+/** The owner that is returned for all objects. */
 const OWNER = 'sluice';
 
 /** Where a page of a listing begins. */
 interface Position {
-  /** Only keys after this one. */
+  /** The page contains only keys after this one. */
   after: string;
   /** No keys with this prefix: the common prefix at the end of the last page. */
   skip?: string | undefined;
@@ -42,10 +42,10 @@ interface Page {
   next?: Position;
 }
 
-/** Parameters of the requests for a bucket that s3rver answers. It lists objects for those that it does not support. */
+/** Parameters of the requests for a bucket that s3rver handles. It lists objects for those that it does not support. */
 const OTHER_REQUESTS = ['location', 'cors', 'website'];
 
-/** Middleware of Koa: answers `GET /BUCKET`, with `versions` and `versioning` too. The buckets have no versions. */
+/** Middleware of Koa: handles `GET /BUCKET`, with `versions` and `versioning` too. The buckets have no versions. */
 export function listObjects(root: string, store: S3rverStore) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams: query } = new URL(context.req.url ?? '/', 'http://localhost');
@@ -169,7 +169,7 @@ interface ListedObject {
   size: string;
 }
 
-/** Undefined for an object that was deleted after the folder was read. */
+/** The properties of an object. Undefined if it was deleted after the folder was read. */
 async function describeObject(store: S3rverStore, bucket: string, key: string): Promise<ListedObject | undefined> {
   try {
     const metadata = await store.getMetadata(bucket, key);

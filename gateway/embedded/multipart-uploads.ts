@@ -12,7 +12,7 @@ import { type KoaContext, s3Error, type S3rverStore } from './s3rver.ts';
 const ABANDONED_MS = 24 * 3600 * 1000;
 /** The same for uploads of Sluice, whose parts are small. The process that sent them was killed. */
 const OWN_ABANDONED_MS = 3600 * 1000;
-/** As in S3. */
+/** Maximum number of parts of an upload, as in S3. */
 const MAX_PARTS = 10_000;
 /** The ids that s3rver generates. They are names of folders. */
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
@@ -64,7 +64,7 @@ async function* concatenate(paths: string[]): AsyncIterable<Buffer> {
   for (const path of paths) yield* readFileStream(path) as AsyncIterable<Buffer>;
 }
 
-/** Middleware of Koa: answers AbortMultipartUpload, `DELETE /BUCKET/KEY?uploadId=ID`. */
+/** Middleware of Koa: handles AbortMultipartUpload, `DELETE /BUCKET/KEY?uploadId=ID`. */
 export function answerAborts(store: S3rverStore) {
   return async (context: KoaContext, next: () => Promise<void>): Promise<void> => {
     const { pathname, searchParams } = new URL(context.req.url ?? '/', 'http://localhost');

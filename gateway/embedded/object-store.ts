@@ -25,7 +25,7 @@ export interface EmbeddedObjectStore {
 export interface ObjectStoreOptions extends StoreAccess {
   /** Folder of the objects. Created if it is missing. */
   directory: string;
-  /** 0 selects a free port. */
+  /** Port to listen on. 0 selects a free port. */
   port: number;
   log?: Logger;
   /** Called with an S3 notification after each write and delete, before the client gets the response. */

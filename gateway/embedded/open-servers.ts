@@ -8,7 +8,7 @@ import { startPostgres } from './postgres.ts';
 import { embeddedStoreKeys } from './store-access/store-keys.ts';
 
 export interface EmbeddedServerOptions {
-  /** Folder of the data. */
+  /** Folder of the data of the embedded servers. */
   home: string;
   log: Logger;
   /** The started servers are added here, to be stopped. */

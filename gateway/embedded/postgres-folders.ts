@@ -97,7 +97,7 @@ const POLL_MS = 20;
 
 /**
  * Stops the server processes of a killed Sluice: a server that still runs on this data folder, and backends whose
- * postmaster died. Removes their lock files. The caller holds the lock of the folder, so no running Sluice uses them.
+ * postmaster ended. Removes their lock files. The caller holds the lock of the folder, so no running Sluice uses them.
  */
 export async function stopOrphans(data: string, socket: string, log: Logger): Promise<void> {
   const postmaster = readPid(join(data, 'postmaster.pid'));

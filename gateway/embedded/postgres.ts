@@ -78,7 +78,7 @@ export async function startPostgres(directory: string, options: PostgresOptions 
   }
 }
 
-/** The delays before each attempt to restart a server that died. When the last attempt fails, `onGiveUp` is called. */
+/** The delays before each attempt to restart a server that ended. When the last attempt fails, `onGiveUp` is called. */
 const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 2_000, 5_000, 10_000];
 /** The delay while the disk is full. These attempts do not count, because an operator must free disk space. */
 const FULL_DISK_DELAY_MS = 10_000;

@@ -83,12 +83,12 @@ export function xmlResponse(context: KoaContext, root: string, xml: string): voi
   context.body = `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="${NAMESPACE}">${xml}</${root}>`;
 }
 
-/** `text` is escaped already. */
+/** An XML element. `text` must be escaped already. */
 export function element(name: string, text: string): string {
   return `<${name}>${text}</${name}>`;
 }
 
-/** Empty without a value. */
+/** An XML element, or an empty text if there is no value. */
 export function optional(name: string, value: string | null | undefined, escape: (value: string) => string): string {
   return value === null || value === undefined ? '' : element(name, escape(value));
 }

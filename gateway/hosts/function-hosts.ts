@@ -13,11 +13,11 @@ import { HEARTBEAT_MS } from '#shared/runtime/supervision.ts';
 import { type Death, type HostLimits, HostProcess } from './host-process.ts';
 
 export interface FunctionHostsOptions {
-  /** With the addresses of the started servers. */
+  /** The environment, with the addresses of the started servers. */
   env: Env;
   log: Logger;
   limits?: Partial<HostLimits>;
-  /** By default function-process.ts. */
+  /** The program that the process executes. Default: function-process.ts. */
   program?: string;
 }
 
@@ -114,7 +114,7 @@ class HostPlace {
   readonly #restarts: boolean;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
-  /** Starting or running. */
+  /** The process that is starting or running. */
   #process: HostProcess | undefined;
   /** Resolves when #process accepts calls. */
   #starting: Promise<HostProcess> | undefined;

@@ -17,7 +17,7 @@ import type { SupervisionMessage } from '#shared/runtime/supervision.ts';
 export interface HostLimits {
   /** A process that sends no heartbeat for this many checks is ended. */
   missedHeartbeats: number;
-  /** Interval of the checks. */
+  /** Interval of the checks of heartbeat and memory, in milliseconds. */
   checkMs: number;
   /** A process with more resident memory is ended. */
   memoryBytes: number;
@@ -29,7 +29,7 @@ export interface HostProcessOptions {
   socket: string;
   limits: HostLimits;
   log: Logger;
-  /** By default function-process.ts. */
+  /** The program that the process executes. Default: function-process.ts. */
   program?: string;
 }
 
@@ -72,7 +72,7 @@ const PROGRAM_AND_WATCHER =
  * memory.
  */
 export class HostProcess {
-  /** Calls that are running. */
+  /** Number of running calls. */
   calls = 0;
   readonly #child: ChildProcess;
   readonly #client: HttpFunctionCaller;

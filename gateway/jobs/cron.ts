@@ -18,7 +18,7 @@ interface Parts {
   isRunning?: (functionName: string) => boolean;
   router: Pick<Router, 'publishTo'>;
   log: Logger;
-  /** Ends the schedules. */
+  /** Its abort ends the schedules. */
   signal: AbortSignal;
 }
 

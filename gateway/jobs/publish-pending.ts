@@ -4,12 +4,12 @@ import { listUnarchivedRuns, nextEvent, resumeRun } from '#shared/run-control/re
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import { type PublishParts, publishWithRetry } from './publish-with-retry.ts';
 
-/** Manifests that are published concurrently. */
+/** Number of manifests that are published at the same time. */
 const CONCURRENCY = 10;
 
 /**
  * Publishes every manifest in the landing zone, for uploads whose notification was lost: no gateway was running, or it
- * died before it stored the event. A manifest that was published before is detected by its content. Returns their
+ * ended before it stored the event. A manifest that was published before is detected by its content. Returns their
  * number.
  */
 export async function publishWaitingManifests({
@@ -32,7 +32,7 @@ export async function publishWaitingManifests({
 }
 
 /**
- * Publishes the next event of every run that is not archived. A process may have died after it wrote a rerun, a
+ * Publishes the next event of every run that is not archived. A process may have ended after it wrote a rerun, a
  * cancellation or a restart to the ledger and before it published the event. An event that was published before has no
  * effect.
  */

@@ -14,7 +14,7 @@ export interface PublishParts {
   env: Env;
   router: Pick<Router, 'publish'>;
   log: Logger;
-  /** Ends the retries. */
+  /** Its abort ends the retries. */
   signal: AbortSignal;
 }
 

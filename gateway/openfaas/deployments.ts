@@ -44,7 +44,7 @@ export class Deployments {
     return this.#options.stack.functions.filter(({ name }) => !this.#isRemoved(name));
   }
 
-  /** Undefined when stack.yml has no such function, or when it was removed. */
+  /** The function with this name. Undefined if stack.yml does not contain it, or if it was removed. */
   find(name: string): StackFunction | undefined {
     return this.#isRemoved(name) ? undefined : this.#options.stack.find(name);
   }
@@ -56,13 +56,13 @@ export class Deployments {
     return Math.min(changed ?? Infinity, this.maxReplicas(name)); // stack.yml may have changed since.
   }
 
-  /** The concurrency of stack.yml. */
+  /** The largest number of replicas: the concurrency that stack.yml declares. */
   maxReplicas(name: string): number {
     const fn = this.#options.stack.find(name);
     return fn === undefined ? 0 : concurrencyOf(fn, this.#options.env).all;
   }
 
-  /** Throws FUNCTION_NOT_FOUND, REQUEST_INVALID. */
+  /** Changes the number of replicas, and stores it. Throws FUNCTION_NOT_FOUND, REQUEST_INVALID. */
   scale(name: string, replicas: number): void {
     this.checkScale(name, replicas);
     const max = this.maxReplicas(name);
@@ -81,7 +81,7 @@ export class Deployments {
       );
   }
 
-  /** Throws FUNCTION_NOT_FOUND. */
+  /** Removes the function from the installation, and stores the change. Throws FUNCTION_NOT_FOUND. */
   remove(name: string): void {
     this.#require(name);
     this.#change(name, { ...this.#changes[name], removed: true });

@@ -6,11 +6,11 @@ import { NAMESPACE } from './function-status.ts';
 
 /** Which lines of the log are returned. */
 export interface LogRequest {
-  /** Lines of this function. */
+  /** Name of the function whose lines are requested. */
   name: string;
-  /** Not older. */
+  /** The time of the oldest line to return. */
   since?: Date | undefined;
-  /** At most so many of the lines that exist. All by default. */
+  /** Largest number of existing lines to return, the newest. Default: all. */
   tail?: number | undefined;
   /** Also returns the lines that are written until `signal` aborts. */
   follow: boolean;
@@ -22,7 +22,7 @@ export interface LogLine {
   name: string;
   namespace: string;
   instance: string;
-  /** RFC 3339. */
+  /** Time of the line (RFC 3339). */
   timestamp: string;
   /** The line of the log, in JSON. */
   text: string;
@@ -44,7 +44,7 @@ export class FunctionLog implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Throws CONFIG_INVALID. */
+  /** Opens the log file at `path`. Throws CONFIG_INVALID. */
   static async open(path: string): Promise<FunctionLog> {
     try {
       return new FunctionLog(path, await open(path, 'r'));

@@ -28,7 +28,7 @@ export interface FunctionStatus {
   invocationCount: number;
   replicas: number;
   availableReplicas: number;
-  /** When the gateway started. RFC 3339. */
+  /** When the gateway started (RFC 3339). */
   createdAt: string;
 }
 

@@ -2,7 +2,7 @@ import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { SMALL_PRIORITY } from './delivery.ts';
 import type { Job, Priorities, Queues } from './queues.ts';
 
-/** Processes one job and stores its outcome. Never throws. */
+/** Calls the function with the delivery of a job, and stores the outcome. Never throws. */
 export type ProcessJob<T extends object> = (job: Job<T>) => Promise<void>;
 
 /** Finds jobs whose wake-up was lost. Normally a wake-up starts the fetch. */
@@ -12,15 +12,15 @@ const RETRY_FETCH_MS = 500;
 /** A small input normally needs less time in a function. */
 const SLOW_MS = 10_000;
 
-/** The jobs of a queue that one consumer processes. */
+/** The deliveries of a queue that one consumer processes. */
 export interface Share {
-  /** Jobs that it processes at the same time. */
+  /** Number of slots: calls at the same time. */
   concurrency: number;
-  /** Which jobs; all by default. */
+  /** Priorities of the jobs that the consumer fetches; all by default. */
   priorities?: Priorities;
   /**
-   * Jobs that may run without a slot after SLOW_MS, so that a few small files that are slow to process do not delay
-   * all other small files. 0 by default.
+   * Number of calls that may continue without a slot after SLOW_MS. A few small files that are slow to process then
+   * do not delay all other small files. 0 by default.
    */
   slowJobs?: number;
 }
@@ -87,13 +87,13 @@ export class Consumer<T extends object> {
     this.wake();
   }
 
-  /** Changes how many jobs it processes at the same time. Running jobs continue. */
+  /** Changes the number of slots. Running calls continue. */
   resize(concurrency: number): void {
     this.#concurrency = concurrency;
     this.wake();
   }
 
-  /** Stops fetching. Running jobs continue. */
+  /** Stops fetching. Running calls continue. */
   pause(): void {
     this.#running = false;
     clearInterval(this.#poll);
@@ -101,7 +101,7 @@ export class Consumer<T extends object> {
     this.#timers.clear();
   }
 
-  /** Resolves when no job is running. */
+  /** Resolves when no call is running. */
   async idle(): Promise<void> {
     if (this.#active.size > 0 || this.#fetching) await new Promise<void>((done) => this.#waitingForIdle.push(done));
   }

@@ -57,7 +57,7 @@ export class DeadLetterStore {
     );
   }
 
-  /** Newest first. */
+  /** Returns dead letters, newest first. */
   async list(limit: number, offset: number): Promise<DeadLetter[]> {
     const { rows } = await this.#database.durable.executeSql(
       `select ${COLUMNS} from ${TABLE} order by failed_at desc, id limit $1 offset $2`,
@@ -66,7 +66,7 @@ export class DeadLetterStore {
     return rows as DeadLetter[];
   }
 
-  /** Throws DEAD_LETTER_NOT_FOUND. */
+  /** Returns one dead letter. Throws DEAD_LETTER_NOT_FOUND. */
   async get(id: string): Promise<DeadLetter> {
     const { rows } = await this.#database.durable.executeSql(`select ${COLUMNS} from ${TABLE} where id::text = $1`, [
       id,

@@ -7,7 +7,7 @@ interface ActiveJobs {
   queueName: string;
   /** Ids of the jobs that this router is running. */
   active: string[];
-  /** For how long its current fetch has been running; 0 without one. */
+  /** Seconds since the start of the current fetch of the consumer; 0 without one. */
   fetchSeconds: number;
 }
 
@@ -19,10 +19,10 @@ const MAX_FETCH_SECONDS = 30;
 const RECONNECTED_MS = 2_000;
 
 /**
- * Renews the heartbeats of this router's jobs, and returns the jobs of dead routers to their queues, and those whose
- * fetch committed without a reply, because PostgreSQL crashed. If this is the only router (embedded operation, after
- * kill -9), it returns them at the start and seconds after a reconnection. Otherwise pg-boss returns them when their
- * heartbeat has expired.
+ * Renews the heartbeats of this router's jobs, and returns the jobs of routers that have ended to their queues, and
+ * those whose fetch committed without a reply, because PostgreSQL crashed. If this is the only router (embedded
+ * operation, after kill -9), it returns them at the start and seconds after a reconnection. Otherwise pg-boss returns
+ * them when their heartbeat has expired.
  */
 export class DeliveryRecovery {
   #queues: Queues;

@@ -27,9 +27,9 @@ export interface DeliveryHistory {
   attempt: number;
   /** Deliveries that found the step busy. */
   deferrals: number;
-  /** Deliveries that ended because the process of the router died. */
+  /** Deliveries that ended because the process of the router ended. */
   crashes: number;
-  /** Deliveries that ended because the process of the function died. */
+  /** Deliveries that ended because the process of the function ended. */
   workerDeaths: number;
 }
 

@@ -9,7 +9,7 @@ import type { Queues } from './queues.ts';
 /** A queue with a new job. */
 export interface Wakeup {
   queue: string;
-  /** Without it, all consumers of the queue are woken. */
+  /** Priority of the delivery. Without it, all consumers of the queue are woken. */
   priority?: number;
 }
 

@@ -26,9 +26,9 @@ const DAY_SECONDS = 24 * 60 * 60;
 const DEDUPLICATION_SECONDS = DAY_SECONDS;
 /** pg-boss deletes jobs that wait longer than this. Ten years, so that no waiting job is deleted. */
 const KEEP_WAITING_SECONDS = 3650 * DAY_SECONDS;
-/** The router counts attempts itself. pg-boss's retries only return the jobs of dead processes to their queue. */
+/** The router counts attempts itself. pg-boss's retries only return the jobs of ended processes to their queue. */
 const PGBOSS_RETRY_LIMIT = 1_000_000;
-/** A job without a heartbeat for this time belongs to a dead router and is delivered again. */
+/** A job without a heartbeat for this time belongs to a router that has ended, and is delivered again. */
 const HEARTBEAT_SECONDS = 60;
 /** How often a router renews the heartbeats of its jobs. */
 export const RENEW_HEARTBEATS_MS = 15_000;

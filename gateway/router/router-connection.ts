@@ -59,9 +59,9 @@ export class RouterConnection {
 
   /**
    * Runs `work` in a transaction if this is the only running router: then every active job of another router belongs to
-   * a dead process. A router that starts during `work` waits until it ends, or for LOCK_IDLE_MS if this process is
-   * suspended; the transaction is then rolled back. Returns false, without running `work`, if another router runs or
-   * the connection is down.
+   * a process that has ended. A router that starts during `work` waits until it ends, or for LOCK_IDLE_MS if this
+   * process is suspended; the transaction is then rolled back. Returns false, without running `work`, if another router
+   * runs or the connection is down.
    */
   async runIfOnlyRouter(work: (transaction: Executor) => Promise<void>): Promise<boolean> {
     const { client } = this.#connection;

@@ -39,22 +39,22 @@ export interface Router {
    * With 0, its events wait.
    */
   scale(functionName: string, calls: number): void;
-  /** Starts the deliveries. The deliveries of a dead process come first. */
+  /** Starts the deliveries. The deliveries of a process that has ended come first. */
   start(): Promise<void>;
   /**
    * Stops fetching, waits for running calls for a limited time, then cancels them; they are delivered again after the
    * next start. Closes the router.
    */
   stop(): Promise<void>;
-  /** Newest first. */
+  /** Returns dead letters, newest first. */
   listDeadLetters(limit?: number, offset?: number): Promise<DeadLetter[]>;
-  /** Throws DEAD_LETTER_NOT_FOUND. */
+  /** Returns one dead letter. Throws DEAD_LETTER_NOT_FOUND. */
   getDeadLetter(id: string): Promise<DeadLetter>;
   /** Delivers the event to the failed function again. Throws DEAD_LETTER_NOT_FOUND. */
   redrive(id: string): Promise<DeadLetter>;
   /** Deletes the dead letter. Throws DEAD_LETTER_NOT_FOUND. */
   discard(id: string): Promise<DeadLetter>;
-  /** Throws DATABASE_UNAVAILABLE. */
+  /** Resolves when the queue database responds. Throws DATABASE_UNAVAILABLE. */
   ping(): Promise<void>;
   /** The metrics of the router, for /metrics. */
   registry: Registry;

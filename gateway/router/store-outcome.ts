@@ -18,7 +18,7 @@ const STORE_AGAIN_MS = 500;
 
 /**
  * Stores the outcome of a delivery, and waits while the database is unavailable or its disk is full. If the process
- * dies before, the event is delivered again and the handler returns its recorded reply. Never throws.
+ * ends before, the event is delivered again and the handler returns its recorded reply. Never throws.
  */
 export async function storeOutcome(
   parts: RouterParts,

@@ -113,7 +113,7 @@ export function datasetView({
   return { dataset_id, latest_version, created_at, keep_versions };
 }
 
-/** From the reply of the export step. */
+/** True if the run reused an existing asset, according to the reply of the export step. */
 function isReused(run: RunDocument): boolean {
   const reply = run.steps.find((step) => step.reply?.type === 'sluice.asset.exported')?.reply;
   return (reply?.data as { reused?: boolean } | undefined)?.reused === true;

@@ -31,17 +31,17 @@ const asset: AssetView = {
 
 test('formats an asset without control characters', () => {
   expect(formatAsset(asset, PLAIN)).toBe(`straßen, version 3
-  Rows      12,345
-  Geometry  Polygon
-  Quality   1,234 repaired, 2 missing geometries
-  CRS       EPSG:4326
-  Bounds    west -1.23457, south 50, east 1, north 52
-  Columns   größe\ufffd[2J (integer)
-  Size      1.2 MB
-  Asset     a1
-  Object    straßen/r/straßen.parquet
-  Download  http://x/download
-  Note      fid became fid_1. (FID_RENAMED)`);
+  Rows         12,345
+  Geometry     Polygon
+  Quality      1,234 repaired, 2 missing geometries
+  CRS          EPSG:4326
+  Bounding box west -1.23457, south 50, east 1, north 52
+  Columns      größe\ufffd[2J (integer)
+  Size         1.2 MB
+  Asset        a1
+  Object       straßen/r/straßen.parquet
+  Download     http://x/download
+  Note         fid became fid_1. (FID_RENAMED)`);
 });
 
 test('formats an error with code, message, location and advice', () => {

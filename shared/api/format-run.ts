@@ -26,7 +26,7 @@ export function formatAsset(asset: AssetView, colors: Colors): string {
     ['Geometry', asset.geometry_types.join(', ') || undefined],
     ['Quality', formatGeometryCounts(quality)],
     ['CRS', asset.crs ?? undefined],
-    ['Bounds', asset.bbox === null ? undefined : formatBounds(asset.bbox)],
+    ['Bounding box', asset.bbox === null ? undefined : formatBounds(asset.bbox)],
     ['Time', asset.data_time && formatDataTime(asset.data_time)],
     ['Columns', asset.columns.map(({ name, type }) => `${printable(name)} (${type})`).join(', ') || undefined],
     ['Size', formatBytes(asset.size_bytes)],
@@ -34,13 +34,19 @@ export function formatAsset(asset: AssetView, colors: Colors): string {
     ['Object', asset.s3_key],
     ['Download', asset.url],
   ];
+  const noteName = colors.yellow(padded('Note'));
   return [
     colors.bold(`${asset.dataset_id}, version ${asset.version}`),
-    ...properties.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(9)} ${value}`])),
-    ...quality.notes.map(
-      ({ code, message }) => `  ${colors.yellow('Note')}      ${printable(message)} ${colors.dim(`(${code})`)}`,
-    ),
+    ...properties.flatMap(([name, value]) => (value === undefined ? [] : [`${padded(name)} ${value}`])),
+    ...quality.notes.map(({ code, message }) => `${noteName} ${printable(message)} ${colors.dim(`(${code})`)}`),
   ].join('\n');
+}
+
+/** The length of the longest name, `Bounding box`. */
+const NAME_WIDTH = 12;
+
+function padded(name: string): string {
+  return `  ${name.padEnd(NAME_WIDTH)}`;
 }
 
 type Raster = NonNullable<AssetView['raster']>;

@@ -12,9 +12,9 @@ export interface HealthDocument {
     ledger: string;
     store: string;
     postgis: string;
-    /** Only with a Knative broker. */
+    /** State of the Knative broker. Absent without a broker. */
     broker?: string;
-    /** Only if the queue and the ledger are on different servers. */
+    /** State of the queue. Present only if queue and ledger are on different servers. */
     queue?: string;
     postgis_servers?: Record<string, string>;
   };

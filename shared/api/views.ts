@@ -16,7 +16,7 @@ export interface StepView {
   attempt: number;
   /** Duration of the last attempt; null until it has ended. */
   seconds: number | null;
-  /** Times of the last attempt. */
+  /** Start and end of the last attempt. */
   started_at: string | null;
   finished_at: string | null;
   /** The error of the last attempt that failed. */
@@ -24,7 +24,7 @@ export interface StepView {
 }
 
 export interface RunView {
-  /** Null for a manifest that started no run. */
+  /** Id of the run. Null for a manifest that started no run. */
   run_id: string | null;
   batch_id: string | null;
   status: Status;
@@ -112,7 +112,7 @@ export interface OverviewView {
 /** The runs of a lane in a period. */
 export interface LaneOverview {
   lane: Lane;
-  /** By hour of the creation, oldest first; without empty hours. */
+  /** Numbers of runs by hour of their creation, oldest first, without empty hours. */
   hours: ({ hour: string } & Record<Status, number>)[];
   /** Seconds from creation to end of the ended runs; null if there are none. */
   seconds: { mean: number; max: number } | null;
@@ -125,9 +125,9 @@ export interface DeadLetter {
   function: string;
   event: SluiceEvent;
   error: ErrorDocument;
-  /** Attempts of the function. */
+  /** Number of delivery attempts. */
   attempts: number;
-  /** ISO 8601 in UTC. */
+  /** Time of the last failure, as ISO 8601 in UTC. */
   failed_at: string;
 }
 

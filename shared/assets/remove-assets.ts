@@ -33,7 +33,7 @@ export async function setRetention(
         operator,
         run_id: run?.run_id ?? null,
         batch_id: run?.batch_id ?? null,
-        message: `${operator} decided to keep ${keptVersions(keep_versions)} of ${datasetId}.`,
+        message: `${operator} set the retention rule of ${datasetId}: keep ${keptVersions(keep_versions)}.`,
         details: { dataset_id: datasetId, keep_versions },
       },
       datasetId,
@@ -152,7 +152,7 @@ export async function deleteUnregisteredObjects(
     for await (const { key } of objects.list(env.LAKE_BUCKET, assetKeyPrefix({ dataset_id, run_id }))) {
       if (registered.has(describedAssetKey(key))) continue;
       await objects.delete(env.LAKE_BUCKET, key);
-      log.warn({ run_id, s3_key: key }, 'Object:Delete:Unregistered');
+      log.warn({ run_id, s3_key: key, reason: 'no asset registers the object' }, 'Object:Delete:Done');
     }
   }
 }

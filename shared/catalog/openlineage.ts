@@ -42,7 +42,7 @@ const END: Record<Exclude<Status, 'running'>, OpenLineageEvent['eventType']> = {
 };
 
 export interface LineageContext {
-  /** Namespace of the jobs. */
+  /** Namespace of the jobs in OpenLineage events. */
   namespace: string;
   /** URI of the program that creates the events: the public URL of the gateway. */
   producer: string;

@@ -52,7 +52,7 @@ export async function collectionDocument(
   return { document: stacCollection(datasetId, versions), versions: versions.map(({ version }) => version) };
 }
 
-/** The root catalog. */
+/** Returns the document of the root catalog. */
 export async function rootDocument(ledger: Pick<Ledger, 'listDatasets'>): Promise<Json> {
   return stacCatalog((await ledger.listDatasets({ withCompleteAsset: true })).map(({ dataset_id }) => dataset_id));
 }

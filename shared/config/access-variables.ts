@@ -22,9 +22,11 @@ const roleMapping = z
 /** The users of the gateway, and the login of the command line. */
 export const ACCESS_VARIABLES = {
   SLUICE_ADMIN_PASSWORD: password.describe(
-    'Password of the user admin. With it, also the gateway on 127.0.0.1 requires a login.',
+    'Password of the user admin. If it is set, the gateway requires a login on 127.0.0.1, too.',
   ),
-  SLUICE_USERS: optional.describe('Document of `sluice users`, in place of a file.'),
+  SLUICE_USERS: optional.describe(
+    'JSON document with the users, in the format of SLUICE_USERS_FILE. It replaces that file.',
+  ),
   SLUICE_USERS_FILE: optional.describe(
     'File of the users, which `sluice users` changes. Default: SLUICE_HOME/users.json, if it exists.',
   ),
@@ -37,9 +39,9 @@ export const ACCESS_VARIABLES = {
     'Number of proxies before the gateway that set X-Forwarded-For and X-Forwarded-Proto. 0 ignores these headers.',
   ),
   METRICS_TOKEN: headerText.optional().describe('Bearer token of /metrics for Prometheus, with access control.'),
-  OIDC_ISSUER: httpUrl.describe('URL of an OpenID provider, whose users can log in on the page.'),
-  OIDC_CLIENT_ID: headerText.optional().describe('Id of Sluice at the OpenID provider.'),
-  OIDC_CLIENT_SECRET: headerText.optional().describe('Secret of Sluice at the OpenID provider.'),
+  OIDC_ISSUER: httpUrl.describe('URL of an OpenID provider, whose users can log in to the dashboard.'),
+  OIDC_CLIENT_ID: headerText.optional().describe('Client id of Sluice at the OpenID provider.'),
+  OIDC_CLIENT_SECRET: headerText.optional().describe('Client secret of Sluice at the OpenID provider.'),
   OIDC_SCOPES: z.string().trim().default('openid profile email').describe('Scopes that the login requests.'),
   OIDC_ROLE_CLAIM: z.string().trim().min(1).default('groups').describe('Claim with the roles or groups of a user.'),
   OIDC_ROLES: roleMapping.describe(

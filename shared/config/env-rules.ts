@@ -105,7 +105,7 @@ export const webhookArns = z
     'must be a comma-separated list of ARNs such as arn:minio:sqs::SLUICE_QUEUED:webhook',
   );
 
-/** PostgreSQL truncates longer names. */
+/** The longest identifier in bytes. PostgreSQL truncates longer ones. */
 const MAX_NAME_BYTES = 63;
 /** System columns of PostgreSQL and columns of Sluice, which a geometry column would replace. */
 const RESERVED_NAMES = new Set(['bbox', 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);

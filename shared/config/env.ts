@@ -144,8 +144,9 @@ export const ENV_SCHEMA = z.object({
   WEBHOOK_TOKEN: headerText
     .optional()
     .describe(
-      'Bearer token of /webhooks/minio. With access control (docs/operations.md), also of /events, and for programs ' +
-        'that call /function and /async-function. Without it, the routes are closed to programs without a user.',
+      'Bearer token for /webhooks/minio. With access control (docs/operations.md), also for /events, /function and ' +
+        '/async-function. If it is not set, the gateway rejects notifications and, with access control, events; ' +
+        'calls then require a login.',
     ),
 
   ...ACCESS_VARIABLES,
@@ -202,7 +203,7 @@ export const ENV_SCHEMA = z.object({
     .describe('Lane groups whose manifests start runs, comma-separated.'),
   GEOMETRY_COLUMN: geometryColumn.default('geom').describe('Name of the geometry column.'),
   CLAIM_LEASE_SECONDS: wholeNumber(30, 1, 3600).describe(
-    'Lease of a claim. When a worker on another machine has died, its step can be claimed again after this time.',
+    'Lease of a claim. When a worker on another machine has ended, its step can be claimed again after this time.',
   ),
   RUN_STUCK_MINUTES: wholeNumber(360, 1, 525_600).describe(
     'A run fails when no worker holds a claim and nothing has changed for this time.',
@@ -214,9 +215,9 @@ export const ENV_SCHEMA = z.object({
   SMALL_INPUT_BYTES: wholeNumber(4 * 2 ** 20, 1, MAX_OBJECT_BYTES).describe(
     'Runs whose input is not larger do not wait for runs with a larger one.',
   ),
-  RETRY_LIMIT: wholeNumber(5, 1, 100).describe('Retries of a step after the first attempt.'),
+  RETRY_LIMIT: wholeNumber(5, 1, 100).describe('Retries of a delivery after the first delivery attempt.'),
   RETRY_DELAY_SECONDS: wholeNumber(1, 1, 3600).describe('Delay before the first retry. It doubles with each retry.'),
-  RETRY_DELAY_MAX_SECONDS: wholeNumber(60, 1, 86_400).describe('Longest delay between two attempts.'),
+  RETRY_DELAY_MAX_SECONDS: wholeNumber(60, 1, 86_400).describe('Longest delay between two delivery attempts.'),
   MAX_FILE_BYTES: wholeNumber(50 * 2 ** 30, 1, MAX_OBJECT_BYTES).describe(
     'Largest file, and largest extracted size of an archive.',
   ),

@@ -103,7 +103,7 @@ export async function readStack(
   return parseStack(text, variables);
 }
 
-/** As readStack; undefined when the file does not exist. */
+/** Reads the stack like readStack. Undefined if the file does not exist. */
 export async function readStackIfPresent(path: string | URL = STACK_FILE): Promise<Stack | undefined> {
   try {
     return await readStack(path);
@@ -114,7 +114,7 @@ export async function readStackIfPresent(path: string | URL = STACK_FILE): Promi
   }
 }
 
-/** As readStack, from text. */
+/** Parses the text of a stack file, like readStack. */
 export function parseStack(text: string, variables: NodeJS.ProcessEnv = {}): Stack {
   const result = StackSchema.safeParse(parseYaml(expandVariables(text, variables)));
   if (!result.success) throw invalid(z.prettifyError(result.error));

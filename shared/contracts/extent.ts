@@ -1,6 +1,6 @@
 /** Extents and points, in units of any CRS. The first coordinate is x, easting or longitude. */
 
-/** [xmin, ymin, xmax, ymax]. */
+/** A range of coordinates, as [xmin, ymin, xmax, ymax]. */
 export type Extent = [number, number, number, number];
 export type Point = readonly [x: number, y: number];
 

@@ -1,5 +1,5 @@
 const PARQUET = 'application/vnd.apache.parquet';
-/** OGC 21-026. */
+/** Media type of a Cloud Optimized GeoTIFF (OGC 21-026). */
 const CLOUD_OPTIMIZED_GEOTIFF = 'image/tiff; application=geotiff; profile=cloud-optimized';
 
 /** The media type of the file of an asset, by the kind of the asset. */

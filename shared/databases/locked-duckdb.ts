@@ -118,7 +118,7 @@ export function resourceError(thrown: unknown): SluiceError | undefined {
   // @duckdb/node-api throws errors without a code or a type.
   if (thrown.message.startsWith('Out of Memory Error'))
     return new SluiceError(
-      'INTERNAL',
+      'MEMORY_LIMIT',
       `DuckDB reached its memory limit of ${MEMORY_LIMIT}. Split the file into smaller ones.`,
       { cause: thrown },
     );

@@ -1,6 +1,6 @@
 /** The meaning of an error code, and the action that the user should take. In an action, RUN is the id of the run. */
 export interface ErrorCode {
-  /** Whether the router retries. */
+  /** True if the router retries the delivery after this error. */
   retryable: boolean;
   meaning: string;
   action: string;

@@ -62,14 +62,17 @@ export const INPUT_CODES = {
     'The file refers to other files, servers or databases.',
     'Remove the references. Sluice reads only uploaded files.',
   ),
-  ARCHIVE_UNREADABLE: permanent('The archive is damaged or encrypted.', 'Create the archive again without a password.'),
+  ARCHIVE_UNREADABLE: permanent(
+    'The zip archive is damaged or encrypted.',
+    'Create the zip archive again without a password.',
+  ),
   ARCHIVE_UNSAFE: permanent(
-    'The archive contains absolute paths, `..` or links, or its compression ratio is too high.',
-    'Create the archive again with relative paths and regular files only.',
+    'The zip archive contains absolute paths, `..` or links, or its compression ratio is too high.',
+    'Create the zip archive again with relative paths and regular files only.',
   ),
   ARCHIVE_AMBIGUOUS: permanent(
-    'The archive contains no dataset, or several.',
-    'Put one dataset into each archive, or name its layer with `layer`.',
+    'The zip archive contains no dataset, or several.',
+    'Put one dataset into each zip archive, or name its layer with `layer`.',
   ),
   LAYER_MISSING: permanent(
     'The file does not contain the layer of the manifest.',
@@ -101,8 +104,8 @@ export const INPUT_CODES = {
     'Correct the lines that the message lists, or increase metadata.tabular.max_rejected_rows.',
   ),
   ATTRIBUTE_AMBIGUOUS: permanent(
-    'GDAL does not keep an attribute of GML apart from another element.',
-    'Write the attribute as an element with a name of its own.',
+    'GDAL cannot distinguish an attribute of the GML file from another element.',
+    'Write the attribute as an element with another name.',
   ),
   TOO_MANY_COLUMNS: permanent('The table has more columns than Sluice supports.', 'Remove columns or split the table.'),
   ENCODING_INVALID: permanent(
@@ -142,7 +145,7 @@ export const INPUT_CODES = {
   ),
   CRS_NOT_IN_GEOTIFF: permanent(
     'GeoTIFF cannot store the coordinate reference system.',
-    'Set metadata.raster.target_crs to another CRS, or `crs` of the file to an equal one with an EPSG code.',
+    'Set metadata.raster.target_crs to another CRS, or `crs` of the file to an equivalent CRS with an EPSG code.',
   ),
   CRS_TRANSFORM_FAILED: permanent(
     'A geometry cannot be transformed to the target coordinate reference system.',
@@ -163,7 +166,7 @@ export const INPUT_CODES = {
     'Change the recipe step so that its output has exactly one geometry column.',
   ),
   TABLES_LOST: permanent(
-    'PostgreSQL crashed and lost the working tables of the run, which was restarted as often as possible.',
+    'PostgreSQL lost the working tables of the run in a crash, and the run has reached its limit of restarts.',
     'Find the cause of the crash in the PostgreSQL log. Then repeat the run: `npx sluice rerun RUN`.',
   ),
   EXPORT_MISMATCH: transient(

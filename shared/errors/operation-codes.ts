@@ -65,7 +65,7 @@ export const OPERATION_CODES = {
     'Ask an administrator for the role that the message names (docs/operations.md).',
   ),
   TOO_MANY_ATTEMPTS: transient(
-    'Too many logins of the user or from the address have failed.',
+    'Too many logins of the user or from the address have failed, or are being checked.',
     'Wait for the time in the message, and check the password or token.',
   ),
   PROVIDER_UNAVAILABLE: transient(
@@ -167,8 +167,9 @@ export const OPERATION_CODES = {
     'Follow the instructions in the message, then repeat the command.',
   ),
   MEMORY_LIMIT: permanent(
-    'The step needs more memory than its process may use.',
-    'Split the file into smaller ones, or increase FUNCTION_MEMORY_BYTES. Then upload it again, or repeat the run.',
+    'The step needs more memory than its process, or DuckDB, may use.',
+    'Split the file into smaller ones and upload them. If the process was stopped, you can also increase ' +
+      'FUNCTION_MEMORY_BYTES and repeat the run: `npx sluice rerun RUN`.',
   ),
   WORKER_DIED: permanent(
     'The process crashed or stopped responding repeatedly while it executed this step.',

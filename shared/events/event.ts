@@ -32,7 +32,7 @@ export const EVENT_SCHEMAS = {
     row_count: z.number().int(),
     columns: z.array(ColumnSchema),
     notes: z.array(NoteSchema),
-    /** Only of CSV files. */
+    /** Rejected rows. Present only for CSV files. */
     rejected_rows: RejectedRowsSchema.optional(),
   }),
   /** The schema of the run contains `processed`. */

@@ -103,7 +103,7 @@ function countBytes(bytes: Buffer, test: (byte: number, at: number) => boolean):
 /** JSON. A CSV header with names in brackets (`[id],[name]`), which some databases export, does not match. */
 const isJson = matchesText(/^\s*(?:\{\s*["}]|\[\s*[[{"\]])/);
 
-/** Delimited text, compressed or not. */
+/** True if the bytes can be the beginning of delimited text, compressed or not. */
 export function isDelimitedText(firstBytes: Buffer): boolean {
   if (isGzip(firstBytes) || isUtf16(firstBytes)) return true;
   return !isJson(firstBytes) && ['text', 'JSON'].includes(describeFirstBytes(firstBytes));
@@ -128,7 +128,7 @@ export function decodeFirstBytes(firstBytes: Buffer): string {
   return decoded.replace(/^(\u00ef\u00bb\u00bf|\ufeff)/, '');
 }
 
-/** True for a UTF-16 byte order mark. */
+/** True if the bytes begin with a UTF-16 byte order mark. */
 export function isUtf16(firstBytes: Buffer): boolean {
   return startsWithBytes(0xff, 0xfe)(firstBytes) || startsWithBytes(0xfe, 0xff)(firstBytes);
 }

@@ -10,7 +10,7 @@ export interface GdalCommand {
   environment?: Record<string, string>;
   /** The only folder that the program can read and write, apart from system folders. */
   folder?: string;
-  /** Standard input. */
+  /** Text that the program gets on standard input. */
   input?: string;
   /** The file that the program writes; removed when the program fails. */
   output?: string;

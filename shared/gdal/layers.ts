@@ -5,16 +5,16 @@ export interface Layer {
   name: string;
   /** GDAL's name of the type, such as `3D Measured Multi Polygon` or `Unknown (any)`; `None` without geometry. */
   geometryType: string;
-  /** Undefined when features were not counted. */
+  /** Number of features. Undefined if they were not counted. */
   featureCount?: number;
-  /** On several lines; undefined when GDAL reads no CRS. */
+  /** The CRS as WKT on several lines. Undefined if GDAL reads no CRS. */
   wkt?: string;
   fields: LayerField[];
 }
 
 export interface LayerField {
   name: string;
-  /** `Integer64`, `String`, `Integer(Boolean)`, … */
+  /** GDAL's type, such as `Integer64`, `String` or `Integer(Boolean)`. */
   type: string;
 }
 
@@ -43,7 +43,7 @@ const FIELD =
   /^(.*): ((?:Integer|Integer64|Real|String|Date|Time|DateTime|Binary|IntegerList|Integer64List|RealList|StringList)(?:\([A-Za-z0-9]+\))?) \(\d+\.\d+\)/;
 const GEOMETRY = /^Geometry(?: \(.*\))?: (.+)$/;
 const FEATURE_COUNT = /^Feature Count: (\d+)$/;
-/** The line after a WKT. */
+/** The line of ogrinfo that follows a WKT. */
 const CRS_END = /^Coordinate epoch: |^Data axis to CRS axis mapping|^\(unknown\)$/;
 const CRS_HEADING = /^(Layer SRS WKT|SRS WKT \(.*\)):$/;
 

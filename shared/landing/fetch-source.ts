@@ -35,7 +35,7 @@ export interface Source<F extends FileFormat = FileFormat> {
   sizeBytes: number;
 }
 
-/** `folder` receives the files. */
+/** The context of a fetch. `folder` is where the files are written. */
 export type FetchContext = Pick<Context, 'objects' | 'env'> & { folder: string; signal: AbortSignal };
 
 /** Throws when the fetched file must not be read. */

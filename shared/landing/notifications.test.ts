@@ -123,9 +123,9 @@ const objects = {
     yield* stored;
   },
 };
-const subjects = async (wants?: (uploadedAt: number) => boolean) => {
+const subjects = async (isDue?: (uploadedAt: number) => boolean) => {
   const found = [];
-  for await (const event of listManifestEvents(objects, 'landing-zone', wants)) found.push(event.subject);
+  for await (const event of listManifestEvents(objects, 'landing-zone', isDue)) found.push(event.subject);
   return found;
 };
 

@@ -153,17 +153,17 @@ export function uploadedManifestKey(event: SluiceEvent, env: Pick<Env, 'LANDING_
 }
 
 /**
- * An event for each manifest in the landing zone whose time of upload `wants` accepts, in the order of their keys: for
+ * An event for each manifest in the landing zone whose time of upload `isDue` accepts, in the order of their keys: for
  * manifests whose notification was lost. A repeated call returns the same ids. If the notification of the store was
  * received too, validate-manifest finds the manifest in the ledger.
  */
 export async function* listManifestEvents(
   objects: Pick<ObjectStore, 'list'>,
   landingBucket: string,
-  wants: (uploadedAt: number) => boolean = () => true,
+  isDue: (uploadedAt: number) => boolean = () => true,
 ): AsyncGenerator<SluiceEvent> {
   for await (const object of objects.list(landingBucket, MANIFESTS_PREFIX)) {
-    if (!wants(Date.parse(object.modified))) continue;
+    if (!isDue(Date.parse(object.modified))) continue;
     yield* eventsOfNotification(objectNotification(landingBucket, object)).filter((event) =>
       isManifestUpload(event, landingBucket),
     );

@@ -50,7 +50,7 @@ export function extensionOf(name: string): string {
   return name.slice(stemOf(name).length).toLowerCase();
 }
 
-/** The stem without folders. */
+/** The name without folders and extension. */
 function baseNameOf(name: string): string {
   return stemOf(name).split('/').at(-1) ?? name;
 }

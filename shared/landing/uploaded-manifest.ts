@@ -61,7 +61,7 @@ export interface Rejection {
    */
   eventId: string;
   key: string;
-  /** Undefined if the object was deleted before it was read. */
+  /** The object. Undefined if it was deleted before it was read. */
   object: ManifestObject | undefined;
   manifest?: Manifest | null;
   lane?: Lane | null;

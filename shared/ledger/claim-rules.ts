@@ -9,7 +9,7 @@ import type { ClaimResult } from './ledger.ts';
  *
  * - A step can be claimed while its run is running; `archive` only after the run has ended (claimsEndedRun).
  * - It can be claimed in a status of CLAIMABLE_STATUSES, or while `running` when its lease has expired or its owner is
- *   the one that the caller knows to be dead (`takeOverFrom`).
+ *   the one that the caller knows to have ended (`takeOverFrom`).
  * - The step before it must be done. An event can arrive earlier: from before a restart of the run, or from a client
  *   that posted it. `archive` is excepted, because the run may have failed at any step.
  * - A claim gets the next fencing token of its run. It is current while CURRENT CLAIM (currentClaim) holds; writes of a

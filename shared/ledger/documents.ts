@@ -31,7 +31,7 @@ const EventSchema = z.looseObject({ id: z.string(), type: z.string() });
 export const StepSchema = z.object({
   name: z.string(),
   status: z.enum(STEP_STATUSES),
-  /** Number of claims. */
+  /** Number of claims of the step. */
   attempt: z.number().int().min(0),
   /** Fencing token of the newest claim, 0 before the first claim. It increases with every claim of the run. */
   token: z.number().int().min(0),
@@ -192,7 +192,7 @@ export const AssetDocumentSchema = z.object({
   version: z.number().int().min(1),
   kind: z.enum(['spatial', 'tabular', 'raster', 'joined']),
   s3_key: z.string(),
-  /** SHA-256 of the object. */
+  /** SHA-256 hash of the object. */
   content_hash: z.string(),
   /** SHA-256 of inputs, recipe and parameters. A run with the same hash reuses the asset. */
   source_hash: z.string(),
@@ -212,11 +212,11 @@ export const AssetDocumentSchema = z.object({
   quality: GeometryCountsSchema.extend({ notes: z.array(NoteSchema) }),
   /** Assets that this asset was made from. */
   parents: z.array(ObjectIdSchema).optional(),
-  /** Only for a raster asset. */
+  /** Size, pixels and bands. Present only for a raster asset. */
   raster: RasterSchema.optional(),
-  /** Only for a joined asset: matched and unmatched keys. */
+  /** Matched and unmatched keys. Present only for a joined asset. */
   join: JoinResultSchema.optional(),
-  /** Only for an asset of tables or of CSV files. */
+  /** Rejected rows. Present only for an asset of tables or of CSV files. */
   rejected_rows: RejectedRowsSchema.optional(),
   /** Versions of the programs that wrote the asset: GDAL, PostGIS, GEOS, PROJ, DuckDB, Sluice. */
   software: z.record(z.string(), z.string()).optional(),
@@ -270,7 +270,7 @@ export const ActivityDocumentSchema = z.object({
 export type ActivityDocument = z.infer<typeof ActivityDocumentSchema>;
 
 export const DatasetDocumentSchema = z.object({
-  /** Derived from `dataset_id`. */
+  /** Id of the document, derived from `dataset_id`. */
   _id: ObjectIdSchema,
   dataset_id: z.string(),
   latest_version: z.number().int().min(0),

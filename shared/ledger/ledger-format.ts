@@ -10,7 +10,7 @@ export interface LedgerFormat {
 
 /** A change of the documents or their tables. It must have the same result when it is repeated. */
 export interface Migration<T> {
-  /** The format after the change. */
+  /** Number of the ledger format after the change. */
   format: number;
   apply: T;
 }

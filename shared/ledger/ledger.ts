@@ -112,7 +112,7 @@ export interface Ledger {
    */
   describeAsset(claim: ClaimRef, assetId: string, records: AssetRecords): Promise<void>;
   getAsset(assetId: string): Promise<AssetDocument | undefined>;
-  /** In any order; an id without an asset is ignored. */
+  /** Returns the assets in any order. An id without an asset is ignored. */
   getAssets(assetIds: readonly string[]): Promise<AssetDocument[]>;
   /** The newest complete asset of the dataset with this source_hash. */
   findAssetBySource(datasetId: string, sourceHash: string): Promise<AssetDocument | undefined>;
@@ -163,7 +163,7 @@ export interface Ledger {
 export type Admission =
   /** `repeat`: the same manifest (key and sha256) was admitted before; the stored documents are returned. */
   | { outcome: 'admitted' | 'repeat'; manifest: ManifestDocument; run: RunDocument }
-  /** Another manifest has the batch_id. */
+  /** The ledger contains another manifest with this batch_id. */
   | { outcome: 'batch_taken'; manifest: ManifestDocument };
 
 /** A step that is done, or, with `orClaimed`, that has a claim whose lease has not expired. */
@@ -195,7 +195,7 @@ export type ClaimResult =
   | { outcome: 'early' };
 
 export interface RetentionRule {
-  /** At least 1; null keeps all. */
+  /** Number of newest versions to keep, at least 1. Null keeps all. */
   keep_versions: number | null;
   /** ISO 8601 in UTC. */
   decided_at: string;
@@ -215,7 +215,7 @@ export interface RunFilter {
   until?: string;
   /** Whether the archive step, the last one of every run, is done. */
   archived?: boolean;
-  /** Default 50. */
+  /** Largest number of documents to return. Default: 50. */
   limit?: number;
   offset?: number;
 }

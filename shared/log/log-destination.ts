@@ -23,7 +23,7 @@ export interface LogDestinationOptions {
   onFailure: (message: string) => void;
   /** Called when writing succeeds again, with the number of dropped lines. */
   onRecovery: (dropped: number) => void;
-  /** For tests. */
+  /** Replaces fs.write in tests. */
   write?: (fd: number, bytes: Buffer, done: WriteDone) => void;
   retryMs?: number;
 }

@@ -7,7 +7,7 @@ import { LogDestination } from './log-destination.ts';
 
 export type Logger = pino.Logger;
 
-/** For callers that log nothing, such as tests. */
+/** A logger that writes nothing, for callers such as tests. */
 export const SILENT_LOG: Logger = pino({ level: 'silent' });
 
 const STDERR = 2;

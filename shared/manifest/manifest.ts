@@ -79,7 +79,7 @@ export const JoinConfigSchema = z.strictObject({
   how: z
     .enum(['left', 'inner'])
     .default('left')
-    .describe('`left` keeps features without a matching row, `inner` drops them.'),
+    .describe('`left` keeps features without a matching row, `inner` omits them.'),
   columns: z
     .array(nameInFile(128))
     .max(MAX_POSTGRES_COLUMNS)
@@ -134,7 +134,10 @@ export const TabularParametersSchema = z
       .enum(THOUSANDS_SEPARATORS)
       .optional()
       .describe('Separator of thousands in numbers. A space also matches no-break spaces.'),
-    percent: z.boolean().optional().describe('True if numbers can end in `%`, which is left out: `12.5 %` is 12.5.'),
+    percent: z
+      .boolean()
+      .optional()
+      .describe('True if numbers can end in `%`. The sign is removed: `12.5 %` becomes 12.5.'),
     date_format: z
       .enum(DATE_FORMATS)
       .optional()
@@ -175,7 +178,8 @@ export const TabularParametersSchema = z
       .min(0)
       .optional()
       .describe(
-        'The run fails if more rows are rejected. Default: 10, at most half of all rows, or 1 % if that is more.',
+        'The run fails if more rows are rejected. Default: 10 rows, but at most half of all rows; or 1 % of the ' +
+          'rows if that is more.',
       ),
   })
   .refine(({ decimal_separator = '.', thousands_separator }) => decimal_separator !== thousands_separator, {
@@ -197,7 +201,7 @@ export const DataTimeParametersSchema = z
     start: TimeSchema.describe(
       'Beginning: a date, or a time with its offset from UTC, such as `2024-05-31T12:00:00Z`.',
     ),
-    end: TimeSchema.optional().describe('End, included. Default: `start`; for a date, the end of this day.'),
+    end: TimeSchema.optional().describe('End, inclusive. Default: `start`; for a date, the end of this day.'),
   })
   .refine((time) => dataTimeOf(time).start <= dataTimeOf(time).end, 'must have an end that is not before its start');
 
@@ -252,7 +256,7 @@ export const ManifestMetadataSchema = z.strictObject({
         context.addIssue({ code: 'custom', path, message, input: undefined });
     })
     .optional()
-    .describe('Free values. Only `dataset_id` has a meaning.'),
+    .describe('Names and values of your choice. Sluice uses only `dataset_id`.'),
   time: DataTimeParametersSchema.optional().describe(
     'Time of the data, for the catalog. Default: the time that a netCDF, GRIB or TIFF file contains.',
   ),
@@ -270,12 +274,12 @@ export const ManifestMetadataSchema = z.strictObject({
   ),
 });
 
-/** Longest batch id, in characters. */
+/** Longest `batch_id`, in characters. */
 export const MAX_BATCH_ID = 128;
 
 export const ManifestSchema = z.strictObject({
   batch_id: visibleText(MAX_BATCH_ID, { identifier: true }).describe(
-    'Identifies the batch. Must never be reused: a second manifest with it is rejected.',
+    'Identifies the batch. A second manifest with the `batch_id` of an accepted one is rejected.',
   ),
   uploader: visibleText(128, { identifier: true }).describe('Person or system that uploaded the batch.'),
   intent: z
@@ -285,7 +289,7 @@ export const ManifestSchema = z.strictObject({
   files: z
     .array(ManifestFileSchema)
     .max(1000)
-    .describe('The files of the batch. Files with the same columns become one asset.'),
+    .describe('The files of the batch. Vector files, and tables, must have the same columns and become one asset.'),
   metadata: ManifestMetadataSchema.default({}).describe('Description and parameters.'),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;

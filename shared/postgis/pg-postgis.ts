@@ -11,7 +11,7 @@ import { type PooledClient, SessionPool } from './session-pool.ts';
 
 /** Table in each run schema with the newest fencing token of each step. */
 const FENCE_TABLE = 'sluice_fence';
-/** A longer wait means that the session of a dead worker holds the lock. */
+/** A longer wait means that the session of a worker whose process has ended holds the lock. */
 const LOCK_TIMEOUT_MS = 60_000;
 /** Settings of every connection. */
 const SETTINGS = `-c TimeZone=UTC -c lock_timeout=${LOCK_TIMEOUT_MS} -c synchronous_commit=off`;

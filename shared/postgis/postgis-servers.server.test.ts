@@ -103,7 +103,7 @@ test('a server that does not respond is named without its password, and gets no 
   expect(await postgis.chooseServer(runOn(names[0], servers))).toBe(names[0]);
 });
 
-test('a server that was away is tried again before a run is placed on it', async () => {
+test('a server that was unreachable is tried again before a run is placed on it', async () => {
   const clock = vi.spyOn(performance, 'now');
   try {
     const postgis = open(databases[0]?.url ?? '', AWAY);

@@ -24,7 +24,7 @@ class PostgisServers implements Postgis {
   readonly servers: readonly PostgisServer[];
   #first: PostgisServer;
   /** Servers that did not respond, with the time of the last attempt. */
-  #away = new Map<string, number>();
+  #unreachable = new Map<string, number>();
   #probes = new Map<string, Promise<boolean>>();
 
   constructor(servers: readonly PostgisServer[]) {
@@ -90,9 +90,9 @@ class PostgisServers implements Postgis {
 
   /** False for a server that has not responded for less than AWAY_MS, and does not respond when it is tried again. */
   async #mayRespond(name: string): Promise<boolean> {
-    const awaySince = this.#away.get(name);
-    if (awaySince === undefined) return true;
-    if (performance.now() - awaySince < AWAY_MS) return false;
+    const unreachableSince = this.#unreachable.get(name);
+    if (unreachableSince === undefined) return true;
+    if (performance.now() - unreachableSince < AWAY_MS) return false;
     let probe = this.#probes.get(name);
     if (probe === undefined) {
       probe = this.#probe(name).finally(() => this.#probes.delete(name));
@@ -108,8 +108,8 @@ class PostgisServers implements Postgis {
       () => false,
     );
     const responds = (await Promise.race([pinged, sleep(PROBE_MS, false, { ref: false })])) === true;
-    if (responds) this.#away.delete(name);
-    else this.#away.set(name, performance.now());
+    if (responds) this.#unreachable.delete(name);
+    else this.#unreachable.set(name, performance.now());
     return responds;
   }
 
@@ -117,10 +117,10 @@ class PostgisServers implements Postgis {
   async #connected<T>(server: PostgisServer, attempt: Promise<T>): Promise<T> {
     try {
       const result = await attempt;
-      this.#away.delete(server.name);
+      this.#unreachable.delete(server.name);
       return result;
     } catch (thrown) {
-      if (isUnavailable(thrown)) this.#away.set(server.name, performance.now());
+      if (isUnavailable(thrown)) this.#unreachable.set(server.name, performance.now());
       return naming(server, { session_opened: false })(thrown);
     }
   }

@@ -34,7 +34,7 @@ export interface PostgisServer {
 
 /** The spatial database: one server, or several. Each run uses one of them (`placement` of the run document). */
 export interface Postgis extends Omit<PostgisServer, 'name'> {
-  /** In the order of POSTGIS_URL. */
+  /** The servers in the order of POSTGIS_URL. */
   readonly servers: readonly PostgisServer[];
   /**
    * The name of the server for a run that has no placement: the first one of its ranking that is not known to be down.

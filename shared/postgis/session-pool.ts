@@ -81,7 +81,7 @@ function isIdle(client: PooledClient): boolean {
   return (client as unknown as { readyForQuery: boolean }).readyForQuery;
 }
 
-/** For fewer rows, starting the parallel workers takes longer than the query. */
+/** Fewest rows for parallel workers. For fewer rows, starting them takes longer than the query. */
 const MIN_PARALLEL_ROWS = 20_000;
 /** Enough to sort about 100,000 polygons in memory. A session runs one statement at a time. */
 const WORK_MEMORY = '256MB';

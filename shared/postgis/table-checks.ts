@@ -6,7 +6,7 @@ import { PROCESSED_TABLE } from './run-schema.ts';
 
 /** PostGIS types of spatial columns. */
 const SPATIAL_TYPES = new Set(['geometry', 'geography']);
-/** SQLSTATE. */
+/** SQLSTATE of a statement that names a table that does not exist. */
 const UNDEFINED_TABLE = '42P01';
 
 /** Throws GEOMETRY_CONTRACT unless the table has exactly one spatial column: a geometry with the given name. */

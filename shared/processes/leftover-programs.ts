@@ -8,7 +8,7 @@ const VALUE = new RegExp(`(?:^|\\0)${STARTED_BY}=([^\\0]*)`);
 const TOGETHER = 16;
 
 /**
- * Kills the programs whose starter is dead, and returns their number. Normally the kernel ends a program with its
+ * Kills the programs whose starter has ended, and returns their number. Normally the kernel ends a program with its
  * starter, but not if the starter is killed before the wrapper of the program has requested this, and not on machines
  * without the wrappers. Has no effect on systems without /proc.
  */

@@ -15,7 +15,7 @@ test('this process is alive', () => {
 test.each([
   ['a process that does not exist', [host, boot, namespace, NO_PROCESS, start]],
   ['an earlier process with the id of this one', [host, boot, namespace, pid, '1']],
-])('%s is dead', (_case, parts) => {
+])('%s has ended', (_case, parts) => {
   expect(isDead(parts.join('/'))).toBe(true);
 });
 
@@ -25,7 +25,7 @@ test.each([
   ['a container with the host name of this one', [host, boot, 'pid:[1]', NO_PROCESS, start]],
   ['a release without the PID namespace', [host, boot, NO_PROCESS, start]],
   ['an unknown form', ['größe']],
-])('whether an owner of %s is dead is unknown', (_case, parts) => {
+])('whether an owner of %s has ended is unknown', (_case, parts) => {
   expect(isDead(parts.join('/'))).toBe(false);
 });
 
@@ -36,11 +36,11 @@ test.each([
   ['this process', [host, boot, namespace, pid, start], false],
   ['an owner in another container', [host, boot, 'pid:[1]', NO_PROCESS, start], false],
   ['an owner on another machine', ['other-host', 'other-boot', namespace, NO_PROCESS, start], false],
-])('of the owners of a local file, %s is dead: %j → %j', (_case, parts, dead) => {
+])('of the owners of a local file, %s has ended: %j → %j', (_case, parts, dead) => {
   expect(isDeadOnThisMachine(parts.join('/'))).toBe(dead);
 });
 
-test('a process is dead after it ended', async () => {
+test('a killed process is reported as ended', async () => {
   const child = execa(process.execPath, ['-e', PRINT_OWNER], { reject: false });
   const [owner = ''] = (await firstLine(child.stdout)).split(' ');
   expect(isDead(owner)).toBe(false);
@@ -51,7 +51,7 @@ test('a process is dead after it ended', async () => {
 
 const canUnshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 describe.runIf(canUnshare)('in another PID namespace (needs unshare --pid as root)', () => {
-  test('a process of another namespace is not reported dead, and does not report this process dead', async () => {
+  test('a process of another namespace is not reported as ended, and does not report this process as ended', async () => {
     const program = ['--pid', '--fork', '--kill-child', '--mount-proc', process.execPath, '-e', PRINT_OWNER, OWNER];
     const child = execa('unshare', program, { reject: false });
     const [owner = '', judgedDead] = (await firstLine(child.stdout)).split(' ');
@@ -64,7 +64,7 @@ describe.runIf(canUnshare)('in another PID namespace (needs unshare --pid as roo
   });
 });
 
-/** Prints the owner of a new process, and whether it reports the owner in its argument as dead; then waits. */
+/** Prints the owner of a new process, and whether it reports the owner in its argument as ended; then waits. */
 const PRINT_OWNER = `
   const { isDead, OWNER } = await import(${JSON.stringify(new URL('./owner.ts', import.meta.url).href)});
   console.log(OWNER, isDead(process.argv[1] ?? ''));

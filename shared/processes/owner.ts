@@ -41,7 +41,7 @@ export function isDead(owner: string): boolean {
 
 /**
  * As isDead, for an owner that is known to be of this machine, such as the holder of a lock file in a local folder: an
- * owner of an earlier boot is dead. Accepts the form of earlier releases, which has no namespace.
+ * owner of an earlier boot has ended. Accepts the form of earlier releases, which has no namespace.
  */
 export function isDeadOnThisMachine(owner: string): boolean {
   const parts = owner.split('/');
@@ -59,7 +59,7 @@ function bootId(): string {
   }
 }
 
-/** Such as `pid:[4026531836]`. */
+/** The PID namespace of this process, such as `pid:[4026531836]`. */
 function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');

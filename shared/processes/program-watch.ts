@@ -22,7 +22,7 @@ const INTERVAL_MS = 1000;
 const TICKS_PER_SECOND = 100;
 /** Positions of utime and stime in /proc/PID/stat after the name of the program, see proc_pid_stat(5). */
 const [USER_TICKS, SYSTEM_TICKS] = [11, 12];
-/** The threads of this process. */
+/** The folder of /proc with the threads of this process. */
 const THREADS = '/proc/self/task';
 /** Processes of one program: wrappers and the program. GDAL programs start no others. */
 const MAX_PROCESSES = 16;

@@ -37,9 +37,9 @@ export type CrsUnit = 'degree' | number;
 
 /** Parameters of the recipe that apply to all geometries. */
 export interface GeometryParameters {
-  /** EPSG:n. */
+  /** The target CRS as `EPSG:n`. */
   target_crs: string;
-  /** In units of target_crs; 0 switches simplification off. */
+  /** Tolerance of the simplification in units of target_crs. 0 switches it off. */
   simplify_tolerance: number;
   coordinate_precision?: number;
 }
@@ -140,7 +140,7 @@ export interface RecipeStep {
 /** A recipe step that a manifest can add, by name and with parameters. */
 export interface StepDefinition<S extends z.ZodObject = z.ZodObject> {
   name: string;
-  /** For docs/recipes.md: one or two sentences about what the step does. */
+  /** One or two sentences about what the step does, for docs/recipes.md. */
   summary: string;
   /** The parameters with their descriptions; `step` is the name. */
   schema: S;

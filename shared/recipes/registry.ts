@@ -23,7 +23,7 @@ export const RECIPE_VERSION = 6;
 export interface Recipe {
   /** The intent that selects it. */
   name: string;
-  /** For docs/recipes.md: which data it is for. */
+  /** The data for which the recipe is made, for docs/recipes.md. */
   summary: string;
   /** Steps before those of the manifest. */
   prepare: readonly RecipeStep[];
@@ -44,7 +44,7 @@ const createSpatialIndex: RecipeStep = {
  */
 const FINISH: readonly RecipeStep[] = [simplifyGeometry, quantizeCoordinates, createSpatialIndex];
 
-/** About 0.1 m. */
+/** A tolerance of about 0.1 m. */
 const FINE_TOLERANCE = { degrees: 0.000001, meters: 0.1 };
 const NO_SIMPLIFICATION = { degrees: 0, meters: 0 };
 
@@ -83,7 +83,7 @@ const RECIPES: Record<string, Recipe> = {
   },
 };
 
-/** The recipe of an intent. */
+/** Returns the recipe of an intent, or the default recipe. */
 export function recipeOf(intent: string): Recipe {
   return (Object.hasOwn(RECIPES, intent) ? RECIPES[intent] : undefined) ?? DEFAULT_RECIPE;
 }

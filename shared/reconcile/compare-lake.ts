@@ -35,7 +35,7 @@ export type Discrepancy =
   /** The STAC item or the ISO record of an existing asset does not exist. */
   | { kind: 'record_missing'; key: string; asset_id: string; dataset_id: string; version: number };
 
-/** What the ledger contains. */
+/** The assets and the datasets that the ledger contains. */
 export interface LedgerContents {
   assets: readonly RegisteredAsset[];
   datasetIds: readonly string[];

@@ -71,7 +71,7 @@ test.each([
   expect(await deleteWorkingData(parts, { ownPostgis })).toEqual({ schemas: 0, scratch_folders: 0 });
 });
 
-test('with several servers, deletes the schemas on each; one that is away delays no other', async () => {
+test('with several servers, deletes the schemas on each; one that is unreachable delays no other', async () => {
   const { ended } = scene;
   const other = await createDatabase({ postgis: true });
   const postgis = openPostgis(['postgresql://127.0.0.1:1/away', scene.url, other.url].join(' '));

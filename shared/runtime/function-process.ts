@@ -75,7 +75,7 @@ async function checkStore(env: Env, log: Logger): Promise<void> {
   } catch (thrown) {
     const error = asSluiceError(thrown);
     if (!error.retryable) throw error;
-    log.warn({ error: error.toDocument() }, 'Store:Check:Failed');
+    log.warn({ error: error.toDocument() }, 'ObjectStore:Check:Failed');
   }
 }
 

@@ -46,7 +46,7 @@ export class HttpFunctionCaller implements FunctionCaller {
     return reply.body === '' && reply.headers['ce-id'] === undefined ? undefined : readReply(name, reply);
   }
 
-  /** Closes idle connections. */
+  /** Closes the idle connections to the functions. */
   close(): void {
     this.#http.destroy();
     this.#https.destroy();

@@ -68,7 +68,7 @@ describe('restartAfterLoss', () => {
     await expect(restart({}, [new SluiceError('CLAIM_STALE', 'stale')])).rejects.toMatchObject({ code: 'CLAIM_STALE' });
   });
 
-  test('restarts a run 10 times after crashes of others, besides the deaths of its own process', async () => {
+  test('restarts a run 10 times after crashes of others, besides the crashes of its own server process', async () => {
     expect((await restart({ restarts: 11, backend_deaths: 2 }, [])).type).toBeDefined();
     expect(await restart({ restarts: 12, backend_deaths: 2 }, [])).toMatchObject({ type: undefined, writes: [] });
     expect((await restart({ restarts: 12, backend_deaths: 1 }, [], { backend_died: true })).type).toBeDefined();

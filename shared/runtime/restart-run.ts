@@ -32,7 +32,7 @@ type Counts = Pick<RunDocument, 'restarts' | 'backend_deaths'>;
  * Restarts a run whose working tables PostgreSQL lost in a crash (TABLES_LOST); its source files are still stored.
  * Returns the event that starts the lane; undefined for any other error, or after MAX_RESTARTS restarts. One write of
  * the ledger, fenced by the claim, resets the steps and counts the restart. When the process ends before it, the next
- * attempt finds the empty tables and restarts the run, but does not count a death of the run's server process. When
+ * attempt finds the empty tables and restarts the run, but does not count a crash of the run's server process. When
  * the process ends after it, the next start or monitor-runs publishes the event. Throws CLAIM_STALE, and
  * DATABASE_UNAVAILABLE when the ledger does not respond.
  */
@@ -45,7 +45,7 @@ export async function restartAfterLoss(
   if (error.code !== 'TABLES_LOST' || (!backendDied && otherRestarts(claim.run) >= MAX_RESTARTS)) return undefined;
   const run = await whenAvailable(() => ledger.restartRun(claim, error.toDocument(), backendDied), signal);
   const { restarts, backend_deaths } = run;
-  log.warn({ run_id: run.run_id, step: claim.step, restarts, backend_deaths }, 'Run:Restart:TablesLost');
+  log.warn({ run_id: run.run_id, step: claim.step, reason: error.code, restarts, backend_deaths }, 'Run:Restart:Done');
   const activity = activityOf(
     {
       activity: 'run_restarted',

@@ -24,7 +24,7 @@ export function claimOfScratch(name: string): ClaimRef | undefined {
 
 /**
  * Creates the scratch folder of a claim; disposing it deletes the folder. Deletes the folders of older claims of the
- * same step first: their workers are dead, or their results will be rejected.
+ * same step first: their workers have ended, or their results will be rejected.
  */
 export async function openScratch(
   env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>,

@@ -45,7 +45,7 @@ export function isFromRecordedClaim(
 
 /** Errors that PostgreSQL raises for the content of a file, where its name is not known. */
 const WITHOUT_INPUT: readonly ErrorCodeName[] = ['GEOMETRY_TOO_COMPLEX', 'OUT_OF_MEMORY', 'STATEMENT_TIMEOUT'];
-/** Files that a message lists. */
+/** Largest number of files that a message lists. */
 const MAX_FILES = 3;
 
 /** A file of the reply of load-to-postgis. Its rows follow those of the file before. */

@@ -174,7 +174,7 @@ export async function readBucketPolicy(client: S3Client, bucket: string): Promis
   });
 }
 
-/** Undefined for a text that is not a bucket policy. */
+/** The statements of a bucket policy. Undefined if the text is not a bucket policy. */
 export function statementsOf(policy: string): BucketPolicyStatement[] | undefined {
   try {
     const { Statement } = JSON.parse(policy) as { Statement?: BucketPolicyStatement | BucketPolicyStatement[] };

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
  * server.
  */
 export interface ObjectStore {
-  /** Undefined if the object does not exist. */
+  /** Properties of an object. Undefined if it does not exist. */
   head(bucket: string, key: string): Promise<ObjectHead | undefined>;
   /** Opens a stream of the object, or of bytes `start` to `end` (inclusive). Throws FILE_MISSING. */
   read(

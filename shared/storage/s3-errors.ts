@@ -43,7 +43,7 @@ const NETWORK_ERRORS = new Set([
 /** Error codes of Node for a certificate that is not accepted. */
 const CERTIFICATE_ERRORS = /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|ERR_TLS_CERT_)/;
 
-/** `s3://bucket/key`, or `bucket NAME`. */
+/** Name of an object or bucket in messages: `s3://bucket/key`, or `bucket NAME`. */
 export function objectName({ bucket, key }: ObjectRef): string {
   return key === undefined ? `bucket ${bucket}` : `s3://${bucket}/${key}`;
 }

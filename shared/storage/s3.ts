@@ -29,7 +29,7 @@ import {
 } from './transfer.ts';
 
 export interface StoreOptions {
-  /** Concurrent connections. */
+  /** Largest number of connections at the same time. */
   maxSockets?: number;
   /** A larger upload is sent in parts. */
   multipartBytes?: number;

@@ -15,12 +15,12 @@ export function ignoreError(): void {}
 const CHUNK_BYTES = 2 ** 20;
 
 export interface ReadOptions {
-  /** Bytes of a chunk. */
+  /** Size of a chunk in bytes. */
   highWaterMark?: number;
   /** First and last byte to read. */
   start?: number;
   end?: number;
-  /** Its abort ends the stream with an error. */
+  /** Signal whose abort ends the stream with an error. */
   signal?: AbortSignal;
 }
 

@@ -2,7 +2,7 @@
 interface LongRow {
   /** The line on which it begins. */
   line: number;
-  /** Line breaks in its values. */
+  /** Number of line breaks in the values of the row. */
   breaks: number;
 }
 
@@ -29,7 +29,7 @@ export class LongValues {
   #fieldsBefore = 1;
   readonly #columns: number | undefined;
 
-  /** `columns`: values in a row. */
+  /** `columns` is the number of values in a row. */
   constructor(columns: number | undefined) {
     this.#columns = columns;
   }

@@ -15,7 +15,7 @@ export class RowWriter {
   #at = 0;
   #rowStart = 0;
   #fieldStart = 0;
-  /** Bytes of the longest row. */
+  /** Length of the longest row in bytes. */
   longest = 0;
 
   /** Makes room for `bytes` more bytes, each of which may need an escape, and for the frame of a row. */

@@ -27,7 +27,7 @@ const AFTER_VALUE = 4;
  */
 export class DelimitedScanner {
   readonly rejected = new RejectedRows();
-  /** Accepted rows, without the header. */
+  /** Number of accepted rows, without the header. */
   rows = 0;
   /** For each column, whether a value of it has an escape. */
   readonly escaped: boolean[] = [];

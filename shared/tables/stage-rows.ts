@@ -19,10 +19,10 @@ import { ESCAPE_TEXT, SEPARATOR_TEXT } from './staged-form.ts';
 /** The rows of one file in the staged form (staged-form.ts), in the scratch folder. */
 export interface StagedRows {
   path: string;
-  /** Values in a row. */
+  /** Number of values in a row. */
   columns: number;
   rows: number;
-  /** Bytes of the longest row. */
+  /** Length of the longest row in bytes. */
   longestRow: number;
   /** For each column, whether a value of it has an escape. */
   escaped: boolean[];

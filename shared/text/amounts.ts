@@ -2,7 +2,7 @@
 
 const SIZE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
-/** `1.2 MB`, in decimal units. */
+/** A size in decimal units, such as `1.2 MB`. */
 export function formatBytes(bytes: number): string {
   const power = Math.min(bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3), SIZE_UNITS.length - 1);
   return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${SIZE_UNITS[power]}`;
@@ -18,17 +18,17 @@ export function formatSeconds(seconds: number): string {
     : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** `1,234,567`. */
+/** A whole number with separators of thousands, such as `1,234,567`. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
-/** `2025-03-01 10:15:30`, in UTC. */
+/** A time in UTC, such as `2025-03-01 10:15:30`. */
 export function formatTime(iso: string): string {
   return iso.slice(0, 19).replace('T', ' ');
 }
 
-/** `1 feature`, `2 features`. */
+/** A number with its noun, such as `1 feature` or `2 features`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

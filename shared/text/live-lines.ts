@@ -14,7 +14,7 @@ const UP = '\u001b[1A';
 const CLEAR_DOWN = '\r\u001b[J';
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
-/** For terminals that report no width, or 0. */
+/** Width that is assumed for a terminal that reports no width, or 0. */
 const DEFAULT_COLUMNS = 80;
 
 /**

@@ -70,7 +70,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => 
   test('draws the countries of the sample in a map as wide as the world, and shows their number', async () => {
     await using watched = await open(countries);
     const { page, problems } = watched;
-    await page.getByText('All 176 features in this view are drawn.').waitFor();
+    await page.getByText('All 176 features in this part of the map are drawn.').waitFor();
     await page.locator('.map').screenshot({ path: join(SCREENSHOTS, 'asset-countries.png') });
     expect(await shareOfColors(page, isTeal)).toBeGreaterThan(0.2);
     expect(problems).toEqual([]);
@@ -88,7 +88,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => 
     await show('');
     await expect.poll(() => page.evaluate(`document.querySelector('.map canvas').style.width`)).toBe('1162px');
     await page.locator('.map[data-complete=true]').waitFor();
-    await page.getByText('All 176 features in this view are drawn.').waitFor();
+    await page.getByText('All 176 features in this part of the map are drawn.').waitFor();
     await expect.poll(() => shareOfColors(page, isTeal)).toBeGreaterThan(0.2);
     expect(problems).toEqual([]);
   });

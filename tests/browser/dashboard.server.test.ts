@@ -192,7 +192,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     const { page } = watched;
     await watched.open('functions/transform-recipe?tab=invoke');
     await page.getByText('This event started the step').waitFor();
-    await page.getByRole('button', { name: 'Invoke' }).click();
+    await page.getByRole('button', { name: 'Call', exact: true }).click();
     await page.getByText('HTTP 200').waitFor();
     expect(await page.getByRole('region', { name: 'Headers' }).textContent()).toContain('x-call-id');
     expect(await watched.violations()).toEqual([]);

@@ -5,7 +5,7 @@ import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { type ChaosBatch, manifestOf } from './batch.ts';
 import { type ChaosSluice, WEBHOOK_TOKEN } from './sluice.ts';
 
-/** Uploads batches and observes their runs, even while the gateway is away. */
+/** Uploads batches and observes their runs, even while the gateway is unreachable. */
 
 const BUCKET = 'landing-zone';
 const POLL_MS = 200;

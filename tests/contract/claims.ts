@@ -157,7 +157,7 @@ export function claimContract(on: OpenedLedger): void {
       expect((await stepOf(run, 'load-to-postgis'))?.error?.message).toBe('near \uFFFD and \uFFFD');
     });
 
-    test('a reply with characters that cannot be stored is refused', async () => {
+    test('rejects a reply with characters that cannot be stored', async () => {
       const run = await admitBatch(on.ledger);
       const claim = await claimed(on.ledger, run, 'load-to-postgis');
       const reply = { ...sampleReply(run), data: { run_id: run.run_id, note: 'x\ud83d' } };
@@ -237,7 +237,7 @@ export function claimContract(on: OpenedLedger): void {
       });
     });
 
-    test('a restart counts the deaths of server processes of the run', async () => {
+    test('a restart counts the crashes of server processes of the run', async () => {
       const run = await admitBatch(on.ledger);
       const restart = async (backendDied: boolean) => {
         const ref = await claimed(on.ledger, run, 'load-to-postgis');

@@ -43,7 +43,7 @@ export function placementContract(on: OpenedLedger): void {
       expect(await on.ledger.getRun(run.run_id)).not.toHaveProperty('placement');
     });
 
-    test('a later claim does not change the placement, even when its owner has died', async () => {
+    test('a later claim does not change the placement, even when its owner has ended', async () => {
       const run = await admitBatch(on.ledger);
       await claim(run, { server: FIRST });
       expect(await claim(run, { server: SECOND, owner: 'new', takeOverFrom: OWNER })).toMatchObject({

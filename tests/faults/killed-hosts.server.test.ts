@@ -8,7 +8,7 @@ import { type Batch, datasetsOf, RASTERS, TABLES, uploadBatch, VECTOR } from './
 
 /**
  * The process of the functions is killed or stopped again and again while batches are processed. The gateway restarts
- * it, and each run ends as if nothing had happened.
+ * it, and each run ends with the same result as without a crash.
  */
 
 const BATCHES = [VECTOR, RASTERS, TABLES];

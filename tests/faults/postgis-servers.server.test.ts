@@ -153,7 +153,7 @@ test(
 );
 
 test(
-  'while a server is away, its runs wait and then finish on it; new runs go to the other server',
+  'while a server is unreachable, its runs wait and then finish on it; new runs go to the other server',
   { timeout: 3 * TIMEOUT_MS },
   async () => {
     const [away, other] = servers;

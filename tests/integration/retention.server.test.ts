@@ -27,7 +27,7 @@ test('a manifest sets the rule; older versions are removed from ledger, catalog 
         (version) =>
           `sluice: asset_removed: Version ${version} of wenige was removed: the retention rule of the dataset does not keep it.`,
       ),
-      'zoë: retention_set: zoë decided to keep the 2 newest versions of wenige.',
+      'zoë: retention_set: zoë set the retention rule of wenige: keep the 2 newest versions.',
     ]),
   );
   expect((await fetch(`${runs.sluice.url}/api/assets/${oldest.asset._id}`)).status).toBe(404);
@@ -73,7 +73,7 @@ test('an operator sets the rule, with immediate effect; an older manifest does n
   expect(await runs.versions('hand')).toEqual([3, 4]);
   expect((await (await set(1)).json()) as RetentionView).toMatchObject({ keep_versions: 1, removed_versions: [3] });
   expect(await runs.activities()).toContain(
-    'Zoë 🗺: retention_set: Zoë 🗺 decided to keep only the newest version of hand.',
+    'Zoë 🗺: retention_set: Zoë 🗺 set the retention rule of hand: keep only the newest version.',
   );
   expect([(await set(0)).status, (await set('2')).status]).toEqual([400, 400]);
   expect(

@@ -27,7 +27,7 @@ const WITHOUT_GATE: Batch = {
   files: [{ ...AT_GATE.files[0]!, body: String(AT_GATE.files[0]!.body).replace('gate', 'name') }],
 };
 
-/** Attempts of the gateways to connect to a database that is away. */
+/** Attempts of the gateways to connect to a database that is unreachable. */
 const SEVERAL = 4;
 /** Twice the lease of a claim, and longer than the grace time of a function. */
 const OUTAGE_MS = 30_000;
@@ -136,7 +136,7 @@ describe('functions and gateways in processes of their own', { timeout: 3 * RUN_
     expect(stepOf(await sluice.runOf('late'), 'transform-recipe')).toMatchObject({ attempt: 1 });
   });
 
-  test('the control database is away during runs', async () => {
+  test('the control database is unreachable during runs', async () => {
     await stopAtGate('database-away');
     sluice.control.cut();
     await sluice.gate.open();
@@ -154,7 +154,7 @@ describe('functions and gateways in processes of their own', { timeout: 3 * RUN_
       .toMatchObject([{ status: 'ok' }, { status: 'ok' }]);
   });
 
-  test('the control database is away for 30 s, in which the grace time of a function ends its step', async () => {
+  test('the control database is unreachable for 30 s, in which the grace time of a function ends its step', async () => {
     await stopAtGate('outlasting');
     const stopped = sluice.functions.get('transform-recipe')!;
     await sluice.startFunction('transform-recipe');

@@ -24,7 +24,7 @@ export interface Page {
   page?: number;
 }
 
-/** One row more than shown tells whether there is a next page. */
+/** One row more than a page shows whether a next page exists. */
 function pageQuery({ page = 1 }: Page) {
   return { limit: PAGE_SIZE + 1, offset: (page - 1) * PAGE_SIZE };
 }

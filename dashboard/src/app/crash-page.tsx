@@ -6,9 +6,9 @@ import { Page } from '../ui/page.tsx';
 export function CrashPage() {
   const error = useRouteError();
   return (
-    <Page title="This page failed">
+    <Page title="The page could not be displayed">
       <EmptyState title={error instanceof Error ? error.message : String(error)}>
-        <a href={location.href}>Load the page again</a>. If it fails again, report the message above.
+        <a href={location.href}>Load the page again</a>. If this message appears again, report it.
       </EmptyState>
     </Page>
   );

@@ -16,7 +16,7 @@ export function AssetFacts({ asset }: { asset: AssetDetailView }) {
           ['Content', amountOf(asset)],
           ['Geometry', asset.geometry_types.join(', ')],
           ['CRS', asset.crs],
-          ['Bounds', asset.bbox && boundsOf(asset.bbox)],
+          ['Bounding box', asset.bbox && boundsOf(asset.bbox)],
           ['Pixel size', raster && raster.resolution.map((size) => Number(size.toPrecision(6))).join(' × ')],
           ['Bands', raster && bandsOf(raster)],
           ['Overviews', raster && raster.overviews.join(', ')],

@@ -10,7 +10,7 @@ export function AssetMetadata({ asset }: { asset: AssetDetailView }) {
       <Facts
         facts={[
           ['STAC item', asset.stac_key && <code key="stac">{asset.stac_key}</code>],
-          ['Made with', software.join(', ')],
+          ['Software', software.join(', ')],
         ]}
       />
       <p className="metadata-links">

@@ -8,7 +8,7 @@ export function AssetSources({ asset }: { asset: AssetDetailView }) {
   const { sources, parents = [] } = asset;
   if (sources.length + parents.length === 0) return null;
   return (
-    <Card title="Made from" flush>
+    <Card title="Sources" flush>
       <ul className="list">
         {sources.map((source) => (
           <li key={source.path}>

@@ -13,8 +13,8 @@ export function JoinResult({ asset: { join } }: { asset: AssetDetailView }) {
       <Facts
         facts={[
           ['Matched rows', count(join.matched_rows)],
-          ['Only spatial', keysOf(join.unmatched_spatial)],
-          ['Only tabular', keysOf(join.unmatched_tabular)],
+          ['Unmatched spatial keys', keysOf(join.unmatched_spatial)],
+          ['Unmatched tabular keys', keysOf(join.unmatched_tabular)],
           [
             'Without key',
             join.null_keys && `${count(join.null_keys.spatial)} spatial, ${count(join.null_keys.tabular)} tabular`,

@@ -32,7 +32,9 @@ export function DatasetPage() {
             Created <RelativeTime time={data.created_at} />.{' '}
             {data.keep_versions === null
               ? 'All versions are kept.'
-              : `The newest ${data.keep_versions} versions are kept.`}
+              : data.keep_versions === 1
+                ? 'Only the newest version is kept.'
+                : `The newest ${data.keep_versions} versions are kept.`}
           </>
         )
       }
@@ -43,7 +45,7 @@ export function DatasetPage() {
             {(rows) =>
               rows.length === 0 ? (
                 <EmptyState title="This dataset has no version.">
-                  Its runs show why. A successful ingest adds one:{' '}
+                  The runs of the dataset show the reason. A successful ingest adds a version:{' '}
                   <Command>{`npx sluice ingest FILE --dataset ${datasetId}`}</Command>
                 </EmptyState>
               ) : (

@@ -20,14 +20,14 @@ export function DeadLettersPage() {
   return (
     <Page
       title="Dead letters"
-      summary="Events that a function could not process. Re-drive them after the cause is repaired."
+      summary="Events that the router no longer retries. Correct the cause, then re-drive them."
     >
       <Loaded query={letters}>
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="There is no dead letter.">
-              An event appears here when all attempts of a function have failed. Errors in the files of a user are on
-              their runs instead.
+              The router moves an event here when all its retries fail, or when its function fails with a permanent
+              error of the installation. The page of a run shows errors in uploaded files.
             </EmptyState>
           ) : (
             <>
@@ -74,7 +74,7 @@ function DeadLetterList({ rows }: { rows: DeadLetterView[] }) {
           <p>The events are deleted. This cannot be undone. The activity log keeps who discarded them.</p>
         </ConfirmButton>
         <span className="muted" role="status">
-          {ids.size === 0 ? 'Select dead letters to decide on them.' : `${selected} selected`}
+          {ids.size === 0 ? 'Select dead letters to re-drive or discard them.' : `${selected} selected`}
         </span>
       </div>
       <div className="card">

@@ -30,10 +30,10 @@ export const FUNCTION_COLUMNS = column.columns([
   }),
   column.display({
     id: 'n_calls',
-    header: 'Invocations',
+    header: 'Calls',
     cell: ({ row }) => count(row.original.invocationCount),
   }),
-  column.display({ id: 'n_running', header: 'In flight', cell: ({ row }) => count(row.original.queue?.running ?? 0) }),
+  column.display({ id: 'n_running', header: 'Running', cell: ({ row }) => count(row.original.queue?.running ?? 0) }),
   column.display({ id: 'n_waiting', header: 'Waiting', cell: ({ row }) => count(row.original.queue?.waiting ?? 0) }),
   column.display({
     id: 'topic',

@@ -12,7 +12,7 @@ import { InvokeForm } from './invoke-form.tsx';
 
 const TABS = [
   { value: 'logs', name: 'Logs' },
-  { value: 'invoke', name: 'Invoke' },
+  { value: 'invoke', name: 'Call' },
   { value: 'settings', name: 'Settings' },
 ];
 
@@ -30,8 +30,8 @@ export function FunctionPage() {
       summary={
         fn.data && (
           <>
-            <FunctionState fn={fn.data} /> {counted(fn.data.invocationCount, 'invocation')},{' '}
-            {count(queue?.running ?? 0)} in flight, {count(queue?.waiting ?? 0)} waiting
+            <FunctionState fn={fn.data} /> {counted(fn.data.invocationCount, 'call')}, {count(queue?.running ?? 0)}{' '}
+            running, {count(queue?.waiting ?? 0)} waiting
           </>
         )
       }

@@ -12,7 +12,7 @@ export function FunctionsPage() {
   const functions = useQuery(functionsQuery);
   const queues = useQuery(overviewQuery).data?.queues ?? [];
   return (
-    <Page title="Functions" summary="The steps of runs. Counts are since the start of the gateway.">
+    <Page title="Functions" summary="The functions of this installation. Calls are counted since the gateway started.">
       <Loaded query={functions}>
         {(all) =>
           all.length === 0 ? (

@@ -9,7 +9,7 @@ const FIRST_ERROR = 400;
 export function InvokeAnswer({ answer: { status, headers, body, milliseconds } }: { answer: Answer }) {
   const failed = status >= FIRST_ERROR;
   return (
-    <Card title="Answer" aside={duration(milliseconds / 1000)}>
+    <Card title="Response" aside={duration(milliseconds / 1000)}>
       <div className="stack" role="status">
         <p>
           <StatusBadge status={failed ? 'failure' : 'success'} label={`HTTP ${status}`} />

@@ -43,7 +43,7 @@ export function InvokeForm({ name }: { name: string }) {
           ))}
         </fieldset>
         <button className="button" data-kind="primary" disabled={call.isPending || event.trim() === ''}>
-          {call.isPending ? 'Calling…' : 'Invoke'}
+          {call.isPending ? 'Calling…' : 'Call'}
         </button>
         {typed !== undefined && (
           <button type="button" className="button" onClick={() => setTyped(undefined)}>

@@ -37,7 +37,7 @@ export function Figures({ overview }: { overview: OverviewView }) {
         to="/dead-letters"
         name="Dead letters"
         value={count(dead_letters)}
-        detail={dead_letters > 0 ? 'need a decision' : 'none to decide on'}
+        detail={dead_letters > 0 ? 're-drive or discard' : 'none'}
         tone={dead_letters > 0 ? 'failure' : undefined}
       />
     </div>

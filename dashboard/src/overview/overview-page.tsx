@@ -16,7 +16,7 @@ export function OverviewPage() {
   const overview = useQuery(overviewQuery);
   const assets = useQuery(assetsQuery({}));
   return (
-    <Page title="Overview" summary="What runs now, and what happened in the last 24 hours.">
+    <Page title="Overview" summary="Running runs, and the results of the last 24 hours.">
       <Loaded query={overview}>
         {(data) => (
           <>

@@ -15,7 +15,7 @@ export function RunningRuns() {
       <Loaded query={runs}>
         {(rows) =>
           rows.length === 0 ? (
-            <p className="card-body muted">Nothing runs at the moment.</p>
+            <p className="card-body muted">No run is running.</p>
           ) : (
             <ul className="list">
               {rows.slice(0, SHOWN).map((run) => (

@@ -13,7 +13,7 @@ export function RunFacts({ run }: { run: RunView }) {
           ['Intent', run.intent],
           ['Manifest', <code key="key">{run.manifest_key}</code>],
           ['Archived', run.archived ? 'yes' : 'not yet'],
-          ['Repeats', run.rerun_of && <RunLink runId={run.rerun_of} />],
+          ['Rerun of', run.rerun_of && <RunLink runId={run.rerun_of} />],
           ['PostGIS server', run.postgis_server],
           ['Run', <code key="id">{run.run_id}</code>],
         ]}

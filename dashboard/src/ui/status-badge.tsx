@@ -1,4 +1,4 @@
-/** Glyphs, so that the status is not told by color alone. */
+/** Glyphs, so that the badge shows the status without relying on color alone. */
 const GLYPHS: Record<string, string> = {
   success: '✓',
   done: '✓',

@@ -167,7 +167,9 @@ export async function checkWrittenCrs(
   if (isEqual !== true) throw notInGeoTiff(crs, file);
 }
 
-/** A point without a position in one of them is at the edge of the projection. */
+/**
+ * A point that only one of the two CRSs can represent is at the edge of the projection, so it is not compared.
+ */
 function areClose(a: Point | undefined, b: Point | undefined): boolean {
   if (a === undefined || b === undefined) return true;
   const longitudes = (b[0] - a[0] - 360 * Math.round((b[0] - a[0]) / 360)) * Math.cos((a[1] * Math.PI) / 180);

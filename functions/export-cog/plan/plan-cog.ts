@@ -36,7 +36,7 @@ export interface CogSettings {
 }
 
 export interface CogPlan {
-  /** In the order of execution. The last one writes the output. */
+  /** The commands in the order of execution. The last one writes the output. */
   commands: GdalCommand[];
   /** Set when the raster is warped. Without `grid`, gdalwarp chooses the grid. */
   warp?: { target: string; grid: TargetGrid | undefined };
@@ -152,7 +152,7 @@ function alphaToMask(bands: number): string[] {
   return [...keptBands.flat(), '-mask', String(bands + 1)];
 }
 
-/** True for classes, whose mean has no meaning: declared, or a palette. */
+/** True if the values are classes, whose mean has no meaning: declared, or with a palette. */
 export function isCategorical(sources: readonly Pick<CogSource, 'info'>[], parameters: CogParameters): boolean {
   return (
     parameters.categorical ??

@@ -4,7 +4,7 @@ import type { PixelValue } from '../read/raster-info.ts';
 import type { TargetGrid } from '../read/pixel-grid.ts';
 import { type CogSource, environmentOf, openOptionsOf } from '../read/cog-source.ts';
 
-/** The gdalwarp command. Pure. */
+/** Pure functions that return the gdalwarp command. */
 
 export interface WarpOptions {
   target: string;

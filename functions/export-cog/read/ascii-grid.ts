@@ -11,7 +11,7 @@ const HEADER = /^(?:ncols|nrows|xll\w*|yll\w*|cellsize|dx|dy|nodata_value)$/i;
 const INT32 = [-2_147_483_648, 2_147_483_647] as const;
 /** Texts of this length have at most 6 significant digits with a point, which Float32 always keeps. */
 const SHORT_TEXT = 7;
-/** The largest argument of toPrecision. */
+/** The largest argument that Number.toPrecision accepts. */
 const MAX_PRECISION = 100;
 /** Characters of a value in a message. */
 const SHOWN_CHARACTERS = 40;
@@ -43,7 +43,7 @@ export async function asciiGridType(path: string, file: string, signal: AbortSig
 
 interface Found {
   type: AsciiGridType;
-  /** True after an integer that fits Int32, but not Float32. */
+  /** True if the file has an integer that fits Int32, but not Float32. */
   hasLongInteger: boolean;
 }
 
@@ -74,7 +74,7 @@ function numberOf(token: string, file: string): number {
   throw new SluiceError('FILE_UNREADABLE', `${file} contains ${shown} where a number must be.`, { details: { file } });
 }
 
-/** The number of digits without leading zeros. */
+/** Number of digits of a number as text, without leading zeros. */
 function countDigits(token: string): number {
   const [mantissa = ''] = token.toLowerCase().split('e');
   return mantissa.replaceAll(/\D/g, '').replace(/^0+/, '').length;

@@ -82,7 +82,7 @@ function parseTable(attributes: string, content: string): AttributeTable {
   };
 }
 
-/** GDALRATFieldType and GDALRATFieldUsage. */
+/** Names for the numbers of GDALRATFieldType and GDALRATFieldUsage. */
 const TYPES = ['integer', 'real', 'string'] as const;
 const USAGES = [
   ...['Generic', 'PixelCount', 'Name', 'Min', 'Max', 'MinMax', 'Red', 'Green', 'Blue', 'Alpha', 'RedMin', 'GreenMin'],

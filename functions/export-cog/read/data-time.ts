@@ -49,7 +49,7 @@ const UNIT_NAMES: [names: RegExp, unit: keyof typeof MS][] = [
   [/^(?:d|days?)$/i, 'day'],
 ];
 const MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
-/** `hours since 1900-01-01 00:00:0.0`. */
+/** The units of a time axis of CF, such as `hours since 1900-01-01 00:00:0.0`. */
 const CF_UNITS =
   /^([a-z]+) since (\d{1,4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::([\d.]+))?)? ?(?:Z|UTC|GMT|\+00:00)?$/i;
 /** Calendars whose times are times of UTC. Others, such as 360_day, have days that do not exist in UTC. */

@@ -39,9 +39,9 @@ export interface DescribedRaster {
   crs: Crs;
   /** True when `crs` must be passed to GDAL, because GDAL reads none, or a different one, from the file. */
   crsOverrides: boolean;
-  /** Options of GDAL's driver. */
+  /** Open options of GDAL's driver for this file. */
   openOptions: string[];
-  /** Of each band. */
+  /** The raster attribute table of each band. */
   attributeTables: BandTable[];
   notes: Note[];
 }

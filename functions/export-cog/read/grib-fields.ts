@@ -68,7 +68,7 @@ async function readGribFields(path: string, signal: AbortSignal): Promise<GribFi
 }
 
 interface Found extends GribFields {
-  /** By edition, because each edition describes the same grid with other bytes. */
+  /** The first grid of each edition, because each edition describes the same grid with other bytes. */
   firstGrids: Map<number, string>;
 }
 

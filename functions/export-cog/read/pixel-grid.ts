@@ -20,14 +20,14 @@ export const PIXEL_BYTES: Record<string, number> = {
   CFloat32: 8,
   CFloat64: 16,
 };
-/** For types of newer GDAL versions. */
+/** Bytes of the largest pixel, assumed for types that only newer versions of GDAL have. */
 const LARGEST_PIXEL_BYTES = 16;
 /** Difference, in pixels, up to which two grids are the same: world files contain rounded numbers. */
 const SAME_GRID_TOLERANCE = 0.01;
 
 type Grid = Pick<RasterInfo, 'geoTransform' | 'size'>;
 
-/** Bytes of all pixels, uncompressed. */
+/** Number of bytes of all pixels of all bands, uncompressed. */
 export function uncompressedBytes({ size: [width, height], bands }: Pick<RasterInfo, 'size' | 'bands'>): number {
   return width * height * bands.reduce((sum, { type }) => sum + (PIXEL_BYTES[type] ?? LARGEST_PIXEL_BYTES), 0);
 }
@@ -71,7 +71,7 @@ export function centerExtent({ geoTransform, size: [width, height] }: Grid): Ext
   return rasterExtent({ geoTransform: [x + dx / 2, dx, 0, y + dy / 2, 0, dy], size: [width - 1, height - 1] });
 }
 
-/** A north-up grid. */
+/** A north-up grid of pixels, to which gdalwarp resamples files. */
 export interface TargetGrid {
   extent: Extent;
   /** Width and height of a pixel. */

@@ -43,7 +43,7 @@ const LAYOUT_TAGS = new Set<number>(Object.values(TAG));
 const [GDAL_METADATA_TAG, GDAL_NODATA_TAG] = [42112, 42113];
 /** Number of characters of a nodata value that are read. GDAL writes at most 30. */
 const MAX_NODATA_CHARACTERS = 100;
-/** Bits of the tag `subfile`. */
+/** Bits of the tag NewSubfileType, by their meaning. */
 const SUBFILE = { reducedResolution: 1, mask: 4 } as const;
 /** Bytes of one value by field type: 1 to 12 of TIFF 6.0; 13 and 16 to 18 of BigTIFF. */
 const TYPE_BYTES: Record<number, number> = {
@@ -79,7 +79,7 @@ export async function readTiffDirectories(file: FileHandle): Promise<TiffDirecto
   return directories;
 }
 
-/** One entry of a directory. */
+/** One entry (tag) of a TIFF image file directory. */
 interface Entry {
   tag: number;
   /** Bytes of one value, and the number of values. */
@@ -219,7 +219,7 @@ function readInteger(bytes: Buffer, at: number, size: number, isLittleEndian: bo
   return isLittleEndian ? bytes.readUIntLE(at, size) : bytes.readUIntBE(at, size);
 }
 
-/** Undefined past the end of the file. */
+/** Reads bytes at an offset. Undefined if they are beyond the end of the file. */
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.alloc(length);
   const { bytesRead } = await file.read(bytes, 0, length, offset);

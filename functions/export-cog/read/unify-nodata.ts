@@ -67,7 +67,7 @@ async function readRanges(
   return ranges;
 }
 
-/** Bands that a message lists. */
+/** Largest number of bands that a message lists. */
 const LISTED_BANDS = 6;
 
 /** For example `band 1: 0; band 2: 100`, with the name of the file if there are several. */

@@ -21,7 +21,7 @@ type Range = readonly [minimum: number, maximum: number];
 const KEEP_VALUES = ['HONOUR_VALID_RANGE=NO'];
 
 export interface ValidRange {
-  /** Options of GDAL's driver. */
+  /** Open options of GDAL's driver for this file. */
   openOptions: string[];
   notes: Note[];
 }
@@ -64,7 +64,7 @@ export async function readValidRange(
   };
 }
 
-/** A range with one limit. */
+/** A range with one limit, as text for a message. */
 function describeOpen([minimum, maximum]: Range): string {
   return Number.isFinite(minimum) ? `from ${minimum}` : `up to ${maximum}`;
 }

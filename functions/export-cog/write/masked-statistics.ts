@@ -102,7 +102,7 @@ function plainCommand(input: string, output: string, folder: string, selection: 
 
 interface BandValues {
   band: BandInfo;
-  /** In pixels. */
+  /** Position of the first value of the band in the file, in pixels. */
   start: number;
   pixels: number;
 }

@@ -42,7 +42,7 @@ function listOf(domains: unknown): string[] {
 
 /** GDAL prints statistics with 14 digits. */
 const MAX_PRINTED_INTEGER = 1e14;
-/** Bands that a message lists. */
+/** Largest number of bands that a message lists. */
 const LISTED_BANDS = 6;
 
 /** Notes about bands whose statistics are rounded or missing. `info` has the statistics of GDAL. */

@@ -29,9 +29,9 @@ export interface CogFile {
   sha256: string;
   sizeBytes: number;
   crs: string;
-  /** In EPSG:4326. */
+  /** The bounding box in EPSG:4326. Null if it cannot be computed. */
   bbox: Extent | null;
-  /** In the CRS of the file. */
+  /** The extent in the CRS of the file. */
   nativeBbox: Extent | null;
   raster: RasterSummary;
   settings: CogSettings;

@@ -35,7 +35,7 @@ const MEMBER_DEPTH = 1;
  */
 export class JsonLinesScanner {
   readonly rejected = new RejectedRows();
-  /** Accepted lines. */
+  /** Number of accepted lines. */
   rows = 0;
   readonly #out = new RowWriter();
   #line = 0;
@@ -144,7 +144,7 @@ export class JsonLinesScanner {
     return true;
   }
 
-  /** DuckDB prints -0 as 0. */
+  /** Detects -0, because DuckDB prints -0 as 0. */
   #isNegativeZero(bytes: number): boolean {
     return bytes === '-0'.length && this.#firstByte === MINUS && this.#lastByte === ZERO;
   }

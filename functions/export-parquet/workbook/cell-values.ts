@@ -53,7 +53,7 @@ const EPOCH_1904 = -24_107;
 const LEAP_DAY_1900 = 60;
 /** 0001-01-01 and 9999-12-31, in days from 1970-01-01. */
 const [FIRST_DAY, LAST_DAY] = [-719_162, 2_932_896];
-/** Longer durations are numbers. */
+/** The longest duration in days. Longer durations are read as numbers. */
 const MAX_DURATION_DAYS = 1e7;
 
 /**
@@ -85,7 +85,7 @@ export function serialValue(
   return day >= FIRST_DAY && day <= LAST_DAY ? written(isoDay(day)) : undefined;
 }
 
-/** Days from 1970-01-01. */
+/** Days from 1970-01-01 to the day of a serial number of Excel. */
 function dayOfSerial(serialDay: number, is1904: boolean): number {
   if (is1904) return EPOCH_1904 + serialDay;
   const isBetween = serialDay > 0 && serialDay < LEAP_DAY_1900;
@@ -105,7 +105,7 @@ function isoDay(day: number): string {
   return text;
 }
 
-/** `12:30:15`, or `12:30:15.250`. */
+/** A time of day as text, such as `12:30:15` or `12:30:15.250`. */
 function clock(ms: number): string {
   const text = new Date(ms).toISOString().slice('YYYY-MM-DDT'.length, -1);
   return ms % 1000 === 0 ? text.slice(0, 'HH:MM:SS'.length) : text;

@@ -12,7 +12,7 @@ import type { SheetColumnFacts, LeadingRow, WrittenSheet } from './sheet-writer.
 export interface TableLayout {
   header: string[] | undefined;
   columns: number;
-  /** Rows of data. */
+  /** Number of rows of data. */
   rows: number;
   /** The number of the first row of data, and the offset of its staged row. */
   firstRow: number;

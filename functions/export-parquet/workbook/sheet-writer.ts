@@ -7,7 +7,7 @@ import { CELL_KINDS, type SheetCellKind, type CellValue } from './cell-values.ts
 
 /** The limit of Excel and of LibreOffice. */
 const MAX_ROWS = 1_048_576;
-/** Characters that are written together. */
+/** Number of characters that are buffered before a write. */
 const BUFFER_CHARACTERS = 2 ** 18;
 /** Rows, and characters of them, in which the names of the columns are looked for. */
 const LEADING_ROWS = 1_000;
@@ -29,7 +29,7 @@ export type LostCell = 'error' | 'formula';
 /** The cells of a column that have no value for the same reason. */
 export interface LostCells {
   count: number;
-  /** The first cell: `C3`. */
+  /** Address of the first cell, such as `C3`. */
   cell: string;
   /** What the sheet shows in it, such as `#N/A`. */
   shown: string;
@@ -57,7 +57,7 @@ export interface LeadingRow {
 export interface WrittenSheet {
   columns: SheetColumnFacts[];
   leadingRows: LeadingRow[];
-  /** Rows with a value. */
+  /** Number of rows with a value. */
   rows: number;
   /** Blank rows after the leading rows, between rows that are not blank, and the first of them. */
   blankRows: { count: number; first: number };
@@ -71,7 +71,7 @@ export interface SheetWriterOptions {
   path: string;
   /** The name in the manifest, for messages. */
   file: string;
-  /** Bytes of the workbook. */
+  /** Size of the workbook in bytes. */
   sizeBytes: number;
   maxBytes: number;
   nullValues: readonly string[];
@@ -274,7 +274,7 @@ function newFacts(): SheetColumnFacts {
 }
 
 const LETTER_OF = new Map<string, string>(ESCAPED.map(({ letter, text }) => [text, letter]));
-/** The characters of ESCAPED. */
+/** The characters that ESCAPED replaces. */
 const TO_ESCAPE = /[\n\r\u001a\u001f]/;
 const ALL_TO_ESCAPE = /[\n\r\u001a\u001f]/g;
 

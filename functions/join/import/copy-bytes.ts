@@ -92,7 +92,7 @@ const INLINE_BYTES = 12;
 const INLINE_AT = 4;
 const POINTER_AT = 8;
 
-/** Text and blobs. */
+/** Writes fields of texts and blobs. */
 class TextFields extends Validity implements Fields {
   readonly byteLength: number;
   #data: Uint8Array;

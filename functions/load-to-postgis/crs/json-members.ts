@@ -131,7 +131,7 @@ class Capture {
   isOpen = false;
   readonly #maxBytes: number;
   #start = 0;
-  /** Bytes of earlier chunks. */
+  /** Bytes of earlier chunks that belong to an unfinished value. */
   #earlier: Buffer = Buffer.alloc(0);
   #captured: Buffer = Buffer.alloc(0);
 

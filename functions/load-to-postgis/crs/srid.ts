@@ -8,7 +8,7 @@ import type { PostgisSession } from '#shared/postgis/postgis.ts';
 /** PostGIS reserves the SRIDs from 910000 to 998999 for users. */
 const FIRST_USER_SRID = 910_000;
 const USER_SRIDS = 89_000;
-/** The length of column spatial_ref_sys.srtext. */
+/** The length of the column srtext of spatial_ref_sys in characters. */
 const MAX_SRTEXT_LENGTH = 2048;
 /** Key of the advisory lock for inserts. The number is arbitrary; no other lock of Sluice uses it. */
 const INSERT_LOCK = 5_128_004;

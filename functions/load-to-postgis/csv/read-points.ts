@@ -160,7 +160,7 @@ export interface PointFile {
 export interface FileAccess {
   download: (index: number) => Promise<VectorSource>;
   contextOf: (index: number) => LoadContext;
-  /** The folder of all files. */
+  /** The scratch folder, which contains a folder for each file. */
   folder: string;
 }
 

@@ -13,7 +13,7 @@ const END_OF_FIELDS = 0x0d;
 const NAME_BYTES = 11;
 const CHUNK_BYTES = 2 ** 20;
 const [BLANK, STAR, MINUS, PLUS, POINT, ZERO, NINE, NUL] = [0x20, 0x2a, 0x2d, 0x2b, 0x2e, 0x30, 0x39, 0x00];
-/** Marks a deleted record. */
+/** The byte at the beginning of a deleted record. */
 const DELETED = STAR;
 
 /** Digits that every integer, and every bigint, can have. */
@@ -163,7 +163,7 @@ class Column {
     else this.#raise('double precision');
   }
 
-  /** An integer of many digits. */
+  /** Adds an integer of so many digits that only its value determines its type. */
   #addLong(text: string): void {
     const value = BigInt(text.replace(/^\+/, ''));
     if (value >= -MAX_BIGINT && value < MAX_BIGINT) this.#raise('bigint');

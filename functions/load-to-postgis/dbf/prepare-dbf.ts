@@ -92,7 +92,10 @@ function notesAbout(field: DbfField, facts: DbfFacts, place: { file: string; col
     notes.push({ ...mixedNote(place.file, place.column), message: `${reason} It is stored as text.` });
   } else if (invalid !== undefined) {
     const value = JSON.stringify(invalid.text.slice(0, MAX_VALUE_CHARACTERS));
-    add('COLUMN_TYPE_CHANGED', `Column ${name}: row ${invalid.row} holds ${value}, no date. It is stored as text.`);
+    add(
+      'COLUMN_TYPE_CHANGED',
+      `Column ${name}: row ${invalid.row} contains ${value}, which is not a date. The column is stored as text.`,
+    );
   } else if (field.type === 'N' && field.decimals === 0 && number === 'double precision')
     add(
       'COLUMN_TYPE_CHANGED',

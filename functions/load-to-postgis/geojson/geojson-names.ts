@@ -7,7 +7,7 @@ export const KNOWN_MEMBERS = new Set([
 ]);
 /** Known members that GDAL does not read in a feature. */
 export const UNREAD_MEMBERS = new Set(['centroid', 'center', 'coordinates', 'geometries', 'features']);
-/** Members whose values GDAL reads. */
+/** Members of a feature whose values GDAL reads. */
 export const KNOWN_ONCE = new Set(['id', 'properties', 'geometry']);
 export const GEOMETRY_TYPES = new Set([
   ...['Point', 'LineString', 'Polygon', 'MultiPoint', 'MultiLineString', 'MultiPolygon', 'GeometryCollection'],

@@ -7,7 +7,7 @@ import { type GeometryFacts, noGeometryFacts } from './geometry-facts.ts';
 const MAX_TIME_CHARACTERS = 40;
 /** Integers of so many digits need no comparison. */
 const INTEGER_DIGITS = 9;
-/** `-9223372036854775808`. */
+/** The length of the longest bigint, `-9223372036854775808`. */
 const MAX_BIGINT_CHARACTERS = 20;
 const [MAX_INTEGER, MAX_BIGINT] = [2n ** 31n, 2n ** 63n];
 const INTEGER = /^-?\d+$/;
@@ -20,7 +20,7 @@ export interface JsonColumn {
   copied: string;
   /** SQL that converts the copied text to an array, and its type; undefined for other columns. */
   array?: { type: string; value: (column: string) => string };
-  /** True for a column of strings and other values, which is text. */
+  /** True if the column has strings and other values, and is therefore text. */
   isMixed: boolean;
 }
 

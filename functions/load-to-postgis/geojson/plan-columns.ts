@@ -52,7 +52,7 @@ function hiddenIdsNote({ hiddenIds }: GeoJsonFacts, file: string): Note[] {
   return [{ code: 'FEATURE_IDS_DROPPED', column: 'id', file, message }];
 }
 
-/** Names in the note. */
+/** Largest number of member names in the note. */
 const MAX_NAMED_MEMBERS = 5;
 
 function droppedMembersNote({ droppedMembers, members, unreadMembers }: GeoJsonFacts, file: string): Note[] {

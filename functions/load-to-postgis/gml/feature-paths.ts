@@ -8,7 +8,7 @@ import { copyOf } from '../markup/markup-reader.ts';
 
 /** Limit for paths. A table has fewer columns; elements without values can have more paths. */
 const MAX_PATHS = 10_000;
-/** Limit for different findings. */
+/** Largest number of different findings that are kept. */
 const MAX_FINDINGS = 1_000;
 /** The keys of attributes that GDAL reads without a prefix (`uom`, `xlink:href`), and of others with these names. */
 const UNITS = new Set(['@uom', '@href']);
@@ -16,12 +16,12 @@ const UNITS = new Set(['@uom', '@href']);
 const TEXT = '';
 
 interface Path {
-  /** Without prefix. */
+  /** Name of the element or attribute, without its prefix. */
   name: string;
-  /** As it is written, for messages. */
+  /** The name as the file writes it, for messages. */
   label: string;
   owner: Path | undefined;
-  /** Its elements and attributes, and its text. */
+  /** The elements and attributes of the element, and its text. */
   parts: Map<string, Path>;
   /** The number of the last feature that has it. The other members are about this feature. */
   feature: number;
@@ -36,7 +36,7 @@ interface Path {
 }
 
 interface OpenElement {
-  /** Undefined beyond MAX_PATHS. */
+  /** The path of the element. Undefined if the file has more than MAX_PATHS paths. */
   path: Path | undefined;
   /** The number of the element in the document. */
   element: number;
@@ -93,7 +93,7 @@ export class FeaturePaths {
     if (element !== undefined) markValue(this.#use(element, TEXT, '', 'text'));
   }
 
-  /** The open element is null. */
+  /** Records that the open element is null. */
   addNull(): void {
     const path = this.#open.at(-1)?.path;
     if (path !== undefined) path.isNull = true;
@@ -158,7 +158,7 @@ export class FeaturePaths {
   }
 }
 
-/** A path in a feature that does not have it. */
+/** Initial counters of a path that the current feature does not contain. */
 const UNUSED = { feature: 0, count: 0, owners: 0, lastOwner: 0, hasValue: false, isNull: false };
 
 function newPath(name: string, label: string, owner: Path | undefined): Path {

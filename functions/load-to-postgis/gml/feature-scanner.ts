@@ -33,7 +33,7 @@ const STARTS_BLANK = /^(?:[ \t\r\n]|&#(?:9|10|13|32|x0*(?:9|a|d|20));)/i;
 const START_CHARACTERS = 16;
 /** Elements of CityGML with the name of a column in an attribute, and its value in an element. */
 const GENERIC_ATTRIBUTE = /^(?:string|int|double|date|uri|measure)Attribute$/;
-/** Different names that are counted. */
+/** Largest number of different names that are counted. */
 const MAX_COUNTED = 2_000;
 
 /** The layer of the features, with the fields that GDAL reads. */

@@ -29,7 +29,7 @@ export interface DeclaredNames {
 interface GmlDocument {
   path: string;
   file: string;
-  /** The CRS that GDAL reads. */
+  /** The CRS that GDAL reads from the file. */
   embedded: Crs | undefined;
   /** The name of the layer in a document with several. Geometries of other layers are not compared. */
   layer?: string | undefined;
@@ -48,7 +48,7 @@ export async function readGmlCrs(
   if (layer !== undefined && found.geometries === 0)
     found = await declaredNames(readChunks(path, { signal }), { file });
   const { names, envelope, geometries, undeclared } = found;
-  // GDAL knows no name of the AdV, also not the one of an envelope.
+  // GDAL does not recognize the CRS names of the AdV, not even that of an envelope.
   const looked = envelope === undefined || codeOfAdv(envelope) === undefined ? names : new Set([...names, envelope]);
   const known: Crs[] = embedded === undefined ? [] : [embedded];
   const unknown: string[] = [];
@@ -109,7 +109,7 @@ export function codeOfAdv(name: string): string | undefined {
   return zone === undefined ? undefined : `EPSG:258${zone}`;
 }
 
-/** Undefined for a name that is not a code of a register. */
+/** The CRS of a name. Undefined if the name is not a code of a register. */
 async function crsNamed(name: string, gdal: LoadContext['gdal'], signal: AbortSignal): Promise<Crs | undefined> {
   try {
     return await lookUpCrs(gdal, codeOfAdv(name) ?? checkCrsName(name), signal);

@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { elementOf, scanFeatures } from './feature-scanner.ts';
 
-/** Names in a message. */
+/** Largest number of names in a message. */
 const MAX_LISTED = 10;
 
 /** Columns in which white space is a part of a value. */

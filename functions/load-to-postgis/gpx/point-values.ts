@@ -30,7 +30,7 @@ export interface PointValues {
   notes: Note[];
 }
 
-/** Undefined for layers other than routes and tracks. */
+/** Reads the values of points. Undefined for layers other than routes and tracks. */
 export async function readPointValues(
   { path, file }: VectorSource,
   { name }: Layer,

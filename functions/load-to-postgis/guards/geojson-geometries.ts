@@ -39,7 +39,7 @@ export async function* rowsWithGeometry(
   }
 }
 
-/** True for `null`, and for a geometry without coordinates. */
+/** True if the geometry is `null` or has no coordinates. */
 function isMissing(text: string): boolean {
   try {
     const value = JSON.parse(text) as { coordinates?: unknown; geometries?: unknown } | null;
@@ -99,7 +99,7 @@ class FeatureScanner {
     return this.#depth === OF_ITS_OWN || (this.#depth === IN_COLLECTION && this.#topKey === 'features');
   }
 
-  /** True for the byte after a geometry, which ends its capture. */
+  /** True if the byte follows a geometry, and so ends its capture. */
   #endsCapture(byte: number): boolean {
     if (this.#inString || this.#depth !== this.#captureDepth || (byte !== COMMA && byte !== CLOSE_BRACE)) return false;
     this.#captureDepth = 0;

@@ -54,7 +54,7 @@ export function emptyPointSql(geometryColumn: string): string {
   return `(st_isempty(${geometry}) and left(geometrytype(${geometry}), 5) = 'POINT')`;
 }
 
-/** Counts of measureTable. */
+/** The numbers of rows and of unreadable geometries that measureTable finds. */
 export interface GeometryCounts {
   rowCount: number;
   missing: number;

@@ -79,7 +79,7 @@ class CoordinateCheck implements MarkupHandler {
   found: BadCoordinate | undefined;
   readonly #driver: Driver;
   readonly #gmlPrefixes = new GmlPrefixes();
-  /** The open element of coordinates. */
+  /** Reader of the numbers in the open element of coordinates. */
   #numbers: NumberReader | undefined;
 
   constructor(driver: Driver) {
@@ -131,7 +131,7 @@ class NumberReader {
   readonly #driver: Driver;
   /** A number that may continue in the next text. */
   #partial = '';
-  /** Numbers of the open tuple. */
+  /** Count of the numbers in the open tuple. */
   #parts = 0;
   #afterComma = false;
 

@@ -17,7 +17,7 @@ const MAX_DECLARATION_BYTES = 1024;
 /** Limit for comments and instructions before the root element. */
 const MAX_PROLOG_BYTES = 16 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 16;
-/** Blanks of XML. */
+/** White space as XML defines it. */
 const BLANKS = /[ \t\r\n]*/y;
 
 /**

@@ -15,7 +15,7 @@ const MAX_MIF_HEADER_BYTES = 2 ** 20;
 const MAX_TAB_BYTES = 2 ** 24;
 const MAX_DAT_HEADER_BYTES = 32 + 2048 * 32;
 const MIF_COLUMN = /^(\s*\S+\s+)(integer|smallint|largeint|float|decimal)\b.*$/i;
-/** GDAL's names of the types. */
+/** GDAL type names for the column types of MIF files. */
 const MIF_TYPES: Record<string, string> = {
   integer: 'Integer',
   smallint: 'Integer',

@@ -22,7 +22,7 @@ type Mark = (typeof MARKS)[number];
 export class MarkupReader {
   readonly #handler: MarkupHandler;
   #unread = '';
-  /** Characters before #unread. */
+  /** Number of characters of the document before #unread. */
   #offset = 0;
   /** The open comment, instruction or CDATA section. */
   #open: Mark | undefined;

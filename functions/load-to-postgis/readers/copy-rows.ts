@@ -13,7 +13,7 @@ export class CopyRows {
   #at = 0;
   readonly #encoder = new TextEncoder();
 
-  /** Bytes since the last `take`. */
+  /** Number of bytes that were written since the last `take`. */
   get size(): number {
     return this.#at;
   }

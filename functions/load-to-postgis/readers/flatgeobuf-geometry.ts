@@ -2,7 +2,7 @@ import type { FlatTable } from './flatbuffer.ts';
 
 /** Converts a geometry of FlatGeobuf (its schema feature.fbs) to well-known binary. */
 
-/** Fields of the table Geometry. */
+/** Numbers of the fields of the FlatBuffers table Geometry. */
 const [ENDS, XY, Z, M, TYPE, PARTS] = [0, 1, 2, 3, 6, 7];
 const [POINT, LINE, POLYGON, MULTIPOINT, MULTILINE, MULTIPOLYGON] = [1, 2, 3, 4, 5, 6];
 const [CIRCULAR, TIN, TRIANGLE] = [8, 16, 17];

@@ -20,9 +20,9 @@ export interface StorageFacts {
   reals: number;
   texts: number;
   blobs: number;
-  /** Texts without a character. */
+  /** Number of empty texts. */
   empty: number;
-  /** The range of the integers. */
+  /** The smallest and the largest integer of the column. */
   low: bigint;
   high: bigint;
   /** Numbers that are not 32-bit floats; counted only for a column that is declared so. */
@@ -165,7 +165,7 @@ function fits({ low, high }: StorageFacts, limit: bigint): boolean {
   return low >= -limit && high <= limit;
 }
 
-/** An identifier in SQL. */
+/** An identifier, quoted for SQL of SQLite. */
 export function quotedSqlite(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -7,7 +7,7 @@ import type { SqliteJob } from './sqlite-rows.ts';
 
 /** The encodings of geometries in GDAL's SQLite databases that readSqlite reads; null for SpatiaLite. */
 const READABLE_FORMATS = new Set<unknown>(['WKB', 'SpatiaLite', null, undefined]);
-/** Columns that GDAL compresses. */
+/** Names of columns whose values GDAL compresses and decompresses. */
 const COMPRESSED = /_deflate$/i;
 /** Values of `hidden` in table_xinfo: a column of a virtual table. */
 const HIDDEN = 1;

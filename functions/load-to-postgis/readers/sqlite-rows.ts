@@ -26,7 +26,7 @@ export interface SqliteJob {
   key: string | undefined;
   /** The columns with the types that GDAL derives from their declarations. */
   fields: SqliteField[];
-  /** Further geometry columns. */
+  /** Names of the geometry columns that are not loaded. */
   dropped: string[];
   srid: number;
 }

@@ -135,7 +135,7 @@ export interface TableReader {
   close(): void;
 }
 
-/** Rows that a note names. */
+/** Largest number of rows that a note names. */
 export const MAX_NAMED_ROWS = 10;
 
 /** Counts rows, and keeps the first ones. */

@@ -8,7 +8,7 @@ import type { VectorSource } from '../vector-source.ts';
 const UTF8 = /^utf-?8$/i;
 const BYTE_ORDER_MARK_BYTES = 2;
 
-/** Of the formats that consist of one XML document. */
+/** Formats whose file is one XML document. */
 const XML_FORMATS = new Set(['GML', 'KML', 'GPX']);
 const XML_ENCODING = /^(<\?xml[^>]*?encoding\s*=\s*["'])[^"']*/;
 

@@ -130,7 +130,7 @@ export class Scanner {
   readonly #undeclared = new Map<string, { count: number; first: string }>();
   readonly #values: KmlValues | GpxValues;
 
-  /** See value-markers.ts. */
+  /** The marker beside values of a rewritten document (value-markers.ts). */
   readonly #valueMarker: string | undefined;
 
   constructor(format: string, feature: string | undefined, valueMarker?: string) {

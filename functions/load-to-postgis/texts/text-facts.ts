@@ -154,7 +154,7 @@ function plainNumber(value: string): string {
 
 /** Whether a number that is written in decimal digits is a double, so that no digit is lost. */
 
-/** Digits that every double keeps. */
+/** Number of decimal digits that every double keeps. */
 export const EXACT_DIGITS = 15;
 /** `toFixed` and `toExponential` write at most so many. */
 const MAX_FRACTION_DIGITS = 100;

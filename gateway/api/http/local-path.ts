@@ -1,4 +1,4 @@
-/** The page after a login. */
+/** The page that opens after a login by default. */
 export const START = '/ui/';
 
 /** A path of this gateway: a URL of another site would lead users who have just logged in to it. */

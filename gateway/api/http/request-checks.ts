@@ -143,7 +143,11 @@ function isOwnHost(host: string | undefined, env: GatewayAddress): boolean {
  */
 export function checkToken(header: string | undefined, token: string | undefined, route: string): void {
   if (token === undefined)
-    throw new SluiceError('UNAUTHORIZED', `${route} is disabled because WEBHOOK_TOKEN is not set.`);
+    throw new SluiceError(
+      'UNAUTHORIZED',
+      `${route} is disabled, because WEBHOOK_TOKEN of the gateway is not set. Set it, restart the gateway, and send ` +
+        'the same token.',
+    );
   const sentToken = /^Bearer (.*)$/i.exec(header ?? '')?.[1]?.trim() ?? '';
   if (!isSameSecret(sentToken, token))
     throw new SluiceError('UNAUTHORIZED', `The bearer token for ${route} is missing or does not match WEBHOOK_TOKEN.`);

@@ -60,11 +60,11 @@ function acceptsHtml(c: Context): boolean {
 interface BuiltFile {
   content: Buffer<ArrayBuffer>;
   type: string;
-  /** The content is compressed. */
+  /** True if the content is compressed with gzip. */
   gzip: boolean;
 }
 
-/** Undefined if there is no such file. */
+/** Reads a built file of the dashboard. Undefined if the file does not exist. */
 async function readBuilt(folder: string, path: string, c: Context): Promise<BuiltFile | undefined> {
   if (!FILE_NAME.test(path)) return undefined;
   const type = getMimeType(path) ?? 'application/octet-stream';

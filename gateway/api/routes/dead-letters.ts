@@ -44,7 +44,7 @@ async function listDeadLetters(deps: Deps, page: { limit: number; offset: number
   return Promise.all(letters.map((letter) => viewOf(letter, deps)));
 }
 
-/** Throws DEAD_LETTER_NOT_FOUND. */
+/** Returns one dead letter. Throws DEAD_LETTER_NOT_FOUND. */
 async function getDeadLetter(id: string, deps: Deps): Promise<DeadLetterView> {
   return viewOf(await deps.router.getDeadLetter(id), deps);
 }
@@ -121,7 +121,7 @@ function runIdOf({ data }: SluiceEvent): string | undefined {
   return RunEventData.safeParse(data).data?.run_id;
 }
 
-/** Also undefined for an invalid notification. */
+/** The key of the manifest that an upload event names. Undefined for other events and for an invalid notification. */
 function manifestKeyOfUpload(event: SluiceEvent, env: Deps['env']): string | undefined {
   if (!isUploadEvent(event)) return undefined;
   try {

@@ -13,7 +13,7 @@ const CALL_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Function calls, compatible with OpenFaaS's gateway. `NAME` may have a namespace (`NAME.openfaas-fn`) and a path; both
- * are ignored. With access control, calls require the role operator, or `Authorization: Bearer WEBHOOK_TOKEN`.
+ * are ignored. With access control, calls require the `operator` role, or `Authorization: Bearer WEBHOOK_TOKEN`.
  *
  * Any method on /function/NAME calls the function with the CloudEvent of the request. It returns the reply event in
  * binary mode (200, with an empty body if there is no reply) or the error (422 permanent, 503 transient, 409 busy). The

@@ -54,7 +54,11 @@ export function openIdRoutes(
       deleteCookie(c, COOKIE, { path: COOKIE_PATH });
       try {
         const text = signed === undefined ? undefined : verifyText(signed, access.key, PURPOSE);
-        if (text === undefined) throw new SluiceError('UNAUTHORIZED', 'The login was not started here. Log in again.');
+        if (text === undefined)
+          throw new SluiceError(
+            'UNAUTHORIZED',
+            'This browser has not started a login, or the login has expired. Log in again.',
+          );
         const pending = JSON.parse(text) as PendingLogin;
         const user = await provider.finish(new URL(c.req.url).search, pending);
         setSessionCookie(c, env, access.startSession(user), access.sessionTimes.maxMs / 1000);

@@ -33,7 +33,7 @@ export function overviewRoutes({ ledger, router }: Pick<GatewayDeps, 'ledger' | 
   );
 }
 
-/** The lanes that have runs. */
+/** Counts and durations for each lane that has runs. */
 export function lanesOf(groups: RunSummary['groups']): LaneOverview[] {
   return LANES.flatMap((lane) => {
     const ofLane = groups.filter((group) => group.lane === lane);

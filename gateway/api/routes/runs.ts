@@ -119,7 +119,7 @@ async function newestUpload(
     : manifests.find(({ sha256, archive_key }) => sha256 === uploaded.sha256 && archive_key === null);
 }
 
-/** Throws RUN_NOT_FOUND. */
+/** Reads the run from the ledger. Throws RUN_NOT_FOUND. */
 export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: string): Promise<RunDocument> {
   const run = z.uuid().safeParse(runId).success ? await ledger.getRun(runId) : undefined;
   if (run === undefined)
@@ -127,7 +127,7 @@ export async function findRun({ ledger }: Pick<GatewayDeps, 'ledger'>, runId: st
   return run;
 }
 
-/** Limit of assets in the view of a run. The assets of a dataset list the others. */
+/** Maximum number of assets in the view of a run. GET /api/assets returns the others. */
 const MAX_ASSETS = 100;
 
 /** The views of runs with their assets, in the same order. Uses one query for the assets of all runs. */

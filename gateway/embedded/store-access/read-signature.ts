@@ -3,7 +3,7 @@
 /** A request as it was received. */
 export interface ReceivedRequest {
   method: string;
-  /** Path and query, percent-encoded. */
+  /** Path and query of the request, percent-encoded. */
   url: string;
   headers: Record<string, string | string[] | undefined>;
 }
@@ -25,11 +25,11 @@ export interface Signature {
   region: string;
   /** Signing time in the form 20260131T235959Z. */
   date: string;
-  /** Validity of a presigned URL. */
+  /** Validity of a presigned URL in seconds. */
   expiresSeconds: number;
   /** The signed headers, in lower case. */
   headerNames: Set<string>;
-  /** 64 hexadecimal digits. */
+  /** The signature as 64 hexadecimal digits. */
   value: string;
 }
 

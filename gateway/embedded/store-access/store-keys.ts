@@ -34,7 +34,7 @@ export function embeddedStoreKeys(
   }
 }
 
-/** Undefined if the file does not exist. */
+/** Reads the keys from the file. Undefined if the file does not exist. */
 function readKeys(file: string): StoreKeys | undefined {
   let text: string;
   try {

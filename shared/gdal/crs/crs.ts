@@ -3,10 +3,10 @@ import { childNodes, crsUnreadable, onOneLine, parseWkt, type WktNode } from './
 
 /** The properties of a coordinate reference system that Sluice uses. */
 export interface Crs {
-  /** On one line. */
+  /** The CRS as WKT on one line. */
   wkt: string;
   name: string;
-  /** For example EPSG and 27700; undefined for a CRS without a code. */
+  /** Authority and code, for example EPSG and 27700. Undefined for a CRS without a code. */
   authority?: { name: string; code: string };
   kind: 'geographic' | 'projected' | 'geocentric' | 'local';
   /** Degrees in one unit of the coordinates: 1, unless a geographic CRS uses grads or another unit. */

@@ -162,7 +162,7 @@ const NETWORK = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/s
 const FOLDER_VARIABLES = ['LD_LIBRARY_PATH', 'GDAL_DATA', 'PROJ_LIB', 'PROJ_DATA'];
 /** Folders of a GDAL installation outside of /usr, relative to its prefix. */
 const PREFIX_FOLDERS = ['lib', 'share/gdal', 'share/proj'];
-/** libpq's default. */
+/** The port that libpq uses by default. */
 const POSTGRES_PORT = '5432';
 
 /** Mounts of the system and of GDAL, whose programs are in `programFolder`. */

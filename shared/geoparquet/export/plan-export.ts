@@ -10,7 +10,7 @@ import type { GeometryProfile } from './geometry-profile.ts';
 
 /** The statement for PostgreSQL, and the job for the worker. */
 export interface ExportPlan extends Pick<ParquetJob, 'columns' | 'select' | 'metadata'> {
-  /** COPY statement. */
+  /** The COPY statement that sends the rows. */
   copy: string;
   /** Columns of the file for the ledger, without the covering. */
   ledgerColumns: Column[];
@@ -26,7 +26,7 @@ interface ExportTable {
   geometryColumn: string;
   keyColumn: string;
   profile: GeometryProfile;
-  /** PROJJSON. */
+  /** The CRS as PROJJSON. */
   crs: unknown;
 }
 

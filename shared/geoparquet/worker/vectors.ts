@@ -10,9 +10,9 @@ import type { CopyBinaryReader } from '#shared/databases/copy-binary/reader.ts';
 /** DuckDB's vector size: the largest number of rows in a chunk. */
 export const CHUNK_ROWS = duckdb.vector_size();
 
-/** One column of a chunk. */
+/** Fills one column of a chunk of DuckDB with values. */
 export interface ColumnFiller {
-  /** Starts a chunk. */
+  /** Starts a chunk, whose values are written to `vector`. */
   begin(vector: duckdb.Vector): void;
   put(row: number, source: CopyBinaryReader, at: number, length: number): void;
   putNull(row: number): void;

@@ -9,7 +9,7 @@ import { NOW } from './expressions.ts';
 import { definedFields } from './records.ts';
 import { fromStored, objectId, type Stored, storedValue, toStored } from './stored-documents.ts';
 
-/** Assets that are not removed. */
+/** Filter for assets that are not removed. */
 export const EXISTS = { removed: { $exists: false } };
 /** Assets that have their catalog records. */
 export const COMPLETE = { stac_key: { $ne: null } };

@@ -30,7 +30,7 @@ export const DUPLICATE_KEY = 11_000;
 const DOCUMENT_INVALID = 121;
 const OUT_OF_DISK_SPACE = 14_031;
 const SNAPSHOT_TOO_OLD = 239;
-/** AuthenticationFailed, Unauthorized. */
+/** Error codes of the server: Unauthorized (13) and AuthenticationFailed (18). */
 const DENIED = new Set([18, 13]);
 /**
  * Errors of servers that shut down, step down, or have no primary or no majority, and of operations that took too long

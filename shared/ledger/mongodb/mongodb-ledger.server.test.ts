@@ -63,7 +63,7 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
       ['a missing field of a step', (run) => delete run.steps[0].owner],
       ['an unknown field', (run) => (run.note = 'x')],
       ['an unknown field of the tags', (run) => (run.tags.note = 'x')],
-    ])('refuse %s', async (_name, change) => {
+    ])('reject %s', async (_name, change) => {
       await expect(insert(change)).rejects.toMatchObject({ code: 121 });
     });
   });
@@ -135,7 +135,7 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
     await expect(openMongoLedger(url)).rejects.toMatchObject({ code: 'LEDGER_TOO_NEW' });
   });
 
-  test('a ledger of a later format is refused', async () => {
+  test('rejects a ledger of a later format', async () => {
     const { url } = newDatabase();
     await setUpAs(url, { format: 2, release: '2.0.0' });
     await expect(openMongoLedger(url)).rejects.toMatchObject({
@@ -151,7 +151,7 @@ describe.skipIf(server === undefined)(server === undefined ? NEEDS_MONGODB : 'wi
   };
 });
 
-test('an invalid URL is refused without its password', async () => {
+test('rejects an invalid URL, and does not name its password', async () => {
   const opening = openMongoLedger('mongodb://user:geheim@127.0.0.1:port/sluice');
   await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   await expect(opening).rejects.not.toThrow(/geheim/);

@@ -142,7 +142,7 @@ function summaryOf(since: string): Document[] {
 }
 
 const MS_PER_SECOND = 1_000;
-/** Of `2026-01-31T09`. */
+/** Number of characters of an hour such as `2026-01-31T09`. */
 const HOUR_LENGTH = 13;
 
 /** False if a step has the progress. */

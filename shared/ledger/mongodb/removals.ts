@@ -10,7 +10,7 @@ import { fromStored, objectId } from './stored-documents.ts';
 /** Length of a list of removals when the caller sets no limit. */
 const DEFAULT_REMOVALS = 100;
 
-/** Datasets with a retention rule. */
+/** Filter for datasets with a retention rule. */
 const WITH_RULE = { keep_versions: { $type: 'number' } } as const;
 
 export function removalQueries(database: Database): RemovalQueries {

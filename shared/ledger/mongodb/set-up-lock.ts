@@ -4,7 +4,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isDuplicate } from './database.ts';
 import { iso, literal, NOW } from './expressions.ts';
 
-/** A process that died during the set-up delays the next one by at most this time. */
+/** A process that ended during the set-up delays the next one by at most this time. */
 const LEASE_MS = 20_000;
 const RENEW_EVERY_MS = 5_000;
 const RETRY_EVERY_MS = 100;

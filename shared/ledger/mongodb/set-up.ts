@@ -128,7 +128,7 @@ function unknownSet(thrown: unknown): SluiceError | undefined {
   );
 }
 
-/** Compares versions such as 1.10.2. */
+/** True if a version such as 1.10.2 is newer than another one. */
 function isNewer(release: string, than: string): boolean {
   return release.localeCompare(than, 'en', { numeric: true }) > 0;
 }

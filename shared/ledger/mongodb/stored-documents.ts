@@ -42,7 +42,7 @@ export function toStored<N extends CollectionName>(name: N, document: Documents[
   return Object.assign(stored, internalFields(name, document)) as Stored;
 }
 
-/** The document of the port. */
+/** The document of the ledger from its form in MongoDB. */
 export function fromStored<N extends CollectionName>(name: N, stored: Stored): Documents[N] {
   const document = convertIds(name, { ...stored }, (id) => (id as ObjectId).toHexString());
   for (const field of Object.keys(INTERNAL_FIELDS)) Reflect.deleteProperty(document, field);

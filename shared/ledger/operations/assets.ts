@@ -82,7 +82,7 @@ function checkWritten(result: AssetWrite, claim: ClaimRef, assetId: string): voi
 }
 
 export interface RemovalQueries {
-  /** Undefined when the dataset does not exist or has a later decision. */
+  /** Stores the rule. Undefined if the dataset does not exist or has a later rule. */
   setRetention(datasetId: string, rule: RetentionRule): Promise<DatasetDocument | undefined>;
   getDataset(datasetId: string): Promise<DatasetDocument | undefined>;
   /** Marks the complete assets beyond the `keep_versions` newest ones as removed, with the reason `retention`. */

@@ -30,7 +30,7 @@ export interface ManifestQueries {
   replaceRecordedManifest(documents: AdmissionDocuments): Promise<boolean>;
   /** The manifest that has this batch_id. */
   getAdmittedManifest(batchId: string): Promise<ManifestDocument | undefined>;
-  /** Undefined when the `_id` or the batch_id is stored. */
+  /** Inserts the manifest. Undefined if a document with its `_id` or batch_id exists. */
   insertManifest(manifest: ManifestDocument): Promise<ManifestDocument | undefined>;
   getManifest(manifestId: string): Promise<ManifestDocument | undefined>;
   findManifestsByKey(manifestKey: string): Promise<ManifestDocument[]>;

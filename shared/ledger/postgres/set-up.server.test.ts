@@ -44,7 +44,7 @@ test('tables without a stated format are kept, and several processes migrate the
   await ledger.close();
 });
 
-test('a ledger of a later format is refused without a change', async () => {
+test('rejects a ledger of a later format, and changes nothing', async () => {
   await expect(openPostgresLedger(database.url)).rejects.toMatchObject({
     code: 'LEDGER_TOO_NEW',
     message: expect.stringContaining('upgraded to format 2 by Sluice 2.0.0') as string,

@@ -20,9 +20,9 @@ export function listOfTexts(constants: readonly string[]): string {
   return `(${constants.map((text) => pg.escapeLiteral(text)).join(', ')})`;
 }
 
-/** True for assets that are not removed. */
+/** Condition that is true for assets that are not removed. */
 export const EXISTS = "not doc ? 'removed'";
-/** True for assets that have their catalog records. */
+/** Condition that is true for assets that have their catalog records. */
 export const COMPLETE = "doc ->> 'stac_key' is not null";
 
 /**
@@ -35,7 +35,7 @@ export const CLAIM_HELD =
 export interface ListRequest {
   /** Columns and their values; undefined values are ignored. */
   equal: Record<string, string | undefined>;
-  /** A further condition, without parameters. */
+  /** A further SQL condition without parameters. */
   where?: string | undefined;
   /** Conditions on one value each; those with an undefined value are ignored. */
   matching?: { condition: (parameter: string) => string; value: string | undefined }[];

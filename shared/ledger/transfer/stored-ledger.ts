@@ -26,7 +26,7 @@ export interface LedgerSnapshot {
 }
 
 export interface TransferOptions {
-  /** Whether runs may be active. */
+  /** True if the ledger may contain active runs. */
   active: boolean;
   signal: AbortSignal;
 }

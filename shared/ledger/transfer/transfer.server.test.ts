@@ -142,7 +142,7 @@ describe.each(KINDS)('%s:', (kind) => {
     file = await exported(source);
   });
 
-  test('a ledger with other values of a document is refused by name, and nothing is imported', async () => {
+  test('rejects a ledger with other values of a document, names the document, and imports nothing', async () => {
     const target = await open(kind);
     await importLedger(file, target.stored, options());
     const [run] = runs;
@@ -158,7 +158,7 @@ describe.each(KINDS)('%s:', (kind) => {
     });
   });
 
-  test('a batch_id that another manifest has is refused by name', async () => {
+  test('rejects a batch_id that another manifest has, and names the manifest', async () => {
     const target = await open(kind);
     const [run] = runs;
     const other = { batch_id: run?.batch_id ?? '', manifest_key: 'manifests/other.json' };
@@ -171,7 +171,7 @@ describe.each(KINDS)('%s:', (kind) => {
     });
   });
 
-  test('active runs are refused, unless they are allowed', async () => {
+  test('rejects active runs, unless they are allowed', async () => {
     const target = await open(kind);
     const run = await admitBatch(target.ledger);
     const active = { code: 'LEDGER_ACTIVE', details: { runs: [run.run_id] } };
@@ -262,7 +262,7 @@ describe.each(KINDS)('%s:', (kind) => {
       (text) => text.replace(/"release":"[^"]*"/, '"release":"9.9.9"').replace(/"version":1\}\n/, '"version":2}\n'),
     ],
   ];
-  test.each(damages)('a file with %s is refused with %s, and nothing is imported', async (_, code, message, damage) => {
+  test.each(damages)('rejects a file with %s as %s, and imports nothing', async (_, code, message, damage) => {
     const target = await open(kind);
     const damaged = newFile();
     const text = await readFile(file, 'utf8');
@@ -275,7 +275,7 @@ describe.each(KINDS)('%s:', (kind) => {
     expect(await documentLines(await exported(target))).toEqual([]);
   });
 
-  test('a file that cannot be read, or has no line ends, is refused', async () => {
+  test('rejects a file that cannot be read or has no line ends', async () => {
     await expect(importLedger(folder, source.stored, options())).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
     await expect(importLedger(newFile(), source.stored, options())).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
     const binary = newFile();

@@ -243,7 +243,7 @@ export function summarizeSplit(tables: StepTables, source: string, context: Step
   );
 }
 
-/** The notes about the summary. */
+/** The notes about divided and shifted geometries. */
 export function splitNotes(summary: SplitSummary, features: number): Note[] {
   const { split_geometries: split, with_pole, shifted } = summary;
   const pole =

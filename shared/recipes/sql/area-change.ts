@@ -113,7 +113,7 @@ export function summarizeAreas(changes: string): string {
     select * from areas, shapes`;
 }
 
-/** The note about the summary. */
+/** The notes about polygons whose area changed. */
 export function areaNotes(summary: AreaSummary, features: number): Note[] {
   const { area_changed, area_unknown, worst, worst_change } = summary;
   if (area_changed === 0 || worst === null || worst_change === null) return [];

@@ -4,7 +4,7 @@ import { type ColumnClass, classOf } from './column-class.ts';
 import { columnSql } from './select.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 
-/** The types in PostgreSQL. */
+/** The PostgreSQL type for each type that a manifest can declare. */
 const POSTGRES: Record<DeclarableType, Omit<TableColumn, 'name' | 'array'>> = {
   text: { type: 'text', base: 'text' },
   boolean: { type: 'boolean', base: 'bool' },
@@ -20,7 +20,7 @@ const TIMES: readonly ColumnClass[] = ['date', 'timestamp', 'timestamptz'];
 /** Dates and times with the year first. Other forms, such as 01/02/2025, are ambiguous. */
 const ISO_TIME = String.raw`^\s*\d{4}-\d{2}-\d{2}([T ].*)?$`;
 
-/** The column after the cast. */
+/** The description of the column after the cast. */
 export function castColumn(name: string, to: DeclarableType): TableColumn {
   return { name, array: false, ...POSTGRES[to] };
 }

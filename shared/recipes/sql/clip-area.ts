@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import { z } from 'zod';
 
-/** A box in a CRS. */
+/** A box with its CRS. */
 export interface ClipBox {
   bounds: [number, number, number, number];
   crs: string;

@@ -33,12 +33,12 @@ export function selectColumns(output: string, input: string, columns: readonly {
   );
 }
 
-/** A column of alias `t`. */
+/** SQL for a column of the table with alias `t`. */
 export function columnSql(name: string): string {
   return format('t.%I', name);
 }
 
-/** The geometry of alias `t`. */
+/** SQL for the geometry column of the table with alias `t`. */
 export function geometryOf(context: Pick<StepContext, 'geometryColumn'>): string {
   return columnSql(context.geometryColumn);
 }

@@ -132,7 +132,7 @@ export const SHAPE_COLUMNS = `
   (array_agg(feature::float8 order by change desc nulls last))[1] as worst_shape,
   (array_agg(least(change, 1) order by change desc nulls last))[1] as worst_shape_change`;
 
-/** The notes about the summary. */
+/** The notes about features whose shape changed. */
 export function shapeNotes(summary: ShapeSummary, features: number): Note[] {
   const { shape_changed: count, shape_unknown: unknown, worst_shape: worst, worst_shape_change: change } = summary;
   const rest = unknown === 0 ? '' : `${unknown} other features with long edges were not compared. `;

@@ -23,7 +23,7 @@ export const keepGeometries = defineStep({
   bind: ({ kind }) => keepKind(kind),
 });
 
-/** Keeps lines, for roads. */
+/** The step KeepLinear of the recipe for roads: keeps lines. */
 export const keepLinear: RecipeStep = { name: 'KeepLinear', createsTable: true, ...keepKind('lines') };
 
 /** Keeps polygons, for buildings and parcels. */

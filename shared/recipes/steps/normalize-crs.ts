@@ -123,7 +123,7 @@ function findInfinite({ output }: StepTables, context: StepContext): FeatureChec
   };
 }
 
-/** ST_Zmflag of geometries with M. */
+/** The value of ST_Zmflag for geometries with M and without Z. */
 const M = 1;
 const ZM = 3;
 

@@ -48,7 +48,7 @@ interface CountingColumns {
   removed: string;
 }
 
-/** Undefined when the table has no room for two more columns. */
+/** Names for the two columns. Undefined if the table has no room for them. */
 function countingColumns({ columns }: StepContext): CountingColumns | undefined {
   if (columns.length + 2 > MAX_POSTGRES_COLUMNS) return undefined;
   const names = columns.map(({ name }) => name);

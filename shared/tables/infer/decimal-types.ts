@@ -16,7 +16,7 @@ export interface Digits {
   hasSeparator: boolean;
   /** The most digits before the decimal separator. */
   whole: number;
-  /** The most digits after it. */
+  /** The largest number of digits after the decimal separator. */
   scale: number;
 }
 

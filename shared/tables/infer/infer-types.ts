@@ -20,7 +20,7 @@ import { acceptsAnyText, isWrittenAs, TYPE_RULES } from './value-types.ts';
 export interface InferredTypes<T extends TextTable = TextTable> {
   /** The given tables, with `isReadable` of their columns. */
   tables: T[];
-  /** In the order of the columns. */
+  /** The types, in the order of the columns. */
   types: ColumnType[];
   /** Rows of each table that can be read. */
   rowCounts: number[];

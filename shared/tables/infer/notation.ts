@@ -16,7 +16,7 @@ interface Rewrite {
   replacement: string;
   /** Replace all matches instead of the first. */
   isGlobal?: true;
-  /** Only in texts that match this expression as a whole. */
+  /** The replacement applies only to texts that match this expression as a whole. */
   within?: string;
 }
 

@@ -8,7 +8,7 @@ import type { RejectedRows } from '../row-writer.ts';
 
 /** A column of a file whose type is not decided yet. */
 export interface TextColumn {
-  /** The name in the asset. */
+  /** Name of the column in the asset. */
   name: string;
   /** The position in the file. The column is `c0`, `c1`, … in SQL. */
   position: number;

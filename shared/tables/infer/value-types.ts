@@ -11,11 +11,11 @@ export interface TypeRule {
   plain: string;
   /** The notation that is accepted in a column that is declared to have the type. */
   lenient: string;
-  /** DuckDB's type. */
+  /** The name of the type in DuckDB. */
   sqlType: string;
 }
 
-/** PostgreSQL has no year 0. */
+/** Years from 0001 to 9999. PostgreSQL has no year 0. */
 const YEAR = String.raw`(?:\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})`;
 const DAY = String.raw`${YEAR}-\d{2}-\d{2}`;
 const CLOCK = String.raw`\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?`;

@@ -6,7 +6,7 @@ import { type Cell, type CellKind, type CellRow, isBlankRow, looksMissing } from
 export interface FoundHeader {
   /** The row with the names; undefined when there is none. */
   header: number | undefined;
-  /** The first row of data. */
+  /** Index of the first row of data. */
   firstRow: number;
   /** Rows before the names that belong to no column: titles, sources. They are not part of the table. */
   titles: number;

@@ -61,7 +61,7 @@ async function rasterProjection(cog: Cog, crs: string | null, { crs_wkt2 }: Rast
   const { toProj4 } = await import('geotiff-geokeys-to-proj4');
   const keys = cog.levels[0].image.getGeoKeys();
   const found = keys ? toProj4(keys as Parameters<typeof toProj4>[0]) : undefined;
-  if (!found?.proj4) throw new DataError(`The page does not know the coordinate reference system ${crs ?? ''}.`);
+  if (!found?.proj4) throw new DataError(`The map does not support the coordinate reference system ${crs ?? ''}.`);
   if (/\+proj=longlat/.test(found.proj4)) return openProjection(undefined);
   return openProjection(found.proj4);
 }

@@ -17,7 +17,7 @@ export interface PageQuery extends RowQuery {
 export interface TableRow {
   /** Number of the row in the file, from 0. */
   row: number;
-  /** In the order of the columns; null for null. */
+  /** Cell texts in the order of the columns. A null value is null. */
   cells: (string | null)[];
 }
 

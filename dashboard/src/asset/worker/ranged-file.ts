@@ -53,7 +53,7 @@ async function readRange(url: string, etag: string, first: number, last: number)
   }
   if (response.status !== PARTIAL_CONTENT) {
     await response.body?.cancel();
-    throw new DataError(`The gateway answered ${response.status} for a part of the file. Reload the page.`);
+    throw new DataError(`The gateway returned HTTP status ${response.status} for a part of the file. Reload the page.`);
   }
   return await response.arrayBuffer();
 }

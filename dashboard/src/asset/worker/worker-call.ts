@@ -73,7 +73,7 @@ export class WorkerClient<Methods extends Record<string, Method>> {
   }
 }
 
-/** Answers the calls of a WorkerClient. */
+/** Executes the calls of a WorkerClient, and returns their results to it. */
 export function serveCalls(methods: Record<string, Method>): void {
   const running = new Map<number, AbortController>();
   const reply = (message: ReplyMessage) => self.postMessage(message);

@@ -33,7 +33,7 @@ export class OdsCell {
     return this.#depth > 0;
   }
 
-  /** What the sheet shows. */
+  /** The text that a spreadsheet program shows for the cell. */
   get shown(): string {
     return this.#text;
   }

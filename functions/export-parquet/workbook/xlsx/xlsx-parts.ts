@@ -21,11 +21,11 @@ const MAX_STYLES = 1_000_000;
 const MAX_FORMATS = 100_000;
 
 export interface XlsxWorkbook {
-  /** In the order of the workbook. */
+  /** The sheets in the order of the workbook. */
   sheets: { name: string; part: string }[];
   /** Day 0 is 1 January 1904. */
   is1904: boolean;
-  /** For each style of a cell, what its format shows. */
+  /** For each cell style, the kind of value that its number format shows. */
   styles: readonly FormatKind[];
   sharedStrings: string | undefined;
 }
