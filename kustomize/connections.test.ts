@@ -40,12 +40,7 @@ test('the limits of the servers are above the connections at the maximum scale',
   }
 });
 
-test('computes with the pools of the code and with the gateway of the base', () => {
-  const constant = (path: string, name: string) =>
-    Number(new RegExp(`const ${name} = (\\d+);`).exec(read(path))?.[1] ?? expect.fail(`${path}: ${name}`));
-  expect(constant('shared/postgis/pg-postgis.ts', 'MAX_SERVICE_CONNECTIONS')).toBe(4);
-  expect(constant('shared/ledger/mongodb/database.ts', 'MAX_CONNECTIONS')).toBe(8);
-  expect(constant('gateway/router/database.ts', 'POOL_SIZE')).toBe(6);
+test('computes with the gateway of the base', () => {
   const gateway = readResources('base').find(({ kind }) => kind === 'Deployment');
   const cores = gateway && podTemplate(gateway)?.spec.containers[0]?.env.find(({ name }) => name === 'CORES');
   expect([gateway?.spec, cores]).toMatchObject([{ replicas: GATEWAYS }, { value: String(GATEWAY_CORES) }]);

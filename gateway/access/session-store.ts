@@ -108,6 +108,8 @@ commit`;
 const REFRESH_MS = 2_000;
 /** A database that is slow must not delay every request. */
 const TIMEOUT_MS = 5_000;
+/** Logouts are read every few seconds, and written when they occur. */
+export const MAX_CONNECTIONS = 2;
 
 /** The key and the logouts in the control database. While it does not respond, the last known logouts apply. */
 class DatabaseSessions implements SessionStore {
@@ -127,7 +129,7 @@ class DatabaseSessions implements SessionStore {
   static async open(url: string, own: Buffer | undefined, log: Logger): Promise<DatabaseSessions> {
     const pool = new pg.Pool({
       connectionString: url,
-      max: 2,
+      max: MAX_CONNECTIONS,
       query_timeout: TIMEOUT_MS,
       connectionTimeoutMillis: TIMEOUT_MS,
       application_name: 'sluice:access',

@@ -3,7 +3,7 @@ import { databaseFailure } from '#shared/errors/database-failure.ts';
 import type { BossDatabase, DatabaseStatus, Executor, ListenHandle, RouterConnection } from './router-connection.ts';
 
 /** Connections per pool. The router's statements are short, so a few connections are enough. */
-const POOL_SIZE = 6;
+export const POOL_SIZE = 6;
 /** A server that does not respond within this time counts as unavailable; the connection is closed. */
 const QUERY_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -1,16 +1,16 @@
 import type { Stack, StackFunction } from '#shared/config/stack.ts';
+import { MAX_CONNECTIONS as LEDGER_POOL_SIZE } from '#shared/ledger/mongodb/database.ts';
+import { MAX_SERVICE_CONNECTIONS } from '#shared/postgis/pg-postgis.ts';
+import { MAX_CONNECTIONS as SESSION_POOL_SIZE } from '../../gateway/access/session-store.ts';
+import { POOL_SIZE as QUEUE_POOL_SIZE } from '../../gateway/router/database.ts';
 import { callsPerGateway, callsPerReplica, GATEWAYS, maxReplicas, plainReplicas } from './replicas.ts';
 
 /** How many connections the stores get at the maximum scale. base/connections.env limits the servers to it. */
 
-/** shared/postgis/pg-postgis.ts: connections of a process outside of sessions. */
-const SERVICE_CONNECTIONS = 4;
-/** shared/ledger/mongodb/database.ts: the pool, and two connections of the driver that monitor the server. */
-const LEDGER_CONNECTIONS = 8 + 2;
-/** gateway/router/database.ts: two pools, and the connection that receives notifications. */
-const QUEUE_CONNECTIONS = 2 * 6 + 1;
-/** gateway/access/session-store.ts. */
-const SESSION_CONNECTIONS = 2;
+/** The pool, and two connections of the driver that monitor the server. */
+const LEDGER_CONNECTIONS = LEDGER_POOL_SIZE + 2;
+/** Two pools, and the connection that receives notifications. */
+const QUEUE_CONNECTIONS = 2 * QUEUE_POOL_SIZE + 1;
 /** For administrators, and for the superuser (superuser_reserved_connections). */
 const RESERVED_CONNECTIONS = 20;
 const ROUND_TO = 50;
@@ -60,10 +60,10 @@ export function connectionsOf({ functions }: Pick<Stack, 'functions'>): Connecti
       overlay: name,
       replicas: total(functions, replicas),
       postgis:
-        total(withPostgis, (fn) => calls(fn) * sessionsPerCall(fn) + (replicas(fn) + surge) * SERVICE_CONNECTIONS) +
-        gateways * SERVICE_CONNECTIONS,
+        total(withPostgis, (fn) => calls(fn) * sessionsPerCall(fn) + (replicas(fn) + surge) * MAX_SERVICE_CONNECTIONS) +
+        gateways * MAX_SERVICE_CONNECTIONS,
       mongodb: (total(withLedger, (fn) => replicas(fn) + surge) + gateways) * LEDGER_CONNECTIONS,
-      control: queue ? gateways * (QUEUE_CONNECTIONS + SESSION_CONNECTIONS) : 0,
+      control: queue ? gateways * (QUEUE_CONNECTIONS + SESSION_POOL_SIZE) : 0,
     };
   });
 }

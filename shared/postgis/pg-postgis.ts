@@ -25,7 +25,7 @@ const CANCEL_INTERVAL_MS = 100;
 /** How long pg_terminate_backend waits for the end of a session. */
 const TERMINATE_TIMEOUT_MS = 5_000;
 /** Connections for statements outside of sessions: cancel requests, the deletion of schemas, pings. */
-const MAX_SERVICE_CONNECTIONS = 4;
+export const MAX_SERVICE_CONNECTIONS = 4;
 
 /** Advisory lock of the one open session with `alone`. */
 const ALONE_LOCK = "hashtext('sluice:alone')";

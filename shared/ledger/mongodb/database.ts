@@ -17,7 +17,7 @@ import type { Stored } from './stored-documents.ts';
 /** The database in the URL is used; without one, this one. */
 const DEFAULT_DATABASE = 'sluice';
 /** Operations take milliseconds, so a few connections suffice. On a cluster, every function has its own pool. */
-const MAX_CONNECTIONS = 8;
+export const MAX_CONNECTIONS = 8;
 /** Time to find a primary, as after an election. */
 const SELECTION_TIMEOUT_MS = 10_000;
 /** A server that does not respond to an operation within this time is treated as unavailable. */
