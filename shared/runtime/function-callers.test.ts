@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
@@ -294,7 +294,7 @@ test('a process of all functions warms up the later steps of a lane with its fir
   );
   // Without a database, the warm-up of transform-recipe fails, which is logged.
   for (let call = 0; call < 2; call += 1) await caller.invoke('load-to-postgis', event({}), { signal: never });
-  await vi.waitFor(() => expect(loads).toEqual(['transform-recipe']));
+  await expect.poll(() => loads).toEqual(['transform-recipe']);
   await caller.invoke('load-to-postgis', event({}), { signal: never });
   expect(loads).toEqual(['transform-recipe']);
 });
