@@ -109,7 +109,10 @@ function checkConditions(headers: IncomingHttpHeaders, { metadata, modifiedMs }:
   if (isFailed) throw s3Error(412, 'PreconditionFailed', 'The source does not meet a condition of the request.');
 }
 
-/** The range of bytes to copy. Undefined for the whole object. Throws InvalidArgument and InvalidRange. */
+/**
+ * The range of bytes to copy. Undefined for the whole object. Throws InvalidArgument and InvalidRange. S3 accepts only
+ * this form, while libraries for the header `Range` accept several others.
+ */
 function parseRange(header: string | string[] | undefined, size: number): Range | undefined {
   if (header === undefined) return undefined;
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header.toString()) ?? [];

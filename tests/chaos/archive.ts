@@ -4,7 +4,10 @@ const VERSION = 20;
 const UTF8_NAMES = 0x0800;
 const DEFLATE = 8;
 
-/** A zip archive of the members, compressed with Deflate (APPNOTE.TXT of PKWARE). */
+/**
+ * A zip archive of the members, compressed with Deflate (APPNOTE.TXT of PKWARE). Sluice only reads zip archives, and a
+ * library that writes them would serve tests only.
+ */
 export function zipOf(members: Record<string, Buffer | string>): Buffer {
   const [files, directory]: [Buffer[], Buffer[]] = [[], []];
   let offset = 0;
