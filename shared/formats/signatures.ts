@@ -1,16 +1,12 @@
 import { open } from 'node:fs/promises';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 
 /** The first bytes of a file, compared with the signatures of file formats. */
 
 /** The first `count` bytes of the file at `path`; all bytes of a file that is shorter. */
 export async function readFirstBytes(path: string, count: number): Promise<Buffer> {
-  const file = await open(path);
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(count), 0, count, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  await using file = await open(path);
+  return readBytesAt(file, 0, count);
 }
 
 /** Returns a test for a file that starts with these bytes. */

@@ -1,4 +1,5 @@
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 
 /**
  * File streams that have a listener for `error` events when they are created. An `error` event without a listener ends
@@ -32,6 +33,12 @@ export function readFileStream(path: string, options: ReadOptions = {}): ReadStr
 /** The chunks of a file, of 1 MiB by default. */
 export function readChunks(path: string, options: ReadOptions = {}): AsyncIterable<Buffer> {
   return readFileStream(path, { highWaterMark: CHUNK_BYTES, ...options }) as AsyncIterable<Buffer>;
+}
+
+/** The `count` bytes at a position of an open file; fewer at its end. */
+export async function readBytesAt(file: FileHandle, position: number, count: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, position);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** Opens a file to write. Errors are thrown by the pipeline that writes to the stream. */

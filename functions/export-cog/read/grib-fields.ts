@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 import type { RasterSource } from './fetch-raster.ts';
 import type { RasterInfo } from './raster-info.ts';
 
@@ -75,7 +76,7 @@ interface Found extends GribFields {
 /** The offset of the next message at or after `from`; undefined without one. */
 async function findMessage(file: FileHandle, from: number): Promise<number | undefined> {
   for (let at = from; ; at += SEARCH_BYTES - MAGIC.length + 1) {
-    const bytes = await readUpTo(file, at, SEARCH_BYTES);
+    const bytes = await readBytesAt(file, at, SEARCH_BYTES);
     const index = bytes.indexOf(MAGIC);
     if (index !== -1) return at + index;
     if (bytes.length < SEARCH_BYTES) return undefined;
@@ -84,7 +85,7 @@ async function findMessage(file: FileHandle, from: number): Promise<number | und
 
 /** Reads a message. Returns its end; undefined for a damaged one. */
 async function readMessage(file: FileHandle, at: number, size: number, found: Found): Promise<number | undefined> {
-  const indicator = await readUpTo(file, at, INDICATOR_BYTES[2] ?? 0);
+  const indicator = await readBytesAt(file, at, INDICATOR_BYTES[2] ?? 0);
   const edition = indicator[7] ?? 0;
   const start = INDICATOR_BYTES[edition];
   if (start === undefined || indicator.length < start) return undefined;
@@ -97,7 +98,7 @@ async function readMessage(file: FileHandle, at: number, size: number, found: Fo
 
 /** Sections of edition 1: product, and the grid if bit 1 of octet 8 of the product is set. One field. */
 async function readEdition1(file: FileHandle, at: number, end: number, found: Found): Promise<boolean> {
-  const product = await readUpTo(file, at, 8);
+  const product = await readBytesAt(file, at, 8);
   if (product.length < 8) return false;
   const gridAt = at + product.readUIntBE(0, 3);
   const hasGrid = ((product[7] ?? 0) & 0x80) !== 0;
@@ -120,7 +121,7 @@ async function readEdition2(file: FileHandle, start: number, end: number, found:
   let grid = '';
   let at = start;
   while (at < end) {
-    const header = await readUpTo(file, at, MISSING_VALUE_MANAGEMENT + 1);
+    const header = await readBytesAt(file, at, MISSING_VALUE_MANAGEMENT + 1);
     if (header.length < 5) return false;
     const [length, section] = [header.readUInt32BE(0), header[4]];
     if (length < 5 || at + length > end) return false;
@@ -155,8 +156,8 @@ function scaledConstant(section: Buffer, field: number): GribFields['scaledConst
 
 /** The section with the definition of a grid, which starts with its length. */
 async function readGrid(file: FileHandle, at: number, lengthBytes: number): Promise<Buffer> {
-  const length = (await readUpTo(file, at, lengthBytes)).readUIntBE(0, lengthBytes);
-  return readUpTo(file, at, Math.min(length, MAX_GRID_BYTES));
+  const length = (await readBytesAt(file, at, lengthBytes)).readUIntBE(0, lengthBytes);
+  return readBytesAt(file, at, Math.min(length, MAX_GRID_BYTES));
 }
 
 function hashOf(bytes: Buffer): string {
@@ -168,12 +169,6 @@ function addField(found: Found, edition: number, grid: string): void {
   const first = found.firstGrids.get(edition);
   if (first === undefined) found.firstGrids.set(edition, grid);
   else if (grid !== first) found.otherGrid ??= found.fields;
-}
-
-/** Fewer bytes at the end of the file. */
-async function readUpTo(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
-  return buffer.subarray(0, bytesRead);
 }
 
 /**

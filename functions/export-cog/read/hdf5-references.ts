@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { startsWithLatin1 } from '#shared/formats/signatures.ts';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 
 /**
  * Finds references to other files in HDF5 files, including netCDF-4: raw bytes of any file (external storage), and
@@ -36,7 +37,7 @@ const LINK = { nameLengthSize: 0b11, creationOrder: 0b100, hasType: 0b1000, char
 export async function findHdf5Reference(path: string, signal: AbortSignal): Promise<Hdf5Reference | undefined> {
   const file = await open(path);
   try {
-    const superblock = await readAt(file, 0, 16);
+    const superblock = await readBytesAt(file, 0, 16);
     if (!isHdf5(superblock)) return undefined;
     const addressBytes = sizeOfAddresses(superblock);
     const heaps = { local: new Set<number>(), global: new Set<number>() };
@@ -118,13 +119,8 @@ async function* chunksOf(
 ): AsyncGenerator<{ chunk: Buffer; offset: number }> {
   for (let offset = 0; ; offset += CHUNK_BYTES) {
     signal.throwIfAborted();
-    const chunk = await readAt(file, offset, CHUNK_BYTES + overlap);
+    const chunk = await readBytesAt(file, offset, CHUNK_BYTES + overlap);
     yield { chunk, offset };
     if (chunk.length < CHUNK_BYTES + overlap) return;
   }
-}
-
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
-  return buffer.subarray(0, bytesRead);
 }

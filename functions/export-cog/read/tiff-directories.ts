@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 
 /**
  * Reads the layout of a TIFF or BigTIFF without GDAL, which wrote the file.
@@ -221,7 +222,6 @@ function readInteger(bytes: Buffer, at: number, size: number, isLittleEndian: bo
 
 /** Reads bytes at an offset. Undefined if they are beyond the end of the file. */
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.alloc(length);
-  const { bytesRead } = await file.read(bytes, 0, length, offset);
-  return bytesRead === length ? bytes : undefined;
+  const bytes = await readBytesAt(file, offset, length);
+  return bytes.length === length ? bytes : undefined;
 }

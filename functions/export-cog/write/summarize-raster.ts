@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Crs } from '#shared/gdal/crs/crs.ts';
 import type { BandSchema, RasterSchema } from '#shared/ledger/documents.ts';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 import { bandTime } from '../read/data-time.ts';
 import { readTiffDirectories, type TiffDirectory } from '../read/tiff-directories.ts';
 import { type BandInfo, metadataItem, type RasterInfo, statistic } from '../read/raster-info.ts';
@@ -106,9 +107,7 @@ export async function clearStatistics(path: string): Promise<void> {
   for (const { gdalMetadata } of (await readTiffDirectories(file)) ?? []) {
     if (gdalMetadata === undefined) continue;
     const { offset, length } = gdalMetadata;
-    const bytes = Buffer.alloc(length);
-    await file.read(bytes, 0, length, offset);
-    const text = bytes.toString('latin1'); // One character per byte.
+    const text = (await readBytesAt(file, offset, length)).toString('latin1'); // One character per byte.
     const cleared = blankStatistics(text);
     if (cleared !== text) await file.write(Buffer.from(cleared, 'latin1'), 0, length, offset);
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { epsgNumber } from '#shared/contracts/epsg-codes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName } from '#shared/gdal/crs/crs.ts';
 import { readChunks } from '#shared/streams/file-streams.ts';
@@ -84,7 +85,8 @@ function parseMember(member: string, file: string): DeclaredCrs {
     );
   }
   const { code, name, urn } = properties;
-  if (kind === 'epsg' && /^\d{4,6}$/.test(String(code))) return { kind: 'named', name: `EPSG:${String(code)}` };
+  const epsg = `EPSG:${String(code)}`;
+  if (kind === 'epsg' && epsgNumber(epsg) !== undefined) return { kind: 'named', name: epsg };
   const text = name ?? urn;
   return { kind: 'named', name: checkName(typeof text === 'string' ? text : '', file) };
 }

@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
-import { readChunks } from '#shared/streams/file-streams.ts';
+import { readBytesAt, readChunks } from '#shared/streams/file-streams.ts';
 
 /**
  * Checks that the parts of a shapefile belong together. The .dbf file has one record for each record of the .shx file
@@ -150,9 +150,8 @@ class BlockReader {
   async int32(position: number, order: 'BE' | 'LE'): Promise<number | undefined> {
     if (position < 0) return undefined;
     if (position < this.#start || position + 4 > this.#start + this.#block.length) {
-      const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, position);
-      [this.#start, this.#block] = [position, buffer.subarray(0, bytesRead)];
-      if (bytesRead < 4) return undefined;
+      [this.#start, this.#block] = [position, await readBytesAt(this.#file, position, BLOCK_BYTES)];
+      if (this.#block.length < 4) return undefined;
     }
     const at = position - this.#start;
     return order === 'BE' ? this.#block.readInt32BE(at) : this.#block.readInt32LE(at);

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { readBytesAt } from '#shared/streams/file-streams.ts';
 
 /**
  * Measures the schema of an SQLite database before SQLite parses it: SQLite and GDAL hold the text of all statements in
@@ -65,9 +66,9 @@ function readPage(database: FileHandle, page: number, pageBytes: number): Promis
 
 /** Throws RangeError when the file is too short. */
 async function readAt(database: FileHandle, position: number, bytes: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await database.read(Buffer.alloc(bytes), 0, bytes, position);
-  if (bytesRead < bytes || bytes < HEADER_BYTES) throw new RangeError(`no page at ${position}`);
-  return buffer;
+  const read = await readBytesAt(database, position, bytes);
+  if (read.length < bytes || bytes < HEADER_BYTES) throw new RangeError(`no page at ${position}`);
+  return read;
 }
 
 /** The child pages of an interior page, or the sizes of the rows of a leaf page. Throws RangeError. */

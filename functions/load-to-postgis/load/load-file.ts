@@ -23,12 +23,13 @@ import { droppedGeometryNotes } from '../gml/dropped-geometries.ts';
 import { makeCoordinatesExact } from '../gml/exact-coordinates.ts';
 import { gmlValueNotes } from '../gml/value-notes.ts';
 import { declareTexts } from './declare-texts.ts';
+import type { DeclaredTypes } from '../texts/text-facts.ts';
 import { typeTextColumns } from '../texts/type-text-columns.ts';
 import { unpackKmz } from '../texts/unpack-kmz.ts';
 import { type CopiedLayer, copyLayer } from './copy-layer.ts';
 import { finishTable } from '../staging/finish-table.ts';
 import { convertJsonColumns } from '../staging/convert-columns.ts';
-import { stagedNames, type StagedNames } from '../staging/staged-names.ts';
+import { stagedNames } from '../staging/staged-names.ts';
 import { notesFromMessages } from '../gdal-messages.ts';
 import type { LoadContext } from '../load-context.ts';
 
@@ -80,39 +81,17 @@ export async function loadPoints(
 /** Loads one layer. Runs ogrinfo unless the file is a plain shapefile, then ogr2ogr or a reader of rows, then SQL. */
 async function loadLayer(fetched: VectorSource, table: string, context: LoadContext): Promise<LoadedFile> {
   const { session, signal } = context;
-  const { unpacked, notes: documentNotes } = await unpackKmz(fetched, context);
-  const { rewritten, declared: declaredInFile, notes: textNotes } = await rewriteText(unpacked, signal);
-  const {
-    source,
-    description,
-    notes: pointNotes,
-  } = await withElevations(rewritten, await describeLayer(rewritten, context), signal);
-  const declared = source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : declaredInFile;
+  const prepared = await prepareLayer(fetched, context);
+  const { source, description } = prepared;
   const { crs, notes: crsNotes } = await resolveCrs(source, description, context);
-  const prjRemoved = await removeUnreadablePrj(source, description.layer);
+  const isPrjRemoved = await removeUnreadablePrj(source, description.layer);
   const srid = await sridOf(session, crs);
-  const names = stagedNames(fieldNames(description.layer));
-  const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
-  const typeNotes =
-    declared === undefined
-      ? []
-      : await typeTextColumns(session, table, {
-          fields: copied.fields,
-          declared: copied.fields.map(declared),
-          names,
-          file: source.file,
-          signal,
-        });
-  const roundedNotes = await roundedTextNotes(source, description.layer, context);
-  const jsonNotes = await convertJsonColumns(session, table, copied.fields, names, source.file);
-  const finished = await finishColumns(source, table, { srid, names, copied }, context);
+  const { copied, columns, notes: tableNotes } = await fillTable(prepared, { table, crs, srid }, context);
   const { rowCount, extent, notes: unreadableNotes } = await measureReadable(source, table, copied, context);
   // A removed .prj is reported once: by the note about the CRS, not by the messages of ogrinfo.
-  const messages = prjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
+  const messages = isPrjRemoved ? copied.stderr : `${description.stderr}\n${copied.stderr}`;
   const messageNotes = notesFromMessages(messages, source.file, source.schema?.views);
   const extentNotes = await checkTableExtent(extent, { crs, srid }, source.file, context);
-  const columns = finished.columns.map(({ name, type }) => ({ name, type }));
-  const droppedNotes = await gmlNotes(source, description, { rowCount, columns }, signal);
   return {
     table,
     srid,
@@ -121,20 +100,70 @@ async function loadLayer(fetched: VectorSource, table: string, context: LoadCont
     source: describeSource({ ...source, format: fetched.format }, description, crs, rowCount),
     notes: [
       ...crsNotes,
-      ...viewNotes(source),
-      ...documentNotes,
-      ...textNotes,
+      ...prepared.notes,
       ...messageNotes,
-      ...copied.notes,
-      ...typeNotes,
-      ...roundedNotes,
-      ...pointNotes,
-      ...droppedNotes,
-      ...jsonNotes,
-      ...finished.notes,
+      ...tableNotes,
+      ...(await gmlNotes(source, description, { rowCount, columns }, signal)),
       ...unreadableNotes,
       ...extentNotes,
     ],
+  };
+}
+
+/** A file that GDAL reads without changing its values, and its layer. */
+interface PreparedLayer {
+  source: VectorSource;
+  description: LayerDescription;
+  /** The types that the file declares for fields that are copied as text. */
+  declared: DeclaredTypes | undefined;
+  notes: Note[];
+}
+
+/** Unpacks and rewrites the local copy of a file, and describes its layer. */
+async function prepareLayer(fetched: VectorSource, context: LoadContext): Promise<PreparedLayer> {
+  const { signal } = context;
+  const { unpacked, notes: unpackNotes } = await unpackKmz(fetched, context);
+  const { rewritten, declared, notes: textNotes } = await rewriteText(unpacked, signal);
+  const {
+    source,
+    description,
+    notes: pointNotes,
+  } = await withElevations(rewritten, await describeLayer(rewritten, context), signal);
+  return {
+    source,
+    description,
+    declared: source.format.name === 'GML' ? await declareGmlTexts(source, description.layer) : declared,
+    notes: [...viewNotes(source), ...unpackNotes, ...textNotes, ...pointNotes],
+  };
+}
+
+/** Copies a layer into its staging table, and gives the columns their types and names. */
+async function fillTable(
+  { source, description, declared }: PreparedLayer,
+  { table, crs, srid }: { table: string; crs: Crs; srid: number },
+  context: LoadContext,
+): Promise<{ copied: CopiedLayer; columns: Column[]; notes: Note[] }> {
+  const { session, env, signal } = context;
+  const { file } = source;
+  const names = stagedNames(fieldNames(description.layer));
+  const copied = await copyLayer(source, description, { table, crs, srid, names }, context);
+  const { fields } = copied;
+  const types = { fields, declared: fields.map((field, index) => declared?.(field, index)), names, file, signal };
+  const typeNotes = declared === undefined ? [] : await typeTextColumns(session, table, types);
+  const roundedNotes = await roundedTextNotes(source, description.layer, context);
+  const jsonNotes = await convertJsonColumns(session, table, fields, names, file);
+  const finished = await finishTable(session, table, {
+    originals: fieldNames(copied),
+    names,
+    geometryColumn: env.GEOMETRY_COLUMN,
+    file,
+    dimensionsGuessed: copied.dimensionsGuessed,
+    sridToSet: copied.sridMissing ? srid : undefined,
+  });
+  return {
+    copied,
+    columns: finished.columns.map(({ name, type }) => ({ name, type })),
+    notes: [...copied.notes, ...typeNotes, ...roundedNotes, ...jsonNotes, ...finished.notes],
   };
 }
 
@@ -192,22 +221,6 @@ async function removeUnreadablePrj({ path, parts }: VectorSource, layer: Layer):
   if (layer.wkt !== undefined || !parts.includes('.prj')) return false;
   await rm(`${stemOf(path)}.prj`);
   return true;
-}
-
-async function finishColumns(
-  { file }: VectorSource,
-  table: string,
-  { srid, names, copied }: { srid: number; names: StagedNames; copied: CopiedLayer },
-  { session, env }: LoadContext,
-) {
-  return finishTable(session, table, {
-    originals: fieldNames(copied),
-    names,
-    geometryColumn: env.GEOMETRY_COLUMN,
-    file,
-    dimensionsGuessed: copied.dimensionsGuessed,
-    sridToSet: copied.sridMissing ? srid : undefined,
-  });
 }
 
 function describeSource(
