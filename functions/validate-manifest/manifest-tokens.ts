@@ -22,7 +22,8 @@ interface Level {
 /**
  * Problems that JSON.parse ignores: repeated names in an object (the last value would replace the others), nesting that
  * is too deep, too many names, and characters that databases cannot store (NUL, lone surrogates). `text` must be valid
- * JSON. The time is linear in its length.
+ * JSON. The time is linear in its length. No JSON library is used, because JSON.parse has checked the syntax, so only
+ * names and brackets remain to be found.
  */
 export function tokenIssues(text: string): FieldIssues {
   return new TokenCheck(text).run();

@@ -95,7 +95,10 @@ function cellValue(text: string, type: string | undefined): string | number {
   return Number.isFinite(value) ? value : text;
 }
 
-/** The contents of all elements of this name, which GDAL writes without attributes other than `index`. */
+/**
+ * The contents of all elements of this name. No XML parser is used, because GDAL writes these elements in one form: not
+ * nested, and without attributes other than `index`.
+ */
 function elements(xml: string, name: string): string[] {
   const start = new RegExp(`<${name}(?: index="\\d+")?(\\s*/)?>`, 'g');
   const end = `</${name}>`;

@@ -11,7 +11,11 @@ const ENDS = new Set([...BLANKS, COMMA, CLOSE_BRACE, CLOSE_BRACKET, QUOTE, OPEN_
 /** Depth of the members of a feature in a collection, and of one that is a text of its own. */
 const [IN_COLLECTION, OF_ITS_OWN] = [3, 1];
 const [FEATURE_START, FEATURE_END] = ['{"type":"Feature","properties":{},"geometry":', '}'];
-/** Rewrites the chunks of one file, in any division (see rewriteGeoJson). */
+
+/**
+ * Rewrites the chunks of one file, in any division (see rewriteGeoJson). All other bytes stay as they are, which a
+ * parser of values does not return; crs/json-members.ts names the libraries that were tried, and their time.
+ */
 export class GeoJsonRewriter {
   readonly facts = noFacts();
   /** The number of texts at the outermost level. */

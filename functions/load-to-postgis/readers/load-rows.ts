@@ -60,7 +60,10 @@ function createTable(table: string, columns: readonly RowColumn[], names: Staged
   return format('create unlogged table %I (%s)', table, definitions.join(', '));
 }
 
-/** The messages of a worker. It is ended when this is disposed. */
+/**
+ * The messages of a worker. It is ended when this is disposed. piscina is not used, because its tasks return one result,
+ * and this worker sends a block for each request.
+ */
 class RowsOfWorker {
   readonly #worker: Worker;
   readonly #messages: AsyncIterator<[RowsMessage]>;

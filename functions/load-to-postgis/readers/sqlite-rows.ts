@@ -114,7 +114,7 @@ function* readRows(database: DatabaseSync, options: RowsOptions): Generator<Uint
 function sqliteError(thrown: unknown, file: string): unknown {
   if (!(thrown instanceof Error) || (thrown as { code?: string }).code !== 'ERR_SQLITE_ERROR') return thrown;
   if (isDiskFull(thrown)) return thrown;
-  if (thrown.message.includes(VALUE_TOO_LONG))
+  if ((thrown as { errcode?: number }).errcode === SQLITE_TOOBIG)
     return new SluiceError(
       'FILE_TOO_LARGE',
       `${file} has a column that computes values which are longer than the file. Remove the column.`,
@@ -127,8 +127,8 @@ function sqliteError(thrown: unknown, file: string): unknown {
   );
 }
 
-/** SQLite's message for a value that exceeds the limit of a connection. */
-const VALUE_TOO_LONG = 'string or blob too big';
+/** SQLite's result code for a value that exceeds the limit of a connection. */
+const SQLITE_TOOBIG = 18;
 
 /**
  * Opens an untrusted database (SQLite's page "Defense Against The Dark Arts"). No stored value is longer than the file;
