@@ -1,7 +1,6 @@
 import type { DateFormat, ThousandsSeparator, ValueType } from '#shared/contracts/column-types.ts';
 import type { Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { columnsForDetails, listColumns } from './list-columns.ts';
 import type { DeclaredDialect } from './dialect.ts';
 import type { Notation } from './infer/notation.ts';
 import type { TextColumn, TextTable } from './infer/text-table.ts';
@@ -103,4 +102,18 @@ function columnMissing(column: string, names: readonly string[], file: string): 
       `Its columns are ${listColumns(names)}.`,
     { details: { file, column, columns: columnsForDetails(names) } },
   );
+}
+
+const MAX_COLUMNS_IN_DETAILS = 100;
+const MAX_COLUMNS_IN_MESSAGE = 20;
+
+/** The first names of columns for the message of an error. */
+export function listColumns(names: readonly string[]): string {
+  const listed = names.slice(0, MAX_COLUMNS_IN_MESSAGE).map((name) => JSON.stringify(name));
+  return `${listed.join(', ')}${names.length > MAX_COLUMNS_IN_MESSAGE ? ', …' : ''}`;
+}
+
+/** The first names of columns for the details of an error. */
+export function columnsForDetails(names: readonly string[]): string[] {
+  return names.slice(0, MAX_COLUMNS_IN_DETAILS);
 }

@@ -1,4 +1,4 @@
-import { columnsForDetails, listColumns } from '#shared/tables/list-columns.ts';
+import { columnsForDetails, listColumns } from '#shared/tables/source-table.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 

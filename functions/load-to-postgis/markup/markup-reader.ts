@@ -19,8 +19,9 @@ const MARKS = [
 type Mark = (typeof MARKS)[number];
 
 /**
- * Divides a document, whose chunks can end anywhere, into tags and texts. Takes linear time, and little memory. saxes is
- * not used: it takes 5 times as long (guards/xml-prolog.ts), and rejects what is not well-formed, which GDAL reports.
+ * Divides a document, whose chunks can end anywhere, into tags and texts. Takes linear time, and little memory. saxes
+ * is not used: it takes 5 times as long (guards/xml-prolog.ts), and rejects what is not well-formed, which GDAL
+ * reports.
  */
 export class MarkupReader {
   readonly #handler: MarkupHandler;

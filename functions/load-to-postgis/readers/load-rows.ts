@@ -61,8 +61,8 @@ function createTable(table: string, columns: readonly RowColumn[], names: Staged
 }
 
 /**
- * The messages of a worker. It is ended when this is disposed. piscina is not used, because its tasks return one result,
- * and this worker sends a block for each request.
+ * The messages of a worker. It is ended when this is disposed. piscina is not used, because its tasks return one
+ * result, and this worker sends a block for each request.
  */
 class RowsOfWorker {
   readonly #worker: Worker;
