@@ -28,6 +28,8 @@ const excessWidth = (page: Page) =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 /** expect.poll needs a test. */
 const POLL = { timeout: 30_000, interval: 100 };
+/** For tests of all pages. */
+const PAGES_TEST = { timeout: 180_000 };
 const problem = browserProblem();
 
 describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
@@ -100,7 +102,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     'not-found': 'no/such/page',
   });
 
-  test.each(VIEWS)('every page is complete, accessible and quiet at %s', async (view, options) => {
+  test.each(VIEWS)('every page is complete, accessible and quiet at %s', PAGES_TEST, async (view, options) => {
     await using watched = await openPage(browser, sluice.url, options);
     const found: string[] = [];
     // Only the contrast depends on the color scheme.
@@ -115,7 +117,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the dashboard', () => {
     expect([...found, ...watched.problems]).toEqual([]);
   });
 
-  test('no page is wider than a screen of 1280 pixels', async () => {
+  test('no page is wider than a screen of 1280 pixels', PAGES_TEST, async () => {
     await using watched = await openPage(browser, sluice.url, { ...DESKTOP, width: 1280, height: 800 });
     for (const [name, path] of Object.entries(paths())) {
       await watched.open(path);
