@@ -26,6 +26,7 @@ import { FunctionHosts } from './hosts/function-hosts.ts';
 import { runCron } from './jobs/cron.ts';
 import { BackgroundJobs } from './jobs/background-jobs.ts';
 import { publishNextEvents, publishWaitingManifests } from './jobs/publish-pending.ts';
+import { CountedCaller } from './openfaas/counted-caller.ts';
 import { Deployments } from './openfaas/deployments.ts';
 import { createRouter, type Router, type RouterOptions } from './router/router.ts';
 
@@ -92,9 +93,11 @@ export async function startSluice(
   opened.defer(() => context[Symbol.asyncDispose]());
   const startsFunctions = env.FUNCTION_URL === undefined && !broker;
   if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env, startsFunctions ? 'pipeline' : 'gateway');
-  const caller = startsFunctions
-    ? await openFunctionCaller({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
-    : remoteCaller(env);
+  const caller = new CountedCaller(
+    startsFunctions
+      ? await openFunctionCaller({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
+      : remoteCaller(env),
+  );
   const router = await openRouter({ stack, caller, env, log });
   opened.defer(() => router.stop());
 

@@ -11,6 +11,7 @@ import type { InvokeOptions } from '#shared/runtime/function-caller.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { Access } from '../gateway/access/access.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
+import { CountedCaller } from '../gateway/openfaas/counted-caller.ts';
 import { createRouter, type Router } from '../gateway/router/router.ts';
 import { parseStack } from '#shared/config/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
@@ -46,13 +47,13 @@ export async function startGateway(
       ),
     }),
   );
-  const caller = {
+  const caller = new CountedCaller({
     invoke: async (name: string, event: SluiceEvent, options: InvokeOptions) => {
       const fn = functions[name];
       if (fn === undefined) throw new SluiceError('FUNCTION_NOT_FOUND', `There is no function named ${name}.`);
       return fn.run(event, options);
     },
-  };
+  });
   const ledger = await openPostgresLedger(database.url);
   const router = await createRouter({ databaseUrl: database.url, stack, caller, env, log: SILENT_LOG });
   await router.start();

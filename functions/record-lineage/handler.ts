@@ -16,8 +16,12 @@ export const handler: Handler = async (event, context) => {
   const target = { runId: run_id, step: 'record-lineage', event, endRunAs: 'success' } as const;
   const reply = await withClaim(context, target, async (claim) => {
     const { asset_ids } = inputOfStep(claim, 'sluice.asset.exported');
-    for (const assetId of asset_ids) await recordAsset(assetId, claim, context);
-    return makeEvent('sluice.run.succeeded', run_id, { run_id });
+    const written: AssetDocument[] = [];
+    for (const assetId of asset_ids) {
+      const asset = await recordAsset(assetId, claim, context);
+      if (asset !== undefined) written.push(asset);
+    }
+    return makeEvent('sluice.run.succeeded', run_id, { run_id, lane: claim.run.lane, ...totalsOf(written) });
   });
   // The run has ended, and its assets are complete. After a crash here, a repeated delivery or archive continues.
   if (reply !== undefined) await recordSuccess(run_id, context);
@@ -27,14 +31,22 @@ export const handler: Handler = async (event, context) => {
 /**
  * Writes what an asset of the run needs to be complete: lineage, ISO record, STAC item. The end of the run completes
  * it. Every write can be repeated. A reused asset is already complete, and an asset that was removed meanwhile is
- * skipped.
+ * skipped. Returns the asset, unless it is one of these.
  */
-export async function recordAsset(assetId: string, claim: Claim, context: Context): Promise<void> {
+export async function recordAsset(assetId: string, claim: Claim, context: Context): Promise<AssetDocument | undefined> {
   claim.signal.throwIfAborted();
   const asset = await getAssetOfRun(assetId, claim, context);
-  if (asset.removed !== undefined || asset.run_id !== claim.run._id) return;
+  if (asset.removed !== undefined || asset.run_id !== claim.run._id) return undefined;
   await context.ledger.insertLineage(claim, lineageEdges(asset, claim.run));
   await writeRecords(asset, claim, context);
+  return asset;
+}
+
+function totalsOf(assets: AssetDocument[]): { row_count: number; size_bytes: number } {
+  return {
+    row_count: assets.reduce((sum, asset) => sum + (asset.row_count ?? 0), 0),
+    size_bytes: assets.reduce((sum, asset) => sum + asset.size_bytes, 0),
+  };
 }
 
 async function getAssetOfRun(assetId: string, claim: Claim, { ledger }: Context): Promise<AssetDocument> {

@@ -29,7 +29,7 @@ export type { GatewayDeps } from './deps.ts';
  */
 export function createGateway(deps: GatewayDeps): Hono {
   const { env, log } = deps;
-  const metrics = createMetrics();
+  const metrics = createMetrics(deps);
   const app = new Hono();
   app.use(securityHeaders(env));
   app.use(async (c, next) => {
@@ -57,7 +57,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     loginRoutes(deps),
     webhookRoutes(deps, metrics),
     eventRoutes(deps),
-    functionRoutes(deps, metrics),
+    functionRoutes(deps),
     landingRoutes(deps),
     runRoutes(deps),
     runActionRoutes(deps),
@@ -67,7 +67,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     deadLetterRoutes(deps),
     overviewRoutes(deps),
     reconcileRoutes(deps),
-    systemRoutes(deps, metrics),
+    systemRoutes(deps),
     dashboardRoutes(),
   ];
   for (const route of routes) app.route('/', route);

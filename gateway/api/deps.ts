@@ -3,9 +3,9 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
-import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
 import type { Access } from '../access/access.ts';
+import type { CountedCaller } from '../openfaas/counted-caller.ts';
 import type { Deployments } from '../openfaas/deployments.ts';
 import type { Router } from '../router/router.ts';
 import type { Stack } from '#shared/config/stack.ts';
@@ -21,7 +21,8 @@ export interface GatewayDeps {
   broker?: { ping(): Promise<void> };
   /** The queue, for /healthz. Undefined if the ledger is in the same database, or with a broker. */
   queue?: { ping(): Promise<void> };
-  caller: FunctionCaller;
+  /** The router calls the functions through it, too. */
+  caller: CountedCaller;
   stack: Pick<Stack, 'find' | 'functions'>;
   /** Which functions run on this machine. Undefined if they run in containers. */
   deployments?: Deployments;

@@ -1,4 +1,3 @@
-import type { Counter, Registry } from 'prom-client';
 import { type Env, ENV_SCHEMA } from '#shared/config/env.ts';
 import type { StackFunction } from '#shared/config/stack.ts';
 
@@ -79,16 +78,4 @@ function withoutPassword(text: string): string {
   url.username = '';
   url.password = '';
   return url.href;
-}
-
-/** The calls of each function since the start: direct ones, and deliveries of the router. */
-export async function countCalls(direct: Counter, router: Registry): Promise<Map<string, number>> {
-  const deliveries = router.getSingleMetric('sluice_deliveries_total') as Counter | undefined;
-  const counts = new Map<string, number>();
-  for (const metric of [direct, ...(deliveries === undefined ? [] : [deliveries])])
-    for (const { labels, value } of (await metric.get()).values) {
-      const name = String(labels.function_name ?? labels.function);
-      counts.set(name, (counts.get(name) ?? 0) + value);
-    }
-  return counts;
 }

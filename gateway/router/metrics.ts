@@ -1,9 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Outcome } from './outcome.ts';
-import type { QueueCounts } from './queues.ts';
+import { BoundedReading } from '../observe/bounded-reading.ts';
+import type { QueueAge, QueueCounts } from './queues.ts';
+import { RunMetrics } from './run-metrics.ts';
 
 /** A hop takes milliseconds; with a backlog it takes minutes. */
 const HOP_BUCKETS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600];
+/** Several scrapers read the metrics every few seconds. */
+const AGE_FRESH_MS = 2_000;
 const CALL_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 /** The metrics of the router. The gateway includes `registry` in /metrics. */
@@ -36,8 +41,14 @@ export class RouterMetrics {
     registers: [this.registry],
   });
 
+  readonly #runs = new RunMetrics(this.registry);
+
   /** The gauges query the database for each scrape. They have no value while it is unavailable. */
-  constructor(read: { queueCounts(): Promise<QueueCounts[]>; deadLetters(): Promise<number> }) {
+  constructor(read: {
+    queueCounts(): Promise<QueueCounts[]>;
+    oldestWaiting(): Promise<QueueAge[]>;
+    deadLetters(): Promise<number>;
+  }) {
     new Gauge({
       name: 'sluice_queue_jobs',
       help: 'Jobs that are waiting or running; counted every 30 seconds.',
@@ -52,6 +63,18 @@ export class RouterMetrics {
         }
       },
     });
+    const ages = new BoundedReading(() => read.oldestWaiting(), { freshMs: AGE_FRESH_MS });
+    new Gauge({
+      name: 'sluice_queue_oldest_seconds',
+      help: 'For how long the oldest job that is due has been waiting.',
+      labelNames: ['function'],
+      registers: [this.registry],
+      async collect() {
+        const oldest = await ages.value();
+        this.reset();
+        for (const { queue, seconds } of oldest ?? []) this.set({ function: queue }, seconds);
+      },
+    });
     new Gauge({
       name: 'sluice_dead_letters',
       help: 'Dead letters that were neither re-driven nor discarded.',
@@ -63,8 +86,9 @@ export class RouterMetrics {
     });
   }
 
-  countPublished(added: boolean): void {
+  countPublished(event: SluiceEvent, added: boolean): void {
     this.#published.inc({ outcome: added ? 'added' : 'repeat' });
+    if (added) this.#runs.count(event);
   }
 
   observeHop(functionName: string, seconds: number): void {

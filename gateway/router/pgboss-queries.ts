@@ -38,6 +38,20 @@ export async function selectNextDueTimes(executor: Executor): Promise<{ queue: s
 }
 
 /**
+ * For each queue, for how long its oldest job that is due has been waiting. `getQueueStats` has no times. It reads only
+ * waiting jobs, from the index of the fetch.
+ */
+export async function selectOldestWaiting(executor: Executor): Promise<{ queue: string; seconds: number }[]> {
+  const { rows } = await executor.executeSql(
+    `select name as queue, extract(epoch from now() - min(start_after))::float8 as seconds
+     from ${PGBOSS_SCHEMA}.job
+     where state < 'active' and not blocked and start_after <= now()
+     group by name`,
+  );
+  return rows as { queue: string; seconds: number }[];
+}
+
+/**
  * Whether a job is in this state and was fetched this many times; the transaction that changed the job calls it.
  * `findJobs` would also read and parse the event of the job, at each outcome of a delivery.
  */

@@ -39,7 +39,7 @@ export class Publisher {
       const priority = fn === undefined ? 0 : priorityOf(event, fn, this.#env);
       const delivery = firstDelivery(event, Date.now());
       const added = await this.#queues.add(executor, name, jobIdOf(event, name), delivery, priority);
-      this.#metrics.countPublished(added);
+      this.#metrics.countPublished(event, added);
       if (added) wakeups.push({ queue: name, priority });
     }
     return wakeups;

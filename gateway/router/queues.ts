@@ -3,7 +3,13 @@ import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { QueueDatabase } from './database.ts';
 import { type Executor, isDatabaseUnavailable } from './router-connection.ts';
-import { hasState, PGBOSS_SCHEMA, selectActiveJobs, selectNextDueTimes } from './pgboss-queries.ts';
+import {
+  hasState,
+  PGBOSS_SCHEMA,
+  selectActiveJobs,
+  selectNextDueTimes,
+  selectOldestWaiting,
+} from './pgboss-queries.ts';
 
 /** A job of pg-boss with typed data. */
 export type Job<T extends object> = Pick<JobWithMetadata<T>, 'id' | 'name' | 'data' | 'retryCount' | 'startAfter'>;
@@ -19,6 +25,12 @@ export interface QueueCounts {
   queue: string;
   waiting: number;
   running: number;
+}
+
+/** For how long the oldest job of a queue that is due has been waiting. */
+export interface QueueAge {
+  queue: string;
+  seconds: number;
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -161,6 +173,11 @@ export class Queues {
         return { queue, waiting: stats?.queuedCount ?? 0, running: stats?.activeCount ?? 0 };
       }),
     );
+  }
+
+  /** Queues without a waiting job that is due are left out. */
+  oldestWaiting(): Promise<QueueAge[]> {
+    return selectOldestWaiting(this.#database);
   }
 
   async close(): Promise<void> {

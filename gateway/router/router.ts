@@ -115,6 +115,7 @@ class QueueRouter implements Router {
     this.#deadLetters = new DeadLetterStore(this.#database);
     this.#metrics = new RouterMetrics({
       queueCounts: () => this.#queues.counts(),
+      oldestWaiting: () => this.#queues.oldestWaiting(),
       deadLetters: () => this.#deadLetters.count(),
     });
     this.#publisher = new Publisher(this.#queues, stack, this.#metrics, env);

@@ -9,11 +9,14 @@ import {
   RejectedRowsSchema,
   SourceFileSchema,
 } from '#shared/contracts/shared-schemas.ts';
+import { LANES } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The event types of the pipeline and the data of each. `subject` is the run_id. */
 
 const RunRef = z.object({ run_id: z.uuid() });
+/** Events of earlier releases have no lane. */
+const EndedRunRef = RunRef.extend({ lane: z.enum(LANES).optional() });
 
 export const EVENT_SCHEMAS = {
   'sluice.manifest.rejected': z.object({
@@ -51,9 +54,13 @@ export const EVENT_SCHEMAS = {
     join: JoinResultSchema.optional(),
   }),
   'sluice.asset.exported': RunRef.extend({ asset_ids: z.array(z.string()), reused: z.boolean() }),
-  'sluice.run.succeeded': RunRef,
-  'sluice.run.failed': RunRef.extend({ error: ErrorDocumentSchema }),
-  'sluice.run.canceled': RunRef.extend({ operator: z.string() }),
+  'sluice.run.succeeded': EndedRunRef.extend({
+    /** Rows and bytes of the assets that the run wrote. A reused asset and a raster have no rows here. */
+    row_count: z.number().int().optional(),
+    size_bytes: z.number().int().optional(),
+  }),
+  'sluice.run.failed': EndedRunRef.extend({ error: ErrorDocumentSchema }),
+  'sluice.run.canceled': EndedRunRef.extend({ operator: z.string() }),
 } as const;
 
 export type EventType = keyof typeof EVENT_SCHEMAS;

@@ -7,6 +7,7 @@ import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 /** The fields of a run document that its events carry. */
 interface RunSource {
   run_id: string;
+  lane: Lane;
   traceparent: string | null;
   /** Absent for an input of unknown size. */
   input_bytes?: number | undefined;
@@ -34,21 +35,25 @@ export function afterRestart({ restarts }: Pick<RunSource, 'restarts'>, event: S
 }
 
 /** Starts the lane of a run, including after a restart. */
-export function runRequested(run: RunSource & { lane: Lane }): SluiceEvent {
+export function runRequested(run: RunSource): SluiceEvent {
   const event = makeEvent(`sluice.run.requested.${run.lane}`, run.run_id, { run_id: run.run_id });
   return afterRestart(run, ofRun(run, event));
 }
 
 export function runFailed(run: RunSource, error: ErrorDocument): SluiceEvent {
-  return ofRun(run, makeEvent('sluice.run.failed', run.run_id, { run_id: run.run_id, error }));
+  return ofRun(run, makeEvent('sluice.run.failed', run.run_id, { ...refOf(run), error }));
 }
 
 export function runSucceeded(run: RunSource): SluiceEvent {
-  return ofRun(run, makeEvent('sluice.run.succeeded', run.run_id, { run_id: run.run_id }));
+  return ofRun(run, makeEvent('sluice.run.succeeded', run.run_id, refOf(run)));
 }
 
 export function runCanceled(run: RunSource, operator: string): SluiceEvent {
-  return ofRun(run, makeEvent('sluice.run.canceled', run.run_id, { run_id: run.run_id, operator }));
+  return ofRun(run, makeEvent('sluice.run.canceled', run.run_id, { ...refOf(run), operator }));
+}
+
+function refOf({ run_id, lane }: RunSource): { run_id: string; lane: Lane } {
+  return { run_id, lane };
 }
 
 /** A manifest that starts no run. `error` is null when its lane is disabled. */

@@ -49,6 +49,8 @@ export interface Ledger {
   getRun(runId: string): Promise<RunDocument | undefined>;
   /** Newest first. */
   listRuns(filter?: RunFilter): Promise<RunDocument[]>;
+  /** The number of running runs of each lane that has some. Reads only these. */
+  countRunningRuns(): Promise<Partial<Record<Lane, number>>>;
   /** Counts the running runs, and the runs that were created since a time (ISO 8601 in UTC). */
   summarizeRuns(since: string): Promise<RunSummary>;
   /**

@@ -38,6 +38,7 @@ export async function callEveryQuery(ledger: Ledger): Promise<void> {
     { since: new Date().toISOString(), until: new Date().toISOString() },
   ])
     await ledger.listRuns(filter as Parameters<Ledger['listRuns']>[0]);
+  await ledger.countRunningRuns();
   await ledger.summarizeRuns(new Date().toISOString());
   await ledger.getAsset(assetId);
   await ledger.getAssets([assetId]);

@@ -62,12 +62,17 @@ export function recordContract(on: OpenedLedger): void {
         await on.ledger.admitManifest(manifest, { ...run, created_at: `${hour}:${minute}:00.000Z`, ...ended }, dataset);
       };
       const before = await on.second.summarizeRuns(`${hour}:00:00.000Z`);
+      const runningBefore = await on.second.countRunningRuns();
       expect(before.groups).toEqual([]);
       await add('00', { status: 'success', finished_at: `${hour}:00:02.500Z` });
       await add('30', { status: 'success', finished_at: `${hour}:30:00.500Z` });
       await add('59', {});
       const { running, groups } = await on.second.summarizeRuns(`${hour}:00:00.000Z`);
       expect(running).toBe(before.running + 1);
+      expect(await on.second.countRunningRuns()).toEqual({
+        ...runningBefore,
+        vector: (runningBefore.vector ?? 0) + 1,
+      });
       expect(groups.sort((a, b) => a.status.localeCompare(b.status))).toEqual([
         { lane: 'vector', status: 'running', hour, count: 1, total_seconds: 0, max_seconds: 0 },
         { lane: 'vector', status: 'success', hour, count: 2, total_seconds: 3, max_seconds: 2.5 },

@@ -21,6 +21,7 @@ import { minioEnvironment } from '../../cli/storage/notifications.ts';
 import { setupStorage } from '../../cli/storage/setup-storage.ts';
 import { Access } from '../../gateway/access/access.ts';
 import { createGateway } from '../../gateway/api/app.ts';
+import { CountedCaller } from '../../gateway/openfaas/counted-caller.ts';
 import { createRouter } from '../../gateway/router/router.ts';
 import { keyVariables, NEEDS_MINIO, type RunningMinio, setupVariables, startMinio } from '../minio.ts';
 import { controlVariables, createDatabase, testEnv } from '../servers.ts';
@@ -74,7 +75,7 @@ export async function installWithMinio(): Promise<MinioInstallation> {
   const gatewayEnv = envOf(keyVariables('GATEWAY', setup));
   const gatewayObjects = openObjectStore(gatewayEnv);
   const stack = await readStack();
-  const caller = new InProcessCaller(context, { stack });
+  const caller = new CountedCaller(new InProcessCaller(context, { stack }));
   const router = await createRouter({ databaseUrl: control.url, stack, caller, env: gatewayEnv, log: context.log });
   await router.start();
   const stores = { objects: gatewayObjects, transfers: gatewayObjects };

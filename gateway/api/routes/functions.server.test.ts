@@ -187,6 +187,6 @@ test('rejects a callback URL that is not http or https', async () => {
 test('counts calls by function and status', async () => {
   await send('/function/refuse', event('counted'));
   const text = await (await gateway.app.request('/metrics')).text();
-  expect(text).toMatch(/^gateway_function_invocation_total\{function_name="refuse",code="422"\} \d+$/m);
+  expect(text).toMatch(/^gateway_function_invocation_total\{function_name="refuse\.openfaas-fn",code="422"\} \d+$/m);
   expect(text).toContain('sluice_deliveries_total');
 });

@@ -4,7 +4,6 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
-import type { GatewayMetrics } from '../metrics.ts';
 import { recordUserAct } from '../http/record-act.ts';
 import { readBody } from '../http/request-fields.ts';
 
@@ -22,7 +21,7 @@ const CALL_ID = /^[\x21-\x7e]{1,128}$/;
  * POST /async-function/NAME returns 202 with X-Call-Id when the call is stored durably. The reply is published, and
  * posted to the URL in `X-Callback-Url`, if any.
  */
-export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
+export function functionRoutes(deps: GatewayDeps): Hono {
   const callNow = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
     if (deps.deployments?.replicas(name) === 0) return c.text(`No endpoints available for: ${name}.`, 503);
@@ -30,8 +29,6 @@ export function functionRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono
     const startedAt = performance.now();
     const reply = await invoke(deps, name, event, { callId, signal: c.req.raw.signal });
     const seconds = (performance.now() - startedAt) / 1000;
-    metrics.invocations.inc({ function_name: name, code: String(reply.status) });
-    metrics.invocationSeconds.observe({ function_name: name }, seconds);
     return new Response(reply.body, {
       status: reply.status,
       headers: { ...reply.headers, 'x-call-id': callId, 'x-duration-seconds': seconds.toFixed(6) },

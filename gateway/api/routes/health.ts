@@ -19,7 +19,7 @@ import type { GatewayMetrics } from '../metrics.ts';
  * can call it, and the versions of gateway and functions, `"versions":VersionsDocument`. It waits for the functions,
  * and always responds with 200.
  *
- * GET /metrics returns the metrics of the gateway and the router for Prometheus.
+ * GET /metrics returns the metrics of the gateway, the router and the function calls for Prometheus.
  */
 export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
   const [ledgerCheck, storeCheck] = [checkOf(deps.ledger), checkOf(deps.objects)];
@@ -30,7 +30,12 @@ export function healthRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
     Object.fromEntries(
       await Promise.all(postgisChecks.map(async ({ name, check }) => [name, await check.state()] as const)),
     );
-  const registry = Registry.merge([metrics.registry, deps.router.registry, postgisRegistry(postgisStates)]);
+  const registry = Registry.merge([
+    metrics.registry,
+    deps.router.registry,
+    deps.caller.registry,
+    postgisRegistry(postgisStates),
+  ]);
   const checkServers = async (): Promise<Pick<HealthDocument, 'status' | 'checks'>> => {
     const [ledger, store, servers, broker, queue] = await Promise.all([
       ledgerCheck.state(),

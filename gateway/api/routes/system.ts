@@ -9,11 +9,9 @@ import { gatherVersions } from '../function-reports.ts';
 import { statusOf } from '../http/error-response.ts';
 import { operatorOf, parseQuery, readJson } from '../http/request-fields.ts';
 import { recordAct } from '../http/record-act.ts';
-import type { GatewayMetrics } from '../metrics.ts';
 import { type Deployments, notDeployed } from '../../openfaas/deployments.ts';
 import { functionLogs } from './system-logs.ts';
 import {
-  countCalls,
   declaredSettings,
   type FunctionStatus,
   functionStatus,
@@ -34,8 +32,8 @@ import {
  *
  * A gateway whose functions run in containers only reads: their platform deploys and scales them.
  */
-export function systemRoutes(deps: GatewayDeps, metrics: GatewayMetrics): Hono {
-  const status = new StatusReader(deps, metrics);
+export function systemRoutes(deps: GatewayDeps): Hono {
+  const status = new StatusReader(deps);
   const app = new Hono();
   app.onError((thrown, c) => {
     const error = asSluiceError(thrown);
@@ -135,27 +133,25 @@ const ScaleSchema = z.looseObject({ replicas: z.number().int().min(0), namespace
 /** Reads the status of the functions. */
 class StatusReader {
   readonly #deps: GatewayDeps;
-  readonly #metrics: GatewayMetrics;
   readonly #createdAt = new Date().toISOString();
 
-  constructor(deps: GatewayDeps, metrics: GatewayMetrics) {
+  constructor(deps: GatewayDeps) {
     this.#deps = deps;
-    this.#metrics = metrics;
   }
 
   /** A function in a container is available if it responds. Without FUNCTION_URL, that is not known. */
   async list(functions: StackFunction[]): Promise<FunctionStatus[]> {
-    const { deployments, env, router } = this.#deps;
+    const { deployments, env, caller } = this.#deps;
     const isRemote = deployments === undefined && env.FUNCTION_URL !== undefined;
     const [calls, versions] = await Promise.all([
-      countCalls(this.#metrics.invocations, router.registry),
+      caller.completedCalls(),
       isRemote ? gatherVersions({ env, stack: { functions, find: this.#deps.stack.find } }) : undefined,
     ]);
     return functions.map((fn) => {
       const replicas = deployments?.replicas(fn.name) ?? 1;
       return functionStatus(fn, {
         envVars: deployments === undefined ? declaredSettings(fn) : settingsOf(fn, env),
-        invocationCount: calls.get(fn.name) ?? 0,
+        invocationCount: calls(fn.name),
         replicas,
         availableReplicas: versions === undefined || versions.functions[fn.name] ? replicas : 0,
         createdAt: this.#createdAt,

@@ -1,4 +1,5 @@
 import type { Document } from 'mongodb';
+import type { Lane } from '#shared/contracts/lanes.ts';
 import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
 import { DEFAULT_LIMIT, type RunFilter, type RunGroup, type StepProgress } from '../ledger.ts';
@@ -83,11 +84,9 @@ export function runQueries(database: Database): RunQueries {
         const found = await runs.find(filter).sort({ created_at: -1, _id: 1 }).skip(offset).limit(limit).toArray();
         return found.map((run) => fromStored('runs', run));
       }),
-    summarizeRuns: (since) =>
-      database.on('runs', async (runs) => ({
-        running: await runs.countDocuments({ status: 'running' }),
-        groups: await runs.aggregate<RunGroup>(summaryOf(since)).toArray(),
-      })),
+    countRunningRuns: () =>
+      database.on('runs', (runs) => runs.aggregate<{ lane: Lane; count: number }>(RUNNING_BY_LANE).toArray()),
+    summarizeRuns: (since) => database.on('runs', (runs) => runs.aggregate<RunGroup>(summaryOf(since)).toArray()),
     insertRun: (run) =>
       database.on('runs', async (runs) => ((await insertNew(runs, toStored('runs', run))) ? run : undefined)),
     endRun: (runId, status, error, unless) =>
@@ -120,6 +119,12 @@ function runFilter({ status, batch_id, dataset_id, lane, archived, since, until,
     ...(pattern === undefined ? {} : { $or: SEARCHED.map((field) => ({ [field]: pattern })) }),
   };
 }
+
+const RUNNING_BY_LANE = [
+  { $match: { status: 'running' } },
+  { $group: { _id: '$lane', count: { $sum: 1 } } },
+  { $project: { _id: 0, lane: '$_id', count: 1 } },
+];
 
 /** The groups of runs that were created since a time. The times of runs are texts. */
 function summaryOf(since: string): Document[] {

@@ -1,3 +1,4 @@
+import type { Lane } from '#shared/contracts/lanes.ts';
 import type { ClaimRef, Status, UnsuccessfulStatus } from '#shared/contracts/statuses.ts';
 import { type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import { storableValue } from '#shared/text/storable.ts';
@@ -55,7 +56,8 @@ export interface RunQueries {
   getRun(runId: string): Promise<RunDocument | undefined>;
   getRunByKey(runKey: string): Promise<RunDocument | undefined>;
   listRuns(filter: RunFilter): Promise<RunDocument[]>;
-  summarizeRuns(since: string): Promise<RunSummary>;
+  countRunningRuns(): Promise<{ lane: Lane; count: number }[]>;
+  summarizeRuns(since: string): Promise<RunSummary['groups']>;
   /** Undefined when a run with its run_key or an id of its ids is stored. */
   insertRun(run: RunDocument): Promise<RunDocument | undefined>;
   /**
@@ -74,11 +76,17 @@ export interface RunQueries {
 export function runOperations(
   queries: RunQueries,
   announceRun: AnnounceRun,
-): Pick<Ledger, 'getRun' | 'listRuns' | 'summarizeRuns' | 'insertRerun' | 'endRun'> {
+): Pick<Ledger, 'getRun' | 'listRuns' | 'countRunningRuns' | 'summarizeRuns' | 'insertRerun' | 'endRun'> {
   return {
     getRun: (runId) => queries.getRun(runId),
     listRuns: (filter = {}) => queries.listRuns(filter),
-    summarizeRuns: (since) => queries.summarizeRuns(since),
+    async countRunningRuns() {
+      return Object.fromEntries((await queries.countRunningRuns()).map(({ lane, count }) => [lane, count]));
+    },
+    async summarizeRuns(since) {
+      const [running, groups] = await Promise.all([queries.countRunningRuns(), queries.summarizeRuns(since)]);
+      return { running: running.reduce((sum, { count }) => sum + count, 0), groups };
+    },
     async insertRerun(run) {
       const inserted = await queries.insertRun(parseDocument(RunDocumentSchema, 'runs', run));
       if (inserted !== undefined) {

@@ -1,3 +1,4 @@
+import type { Lane } from '#shared/contracts/lanes.ts';
 import { statusesBefore } from '#shared/contracts/statuses.ts';
 import { storableJson } from '#shared/text/storable.ts';
 import { STEP_FAILED } from '../claim-rules.ts';
@@ -95,8 +96,8 @@ const END: Statement = {
 /** The texts that a search compares. */
 const SEARCHED = `concat_ws(' ', batch_id, dataset_id, run_id, doc -> 'tags' ->> 'uploader')`;
 const COUNT_RUNNING: Statement = {
-  name: 'ledger.count-running-runs',
-  text: `select count(*)::int as count from ledger.runs where status = 'running'`,
+  name: 'ledger.count-running-runs-by-lane',
+  text: `select lane, count(*)::int as count from ledger.runs where status = 'running' group by lane`,
 };
 const SUMMARIZE: Statement = {
   name: 'ledger.summarize-runs',
@@ -127,13 +128,8 @@ export function runQueries(database: Database): RunQueries {
       const list = listOf('runs', { equal, where, matching, newestBy: 'created_at', limit, offset });
       return database.documents<RunDocument>(list, list.values);
     },
-    async summarizeRuns(since) {
-      const [groups, [running]] = await Promise.all([
-        database.query<RunGroup>(SUMMARIZE, [since]),
-        database.query<{ count: number }>(COUNT_RUNNING),
-      ]);
-      return { running: running?.count ?? 0, groups };
-    },
+    countRunningRuns: () => database.query<{ lane: Lane; count: number }>(COUNT_RUNNING),
+    summarizeRuns: (since) => database.query<RunGroup>(SUMMARIZE, [since]),
     insertRun: (run) => first(INSERT, [storableJson(run)]),
     endRun: (runId, status, error, unless) => {
       const values = [runId, status, JSON.stringify(error), statusesBefore(status)];
