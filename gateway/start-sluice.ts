@@ -201,7 +201,11 @@ async function prepareStore(
 async function openRouter(options: Omit<RouterOptions, 'databaseUrl'>): Promise<Router> {
   const { CONTROL_DATABASE_URL: databaseUrl, K_SINK } = options.env;
   if (databaseUrl !== undefined) return createRouter({ ...options, databaseUrl });
-  if (K_SINK !== undefined) return new BrokerPublisher({ url: new URL(K_SINK), log: options.log });
+  if (K_SINK !== undefined) {
+    const { log, env } = options;
+    if (env.ALERT_WEBHOOK_URL !== undefined) log.warn('Alert:Start:NotWithBroker'); // There is no queue for them.
+    return new BrokerPublisher({ url: new URL(K_SINK), log });
+  }
   throw new SluiceError('CONFIG_INVALID', 'Neither CONTROL_DATABASE_URL nor K_SINK is set. Set one of them.');
 }
 

@@ -16,12 +16,13 @@ export const handler: Handler = async (event, context) => {
   const target = { runId: run_id, step: 'record-lineage', event, endRunAs: 'success' } as const;
   const reply = await withClaim(context, target, async (claim) => {
     const { asset_ids } = inputOfStep(claim, 'sluice.asset.exported');
+    const { lane, dataset_id } = claim.run;
     const written: AssetDocument[] = [];
     for (const assetId of asset_ids) {
       const asset = await recordAsset(assetId, claim, context);
       if (asset !== undefined) written.push(asset);
     }
-    return makeEvent('sluice.run.succeeded', run_id, { run_id, lane: claim.run.lane, ...totalsOf(written) });
+    return makeEvent('sluice.run.succeeded', run_id, { run_id, lane, dataset_id, ...totalsOf(written) });
   });
   // The run has ended, and its assets are complete. After a crash here, a repeated delivery or archive continues.
   if (reply !== undefined) await recordSuccess(run_id, context);

@@ -4,7 +4,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from '#shared/signals/promises.ts';
-import { type Env, ENV_SCHEMA, STORE_SETUP_VARIABLES } from '#shared/config/env.ts';
+import { ALERT_VARIABLES, type Env, ENV_SCHEMA, STORE_SETUP_VARIABLES } from '#shared/config/env.ts';
 import { FILE_VARIABLES } from '#shared/config/secrets.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
@@ -217,9 +217,10 @@ function environmentOf(env: Env): NodeJS.ProcessEnv {
     delete variables[name];
   // Set by `node --watch`. The process would send the names of its modules over the IPC channel.
   delete variables.WATCH_REPORT_DEPENDENCIES;
-  // The functions do not need the keys of the administrator and of other users.
+  // The functions do not need the keys of the administrator and of other users, and send no alerts.
+  const omitted = { ...STORE_SETUP_VARIABLES, ...ALERT_VARIABLES };
   for (const [name, value] of Object.entries(env))
-    if (value !== undefined && !(name in STORE_SETUP_VARIABLES)) variables[name] = String(value);
+    if (value !== undefined && !(name in omitted)) variables[name] = String(value);
   return variables;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isArchived } from '#shared/run-control/resume-run.ts';
-import { type Batch, TABLES, uploadBatch } from '../../tests/faults/batches.ts';
+import { type Batch, TABLES, uploadBatch, VECTOR } from '../../tests/faults/batches.ts';
+import { parseMetric } from '../../tests/fixtures/metric-series.ts';
 import { startTestSluice, type TestSluice } from '../../tests/running-sluice.ts';
 
 let sluice: TestSluice;
@@ -9,57 +10,56 @@ beforeAll(async () => {
 });
 afterAll(() => sluice[Symbol.asyncDispose]());
 
-type Labels = Record<string, string>;
-
-/** The series of /metrics that have a name and these labels. */
-async function scrape(): Promise<(name: string, labels?: Labels) => number | undefined> {
+async function scrape(): Promise<(name: string, labels?: Record<string, string>) => number | undefined> {
   const text = await (await fetch(`${sluice.url}/metrics`)).text();
-  const series = [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name, labels = '', value]) => ({
-    name,
-    labels: Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, of]) => [key, of])) as Labels,
-    value: Number(value),
-  }));
-  return (name, labels = {}) =>
-    series.find((each) => each.name === name && Object.entries(labels).every(([key, of]) => each.labels[key] === of))
-      ?.value;
+  return (name, labels) => parseMetric(text, name, labels);
 }
 
 async function runBatch(batch: Batch, batchId: string): Promise<void> {
   await uploadBatch(batch, batchId, batchId, sluice.context);
-  const runs = () => sluice.context.ledger.listRuns({ batch_id: batchId });
-  await expect.poll(async () => (await runs()).some(isArchived), { timeout: 60_000 }).toBe(true);
+  const runs = async () => (await sluice.context.ledger.listRuns({ batch_id: batchId })).map(isArchived);
+  await expect.poll(runs, { timeout: 60_000 }).toEqual([true]);
 }
 
-const UNREADABLE: Batch = { ...TABLES, files: TABLES.files.map((file) => ({ ...file, body: 'a;b\n"1;2\n' })) };
+const UNREADABLE: Batch = {
+  ...VECTOR,
+  files: [{ name: 'kein é.gpkg', body: 'this is not a database', type: 'vector', format: 'GPKG' }],
+};
 
-test('the metrics of a run: calls under the names of OpenFaaS, runs by lane and status, rows and bytes', async () => {
-  await runBatch(TABLES, 'gemessen é');
-  await runBatch(UNREADABLE, 'kaputt #1');
-  const calls = { function_name: 'export-parquet.openfaas-fn' };
-  await expect.poll(async () => (await scrape())('gateway_function_invocation_inflight', calls)).toBe(0);
-  const metric = await scrape();
+test(
+  'the metrics of a run: calls under the names of OpenFaaS, runs by lane and status, rows and bytes',
+  { timeout: 150_000 },
+  async () => {
+    await runBatch(TABLES, 'gemessen');
+    await runBatch(UNREADABLE, 'kaputt');
+    const calls = { function_name: 'export-parquet.openfaas-fn' };
+    await expect.poll(async () => (await scrape())('gateway_function_invocation_inflight', calls)).toBe(0);
+    const metric = await scrape();
 
-  expect(metric('gateway_function_invocation_total', { ...calls, code: '200' })).toBe(1);
-  expect(metric('gateway_function_invocation_total', { ...calls, code: '422' })).toBe(1);
-  expect(metric('gateway_function_invocation_started', calls)).toBe(2);
-  expect(metric('gateway_functions_seconds_count', { ...calls, code: '200' })).toBe(1);
-  expect(metric('gateway_functions_seconds_bucket', { ...calls, code: '200', le: '+Inf' })).toBe(1);
-  expect(metric('gateway_functions_seconds_sum', { ...calls, code: '200' })).toBeGreaterThan(0);
-  expect(metric('gateway_service_count', calls)).toBeGreaterThan(0);
+    expect(metric('gateway_function_invocation_total', { ...calls, code: '200' })).toBe(1);
+    const failed = { function_name: 'load-to-postgis.openfaas-fn', code: '422' };
+    expect(metric('gateway_function_invocation_total', failed)).toBe(1);
+    expect(metric('gateway_function_invocation_started', calls)).toBe(1);
+    expect(metric('gateway_functions_seconds_count', { ...calls, code: '200' })).toBe(1);
+    expect(metric('gateway_functions_seconds_bucket', { ...calls, code: '200', le: '+Inf' })).toBe(1);
+    expect(metric('gateway_functions_seconds_sum', { ...calls, code: '200' })).toBeGreaterThan(0);
+    expect(metric('gateway_service_count', calls)).toBeGreaterThan(0);
 
-  const inputBytes = (batch: Batch) => batch.files.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
-  const [asset] = await sluice.context.ledger.listAssets({ dataset_id: 'gemessen é' });
-  const tabular = { lane: 'tabular' };
-  expect(metric('sluice_runs_total', { ...tabular, status: 'success' })).toBe(1);
-  expect(metric('sluice_runs_total', { ...tabular, status: 'failure' })).toBe(1);
-  expect(metric('sluice_runs_running', tabular)).toBe(0);
-  expect(metric('sluice_asset_rows_total', tabular)).toBe(5);
-  expect(metric('sluice_asset_bytes_total', tabular)).toBe(asset?.size_bytes);
-  expect(metric('sluice_input_bytes_total', tabular)).toBe(inputBytes(TABLES) + inputBytes(UNREADABLE));
-  expect(metric('sluice_dead_letters')).toBe(0);
-  expect(metric('sluice_disk_free_bytes', { folder: 'SLUICE_HOME' })).toBeGreaterThan(0);
-  expect(metric('sluice_disk_size_bytes', { folder: 'SCRATCH_DIR' })).toBeGreaterThan(0);
-});
+    const inputBytes = (batch: Batch) => batch.files.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
+    const [asset] = await sluice.context.ledger.listAssets({ dataset_id: 'gemessen' });
+    const tabular = { lane: 'tabular' };
+    expect(metric('sluice_runs_total', { ...tabular, status: 'success' })).toBe(1);
+    expect(metric('sluice_runs_total', { lane: 'vector', status: 'failure' })).toBe(1);
+    expect(metric('sluice_runs_running', tabular)).toBe(0);
+    expect(metric('sluice_asset_rows_total', tabular)).toBe(5);
+    expect(metric('sluice_asset_bytes_total', tabular)).toBe(asset?.size_bytes);
+    expect(metric('sluice_input_bytes_total', tabular)).toBe(inputBytes(TABLES));
+    expect(metric('sluice_input_bytes_total', { lane: 'vector' })).toBe(inputBytes(UNREADABLE));
+    expect(metric('sluice_dead_letters')).toBe(0);
+    expect(metric('sluice_disk_free_bytes', { folder: 'SLUICE_HOME' })).toBeGreaterThan(0);
+    expect(metric('sluice_disk_size_bytes', { folder: 'SCRATCH_DIR' })).toBeGreaterThan(0);
+  },
+);
 
 test('the age of the queue of a function that does not run, and the runs that wait for it', async () => {
   const post = (replicas: number) =>

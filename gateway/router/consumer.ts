@@ -12,6 +12,12 @@ const RETRY_FETCH_MS = 500;
 /** A small input normally needs less time in a function. */
 const SLOW_MS = 10_000;
 
+export interface RunningJob<T extends object> {
+  job: Job<T>;
+  /** In milliseconds since 1970. */
+  startedAt: number;
+}
+
 /** The deliveries of a queue that one consumer processes. */
 export interface Share {
   /** Number of slots: calls at the same time. */
@@ -45,7 +51,7 @@ export class Consumer<T extends object> {
   #queues: Queues;
   #process: ProcessJob<T>;
   #concurrency: number;
-  #active = new Set<string>();
+  #active = new Map<string, RunningJob<T>>();
   /** Active jobs that no longer occupy a slot. */
   #slow = new Set<string>();
   #running = false;
@@ -73,7 +79,11 @@ export class Consumer<T extends object> {
 
   /** Ids of the running jobs. */
   get active(): string[] {
-    return [...this.#active];
+    return [...this.#active.keys()];
+  }
+
+  get running(): RunningJob<T>[] {
+    return [...this.#active.values()];
   }
 
   /** For how long a fetch has been running; 0 without one. Its jobs are not in `active` yet. */
@@ -150,7 +160,7 @@ export class Consumer<T extends object> {
   }
 
   async #run(job: Job<T>): Promise<void> {
-    this.#active.add(job.id);
+    this.#active.set(job.id, { job, startedAt: Date.now() });
     const slow = this.share.slowJobs ? setTimeout(() => this.#releaseSlot(job.id), SLOW_MS) : undefined;
     try {
       await this.#process(job);

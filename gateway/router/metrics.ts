@@ -41,6 +41,12 @@ export class RouterMetrics {
     registers: [this.registry],
   });
 
+  #alerts = new Counter({
+    name: 'sluice_alerts_total',
+    help: 'Posts of alerts: done, retry, or dead after the last retry.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
   readonly #runs = new RunMetrics(this.registry);
 
   /** The gauges query the database for each scrape. They have no value while it is unavailable. */
@@ -89,6 +95,10 @@ export class RouterMetrics {
   countPublished(event: SluiceEvent, added: boolean): void {
     this.#published.inc({ outcome: added ? 'added' : 'repeat' });
     if (added) this.#runs.count(event);
+  }
+
+  countAlert(outcome: string): void {
+    this.#alerts.inc({ outcome });
   }
 
   observeHop(functionName: string, seconds: number): void {

@@ -2,6 +2,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import type { Stack } from '#shared/config/stack.ts';
 import type { Executor } from './router-connection.ts';
 import type { Env } from '#shared/config/env.ts';
+import type { AlertQueue } from './alert-queue.ts';
 import { firstDelivery, jobIdOf, priorityOf } from './delivery.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Queues } from './queues.ts';
@@ -13,18 +14,29 @@ export interface Wakeup {
   priority?: number;
 }
 
+interface PublisherParts {
+  queues: Queues;
+  stack: Stack;
+  metrics: RouterMetrics;
+  env: Pick<Env, 'SMALL_INPUT_BYTES'>;
+  /** Undefined if alerts are switched off. */
+  alerts: AlertQueue | undefined;
+}
+
 /** Adds an event to the queue of each function that subscribes to its type. */
 export class Publisher {
   #queues: Queues;
   #stack: Stack;
   #metrics: RouterMetrics;
   #env: Pick<Env, 'SMALL_INPUT_BYTES'>;
+  #alerts: AlertQueue | undefined;
 
-  constructor(queues: Queues, stack: Stack, metrics: RouterMetrics, env: Pick<Env, 'SMALL_INPUT_BYTES'>) {
+  constructor({ queues, stack, metrics, env, alerts }: PublisherParts) {
     this.#queues = queues;
     this.#stack = stack;
     this.#metrics = metrics;
     this.#env = env;
+    this.#alerts = alerts;
   }
 
   subscribers(event: SluiceEvent): string[] {
@@ -33,7 +45,9 @@ export class Publisher {
 
   /** Adds the jobs; a repeated event adds none. Returns what to wake after the transaction is committed. */
   async add(executor: Executor, event: SluiceEvent): Promise<Wakeup[]> {
-    const wakeups: Wakeup[] = [];
+    // First, and again for a repeated event: the caller repeats an event whose publication it could not confirm.
+    const alerted = (await this.#alerts?.addForEvent(executor, event)) ?? [];
+    const wakeups: Wakeup[] = alerted.map((queue) => ({ queue }));
     for (const name of this.subscribers(event)) {
       const fn = this.#stack.find(name);
       const priority = fn === undefined ? 0 : priorityOf(event, fn, this.#env);

@@ -2,6 +2,7 @@ import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import type { Stack } from '#shared/config/stack.ts';
+import type { AlertQueue } from './alert-queue.ts';
 import type { QueueDatabase } from './database.ts';
 import type { DeadLetterStore } from './dead-letter-store.ts';
 import type { RouterMetrics } from './metrics.ts';
@@ -14,6 +15,8 @@ export interface RouterParts {
   database: QueueDatabase;
   publisher: Publisher;
   deadLetters: DeadLetterStore;
+  /** Undefined if alerts are switched off. */
+  alerts: AlertQueue | undefined;
   metrics: RouterMetrics;
   caller: FunctionCaller;
   stack: Stack;

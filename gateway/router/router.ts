@@ -2,11 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
+import { deterministicUuid, isStepEvent, type SluiceEvent } from '#shared/events/event.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
+import type { Alert, StuckWork } from '../alerts/alert.ts';
+import { AlertWatch } from '../alerts/alert-watch.ts';
+import { ALERT_QUEUE, type AlertJob, AlertQueue } from './alert-queue.ts';
+import { ALERT_CONCURRENCY, deliverAlert } from './deliver-alert.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
 import { Consumer, sharesOf } from './consumer.ts';
 import { QueueDatabase } from './database.ts';
@@ -18,6 +22,7 @@ import { DeliveryRecovery } from './delivery-recovery.ts';
 import { RouterMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
+import type { RouterParts } from './router-parts.ts';
 
 /**
  * Delivers events to functions: at least once, in any order. Publishing the same event again within a day has no
@@ -84,6 +89,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   return router;
 }
 
+type AnyConsumer = Consumer<Delivery> | Consumer<Callback> | Consumer<AlertJob>;
+
 class QueueRouter implements Router {
   #options: RouterOptions;
   #connection: RouterConnection;
@@ -92,7 +99,10 @@ class QueueRouter implements Router {
   #deadLetters: DeadLetterStore;
   #metrics: RouterMetrics;
   #publisher: Publisher;
-  #consumers: (Consumer<Delivery> | Consumer<Callback>)[];
+  #alerts: AlertQueue | undefined;
+  #watch: AlertWatch | undefined;
+  #deliveries: Consumer<Delivery>[];
+  #consumers: AnyConsumer[];
   #recovery: DeliveryRecovery;
   #stopping = new AbortController();
 
@@ -118,8 +128,23 @@ class QueueRouter implements Router {
       oldestWaiting: () => this.#queues.oldestWaiting(),
       deadLetters: () => this.#deadLetters.count(),
     });
-    this.#publisher = new Publisher(this.#queues, stack, this.#metrics, env);
-    this.#consumers = this.#createConsumers();
+    if (env.ALERT_WEBHOOK_URL !== undefined) {
+      const alerts = new AlertQueue(this.#queues, env);
+      const send = async (alert: Alert) => {
+        for (const queue of await alerts.add(this.#database.durable, alert)) this.#wake(queue, 0);
+      };
+      this.#alerts = alerts;
+      this.#watch = new AlertWatch({ env, log, send, listWork: () => this.#listWork() });
+    }
+    this.#publisher = new Publisher({
+      queues: this.#queues,
+      stack,
+      metrics: this.#metrics,
+      env,
+      alerts: this.#alerts,
+    });
+    this.#deliveries = this.#createDeliveryConsumers();
+    this.#consumers = [...this.#deliveries, ...this.#createPostConsumers()];
     this.#recovery = new DeliveryRecovery(this.#queues, this.#connection, () => this.#consumers, log);
   }
 
@@ -178,6 +203,7 @@ class QueueRouter implements Router {
   async start(): Promise<void> {
     await withSluiceErrors(() => this.#recovery.start());
     for (const consumer of this.#consumers) consumer.start();
+    this.#watch?.start();
     for (const { queue, due } of await withSluiceErrors(() => this.#queues.nextDueTimes()))
       this.#wake(queue, (due.getTime() - Date.now()) / 1000);
   }
@@ -185,6 +211,7 @@ class QueueRouter implements Router {
   async stop(): Promise<void> {
     const consumers = this.#consumers;
     for (const consumer of consumers) consumer.pause();
+    await this.#watch?.stop();
     const idle = Promise.all(consumers.map((consumer) => consumer.idle()));
     await Promise.race([idle, sleep(this.#options.drainMs ?? DRAIN_MS, undefined, { ref: false })]);
     this.#stopping.abort();
@@ -224,27 +251,63 @@ class QueueRouter implements Router {
     await withSluiceErrors(() => this.#database.executeSql('select 1'));
   }
 
-  #createConsumers(): (Consumer<Delivery> | Consumer<Callback>)[] {
-    const parts = {
+  get #parts(): RouterParts {
+    return {
       ...this.#options,
       queues: this.#queues,
       database: this.#database,
       publisher: this.#publisher,
       deadLetters: this.#deadLetters,
+      alerts: this.#alerts,
       metrics: this.#metrics,
-      wake: (queue: string, afterSeconds: number, priority?: number) => this.#wake(queue, afterSeconds, priority),
+      wake: (queue, afterSeconds, priority) => this.#wake(queue, afterSeconds, priority),
       stopping: this.#stopping.signal,
     };
+  }
+
+  #createDeliveryConsumers(): Consumer<Delivery>[] {
+    const parts = this.#parts;
     const { stack, env } = this.#options;
+    return stack.functions.flatMap((fn) =>
+      sharesOf(concurrencyOf(fn, env)).map(
+        (share) => new Consumer<Delivery>(this.#queues, fn.name, share, (job) => deliver(parts, job)),
+      ),
+    );
+  }
+
+  /** The consumers of callbacks, and of alerts unless they are switched off. */
+  #createPostConsumers(): AnyConsumer[] {
+    const parts = this.#parts;
+    const callbacks = new Consumer<Callback>(
+      this.#queues,
+      CALLBACK_QUEUE,
+      { concurrency: CALLBACK_CONCURRENCY },
+      (job) => deliverCallback(parts, job),
+    );
+    if (this.#alerts === undefined) return [callbacks];
+    const alerts = new Consumer<AlertJob>(this.#queues, ALERT_QUEUE, { concurrency: ALERT_CONCURRENCY }, (job) =>
+      deliverAlert(parts, job),
+    );
+    return [callbacks, alerts];
+  }
+
+  /** The oldest waiting delivery of each function, and the calls that this router makes. */
+  async #listWork(): Promise<StuckWork[]> {
+    const { stack } = this.#options;
+    const waiting = (await this.#queues.oldestWaiting()).filter(({ queue }) => stack.find(queue) !== undefined);
+    const running = this.#deliveries.flatMap((consumer) => consumer.running);
     return [
-      ...stack.functions.flatMap((fn) =>
-        sharesOf(concurrencyOf(fn, env)).map(
-          (share) => new Consumer<Delivery>(this.#queues, fn.name, share, (job) => deliver(parts, job)),
-        ),
-      ),
-      new Consumer<Callback>(this.#queues, CALLBACK_QUEUE, { concurrency: CALLBACK_CONCURRENCY }, (job) =>
-        deliverCallback(parts, job),
-      ),
+      ...waiting.map(({ queue, seconds }) => ({ state: 'waiting', function: queue, seconds }) as const),
+      ...running.map(({ job: { id, name, data }, startedAt }) => {
+        const runId = isStepEvent(data.event) ? data.event.subject : undefined;
+        return {
+          state: 'running',
+          function: name,
+          seconds: (Date.now() - startedAt) / 1000,
+          jobId: id,
+          runId,
+        } as const;
+      }),
     ];
   }
 

@@ -107,14 +107,17 @@ async function storeDead(parts: RouterParts, job: Job<Delivery>, thrown: SluiceE
   const { event, attempt } = job.data;
   const queues = await parts.database.transaction('relaxed', async (tx) => {
     await parts.queues.complete(tx, job, { error: document, seconds });
-    if (!isRecordedBySink(job, error, sink))
-      await parts.deadLetters.add(tx, job.id, { function: job.name, event, error: document, attempts: attempt });
-    const callbackQueues = await addCallback(parts, tx, job, seconds, { error });
+    const wakeQueues = await addCallback(parts, tx, job, seconds, { error });
+    if (!isRecordedBySink(job, error, sink)) {
+      const letter = { function: job.name, event, error: document, attempts: attempt };
+      await parts.deadLetters.add(tx, job.id, letter);
+      wakeQueues.push(...((await parts.alerts?.addForDeadLetter(tx, job.id, letter)) ?? []));
+    }
     // A dead letter of the sink is only stored: delivering it to the sink again could repeat without end.
-    if (sink === undefined || job.name === sink) return callbackQueues;
+    if (sink === undefined || job.name === sink) return wakeQueues;
     const sinkDelivery = firstDelivery(deadLetterEvent(event, job.name, error), Date.now());
     await parts.queues.add(tx, sink, deterministicUuid('dead-letter', job.id, sink), sinkDelivery);
-    return [...callbackQueues, sink];
+    return [...wakeQueues, sink];
   });
   for (const queue of queues) parts.wake(queue, 0);
 }

@@ -19,6 +19,14 @@ export const httpUrl = z
   .refine((url) => !namesUser(url), NO_USER)
   .optional();
 
+/** As httpUrl, with a query: webhooks of chat services have one. */
+export const webhookUrl = z
+  .string()
+  .trim()
+  .refine((url) => /^https?:\/\/[^#]*$/.test(url) && URL.canParse(url), 'must be an http or https URL')
+  .refine((url) => !namesUser(url), NO_USER)
+  .optional();
+
 export const port = (value: number) => wholeNumber(value, 0, 65535);
 
 /** A whole number from `min` to `max`. `value` is the default. */
@@ -185,6 +193,8 @@ export interface ComparedVariables {
   WEBHOOK_TOKEN?: string | undefined;
   K_SINK?: string | undefined;
   OPENLINEAGE_URL?: string | undefined;
+  ALERT_WEBHOOK_URL?: string | undefined;
+  ALERT_WEBHOOK_TOKEN?: string | undefined;
   OPENLINEAGE_API_KEY?: string | undefined;
   PUBLIC_URL?: string | undefined;
   OIDC_ISSUER?: string | undefined;
@@ -272,6 +282,8 @@ function otherProblems(env: ComparedVariables): string[] {
     );
   if (env.OPENLINEAGE_API_KEY !== undefined && env.OPENLINEAGE_URL === undefined)
     problems.push('OPENLINEAGE_URL is not set, but must be set together with OPENLINEAGE_API_KEY');
+  if (env.ALERT_WEBHOOK_TOKEN !== undefined && env.ALERT_WEBHOOK_URL === undefined)
+    problems.push('ALERT_WEBHOOK_URL is not set, but must be set together with ALERT_WEBHOOK_TOKEN');
   // The functions post events to the gateway, which requires the token on this address.
   const postToGateway = env.FUNCTION_URL !== undefined && env.K_SINK === undefined;
   if (postToGateway && !isLoopbackHost(env.HOST) && env.WEBHOOK_TOKEN === undefined)

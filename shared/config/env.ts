@@ -20,6 +20,7 @@ import {
   postgisUrls,
   signatureText,
   webhookArns,
+  webhookUrl,
   wholeNumber,
 } from './env-rules.ts';
 import { ACCESS_VARIABLES } from './access-variables.ts';
@@ -85,6 +86,24 @@ export const STORE_SETUP_VARIABLES = {
       'A run whose files were deleted cannot be repeated. setup-storage sets the rule.',
   ),
   SETUP_WAIT_SECONDS: wholeNumber(60, 0, 3600).describe('How long setup-storage waits for the object store.'),
+};
+
+/** Alerts of the router. The functions do not need them. */
+export const ALERT_VARIABLES = {
+  ALERT_WEBHOOK_URL: webhookUrl.describe(
+    'URL that receives alerts to failed runs, dead letters, stuck work and low disk space. Without it, there are ' +
+      'no alerts.',
+  ),
+  ALERT_WEBHOOK_TOKEN: headerText.optional().describe('Bearer token for ALERT_WEBHOOK_URL.'),
+  ALERT_FORMAT: oneOf(['cloudevents', 'slack'])
+    .default('cloudevents')
+    .describe('Format of alerts: a CloudEvent, or a text for Slack and other chat services with the same webhooks.'),
+  ALERT_STUCK_MINUTES: wholeNumber(60, 1, 525_600).describe(
+    'An event that has been waiting, or a call that has been running for longer causes an alert.',
+  ),
+  ALERT_DISK_FREE_PERCENT: wholeNumber(10, 0, 99).describe(
+    'Less free space on the disk of SLUICE_HOME or SCRATCH_DIR of the gateway causes an alert. 0 switches it off.',
+  ),
 };
 
 /**
@@ -192,6 +211,8 @@ export const ENV_SCHEMA = z.object({
   ),
   OPENLINEAGE_API_KEY: headerText.optional().describe('Bearer token for OPENLINEAGE_URL.'),
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
+
+  ...ALERT_VARIABLES,
 
   MANIFEST_ROUTER_ENABLED_LANES: z
     .string()

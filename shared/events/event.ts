@@ -15,8 +15,8 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 /** The event types of the pipeline and the data of each. `subject` is the run_id. */
 
 const RunRef = z.object({ run_id: z.uuid() });
-/** Events of earlier releases have no lane. */
-const EndedRunRef = RunRef.extend({ lane: z.enum(LANES).optional() });
+/** Events of earlier releases have no lane and no dataset. */
+const EndedRunRef = RunRef.extend({ lane: z.enum(LANES).optional(), dataset_id: z.string().optional() });
 
 export const EVENT_SCHEMAS = {
   'sluice.manifest.rejected': z.object({

@@ -8,6 +8,7 @@ import { deterministicId, makeEvent, type SluiceEvent } from './event.ts';
 interface RunSource {
   run_id: string;
   lane: Lane;
+  dataset_id?: string | undefined;
   traceparent: string | null;
   /** Absent for an input of unknown size. */
   input_bytes?: number | undefined;
@@ -52,8 +53,8 @@ export function runCanceled(run: RunSource, operator: string): SluiceEvent {
   return ofRun(run, makeEvent('sluice.run.canceled', run.run_id, { ...refOf(run), operator }));
 }
 
-function refOf({ run_id, lane }: RunSource): { run_id: string; lane: Lane } {
-  return { run_id, lane };
+function refOf({ run_id, lane, dataset_id }: RunSource): { run_id: string; lane: Lane; dataset_id?: string } {
+  return { run_id, lane, ...(dataset_id === undefined ? {} : { dataset_id }) };
 }
 
 /** A manifest that starts no run. `error` is null when its lane is disabled. */

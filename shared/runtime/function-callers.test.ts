@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -227,6 +228,18 @@ describe('the HTTP server of functions', () => {
   });
 });
 
+test('each line that a function logs names the function', async () => {
+  const lines: unknown[] = [];
+  const log = pino({}, { write: (line) => void lines.push(JSON.parse(line)) });
+  const logging: Handler = async (_event, own) => {
+    own.log.info({ run_id: 'r' }, 'Step:Execute:Done');
+    return undefined;
+  };
+  const caller = new InProcessCaller({ ...context, log }, { load: () => Promise.resolve(logging) });
+  await caller.invoke('export-cog', event({}), { signal: never });
+  expect(lines).toMatchObject([{ function: 'export-cog', run_id: 'r', msg: 'Step:Execute:Done' }]);
+});
+
 describe('the HTTP client', () => {
   test('a reply that is not an event is a permanent error that names the function', async () => {
     const plain = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
@@ -288,8 +301,9 @@ test('functions are warmed up before their first events; a missing function is i
 test('a process of all functions warms up the later steps of a lane with its first step, and not again', async () => {
   const loads: string[] = [];
   const stack = await readStack();
+  const log = { child: () => log, debug: ({ function: name }: { function: string }) => loads.push(name) };
   const caller = new InProcessCaller(
-    { ...context, log: { debug: ({ function: name }: { function: string }) => loads.push(name) } as never },
+    { ...context, log: log as never },
     { stack, load: () => Promise.resolve(obedient) },
   );
   // Without a database, the warm-up of transform-recipe fails, which is logged.

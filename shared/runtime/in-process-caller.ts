@@ -66,9 +66,11 @@ export class InProcessCaller implements FunctionCaller {
     return Date.now() - (this.#used.get(name) ?? -Infinity) > WARM_MS;
   }
 
+  /** Every line that a function logs names it. */
   #contextOf(name: string): Context {
     const fn = this.#stack?.find(name);
-    return fn === undefined ? this.#context : withDeclaredPorts(this.#context, name, fn.needs);
+    const context = { ...this.#context, log: this.#context.log.child({ function: name }) };
+    return fn === undefined ? context : withDeclaredPorts(context, name, fn.needs);
   }
 
   #handler(name: string): Promise<Handler> {
