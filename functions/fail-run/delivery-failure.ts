@@ -6,7 +6,7 @@ import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
 
-/** Why a dead letter could not be delivered, from its attributes. */
+/** Why the router no longer retries an event, according to the attributes of its dead letter. */
 export interface DeliveryFailure {
   /** The function that failed. Undefined if the attribute is missing. */
   functionName: string | undefined;

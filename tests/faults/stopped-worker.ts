@@ -19,7 +19,7 @@ export interface Call {
 
 export interface Outcome {
   stopped: boolean;
-  /** Type of the returned event. */
+  /** Type of the reply. */
   replied?: string | null;
   /** Code of the error. */
   failed?: string;
