@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { RunView } from '#shared/api/views.ts';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { BatchMoment } from '#shared/landing/batch-names.ts';
 import { followRun, type GatewayClient } from '../gateway-client.ts';
 import { exitCodeOfStatus, runCommand } from '../run-command.ts';
 import {
@@ -102,13 +103,6 @@ export function join(
     client,
     terminal,
   );
-}
-
-/** The parts of generated names that make them unique. */
-interface BatchMoment {
-  now: Date;
-  /** Hexadecimal digits. */
-  random: string;
 }
 
 /** Two batches of the same second differ in these bytes. */

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { type BatchMoment, batchNames } from '#shared/landing/batch-names.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { truncateToBytes } from '#shared/text/truncate.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { printable } from '#shared/text/visible-text.ts';
 
@@ -20,15 +20,8 @@ export interface BatchOptions {
   batchId?: string | undefined;
 }
 
-/**
- * The batch_id, and the name of its folder and manifest. `now` and `random` (hexadecimal digits) make the names unique,
- * so that nothing in the landing zone is overwritten, even if --batch-id is repeated. Throws REQUEST_INVALID for an
- * invalid dataset name.
- */
-export function batchNames(
-  { dataset, batchId: requested }: BatchOptions,
-  { now, random }: { now: Date; random: string },
-): { batchId: string; folder: string } {
+/** The names of a batch. Throws REQUEST_INVALID for an invalid dataset name. */
+export function namesOf({ dataset, batchId }: BatchOptions, moment: BatchMoment): { batchId: string; folder: string } {
   const issue = DATASET_ID.safeParse(dataset).error?.issues[0];
   if (issue !== undefined)
     throw new SluiceError(
@@ -36,9 +29,7 @@ export function batchNames(
       `--dataset ${printable(JSON.stringify(dataset))} ${describeIssue(issue)}.`,
       { details: { option: '--dataset' } },
     );
-  const end = `${compactTime(now)}-${random}`;
-  if (requested !== undefined) return { batchId: requested, folder: `${folderName(requested)}-${random}` };
-  return { batchId: `${dataset}-${end}`, folder: `${truncateToBytes(dataset, MAX_FOLDER_BYTES)}-${end}` };
+  return batchNames({ dataset, requested: batchId }, moment);
 }
 
 /** The `metadata` fields of these options. */
@@ -56,19 +47,6 @@ function parseTime(text: string | undefined): { start: string; end?: string } | 
 /** Removes the fields without a value. */
 export function definedFields<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
-}
-
-/** `20250301T101530`: names sort by time. */
-function compactTime(now: Date): string {
-  return now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
-}
-
-/** Part of the folder name that comes from the dataset or the batch_id. The whole name is limited to 233 bytes. */
-const MAX_FOLDER_BYTES = 150;
-
-/** A batch_id may contain any characters, such as `/` and `..`; the name of a folder may not. */
-function folderName(batchId: string): string {
-  return truncateToBytes(batchId.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_'), MAX_FOLDER_BYTES);
 }
 
 /** The command-line option for each manifest field, for messages. */

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { BatchMoment } from '#shared/landing/batch-names.ts';
 import { ObjectIdSchema } from '#shared/ledger/documents.ts';
 import { fileFieldHasEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_PREFIX, type Manifest, type ManifestFile } from '#shared/manifest/manifest.ts';
-import { batchMetadata, batchNames, type BatchOptions, definedFields, validManifest } from './batch-manifest.ts';
+import { batchMetadata, type BatchOptions, definedFields, namesOf, validManifest } from './batch-manifest.ts';
 import type { FilePart, LocalFile } from './source-files.ts';
 
 /** The options of `sluice ingest`. */
@@ -46,9 +47,9 @@ export const TYPE_OF_INTENT: Record<string, ManifestFile['type'] | undefined> = 
 export function planBatch(
   files: LocalFile[],
   options: IngestOptions,
-  { now, random, bucket }: { now: Date; random: string; bucket: string },
+  { bucket, ...moment }: BatchMoment & { bucket: string },
 ): Batch {
-  const { batchId, folder } = batchNames(options, { now, random });
+  const { batchId, folder } = namesOf(options, moment);
   const folders = foldersFor(files, folder);
   const manifest = {
     batch_id: batchId,
@@ -116,13 +117,8 @@ export interface JoinOptions extends BatchOptions {
 }
 
 /** Plans the join of two assets as a batch without files. Throws REQUEST_INVALID for an invalid option. */
-export function planJoinBatch(
-  spatial: string,
-  tabular: string,
-  options: JoinOptions,
-  { now, random }: { now: Date; random: string },
-): Batch {
-  const { batchId, folder } = batchNames(options, { now, random });
+export function planJoinBatch(spatial: string, tabular: string, options: JoinOptions, moment: BatchMoment): Batch {
+  const { batchId, folder } = namesOf(options, moment);
   const manifest = {
     batch_id: batchId,
     uploader: options.uploader,

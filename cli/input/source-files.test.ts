@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { zipOf } from '../../tests/chaos/archive.ts';
-import { findSourceFiles, guessFormat, guessFromMembers, guessFromName } from './source-files.ts';
+import { findSourceFiles, guessFileFormat } from './source-files.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -83,81 +83,6 @@ test('rejects missing files and names without a format', async () => {
 });
 
 test.each([
-  ['Straßen #1.SHP', 'ESRI Shapefile', 'vector'],
-  ['a.gpkg', 'GPKG', 'vector'],
-  ['a.geojson', 'GeoJSON', 'vector'],
-  ['a.json', 'GeoJSON', 'vector'],
-  ['a.geojsonl', 'GeoJSONSeq', 'vector'],
-  ['a.ndjson', 'GeoJSONSeq', 'vector'],
-  ['a.fgb', 'FlatGeobuf', 'vector'],
-  ['a.kml', 'KML', 'vector'],
-  ['a.kmz', 'KMZ', 'vector'],
-  ['a.gml', 'GML', 'vector'],
-  ['a.xml', 'GML', 'vector'],
-  ['a.tab', 'MapInfo File', 'vector'],
-  ['a.mif', 'MIF', 'vector'],
-  ['a.gpx', 'GPX', 'vector'],
-  ['a.sqlite', 'SQLite', 'vector'],
-  ['a.csv', 'CSV', 'vector'],
-  ['a.shz', 'ESRI Shapefile', 'vector'],
-  ['a.TIFF', 'GTiff', 'raster'],
-  ['a.nc', 'netCDF', 'raster'],
-  ['a.asc', 'AAIGrid', 'raster'],
-  ['a.flt', 'EHdr', 'raster'],
-  ['a.jp2', 'JP2OpenJPEG', 'raster'],
-  ['a.grb2', 'GRIB', 'raster'],
-  ['a.png', 'PNG', 'raster'],
-  ['a.xlsx', 'XLSX', 'tabular'],
-  ['a.ods', 'ODS', 'tabular'],
-  ['a.tsv', 'TSV', 'tabular'],
-  ['a.CSV.gz', 'CSV', 'tabular'],
-  ['a.jsonl.gz', 'JSONL', 'tabular'],
-])('%s has the format %s', (name, format, type) => expect(guessFromName(name)).toEqual({ format, type }));
-
-test.each([
-  ['a.csv', 'CSV'],
-  ['a.txt', 'CSV'],
-  ['a.tab', 'TSV'],
-  ['a.ndjson', 'JSONL'],
-  ['a.xlsx', 'XLSX'],
-])('with type tabular, %s has the format %s', (name, format) => {
-  expect(guessFromName(name, 'tabular')).toEqual({ format, type: 'tabular' });
-});
-
-test('with type tabular, vector files have no format, and archives may contain a table', () => {
-  expect(guessFromName('a.gpkg', 'tabular')).toBeUndefined();
-  expect(guessFromMembers('x.zip', ['a/preise.csv', 'readme.md'], 'tabular')).toEqual({
-    format: 'CSV',
-    type: 'tabular',
-  });
-});
-
-test.each(['a.dwg', 'a', '.zip', 'a.pdf', 'a.tar.gz', 'a.parquet'])('the name %s has no format', (name) =>
-  expect(guessFromName(name)).toBeUndefined(),
-);
-
-test.each([
-  [['roads/', 'roads/roads.shp', 'roads/roads.dbf', 'roads/roads.shp.xml', 'readme.txt'], 'ESRI Shapefile'],
-  [['__MACOSX/._x.gpkg', 'x.gpkg'], 'GPKG'],
-  [['a.GML', 'a.xsd'], 'GML'],
-  [['a.xml'], 'GML'],
-  [['a/elev.tiff', 'a/elev.tfw', 'a/readme.txt', 'a/preview.jpg'], 'GTiff'],
-  [['bild.jpg', 'bild.jgw'], 'JPEG'],
-  [['roads.shp', 'karte.png'], 'ESRI Shapefile'],
-  [['one.tab', 'one.dat', 'one.map', 'one.id'], 'MapInfo File'],
-  [['a.shp', 'b.shp'], 'ESRI Shapefile'],
-  [['notes.pdf'], undefined],
-])('an archive of %j has the format %s', (names, format) =>
-  expect(guessFromMembers('x.zip', names)?.format).toBe(format),
-);
-
-test('an archive with several formats is rejected', () => {
-  expect(() => guessFromMembers('x.zip', ['a.shp', 'a.gpkg'])).toThrow(
-    expect.objectContaining({ message: 'x.zip contains several formats (ESRI Shapefile, GPKG). Set --format to one.' }),
-  );
-});
-
-test.each([
   [
     'höhen.zip',
     { 'N50E007.hgt': 'x', 'N50E008.hgt': 'x' },
@@ -170,7 +95,7 @@ test.each([
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, name);
   writeFileSync(path, typeof content === 'string' ? content : zipOf(content));
-  await expect(guessFormat(path)).rejects.toMatchObject({
+  await expect(guessFileFormat(path)).rejects.toMatchObject({
     code: 'FORMAT_NOT_SUPPORTED',
     message: expect.stringMatching(message) as string,
   });
