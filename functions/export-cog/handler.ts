@@ -1,14 +1,18 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeEvent, parseRunId } from '#shared/events/event.ts';
+import { INSPECTION_REQUESTED } from '#shared/events/inspection.ts';
 import type { Context, Handler } from '#shared/runtime/context.ts';
+import { answerInspection } from '#shared/runtime/inspection.ts';
 import { openScratch } from '#shared/runtime/scratch.ts';
 import { type Claim, withClaim } from '#shared/runtime/with-claim.ts';
 import { exportAsset, type ExportedAsset } from './export-asset.ts';
+import { inspectRaster } from './inspect-raster.ts';
 import { planAssets } from './plan/plan-assets.ts';
 
 /** Converts the rasters of a run to Cloud Optimized GeoTIFFs and registers them as assets. See README.md. */
 export const handler: Handler = (event, context) => {
+  if (event.type === INSPECTION_REQUESTED) return answerInspection(event, context, inspectRaster);
   const run_id = parseRunId(event, 'sluice.run.requested.raster');
   return withClaim(context, { runId: run_id, step: 'export-cog', event }, async (claim) => {
     const exported = await exportRasters(claim, context);

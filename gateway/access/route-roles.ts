@@ -45,6 +45,7 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteAccess>> = {
   'GET /api/runs/:run_id/activity': 'viewer',
   'GET /api/batches/:batch_id': 'viewer',
   'GET /api/batches/:batch_id/events': 'viewer',
+  'GET /api/manifest-options': 'viewer',
   'GET /api/activity': 'viewer',
   'GET /api/overview': 'viewer',
   'GET /api/assets': 'viewer',
@@ -57,6 +58,10 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteAccess>> = {
   'GET /api/dead-letters/:id': 'viewer',
 
   'PUT /api/landing/*': 'operator',
+  'POST /api/uploads/plan': 'operator',
+  'POST /api/uploads/inspect': 'operator',
+  'POST /api/batches/check': 'operator',
+  'POST /api/batches': 'operator',
   'POST /api/runs/:run_id/rerun': 'operator',
   'POST /api/runs/:run_id/cancel': 'operator',
   'POST /api/dead-letters/:id/redrive': 'operator',

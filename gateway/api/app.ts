@@ -9,6 +9,7 @@ import { systemRoutes } from './routes/system.ts';
 import { createMetrics } from './metrics.ts';
 import { activityRoutes, runActionRoutes, runRoutes } from './routes/runs.ts';
 import { assetRoutes, datasetRoutes } from './routes/assets.ts';
+import { batchRoutes } from './routes/batches.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -18,6 +19,7 @@ import { landingRoutes } from './routes/landing.ts';
 import { loginRoutes } from './routes/login.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { reconcileRoutes } from './routes/reconcile.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
 export type { GatewayDeps } from './deps.ts';
@@ -59,6 +61,8 @@ export function createGateway(deps: GatewayDeps): Hono {
     eventRoutes(deps),
     functionRoutes(deps),
     landingRoutes(deps),
+    uploadRoutes(deps),
+    batchRoutes(deps),
     runRoutes(deps),
     runActionRoutes(deps),
     activityRoutes(deps),

@@ -1,7 +1,11 @@
+import type { Inspection } from '#shared/contracts/inspection.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import type { ManifestIssue } from '#shared/landing/draft-manifest.ts';
+import type { FileGroup } from '#shared/landing/group-files.ts';
+import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { ActivityDocument, AssetDocument, DatasetDocument, Step } from '#shared/ledger/documents.ts';
 
 /** The documents of the JSON API and of `sluice --json`. They are public: fields are added, but never renamed. */
@@ -166,4 +170,45 @@ export interface LineageEdge {
   parameters: Record<string, unknown>;
   software: Record<string, string>;
   run_id: string;
+}
+
+export type { FileGroup, ManifestIssue };
+
+/** The response of POST /api/uploads/inspect. */
+export type InspectionView = Inspection;
+
+/** The response of POST /api/uploads/plan: how the offered files are ingested. */
+export interface UploadPlanView {
+  files: FileGroup[];
+  /** A valid dataset id made from the name of the first file; null if there is none. */
+  dataset_id: string | null;
+  /** Files with more bytes are rejected. */
+  max_file_bytes: number;
+}
+
+/** The response of POST /api/batches/check: the fields of the manifest that are invalid. */
+export interface BatchCheckView {
+  issues: ManifestIssue[];
+}
+
+/** The response of POST /api/batches: the manifest was uploaded. */
+export interface BatchView {
+  batch_id: string;
+  manifest_key: string;
+}
+
+/** The response of GET /api/manifest-options: what a form for manifests offers. Schemas are JSON Schema 2020-12. */
+export interface ManifestOptionsView {
+  /** Names of formats by type of file. */
+  formats: Record<ManifestFile['type'], string[]>;
+  /** The recipes for vector files; `intent` is null for the default recipe. */
+  recipes: { intent: string | null; summary: string }[];
+  /** Of `metadata.recipe`, without `steps`. */
+  recipe: Record<string, unknown>;
+  /** Of one entry of `metadata.recipe.steps`. */
+  steps: { name: string; summary: string; schema: Record<string, unknown> }[];
+  /** Of `metadata.raster`. */
+  raster: Record<string, unknown>;
+  /** Of `metadata.tabular`. */
+  tabular: Record<string, unknown>;
 }

@@ -130,6 +130,11 @@ export function makeEvent<T extends EventType>(
   data: EventData<T>,
   { cause = '' }: { cause?: string } = {},
 ): SluiceEvent<EventData<T>> {
+  return newEvent(type, subject, EVENT_SCHEMAS[type].parse(data) as EventData<T>, cause);
+}
+
+/** As makeEvent, for a type that is not published. */
+export function newEvent<D>(type: string, subject: string, data: D, cause: string): SluiceEvent<D> {
   return {
     specversion: '1.0',
     id: deterministicId(type, subject, cause),
@@ -138,7 +143,7 @@ export function makeEvent<T extends EventType>(
     subject,
     time: new Date().toISOString(),
     datacontenttype: 'application/json',
-    data: EVENT_SCHEMAS[type].parse(data) as EventData<T>,
+    data,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Extent } from '#shared/contracts/extent.ts';
 import type { GdalCommand } from './gdal.ts';
 
 /** A layer of a vector file, from the text output of `ogrinfo -so`. GDAL 3.6 has no JSON output. */
@@ -10,6 +11,8 @@ export interface Layer {
   /** The CRS as WKT on several lines. Undefined if GDAL reads no CRS. */
   wkt?: string;
   fields: LayerField[];
+  /** In units of the CRS. Undefined when it was not computed, and without coordinates. */
+  extent?: Extent;
 }
 
 export interface LayerField {
@@ -19,20 +22,25 @@ export interface LayerField {
 }
 
 /**
- * Describes all layers of a file in `folder`. Features are counted only on request, and extents never, because both
- * read some formats completely.
+ * Describes all layers of a file in `folder`. Features are counted and extents are computed only on request,
+ * because both read some formats completely.
  */
 export function describeLayersCommand(
   path: string,
   folder: string,
   drivers: readonly string[],
-  options: { openOptions?: readonly string[]; count?: boolean; environment?: Record<string, string> } = {},
+  options: {
+    openOptions?: readonly string[];
+    count?: boolean;
+    extent?: boolean;
+    environment?: Record<string, string>;
+  } = {},
 ): GdalCommand {
   const openOptions = (options.openOptions ?? []).flatMap((option) => ['-oo', option]);
-  const count = options.count ? [] : ['-nocount'];
+  const skipped = [...(options.count ? [] : ['-nocount']), ...(options.extent ? [] : ['-noextent'])];
   return {
     command: 'ogrinfo',
-    args: ['-ro', '-so', '-al', '-nomd', '-noextent', ...count, '-wkt_format', 'WKT2', ...openOptions, path],
+    args: ['-ro', '-so', '-al', '-nomd', ...skipped, '-wkt_format', 'WKT2', ...openOptions, path],
     drivers: [...drivers],
     folder,
     ...(options.environment ? { environment: options.environment } : {}),
@@ -42,6 +50,7 @@ export function describeLayersCommand(
 const FIELD =
   /^(.*): ((?:Integer|Integer64|Real|String|Date|Time|DateTime|Binary|IntegerList|Integer64List|RealList|StringList)(?:\([A-Za-z0-9]+\))?) \(\d+\.\d+\)/;
 const GEOMETRY = /^Geometry(?: \(.*\))?: (.+)$/;
+const EXTENT = /^Extent(?: \(.*\))?: \((\S+), (\S+)\) - \((\S+), (\S+)\)$/;
 const FEATURE_COUNT = /^Feature Count: (\d+)$/;
 /** The line of ogrinfo that follows a WKT. */
 const CRS_END = /^Coordinate epoch: |^Data axis to CRS axis mapping|^\(unknown\)$/;
@@ -64,9 +73,11 @@ function parseLayer(section: string): Layer {
     const [, fieldName, fieldType] = (line.includes(' (') && FIELD.exec(line)) || [];
     const geometryType = GEOMETRY.exec(line)?.[1];
     const count = FEATURE_COUNT.exec(line)?.[1];
+    const extent = EXTENT.exec(line)?.slice(1).map(Number);
     if (fieldName !== undefined && fieldType !== undefined) layer.fields.push({ name: fieldName, type: fieldType });
     else if (geometryType !== undefined && layer.geometryType === 'None') layer.geometryType = geometryType;
     else if (count !== undefined) layer.featureCount = Number(count);
+    else if (extent?.every(Number.isFinite)) layer.extent ??= extent as Extent;
     else if (hasCrsEnd && layer.wkt === undefined && CRS_HEADING.test(line)) {
       let end = at + 1;
       while (end < lines.length && !CRS_END.test(lines[end] ?? '')) end++;

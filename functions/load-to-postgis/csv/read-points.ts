@@ -41,7 +41,10 @@ const ADDED_COLUMNS = 2;
  * Scans a CSV of features with the reader of tables, so that both lanes read the same rows and reject the same ones.
  * Throws NO_GEOMETRY, TOO_MANY_COLUMNS, COLUMN_MISSING, and the errors of openText and stageDelimited.
  */
-export async function stagePoints(source: VectorSource, context: LoadContext): Promise<StagedPoints> {
+export async function stagePoints(
+  source: VectorSource,
+  context: Pick<LoadContext, 'env' | 'folder' | 'signal' | 'tabular'>,
+): Promise<StagedPoints> {
   const { path, file, sizeBytes, declared } = source;
   const { env, folder, signal, tabular } = context;
   const format = tableFormat(declared.format, path);

@@ -41,7 +41,7 @@ export async function describeLayer(
 }
 
 /** The layers of a file. A database that contains views only has none, and GDAL may not open it. */
-async function listLayers(
+export async function listLayers(
   source: VectorSource,
   command: GdalCommand,
   context: Pick<LoadContext, 'gdal' | 'signal'>,
@@ -153,7 +153,7 @@ const MAX_LISTED_LAYERS = 20;
  * The layer to load: the one that the manifest names, else the only one with a geometry. Throws LAYER_MISSING,
  * LAYER_AMBIGUOUS, NO_GEOMETRY, TOO_MANY_COLUMNS, FILE_UNREADABLE.
  */
-function chooseLayer(layers: Layer[], format: VectorFormat, named: string | undefined, file: string): Layer {
+export function chooseLayer(layers: Layer[], format: VectorFormat, named: string | undefined, file: string): Layer {
   const layer = named === undefined ? onlySpatialLayer(layers, format, file) : layerByName(layers, named, file);
   if (layer.geometryType === 'None') {
     throw new SluiceError(

@@ -113,8 +113,12 @@ export function readBody(request: Request, maxBytes: number): Promise<Buffer> {
 /**
  * The JSON body of a request, validated by a schema. An empty body is `{}`. Throws REQUEST_INVALID, REQUEST_TOO_LARGE.
  */
-export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
-  const text = (await readBody(request, MAX_JSON_BYTES)).toString('utf8');
+export async function readJson<S extends z.ZodType>(
+  request: Request,
+  schema: S,
+  maxBytes = MAX_JSON_BYTES,
+): Promise<z.output<S>> {
+  const text = (await readBody(request, maxBytes)).toString('utf8');
   return parseFields(schema, text.trim() === '' ? {} : parseJson(text), 'body');
 }
 

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { z } from 'zod';
+import type { BatchCheckView, BatchView, ManifestOptionsView } from '#shared/api/views.ts';
+import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { RASTER_FORMATS } from '#shared/formats/raster-formats.ts';
+import { TABLE_FORMATS } from '#shared/formats/table-formats.ts';
+import { VECTOR_FORMATS } from '#shared/formats/vector-formats.ts';
+import { batchNames } from '#shared/landing/batch-names.ts';
+import { type Draft, DraftSchema, manifestOfDraft } from '#shared/landing/draft-manifest.ts';
+import { RasterParametersSchema, TabularParametersSchema } from '#shared/manifest/manifest.ts';
+import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
+import { ALL_RECIPES, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
+import type { GatewayDeps } from '../deps.ts';
+import { principalOf } from '../http/principal.ts';
+import { recordUserAct } from '../http/record-act.ts';
+import { noQuery, operatorOf, readJson } from '../http/request-fields.ts';
+
+/** A draft has at most 1,000 files and 50 recipe steps. */
+const MAX_DRAFT_BYTES = 2 ** 20;
+/** Two batches of the same second differ in these bytes. */
+const RANDOM_BYTES = 3;
+
+/**
+ * Starts a run for files that were uploaded to the landing zone. A draft (DraftSchema) has the fields that a user sets;
+ * the gateway adds `batch_id` and, for users who have logged in, `uploader`.
+ *
+ * POST /api/batches/check returns a BatchCheckView for a draft, and stores nothing.
+ * POST /api/batches uploads the manifest of a draft, which starts the run, and returns 201 with a BatchView. An invalid
+ * draft is 422 MANIFEST_INVALID.
+ * GET /api/manifest-options returns a ManifestOptionsView.
+ */
+export function batchRoutes(deps: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>): Hono {
+  return new Hono()
+    .post('/api/batches/check', noQuery, async (c) => {
+      const { issues } = planBatch(c, await readJson(c.req.raw, DraftSchema, MAX_DRAFT_BYTES));
+      return c.json({ issues } satisfies BatchCheckView);
+    })
+    .post('/api/batches', noQuery, async (c) => {
+      const planned = planBatch(c, await readJson(c.req.raw, DraftSchema, MAX_DRAFT_BYTES));
+      return c.json(await uploadManifest(c, planned, deps), 201);
+    })
+    .get('/api/manifest-options', noQuery, (c) => c.json(MANIFEST_OPTIONS));
+}
+
+function planBatch(c: Context, draft: Draft) {
+  const names = batchNames(
+    { dataset: draft.dataset_id },
+    { now: new Date(), random: randomBytes(RANDOM_BYTES).toString('hex') },
+  );
+  const uploader = principalOf(c)?.name ?? draft.uploader ?? operatorOf(c);
+  return { ...names, ...manifestOfDraft(draft, { batchId: names.batchId, uploader }) };
+}
+
+async function uploadManifest(
+  c: Context,
+  { manifest, issues, batchId, folder }: ReturnType<typeof planBatch>,
+  { env, objects, ledger }: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>,
+): Promise<BatchView> {
+  if (manifest === undefined)
+    throw new SluiceError(
+      'MANIFEST_INVALID',
+      `The manifest is invalid: ${issues.map(({ field, message }) => `${field} ${message}`).join('; ')}.`,
+      { details: { issues } },
+    );
+  const key = manifestKeyOf(folder);
+  const body = `${JSON.stringify(manifest, undefined, 2)}\n`;
+  const path = `s3://${env.LANDING_BUCKET}/${key}`;
+  const details = { path, size_bytes: Buffer.byteLength(body) };
+  await recordUserAct(c, ledger, { activity: 'file_uploaded', did: `uploaded ${path}`, details });
+  await objects.put(env.LANDING_BUCKET, key, body, { contentType: 'application/json' });
+  return { batch_id: batchId, manifest_key: key };
+}
+
+const MANIFEST_OPTIONS: ManifestOptionsView = {
+  formats: { vector: namesOf(VECTOR_FORMATS), raster: namesOf(RASTER_FORMATS), tabular: namesOf(TABLE_FORMATS) },
+  recipes: ALL_RECIPES.map(({ name, summary }) => ({ intent: name === 'default' ? null : name, summary })),
+  recipe: jsonSchema(RecipeParametersSchema.omit({ steps: true })),
+  steps: STEP_DEFINITIONS.map(({ name, summary, schema }) => ({ name, summary, schema: jsonSchema(schema) })),
+  raster: jsonSchema(RasterParametersSchema),
+  tabular: jsonSchema(TabularParametersSchema),
+};
+
+function namesOf(formats: readonly { name: string }[]): string[] {
+  return formats.map(({ name }) => name);
+}
+
+function jsonSchema(schema: z.ZodType): Record<string, unknown> {
+  return z.toJSONSchema(schema, { io: 'input' });
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { laneOf } from '#shared/manifest/choose-lane.ts';
+import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
+import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
+import { describeIssue } from '#shared/text/describe-issue.ts';
+
+/** The fields that a user of the upload page sets. They are checked as fields of the manifest. */
+export const DraftSchema = z.strictObject({
+  dataset_id: z.string(),
+  /** Without a login, the client names the uploader. */
+  uploader: z.string().optional(),
+  intent: z.string().optional(),
+  files: z.array(z.record(z.string(), z.unknown())),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+});
+export type Draft = z.infer<typeof DraftSchema>;
+
+/** A field of a manifest that is invalid. `message` follows the name of the field in a sentence. */
+export interface ManifestIssue {
+  /** For example `files[0].crs`. */
+  field: string;
+  message: string;
+}
+
+/** The intent that ingests files of a type without further processing. */
+const INTENT_OF_TYPE: Record<string, string | undefined> = {
+  vector: 'ingest_vector',
+  raster: 'ingest_raster',
+  tabular: 'ingest_tabular',
+};
+
+/**
+ * The manifest of a draft with all issues that validate-manifest would find without the files. There is a manifest only
+ * if there are no issues.
+ */
+export function manifestOfDraft(
+  draft: Draft,
+  { batchId, uploader }: { batchId: string; uploader: string },
+): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: ManifestIssue[] } {
+  const { dataset_id, files, intent = INTENT_OF_TYPE[String(files[0]?.type)], metadata } = draft;
+  const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags: { dataset_id } } };
+  const parsed = ManifestSchema.safeParse(given, { reportInput: true });
+  if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
+  try {
+    const issues = fieldsWithoutEffect(parsed.data, laneOf(parsed.data));
+    return issues.length === 0 ? { manifest: parsed.data, issues: [] } : { issues };
+  } catch (thrown) {
+    const { details, message } = asSluiceError(thrown);
+    const [issue] = (details.issues ?? []) as ManifestIssue[];
+    return { issues: [{ field: issue?.field ?? 'manifest', message }] };
+  }
+}
+
+function issuesOf(issue: z.core.$ZodIssue): ManifestIssue[] {
+  const field = issue.path
+    .map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`))
+    .join('');
+  if (issue.code !== 'unrecognized_keys') return [{ field, message: describeIssue(issue) }];
+  return issue.keys.map((key) => ({ field: field === '' ? key : `${field}.${key}`, message: 'is an unknown field' }));
+}
