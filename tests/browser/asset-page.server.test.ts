@@ -2,11 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ingestSample } from '../../gateway/console/ingest-sample.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 import { browserProblem, startChromium } from './chromium.ts';
+import { type Color, isTeal, shareOfColors } from './map-pixels.ts';
 import { openPage, type WatchedPage } from './watched-page.ts';
 
 /** The page of an asset in Chromium: the map by its pixels, the attribute table and the lineage. */
@@ -105,35 +106,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the page of an asset', () => 
   });
 });
 
-type Color = [number, number, number];
-
-/** The fill of features over land. */
-function isTeal([red, green, blue]: Color): boolean {
-  return green - red > 25 && blue - red > 15 && red < 180;
-}
-
 /** The middle of the ramp: blue-green to green, which the base map does not contain. */
 function isViridis([red, green, blue]: Color): boolean {
   return red < 110 && green > 80 && green < 215 && blue > 80 && blue < 150;
-}
-
-/** The share of the pixels of the map that have a color. The screenshot is decoded in a page of its own. */
-async function shareOfColors(page: Page, has: (color: Color) => boolean): Promise<number> {
-  const image = (await page.locator('.map canvas').first().screenshot()).toString('base64');
-  const reader = await page.context().browser()!.newPage();
-  const pixels = await reader.evaluate<number[]>(`(async () => {
-    const bytes = Uint8Array.from(atob('${image}'), (c) => c.charCodeAt(0));
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
-    const canvas = new OffscreenCanvas(200, 100);
-    const context = canvas.getContext('2d');
-    context.imageSmoothingEnabled = false;
-    context.drawImage(bitmap, 0, 0, 200, 100);
-    return [...context.getImageData(0, 0, 200, 100).data];
-  })()`);
-  await reader.close();
-  const colors = Array.from(
-    { length: pixels.length / 4 },
-    (_, index) => pixels.slice(index * 4, index * 4 + 3) as Color,
-  );
-  return colors.filter(has).length / colors.length;
 }

@@ -31,9 +31,15 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
 }
 
 /** Sends a JSON body, and returns the document of the response. Throws ApiError. */
-export async function sendJson<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
+export async function sendJson<T>(
+  method: 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
-  const response = await send(path, { method, headers: { 'content-type': 'application/json' }, ...content });
+  const headers = { 'content-type': 'application/json' };
+  const response = await send(path, { method, headers, signal: signal ?? null, ...content });
   const text = await response.text();
   return (text === '' ? undefined : JSON.parse(text)) as T;
 }
@@ -61,13 +67,17 @@ function openLogin(): void {
 }
 
 async function errorOf(response: Response): Promise<ApiError> {
-  const text = await response.text();
+  return errorOfText(await response.text(), response.status);
+}
+
+/** The error in the body of a response. */
+export function errorOfText(text: string, status: number): ApiError {
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string } };
-    return new ApiError(error.message, error.code, response.status);
+    return new ApiError(error.message, error.code, status);
   } catch {
     // /system answers with plain text, and a proxy with a page of its own.
-    const message = text.trim().startsWith('<') || text.trim() === '' ? `HTTP status ${response.status}` : text.trim();
-    return new ApiError(message, `HTTP_${response.status}`, response.status);
+    const message = text.trim().startsWith('<') || text.trim() === '' ? `HTTP status ${status}` : text.trim();
+    return new ApiError(message, `HTTP_${status}`, status);
   }
 }

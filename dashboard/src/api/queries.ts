@@ -5,6 +5,7 @@ import type {
   AssetView,
   DatasetView,
   DeadLetterView,
+  ManifestOptionsView,
   OverviewView,
   RunView,
 } from '../../../shared/api/views.ts';
@@ -39,6 +40,13 @@ export interface Session {
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: ({ signal }) => getJson<Session>('/api/session', signal),
+  staleTime: Infinity,
+});
+
+/** What a form for manifests offers. It changes with the release only. */
+export const manifestOptionsQuery = queryOptions({
+  queryKey: ['manifest-options'],
+  queryFn: ({ signal }) => getJson<ManifestOptionsView>('/api/manifest-options', signal),
   staleTime: Infinity,
 });
 

@@ -9,6 +9,7 @@ import { FunctionsPage } from '../functions/functions-page.tsx';
 import { OverviewPage } from '../overview/overview-page.tsx';
 import { RunPage } from '../run/run-page.tsx';
 import { RunsPage } from '../runs/runs-page.tsx';
+import { UploadPage } from '../upload/upload-page.tsx';
 import { CrashPage } from './crash-page.tsx';
 import { Layout } from './layout.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
@@ -22,6 +23,7 @@ export const router = createBrowserRouter(
           errorElement: <CrashPage />,
           children: [
             { index: true, element: <OverviewPage /> },
+            { path: 'upload', element: <UploadPage /> },
             { path: 'runs', element: <RunsPage /> },
             { path: 'runs/:runId', element: <RunPage /> },
             { path: 'datasets', element: <DatasetsPage /> },
