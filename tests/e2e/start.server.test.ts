@@ -19,7 +19,7 @@ test('the first start ingests the sample, Ctrl-C leaves no process, and the seco
     expect(first.output()).toMatch(new RegExp(`${step} +done, [0-9.]+ s`));
   }
   expect(first.output()).toMatch(/\n {2}countries, version 1\n {4}Rows +177\n/);
-  expect(first.output()).toMatch(/Bounds +west -180, south -89\.9\d*, east (180|179\.9+), north 83\.6\d*\n/);
+  expect(first.output()).toMatch(/Bounding box +west -180, south -89\.9\d*, east (180|179\.9+), north 83\.6\d*\n/);
   expect(first.output()).toMatch(/Object +countries\/.+\.parquet\n/);
 
   const url = /Download +(\S+)/.exec(first.output())?.[1] ?? '';
