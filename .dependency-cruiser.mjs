@@ -6,7 +6,7 @@ const LAYERS = [
   ['text', 'streams', 'signals', 'processes'],
   ['config'],
   ['log'],
-  ['contracts'],
+  ['contracts', 'tracing'],
   ['events', 'storage', 'formats', 'databases'],
   ['gdal', 'postgis'],
   ['recipes', 'geoparquet', 'tables'],

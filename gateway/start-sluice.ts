@@ -8,7 +8,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { functionUrls, HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
 import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
-import { openContext } from '#shared/runtime/make-context.ts';
+import { type OpenContext, openContext } from '#shared/runtime/make-context.ts';
 import { checkStoreAccess, startLimit } from '#shared/storage/check-access.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
 import { Access } from './access/access.ts';
@@ -89,7 +89,7 @@ export async function startSluice(
   const servers = broker ? {} : await openServers(given, serverOptions);
   const env: Env = { ...given, ...servers, PORT: listener.port };
   const stack = await readStack();
-  const context = await openContext(env, log, { stack });
+  const context = await openContext(env, log, { stack, service: 'sluice-gateway' });
   opened.defer(() => context[Symbol.asyncDispose]());
   const startsFunctions = env.FUNCTION_URL === undefined && !broker;
   if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env, startsFunctions ? 'pipeline' : 'gateway');
@@ -98,7 +98,7 @@ export async function startSluice(
       ? await openFunctionCaller({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
       : remoteCaller(env),
   );
-  const router = await openRouter({ stack, caller, env, log });
+  const router = await openRouter({ stack, caller, env, log, tracing: context.tracing });
   opened.defer(() => router.stop());
 
   const jobs = new BackgroundJobs(log);
@@ -202,9 +202,9 @@ async function openRouter(options: Omit<RouterOptions, 'databaseUrl'>): Promise<
   const { CONTROL_DATABASE_URL: databaseUrl, K_SINK } = options.env;
   if (databaseUrl !== undefined) return createRouter({ ...options, databaseUrl });
   if (K_SINK !== undefined) {
-    const { log, env } = options;
+    const { log, env, tracing } = options;
     if (env.ALERT_WEBHOOK_URL !== undefined) log.warn('Alert:Start:NotWithBroker'); // There is no queue for them.
-    return new BrokerPublisher({ url: new URL(K_SINK), log });
+    return new BrokerPublisher({ url: new URL(K_SINK), log, tracing });
   }
   throw new SluiceError('CONFIG_INVALID', 'Neither CONTROL_DATABASE_URL nor K_SINK is set. Set one of them.');
 }
@@ -231,7 +231,7 @@ function remoteCaller({ FUNCTION_URL }: Env): FunctionCaller {
 
 /** Calls the functions on this machine: in supervised processes, or in this process. */
 async function openFunctionCaller(
-  context: Context,
+  context: Context & Pick<OpenContext, 'tracing'>,
   stack: Stack,
   opened: AsyncDisposableStack,
 ): Promise<FunctionCaller> {

@@ -15,6 +15,7 @@ import {
 } from '#shared/recipes/recipe-step.ts';
 import { planRecipe, type PlannedStep } from '#shared/recipes/registry.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
+import { inChildSpan } from '#shared/tracing/tracing.ts';
 import { explainFailure, isFailureOfStatement, runCheck } from './feature-errors.ts';
 
 /**
@@ -68,7 +69,11 @@ export async function runRecipe(
     const started = performance.now();
     if (!step.createsTable) table = await createProcessed(session, table, result);
     const tables = tablesOf(position, table);
-    const outcome = await runStep(session, planned, tables, signal);
+    const outcome = await inChildSpan(step.name, { attributes: { 'db.system.name': 'postgresql' } }, async (span) => {
+      const done = await runStep(session, planned, tables, signal);
+      span?.set({ 'sluice.row_count': done.rows });
+      return done;
+    });
     const wroteTable = outcome.executed && step.createsTable;
     if (wroteTable) {
       const { summary, changed, failure } = outcome;

@@ -4,6 +4,7 @@ import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 import type { ObjectStore } from '#shared/storage/object-store.ts';
+import type { Tracing } from '#shared/tracing/tracing.ts';
 import type { Access } from '../access/access.ts';
 import type { CountedCaller } from '../openfaas/counted-caller.ts';
 import type { Deployments } from '../openfaas/deployments.ts';
@@ -38,5 +39,7 @@ export interface GatewayDeps {
   /** The PostGIS servers, for /healthz only. */
   postgis: Pick<Postgis, 'servers'>;
   log: Logger;
+  /** Undefined if traces are switched off. */
+  tracing?: Tracing | undefined;
   access: Access;
 }

@@ -3,6 +3,8 @@ import type { DeadLetter } from '#shared/api/views.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { type BrokerPostOptions, brokerUnavailable, postToBroker } from '#shared/events/post-to-broker.ts';
+import type { Tracing } from '#shared/tracing/tracing.ts';
+import { traceUpload } from '../observe/trace-upload.ts';
 import type { Router } from '../router/router.ts';
 import { RecentEvents } from './recent-events.ts';
 
@@ -13,6 +15,8 @@ const FAILURE_MS = 300_000;
 
 interface Options extends Omit<BrokerPostOptions, 'signal'> {
   url: URL;
+  /** Undefined if traces are switched off. */
+  tracing?: Tracing | undefined;
 }
 
 /**
@@ -24,6 +28,7 @@ export class BrokerPublisher implements Router {
   readonly registry = new Registry();
   #url: URL;
   #options: Omit<BrokerPostOptions, 'signal'>;
+  #tracing: Tracing | undefined;
   #recent = new RecentEvents();
   #stopping = new AbortController();
   /** The last post, if it failed. */
@@ -35,13 +40,18 @@ export class BrokerPublisher implements Router {
     registers: [this.registry],
   });
 
-  constructor({ url, ...options }: Options) {
+  constructor({ url, tracing, ...options }: Options) {
     this.#url = url;
+    this.#tracing = tracing;
     this.#options = options;
   }
 
   /** Resolves when the broker has accepted the event. Throws BROKER_UNAVAILABLE. */
   async publish(event: SluiceEvent): Promise<void> {
+    await traceUpload(this.#tracing, event, (traced) => this.#publishOnce(traced));
+  }
+
+  async #publishOnce(event: SluiceEvent): Promise<boolean> {
     const { work, isRepeat } = this.#recent.once(event, () => this.#post(event));
     const outcome = work.then(
       () => (isRepeat ? 'repeat' : 'added'),
@@ -49,6 +59,7 @@ export class BrokerPublisher implements Router {
     );
     this.#published.inc({ outcome: await outcome });
     await work;
+    return !isRepeat;
   }
 
   /** An unavailable broker does not prevent the start: /healthz reports it, and publications are repeated. */

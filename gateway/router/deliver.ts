@@ -1,6 +1,7 @@
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
+import type { StartedSpan } from '#shared/tracing/tracing.ts';
 import { assertStorable, type Delivery, DeliverySchema } from './delivery.ts';
 import { type CallResult, decideOutcome, type DeliveryHistory, MAX_CRASHES, type Outcome } from './outcome.ts';
 import type { Job } from './queues.ts';
@@ -21,18 +22,45 @@ export async function deliver(parts: RouterParts, job: Job<Delivery>): Promise<v
   const crashes = job.retryCount - (attempt - 1) - deferrals - workerDeaths;
   const history = { attempt, deferrals, workerDeaths, crashes };
   parts.metrics.observeHop(job.name, (startedAt - Math.max(published_at, job.startAfter.getTime())) / 1000);
-  const result = await callFunction(parts, job, history);
+  const span = startSpan(parts, job, history);
+  const result = await callFunction(parts, job, history, span?.traceparent);
   const seconds = (Date.now() - startedAt) / 1000;
   const outcome = decideOutcome(result, history, parts.env, parts.stopping.aborted, Math.random());
+  endSpan(span, outcome);
   parts.metrics.observeCall(job.name, outcome, seconds);
   logOutcome(parts.log, job, outcome, seconds);
   await storeOutcome(parts, job, outcome, seconds);
+}
+
+/** Each delivery of an event that belongs to a trace has a span, so that a call whose process died has one, too. */
+function startSpan(
+  { tracing }: RouterParts,
+  { id, name, data: { event } }: Job<Delivery>,
+  { attempt }: DeliveryHistory,
+): StartedSpan | undefined {
+  if (event.traceparent === undefined) return undefined;
+  const attributes = {
+    'faas.invoked_name': name,
+    'messaging.message.id': id,
+    'cloudevents.event_id': event.id,
+    'cloudevents.event_type': event.type,
+    'sluice.attempt': attempt,
+  };
+  return tracing?.start(`deliver ${name}`, { kind: 'client', parent: event.traceparent, attributes });
+}
+
+/** A busy step is no error. */
+function endSpan(span: StartedSpan | undefined, outcome: Outcome): void {
+  span?.set({ 'sluice.outcome': outcome.kind });
+  if ('error' in outcome) span?.fail(outcome.error);
+  span?.end();
 }
 
 async function callFunction(
   parts: RouterParts,
   job: Job<Delivery>,
   { crashes, workerDeaths }: DeliveryHistory,
+  traceparent: string | undefined,
 ): Promise<CallResult> {
   if (crashes > MAX_CRASHES) return { error: crashError(job.name, crashes) };
   if (!DeliverySchema.safeParse(job.data).success)
@@ -43,6 +71,7 @@ async function callFunction(
     const invocation = parts.caller.invoke(job.name, event, {
       signal: limits.signal,
       alone: workerDeaths > 0,
+      traceparent,
       ...(call ? { callId: call.id } : {}),
     });
     const reply = await limits.orAbandon(

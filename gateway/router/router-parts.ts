@@ -2,6 +2,7 @@ import type { Env } from '#shared/config/env.ts';
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import type { Stack } from '#shared/config/stack.ts';
+import type { Tracing } from '#shared/tracing/tracing.ts';
 import type { AlertQueue } from './alert-queue.ts';
 import type { QueueDatabase } from './database.ts';
 import type { DeadLetterStore } from './dead-letter-store.ts';
@@ -22,6 +23,8 @@ export interface RouterParts {
   stack: Stack;
   env: Env;
   log: Logger;
+  /** Undefined if traces are switched off. */
+  tracing?: Tracing | undefined;
   /** Wakes the consumers of a queue when a job is due after `afterSeconds`; with `priority`, only its consumer. */
   wake: (queue: string, afterSeconds: number, priority?: number) => void;
   /** Aborts when the router stops and running calls must end. */

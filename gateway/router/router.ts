@@ -6,9 +6,11 @@ import { deterministicUuid, isStepEvent, type SluiceEvent } from '#shared/events
 import type { Logger } from '#shared/log/log.ts';
 import type { FunctionCaller } from '#shared/runtime/function-caller.ts';
 import { concurrencyOf, type Stack } from '#shared/config/stack.ts';
+import type { Tracing } from '#shared/tracing/tracing.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
 import type { Alert, StuckWork } from '../alerts/alert.ts';
 import { AlertWatch } from '../alerts/alert-watch.ts';
+import { traceUpload } from '../observe/trace-upload.ts';
 import { ALERT_QUEUE, type AlertJob, AlertQueue } from './alert-queue.ts';
 import { ALERT_CONCURRENCY, deliverAlert } from './deliver-alert.ts';
 import { type Callback, CALLBACK_CONCURRENCY, CALLBACK_QUEUE, deliverCallback } from './callbacks.ts';
@@ -72,6 +74,8 @@ export interface RouterOptions {
   caller: FunctionCaller;
   env: Env;
   log: Logger;
+  /** Undefined if traces are switched off. */
+  tracing?: Tracing | undefined;
   /** How long stop() waits for running calls before it cancels them. */
   drainMs?: number;
 }
@@ -170,12 +174,16 @@ class QueueRouter implements Router {
       this.#options.log.debug({ type: event.type, id: event.id }, 'Event:Publish:NoSubscriber');
       return;
     }
-    // A single insert needs no explicit transaction.
-    const add = () =>
-      subscribers.length === 1
-        ? this.#publisher.add(this.#database.durable, event)
-        : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, event));
-    for (const { queue, priority } of await withSluiceErrors(add)) this.#wake(queue, 0, priority);
+    await traceUpload(this.#options.tracing, event, async (traced) => {
+      // A single insert needs no explicit transaction.
+      const add = () =>
+        subscribers.length === 1
+          ? this.#publisher.add(this.#database.durable, traced)
+          : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, traced));
+      const wakeups = await withSluiceErrors(add);
+      for (const { queue, priority } of wakeups) this.#wake(queue, 0, priority);
+      return wakeups.length > 0;
+    });
   }
 
   async publishTo(

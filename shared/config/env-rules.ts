@@ -57,6 +57,12 @@ export const headerText = z
   .trim()
   .regex(/^[\x21-\x7e]+$/, 'must consist of visible ASCII characters without spaces');
 
+/** `name=value,name=value`, with percent-encoded values. */
+export const headerList = headerText.refine(
+  isHeaderList,
+  'must be a list such as authorization=Bearer%20TOKEN,x-scope=gis, with percent-encoded values',
+);
+
 const LOOPBACK_ADDRESSES = new Set(['127.0.0.1', 'localhost', '::1', '[::1]']);
 
 /** Whether only this machine can connect to the address. */
@@ -152,6 +158,13 @@ function isHttpUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
 }
 
+function isHeaderList(text: string): boolean {
+  return text.split(',').every((pair) => {
+    const [, value] = /^[\w-]+=(.+)$/.exec(pair) ?? [];
+    return value !== undefined && !/%(?![\da-f]{2})/i.test(value);
+  });
+}
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 function isBucketName(name: string): boolean {
   return name.length >= 3 && name.length <= 63 && isIP(name) === 0 && name.split('.').every(isLowerLabel);
@@ -195,6 +208,8 @@ export interface ComparedVariables {
   OPENLINEAGE_URL?: string | undefined;
   ALERT_WEBHOOK_URL?: string | undefined;
   ALERT_WEBHOOK_TOKEN?: string | undefined;
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_HEADERS?: string | undefined;
   OPENLINEAGE_API_KEY?: string | undefined;
   PUBLIC_URL?: string | undefined;
   OIDC_ISSUER?: string | undefined;
@@ -284,6 +299,8 @@ function otherProblems(env: ComparedVariables): string[] {
     problems.push('OPENLINEAGE_URL is not set, but must be set together with OPENLINEAGE_API_KEY');
   if (env.ALERT_WEBHOOK_TOKEN !== undefined && env.ALERT_WEBHOOK_URL === undefined)
     problems.push('ALERT_WEBHOOK_URL is not set, but must be set together with ALERT_WEBHOOK_TOKEN');
+  if (env.OTEL_EXPORTER_OTLP_HEADERS !== undefined && env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined)
+    problems.push('OTEL_EXPORTER_OTLP_ENDPOINT is not set, but must be set together with OTEL_EXPORTER_OTLP_HEADERS');
   // The functions post events to the gateway, which requires the token on this address.
   const postToGateway = env.FUNCTION_URL !== undefined && env.K_SINK === undefined;
   if (postToGateway && !isLoopbackHost(env.HOST) && env.WEBHOOK_TOKEN === undefined)

@@ -8,6 +8,7 @@ import {
   folder,
   functionUrl,
   geometryColumn,
+  headerList,
   headerText,
   hostName,
   httpUrl,
@@ -213,6 +214,13 @@ export const ENV_SCHEMA = z.object({
   OPENLINEAGE_NAMESPACE: z.string().default('sluice').describe('Namespace of the jobs in OpenLineage events.'),
 
   ...ALERT_VARIABLES,
+
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.describe(
+    'OpenTelemetry collector that receives the traces of runs by OTLP over HTTP, such as http://127.0.0.1:4318.',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: headerList
+    .optional()
+    .describe('Headers of the requests to the collector: authorization=Bearer%20TOKEN.'),
 
   MANIFEST_ROUTER_ENABLED_LANES: z
     .string()

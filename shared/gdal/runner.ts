@@ -6,6 +6,7 @@ import { type Logger, SILENT_LOG } from '#shared/log/log.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { cleanText, gdalError, gdalMissing, limitExceeded, withoutLocalPaths } from './gdal-error.ts';
 import type { Gdal, GdalCommand, GdalResult } from './gdal.ts';
+import { inChildSpan } from '#shared/tracing/tracing.ts';
 import { type ExceededLimit, watchProgram, type WatchLimits } from '#shared/processes/program-watch.ts';
 import { type Confinement, confinedCommandLine, detectConfinement } from './sandbox/wrappers.ts';
 import { driversToSkip, installedDrivers, sandboxEnvironment } from './sandbox/environment.ts';
@@ -28,15 +29,19 @@ export function createGdal(env: Env, options: { log?: Logger; confinement?: Conf
       // bwrap.
       const installed = await installedDrivers();
       const confinement = options.confinement ?? (await detectConfinement(options.log ?? SILENT_LOG));
-      const limits = { memoryBytes: env.GDAL_MEMORY_BYTES, fileBytes: env.MAX_FILE_BYTES, seconds: timeoutSeconds };
-      const line = confinedCommandLine(command, confinement, limits);
+      const line = confinedCommandLine(command, confinement, {
+        memoryBytes: env.GDAL_MEMORY_BYTES,
+        fileBytes: env.MAX_FILE_BYTES,
+        seconds: timeoutSeconds,
+      });
       const variables = sandboxEnvironment(process.env, driversToSkip(installed, command.drivers), command);
       const watchLimits: WatchLimits = {
         stalledCpuSeconds: env.GDAL_STALLED_CPU_SECONDS,
         memoryBytes: confinement.limits ? undefined : env.GDAL_MEMORY_BYTES,
       };
       try {
-        return await runLine(command, line, variables, { signal, timeoutSeconds, watchLimits });
+        const limits = { signal, timeoutSeconds, watchLimits };
+        return await inChildSpan(command.command, {}, () => runLine(command, line, variables, limits));
       } catch (thrown) {
         if (command.output !== undefined) await rm(command.output, { force: true, recursive: true });
         throw thrown;

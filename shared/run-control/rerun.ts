@@ -14,6 +14,8 @@ export interface RerunRequest {
   requestId: string;
   /** Compute the asset again, even if a complete asset of the same input and recipe exists. */
   force: boolean;
+  /** The span of the request, which is the parent of all spans of the new run. */
+  traceparent?: string | undefined;
 }
 
 export interface RerunContext {
@@ -117,7 +119,7 @@ export function findRunOfRequest(runsOfBatch: readonly RunDocument[], requestId:
 export function planRerun(
   original: RunDocument,
   runsOfBatch: readonly RunDocument[],
-  { operator, requestId, force }: RerunRequest,
+  { operator, requestId, force, traceparent }: RerunRequest,
 ): RunDocument {
   const { manifest } = original;
   return newRun({
@@ -129,6 +131,7 @@ export function planRerun(
     inputBytes: original.input_bytes,
     operator,
     requestId,
+    traceparent,
     rerunOf: original.run_id,
     runNumber: 1 + Math.max(1, ...runsOfBatch.map(runNumber)),
   });

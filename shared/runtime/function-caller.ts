@@ -6,6 +6,8 @@ export interface InvokeOptions {
   signal: AbortSignal;
   /** Id of an asynchronous call; sent as `X-Call-Id`. */
   callId?: string;
+  /** The span of the caller (W3C Trace Context); sent as `traceparent`. By default that of the event. */
+  traceparent?: string | undefined;
   /**
    * Calls the function in a process in which no other call runs. Set for an event whose earlier call ended with the
    * process. Callers that do not start processes ignore it.

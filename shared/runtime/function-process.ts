@@ -82,7 +82,7 @@ async function checkStore(env: Env, log: Logger): Promise<void> {
 async function serveAll(socket: string, env: Env, log: Logger): Promise<void> {
   sendHeartbeats();
   const stack = await readStack();
-  const context = await openContext(env, log, { stack });
+  const context = await openContext(env, log, { stack, service: 'sluice-functions' });
   const caller = new InProcessCaller(context, { stack });
   const server = await serveFunctions({
     functionAt: (path) => stack.find(path.slice(1))?.name,

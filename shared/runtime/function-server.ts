@@ -16,6 +16,7 @@ import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
+import { isTraceparent } from '#shared/tracing/tracing.ts';
 import type { FunctionMetrics } from './function-metrics.ts';
 import type { FunctionCaller } from './function-caller.ts';
 
@@ -133,10 +134,14 @@ async function call(
 ): Promise<HttpReply> {
   try {
     const event = readEvent(request.headers, await readBody(request));
-    const callId = request.headers['x-call-id'];
+    const { 'x-call-id': callId, traceparent } = request.headers;
     // A disconnected caller does not abort the call: brokers disconnect after minutes and deliver again, and the second
     // delivery returns the recorded reply.
-    const reply = await caller.invoke(name, event, { signal, ...(typeof callId === 'string' ? { callId } : {}) });
+    const reply = await caller.invoke(name, event, {
+      signal,
+      ...(typeof callId === 'string' ? { callId } : {}),
+      ...(isTraceparent(traceparent) ? { traceparent } : {}),
+    });
     return reply === undefined ? NO_REPLY : writeEvent(reply);
   } catch (thrown) {
     const error = asSluiceError(thrown);

@@ -37,7 +37,11 @@ export class HttpFunctionCaller implements FunctionCaller {
       throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`);
     const { headers, body } = writeEvent(event);
     const message = {
-      headers: { ...headers, ...(options.callId === undefined ? {} : { 'x-call-id': options.callId }) },
+      headers: {
+        ...headers,
+        ...(options.callId === undefined ? {} : { 'x-call-id': options.callId }),
+        ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
+      },
       body,
     };
     const reply = await this.#post(name, url, message, options.signal);

@@ -4,6 +4,7 @@ import { LANE_STEPS } from '#shared/contracts/lanes.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
+import { inSpan, type Tracing } from '#shared/tracing/tracing.ts';
 import type { Context, Handler, WarmUp } from './context.ts';
 import type { FunctionCaller, InvokeOptions } from './function-caller.ts';
 import { withDeclaredPorts } from './make-context.ts';
@@ -11,9 +12,12 @@ import { withDeclaredPorts } from './make-context.ts';
 /** The resources that `warmUp` of a function opens are closed when they are idle for this time. */
 const WARM_MS = 5 * 60_000;
 
+/** Without `tracing`, calls have no spans. */
+type CallerContext = Context & { tracing?: Tracing | undefined };
+
 /** Calls the functions in this process; all calls share the ports of one context. */
 export class InProcessCaller implements FunctionCaller {
-  #context: Context;
+  #context: CallerContext;
   #load: (name: string) => Promise<Handler>;
   #stack: Pick<Stack, 'find'> | undefined;
   #handlers = new Map<string, Promise<Handler>>();
@@ -22,7 +26,7 @@ export class InProcessCaller implements FunctionCaller {
 
   /** With `stack`, a function can use only the ports that stack.yml declares for it. */
   constructor(
-    context: Context,
+    context: CallerContext,
     options: { load?: (name: string) => Promise<Handler>; stack?: Pick<Stack, 'find'> } = {},
   ) {
     this.#context = context;
@@ -35,8 +39,10 @@ export class InProcessCaller implements FunctionCaller {
     this.#used.set(name, Date.now());
     if (this.#stack !== undefined) void this.warmUp(stepsAfter(name).filter((step) => this.#isCold(step)));
     try {
-      const handler = await this.#handler(name);
-      return await handler(event, { ...this.#contextOf(name), signal: limits.signal });
+      return await this.#inSpan(name, event, options, async () => {
+        const handler = await this.#handler(name);
+        return handler(event, { ...this.#contextOf(name), signal: limits.signal });
+      });
     } catch (thrown) {
       throw asSluiceError(thrown);
     } finally {
@@ -60,6 +66,15 @@ export class InProcessCaller implements FunctionCaller {
         ),
       );
     }
+  }
+
+  /** A call of an event that belongs to a trace has a span. */
+  #inSpan<T>(name: string, event: SluiceEvent, options: InvokeOptions, work: () => Promise<T>): Promise<T> {
+    const { tracing } = this.#context;
+    const parent = options.traceparent ?? event.traceparent;
+    if (tracing === undefined || parent === undefined) return work();
+    const attributes = { 'faas.name': name, 'cloudevents.event_id': event.id, 'cloudevents.event_type': event.type };
+    return inSpan(tracing, name, { kind: 'consumer', parent, attributes }, work);
   }
 
   #isCold(name: string): boolean {

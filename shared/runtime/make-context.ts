@@ -10,9 +10,13 @@ import { lanesServedBy } from '#shared/manifest/choose-lane.ts';
 import type { Postgis } from '#shared/postgis/postgis.ts';
 import { openPostgis } from '#shared/postgis/postgis-servers.ts';
 import { openObjectStore } from '#shared/storage/s3.ts';
+import { openTracing } from '#shared/tracing/open-tracing.ts';
+import type { Tracing } from '#shared/tracing/tracing.ts';
 import type { Context } from './context.ts';
 
 export interface OpenContext extends Context, AsyncDisposable {
+  /** Undefined if traces are switched off. */
+  tracing: Tracing | undefined;
   /** Resolves when every opened port responds. Throws DATABASE_UNAVAILABLE, STORE_UNAVAILABLE. */
   ping(): Promise<void>;
 }
@@ -22,6 +26,8 @@ export interface ContextOptions {
   stack?: Stack | undefined;
   /** Opens only the ports that stack.yml declares for this function. All ports are opened by default. */
   functionName?: string;
+  /** The name of this process in traces, unless it has a function name. */
+  service?: string;
 }
 
 /**
@@ -31,7 +37,7 @@ export interface ContextOptions {
 export async function openContext(
   env: Env,
   log: Logger,
-  { stack, functionName = '' }: ContextOptions = {},
+  { stack, functionName = '', service = 'sluice' }: ContextOptions = {},
 ): Promise<OpenContext> {
   const needs = stack?.find(functionName)?.needs ?? PORTS;
   const ending = new AbortController();
@@ -42,10 +48,13 @@ export async function openContext(
   };
   try {
     const ports = await openPorts(env, log, { needs, functionName, onOpened: (close) => closers.push(close) });
+    const tracing = await openTracing(env, functionName === '' ? service : `sluice-${functionName}`, log);
+    if (tracing !== undefined) closers.push(() => tracing.close());
     return {
       env,
       log,
       ...ports,
+      tracing,
       servedLanes: lanesServedBy(stack),
       publish: (event) => publishEvent(env, event, { signal: ending.signal, log }),
       signal: ending.signal,

@@ -8,6 +8,7 @@ import type { ClaimResult } from '#shared/ledger/ledger.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
 import type { SessionClaim } from '#shared/postgis/postgis.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
+import { describeSpan } from '#shared/tracing/tracing.ts';
 import type { Context } from './context.ts';
 import { isDead, OWNER } from '#shared/processes/owner.ts';
 import { countBackendDeaths, restartAfterLoss } from './restart-run.ts';
@@ -93,6 +94,13 @@ async function executeStep(
   const claim: ClaimRef = { runId, step, token };
   if (event !== undefined && !isFromRecordedClaim(event, { run, step }))
     context.log.warn({ run_id: runId, step, event: event.id, claim: event.sluiceclaim }, 'Event:Check:OtherClaim');
+  describeSpan({
+    'sluice.run_id': runId,
+    'sluice.dataset_id': run.dataset_id,
+    'sluice.lane': run.lane,
+    'sluice.step': step,
+    'sluice.attempt': attempt,
+  });
   const lost = new AbortController();
   const limits = new CallLimits([context.signal, lost.signal], context.env.STEP_TIMEOUT_SECONDS);
   const stopRenewing = keepClaim(context, claim, lost);

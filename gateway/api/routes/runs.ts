@@ -14,6 +14,7 @@ import { cancelRun } from '#shared/run-control/end-run.ts';
 import { eventOfStep } from '#shared/run-control/resume-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import { visibleText } from '#shared/text/visible-text.ts';
+import { inSpan } from '#shared/tracing/tracing.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';
@@ -169,13 +170,22 @@ export function runActionRoutes(deps: GatewayDeps): Hono {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       const { request_id, force } = await readJson(c.req.raw, RerunBody);
       const request = { operator: operatorOf(c), requestId: request_id ?? randomUUID(), force };
-      const { run, created } = await rerun(run_id, request, deps);
+      const { run, created } = await inTrace(deps, run_id, (traceparent) =>
+        rerun(run_id, { ...request, traceparent }, deps),
+      );
       return c.json(await viewOfRun(deps, run), created ? 201 : 200);
     })
     .post('/api/runs/:run_id/cancel', noQuery, async (c) => {
       const { run_id } = await findRun(deps, c.req.param('run_id'));
       return c.json(await viewOfRun(deps, await cancelRun(run_id, operatorOf(c), deps)));
     });
+}
+
+/** A rerun begins a trace, as an upload does. */
+function inTrace<T>({ tracing }: GatewayDeps, rerunOf: string, work: (traceparent?: string) => Promise<T>): Promise<T> {
+  if (tracing === undefined) return work();
+  const options = { kind: 'producer', attributes: { 'sluice.rerun_of': rerunOf } } as const;
+  return inSpan(tracing, 'rerun', options, ({ traceparent }) => work(traceparent));
 }
 
 const ActivityQuery = z.strictObject({ ...PAGE, batch_id: z.string().optional() });
