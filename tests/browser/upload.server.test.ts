@@ -91,7 +91,7 @@ describe.skipIf(problem !== undefined)(problem ?? 'the upload page', () => {
     expect(run).toMatchObject({ dataset_id: 'counties', status: 'success', operator: 'zoë', intent: 'ingest_vector' });
     await page.reload();
     await page.getByRole('link', { name: 'Open counties, version 1' }).click();
-    await page.getByText('All 100 features in this view are drawn.').waitFor();
+    await page.getByText('All 100 features in this part of the map are drawn.').waitFor();
     await expect.poll(() => shareOfColors(page, isTeal)).toBeGreaterThan(0.1);
     expect(problems).toEqual([]);
   });

@@ -52,7 +52,7 @@ export function RecipeSteps({ definitions, steps, onChange, issues, columns }: R
         value=""
         options={[
           ['', 'Choose a step'],
-          ...definitions.map(({ name, summary }) => [name, `${name}: ${summary}`] as const),
+          ...definitions.map(({ name, summary }) => [name, `${name}: ${summary.replaceAll('`', '')}`] as const),
         ]}
         onChange={(name) => name !== '' && add(name)}
       />
@@ -79,7 +79,7 @@ function StepForm({ step, position, definition, issues, columns, onChange, onRem
     <fieldset className="form-group">
       <legend>{title}</legend>
       <div className="form-step-head">
-        <p className="small muted">{definition?.summary}</p>
+        <p className="small muted">{definition?.summary.replaceAll('`', '')}</p>
         <div className="page-actions">
           <button
             type="button"
