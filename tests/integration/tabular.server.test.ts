@@ -98,9 +98,7 @@ test('tables are recognized by their file names', async () => {
     'preise',
   );
   expect(exitCode, stderr).toBe(0);
-  expect(stdout).toMatch(
-    /preise, version 1\n {2}Rows {6}1\n {2}Columns {3}id \(bigint\), preis \(double precision\)\n/,
-  );
+  expect(stdout).toMatch(/preise, version 1\n {2}Rows +1\n {2}Columns +id \(bigint\), preis \(double precision\)\n/);
 });
 
 test('a table that cannot be read fails the run with the line', async () => {
