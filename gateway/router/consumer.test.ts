@@ -49,7 +49,7 @@ test('processes as many of the fetched jobs as it has slots after a resize', asy
   const started: string[] = [];
   const queues = {
     fetch: (_queue: string, limit: number) => Promise.resolve(waiting.splice(0, limit).map((id) => ({ id }))),
-    giveBack: (_queue: string, ids: string[]) => Promise.resolve(void waiting.push(...ids)),
+    giveBack: ({ id }: Job<object>) => Promise.resolve(void waiting.push(id)),
   } as unknown as Queues;
   const consumer = new Consumer(queues, 'q', { concurrency: 3 }, (job: Job<object>) => {
     started.push(job.id);
@@ -72,7 +72,7 @@ test('gives back jobs that were fetched while it was resized to 0, and fetches t
       await fetched.promise;
       return jobs;
     },
-    giveBack: (_queue: string, ids: string[]) => Promise.resolve(void waiting.push(...ids)),
+    giveBack: ({ id }: Job<object>) => Promise.resolve(void waiting.push(id)),
   } as unknown as Queues;
   const consumer = new Consumer(queues, 'q', { concurrency: 2 }, (job: Job<object>) => {
     started.push(job.id);

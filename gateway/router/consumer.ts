@@ -143,9 +143,8 @@ export class Consumer<T extends object> {
         const jobs = await this.#queues.fetch<T>(this.queueName, free, this.share.priorities);
         if (jobs.length === free) this.#mayHaveMore = true;
         const slots = Math.max(0, this.#freeSlots); // It may have been resized during the fetch.
-        const excess = jobs.slice(slots).map(({ id }) => id);
         for (const job of jobs.slice(0, slots)) void this.#run(job);
-        await this.#queues.giveBack(this.queueName, excess);
+        for (const job of jobs.slice(slots)) await this.#queues.giveBack(job);
         this.#fetchStarted = undefined;
       }
     } catch {

@@ -16,10 +16,10 @@ const ABANDON_MS = 10_000;
 /** Calls the function with the event of a job, and stores the outcome. Never throws. */
 export async function deliver(parts: RouterParts, job: Job<Delivery>): Promise<void> {
   const startedAt = Date.now();
-  const { attempt, deferrals, worker_deaths: workerDeaths = 0, published_at } = job.data;
+  const { attempt, deferrals, worker_deaths: workerDeaths = 0, give_backs: giveBacks = 0, published_at } = job.data;
   // Every fetch after the first increments the retry count of pg-boss: after a retry, a deferral, the end of the
-  // process of the function, or a crash of the router.
-  const crashes = job.retryCount - (attempt - 1) - deferrals - workerDeaths;
+  // process of the function, a stop of the router, or a crash of the router.
+  const crashes = job.retryCount - (attempt - 1) - deferrals - workerDeaths - giveBacks;
   const history = { attempt, deferrals, workerDeaths, crashes };
   parts.metrics.observeHop(job.name, (startedAt - Math.max(published_at, job.startAfter.getTime())) / 1000);
   const span = startSpan(parts, job, history);

@@ -87,7 +87,7 @@ export class DeliveryRecovery {
     const abandoned = active.filter((job) => !own.has(job.id));
     for (const name of new Set(abandoned.map((job) => job.queue))) {
       const ids = abandoned.filter((job) => job.queue === name).map((job) => job.id);
-      await this.#queues.giveBack(name, ids, transaction);
+      await this.#queues.returnAbandoned(name, ids, transaction);
       this.#log.info({ function: name, jobs: ids.length }, 'Delivery:Recover:Done');
     }
   }

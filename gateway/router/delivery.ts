@@ -5,9 +5,10 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
 import { MAX_EVENT_BYTES } from '#shared/events/http.ts';
+import type { GivenBack } from './queues.ts';
 
 /** One event on its way to one function: the data of a job in the queue of the function. */
-export interface Delivery {
+export interface Delivery extends GivenBack {
   event: SluiceEvent;
   /** Number of the attempt, from 1. */
   attempt: number;
@@ -32,6 +33,7 @@ export const DeliverySchema = z.object({
   attempt: z.number().int().min(1),
   deferrals: z.number().int().min(0),
   worker_deaths: z.number().int().min(0).optional(),
+  give_backs: z.number().int().min(0).optional(),
   published_at: z.number(),
   call: z.object({ id: z.string(), callback_url: z.string().optional() }).optional(),
 });

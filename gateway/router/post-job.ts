@@ -38,7 +38,7 @@ export async function deliverPost<T extends { attempt: number }>(
   const error = 'error' in result ? { error: result.error } : {};
   try {
     if (outcome.kind === 'give-back') {
-      await queues.giveBack(job.name, [job.id]);
+      await queues.giveBack(job);
       return { outcome: 'give-back', ...error };
     }
     if (outcome.kind === 'retry') {

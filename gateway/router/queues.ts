@@ -20,6 +20,12 @@ export interface Priorities {
   maxPriority?: number;
 }
 
+/** Part of the data of a job. */
+export interface GivenBack {
+  /** How often a router fetched the job and returned it, because it stopped or had no slot. Absent before that. */
+  give_backs?: number | undefined;
+}
+
 /** Number of jobs of a queue. */
 export interface QueueCounts {
   queue: string;
@@ -146,9 +152,20 @@ export class Queues {
     await this.#boss.update(name, later.data, { id, startAfter: later.afterSeconds, db: transaction });
   }
 
-  /** Returns active jobs to their queue unchanged, due immediately. */
-  async giveBack(queue: string, ids: string[], executor: Executor = this.#database.relaxed): Promise<void> {
-    if (ids.length > 0) await this.#boss.fail(queue, ids, { given_back: true }, { db: executor });
+  /**
+   * Returns a fetched job to its queue, due immediately. This fetch does not count as a crash of the router. Throws
+   * DeliveryLost as `complete` does.
+   */
+  async giveBack(job: Job<object>): Promise<void> {
+    const data = { ...job.data, give_backs: ((job.data as GivenBack).give_backs ?? 0) + 1 };
+    await this.#database.transaction('relaxed', (tx) =>
+      this.putBack(tx, job, { afterSeconds: 0, data, output: { given_back: true } }),
+    );
+  }
+
+  /** Returns the jobs of dead routers to their queue, due immediately. */
+  async returnAbandoned(queue: string, ids: string[], transaction: Executor): Promise<void> {
+    if (ids.length > 0) await this.#boss.fail(queue, ids, { abandoned: true }, { db: transaction });
   }
 
   async renewHeartbeats(queue: string, ids: string[]): Promise<void> {

@@ -23,7 +23,7 @@ import { assertStorable, type Delivery, firstDelivery } from './delivery.ts';
 import { DeliveryRecovery } from './delivery-recovery.ts';
 import { RouterMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
-import { Queues } from './queues.ts';
+import { type Job, Queues } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
 
 /**
@@ -225,7 +225,8 @@ class QueueRouter implements Router {
     this.#stopping.abort();
     await Promise.race([idle, sleep(CANCEL_MS, undefined, { ref: false })]);
     this.#recovery.stop();
-    await Promise.allSettled(consumers.map(({ queueName, active }) => this.#queues.giveBack(queueName, active)));
+    const jobs: Job<object>[] = consumers.flatMap(({ running }) => running.map(({ job }) => job));
+    await Promise.allSettled(jobs.map((job) => this.#queues.giveBack(job)));
     await this.#close();
   }
 

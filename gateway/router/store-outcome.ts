@@ -53,7 +53,7 @@ async function storeOnce(parts: RouterParts, job: Job<Delivery>, outcome: Outcom
     case 'dead':
       return storeDead(parts, job, outcome.error, seconds);
     case 'give-back':
-      return parts.queues.giveBack(job.name, [job.id]);
+      return parts.queues.giveBack(job);
     case 'retry': {
       const output = { error: storableValue(outcome.error.toDocument()) };
       return putBack(parts, job, outcome.afterSeconds, { ...data, attempt: data.attempt + 1 }, output);
