@@ -5,18 +5,24 @@ import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { CRON_TOPIC, parseStack, STACK_FILE, type StackFunction } from '#shared/config/stack.ts';
 import { type CodeFacts, readCodeFacts } from './call-graph.ts';
+import { exampleEvent } from './example-events.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const BEGIN = '<!-- Facts: generated from stack.yml and the code by `npm run generate`. Do not edit. -->';
 const END = '<!-- End of the facts. -->';
+const CALL_BEGIN = '<!-- Call: generated from stack.yml by `npm run generate`. Do not edit. -->';
+const CALL_END = '<!-- End of the call. -->';
 /** Every function that parses its event can raise these. */
 const RAISED_BY_ALL = new Set(['EVENT_INVALID', 'INTERNAL']);
 
 const stack = parseStack(readFileSync(STACK_FILE, 'utf8'));
 let facts: CodeFacts[] | undefined;
 
-/** The table of facts in functions/NAME/README.md. The text outside of the two marker comments is written by hand. */
+/**
+ * The table of facts and the example call in functions/NAME/README.md. The text outside of the marker comments is
+ * written by hand.
+ */
 export const functionReadmes: readonly GeneratedFile[] = readdirSync(new URL('functions/', ROOT))
   .sort()
   .map((name, index, names) => ({
@@ -24,7 +30,8 @@ export const functionReadmes: readonly GeneratedFile[] = readdirSync(new URL('fu
     content: () => {
       facts ??= readCodeFacts(names.map((each) => `functions/${each}/handler.ts`));
       const readme = readFileSync(new URL(`functions/${name}/README.md`, ROOT), 'utf8');
-      return replaceFacts(readme, factsTable(name, stack.find(name), facts[index]));
+      const fn = stack.find(name);
+      return replaceCall(replaceFacts(readme, factsTable(name, fn, facts[index])), exampleCall(name, fn));
     },
   }));
 
@@ -37,9 +44,39 @@ export function replaceFacts(readme: string, table: string): string {
   return [title, summary.trimEnd(), block, ...rest].join('\n\n');
 }
 
+/** As replaceFacts, for the section about a call; without markers, appends it. */
+export function replaceCall(readme: string, section: string): string {
+  const block = `${CALL_BEGIN}\n\n${section}\n\n${CALL_END}`;
+  const [begin, end] = [readme.indexOf(CALL_BEGIN), readme.indexOf(CALL_END)];
+  if (begin >= 0 && end > begin) return readme.slice(0, begin) + block + readme.slice(end + CALL_END.length);
+  return `${readme.trimEnd()}\n\n${block}\n`;
+}
+
+function exampleCall(name: string, fn: StackFunction | undefined): string {
+  if (fn === undefined) throw undeclared(name);
+  return `## Call by hand
+
+\`\`\`sh
+npx sluice event ${name} RUN |
+  faas-cli invoke ${name} --async --content-type application/cloudevents+json
+\`\`\`
+
+\`sluice event\` prints the event for a run. The function also accepts one that is written by hand:
+
+\`\`\`json
+${JSON.stringify(exampleEvent(fn), undefined, 2)}
+\`\`\`
+
+With \`--async\`, an event that the function returns is published. Without it, \`faas-cli\` prints the event
+([docs/operations.md](../../docs/operations.md#functions-with-faas-cli)).`;
+}
+
+function undeclared(name: string): SluiceError {
+  return new SluiceError('CONFIG_INVALID', `stack.yml does not declare the function ${name}.`);
+}
+
 function factsTable(name: string, fn: StackFunction | undefined, code: CodeFacts | undefined): string {
-  if (fn === undefined || code === undefined)
-    throw new SluiceError('CONFIG_INVALID', `stack.yml does not declare the function ${name}.`);
+  if (fn === undefined || code === undefined) throw undeclared(name);
   const rows = [
     ['Receives', receivedBy(fn)],
     [fn.topics.includes(CRON_TOPIC) ? 'Publishes' : 'Returns', listOf(eventsOf(code)) || 'nothing'],

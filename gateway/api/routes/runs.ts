@@ -11,11 +11,11 @@ import { STRUCTURED } from '#shared/events/http.ts';
 import { readManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import type { ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
-import { eventOfStep } from '#shared/run-control/resume-run.ts';
 import { rerun } from '#shared/run-control/rerun.ts';
 import { visibleText } from '#shared/text/visible-text.ts';
 import { inSpan } from '#shared/tracing/tracing.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { eventOfFunction } from '../event-of-function.ts';
 import { noQuery, operatorOf, PAGE, parseQuery, readJson } from '../http/request-fields.ts';
 import { followRun } from './follow-run.ts';
 
@@ -41,7 +41,7 @@ const BatchQuery = z.strictObject({ manifest_key: z.string().optional() });
  * RunFilter.
  * GET /api/runs/:run_id returns a RunView.
  * GET /api/runs/:run_id/events returns server-sent events, see followRun.
- * GET /api/runs/:run_id/steps/:step/event returns the CloudEvent that starts a step, see eventOfStep.
+ * GET /api/runs/:run_id/steps/:step/event returns the CloudEvent for a call of a function, see eventOfFunction.
  * GET /api/batches/:batch_id?manifest_key returns the RunView of the newest run of the batch, or of the rejected
  * manifest. With `manifest_key`, it is the newest upload under that key, even if another manifest has the batch_id.
  * GET /api/batches/:batch_id/events?manifest_key returns server-sent events, see followRun.
@@ -57,7 +57,7 @@ export function runRoutes(deps: GatewayDeps): Hono {
       return followRun(c, { ledger, log, read: async () => view(await findRun(deps, run_id)) });
     })
     .get('/api/runs/:run_id/steps/:step/event', noQuery, async (c) => {
-      const event = eventOfStep(await findRun(deps, c.req.param('run_id')), c.req.param('step'));
+      const event = await eventOfFunction(c.req.param('step'), await findRun(deps, c.req.param('run_id')), deps);
       return c.body(JSON.stringify(event), 200, { 'content-type': STRUCTURED });
     })
     .get('/api/batches/:batch_id', async (c) => {
