@@ -5,6 +5,7 @@ import { deadLetters, discard, redrive } from './commands/dead-letters.ts';
 import { health } from './commands/health.ts';
 import { ingest, type IngestFlags, join, type JoinFlags } from './commands/ingest.ts';
 import { exportCommand, importCommand, type TransferFlags } from './commands/ledger.ts';
+import { open } from './commands/open.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { retention, type RetentionFlags } from './commands/retention.ts';
 import { activity, cancel, event, type OperatorFlags, rerun, type RerunFlags, run, runs } from './commands/runs.ts';
@@ -119,6 +120,12 @@ function defineRun(program: Command, { client, terminal, setExitCode }: CommandP
       setExitCode(await run(id, flags, client, terminal(flags))),
     );
   program
+    .command('open')
+    .description('Open the page of a run, dataset or asset in the browser, and print its address.')
+    .argument('<name>', 'id of the run or asset, or name of the dataset')
+    .addOption(jsonOption())
+    .action(async (name: string, flags: JsonFlag) => setExitCode(await open(name, client, terminal(flags))));
+  program
     .command('lineage')
     .description('Show the sources of an asset, and the assets made from it.')
     .argument('<asset>', 'id of the asset (see sluice assets)')
@@ -141,10 +148,13 @@ function defineRunControl(program: Command, { client, terminal, setExitCode }: C
     );
   program
     .command('event')
-    .description('Print the CloudEvent that starts a step of a run, for example as input of `faas-cli invoke STEP`.')
-    .argument('<step>', 'name of the step (see sluice run)')
+    .description('Print the CloudEvent that a function receives for a run, as input of `faas-cli invoke FUNCTION`.')
+    .argument(
+      '<function>',
+      'name of the function: validate-manifest, fail-run, monitor-runs, or a step (see sluice run)',
+    )
     .argument('<run>', 'id of the run')
-    .action(async (step: string, id: string) => setExitCode(await event(step, id, client, terminal({}))));
+    .action(async (name: string, id: string) => setExitCode(await event(name, id, client, terminal({}))));
   program
     .command('cancel')
     .description('Stop a run. A canceled run adds nothing to the lake.')
@@ -222,10 +232,12 @@ function defineDeadLetters(program: Command, { client, terminal, setExitCode }: 
   addListOptions(
     command
       .command('list', { isDefault: true })
-      .description('List dead letters, newest first, with the recommended action for each.'),
-  ).action(async (flags: { limit: number } & JsonFlag) =>
-    setExitCode(await deadLetters(flags, client, terminal(flags))),
-  );
+      .description('List the dead letters that can be re-driven, newest first.'),
+  )
+    .option('--all', 'also those that cannot be re-driven, with the recommended action for each')
+    .action(async (flags: { limit: number; all?: boolean } & JsonFlag) =>
+      setExitCode(await deadLetters(flags, client, terminal(flags))),
+    );
   for (const [name, execute, description] of [
     ['redrive', redrive, 'Deliver a dead letter again, after its cause was corrected.'],
     ['discard', discard, 'Delete a dead letter.'],

@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatTime } from '#shared/text/amounts.ts';
 import type { GatewayClient } from '../gateway-client.ts';
 import { EXIT, runCommand, writeJson } from '../run-command.ts';
 import { assetJson } from '../output/json-output.ts';
-import { formatTable, type Terminal } from '../output/terminal.ts';
+import { formatTable, nothingFound, type Terminal } from '../output/terminal.ts';
 
 /** `sluice assets`: lists the assets of the lake or of one dataset, newest first. */
 export function assets(
@@ -18,9 +18,13 @@ export function assets(
     });
     const found = await client.get<AssetView[]>(`/api/assets?${query}`, signal);
     if (terminal.json) writeJson(terminal, found.map(assetJson));
-    else terminal.stdout.write(`${found.length === 0 ? 'There are no assets.' : tableOf(found)}\n`);
+    else terminal.stdout.write(`${found.length === 0 ? noAssets(flags) : tableOf(found)}\n`);
     return EXIT.success;
   }, terminal);
+}
+
+function noAssets({ dataset }: { dataset?: string }): string {
+  return dataset === undefined ? 'There are no assets.' : nothingFound('asset', { '--dataset': dataset });
 }
 
 function tableOf(found: AssetView[]): string {

@@ -1,3 +1,4 @@
+import { MAX_LIMIT } from '#shared/api/views.ts';
 import { formatTime } from '#shared/text/amounts.ts';
 import type { DeadLetter, DeadLetterView } from '#shared/api/views.ts';
 import { printable } from '#shared/text/visible-text.ts';
@@ -6,14 +7,29 @@ import type { GatewayClient } from '../gateway-client.ts';
 import { type Terminal, formatTable } from '../output/terminal.ts';
 import type { OperatorFlags } from './runs.ts';
 
-/** `sluice dead-letters`: lists the events that the router no longer retries, with the recommended action for each. */
-export function deadLetters(flags: { limit: number }, client: GatewayClient, terminal: Terminal): Promise<number> {
+/**
+ * `sluice dead-letters`: lists the events that can be delivered again, or with --all, every event that the router no
+ * longer retries, with the recommended action for each.
+ */
+export function deadLetters(
+  { limit, all = false }: { limit: number; all?: boolean },
+  client: GatewayClient,
+  terminal: Terminal,
+): Promise<number> {
   return runCommand(async (signal) => {
-    const letters = await client.get<DeadLetterView[]>(`/api/dead-letters?limit=${flags.limit}`, signal);
-    if (terminal.json) writeJson(terminal, letters);
-    else terminal.stdout.write(`${letters.length === 0 ? 'There are no dead letters.' : tableOf(letters)}\n`);
+    const letters = await client.get<DeadLetterView[]>(`/api/dead-letters?limit=${all ? limit : MAX_LIMIT}`, signal);
+    const shown = (all ? letters : letters.filter(({ redrivable }) => redrivable)).slice(0, limit);
+    if (terminal.json) writeJson(terminal, shown);
+    else terminal.stdout.write(`${describeList(shown, letters.filter(({ redrivable }) => !redrivable).length, all)}\n`);
     return EXIT.success;
   }, terminal);
+}
+
+function describeList(shown: DeadLetterView[], ended: number, all: boolean): string {
+  const list = shown.length > 0 ? tableOf(shown) : `There are no dead letters${all ? '' : ' to re-drive'}.`;
+  if (all || ended === 0) return list;
+  const others = ended === 1 ? '1 dead letter' : `${ended} dead letters`;
+  return `${list}\n${others} cannot be re-driven. To list them with the reason: npx sluice dead-letters --all`;
 }
 
 /** `sluice dead-letters redrive ID`: delivers a dead letter again. Exits with 1 and advice when that has no effect. */

@@ -130,7 +130,9 @@ describe('ingest', () => {
       'y',
     ]);
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/failure/)]);
-    expect(stderr).toMatch(/CRS_MISSING: .*Straßen ohne crs\.csv.*\n[^]*Set `crs` of the file in the manifest/);
+    expect(stderr).toContain(`CRS_MISSING: ${csv} contains no coordinate reference system, and --crs is not set.`);
+    expect(stderr).toMatch(new RegExp(`\\n  file: ${csv}\\n  Set --crs, or upload the file with its CRS\\.`));
+    expect(stderr).not.toContain('s3:');
   });
 
   test('a rejected manifest exits with 1, and its JSON document has no run', async () => {
@@ -183,6 +185,10 @@ test('runs, run and assets show the ingested data', async () => {
   expect(runs).toEqual([document]);
   expect(JSON.parse((await run(['run', String(document.run_id), '--json'])).stdout)).toEqual(document);
   expect(JSON.parse((await run(['assets', '--dataset', 'liste', '--json'])).stdout)).toEqual([document.asset]);
+  expect((await run(['runs', '--dataset', 'lïste', '--status', 'failure'])).stdout).toBe(
+    'No run matches --status failure and --dataset lïste.',
+  );
+  expect((await run(['assets', '--dataset', 'lïste'])).stdout).toBe('No asset matches --dataset lïste.');
   expect((await run(['runs'])).stdout).toMatch(/^STARTED \(UTC\) +RUN +STATUS +DATASET/);
   expect((await run(['assets', '--dataset', 'liste'])).stdout).toMatch(
     /^CREATED \(UTC\) +DATASET +VERSION +ROWS[^]*liste +1 +2 +Point/,

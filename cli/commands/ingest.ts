@@ -21,6 +21,7 @@ import {
   tabularParameters,
   userName,
 } from '../input/options.ts';
+import { localPath } from '../input/local-names.ts';
 import { findSourceFiles } from '../input/source-files.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress, type Progress } from '../output/progress.ts';
@@ -128,7 +129,7 @@ function submitBatch(
       }
       if (last === undefined)
         throw new SluiceError('BATCH_NOT_FOUND', `The gateway returned no state of the batch ${batch.batchId}.`);
-      showRun(last, terminal, { steps: false }); // The progress display has shown the steps.
+      showRun(last, terminal, { steps: false, batch }); // The progress display has shown the steps.
       return exitCodeOfStatus(last.status);
     },
     terminal,
@@ -144,11 +145,21 @@ async function uploadBatch(batch: Batch, client: GatewayClient, progress: Progre
   const total = batch.uploads.reduce((sum, { size }) => sum + size, 0);
   let sent = 0;
   for (const { path, key, size } of batch.uploads) {
-    await client.uploadFile(key, path, { signal, onSent: (bytes) => progress.uploading(sent + bytes, total) });
+    const onSent = (bytes: number) => progress.uploading(sent + bytes, total);
+    await client.uploadFile(key, path, { signal, onSent }).catch((thrown: unknown) => {
+      throw nameFile(thrown, path);
+    });
     sent += size;
   }
   await client.uploadText(batch.manifestKey, `${JSON.stringify(batch.manifest, undefined, 2)}\n`, signal);
   progress.uploaded(batch.uploads.length, total);
+}
+
+/** The error about an upload that is too large, with the path of the file. */
+function nameFile(thrown: unknown, path: string): unknown {
+  if (!(thrown instanceof SluiceError) || thrown.code !== 'FILE_TOO_LARGE') return thrown;
+  const file = localPath(path);
+  return new SluiceError(thrown.code, `${file}: ${thrown.message}`, { details: { ...thrown.details, file } });
 }
 
 function eventsPath({ batchId, manifestKey }: Batch): string {

@@ -146,9 +146,7 @@ test('lineage and catalog name both parents; the same join again returns the sam
 test('a missing asset fails the run; wrong usage fails before the upload', async () => {
   const missing = await run(['join', 'länder', 'nirgends', '--on', 'iso_a2=Land', '--dataset', 'x']);
   expect(missing.exitCode).toBe(1);
-  expect(missing.stderr).toContain(
-    'ASSET_NOT_FOUND: metadata.join_config.tabular_asset_id: the dataset "nirgends" has no assets.',
-  );
+  expect(missing.stderr).toContain('ASSET_NOT_FOUND: the table: the dataset "nirgends" has no assets.');
   const types = await json('join', 'länder', 'hauptstädte', '--on', 'area_km2=Land', '--dataset', 'x');
   expect(types).toMatchObject({
     exitCode: 1,

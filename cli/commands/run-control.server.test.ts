@@ -66,6 +66,15 @@ test('event prints the event of a step; a function that receives it again does n
     expect.stringContaining('has no step "export-cog"; its steps are load-to-postgis, transform-recipe'),
   ]);
   expect(unknown.exitCode).not.toBe(0);
+  // The other functions are no steps of the lane.
+  const archived = await run(['event', 'validate-manifest', document.run_id]);
+  expect([archived.exitCode, archived.stderr]).toEqual([
+    2,
+    expect.stringContaining('validate-manifest has nothing to'),
+  ]);
+  const ended = await run(['event', 'fail-run', document.run_id]);
+  expect([ended.exitCode, ended.stderr]).toEqual([2, expect.stringContaining('so fail-run cannot fail it.')]);
+  expect(await eventOf('monitor-runs')).toMatchObject({ type: 'sluice.tick' });
 });
 
 describe('rerun', () => {
@@ -154,6 +163,7 @@ test('cancel stops an active run, and exits with 1 for an ended run', async () =
     },
   ]);
   expect(await activities(runId)).toEqual(expect.arrayContaining(['Zoë 🗺: run_canceled']));
+  expect((await run(['run', runId])).stdout).toMatch(/^ {2}transform-recipe +canceled/m);
   expect(await json('cancel', runId)).toMatchObject({ exitCode: 0, document: { status: 'canceled' } });
   const { document } = await json('ingest', COUNTRIES, '--dataset', 'fertig');
   expect(await json('cancel', document.run_id)).toMatchObject({
@@ -162,13 +172,13 @@ test('cancel stops an active run, and exits with 1 for an ended run', async () =
   });
 });
 
-test('dead letters are listed with an action, and can be discarded; an error in a file is not one', async () => {
+test('dead letters that can be re-driven are listed, all with --all; an error in a file is not one', async () => {
   const csv = join(folder, 'tot.csv');
   await writeFile(csv, 'x,y\n2600000,1200000\n');
   const { document } = await json('ingest', csv, '--dataset', 'tot', '--x-column', 'x', '--y-column', 'y');
   expect(document).toMatchObject({ status: 'failure', error: { code: 'CRS_MISSING' } });
   const letterOfRun = async () =>
-    (JSON.parse((await run(['dead-letters', '--json'])).stdout) as { id: string; run_id: string }[]).find(
+    (JSON.parse((await run(['dead-letters', '--all', '--json'])).stdout) as { id: string; run_id: string }[]).find(
       (letter) => letter.run_id === document.run_id,
     );
   expect(await letterOfRun()).toBeUndefined();
@@ -177,7 +187,11 @@ test('dead letters are listed with an action, and can be discarded; an error in 
   const event = makeEvent('sluice.run.requested.raster', document.run_id, { run_id: document.run_id });
   await sluice.router.publishTo('load-to-postgis', event, { callId: 'tot' });
   const id = (await vi.waitFor(async () => (await letterOfRun()) ?? expect.unreachable(), 30_000)).id;
-  expect((await run(['dead-letters'])).stdout).toMatch(
+  expect((await run(['dead-letters'])).stdout).toBe(
+    'There are no dead letters to re-drive.\n' +
+      '1 dead letter cannot be re-driven. To list them with the reason: npx sluice dead-letters --all',
+  );
+  expect((await run(['dead-letters', '--all'])).stdout).toMatch(
     new RegExp(
       `${id} +load-to-postgis +EVENT_INVALID +1 +${document.run_id} .*` +
         `Rerun it instead: npx sluice rerun ${document.run_id}`,

@@ -4,9 +4,11 @@ import type { ActivityView, RunView } from '#shared/api/views.ts';
 import { formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import { followRun, type GatewayClient } from '../gateway-client.ts';
+import type { Batch } from '../input/batch.ts';
+import { withLocalNames, withOptions } from '../input/local-names.ts';
 import { errorJson, runJson } from '../output/json-output.ts';
 import { createProgress } from '../output/progress.ts';
-import { colorsFor, formatTable, type Terminal } from '../output/terminal.ts';
+import { colorsFor, formatTable, nothingFound, type Terminal } from '../output/terminal.ts';
 import { EXIT, exitCodeOfStatus, runCommand, writeJson } from '../run-command.ts';
 
 /** `sluice runs`: lists runs, newest first. */
@@ -23,12 +25,16 @@ export function runs(
     });
     const views = await client.get<RunView[]>(`/api/runs?${query}`, signal);
     if (terminal.json) writeJson(terminal, views.map(runJson));
-    else terminal.stdout.write(`${views.length === 0 ? NO_RUNS : tableOf(views)}\n`);
+    else terminal.stdout.write(`${views.length === 0 ? noRuns(flags) : tableOf(views)}\n`);
     return EXIT.success;
   }, terminal);
 }
 
-const NO_RUNS = 'There are no runs. To start one: npx sluice ingest FILE --dataset NAME';
+function noRuns({ status, dataset }: { status?: string; dataset?: string }): string {
+  if (status === undefined && dataset === undefined)
+    return 'There are no runs. To start one: npx sluice ingest FILE --dataset NAME';
+  return nothingFound('run', { '--status': status, '--dataset': dataset });
+}
 
 function tableOf(views: RunView[]): string {
   const rows = views.map((run) => [
@@ -62,10 +68,10 @@ export function run(
   );
 }
 
-/** `sluice event STEP RUN`: writes the CloudEvent that starts a step, as input of `faas-cli invoke`. */
-export function event(step: string, runId: string, client: GatewayClient, terminal: Terminal): Promise<number> {
+/** `sluice event FUNCTION RUN`: writes the CloudEvent for a call of a function, as input of `faas-cli invoke`. */
+export function event(name: string, runId: string, client: GatewayClient, terminal: Terminal): Promise<number> {
   return runCommand(async (signal) => {
-    const path = `/api/runs/${encodeURIComponent(runId)}/steps/${encodeURIComponent(step)}/event`;
+    const path = `/api/runs/${encodeURIComponent(runId)}/steps/${encodeURIComponent(name)}/event`;
     writeJson(terminal, await client.get<object>(path, signal));
     return EXIT.success;
   }, terminal);
@@ -88,11 +94,21 @@ async function followToEnd(
   return last;
 }
 
-/** Writes a run with its result to standard output, and its error to standard error. */
-export function showRun(view: RunView, terminal: Terminal, { steps }: { steps: boolean }): void {
+/**
+ * Writes a run with its result to standard output, and its error to standard error. `batch`: what this command
+ * uploaded, so that the text names its files and options. The JSON document is the same for all commands.
+ */
+export function showRun(
+  view: RunView,
+  terminal: Terminal,
+  { steps, batch }: { steps: boolean; batch?: Pick<Batch, 'uploads' | 'manifest'> },
+): void {
+  const shown = batch === undefined ? view : withLocalNames(view, batch);
   if (terminal.json) writeJson(terminal, runJson(view));
-  else terminal.stdout.write(`${formatRun(view, colorsFor(terminal.stdout), { steps })}\n`);
-  if (view.error) terminal.stderr.write(`${formatError(view.error, colorsFor(terminal.stderr), view)}\n`);
+  else terminal.stdout.write(`${formatRun(shown, colorsFor(terminal.stdout), { steps })}\n`);
+  if (shown.error === null) return;
+  const reword = batch === undefined ? undefined : withOptions;
+  terminal.stderr.write(`${formatError(shown.error, colorsFor(terminal.stderr), shown, reword)}\n`);
 }
 
 /** `sluice activity`: lists the activities of one run or of all runs, newest first. */
@@ -105,9 +121,13 @@ export function activity(
     const path = flags.run === undefined ? '/api/activity' : `/api/runs/${encodeURIComponent(flags.run)}/activity`;
     const activities = await client.get<ActivityView[]>(`${path}?limit=${flags.limit}`, signal);
     if (terminal.json) writeJson(terminal, activities);
-    else terminal.stdout.write(`${activities.length === 0 ? 'There are no activities.' : activityTable(activities)}\n`);
+    else terminal.stdout.write(`${activities.length === 0 ? noActivities(flags) : activityTable(activities)}\n`);
     return EXIT.success;
   }, terminal);
+}
+
+function noActivities({ run: id }: { run?: string }): string {
+  return id === undefined ? 'There are no activities.' : nothingFound('activity', { '--run': id });
 }
 
 function activityTable(activities: ActivityView[]): string {

@@ -50,7 +50,7 @@ export function definedFields<T extends object>(fields: T): T {
 }
 
 /** The command-line option for each manifest field, for messages. */
-const OPTIONS: Record<string, string> = {
+export const OPTIONS: Record<string, string> = {
   batch_id: '--batch-id',
   uploader: '--uploader',
   intent: '--intent',
@@ -74,6 +74,7 @@ const OPTIONS: Record<string, string> = {
   skip_lines: '--skip-lines',
   null_values: '--null',
   'tabular.columns': '--column-type',
+  allow_duplicate_keys: '--allow-duplicates',
   max_rejected_rows: '--max-rejected',
 };
 

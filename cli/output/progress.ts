@@ -50,6 +50,7 @@ class LineProgress implements Progress {
     if (view.run_id !== null) this.#writeOnce(`Run ${view.run_id} started.`);
     for (const { name, status, attempt, seconds } of view.steps) {
       if (status === 'done') this.#writeOnce(`${name}: done${seconds === null ? '' : ` in ${formatSeconds(seconds)}`}`);
+      if (status === 'canceled') this.#writeOnce(`${name}: canceled`);
       if (status === 'failed') this.#writeOnce(`${name}: failed${attempt > 1 ? `, attempt ${attempt}` : ''}`);
     }
   }
@@ -129,6 +130,7 @@ export function stepLines(view: RunView, { spinner, colors, since }: StepStyle):
     const time = colors.dim(formatSeconds(seconds ?? 0));
     if (status === 'done') return `${colors.green('✔')} ${padded}${time}${attempts}`;
     if (status === 'failed') return `${colors.red('✘')} ${padded}${colors.red('failed')}${attempts}`;
+    if (status === 'canceled') return `${colors.yellow('–')} ${padded}${colors.yellow('canceled')}${attempts}`;
     if (status === 'running' && view.status === 'running')
       return `${colors.cyan(spinner)} ${padded}${formatSeconds(since(`${name} ${attempt}`))}${attempts}`;
     return colors.dim(`· ${name}`) + attempts;

@@ -17,6 +17,14 @@ export function colorsFor(stream: OutputStream, variables: NodeJS.ProcessEnv = p
   return createColors(stream.isTTY === true && !variables.NO_COLOR && variables.TERM !== 'dumb');
 }
 
+/** That a list is empty because of its filters: `No run matches --status failure and --dataset roads.` */
+export function nothingFound(what: string, filters: Record<string, string | undefined>): string {
+  const given = Object.entries(filters).flatMap(([option, value]) =>
+    value === undefined ? [] : [`${option} ${value}`],
+  );
+  return `No ${what} matches ${printable(given.join(' and '))}.`;
+}
+
 /** Formats rows as a table with aligned columns. The first row is the header. */
 export function formatTable(rows: string[][]): string {
   const clean = rows.map((row) => row.map(printable));

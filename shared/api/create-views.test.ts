@@ -43,6 +43,22 @@ test('contains no internal fields of the ledger', () => {
   ]);
 });
 
+test.each([
+  [{ status: 'running' }, { status: 'canceled', error: null }],
+  [{ status: 'failed', error: { code: 'CLAIM_STALE', message: 'Ended.', details: {} } }, { status: 'canceled' }],
+  [{ status: 'failed', error: { code: 'STORE_UNAVAILABLE', message: 'Away.', details: {} } }, { status: 'failed' }],
+  [{ status: 'done' }, { status: 'done' }],
+  [{ status: 'pending' }, { status: 'pending' }],
+] as const)('a step %j of a canceled run is shown as %j', (step, shown) => {
+  const canceled = { ...withStep('load-to-postgis', step), status: 'canceled' as const };
+  expect(runView(canceled, [], '').steps[0]).toMatchObject(shown);
+});
+
+test('the archive step of a canceled run is executed', () => {
+  const canceled = { ...withStep('archive', { status: 'running' }), status: 'canceled' as const };
+  expect(runView(canceled, [], '').steps.at(-1)).toMatchObject({ name: 'archive', status: 'running' });
+});
+
 test('has a duration for each step that has ended', () => {
   const started = { started_at: '2026-01-02T03:04:05.000Z', attempt: 2 };
   const running = withStep('load-to-postgis', { ...started, status: 'running' });

@@ -17,7 +17,7 @@ export function runView(run: RunDocument, assets: AssetDocument[], baseUrl: stri
     run_id: run.run_id,
     batch_id: run.batch_id,
     status: run.status,
-    steps: run.steps.map(stepView),
+    steps: run.steps.map((step) => stepView(step, run)),
     asset: views[0] ?? null,
     assets: views,
     reused: isReused(run),
@@ -119,8 +119,17 @@ function isReused(run: RunDocument): boolean {
   return (reply?.data as { reused?: boolean } | undefined)?.reused === true;
 }
 
-function stepView({ name, status, attempt, started_at, finished_at, error }: Step): StepView {
+function stepView(step: Step, run: Pick<RunDocument, 'status'>): StepView {
+  const { name, attempt, started_at, finished_at } = step;
+  const isCanceled = run.status === 'canceled' && wasStopped(step);
+  const [status, error] = isCanceled ? (['canceled', null] as const) : [step.status, step.error];
   const ended = started_at !== null && finished_at !== null;
   const seconds = ended ? (Date.parse(finished_at) - Date.parse(started_at)) / 1000 : null;
   return { name, status, attempt, seconds, started_at, finished_at, error };
+}
+
+/** Whether a step of a canceled run was executing. Its worker lost the claim; a killed one recorded nothing. */
+function wasStopped({ name, status, error }: Step): boolean {
+  if (name === 'archive') return false; // It is executed after the cancellation.
+  return status === 'running' || (status === 'failed' && ['CLAIM_STALE', 'CANCELED'].includes(error?.code ?? ''));
 }

@@ -114,12 +114,20 @@ function formatDataTime({ start, end, source }: NonNullable<AssetView['data_time
   return `${shown.join(' to ')} UTC (${source})`;
 }
 
-/** An error with its code, its location and the advice. `ended` is the run that the error ended. */
-export function formatError(error: ErrorDocument, colors: Colors, ended?: Ended): string {
+/**
+ * An error with its code, its location and the advice. `ended` is the run that the error ended. `reword` adapts the
+ * advice to the reader.
+ */
+export function formatError(
+  error: ErrorDocument,
+  colors: Colors,
+  ended?: Ended,
+  reword: (advice: string) => string = (advice) => advice,
+): string {
   return [
     `${colors.red(colors.bold(error.code))}: ${printable(error.message)}`,
     ...formatLocation(error.details).map((line) => `  ${line}`),
-    `  ${adviceFor(error.code, ended)}`,
+    `  ${reword(adviceFor(error.code, ended))}`,
   ].join('\n');
 }
 

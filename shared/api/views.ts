@@ -15,7 +15,8 @@ export const MAX_LIMIT = 500;
 
 export interface StepView {
   name: string;
-  status: Step['status'];
+  /** `canceled`: the step was stopped, because its run was canceled. */
+  status: Step['status'] | 'canceled';
   /** How often the step was started. */
   attempt: number;
   /** Duration of the last attempt; null until it has ended. */

@@ -3,11 +3,12 @@ import type { RunView, StepView } from '../../../shared/api/views.ts';
 import { counted, duration } from '../ui/format.ts';
 import { RelativeTime } from '../ui/relative-time.tsx';
 
-const MARKS: Record<StepView['status'], string> = { done: '✓', running: '●', failed: '✕', pending: '' };
+const MARKS: Record<StepView['status'], string> = { done: '✓', running: '●', failed: '✕', canceled: '–', pending: '' };
 const NAMES: Record<StepView['status'], string> = {
   done: 'done',
   running: 'running',
   failed: 'failed',
+  canceled: 'canceled',
   pending: 'not started',
 };
 
@@ -50,6 +51,7 @@ export function StepTimeline({ run }: { run: RunView }) {
 }
 
 function stateOf(step: StepView, run: RunView): string {
+  if (step.status === 'canceled') return NAMES.canceled;
   if (step.seconds !== null) return `${NAMES[step.status]} in ${duration(step.seconds)}`;
   if (step.status === 'pending' && run.status !== 'running' && step.name !== 'archive') return 'not executed';
   return NAMES[step.status];
