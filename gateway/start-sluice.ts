@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Env, publicUrl } from '#shared/config/env.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import type { SluiceEvent } from '#shared/events/event.ts';
 import { createLogger, type Logger } from '#shared/log/log.ts';
 import { deleteLateUploads, deleteWorkingData } from '#shared/run-control/working-data.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -26,8 +27,10 @@ import { FunctionHosts } from './hosts/function-hosts.ts';
 import { runCron } from './jobs/cron.ts';
 import { BackgroundJobs } from './jobs/background-jobs.ts';
 import { publishNextEvents, publishWaitingManifests } from './jobs/publish-pending.ts';
+import { callerWithSettings } from './openfaas/caller-with-settings.ts';
 import { CountedCaller } from './openfaas/counted-caller.ts';
-import { Deployments } from './openfaas/deployments.ts';
+import { Deployments, type DeploymentsOptions } from './openfaas/deployments.ts';
+import { SecretStore } from './openfaas/secret-store.ts';
 import { createRouter, type Router, type RouterOptions } from './router/router.ts';
 
 /** A Sluice that is running in this process. */
@@ -93,10 +96,11 @@ export async function startSluice(
   opened.defer(() => context[Symbol.asyncDispose]());
   const startsFunctions = env.FUNCTION_URL === undefined && !broker;
   if (given.S3_ENDPOINT !== undefined) await prepareStore(context, env, startsFunctions ? 'pipeline' : 'gateway');
+  const scale = (name: string, calls: number) => router.scale(name, calls);
+  const deployments = startsFunctions ? openDeployments(home, { stack, env, scale }) : undefined;
+  const ownContext = { ...context, env, publish: (event: SluiceEvent) => router.publish(event) };
   const caller = new CountedCaller(
-    startsFunctions
-      ? await openFunctionCaller({ ...context, env, publish: (event) => router.publish(event) }, stack, opened)
-      : remoteCaller(env),
+    deployments ? await openFunctionCaller(ownContext, { stack, deployments }, opened) : remoteCaller(env),
   );
   const router = await openRouter({ stack, caller, env, log, tracing: context.tracing });
   opened.defer(() => router.stop());
@@ -105,9 +109,8 @@ export async function startSluice(
   opened.defer(() => jobs.stop());
   const parts = { ...context, env, router, signal: jobs.signal };
   onNotification = (body) => void publishUploads(body, parts);
-  const ownPostgis = given.POSTGIS_URL === undefined;
-  await jobs.run('WorkingData:Delete:Failed', deleteWorkingData(context, { ownPostgis }));
-  const deployments = startsFunctions ? openDeployments(home, { stack, env, router }) : undefined;
+  await jobs.run('WorkingData:Delete:Failed', deleteWorkingData(context, { ownPostgis: !given.POSTGIS_URL }));
+  deployments?.applyStored();
   await router.start();
   startJobs(jobs, { ...parts, stack, deployments }, broker);
   const access = await Access.open(env, { home, log });
@@ -159,11 +162,12 @@ function startJobs(
 }
 
 /** Which of the functions this process calls, as stored in the folder of Sluice. */
-function openDeployments(
-  home: string,
-  { router, ...options }: { stack: Stack; env: Env; router: Router },
-): Deployments {
-  return new Deployments({ file: join(home, 'functions.json'), ...options, scale: router.scale.bind(router) });
+function openDeployments(home: string, options: Pick<DeploymentsOptions, 'stack' | 'env' | 'scale'>): Deployments {
+  return new Deployments({
+    file: join(home, 'functions.json'),
+    secrets: new SecretStore(join(home, 'secrets')),
+    ...options,
+  });
 }
 
 /** Answers the requests of the listener with the gateway. */
@@ -232,12 +236,13 @@ function remoteCaller({ FUNCTION_URL }: Env): FunctionCaller {
 /** Calls the functions on this machine: in supervised processes, or in this process. */
 async function openFunctionCaller(
   context: Context & Pick<OpenContext, 'tracing'>,
-  stack: Stack,
+  { stack, deployments }: { stack: Stack; deployments: Deployments },
   opened: AsyncDisposableStack,
 ): Promise<FunctionCaller> {
   const { env, log } = context;
-  if (env.FUNCTION_PROCESSES === 0) return new InProcessCaller(context, { stack });
+  const settingsOf = (name: string) => deployments.settingsForCall(name);
+  if (env.FUNCTION_PROCESSES === 0) return callerWithSettings(new InProcessCaller(context, { stack }), settingsOf);
   const hosts = await FunctionHosts.start({ env, log });
   opened.defer(() => hosts.stop());
-  return hosts;
+  return callerWithSettings(hosts, settingsOf);
 }

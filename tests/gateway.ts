@@ -34,7 +34,7 @@ export interface TestGateway {
  * event types that it receives and its code.
  */
 export async function startGateway(
-  functions: Record<string, { topic: string; run: TestFunction }> = {},
+  functions: Record<string, { topic: string; run: TestFunction; environment?: Record<string, string> }> = {},
   variables: Record<string, string> = {},
   { now = Date.now, log = SILENT_LOG }: { now?: () => number; log?: Logger } = {},
 ): Promise<TestGateway> {
@@ -43,7 +43,10 @@ export async function startGateway(
   const stack = parseStack(
     JSON.stringify({
       functions: Object.fromEntries(
-        Object.entries(functions).map(([name, { topic }]) => [name, { annotations: { topic } }]),
+        Object.entries(functions).map(([name, { topic, environment = {} }]) => [
+          name,
+          { annotations: { topic }, environment },
+        ]),
       ),
     }),
   );

@@ -78,6 +78,7 @@ export const ROUTE_ROLES: Readonly<Record<string, RouteAccess>> = {
 
   'GET /system/info': 'viewer',
   'GET /system/namespaces': 'viewer',
+  'GET /system/namespace/:name': 'viewer',
   'GET /system/functions': 'viewer',
   'GET /system/function/:name': 'viewer',
   'GET /system/logs': 'viewer',

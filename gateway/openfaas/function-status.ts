@@ -1,5 +1,6 @@
 import { type Env, ENV_SCHEMA } from '#shared/config/env.ts';
 import type { StackFunction } from '#shared/config/stack.ts';
+import { SluiceError } from '#shared/errors/sluice-error.ts';
 
 /** The only namespace. OpenFaaS gives it this name. */
 export const NAMESPACE = 'openfaas-fn';
@@ -7,6 +8,12 @@ export const NAMESPACE = 'openfaas-fn';
 /** Whether a request is for another namespace. Without one, it is for the only one. */
 export function isOtherNamespace(namespace: string | undefined): boolean {
   return namespace !== undefined && namespace !== '' && namespace !== NAMESPACE;
+}
+
+/** Throws REQUEST_INVALID for another namespace, as OpenFaaS does. */
+export function requireNamespace(namespace: string | undefined): void {
+  if (isOtherNamespace(namespace))
+    throw new SluiceError('REQUEST_INVALID', `The namespace must be ${NAMESPACE}, not ${JSON.stringify(namespace)}.`);
 }
 
 /** A function as OpenFaaS's gateway describes it. */
@@ -34,6 +41,7 @@ export interface FunctionStatus {
 /** What the gateway adds about a function to stack.yml. */
 export interface FunctionFacts {
   envVars: Record<string, string>;
+  secrets: string[];
   invocationCount: number;
   replicas: number;
   availableReplicas: number;
@@ -47,7 +55,6 @@ export function functionStatus(fn: StackFunction, facts: FunctionFacts): Functio
     namespace: NAMESPACE,
     envProcess: fn.fprocess,
     constraints: fn.constraints,
-    secrets: fn.secrets,
     labels: fn.labels,
     annotations: fn.annotations,
     ...(Object.keys(fn.limits).length === 0 ? {} : { limits: fn.limits }),
@@ -67,7 +74,12 @@ export function settingsOf(fn: StackFunction, env: Env): Record<string, string> 
 
 /** The environment that stack.yml declares, for a function in a container. */
 export function declaredSettings(fn: StackFunction): Record<string, string> {
-  return Object.fromEntries(Object.entries(fn.environment).map(([name, value]) => [name, withoutPassword(value)]));
+  return shownSettings(fn.environment);
+}
+
+/** Settings without the passwords in URLs. */
+export function shownSettings(settings: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, withoutPassword(value)]));
 }
 
 /** A URL without its user and password. Other texts are unchanged. */

@@ -19,4 +19,7 @@ export const ACTIVITIES = [
   'function_deployed',
   'function_removed',
   'function_scaled',
+  'secret_created',
+  'secret_updated',
+  'secret_removed',
 ] as const;

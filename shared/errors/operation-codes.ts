@@ -77,6 +77,11 @@ export const OPERATION_CODES = {
     'List the dead letters with `npx sluice dead-letters`. Re-driven and discarded ones are removed.',
   ),
   FUNCTION_NOT_FOUND: permanent('The function does not exist.', 'Use the name of a function in stack.yml.'),
+  SECRET_NOT_FOUND: permanent('The secret does not exist.', 'List the secrets with `faas-cli secret list`.'),
+  SECRET_CONFLICT: permanent(
+    'The secret exists already, or a deployed function uses it.',
+    'Change its value with `faas-cli secret update`, or deploy the function without it first.',
+  ),
   ROUTE_NOT_FOUND: permanent('The gateway has no such route.', 'Check the path and the method of the request.'),
   BATCH_NOT_FOUND: permanent(
     'Sluice has not received a manifest with this batch_id.',

@@ -13,7 +13,15 @@ export interface InvokeOptions {
    * process. Callers that do not start processes ignore it.
    */
   alone?: boolean;
+  /**
+   * Variables of the environment that this function has with values of its own, see withSettings. Only callers that
+   * execute functions, and processes that the gateway started, apply them: a container has its own environment.
+   */
+  settings?: Readonly<Record<string, string>>;
 }
+
+/** The header with `settings` of a call over a Unix socket: JSON in percent-encoding. */
+export const SETTINGS_HEADER = 'x-sluice-settings';
 
 /** Why the process of a function ended during a call. */
 export type DeathReason = 'exited' | 'frozen' | 'memory';

@@ -1,15 +1,20 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseEnv } from '#shared/config/env.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { writeEvent } from '#shared/events/http.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context, Handler } from './context.ts';
 import { FunctionMetrics } from './function-metrics.ts';
-import type { FunctionCaller } from './function-caller.ts';
+import { type FunctionCaller, SETTINGS_HEADER } from './function-caller.ts';
 import { functionUrls, HttpFunctionCaller } from './http-function-caller.ts';
 import { type FunctionServer, serveFunctions } from './function-server.ts';
 import { InProcessCaller, loadHandler } from './in-process-caller.ts';
@@ -311,4 +316,53 @@ test('a process of all functions warms up the later steps of a lane with its fir
   await expect.poll(() => loads).toEqual(['transform-recipe']);
   await caller.invoke('load-to-postgis', event({}), { signal: never });
   expect(loads).toEqual(['transform-recipe']);
+});
+
+describe('a call with settings', () => {
+  const env = parseEnv({ LOG_LEVEL: 'silent' });
+  const shared = { ...context, env };
+  const caller = new InProcessCaller(shared, {
+    load: () =>
+      Promise.resolve((received, { env: used, log }) =>
+        Promise.resolve({ ...received, data: [used.MAX_FILE_BYTES, log.level] }),
+      ),
+  });
+  const options = { signal: never, settings: { MAX_FILE_BYTES: '7', LOG_LEVEL: 'fatal' } };
+  const serve = (listenOn: { socket: string } | { port: number; address: string }) =>
+    serveFunctions({ functionAt: () => 'f', caller, listenOn, ready: () => Promise.resolve(), log: SILENT_LOG });
+
+  test('applies them to this call only', async () => {
+    expect(await caller.invoke('f', event({}), { ...options, settings: { MAX_FILE_BYTES: '7' } })).toMatchObject({
+      data: [7, 'silent'],
+    });
+    expect(await caller.invoke('f', event({}), { signal: never })).toMatchObject({
+      data: [env.MAX_FILE_BYTES, 'silent'],
+    });
+    await expect(caller.invoke('f', event({}), options)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/^LOG_LEVEL must be one of /) as string,
+    });
+  });
+
+  test('passes them to a process that the gateway started, over its socket', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-socket-'));
+    const socket = join(folder, 's');
+    const own = await serve({ socket });
+    const client = new HttpFunctionCaller((name) => `http://host/${name}`, socket);
+    const settings = { MAX_FILE_BYTES: '7', LOG_LEVEL: 'error' };
+    expect(await client.invoke('f', event({}), { signal: never, settings })).toMatchObject({ data: [7, 'error'] });
+    client.close();
+    await own.close(0);
+    await rm(folder, { recursive: true });
+  });
+
+  test('cannot change a function on a port, where any client can call it', async () => {
+    const own = await serve({ port: 0, address: '127.0.0.1' });
+    const url = `http://127.0.0.1:${own.port}/`;
+    const { headers, body } = writeEvent(event({}));
+    const settings = encodeURIComponent(JSON.stringify({ MAX_FILE_BYTES: '7' }));
+    const reply = await fetch(url, { method: 'POST', headers: { ...headers, [SETTINGS_HEADER]: settings }, body });
+    expect(await reply.json()).toEqual([env.MAX_FILE_BYTES, 'silent']);
+    await own.close(0);
+  });
 });

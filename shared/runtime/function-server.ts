@@ -18,7 +18,7 @@ import { reasonOf } from '#shared/text/error-reason.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import { isTraceparent } from '#shared/tracing/tracing.ts';
 import type { FunctionMetrics } from './function-metrics.ts';
-import type { FunctionCaller } from './function-caller.ts';
+import { type FunctionCaller, SETTINGS_HEADER } from './function-caller.ts';
 
 /** An HTTP server for functions. */
 export interface FunctionServer {
@@ -127,7 +127,7 @@ async function answer(
 }
 
 async function call(
-  { caller, log }: FunctionServerOptions,
+  { caller, listenOn, log }: FunctionServerOptions,
   name: string,
   request: IncomingMessage,
   signal: AbortSignal,
@@ -135,12 +135,14 @@ async function call(
   try {
     const event = readEvent(request.headers, await readBody(request));
     const { 'x-call-id': callId, traceparent } = request.headers;
+    const settings = 'socket' in listenOn ? settingsOf(request) : undefined;
     // A disconnected caller does not abort the call: brokers disconnect after minutes and deliver again, and the second
     // delivery returns the recorded reply.
     const reply = await caller.invoke(name, event, {
       signal,
       ...(typeof callId === 'string' ? { callId } : {}),
       ...(isTraceparent(traceparent) ? { traceparent } : {}),
+      ...(settings === undefined ? {} : { settings }),
     });
     return reply === undefined ? NO_REPLY : writeEvent(reply);
   } catch (thrown) {
@@ -149,6 +151,12 @@ async function call(
     const reply = writeError(error);
     return isFromBroker(request) ? { ...reply, body: shortErrorBody(error.toDocument()) } : reply;
   }
+}
+
+/** The settings in the header of the gateway, which alone can open the socket. */
+function settingsOf({ headers }: IncomingMessage): Record<string, string> | undefined {
+  const header = headers[SETTINGS_HEADER];
+  return typeof header === 'string' ? (JSON.parse(decodeURIComponent(header)) as Record<string, string>) : undefined;
 }
 
 /** Knative's dispatcher sends this header with every event. */

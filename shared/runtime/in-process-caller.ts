@@ -7,7 +7,7 @@ import { CallLimits } from '#shared/signals/joined-signal.ts';
 import { inSpan, type Tracing } from '#shared/tracing/tracing.ts';
 import type { Context, Handler, WarmUp } from './context.ts';
 import type { FunctionCaller, InvokeOptions } from './function-caller.ts';
-import { withDeclaredPorts } from './make-context.ts';
+import { contextWithSettings, withDeclaredPorts } from './make-context.ts';
 
 /** The resources that `warmUp` of a function opens are closed when they are idle for this time. */
 const WARM_MS = 5 * 60_000;
@@ -41,7 +41,7 @@ export class InProcessCaller implements FunctionCaller {
     try {
       return await this.#inSpan(name, event, options, async () => {
         const handler = await this.#handler(name);
-        return handler(event, { ...this.#contextOf(name), signal: limits.signal });
+        return handler(event, { ...this.#contextOf(name, options.settings), signal: limits.signal });
       });
     } catch (thrown) {
       throw asSluiceError(thrown);
@@ -81,10 +81,11 @@ export class InProcessCaller implements FunctionCaller {
     return Date.now() - (this.#used.get(name) ?? -Infinity) > WARM_MS;
   }
 
-  /** Every line that a function logs names it. */
-  #contextOf(name: string): Context {
+  /** Every line that a function logs names it. Throws CONFIG_INVALID for settings that are not valid. */
+  #contextOf(name: string, settings?: InvokeOptions['settings']): Context {
     const fn = this.#stack?.find(name);
-    const context = { ...this.#context, log: this.#context.log.child({ function: name }) };
+    const own = settings === undefined ? this.#context : contextWithSettings(this.#context, settings);
+    const context = { ...own, log: own.log.child({ function: name }) };
     return fn === undefined ? context : withDeclaredPorts(context, name, fn.needs);
   }
 

@@ -1,4 +1,5 @@
 import type { Env } from '#shared/config/env.ts';
+import { withSettings } from '#shared/config/function-settings.ts';
 import { type PortName, PORTS, type Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { publishEvent } from '#shared/events/post-event.ts';
@@ -121,6 +122,16 @@ function postgisUrl({ POSTGIS_URL }: Env): string {
   throw new SluiceError('CONFIG_INVALID', 'POSTGIS_URL is not set, so PostGIS cannot be opened.', {
     details: { variable: 'POSTGIS_URL' },
   });
+}
+
+/**
+ * The context of a function with settings of its own. It shares the connections, so the settings of connections are not
+ * among those that a function can have. Throws CONFIG_INVALID.
+ */
+export function contextWithSettings(context: Context, settings: Readonly<Record<string, string>>): Context {
+  const env = withSettings(context.env, settings);
+  const log = context.log.child({}, { level: env.LOG_LEVEL });
+  return { ...context, env, log, gdal: createGdal(env, { log }) };
 }
 
 /**

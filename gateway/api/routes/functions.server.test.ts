@@ -110,6 +110,7 @@ test.each(['/function/answer', '/function/answer.openfaas-fn', '/function/answer
     const reply = await send(path, event('call'), { 'x-call-id': 'mine' });
     expect(reply.status).toBe(200);
     expect(reply.headers.get('x-call-id')).toBe('mine');
+    expect(reply.headers.get('x-start-time')).toMatch(/^\d{13}000000$/);
     expect(Number(reply.headers.get('x-duration-seconds'))).toBeGreaterThanOrEqual(0);
     expect(readEvent(Object.fromEntries(reply.headers), await reply.text())).toMatchObject({
       type: 'sluice.run.succeeded',
@@ -145,6 +146,7 @@ test.each([
 test('returns 404 for an unknown function and 400 for a call without an event', async () => {
   expect((await send('/function/unknown', event('x'))).status).toBe(404);
   expect((await send('/async-function/unknown', event('x'))).status).toBe(404);
+  expect((await send('/function/answer.staging', event('x'))).status).toBe(404);
   expect((await gateway.app.request('/function/answer')).status).toBe(400);
 });
 

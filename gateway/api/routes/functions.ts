@@ -6,13 +6,16 @@ import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } fr
 import type { GatewayDeps } from '../deps.ts';
 import { recordUserAct } from '../http/record-act.ts';
 import { readBody } from '../http/request-fields.ts';
+import { isOtherNamespace } from '../../openfaas/function-status.ts';
 
 /** Printable ASCII without spaces, for headers and log lines. */
 const CALL_ID = /^[\x21-\x7e]{1,128}$/;
+/** In a millisecond. */
+const NANOSECONDS = 1_000_000n;
 
 /**
- * Function calls, compatible with OpenFaaS's gateway. `NAME` may have a namespace (`NAME.openfaas-fn`) and a path; both
- * are ignored. With access control, calls require the `operator` role, or `Authorization: Bearer WEBHOOK_TOKEN`.
+ * Function calls, compatible with OpenFaaS's gateway. `NAME` may have the namespace (`NAME.openfaas-fn`), and a path,
+ * which is ignored. With access control, calls require the `operator` role, or `Authorization: Bearer WEBHOOK_TOKEN`.
  *
  * Any method on /function/NAME calls the function with the CloudEvent of the request. It returns the reply event in
  * binary mode (200, with an empty body if there is no reply) or the error (422 permanent, 503 transient, 409 busy). The
@@ -26,19 +29,20 @@ export function functionRoutes(deps: GatewayDeps): Hono {
     const { name, event, callId } = await readCall(c, deps);
     if (deps.deployments?.replicas(name) === 0) return c.text(`No endpoints available for: ${name}.`, 503);
     await recordCall(c, deps, { name, event, callId });
-    const startedAt = performance.now();
+    const startedAt = Date.now();
+    const began = performance.now();
     const reply = await invoke(deps, name, event, { callId, signal: c.req.raw.signal });
-    const seconds = (performance.now() - startedAt) / 1000;
+    const seconds = (performance.now() - began) / 1000;
     return new Response(reply.body, {
       status: reply.status,
-      headers: { ...reply.headers, 'x-call-id': callId, 'x-duration-seconds': seconds.toFixed(6) },
+      headers: { ...reply.headers, ...callHeaders(callId, startedAt), 'x-duration-seconds': seconds.toFixed(6) },
     });
   };
   const callLater = async (c: Context) => {
     const { name, event, callId } = await readCall(c, deps);
     await recordCall(c, deps, { name, event, callId });
     await deps.router.publishTo(name, event, { callId, callbackUrl: callbackUrl(c.req.header('x-callback-url')) });
-    return c.body(null, 202, { 'x-call-id': callId });
+    return c.body(null, 202, callHeaders(callId, Date.now()));
   };
   return new Hono()
     .all('/function/:name', callNow)
@@ -59,14 +63,19 @@ function recordCall(c: Context, { ledger }: GatewayDeps, { name, event, callId }
 }
 
 async function readCall(c: Context, { stack, deployments }: GatewayDeps): Promise<Call> {
-  const name = (c.req.param('name') ?? '').split('.')[0] ?? '';
-  if ((deployments ?? stack).find(name) === undefined)
-    throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(name)} does not exist.`, {
+  const [name = '', ...namespace] = (c.req.param('name') ?? '').split('.');
+  if (isOtherNamespace(namespace.join('.')) || (deployments ?? stack).find(name) === undefined)
+    throw new SluiceError('FUNCTION_NOT_FOUND', `Function ${JSON.stringify(c.req.param('name'))} does not exist.`, {
       details: { function: name },
     });
   const event = readEvent(c.req.header(), await readBody(c.req.raw, MAX_EVENT_BYTES));
   const requestedId = c.req.header('x-call-id') ?? '';
   return { name, event, callId: CALL_ID.test(requestedId) ? requestedId : randomUUID() };
+}
+
+/** OpenFaaS gives the start of a call in nanoseconds since 1970. */
+function callHeaders(callId: string, startedAt: number): Record<string, string> {
+  return { 'x-call-id': callId, 'x-start-time': String(BigInt(startedAt) * NANOSECONDS) };
 }
 
 /** faas-cli treats status 204 as an error, so a call without a reply returns 200 with an empty body. */

@@ -9,7 +9,7 @@ import { stillHasAccess } from '../http/principal.ts';
 import { TransferLimit } from '../http/transfers.ts';
 import { notDeployed } from '../../openfaas/deployments.ts';
 import { FunctionLog, INSTANCE, type LogRequest } from '../../openfaas/function-logs.ts';
-import { isOtherNamespace } from '../../openfaas/function-status.ts';
+import { requireNamespace } from '../../openfaas/function-status.ts';
 
 /** Lines that `tail` may request. They are in memory until the file was read. */
 const MAX_TAIL_LINES = 10_000;
@@ -44,7 +44,8 @@ async function readLog(
   readers: TransferLimit,
 ): Promise<Response> {
   const { name, namespace, since, tail, follow, instance } = parseQuery(LogsQuery, c);
-  if (isOtherNamespace(namespace) || (deployments ?? stack).find(name) === undefined) throw notDeployed(name);
+  requireNamespace(namespace);
+  if ((deployments ?? stack).find(name) === undefined) throw notDeployed(name);
   if (deployments === undefined)
     throw new SluiceError('CONFIG_INVALID', 'The functions run in containers. Read the logs of their containers.');
   if (env.LOG_FILE === undefined)
