@@ -39,6 +39,13 @@ function quotedPaths(text: string): string[] {
     .filter((path) => FOLDERS.includes(path.split('/')[0] ?? '') && !BUILT.includes(path) && !PLACEHOLDER.test(path));
 }
 
+/** Programs in commands in backticks, such as `node gateway/npm-start.ts --no-sample`. */
+function programs(text: string): string[] {
+  return [...text.matchAll(/`([^`\n]+ [^`\n]+)`/g)]
+    .flatMap(([, command = '']) => command.split(' '))
+    .filter((word) => /^[\w.-]+\/[\w./-]+\.(?:ts|mjs)$/.test(word) && FOLDERS.includes(word.split('/')[0] ?? ''));
+}
+
 /** Relative targets of Markdown links. */
 function linkTargets(text: string): string[] {
   return [...text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, path = '']) => path);
@@ -52,7 +59,7 @@ function bareNames(text: string): string[] {
 test.each(documents)('%s names only paths that exist', (document) => {
   const text = readFileSync(join(ROOT, document), 'utf8');
   const missing = [
-    ...quotedPaths(text).filter((path) => !existsSync(join(ROOT, path))),
+    ...[...quotedPaths(text), ...programs(text)].filter((path) => !existsSync(join(ROOT, path))),
     ...linkTargets(text).filter((path) => !existsSync(join(ROOT, dirname(document), path))),
   ];
   expect(missing).toEqual([]);
