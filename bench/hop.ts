@@ -7,7 +7,7 @@ import { createLogger } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
 import { startPostgres } from '../gateway/embedded/postgres.ts';
-import { createRouter } from '../gateway/router/router.ts';
+import { createRouter } from '../gateway/router/queue-router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { NoOpLane } from './no-op-lane.ts';
 import { type Benchmark, median, percentile } from './report.ts';

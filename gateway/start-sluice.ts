@@ -31,7 +31,8 @@ import { callerWithSettings } from './openfaas/caller-with-settings.ts';
 import { CountedCaller } from './openfaas/counted-caller.ts';
 import { Deployments, type DeploymentsOptions } from './openfaas/deployments.ts';
 import { SecretStore } from './openfaas/secret-store.ts';
-import { createRouter, type Router, type RouterOptions } from './router/router.ts';
+import { createRouter } from './router/queue-router.ts';
+import type { Router, RouterOptions } from './router/router.ts';
 
 /** A Sluice that is running in this process. */
 export interface RunningSluice {

@@ -12,7 +12,8 @@ import { openObjectStore } from '#shared/storage/s3.ts';
 import { Access } from '../gateway/access/access.ts';
 import { createGateway, type GatewayDeps } from '../gateway/api/app.ts';
 import { CountedCaller } from '../gateway/openfaas/counted-caller.ts';
-import { createRouter, type Router } from '../gateway/router/router.ts';
+import { createRouter } from '../gateway/router/queue-router.ts';
+import type { Router } from '../gateway/router/router.ts';
 import { parseStack } from '#shared/config/stack.ts';
 import { createDatabase, startObjectStore, testEnv } from './servers.ts';
 

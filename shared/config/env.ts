@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import {
   bucketName,
-  combinationProblems,
   databaseUrl,
   folder,
   functionUrl,
@@ -21,10 +20,12 @@ import {
   postgisUrls,
   signatureText,
   webhookArns,
-  webhookUrl,
   wholeNumber,
 } from './env-rules.ts';
 import { ACCESS_VARIABLES } from './access-variables.ts';
+import { ALERT_VARIABLES } from './alert-variables.ts';
+import { combinationProblems } from './combination-rules.ts';
+import { STORE_SETUP_VARIABLES } from './store-setup-variables.ts';
 import { FILE_VARIABLES, invalidEnvironment, readSecretFiles } from './secrets.ts';
 
 /** pg-boss repeats a job after at most a day. A step and its margin must end before. */
@@ -58,54 +59,6 @@ export function defaultPostgresMemory(machine: number, constrained: number | und
   const memory = availableMemory(machine, constrained);
   return Math.floor(Math.max(MIN_POSTGRES_MEMORY, memory / Math.max(MIN_POSTGRES_SHARES, cores)));
 }
-
-/** Variables of `sluice setup-storage`. Other programs do not need them, and do not pass them to their processes. */
-export const STORE_SETUP_VARIABLES = {
-  S3_ADMIN_ACCESS_KEY_ID: signatureText
-    .optional()
-    .describe('Access key of an administrator of the object store, for setup-storage: the root user of MinIO.'),
-  S3_ADMIN_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the administrator.'),
-  S3_UPLOADER_ACCESS_KEY_ID: signatureText
-    .optional()
-    .describe('Access key that setup-storage creates for the people and programs that upload files.'),
-  S3_UPLOADER_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the uploader.'),
-  S3_PIPELINE_ACCESS_KEY_ID: signatureText
-    .optional()
-    .describe('Access key that setup-storage creates for the functions. Default: S3_ACCESS_KEY_ID.'),
-  S3_PIPELINE_SECRET_ACCESS_KEY: headerText
-    .optional()
-    .describe('Secret key of the functions. Default: S3_SECRET_ACCESS_KEY.'),
-  S3_GATEWAY_ACCESS_KEY_ID: signatureText
-    .optional()
-    .describe(
-      'Access key that setup-storage creates for a gateway with FUNCTION_URL. ' +
-        'A gateway that starts the functions uses their key.',
-    ),
-  S3_GATEWAY_SECRET_ACCESS_KEY: headerText.optional().describe('Secret key of the gateway.'),
-  LANDING_RETENTION_DAYS: wholeNumber(0, 0, 36_500).describe(
-    'Days after which the object store deletes files of the landing zone. 0 keeps them. ' +
-      'A run whose files were deleted cannot be repeated. setup-storage sets the rule.',
-  ),
-  SETUP_WAIT_SECONDS: wholeNumber(60, 0, 3600).describe('How long setup-storage waits for the object store.'),
-};
-
-/** Alerts of the router. The functions do not need them. */
-export const ALERT_VARIABLES = {
-  ALERT_WEBHOOK_URL: webhookUrl.describe(
-    'URL that receives alerts to failed runs, dead letters, stuck work and low disk space. Without it, there are ' +
-      'no alerts.',
-  ),
-  ALERT_WEBHOOK_TOKEN: headerText.optional().describe('Bearer token for ALERT_WEBHOOK_URL.'),
-  ALERT_FORMAT: oneOf(['cloudevents', 'slack'])
-    .default('cloudevents')
-    .describe('Format of alerts: a CloudEvent, or a text for Slack and other chat services with the same webhooks.'),
-  ALERT_STUCK_MINUTES: wholeNumber(60, 1, 525_600).describe(
-    'An event that has been waiting, or a call that has been running for longer causes an alert.',
-  ),
-  ALERT_DISK_FREE_PERCENT: wholeNumber(10, 0, 99).describe(
-    'Less free space on the disk of SLUICE_HOME or SCRATCH_DIR of the gateway causes an alert. 0 switches it off.',
-  ),
-};
 
 /**
  * Every environment variable that Sluice reads. `.env.example` is generated from this schema.

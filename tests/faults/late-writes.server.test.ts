@@ -6,7 +6,7 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import { cancelRun } from '#shared/run-control/end-run.ts';
 import { schemaOfRun } from '#shared/postgis/run-schema.ts';
 import { InProcessCaller } from '#shared/runtime/in-process-caller.ts';
-import { createRouter } from '../../gateway/router/router.ts';
+import { createRouter } from '../../gateway/router/queue-router.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { inconsistencies } from '../lake-consistency.ts';
 import { type Batch, BATCHES, datasetsOf, uploadBatch } from './batches.ts';

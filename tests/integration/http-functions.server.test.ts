@@ -8,7 +8,8 @@ import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { HttpFunctionCaller } from '#shared/runtime/http-function-caller.ts';
 import { openContext } from '#shared/runtime/make-context.ts';
-import { createRouter, type Router } from '../../gateway/router/router.ts';
+import { createRouter } from '../../gateway/router/queue-router.ts';
+import type { Router } from '../../gateway/router/router.ts';
 import { readStack, type Stack } from '#shared/config/stack.ts';
 import { controlVariables, createDatabase, startObjectStore, STORE_KEY_VARIABLES, testEnv } from '../servers.ts';
 

@@ -22,7 +22,7 @@ import { setupStorage } from '../../cli/storage/setup-storage.ts';
 import { Access } from '../../gateway/access/access.ts';
 import { createGateway } from '../../gateway/api/app.ts';
 import { CountedCaller } from '../../gateway/openfaas/counted-caller.ts';
-import { createRouter } from '../../gateway/router/router.ts';
+import { createRouter } from '../../gateway/router/queue-router.ts';
 import { keyVariables, NEEDS_MINIO, type RunningMinio, setupVariables, startMinio } from '../minio.ts';
 import { controlVariables, createDatabase, testEnv } from '../servers.ts';
 
