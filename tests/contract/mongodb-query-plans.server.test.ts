@@ -39,14 +39,17 @@ describe.skipIf(url === undefined)(url === undefined ? NEEDS_MONGODB : 'the quer
   let client: MongoClient;
   let db: Db;
   let commands: CommandStartedEvent[];
-  beforeAll(async () => {
-    const stored = await openStoredMongoLedger(url ?? '');
-    await insertManyRuns(stored, RUNS);
-    await stored.close();
-    client = new MongoClient(url ?? '');
-    db = client.db();
-    commands = await recordCommands(url ?? '');
-  }, 120_000 + RUNS * 36);
+  beforeAll(
+    async () => {
+      const stored = await openStoredMongoLedger(url ?? '');
+      await insertManyRuns(stored, RUNS);
+      await stored.close();
+      client = new MongoClient(url ?? '');
+      db = client.db();
+      commands = await recordCommands(url ?? '');
+    },
+    120_000 + RUNS * 36,
+  );
   afterAll(() => client.close());
 
   test('have an index that begins with their equality conditions and continues with their order', () => {
