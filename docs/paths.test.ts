@@ -65,6 +65,10 @@ test.each(documents)('%s names only paths that exist', (document) => {
   expect(missing).toEqual([]);
 });
 
+test.each(documents)('%s contains no marks of an unresolved merge', (document) => {
+  expect(readFileSync(join(ROOT, document), 'utf8')).not.toMatch(/^(?:<{7}|>{7}) /m);
+});
+
 /** Names of all files in folders, without their paths. */
 function fileNames(...folders: string[]): Set<string> {
   const paths = folders.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }));

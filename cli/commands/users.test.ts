@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hashToken } from '../../gateway/access/tokens.ts';
-import { verifyPassword } from '../../gateway/access/password.ts';
+import { verifyPassword } from '../../gateway/access/password-hash.ts';
 import { parseUsers } from '../../gateway/access/users-file.ts';
 
 /** `sluice users` in separate processes, with the password on standard input. */

@@ -4,7 +4,7 @@ import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FolderLock, homeFolder, lockFolder } from '../../gateway/embedded/home-folder.ts';
 import { passwordProblem } from '#shared/config/secret-rules.ts';
-import { hashPassword } from '../../gateway/access/password.ts';
+import { hashPassword } from '../../gateway/access/password-hash.ts';
 import type { Role } from '../../gateway/access/route-roles.ts';
 import { createToken, hashToken } from '../../gateway/access/tokens.ts';
 import {

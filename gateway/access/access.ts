@@ -5,7 +5,7 @@ import type { Logger } from '#shared/log/log.ts';
 import { type AccessEnv, type AccessOptions, adminPassword, hasCredentials, openUsers } from './credentials.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { FailureLog } from './failure-log.ts';
-import { hashPassword, PasswordChecks } from './password.ts';
+import { hashPassword, PasswordChecks } from './password-hash.ts';
 import type { Role } from './route-roles.ts';
 import { openSessionStore, type SessionStore } from './session-store.ts';
 import {

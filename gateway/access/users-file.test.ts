@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import { testLog } from '../../tests/log-lines.ts';
-import { hashPassword } from './password.ts';
+import { hashPassword } from './password-hash.ts';
 import { createToken, hashToken } from './tokens.ts';
 import { UserDirectory } from './user-directory.ts';
 import { parseUsers, readUsersFile, type User, userNameProblem, writeUsersFile } from './users-file.ts';

@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
-import { isPasswordHash } from './password.ts';
+import { isPasswordHash } from './password-hash.ts';
 import { ROLES } from './route-roles.ts';
 
 /** The document of the users: SLUICE_USERS_FILE, by default `users.json` in SLUICE_HOME, or SLUICE_USERS. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashPassword } from '../../gateway/access/password.ts';
+import { hashPassword } from '../../gateway/access/password-hash.ts';
 import { writeUsersFile } from '../../gateway/access/users-file.ts';
 import { admitBatch } from '../fixtures/documents.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';

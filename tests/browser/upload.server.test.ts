@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AssetDetailView, AssetView, RunView } from '#shared/api/views.ts';
-import { hashPassword } from '../../gateway/access/password.ts';
+import { hashPassword } from '../../gateway/access/password-hash.ts';
 import { writeUsersFile } from '../../gateway/access/users-file.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 import { browserProblem, startChromium } from './chromium.ts';

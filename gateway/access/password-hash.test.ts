@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hashPassword, isPasswordHash, verifyPassword, PasswordChecks } from './password.ts';
+import { hashPassword, isPasswordHash, verifyPassword, PasswordChecks } from './password-hash.ts';
 
 const PASSWORD = 'pässword with spaces é 🔑';
 
