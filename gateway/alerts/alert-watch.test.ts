@@ -1,10 +1,12 @@
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
 import type { DiskSpace } from '../observe/disk-space.ts';
 import type { Alert, StuckWork } from './alert.ts';
 import { AlertWatch } from './alert-watch.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 const env = parseEnv({ ALERT_STUCK_MINUTES: '30', ALERT_DISK_FREE_PERCENT: '10' });
 const disk = (freeBytes: number): DiskSpace => ({ folder: 'SCRATCH_DIR', path: '/x', freeBytes, sizeBytes: 1_000 });
@@ -53,6 +55,36 @@ test('a check that fails is logged', async () => {
     send: () => Promise.resolve(),
   });
   watch.start();
-  await watch.stop();
+  watch.pause();
+  await watch.idle();
   expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['Alert:Check:Failed']);
+});
+
+test('starts no check while one is running, and the next one a minute after that', async () => {
+  vi.useFakeTimers();
+  let calls = 0;
+  let reading = Promise.withResolvers<DiskSpace[]>();
+  const watch = new AlertWatch({
+    env,
+    log: SILENT_LOG,
+    listWork: () => Promise.resolve([]),
+    readDisks: () => {
+      calls += 1;
+      return reading.promise;
+    },
+    send: () => Promise.resolve(),
+  });
+  watch.start();
+  await vi.advanceTimersByTimeAsync(180_000);
+  expect(calls).toBe(1);
+  reading.resolve([]);
+  await watch.idle();
+  reading = Promise.withResolvers();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(calls).toBe(2);
+  watch.pause();
+  reading.resolve([]);
+  await watch.idle();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(calls).toBe(2);
 });

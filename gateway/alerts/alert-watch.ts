@@ -24,21 +24,24 @@ interface Options {
 export class AlertWatch {
   readonly #options: Options;
   #timer: NodeJS.Timeout | undefined;
-  #checking: Promise<void> = Promise.resolve();
+  #checking: Promise<void> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
   }
 
   start(): void {
-    this.#checking = this.check();
-    this.#timer = setInterval(() => {
-      this.#checking = this.check();
-    }, CHECK_MS);
+    this.#tick();
+    this.#timer = setInterval(() => this.#tick(), CHECK_MS);
   }
 
-  async stop(): Promise<void> {
+  /** Starts no more checks. A running check continues. */
+  pause(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Resolves when no check is running. The check of a disk that does not respond never ends. */
+  async idle(): Promise<void> {
     await this.#checking;
   }
 
@@ -57,6 +60,11 @@ export class AlertWatch {
     } catch (thrown) {
       log.warn({ error: asSluiceError(thrown).toDocument() }, 'Alert:Check:Failed');
     }
+  }
+
+  /** Starts no check while one is running, so that checks do not accumulate at a disk that does not respond. */
+  #tick(): void {
+    this.#checking ??= this.check().finally(() => (this.#checking = undefined));
   }
 
   #readDisks(): Promise<DiskSpace[]> {

@@ -162,9 +162,9 @@ class QueueRouter implements Router {
 
   async stop(): Promise<void> {
     const consumers = this.#consumers;
-    for (const consumer of consumers) consumer.pause();
-    await this.#watch?.stop();
-    const idle = Promise.all(consumers.map((consumer) => consumer.idle()));
+    const work = this.#watch === undefined ? consumers : [...consumers, this.#watch];
+    for (const part of work) part.pause();
+    const idle = Promise.all(work.map((part) => part.idle()));
     await Promise.race([idle, sleep(this.#options.drainMs ?? DRAIN_MS, undefined, { ref: false })]);
     this.#stopping.abort();
     await Promise.race([idle, sleep(CANCEL_MS, undefined, { ref: false })]);
