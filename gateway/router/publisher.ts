@@ -14,6 +14,15 @@ export interface Wakeup {
   priority?: number;
 }
 
+/** What `add` stored in a transaction, which may still be rolled back. */
+export interface Publication {
+  event: SluiceEvent;
+  /** For each subscriber: false if its queue had the event. */
+  added: boolean[];
+  /** What to wake after the transaction is committed. */
+  wakeups: Wakeup[];
+}
+
 interface PublisherParts {
   queues: Queues;
   stack: Stack;
@@ -43,19 +52,25 @@ export class Publisher {
     return this.#stack.subscribers(event.type);
   }
 
-  /** Adds the jobs; a repeated event adds none. Returns what to wake after the transaction is committed. */
-  async add(executor: Executor, event: SluiceEvent): Promise<Wakeup[]> {
+  /** Adds the jobs; a repeated event adds none. Call `count` after the transaction is committed. */
+  async add(executor: Executor, event: SluiceEvent): Promise<Publication> {
     // First, and again for a repeated event: the caller repeats an event whose publication it could not confirm.
     const alerted = (await this.#alerts?.addForEvent(executor, event)) ?? [];
     const wakeups: Wakeup[] = alerted.map((queue) => ({ queue }));
+    const outcomes: boolean[] = [];
     for (const name of this.subscribers(event)) {
       const fn = this.#stack.find(name);
       const priority = fn === undefined ? 0 : priorityOf(event, fn, this.#env);
       const delivery = firstDelivery(event, Date.now());
       const added = await this.#queues.add(executor, name, jobIdOf(event, name), delivery, priority);
-      this.#metrics.countPublished(event, added);
+      outcomes.push(added);
       if (added) wakeups.push({ queue: name, priority });
     }
-    return wakeups;
+    return { event, added: outcomes, wakeups };
+  }
+
+  /** Counts a publication in the metrics. A transaction that was rolled back is repeated and must not count twice. */
+  count({ event, added }: Publication): void {
+    for (const isNew of added) this.#metrics.countPublished(event, isNew);
   }
 }

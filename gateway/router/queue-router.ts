@@ -124,7 +124,9 @@ class QueueRouter implements Router {
         subscribers.length === 1
           ? this.#publisher.add(this.#database.durable, traced)
           : this.#database.transaction('durable', (tx) => this.#publisher.add(tx, traced));
-      const wakeups = await withSluiceErrors(add);
+      const publication = await withSluiceErrors(add);
+      this.#publisher.count(publication);
+      const { wakeups } = publication;
       for (const { queue, priority } of wakeups) this.#wake(queue, 0, priority);
       return wakeups.length > 0;
     });

@@ -7,7 +7,6 @@ import { isUploadEvent } from '#shared/landing/notifications.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './router-connection.ts';
 import { type Delivery, firstDelivery } from './delivery.ts';
-import type { Wakeup } from './publisher.ts';
 import type { CallResult, Outcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -81,19 +80,23 @@ async function storeDone(
   seconds: number,
 ): Promise<void> {
   const output = { seconds, ...(reply ? { reply: reply.id, type: reply.type } : {}) };
-  const publishReply = async (tx: Executor) => (reply ? parts.publisher.add(tx, reply) : []);
+  const publishReply = async (tx: Executor) => (reply ? parts.publisher.add(tx, reply) : undefined);
   const store = async (tx: Executor) => {
-    const wakeups = await publishReply(tx);
+    const publication = await publishReply(tx);
     await parts.queues.complete(tx, job, output);
     const callbacks = await addCallback(parts, tx, job, seconds, { reply });
-    return [...wakeups, ...callbacks.map((queue): Wakeup => ({ queue }))];
+    return { publication, callbacks };
   };
-  const wakeups = await parts.database.transaction('relaxed', store).catch((thrown: unknown) => {
-    // The router that fetched the job since publishes the same reply. Both have one event id, so one event is stored.
-    if (thrown instanceof DeliveryLost) return parts.database.transaction('relaxed', publishReply);
-    throw thrown;
-  });
-  for (const { queue, priority } of wakeups) parts.wake(queue, 0, priority);
+  const { publication, callbacks } = await parts.database
+    .transaction('relaxed', store)
+    .catch(async (thrown: unknown) => {
+      // The router that fetched the job since publishes the same reply. Both have one event id, so one event is stored.
+      if (!(thrown instanceof DeliveryLost)) throw thrown;
+      return { publication: await parts.database.transaction('relaxed', publishReply), callbacks: [] };
+    });
+  if (publication !== undefined) parts.publisher.count(publication);
+  for (const { queue, priority } of publication?.wakeups ?? []) parts.wake(queue, 0, priority);
+  for (const queue of callbacks) parts.wake(queue, 0);
 }
 
 /**
