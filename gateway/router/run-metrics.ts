@@ -54,7 +54,7 @@ export class RunMetrics {
     const data = EVENT_SCHEMAS[event.type].safeParse(event.data).data;
     const lane = data?.lane ?? 'unknown'; // In an event of an earlier release.
     this.#ended.inc({ lane, status });
-    this.#inputBytes.inc({ lane }, Number(event.inputbytes ?? 0));
+    this.#inputBytes.inc({ lane }, sizeOf(event));
     if (data === undefined || !('row_count' in data)) return;
     this.#assetRows.inc({ lane }, data.row_count ?? 0);
     this.#assetBytes.inc({ lane }, data.size_bytes ?? 0);
@@ -70,6 +70,12 @@ export class RunMetrics {
       }
     return false;
   }
+}
+
+/** The size of the input; 0 if the event has none, or one that a counter cannot add. */
+function sizeOf({ inputbytes }: SluiceEvent): number {
+  const bytes = Number(inputbytes ?? 0);
+  return Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : 0;
 }
 
 function isEndEvent(type: string): type is keyof typeof END_EVENTS {

@@ -56,8 +56,8 @@ export const EVENT_SCHEMAS = {
   'sluice.asset.exported': RunRef.extend({ asset_ids: z.array(z.string()), reused: z.boolean() }),
   'sluice.run.succeeded': EndedRunRef.extend({
     /** Rows and bytes of the assets that the run wrote. A reused asset and a raster have no rows here. */
-    row_count: z.number().int().optional(),
-    size_bytes: z.number().int().optional(),
+    row_count: z.number().int().nonnegative().optional(),
+    size_bytes: z.number().int().nonnegative().optional(),
   }),
   'sluice.run.failed': EndedRunRef.extend({ error: ErrorDocumentSchema }),
   'sluice.run.canceled': EndedRunRef.extend({ operator: z.string() }),
