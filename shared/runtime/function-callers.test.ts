@@ -10,8 +10,10 @@ import { parseEnv } from '#shared/config/env.ts';
 import { readStack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
+import { inspectionRequested } from '#shared/events/inspection.ts';
 import { writeEvent } from '#shared/events/http.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { Context, Handler } from './context.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 import { type FunctionCaller, SETTINGS_HEADER } from './function-caller.ts';
@@ -206,6 +208,37 @@ describe('the HTTP server of functions', () => {
       expect(response.statusCode).toBe(405);
     },
   );
+
+  test('a disconnected client aborts an inspection, and no other call', async () => {
+    const calls: { type: string; signal: AbortSignal }[] = [];
+    const end = new AbortController();
+    const own = await serveFunctions({
+      functionAt: () => 'f',
+      caller: {
+        invoke: async (_name, { type }, { signal }) => {
+          calls.push({ type, signal });
+          using ends = new JoinedSignal([signal, end.signal]);
+          await once(ends.signal, 'abort');
+          return undefined;
+        },
+      },
+      listenOn: { port: 0, address: '127.0.0.1' },
+      ready: () => Promise.resolve(),
+      log: SILENT_LOG,
+    });
+    const client = new HttpFunctionCaller(() => `http://127.0.0.1:${own.port}/`);
+    const disconnect = new AbortController();
+    const inspection = inspectionRequested('s3://landing-zone/größe #1.gpkg', { file: {} }, 'c');
+    const sent = [event({}), inspection].map((each) => client.invoke('f', each, { signal: disconnect.signal }));
+    await expect.poll(() => calls.map(({ type }) => type).sort()).toEqual([inspection.type, 't'].sort());
+    disconnect.abort();
+    for (const call of sent) await expect(call).rejects.toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    const aborted = () => calls.filter(({ signal }) => signal.aborted).map(({ type }) => type);
+    await expect.poll(aborted).toEqual([inspection.type]);
+    end.abort();
+    client.close();
+    await own.close(0);
+  });
 
   test('when it closes, a running call is aborted and gets a response, and no connection stays open', async () => {
     const began = Promise.withResolvers<void>();

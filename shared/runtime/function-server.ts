@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import { within } from '#shared/signals/promises.ts';
 import { SLUICE_VERSION } from '#shared/config/version.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
@@ -11,6 +12,7 @@ import {
   writeError,
   writeEvent,
 } from '#shared/events/http.ts';
+import { INSPECTION_REQUESTED } from '#shared/events/inspection.ts';
 import type { GdalHealth } from '#shared/gdal/health.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
@@ -110,7 +112,7 @@ async function answer(
   if (name === undefined)
     return send(response, writeError(new SluiceError('FUNCTION_NOT_FOUND', `Function ${path} does not exist.`)));
   const started = performance.now();
-  const reply = await call(options, name, request, stopping);
+  const reply = await call(options, name, request, { stopping, disconnected: signalOfClose(response) });
   const seconds = Number(((performance.now() - started) / 1000).toFixed(6));
   options.metrics?.observe(reply.status, seconds);
   options.log.info(
@@ -130,16 +132,18 @@ async function call(
   { caller, listenOn, log }: FunctionServerOptions,
   name: string,
   request: IncomingMessage,
-  signal: AbortSignal,
+  { stopping, disconnected }: { stopping: AbortSignal; disconnected: AbortSignal },
 ): Promise<HttpReply> {
   try {
     const event = readEvent(request.headers, await readBody(request));
     const { 'x-call-id': callId, traceparent } = request.headers;
     const settings = 'socket' in listenOn ? settingsOf(request) : undefined;
-    // A disconnected caller does not abort the call: brokers disconnect after minutes and deliver again, and the second
-    // delivery returns the recorded reply.
+    // A disconnected caller does not abort a step: brokers disconnect after minutes and deliver again, and the second
+    // delivery returns the recorded reply. An inspection records nothing, so that its reply would be lost.
+    const isInspection = event.type === INSPECTION_REQUESTED;
+    using limits = new JoinedSignal(isInspection ? [stopping, disconnected] : [stopping]);
     const reply = await caller.invoke(name, event, {
-      signal,
+      signal: limits.signal,
       ...(typeof callId === 'string' ? { callId } : {}),
       ...(isTraceparent(traceparent) ? { traceparent } : {}),
       ...(settings === undefined ? {} : { settings }),
@@ -151,6 +155,13 @@ async function call(
     const reply = writeError(error);
     return isFromBroker(request) ? { ...reply, body: shortErrorBody(error.toDocument()) } : reply;
   }
+}
+
+/** Aborts when the connection of a response is closed. */
+function signalOfClose(response: ServerResponse): AbortSignal {
+  const closed = new AbortController();
+  response.once('close', () => closed.abort());
+  return closed.signal;
 }
 
 /** The settings in the header of the gateway, which alone can open the socket. */

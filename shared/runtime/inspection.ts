@@ -11,8 +11,19 @@ import {
   TabularParametersSchema,
 } from '#shared/manifest/manifest.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
 import { scratchRoot } from './scratch.ts';
+
+/**
+ * Time limit of an inspection, in seconds. A user who would wait longer starts the run, which reports the same errors.
+ */
+export const INSPECTION_SECONDS = 120;
+/** Inspections that a process executes at the same time. Each downloads a file, and uses a processor. */
+export const MAX_INSPECTIONS = 4;
+/** A client whose inspection is rejected repeats the request after this time. Most inspections take less. */
+const RETRY_AFTER_SECONDS = 5;
+let running = 0;
 
 /** What a function needs to describe an uploaded file, without a run and a claim. */
 export interface InspectionRequest extends Pick<Context, 'objects' | 'env' | 'gdal' | 'signal'> {
@@ -25,7 +36,7 @@ export interface InspectionRequest extends Pick<Context, 'objects' | 'env' | 'gd
 
 /**
  * Answers the event INSPECTION_REQUESTED with the description of the file that it names. Nothing is stored. Throws
- * EVENT_INVALID, and the errors of `inspect`.
+ * EVENT_INVALID, TOO_MANY_TRANSFERS, STEP_TIMEOUT after INSPECTION_SECONDS, and the errors of `inspect`.
  */
 export async function answerInspection(
   event: SluiceEvent,
@@ -39,18 +50,41 @@ export async function answerInspection(
     throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is not a file of a manifest.`, {
       details: { type: event.type },
     });
+  using _slot = takeSlot();
+  using limits = new JoinedSignal([context.signal], INSPECTION_SECONDS * 1000);
   await using scratch = await openInspectionFolder(context.env);
-  const { objects, env, gdal, signal } = context;
-  const inspection = await inspect({
-    objects,
-    env,
-    gdal,
-    signal,
-    file: file.data,
-    tabular: tabular.data,
-    folder: scratch.folder,
+  const { objects, env, gdal } = context;
+  const request = { objects, env, gdal, signal: limits.signal, file: file.data, tabular: tabular.data };
+  try {
+    return inspectionCompleted(event, await inspect({ ...request, folder: scratch.folder }));
+  } catch (thrown) {
+    throw limits.timedOut ? timeoutOf(file.data, thrown) : thrown;
+  }
+}
+
+/**
+ * Counts an inspection until it has ended. The gateway counts a request only until its client disconnects, which is
+ * before the aborted work has ended.
+ */
+function takeSlot(): Disposable {
+  if (running >= MAX_INSPECTIONS)
+    throw new SluiceError('TOO_MANY_TRANSFERS', `The function already inspects ${MAX_INSPECTIONS} files.`, {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      details: { limit: MAX_INSPECTIONS },
+    });
+  running += 1;
+  return {
+    [Symbol.dispose]: () => {
+      running -= 1;
+    },
+  };
+}
+
+function timeoutOf({ path }: ManifestFile, cause: unknown): SluiceError {
+  return new SluiceError('STEP_TIMEOUT', `${path} was not read within ${INSPECTION_SECONDS} s. A run has more time.`, {
+    cause,
+    details: { file: path },
   });
-  return inspectionCompleted(event, inspection);
 }
 
 const PREFIX = 'inspection.';

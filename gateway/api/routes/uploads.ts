@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { z } from 'zod';
 import type { InspectionView, UploadPlanView } from '#shared/api/views.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
@@ -11,6 +11,7 @@ import {
   ManifestFileSchema,
   TabularParametersSchema,
 } from '#shared/manifest/manifest.ts';
+import { INSPECTION_SECONDS, MAX_INSPECTIONS } from '#shared/runtime/inspection.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { noQuery, readJson } from '../http/request-fields.ts';
@@ -45,10 +46,8 @@ const READERS: Record<ManifestFile['type'], string> = {
   raster: 'export-cog',
   tabular: 'export-parquet',
 };
-/** Each inspection downloads a file, and uses a processor. */
-const MAX_INSPECTIONS = 4;
-/** A user who waits longer starts the run, which reports the same errors. */
-const INSPECTION_SECONDS = 120;
+/** The function ends an inspection after INSPECTION_SECONDS. The gateway cancels the call this much later. */
+const CALL_MARGIN_SECONDS = 10;
 
 /**
  * POST /api/uploads/plan returns an UploadPlanView for the names of files, as `sluice ingest` would read them. It needs
@@ -69,31 +68,26 @@ export function uploadRoutes(deps: Pick<GatewayDeps, 'env' | 'caller' | 'deploym
         max_file_bytes: deps.env.MAX_FILE_BYTES,
       } satisfies UploadPlanView);
     })
-    .post('/api/uploads/inspect', noQuery, async (c) => c.json(await inspections.during(() => inspect(c, deps))));
+    .post('/api/uploads/inspect', noQuery, async (c) => {
+      // Read before the inspection is counted, so that slow clients do not prevent other inspections.
+      const request = await readJson(c.req.raw, InspectSchema);
+      return c.json(await inspections.during(() => inspect(request, c.req.raw.signal, deps)));
+    });
 }
 
 async function inspect(
-  c: Context,
+  request: z.output<typeof InspectSchema>,
+  signal: AbortSignal,
   { caller, deployments }: Pick<GatewayDeps, 'caller' | 'deployments'>,
 ): Promise<InspectionView> {
-  const request = await readJson(c.req.raw, InspectSchema);
   const name = READERS[request.file.type];
   if (deployments?.replicas(name) === 0)
     throw new SluiceError('FUNCTION_UNAVAILABLE', `The function ${name}, which reads the file, has no replicas.`, {
       details: { function: name },
     });
-  using limits = new JoinedSignal([c.req.raw.signal], INSPECTION_SECONDS * 1000);
+  using limits = new JoinedSignal([signal], (INSPECTION_SECONDS + CALL_MARGIN_SECONDS) * 1000);
   const event = inspectionRequested(request.file.path, request, randomUUID());
-  try {
-    const reply = await caller.invoke(name, event, { signal: limits.signal });
-    if (reply === undefined) throw new SluiceError('EVENT_INVALID', `The function ${name} returned no event.`);
-    return parseInspection(reply);
-  } catch (thrown) {
-    if (!limits.timedOut) throw thrown;
-    throw new SluiceError(
-      'STEP_TIMEOUT',
-      `${request.file.path} was not read within ${INSPECTION_SECONDS} s. A run has more time.`,
-      { cause: thrown, details: { file: request.file.path } },
-    );
-  }
+  const reply = await caller.invoke(name, event, { signal: limits.signal });
+  if (reply === undefined) throw new SluiceError('EVENT_INVALID', `The function ${name} returned no event.`);
+  return parseInspection(reply);
 }
