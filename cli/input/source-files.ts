@@ -7,6 +7,7 @@ import {
   type GuessedFormat,
   guessFormat,
   guessFromName,
+  indexFolder,
   namedFormat,
   partNames,
 } from '#shared/landing/guess-format.ts';
@@ -67,7 +68,7 @@ async function sizeOf(path: string): Promise<number> {
 
 /** The parts of a file in its folder. */
 async function partsOf(path: string, declared: Partial<GuessedFormat>): Promise<string[]> {
-  const parts = partNames(basename(path), await readdir(dirname(path)), declared);
+  const parts = partNames(basename(path), indexFolder(await readdir(dirname(path))), declared);
   return parts.map((name) => join(dirname(path), name));
 }
 

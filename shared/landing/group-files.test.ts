@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { groupFiles, proposeDatasetId } from './group-files.ts';
 
 const group = (...paths: string[]) => groupFiles(paths.map((path) => ({ path })));
@@ -22,6 +22,20 @@ test('files of the same name in two folders are two datasets', () => {
     ['2023/a.shp', ['2023/a.shp', '2023/a.shx', '2023/a.dbf']],
     ['2024/a.shp', ['2024/a.shp', '2024/a.shx', '2024/a.dbf']],
   ]);
+});
+
+test('the work for a folder grows with the number of its names, not with the square', () => {
+  const paths = Array.from({ length: 500 }, (_, index) => [`Straße ${index}.shp`, `Straße ${index}.dbf`]).flat();
+  const lowered = vi.spyOn(String.prototype, 'toLowerCase');
+  const sorted = vi.spyOn(Array.prototype, 'sort');
+  try {
+    expect(group(...paths)).toHaveLength(500);
+    expect(lowered.mock.calls.length).toBeLessThan(50 * paths.length);
+    expect(Math.max(...sorted.mock.contexts.map((names) => (names as unknown[]).length))).toBeLessThan(10);
+  } finally {
+    lowered.mockRestore();
+    sorted.mockRestore();
+  }
 });
 
 test('a shapefile without a required part is reported with the missing extensions', () => {

@@ -7,6 +7,7 @@ import {
   type GuessedFormat,
   guessFormat,
   guessFromName,
+  indexFolder,
   namedFormat,
   partNames,
 } from './guess-format.ts';
@@ -45,25 +46,21 @@ const OPTION = 'the format';
 export function groupFiles(files: readonly OfferedFile[]): FileGroup[] {
   const folders = Map.groupBy(files, ({ path }) => folderOf(path));
   return [...folders].flatMap(([folder, members]) => {
-    const names = members.map(({ path }) => nameOf(path));
-    const partsByFile = new Map(members.map((file) => [file, partNames(nameOf(file.path), names, file)]));
+    const index = indexFolder(members.map(({ path }) => nameOf(path)));
+    const partsByFile = new Map(members.map((file) => [file, partNames(nameOf(file.path), index, file)]));
     const allParts = new Set([...partsByFile.values()].flat());
     return [...partsByFile]
       .filter(([{ path }]) => !allParts.has(nameOf(path)))
-      .map(([file, parts]) => describeGroup(file, parts, { folder, names }));
+      .map(([file, parts]) => describeGroup(file, parts, folder));
   });
 }
 
-function describeGroup(
-  file: OfferedFile,
-  parts: readonly string[],
-  { folder, names }: { folder: string; names: readonly string[] },
-): FileGroup {
+function describeGroup(file: OfferedFile, parts: readonly string[], folder: string): FileGroup {
   const group = { path: file.path, parts: [file.path, ...parts.map((name) => folder + name)] };
   let guessed: GuessedFormat | undefined;
   try {
     guessed = formatOf(file);
-    checkParts(nameOf(file.path), names, guessed);
+    checkParts(nameOf(file.path), parts, guessed);
     return { ...group, ...guessed, problem: null };
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown;
@@ -78,9 +75,9 @@ function formatOf({ path, members = [], format, type }: OfferedFile): GuessedFor
 }
 
 /** Throws FILE_INCOMPLETE when a part is missing that the format requires. */
-function checkParts(name: string, names: readonly string[], { format, type }: GuessedFormat): void {
+function checkParts(name: string, parts: readonly string[], { format, type }: GuessedFormat): void {
   const known = namedFormat(format, name, type);
-  if (known !== undefined && !isZipArchive(name)) partsOf(known.format, name, names, name);
+  if (known !== undefined && !isZipArchive(name)) partsOf(known.format, name, parts, name);
 }
 
 function folderOf(path: string): string {

@@ -156,13 +156,21 @@ function distinct(guesses: (GuessedFormat | undefined)[]): GuessedFormat[] {
   return [...new Map(guesses.filter((guess) => guess !== undefined).map((guess) => [guess.format, guess])).values()];
 }
 
+/** The names in a folder by their lower case, with their positions in the folder. */
+export type FolderIndex = ReadonlyMap<string, { name: string; position: number }[]>;
+
+export function indexFolder(names: readonly string[]): FolderIndex {
+  const entries = [...new Set(names)].map((name, position) => ({ name, position }));
+  return Map.groupBy(entries, ({ name }) => name.toLowerCase());
+}
+
 /**
- * Those of `names`, all in the folder of the file, that are parts of it. Names and extensions are compared without case
- * (`ROADS.DBF`).
+ * The names in the folder of a file that are parts of it, in the order of the folder. Names and extensions are compared
+ * without case (`ROADS.DBF`).
  */
 export function partNames(
   name: string,
-  names: readonly string[],
+  folder: FolderIndex,
   { format: declared, type }: Partial<GuessedFormat>,
 ): string[] {
   const guessed = declared ?? guessFromName(name, type)?.format;
@@ -177,5 +185,9 @@ export function partNames(
     ...attached.map((ending) => `${lower}${ending}`),
     `${lower}.xml`,
   ]);
-  return names.filter((candidate) => wanted.has(candidate.toLowerCase()) && candidate !== name);
+  return [...wanted]
+    .flatMap((candidate) => folder.get(candidate) ?? [])
+    .filter((entry) => entry.name !== name)
+    .sort((a, b) => a.position - b.position)
+    .map((entry) => entry.name);
 }
