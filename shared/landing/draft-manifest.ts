@@ -24,11 +24,11 @@ export interface ManifestIssue {
 }
 
 /** The intent that ingests files of a type without further processing. */
-const INTENT_OF_TYPE: Record<string, string | undefined> = {
-  vector: 'ingest_vector',
-  raster: 'ingest_raster',
-  tabular: 'ingest_tabular',
-};
+const INTENT_OF_TYPE = new Map<unknown, string>([
+  ['vector', 'ingest_vector'],
+  ['raster', 'ingest_raster'],
+  ['tabular', 'ingest_tabular'],
+]);
 
 /**
  * The manifest of a draft with all issues that validate-manifest would find without the files. There is a manifest only
@@ -38,8 +38,9 @@ export function manifestOfDraft(
   draft: Draft,
   { batchId, uploader }: { batchId: string; uploader: string },
 ): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: ManifestIssue[] } {
-  const { dataset_id, files, intent = INTENT_OF_TYPE[String(files[0]?.type)], metadata } = draft;
-  const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags: { dataset_id } } };
+  const { dataset_id, files, intent = INTENT_OF_TYPE.get(files[0]?.type), metadata } = draft;
+  const tags = withDataset(metadata.tags, dataset_id);
+  const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags } };
   const parsed = ManifestSchema.safeParse(given, { reportInput: true });
   if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
   try {
@@ -50,6 +51,11 @@ export function manifestOfDraft(
     const [issue] = (details.issues ?? []) as ManifestIssue[];
     return { issues: [{ field: issue?.field ?? 'manifest', message }] };
   }
+}
+
+/** The tags of a draft with its dataset. Tags that are no object are an issue of the manifest. */
+function withDataset(tags: unknown = {}, dataset_id: string): unknown {
+  return typeof tags === 'object' && tags !== null && !Array.isArray(tags) ? { ...tags, dataset_id } : tags;
 }
 
 function issuesOf(issue: z.core.$ZodIssue): ManifestIssue[] {
