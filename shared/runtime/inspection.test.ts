@@ -1,12 +1,14 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
 import type { Inspection } from '#shared/contracts/inspection.ts';
 import { inspectionRequested, parseInspection } from '#shared/events/inspection.ts';
+import { SILENT_LOG } from '#shared/log/log.ts';
 import type { Context } from './context.ts';
 import { answerInspection, INSPECTION_SECONDS, type InspectionRequest, MAX_INSPECTIONS } from './inspection.ts';
+import { deleteScratchFolders } from './scratch.ts';
 
 const PATH = 's3://landing-zone/uploads/1/Straßen #1.gpkg';
 const EMPTY: Inspection = { layers: [], chosen: null, problem: null };
@@ -71,4 +73,23 @@ test('an aborted inspection counts until its work has ended', async () => {
   work.resolve(EMPTY);
   await Promise.all(held);
   expect(parseInspection(await next())).toEqual(EMPTY);
+});
+
+test('the folder of an inspection whose process was killed is deleted, and that of a running one is kept', async () => {
+  const work = Promise.withResolvers<Inspection>();
+  const began = Promise.withResolvers<string>();
+  const answer = answerInspection(event, context, (request) => {
+    began.resolve(request.folder);
+    return work.promise;
+  });
+  await began.promise;
+  const left = join(folder, 'inspection.left');
+  await mkdir(left);
+  const hourAgo = Date.now() / 1000 - 3600;
+  await utimes(left, hourAgo, hourAgo);
+  expect(await deleteScratchFolders({ ...context, log: SILENT_LOG })).toBe(1);
+  expect(await readdir(folder)).toEqual([basename(await began.promise)]);
+  work.resolve(EMPTY);
+  await answer;
+  expect(await readdir(folder)).toEqual([]);
 });

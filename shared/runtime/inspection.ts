@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Inspection } from '#shared/contracts/inspection.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { inspectionCompleted, parseInspectionRequest } from '#shared/events/inspection.ts';
@@ -13,7 +10,7 @@ import {
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { Context } from './context.ts';
-import { scratchRoot } from './scratch.ts';
+import { openInspectionFolder } from './scratch.ts';
 
 /**
  * Time limit of an inspection, in seconds. A user who would wait longer starts the run, which reports the same errors.
@@ -85,23 +82,4 @@ function timeoutOf({ path }: ManifestFile, cause: unknown): SluiceError {
     cause,
     details: { file: path },
   });
-}
-
-const PREFIX = 'inspection.';
-/** An inspection takes seconds. A folder that is older was left by a process that was killed. */
-const MAX_AGE_MS = 3_600_000;
-
-/** Creates a scratch folder; disposing it deletes the folder. Deletes folders that killed processes left. */
-async function openInspectionFolder(env: Context['env']): Promise<{ folder: string } & AsyncDisposable> {
-  const root = scratchRoot(env);
-  await mkdir(root, { recursive: true });
-  for (const name of await readdir(root)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const found = await stat(join(root, name)).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > MAX_AGE_MS)
-      await rm(join(root, name), { recursive: true, force: true });
-  }
-  const folder = join(root, `${PREFIX}${randomUUID()}`);
-  await mkdir(folder);
-  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }

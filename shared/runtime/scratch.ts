@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
@@ -42,10 +43,23 @@ export async function openScratch(
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 
+const INSPECTION_PREFIX = 'inspection.';
+/** Five times the time limit of an inspection. A folder that is older was left by a process that was killed. */
+const MAX_INSPECTION_AGE_MS = 600_000;
+
+/** Creates the scratch folder of an inspection, which has no claim; disposing it deletes the folder. */
+export async function openInspectionFolder(
+  env: Pick<Env, 'SCRATCH_DIR' | 'SLUICE_HOME'>,
+): Promise<{ folder: string } & AsyncDisposable> {
+  const folder = join(scratchRoot(env), `${INSPECTION_PREFIX}${randomUUID()}`);
+  await mkdir(folder, { recursive: true });
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}
+
 /**
  * Deletes the scratch folders that killed processes left: those whose claim is not current, so that its results would
- * be rejected. Other processes may use the same root. Folders of unknown runs are kept. Returns the number of deleted
- * folders.
+ * be rejected, and those of inspections that are older than MAX_INSPECTION_AGE_MS. Other processes may use the same
+ * root. Folders of unknown runs are kept. Returns the number of deleted folders.
  */
 export async function deleteScratchFolders({
   env,
@@ -55,14 +69,22 @@ export async function deleteScratchFolders({
   const root = scratchRoot(env);
   let deleted = 0;
   for (const name of await readdir(root).catch(() => [])) {
-    const claim = claimOfScratch(name);
-    const run = claim && (await ledger.getRun(claim.runId));
-    if (claim === undefined || run === undefined || isCurrent(claim, run)) continue;
+    if (!(await isLeft(name, root, ledger))) continue;
     await rm(join(root, name), { recursive: true, force: true });
-    log.warn({ run_id: claim.runId, folder: name }, 'Scratch:Delete:Done');
+    log.warn({ run_id: claimOfScratch(name)?.runId, folder: name }, 'Scratch:Delete:Done');
     deleted += 1;
   }
   return deleted;
+}
+
+async function isLeft(name: string, root: string, ledger: Context['ledger']): Promise<boolean> {
+  if (name.startsWith(INSPECTION_PREFIX)) {
+    const found = await stat(join(root, name)).catch(() => undefined); // The inspection may have deleted it meanwhile.
+    return found !== undefined && Date.now() - found.mtimeMs > MAX_INSPECTION_AGE_MS;
+  }
+  const claim = claimOfScratch(name);
+  const run = claim && (await ledger.getRun(claim.runId));
+  return claim !== undefined && run !== undefined && !isCurrent(claim, run);
 }
 
 function isCurrent({ step, token }: ClaimRef, run: RunDocument): boolean {
