@@ -1,7 +1,10 @@
 import { expect, test, vi } from 'vitest';
+import type { FileGroup } from '../../../shared/api/views.ts';
+import { draftOf } from './draft.ts';
 import type { LocalFile } from './local-files.ts';
 import type { SendOptions, StoredFile } from './send-file.ts';
 import { UploadStore } from './upload-store.ts';
+import { inspectionOf } from './use-inspections.ts';
 
 const file = (path: string, content = 'abc'): LocalFile => ({ path, file: new File([content], path) });
 
@@ -69,6 +72,27 @@ test('a file that is chosen again replaces the earlier one', async () => {
   expect(states()).toEqual([]);
   store.upload(['a']);
   await vi.waitFor(() => expect(sent).toHaveLength(2));
+});
+
+test('the inspection of a dataset is repeated when one of its files is replaced', async () => {
+  const { store, sent } = createStore();
+  const parts = ['ü.shp', 'ü.dbf'];
+  const group: FileGroup = { path: 'ü.shp', format: 'ESRI Shapefile', type: 'vector', parts, problem: null };
+  const send = async (path: string) => {
+    store.addFiles([file(path)]);
+    store.upload([path]);
+    await vi.waitFor(() => expect(store.snapshot().transfers[path]?.state).toBe('sending'));
+    sent.at(-1)!.succeed();
+    await vi.waitFor(() => expect(store.snapshot().transfers[path]?.state).toBe('stored'));
+  };
+  const inspection = () => inspectionOf(group, store.snapshot(), draftOf([group], store.snapshot(), 'ü'));
+  for (const path of parts) await send(path);
+  const first = inspection();
+  expect(first.request.file).toMatchObject({ format: 'ESRI Shapefile' });
+  await send('ü.dbf');
+  expect(inspection().request).toEqual(first.request);
+  expect(inspection().queryKey).not.toEqual(first.queryKey);
+  expect(inspection().queryKey).toEqual(inspection().queryKey);
 });
 
 test('after a start, the next files get another folder', async () => {

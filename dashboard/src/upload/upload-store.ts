@@ -35,6 +35,8 @@ export interface Transfer {
   error?: Error;
   /** The object, as `s3://BUCKET/KEY`. */
   storedAt?: string;
+  /** Of a stored file. A file that replaces another one has the same object, and another number. */
+  number?: number;
 }
 
 export interface UploadState {
@@ -55,6 +57,7 @@ const EMPTY: UploadState = { files: [], transfers: {}, options: {}, form: {} };
 export class UploadStore {
   #state = EMPTY;
   #folder = newFolder();
+  #transfers = 0;
   #sending: { path: string; controller: AbortController } | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #send: typeof sendFile;
@@ -144,7 +147,7 @@ export class UploadStore {
     try {
       const options = { signal: controller.signal, onProgress: (sent: number) => set({ state: 'sending', sent }) };
       const stored = await this.#send(`${this.#folder}/${path}`, file, options);
-      set({ state: 'stored', sent: file.size, storedAt: stored.path });
+      set({ state: 'stored', sent: file.size, storedAt: stored.path, number: (this.#transfers += 1) });
     } catch (thrown) {
       set({ state: 'failed', sent: 0, error: thrown as Error });
     } finally {

@@ -20,21 +20,28 @@ const MAX_RETRIES = 10;
 export function useInspections(groups: readonly FileGroup[], state: UploadState, draft: Draft): readonly Inspected[] {
   return useQueries({
     queries: groups.map((group, index) => {
-      const storedAt = state.transfers[group.path]?.storedAt;
-      const file = draft.files.find(({ path }) => path === storedAt);
-      const { tabular } = readsTables([group]) ? draft.metadata : {};
-      const request = { file, ...(tabular === undefined ? {} : { tabular }) };
+      const { queryKey, request } = inspectionOf(group, state, draft);
       return {
-        queryKey: ['inspection', request],
+        queryKey,
         queryFn: ({ signal }: { signal: AbortSignal }) =>
           sendJson<InspectionView>('POST', '/api/uploads/inspect', request, signal),
-        enabled: index < MAX_INSPECTED && file !== undefined && group.problem === null && isStored(group, state),
+        enabled:
+          index < MAX_INSPECTED && request.file !== undefined && group.problem === null && isStored(group, state),
         staleTime: Infinity,
         retry: (failures: number, error: Error) => failures < MAX_RETRIES && isBusy(error),
       };
     }),
     combine: (results) => results.map(({ data, error, isFetching }) => ({ data, error, isPending: isFetching })),
   });
+}
+
+/** The request that inspects a file. Its key contains the transfers, because a replaced file has the same object. */
+export function inspectionOf(group: FileGroup, { transfers }: UploadState, draft: Draft) {
+  const storedAt = transfers[group.path]?.storedAt;
+  const file = draft.files.find(({ path }) => path === storedAt);
+  const { tabular } = readsTables([group]) ? draft.metadata : {};
+  const request = { file, ...(tabular === undefined ? {} : { tabular }) };
+  return { request, queryKey: ['inspection', request, group.parts.map((part) => transfers[part]?.number)] };
 }
 
 function isBusy(error: Error): boolean {
