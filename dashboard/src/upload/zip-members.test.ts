@@ -28,6 +28,25 @@ test('lists the names of an archive, also of one with a comment', async () => {
   expect(await read(archive(NAMES, { comment: 'made by hand' }))).toEqual(NAMES);
 });
 
+test('lists one name for each format, with the end of long names', async () => {
+  const tiles = Array.from({ length: 500 }, (_, index) => `kacheln/Höhe ${index}.tif`);
+  const mac = ['__MACOSX/._a.shp', '._b.gpkg'];
+  const tables = ['a.csv.gz', 'b.json.gz', 'c.CSV.GZ', 'LIESMICH'];
+  const long = `${'ü/'.repeat(2_000)}Straßen #1.SHP`;
+  expect(await read(archive([...mac, ...tiles, ...tables, long]))).toEqual([
+    '__MACOSX/._a.shp',
+    'kacheln/Höhe 0.tif',
+    'a.csv.gz',
+    'b.json.gz',
+    'LIESMICH',
+    long.slice(-200),
+  ]);
+});
+
+test('lists at most 300 names', async () => {
+  expect(await read(archive(Array.from({ length: 1_000 }, (_, index) => `a.${index}`)))).toHaveLength(300);
+});
+
 test('lists the names of a zip64 archive', async () => {
   const plain = archive(NAMES);
   const directorySize = plain.length - 100 - 22;

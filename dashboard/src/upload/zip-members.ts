@@ -1,4 +1,7 @@
-/** The names in a zip archive, from its central directory (APPNOTE.TXT 6.3.10), without reading its content. */
+/**
+ * The names in a zip archive that decide its format, from its central directory (APPNOTE.TXT 6.3.10), without reading
+ * its content.
+ */
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;
@@ -9,16 +12,18 @@ const ZIP64_END_SIGNATURE = 0x06064b50;
 const ZIP64_END_BYTES = 56;
 const ENTRY_SIGNATURE = 0x02014b50;
 const ENTRY_BYTES = 46;
-/** The gateway accepts 10,000 names. The format follows from the first ones. */
-const MAX_NAMES = 10_000;
 const MAX_DIRECTORY_BYTES = 4_000_000;
+/** The names of all archives are in one request. A format has one of about 50 extensions. */
+const MAX_NAMES = 300;
+/** The end of a longer name is kept, because it has the extension. */
+const MAX_NAME_CHARACTERS = 200;
 
 interface Directory {
   offset: number;
   size: number;
 }
 
-/** Empty for a damaged archive: the run reports the damage. */
+/** One name for each extension. Empty for a damaged archive: the run reports the damage. */
 export async function readZipMembers(file: Blob): Promise<string[]> {
   try {
     const directory = await findDirectory(file);
@@ -53,20 +58,28 @@ async function findZip64Directory(file: Blob, endAt: number): Promise<Directory 
 }
 
 function namesIn(view: DataView): string[] {
-  const names: string[] = [];
+  const names = new Map<string, string>();
   const decoder = new TextDecoder();
-  for (let at = 0; at + ENTRY_BYTES <= view.byteLength && names.length < MAX_NAMES;) {
+  for (let at = 0; at + ENTRY_BYTES <= view.byteLength && names.size < MAX_NAMES;) {
     if (view.getUint32(at, true) !== ENTRY_SIGNATURE) break;
-    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
+    const [length, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
       number,
       number,
       number,
     ];
-    const end = Math.min(at + ENTRY_BYTES + name, view.byteLength);
-    if (name > 0) names.push(decoder.decode(new Uint8Array(view.buffer, at + ENTRY_BYTES, end - at - ENTRY_BYTES)));
+    const end = Math.min(at + ENTRY_BYTES + length, view.byteLength);
+    const name = decoder.decode(new Uint8Array(view.buffer, at + ENTRY_BYTES, end - at - ENTRY_BYTES));
+    const kind = kindOf(name);
+    if (name !== '' && !names.has(kind)) names.set(kind, name.slice(-MAX_NAME_CHARACTERS).toWellFormed());
     at = end + extra + comment;
   }
-  return names;
+  return [...names.values()];
+}
+
+/** Names of the same kind mean the same format: `.csv.gz` is another one than `.json.gz`. */
+function kindOf(name: string): string {
+  const isIgnored = name.endsWith('/') || /(^|\/)(__MACOSX\/|\._)/.test(name);
+  return isIgnored ? '/' : (/(?:\.[^./]*(?=\.gz$))?\.[^./]*$/i.exec(name)?.[0].toLowerCase() ?? '');
 }
 
 async function viewOf(file: Blob, start: number, end: number): Promise<DataView> {
