@@ -15,6 +15,7 @@ import { ExtentCard } from './extent-card.tsx';
 import { FileGroups } from './file-groups.tsx';
 import { FollowBatch } from './follow-batch.tsx';
 import { ProcessingCard } from './processing-card.tsx';
+import { RequestIds } from './request-id.ts';
 import { uploadStore } from './upload-store.ts';
 import { type Upload, useUpload } from './use-upload.ts';
 import './upload.css';
@@ -83,10 +84,12 @@ function Composer() {
   );
 }
 
+const requestIds = new RequestIds();
+
 function StartRun({ upload: { draft, isReady, state, inspections } }: { upload: Upload }) {
   const [, setParams] = useSearchParams();
   const start = useMutation({
-    mutationFn: () => sendJson<BatchView>('POST', '/api/batches', draft),
+    mutationFn: () => sendJson<BatchView>('POST', '/api/batches', { ...draft, request_id: requestIds.of(draft) }),
     onSuccess: ({ batch_id, manifest_key }) => {
       setParams({ batch_id, manifest_key });
       uploadStore.clear();
