@@ -1,4 +1,4 @@
-import type { Inspection } from '#shared/contracts/inspection.ts';
+import { type Inspection, MAX_LISTED_LAYERS } from '#shared/contracts/inspection.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { crsLabel } from '#shared/gdal/crs/crs.ts';
@@ -24,6 +24,7 @@ export async function inspectRaster(request: InspectionRequest): Promise<Inspect
           name: layer,
           geometry_type: null,
           row_count: null,
+          column_count: 0,
           columns: [],
           crs: crsLabel(crs),
           bbox: bbox ?? null,
@@ -34,9 +35,18 @@ export async function inspectRaster(request: InspectionRequest): Promise<Inspect
       problem: null,
     };
   } catch (thrown) {
-    if (!(thrown instanceof SluiceError) || !Array.isArray(thrown.details.layers)) throw thrown;
-    const names = thrown.details.layers.filter((name) => typeof name === 'string');
-    const unknown = { geometry_type: null, row_count: null, columns: [], crs: null, bbox: null };
-    return { layers: names.map((name) => ({ name, ...unknown })), chosen: null, problem: thrown.toDocument() };
+    if (!(thrown instanceof SluiceError)) throw thrown;
+    const listed = listImages(thrown);
+    if (listed === undefined) throw thrown;
+    return listed;
   }
+}
+
+/** The first names of images that an error lists; undefined for an error that lists none. */
+export function listImages(error: SluiceError): Inspection | undefined {
+  const { layers } = error.details;
+  if (!Array.isArray(layers)) return undefined;
+  const names = layers.filter((name) => typeof name === 'string').slice(0, MAX_LISTED_LAYERS);
+  const unknown = { geometry_type: null, row_count: null, column_count: 0, columns: [], crs: null, bbox: null };
+  return { layers: names.map((name) => ({ name, ...unknown })), chosen: null, problem: error.toDocument() };
 }

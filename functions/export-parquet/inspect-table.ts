@@ -18,6 +18,7 @@ export async function inspectTable(request: InspectionRequest): Promise<Inspecti
         name: file.layer ?? parameters.sheet ?? null,
         geometry_type: null,
         row_count: rowCount,
+        column_count: columns.length,
         columns: columns.map(({ name }) => name),
         crs: null,
         bbox: null,

@@ -1,5 +1,5 @@
 import { gridOfExtent } from '#shared/contracts/extent.ts';
-import type { InspectedLayer, Inspection } from '#shared/contracts/inspection.ts';
+import { type InspectedLayer, type Inspection, MAX_LISTED_LAYERS } from '#shared/contracts/inspection.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkExtentInCrs, gdalExtentInDegrees } from '#shared/gdal/crs/check-extent.ts';
 import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
@@ -17,8 +17,6 @@ import type { VectorSource } from './vector-source.ts';
 
 /** Each layer takes two programs of GDAL for its CRS and its extent. */
 const MAX_LOCATED_LAYERS = 20;
-/** Layers that are described; a database can have thousands. */
-const MAX_LAYERS = 200;
 
 /** Describes the layers of an uploaded vector file, with the rules of the load. Throws the errors of fetchVector. */
 export async function inspectVector(request: InspectionRequest): Promise<Inspection> {
@@ -36,14 +34,15 @@ export async function inspectVector(request: InspectionRequest): Promise<Inspect
   const described: InspectedLayer[] = [];
   let problem = choice.error;
   let located = 0;
-  for (const layer of layers.slice(0, MAX_LAYERS)) {
+  for (const layer of layers.slice(0, MAX_LISTED_LAYERS)) {
     const isLocated = layer.geometryType !== 'None' && (layer === choice.value || located < MAX_LOCATED_LAYERS);
     if (isLocated) located += 1;
     const { error, ...place } = isLocated
       ? await locate(source, layer, layers.length === 1, request)
       : { ...NO_PLACE, error: undefined };
     if (layer === choice.value) problem ??= error;
-    described.push(describe(layer, place));
+    const columns = layer === choice.value ? layer.fields.map(({ name }) => name) : [];
+    described.push({ ...describe(layer), columns, ...place });
   }
   const chosen = choice.value === undefined ? -1 : layers.indexOf(choice.value);
   return {
@@ -56,13 +55,12 @@ export async function inspectVector(request: InspectionRequest): Promise<Inspect
 type Place = Pick<InspectedLayer, 'crs' | 'bbox'>;
 const NO_PLACE: Place = { crs: null, bbox: null };
 
-function describe({ name, geometryType, featureCount, fields }: Layer, place: Place): InspectedLayer {
+function describe({ name, geometryType, featureCount, fields }: Layer) {
   return {
     name,
     geometry_type: geometryType === 'None' ? null : geometryType,
     row_count: featureCount ?? null,
-    columns: fields.map((field) => field.name),
-    ...place,
+    column_count: fields.length,
   };
 }
 
@@ -107,6 +105,7 @@ async function inspectPoints(source: VectorSource, request: InspectionRequest): 
         name: null,
         geometry_type: null,
         row_count: table.rowCount,
+        column_count: table.columns.length,
         columns: table.columns.map(({ name }) => name),
         crs: place.crs,
         bbox: null,

@@ -58,6 +58,7 @@ test('describes the layer of a shapefile, with its extent in degrees', async () 
       name: 'Grafschaften #1',
       geometry_type: 'Polygon',
       row_count: 100,
+      column_count: 14,
       columns: expect.arrayContaining(['AREA', 'NAME']) as string[],
       crs: 'EPSG:4267',
       bbox: [-84.324, 33.882, -75.457, 36.59].map((side) => expect.closeTo(side, 2) as number),
@@ -73,12 +74,13 @@ test('lists the layers of a GeoPackage, and which option selects one', async () 
   const files = { 'two.gpkg': await readFile(path) };
   const several = await inspect(files, { type: 'vector', format: 'GPKG' });
   expect(several).toMatchObject({ chosen: null, problem: { code: 'LAYER_AMBIGUOUS' } });
-  expect(several.layers.map(({ name, crs }) => [name, crs])).toEqual([
-    ['Kreise', 'EPSG:4267'],
-    ['Kreise "2"', 'EPSG:32119'],
+  expect(several.layers.map(({ name, crs, column_count, columns }) => [name, crs, column_count, columns])).toEqual([
+    ['Kreise', 'EPSG:4267', 14, []],
+    ['Kreise "2"', 'EPSG:32119', 14, []],
   ]);
   expect(several.layers[1]?.bbox?.[0]).toBeCloseTo(-84.3, 0);
   expect(await inspect(files, { type: 'vector', format: 'GPKG', layer: 'Kreise "2"' })).toMatchObject({
+    layers: [{ columns: [] }, { columns: expect.arrayContaining(['AREA', 'NAME']) as string[] }],
     chosen: 1,
     problem: null,
   });
@@ -122,7 +124,17 @@ test('describes a raster, and lists the variables of a file with several', async
 
 test('describes a table', async () => {
   expect(await inspect({ 'preise.csv': 'id;preis\n1;2,5\n2;3\n3;\n' }, { type: 'tabular', format: 'CSV' })).toEqual({
-    layers: [{ name: null, geometry_type: null, row_count: 3, columns: ['id', 'preis'], crs: null, bbox: null }],
+    layers: [
+      {
+        name: null,
+        geometry_type: null,
+        row_count: 3,
+        column_count: 2,
+        columns: ['id', 'preis'],
+        crs: null,
+        bbox: null,
+      },
+    ],
     chosen: 0,
     problem: null,
   });

@@ -3,6 +3,9 @@ import { ErrorDocumentSchema } from './shared-schemas.ts';
 
 /** What an uploaded file contains, before a manifest names it. */
 
+/** Layers that are listed; a file can have thousands. */
+export const MAX_LISTED_LAYERS = 200;
+
 /** A layer of a vector file, an image of a raster, or a table. */
 export const InspectedLayerSchema = z.object({
   /** Null for a file with one layer without a name. */
@@ -11,6 +14,8 @@ export const InspectedLayerSchema = z.object({
   geometry_type: z.string().nullable(),
   /** Features or rows; null for rasters, and if they were not counted. */
   row_count: z.number().int().nullable(),
+  column_count: z.number().int(),
+  /** The names of the columns of the layer that is ingested. Empty for other layers: a database can have thousands. */
   columns: z.array(z.string()),
   /** `EPSG:n`, or the name of the CRS; null if the file declares none. */
   crs: z.string().nullable(),

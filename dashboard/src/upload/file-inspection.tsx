@@ -56,14 +56,14 @@ export function FileInspection({ path, storedAt = path, inspected, layer }: File
 }
 
 /** For example: `100 features, Polygon, EPSG:4267, 14 columns`. */
-function describe({ geometry_type, row_count, columns, crs, pixels }: InspectionView['layers'][number]): string {
+function describe({ geometry_type, row_count, column_count, crs, pixels }: InspectionView['layers'][number]): string {
   const isFeatures = geometry_type !== null;
   return [
     pixels && `${count(pixels.width)} × ${count(pixels.height)} pixels, ${counted(pixels.bands, 'band')}`,
     row_count !== null && counted(row_count, isFeatures ? 'feature' : 'row'),
     geometry_type,
     crs,
-    columns.length > 0 && counted(columns.length, 'column'),
+    column_count > 0 && counted(column_count, 'column'),
   ]
     .filter(Boolean)
     .join(', ');
