@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import { isIP } from 'node:net';
 import { resolve, sep } from 'node:path';
 import { z } from 'zod';
@@ -158,10 +159,20 @@ function isHttpUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '';
 }
 
+/** Whether percent-encoded UTF-8 is the value of a header that Node.js sends. */
+function isEncodedHeaderValue(text: string): boolean {
+  try {
+    validateHeaderValue('value', decodeURIComponent(text));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function isHeaderList(text: string): boolean {
   return text.split(',').every((pair) => {
     const [, value] = /^[\w-]+=(.+)$/.exec(pair) ?? [];
-    return value !== undefined && !/%(?![\da-f]{2})/i.test(value);
+    return value !== undefined && isEncodedHeaderValue(value);
   });
 }
 

@@ -59,6 +59,17 @@ test('names every invalid variable; an empty variable counts as not set', () => 
   expect(parseEnv({ PORT: ' ', SLUICE_URL: '' })).toEqual(parseEnv({}));
 });
 
+test.each(['x=%ff', 'x=%c3', 'x=%', 'x=a%0Ab', 'a=b,x=%E2%82%AC', 'a=b,', 'x'])(
+  'rejects OTEL_EXPORTER_OTLP_HEADERS=%s without its value',
+  (list) => {
+    const rule = 'must be a list such as authorization=Bearer%20TOKEN,x-scope=gis, with percent-encoded values';
+    const problem = `OTEL_EXPORTER_OTLP_HEADERS ${rule}`;
+    expect(() => parseEnv({ OTEL_EXPORTER_OTLP_HEADERS: list })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', details: { issues: [problem] } }),
+    );
+  },
+);
+
 test('limits a GDAL program to half of the memory of the machine or container, from 1 to 8 GiB', () => {
   const gib = 2 ** 30;
   expect(defaultGdalMemory(64 * gib, undefined)).toBe(8 * gib);
