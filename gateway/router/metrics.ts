@@ -81,12 +81,13 @@ export class RouterMetrics {
         for (const { queue, seconds } of oldest ?? []) this.set({ function: queue }, seconds);
       },
     });
+    const letters = new BoundedReading(() => read.deadLetters(), { freshMs: 0 });
     new Gauge({
       name: 'sluice_dead_letters',
       help: 'Dead letters that were neither re-driven nor discarded.',
       registers: [this.registry],
       async collect() {
-        const count = await read.deadLetters().catch(() => undefined);
+        const count = await letters.value();
         if (count !== undefined) this.set(count);
       },
     });
