@@ -64,6 +64,28 @@ async function delivered(...all: [Router, ...Router[]]): Promise<void> {
   });
 }
 
+async function query(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: routers.databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** The number of stored alerts, of those in a state. */
+async function alertJobs(state?: string): Promise<number> {
+  const rows = await query("select state from pgboss.job where name = 'sluice.alerts'");
+  return rows.filter((row) => state === undefined || row.state === state).length;
+}
+
+/** sluice_alerts_total over several routers. */
+async function countAlerts(outcome: string, ...all: Router[]): Promise<number> {
+  const texts = await Promise.all(all.map((router) => router.registry.metrics()));
+  return texts.reduce((sum, text) => sum + (parseMetric(text, 'sluice_alerts_total', { outcome }) ?? 0), 0);
+}
+
 test('a failed run and a dead letter are posted as CloudEvents, once each', async () => {
   const router = await routers.start(functions, { ...receiver.variables, ALERT_WEBHOOK_TOKEN: 'token-7' });
   await router.publish(runFailed(RUN, ERROR));
@@ -129,7 +151,28 @@ test('two gateways send an alert once', async () => {
   ]);
   await Promise.all([first.publish(runFailed(RUN, ERROR)), second.publish(runFailed(RUN, ERROR))]);
   await delivered(first, second);
-  await eventually(() => expect(receiver.requests).toHaveLength(1));
+  await eventually(async () => {
+    expect(await alertJobs('completed')).toBe(await alertJobs());
+    expect(await countAlerts('done', first, second)).toBe(1);
+  });
+  expect(await alertJobs()).toBe(1);
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test('an alert that was stored more than a day ago is not posted', async () => {
+  const router = await openRouter(routers.databaseUrl, functions, receiver.variables);
+  routers.stopAfterTest(router);
+  await router.publish(runFailed(RUN, ERROR));
+  await query("update pgboss.job set created_on = now() - interval '25 hours' where name = 'sluice.alerts'");
+  const other = '0d4a1f6e-2f64-8c11-9a3e-0123456789ac';
+  await router.publish(runFailed({ ...RUN, run_id: other }, ERROR));
+  await router.start();
+  await eventually(async () => {
+    expect(await countAlerts('expired', router)).toBe(1);
+    expect(await countAlerts('done', router)).toBe(1);
+  });
+  expect(receiver.requests.map(({ body }) => (body as { subject: string }).subject)).toEqual([other]);
+  expect(await alertJobs('completed')).toBe(2);
 });
 
 test('the text for Slack', async () => {
@@ -147,10 +190,7 @@ test('an event that has been waiting for longer than the limit is reported', asy
   const router = await openRouter(routers.databaseUrl, slow, receiver.variables);
   routers.stopAfterTest(router);
   for (const id of ['1', '2']) await router.publish(testEvent('t.one', id));
-  const client = new pg.Client({ connectionString: routers.databaseUrl });
-  await client.connect();
-  await client.query("update pgboss.job set start_after = now() - interval '61 minutes' where name = 'join'");
-  await client.end();
+  await query("update pgboss.job set start_after = now() - interval '61 minutes' where name = 'join'");
   await router.start();
   await eventually(() => expect(receiver.requests).toHaveLength(1));
   expect(receiver.requests[0]?.body).toMatchObject({

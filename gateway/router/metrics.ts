@@ -43,7 +43,7 @@ export class RouterMetrics {
 
   #alerts = new Counter({
     name: 'sluice_alerts_total',
-    help: 'Posts of alerts: done, retry, or dead after the last retry.',
+    help: 'Posts of alerts: done, retry, dead after the last retry, or expired without a post.',
     labelNames: ['outcome'],
     registers: [this.registry],
   });

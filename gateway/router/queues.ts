@@ -12,7 +12,10 @@ import {
 } from './pgboss-queries.ts';
 
 /** A job of pg-boss with typed data. */
-export type Job<T extends object> = Pick<JobWithMetadata<T>, 'id' | 'name' | 'data' | 'retryCount' | 'startAfter'>;
+export type Job<T extends object> = Pick<
+  JobWithMetadata<T>,
+  'id' | 'name' | 'data' | 'retryCount' | 'createdOn' | 'startAfter'
+>;
 
 /** The priorities of the jobs that a consumer fetches; all when empty. */
 export interface Priorities {
