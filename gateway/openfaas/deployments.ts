@@ -4,7 +4,9 @@ import type { Env } from '#shared/config/env.ts';
 import { ownSettingsOf, SECRETS_FOLDER, withSettings } from '#shared/config/function-settings.ts';
 import { concurrencyOf, type Stack, type StackFunction } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { encodeSettings } from '#shared/runtime/function-caller.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
+import { isStorableText } from '#shared/text/storable.ts';
 import type { SecretStore } from './secret-store.ts';
 import { writeDurably } from './write-durably.ts';
 
@@ -31,8 +33,8 @@ type Changes = z.infer<typeof FileSchema>;
 const UNCHANGED: Change = { removed: false, settings: {}, secrets: [] };
 /** A setting can be a URL with a password. */
 const FILE_MODE = 0o600;
-/** A call passes the settings in a header, whose limit is 16 KB in percent-encoding. */
-const MAX_SETTINGS_CHARACTERS = 4_096;
+/** A call passes the settings in a header. All headers of a request have at most 16 KiB together. */
+const MAX_ENCODED_SETTINGS_BYTES = 12_288;
 
 export interface DeploymentsOptions {
   /** Keeps the changes over a restart. */
@@ -103,6 +105,21 @@ export class Deployments {
     return Object.keys(settings).length === 0 ? undefined : this.#withPaths(settings);
   }
 
+  /** Removes a secret. Throws SECRET_NOT_FOUND, and SECRET_CONFLICT if a deployed function uses it. */
+  removeSecret(secret: string): void {
+    this.checkRemoveSecret(secret);
+    this.secrets.remove(secret);
+  }
+
+  /** Throws the errors of `removeSecret`, and changes nothing. */
+  checkRemoveSecret(secret: string): void {
+    this.secrets.require(secret);
+    const users = this.usersOf(secret);
+    if (users.length === 0) return;
+    const text = `Secret ${secret} is used by ${users.join(', ')}. Deploy without it first.`;
+    throw new SluiceError('SECRET_CONFLICT', text, { details: { secret, functions: users } });
+  }
+
   /** The functions whose deployment names a secret. */
   usersOf(secret: string): string[] {
     return Object.keys(this.#changes).filter((name) => this.#changeOf(name).secrets.includes(secret));
@@ -133,8 +150,14 @@ export class Deployments {
     this.#change(name, { ...UNCHANGED, removed: true });
   }
 
-  /** Enables a function of stack.yml with its concurrency of stack.yml, and with these settings only. */
+  /**
+   * Enables a function of stack.yml with its concurrency of stack.yml, and with these settings only. Throws
+   * REQUEST_INVALID: a secret may have been removed since the settings were checked.
+   */
   deploy(name: string, own: OwnSettings = UNCHANGED): void {
+    const fn = this.#options.stack.find(name);
+    if (fn === undefined) throw notDeployed(name);
+    this.checkSettings(fn, own);
     this.#change(name, { ...UNCHANGED, ...own });
   }
 
@@ -154,11 +177,18 @@ export class Deployments {
           `This gateway cannot change ${name} of ${fn.name}${own.length === 0 ? '' : `, only ${own.join(', ')}`}. ` +
             'Set it in stack.yml or .env, and start Sluice again.',
         );
+      if (!isStorableText(value))
+        throw wrong(name, `${name} of ${fn.name} contains a NUL character or a lone surrogate. Remove the character.`);
       if (name.endsWith('_FILE') && !secrets.some((secret) => value === SECRETS_FOLDER + secret))
         throw wrong(name, `${name} of ${fn.name} must be ${SECRETS_FOLDER}NAME, with --secret NAME.`);
     }
-    if (JSON.stringify(settings).length > MAX_SETTINGS_CHARACTERS)
-      throw wrong('envVars', `The settings of ${fn.name} are longer than ${MAX_SETTINGS_CHARACTERS} characters.`);
+    const header = encodeSettings(this.#withPaths(settings));
+    if (header.length > MAX_ENCODED_SETTINGS_BYTES)
+      throw wrong(
+        'envVars',
+        `The settings of ${fn.name} have ${header.length} bytes in percent-encoding; ` +
+          `the limit is ${MAX_ENCODED_SETTINGS_BYTES} bytes. Shorten them.`,
+      );
     try {
       withSettings(env, this.#withPaths(settings));
     } catch (thrown) {

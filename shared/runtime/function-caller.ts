@@ -23,6 +23,11 @@ export interface InvokeOptions {
 /** The header with `settings` of a call over a Unix socket: JSON in percent-encoding. */
 export const SETTINGS_HEADER = 'x-sluice-settings';
 
+/** The value of SETTINGS_HEADER, in ASCII. */
+export function encodeSettings(settings: Readonly<Record<string, string>>): string {
+  return encodeURIComponent(JSON.stringify(settings));
+}
+
 /** Why the process of a function ended during a call. */
 export type DeathReason = 'exited' | 'frozen' | 'memory';
 

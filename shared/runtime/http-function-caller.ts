@@ -5,7 +5,7 @@ import type { SluiceEvent } from '#shared/events/event.ts';
 import { exchange, KEEP_ALIVE_MS } from '#shared/events/exchange.ts';
 import { type HttpReply, readEvent, writeEvent, readError } from '#shared/events/http.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
-import { type FunctionCaller, type InvokeOptions, SETTINGS_HEADER } from './function-caller.ts';
+import { encodeSettings, type FunctionCaller, type InvokeOptions, SETTINGS_HEADER } from './function-caller.ts';
 
 /** The URL of each function, from FUNCTION_URL: `{name}` is replaced by the name of the function. */
 export function functionUrls(template: string): (name: string) => string {
@@ -44,7 +44,7 @@ export class HttpFunctionCaller implements FunctionCaller {
         // A server on a port ignores them, because any client can send a header.
         ...(options.settings === undefined || this.#socketPath === undefined
           ? {}
-          : { [SETTINGS_HEADER]: encodeURIComponent(JSON.stringify(options.settings)) }),
+          : { [SETTINGS_HEADER]: encodeSettings(options.settings) }),
       },
       body,
     };

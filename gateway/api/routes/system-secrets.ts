@@ -6,16 +6,22 @@ import type { GatewayDeps } from '../deps.ts';
 import { recordAct } from '../http/record-act.ts';
 import { operatorOf, parseQuery, readJson } from '../http/request-fields.ts';
 import { NAMESPACE, requireNamespace } from '../../openfaas/function-status.ts';
-import { MAX_SECRET_BYTES, type SecretStore } from '../../openfaas/secret-store.ts';
+import type { Deployments } from '../../openfaas/deployments.ts';
+import { MAX_SECRET_BYTES } from '../../openfaas/secret-store.ts';
 
 const SecretsQuery = z.object({ namespace: z.string().optional() });
-const SecretSchema = z.looseObject({
+/** Its error has a fixed message, because the default message quotes the input, which can be a secret. */
+const SecretText = z.custom<string>((input) => typeof input === 'string', 'must be a string');
+const SecretFields = z.looseObject({
   name: z.string(),
   namespace: z.string().optional(),
-  value: z.string().optional(),
+  value: SecretText.optional(),
   /** Base64. It takes precedence, as in OpenFaaS: faas-cli sends the content of a file as both. */
-  rawValue: z.base64('must be base64').optional(),
+  rawValue: SecretText.pipe(z.base64('must be base64')).optional(),
 });
+const SecretSchema = z
+  .custom<object>((input) => typeof input === 'object' && input !== null, 'must be an object')
+  .pipe(SecretFields);
 type Secret = z.infer<typeof SecretSchema>;
 
 /** `value` and `rawValue`: a character of a value can be an escape of six bytes. */
@@ -36,7 +42,7 @@ export function secretRoutes(deps: GatewayDeps): Hono {
     await recordAct(c, ledger, { activity, did: `${VERBS[activity]} the secret ${name}`, details: { secret: name } });
     log.info({ operator: operatorOf(c), secret: name, activity }, 'Secret:Change:Started');
   };
-  const change = async (c: Context, act: (store: SecretStore, secret: Secret) => Promise<void>) => {
+  const change = async (c: Context, act: (deployments: Deployments, secret: Secret) => Promise<void>) => {
     if (deployments === undefined)
       throw new SluiceError(
         'CONFIG_INVALID',
@@ -45,7 +51,7 @@ export function secretRoutes(deps: GatewayDeps): Hono {
       );
     const secret = await readJson(c.req.raw, SecretSchema, MAX_BODY_BYTES);
     requireNamespace(secret.namespace);
-    await act(deployments.secrets, secret);
+    await act(deployments, secret);
     return c.body(null, 202);
   };
   return new Hono()
@@ -55,32 +61,26 @@ export function secretRoutes(deps: GatewayDeps): Hono {
       return c.json(names.map((name) => ({ name, namespace: NAMESPACE })));
     })
     .post('/system/secrets', (c) =>
-      change(c, async (store, { name, ...secret }) => {
+      change(c, async ({ secrets: store }, { name, ...secret }) => {
         store.checkCreate(name, valueOf(secret));
         await record(c, 'secret_created', name);
         store.create(name, valueOf(secret));
       }),
     )
     .put('/system/secrets', (c) =>
-      change(c, async (store, { name, ...secret }) => {
+      change(c, async (deployments, { name, ...secret }) => {
+        const store = deployments.secrets;
         store.checkUpdate(name, valueOf(secret));
-        deployments?.checkSecretValue(name, valueOf(secret));
+        deployments.checkSecretValue(name, valueOf(secret));
         await record(c, 'secret_updated', name);
         store.update(name, valueOf(secret));
       }),
     )
     .delete('/system/secrets', (c) =>
-      change(c, async (store, { name }) => {
-        store.require(name);
-        const users = deployments?.usersOf(name) ?? [];
-        if (users.length > 0)
-          throw new SluiceError(
-            'SECRET_CONFLICT',
-            `Secret ${name} is used by ${users.join(', ')}. Deploy without it first.`,
-            { details: { secret: name, functions: users } },
-          );
+      change(c, async (deployments, { name }) => {
+        deployments.checkRemoveSecret(name);
         await record(c, 'secret_removed', name);
-        store.remove(name);
+        deployments.removeSecret(name); // A function may have been deployed with it in the meantime.
       }),
     );
 }
