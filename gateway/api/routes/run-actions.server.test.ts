@@ -137,7 +137,7 @@ describe('cancel', () => {
     ]);
     await expect
       .poll(() => received.find(({ subject, type }) => subject === run.run_id && type === 'sluice.run.canceled')?.data)
-      .toEqual({ run_id: run.run_id, operator: 'Zoë 🗺' });
+      .toEqual({ run_id: run.run_id, lane: run.lane, dataset_id: run.dataset_id, operator: 'Zoë 🗺' });
     expect(await gateway.deps.ledger.getManifest(run.manifest_id)).toMatchObject({ status: 'canceled' });
   });
 
