@@ -8,7 +8,7 @@ import { inspectionOf } from './use-inspections.ts';
 
 const file = (path: string, content = 'abc'): LocalFile => ({ path, file: new File([content], path) });
 
-/** A store whose transfers end when the test says so. */
+/** A store whose transfers end when the test requests it. */
 function createStore() {
   const sent: { key: string; options: SendOptions; succeed: () => void; fail: (error: Error) => void }[] = [];
   const store = new UploadStore(

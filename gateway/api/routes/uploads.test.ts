@@ -9,7 +9,7 @@ import { INSPECTION_SECONDS, MAX_INSPECTIONS } from '#shared/runtime/inspection.
 import { CountedCaller } from '../../openfaas/counted-caller.ts';
 import { uploadRoutes } from './uploads.ts';
 
-/** POST /api/uploads/inspect, with a function that describes a file when the test says so. */
+/** POST /api/uploads/inspect, with a function that replies when the test requests it. */
 
 const FILE = { path: 's3://landing-zone/uploads/1/Straßen #1.gpkg', type: 'vector', format: 'GPKG' };
 const BODY = JSON.stringify({ file: FILE });
