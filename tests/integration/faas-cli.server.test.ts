@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { COMMANDS, type Command, type Exchange, PASSWORD, TOKEN } from '../fixtures/faas-cli-commands.ts';
+import { COMMANDS, PASSWORD, TOKEN } from '../fixtures/faas-cli-commands.ts';
+import type { Command, Exchange } from '../fixtures/faas-cli-exchange.ts';
 import { startTestSluice, type TestSluice } from '../running-sluice.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url));
