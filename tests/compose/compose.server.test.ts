@@ -140,7 +140,7 @@ describe.skipIf(!isPossible)(`docker compose (${NEEDS_COMPOSE})`, () => {
   test('after down and up, nothing is lost and nothing is repeated', { timeout: TEST_TIMEOUT_MS }, async () => {
     const lists = () => Promise.all(['/api/runs?limit=100', '/api/assets?limit=100'].map((path) => sluice.get(path)));
     const before = await lists();
-    await sluice.compose('down');
+    await sluice.down();
     const output = await sluice.up();
     expect(output).not.toContain('First start');
     expect(output).toContain(`Sluice is ready: ${sluice.url}\n`);

@@ -49,6 +49,8 @@ const ADMIN_PASSWORD = 'correct-horse-battery-staple-42';
 /** The login of the user admin. */
 export const ADMIN = { authorization: `Basic ${Buffer.from(`admin:${ADMIN_PASSWORD}`).toString('base64')}` };
 
+const NETWORK_IN_USE = /^failed to remove network \S+: .* has active endpoints/m;
+
 export class Composition {
   readonly #folder: string;
   readonly #environment: Record<string, string>;
@@ -113,9 +115,19 @@ export class Composition {
     return output;
   }
 
+  /**
+   * Removes all containers and networks. Docker may keep an endpoint of a removed container for some time
+   * (https://github.com/moby/moby/issues/42119). Its network cannot be removed then, and `up` uses it again.
+   */
+  async down(...options: string[]): Promise<void> {
+    const { failed, all } = await this.tryCompose('--profile', '*', 'down', ...options);
+    assert(!failed || NETWORK_IN_USE.test(all), `docker compose down: ${all}`);
+    assert.equal(await this.compose('--profile', '*', 'ps', '--all', '--quiet'), '');
+  }
+
   async remove(): Promise<void> {
     this.uploads.close();
-    await this.compose('--profile', '*', 'down', '--volumes');
+    await this.down('--volumes');
     await rm(this.#folder, { recursive: true, force: true });
   }
 
