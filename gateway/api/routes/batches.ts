@@ -14,7 +14,7 @@ import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parame
 import { ALL_RECIPES, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { principalOf } from '../http/principal.ts';
-import { recordUserAct } from '../http/record-act.ts';
+import { recordUserActivity } from '../http/record-activity.ts';
 import { noQuery, operatorOf, readJson } from '../http/request-fields.ts';
 
 /** A draft has at most 1,000 files and 50 recipe steps. */
@@ -88,7 +88,7 @@ async function uploadManifest(
   const body = `${JSON.stringify(manifest, undefined, 2)}\n`;
   const path = `s3://${env.LANDING_BUCKET}/${key}`;
   const details = { path, size_bytes: Buffer.byteLength(body) };
-  await recordUserAct(c, ledger, { activity: 'file_uploaded', did: `uploaded ${path}`, details });
+  await recordUserActivity(c, ledger, { activity: 'file_uploaded', did: `uploaded ${path}`, details });
   await objects.put(env.LANDING_BUCKET, key, body, { contentType: 'application/json' });
   return view;
 }

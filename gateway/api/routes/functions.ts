@@ -4,7 +4,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { type HttpReply, MAX_EVENT_BYTES, readEvent, writeEvent, writeError } from '#shared/events/http.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { recordUserAct } from '../http/record-act.ts';
+import { recordUserActivity } from '../http/record-activity.ts';
 import { readBody } from '../http/request-fields.ts';
 import { isOtherNamespace } from '../../openfaas/function-status.ts';
 
@@ -59,7 +59,7 @@ interface Call {
 
 function recordCall(c: Context, { ledger }: GatewayDeps, { name, event, callId }: Call): Promise<void> {
   const details = { function: name, call_id: callId, event_id: event.id, event_type: event.type };
-  return recordUserAct(c, ledger, { activity: 'function_called', did: `called the function ${name}`, details });
+  return recordUserActivity(c, ledger, { activity: 'function_called', did: `called the function ${name}`, details });
 }
 
 async function readCall(c: Context, { stack, deployments }: GatewayDeps): Promise<Call> {

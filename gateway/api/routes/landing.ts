@@ -5,7 +5,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { recordUserAct } from '../http/record-act.ts';
+import { recordUserActivity } from '../http/record-activity.ts';
 import { TransferLimit } from '../http/transfers.ts';
 
 const PREFIX = '/api/landing/';
@@ -35,8 +35,8 @@ async function upload(c: Context, { env, transfers, ledger }: GatewayDeps, uploa
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   const { signal } = c.req.raw;
   const path = `s3://${env.LANDING_BUCKET}/${key}`;
-  const act = { did: `uploaded ${path}`, details: { path, size_bytes: size } };
-  await recordUserAct(c, ledger, { activity: 'file_uploaded', ...act });
+  const entry = { did: `uploaded ${path}`, details: { path, size_bytes: size } };
+  await recordUserActivity(c, ledger, { activity: 'file_uploaded', ...entry });
   await uploads.during(() => transfers.putStream(env.LANDING_BUCKET, key, body, { size, contentType, signal }));
   return c.json({ path, key, size_bytes: size }, 201);
 }

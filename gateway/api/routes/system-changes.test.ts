@@ -23,7 +23,7 @@ const stack = parseStack(JSON.stringify({ functions: { export: { environment: { 
 
 let folder: string;
 let deployments: Deployments;
-/** Runs while an act is written to the activity log. */
+/** Runs while an action is written to the activity log. */
 let meanwhile: () => void;
 const open = () =>
   new Deployments({

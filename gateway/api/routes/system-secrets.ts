@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { StackFunction } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { recordAct } from '../http/record-act.ts';
+import { recordActivity } from '../http/record-activity.ts';
 import { operatorOf, parseQuery, readJson } from '../http/request-fields.ts';
 import { NAMESPACE, requireNamespace } from '../../openfaas/function-status.ts';
 import type { Deployments } from '../../openfaas/deployments.ts';
@@ -39,7 +39,11 @@ const VERBS = { secret_created: 'created', secret_updated: 'updated', secret_rem
 export function secretRoutes(deps: GatewayDeps): Hono {
   const { deployments, stack, ledger, log } = deps;
   const record = async (c: Context, activity: keyof typeof VERBS, name: string) => {
-    await recordAct(c, ledger, { activity, did: `${VERBS[activity]} the secret ${name}`, details: { secret: name } });
+    await recordActivity(c, ledger, {
+      activity,
+      did: `${VERBS[activity]} the secret ${name}`,
+      details: { secret: name },
+    });
     log.info({ operator: operatorOf(c), secret: name, activity }, 'Secret:Change:Started');
   };
   const change = async (c: Context, act: (deployments: Deployments, secret: Secret) => Promise<void>) => {

@@ -8,7 +8,7 @@ import type { GatewayDeps } from '../deps.ts';
 import { gatherVersions } from '../function-reports.ts';
 import { statusOf } from '../http/error-response.ts';
 import { operatorOf, parseQuery, readJson } from '../http/request-fields.ts';
-import { recordAct } from '../http/record-act.ts';
+import { recordActivity } from '../http/record-activity.ts';
 import { checkDeployment, DeploySchema } from '../../openfaas/check-deployment.ts';
 import { type Deployments, notDeployed, type OwnSettings } from '../../openfaas/deployments.ts';
 import { functionLogs } from './system-logs.ts';
@@ -82,7 +82,7 @@ function changeRoutes(deps: GatewayDeps): Hono {
           : ` with ${names.join(', ')}`
         : ` to ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`;
     const did = `${VERBS[activity]} the function ${name}${how}`;
-    return recordAct(c, deps.ledger, { activity, did, details: { function: name, ...details } });
+    return recordActivity(c, deps.ledger, { activity, did, details: { function: name, ...details } });
   };
   const deploy = async (c: Context, isUpdate: boolean) => {
     const deployments = changeable(deps);
