@@ -9,7 +9,7 @@ import type { Tracing } from '#shared/tracing/tracing.ts';
 
 /**
  * Delivers events to functions: at least once, in any order. Publishing the same event again within a day has no
- * effect.
+ * effect. Implementations: queue-router.ts and ../broker/broker-publisher.ts; start-sluice.ts chooses one.
  */
 export interface Router {
   /**
