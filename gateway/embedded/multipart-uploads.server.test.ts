@@ -88,7 +88,7 @@ async function* bytes(size: number, onChunk: (index: number) => void = () => und
 const options = (size: number, signal = new AbortController().signal) => ({ size, contentType: 'image/tiff', signal });
 
 describe('a multipart upload to the embedded store', () => {
-  test('is removed by an abort, and accepts no part afterwards', async () => {
+  test('is removed by an abort, and accepts no further part', async () => {
     const { s3, leftovers } = await start();
     const { UploadId } = await begin(s3);
     expect(leftovers()).toHaveLength(1);

@@ -27,7 +27,7 @@ export interface InspectionRequest extends Pick<Context, 'objects' | 'env' | 'gd
   file: ManifestFile;
   /** `metadata.tabular` of the future manifest. */
   tabular: TabularParameters;
-  /** Receives the file, and is deleted afterwards. */
+  /** Receives the file, and is deleted after the inspection. */
   folder: string;
 }
 

@@ -126,7 +126,7 @@ test('rejects a damaged file', async () => {
   expect(await session.query('select 1 as alive')).toEqual([{ alive: 1 }]);
 });
 
-test('an abort ends the copy, and DuckDB is idle afterwards', async () => {
+test('an abort ends the copy, and DuckDB is idle after it', async () => {
   const path = await parquet(`select i, md5(i::varchar) as text from range(0, 3000000) as t (i)`);
   const stop = new AbortController();
   const own = await postgis.openSession({ runId: RUN, step: 'join', token: 2 }, stop.signal);

@@ -9,11 +9,11 @@ import { type AnnounceRun, runNotFound } from './records.ts';
 
 /** The writes of claims, each one atomic. claim-rules.ts states their conditions and the fields that they set. */
 export interface ClaimQueries {
-  /** Claims the step if the rules allow it. Returns the run afterwards; undefined when it does not exist. */
+  /** Claims the step if the rules allow it. Returns the run after the write; undefined when it does not exist. */
   claimStep(request: ClaimRequest): Promise<{ claimed: boolean; run: RunDocument } | undefined>;
   /** False when the claim is not current. */
   renewClaim(claim: ClaimRef, leaseSeconds: number): Promise<boolean>;
-  /** Returns the status of the run afterwards; undefined when the claim is not current. */
+  /** Returns the status of the run after the write; undefined when the claim is not current. */
   finishStep(claim: ClaimRef, reply: SluiceEvent | null, endRunAs: 'success' | undefined): Promise<Status | undefined>;
   /** True when this claim finished its step. */
   isFinishedBy(claim: ClaimRef): Promise<boolean>;

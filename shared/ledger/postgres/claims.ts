@@ -35,7 +35,7 @@ const leaseEnd = (start: string, seconds: string): string =>
 /**
  * Claims step $2 of run $1 for owner $3, who may take it over from $4, for $5 seconds, and places the run on server $7
  * if it has no placement. Locks the run first, so that the decision is made on its newest version. Returns the run
- * afterwards.
+ * after the write.
  */
 const CLAIM: Statement = {
   name: 'ledger.claim',
