@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseEnv } from '#shared/config/env.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import { SILENT_LOG } from '#shared/log/log.ts';
+import type { ExtraHostTimes } from './extra-host.ts';
 import type { HostLimits } from './host-process.ts';
 import { FunctionHosts } from './function-hosts.ts';
 
@@ -25,8 +26,8 @@ const event = (subject: string): SluiceEvent => ({
 
 let home: string;
 let hosts: FunctionHosts;
-const start = (limits: Partial<HostLimits>) =>
-  FunctionHosts.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program: PROGRAM, limits });
+const start = (limits: Partial<HostLimits>, extra: Partial<ExtraHostTimes> = {}) =>
+  FunctionHosts.start({ env: parseEnv({ SLUICE_HOME: home }), log: SILENT_LOG, program: PROGRAM, limits, extra });
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'sluice host é#'));
   hosts = await start({ memoryBytes: 400 * MEBIBYTE });
@@ -96,6 +97,56 @@ test('calls that run alone use another process, one after the other', async () =
   expect(await dying).toMatchObject({ reason: 'exited' });
   expect([first, shared]).not.toContain(await after);
   expect(await pidOf()).toBe(shared);
+});
+
+describe('a further process', () => {
+  const numberOfProcesses = (number: number) => expect.poll(() => hosts.pids.length).toBe(number);
+
+  test('executes calls while a call takes long, and stops when no call does', async () => {
+    await hosts.stop();
+    hosts = await start({}, { longCallMs: 1, idleMs: 1 });
+    const shared = await pidOf();
+    const abort = new AbortController();
+    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
+    await expect.poll(() => pidOf()).not.toBe(shared);
+    abort.abort();
+    await long;
+    await numberOfProcesses(1);
+    expect(await pidOf()).toBe(shared);
+  });
+
+  test('does not start for short calls', async () => {
+    await hosts.stop();
+    hosts = await start({}, { longCallMs: 60_000 });
+    await Promise.all([call('wait', '50'), call('wait', '50')]);
+    expect(hosts.pids).toHaveLength(1);
+  });
+
+  test('starts again at the next long call when it ended', async () => {
+    await hosts.stop();
+    hosts = await start({}, { longCallMs: 1 });
+    const shared = await pidOf();
+    const abort = new AbortController();
+    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
+    await expect.poll(() => pidOf()).not.toBe(shared);
+    const first = await pidOf();
+    await expect(call('kill')).rejects.toMatchObject({ reason: 'exited', description: 'it ended with SIGKILL' });
+    // Every call is a long one.
+    await expect.poll(() => pidOf()).not.toBe(shared);
+    expect(await pidOf()).not.toBe(first);
+    abort.abort();
+    await long;
+  });
+
+  test('does not prevent the stop while it starts', async () => {
+    await hosts.stop();
+    hosts = await start({}, { longCallMs: 1 });
+    const long = call('wait', '60000').catch((thrown: unknown) => thrown);
+    await numberOfProcesses(2);
+    await hosts.stop();
+    expect(await long).toMatchObject({ code: 'FUNCTION_UNAVAILABLE' });
+    expect(hosts.pids).toEqual([]);
+  });
 });
 
 test('a call that waits for a process is aborted by its signal', async () => {

@@ -115,6 +115,11 @@ export class HostProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** Whether the process accepts calls. */
+  get isReady(): boolean {
+    return this.#isReady && this.#death === undefined && this.#killedFor === undefined;
+  }
+
   /** Resolves when the process accepts calls. Throws SETUP_FAILED, or the error of the process, if it ends before. */
   get ready(): Promise<void> {
     return this.#ready.promise;
