@@ -7,8 +7,8 @@ import { writeSecret } from './secrets.ts';
 test('replaces a secret, and the file that a killed process left', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-secrets-'));
   writeSecret(folder, { path: 'token', content: 'first' });
-  writeFileSync(join(folder, 'token.new'), 'half');
-  chmodSync(join(folder, 'token.new'), 0o600);
+  writeFileSync(join(folder, '.token.new'), 'half');
+  chmodSync(join(folder, '.token.new'), 0o600);
   writeSecret(folder, { path: 'token', content: 'second' });
   expect(readdirSync(folder)).toEqual(['token']);
   expect(readFileSync(join(folder, 'token'), 'utf8')).toBe('second');

@@ -1,6 +1,7 @@
-import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
+import { writeDurably } from '#shared/streams/write-durably.ts';
 import { ADMIN_PASSWORD_FILE, generateSecrets, planSecrets, type SecretFile } from './plan-secrets.ts';
 
 /**
@@ -40,12 +41,10 @@ function stored(path: string): string | undefined {
 
 /** Replaces the file in one step, so that a container that starts meanwhile reads a complete one. */
 export function writeSecret(folder: string, { path, content, owner }: SecretFile): void {
-  const target = join(folder, path);
-  // A file of a process that was killed has its mode and owner already, and cannot be opened without capabilities.
-  rmSync(`${target}.new`, { force: true });
-  writeFileSync(`${target}.new`, content, { mode: owner === undefined ? MODE : OWNER_MODE });
-  if (owner !== undefined) chownSync(`${target}.new`, owner, owner);
-  renameSync(`${target}.new`, target);
+  writeDurably(join(folder, path), content, {
+    mode: owner === undefined ? MODE : OWNER_MODE,
+    ...(owner === undefined ? {} : { owner: { uid: owner, gid: owner } }),
+  });
 }
 
 if (import.meta.main) {

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { databaseFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { createDurably } from '#shared/streams/write-durably.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import type { Logger } from '#shared/log/log.ts';
 
@@ -41,19 +42,9 @@ export async function openSessionStore(options: SessionStoreOptions): Promise<Se
   return new LocalSessions(own ?? keyOfFile(join(home, KEY_FILE)));
 }
 
-/** The link appears with the whole key: a crash or another process never sees a part of it. Throws CONFIG_INVALID. */
+/** Of several processes that start at the same time, all use the key of the first one. Throws CONFIG_INVALID. */
 export function keyOfFile(file: string): Buffer {
-  if (!existsSync(file)) {
-    const unfinished = `${file}.${process.pid}.new`;
-    writeFileSync(unfinished, randomBytes(KEY_BYTES), { mode: 0o600, flush: true });
-    try {
-      linkSync(unfinished, file);
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-    } finally {
-      rmSync(unfinished);
-    }
-  }
+  if (!existsSync(file)) createDurably(file, randomBytes(KEY_BYTES), { mode: 0o600 });
   const key = readFileSync(file);
   if (key.length === KEY_BYTES) return key;
   throw new SluiceError(

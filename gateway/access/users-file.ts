@@ -1,22 +1,8 @@
-import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { writeDurably } from '#shared/streams/write-durably.ts';
 import { describeIssue } from '#shared/text/describe-issue.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { isPasswordHash } from './password-hash.ts';
@@ -98,35 +84,24 @@ export function readUsersFile(file: string): User[] | undefined {
 }
 
 const OWNER_ONLY = 0o600;
+/** The permissions in the mode of a file. */
+const PERMISSIONS = 0o777;
 
 /**
  * Replaces the file in one step, so that the gateway always reads a complete one. Only its owner can read a new file.
  * An existing one keeps its owner and mode: the user of the gateway must be able to read it. Throws CONFIG_INVALID.
  */
 export function writeUsersFile(file: string, users: User[]): void {
-  let unfinished: string | undefined;
   try {
     mkdirSync(dirname(file), { recursive: true });
     const existing = statSync(file, { throwIfNoEntry: false });
     const target = existing === undefined ? file : realpathSync(file);
-    unfinished = `${target}.${process.pid}.new`;
-    const opened = openSync(unfinished, 'w', OWNER_ONLY);
-    try {
-      writeFileSync(opened, `${JSON.stringify({ users }, null, 2)}\n`);
-      if (existing !== undefined) copyOwner(opened, existing);
-      fsyncSync(opened);
-    } finally {
-      closeSync(opened);
-    }
-    renameSync(unfinished, target);
+    const { uid, gid } = existing ?? {};
+    writeDurably(target, `${JSON.stringify({ users }, null, 2)}\n`, {
+      mode: existing === undefined ? OWNER_ONLY : existing.mode & PERMISSIONS,
+      ...(uid === undefined || gid === undefined ? {} : { owner: { uid, gid } }),
+    });
   } catch (cause) {
-    if (unfinished !== undefined) rmSync(unfinished, { force: true });
     throw new SluiceError('CONFIG_INVALID', `Could not write the users to ${file}: ${reasonOf(cause)}.`, { cause });
   }
-}
-
-function copyOwner(opened: number, { uid, gid, mode }: Stats): void {
-  const own = fstatSync(opened);
-  if (own.uid !== uid || own.gid !== gid) fchownSync(opened, uid, gid);
-  fchmodSync(opened, mode & 0o777);
 }

@@ -8,7 +8,7 @@ import { encodeSettings } from '#shared/runtime/function-caller.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { isStorableText } from '#shared/text/storable.ts';
 import type { SecretStore } from './secret-store.ts';
-import { writeDurably } from './write-durably.ts';
+import { writeDurably } from '#shared/streams/write-durably.ts';
 
 /** What a deployment sets for a function. */
 export interface OwnSettings {
@@ -291,7 +291,7 @@ function withoutEmpty(key: string, value: unknown): unknown {
 
 function writeChanges(file: string, changes: Changes): void {
   try {
-    writeDurably(file, JSON.stringify(changes, withoutEmpty, 2), FILE_MODE);
+    writeDurably(file, JSON.stringify(changes, withoutEmpty, 2), { mode: FILE_MODE });
   } catch (cause) {
     const text = `Could not store the change in ${file}: ${reasonOf(cause)}. The function is unchanged.`;
     throw new SluiceError('CONFIG_INVALID', text, { cause, details: { file } });

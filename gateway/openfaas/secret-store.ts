@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
-import { writeDurably } from './write-durably.ts';
+import { writeDurably } from '#shared/streams/write-durably.ts';
 
 /** The limit of Kubernetes. */
 export const MAX_SECRET_BYTES = 2 ** 20;
@@ -82,7 +82,7 @@ export class SecretStore {
   #write(name: string, value: Uint8Array): void {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: FOLDER_MODE });
-      writeDurably(this.pathOf(name), value, FILE_MODE);
+      writeDurably(this.pathOf(name), value, { mode: FILE_MODE });
     } catch (cause) {
       const text = `Could not store the secret ${name} in ${this.#folder}: ${reasonOf(cause)}. It is unchanged.`;
       throw new SluiceError('CONFIG_INVALID', text, { cause, details: { secret: name } });

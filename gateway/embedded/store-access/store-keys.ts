@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Env } from '#shared/config/env.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
+import { writeDurably } from '#shared/streams/write-durably.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 
 /** The only keys that the embedded object store accepts. */
@@ -58,14 +59,7 @@ function writeKeys(file: string, keys: StoreKeys): StoreKeys {
   const text =
     '# The keys of the embedded object store of Sluice, in the format of the AWS command line.\n' +
     `[default]\naws_access_key_id = ${keys.accessKeyId}\naws_secret_access_key = ${keys.secretAccessKey}\n`;
-  const descriptor = openSync(`${file}.new`, 'w', OWNER_ONLY);
-  try {
-    writeFileSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${file}.new`, file);
+  writeDurably(file, text, { mode: OWNER_ONLY });
   return keys;
 }
 
