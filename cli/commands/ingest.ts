@@ -2,18 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RunView } from '#shared/api/views.ts';
 import type { Env } from '#shared/config/env.ts';
+import { type FileType, laneOfIntent } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { BatchMoment } from '#shared/landing/batch-names.ts';
 import { followRun, type GatewayClient } from '../gateway-client.ts';
 import { exitCodeOfStatus, runCommand } from '../run-command.ts';
-import {
-  type Batch,
-  type IngestOptions,
-  planBatch,
-  TYPE_OF_INTENT,
-  type JoinOptions,
-  planJoinBatch,
-} from '../input/batch.ts';
+import { type Batch, type IngestOptions, planBatch, type JoinOptions, planJoinBatch } from '../input/batch.ts';
 import {
   type RasterFlags,
   rasterParameters,
@@ -48,7 +42,7 @@ export function ingest(
     async (moment) => {
       const files = await findSourceFiles(paths, {
         format: flags.format,
-        type: TYPE_OF_INTENT[flags.intent ?? ''] ?? (hasCoordinates(flags) ? 'vector' : undefined),
+        type: fileTypeOf(flags),
       });
       const recipe = flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe);
       return planBatch(
@@ -68,9 +62,11 @@ export function ingest(
   );
 }
 
-/** A table with named coordinate columns is a layer of points. */
-function hasCoordinates({ xColumn, yColumn, wktColumn }: IngestFlags): boolean {
-  return [xColumn, yColumn, wktColumn].some((given) => given !== undefined);
+/** The type that the options require. A CSV can be a table or, with named coordinate columns, a layer of points. */
+function fileTypeOf({ intent = '', xColumn, yColumn, wktColumn }: IngestFlags): FileType | undefined {
+  const lane = laneOfIntent(intent);
+  if (lane !== undefined && lane !== 'join') return lane;
+  return [xColumn, yColumn, wktColumn].some((given) => given !== undefined) ? 'vector' : undefined;
 }
 
 /** Reads `metadata.recipe` of the manifest from a JSON file. Throws REQUEST_INVALID when the file is not valid. */

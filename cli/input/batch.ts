@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { INTENT_OF_LANE } from '#shared/contracts/lanes.ts';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { BatchMoment } from '#shared/landing/batch-names.ts';
@@ -31,18 +32,6 @@ export interface Batch {
   manifest: Manifest;
 }
 
-const INTENT_OF_TYPE = {
-  vector: 'ingest_vector',
-  raster: 'ingest_raster',
-  tabular: 'ingest_tabular',
-} as const satisfies Record<ManifestFile['type'], string>;
-/** The file type that an intent requires. A CSV can be a layer of points or a table. */
-export const TYPE_OF_INTENT: Record<string, ManifestFile['type'] | undefined> = {
-  ingest_vector: 'vector',
-  ingest_raster: 'raster',
-  ingest_tabular: 'tabular',
-};
-
 /** Plans the upload of files as one batch. Throws REQUEST_INVALID for an invalid option. */
 export function planBatch(
   files: LocalFile[],
@@ -54,7 +43,7 @@ export function planBatch(
   const manifest = {
     batch_id: batchId,
     uploader: options.uploader,
-    intent: options.intent ?? INTENT_OF_TYPE[files[0]?.type ?? 'vector'],
+    intent: options.intent ?? INTENT_OF_LANE[files[0]?.type ?? 'vector'],
     files: withFields(
       files.map((file, index) => ({
         path: `s3://${bucket}/${folders[index]}/${basename(file.path)}`,
@@ -122,7 +111,7 @@ export function planJoinBatch(spatial: string, tabular: string, options: JoinOpt
   const manifest = {
     batch_id: batchId,
     uploader: options.uploader,
-    intent: 'join_datasets',
+    intent: INTENT_OF_LANE.join,
     files: [],
     metadata: {
       ...batchMetadata(options),

@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { openPromise } from 'yauzl';
+import type { FileType } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import {
-  type FileType,
   type GuessedFormat,
   guessFormat,
   guessFromName,

@@ -12,6 +12,23 @@ export const LANE_STEPS = {
 } as const satisfies Record<Lane, readonly string[]>;
 export type StepName = (typeof LANE_STEPS)[Lane][number];
 
+/** The types of the files of a manifest. The lane of the same name processes them. */
+export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const satisfies readonly Lane[];
+export type FileType = (typeof FILE_TYPES)[number];
+
+/** The intent of each lane without further processing. */
+export const INTENT_OF_LANE = {
+  vector: 'ingest_vector',
+  raster: 'ingest_raster',
+  tabular: 'ingest_tabular',
+  join: 'join_datasets',
+} as const satisfies Record<Lane, string>;
+
+/** The lane of an intent of INTENT_OF_LANE. With any other intent, the type of the files determines the lane. */
+export function laneOfIntent(intent: string): Lane | undefined {
+  return LANES.find((lane) => INTENT_OF_LANE[lane] === intent);
+}
+
 /** Whether a step of the lane uses PostGIS. The runs of other lanes have no schema and are not placed on a server. */
 export function usesPostgis(lane: Lane): boolean {
   return lane === 'vector' || lane === 'join';

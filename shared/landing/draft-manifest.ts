@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FILE_TYPES, INTENT_OF_LANE } from '#shared/contracts/lanes.ts';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { laneOf } from '#shared/manifest/choose-lane.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
@@ -23,13 +24,6 @@ export interface ManifestIssue {
   message: string;
 }
 
-/** The intent that ingests files of a type without further processing. */
-const INTENT_OF_TYPE = new Map<unknown, string>([
-  ['vector', 'ingest_vector'],
-  ['raster', 'ingest_raster'],
-  ['tabular', 'ingest_tabular'],
-]);
-
 /**
  * The manifest of a draft with all issues that validate-manifest would find without the files. There is a manifest only
  * if there are no issues.
@@ -38,7 +32,7 @@ export function manifestOfDraft(
   draft: Draft,
   { batchId, uploader }: { batchId: string; uploader: string },
 ): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: ManifestIssue[] } {
-  const { dataset_id, files, intent = INTENT_OF_TYPE.get(files[0]?.type), metadata } = draft;
+  const { dataset_id, files, intent = intentOfType(files[0]?.type), metadata } = draft;
   const tags = withDataset(metadata.tags, dataset_id);
   const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags } };
   const parsed = ManifestSchema.safeParse(given, { reportInput: true });
@@ -51,6 +45,12 @@ export function manifestOfDraft(
     const [issue] = (details.issues ?? []) as ManifestIssue[];
     return { issues: [{ field: issue?.field ?? 'manifest', message }] };
   }
+}
+
+/** Undefined for a type that is an issue of the manifest. */
+function intentOfType(type: unknown): string | undefined {
+  const known = FILE_TYPES.find((each) => each === type);
+  return known && INTENT_OF_LANE[known];
 }
 
 /** The tags of a draft with its dataset. Tags that are no object are an issue of the manifest. */

@@ -1,16 +1,9 @@
+import type { FileType } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { isZipArchive } from '#shared/formats/format-list.ts';
 import { DATASET_ID } from '#shared/manifest/manifest.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
-import {
-  type FileType,
-  type GuessedFormat,
-  guessFormat,
-  guessFromName,
-  indexFolder,
-  namedFormat,
-  partNames,
-} from './guess-format.ts';
+import { type GuessedFormat, guessFormat, guessFromName, indexFolder, namedFormat, partNames } from './guess-format.ts';
 import { partsOf, stemOf } from './source-parts.ts';
 
 /** A file that a user offers for upload, known by its name only. */

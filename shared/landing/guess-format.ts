@@ -1,14 +1,12 @@
+import type { FileType } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FileFormat, isZipArchive } from '#shared/formats/format-list.ts';
 import { RASTER_FORMATS, RASTER_FORMAT_LIST } from '#shared/formats/raster-formats.ts';
 import { TABLE_FORMATS, tableFormatOfName, TABLE_FORMAT_LIST } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS, VECTOR_FORMAT_LIST, vectorFormat } from '#shared/formats/vector-formats.ts';
-import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import { extensionOf, stemOf } from './source-parts.ts';
 
 /** Derives the kind, format and parts of a file from names only, for `sluice ingest` and the upload page. */
-
-export type FileType = ManifestFile['type'];
 
 export interface GuessedFormat {
   /** A format name of the manifest. */

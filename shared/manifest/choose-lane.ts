@@ -1,16 +1,8 @@
 import type { Env } from '#shared/config/env.ts';
 import type { Stack } from '#shared/config/stack.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { type Lane, LANE_GROUP, LANES } from '#shared/contracts/lanes.ts';
+import { type Lane, LANE_GROUP, laneOfIntent, LANES } from '#shared/contracts/lanes.ts';
 import type { Manifest } from './manifest.ts';
-
-/** Intents with a fixed lane. With any other intent, the type of the files determines the lane. */
-const LANE_OF_INTENT = new Map<string, Lane>([
-  ['ingest_vector', 'vector'],
-  ['ingest_raster', 'raster'],
-  ['ingest_tabular', 'tabular'],
-  ['join_datasets', 'join'],
-]);
 
 /** The lanes whose runs a function of the stack receives. Without a stack, as in a container, every lane is served. */
 export function lanesServedBy(stack: Pick<Stack, 'subscribers'> | undefined): ReadonlySet<Lane> {
@@ -24,7 +16,7 @@ export function isEnabled(lane: Lane, env: Pick<Env, 'MANIFEST_ROUTER_ENABLED_LA
 
 /** The lane of a manifest. Throws MANIFEST_INVALID if the files do not match the intent. */
 export function laneOf(manifest: Manifest): Lane {
-  const lane = LANE_OF_INTENT.get(manifest.intent) ?? laneOfFiles(manifest);
+  const lane = laneOfIntent(manifest.intent) ?? laneOfFiles(manifest);
   if (lane === 'join') checkJoin(manifest);
   else checkFileTypes(manifest, lane);
   return lane;
@@ -48,9 +40,10 @@ function checkFileTypes({ files, intent }: Manifest, lane: Lane): void {
   const other = files.findIndex((file) => file.type !== lane);
   if (other === -1) return;
   const field = `files[${other}].type`;
-  const reason = LANE_OF_INTENT.has(intent)
-    ? `intent ${intent} requires ${lane} files`
-    : `the first file is a ${lane} file, and all files of a manifest must have the same type`;
+  const reason =
+    laneOfIntent(intent) === undefined
+      ? `the first file is a ${lane} file, and all files of a manifest must have the same type`
+      : `intent ${intent} requires ${lane} files`;
   throw invalid(field, `${field} is "${files[other]?.type}", but ${reason}.`);
 }
 

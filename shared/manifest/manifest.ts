@@ -4,6 +4,7 @@ import { textProblem, visibleText } from '#shared/text/visible-text.ts';
 import { MAX_DATASET_ID_BYTES, ROOT_KEY } from '#shared/contracts/object-keys.ts';
 import { DATE_FORMATS, DECLARABLE_TYPES, THOUSANDS_SEPARATORS } from '#shared/contracts/column-types.ts';
 import { EpsgCodeSchema } from '#shared/contracts/epsg-codes.ts';
+import { FILE_TYPES } from '#shared/contracts/lanes.ts';
 import type { DataTime } from '#shared/contracts/shared-schemas.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 
@@ -37,8 +38,6 @@ export const DATASET_ID = z
     `must be at most ${MAX_DATASET_ID_BYTES} bytes of UTF-8, because file names start with it`,
   )
   .refine((id) => id.toLowerCase() !== ROOT_KEY, `must not be "${ROOT_KEY}", which is the key of the root catalog`);
-
-export const FILE_TYPES = ['vector', 'raster', 'tabular'] as const;
 
 export const ManifestFileSchema = z.strictObject({
   path: z.string().min(1).max(2048).describe('The object, as `s3://landing-zone/KEY`. The key is not percent-encoded.'),

@@ -2,15 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { InspectionView, UploadPlanView } from '#shared/api/views.ts';
+import { FILE_TYPES } from '#shared/contracts/lanes.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { inspectionRequested, parseInspection } from '#shared/events/inspection.ts';
 import { groupFiles, proposeDatasetId } from '#shared/landing/group-files.ts';
-import {
-  FILE_TYPES,
-  type ManifestFile,
-  ManifestFileSchema,
-  TabularParametersSchema,
-} from '#shared/manifest/manifest.ts';
+import { type ManifestFile, ManifestFileSchema, TabularParametersSchema } from '#shared/manifest/manifest.ts';
 import { INSPECTION_SECONDS, MAX_INSPECTIONS } from '#shared/runtime/inspection.ts';
 import { JoinedSignal } from '#shared/signals/joined-signal.ts';
 import type { GatewayDeps } from '../deps.ts';
