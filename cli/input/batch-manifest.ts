@@ -3,7 +3,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type BatchMoment, batchNames } from '#shared/landing/batch-names.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_ID, type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { describeIssue } from '#shared/text/describe-issue.ts';
+import { DESCRIBED, describeIssue, fieldPath, pathsOf } from '#shared/text/describe-issue.ts';
 import { printable } from '#shared/text/visible-text.ts';
 
 /** The options of every command that uploads a manifest. */
@@ -80,7 +80,7 @@ export const OPTIONS: Record<string, string> = {
 
 /** Validates a manifest and adds its defaults. Throws REQUEST_INVALID with the name of the wrong option. */
 export function validManifest(manifest: unknown): Manifest {
-  const result = ManifestSchema.safeParse(manifest, { reportInput: true });
+  const result = ManifestSchema.safeParse(manifest, DESCRIBED);
   if (result.success) return withoutUnused(result.data);
   const issue = result.error.issues[0] as z.core.$ZodIssue; // A failed parse has at least one issue.
   const field = String(issue.path.findLast((part) => typeof part === 'string') ?? '');
@@ -107,11 +107,8 @@ function withoutUnused(manifest: Manifest): Manifest {
 }
 
 function invalidRecipe(issue: z.core.$ZodIssue): SluiceError {
-  const field = issue.path
-    .slice(2)
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .slice(1);
+  const [path = []] = pathsOf(issue);
+  const field = fieldPath(path.slice(2));
   return new SluiceError('REQUEST_INVALID', `--recipe: ${field} ${describeIssue(issue)}.`, {
     details: { option: '--recipe', field },
   });

@@ -37,6 +37,13 @@ test('files are uploaded to the folder of the batch, and listed in the manifest'
   });
 });
 
+test.each([
+  [{ simplify: 1 }, '--recipe: simplify is an unknown field; expected one of '],
+  [{ steps: [{ step: 'centroid', crs: 'x' }] }, '--recipe: steps[0].crs is an unknown field; expected step.'],
+])('the error about the recipe %j names its field', (recipe, message) => {
+  expect(() => planBatch([source('x.shp')], { dataset: 'x', uploader: 'ana', recipe }, names)).toThrow(message);
+});
+
 test('files of the same name do not overwrite each other', () => {
   const { uploads } = planBatch(
     [source('2023/roads.shp', '2023/roads.dbf'), source('2024/ROADS.shp')],

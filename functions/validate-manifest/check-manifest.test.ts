@@ -78,7 +78,7 @@ test('accepts a repeated file only with different layers', () => {
   expect(named(path, path)).toThrow(
     expect.objectContaining({
       code: 'MANIFEST_INVALID',
-      message: 'The manifest is not valid: files[1].path is the same file as in files[0].',
+      message: 'The manifest is invalid: files[1].path is the same file as in files[0].',
     }),
   );
   expect(filesOf({ files: [file(path, 'roads'), file(path, 'paths')] }, 'landing-zone')).toHaveLength(2);

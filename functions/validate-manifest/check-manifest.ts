@@ -3,12 +3,13 @@ import { ARCHIVE_PREFIX, MANIFESTS_PREFIX, userKeyProblem } from '#shared/contra
 import { asSluiceError, type ErrorDocument, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ManifestObject } from '#shared/landing/uploaded-manifest.ts';
 import { isEnabled, laneOf } from '#shared/manifest/choose-lane.ts';
+import { invalidManifest } from '#shared/manifest/invalid-manifest.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { DATASET_PREFIX, type Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { printable, rejectedCharacter } from '#shared/text/visible-text.ts';
-import { invalidFields, parseManifest } from './parse-manifest.ts';
+import { parseManifest } from './parse-manifest.ts';
 
 /**
  * Whether a manifest starts a run. `inputBytes` is the total size of its files; absent for a join. `error` is null if
@@ -30,7 +31,7 @@ export async function checkManifest(
     rejectInvisibleKey(key);
     lane = laneOf(manifest);
     const unused = fieldsWithoutEffect(manifest, lane);
-    if (unused.length > 0) throw invalidFields(unused);
+    if (unused.length > 0) throw invalidManifest(unused);
     // The files of a disabled lane are not checked.
     if (!isEnabled(lane, context.env)) return { accepted: false, manifest, lane, error: null };
     if (!context.servedLanes.has(lane)) throw laneNotAvailable(manifest, lane);
@@ -204,7 +205,7 @@ function rejectRepeats({ files }: Pick<Manifest, 'files'>): void {
   for (const [index, { path, layer }] of files.entries()) {
     const earlier = seen.get(JSON.stringify([path, layer]));
     if (earlier !== undefined)
-      throw invalidFields([{ field: `files[${index}].path`, message: `is the same file as in files[${earlier}]` }]);
+      throw invalidManifest([{ field: `files[${index}].path`, message: `is the same file as in files[${earlier}]` }]);
     seen.set(JSON.stringify([path, layer]), index);
   }
 }

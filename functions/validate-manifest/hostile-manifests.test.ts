@@ -68,7 +68,10 @@ test('cuts off a name of 500,000 characters in its 100,000 issues', () => {
 test('reports the first of a megabyte of unknown fields', () => {
   const names = Array.from({ length: MAX_NAMES - 10 }, (_, index) => `"n${index}":0`);
   const { details } = invalid(`{${names.join(',')}}`);
-  expect(details.issues[4]).toEqual({ field: 'n0', message: 'is not a field of a manifest' });
+  expect(details.issues[4]).toEqual({
+    field: 'n0',
+    message: 'is an unknown field; expected one of batch_id, uploader, intent, files, metadata',
+  });
   expect(details.further_issues).toBe(names.length + 4 - 50);
 });
 

@@ -1,5 +1,5 @@
+import { type FieldIssue, fieldPath } from '#shared/text/describe-issue.ts';
 import { isStorableText } from '#shared/text/storable.ts';
-import { printable } from '#shared/text/visible-text.ts';
 
 /**
  * A manifest has 5 levels. Deeper nesting in the tags could exhaust the stack of programs that serialize the document.
@@ -90,7 +90,7 @@ class TokenCheck {
     this.#issues.add(() => {
       const { line, column } = (this.#lines ??= new TextLines(this.#text)).positionOf(offset);
       return {
-        field: fieldOf(this.#levels.map((level) => level.at)),
+        field: fieldPath(this.#levels.map((level) => level.at)) || 'manifest',
         message: `${message} (line ${line}, column ${column})`,
       };
     });
@@ -138,12 +138,6 @@ export class TextLines {
   }
 }
 
-/** A problem of one field. `message` follows the name of the field in a sentence. */
-export interface FieldIssue {
-  field: string;
-  message: string;
-}
-
 /** Issues in `details` of an error. A manifest of 1 MiB can have 500,000 issues. */
 const MAX_ISSUES = 50;
 
@@ -161,21 +155,4 @@ export class FieldIssues {
     this.#count += 1;
     if (this.first.length < MAX_ISSUES) this.first.push(describe());
   }
-}
-
-/** Characters of one name that a message shows. Names in a manifest have at most 128 characters. */
-const SHOWN_NAME = 200;
-
-/**
- * The name of a field in messages, such as `files[0].path`; `manifest` for the root. Unusual names are quoted, and
- * long ones are cut off.
- */
-export function fieldOf(path: readonly PropertyKey[]): string {
-  const parts = path.map((part) => {
-    if (typeof part === 'number') return `[${part}]`;
-    const whole = String(part);
-    const name = whole.length > SHOWN_NAME ? `${whole.slice(0, SHOWN_NAME)}…` : whole;
-    return /^[\p{L}\p{N}_-]+$/u.test(name) ? `.${name}` : `[${printable(JSON.stringify(name))}]`;
-  });
-  return parts.join('').replace(/^\./, '') || 'manifest';
 }

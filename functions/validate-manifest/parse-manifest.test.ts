@@ -169,11 +169,20 @@ describe('fields', () => {
       JSON.stringify({ ...good, metadata: { tags: { dataset_id: 'Catalog.json' } } }),
     ],
     ['intent must be lower-case letters, digits and "_"', JSON.stringify({ ...good, intent: 'Ingest Vector' })],
-    ['metdata is not a field of a manifest', JSON.stringify({ ...good, metdata: {} })],
-    ['["a b"] is not a field of a manifest', JSON.stringify({ ...good, 'a b': 1 })],
+    [
+      'metdata is an unknown field; expected one of batch_id, uploader, intent, files, metadata',
+      JSON.stringify({ ...good, metdata: {} }),
+    ],
+    [
+      '["a b"] is an unknown field; expected one of batch_id, uploader, intent, files, metadata',
+      JSON.stringify({ ...good, 'a b': 1 }),
+    ],
     ['files[0].type must be one of "vector", "raster", "tabular", not "vektor"', withFile({ type: 'vektor' })],
     ['files[0].crs must be a string, not null', withFile({ crs: null })],
-    ['files[0].color is not a field of a manifest', withFile({ color: 'red' })],
+    [
+      'files[0].color is an unknown field; expected one of path, type, format, crs, layer, encoding, x_column, y_column, wkt_column',
+      withFile({ color: 'red' }),
+    ],
     [
       'metadata.recipe.simplify_tolerance must be at least 0',
       JSON.stringify({ ...good, metadata: { recipe: { simplify_tolerance: -1 } } }),
@@ -183,14 +192,14 @@ describe('fields', () => {
       JSON.stringify({ ...good, metadata: { recipe: { coordinate_precision: 1.5 } } }),
     ],
   ])('%s', (problem, text) =>
-    expect(error(text)).toMatchObject({ code: 'MANIFEST_INVALID', message: `The manifest is not valid: ${problem}.` }),
+    expect(error(text)).toMatchObject({ code: 'MANIFEST_INVALID', message: `The manifest is invalid: ${problem}.` }),
   );
 
   test('reports all invalid fields, the first five in the message', () => {
     const thrown = error('{"a":1,"b":2,"c":3}') as { message: string; details: { issues: unknown[] } };
     expect(thrown.details.issues).toHaveLength(7);
     expect(thrown.message).toMatch(
-      /^The manifest is not valid: batch_id is missing; uploader is missing; .*; and 2 more\.$/,
+      /^The manifest is invalid: batch_id is missing; uploader is missing; .*; and 2 more\.$/,
     );
   });
 });
@@ -226,11 +235,11 @@ describe('steps of a recipe', () => {
       { step: 'filter', all: [{ column: 'a', op: '=', value: null }] },
     ],
     [
-      'metadata.recipe.steps[0].all[0].value is not a field of a manifest',
+      'metadata.recipe.steps[0].all[0].value is an unknown field; expected one of column, op',
       { step: 'filter', all: [{ column: 'a', op: 'is_null', value: 1 }] },
     ],
     [
-      'metadata.recipe.steps[0].where is not a field of a manifest',
+      'metadata.recipe.steps[0].where is an unknown field; expected one of step, all, any',
       { step: 'filter', all: [{ column: 'a', op: 'is_null' }], where: '1=1' },
     ],
     [
@@ -248,7 +257,7 @@ describe('steps of a recipe', () => {
     ],
   ])('%s', (message, step) => {
     expect(() => parseManifest({ bytes: withStep(step), tooLarge: false })).toThrow(
-      expect.objectContaining({ code: 'MANIFEST_INVALID', message: `The manifest is not valid: ${message}.` }) as Error,
+      expect.objectContaining({ code: 'MANIFEST_INVALID', message: `The manifest is invalid: ${message}.` }) as Error,
     );
   });
 });

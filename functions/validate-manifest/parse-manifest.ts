@@ -1,12 +1,9 @@
-import type { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type ManifestObject, MAX_MANIFEST_BYTES } from '#shared/landing/uploaded-manifest.ts';
+import { invalidManifest } from '#shared/manifest/invalid-manifest.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { describeIssue } from '#shared/text/describe-issue.ts';
-import { type FieldIssue, FieldIssues, fieldOf, TextLines, tokenIssues } from './manifest-tokens.ts';
-
-/** Issues in the message of the error. */
-const MAX_ISSUES_IN_MESSAGE = 5;
+import { DESCRIBED, describeIssue, fieldPath, pathsOf } from '#shared/text/describe-issue.ts';
+import { FieldIssues, TextLines, tokenIssues } from './manifest-tokens.ts';
 
 /** Parses an uploaded manifest. Throws MANIFEST_TOO_LARGE, MANIFEST_NOT_UTF8, MANIFEST_NOT_JSON, MANIFEST_INVALID. */
 export function parseManifest(object: Pick<ManifestObject, 'bytes' | 'tooLarge'>): Manifest {
@@ -19,36 +16,18 @@ export function parseManifest(object: Pick<ManifestObject, 'bytes' | 'tooLarge'>
   const text = decodeText(object.bytes);
   const value = parseJson(text);
   const issues = tokenIssues(text);
-  if (issues.count > 0) throw invalidFields(issues.first, issues.count);
+  if (issues.count > 0) throw invalidManifest(issues.first, issues.count);
   return validateFields(value);
 }
 
 function validateFields(value: unknown): Manifest {
-  const result = ManifestSchema.safeParse(value, { reportInput: true });
+  const result = ManifestSchema.safeParse(value, DESCRIBED);
   if (result.success) return result.data;
   const issues = new FieldIssues();
-  for (const issue of result.error.issues) addIssue(issues, issue);
-  throw invalidFields(issues.first, issues.count);
-}
-
-/**
- * MANIFEST_INVALID with the first issues in the message and `issues` in the details. `count` is the number of all
- * issues of the manifest.
- */
-export function invalidFields(issues: FieldIssue[], count = issues.length): SluiceError {
-  const listed = issues.slice(0, MAX_ISSUES_IN_MESSAGE).map(({ field, message }) => `${field} ${message}`);
-  const more = count > listed.length ? `; and ${count - listed.length} more` : '';
-  const further = count > issues.length ? { further_issues: count - issues.length } : {};
-  return new SluiceError('MANIFEST_INVALID', `The manifest is not valid: ${listed.join('; ')}${more}.`, {
-    details: { issues, ...further },
-  });
-}
-
-function addIssue(issues: FieldIssues, issue: z.core.$ZodIssue): void {
-  if (issue.code !== 'unrecognized_keys')
-    return issues.add(() => ({ field: fieldOf(issue.path), message: describeIssue(issue) }));
-  for (const key of issue.keys)
-    issues.add(() => ({ field: fieldOf([...issue.path, key]), message: 'is not a field of a manifest' }));
+  for (const issue of result.error.issues)
+    for (const path of pathsOf(issue))
+      issues.add(() => ({ field: fieldPath(path) || 'manifest', message: describeIssue(issue) }));
+  throw invalidManifest(issues.first, issues.count);
 }
 
 const REPLACEMENT = '\ufffd';

@@ -44,9 +44,9 @@ test('the file has the hashes, and only its owner can read it', () => {
 
 test.each([
   ['', 'is not valid JSON'],
-  ['{"users":[{"name":"ana","role":"root"}]}', 'users.0.role must be one of viewer, operator, admin. Write it with'],
-  ['{"users":[{"name":"Ana","role":"admin"}]}', 'users.0.name must consist of lowercase'],
-  ['{"users":[{"name":"ana","role":"admin","password":"secret1"}]}', 'users.0.password must be a hash'],
+  ['{"users":[{"name":"ana","role":"root"}]}', 'users[0].role must be one of viewer, operator, admin. Write it with'],
+  ['{"users":[{"name":"Ana","role":"admin"}]}', 'users[0].name must consist of lowercase'],
+  ['{"users":[{"name":"ana","role":"admin","password":"secret1"}]}', 'users[0].password must be a hash'],
   ['{"users":[{"name":"a","role":"admin"},{"name":"a","role":"viewer"}]}', 'users must have different names'],
 ])('rejects the document %s', (text, message) => {
   const thrown = (() => {

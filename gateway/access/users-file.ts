@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { writeDurably } from '#shared/streams/write-durably.ts';
-import { describeIssue } from '#shared/text/describe-issue.ts';
+import { describeIssue, fieldPath } from '#shared/text/describe-issue.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { isPasswordHash } from './password-hash.ts';
 import { ROLES } from './route-roles.ts';
@@ -58,7 +58,7 @@ export function parseUsers(text: string, source: string, advice = 'Write it with
   }
   const result = UsersSchema.safeParse(document);
   if (result.success) return result.data.users;
-  const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'the document'} ${problemOf(issue)}`);
+  const issues = result.error.issues.map((issue) => `${fieldPath(issue.path) || 'the document'} ${problemOf(issue)}`);
   throw invalid(source, `is invalid: ${issues.join('; ')}`, advice);
 }
 

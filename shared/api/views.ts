@@ -3,7 +3,7 @@ import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import type { ManifestIssue } from '#shared/landing/draft-manifest.ts';
+import type { FieldIssue } from '#shared/text/describe-issue.ts';
 import type { FileGroup } from '#shared/landing/group-files.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
 import type { ActivityDocument, AssetDocument, DatasetDocument, Step } from '#shared/ledger/documents.ts';
@@ -173,7 +173,7 @@ export interface LineageEdge {
   run_id: string;
 }
 
-export type { FileGroup, ManifestIssue };
+export type { FileGroup, FieldIssue };
 
 /** The response of POST /api/uploads/inspect. */
 export type InspectionView = Inspection;
@@ -189,7 +189,7 @@ export interface UploadPlanView {
 
 /** The response of POST /api/batches/check: the fields of the manifest that are invalid. */
 export interface BatchCheckView {
-  issues: ManifestIssue[];
+  issues: FieldIssue[];
 }
 
 /** The response of POST /api/batches: the manifest was uploaded. */

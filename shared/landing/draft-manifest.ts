@@ -4,7 +4,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { laneOf } from '#shared/manifest/choose-lane.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { describeIssue } from '#shared/text/describe-issue.ts';
+import { DESCRIBED, type FieldIssue, fieldIssues } from '#shared/text/describe-issue.ts';
 
 /** The fields that a user of the upload page sets. They are checked as fields of the manifest. */
 export const DraftSchema = z.strictObject({
@@ -17,13 +17,6 @@ export const DraftSchema = z.strictObject({
 });
 export type Draft = z.infer<typeof DraftSchema>;
 
-/** A field of a manifest that is invalid. `message` follows the name of the field in a sentence. */
-export interface ManifestIssue {
-  /** For example `files[0].crs`. */
-  field: string;
-  message: string;
-}
-
 /**
  * The manifest of a draft with all issues that validate-manifest would find without the files. There is a manifest only
  * if there are no issues.
@@ -31,18 +24,18 @@ export interface ManifestIssue {
 export function manifestOfDraft(
   draft: Draft,
   { batchId, uploader }: { batchId: string; uploader: string },
-): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: ManifestIssue[] } {
+): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: FieldIssue[] } {
   const { dataset_id, files, intent = intentOfType(files[0]?.type), metadata } = draft;
   const tags = withDataset(metadata.tags, dataset_id);
   const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags } };
-  const parsed = ManifestSchema.safeParse(given, { reportInput: true });
-  if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
+  const parsed = ManifestSchema.safeParse(given, DESCRIBED);
+  if (!parsed.success) return { issues: parsed.error.issues.flatMap((issue) => fieldIssues(issue, 'manifest')) };
   try {
     const issues = fieldsWithoutEffect(parsed.data, laneOf(parsed.data));
     return issues.length === 0 ? { manifest: parsed.data, issues: [] } : { issues };
   } catch (thrown) {
     const { details, message } = asSluiceError(thrown);
-    const [issue] = (details.issues ?? []) as ManifestIssue[];
+    const [issue] = (details.issues ?? []) as FieldIssue[];
     return { issues: [{ field: issue?.field ?? 'manifest', message }] };
   }
 }
@@ -56,12 +49,4 @@ function intentOfType(type: unknown): string | undefined {
 /** The tags of a draft with its dataset. Tags that are no object are an issue of the manifest. */
 function withDataset(tags: unknown = {}, dataset_id: string): unknown {
   return typeof tags === 'object' && tags !== null && !Array.isArray(tags) ? { ...tags, dataset_id } : tags;
-}
-
-function issuesOf(issue: z.core.$ZodIssue): ManifestIssue[] {
-  const field = issue.path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`))
-    .join('');
-  if (issue.code !== 'unrecognized_keys') return [{ field, message: describeIssue(issue) }];
-  return issue.keys.map((key) => ({ field: field === '' ? key : `${field}.${key}`, message: 'is an unknown field' }));
 }

@@ -1,9 +1,60 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { printable } from './visible-text.ts';
 
+/** A problem of one field. `message` follows the name of the field in a sentence. */
+export interface FieldIssue {
+  /** For example `files[0].crs`. */
+  field: string;
+  message: string;
+}
+
+/** The context in which a schema is parsed if its issues are described. */
+export const DESCRIBED = describedAs('field');
+
+/** As DESCRIBED. `term` is what a message calls a field. */
+export function describedAs(term: string) {
+  return {
+    reportInput: true,
+    error: (issue: z.core.$ZodRawIssue) =>
+      issue.code === 'unrecognized_keys' ? `is an unknown ${term}${expectedBy(issue.inst)}` : undefined,
+  } satisfies z.core.ParseContext<z.core.$ZodIssue>;
+}
+
+function expectedBy(schema: unknown): string {
+  const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  return fields.length === 0 ? '' : `; expected ${fields.length === 1 ? '' : 'one of '}${fields.join(', ')}`;
+}
+
+/** The fields of an issue: one, or each unknown field of an object. */
+export function pathsOf(issue: z.core.$ZodIssue): PropertyKey[][] {
+  return issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+}
+
+/** The problems of the fields of an issue. `root` is the name of the whole document. */
+export function fieldIssues(issue: z.core.$ZodIssue, root: string): FieldIssue[] {
+  return pathsOf(issue).map((path) => ({ field: fieldPath(path) || root, message: describeIssue(issue) }));
+}
+
+/** Characters of one name that a message shows. Names in a manifest have at most 128 characters. */
+const SHOWN_NAME = 200;
+
 /**
- * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value is
- * known only if the schema was parsed with `reportInput`.
+ * The name of a field in messages, such as `files[0].path`; empty for the root. Unusual names are quoted, and long ones
+ * are cut off.
+ */
+export function fieldPath(path: readonly PropertyKey[]): string {
+  const parts = path.map((part) => {
+    if (typeof part === 'number') return `[${part}]`;
+    const whole = String(part);
+    const name = whole.length > SHOWN_NAME ? `${whole.slice(0, SHOWN_NAME)}…` : whole;
+    return /^[\p{L}\p{N}_-]+$/u.test(name) ? `.${name}` : `[${printable(JSON.stringify(name))}]`;
+  });
+  return parts.join('').replace(/^\./, '');
+}
+
+/**
+ * Describes a validation issue in words that follow the name of the field: `must be a number, not "abc"`. The value and
+ * the expected fields are known only if the schema was parsed as DESCRIBED.
  */
 export function describeIssue(issue: z.core.$ZodIssue): string {
   switch (issue.code) {

@@ -70,7 +70,12 @@ test.each<[name: string, code: string, message: RegExp, body: string | Buffer | 
     /uploader is repeated/,
     JSON.stringify(good).replace('"uploader"', '"uploader":"eve","uploader"'),
   ],
-  ['an unknown field', 'MANIFEST_INVALID', /metdata is not a field/, { ...good, metdata: {} }],
+  [
+    'an unknown field',
+    'MANIFEST_INVALID',
+    /metdata is an unknown field; expected one of batch_id, /,
+    { ...good, metdata: {} },
+  ],
   ['a wrong type', 'MANIFEST_INVALID', /batch_id must be a string, not 7/, { ...good, batch_id: 7 }],
   [
     'a NUL',

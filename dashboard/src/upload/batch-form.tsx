@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { ManifestIssue } from '../../../shared/api/views.ts';
+import type { FieldIssue } from '../../../shared/api/views.ts';
 import { datasetsQuery, manifestOptionsQuery, sessionQuery } from '../api/queries.ts';
 import { FormField, SelectField, TextField } from './form-field.tsx';
 import { typeOf } from './draft.ts';
@@ -112,7 +112,7 @@ const SHOWN =
   /^(?:files\[\d+\]\.(?:crs|layer|encoding|[xy]_column|wkt_column)|intent|uploader)$|^metadata\.(?:(?:tags\.dataset_id|description|project)$|(?:recipe|raster|tabular)\.)/;
 
 /** Issues of fields that have no place in the forms. */
-function OtherIssues({ issues }: { issues: readonly ManifestIssue[] }) {
+function OtherIssues({ issues }: { issues: readonly FieldIssue[] }) {
   const others = issues.filter(({ field }) => !SHOWN.test(field));
   if (others.length === 0) return null;
   return (
@@ -124,6 +124,6 @@ function OtherIssues({ issues }: { issues: readonly ManifestIssue[] }) {
   );
 }
 
-function problemOf(issues: readonly ManifestIssue[], name: string): string | undefined {
+function problemOf(issues: readonly FieldIssue[], name: string): string | undefined {
   return issues.find(({ field }) => field === name)?.message;
 }

@@ -1,4 +1,4 @@
-import type { FileGroup, ManifestIssue } from '../../../shared/api/views.ts';
+import type { FileGroup, FieldIssue } from '../../../shared/api/views.ts';
 import { bytes, counted } from '../ui/format.ts';
 import { FileInspection } from './file-inspection.tsx';
 import { FileOptionsForm } from './file-options-form.tsx';
@@ -8,7 +8,7 @@ import { type Transfer, type UploadState, uploadStore } from './upload-store.ts'
 interface FileGroupsProps {
   groups: readonly FileGroup[];
   state: UploadState;
-  issues: readonly ManifestIssue[];
+  issues: readonly FieldIssue[];
   /** In the order of the groups. */
   inspections: readonly Inspected[];
 }
@@ -37,7 +37,7 @@ const KINDS = { vector: 'vector', raster: 'raster', tabular: 'table' };
 interface FileGroupRowProps {
   group: FileGroup;
   state: UploadState;
-  issues: ManifestIssue[];
+  issues: FieldIssue[];
   inspected: Inspected | undefined;
 }
 

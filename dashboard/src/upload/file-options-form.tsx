@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { FileGroup, ManifestIssue } from '../../../shared/api/views.ts';
+import type { FileGroup, FieldIssue } from '../../../shared/api/views.ts';
 import { manifestOptionsQuery } from '../api/queries.ts';
 import { SelectField, TextField } from './form-field.tsx';
 import { type FileOptions, uploadStore } from './upload-store.ts';
@@ -7,7 +7,7 @@ import { type FileOptions, uploadStore } from './upload-store.ts';
 interface FileOptionsProps {
   group: FileGroup;
   options: FileOptions;
-  issues: ManifestIssue[];
+  issues: FieldIssue[];
   needsCrs: boolean;
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { ManifestIssue, ManifestOptionsView } from '../../../shared/api/views.ts';
+import type { FieldIssue, ManifestOptionsView } from '../../../shared/api/views.ts';
 import { SelectField } from './form-field.tsx';
 import { problemAt, SchemaFields } from './schema-form/schema-field.tsx';
 
@@ -11,7 +11,7 @@ interface RecipeStepsProps {
   definitions: ManifestOptionsView['steps'];
   steps: readonly Step[];
   onChange: (steps: Step[]) => void;
-  issues: readonly ManifestIssue[];
+  issues: readonly FieldIssue[];
   columns: readonly string[];
 }
 
@@ -64,7 +64,7 @@ interface StepFormProps {
   step: Step;
   position: number;
   definition: ManifestOptionsView['steps'][number] | undefined;
-  issues: readonly ManifestIssue[];
+  issues: readonly FieldIssue[];
   columns: readonly string[];
   onChange: (step: Step) => void;
   onRemove: () => void;

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import type { BatchCheckView, FileGroup, ManifestIssue, UploadPlanView } from '../../../shared/api/views.ts';
+import type { BatchCheckView, FileGroup, FieldIssue, UploadPlanView } from '../../../shared/api/views.ts';
 import { sendJson } from '../api/client.ts';
 import { bytes } from '../ui/format.ts';
 import { type Draft, draftOf, isStored } from './draft.ts';
@@ -15,7 +15,7 @@ export interface Upload {
   proposedId: string | null;
   draft: Draft;
   /** The invalid fields of the draft. */
-  issues: readonly ManifestIssue[];
+  issues: readonly FieldIssue[];
   /** Why the files could not be planned, or the draft not be checked. */
   error: Error | null;
   /** What the stored files contain, in the order of the groups. */
@@ -25,7 +25,7 @@ export interface Upload {
 }
 
 const NO_GROUPS: readonly FileGroup[] = [];
-const NO_ISSUES: readonly ManifestIssue[] = [];
+const NO_ISSUES: readonly FieldIssue[] = [];
 
 export function useUpload(): Upload {
   const state = useSyncExternalStore(uploadStore.subscribe, uploadStore.snapshot);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_LIMIT } from '#shared/api/views.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DEFAULT_LIMIT } from '#shared/ledger/ledger.ts';
-import { describeIssue } from '#shared/text/describe-issue.ts';
+import { describedAs, type FieldIssue, fieldIssues } from '#shared/text/describe-issue.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
 import { textProblem } from '#shared/text/visible-text.ts';
 import { principalOf } from './principal.ts';
@@ -34,23 +34,13 @@ export const noQuery: MiddlewareHandler = async (c, next) => {
 
 /** Parses the query or body of a request. Throws REQUEST_INVALID that names each invalid field. */
 export function parseFields<S extends z.ZodType>(schema: S, value: unknown, source: 'query' | 'body'): z.output<S> {
-  const result = schema.safeParse(value, { reportInput: true });
+  const result = schema.safeParse(value, describedAs(FIELD_TERMS[source]));
   if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys')
-      return [{ field: issue.path.join('.') || source, message: describeIssue(issue) }];
-    const message = `is an unknown ${FIELD_TERMS[source]}${expectedBy(schema)}`;
-    return issue.keys.map((field) => ({ field, message }));
-  });
+  const issues = result.error.issues.flatMap((issue) => fieldIssues(issue, source));
   throw invalid(source, issues);
 }
 
-function expectedBy(schema: z.ZodType): string {
-  const fields = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  return fields.length === 0 ? '' : `; expected ${fields.length === 1 ? '' : 'one of '}${fields.join(', ')}`;
-}
-
-function invalid(source: 'query' | 'body', issues: { field: string; message: string }[]): SluiceError {
+function invalid(source: 'query' | 'body', issues: FieldIssue[]): SluiceError {
   const text = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
   return new SluiceError('REQUEST_INVALID', `Invalid ${source}: ${text}.`, { details: { issues } });
 }

@@ -3,12 +3,12 @@ import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { BatchCheckView, BatchView, ManifestOptionsView } from '#shared/api/views.ts';
 import { manifestKeyOf } from '#shared/contracts/object-keys.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { RASTER_FORMATS } from '#shared/formats/raster-formats.ts';
 import { TABLE_FORMATS } from '#shared/formats/table-formats.ts';
 import { VECTOR_FORMATS } from '#shared/formats/vector-formats.ts';
 import { type BatchMoment, batchNames } from '#shared/landing/batch-names.ts';
 import { type Draft, DraftSchema, manifestOfDraft } from '#shared/landing/draft-manifest.ts';
+import { invalidManifest } from '#shared/manifest/invalid-manifest.ts';
 import { RasterParametersSchema, TabularParametersSchema } from '#shared/manifest/manifest.ts';
 import { RecipeParametersSchema } from '#shared/recipes/parameters/recipe-parameters.ts';
 import { ALL_RECIPES, STEP_DEFINITIONS } from '#shared/recipes/registry.ts';
@@ -74,12 +74,7 @@ async function uploadManifest(
   { manifest, issues, batchId, folder }: ReturnType<typeof planBatch>,
   { env, objects, ledger }: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>,
 ): Promise<BatchView> {
-  if (manifest === undefined)
-    throw new SluiceError(
-      'MANIFEST_INVALID',
-      `The manifest is invalid: ${issues.map(({ field, message }) => `${field} ${message}`).join('; ')}.`,
-      { details: { issues } },
-    );
+  if (manifest === undefined) throw invalidManifest(issues);
   const key = manifestKeyOf(folder);
   const view = { batch_id: batchId, manifest_key: key };
   // Only a repeated request finds them. A second upload would be a second run if the manifest has been archived.

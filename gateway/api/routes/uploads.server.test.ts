@@ -89,7 +89,12 @@ test.each([
     /requires vector files/,
   ],
   ['no file', { files: [], intent: 'ingest_vector' }, 'files', /at least one file/],
-  ['an unknown field', { metadata: { recipe: { tolerance: 1 } } }, 'metadata.recipe.tolerance', /unknown field/],
+  [
+    'an unknown field',
+    { metadata: { recipe: { tolerance: 1 } } },
+    'metadata.recipe.tolerance',
+    /^is an unknown field; expected one of /,
+  ],
   [
     'a wrong step',
     { metadata: { recipe: { steps: [{ step: 'x' }] } } },

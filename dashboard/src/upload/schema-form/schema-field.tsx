@@ -1,12 +1,12 @@
 import { type ReactNode, useId, useState } from 'react';
-import type { ManifestIssue } from '../../../../shared/api/views.ts';
+import type { FieldIssue } from '../../../../shared/api/views.ts';
 import { FormField } from '../form-field.tsx';
 import { Choice, Flag, type LabelProps, Lines, Suggestions, Text, Tuple, Typed } from './controls.tsx';
 import { helpOf, type JsonSchema, kindOf, labelOf, parseNumber, parseScalar, scalarText } from './json-schema.ts';
 
 export interface FormContext {
   /** The invalid fields of the manifest. */
-  issues: readonly ManifestIssue[];
+  issues: readonly FieldIssue[];
   /** Names of columns that a field with the name of a column suggests. */
   columns: readonly string[];
 }
@@ -143,7 +143,7 @@ function Entries({
   );
 }
 
-const NO_ISSUES: readonly ManifestIssue[] = [];
+const NO_ISSUES: readonly FieldIssue[] = [];
 const NO_COLUMNS: readonly string[] = [];
 
 function List({
@@ -246,12 +246,12 @@ function RemoveButton({ label, onClick }: { label: string; onClick: () => void }
   );
 }
 
-export function problemAt(path: string, issues: readonly ManifestIssue[]): string | undefined {
+export function problemAt(path: string, issues: readonly FieldIssue[]): string | undefined {
   return issues.find(({ field }) => field === path)?.message;
 }
 
 /** The problem of a value, or of a part of it. */
-function problemBelow(path: string, issues: readonly ManifestIssue[]): string | undefined {
+function problemBelow(path: string, issues: readonly FieldIssue[]): string | undefined {
   return issues.find(({ field }) => field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`))
     ?.message;
 }
