@@ -5,6 +5,7 @@ import { ERROR_CODES } from '#shared/errors/codes.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
 import type { RunDocument, Step } from '#shared/ledger/documents.ts';
+import { listNames } from '#shared/text/list-names.ts';
 
 /** Why the router no longer retries an event, according to the attributes of its dead letter. */
 export interface DeliveryFailure {
@@ -119,12 +120,10 @@ const MAX_NAMED_FILES = 5;
 /** Adds the files that the step was reading to the error of a process that ended. Other errors stay unchanged. */
 export function withFiles(error: ErrorDocument, files: string[]): ErrorDocument {
   if (!ENDED_PROCESS.includes(error.code) || files.length === 0 || 'files' in error.details) return error;
-  const named = files.slice(0, MAX_NAMED_FILES).join(', ');
-  const more = files.length > MAX_NAMED_FILES ? ` and ${files.length - MAX_NAMED_FILES} more` : '';
   const noun = files.length === 1 ? 'file' : 'files';
   return {
     ...error,
-    message: `${error.message} The step was reading the ${noun} ${named}${more}.`,
+    message: `${error.message} The step was reading the ${noun} ${listNames(files, MAX_NAMED_FILES)}.`,
     details: { ...error.details, files: files.slice(0, MAX_NAMED_FILES) },
   };
 }

@@ -9,6 +9,7 @@ import { DATASET_PREFIX, type Manifest } from '#shared/manifest/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { ObjectHead } from '#shared/storage/object-store.ts';
 import { printable, rejectedCharacter } from '#shared/text/visible-text.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import { parseManifest } from './parse-manifest.ts';
 
 /**
@@ -112,16 +113,12 @@ const MAX_LISTED_FILES = 3;
 function rejectMissing(missing: NamedFile[]): void {
   const [first] = missing;
   if (first === undefined) return;
-  const listed = missing
-    .slice(0, MAX_LISTED_FILES)
-    .map(({ field, path }) => `${path} (${field})`)
-    .join(', ');
-  const more = missing.length > MAX_LISTED_FILES ? ` and ${missing.length - MAX_LISTED_FILES} more` : '';
+  const names = missing.map(({ field, path }) => `${path} (${field})`);
   const hint = /%[0-9a-f]{2}|\?/i.test(first.path)
     ? ' A path is not percent-encoded: write a space as a space, not as %20, and omit a query after "?".'
     : '';
   const message =
-    `${listed}${more} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. ` +
+    `${listNames(names, MAX_LISTED_FILES)} ${missing.length === 1 ? 'is' : 'are'} not in the landing zone. ` +
     `Upload the files before the manifest.${hint}`;
   throw new SluiceError('FILE_MISSING', message, {
     details: { files: missing.map(({ field, path }) => ({ field, path })) },

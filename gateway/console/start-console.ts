@@ -10,6 +10,7 @@ import type { Logger } from '#shared/log/log.ts';
 import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
 import { formatSeconds } from '#shared/text/amounts.ts';
 import { LiveLines } from '#shared/text/live-lines.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import { oldLogin, openUsers } from '../access/credentials.ts';
 import { type RunningSluice, startSluice } from '../start-sluice.ts';
 import { ingestSample, isFirstStart } from './ingest-sample.ts';
@@ -161,11 +162,8 @@ export function addressLines(env: Env, options: { keysFile?: string | undefined;
 export function datasetLines(datasets: DatasetDocument[]): string[] {
   const filled = datasets.filter((dataset) => dataset.latest_version > 0);
   if (filled.length === 0) return [];
-  const shown = filled
-    .slice(0, MAX_DATASETS)
-    .map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
-  const more = filled.length > shown.length ? ` and ${filled.length - shown.length} more` : '';
-  return [`Datasets: ${shown.join(', ')}${more}`];
+  const names = filled.map((dataset) => `${dataset.dataset_id} (version ${dataset.latest_version})`);
+  return [`Datasets: ${listNames(names, MAX_DATASETS)}`];
 }
 
 /** The output of `npm start`: permanent lines, and on a terminal one live line below them for the work in progress. */

@@ -3,6 +3,7 @@ import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
 import { formatBytes, formatCount, formatSeconds, formatTime } from '#shared/text/amounts.ts';
 import { printable } from '#shared/text/visible-text.ts';
 import { adviceFor, type Ended } from '#shared/errors/codes.ts';
+import { listClauses } from '#shared/text/list-names.ts';
 import type { AssetView, RunView } from './views.ts';
 
 /** Runs, assets and errors as text, for `npm start` and the command line. */
@@ -77,8 +78,7 @@ function formatPixels({ width, height, resolution, overviews }: Raster): string 
 }
 
 function formatBands({ bands }: Raster): string {
-  const shown = bands.slice(0, MAX_BANDS).map(formatBand);
-  return [...shown, ...(bands.length > shown.length ? [`and ${bands.length - shown.length} more`] : [])].join('; ');
+  return listClauses(bands.map(formatBand), MAX_BANDS);
 }
 
 /** For example: `Byte 32 to 255 m, no data 0`. With scale and offset, the range is that of the measured values. */

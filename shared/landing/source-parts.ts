@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type FileFormat, hasExtension } from '#shared/formats/format-list.ts';
+import { listNames } from '#shared/text/list-names.ts';
 
 /**
  * The files of one dataset: for example, a shapefile has several files that share a stem. Extensions match in any case.
@@ -117,10 +118,9 @@ export function datasetInZip(
       ? 'Name one with `layer` in the manifest'
       : `None, or more than one, is named ${JSON.stringify(layer)}`;
   const listed = candidates.slice(0, LISTED_MEMBERS);
-  const more = candidates.length > listed.length ? ` and ${candidates.length - listed.length} more` : '';
   throw new SluiceError(
     'ARCHIVE_AMBIGUOUS',
-    `${file} contains ${candidates.length} datasets: ${listed.join(', ')}${more}. ${problem}.`,
+    `${file} contains ${candidates.length} datasets: ${listNames(candidates, LISTED_MEMBERS)}. ${problem}.`,
     { details: { file, layers: listed.map(baseNameOf), members: listed } },
   );
 }

@@ -1,5 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { FieldIssue } from '#shared/text/describe-issue.ts';
+import { listClauses } from '#shared/text/list-names.ts';
 
 /** Issues in the message of the error. */
 const MAX_ISSUES_IN_MESSAGE = 5;
@@ -9,10 +10,13 @@ const MAX_ISSUES_IN_MESSAGE = 5;
  * issues of the manifest.
  */
 export function invalidManifest(issues: FieldIssue[], count = issues.length): SluiceError {
-  const listed = issues.slice(0, MAX_ISSUES_IN_MESSAGE).map(({ field, message }) => `${field} ${message}`);
-  const more = count > listed.length ? `; and ${count - listed.length} more` : '';
+  const problems = issues.map(({ field, message }) => `${field} ${message}`);
   const further = count > issues.length ? { further_issues: count - issues.length } : {};
-  return new SluiceError('MANIFEST_INVALID', `The manifest is invalid: ${listed.join('; ')}${more}.`, {
-    details: { issues, ...further },
-  });
+  return new SluiceError(
+    'MANIFEST_INVALID',
+    `The manifest is invalid: ${listClauses(problems, MAX_ISSUES_IN_MESSAGE, count)}.`,
+    {
+      details: { issues, ...further },
+    },
+  );
 }

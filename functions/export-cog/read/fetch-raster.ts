@@ -2,6 +2,7 @@ import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { type RasterFormat, rasterFormat, rejectReferencingXml } from '#shared/formats/raster-formats.ts';
 import { checkSignature, type FetchContext, fetchSource, type Source } from '#shared/landing/fetch-source.ts';
 import type { ManifestFile } from '#shared/manifest/manifest.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import { allowAttachedFiles } from './attached-files.ts';
 import { findHdf5Reference, MAX_HEAPS } from './hdf5-references.ts';
 import type { Subdataset } from './raster-info.ts';
@@ -72,20 +73,27 @@ export function chooseImage(
   if (data.length === 1) return data[0];
   throw new SluiceError(
     'LAYER_AMBIGUOUS',
-    `${file} has ${images.length} variables: ${list(layers)}. Name one with \`layer\` in the manifest.`,
+    `${file} has ${images.length} variables: ${quotedNames(layers)}. Name one with \`layer\` in the manifest.`,
     { details: { file, layers } },
   );
 }
 
 function layerMissing(layer: string, layers: string[], file: string): SluiceError {
   const existing =
-    layers.length === 0 ? 'it contains one image without a name. Remove `layer`' : `it has ${list(layers)}`;
+    layers.length === 0
+      ? 'it contains one image without a name. Remove `layer`'
+      : `it has ${listNames(
+          layers.map((name) => JSON.stringify(name)),
+          LISTED_LAYERS,
+        )}`;
   return new SluiceError('LAYER_MISSING', `${file} has no variable ${JSON.stringify(layer)}; ${existing}.`, {
     details: { file, layer, layers },
   });
 }
 
-function list(layers: string[]): string {
-  const names = layers.slice(0, LISTED_LAYERS).map((layer) => JSON.stringify(layer));
-  return `${names.join(', ')}${layers.length > LISTED_LAYERS ? ` and ${layers.length - LISTED_LAYERS} more` : ''}`;
+function quotedNames(layers: string[]): string {
+  return listNames(
+    layers.map((layer) => JSON.stringify(layer)),
+    LISTED_LAYERS,
+  );
 }

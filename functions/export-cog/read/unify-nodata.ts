@@ -1,6 +1,7 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
+import { listClauses } from '#shared/text/list-names.ts';
 import { isAxisAligned, rasterExtent } from './pixel-grid.ts';
 import { type CogSource, environmentOf, openOptionsOf } from './cog-source.ts';
 import { type CogParameters, INTEGER_RANGES } from './raster-parameters.ts';
@@ -78,8 +79,7 @@ function listed(sources: readonly CogSource[]): string {
       return `${name}: ${values.length === 0 ? 'none' : values.join(', ')}`;
     }),
   );
-  const more = bands.length > LISTED_BANDS ? `; and ${bands.length - LISTED_BANDS} more` : '';
-  return `${bands.slice(0, LISTED_BANDS).join('; ')}${more}`;
+  return listClauses(bands, LISTED_BANDS);
 }
 
 function replacedNote(sources: readonly CogSource[], nodata: PixelValue): Note {

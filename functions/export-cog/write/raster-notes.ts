@@ -1,4 +1,5 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import { type RasterInfo, statistic } from '../read/raster-info.ts';
 import type { RasterSummary } from './summarize-raster.ts';
@@ -16,15 +17,14 @@ export function metadataNotes({ info, source: { file } }: DescribedRaster, writt
   const kept = domainsOf(written);
   const lost = [...domainsOf(info)].filter((domain) => !kept.has(domain) && !OF_DRIVERS.test(domain));
   if (lost.length === 0) return [];
-  const names = lost.slice(0, LISTED_DOMAINS).map((domain) => JSON.stringify(domain));
-  const more = lost.length > LISTED_DOMAINS ? ` and ${lost.length - LISTED_DOMAINS} more` : '';
+  const names = lost.map((domain) => JSON.stringify(domain));
   return [
     {
       code: 'METADATA_DROPPED',
       file,
       message:
-        `${file} has metadata in the domains ${names.join(', ')}${more}, which GDAL does not copy to the asset. ` +
-        'Pixel values are not affected.',
+        `${file} has metadata in the domains ${listNames(names, LISTED_DOMAINS)}, which GDAL does not ` +
+        'copy to the asset. Pixel values are not affected.',
     },
   ];
 }
@@ -80,8 +80,6 @@ function noteAbout(isAffected: readonly boolean[], code: string, problem: string
   const numbers = isAffected.flatMap((affected, index) => (affected ? [index + 1] : []));
   const [first] = numbers;
   if (first === undefined) return [];
-  const listed = numbers.slice(0, LISTED_BANDS).join(', ');
-  const more = numbers.length > LISTED_BANDS ? ` and ${numbers.length - LISTED_BANDS} more` : '';
-  const subject = numbers.length === 1 ? `Band ${first}` : `Each of the bands ${listed}${more}`;
+  const subject = numbers.length === 1 ? `Band ${first}` : `Each of the bands ${listNames(numbers, LISTED_BANDS)}`;
   return [{ code, message: `${subject} ${problem}` }];
 }

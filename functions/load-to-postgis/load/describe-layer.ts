@@ -7,6 +7,7 @@ import { describeLayersCommand, type Layer, type LayerField, parseLayers } from 
 import { layerInside } from '#shared/landing/fetch-source.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import type { LoadContext } from '../load-context.ts';
 import { DBF_HEADER_BYTES } from '../guards/shapefile.ts';
 import { rejectBrokenNames } from '../mapinfo/mapinfo-charset.ts';
@@ -177,7 +178,7 @@ function layerByName(layers: Layer[], name: string, file: string): Layer {
   if (layer !== undefined) return layer;
   throw new SluiceError(
     'LAYER_MISSING',
-    `${file} has no layer ${JSON.stringify(name)}; it has ${listNames(layers)}. Correct \`layer\` in the manifest.`,
+    `${file} has no layer ${JSON.stringify(name)}; it has ${quotedNames(layers)}. Correct \`layer\` in the manifest.`,
     { details: { file, layer: name, layers: namesOf(layers) } },
   );
 }
@@ -193,14 +194,14 @@ function onlySpatialLayer(layers: Layer[], format: VectorFormat, file: string): 
   if (spatial.length === 0)
     throw new SluiceError(
       'NO_GEOMETRY',
-      `${file} has no layer with a geometry; it has ${listNames(layers)}. Use intent ingest_tabular for tables.`,
+      `${file} has no layer with a geometry; it has ${quotedNames(layers)}. Use intent ingest_tabular for tables.`,
       { details: { file, layers: namesOf(layers) } },
     );
   // Every layer of a GPX file is empty or derived: load a derived layer with features, else an empty one.
   if (candidates.length === 0) return spatial.find((layer) => (layer.featureCount ?? 0) > 0) ?? first;
   throw new SluiceError(
     'LAYER_AMBIGUOUS',
-    `${file} has ${candidates.length} layers with a geometry: ${listNames(candidates)}. ` +
+    `${file} has ${candidates.length} layers with a geometry: ${quotedNames(candidates)}. ` +
       'Name one with `layer` in the manifest.',
     { details: { file, layers: namesOf(candidates) } },
   );
@@ -215,10 +216,9 @@ function namesOf(layers: Layer[]): string[] {
   return layers.map((layer) => layer.name);
 }
 
-function listNames(layers: Layer[]): string {
-  const names = namesOf(layers)
-    .slice(0, MAX_LISTED_LAYERS)
-    .map((name) => JSON.stringify(name));
-  const more = layers.length > MAX_LISTED_LAYERS ? ` and ${layers.length - MAX_LISTED_LAYERS} more` : '';
-  return `${names.join(', ')}${more}`;
+function quotedNames(layers: Layer[]): string {
+  return listNames(
+    layers.map(({ name }) => JSON.stringify(name)),
+    MAX_LISTED_LAYERS,
+  );
 }

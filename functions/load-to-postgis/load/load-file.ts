@@ -5,6 +5,7 @@ import { type Crs, crsLabel } from '#shared/gdal/crs/crs.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Column, Note, SourceFile } from '#shared/contracts/shared-schemas.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import { checkTableExtent, measureTable } from '../crs/table-extent.ts';
 import { resolveCrs } from '../crs/resolve-crs.ts';
 import { sridOf } from '../crs/srid.ts';
@@ -246,9 +247,8 @@ const MAX_LISTED_VIEWS = 20;
 function viewNotes({ schema, file }: VectorSource): Note[] {
   const { views = [] } = schema ?? {};
   if (views.length === 0) return [];
-  const names = views.slice(0, MAX_LISTED_VIEWS).map((view) => JSON.stringify(view));
-  const more = views.length > names.length ? ` and ${views.length - names.length} more` : '';
-  const message = `Views were skipped: ${names.join(', ')}${more}. Sluice loads tables only.`;
+  const names = views.map((view) => JSON.stringify(view));
+  const message = `Views were skipped: ${listNames(names, MAX_LISTED_VIEWS)}. Sluice loads tables only.`;
   return [{ code: 'VIEWS_SKIPPED', file, message }];
 }
 

@@ -3,6 +3,7 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { type ZipMember, type ReadMember, withZipArchive } from '#shared/formats/zip.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
+import { listNames } from '#shared/text/list-names.ts';
 import { type Element, ElementReader, MarkupReader } from '../markup/markup-reader.ts';
 import type { VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
@@ -78,10 +79,9 @@ const MAX_LISTED_DOCUMENTS = 3;
 
 function skippedNotes(skipped: readonly string[], file: string): Note[] {
   if (skipped.length === 0) return [];
-  const names = skipped.slice(0, MAX_LISTED_DOCUMENTS).map((name) => JSON.stringify(name));
-  const more = skipped.length > names.length ? ` and ${skipped.length - names.length} more` : '';
+  const names = skipped.map((name) => JSON.stringify(name));
   const message =
-    `${skipped.length} documents with placemarks in ${file} were skipped: ${names.join(', ')}${more}. ` +
+    `${skipped.length} documents with placemarks in ${file} were skipped: ${listNames(names, MAX_LISTED_DOCUMENTS)}. ` +
     'GDAL reads the first document of a KMZ, or those to which it links. Upload each .kml file to load them.';
   return [{ code: 'DOCUMENTS_SKIPPED', file, message }];
 }
