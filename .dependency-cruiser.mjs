@@ -4,9 +4,10 @@
 const LAYERS = [
   ['errors'],
   ['text', 'streams', 'signals', 'processes'],
+  ['contracts'],
   ['config'],
   ['log'],
-  ['contracts', 'tracing'],
+  ['tracing'],
   ['events', 'storage', 'formats', 'databases'],
   ['gdal', 'postgis'],
   ['recipes', 'geoparquet', 'tables'],

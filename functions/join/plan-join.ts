@@ -1,7 +1,7 @@
 import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
-import { namesForColumns } from '#shared/postgis/column-names.ts';
+import { namesForColumns } from '#shared/contracts/column-names.ts';
 import { MAX_POSTGRES_COLUMNS, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { assetLabel, type JoinAssets } from './find-assets.ts';
 

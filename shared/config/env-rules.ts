@@ -2,6 +2,7 @@ import { validateHeaderValue } from 'node:http';
 import { isIP } from 'node:net';
 import { resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { MAX_IDENTIFIER_BYTES, SYSTEM_COLUMNS } from '#shared/contracts/column-names.ts';
 
 /** Rules of single environment variables. Each rule completes the sentence "VARIABLE is VALUE, but …". */
 
@@ -120,21 +121,19 @@ export const webhookArns = z
     'must be a comma-separated list of ARNs such as arn:minio:sqs::SLUICE_QUEUED:webhook',
   );
 
-/** The longest identifier in bytes. PostgreSQL truncates longer ones. */
-const MAX_NAME_BYTES = 63;
 /** System columns of PostgreSQL and columns of Sluice, which a geometry column would replace. */
-const RESERVED_NAMES = new Set(['bbox', 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
+const RESERVED_NAMES = new Set<string>(['bbox', ...SYSTEM_COLUMNS]);
 
 export const geometryColumn = z
   .string()
   .refine(
     (name) =>
       name.trim() === name &&
-      Buffer.byteLength(name) <= MAX_NAME_BYTES &&
+      Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES &&
       !/\p{C}/u.test(name) &&
       !name.toLowerCase().startsWith('sluice') &&
       !RESERVED_NAMES.has(name.toLowerCase()),
-    `must be a column name of at most ${MAX_NAME_BYTES} bytes that is not reserved ` +
+    `must be a column name of at most ${MAX_IDENTIFIER_BYTES} bytes that is not reserved ` +
       `(sluice…, ${[...RESERVED_NAMES].join(', ')})`,
   );
 

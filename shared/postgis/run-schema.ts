@@ -1,3 +1,5 @@
+import { SYSTEM_COLUMNS } from '#shared/contracts/column-names.ts';
+
 /** Names of the schema of a run, and of the tables and columns in it that several functions use. */
 
 const SCHEMA = /^proc_([0-9a-f]{8})_([0-9a-f]{4})_([0-9a-f]{4})_([0-9a-f]{4})_([0-9a-f]{12})$/;
@@ -23,16 +25,7 @@ export const KEY_COLUMN = 'sluice_fid';
  * Names, in lower case, that attribute columns must not have: PostgreSQL's system columns, the key column, and the
  * covering column that the export adds beside the geometry.
  */
-export const RESERVED_COLUMNS: readonly string[] = [
-  'bbox',
-  KEY_COLUMN,
-  'tableoid',
-  'xmin',
-  'cmin',
-  'xmax',
-  'cmax',
-  'ctid',
-];
+export const RESERVED_COLUMNS: readonly string[] = ['bbox', KEY_COLUMN, ...SYSTEM_COLUMNS];
 
 /** Columns that a table of PostgreSQL can have (MaxHeapAttributeNumber). */
 export const MAX_POSTGRES_COLUMNS = 1600;

@@ -1,15 +1,12 @@
 import type { GdalCommand } from '#shared/gdal/gdal.ts';
 import { anyGeometryWithDimensionsOf, type Layer } from '#shared/gdal/layers.ts';
 import type { VectorFormat } from '#shared/formats/vector-formats.ts';
-import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
+import { MAX_IDENTIFIER_BYTES, SYSTEM_COLUMNS } from '#shared/contracts/column-names.ts';
 import { CONVERTED_TABLE } from '../readers/sqlite-job.ts';
 import type { StagedNames } from '../staging/staged-names.ts';
 import type { VectorSource } from '../vector-source.ts';
 
 /** Plans how ogr2ogr copies a layer into a staging table. */
-
-/** Column names that PostgreSQL rejects. */
-const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
 
 export interface LoadPlan {
   command: GdalCommand;
@@ -175,7 +172,7 @@ function hasAliases({ fields }: Layer, columnTypes: readonly (string | undefined
 }
 
 function needsAlias(name: string): boolean {
-  return name === '' || SYSTEM_COLUMNS.has(name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
+  return name === '' || SYSTEM_COLUMNS.some((column) => column === name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
 }
 
 /** Quotes an identifier for OGR SQL, in which a backslash is special only before a quotation mark. */

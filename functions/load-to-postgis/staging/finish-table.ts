@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import { namesForColumns } from '#shared/postgis/column-names.ts';
+import { namesForColumns } from '#shared/contracts/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { Note } from '#shared/contracts/shared-schemas.ts';

@@ -1,4 +1,4 @@
-import { asciiCaseless } from '#shared/postgis/column-names.ts';
+import { asciiCaseless } from '#shared/contracts/column-names.ts';
 
 /**
  * The name of the staging table of a file. It contains the fencing token, so a worker that continues after its claim

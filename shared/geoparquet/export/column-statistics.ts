@@ -1,6 +1,6 @@
 import format from 'pg-format';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { asciiCaseless, unusedName } from '#shared/postgis/column-names.ts';
+import { asciiCaseless, unusedName } from '#shared/contracts/column-names.ts';
 import type { PostgisSession } from '#shared/postgis/postgis.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { counted } from '#shared/text/amounts.ts';

@@ -1,7 +1,7 @@
 import format from 'pg-format';
 import type { Column, Note } from '#shared/contracts/shared-schemas.ts';
 import type { Gdal } from '#shared/gdal/gdal.ts';
-import { unusedName } from '#shared/postgis/column-names.ts';
+import { unusedName } from '#shared/contracts/column-names.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import type { ParquetJob } from '../worker/worker-pool.ts';
 import { distinctNames } from './column-statistics.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import { MAX_IDENTIFIER_BYTES } from '#shared/postgis/column-names.ts';
+import { MAX_IDENTIFIER_BYTES } from '#shared/contracts/column-names.ts';
 import { RESERVED_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { TableColumn } from '#shared/postgis/table-checks.ts';
 import { visibleText } from '#shared/text/visible-text.ts';

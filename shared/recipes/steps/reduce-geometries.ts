@@ -1,5 +1,5 @@
 import format from 'pg-format';
-import { unusedName } from '#shared/postgis/column-names.ts';
+import { unusedName } from '#shared/contracts/column-names.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import type { RecipeStep, StepContext, StepTables } from '../recipe-step.ts';
 import { columnSql, geometryOf, selectInto } from '../sql/select.ts';

@@ -1,5 +1,5 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { namesForColumns } from '#shared/postgis/column-names.ts';
+import { namesForColumns } from '#shared/contracts/column-names.ts';
 import { type Cell, type CellKind, type CellRow, isBlankRow, looksMissing } from './cells.ts';
 
 /** Where the names and the rows of a table begin, as indexes of the given rows. */

@@ -3,6 +3,8 @@ import type { Note } from '#shared/contracts/shared-schemas.ts';
 
 /** PostgreSQL silently cuts longer identifiers, so two names could become equal. */
 export const MAX_IDENTIFIER_BYTES = 63;
+/** The system columns of every table of PostgreSQL, which rejects other columns with these names. */
+export const SYSTEM_COLUMNS = ['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'] as const;
 /** Characters of a name that a note shows. */
 const SHOWN_CHARACTERS = 200;
 
