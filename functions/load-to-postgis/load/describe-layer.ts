@@ -146,7 +146,7 @@ export function parsePlainDbfFields(dbf: Buffer): LayerField[] | undefined {
 }
 
 /** Leaves room for the columns that Sluice adds: the key, the geometry, and those of the loading. */
-const MAX_COLUMNS = MAX_POSTGRES_COLUMNS - 10;
+const MAX_LAYER_FIELDS = MAX_POSTGRES_COLUMNS - 10;
 /** Layers named in a message. The details of the error hold all of them. */
 const MAX_LISTED_LAYERS = 20;
 
@@ -163,11 +163,12 @@ export function chooseLayer(layers: Layer[], format: VectorFormat, named: string
       { details: { file, layer: layer.name } },
     );
   }
-  if (layer.fields.length > MAX_COLUMNS) {
+  if (layer.fields.length > MAX_LAYER_FIELDS) {
     throw new SluiceError(
       'TOO_MANY_COLUMNS',
-      `${file} has ${layer.fields.length} columns; the limit is ${MAX_COLUMNS}. Remove columns, or split the table.`,
-      { details: { file, columns: layer.fields.length, limit: MAX_COLUMNS } },
+      `${file} has ${layer.fields.length} columns; the limit is ${MAX_LAYER_FIELDS}. ` +
+        'Remove columns, or split the table.',
+      { details: { file, columns: layer.fields.length, limit: MAX_LAYER_FIELDS } },
     );
   }
   return layer;

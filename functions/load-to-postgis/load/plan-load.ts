@@ -172,7 +172,9 @@ function hasAliases({ fields }: Layer, columnTypes: readonly (string | undefined
 }
 
 function needsAlias(name: string): boolean {
-  return name === '' || SYSTEM_COLUMNS.some((column) => column === name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES;
+  return (
+    name === '' || SYSTEM_COLUMNS.some((column) => column === name) || Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES
+  );
 }
 
 /** Quotes an identifier for OGR SQL, in which a backslash is special only before a quotation mark. */
