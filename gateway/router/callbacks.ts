@@ -1,5 +1,5 @@
 import { type HttpReply, writeEvent, writeError } from '#shared/events/http.ts';
-import type { AsyncCall } from './delivery.ts';
+import type { AsyncCall } from './delivery-data.ts';
 import type { CallResult } from './outcome.ts';
 import { deliverPost } from './post-job.ts';
 import type { Job } from './queues.ts';

@@ -1,5 +1,5 @@
 import { MAX_TIMER_MS } from '#shared/signals/joined-signal.ts';
-import { SMALL_PRIORITY } from './delivery.ts';
+import { SMALL_PRIORITY } from './delivery-data.ts';
 import type { Job, Priorities, Queues } from './queues.ts';
 
 /** Calls the function with the delivery of a job, and stores the outcome. Never throws. */

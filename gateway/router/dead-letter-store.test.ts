@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { assertStorable, jobIdOf } from './delivery.ts';
+import { assertStorable, jobIdOf } from './delivery-data.ts';
 import { deadLetterEvent } from './dead-letter-store.ts';
 
 const event: SluiceEvent = {

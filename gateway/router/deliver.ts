@@ -2,7 +2,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { CallLimits } from '#shared/signals/joined-signal.ts';
 import type { StartedSpan } from '#shared/tracing/tracing.ts';
-import { assertStorable, type Delivery, DeliverySchema } from './delivery.ts';
+import { assertStorable, type Delivery, DeliverySchema } from './delivery-data.ts';
 import { type CallResult, decideOutcome, type DeliveryHistory, MAX_CRASHES, type Outcome } from './outcome.ts';
 import type { Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';

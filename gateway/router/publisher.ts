@@ -3,7 +3,7 @@ import type { Stack } from '#shared/config/stack.ts';
 import type { Executor } from './router-connection.ts';
 import type { Env } from '#shared/config/env.ts';
 import type { AlertQueue } from './alert-queue.ts';
-import { firstDelivery, jobIdOf, priorityOf } from './delivery.ts';
+import { firstDelivery, jobIdOf, priorityOf } from './delivery-data.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { Queues } from './queues.ts';
 

@@ -15,7 +15,7 @@ import { QueueDatabase } from './database.ts';
 import { asDatabaseError, DatabaseStatus, RouterConnection } from './router-connection.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
 import { deliver } from './deliver.ts';
-import { assertStorable, type Delivery, firstDelivery } from './delivery.ts';
+import { assertStorable, type Delivery, firstDelivery } from './delivery-data.ts';
 import { DeliveryRecovery } from './delivery-recovery.ts';
 import { RouterMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';

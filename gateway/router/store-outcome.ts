@@ -6,7 +6,7 @@ import { deterministicUuid, isStepEvent, type SluiceEvent } from '#shared/events
 import { isUploadEvent } from '#shared/landing/notifications.ts';
 import { CALLBACK_QUEUE, callbackOf } from './callbacks.ts';
 import type { Executor } from './router-connection.ts';
-import { type Delivery, firstDelivery } from './delivery.ts';
+import { type Delivery, firstDelivery } from './delivery-data.ts';
 import type { CallResult, Outcome } from './outcome.ts';
 import { DeliveryLost, type Job } from './queues.ts';
 import type { RouterParts } from './router-parts.ts';
