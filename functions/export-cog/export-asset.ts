@@ -7,7 +7,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import type { Claim } from '#shared/runtime/with-claim.ts';
 import { checkMosaic } from './check/check-mosaic.ts';
 import type { PlannedAsset } from './plan/plan-assets.ts';
-import { checkNodata, type RasterParameters, rasterParameters } from './read/raster-parameters.ts';
+import { checkNodata, type RasterParameters, requestedParameters } from './read/raster-parameters.ts';
 import { type DescribedRaster, describeRaster } from './read/describe-raster.ts';
 import { fetchRaster, type RasterSource } from './read/fetch-raster.ts';
 import type { RasterContext } from './run-gdal.ts';
@@ -41,7 +41,7 @@ export async function exportAsset(
   );
   if (existing !== undefined) return existing;
 
-  const parameters = rasterParameters(claim.run.manifest);
+  const parameters = requestedParameters(claim.run.manifest);
   const rasterContext = { gdal: context.gdal, env: context.env, signal: claim.signal };
   const rasters = await describeSources(sources, parameters, rasterContext);
   const [file, software] = await Promise.all([

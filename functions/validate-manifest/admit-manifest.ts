@@ -5,7 +5,7 @@ import { manifestRejected, runRequested } from '#shared/events/run-events.ts';
 import {
   type ManifestObject,
   rejectedManifest,
-  type Rejection,
+  type RejectedManifest,
   rejectionActivity,
 } from '#shared/landing/uploaded-manifest.ts';
 import type { DatasetDocument, ManifestDocument, RunDocument } from '#shared/ledger/documents.ts';
@@ -68,7 +68,7 @@ export async function admit(
 /** Records a manifest that starts no run, and returns the event that starts its archive step. */
 export async function reject(
   { event, key, object }: Upload,
-  decision: Pick<Rejection, 'manifest' | 'lane' | 'error'>,
+  decision: Pick<RejectedManifest, 'manifest' | 'lane' | 'error'>,
   context: Context,
 ): Promise<SluiceEvent> {
   const stored = await context.ledger.recordManifest(rejectedManifest({ eventId: event.id, key, object, ...decision }));

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import type { SluiceEvent } from '#shared/events/event.ts';
-import { statusOf } from '#shared/events/http.ts';
+import { httpStatusOf } from '#shared/events/http.ts';
 import type { FunctionCaller, InvokeOptions } from '#shared/runtime/function-caller.ts';
 import { NAMESPACE } from './function-status.ts';
 
@@ -54,7 +54,7 @@ export class CountedCaller implements FunctionCaller {
     try {
       return await this.#caller.invoke(name, event, options);
     } catch (thrown) {
-      code = statusOf(asSluiceError(thrown));
+      code = httpStatusOf(asSluiceError(thrown));
       throw thrown;
     } finally {
       this.#inFlight.dec({ function_name });

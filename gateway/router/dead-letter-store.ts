@@ -2,7 +2,7 @@ import { isAlreadyCreated } from '#shared/errors/database-failure.ts';
 import type { DeadLetter } from '#shared/api/views.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { deterministicUuid, type SluiceEvent } from '#shared/events/event.ts';
-import { shortErrorBody, statusOf } from '#shared/events/http.ts';
+import { shortErrorBody, httpStatusOf } from '#shared/events/http.ts';
 import type { QueueDatabase } from './database.ts';
 import type { Executor } from './router-connection.ts';
 
@@ -100,7 +100,7 @@ export function deadLetterEvent(event: SluiceEvent, functionName: string, error:
   return {
     ...event,
     knativeerrordest: functionName,
-    knativeerrorcode: String(statusOf(error)),
+    knativeerrorcode: String(httpStatusOf(error)),
     knativeerrordata: Buffer.from(shortErrorBody(error.toDocument())).toString('base64'),
   };
 }

@@ -77,7 +77,7 @@ export const signatureText = headerText.regex(/^[^/,=]+$/, 'must not contain the
 
 const POSTGRES_URL = /^postgres(?:ql)?:\/\/\S+$/;
 
-export const databaseUrl = z
+export const databaseSetting = z
   .string()
   .trim()
   .regex(POSTGRES_URL, 'must be a URL such as postgresql://user:password@127.0.0.1:5432/database')

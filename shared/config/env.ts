@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import {
   bucketName,
-  databaseUrl,
+  databaseSetting,
   folder,
   functionUrl,
   geometryColumn,
@@ -147,7 +147,7 @@ export const ENV_SCHEMA = z.object({
       'separate processes post additional events to it; by default to /events at SLUICE_URL.',
   ),
 
-  CONTROL_DATABASE_URL: databaseUrl.describe(
+  CONTROL_DATABASE_URL: databaseSetting.describe(
     'PostgreSQL database of the queue. Without it, the embedded PostgreSQL server is used.',
   ),
   LEDGER_URL: ledgerUrl.describe(

@@ -195,7 +195,7 @@ const MAX_ERROR_BYTES = 768;
 const SHORTEN_BY = 0.9;
 
 /** HTTP status of an error. 422 is final; 503 is retried; 409 is retried and does not count as an attempt. */
-export function statusOf(error: SluiceError): number {
+export function httpStatusOf(error: SluiceError): number {
   if (error.code === 'STEP_BUSY') return CONFLICT;
   return error.retryable ? UNAVAILABLE : UNPROCESSABLE;
 }
@@ -204,7 +204,7 @@ export function statusOf(error: SluiceError): number {
 export function writeError(error: SluiceError): HttpReply {
   const retryAfter = Math.ceil(error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS);
   return {
-    status: statusOf(error),
+    status: httpStatusOf(error),
     headers: { 'content-type': 'application/json', ...(error.retryable ? { 'retry-after': String(retryAfter) } : {}) },
     body: JSON.stringify({ error: error.toDocument() }),
   };

@@ -13,7 +13,7 @@ import {
   datasetInZip,
   extensionOf,
   hasParts,
-  partsOf,
+  filePartsOf,
   type SourcePart,
   stemOf,
   maxPartBytes,
@@ -106,7 +106,7 @@ async function fetchObjects(
   { objects, env, folder, signal }: FetchContext,
 ): Promise<FetchedFiles> {
   const siblings = hasParts(format) ? await keysWithStem(key, { objects, env }) : [];
-  const parts = partsOf(format, key, siblings, declared.path);
+  const parts = filePartsOf(format, key, siblings, declared.path);
   const stem = join(folder, stemOf(localName(key)));
   const downloads = await settleAll(
     parts.map(async (part) => {
@@ -178,7 +178,7 @@ function unpackDataset(
     const byName = new Map<string, ZipMember>(members.map((member) => [member.name, member]));
     const names = [...byName.keys()];
     const main = datasetInZip(format, names, declared.layer, declared.path);
-    const parts = partsOf(format, main, names, declared.path);
+    const parts = filePartsOf(format, main, names, declared.path);
     const paths: string[] = [];
     for (const part of parts) {
       const member = byName.get(part.name);

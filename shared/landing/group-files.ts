@@ -4,7 +4,7 @@ import { isZipArchive } from '#shared/formats/format-list.ts';
 import { DATASET_ID } from '#shared/manifest/manifest.ts';
 import { trimEndOf } from '#shared/text/truncate.ts';
 import { type GuessedFormat, guessFormat, guessFromName, indexFolder, namedFormat, partNames } from './guess-format.ts';
-import { partsOf, stemOf } from './source-parts.ts';
+import { filePartsOf, stemOf } from './source-parts.ts';
 
 /** A file that a user offers for upload, known by its name only. */
 export interface OfferedFile {
@@ -70,7 +70,7 @@ function formatOf({ path, members = [], format, type }: OfferedFile): GuessedFor
 /** Throws FILE_INCOMPLETE when a part is missing that the format requires. */
 function checkParts(name: string, parts: readonly string[], { format, type }: GuessedFormat): void {
   const known = namedFormat(format, name, type);
-  if (known !== undefined && !isZipArchive(name)) partsOf(known.format, name, parts, name);
+  if (known !== undefined && !isZipArchive(name)) filePartsOf(known.format, name, parts, name);
 }
 
 function folderOf(path: string): string {

@@ -2,19 +2,19 @@ import { expect, test } from 'vitest';
 import { rasterFormat } from '#shared/formats/raster-formats.ts';
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { layerInside, type Source } from './fetch-source.ts';
-import { datasetInZip, partsOf, stemOf } from './source-parts.ts';
+import { datasetInZip, filePartsOf, stemOf } from './source-parts.ts';
 
 test('finds the parts of a dataset without regard to case, and names missing parts', () => {
   const shapefile = vectorFormat('Shapefile');
   expect(
-    partsOf(
+    filePartsOf(
       shapefile,
       'b/Röads.v2.SHP',
       ['b/Röads.v2.DBF', 'b/Röads.v2.shx', 'b/Röads.v2.Prj', 'b/Röads.dbf', 'b/Röads.v2.shp.xml', 'b/Röads.v2.SHP'],
       'f',
     ).map((part) => part.extension),
   ).toEqual(['.shp', '.dbf', '.prj', '.shx']);
-  expect(() => partsOf(shapefile, 'a.shp', ['a.shx'], 's3://x/a.shp')).toThrow('s3://x/a.shp lacks .dbf');
+  expect(() => filePartsOf(shapefile, 'a.shp', ['a.shx'], 's3://x/a.shp')).toThrow('s3://x/a.shp lacks .dbf');
   expect(stemOf('.hidden')).toBe('.hidden');
   expect(stemOf('a.b/c')).toBe('a.b/c');
 });
@@ -29,7 +29,7 @@ test('finds files attached to a raster, whose names begin with its whole name', 
     'Höhe.TIF',
     'Höhe.tfw',
   ];
-  expect(partsOf(rasterFormat('GTiff'), 'Höhe.TIF', names, 'f')).toEqual([
+  expect(filePartsOf(rasterFormat('GTiff'), 'Höhe.TIF', names, 'f')).toEqual([
     { name: 'Höhe.TIF', extension: '.tif' },
     { name: 'Höhe.TIF.MSK', extension: '.msk' },
     { name: 'Höhe.TIF.aux.xml', extension: '.aux.xml' },

@@ -71,7 +71,7 @@ export function attachedEnding({ attached = [] }: FileFormat, main: string, name
  * The files of a dataset: `main` first, then those of `names` that belong to it. Throws FILE_INCOMPLETE with the
  * missing extensions. `file` is the path in the manifest, for the message.
  */
-export function partsOf(format: FileFormat, main: string, names: readonly string[], file: string): SourcePart[] {
+export function filePartsOf(format: FileFormat, main: string, names: readonly string[], file: string): SourcePart[] {
   const stem = stemOf(main);
   const wanted = new Set([...format.required, ...format.optional]);
   const parts = new Map<string, string>();

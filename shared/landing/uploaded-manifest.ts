@@ -54,7 +54,7 @@ function manifestObject(bytes: Buffer, tooLarge: boolean): ManifestObject {
 }
 
 /** A manifest that starts no run, and the reason. */
-export interface Rejection {
+export interface RejectedManifest {
   /**
    * Id of the notification. Each upload results in a separate document; a repeated notification results in the same
    * document.
@@ -80,7 +80,7 @@ export function rejectedManifest({
   manifest = null,
   lane = null,
   error,
-}: Rejection): ManifestDocument {
+}: RejectedManifest): ManifestDocument {
   const now = new Date().toISOString();
   return {
     _id: deterministicObjectId('rejected', key, eventId),

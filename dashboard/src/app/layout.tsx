@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { Outlet, useLocation } from 'react-router';
-import { Account } from './account.tsx';
+import { UserMenu } from './user-menu.tsx';
 import { Navigation } from './navigation.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
 
@@ -34,7 +34,7 @@ export function Layout() {
         <div className="sidebar-body" id="navigation">
           <Navigation />
           <div className="sidebar-foot">
-            <Account />
+            <UserMenu />
             <ThemeSwitch />
           </div>
         </div>

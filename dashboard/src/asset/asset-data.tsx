@@ -2,7 +2,7 @@ import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import type { AssetView } from '../../../shared/api/views.ts';
 import { FeatureAttributes } from './feature-attributes.tsx';
 import { useVectorFile } from './map/use-vector-file.ts';
-import { AttributeTable } from './table/attribute-table.tsx';
+import { AttributeRows } from './table/attribute-rows.tsx';
 import { ColumnCards } from './table/column-cards.tsx';
 import { useTableFile } from './table/use-table-file.ts';
 import { remoteFile } from './worker/remote-asset.ts';
@@ -74,7 +74,7 @@ function TableData({ asset }: { asset: AssetView }) {
             <div className="card-head">
               <h2 id="attributes-heading">Attribute table</h2>
             </div>
-            <AttributeTable {...opened} selected={selected} {...select} />
+            <AttributeRows {...opened} selected={selected} {...select} />
           </section>
           <section className="card" aria-labelledby="columns-heading">
             <div className="card-head">

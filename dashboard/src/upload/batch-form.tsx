@@ -4,10 +4,10 @@ import { datasetsQuery, manifestOptionsQuery, sessionQuery } from '../api/querie
 import { FormField, SelectField, TextField } from './form-field.tsx';
 import { typeOf } from './draft.ts';
 import { uploadStore } from './upload-store.ts';
-import type { Upload } from './use-upload.ts';
+import type { UploadFlow } from './use-upload.ts';
 
 /** The fields of the manifest that apply to all files. */
-export function BatchForm({ upload }: { upload: Upload }) {
+export function BatchForm({ upload }: { upload: UploadFlow }) {
   const { state, draft, groups, issues } = upload;
   const { form } = state;
   const session = useQuery(sessionQuery).data;
@@ -58,7 +58,7 @@ export function BatchForm({ upload }: { upload: Upload }) {
   );
 }
 
-function DatasetField({ upload: { draft, issues } }: { upload: Upload }) {
+function DatasetField({ upload: { draft, issues } }: { upload: UploadFlow }) {
   const datasets = useQuery(datasetsQuery).data;
   const id = draft.dataset_id;
   const exists = datasets?.some((dataset) => dataset.dataset_id === id) ?? false;

@@ -2,7 +2,7 @@ import type { FileGroup } from '../../../shared/api/views.ts';
 import type { UploadState } from './upload-store.ts';
 
 /** The fields of a manifest that the page sends to the gateway (shared/landing/draft-manifest.ts). */
-export interface Draft {
+export interface BatchDraft {
   dataset_id: string;
   uploader?: string;
   intent?: string;
@@ -16,7 +16,7 @@ export function typeOf(groups: readonly FileGroup[]): FileGroup['type'] {
 }
 
 /** The draft of what the page shows. Fields that the type of the files has no use for are left out. */
-export function draftOf(groups: readonly FileGroup[], state: UploadState, proposedId: string | null): Draft {
+export function draftOf(groups: readonly FileGroup[], state: UploadState, proposedId: string | null): BatchDraft {
   const { form, options, transfers } = state;
   const type = typeOf(groups);
   const metadata = {

@@ -2,13 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { manifestOptionsQuery } from '../api/queries.ts';
 import { Card } from '../ui/card.tsx';
 import { readsTables, typeOf } from './draft.ts';
-import { RecipeSteps, type Step } from './recipe-steps.tsx';
+import { RecipeSteps, type StepOptions } from './recipe-steps.tsx';
 import { SchemaFields } from './schema-form/schema-field.tsx';
 import { type BatchForm, uploadStore } from './upload-store.ts';
-import type { Upload } from './use-upload.ts';
+import type { UploadFlow } from './use-upload.ts';
 
 /** How the files are processed: the recipe, and the parameters of rasters and tables. Everything has a default. */
-export function ProcessingCard({ upload: { groups, state, issues, inspections } }: { upload: Upload }) {
+export function ProcessingCard({ upload: { groups, state, issues, inspections } }: { upload: UploadFlow }) {
   const options = useQuery(manifestOptionsQuery).data;
   const type = typeOf(groups);
   if (options === undefined || type === null) return null;
@@ -36,7 +36,7 @@ export function ProcessingCard({ upload: { groups, state, issues, inspections } 
             <RecipeSteps
               {...context}
               definitions={options.steps}
-              steps={(recipe.steps ?? []) as Step[]}
+              steps={(recipe.steps ?? []) as StepOptions[]}
               onChange={(steps) => uploadStore.setForm({ recipe: withSteps(recipe, steps) })}
             />
           </>
@@ -51,7 +51,7 @@ interface ParametersProps {
   title: string;
   schema: Record<string, unknown>;
   form: BatchForm;
-  issues: Upload['issues'];
+  issues: UploadFlow['issues'];
   columns: readonly string[];
 }
 
@@ -74,7 +74,7 @@ function Parameters({ name, title, schema, form, ...context }: ParametersProps) 
   );
 }
 
-function withSteps(recipe: Record<string, unknown>, steps: Step[]): Record<string, unknown> {
+function withSteps(recipe: Record<string, unknown>, steps: StepOptions[]): Record<string, unknown> {
   const { steps: _, ...others } = recipe;
   return steps.length === 0 ? others : { ...others, steps };
 }

@@ -3,14 +3,14 @@ import type { FieldIssue, ManifestOptionsView } from '../../../shared/api/views.
 import { SelectField } from './form-field.tsx';
 import { problemAt, SchemaFields } from './schema-form/schema-field.tsx';
 
-export interface Step extends Record<string, unknown> {
+export interface StepOptions extends Record<string, unknown> {
   step: string;
 }
 
 interface RecipeStepsProps {
   definitions: ManifestOptionsView['steps'];
-  steps: readonly Step[];
-  onChange: (steps: Step[]) => void;
+  steps: readonly StepOptions[];
+  onChange: (steps: StepOptions[]) => void;
   issues: readonly FieldIssue[];
   columns: readonly string[];
 }
@@ -19,7 +19,7 @@ interface RecipeStepsProps {
 export function RecipeSteps({ definitions, steps, onChange, issues, columns }: RecipeStepsProps) {
   // The inputs keep what is typed, so each step needs an identity that survives a change of the order.
   const [ids, setIds] = useState(() => steps.map((_, index) => index));
-  const replace = (nextSteps: Step[], nextIds: number[]) => {
+  const replace = (nextSteps: StepOptions[], nextIds: number[]) => {
     setIds(nextIds);
     onChange(nextSteps);
   };
@@ -61,12 +61,12 @@ export function RecipeSteps({ definitions, steps, onChange, issues, columns }: R
 }
 
 interface StepFormProps {
-  step: Step;
+  step: StepOptions;
   position: number;
   definition: ManifestOptionsView['steps'][number] | undefined;
   issues: readonly FieldIssue[];
   columns: readonly string[];
-  onChange: (step: Step) => void;
+  onChange: (step: StepOptions) => void;
   onRemove: () => void;
   onMoveUp: () => void;
 }

@@ -17,7 +17,7 @@ import { FollowBatch } from './follow-batch.tsx';
 import { ProcessingCard } from './processing-card.tsx';
 import { RequestIds } from './request-id.ts';
 import { uploadStore } from './upload-store.ts';
-import { type Upload, useUpload } from './use-upload.ts';
+import { type UploadFlow, useUpload } from './use-upload.ts';
 import './upload.css';
 
 /** Uploads files, and follows their run. The URL names the batch of a started run. */
@@ -86,7 +86,7 @@ function Composer() {
 
 const requestIds = new RequestIds();
 
-function StartRun({ upload: { draft, isReady, state, inspections } }: { upload: Upload }) {
+function StartRun({ upload: { draft, isReady, state, inspections } }: { upload: UploadFlow }) {
   const [, setParams] = useSearchParams();
   const start = useMutation({
     mutationFn: () => sendJson<BatchView>('POST', '/api/batches', { ...draft, request_id: requestIds.of(draft) }),

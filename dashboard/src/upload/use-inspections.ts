@@ -1,7 +1,7 @@
 import { useQueries } from '@tanstack/react-query';
 import type { FileGroup, InspectionView } from '../../../shared/api/views.ts';
 import { ApiError, sendJson } from '../api/client.ts';
-import { type Draft, isStored, readsTables } from './draft.ts';
+import { type BatchDraft, isStored, readsTables } from './draft.ts';
 import type { UploadState } from './upload-store.ts';
 
 /** What an uploaded file contains. */
@@ -17,7 +17,11 @@ const MAX_INSPECTED = 20;
 const MAX_RETRIES = 10;
 
 /** Inspects each stored file, with the options of the draft. */
-export function useInspections(groups: readonly FileGroup[], state: UploadState, draft: Draft): readonly Inspected[] {
+export function useInspections(
+  groups: readonly FileGroup[],
+  state: UploadState,
+  draft: BatchDraft,
+): readonly Inspected[] {
   return useQueries({
     queries: groups.map((group, index) => {
       const { queryKey, request } = inspectionOf(group, state, draft);
@@ -36,7 +40,7 @@ export function useInspections(groups: readonly FileGroup[], state: UploadState,
 }
 
 /** The request that inspects a file. Its key contains the transfers, because a replaced file has the same object. */
-export function inspectionOf(group: FileGroup, { transfers }: UploadState, draft: Draft) {
+export function inspectionOf(group: FileGroup, { transfers }: UploadState, draft: BatchDraft) {
   const storedAt = transfers[group.path]?.storedAt;
   const file = draft.files.find(({ path }) => path === storedAt);
   const { tabular } = readsTables([group]) ? draft.metadata : {};

@@ -3,17 +3,17 @@ import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { BatchCheckView, FileGroup, FieldIssue, UploadPlanView } from '../../../shared/api/views.ts';
 import { sendJson } from '../api/client.ts';
 import { bytes } from '../ui/format.ts';
-import { type Draft, draftOf, isStored } from './draft.ts';
+import { type BatchDraft, draftOf, isStored } from './draft.ts';
 import { type Inspected, useInspections } from './use-inspections.ts';
 import { type UploadState, uploadStore } from './upload-store.ts';
 
 /** The upload page: the chosen files as datasets, their transfers, and the draft of the manifest. */
-export interface Upload {
+export interface UploadFlow {
   state: UploadState;
   groups: readonly FileGroup[];
   /** The dataset that the name of the first file proposes. */
   proposedId: string | null;
-  draft: Draft;
+  draft: BatchDraft;
   /** The invalid fields of the draft. */
   issues: readonly FieldIssue[];
   /** Why the files could not be planned, or the draft not be checked. */
@@ -27,7 +27,7 @@ export interface Upload {
 const NO_GROUPS: readonly FileGroup[] = [];
 const NO_ISSUES: readonly FieldIssue[] = [];
 
-export function useUpload(): Upload {
+export function useUpload(): UploadFlow {
   const state = useSyncExternalStore(uploadStore.subscribe, uploadStore.snapshot);
   const plan = usePlan(state);
   const groups = state.files.length === 0 ? NO_GROUPS : (plan.data?.files ?? NO_GROUPS);
@@ -90,7 +90,7 @@ function withLocalProblems(plan: UploadPlanView, files: UploadState['files']): U
 /** Each keystroke would be a request. */
 const TYPING_MS = 250;
 
-function useCheck(draft: Draft, enabled: boolean) {
+function useCheck(draft: BatchDraft, enabled: boolean) {
   const text = JSON.stringify(draft);
   const settled = useSettled(text);
   const query = useQuery({
@@ -101,7 +101,7 @@ function useCheck(draft: Draft, enabled: boolean) {
     staleTime: Infinity,
   });
   return {
-    draft: JSON.parse(settled) as Draft,
+    draft: JSON.parse(settled) as BatchDraft,
     data: query.data,
     error: query.error,
     isCurrent: settled === text && !query.isPlaceholderData,

@@ -20,7 +20,7 @@ export const INTEGER_RANGES: Record<string, [number, number]> = {
 };
 
 /** metadata.raster with its defaults. */
-export function rasterParameters({ metadata }: Pick<Manifest, 'metadata'>): RasterParameters {
+export function requestedParameters({ metadata }: Pick<Manifest, 'metadata'>): RasterParameters {
   return metadata.raster ?? RasterParametersSchema.parse({});
 }
 

@@ -6,7 +6,7 @@ import type { PlannedAsset } from '../plan/plan-assets.ts';
 import { dataTime } from '../read/data-time.ts';
 import type { DescribedRaster } from '../read/describe-raster.ts';
 import type { RasterSource } from '../read/fetch-raster.ts';
-import { rasterParameters } from '../read/raster-parameters.ts';
+import { requestedParameters } from '../read/raster-parameters.ts';
 import type { CogFile } from './write-cog.ts';
 
 /** Increased when the same source results in a different file or other notes, so that older assets are not reused. */
@@ -21,7 +21,7 @@ export function sourceHash({ manifest }: Pick<RunDocument, 'manifest'>, sources:
   return sourceHashOf(
     { files: sources.map(({ declared }) => declared) },
     files,
-    ['cog', COG_VERSION, sortedEntries(rasterParameters(manifest))],
+    ['cog', COG_VERSION, sortedEntries(requestedParameters(manifest))],
     { ordered: true },
   );
 }

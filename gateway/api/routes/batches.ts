@@ -39,12 +39,12 @@ const StartSchema = DraftSchema.extend({ request_id: z.uuidv7().optional() });
 export function batchRoutes(deps: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>): Hono {
   return new Hono()
     .post('/api/batches/check', noQuery, async (c) => {
-      const { issues } = planBatch(c, await readJson(c.req.raw, DraftSchema, MAX_DRAFT_BYTES), newMoment());
+      const { issues } = planDraft(c, await readJson(c.req.raw, DraftSchema, MAX_DRAFT_BYTES), newMoment());
       return c.json({ issues } satisfies BatchCheckView);
     })
     .post('/api/batches', noQuery, async (c) => {
       const { request_id, ...draft } = await readJson(c.req.raw, StartSchema, MAX_DRAFT_BYTES);
-      const planned = planBatch(c, draft, request_id === undefined ? newMoment() : momentOf(request_id, draft));
+      const planned = planDraft(c, draft, request_id === undefined ? newMoment() : momentOf(request_id, draft));
       return c.json(await uploadManifest(c, planned, deps), 201);
     })
     .get('/api/manifest-options', noQuery, (c) => c.json(MANIFEST_OPTIONS));
@@ -63,7 +63,7 @@ function momentOf(requestId: string, draft: Draft): BatchMoment {
   return { now: new Date(milliseconds), random: hash.slice(0, HASH_DIGITS) };
 }
 
-function planBatch(c: Context, draft: Draft, moment: BatchMoment) {
+function planDraft(c: Context, draft: Draft, moment: BatchMoment) {
   const names = batchNames({ dataset: draft.dataset_id }, moment);
   const uploader = principalOf(c)?.name ?? draft.uploader ?? operatorOf(c);
   return { ...names, ...manifestOfDraft(draft, { batchId: names.batchId, uploader }) };
@@ -71,7 +71,7 @@ function planBatch(c: Context, draft: Draft, moment: BatchMoment) {
 
 async function uploadManifest(
   c: Context,
-  { manifest, issues, batchId, folder }: ReturnType<typeof planBatch>,
+  { manifest, issues, batchId, folder }: ReturnType<typeof planDraft>,
   { env, objects, ledger }: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>,
 ): Promise<BatchView> {
   if (manifest === undefined) throw invalidManifest(issues);

@@ -5,7 +5,7 @@ import { CALLBACK_PATH, OpenIdProvider, PENDING_MS, type PendingLogin } from '..
 import { signText, verifyText } from '../../access/sessions.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { clientAddress } from '../http/client.ts';
-import { localPath } from '../http/local-path.ts';
+import { nextPage } from '../http/next-page.ts';
 import { isHttps, setSessionCookie } from '../http/session-cookie.ts';
 import { NOTHING } from '../http/security-headers.ts';
 import { forwardPage } from './login-page.ts';
@@ -35,7 +35,7 @@ export function openIdRoutes(
     .get('/login/oidc', async (c) => {
       try {
         const succeed = access.beginProviderLogin(clientAddress(c, env));
-        const { url, pending } = await provider.begin(localPath(c.req.query('next')));
+        const { url, pending } = await provider.begin(nextPage(c.req.query('next')));
         succeed();
         setCookie(c, COOKIE, signText(JSON.stringify(pending), access.key, PURPOSE), {
           httpOnly: true,

@@ -6,7 +6,7 @@ import { statusOf } from '../http/error-response.ts';
 import { principalOf } from '../http/principal.ts';
 import { factsOf, requireSameOrigin } from '../http/request-checks.ts';
 import { noQuery, readBody } from '../http/request-fields.ts';
-import { localPath, START } from '../http/local-path.ts';
+import { nextPage, START } from '../http/next-page.ts';
 import { readSessionCookie, setSessionCookie } from '../http/session-cookie.ts';
 import { openIdRoutes } from './login-oidc.ts';
 import { LOGIN_STYLE, loginPage } from './login-page.ts';
@@ -36,13 +36,13 @@ export function loginRoutes({ env, access, log }: Pick<GatewayDeps, 'env' | 'acc
   const app = hasProvider ? openIdRoutes({ env, access, log }, showError) : new Hono();
   return app
     .get('/login', (c) => {
-      const next = localPath(c.req.query('next'));
+      const next = nextPage(c.req.query('next'));
       return access.isActive ? form(c, { next }) : c.redirect(next, 303);
     })
     .get('/login/style.css', (c) => c.body(LOGIN_STYLE, 200, { 'content-type': 'text/css; charset=utf-8' }))
     .post('/login', noQuery, async (c) => {
       const fields = new URLSearchParams((await readBody(c.req.raw, MAX_FORM_BYTES)).toString('utf8'));
-      const [name, next] = [fields.get('name')?.trim() ?? '', localPath(fields.get('next') ?? undefined)];
+      const [name, next] = [fields.get('name')?.trim() ?? '', nextPage(fields.get('next') ?? undefined)];
       try {
         const session = await access.logIn(name, fields.get('password') ?? '', clientAddress(c, env));
         setSessionCookie(c, env, session, access.sessionTimes.maxMs / 1000);

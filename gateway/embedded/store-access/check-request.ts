@@ -5,7 +5,7 @@ import { type GatewayAddress, rejectCrossSite } from '../../api/http/request-che
 import {
   denied,
   invalid,
-  parseQuery,
+  splitQuery,
   type ReceivedRequest,
   type Rejection,
   splitOnce,
@@ -93,7 +93,7 @@ export function operationProblem({ method, url }: ReceivedRequest, { buckets }: 
       return denied('AccessDenied', `Buckets cannot be created. The only buckets are ${buckets.join(' and ')}.`);
     return { status: 404, code: 'NoSuchBucket', message: `The bucket ${bucket} does not exist.` };
   }
-  const query = parseQuery(url);
+  const query = splitQuery(url);
   // s3rver uses the id as the name of a folder.
   if (query.get('uploadId')?.some((id) => !/^[\w-]+$/.test(id)) === true)
     return { status: 404, code: 'NoSuchUpload', message: 'The upload does not exist.' };

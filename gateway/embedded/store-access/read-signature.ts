@@ -134,7 +134,7 @@ export function invalid(code: string, message: string): Rejection {
   return { status: 400, code, message };
 }
 
-export function parseQuery(url: string): Query {
+export function splitQuery(url: string): Query {
   const parameters: Query = new Map();
   for (const [name, value] of new URLSearchParams(splitOnce(url, '?')[1] ?? '')) {
     const values = parameters.get(name);

@@ -3,7 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import {
   denied,
   invalid,
-  parseQuery,
+  splitQuery,
   PRESIGN_PARAMETERS,
   type Query,
   readSignature,
@@ -37,7 +37,7 @@ export function signatureVerifier(keys: StoreKeys): VerifySignature {
     applyChecksum: false,
   });
   return async (request, now = new Date()) => {
-    const query = parseQuery(request.url);
+    const query = splitQuery(request.url);
     const signature = readSignature(request, query);
     if ('status' in signature) return signature;
     if (signature.accessKeyId !== keys.accessKeyId)

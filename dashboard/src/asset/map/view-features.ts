@@ -23,7 +23,7 @@ const CACHE_BYTES = 64 * 2 ** 20;
 /** The first part of a view is drawn after this time, the other ones after twice the time of the part before. */
 const FIRST_PART_MS = 120;
 
-export interface VectorSource {
+export interface ViewedLayer {
   parquet: ParquetFile;
   geo: GeoColumn;
   covering: CoveringReader;
@@ -33,12 +33,12 @@ export interface VectorSource {
 
 /** Selects the features of a view, largest first, and thins those that are smaller than a few pixels. */
 export class ViewReader {
-  readonly #source: VectorSource;
+  readonly #source: ViewedLayer;
   readonly #shapes = new Cache<number, unknown[]>(CACHE_BYTES);
   /** The row groups and their bounds, so that any first part of the list is spread over the file. */
   readonly #groups: { group: number; box: Box }[];
 
-  constructor(source: VectorSource) {
+  constructor(source: ViewedLayer) {
     this.#source = source;
     const { parquet, coveringColumn } = source;
     this.#groups = spread(parquet.groups.length).flatMap((group) => {

@@ -13,7 +13,7 @@ const MAX_READ_PIXELS = 4_000_000;
 /** The projection is computed at every 16th pixel, and interpolated between them. */
 const MESH = 16;
 
-export interface RasterSource {
+export interface ViewedRaster {
   cog: Cog;
   coloring: Coloring;
   projection: Projection;
@@ -23,7 +23,7 @@ export interface RasterSource {
 
 /** The part of a raster that a view shows, as an image in Web Mercator. Undefined if the view shows none. */
 export async function readView(
-  source: RasterSource,
+  source: ViewedRaster,
   view: MapView,
   signal: AbortSignal,
 ): Promise<RasterImage | undefined> {
@@ -67,7 +67,7 @@ interface Mesh {
 }
 
 /** Coordinates of the raster at every MESH-th pixel of the image. */
-function nativeMesh({ projection, cog }: RasterSource, box: MercatorBox, width: number, height: number): Mesh {
+function nativeMesh({ projection, cog }: ViewedRaster, box: MercatorBox, width: number, height: number): Mesh {
   const [columns, rows] = [Math.ceil(width / MESH) + 1, Math.ceil(height / MESH) + 1];
   const [x, y] = [new Float64Array(columns * rows), new Float64Array(columns * rows)];
   const extent: Box = [Infinity, Infinity, -Infinity, -Infinity];
@@ -155,7 +155,7 @@ interface Painting {
 }
 
 /** Paints each pixel of the image with the nearest pixel of the level. */
-function paintImage({ cog, coloring }: RasterSource, painting: Painting): void {
+function paintImage({ cog, coloring }: ViewedRaster, painting: Painting): void {
   const { level, window, bands, mesh, width, height, pixels } = painting;
   const [perX, perY] = [level.width / (cog.extent[2] - cog.extent[0]), level.height / (cog.extent[3] - cog.extent[1])];
   const isNodata = coloring.bands.map((band) => nodataTest(band));

@@ -6,7 +6,7 @@ import { serveCalls } from '../worker/worker-call.ts';
 import { chooseColoring, nodataTest } from './band-colors.ts';
 import { type Cog, openCog } from './cog-file.ts';
 import type { Legend, PixelValues, RasterImage, RasterInput } from './messages.ts';
-import { type RasterSource, readView } from './raster-view.ts';
+import { type ViewedRaster, readView } from './raster-view.ts';
 
 /** The functions of the worker for maps of raster assets. */
 
@@ -17,7 +17,7 @@ interface OpenInput {
   crs: string | null;
 }
 
-let opened: (RasterSource & { raster: RasterInput }) | undefined;
+let opened: (ViewedRaster & { raster: RasterInput }) | undefined;
 
 const methods = {
   /** Throws DataError if the raster cannot be drawn. */

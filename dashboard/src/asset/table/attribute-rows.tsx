@@ -8,7 +8,7 @@ import { usePage } from './use-page.ts';
 /** Rows in the order of another column are spread over the file, so a page reads many parts of it. */
 const ROWS_PER_PAGE = 25;
 
-interface AttributeTableProps {
+interface AttributeRowsProps {
   client: TableClient;
   table: OpenedTable;
   selected: number | undefined;
@@ -17,7 +17,7 @@ interface AttributeTableProps {
 }
 
 /** The rows of a Parquet file with paging, one sorted column and one filter. */
-export function AttributeTable({ client, table, selected, onSelect }: AttributeTableProps) {
+export function AttributeRows({ client, table, selected, onSelect }: AttributeRowsProps) {
   const [query, setQuery] = useState<RowQuery>({});
   const [offset, setOffset] = useState(0);
   const { page, error, isLoading } = usePage(client, { ...query, offset, limit: ROWS_PER_PAGE });

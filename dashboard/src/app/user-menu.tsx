@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { sessionQuery } from '../api/queries.ts';
 
 /** The user with the role, and the logout; nothing where no login is required. */
-export function Account() {
+export function UserMenu() {
   const session = useQuery(sessionQuery).data;
   if (session?.login !== true) return null;
   return (

@@ -2,7 +2,7 @@
 export const START = '/ui/';
 
 /** A path of this gateway: a URL of another site would lead users who have just logged in to it. */
-export function localPath(next: string | undefined): string {
+export function nextPage(next: string | undefined): string {
   if (next === undefined || !next.startsWith('/')) return START;
   const base = 'http://gateway.invalid';
   const url = URL.parse(next, base);
