@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ERROR_CODES } from '#shared/errors/codes.ts';
 import { INPUT_CODES } from '#shared/errors/input-codes.ts';
+import { chooseCrs } from '#shared/gdal/crs/choose-crs.ts';
 import { RUN_VIEW } from '../../tests/fixtures/run-view.ts';
 import { withLocalNames, withOptions } from './local-names.ts';
 
@@ -15,10 +16,6 @@ test.each([
     'Set `x_column` and `y_column`, or `wkt_column`, in the manifest.',
     'Set --x-column and --y-column, or --wkt-column.',
   ],
-  [
-    'Neither a.csv nor the manifest contains a coordinate reference system. Set `crs` for the file in the manifest.',
-    'a.csv contains no coordinate reference system, and --crs is not set. Set --crs.',
-  ],
   ['Set metadata.tabular.delimiter.', 'Set --delimiter.'],
   ['Set `metadata.raster.nodata` in the manifest to use the value.', 'Set --nodata to use the value.'],
   [
@@ -29,6 +26,19 @@ test.each([
   ['metadata.recipe.steps[0].crs: is missing.', '--recipe: steps[0].crs: is missing.'],
   ['Correct the line, and upload the file again.', 'Correct the line, and run the command again.'],
 ])('%s', (text, expected) => expect(withOptions(text)).toBe(expected));
+
+test('the error about a missing CRS names the option', async () => {
+  const limits = { gdal: {} as never, signal: AbortSignal.timeout(60_000) };
+  const thrown: unknown = await chooseCrs(
+    { file: 'a b.csv', declared: undefined },
+    async () => undefined,
+    limits,
+  ).catch((error: unknown) => error);
+  const { message } = thrown as Error;
+  expect(withOptions(message)).toBe(
+    'a b.csv contains no coordinate reference system, and --crs is not set. Set --crs.',
+  );
+});
 
 test('the advice for errors of data names no field of the manifest', () => {
   // The manifest of a command is valid, and its files are uploaded before it.

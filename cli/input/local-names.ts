@@ -19,6 +19,7 @@ const METADATA_FIELD = /`?metadata\.(tabular|raster|join_config|recipe)(?:\.([a-
 const PLACE = /(?<!-)(--[a-z][a-z-]*),? (?:(?:for|of) (?:the|each) file ?)?(?:in the manifest)?(?=[\s.,;:)]|$)/g;
 /** An option that a message names in addition to the field. */
 const REPEATED = /(?<!-)(--[a-z][a-z-]*), \1\b/g;
+/** The error CRS_MISSING of `chooseCrs`, which a test passes to `withOptions`. */
 const CRS_NOWHERE = /\bNeither (.+?) nor the manifest contains a coordinate reference system/g;
 const UPLOAD_AGAIN = /upload (?:it|the (?:file|manifest)) again/g;
 
