@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseDbfFields, readDbfFacts } from './dbf-values.ts';
+import { parseDbfFields } from '../readers/dbf-header.ts';
+import { readDbfFacts } from './dbf-values.ts';
 
 /** The facts about one field with these values. */
 async function factsOf(type: string, decimals: number, values: string[], width = 20) {

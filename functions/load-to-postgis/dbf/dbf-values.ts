@@ -1,4 +1,5 @@
 import { EXACT_DIGITS, isExactDouble } from '../texts/text-facts.ts';
+import type { DbfField } from '../readers/dbf-header.ts';
 import { readFileStream } from '#shared/streams/file-streams.ts';
 
 /**
@@ -7,10 +8,6 @@ import { readFileStream } from '#shared/streams/file-streams.ts';
  * becomes 1, and digits after the fifteenth are lost.
  */
 
-const HEADER_BYTES = 32;
-const FIELD_BYTES = 32;
-const END_OF_FIELDS = 0x0d;
-const NAME_BYTES = 11;
 const CHUNK_BYTES = 2 ** 20;
 const [BLANK, STAR, MINUS, PLUS, POINT, ZERO, NINE, NUL] = [0x20, 0x2a, 0x2d, 0x2b, 0x2e, 0x30, 0x39, 0x00];
 /** The byte at the beginning of a deleted record. */
@@ -24,16 +21,6 @@ const FIRST_MARKER = 0x1f;
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
 /** Other notations that both C and PostgreSQL read as a double. */
 const NOT_FINITE = /^[-+]?(?:nan|inf|infinity)$/i;
-
-export interface DbfField {
-  name: string;
-  /** `C`, `N`, `F`, `D`, `L`, … */
-  type: string;
-  width: number;
-  decimals: number;
-  /** The position of the type in the file. */
-  typeAt: number;
-}
 
 /** What the values of a field need. */
 export interface DbfFacts {
@@ -51,20 +38,6 @@ export interface DbfFacts {
 
 /** In ascending order: each type holds the values of those before it, except that numeric is needed for digits only. */
 export type NumberType = 'integer' | 'bigint' | 'double precision' | 'numeric';
-
-/** The fields of a table; empty when its header is damaged. */
-export function parseDbfFields(header: Buffer): DbfField[] {
-  const fields: DbfField[] = [];
-  for (let at = HEADER_BYTES; at + FIELD_BYTES <= header.length && header[at] !== END_OF_FIELDS; at += FIELD_BYTES)
-    fields.push({
-      name: header.toString('latin1', at, at + NAME_BYTES).split('\0')[0] ?? '',
-      type: String.fromCharCode(header[at + NAME_BYTES] ?? 0),
-      width: header[at + 16] ?? 0,
-      decimals: header[at + 17] ?? 0,
-      typeAt: at + NAME_BYTES,
-    });
-  return fields;
-}
 
 /** Reads all records once. `path` is the .dbf file. */
 export async function readDbfFacts(

@@ -1,21 +1,25 @@
 import { open } from 'node:fs/promises';
 import type { Note } from '#shared/contracts/shared-schemas.ts';
-import { readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Layer } from '#shared/gdal/layers.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import type { Conversion } from '../staging/convert-columns.ts';
 import { damaged } from '../guards/shapefile.ts';
 import type { VectorSource } from '../vector-source.ts';
 import { mixedNote } from '../readers/table-reader.ts';
-import { type DbfFacts, type DbfField, type NumberType, parseDbfFields, readDbfFacts } from './dbf-values.ts';
+import {
+  type DbfField,
+  type DbfLengths,
+  parseDbfFields,
+  parseDbfLengths,
+  readDbfHeader,
+} from '../readers/dbf-header.ts';
+import { type DbfFacts, type NumberType, readDbfFacts } from './dbf-values.ts';
 
 /**
  * Makes GDAL copy the numbers of a shapefile as the characters that its .dbf stores, which PostgreSQL reads exactly:
  * the local copy of the .dbf declares them as text. Dates are declared as text only where a value is not a date.
  */
 
-/** dBASE allows 255 fields; other programs write up to 2,046. */
-const MAX_HEADER_BYTES = 32 + 2048 * 32;
 const CHUNK_BYTES = 2 ** 20;
 const BLANK = 0x20;
 /** The type of a field with texts in another file. */
@@ -47,11 +51,11 @@ export async function prepareDbf(
   signal: AbortSignal,
 ): Promise<PreparedDbf> {
   const dbf = `${stemOf(path)}.dbf`;
-  const header = await readFirstBytes(dbf, MAX_HEADER_BYTES);
+  const header = await readDbfHeader(dbf);
   const fields = parseDbfFields(header);
   if (fields.length !== layer.fields.length)
     throw damaged(file, `its .dbf declares ${fields.length} fields, but GDAL reads ${layer.fields.length}`);
-  const [headerBytes, recordBytes] = [header.readUInt16LE(8), header.readUInt16LE(10)];
+  const { headerBytes, recordBytes } = parseDbfLengths(header) as DbfLengths; // checkShapefileCounts has read it.
   const fieldBytes = fields.reduce((sum, { width }) => sum + width, 1);
   if (recordBytes < fieldBytes)
     throw damaged(file, `a record of its .dbf has ${recordBytes} bytes, but its fields have ${fieldBytes}`);

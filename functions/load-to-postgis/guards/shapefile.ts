@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
+import { readDbfLengths } from '../readers/dbf-header.ts';
 import { readBytesAt, readChunks } from '#shared/streams/file-streams.ts';
 
 /**
@@ -15,7 +16,6 @@ const SHX_HEADER_BYTES = 100;
 const SHX_RECORD_BYTES = 8;
 /** Offset of the file length in the .shx header; the length is in 16-bit words. */
 const SHX_LENGTH_AT = 24;
-export const DBF_HEADER_BYTES = 32;
 
 /**
  * Throws FILE_UNREADABLE when the .shx and .dbf files have different numbers of records, when two shapes have the same
@@ -43,11 +43,10 @@ async function countShxRecords(path: string): Promise<number | undefined> {
 
 /** The same number for a dBASE table. Its header declares the number of records and the lengths. */
 async function countDbfRecords(path: string): Promise<number | undefined> {
-  const [head, { size }] = await Promise.all([readFirstBytes(path, DBF_HEADER_BYTES), stat(path)]);
-  if (head.length < DBF_HEADER_BYTES) return undefined;
-  const [declared, headerBytes, recordBytes] = [head.readUInt32LE(4), head.readUInt16LE(8), head.readUInt16LE(10)];
-  if (recordBytes === 0) return undefined;
-  return Math.max(0, Math.min(declared, Math.floor((size - headerBytes) / recordBytes)));
+  const [lengths, { size }] = await Promise.all([readDbfLengths(path), stat(path)]);
+  if (lengths === undefined || lengths.recordBytes === 0) return undefined;
+  const { records, headerBytes, recordBytes } = lengths;
+  return Math.max(0, Math.min(records, Math.floor((size - headerBytes) / recordBytes)));
 }
 
 /** The number, counted from 1, of the first shape that has the same offset as the next one. */
@@ -121,9 +120,9 @@ export async function* rowsWithShape(
 
 /** The positions of the records that are not marked as deleted: GDAL skips the others. */
 async function* liveRecords(dbf: string, signal: AbortSignal): AsyncGenerator<number> {
-  const head = await readFirstBytes(dbf, 12);
-  const [headerBytes, recordBytes] = [head.readUInt16LE(8), head.readUInt16LE(10)];
-  if (recordBytes === 0) return;
+  const lengths = await readDbfLengths(dbf);
+  if (lengths === undefined || lengths.recordBytes === 0) return;
+  const { headerBytes, recordBytes } = lengths;
   let record = 0;
   let skip = 0; // Bytes before the flag of the next record.
   for await (const chunk of readChunks(dbf, { start: headerBytes, signal })) {

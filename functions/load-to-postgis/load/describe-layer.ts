@@ -9,7 +9,7 @@ import { stemOf } from '#shared/landing/source-parts.ts';
 import { MAX_POSTGRES_COLUMNS } from '#shared/postgis/run-schema.ts';
 import { listNames } from '#shared/text/list-names.ts';
 import type { LoadContext } from '../load-context.ts';
-import { DBF_HEADER_BYTES } from '../guards/shapefile.ts';
+import { isEndMarked, parseDbfFields, readDbfHeader } from '../readers/dbf-header.ts';
 import { rejectBrokenNames } from '../mapinfo/mapinfo-charset.ts';
 import type { LayerDescription, VectorSource } from '../vector-source.ts';
 import { openOptions } from './plan-load.ts';
@@ -90,11 +90,6 @@ function notATable({ file, format, schema }: VectorSource, layer: string, cause?
 const PLAIN_TYPES: Record<number, string> = { 1: 'Point', 3: 'Line String', 5: 'Polygon', 8: 'Multi Point' };
 const SHP_HEADER_BYTES = 36;
 const HEADER_TYPE_AT = 32;
-const DBF_FIELD_BYTES = 32;
-const DBF_NAME_BYTES = 11;
-const DBF_END_OF_FIELDS = 0x0d;
-/** dBASE allows 255 fields; other programs write up to 2,046. */
-const DBF_READ_BYTES = DBF_HEADER_BYTES + 2048 * DBF_FIELD_BYTES;
 
 /** The WKT that GDAL returned for a .prj text; undefined for a text that GDAL cannot read. */
 const wktOfPrj = new Map<string, string | undefined>();
@@ -106,10 +101,7 @@ const MAX_PRJ_BYTES = 65_536;
 export async function describePlainShapefile(path: string, hasPrj: boolean): Promise<Layer | undefined> {
   const prj = hasPrj ? await readPrj(path) : undefined;
   if (hasPrj && (prj === undefined || !wktOfPrj.has(prj))) return undefined;
-  const [shp, dbf] = await Promise.all([
-    readFirstBytes(path, SHP_HEADER_BYTES),
-    readFirstBytes(`${stemOf(path)}.dbf`, DBF_READ_BYTES),
-  ]);
+  const [shp, dbf] = await Promise.all([readFirstBytes(path, SHP_HEADER_BYTES), readDbfHeader(`${stemOf(path)}.dbf`)]);
   const geometryType = shp.length < SHP_HEADER_BYTES ? undefined : PLAIN_TYPES[shp.readInt32LE(HEADER_TYPE_AT)];
   const fields = parsePlainDbfFields(dbf);
   if (geometryType === undefined || fields === undefined) return undefined;
@@ -133,15 +125,11 @@ async function readPrj(path: string): Promise<string | undefined> {
 
 /** The fields of a dBASE table; undefined when they are damaged, not ASCII, or equal apart from case. */
 export function parsePlainDbfFields(dbf: Buffer): LayerField[] | undefined {
-  const names: string[] = [];
-  for (let at = DBF_HEADER_BYTES; dbf[at] !== DBF_END_OF_FIELDS; at += DBF_FIELD_BYTES) {
-    if (at + DBF_FIELD_BYTES > dbf.length) return undefined;
-    const name = dbf.toString('latin1', at, at + DBF_NAME_BYTES).split('\0')[0] ?? '';
-    if (!/^[\x21-\x7e]+$/.test(name)) return undefined;
-    names.push(name);
-  }
+  const fields = parseDbfFields(dbf);
+  const names = fields.map(({ name }) => name);
+  const isPlain = isEndMarked(dbf, fields) && names.every((name) => /^[\x21-\x7e]+$/.test(name));
   const distinct = new Set(names.map((name) => name.toLowerCase()));
-  if (names.length === 0 || distinct.size < names.length) return undefined;
+  if (!isPlain || names.length === 0 || distinct.size < names.length) return undefined;
   return names.map((name) => ({ name, type: 'unknown' }));
 }
 

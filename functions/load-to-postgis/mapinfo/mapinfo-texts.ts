@@ -2,7 +2,7 @@ import { open, rename, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
-import { parseDbfFields } from '../dbf/dbf-values.ts';
+import { parseDbfFields } from '../readers/dbf-header.ts';
 import type { DeclaredTypes } from '../texts/text-facts.ts';
 
 /**
