@@ -30,7 +30,7 @@ const NESTED_LAYERS = {
   'functions/export-parquet/workbook': [['ods', 'xlsx']],
   'functions/join': [['import']],
   'functions/load-to-postgis': [
-    ['markup', 'staging'],
+    ['staging'],
     ['readers'],
     ['guards', 'texts'],
     ['dbf', 'geojson', 'gml', 'gpx'],

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { MAX_GML_PREFIXES } from '../markup/markup-reader.ts';
+import { MAX_GML_PREFIXES } from '../readers/markup-reader.ts';
 import { countGmlGeometries } from './dropped-geometries.ts';
 
 const GML = 'xmlns:gml="http://www.opengis.net/gml/3.2"';

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { readFirstBytes } from '#shared/formats/signatures.ts';
 import { readFileStream, writeFileStream } from '#shared/streams/file-streams.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
-import { GmlPrefixes, parseStartTag } from '../markup/markup-reader.ts';
+import { GmlPrefixes, parseStartTag } from '../readers/markup-reader.ts';
 
 /**
  * Makes GDAL read the coordinates of a GML file exactly. GDAL's own parser of numbers has an error of one unit in the

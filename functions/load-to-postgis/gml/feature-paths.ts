@@ -1,4 +1,4 @@
-import { copyOf } from '../markup/markup-reader.ts';
+import { copyOf } from '../readers/markup-reader.ts';
 
 /**
  * The elements and attributes of the features of a GML layer by their paths, as GDAL makes columns of them. It makes

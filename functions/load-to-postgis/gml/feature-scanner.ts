@@ -1,4 +1,4 @@
-import { type MarkupHandler, MarkupReader, parseStartTag } from '../markup/markup-reader.ts';
+import { type MarkupHandler, MarkupReader, parseStartTag } from '../readers/markup-reader.ts';
 import { FeaturePaths } from './feature-paths.ts';
 import { isGeometryName } from './geometry-tags.ts';
 

@@ -3,7 +3,7 @@ import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import { checkCrsName, type Crs, crsLabel, isSameCrs } from '#shared/gdal/crs/crs.ts';
 import { lookUpCrs } from '#shared/gdal/crs/look-up-crs.ts';
 import type { LoadContext } from '../load-context.ts';
-import { copyOf } from '../markup/markup-reader.ts';
+import { copyOf } from '../readers/markup-reader.ts';
 import { geometryTags } from './geometry-tags.ts';
 
 /**

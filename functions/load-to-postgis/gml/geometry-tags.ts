@@ -7,7 +7,7 @@ import {
   type MarkupHandler,
   MarkupReader,
   parseStartTag,
-} from '../markup/markup-reader.ts';
+} from '../readers/markup-reader.ts';
 
 /** Finds the geometries of a GML document of any size. */
 

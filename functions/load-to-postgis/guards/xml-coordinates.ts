@@ -6,7 +6,7 @@ import {
   type MarkupHandler,
   MarkupReader,
   parseStartTag,
-} from '../markup/markup-reader.ts';
+} from '../readers/markup-reader.ts';
 
 /**
  * Checks the coordinates of a GML, KML or GPX document. GDAL reads a text that is not a number as 0, drops a way point

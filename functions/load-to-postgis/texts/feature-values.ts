@@ -1,5 +1,5 @@
 import { fieldNameOf } from './kml-texts.ts';
-import type { Element } from '../markup/markup-reader.ts';
+import type { Element } from '../readers/markup-reader.ts';
 
 /**
  * Finds values of KML placemarks and GPX features that GDAL leaves out without a message: it keeps the last of several

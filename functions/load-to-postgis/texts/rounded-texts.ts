@@ -12,7 +12,7 @@ import { declaredType, timeTypeOf } from '../readers/table-reader.ts';
 import type { LoadContext } from '../load-context.ts';
 import { declaredTypeOf, fieldNameOf } from './kml-texts.ts';
 import { GpxValues, KmlValues } from './feature-values.ts';
-import { type Element, ElementReader, MarkupReader } from '../markup/markup-reader.ts';
+import { type Element, ElementReader, MarkupReader } from '../readers/markup-reader.ts';
 
 /**
  * Notes the texts of KML and GPX that GDAL rounds or leaves out without a message: times beyond milliseconds, numbers

@@ -4,7 +4,7 @@ import { type ZipMember, type ReadMember, withZipArchive } from '#shared/formats
 import { vectorFormat } from '#shared/formats/vector-formats.ts';
 import { stemOf } from '#shared/landing/source-parts.ts';
 import { listNames } from '#shared/text/list-names.ts';
-import { type Element, ElementReader, MarkupReader } from '../markup/markup-reader.ts';
+import { type Element, ElementReader, MarkupReader } from '../readers/markup-reader.ts';
 import type { VectorSource } from '../vector-source.ts';
 import type { LoadContext } from '../load-context.ts';
 
