@@ -156,11 +156,12 @@ export function isoDurationValue(written: string): CellValue {
 /** Characters of a text. Excel allows 32,767. */
 const MAX_TEXT_CHARACTERS = 16 * 2 ** 20;
 
-/** Joins pieces of the text of one cell. Throws FILE_UNREADABLE for a text that is too long. */
-export function joinText(text: string, piece: string): string {
+/** Joins pieces of the text of one cell of a file. Throws FILE_UNREADABLE for a text that is too long. */
+export function joinText(text: string, piece: string, file: string): string {
   if (text.length + piece.length <= MAX_TEXT_CHARACTERS) return text + piece;
   throw new SluiceError(
     'FILE_UNREADABLE',
-    `The workbook has a cell with more than ${MAX_TEXT_CHARACTERS} characters. Shorten it.`,
+    `${file} has a cell with more than ${MAX_TEXT_CHARACTERS} characters. Shorten it.`,
+    { details: { file } },
   );
 }

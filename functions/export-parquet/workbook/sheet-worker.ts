@@ -71,7 +71,7 @@ function readSheet(job: SheetJob, path: string): Promise<ReadSheet> {
   return withZipArchive(job.path, file, { maxBytes, backslashes: true }, async (members, _unpack, read) => {
     const parts = { file, members, open: (member: ZipMember) => countBytes(read(member), job.progress) };
     if (job.format === 'ODS') return readOdsSheet(job, parts, makeWriter);
-    using strings = new SharedStrings(join(job.folder, 'texts'));
+    using strings = new SharedStrings(file, join(job.folder, 'texts'));
     return readXlsxSheet(job, parts, strings, makeWriter);
   });
 }

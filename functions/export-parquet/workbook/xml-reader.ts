@@ -4,7 +4,7 @@ import type { ZipMember } from '#shared/formats/zip.ts';
 import { reasonOf } from '#shared/text/error-reason.ts';
 import { utf16Of } from '#shared/text/utf8.ts';
 
-/** Largest number of characters that the parser gets at once. */
+/** Largest number of characters that the parser receives in one call. */
 const SLICE_CHARACTERS = 2 ** 16;
 /** The parser holds one text or tag in memory. Excel allows 32,767 characters in a cell. */
 const MAX_PART_CHARACTERS = 16 * 2 ** 20;

@@ -16,6 +16,7 @@ export class OdsCell {
   /** How often the cell is repeated to the right. */
   repeat = 1;
   isMerged = false;
+  readonly #file: string;
   #depth = 0;
   /** The depth of the element whose content is left out; 0 for none. */
   #skipped = 0;
@@ -28,6 +29,11 @@ export class OdsCell {
   #hasFormula = false;
   /** The result of a formula that is a boolean. */
   #boolean: string | undefined;
+
+  /** `file` is the name of the workbook, for messages. */
+  constructor(file: string) {
+    this.#file = file;
+  }
 
   get isOpen(): boolean {
     return this.#depth > 0;
@@ -101,7 +107,7 @@ export class OdsCell {
   }
 
   #add(text: string): void {
-    this.#text = joinText(this.#text, text);
+    this.#text = joinText(this.#text, text, this.#file);
   }
 }
 

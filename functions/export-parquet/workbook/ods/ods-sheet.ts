@@ -23,7 +23,7 @@ const NAMESPACES = {
 /** Reads the chosen sheet of an ODS file into a writer. Throws LAYER_MISSING, FILE_UNREADABLE, FILE_TOO_LARGE. */
 export async function readOdsSheet(workbook: WorkbookFile, parts: Parts, makeWriter: MakeWriter): Promise<ReadSheet> {
   await rejectEncrypted(workbook, parts);
-  const handler = new OdsHandler(workbook.sheet, makeWriter);
+  const handler = new OdsHandler(workbook, makeWriter);
   using _ = handler;
   if (!(await readPart(parts, 'content.xml', NAMESPACES, handler))) throw sheetMissing(workbook, []);
   if (handler.result === undefined) throw sheetMissing(workbook, handler.sheets);
@@ -49,7 +49,7 @@ class OdsHandler implements XmlHandler, Disposable {
   result: Omit<ReadSheet, 'otherSheets'> | undefined;
   readonly #wanted: string | undefined;
   readonly #makeWriter: MakeWriter;
-  readonly #cell = new OdsCell();
+  readonly #cell: OdsCell;
   #writer: SheetWriter | undefined;
   #tableDepth = 0;
   #counts = { hiddenRows: 0, mergedRanges: 0 };
@@ -62,8 +62,9 @@ class OdsHandler implements XmlHandler, Disposable {
   #isRowHidden = false;
   #column = 0;
 
-  constructor(wanted: string | undefined, makeWriter: MakeWriter) {
-    this.#wanted = wanted;
+  constructor({ file, sheet }: Pick<WorkbookFile, 'file' | 'sheet'>, makeWriter: MakeWriter) {
+    this.#cell = new OdsCell(file);
+    this.#wanted = sheet;
     this.#makeWriter = makeWriter;
   }
 

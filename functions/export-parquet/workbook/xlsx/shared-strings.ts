@@ -16,6 +16,7 @@ const MAX_TEXTS = 20_000_000;
  * mostly refer to texts in the order in which they are stored, so few blocks of the file are read twice.
  */
 export class SharedStrings implements Disposable {
+  readonly file: string;
   readonly #path: string;
   #descriptor: number | undefined;
   /** The end of each text in bytes. */
@@ -29,14 +30,17 @@ export class SharedStrings implements Disposable {
   readonly #cache = new Map<number, Buffer>();
   readonly #recent = new Array<{ index: number; text: string } | undefined>(CACHED_TEXTS);
 
-  /** `path` is a file that may be created. */
-  constructor(path: string) {
+  /** `file` is the name of the workbook, for messages; `path` is a file that may be created. */
+  constructor(file: string, path: string) {
+    this.file = file;
     this.#path = path;
   }
 
   add(text: string): void {
     if (this.#count >= MAX_TEXTS)
-      throw new SluiceError('FILE_TOO_LARGE', `The workbook has more than ${MAX_TEXTS} texts. Save its sheet as CSV.`);
+      throw new SluiceError('FILE_TOO_LARGE', `${this.file} has more than ${MAX_TEXTS} texts. Save its sheet as CSV.`, {
+        details: { file: this.file, limit: MAX_TEXTS },
+      });
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length;) {
       const copied = bytes.copy(this.#block, this.#bytes % BLOCK_BYTES, at);
@@ -116,8 +120,14 @@ export function unescapeText(text: string): string {
  */
 export class TextCollector {
   text = '';
+  readonly #file: string;
   #inText = false;
   #inPhonetic = false;
+
+  /** `file` is the name of the workbook, for messages. */
+  constructor(file: string) {
+    this.#file = file;
+  }
 
   start(): void {
     this.text = '';
@@ -131,7 +141,7 @@ export class TextCollector {
   }
 
   add(text: string): void {
-    if (this.#inText) this.text = joinText(this.text, text);
+    if (this.#inText) this.text = joinText(this.text, text, this.#file);
   }
 
   close(name: string): void {
@@ -143,10 +153,11 @@ export class TextCollector {
 /** Reads the texts of sharedStrings.xml. */
 export class SharedStringsHandler implements XmlHandler {
   readonly #strings: SharedStrings;
-  readonly #collector = new TextCollector();
+  readonly #collector: TextCollector;
 
   constructor(strings: SharedStrings) {
     this.#strings = strings;
+    this.#collector = new TextCollector(strings.file);
   }
 
   open(name: string): void {

@@ -76,7 +76,7 @@ class XlsxSheetHandler implements XmlHandler {
   readonly #workbook: XlsxWorkbook;
   readonly #strings: SharedStrings;
   readonly #writer: SheetWriter;
-  readonly #inline = new TextCollector();
+  readonly #inline: TextCollector;
   #row = 0;
   #isRowStarted = false;
   #inRow = false;
@@ -91,6 +91,7 @@ class XlsxSheetHandler implements XmlHandler {
     this.#workbook = workbook;
     this.#strings = strings;
     this.#writer = writer;
+    this.#inline = new TextCollector(strings.file);
   }
 
   open(name: string, attributes: Attributes): void {
@@ -105,7 +106,7 @@ class XlsxSheetHandler implements XmlHandler {
   }
 
   text(text: string): void {
-    if (this.#inValue) this.#text = joinText(this.#text, text);
+    if (this.#inValue) this.#text = joinText(this.#text, text, this.#strings.file);
     else if (this.#inInline) this.#inline.add(text);
   }
 
