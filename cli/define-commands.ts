@@ -41,7 +41,7 @@ function defineIngest(program: Command, { env, client, terminal, setExitCode }: 
     .description('Upload files, wait for the run, and show the asset.')
     .argument('<file...>', 'files of one dataset; parts of a file (.dbf, .prj, …) are found automatically')
     .requiredOption('--dataset <name>', 'dataset that the asset belongs to; created if it does not exist')
-    .option('--crs <crs>', 'coordinate reference system (EPSG:27700); overrides the CRS of the file')
+    .option('--crs <crs>', 'coordinate reference system, such as EPSG:27700; overrides the CRS of the file')
     .option('--layer <name>', 'layer to read, if the file has several')
     .option(
       '--intent <intent>',
@@ -50,7 +50,7 @@ function defineIngest(program: Command, { env, client, terminal, setExitCode }: 
     )
     .option('--recipe <file>', 'JSON file with parameters and steps of the recipe (docs/recipes.md)')
     .option('--format <format>', 'format, if the file name does not identify it (docs/formats.md)')
-    .option('--encoding <encoding>', 'text encoding, if the file does not declare it (ISO-8859-1)')
+    .option('--encoding <encoding>', 'text encoding, such as ISO-8859-1, if the file does not declare it')
     .addOption(jsonOption())
     .optionsGroup('Points in a CSV:')
     .option('--x-column <name>', 'column of the x coordinate (longitude, easting)')

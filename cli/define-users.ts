@@ -22,7 +22,7 @@ export function defineUsers(program: Command, { env, terminal, setExitCode }: Co
     .command('add')
     .description('Add a user. The password is read from the terminal without echo, or from standard input.')
     .argument('<name>', 'name of the user')
-    .addOption(new Option('--role <role>', 'what the user may do').choices(ROLES).makeOptionMandatory())
+    .addOption(new Option('--role <role>', 'role of the user').choices(ROLES).makeOptionMandatory())
     .option('--no-password', 'add a program, which can only use tokens')
     .action(async (name: string, flags: { role: (typeof ROLES)[number]; password: boolean }) =>
       setExitCode(await addUser(name, flags, plain)),

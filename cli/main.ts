@@ -69,7 +69,12 @@ function createProgram({ stdout, stderr }: Streams, parts: CommandParts): Comman
 const HELP = `
 sluice connects to the gateway at SLUICE_URL, by default http://HOST:PORT. While Sluice starts, commands wait.
 If the gateway requires a login, set SLUICE_TOKEN, or SLUICE_USER and SLUICE_PASSWORD (docs/operations.md).
-Exit codes: 0 success, 1 the run failed or the manifest was rejected, 2 wrong usage, 3 Sluice does not respond.
+Exit codes:
+  0    success
+  1    the run failed or was canceled, the manifest was rejected, reconcile found differences, or health is down
+  2    wrong usage, including a file, run or asset that does not exist
+  3    Sluice does not respond, or is still starting
+  130  interrupted by Ctrl-C
 
   npx sluice ingest roads.zip --dataset roads
   npx sluice ingest points.csv --dataset trees --crs EPSG:4326 --x-column lon --y-column lat

@@ -47,7 +47,10 @@ export function writeJson({ stdout }: Pick<Terminal, 'stdout'>, document: unknow
 /** The exit codes of `sluice`. */
 export const EXIT = {
   success: 0,
-  /** The run failed or was canceled, or the manifest was rejected. */
+  /**
+   * The run failed or was canceled, the manifest was rejected, `reconcile` found differences, or the state of `health`
+   * is down.
+   */
   failed: 1,
   /** Wrong usage, including a file, run or asset that does not exist. */
   usage: 2,

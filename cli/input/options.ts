@@ -96,13 +96,19 @@ const { resampling, compression } = RasterParametersSchema.shape;
 export function addRasterOptions(command: Command): Command {
   return command
     .optionsGroup('Rasters:')
-    .option('--target-crs <crs>', 'coordinate reference system of the asset (EPSG:3857); default: that of the file')
+    .option(
+      '--target-crs <crs>',
+      'coordinate reference system of the asset, such as EPSG:3857; default: that of the file',
+    )
     .addOption(
       new Option('--resampling <method>', 'resampling for --target-crs and overviews').choices(
         resampling.unwrap().options,
       ),
     )
-    .option('--categorical', 'pixel values are classes, so they are not averaged; default for palettes')
+    .option(
+      '--categorical',
+      'do not average pixel values, because they are classes; default for rasters with a palette',
+    )
     .option('--nodata <value>', 'nodata value; overrides the value of the file', parseNumber)
     .addOption(
       new Option('--compression <method>', 'compression of the asset (default: deflate)').choices(
@@ -172,13 +178,14 @@ export function addTabularOptions(command: Command): Command {
       'lines to skip at the beginning, such as titles; detected by default',
       parseWholeNumber,
     )
-    .option('--comment <character>', 'skip lines that begin with this character (#)')
+    .option('--comment <character>', 'skip lines that begin with this character, such as #')
     .option('--quotes', 'values can be in double quotes; default, except for TSV')
     .option('--no-quotes', 'read double quotes as ordinary characters')
-    .option('--null <text>', 'text that represents a missing value (NA); repeatable', (text, before: string[] = []) => [
-      ...before,
-      text,
-    ])
+    .option(
+      '--null <text>',
+      'text that represents a missing value, such as NA; repeatable',
+      (text, before: string[] = []) => [...before, text],
+    )
     .option(
       '--column-type <name=type>',
       `type of a column, one of ${DECLARABLE_TYPES.join(', ')}; repeatable`,
