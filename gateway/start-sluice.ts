@@ -208,7 +208,8 @@ async function openRouter(options: Omit<RouterOptions, 'databaseUrl'>): Promise<
   if (databaseUrl !== undefined) return createRouter({ ...options, databaseUrl });
   if (K_SINK !== undefined) {
     const { log, env, tracing } = options;
-    if (env.ALERT_WEBHOOK_URL !== undefined) log.warn('Alert:Start:NotWithBroker'); // There is no queue for them.
+    if (env.ALERT_WEBHOOK_URL !== undefined)
+      log.warn({ reason: 'a gateway with a broker has no queue for alerts' }, 'Alert:Start:Skipped');
     return new BrokerPublisher({ url: new URL(K_SINK), log, tracing });
   }
   throw new SluiceError('CONFIG_INVALID', 'Neither CONTROL_DATABASE_URL nor K_SINK is set. Set one of them.');

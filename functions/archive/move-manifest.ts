@@ -73,7 +73,10 @@ async function write(
 ): Promise<void> {
   if (uploaded?.tooLarge) return objects.copy(env.LANDING_BUCKET, manifest.manifest_key, archiveKey);
   if (uploaded === undefined)
-    log.warn({ manifest_id: manifest._id, manifest_key: manifest.manifest_key }, 'Manifest:Archive:ObjectReplaced');
+    log.warn(
+      { manifest_id: manifest._id, manifest_key: manifest.manifest_key, reason: 'the object was replaced or deleted' },
+      'Manifest:Archive:FromLedger',
+    );
   // Write the bytes that were read, because a copy could read an object that replaced it since. If it was replaced
   // before, only the text in the ledger is left.
   const body = uploaded?.bytes ?? manifest.raw ?? JSON.stringify(manifest.body, undefined, 2);

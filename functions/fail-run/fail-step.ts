@@ -27,8 +27,10 @@ export async function failStep(
   if (run.status === 'running' && step?.status === 'done') return replyOf(step);
   const continues = run.status === 'running' && isBusy(failure);
   const failed = continues ? undefined : await failRun(run.run_id, failureOf(run, failure, step), context);
-  if (failed === undefined)
-    context.log.warn({ run_id: run.run_id, step: step?.name, failure }, 'DeadLetter:Ignore:StepClaimed');
+  if (failed === undefined) {
+    const reason = 'a worker holds the claim of the step, or the run has ended';
+    context.log.warn({ run_id: run.run_id, step: step?.name, failure, reason }, 'DeadLetter:Handle:Ignored');
+  }
   return failed;
 }
 

@@ -21,7 +21,8 @@ async function handleDeadLetter(event: SluiceEvent, context: Context): Promise<S
   // The other events (run ended, manifest rejected) are received by archive only; its failure fails no run.
   if (!isStepEvent(event)) {
     const { type, subject } = event;
-    context.log.warn({ type, subject, failure: readFailure(event) }, 'DeadLetter:Ignore:NoRun');
+    const reason = 'no event of a step or of an upload';
+    context.log.warn({ type, subject, failure: readFailure(event), reason }, 'DeadLetter:Handle:Ignored');
     return undefined;
   }
   const run_id = parseRunId(event, ...STEP_EVENTS);
@@ -31,7 +32,8 @@ async function handleDeadLetter(event: SluiceEvent, context: Context): Promise<S
       details: { run_id },
     });
   if (!isDue(run, readFailure(event))) {
-    context.log.warn({ run_id, type: event.type, failure: readFailure(event) }, 'DeadLetter:Ignore:NotDue');
+    const reason = 'the run cannot have produced the event';
+    context.log.warn({ run_id, type: event.type, failure: readFailure(event), reason }, 'DeadLetter:Handle:Ignored');
     return undefined;
   }
   if (run.status === 'running' || run.status === 'failure') return failStep(run, event, context);

@@ -93,7 +93,10 @@ async function executeStep(
   const started = performance.now();
   const claim: ClaimRef = { runId, step, token };
   if (event !== undefined && !isFromRecordedClaim(event, { run, step }))
-    context.log.warn({ run_id: runId, step, event: event.id, claim: event.sluiceclaim }, 'Event:Check:OtherClaim');
+    context.log.warn(
+      { run_id: runId, step, event: event.id, claim: event.sluiceclaim, reason: 'the event is from another claim' },
+      'Event:Check:Failed',
+    );
   describeSpan({
     'sluice.run_id': runId,
     'sluice.dataset_id': run.dataset_id,
