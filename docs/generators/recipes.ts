@@ -96,14 +96,14 @@ ${TABLES_AND_NEW_STEPS}
 const STEPS_OF_RECIPES = `## Steps of the recipes
 
 - **NormalizeCRS** transforms to \`target_crs\`, with x (longitude) first. Before that, curves become lines, TINs and
-  polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z
-  values are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it.
-  In a geographic CRS, geometries that cross longitude 180 are divided there (RFC 7946, 3.1.9), and a polygon round a
-  pole follows longitudes -180 and 180 to latitude 90 or -90; Z is interpolated. Longitudes beyond 180 are shifted by
-  360 degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. The
-  vertices are transformed, and edges are straight in both CRSs: a note counts polygons of whose area more than 1 % then
-  lies elsewhere, and lines that deviate by more than 1 % of their length. In a projected CRS, a geometry across the
-  edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
+  polyhedral surfaces become multipolygons, and M values are removed, because GeoParquet does not support them. Z values
+  are kept. A feature that cannot be transformed fails the run with \`CRS_TRANSFORM_FAILED\`, which names it. In a
+  geographic CRS, geometries that cross longitude 180 are divided there (RFC 7946, 3.1.9), and a polygon around a pole
+  follows longitudes -180 and 180 to latitude 90 or -90; Z is interpolated. Longitudes beyond 180 are shifted by 360
+  degrees. Notes count these features, and name the one whose area changed most if it changed by more than 1 %. The
+  vertices are transformed, and edges are straight in both CRSs: a note counts polygons of which more than 1 % of the
+  area is at another place, and lines that deviate by more than 1 % of their length. In a projected CRS, a geometry
+  across the edge of the map fails the run with \`CRS_TRANSFORM_FAILED\`.
 - **MakeValid** repairs invalid geometries (\`ST_MakeValid\`) and counts them. Of a repair that results in several kinds
   of geometry, the parts with the original dimension are kept: a polygon with a spike loses the spike. A polygon without
   area becomes a line or a point. Multi types stay multi. Coordinates that are infinite or not numbers fail the run

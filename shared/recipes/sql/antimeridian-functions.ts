@@ -15,7 +15,7 @@ const SEAM_TOLERANCE = 1e-7;
 /**
  * `sluice_unwrap` transforms a line or ring to degrees, with longitudes that continue beyond 180. `changed` is false
  * when this is what ST_Transform returns. Long edges get vertices on their course. `srid` is null when the line need
- * not be transformed. A ring round a pole is closed along the pole: to the left of a counterclockwise ring is its
+ * not be transformed. A ring around a pole is closed along the pole: to the left of a counterclockwise ring is its
  * interior, so a ring that runs to the east holds the north pole. At a pole itself, the longitude is that of the
  * neighbor.
  */

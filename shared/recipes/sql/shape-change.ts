@@ -140,8 +140,8 @@ export function shapeNotes(summary: ShapeSummary, features: number): Note[] {
   const changed =
     count === 0
       ? ''
-      : `The transformation moved long edges of ${count} of ${features} features, of whose area or length more than ` +
-        `${SHAPE_TOLERANCE * 100} % lies elsewhere; of feature ${worst}, ${percent}. `;
+      : `The transformation moved long edges of ${count} of ${features} features. More than ` +
+        `${SHAPE_TOLERANCE * 100} % of their area or length is at another place; for feature ${worst}, ${percent}. `;
   if (changed + rest === '') return [];
   const advice = 'To keep their course, add vertices to long edges before the upload.';
   return [{ code: 'SHAPE_CHANGED', message: changed + rest + advice }];

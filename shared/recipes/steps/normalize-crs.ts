@@ -31,8 +31,8 @@ const TRANSFORM_FAILURE: FeatureFailure = { code: 'CRS_TRANSFORM_FAILED', predic
  * Transforms geometries to the target CRS, and converts them to types that GeoParquet supports: curves become lines
  * (before the transformation, which would distort a circle), TINs and polyhedral surfaces become multipolygons, M
  * values are removed, Z values are kept. In a geographic CRS, geometries are divided at longitude 180 (RFC 7946,
- * 3.1.9), and a polygon round a pole follows longitudes -180 and 180 to the pole. In a projected CRS, geometries across
- * the edge of the map are rejected. Does nothing when nothing is necessary.
+ * 3.1.9), and a polygon around a pole follows longitudes -180 and 180 to the pole. In a projected CRS, geometries
+ * across the edge of the map are rejected. Does nothing when nothing is necessary.
  */
 export const normalizeCrs: RecipeStep = {
   name: 'NormalizeCRS',

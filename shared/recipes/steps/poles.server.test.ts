@@ -58,7 +58,7 @@ test.each([
   expect(changed.filter((message) => !/of 1 of 8 features .* that of feature 5 by/.test(message))).toEqual([]);
 });
 
-test('names the features round a pole in the note', async () => {
+test('names the features around a pole in the note', async () => {
   const { notes, rows } = await transformInputs(session, 3031, [
     { native: `POLYGON(${polarSquare(0, 0, 1000)})` },
     { native: `POLYGON(${polarSquare(5000, 5000, 1000)})` },

@@ -51,10 +51,10 @@ test.each([
   expect(found).toEqual([
     [
       'SHAPE_CHANGED',
-      expect.stringMatching(/^The transformation moved long edges of 1 of 2 features, .*; of feature 2, [\d.]+ %/),
+      expect.stringMatching(/^The transformation moved long edges of 1 of 2 features\. .*; for feature 2, [\d.]+ %/),
     ],
   ]);
-  const stated = Number(/of feature \d+, ([\d.]+) %(?: or more)?\. To/.exec(found[0]?.[1] ?? '')?.[1]);
+  const stated = Number(/for feature \d+, ([\d.]+) %(?: or more)?\. To/.exec(found[0]?.[1] ?? '')?.[1]);
   // Courses are treated as parabolas.
   if (percent < 100) expect(Math.abs(stated - percent)).toBeLessThan(percent / 10);
   else expect(stated).toBe(100);
@@ -104,7 +104,7 @@ test('counts the features that it does not compare', async () => {
   const { notes } = await runRecipeOf(session, { srid: 32632, parameters: { simplify_tolerance: 0 } });
   expect(notes.map(({ message }) => message)).toEqual([
     expect.stringMatching(
-      /^The transformation moved long edges of 2000 of 2003 features, .* 3 other features with long/,
+      /^The transformation moved long edges of 2000 of 2003 features\. .* 3 other features with long/,
     ),
   ]);
 });
@@ -136,7 +136,7 @@ test('compares a multipolygon of more than 1,000 disjoint polygons', async () =>
   const polygons = stripes(1_001, 0.02).map((wkt) => wkt.slice('POLYGON'.length));
   expect(await notesOf(4326, 3035, `MULTIPOLYGON(${polygons.join()})`)).toContainEqual([
     'SHAPE_CHANGED',
-    expect.stringMatching(/^The transformation moved long edges of 1 of 1 features, .*; of feature 1, 100 %/),
+    expect.stringMatching(/^The transformation moved long edges of 1 of 1 features\. .*; for feature 1, 100 %/),
   ]);
 });
 
