@@ -56,8 +56,8 @@ export function rejectBroker({ K_SINK }: Env): void {
   if (K_SINK === undefined) return;
   throw new SluiceError(
     'CONFIG_INVALID',
-    'K_SINK is set, but this Sluice delivers its events itself. Remove K_SINK from the environment and from .env. ' +
-      'Only the gateway in a container publishes events to a Knative broker.',
+    'K_SINK is set, but `npm start` delivers events from its own queue. Remove K_SINK from the environment and from ' +
+      '.env. Only the gateway in a container publishes events to a Knative broker.',
     { details: { variable: 'K_SINK' } },
   );
 }

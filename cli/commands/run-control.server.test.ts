@@ -70,10 +70,13 @@ test('event prints the event of a step; a function that receives it again does n
   const archived = await run(['event', 'validate-manifest', document.run_id]);
   expect([archived.exitCode, archived.stderr]).toEqual([
     2,
-    expect.stringContaining('validate-manifest has nothing to'),
+    expect.stringContaining('so validate-manifest cannot read it.'),
   ]);
   const ended = await run(['event', 'fail-run', document.run_id]);
-  expect([ended.exitCode, ended.stderr]).toEqual([2, expect.stringContaining('so fail-run cannot fail it.')]);
+  expect([ended.exitCode, ended.stderr]).toEqual([
+    2,
+    expect.stringContaining('so fail-run cannot end it with failure.'),
+  ]);
   expect(await eventOf('monitor-runs')).toMatchObject({ type: 'sluice.tick' });
 });
 

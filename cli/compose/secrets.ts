@@ -29,8 +29,8 @@ function writeSecrets(): void {
   if (existsSync(USERS_FOLDER)) chownSync(USERS_FOLDER, CLI_USER, CLI_USER);
   if (defaults.length === 0) return void process.stdout.write('The secrets of .env are written.\n');
   process.stdout.write(
-    `For development: ${defaults.join(', ')} ${defaults.length === 1 ? 'has its' : 'have their'} public ` +
-      'password of development. Use this installation only on a machine that nobody else can reach.\n',
+    `These secrets have public default passwords: ${defaults.join(', ')}. Use this installation only on a machine ` +
+      'that nobody else can reach.\n',
   );
 }
 

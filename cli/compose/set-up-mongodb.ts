@@ -54,7 +54,11 @@ async function initiate(admin: Db, host: string, deadline: number): Promise<stri
     const hello = await admin.command({ hello: 1 });
     if (hello.isWritablePrimary === true && typeof hello.setName === 'string') return hello.setName;
     if (hello.setName === undefined) await initiateOnce(admin, host);
-    if (Date.now() > deadline) throw new SluiceError('SETUP_FAILED', 'MongoDB has no primary. See its log.');
+    if (Date.now() > deadline)
+      throw new SluiceError(
+        'SETUP_FAILED',
+        `MongoDB elected no primary within ${WAIT_MS / 1000} s. See \`docker compose logs mongodb\`.`,
+      );
     await sleep(POLL_MS);
   }
 }

@@ -66,7 +66,7 @@ describe('georeferenced formats', () => {
     const word = await landing.put('wort.asc', grid('1', 'x'));
     await expect(landing.ingest({ path: word, format: 'AAIGrid', crs: 'EPSG:4326' })).rejects.toMatchObject({
       code: 'FILE_UNREADABLE',
-      message: `${word} contains "x" where a number must be.`,
+      message: `${word} contains "x" where a number is expected.`,
     });
   });
 

@@ -133,7 +133,9 @@ test('rejects names of MapInfo files without a known encoding, and encodings wit
   });
   await expect(landing.load({ path, format: 'MIF', encoding: 'koi8-r' })).rejects.toMatchObject({
     code: 'ENCODING_INVALID',
-    message: expect.stringMatching(/^MapInfo files are not in koi8-r, but in one of utf-8, windows-1250, /) as string,
+    message: expect.stringMatching(
+      /^`encoding` "koi8-r" of .* is not an encoding of MapInfo files\. Use one of utf-8, windows-1250, /,
+    ) as string,
   });
 });
 

@@ -117,7 +117,7 @@ function unreadable(error: SluiceError, messages: readonly string[], file: strin
 function externalReference(file: string, messages: readonly string[]): SluiceError {
   return new SluiceError(
     'FILE_FORBIDDEN_CONTENT',
-    `${file} refers to a server or to another file, for example to its CRS by a link. ` +
+    `${file} refers to a server or another file, for example by a link to its CRS. ` +
       'Remove the reference; Sluice reads uploaded files only.',
     { details: { file, messages: messages.slice(0, MAX_NOTES) } },
   );

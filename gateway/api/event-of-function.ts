@@ -38,7 +38,7 @@ async function uploadOf(
   if (event !== undefined) return event;
   throw new SluiceError(
     'REQUEST_INVALID',
-    `The manifest ${key} of run ${run_id} is archived, so ${ADMISSION} has nothing to read. ` +
+    `The manifest ${key} of run ${run_id} is archived, so ${ADMISSION} cannot read it. ` +
       `Repeat the run with npx sluice rerun ${run_id}.`,
     { details: { run_id, manifest_key: key } },
   );
@@ -50,7 +50,7 @@ function deadLetterOf(run: RunDocument, name: string): SluiceEvent {
   if (event === undefined)
     throw new SluiceError(
       'REQUEST_INVALID',
-      `Run ${run.run_id} has ended (${run.status}), so ${name} cannot fail it.`,
+      `Run ${run.run_id} has ended (${run.status}), so ${name} cannot end it with failure.`,
       {
         details: { run_id: run.run_id },
       },

@@ -29,8 +29,9 @@ export function missingMigrations<T>(
   if (found.format <= own.format) return migrations.filter(({ format }) => format > found.format);
   throw new SluiceError(
     'LEDGER_TOO_NEW',
-    `The ledger was upgraded to format ${found.format} by Sluice ${found.release}; this Sluice ${own.release} ` +
-      `supports format ${own.format}. Install Sluice ${found.release}, or set LEDGER_URL to another database.`,
+    `The ledger was upgraded to format ${found.format} by Sluice ${found.release}; this release, Sluice ` +
+      `${own.release}, supports format ${own.format}. Install Sluice ${found.release}, or set LEDGER_URL to another ` +
+      'database.',
     { details: { format: found.format, release: found.release } },
   );
 }

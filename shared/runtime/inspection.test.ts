@@ -46,7 +46,7 @@ test('an inspection is aborted at its time limit, with an error that names the f
   vi.advanceTimersByTime(INSPECTION_SECONDS * 1000);
   await expect(answer).rejects.toMatchObject({
     code: 'STEP_TIMEOUT',
-    message: `${PATH} was not read within 120 s. A run has more time.`,
+    message: `${PATH} was not read within 120 s. Start the run without the inspection: its time limit is STEP_TIMEOUT_SECONDS.`,
     details: { file: PATH },
   });
   expect(await readdir(folder)).toEqual([]);

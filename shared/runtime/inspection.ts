@@ -78,8 +78,10 @@ function takeSlot(): Disposable {
 }
 
 function timeoutOf({ path }: ManifestFile, cause: unknown): SluiceError {
-  return new SluiceError('STEP_TIMEOUT', `${path} was not read within ${INSPECTION_SECONDS} s. A run has more time.`, {
-    cause,
-    details: { file: path },
-  });
+  return new SluiceError(
+    'STEP_TIMEOUT',
+    `${path} was not read within ${INSPECTION_SECONDS} s. Start the run without the inspection: its time limit is ` +
+      'STEP_TIMEOUT_SECONDS.',
+    { cause, details: { file: path } },
+  );
 }

@@ -62,7 +62,7 @@ test('Sluice with a router does not start with K_SINK, which its functions would
   await expect(startSluice(env, { log: SILENT_LOG })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringMatching(
-      /^K_SINK is set, but this Sluice delivers its events itself\. Remove K_SINK/,
+      /^K_SINK is set, but `npm start` delivers events from its own queue\. Remove K_SINK/,
     ) as string,
     details: { variable: 'K_SINK' },
   });

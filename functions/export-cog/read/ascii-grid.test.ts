@@ -33,6 +33,6 @@ test.each([
 test('rejects what is not a number', async () => {
   await expect(typeOf('1', 'null')).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: 's3://l/a.asc contains "null" where a number must be.',
+    message: 's3://l/a.asc contains "null" where a number is expected.',
   });
 });

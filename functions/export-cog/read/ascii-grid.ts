@@ -71,7 +71,9 @@ function numberOf(token: string, file: string): number {
   const value = Number(token.replace(',', '.'));
   if (!Number.isNaN(value) || /^[-+]?nan$/i.test(token)) return value;
   const shown = JSON.stringify(token.slice(0, SHOWN_CHARACTERS));
-  throw new SluiceError('FILE_UNREADABLE', `${file} contains ${shown} where a number must be.`, { details: { file } });
+  throw new SluiceError('FILE_UNREADABLE', `${file} contains ${shown} where a number is expected.`, {
+    details: { file },
+  });
 }
 
 /** Number of digits of a number as text, without leading zeros. */

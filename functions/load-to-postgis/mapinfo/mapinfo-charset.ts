@@ -51,9 +51,11 @@ export async function declareCharset(
   const charset = CHARSETS[decoderOf(encoding, file).encoding];
   if (charset === undefined) {
     const names = Object.keys(CHARSETS).join(', ');
-    throw new SluiceError('ENCODING_INVALID', `MapInfo files are not in ${encoding}, but in one of ${names}.`, {
-      details: { file, encoding },
-    });
+    throw new SluiceError(
+      'ENCODING_INVALID',
+      `\`encoding\` ${JSON.stringify(encoding)} of ${file} is not an encoding of MapInfo files. Use one of ${names}.`,
+      { details: { file, encoding } },
+    );
   }
   const header = (await readFirstBytes(path, HEADER_BYTES)).toString('latin1');
   await replaceHeader(path, header.length, withCharset(header, charset), signal);

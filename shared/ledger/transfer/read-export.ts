@@ -122,7 +122,8 @@ function requireHeader(value: unknown, at: Place): void {
   if (version <= EXPORT_VERSION) return;
   throw new SluiceError(
     'LEDGER_TOO_NEW',
-    `${at.file} has format version ${version} of Sluice ${release}, but this Sluice reads up to ${EXPORT_VERSION}.`,
+    `${at.file} was written by Sluice ${release} in format version ${version}; this release reads versions up to ` +
+      `${EXPORT_VERSION}.`,
     { details: { file: at.file, version, release } },
   );
 }

@@ -258,7 +258,7 @@ describe.each(KINDS)('%s:', (kind) => {
     [
       'a newer format',
       'LEDGER_TOO_NEW',
-      / has format version 2 of Sluice 9\.9\.9, but this Sluice reads up to 1\.$/,
+      / was written by Sluice 9\.9\.9 in format version 2; this release reads versions up to 1\.$/,
       (text) => text.replace(/"release":"[^"]*"/, '"release":"9.9.9"').replace(/"version":1\}\n/, '"version":2}\n'),
     ],
   ];
