@@ -24,10 +24,10 @@ open the file. The format is never detected, so a file in another format is an e
 ${VECTOR_FORMATS.map(vectorRow).join('\n')}
 
 Each file may be in a \`.zip\` archive (\`.shz\` for a shapefile). An archive contains one dataset; of several,
-\`layer\` selects the one to load. Other files in the archive are ignored. These archives are rejected: absolute
-names, \`..\`, backslashes, links, encryption, entries that share their data, more than ${ARCHIVE_ENTRIES} entries, more
-than MAX_FILE_BYTES unpacked, or more than ${RATIO_CHECKED_MIB} MiB unpacked and more than ${MAX_RATIO} times the
-compressed size.
+\`layer\` selects the one to load. Other files in the archive are ignored. Archives with any of these are rejected:
+absolute names, \`..\`, backslashes, links, encryption, entries that share their data, more than ${ARCHIVE_ENTRIES}
+entries, more than MAX_FILE_BYTES unpacked, or more than ${RATIO_CHECKED_MIB} MiB unpacked and more than ${MAX_RATIO}
+times the compressed size.
 
 ${READING}
 
@@ -56,11 +56,11 @@ const READING = `### How files are read
   microseconds. A column whose declared type cannot hold its values gets a type that holds them
   (\`COLUMN_TYPE_CHANGED\`): 5000000000 in a 32-bit integer makes it a bigint, digits that a double does not have make
   it a decimal, \`n/a\` in a column of numbers makes it text. A column of numbers or objects and strings is text
-  (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its
-  values have the notation of that type. \`00123\` stays text. Without a schema, attributes of GML
-  elements are columns, such as \`height_uom\`; an element with the name of such a column beside it is an error
-  (\`ATTRIBUTE_AMBIGUOUS\`), and so is an attribute that GDAL assigns to another element. Bounding boxes of features
-  (\`gml:boundedBy\`) are not read.
+  (\`COLUMN_MIXED\`). GeoJSON, and GML without a schema, declare no types: a column has a type when all of its values
+  have the notation of that type. \`00123\` stays text. Without a schema, attributes of GML elements are columns, such
+  as \`height_uom\`; if the file also has an element with the name of such a column, the run fails
+  (\`ATTRIBUTE_AMBIGUOUS\`), as it does for an attribute that GDAL assigns to another element. Bounding boxes of
+  features (\`gml:boundedBy\`) are not read.
 - **CSV** files are read by the reader of [tables](tabular.md), with its detection of delimiter and names, its types
   (\`00123\` stays text), its settings (\`metadata.tabular\`), notes and rejected rows. The geometry is created from
   \`x_column\` and \`y_column\` (which are kept), from \`wkt_column\`, or from columns with usual names (\`x\`/\`y\`,
@@ -91,11 +91,11 @@ The CRS is \`crs\` in the manifest, else the CRS of the file. If they differ, th
 \`CRS_DECLARED_OVERRIDES\`. A file without a CRS is an error (\`CRS_MISSING\`), and so is a CRS that cannot be read
 (\`CRS_UNREADABLE\`); there is no default. GeoJSON without a \`crs\` member is OGC:CRS84 (RFC 7946). \`"crs": null\`
 before the features means no CRS, and a linked CRS is rejected. Coordinates are stored with longitude or easting first,
-independent of the axis order of the CRS.
+regardless of the axis order of the CRS.
 
-Of the names of the German surveying authorities, \`urn:adv:crs:ETRS89_UTM31\` to \`UTM33\` are known, also with a
-height system. Declare \`crs\` for others: coordinates of \`DE_DHDN_3GK3\` are written with and without the number of
-the zone, those of \`ETRS89_Lat-Lon\` have latitude first.
+Of the CRS names of the German surveying authorities, \`urn:adv:crs:ETRS89_UTM31\` to \`UTM33\` are supported, with or
+without a height system. Declare \`crs\` for others: coordinates of \`DE_DHDN_3GK3\` are written with and without the
+number of the zone, those of \`ETRS89_Lat-Lon\` have latitude first.
 
 Geometries of GML, and parts of them, can declare their CRS. These cases are errors (\`CRS_UNREADABLE\`):
 
@@ -124,8 +124,9 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   ],
   [
     '`VALUES_MISSING`',
-    'Values are null in the asset, or Sluice does not read them. Null are texts that are not a time in a column of ' +
-      'times, and the asterisks that programs write into a .dbf for a missing or too long number. Not read are:' +
+    'Values are null in the asset, or Sluice does not read them. These values become null: texts that are not a time ' +
+      'in a column of times, and the asterisks that programs write into a .dbf for a missing or too long number. ' +
+      'These are not read:' +
       '<br>.dbf: memos' +
       '<br>KML: the times of the positions of a track, data without a schema in a layer that has one, fields that no ' +
       'schema has, addresses, snippets' +
@@ -178,7 +179,8 @@ const VALUE_NOTES: [code: string, meaning: string][] = [
   ],
   [
     '`KEYS_REPEATED`',
-    'Features of GeoJSON, KML or GPX have a key twice, in KML in upper or lower case. The last value was kept.',
+    'Features of GeoJSON, KML or GPX have a key twice (in KML, keys that differ only in case are equal). The last ' +
+      'value was kept.',
   ],
   ['`GEOMETRY_COLUMN_DROPPED`', 'A table has several geometry columns. An asset has one.'],
   ['`GEOMETRY_UNREADABLE`', 'Geometries cannot be read and are null.'],
@@ -224,9 +226,9 @@ Each file may be in a \`.zip\` archive, like a vector file. Files that refer to 
 (\`FILE_FORBIDDEN_CONTENT\`): VRT, WMS and similar XML with any extension, and netCDF-4 files with values in another
 file (HDF5 external storage, virtual datasets, external links).
 
-Two files with the whole name of the raster before their ending are read, too: GDAL's metadata (\`dem.tif.aux.xml\`),
-which can hold nodata, scales, units, descriptions, colors and classes of bands, and a mask (\`dem.tif.msk\`).
-Statistics of an .aux.xml, and \`.ovr\` files, are not used.
+Two sidecar files, named after the complete file name of the raster, are also read: GDAL's metadata
+(\`dem.tif.aux.xml\`), which can hold nodata, scales, units, descriptions, colors and classes of bands, and a mask
+(\`dem.tif.msk\`). Statistics of an .aux.xml, and \`.ovr\` files, are not used.
 
 ### Pixels
 
@@ -255,7 +257,7 @@ Statistics of an .aux.xml, and \`.ovr\` files, are not used.
 - **Statistics** are those of all pixels with data. They have 14 digits; minimum and maximum of Float32 are exact.
   Notes: \`STATISTICS_ROUNDED\` for 64-bit integers with more digits, \`STATISTICS_MISSING\` for bands with infinite
   values.
-- **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, independent of the size of the file.
+- **Size**: width x height x bands x bytes per pixel may not exceed MAX_FILE_BYTES, regardless of the size of the file.
 
 ${rasterGeoreferenceMarkdown()}`;
 }

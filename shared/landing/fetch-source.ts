@@ -193,7 +193,7 @@ function unpackDataset(
   });
 }
 
-/** The hash of a single object. For several, a hash over names and hashes, independent of their order. */
+/** The hash of a single object. For several, a hash over names and hashes, regardless of their order. */
 function hashOfParts(parts: { name: string; sha256: string }[]): string {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0].sha256;
   const lines = parts.map((part) => `${part.name}\0${part.sha256}\n`).sort();

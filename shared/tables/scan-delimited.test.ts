@@ -139,7 +139,7 @@ test('a row of 100 MB is rejected without being held in memory, and the next row
   expect(scanner.rejected).toMatchObject({ count: 1, sample: [{ line: 1, reason: 'is longer than 16777216 bytes' }] });
 });
 
-test('quoted values are read unchanged, independent of the size of the chunks', () => {
+test('quoted values are read unchanged, regardless of the size of the chunks', () => {
   const values = fc.array(
     fc.array(
       fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0')),

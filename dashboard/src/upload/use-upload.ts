@@ -49,7 +49,7 @@ export function useUpload(): UploadFlow {
   };
 }
 
-/** How the gateway reads the names of the files. Complete datasets are uploaded at once. */
+/** How the gateway reads the names of the files. The upload of complete datasets starts immediately. */
 function usePlan({ files, options }: UploadState) {
   const offered = files.map(({ path, members }) => {
     const { type, format } = options[path] ?? {};

@@ -5,7 +5,7 @@ import { isTiff, readFirstBytes } from '#shared/formats/signatures.ts';
 import type { Source } from '#shared/landing/fetch-source.ts';
 
 /**
- * Files with the whole name of a raster before their ending: GDAL's metadata (`a.tif.aux.xml`), and a mask
+ * Files that are named after the complete file name of a raster: GDAL's metadata (`a.tif.aux.xml`), and a mask
  * (`a.tif.msk`). GDAL reads both by itself when they are beside the raster.
  */
 
