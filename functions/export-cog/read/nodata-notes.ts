@@ -78,7 +78,10 @@ const SKIPPED = [
 ];
 const PART_OF_TAG = /"[^"]*"|'[^']*'|>/g;
 
-/** The tags of a document, and the position after each. Comments, instructions and CDATA sections are left out. */
+/**
+ * The tags of a document, and the position after each. Comments, instructions and CDATA sections are left out. saxes is
+ * not used, because GDAL also reads documents that are not well-formed, such as one with a single `&` in a text.
+ */
 function* tagsOf(xml: string): Generator<{ tag: string; end: number }> {
   let end = 0;
   for (let start = xml.indexOf('<'); start >= 0; start = xml.indexOf('<', end)) {
