@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
-import { rotatedLogFile } from '#shared/log/rotate-log-file.ts';
 import { homeFolder, prepareHome } from './embedded/home-folder.ts';
 import { KEYS_FILE } from './embedded/store-access/store-keys.ts';
 
@@ -13,6 +12,9 @@ import { KEYS_FILE } from './embedded/store-access/store-keys.ts';
  * Node.js keeps the compiled modules in a folder, which saves a third of the start time and 20 MB of each process. So
  * the modules of Sluice are imported only after the folder is set.
  */
+
+/** A larger log file is renamed at the next start. One older file is kept. */
+const MAX_LOG_FILE_BYTES = 20 * 2 ** 20;
 
 const root = resolve(import.meta.dirname, '..');
 if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
@@ -42,4 +44,10 @@ try {
 function relativePath(file: string): string {
   const path = relative(process.cwd(), file);
   return path.startsWith('..') ? file : path;
+}
+
+/** The path of the log file of a process that starts. Renames a file that is too large to `FILE.1`. */
+function rotatedLogFile(file: string): string {
+  if (existsSync(file) && statSync(file).size > MAX_LOG_FILE_BYTES) renameSync(file, `${file}.1`);
+  return file;
 }

@@ -1,5 +1,5 @@
 import { createBrowserRouter } from 'react-router';
-import { ActivityPage } from '../activity/activity-page.tsx';
+import { ActivityPage } from '../overview/activity-page.tsx';
 import { AssetPage } from '../asset/asset-page.tsx';
 import { DatasetPage } from '../datasets/dataset-page.tsx';
 import { DatasetsPage } from '../datasets/datasets-page.tsx';

@@ -1,6 +1,6 @@
 import { useParams } from 'react-router';
 import type { RunView } from '../../../shared/api/views.ts';
-import { secondsOf } from '../runs/run-seconds.ts';
+import { secondsOf } from '../runs/run-columns.tsx';
 import { Card } from '../ui/card.tsx';
 import { duration } from '../ui/format.ts';
 import { Loaded } from '../ui/loaded.tsx';

@@ -4,7 +4,11 @@ import { duration } from '../ui/format.ts';
 import { DatasetLink, RunLink } from '../ui/links.tsx';
 import { RelativeTime } from '../ui/relative-time.tsx';
 import { StatusBadge } from '../ui/status-badge.tsx';
-import { secondsOf } from './run-seconds.ts';
+
+/** Seconds from creation to end; null for a running run. */
+export function secondsOf({ created_at, finished_at }: RunView): number | null {
+  return finished_at === null ? null : (Date.parse(finished_at) - Date.parse(created_at)) / 1000;
+}
 
 const column = columnHelper<RunView>();
 
