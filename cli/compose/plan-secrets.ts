@@ -89,7 +89,7 @@ export function planSecrets(
       `The secrets in .env are not safe: ${problems.join('; ')}. To generate secrets, execute "touch .env && ` +
         'chmod 600 .env && docker compose run --rm --no-deps secrets generate >> .env". SLUICE_ENV=development ' +
         'accepts missing and weak secrets, on a machine that nobody else can reach. Without SLUICE_ENV, public ' +
-        'passwords are used only if no secret is set and PUBLIC_URL is an address of this machine.',
+        'passwords are used only if no secret is set, and PUBLIC_URL is not set or is an address of this machine.',
       { details: { problems } },
     );
   const secretOf = (name: SecretName) => variables[name] || developmentSecret(name);

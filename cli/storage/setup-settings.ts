@@ -24,7 +24,7 @@ export function readSetupSettings(env: Env): SetupSettings {
     throw new SluiceError(
       'CONFIG_INVALID',
       'S3_ENDPOINT is not set. The embedded object store needs no setup. To use another object store, set ' +
-        'S3_ENDPOINT and the keys in docs/operations.md.',
+        'S3_ENDPOINT and the keys that docs/operations.md lists.',
     );
   const users = usersOf(env);
   const shared = sharedKeys(env, users);

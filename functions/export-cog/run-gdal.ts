@@ -1,6 +1,6 @@
 import type { Note } from '#shared/contracts/shared-schemas.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
-import { messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-error.ts';
+import { asSentence, messagesOf, nameFileInLimitError, warningsOf } from '#shared/gdal/gdal-error.ts';
 import type { GdalCommand, GdalResult } from '#shared/gdal/gdal.ts';
 import type { Context } from '#shared/runtime/context.ts';
 
@@ -55,8 +55,8 @@ function rasterError(error: SluiceError, file: string): SluiceError {
       { cause: error, details: { file, messages } },
     );
   }
-  const packing = messages.some((message) => CANNOT_DECODE.test(message)) ? ` ${DECODE_ADVICE}` : '';
-  return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${error.message}${packing}`, {
+  const packing = messages.some((message) => CANNOT_DECODE.test(message)) ? DECODE_ADVICE : '';
+  return new SluiceError('FILE_UNREADABLE', `${file} cannot be read. ${asSentence(error.message)} ${packing}`.trim(), {
     cause: error,
     details: { ...error.details, file },
   });

@@ -85,7 +85,7 @@ async function loadFile(
   if (asset.row_count === null || asset.row_count === loaded.rowCount) return loaded;
   throw new SluiceError(
     'ASSET_CHANGED',
-    `The file of ${assetLabel(asset)} has ${loaded.rowCount} rows, but the ledger has ${asset.row_count}.`,
+    `The file of ${assetLabel(asset)} has ${loaded.rowCount} rows, but the ledger records ${asset.row_count}.`,
     { details: { asset_id: asset._id } },
   );
 }

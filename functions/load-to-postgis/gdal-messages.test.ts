@@ -45,7 +45,7 @@ test('names row and column of a value that PostgreSQL rejects', () => {
 });
 
 test('names the file and the setting for a limit that GDAL reached', () => {
-  const limit = explainGdalFailure(new SluiceError('FILE_TOO_LARGE', 'GDAL reported: std::bad_alloc.'), 'größe.gml');
+  const limit = explainGdalFailure(new SluiceError('FILE_TOO_LARGE', 'GDAL reported: std::bad_alloc'), 'größe.gml');
   expect(limit).toMatchObject({
     code: 'FILE_TOO_LARGE',
     message:

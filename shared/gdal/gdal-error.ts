@@ -134,6 +134,11 @@ export function limitExceeded(
   }
 }
 
+/** A message as a sentence that others can follow. Those of GDAL often have no full stop. */
+export function asSentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
 /** Adds the file to the error of a program that exceeded a limit or was killed; other errors are not changed. */
 export function nameFileInLimitError(error: SluiceError, file: string): SluiceError {
   if (error.details.file !== undefined) return error;
@@ -144,13 +149,14 @@ export function nameFileInLimitError(error: SluiceError, file: string): SluiceEr
   if (error.details.output_limit !== undefined)
     return new SluiceError(
       'FILE_TOO_LARGE',
-      `The description of ${file} is too long: ${error.message} Remove layers, fields or metadata from the file.`,
+      `The description of ${file} is too long: ${asSentence(error.message)} ` +
+        'Remove layers, fields or metadata from the file.',
       options,
     );
   return new SluiceError(
     'FILE_TOO_LARGE',
     `${file} needs more memory or disk than one GDAL program may use (GDAL_MEMORY_BYTES, MAX_FILE_BYTES): ` +
-      `${error.message} Split the file, or increase the limit.`,
+      `${asSentence(error.message)} Split the file, or increase the limit.`,
     options,
   );
 }

@@ -14,7 +14,7 @@ import { nodataTagNotes, unusedNodataNotes } from './nodata-notes.ts';
 import { chooseImage, type RasterSource } from './fetch-raster.ts';
 import { type BandTable, readAttributeTables } from './attribute-table.ts';
 import { asciiGridType } from './ascii-grid.ts';
-import { checkGrib } from './grib-fields.ts';
+import { checkGrib } from './check-grib.ts';
 import {
   infoCommand,
   messageBeforeInfo,

@@ -112,7 +112,7 @@ async function readKeys(
   const beginning = JSON.stringify(`${[...long].slice(0, SHOWN_KEY_CHARACTERS).join('')}…`);
   throw new SluiceError(
     'FILE_UNREADABLE',
-    `The objects of ${file} have the key ${beginning} of more than ${MAX_KEY_CHARACTERS} characters. Shorten it.`,
+    `The objects of ${file} have a key of more than ${MAX_KEY_CHARACTERS} characters, ${beginning}. Shorten it.`,
     { details: { file, limit: MAX_KEY_CHARACTERS } },
   );
 }

@@ -80,7 +80,7 @@ function parseMember(member: string, file: string): DeclaredCrs {
   if (kind.startsWith('link') || kind.startsWith('url') || 'href' in properties || 'url' in properties) {
     throw new SluiceError(
       'FILE_FORBIDDEN_CONTENT',
-      `${file} declares its CRS by a link. Replace the link by EPSG:n, or remove it and set \`crs\` in the manifest.`,
+      `${file} declares its CRS by a link. Replace the link with an EPSG code, or remove it and set \`crs\` in the manifest.`,
       { details: { file, field: 'crs' } },
     );
   }
@@ -112,7 +112,7 @@ function checkName(name: string, file: string): string {
     throw new SluiceError(
       asSluiceError(thrown).code,
       `${file} declares an unknown CRS, ${JSON.stringify(shortName)}. ` +
-        'Replace it by EPSG:n, or set `crs` in the manifest.',
+        'Replace it with an EPSG code, such as EPSG:4326, or set `crs` in the manifest.',
       { cause: thrown, details: { file, crs: shortName } },
     );
   }

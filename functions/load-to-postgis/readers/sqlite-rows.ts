@@ -117,7 +117,7 @@ function sqliteError(thrown: unknown, file: string): unknown {
   if ((thrown as { errcode?: number }).errcode === SQLITE_TOOBIG)
     return new SluiceError(
       'FILE_TOO_LARGE',
-      `${file} has a column that computes values which are longer than the file. Remove the column.`,
+      `A computed column of ${file} returns values that are longer than the file. Remove the column.`,
       { cause: thrown, details: { file } },
     );
   return new SluiceError(
