@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Env } from '#shared/config/env.ts';
@@ -175,7 +176,7 @@ async function withLock(file: string, change: () => void): Promise<void> {
 }
 
 async function lockUsers(file: string): Promise<FolderLock> {
-  const lockFile = `${file}.lock`;
+  const lockFile = `${existsSync(file) ? realpathSync(file) : file}.lock`;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return lockFolder(lockFile, 'sluice users');

@@ -1,4 +1,4 @@
-import { type FieldIssue, fieldPath } from '#shared/text/describe-issue.ts';
+import { type FieldIssue, fieldPath, MAX_ISSUES } from '#shared/text/describe-issue.ts';
 import { isStorableText } from '#shared/text/storable.ts';
 
 /**
@@ -137,9 +137,6 @@ export class TextLines {
     return { line: low + 1, column: offset - (this.#starts[low] ?? 0) + 1 };
   }
 }
-
-/** Issues in `details` of an error. A manifest of 1 MiB can have 500,000 issues. */
-const MAX_ISSUES = 50;
 
 /** Collects the first MAX_ISSUES issues, and counts the further ones. */
 export class FieldIssues {

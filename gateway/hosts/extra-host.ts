@@ -31,12 +31,14 @@ export class ExtraHost {
     this.#times = { ...DEFAULT_TIMES, ...times };
   }
 
-  /** Starts the process if the call takes long. Returns the result of the call. */
-  async observe<T>(call: Promise<T>): Promise<T> {
+  /** Starts the process if the call, in a process of `place`, takes long. Returns the result of the call. */
+  async observe<T>(place: HostPlace, call: Promise<T>): Promise<T> {
     let isLong = false;
     const timer = setTimeout(() => {
       isLong = true;
+      place.longCalls += 1;
       this.#longCalls += 1;
+      clearTimeout(this.#idleTimer);
       void this.#start();
     }, this.#times.longCallMs);
     try {
@@ -44,6 +46,7 @@ export class ExtraHost {
     } finally {
       clearTimeout(timer);
       if (isLong) {
+        place.longCalls -= 1;
         this.#longCalls -= 1;
         this.#stopWhenIdle();
       }

@@ -115,6 +115,18 @@ describe('a further process', () => {
     expect(await pidOf()).toBe(shared);
   });
 
+  test('executes all short calls while a call takes long', async () => {
+    await hosts.stop();
+    hosts = await start({}, { longCallMs: 100, idleMs: 60_000 });
+    const shared = await pidOf();
+    const abort = new AbortController();
+    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
+    await expect.poll(() => pidOf()).not.toBe(shared);
+    expect(await Promise.all([pidOf(), pidOf(), pidOf()])).not.toContain(shared);
+    abort.abort();
+    await long;
+  });
+
   test('does not start for short calls', async () => {
     await hosts.stop();
     hosts = await start({}, { longCallMs: 60_000 });

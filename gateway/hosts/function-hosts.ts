@@ -27,6 +27,8 @@ const MAX_SOCKET_PATH = 100;
 /** Length of the name of a socket: a separator and a number. */
 const MAX_SOCKET_NAME = 10;
 const DEFAULT_LIMITS = { missedHeartbeats: 10, checkMs: HEARTBEAT_MS };
+/** A call that needs more memory is repeated alone, with the whole limit. */
+const EXTRA_MEMORY_SHARE = 0.5;
 /** A process for calls that run alone is stopped when it has been idle for this time. */
 const IDLE_MS = 20_000;
 
@@ -48,17 +50,22 @@ export class FunctionHosts implements FunctionCaller {
   private constructor({ env, log, limits, program, extra }: FunctionHostsOptions, folder: string) {
     this.#folder = folder;
     let started = 0;
-    const create = () =>
+    const allowed = { ...DEFAULT_LIMITS, memoryBytes: env.FUNCTION_MEMORY_BYTES, ...limits };
+    const create = (memoryBytes = allowed.memoryBytes) =>
       new HostProcess({
         env,
         socket: join(folder, String((started += 1))),
-        limits: { ...DEFAULT_LIMITS, memoryBytes: env.FUNCTION_MEMORY_BYTES, ...limits },
+        limits: { ...allowed, memoryBytes },
         log,
         ...(program === undefined ? {} : { program }),
       });
-    this.#shared = Array.from({ length: env.FUNCTION_PROCESSES }, () => new HostPlace(create, { restarts: true, log }));
-    this.#extra = new ExtraHost(new HostPlace(create, { restarts: false, log }), { log, times: extra });
-    this.#alone = new HostPlace(create, { restarts: false, log });
+    const createExtra = () => create(Math.floor(allowed.memoryBytes * EXTRA_MEMORY_SHARE));
+    this.#shared = Array.from(
+      { length: env.FUNCTION_PROCESSES },
+      () => new HostPlace(() => create(), { restarts: true, log }),
+    );
+    this.#extra = new ExtraHost(new HostPlace(createExtra, { restarts: false, log }), { log, times: extra });
+    this.#alone = new HostPlace(() => create(), { restarts: false, log });
   }
 
   /** Starts the processes, and resolves when they accept calls. Throws the error of a process that cannot start. */
@@ -80,10 +87,17 @@ export class FunctionHosts implements FunctionCaller {
 
   async invoke(name: string, event: SluiceEvent, options: InvokeOptions): Promise<SluiceEvent | undefined> {
     if (options.alone === true) return this.#invokeAlone(name, event, options);
-    const places = this.#extra.place.isReady ? [...this.#shared, this.#extra.place] : this.#shared;
-    const place = places.reduce((least, next) => (next.calls < least.calls ? next : least));
+    const place = this.#leastBusy();
     const process = await place.running(options.signal);
-    return this.#extra.observe(process.invoke(name, event, options));
+    return this.#extra.observe(place, process.invoke(name, event, options));
+  }
+
+  /** A call waits for a process only if none is ready. */
+  #leastBusy(): HostPlace {
+    const ready = [...this.#shared, this.#extra.place].filter((place) => place.isReady);
+    return (ready.length === 0 ? this.#shared : ready).reduce((least, next) =>
+      (next.longCalls - least.longCalls || next.calls - least.calls) < 0 ? next : least,
+    );
   }
 
   async stop(): Promise<void> {

@@ -11,6 +11,8 @@ const STABLE_MS = 30_000;
 
 /** The place of one host process: the process that runs, or its successor that starts. */
 export class HostPlace {
+  /** Calls that take long; see ExtraHost. */
+  longCalls = 0;
   readonly #create: () => HostProcess;
   readonly #restarts: boolean;
   readonly #log: Logger;
@@ -19,6 +21,8 @@ export class HostPlace {
   #process: HostProcess | undefined;
   /** Resolves when #process accepts calls. */
   #starting: Promise<HostProcess> | undefined;
+  /** Resolves when the last process that was stopped has ended. */
+  #retired: Promise<void> | undefined;
   #failedStarts = 0;
 
   /** With `restarts`, a successor starts when a process has ended; otherwise with the next call. */
@@ -64,7 +68,8 @@ export class HostPlace {
   async retire(): Promise<void> {
     const process = this.#process;
     this.#process = undefined;
-    await process?.stop();
+    if (process !== undefined) this.#retired = process.stop();
+    await this.#retired;
   }
 
   async close(): Promise<void> {

@@ -139,7 +139,8 @@ export const ENV_SCHEMA = z.object({
     64 * 2 ** 20,
     64 * 2 ** 40,
   ).describe(
-    'Memory limit of one process of the functions. A process that exceeds it is restarted, and its steps are repeated.',
+    'Memory limit of one process of the functions. A process that exceeds it is restarted, and its steps are ' +
+      'repeated. The further process that runs beside a long call may use half of it (docs/operations.md).',
   ),
 
   K_SINK: httpUrl.describe(

@@ -26,3 +26,13 @@ test('the tags of a draft are kept, and get its dataset', () => {
 test.each([['a'], [['a']], [null]])('tags that are no object are an issue: %j', (tags) => {
   expect(plan({ metadata: { tags } }).issues).toMatchObject([{ field: 'metadata.tags' }]);
 });
+
+test('the issues of many unknown fields are counted, and the first are listed', () => {
+  const parameters = Object.fromEntries(Array.from({ length: 20_000 }, (_, id) => [`feld ${id}`, id]));
+  const { issues, count } = plan({ metadata: { tabular: parameters } });
+  expect([issues.length, count]).toEqual([50, 20_000]);
+  expect(issues[0]).toMatchObject({
+    field: 'metadata.tabular["feld 0"]',
+    message: expect.stringMatching(/^is an unknown field; expected one of /) as string,
+  });
+});

@@ -4,7 +4,7 @@ import { asSluiceError } from '#shared/errors/sluice-error.ts';
 import { laneOf } from '#shared/manifest/choose-lane.ts';
 import { fieldsWithoutEffect } from '#shared/manifest/field-effects.ts';
 import { type Manifest, ManifestSchema } from '#shared/manifest/manifest.ts';
-import { DESCRIBED, type FieldIssue, fieldIssues } from '#shared/text/describe-issue.ts';
+import { DESCRIBED, type FieldIssue, firstFieldIssues } from '#shared/text/describe-issue.ts';
 
 /** The fields that a user of the upload page sets. They are checked as fields of the manifest. */
 export const DraftSchema = z.strictObject({
@@ -18,25 +18,25 @@ export const DraftSchema = z.strictObject({
 export type Draft = z.infer<typeof DraftSchema>;
 
 /**
- * The manifest of a draft with all issues that validate-manifest would find without the files. There is a manifest only
- * if there are no issues.
+ * The manifest of a draft, or the first issues that validate-manifest would find without the files. `count` is the
+ * number of all issues.
  */
 export function manifestOfDraft(
   draft: Draft,
   { batchId, uploader }: { batchId: string; uploader: string },
-): { manifest: Manifest; issues: [] } | { manifest?: undefined; issues: FieldIssue[] } {
+): { manifest: Manifest; issues: []; count: 0 } | { manifest?: undefined; issues: FieldIssue[]; count: number } {
   const { dataset_id, files, intent = intentOfType(files[0]?.type), metadata } = draft;
   const tags = withDataset(metadata.tags, dataset_id);
   const given = { batch_id: batchId, uploader, intent, files, metadata: { ...metadata, tags } };
   const parsed = ManifestSchema.safeParse(given, DESCRIBED);
-  if (!parsed.success) return { issues: parsed.error.issues.flatMap((issue) => fieldIssues(issue, 'manifest')) };
+  if (!parsed.success) return firstFieldIssues(parsed.error.issues, 'manifest');
   try {
     const issues = fieldsWithoutEffect(parsed.data, laneOf(parsed.data));
-    return issues.length === 0 ? { manifest: parsed.data, issues: [] } : { issues };
+    return issues.length === 0 ? { manifest: parsed.data, issues: [], count: 0 } : { issues, count: issues.length };
   } catch (thrown) {
     const { details, message } = asSluiceError(thrown);
     const [issue] = (details.issues ?? []) as FieldIssue[];
-    return { issues: [{ field: issue?.field ?? 'manifest', message }] };
+    return { issues: [{ field: issue?.field ?? 'manifest', message }], count: 1 };
   }
 }
 

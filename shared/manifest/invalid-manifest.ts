@@ -1,9 +1,6 @@
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { FieldIssue } from '#shared/text/describe-issue.ts';
+import { type FieldIssue, MAX_ISSUES_IN_MESSAGE } from '#shared/text/describe-issue.ts';
 import { listClauses } from '#shared/text/list-names.ts';
-
-/** Issues in the message of the error. */
-const MAX_ISSUES_IN_MESSAGE = 5;
 
 /**
  * MANIFEST_INVALID with the first issues in the message and `issues` in the details. `count` is the number of all

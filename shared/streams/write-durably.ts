@@ -66,9 +66,22 @@ function publishFile(
     rmSync(unfinished, { force: true });
     throw thrown;
   }
-  const folder = openSync(dirname(file), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncFolder(dirname(file));
+}
+
+/** Some file systems cannot sync a folder, and some folders cannot be opened. The file is complete nevertheless. */
+const CANNOT_SYNC = ['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'];
+
+function syncFolder(folder: string): void {
+  let opened: number | undefined;
+  try {
+    opened = openSync(folder, 'r');
+    fsyncSync(opened);
+  } catch (thrown) {
+    if (!CANNOT_SYNC.includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
+  } finally {
+    if (opened !== undefined) closeSync(opened);
+  }
 }
 
 function giveTo(opened: number, { uid, gid }: { uid: number; gid: number }): void {

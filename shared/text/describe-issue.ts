@@ -35,6 +35,27 @@ export function fieldIssues(issue: z.core.$ZodIssue, root: string): FieldIssue[]
   return pathsOf(issue).map((path) => ({ field: fieldPath(path) || root, message: describeIssue(issue) }));
 }
 
+/** The number of issues that `details` or a reply lists. A manifest of 1 MiB can have 500,000. */
+export const MAX_ISSUES = 50;
+/** The number of issues in the message of an error. */
+export const MAX_ISSUES_IN_MESSAGE = 5;
+
+/** The problems of the fields of all issues: the first MAX_ISSUES, and the number of all. `root` as in fieldIssues. */
+export function firstFieldIssues(
+  all: readonly z.core.$ZodIssue[],
+  root: string,
+): { issues: FieldIssue[]; count: number } {
+  const issues: FieldIssue[] = [];
+  let count = 0;
+  for (const issue of all) {
+    const paths = pathsOf(issue);
+    count += paths.length;
+    for (const path of paths.slice(0, MAX_ISSUES - issues.length))
+      issues.push({ field: fieldPath(path) || root, message: describeIssue(issue) });
+  }
+  return { issues, count };
+}
+
 /** Characters of one name that a message shows. Names in a manifest have at most 128 characters. */
 const SHOWN_NAME = 200;
 

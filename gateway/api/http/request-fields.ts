@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { MAX_LIMIT } from '#shared/api/views.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { DEFAULT_LIMIT } from '#shared/ledger/ledger.ts';
-import { describedAs, type FieldIssue, fieldIssues } from '#shared/text/describe-issue.ts';
+import { describedAs, type FieldIssue, firstFieldIssues, MAX_ISSUES_IN_MESSAGE } from '#shared/text/describe-issue.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
+import { listClauses } from '#shared/text/list-names.ts';
 import { textProblem } from '#shared/text/visible-text.ts';
 import { principalOf } from './principal.ts';
 
@@ -36,12 +37,14 @@ export const noQuery: MiddlewareHandler = async (c, next) => {
 export function parseFields<S extends z.ZodType>(schema: S, value: unknown, source: 'query' | 'body'): z.output<S> {
   const result = schema.safeParse(value, describedAs(FIELD_TERMS[source]));
   if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue) => fieldIssues(issue, source));
-  throw invalid(source, issues);
+  const { issues, count } = firstFieldIssues(result.error.issues, source);
+  throw invalid(source, issues, count);
 }
 
-function invalid(source: 'query' | 'body', issues: FieldIssue[]): SluiceError {
-  const text = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
+/** `count` is the number of all issues; a message names the first. */
+function invalid(source: 'query' | 'body', issues: FieldIssue[], count = issues.length): SluiceError {
+  const problems = issues.map(({ field, message }) => `${field} ${message}`);
+  const text = listClauses(problems, MAX_ISSUES_IN_MESSAGE, count);
   return new SluiceError('REQUEST_INVALID', `Invalid ${source}: ${text}.`, { details: { issues } });
 }
 

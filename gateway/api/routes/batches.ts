@@ -71,10 +71,10 @@ function planDraft(c: Context, draft: Draft, moment: BatchMoment) {
 
 async function uploadManifest(
   c: Context,
-  { manifest, issues, batchId, folder }: ReturnType<typeof planDraft>,
+  { manifest, issues, count, batchId, folder }: ReturnType<typeof planDraft>,
   { env, objects, ledger }: Pick<GatewayDeps, 'env' | 'objects' | 'ledger'>,
 ): Promise<BatchView> {
-  if (manifest === undefined) throw invalidManifest(issues);
+  if (manifest === undefined) throw invalidManifest(issues, count);
   const key = manifestKeyOf(folder);
   const view = { batch_id: batchId, manifest_key: key };
   // Only a repeated request finds them. A second upload would be a second run if the manifest has been archived.
