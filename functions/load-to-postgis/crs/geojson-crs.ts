@@ -80,7 +80,8 @@ function parseMember(member: string, file: string): DeclaredCrs {
   if (kind.startsWith('link') || kind.startsWith('url') || 'href' in properties || 'url' in properties) {
     throw new SluiceError(
       'FILE_FORBIDDEN_CONTENT',
-      `${file} declares its CRS by a link. Replace the link with an EPSG code, or remove it and set \`crs\` in the manifest.`,
+      `${file} declares its CRS by a link. ` +
+        'Replace the link with an EPSG code, or remove it and set `crs` in the manifest.',
       { details: { file, field: 'crs' } },
     );
   }
