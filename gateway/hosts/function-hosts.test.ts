@@ -100,17 +100,25 @@ test('calls that run alone use another process, one after the other', async () =
 });
 
 describe('a further process', () => {
+  /** Starts a call that takes long, and waits until a further process is ready. `shared` is the pid of the first. */
+  const startLongCall = async () => {
+    const shared = await pidOf();
+    const abort = new AbortController();
+    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
+    await expect.poll(() => pidOf()).not.toBe(shared);
+    const endLongCall = async () => {
+      abort.abort();
+      await long;
+    };
+    return { shared, endLongCall };
+  };
   const numberOfProcesses = (number: number) => expect.poll(() => hosts.pids.length).toBe(number);
 
   test('executes calls while a call takes long, and stops when no call does', async () => {
     await hosts.stop();
     hosts = await start({}, { longCallMs: 1, idleMs: 1 });
-    const shared = await pidOf();
-    const abort = new AbortController();
-    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
-    await expect.poll(() => pidOf()).not.toBe(shared);
-    abort.abort();
-    await long;
+    const { shared, endLongCall } = await startLongCall();
+    await endLongCall();
     await numberOfProcesses(1);
     expect(await pidOf()).toBe(shared);
   });
@@ -118,13 +126,9 @@ describe('a further process', () => {
   test('executes all short calls while a call takes long', async () => {
     await hosts.stop();
     hosts = await start({}, { longCallMs: 100, idleMs: 60_000 });
-    const shared = await pidOf();
-    const abort = new AbortController();
-    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
-    await expect.poll(() => pidOf()).not.toBe(shared);
+    const { shared, endLongCall } = await startLongCall();
     expect(await Promise.all([pidOf(), pidOf(), pidOf()])).not.toContain(shared);
-    abort.abort();
-    await long;
+    await endLongCall();
   });
 
   test('does not start for short calls', async () => {
@@ -137,17 +141,13 @@ describe('a further process', () => {
   test('starts again at the next long call when it ended', async () => {
     await hosts.stop();
     hosts = await start({}, { longCallMs: 1 });
-    const shared = await pidOf();
-    const abort = new AbortController();
-    const long = hosts.invoke('wait', event('60000'), { signal: abort.signal }).catch((thrown: unknown) => thrown);
-    await expect.poll(() => pidOf()).not.toBe(shared);
+    const { shared, endLongCall } = await startLongCall();
     const first = await pidOf();
     await expect(call('kill')).rejects.toMatchObject({ reason: 'exited', description: 'it ended with SIGKILL' });
     // Every call is a long one.
     await expect.poll(() => pidOf()).not.toBe(shared);
     expect(await pidOf()).not.toBe(first);
-    abort.abort();
-    await long;
+    await endLongCall();
   });
 
   test('does not prevent the stop while it starts', async () => {
