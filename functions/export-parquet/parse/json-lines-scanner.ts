@@ -37,144 +37,143 @@ export class JsonLinesScanner {
   readonly rejected = new RejectedRows();
   /** Number of accepted lines. */
   rows = 0;
-  readonly #out = new RowWriter();
-  #line = 0;
-  #inLine = false;
-  #isBlank = true;
-  #fault: string | undefined;
-  #depth = 0;
-  #inString = false;
-  #afterBackslash = false;
+  private readonly out = new RowWriter();
+  private line = 0;
+  private inLine = false;
+  private isBlank = true;
+  private fault: string | undefined;
+  private depth = 0;
+  private inString = false;
+  private afterBackslash = false;
   /** Bytes of the number that is being read; 0 outside of numbers. */
-  #numberBytes = 0;
-  #isDecimal = false;
-  #hasExponent = false;
-  #firstByte = 0;
-  #lastByte = 0;
+  private numberBytes = 0;
+  private isDecimal = false;
+  private hasExponent = false;
+  private firstByte = 0;
+  private lastByte = 0;
   /** Bytes of the row before the current nested value. */
-  #nestedFrom = 0;
+  private nestedFrom = 0;
 
   get longestRow(): number {
-    return this.#out.longest;
+    return this.out.longest;
   }
 
   /** Scans the next chunk and returns the rows that it completes. */
   push(chunk: Uint8Array): Buffer {
     for (let at = 0; at < chunk.length;) {
-      if (!this.#inLine) this.#startLine(chunk.length - at);
+      if (!this.inLine) this.startLine(chunk.length - at);
       const newline = chunk.indexOf(LF, at);
       const end = newline < 0 ? chunk.length : newline;
-      this.#scan(chunk.subarray(at, end));
-      if (newline >= 0) this.#endLine();
+      this.scan(chunk.subarray(at, end));
+      if (newline >= 0) this.endLine();
       at = end + 1;
     }
-    return this.#out.take();
+    return this.out.take();
   }
 
   /** Returns the last line when no line break ends it. */
   end(): Buffer {
-    if (this.#inLine) this.#endLine();
-    return this.#out.take();
+    if (this.inLine) this.endLine();
+    return this.out.take();
   }
 
-  #startLine(bytesLeft: number): void {
-    this.#inLine = true;
-    this.#isBlank = true;
-    this.#fault = undefined;
-    this.#depth = 0;
-    this.#inString = false;
-    this.#afterBackslash = false;
-    this.#numberBytes = 0;
-    this.#line++;
-    this.#out.reserve(bytesLeft);
-    this.#out.startRow(this.#line);
-    this.#out.startField();
+  private startLine(bytesLeft: number): void {
+    this.inLine = true;
+    this.isBlank = true;
+    this.fault = undefined;
+    this.depth = 0;
+    this.inString = false;
+    this.afterBackslash = false;
+    this.numberBytes = 0;
+    this.line++;
+    this.out.reserve(bytesLeft);
+    this.out.startRow(this.line);
+    this.out.startField();
   }
 
-  #scan(bytes: Uint8Array): void {
-    if (this.#fault !== undefined) return;
-    if (this.#out.rowLength + bytes.length > MAX_ROW_BYTES)
-      return this.#reject(`is longer than ${MAX_ROW_BYTES} bytes`);
-    this.#out.reserve(bytes.length);
+  private scan(bytes: Uint8Array): void {
+    if (this.fault !== undefined) return;
+    if (this.out.rowLength + bytes.length > MAX_ROW_BYTES) return this.reject(`is longer than ${MAX_ROW_BYTES} bytes`);
+    this.out.reserve(bytes.length);
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
-      if (byte > SPACE) this.#isBlank = false;
-      else if (byte < SPACE && byte !== TAB && byte !== CR) return this.#reject('is not a JSON object');
-      if (this.#inString) {
-        this.#out.write(byte === CR ? SPACE : byte);
-        this.#scanInString(byte);
+      if (byte > SPACE) this.isBlank = false;
+      else if (byte < SPACE && byte !== TAB && byte !== CR) return this.reject('is not a JSON object');
+      if (this.inString) {
+        this.out.write(byte === CR ? SPACE : byte);
+        this.scanInString(byte);
         continue;
       }
-      if (isOfNumber(byte)) this.#addToNumber(byte);
-      else if (this.#numberBytes > 0 && this.#endNumber()) this.#out.reserve(bytes.length - at);
-      this.#out.write(byte === CR ? SPACE : byte);
-      if (byte === QUOTE) this.#inString = true;
+      if (isOfNumber(byte)) this.addToNumber(byte);
+      else if (this.numberBytes > 0 && this.endNumber()) this.out.reserve(bytes.length - at);
+      this.out.write(byte === CR ? SPACE : byte);
+      if (byte === QUOTE) this.inString = true;
       else if ((byte | BRACE_BIT) === OPENING) {
-        if (this.#depth === MEMBER_DEPTH) this.#nestedFrom = this.#out.rowLength - 1;
-        if (++this.#depth > MAX_DEPTH) return this.#reject(`is nested more than ${MAX_DEPTH} levels deep`);
-      } else if ((byte | BRACE_BIT) === CLOSING && --this.#depth === MEMBER_DEPTH) {
-        this.#keepNested();
-        this.#out.reserve(bytes.length - at);
+        if (this.depth === MEMBER_DEPTH) this.nestedFrom = this.out.rowLength - 1;
+        if (++this.depth > MAX_DEPTH) return this.reject(`is nested more than ${MAX_DEPTH} levels deep`);
+      } else if ((byte | BRACE_BIT) === CLOSING && --this.depth === MEMBER_DEPTH) {
+        this.keepNested();
+        this.out.reserve(bytes.length - at);
       }
     }
   }
 
-  #addToNumber(byte: number): void {
-    if (this.#numberBytes++ === 0) {
-      this.#isDecimal = false;
-      this.#hasExponent = false;
-      this.#firstByte = byte;
+  private addToNumber(byte: number): void {
+    if (this.numberBytes++ === 0) {
+      this.isDecimal = false;
+      this.hasExponent = false;
+      this.firstByte = byte;
     }
-    if (byte === POINT) this.#isDecimal = true;
-    else if ((byte | CASE_BIT) === LOWER_E) this.#hasExponent = true;
-    this.#lastByte = byte;
+    if (byte === POINT) this.isDecimal = true;
+    else if ((byte | CASE_BIT) === LOWER_E) this.hasExponent = true;
+    this.lastByte = byte;
   }
 
   /** Returns true when it wrote more bytes than the number has. */
-  #endNumber(): boolean {
-    const bytes = this.#numberBytes;
-    this.#numberBytes = 0;
-    if (this.#depth !== MEMBER_DEPTH) return false;
-    if (!this.#isDecimal && !this.#hasExponent && bytes <= WHOLE_BYTES && !this.#isNegativeZero(bytes)) return false;
-    const isSmall = this.#firstByte === ZERO || this.#firstByte === MINUS;
-    if (bytes <= PLAIN_BYTES && this.#lastByte !== ZERO && !isSmall && !this.#hasExponent) return false;
-    const text = this.#out.lastText(bytes);
+  private endNumber(): boolean {
+    const bytes = this.numberBytes;
+    this.numberBytes = 0;
+    if (this.depth !== MEMBER_DEPTH) return false;
+    if (!this.isDecimal && !this.hasExponent && bytes <= WHOLE_BYTES && !this.isNegativeZero(bytes)) return false;
+    const isSmall = this.firstByte === ZERO || this.firstByte === MINUS;
+    if (bytes <= PLAIN_BYTES && this.lastByte !== ZERO && !isSmall && !this.hasExponent) return false;
+    const text = this.out.lastText(bytes);
     if (!NUMBER.test(text) || isPrintedAs(text)) return false;
-    this.#out.replaceLast(bytes, Buffer.from(`{"0":"${text}"}`));
+    this.out.replaceLast(bytes, Buffer.from(`{"0":"${text}"}`));
     return true;
   }
 
   /** Detects -0, because DuckDB prints -0 as 0. */
-  #isNegativeZero(bytes: number): boolean {
-    return bytes === '-0'.length && this.#firstByte === MINUS && this.#lastByte === ZERO;
+  private isNegativeZero(bytes: number): boolean {
+    return bytes === '-0'.length && this.firstByte === MINUS && this.lastByte === ZERO;
   }
 
   /** Writes a nested value as text. DuckDB reads or rejects one that is not JSON, such as NaN. */
-  #keepNested(): void {
-    const length = this.#out.rowLength - this.#nestedFrom;
-    const text = this.#out.lastBytes(length).toString('utf8');
-    this.#out.replaceLast(length, Buffer.from(isJson(text) ? JSON.stringify([text]) : `[${text}]`));
+  private keepNested(): void {
+    const length = this.out.rowLength - this.nestedFrom;
+    const text = this.out.lastBytes(length).toString('utf8');
+    this.out.replaceLast(length, Buffer.from(isJson(text) ? JSON.stringify([text]) : `[${text}]`));
   }
 
-  #scanInString(byte: number): void {
-    if (this.#afterBackslash) this.#afterBackslash = false;
-    else if (byte === BACKSLASH) this.#afterBackslash = true;
-    else if (byte === QUOTE) this.#inString = false;
+  private scanInString(byte: number): void {
+    if (this.afterBackslash) this.afterBackslash = false;
+    else if (byte === BACKSLASH) this.afterBackslash = true;
+    else if (byte === QUOTE) this.inString = false;
   }
 
-  #reject(reason: string): void {
-    this.#fault = reason;
-    this.#out.dropRow();
+  private reject(reason: string): void {
+    this.fault = reason;
+    this.out.dropRow();
   }
 
-  #endLine(): void {
-    this.#inLine = false;
-    if (this.#fault !== undefined) {
-      this.rejected.add({ line: this.#line, reason: this.#fault });
-      this.#out.dropRow();
-    } else if (this.#isBlank) this.#out.dropRow();
+  private endLine(): void {
+    this.inLine = false;
+    if (this.fault !== undefined) {
+      this.rejected.add({ line: this.line, reason: this.fault });
+      this.out.dropRow();
+    } else if (this.isBlank) this.out.dropRow();
     else {
-      this.#out.endRow();
+      this.out.endRow();
       this.rows++;
     }
   }

@@ -82,121 +82,121 @@ export interface SheetWriterOptions {
  * out. Writes synchronously, in a worker, so that memory does not grow however many rows a piece of XML describes.
  */
 export class SheetWriter implements Disposable {
-  readonly #options: SheetWriterOptions;
-  readonly #nulls: ReadonlySet<string>;
-  readonly #descriptor: number;
-  readonly #columns: (SheetColumnFacts | undefined)[] = [];
-  readonly #leadingRows: LeadingRow[] = [];
-  #leadingCharacters = 0;
-  readonly #blankRows = { count: 0, first: 0 };
-  readonly #maxBytes: number;
-  #rows = 0;
+  private readonly options: SheetWriterOptions;
+  private readonly nulls: ReadonlySet<string>;
+  private readonly descriptor: number;
+  private readonly columns: (SheetColumnFacts | undefined)[] = [];
+  private readonly leadingRows: LeadingRow[] = [];
+  private leadingCharacters = 0;
+  private readonly blankRows = { count: 0, first: 0 };
+  private readonly maxBytes: number;
+  private rows = 0;
   /** The current row, and the last row that was not blank. */
-  #row = 0;
-  #lastRow = 0;
-  #cells: string[] = [];
+  private row = 0;
+  private lastRow = 0;
+  private cells: string[] = [];
   /** The values of a leading row. */
-  #values: (CellValue | undefined)[] = [];
-  #lost: LostCells[] = [];
-  #rowCharacters = 0;
-  #buffer = '';
-  #bytes = 0;
-  #fewestValues = Number.POSITIVE_INFINITY;
-  #longestRow = 0;
+  private values: (CellValue | undefined)[] = [];
+  private lost: LostCells[] = [];
+  private rowCharacters = 0;
+  private buffer = '';
+  private bytes = 0;
+  private fewestValues = Number.POSITIVE_INFINITY;
+  private longestRow = 0;
 
   constructor(options: SheetWriterOptions) {
-    this.#options = options;
-    this.#nulls = new Set(options.nullValues);
-    this.#maxBytes = Math.min(options.maxBytes, Math.max(MIN_BYTES_OF_BOMB, options.sizeBytes * MAX_RATIO));
-    this.#descriptor = openSync(options.path, 'w');
+    this.options = options;
+    this.nulls = new Set(options.nullValues);
+    this.maxBytes = Math.min(options.maxBytes, Math.max(MIN_BYTES_OF_BOMB, options.sizeBytes * MAX_RATIO));
+    this.descriptor = openSync(options.path, 'w');
   }
 
   /** Begins the row with this number, counted from 1. The rows before it are blank. */
   startRow(row: number): void {
-    if (row <= this.#row) throw this.unreadable(`has row ${row} after row ${this.#row}`);
-    this.#row = row;
+    if (row <= this.row) throw this.unreadable(`has row ${row} after row ${this.row}`);
+    this.row = row;
   }
 
   /** Adds `count` equal cells, from a column that is counted from 0. An empty text is a blank cell. */
   addCell(column: number, value: CellValue, count = 1): void {
     const { kind, text } = value;
-    if (text === '' || this.#nulls.has(text)) return;
+    if (text === '' || this.nulls.has(text)) return;
     const last = column + count - 1;
-    if (last >= MAX_TABLE_COLUMNS) throw this.#tooManyColumns(last);
+    if (last >= MAX_TABLE_COLUMNS) throw this.tooManyColumns(last);
     const cell = kind === 'text' ? escaped(text) : text;
-    this.#rowCharacters += cell.length * count;
-    if (this.#rowCharacters > MAX_ROW_BYTES)
-      throw this.unreadable(`has more than ${MAX_ROW_BYTES} characters in row ${this.#row}`);
+    this.rowCharacters += cell.length * count;
+    if (this.rowCharacters > MAX_ROW_BYTES)
+      throw this.unreadable(`has more than ${MAX_ROW_BYTES} characters in row ${this.row}`);
     for (let at = column; at <= last; at++) {
-      if (this.#cells[at] !== undefined) throw this.unreadable(`has two cells ${cellName(at, this.#row)}`);
-      this.#cells[at] = cell;
-      const facts = this.#factsOf(at);
-      facts.lastRow[kind] = this.#row;
+      if (this.cells[at] !== undefined) throw this.unreadable(`has two cells ${cellName(at, this.row)}`);
+      this.cells[at] = cell;
+      const facts = this.factsOf(at);
+      facts.lastRow[kind] = this.row;
       if (cell !== text) facts.escaped = true;
-      if (this.#isLeading) this.#values[at] = value;
+      if (this.isLeading) this.values[at] = value;
     }
   }
 
   /** Records cells whose value is not in the file. They are blank. */
   addLostCell(column: number, lost: LostCell, shown: string, count = 1): void {
-    if (column + count > MAX_TABLE_COLUMNS) throw this.#tooManyColumns(column + count - 1);
+    if (column + count > MAX_TABLE_COLUMNS) throw this.tooManyColumns(column + count - 1);
     for (let at = column; at < column + count; at++) {
-      const facts = this.#factsOf(at);
-      const cell = cellName(at, this.#row);
+      const facts = this.factsOf(at);
+      const cell = cellName(at, this.row);
       const cells = (facts[lost] ??= { count: 0, cell, shown: shown.slice(0, SHOWN_CHARACTERS) });
       cells.count++;
-      this.#lost.push(cells);
+      this.lost.push(cells);
     }
   }
 
   /** Ends the row, and repeats it. A row whose cells are all blank is not written, and the result is false. */
   endRow(count = 1): boolean {
-    if (this.#cells.length === 0 && this.#lost.length === 0) return false;
-    const last = this.#row + count - 1;
+    if (this.cells.length === 0 && this.lost.length === 0) return false;
+    const last = this.row + count - 1;
     if (last > MAX_ROWS) throw this.unreadable(`has more than ${MAX_ROWS} rows`);
-    if (count > 1) this.#repeatFacts(last);
-    this.#countBlankRows();
-    const values = this.#cells.length === 0 ? '' : SEPARATOR_TEXT + this.#cells.join(SEPARATOR_TEXT);
-    if (values.length > this.#longestRow / MAX_BYTES_PER_CHARACTER)
-      this.#longestRow = Math.max(this.#longestRow, Buffer.byteLength(values));
-    if (!this.#isLeading) this.#fewestValues = Math.min(this.#fewestValues, this.#cells.length);
-    for (let row = this.#row; row <= last; row++) {
-      if (this.#isLeading) this.#addLeadingRow(row);
-      this.#append(`${row}${values}\n`);
+    if (count > 1) this.repeatFacts(last);
+    this.countBlankRows();
+    const values = this.cells.length === 0 ? '' : SEPARATOR_TEXT + this.cells.join(SEPARATOR_TEXT);
+    if (values.length > this.longestRow / MAX_BYTES_PER_CHARACTER)
+      this.longestRow = Math.max(this.longestRow, Buffer.byteLength(values));
+    if (!this.isLeading) this.fewestValues = Math.min(this.fewestValues, this.cells.length);
+    for (let row = this.row; row <= last; row++) {
+      if (this.isLeading) this.addLeadingRow(row);
+      this.append(`${row}${values}\n`);
     }
-    this.#rows += count;
-    this.#row = last;
-    this.#lastRow = last;
-    this.#cells = [];
-    this.#values = [];
-    this.#lost = [];
-    this.#rowCharacters = 0;
+    this.rows += count;
+    this.row = last;
+    this.lastRow = last;
+    this.cells = [];
+    this.values = [];
+    this.lost = [];
+    this.rowCharacters = 0;
     return true;
   }
 
   /** Writes the rest and returns what the sheet holds. */
   end(): WrittenSheet {
-    this.#flush();
-    const columns = Array.from(this.#columns, (facts) => facts ?? newFacts());
+    this.flush();
+    const columns = Array.from(this.columns, (facts) => facts ?? newFacts());
     // Each row will have all columns.
-    if (this.#rows * columns.length > this.#maxBytes) throw this.#tooLarge();
+    if (this.rows * columns.length > this.maxBytes) throw this.tooLarge();
     return {
       columns,
-      leadingRows: this.#leadingRows,
-      rows: this.#rows,
-      blankRows: this.#blankRows,
-      bytes: this.#bytes,
-      fewestValues: this.#fewestValues,
-      longestRow: this.#longestRow + columns.length + MAX_NUMBER_CHARACTERS,
+      leadingRows: this.leadingRows,
+      rows: this.rows,
+      blankRows: this.blankRows,
+      bytes: this.bytes,
+      fewestValues: this.fewestValues,
+      longestRow: this.longestRow + columns.length + MAX_NUMBER_CHARACTERS,
     };
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
+    closeSync(this.descriptor);
   }
 
   unreadable(problem: string): SluiceError {
-    const { file } = this.#options;
+    const { file } = this.options;
     return new SluiceError(
       'FILE_UNREADABLE',
       `${file} ${problem}. Save the workbook again, or save its sheet as CSV.`,
@@ -206,60 +206,60 @@ export class SheetWriter implements Disposable {
     );
   }
 
-  get #isLeading(): boolean {
-    return this.#leadingRows.length < LEADING_ROWS && this.#leadingCharacters < LEADING_CHARACTERS;
+  private get isLeading(): boolean {
+    return this.leadingRows.length < LEADING_ROWS && this.leadingCharacters < LEADING_CHARACTERS;
   }
 
-  #addLeadingRow(row: number): void {
-    this.#flush(); // The offset is then known.
-    this.#leadingRows.push({ row, offset: this.#bytes, cells: this.#values });
-    this.#leadingCharacters += this.#rowCharacters;
+  private addLeadingRow(row: number): void {
+    this.flush(); // The offset is then known.
+    this.leadingRows.push({ row, offset: this.bytes, cells: this.values });
+    this.leadingCharacters += this.rowCharacters;
   }
 
-  #countBlankRows(): void {
-    const blank = this.#row - this.#lastRow - 1;
-    if (blank === 0 || this.#isLeading) return;
-    this.#blankRows.first ||= this.#lastRow + 1;
-    this.#blankRows.count += blank;
+  private countBlankRows(): void {
+    const blank = this.row - this.lastRow - 1;
+    if (blank === 0 || this.isLeading) return;
+    this.blankRows.first ||= this.lastRow + 1;
+    this.blankRows.count += blank;
   }
 
-  #factsOf(column: number): SheetColumnFacts {
-    return (this.#columns[column] ??= newFacts());
+  private factsOf(column: number): SheetColumnFacts {
+    return (this.columns[column] ??= newFacts());
   }
 
-  #repeatFacts(last: number): void {
-    for (const cells of this.#lost) cells.count += last - this.#row;
-    for (const column of this.#cells.keys()) {
-      const lastRow = this.#columns[column]?.lastRow ?? {};
-      for (const kind of CELL_KINDS) if (lastRow[kind] === this.#row) lastRow[kind] = last;
+  private repeatFacts(last: number): void {
+    for (const cells of this.lost) cells.count += last - this.row;
+    for (const column of this.cells.keys()) {
+      const lastRow = this.columns[column]?.lastRow ?? {};
+      for (const kind of CELL_KINDS) if (lastRow[kind] === this.row) lastRow[kind] = last;
     }
   }
 
-  #append(text: string): void {
-    this.#buffer += text;
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
+  private append(text: string): void {
+    this.buffer += text;
+    if (this.buffer.length >= BUFFER_CHARACTERS) this.flush();
   }
 
-  #flush(): void {
-    const bytes = Buffer.from(this.#buffer);
-    this.#buffer = '';
-    this.#bytes += bytes.length;
-    if (this.#bytes > this.#maxBytes) throw this.#tooLarge();
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#descriptor, bytes, at);
+  private flush(): void {
+    const bytes = Buffer.from(this.buffer);
+    this.buffer = '';
+    this.bytes += bytes.length;
+    if (this.bytes > this.maxBytes) throw this.tooLarge();
+    for (let at = 0; at < bytes.length;) at += writeSync(this.descriptor, bytes, at);
   }
 
-  #tooLarge(): SluiceError {
-    const { file } = this.#options;
+  private tooLarge(): SluiceError {
+    const { file } = this.options;
     return new SluiceError(
       'FILE_TOO_LARGE',
-      `The sheet of ${file} unpacks to more than ${this.#maxBytes} bytes. Delete unused rows and columns.`,
-      { details: { file, limit: this.#maxBytes } },
+      `The sheet of ${file} unpacks to more than ${this.maxBytes} bytes. Delete unused rows and columns.`,
+      { details: { file, limit: this.maxBytes } },
     );
   }
 
-  #tooManyColumns(column: number): SluiceError {
-    const { file } = this.#options;
-    const cell = cellName(column, this.#row);
+  private tooManyColumns(column: number): SluiceError {
+    const { file } = this.options;
+    const cell = cellName(column, this.row);
     return new SluiceError(
       'TOO_MANY_COLUMNS',
       `${file} has a value in cell ${cell}; a table has at most ${MAX_TABLE_COLUMNS} columns. ` +

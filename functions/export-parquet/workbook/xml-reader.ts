@@ -39,40 +39,40 @@ export interface XmlHandler {
  * the prefix that the handler uses. Elements of other namespaces have a name that starts with `?`.
  */
 export class XmlReader {
-  readonly #parser = new SaxesParser({ xmlns: false, position: false });
-  readonly #handler: XmlHandler;
-  readonly #part: string;
-  readonly #namespaces: Readonly<Record<string, string>>;
-  #decoder: TextDecoder | undefined;
-  #sincePart = 0;
-  #depth = 0;
+  private readonly parser = new SaxesParser({ xmlns: false, position: false });
+  private readonly handler: XmlHandler;
+  private readonly part: string;
+  private readonly namespaces: Readonly<Record<string, string>>;
+  private decoder: TextDecoder | undefined;
+  private sincePart = 0;
+  private depth = 0;
   /** Whether a tag of the current slice can declare a namespace. To look at all attributes is slow. */
-  #mayDeclare = false;
-  #foundBefore = false;
-  #hasOpened = false;
-  #tail = '';
-  #declared: [prefix: string, uri: string][] = [];
+  private mayDeclare = false;
+  private foundBefore = false;
+  private hasOpened = false;
+  private tail = '';
+  private declared: [prefix: string, uri: string][] = [];
   /** The namespaces of enclosing elements, and the depth at which they were declared. */
-  readonly #scopes: { depth: number; prefixes: Map<string, string> }[] = [];
-  #prefixes = new Map<string, string>();
-  #names = new Map<string, string>();
+  private readonly scopes: { depth: number; prefixes: Map<string, string> }[] = [];
+  private prefixes = new Map<string, string>();
+  private names = new Map<string, string>();
   /** For a name such as `office:value`, the names that it can have in the document: one for each prefix. */
-  #attributeNames = new Map<string, readonly string[]>();
-  #attributes: Attributes = {};
+  private attributeNames = new Map<string, readonly string[]>();
+  private attributes: Attributes = {};
 
   /** `part` is the name of the document, for messages. */
   constructor(part: string, namespaces: Readonly<Record<string, string>>, handler: XmlHandler) {
-    this.#part = part;
-    this.#namespaces = namespaces;
-    this.#handler = handler;
+    this.part = part;
+    this.namespaces = namespaces;
+    this.handler = handler;
     // The parser is five times slower with more than six listeners, because V8 then stores its state in a hash table.
-    this.#parser.on('doctype', () => {
-      throw this.#unreadable('has a document type');
+    this.parser.on('doctype', () => {
+      throw this.unreadable('has a document type');
     });
-    this.#parser.on('opentag', ({ name, attributes }) => this.#onOpen(name, attributes));
-    this.#parser.on('closetag', ({ name }) => this.#onClose(name));
-    this.#parser.on('text', (text) => this.#onText(text));
-    this.#parser.on('cdata', (text) => this.#onText(text));
+    this.parser.on('opentag', ({ name, attributes }) => this.onOpen(name, attributes));
+    this.parser.on('closetag', ({ name }) => this.onClose(name));
+    this.parser.on('text', (text) => this.onText(text));
+    this.parser.on('cdata', (text) => this.onText(text));
   }
 
   /** Reads a whole document. Throws FILE_UNREADABLE, and what `chunks` and the handler throw. */
@@ -88,130 +88,130 @@ export class XmlReader {
   }
 
   push(chunk: Buffer): void {
-    this.#decoder ??= new TextDecoder(utf16Of(chunk) ?? 'utf-8', { fatal: true });
-    this.#guard(() => {
-      const text = this.#decoder?.decode(chunk, { stream: true }) ?? '';
-      for (let at = 0; at < text.length; at += SLICE_CHARACTERS) this.#parse(text.slice(at, at + SLICE_CHARACTERS));
+    this.decoder ??= new TextDecoder(utf16Of(chunk) ?? 'utf-8', { fatal: true });
+    this.guard(() => {
+      const text = this.decoder?.decode(chunk, { stream: true }) ?? '';
+      for (let at = 0; at < text.length; at += SLICE_CHARACTERS) this.parse(text.slice(at, at + SLICE_CHARACTERS));
     });
   }
 
   end(): void {
-    this.#guard(() => {
-      this.#parse(this.#decoder?.decode() ?? '');
-      this.#parser.close();
+    this.guard(() => {
+      this.parse(this.decoder?.decode() ?? '');
+      this.parser.close();
     });
   }
 
-  #parse(text: string): void {
-    this.#sincePart += text.length;
-    const found = text.includes(XMLNS) || (this.#tail + text.slice(0, XMLNS.length)).includes(XMLNS);
+  private parse(text: string): void {
+    this.sincePart += text.length;
+    const found = text.includes(XMLNS) || (this.tail + text.slice(0, XMLNS.length)).includes(XMLNS);
     // A tag can begin in an earlier slice.
-    this.#mayDeclare = found || this.#foundBefore || (this.#mayDeclare && !this.#hasOpened);
-    this.#foundBefore = found;
-    this.#hasOpened = false;
-    this.#tail = text.slice(-XMLNS.length);
-    this.#parser.write(text);
-    if (this.#sincePart > MAX_PART_CHARACTERS)
-      throw this.#unreadable(`has a text or a tag of more than ${MAX_PART_CHARACTERS} characters`);
+    this.mayDeclare = found || this.foundBefore || (this.mayDeclare && !this.hasOpened);
+    this.foundBefore = found;
+    this.hasOpened = false;
+    this.tail = text.slice(-XMLNS.length);
+    this.parser.write(text);
+    if (this.sincePart > MAX_PART_CHARACTERS)
+      throw this.unreadable(`has a text or a tag of more than ${MAX_PART_CHARACTERS} characters`);
   }
 
-  #guard(work: () => void): void {
+  private guard(work: () => void): void {
     try {
       work();
     } catch (thrown) {
       // The handler writes files: an error of the system, such as a full disk, is not an error of the document.
       if (thrown instanceof SluiceError || typeof (thrown as NodeJS.ErrnoException).syscall === 'string') throw thrown;
-      throw this.#unreadable(`is not valid XML: ${reasonOf(thrown)}`, thrown);
+      throw this.unreadable(`is not valid XML: ${reasonOf(thrown)}`, thrown);
     }
   }
 
-  #onOpen(name: string, attributes: Attributes): void {
-    this.#sincePart = 0;
-    if (++this.#depth > MAX_DEPTH) throw this.#unreadable(`has more than ${MAX_DEPTH} levels of elements`);
-    if (this.#depth === 1) this.#checkEncoding();
-    this.#hasOpened = true;
-    if (this.#mayDeclare) {
+  private onOpen(name: string, attributes: Attributes): void {
+    this.sincePart = 0;
+    if (++this.depth > MAX_DEPTH) throw this.unreadable(`has more than ${MAX_DEPTH} levels of elements`);
+    if (this.depth === 1) this.checkEncoding();
+    this.hasOpened = true;
+    if (this.mayDeclare) {
       for (const attribute in attributes)
-        if (attribute.startsWith(XMLNS)) this.#declare(attribute, attributes[attribute] ?? '');
-      if (this.#declared.length > 0) this.#openScope();
+        if (attribute.startsWith(XMLNS)) this.declareNamespace(attribute, attributes[attribute] ?? '');
+      if (this.declared.length > 0) this.openScope();
     }
-    this.#attributes = attributes;
-    this.#handler.open(this.#nameOf(name), attributes, this.#readAttribute);
+    this.attributes = attributes;
+    this.handler.open(this.nameOf(name), attributes, this.readAttribute);
   }
 
-  #checkEncoding(): void {
-    const { encoding = 'utf-8' } = this.#parser.xmlDecl;
-    if (!ENCODINGS.test(encoding)) throw this.#unreadable(`has the encoding ${encoding}`);
+  private checkEncoding(): void {
+    const { encoding = 'utf-8' } = this.parser.xmlDecl;
+    if (!ENCODINGS.test(encoding)) throw this.unreadable(`has the encoding ${encoding}`);
   }
 
-  #declare(attribute: string, uri: string): void {
-    if (attribute === XMLNS) this.#declared.push(['', uri]);
-    else if (attribute.startsWith(`${XMLNS}:`)) this.#declared.push([attribute.slice(XMLNS.length + 1), uri]);
+  private declareNamespace(attribute: string, uri: string): void {
+    if (attribute === XMLNS) this.declared.push(['', uri]);
+    else if (attribute.startsWith(`${XMLNS}:`)) this.declared.push([attribute.slice(XMLNS.length + 1), uri]);
   }
 
-  #openScope(): void {
-    this.#scopes.push({ depth: this.#depth, prefixes: this.#prefixes });
-    this.#setPrefixes(new Map([...this.#prefixes, ...this.#declared]));
-    this.#declared = [];
-    if (this.#prefixes.size > MAX_PREFIXES) throw this.#unreadable(`declares more than ${MAX_PREFIXES} namespaces`);
+  private openScope(): void {
+    this.scopes.push({ depth: this.depth, prefixes: this.prefixes });
+    this.setPrefixes(new Map([...this.prefixes, ...this.declared]));
+    this.declared = [];
+    if (this.prefixes.size > MAX_PREFIXES) throw this.unreadable(`declares more than ${MAX_PREFIXES} namespaces`);
   }
 
-  #onText(text: string): void {
-    this.#sincePart = 0;
-    this.#handler.text?.(text);
+  private onText(text: string): void {
+    this.sincePart = 0;
+    this.handler.text?.(text);
   }
 
-  #onClose(name: string): void {
-    this.#sincePart = 0;
-    this.#handler.close?.(this.#nameOf(name));
-    const scope = this.#scopes.at(-1);
-    if (scope?.depth === this.#depth) {
-      this.#scopes.pop();
-      this.#setPrefixes(scope.prefixes);
+  private onClose(name: string): void {
+    this.sincePart = 0;
+    this.handler.close?.(this.nameOf(name));
+    const scope = this.scopes.at(-1);
+    if (scope?.depth === this.depth) {
+      this.scopes.pop();
+      this.setPrefixes(scope.prefixes);
     }
-    this.#depth--;
+    this.depth--;
   }
 
-  #setPrefixes(prefixes: Map<string, string>): void {
-    this.#prefixes = prefixes;
-    this.#names = new Map();
-    this.#attributeNames = new Map();
+  private setPrefixes(prefixes: Map<string, string>): void {
+    this.prefixes = prefixes;
+    this.names = new Map();
+    this.attributeNames = new Map();
   }
 
-  #nameOf(written: string): string {
-    const known = this.#names.get(written);
+  private nameOf(written: string): string {
+    const known = this.names.get(written);
     if (known !== undefined) return known;
     const colon = written.indexOf(':');
-    const uri = this.#prefixes.get(colon < 0 ? '' : written.slice(0, colon)) ?? '';
-    const prefix = this.#namespaces[uri];
+    const uri = this.prefixes.get(colon < 0 ? '' : written.slice(0, colon)) ?? '';
+    const prefix = this.namespaces[uri];
     const local = written.slice(colon + 1);
     const name = prefix === undefined ? `?${local}` : prefix === '' ? local : `${prefix}:${local}`;
-    if (this.#names.size >= MAX_NAMES) this.#names.clear();
-    this.#names.set(written, name);
+    if (this.names.size >= MAX_NAMES) this.names.clear();
+    this.names.set(written, name);
     return name;
   }
 
-  readonly #readAttribute: ReadAttribute = (name) => {
-    for (const written of this.#attributeNames.get(name) ?? this.#addAttributeNames(name)) {
-      const value = this.#attributes[written];
+  private readonly readAttribute: ReadAttribute = (name) => {
+    for (const written of this.attributeNames.get(name) ?? this.addAttributeNames(name)) {
+      const value = this.attributes[written];
       if (value !== undefined) return value;
     }
     return undefined;
   };
 
-  #addAttributeNames(name: string): readonly string[] {
+  private addAttributeNames(name: string): readonly string[] {
     const [prefix, local] = name.split(':', 2);
-    const names = [...this.#prefixes].flatMap(([written, uri]) =>
-      written !== '' && this.#namespaces[uri] === prefix ? [`${written}:${local}`] : [],
+    const names = [...this.prefixes].flatMap(([written, uri]) =>
+      written !== '' && this.namespaces[uri] === prefix ? [`${written}:${local}`] : [],
     );
     if (names.length === 0) names.push(name); // A document without declarations.
-    this.#attributeNames.set(name, names);
+    this.attributeNames.set(name, names);
     return names;
   }
 
-  #unreadable(problem: string, cause?: unknown): SluiceError {
+  private unreadable(problem: string, cause?: unknown): SluiceError {
     const advice = 'Open the document in the program that wrote it, and save it again.';
-    return new SluiceError('FILE_UNREADABLE', `${this.#part} ${problem}. ${advice}`, { cause });
+    return new SluiceError('FILE_UNREADABLE', `${this.part} ${problem}. ${advice}`, { cause });
   }
 }
 

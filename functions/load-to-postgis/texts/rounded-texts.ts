@@ -108,154 +108,154 @@ interface ZipLimits {
 
 /** Collects the notes about one or several documents of a format. */
 export class Scanner {
-  readonly #findings = new Map<string, Finding>();
-  readonly #format: string;
+  private readonly findings = new Map<string, Finding>();
+  private readonly format: string;
   /** The declared types of fields that GDAL does not read as text. */
-  readonly #types = new Map<string, string>();
+  private readonly types = new Map<string, string>();
   /** The element of the features of a GPX layer. */
-  readonly #feature: string | undefined;
-  #parent = '';
-  #inTrack = false;
-  #inPlacemark = false;
+  private readonly feature: string | undefined;
+  private parent = '';
+  private inTrack = false;
+  private inPlacemark = false;
   /** Links of the current element of GPX. */
-  #links = 0;
+  private links = 0;
   /** Whether a KML document declares fields. Then GDAL reads only these. */
-  #hasSchema = false;
+  private hasSchema = false;
   /** The name of the open element `Data`. */
-  #data: string | undefined;
+  private data: string | undefined;
   /** The values of elements `Data`, by their name. */
-  readonly #untyped = new Map<string, { count: number; first: string }>();
+  private readonly untyped = new Map<string, { count: number; first: string }>();
   /** The fields that the schemas of a KML document declare, and the values of other SimpleData. */
-  readonly #declared = new Set<string>();
-  readonly #undeclared = new Map<string, { count: number; first: string }>();
-  readonly #values: KmlValues | GpxValues;
+  private readonly declared = new Set<string>();
+  private readonly undeclared = new Map<string, { count: number; first: string }>();
+  private readonly values: KmlValues | GpxValues;
 
   /** The marker beside values of a rewritten document (value-markers.ts). */
-  readonly #valueMarker: string | undefined;
+  private readonly valueMarker: string | undefined;
 
   constructor(format: string, feature: string | undefined, valueMarker?: string) {
-    this.#valueMarker = valueMarker;
-    this.#format = format;
-    this.#feature = feature;
-    const find = this.#find.bind(this);
-    this.#values = format === 'GPX' ? new GpxValues(feature, find) : new KmlValues(find);
+    this.valueMarker = valueMarker;
+    this.format = format;
+    this.feature = feature;
+    const find = this.find.bind(this);
+    this.values = format === 'GPX' ? new GpxValues(feature, find) : new KmlValues(find);
   }
 
   add(read: Element): void {
-    const valueMarker = this.#valueMarker;
+    const valueMarker = this.valueMarker;
     const hasMarker = valueMarker !== undefined && read.text.includes(valueMarker);
     const element = hasMarker ? { ...read, text: read.text.replaceAll(valueMarker, '') } : read;
-    this.#values.add(element);
-    if (this.#format === 'GPX') this.#addGpx(element);
-    else this.#addKml(element);
+    this.values.add(element);
+    if (this.format === 'GPX') this.addGpx(element);
+    else this.addKml(element);
   }
 
   /** The notes after the last document. `columns` are the names of the columns. */
   notes(file: string, columns: ReadonlySet<string>): Note[] {
-    if (this.#hasSchema)
-      for (const [name, { count, first }] of this.#untyped) {
+    if (this.hasSchema)
+      for (const [name, { count, first }] of this.untyped) {
         if (columns.has(name)) continue;
         const element = `<Data name=${JSON.stringify(name)}>`;
         const predicate = `values of ${element} were left out, because the layer has a schema.`;
-        this.#findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
+        this.findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
       }
-    for (const [name, { count, first }] of this.#undeclared) {
-      if (this.#declared.has(name) || columns.has(name)) continue;
+    for (const [name, { count, first }] of this.undeclared) {
+      if (this.declared.has(name) || columns.has(name)) continue;
       const predicate = `values of <SimpleData name=${JSON.stringify(name)}> were left out, because no schema has it.`;
-      this.#findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
+      this.findings.set(predicate, { code: 'VALUES_MISSING', predicate, count, first });
     }
-    return [...this.#findings.values()].map(({ code, column, predicate, count, first }) => {
+    return [...this.findings.values()].map(({ code, column, predicate, count, first }) => {
       const place = column === undefined ? {} : { column };
       const value = JSON.stringify(Buffer.from(first, 'latin1').toString('utf8').slice(0, MAX_VALUE_CHARACTERS));
       return { code, file, ...place, message: `${count} ${predicate} The first is ${value}.` };
     });
   }
 
-  #addKml(element: Element): void {
+  private addKml(element: Element): void {
     const { isEnd, name, attributes } = element;
     const value = trimmed(element.text);
-    if (name === 'Track') this.#inTrack = !isEnd;
-    if (name === 'Placemark') this.#inPlacemark = !isEnd;
-    if (name === 'Data') this.#data = isEnd ? undefined : fieldNameOf(attributes);
+    if (name === 'Track') this.inTrack = !isEnd;
+    if (name === 'Placemark') this.inPlacemark = !isEnd;
+    if (name === 'Data') this.data = isEnd ? undefined : fieldNameOf(attributes);
     if (isEnd) return;
-    if (name === 'value' && this.#data !== undefined && value !== '') addTo(this.#untyped, this.#data, value);
+    if (name === 'value' && this.data !== undefined && value !== '') addTo(this.untyped, this.data, value);
     if (name === 'Placemark' && ID.test(attributes))
-      this.#find(
+      this.find(
         'FEATURE_IDS_DROPPED',
         undefined,
         attributes.trim(),
         'placemarks have an id, which GDAL does not read.',
       );
-    if (this.#inPlacemark && KML_DROPPED.has(name))
-      this.#find('VALUES_MISSING', undefined, value || attributes, `elements <${name}> were left out.`);
+    if (this.inPlacemark && KML_DROPPED.has(name))
+      this.find('VALUES_MISSING', undefined, value || attributes, `elements <${name}> were left out.`);
     if (name === 'SimpleArrayData')
-      this.#find('VALUES_MISSING', undefined, attributes.trim(), 'lists of data of tracks were left out.');
-    if (name === 'SimpleField') this.#declare(attributes);
+      this.find('VALUES_MISSING', undefined, attributes.trim(), 'lists of data of tracks were left out.');
+    if (name === 'SimpleField') this.declareField(attributes);
     if (name === 'SimpleData') {
-      this.#addData(attributes, value);
-      this.#addPadded(element);
+      this.addData(attributes, value);
+      this.addPadded(element);
     }
     if (value === '') return;
-    if (name === 'value' && KML_TIME_COLUMNS.has(this.#data ?? '') && !this.#hasSchema)
-      this.#addTime(this.#data ?? '', value);
+    if (name === 'value' && KML_TIME_COLUMNS.has(this.data ?? '') && !this.hasSchema)
+      this.addTime(this.data ?? '', value);
     const column = KML_TIMES.get(name);
     if (column === undefined) return;
-    if (this.#inTrack) this.#find('VALUES_MISSING', undefined, value, 'times of positions of tracks were left out.');
-    else this.#addTime(column, value);
+    if (this.inTrack) this.find('VALUES_MISSING', undefined, value, 'times of positions of tracks were left out.');
+    else this.addTime(column, value);
   }
 
-  #declare(attributes: string): void {
-    this.#hasSchema = true;
+  private declareField(attributes: string): void {
+    this.hasSchema = true;
     const [declared, field] = [declaredTypeOf(attributes), fieldNameOf(attributes)];
-    if (field !== undefined) this.#declared.add(field);
-    if (declared !== undefined && field !== undefined) this.#types.set(field, declared);
+    if (field !== undefined) this.declared.add(field);
+    if (declared !== undefined && field !== undefined) this.types.set(field, declared);
   }
 
-  #addData(attributes: string, value: string): void {
+  private addData(attributes: string, value: string): void {
     if (value === '') return;
     const field = fieldNameOf(attributes) ?? '';
-    if (!this.#declared.has(field)) addTo(this.#undeclared, field, value);
-    const declared = this.#types.get(field);
+    if (!this.declared.has(field)) addTo(this.undeclared, field, value);
+    const declared = this.types.get(field);
     if (declared === undefined) return;
     const facts = new TextFacts(declared);
     facts.add(value);
     if (facts.type() === declaredType(declared)) return;
     const predicate = `values of column ${JSON.stringify(field)} exceed its declared type, and were changed.`;
-    this.#find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep them.`);
+    this.find('VALUES_CHANGED', field, value, `${predicate} Upload the .kml file of the archive to keep them.`);
   }
 
   /** The documents of formats other than archives are rewritten, so that GDAL keeps white space. */
-  #addPadded({ attributes, text, textEnd, isLeaf }: Element): void {
-    if (this.#format !== 'KMZ' || !isLeaf || !(PADDED.test(text) || PADDED.test(textEnd))) return;
+  private addPadded({ attributes, text, textEnd, isLeaf }: Element): void {
+    if (this.format !== 'KMZ' || !isLeaf || !(PADDED.test(text) || PADDED.test(textEnd))) return;
     const field = fieldNameOf(attributes) ?? '';
     const predicate = `values of column ${JSON.stringify(field)} have white space around them, which was removed.`;
-    this.#find('VALUES_CHANGED', field, text, `${predicate} Upload the .kml file of the archive to keep it.`);
+    this.find('VALUES_CHANGED', field, text, `${predicate} Upload the .kml file of the archive to keep it.`);
   }
 
-  #addGpx({ isEnd, name, attributes, text }: Element): void {
+  private addGpx({ isEnd, name, attributes, text }: Element): void {
     const value = trimmed(text);
-    if (GPX_PARENTS.has(name)) [this.#parent, this.#links] = [isEnd ? '' : name, 0];
-    if (name === 'link' && !isEnd && this.#parent === this.#feature && ++this.#links > GPX_LINKS)
-      this.#find(
+    if (GPX_PARENTS.has(name)) [this.parent, this.links] = [isEnd ? '' : name, 0];
+    if (name === 'link' && !isEnd && this.parent === this.feature && ++this.links > GPX_LINKS)
+      this.find(
         'VALUES_MISSING',
         undefined,
         attributes.trim(),
         'links beyond the second one of a feature were left out.',
       );
-    if (isEnd || value === '' || this.#parent !== this.#feature) return;
+    if (isEnd || value === '' || this.parent !== this.feature) return;
     const column = GPX_TIMES.get(name);
-    if (column !== undefined) this.#addTime(column, value);
+    if (column !== undefined) this.addTime(column, value);
     else if (GPX_NUMBERS.has(name) && !Number.isNaN(Number(value)) && !isExactDouble(value))
-      this.#find('VALUES_CHANGED', name, value, `numbers of column "${name}" have more digits than a double.`);
+      this.find('VALUES_CHANGED', name, value, `numbers of column "${name}" have more digits than a double.`);
   }
 
-  #addTime(column: string, value: string): void {
+  private addTime(column: string, value: string): void {
     if (FINE_TIME.test(value))
-      this.#find('VALUES_CHANGED', column, value, `times of column "${column}" were cut to milliseconds.`);
-    else if (/^\d{4}-\d{2}$/.test(value) && this.#data === undefined)
-      this.#find('VALUES_CHANGED', column, value, `months of column "${column}" are stored as their first day.`);
+      this.find('VALUES_CHANGED', column, value, `times of column "${column}" were cut to milliseconds.`);
+    else if (/^\d{4}-\d{2}$/.test(value) && this.data === undefined)
+      this.find('VALUES_CHANGED', column, value, `months of column "${column}" are stored as their first day.`);
     else if (timeTypeOf(value) === undefined || /^\d{4}-\d{2}$/.test(value))
-      this.#find(
+      this.find(
         'VALUES_MISSING',
         column,
         value,
@@ -263,11 +263,11 @@ export class Scanner {
       );
   }
 
-  #find(code: string, column: string | undefined, value: string, predicate: string): void {
-    const found = this.#findings.get(predicate);
+  private find(code: string, column: string | undefined, value: string, predicate: string): void {
+    const found = this.findings.get(predicate);
     if (found !== undefined) found.count++;
     else
-      this.#findings.set(predicate, {
+      this.findings.set(predicate, {
         code,
         ...(column === undefined ? {} : { column }),
         predicate,

@@ -72,113 +72,113 @@ interface Cell {
 class XlsxSheetHandler implements XmlHandler {
   hiddenRows = 0;
   mergedRanges = 0;
-  readonly #hiddenColumns: [first: number, last: number][] = [];
-  readonly #workbook: XlsxWorkbook;
-  readonly #strings: SharedStrings;
-  readonly #writer: SheetWriter;
-  readonly #inline: TextCollector;
-  #row = 0;
-  #isRowStarted = false;
-  #inRow = false;
-  #isHidden = false;
-  #column = -1;
-  #cell: Cell | undefined;
-  #inValue = false;
-  #inInline = false;
-  #text = '';
+  private readonly hiddenColumns: [first: number, last: number][] = [];
+  private readonly workbook: XlsxWorkbook;
+  private readonly strings: SharedStrings;
+  private readonly writer: SheetWriter;
+  private readonly inline: TextCollector;
+  private row = 0;
+  private isRowStarted = false;
+  private inRow = false;
+  private isHidden = false;
+  private column = -1;
+  private cell: Cell | undefined;
+  private inValue = false;
+  private inInline = false;
+  private cellText = '';
 
   constructor(workbook: XlsxWorkbook, strings: SharedStrings, writer: SheetWriter) {
-    this.#workbook = workbook;
-    this.#strings = strings;
-    this.#writer = writer;
-    this.#inline = new TextCollector(strings.file);
+    this.workbook = workbook;
+    this.strings = strings;
+    this.writer = writer;
+    this.inline = new TextCollector(strings.file);
   }
 
   open(name: string, attributes: Attributes): void {
-    if (this.#inInline) this.#inline.open(name);
-    else if (this.#cell !== undefined) this.#openInCell(this.#cell, name);
-    else if (this.#inRow) {
-      if (name === 'c') this.#openCell(attributes);
-    } else if (name === 'row') this.#openRow(attributes);
+    if (this.inInline) this.inline.open(name);
+    else if (this.cell !== undefined) this.openInCell(this.cell, name);
+    else if (this.inRow) {
+      if (name === 'c') this.openCell(attributes);
+    } else if (name === 'row') this.openRow(attributes);
     else if (name === 'mergeCell') this.mergedRanges++;
-    else if (name === 'col' && isTrue(attributes.hidden) && this.#hiddenColumns.length < MAX_HIDDEN_RANGES)
-      this.#hiddenColumns.push([Number(attributes.min), Number(attributes.max)]);
+    else if (name === 'col' && isTrue(attributes.hidden) && this.hiddenColumns.length < MAX_HIDDEN_RANGES)
+      this.hiddenColumns.push([Number(attributes.min), Number(attributes.max)]);
   }
 
   text(text: string): void {
-    if (this.#inValue) this.#text = joinText(this.#text, text, this.#strings.file);
-    else if (this.#inInline) this.#inline.add(text);
+    if (this.inValue) this.cellText = joinText(this.cellText, text, this.strings.file);
+    else if (this.inInline) this.inline.add(text);
   }
 
   close(name: string): void {
-    if (this.#inInline) {
-      if (name === 'is') this.#inInline = false;
-      else this.#inline.close(name);
-    } else if (this.#cell !== undefined) {
-      if (name === 'v') this.#inValue = false;
-      else if (name === 'c') this.#closeCell(this.#cell);
-    } else if (name === 'row' && this.#inRow) {
-      this.#inRow = false;
-      if (this.#isRowStarted && this.#writer.endRow() && this.#isHidden) this.hiddenRows++;
+    if (this.inInline) {
+      if (name === 'is') this.inInline = false;
+      else this.inline.close(name);
+    } else if (this.cell !== undefined) {
+      if (name === 'v') this.inValue = false;
+      else if (name === 'c') this.closeCell(this.cell);
+    } else if (name === 'row' && this.inRow) {
+      this.inRow = false;
+      if (this.isRowStarted && this.writer.endRow() && this.isHidden) this.hiddenRows++;
     }
   }
 
-  #openRow({ r: reference, hidden }: Attributes): void {
-    this.#inRow = true;
-    this.#isRowStarted = false;
-    this.#column = -1;
-    this.#isHidden = isTrue(hidden);
-    if (reference === undefined) this.#row++;
-    else if (ROW_NUMBER.test(reference)) this.#startRow(Number(reference));
-    else throw this.#writer.unreadable(`has a row with the number ${JSON.stringify(reference)}`);
+  private openRow({ r: reference, hidden }: Attributes): void {
+    this.inRow = true;
+    this.isRowStarted = false;
+    this.column = -1;
+    this.isHidden = isTrue(hidden);
+    if (reference === undefined) this.row++;
+    else if (ROW_NUMBER.test(reference)) this.startRow(Number(reference));
+    else throw this.writer.unreadable(`has a row with the number ${JSON.stringify(reference)}`);
   }
 
-  #startRow(row: number): void {
-    this.#row = row;
-    this.#isRowStarted = true;
-    this.#writer.startRow(row);
+  private startRow(row: number): void {
+    this.row = row;
+    this.isRowStarted = true;
+    this.writer.startRow(row);
   }
 
-  #openCell({ r: reference, t: type = 'n', s: style }: Attributes): void {
+  private openCell({ r: reference, t: type = 'n', s: style }: Attributes): void {
     const place = reference === undefined ? undefined : parseReference(reference);
     if (reference !== undefined && place === undefined)
-      throw this.#writer.unreadable(`has a cell with the reference ${JSON.stringify(reference)}`);
+      throw this.writer.unreadable(`has a cell with the reference ${JSON.stringify(reference)}`);
     // In a row without a number, the first reference determines it.
-    if (!this.#isRowStarted) this.#startRow(place?.row ?? this.#row);
-    if (place !== undefined && place.row !== this.#row)
-      throw this.#writer.unreadable(`has cell ${reference} in row ${this.#row}`);
-    this.#column = place?.column ?? this.#column + 1;
-    const format = this.#workbook.styles[Number(style ?? 0)] ?? 'number';
-    this.#cell = { column: this.#column, type, format, hasFormula: false, hasValue: false };
-    this.#text = '';
-    this.#inline.start();
+    if (!this.isRowStarted) this.startRow(place?.row ?? this.row);
+    if (place !== undefined && place.row !== this.row)
+      throw this.writer.unreadable(`has cell ${reference} in row ${this.row}`);
+    this.column = place?.column ?? this.column + 1;
+    const format = this.workbook.styles[Number(style ?? 0)] ?? 'number';
+    this.cell = { column: this.column, type, format, hasFormula: false, hasValue: false };
+    this.cellText = '';
+    this.inline.start();
   }
 
-  #openInCell(cell: Cell, name: string): void {
+  private openInCell(cell: Cell, name: string): void {
     if (name === 'v') {
       cell.hasValue = true;
-      this.#inValue = true;
+      this.inValue = true;
     } else if (name === 'f') cell.hasFormula = true;
-    else if (name === 'is') this.#inInline = true;
+    else if (name === 'is') this.inInline = true;
   }
 
-  #closeCell(cell: Cell): void {
-    this.#cell = undefined;
-    this.#inValue = false;
+  private closeCell(cell: Cell): void {
+    this.cell = undefined;
+    this.inValue = false;
     const { column, type, hasFormula, hasValue } = cell;
-    if (type === 'e') return this.#writer.addLostCell(column, 'error', this.#text || 'an error');
-    const value = this.#value(cell, this.#text);
-    if (value.text !== '') this.#writer.addCell(column, value);
+    if (type === 'e') return this.writer.addLostCell(column, 'error', this.cellText || 'an error');
+    const value = this.value(cell, this.cellText);
+    if (value.text !== '') this.writer.addCell(column, value);
     // A formula whose result is an empty text has a value of type `str`.
-    else if (hasFormula && !(hasValue && type === 'str')) this.#writer.addLostCell(column, 'formula', '');
+    else if (hasFormula && !(hasValue && type === 'str')) this.writer.addLostCell(column, 'formula', '');
   }
 
-  #value({ type, format, column }: Cell, written: string): CellValue {
+  private value({ type, format, column }: Cell, written: string): CellValue {
     switch (type) {
       case 's':
-        return textValue(this.#sharedString(written.trim(), column));
+        return textValue(this.sharedString(written.trim(), column));
       case 'inlineStr':
-        return textValue(unescapeText(this.#inline.text || written));
+        return textValue(unescapeText(this.inline.text || written));
       case 'str':
         return textValue(unescapeText(written));
       case 'b':
@@ -186,27 +186,27 @@ class XlsxSheetHandler implements XmlHandler {
       case 'd':
         return isoValue(written.trim(), format);
       default:
-        return this.#number(written.trim(), format);
+        return this.number(written.trim(), format);
     }
   }
 
-  #number(written: string, format: FormatKind): CellValue {
+  private number(written: string, format: FormatKind): CellValue {
     const text = numberText(written);
     if (text === undefined) return textValue(written);
-    const shown = format === 'number' ? undefined : serialValue(Number(text), format, this.#workbook.is1904);
+    const shown = format === 'number' ? undefined : serialValue(Number(text), format, this.workbook.is1904);
     return shown ?? { kind: 'number', text };
   }
 
-  #sharedString(index: string, column: number): string {
+  private sharedString(index: string, column: number): string {
     if (index === '') return '';
-    const text = /^\d{1,10}$/.test(index) ? this.#strings.get(Number(index)) : undefined;
+    const text = /^\d{1,10}$/.test(index) ? this.strings.get(Number(index)) : undefined;
     if (text !== undefined) return text;
-    throw this.#writer.unreadable(`refers to the missing text ${index} in column ${column + 1} of row ${this.#row}`);
+    throw this.writer.unreadable(`refers to the missing text ${index} in column ${column + 1} of row ${this.row}`);
   }
 
   /** How many of the first columns are hidden. */
   hiddenColumnsOf(columns: number): number {
-    return countHidden(this.#hiddenColumns, columns);
+    return countHidden(this.hiddenColumns, columns);
   }
 }
 
