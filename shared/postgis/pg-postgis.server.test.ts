@@ -84,6 +84,26 @@ test('the next session reuses the connection without the settings, tables and st
   await Promise.all([postgis.dropSchema(RUN), postgis.dropSchema(other.runId)]);
 });
 
+test('a temporary session has no schema of a run, and its tables end with it', async () => {
+  const first = await postgis.openTemporarySession(never);
+  expect(first.tables).toBe('temporary');
+  await first.query('create temporary table join_spatial (geom geometry)');
+  expect(await first.query('select count(*)::int as rows from join_spatial')).toEqual([{ rows: 0 }]);
+  await first.close();
+  await first.close();
+  await expect(first.query('select 1')).rejects.toMatchObject({ code: 'INTERNAL' });
+  const second = await postgis.openTemporarySession(never);
+  expect(await second.query("select to_regclass('join_spatial') is null as gone")).toEqual([{ gone: true }]);
+  await second.close();
+  expect(await postgis.listRunSchemas()).toEqual([]);
+  const stop = new AbortController();
+  const third = await postgis.openTemporarySession(stop.signal);
+  const sleeping = third.query('select pg_sleep(60)');
+  setImmediate(() => stop.abort());
+  await expect(sleeping).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT' });
+  await third.close();
+});
+
 test.each([
   ['was aborted', async (_session: PostgisSession, stop: AbortController) => stop.abort()],
   ['is within a transaction', (session: PostgisSession) => session.query('begin')],

@@ -3,7 +3,7 @@ import format from 'pg-format';
 import { statementFailure, isAlreadyCreated } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import type { ClaimRef } from '#shared/contracts/statuses.ts';
-import type { PostgisServer, PostgisSession, SessionClaim } from './postgis.ts';
+import type { PostgisServer, PostgisSession, SessionClaim, TableSession } from './postgis.ts';
 import { schemaOfRun } from './run-schema.ts';
 import { serverName } from './server-list.ts';
 import { ConnectionWatch, crashError, SERVER_STATE, type ServerState } from './server-crash.ts';
@@ -64,51 +64,87 @@ export class PgPostgis implements PostgisServer {
   }
 
   async openSession(claim: SessionClaim, signal: AbortSignal): Promise<PostgisSession> {
-    signal.throwIfAborted();
     const schema = schemaOfRun(claim.runId);
     const name = applicationName(claim);
+    const begin = async (client: PooledClient) => {
+      // Before the state is read: the warning of a crash can arrive together with the reply of the last statement here.
+      const watch = new ConnectionWatch(client);
+      try {
+        const before = await withCode(raiseFence(client, schema, claim));
+        if (claim.alone) await withCode(lockAlone(client, claim));
+        return { watch, before };
+      } catch (thrown) {
+        watch.stop();
+        throw thrown;
+      }
+    };
+    const { client, query, begun, close } = await this.#open({ name, schema, begin }, signal);
+    return {
+      schema,
+      tables: 'unlogged',
+      client,
+      connectionString: withParameters(this.#url, {
+        application_name: name,
+        options: `-c search_path=${schema},public ${SETTINGS}`,
+      }),
+      query,
+      close: async () => {
+        if (!(await close())) return;
+        const { watch, before } = begun;
+        watch.stop();
+        if (!watch.closed) return;
+        const crash = await crashError(claim.step, watch, before, () => this.#serverState(), signal);
+        if (crash) throw crash;
+      },
+    };
+  }
+
+  async openTemporarySession(signal: AbortSignal): Promise<TableSession> {
+    const begin = () => Promise.resolve();
+    const { client, query, close } = await this.#open({ name: 'sluice:temporary', schema: 'pg_temp', begin }, signal);
+    return { tables: 'temporary', client, query, close: async () => void (await close()) };
+  }
+
+  /**
+   * Takes a connection for a session that creates its tables in `schema`. `begin` is the first use of it; when it
+   * rejects, the connection is closed. `close` returns false when the session was closed before.
+   */
+  async #open<T>(
+    { name, schema, begin }: { name: string; schema: string; begin: (client: PooledClient) => Promise<T> },
+    signal: AbortSignal,
+  ): Promise<{ client: PooledClient; begun: T; query: TableSession['query']; close: () => Promise<boolean> }> {
+    signal.throwIfAborted();
     const client = await withCode(this.#sessions.take());
-    // Before the state is read: the warning of a crash can arrive together with the reply of the last statement here.
-    const watch = new ConnectionWatch(client);
     const stopCanceling = this.#cancelOnAbort(client, signal);
-    let before: ServerState;
+    let begun: T;
     try {
       const text = format('set application_name = %L; set search_path = %I, public', name, schema);
       // An idle connection of the pool can belong to a server that was stopped, which never replies.
       await withCode(client.query({ text, query_timeout: this.#replyMs } as pg.QueryConfig));
-      before = await withCode(raiseFence(client, schema, claim));
-      if (claim.alone) await withCode(lockAlone(client, claim));
+      begun = await begin(client);
     } catch (thrown) {
       stopCanceling();
-      watch.stop();
       this.#sessions.end(client);
       signal.throwIfAborted();
       throw thrown;
     }
     let open = true;
     return {
-      schema,
       client,
-      connectionString: withParameters(this.#url, {
-        application_name: name,
-        options: `-c search_path=${schema},public ${SETTINGS}`,
-      }),
+      begun,
       query: async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) => {
         signal.throwIfAborted();
-        if (!open) throw new SluiceError('INTERNAL', `The PostGIS session of step ${claim.step} is closed.`);
+        if (!open) throw new SluiceError('INTERNAL', `The PostGIS session ${name} is closed.`);
         return (await withCode(client.query<R>(sql, values))).rows;
       },
       close: async () => {
         stopCanceling();
-        if (!open) return;
+        if (!open) return false;
         open = false;
         // A cancel request may still arrive at this connection, so it is not used for another session.
         if (signal.aborted) this.#sessions.end(client);
         else await this.#sessions.giveBack(client);
-        watch.stop();
-        if (!watch.closed) return;
-        const crash = await crashError(claim.step, watch, before, () => this.#serverState(), signal);
-        if (crash) throw crash;
+        return true;
       },
     };
   }

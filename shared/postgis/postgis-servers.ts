@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { PgPostgis, type PgPostgisOptions } from './pg-postgis.ts';
-import type { Postgis, PostgisServer, PostgisSession, SessionClaim } from './postgis.ts';
+import type { Postgis, PostgisServer, PostgisSession, SessionClaim, TableSession } from './postgis.ts';
 import { rankServers, serverUrls } from './server-list.ts';
 
 /** How long a server that did not respond gets no new runs. Then it is tried again, before a run is placed on it. */
@@ -55,6 +56,13 @@ class PostgisServers implements Postgis {
       query: <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
         session.query<R>(sql, values).catch(naming(server)),
     };
+  }
+
+  /** Uses any server that responds. */
+  async openTemporarySession(signal: AbortSignal): Promise<TableSession> {
+    const server = this.#serverOf('', await this.chooseServer(randomUUID()));
+    if (this.#isSingle) return server.openTemporarySession(signal);
+    return this.#connected(server, server.openTemporarySession(signal));
   }
 
   async dropSchema(runId: string, server?: string): Promise<void> {

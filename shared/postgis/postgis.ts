@@ -20,6 +20,11 @@ export interface PostgisServer {
    * and STEP_BUSY for `alone` while another such session is open.
    */
   openSession(claim: SessionClaim, signal: AbortSignal): Promise<PostgisSession>;
+  /**
+   * Opens a session without a run, whose tables are temporary: the server drops them at its end. Aborting `signal`
+   * cancels the running statement. Throws DATABASE_UNAVAILABLE.
+   */
+  openTemporarySession(signal: AbortSignal): Promise<TableSession>;
   /** Drops the schema of a run and ends its sessions. Does nothing when the schema does not exist. */
   dropSchema(runId: string): Promise<void>;
   /** Names of the schemas of runs. */
@@ -57,8 +62,10 @@ export interface Postgis extends Omit<PostgisServer, 'name'> {
   warmUp(): Promise<void>;
 }
 
-export interface PostgisSession {
-  schema: string;
+/** A session that creates tables, either for a run or temporary ones. */
+export interface TableSession {
+  /** What follows `create` in statements that create a table. Later steps need the tables of a run. */
+  tables: 'unlogged' | 'temporary';
   /**
    * Must not be used after `close`, because another session may use the connection then. Its errors are those of `pg`.
    */
@@ -68,6 +75,12 @@ export interface PostgisSession {
    * statement that exceeds a limit, and the error of `pg` for another error of the statement.
    */
   query<R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
+  close(): Promise<void>;
+}
+
+/** The session of a claim. */
+export interface PostgisSession extends TableSession {
+  schema: string;
   /** Connection string of libpq for ogr2ogr and psql, with the same application_name and search_path. */
   connectionString: string;
   /**

@@ -185,6 +185,7 @@ export function fencedPostgis(postgis: Postgis, ledger: Pick<Ledger, 'getRun'>):
         throw thrown;
       }
     },
+    openTemporarySession: (signal) => postgis.openTemporarySession(signal),
     dropSchema: (runId, server) => postgis.dropSchema(runId, server),
     listRunSchemas: () => postgis.listRunSchemas(),
     ping: () => postgis.ping(),
