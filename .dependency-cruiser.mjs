@@ -28,7 +28,7 @@ const NESTED_LAYERS = {
   'functions/export-cog': [['read'], ['plan'], ['check'], ['write']],
   'functions/export-parquet': [['workbook'], ['parse']],
   'functions/export-parquet/workbook': [['ods', 'xlsx']],
-  'functions/join': [['import']],
+  'functions/join': [['import'], ['preview']],
   'functions/load-to-postgis': [
     ['staging'],
     ['readers'],

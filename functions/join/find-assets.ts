@@ -1,3 +1,4 @@
+import { JOINABLE_KINDS } from '#shared/contracts/join-keys.ts';
 import { asSluiceError, SluiceError } from '#shared/errors/sluice-error.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
@@ -11,8 +12,8 @@ export interface JoinAssets {
 }
 
 const KINDS = {
-  spatial_asset_id: ['spatial', 'joined'],
-  tabular_asset_id: ['tabular'],
+  spatial_asset_id: JOINABLE_KINDS.spatial,
+  tabular_asset_id: JOINABLE_KINDS.tabular,
 } as const satisfies Record<string, readonly AssetDocument['kind'][]>;
 type Field = keyof typeof KINDS;
 

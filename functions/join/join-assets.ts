@@ -77,7 +77,7 @@ function configOf({ run }: Claim): JoinConfig {
 }
 
 /** The CRS of an asset. All recipes transform to a CRS of the EPSG register. Throws ASSET_CRS_UNSUPPORTED. */
-function crsOf(asset: AssetDocument): { name: string; srid: number } {
+export function crsOf(asset: AssetDocument): { name: string; srid: number } {
   const srid = epsgNumber(asset.crs);
   if (srid !== undefined) return { name: `EPSG:${srid}`, srid };
   const found = asset.crs === null ? 'has no CRS' : `has the CRS ${asset.crs}, which has no EPSG code`;
@@ -86,10 +86,11 @@ function crsOf(asset: AssetDocument): { name: string; srid: number } {
   });
 }
 
-async function fetchBoth(
+/** Downloads the objects of both assets. Returns their paths. Throws ASSET_CHANGED. */
+export async function fetchBoth(
   assets: JoinAssets,
   folder: string,
-  context: Context,
+  context: Pick<Context, 'objects' | 'env'>,
   signal: AbortSignal,
 ): Promise<{ spatial: string; tabular: string }> {
   const paths = { spatial: join(folder, 'spatial.parquet'), tabular: join(folder, 'tabular.parquet') };

@@ -1,5 +1,6 @@
 import format from 'pg-format';
 import { ROW_NUMBER } from './import/parquet-to-table.ts';
+import type { TableSession } from '#shared/postgis/postgis.ts';
 import { KEY_COLUMN, PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 
 /** Tables of a join in the schema of the run. */
@@ -22,13 +23,14 @@ export const DROP_TABLES = format('drop table if exists %I', [
 ]);
 
 /** Creates the table of distinct keys. */
-export function keysSql(table: string, key: Value, keys: string): string {
+export function keysSql(kind: TableSession['tables'], table: string, key: Value, keys: string): string {
   return format(
-    `create unlogged table %1$I as
+    `create %4$s table %1$I as
      select %2$s as key, count(*) as rows from %3$I as x where %2$s is not null group by 1`,
     keys,
     key('x'),
     table,
+    kind,
   );
 }
 
@@ -45,9 +47,11 @@ export function duplicatesSql(limit: number, length: number): string {
   );
 }
 
-/** Counts matched rows, unmatched keys, and rows with a key. */
+/** Counts rows of the result, rows of each side with a match, unmatched keys, and rows with a key. */
 export const COUNT_MATCHES = format(
   `select coalesce(sum(s.rows::numeric * t.rows), 0)::float8 as matched_rows,
+     coalesce(sum(s.rows) filter (where t.key is not null), 0)::float8 as matched_spatial_rows,
+     coalesce(sum(t.rows) filter (where s.key is not null), 0)::float8 as matched_tabular_rows,
      (count(*) filter (where t.key is null))::float8 as unmatched_spatial,
      (count(*) filter (where s.key is null))::float8 as unmatched_tabular,
      coalesce(sum(s.rows), 0)::float8 as spatial_rows, coalesce(sum(t.rows), 0)::float8 as tabular_rows
@@ -63,6 +67,25 @@ export function unmatchedSql(keys: string, otherKeys: string, limit: number, len
      where not exists (select from %I as other where other.key = k.key) order by k.key limit ${limit}`,
     keys,
     otherKeys,
+  );
+}
+
+/**
+ * The first rows of the join that have a match, in the order of both files, as numbers of rows: `spatial`, `tabular`.
+ * The features are selected first, because a key with many rows on both sides would give far more rows.
+ */
+export function matchedRowsSql(leftKey: Value, rightKey: Value, limit: number): string {
+  return format(
+    `select s.${ROW_NUMBER}::float8 as spatial, t.${ROW_NUMBER}::float8 as tabular
+     from (select s.* from %1$I as s where exists (select from %3$I as k where k.key = %4$s)
+           order by s.${ROW_NUMBER} limit ${limit}) as s
+       join %2$I as t on %4$s = %5$s
+     order by 1, 2 limit ${limit}`,
+    SPATIAL_TABLE,
+    TABULAR_TABLE,
+    TABULAR_KEYS,
+    leftKey('s'),
+    rightKey('t'),
   );
 }
 

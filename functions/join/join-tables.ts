@@ -6,17 +6,17 @@ import type { AssetDocument } from '#shared/ledger/documents.ts';
 import type { JoinConfig } from '#shared/manifest/manifest.ts';
 import { type ImportedTable, parquetToTable } from './import/parquet-to-table.ts';
 import type { Column, JoinResult } from '#shared/contracts/shared-schemas.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { PostgisSession, TableSession } from '#shared/postgis/postgis.ts';
 import { PROCESSED_TABLE } from '#shared/postgis/run-schema.ts';
 import { assetLabel } from './find-assets.ts';
 import { joinSql, SPATIAL_TABLE, TABULAR_TABLE, type Value } from './join-sql.ts';
-import { matchKeys } from './match-keys.ts';
+import { collectTabularKeys, countMatches, duplicateKeys } from './match-keys.ts';
 import type { JoinColumn, JoinPlan } from './plan-join.ts';
 
 type StepRecord = EventData<'sluice.table.ready'>['steps'][number];
 
 /** An asset and its downloaded file. */
-interface AssetFile {
+export interface AssetFile {
   asset: AssetDocument;
   path: string;
 }
@@ -45,22 +45,23 @@ export async function joinTables(
 
   const started = performance.now();
   const keys = { left: valueAt(spatial, plan.leftKey), right: valueAt(tabular, plan.rightKey) };
-  const { result, mostRows } = await matchKeys(
-    session,
-    { key: keys.left, rowCount: spatial.rowCount },
-    { key: keys.right, rowCount: tabular.rowCount },
-    {
-      allowDuplicates: target.config.allow_duplicate_keys,
-      rightKey: target.config.right_key,
-      tabularAsset: assetLabel(files.tabular.asset),
-    },
-  );
+  const sides = {
+    spatial: { key: keys.left, rowCount: spatial.rowCount },
+    tabular: { key: keys.right, rowCount: tabular.rowCount },
+  };
+  const duplicates = await collectTabularKeys(session, sides.tabular);
+  if (!target.config.allow_duplicate_keys) {
+    const named = { rightKey: target.config.right_key, tabularAsset: assetLabel(files.tabular.asset) };
+    const error = duplicateKeys(duplicates, named);
+    if (error) throw error;
+  }
+  const { result } = await countMatches(session, sides.spatial, sides.tabular);
   signal.throwIfAborted();
   const sql = joinSql({
     how: target.config.how,
     leftKey: keys.left,
     rightKey: keys.right,
-    mostRows,
+    mostRows: duplicates.most_rows,
     srid: target.srid,
     geometryColumn: target.geometryColumn,
     geometry: valueAt(spatial, plan.spatial.length)('s'),
@@ -73,8 +74,9 @@ export async function joinTables(
   return { steps, result };
 }
 
-async function loadFile(
-  session: PostgisSession,
+/** Copies columns of the file of an asset to a new table. Throws ASSET_CHANGED, ASSET_VALUE_INVALID. */
+export async function loadFile(
+  session: TableSession,
   database: LockedDatabase,
   { asset, path }: AssetFile,
   columns: Column[],
@@ -90,7 +92,8 @@ async function loadFile(
   );
 }
 
-function valueAt(table: ImportedTable, index: number): Value {
+/** SQL for the values of a requested column. */
+export function valueAt(table: ImportedTable, index: number): Value {
   const value = table.values[index];
   if (value === undefined) throw new SluiceError('INTERNAL', `Column ${index} of the join was not loaded.`);
   return value;

@@ -1,8 +1,10 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { areComparable } from '#shared/contracts/join-keys.ts';
+import type { DuplicateKeys } from '#shared/contracts/join-preview.ts';
 import type { Column, JoinResult, Note } from '#shared/contracts/shared-schemas.ts';
 import type { LockedDatabase } from '#shared/databases/locked-duckdb.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { TableSession } from '#shared/postgis/postgis.ts';
 import { counted } from '#shared/text/amounts.ts';
 import {
   COUNT_MATCHES,
@@ -28,27 +30,41 @@ export interface Side {
   rowCount: number;
 }
 
-type MatchCount = 'matched_rows' | 'unmatched_spatial' | 'unmatched_tabular' | 'spatial_rows' | 'tabular_rows';
+/** Counts of COUNT_MATCHES. */
+type MatchCount =
+  | 'matched_rows'
+  | 'matched_spatial_rows'
+  | 'matched_tabular_rows'
+  | 'unmatched_spatial'
+  | 'unmatched_tabular'
+  | 'spatial_rows'
+  | 'tabular_rows';
 
-/**
- * Counts matched rows and unmatched keys before the join. `mostRows` is the number of rows of the table with the most
- * frequent key. A row without a key matches nothing. Throws JOIN_KEY_DUPLICATE unless `allowDuplicates`.
- */
-export async function matchKeys(
-  session: PostgisSession,
-  spatial: Side,
-  tabular: Side,
-  options: { allowDuplicates: boolean; rightKey: string; tabularAsset: string },
-): Promise<{ result: JoinResult; mostRows: number }> {
-  await session.query(keysSql(TABULAR_TABLE, tabular.key, TABULAR_KEYS));
+/** The distinct keys of the table, and those that several rows have. A row without a key has none. */
+export async function collectTabularKeys(session: TableSession, { key }: Side): Promise<DuplicateKeys> {
+  await session.query(keysSql(session.tables, TABULAR_TABLE, key, TABULAR_KEYS));
   const duplicates = await session.query<{ key: string; rows: number; keys: number; most: number }>(
     duplicatesSql(SAMPLE_KEYS, SAMPLE_KEY_LENGTH),
   );
-  if (duplicates.length > 0 && !options.allowDuplicates) throw duplicateKeys(duplicates, options);
-  await session.query(keysSql(SPATIAL_TABLE, spatial.key, SPATIAL_KEYS));
+  return {
+    count: duplicates[0]?.keys ?? 0,
+    most_rows: duplicates[0]?.most ?? 1,
+    sample: duplicates.map(({ key, rows }) => ({ key, rows })),
+  };
+}
+
+/** The result of a join, and how many rows of each side have a match. */
+export interface Matches {
+  result: JoinResult;
+  matchedRows: { spatial: number; tabular: number };
+}
+
+/** Counts matched rows and unmatched keys before the join, after collectTabularKeys. */
+export async function countMatches(session: TableSession, spatial: Side, tabular: Side): Promise<Matches> {
+  await session.query(keysSql(session.tables, SPATIAL_TABLE, spatial.key, SPATIAL_KEYS));
   const [counts] = await session.query<Record<MatchCount, number>>(COUNT_MATCHES);
   return {
-    mostRows: duplicates[0]?.most ?? 1,
+    matchedRows: { spatial: counts?.matched_spatial_rows ?? 0, tabular: counts?.matched_tabular_rows ?? 0 },
     result: {
       matched_rows: counts?.matched_rows ?? 0,
       unmatched_spatial: await sampleUnmatched(session, counts?.unmatched_spatial, SPATIAL_KEYS, TABULAR_KEYS),
@@ -62,7 +78,7 @@ export async function matchKeys(
 }
 
 async function sampleUnmatched(
-  session: PostgisSession,
+  session: TableSession,
   count: number | undefined,
   keys: string,
   otherKeys: string,
@@ -72,18 +88,19 @@ async function sampleUnmatched(
   return { count, sample: rows.map(({ key }) => key) };
 }
 
-function duplicateKeys(
-  duplicates: { key: string; rows: number; keys: number }[],
+/** JOIN_KEY_DUPLICATE for keys that several rows of the table have; undefined if there are none. */
+export function duplicateKeys(
+  { count, sample }: DuplicateKeys,
   { rightKey, tabularAsset }: { rightKey: string; tabularAsset: string },
-): SluiceError {
-  const keys = duplicates[0]?.keys ?? 0;
-  const listed = duplicates.map(({ key, rows }) => `${JSON.stringify(key)} (${rows} rows)`).join(', ');
+): SluiceError | undefined {
+  if (count === 0) return undefined;
+  const listed = sample.map(({ key, rows }) => `${JSON.stringify(key)} (${rows} rows)`).join(', ');
+  const values = `${counted(count, 'value')} of column ${JSON.stringify(rightKey)} ${count === 1 ? 'is' : 'are'}`;
   return new SluiceError(
     'JOIN_KEY_DUPLICATE',
-    `${counted(keys, 'value')} of column ${JSON.stringify(rightKey)} ${keys === 1 ? 'is' : 'are'} in several rows of ` +
-      `${tabularAsset}: ${listed}${keys > duplicates.length ? ', …' : ''}. ` +
+    `${values} in several rows of ${tabularAsset}: ${listed}${count > sample.length ? ', …' : ''}. ` +
       'Keep one row for each value, or allow duplicate keys to repeat the feature for each row.',
-    { details: { right_key: rightKey, count: keys, sample: duplicates.map(({ key, rows }) => ({ key, rows })) } },
+    { details: { right_key: rightKey, count, sample } },
   );
 }
 
@@ -116,24 +133,6 @@ function missingNote(count: number, column: string, row: string, side: string): 
     `${counted(count, row)} ${side} ${count === 1 ? 'has' : 'have'} no value in ${JSON.stringify(column)} ` +
     `and ${count === 1 ? 'matches' : 'match'} nothing.`;
   return [{ code: 'JOIN_KEYS_MISSING', column, message }];
-}
-
-/** Groups of types whose values PostgreSQL compares exactly. Any other type is comparable with itself only. */
-const FAMILIES = [
-  /^(smallint|integer|bigint|numeric(\(.*\))?)$/,
-  /^(real|double precision)$/,
-  /^(text|character varying(\(\d+\))?|character\(\d+\))$/,
-];
-/** PostgreSQL types without an equality operator, which cannot be keys. */
-const INCOMPARABLE = new Set(['json', 'geometry']);
-
-/**
- * Whether values of the two types are compared exactly. A float is not comparable with an integer, because PostgreSQL
- * would convert the integer to a float and round it.
- */
-export function areComparable(left: string, right: string): boolean {
-  if (INCOMPARABLE.has(left) || INCOMPARABLE.has(right)) return false;
-  return left === right || FAMILIES.some((family) => family.test(left) && family.test(right));
 }
 
 /** A key column of a Parquet file. */

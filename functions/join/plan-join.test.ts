@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { areComparable, keyFamily } from '#shared/contracts/join-keys.ts';
 import type { AssetDocument } from '#shared/ledger/documents.ts';
 import { JoinConfigSchema } from '#shared/manifest/manifest.ts';
 import type { Column } from '#shared/contracts/shared-schemas.ts';
-import { duplicatesSql, joinSql, keysSql, unmatchedSql } from './join-sql.ts';
-import { matchNotes, areComparable } from './match-keys.ts';
+import { duplicatesSql, joinSql, keysSql, matchedRowsSql, unmatchedSql } from './join-sql.ts';
+import { matchNotes } from './match-keys.ts';
 import { planJoin } from './plan-join.ts';
 
 const asset = (dataset_id: string, columns: Column[]) =>
@@ -100,12 +101,22 @@ test.each([
   expect(areComparable(right, left)).toBe(comparable);
 });
 
+test('a type without equality belongs to no family of keys', () => {
+  expect(['numeric(12,3)', 'character(2)', 'date', 'json', 'geometry'].map(keyFamily)).toEqual([
+    'number',
+    'text',
+    'date',
+    null,
+    null,
+  ]);
+});
+
 const key = (column: string) => (alias: string) => `${alias}."${column}"`;
 
 const oneLine = (sql: string) => sql.replaceAll(/\s+/g, ' ');
 
 test('the statements', () => {
-  expect(oneLine(keysSql('join_spatial', key('c0'), 'join_spatial_keys'))).toBe(
+  expect(oneLine(keysSql('unlogged', 'join_spatial', key('c0'), 'join_spatial_keys'))).toBe(
     'create unlogged table join_spatial_keys as select x."c0" as key, count(*) as rows from join_spatial as x where x."c0" is not null group by 1',
   );
   expect(oneLine(duplicatesSql(10, 100))).toBe(
@@ -113,6 +124,9 @@ test('the statements', () => {
   );
   expect(oneLine(unmatchedSql('a', 'b', 10, 100))).toBe(
     'select left(k.key::text, 100) as key from a as k where not exists (select from b as other where other.key = k.key) order by k.key limit 10',
+  );
+  expect(oneLine(matchedRowsSql(key('c0'), key('%I'), 5))).toBe(
+    'select s.n::float8 as spatial, t.n::float8 as tabular from (select s.* from join_spatial as s where exists (select from join_tabular_keys as k where k.key = s."c0") order by s.n limit 5) as s join join_tabular as t on s."c0" = t."%I" order by 1, 2 limit 5',
   );
   const join = {
     how: 'left' as const,

@@ -15,6 +15,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
+import { joinRoutes } from './routes/joins.ts';
 import { landingRoutes } from './routes/landing.ts';
 import { loginRoutes } from './routes/login.ts';
 import { overviewRoutes } from './routes/overview.ts';
@@ -63,6 +64,7 @@ export function createGateway(deps: GatewayDeps): Hono {
     landingRoutes(deps),
     uploadRoutes(deps),
     batchRoutes(deps),
+    joinRoutes(deps),
     runRoutes(deps),
     runActionRoutes(deps),
     activityRoutes(deps),

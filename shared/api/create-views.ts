@@ -1,3 +1,4 @@
+import { keyFamily } from '#shared/contracts/join-keys.ts';
 import { adviceFor } from '#shared/errors/codes.ts';
 import type {
   ActivityDocument,
@@ -7,7 +8,16 @@ import type {
   RunDocument,
   Step,
 } from '#shared/ledger/documents.ts';
-import type { ActivityView, AssetDetailView, AssetView, DatasetView, RunView, StepView } from './views.ts';
+import type {
+  ActivityView,
+  AssetDetailView,
+  AssetView,
+  DatasetView,
+  JoinSourceDetailView,
+  JoinSourceView,
+  RunView,
+  StepView,
+} from './views.ts';
 
 /** Create the views of ledger documents. `baseUrl` is the address of the gateway for users. */
 
@@ -102,6 +112,19 @@ export function assetDetailView(asset: AssetDocument, baseUrl: string): AssetDet
 
 export function activityView({ _id, ...activity }: ActivityDocument): ActivityView {
   return { id: _id, ...activity };
+}
+
+export function joinSourceView(asset: AssetDocument): JoinSourceView {
+  const { _id, dataset_id, version, kind, row_count, geometry_types, crs, created_at } = asset;
+  return { id: _id, dataset_id, version, kind, row_count, geometry_types, crs, created_at };
+}
+
+export function joinSourceDetailView(asset: AssetDocument): JoinSourceDetailView {
+  const keys = asset.columns.flatMap(({ name, type }) => {
+    const family = keyFamily(type);
+    return family === null ? [] : [{ name, type, family }];
+  });
+  return { ...joinSourceView(asset), keys };
 }
 
 export function datasetView({

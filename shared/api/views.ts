@@ -1,4 +1,5 @@
 import type { Inspection } from '#shared/contracts/inspection.ts';
+import type { JoinPreview } from '#shared/contracts/join-preview.ts';
 import type { Lane } from '#shared/contracts/lanes.ts';
 import type { Status } from '#shared/contracts/statuses.ts';
 import type { ErrorDocument } from '#shared/errors/sluice-error.ts';
@@ -177,6 +178,24 @@ export type { FileGroup, FieldIssue };
 
 /** The response of POST /api/uploads/inspect. */
 export type InspectionView = Inspection;
+
+/** An asset that a join can use. */
+export type JoinSourceView = Pick<
+  AssetView,
+  'id' | 'dataset_id' | 'version' | 'kind' | 'row_count' | 'geometry_types' | 'crs' | 'created_at'
+>;
+
+/** An asset that a join can use, with the columns that can be keys. Keys with the same `family` can be compared. */
+export type JoinSourceDetailView = JoinSourceView & { keys: { name: string; type: string; family: string }[] };
+
+/** The response of GET /api/joins/sources. `is_complete`: the list contains all datasets with the text. */
+export interface JoinSourcesView {
+  sources: JoinSourceView[];
+  is_complete: boolean;
+}
+
+/** The response of POST /api/joins/preview. */
+export type JoinPreviewView = JoinPreview;
 
 /** The response of POST /api/uploads/plan: how the offered files are ingested. */
 export interface UploadPlanView {

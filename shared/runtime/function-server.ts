@@ -12,7 +12,7 @@ import {
   writeError,
   writeEvent,
 } from '#shared/events/http.ts';
-import { INSPECTION_REQUESTED } from '#shared/events/inspection.ts';
+import { isInspection } from '#shared/events/inspection.ts';
 import type { GdalHealth } from '#shared/gdal/health.ts';
 import type { Logger } from '#shared/log/log.ts';
 import { readAtMost } from '#shared/streams/read-at-most.ts';
@@ -140,8 +140,7 @@ async function call(
     const settings = 'socket' in listenOn ? settingsOf(request) : undefined;
     // A disconnected caller does not abort a step: brokers disconnect after minutes and deliver again, and the second
     // delivery returns the recorded reply. An inspection records nothing, so that its reply would be lost.
-    const isInspection = event.type === INSPECTION_REQUESTED;
-    using limits = new JoinedSignal(isInspection ? [stopping, disconnected] : [stopping]);
+    using limits = new JoinedSignal(isInspection(event) ? [stopping, disconnected] : [stopping]);
     const reply = await caller.invoke(name, event, {
       signal: limits.signal,
       ...(typeof callId === 'string' ? { callId } : {}),

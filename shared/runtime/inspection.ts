@@ -16,7 +16,7 @@ import { openInspectionFolder } from './scratch.ts';
  * Time limit of an inspection, in seconds. A user who would wait longer starts the run, which reports the same errors.
  */
 export const INSPECTION_SECONDS = 120;
-/** Inspections that a process executes at the same time. Each downloads a file, and uses a processor. */
+/** Inspections that a process executes at the same time. Each downloads files, and uses a processor. */
 export const MAX_INSPECTIONS = 4;
 /** A client whose inspection is rejected repeats the request after this time. Most inspections take less. */
 const RETRY_AFTER_SECONDS = 5;
@@ -47,15 +47,36 @@ export async function answerInspection(
     throw new SluiceError('EVENT_INVALID', `The data of ${event.type} is not a file of a manifest.`, {
       details: { type: event.type },
     });
+  const { objects, env, gdal } = context;
+  const request = { objects, env, gdal, file: file.data, tabular: tabular.data };
+  const subject = { named: file.data.path, details: { file: file.data.path } };
+  const inspection = await inspectWithin(context, subject, (limits) => inspect({ ...request, ...limits }));
+  return inspectionCompleted(event, inspection);
+}
+
+/** What an inspection reads, for its errors. */
+export interface InspectionSubject {
+  /** Completes the sentence "… was not read within 120 s". */
+  named: string;
+  details: Record<string, unknown>;
+}
+
+/**
+ * Executes an inspection within its limits of time and number, with a folder that is deleted afterwards. Throws
+ * TOO_MANY_TRANSFERS, STEP_TIMEOUT after INSPECTION_SECONDS, and the errors of `inspect`.
+ */
+export async function inspectWithin<T>(
+  context: Pick<Context, 'env' | 'signal'>,
+  subject: InspectionSubject,
+  inspect: (limits: Pick<InspectionRequest, 'folder' | 'signal'>) => Promise<T>,
+): Promise<T> {
   using _slot = takeSlot();
   using limits = new JoinedSignal([context.signal], INSPECTION_SECONDS * 1000);
   await using scratch = await openInspectionFolder(context.env);
-  const { objects, env, gdal } = context;
-  const request = { objects, env, gdal, signal: limits.signal, file: file.data, tabular: tabular.data };
   try {
-    return inspectionCompleted(event, await inspect({ ...request, folder: scratch.folder }));
+    return await inspect({ folder: scratch.folder, signal: limits.signal });
   } catch (thrown) {
-    throw limits.timedOut ? timeoutOf(file.data, thrown) : thrown;
+    throw limits.timedOut ? timeoutOf(subject, thrown) : thrown;
   }
 }
 
@@ -65,7 +86,7 @@ export async function answerInspection(
  */
 function takeSlot(): Disposable {
   if (running >= MAX_INSPECTIONS)
-    throw new SluiceError('TOO_MANY_TRANSFERS', `The function already inspects ${MAX_INSPECTIONS} files.`, {
+    throw new SluiceError('TOO_MANY_TRANSFERS', `The function already executes ${MAX_INSPECTIONS} inspections.`, {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
       details: { limit: MAX_INSPECTIONS },
     });
@@ -77,11 +98,11 @@ function takeSlot(): Disposable {
   };
 }
 
-function timeoutOf({ path }: ManifestFile, cause: unknown): SluiceError {
+function timeoutOf({ named, details }: InspectionSubject, cause: unknown): SluiceError {
   return new SluiceError(
     'STEP_TIMEOUT',
-    `${path} was not read within ${INSPECTION_SECONDS} s. Start the run without the inspection: its time limit is ` +
+    `${named} was not read within ${INSPECTION_SECONDS} s. Start the run without the inspection: its time limit is ` +
       'STEP_TIMEOUT_SECONDS.',
-    { cause, details: { file: path } },
+    { cause, details },
   );
 }

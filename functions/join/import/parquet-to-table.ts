@@ -14,7 +14,7 @@ import { COPY_HEADER, COPY_TRAILER, type RawType } from '#shared/databases/copy-
 import { type LockedDatabase, resourceError } from '#shared/databases/locked-duckdb.ts';
 import { statementFailure } from '#shared/errors/database-failure.ts';
 import { SluiceError } from '#shared/errors/sluice-error.ts';
-import type { PostgisSession } from '#shared/postgis/postgis.ts';
+import type { TableSession } from '#shared/postgis/postgis.ts';
 import { ignoreError } from '#shared/streams/file-streams.ts';
 import { copyBytes } from './copy-bytes.ts';
 
@@ -32,20 +32,20 @@ export interface ImportedTable {
 export const ROW_NUMBER = 'n';
 
 /**
- * Copies columns of a Parquet file, with their types in the ledger, to a new unlogged table of the session's schema.
+ * Copies columns of a Parquet file, with their types in the ledger, to a new table of the session.
  * The file must be in the folder of `database`. 500,000 polygons take about 2 s, and memory does not grow with the
  * rows. Throws ASSET_CHANGED when the file does not have these columns, ASSET_VALUE_INVALID, EXPORT_MISMATCH when a row
  * was lost.
  */
 export async function parquetToTable(
-  session: PostgisSession,
+  session: TableSession,
   database: LockedDatabase,
   source: { path: string; columns: readonly Column[] },
   table: string,
   signal: AbortSignal,
 ): Promise<ImportedTable> {
   const columns = await planColumns(database, source, signal);
-  await session.query(createTable(table, columns));
+  await session.query(createTable(session.tables, table, columns));
   const written = await copyRows(session.client, database.connection, source, columns, table, signal);
   const [footer] = await database.query<{ rows: number }>(
     `select num_rows::double as rows from parquet_file_metadata(${quotedString(source.path)})`,
@@ -88,9 +88,10 @@ async function planColumns(
   });
 }
 
-function createTable(table: string, columns: readonly ImportColumn[]): string {
+function createTable(kind: TableSession['tables'], table: string, columns: readonly ImportColumn[]): string {
   return format(
-    'create unlogged table %I (%s)',
+    'create %s table %I (%s)',
+    kind,
     table,
     [`${ROW_NUMBER} bigint`, ...columns.map(({ staged }, index) => `${stagedName(index)} ${staged}`)].join(', '),
   );

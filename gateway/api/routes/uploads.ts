@@ -3,13 +3,12 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import type { InspectionView, UploadPlanView } from '#shared/api/views.ts';
 import { FILE_TYPES } from '#shared/contracts/lanes.ts';
-import { SluiceError } from '#shared/errors/sluice-error.ts';
 import { inspectionRequested, parseInspection } from '#shared/events/inspection.ts';
 import { groupFiles, proposeDatasetId } from '#shared/landing/group-files.ts';
 import { type ManifestFile, ManifestFileSchema, TabularParametersSchema } from '#shared/manifest/manifest.ts';
-import { INSPECTION_SECONDS, MAX_INSPECTIONS } from '#shared/runtime/inspection.ts';
-import { JoinedSignal } from '#shared/signals/joined-signal.ts';
+import { MAX_INSPECTIONS } from '#shared/runtime/inspection.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { callInspection } from '../http/call-inspection.ts';
 import { noQuery, readJson } from '../http/request-fields.ts';
 import { TransferLimit } from '../http/transfers.ts';
 
@@ -42,8 +41,6 @@ const READERS: Record<ManifestFile['type'], string> = {
   raster: 'export-cog',
   tabular: 'export-parquet',
 };
-/** The function ends an inspection after INSPECTION_SECONDS. The gateway cancels the call this much later. */
-const CALL_MARGIN_SECONDS = 10;
 
 /**
  * POST /api/uploads/plan returns an UploadPlanView for the names of files, as `sluice ingest` would read them. It needs
@@ -74,16 +71,8 @@ export function uploadRoutes(deps: Pick<GatewayDeps, 'env' | 'caller' | 'deploym
 async function inspect(
   request: z.output<typeof InspectSchema>,
   signal: AbortSignal,
-  { caller, deployments }: Pick<GatewayDeps, 'caller' | 'deployments'>,
+  deps: Pick<GatewayDeps, 'caller' | 'deployments'>,
 ): Promise<InspectionView> {
-  const name = READERS[request.file.type];
-  if (deployments?.replicas(name) === 0)
-    throw new SluiceError('FUNCTION_UNAVAILABLE', `The function ${name}, which reads the file, has no replicas.`, {
-      details: { function: name },
-    });
-  using limits = new JoinedSignal([signal], (INSPECTION_SECONDS + CALL_MARGIN_SECONDS) * 1000);
   const event = inspectionRequested(request.file.path, request, randomUUID());
-  const reply = await caller.invoke(name, event, { signal: limits.signal });
-  if (reply === undefined) throw new SluiceError('EVENT_INVALID', `The function ${name} returned no event.`);
-  return parseInspection(reply);
+  return parseInspection(await callInspection(READERS[request.file.type], event, signal, deps));
 }
